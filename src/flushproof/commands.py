@@ -1,0 +1,219 @@
+"""The commands: call the pipeline, show what it returns, and say with which code to exit.
+
+In: a `Request`, a `Pipeline` and a `Terminal`. Out: text on the terminal and an exit code. What is
+finished is shown even where the run is interrupted or a later file is not accepted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+from flushproof.config import Options
+from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
+from flushproof.progress import Progress
+from flushproof.report import json, summary, text
+from flushproof.report.plain import visible
+from flushproof.report.tally import exit_code
+from flushproof.terminal import Terminal, load_sources
+from flushproof.verdict import EXIT_INTERNAL, EXIT_OK, ClaimResult, Expected, Report, Verdict
+
+EXIT_INTERRUPTED = 130
+
+OnResult = Callable[[ClaimResult], None]
+OnReport = Callable[[Report], None]
+
+
+class Pipeline(Protocol):
+    """What the commands need of `flushproof.pipeline`."""
+
+    def prove(self, path: str, spec: str | None, options: Options, on_result: OnResult) -> Report:
+        """Decide claims about one variant, hoping for proofs."""
+
+    def refute(self, path: str, spec: str | None, options: Options, on_result: OnResult) -> Report:
+        """Decide claims about one variant, hoping for counterexamples."""
+
+    def check(
+        self, specs: tuple[str, ...], options: Options, on_report: OnReport
+    ) -> tuple[Report, ...]:
+        """Decide every expectation of the spec files."""
+
+    def emit(self, path: str, spec: str | None, stage: str, options: Options) -> str:
+        """Return what a stage hands to the next one, as text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoSuchPath(Diagnostic):
+    """A file or folder named on the command line that does not exist."""
+
+    TITLE: ClassVar[str] = "no such file or folder: `{path}`"
+    EXIT: ClassVar[int] = EXIT_USAGE
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoSpecs(Diagnostic):
+    """A folder without spec files."""
+
+    TITLE: ClassVar[str] = "no `*.spec` file in `{path}`"
+    EXIT: ClassVar[int] = EXIT_USAGE
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One command line: `paths` holds one file, or for `check` files and folders."""
+
+    command: str
+    paths: tuple[str, ...]
+    options: Options
+    spec: str | None = None
+    stage: str | None = None
+    format: str = "text"
+
+
+def run(request: Request, pipeline: Callable[[], Pipeline], terminal: Terminal) -> int:
+    """Run one command and return the exit code; no exception but a bug in here escapes."""
+    try:
+        return _run(request, pipeline(), terminal)
+    except InputError as error:
+        terminal.input_error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is our own fault
+        terminal.internal_error(error)
+        return EXIT_INTERNAL
+
+
+def _run(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
+    if request.stage is not None:
+        path = request.paths[0]
+        emitted = pipeline.emit(path, request.spec, request.stage, request.options)
+        terminal.raw("".join(f"{visible(x)}\n" for x in emitted.expandtabs().splitlines()))
+        return EXIT_OK
+    if request.command == "check":
+        return _check(request, pipeline, terminal)
+    return _decide(request, pipeline, terminal)
+
+
+def _decide(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
+    wanted = Verdict.REFUTED if request.command == "refute" else Verdict.PROVED
+    decide = pipeline.refute if request.command == "refute" else pipeline.prove
+    path = request.paths[0]
+    done: list[ClaimResult] = []
+    progress = _progress(terminal, "claims", len(request.options.claims) or None)
+
+    def on_result(result: ClaimResult) -> None:
+        done.append(result)
+        progress.advance()
+
+    def partial() -> Report:
+        return _expecting(_unfinished(path, request.spec, tuple(done)), wanted)
+
+    try:
+        report = decide(path, request.spec, request.options, on_result)
+    except (KeyboardInterrupt, InputError) as stop:
+        progress.clear()
+        _show_finished(stop, [partial()] if done else [], request, terminal)
+        raise
+    progress.clear()
+    report = _expecting(report, wanted)
+    _show_one(report, report.exit_code, request, terminal)
+    return report.exit_code
+
+
+def _check(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
+    specs = find_specs(request.paths)
+    done: list[Report] = []
+    progress = _progress(terminal, "specs", len(specs))
+
+    def on_report(report: Report) -> None:
+        done.append(report)
+        progress.advance()
+
+    try:
+        reports = pipeline.check(specs, request.options, on_report)
+    except (KeyboardInterrupt, InputError) as stop:
+        progress.clear()
+        _show_finished(stop, done, request, terminal)
+        raise
+    progress.clear()
+    code = exit_code(reports)
+    _show_several(reports, code, request, terminal)
+    return code
+
+
+def find_specs(paths: Iterable[str]) -> tuple[str, ...]:
+    """Return the files, and the `*.spec` files under the folders, sorted and each only once.
+
+    Raises `InputError` for a path that does not exist and for a folder without spec files.
+    """
+    return tuple(sorted({spec for path in paths for spec in _specs_of(path)}))
+
+
+def _specs_of(path: str) -> list[str]:
+    place = Path(path)
+    if place.is_file():
+        return [path]
+    if not place.is_dir():
+        raise InputError(NoSuchPath(span=None, path=path))
+    found = [str(p) for p in place.rglob("*.spec") if p.is_file()]
+    if not found:
+        raise InputError(NoSpecs(span=None, path=path))
+    return found
+
+
+def _expecting(report: Report, verdict: Verdict) -> Report:
+    """Return the report with this verdict expected of every claim."""
+    expected = Expected(verdict)
+    return replace(report, results=tuple(replace(r, expected=expected) for r in report.results))
+
+
+def _unfinished(path: str, spec: str | None, results: tuple[ClaimResult, ...]) -> Report:
+    source = load_sources((path,)).get(path)
+    digest = "" if source is None else source.sha256
+    return Report(path, digest, spec or "", "", results)
+
+
+def _show_finished(
+    stop: BaseException, reports: list[Report], request: Request, terminal: Terminal
+) -> None:
+    """Show what was decided before the run stopped, under the exit code of the stop."""
+    code = stop.exit_code if isinstance(stop, InputError) else EXIT_INTERRUPTED
+    if not reports:
+        return
+    if request.command == "check":
+        _show_several(reports, code, request, terminal)
+    else:
+        _show_one(reports[0], code, request, terminal)
+    if code == EXIT_INTERRUPTED and request.format == "text":
+        terminal.raw("interrupted: only what was finished is shown\n")
+
+
+def _show_one(report: Report, code: int, request: Request, terminal: Terminal) -> None:
+    if request.format == "json":
+        terminal.raw(json.dumps(json.one(report, code)))
+    else:
+        sources = load_sources(text.places((report,)))
+        terminal.report(text.render(report, sources, terminal.width))
+
+
+def _show_several(
+    reports: Iterable[Report], code: int, request: Request, terminal: Terminal
+) -> None:
+    listed = tuple(reports)
+    if request.format == "json":
+        terminal.raw(json.dumps(json.several(listed, code)))
+    else:
+        sources = load_sources(text.places(listed))
+        terminal.report(summary.render(listed, sources, terminal.width))
+
+
+def _progress(terminal: Terminal, noun: str, total: int | None) -> Progress:
+    return Progress(terminal.err, shown=terminal.live, noun=noun, total=total, clock=time.monotonic)

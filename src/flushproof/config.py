@@ -1,0 +1,125 @@
+"""What the user asked for, as one frozen value that is checked when it is made.
+
+In: strings and numbers from the command line. Out: `Options`, which every later stage may trust.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import ClassVar
+
+from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
+
+MAX_VCPUS = 4096
+MAX_OPERATIONS = 1000
+MAX_JOBS = 1024
+ENGINES = ("auto", "bounded")
+
+_RANGE = re.compile(r"(\d{1,9})(?:\.\.(\d{1,9}))?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotARange(Diagnostic):
+    """A `--vcpus` that is neither a number nor a range."""
+
+    TITLE: ClassVar[str] = "`{text}` is not a number of vCPUs"
+    HELP: ClassVar[str] = "write `4` for 1..4 vCPUs, or a range such as `2..4`"
+    EXIT: ClassVar[int] = EXIT_USAGE
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReversedRange(Diagnostic):
+    """A range whose end comes before its start."""
+
+    TITLE: ClassVar[str] = "the range `{low}..{high}` of vCPUs is empty"
+    HELP: ClassVar[str] = "the smaller number comes first"
+    EXIT: ClassVar[int] = EXIT_USAGE
+
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutOfBounds(Diagnostic):
+    """A number outside what the option allows."""
+
+    TITLE: ClassVar[str] = "`{option}` cannot be {value}"
+    HELP: ClassVar[str] = "it must lie in {low}..{high}"
+    EXIT: ClassVar[int] = EXIT_USAGE
+
+    option: str
+    value: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownEngine(Diagnostic):
+    """An engine that does not exist."""
+
+    TITLE: ClassVar[str] = "there is no engine `{name}`"
+    HELP: ClassVar[str] = "engines: `auto`, `bounded`"
+    EXIT: ClassVar[int] = EXIT_USAGE
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Bounds and choices of one run; None or an empty tuple leaves the choice to the spec.
+
+    `vcpus` is (low, high); `loads` and `flushes` count operations per thread; `claims` names the
+    claims to decide (empty: all); `jobs` is the number of processes, 0 for one per processor.
+    Raises `InputError` with usage diagnostics, all at once.
+    """
+
+    vcpus: tuple[int, int] | None = None
+    loads: int | None = None
+    flushes: int | None = None
+    claims: tuple[str, ...] = ()
+    engine: str = "auto"
+    jobs: int = 0
+
+    def __post_init__(self) -> None:
+        problems = [
+            *_range_problems(self.vcpus),
+            *_bound_problems("--loads", self.loads, 0, MAX_OPERATIONS),
+            *_bound_problems("--flushes", self.flushes, 0, MAX_OPERATIONS),
+            *_bound_problems("--jobs", self.jobs, 0, MAX_JOBS),
+            *_engine_problems(self.engine),
+        ]
+        if problems:
+            raise InputError(*problems)
+
+
+def parse_range(text: str) -> tuple[int, int]:
+    """Read `N` as (1, N) and `A..B` as (A, B); raise `InputError` for anything else."""
+    found = _RANGE.fullmatch(text.strip())
+    if found is None:
+        raise InputError(NotARange(span=None, text=text))
+    first, second = found.groups()
+    return (1, int(first)) if second is None else (int(first), int(second))
+
+
+def _range_problems(vcpus: tuple[int, int] | None) -> list[Diagnostic]:
+    if vcpus is None:
+        return []
+    low, high = vcpus
+    outside = [*_bound_problems("--vcpus", high, 1, MAX_VCPUS)]
+    outside = outside or [*_bound_problems("--vcpus", low, 1, MAX_VCPUS)]
+    if outside or low <= high:
+        return outside
+    return [ReversedRange(span=None, low=low, high=high)]
+
+
+def _bound_problems(option: str, value: int | None, low: int, high: int) -> list[Diagnostic]:
+    if value is None or low <= value <= high:
+        return []
+    return [OutOfBounds(span=None, option=option, value=value, low=low, high=high)]
+
+
+def _engine_problems(engine: str) -> list[Diagnostic]:
+    return [] if engine in ENGINES else [UnknownEngine(span=None, name=engine)]

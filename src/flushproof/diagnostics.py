@@ -1,0 +1,76 @@
+"""What is said about bad input: frozen values whose text stands beside the class.
+
+A concrete diagnostic is a frozen dataclass deriving from `Diagnostic`; its class variables `TITLE`,
+`LABEL` and `HELP` are format strings filled from its own fields. Rendering is the report's work.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+from flushproof.source import Span
+
+EXIT_USAGE = 2
+EXIT_INPUT = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A second place that belongs to a diagnostic (`span` None: no place)."""
+
+    text: str
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostic:
+    """One complaint about the input, at `span` (None where no place can be named)."""
+
+    TITLE: ClassVar[str] = ""
+    LABEL: ClassVar[str] = ""
+    HELP: ClassVar[str] = ""
+    EXIT: ClassVar[int] = EXIT_INPUT
+
+    span: Span | None
+    notes: tuple[Note, ...] = ()
+
+    def _fill(self, template: str) -> str:
+        return template.format_map({f.name: getattr(self, f.name) for f in fields(self)})
+
+    @property
+    def title(self) -> str:
+        """The complaint in one line."""
+        return self._fill(self.TITLE)
+
+    @property
+    def label(self) -> str:
+        """The words printed beside the caret, possibly empty."""
+        return self._fill(self.LABEL)
+
+    @property
+    def help(self) -> str:
+        """How to mend it, possibly empty."""
+        return self._fill(self.HELP)
+
+
+class InputError(Exception):
+    """The input is not accepted; carries every diagnostic found, at least one."""
+
+    def __init__(self, *diagnostics: Diagnostic) -> None:
+        super().__init__("; ".join(d.title for d in diagnostics))
+        self.diagnostics = diagnostics
+
+    @property
+    def exit_code(self) -> int:
+        """The process exit code this error asks for: usage (2) only if every part is."""
+        return max(d.EXIT for d in self.diagnostics)
+
+
+def closest(name: str, candidates: object) -> str:
+    """Return " (did you mean `x`?)" for the nearest of the candidate names, or an empty string."""
+    import difflib
+
+    names = sorted(str(c) for c in candidates)  # type: ignore[attr-defined]
+    found = difflib.get_close_matches(name, names, n=1, cutoff=0.7)
+    return f" (did you mean `{found[0]}`?)" if found else ""

@@ -1,0 +1,1 @@
+"""Decision procedures over a program: the interpreter, and the symbolic engines."""

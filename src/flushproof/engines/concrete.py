@@ -1,0 +1,405 @@
+"""The interpreter: plain integers, one thread step at a time. It knows nothing of solvers.
+
+A step begins at a boundary position of the code and ends before the next one, so the caller's choice
+of boundaries is the granularity of interleaving.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from flushproof.engines.schedule import Call, Schedule
+from flushproof.ir.arith import binary, unary
+from flushproof.ir.code import (
+    Acquire,
+    AllFree,
+    Assert,
+    Assign,
+    Binary,
+    Branch,
+    Cast,
+    Check,
+    Const,
+    Enter,
+    Every,
+    Exchange,
+    Expr,
+    Fence,
+    Field,
+    Havoc,
+    HeldLocks,
+    Hypercall,
+    Instr,
+    Ite,
+    Jump,
+    Local,
+    NumVcpus,
+    Read,
+    Release,
+    Return,
+    Scope,
+    Self,
+    Stop,
+    Unary,
+    Uninit,
+    Var,
+    Write,
+)
+from flushproof.ir.program import BOOT_VCPU, Operation, Program
+from flushproof.ir.types import LOCK, Int
+
+Location = tuple[str, int]
+"""A field's name and a vCPU number, -1 for VM fields."""
+
+FUEL = 1_000_000
+
+
+class Stuck(Exception):
+    """The thread cannot step: it waits for a lock (`location`)."""
+
+    def __init__(self, location: Location) -> None:
+        super().__init__(location)
+        self.location = location
+
+
+class Undefined(Exception):
+    """The code did something that C leaves undefined."""
+
+    def __init__(self, text: str, instr: Instr) -> None:
+        super().__init__(text)
+        self.text = text
+        self.instr = instr
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One executed instruction that a reader may want to know of.
+
+    `value` is what was read, written, returned or the hypercall's result; `root` a hypercall's root.
+    """
+
+    step: int
+    thread: int
+    call: int
+    operation: str
+    instr: Instr
+    location: Location | None = None
+    value: int | None = None
+    before: int | None = None
+    root: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A failed assertion of a claim, with the named values of its handler."""
+
+    claim: str
+    instr: Assert
+    values: Mapping[str, int]
+    step: int
+    thread: int
+    call: int
+
+
+@dataclass(slots=True)
+class Thread:
+    """One thread's control state; `operation` is None between calls."""
+
+    number: int
+    calls: tuple[Call, ...]
+    call: int = -1
+    operation: Operation | None = None
+    pc: int = 0
+    locals: dict[Local, int] = field(default_factory=dict)
+    choices: Iterator[int] = field(default_factory=lambda: iter(()))
+
+
+@dataclass(slots=True)
+class State:
+    """A running machine."""
+
+    program: Program
+    vcpus: int
+    memory: dict[Location, int]
+    locks: tuple[Location, ...]
+    threads: list[Thread]
+    happenings: list[Happening] = field(default_factory=list)
+    violations: list[Violation] = field(default_factory=list)
+    steps: int = 0
+
+
+def boot_memory(program: Program, vcpus: int) -> dict[Location, int]:
+    """The memory before the first operation."""
+    memory = {x: 0 for f in program.fields for x in locations(f, vcpus)}
+    for f, value in program.boot:
+        for name, index in locations(f, vcpus):
+            env = {BOOT_VCPU: index}
+            memory[name, index] = evaluate(value, Values(env, vcpus))
+    return memory
+
+
+def locations(f: Field, vcpus: int) -> tuple[Location, ...]:
+    """Every location of a field."""
+    if f.scope is Scope.VM:
+        return ((f.name, -1),)
+    return tuple((f.name, v) for v in range(vcpus))
+
+
+def lock_locations(program: Program, vcpus: int) -> tuple[Location, ...]:
+    """Every lock, in the order of the bits of a lock set."""
+    return tuple(x for f in program.fields if f.type == LOCK for x in locations(f, vcpus))
+
+
+def start(program: Program, schedule: Schedule) -> State:
+    """Return the boot state of a schedule."""
+    memory = boot_memory(program, schedule.vcpus)
+    for f in program.witnesses:
+        memory[f.name, -1] = schedule.witnesses.get(f.name, 0)
+    threads = [Thread(p.number, p.calls) for p in schedule.plans]
+    locks = lock_locations(program, schedule.vcpus)
+    return State(program, schedule.vcpus, memory, locks, threads)
+
+
+def replay(
+    program: Program, schedule: Schedule, boundaries: Callable[[Operation], frozenset[int]]
+) -> State:
+    """Run a schedule to its end or to the first violation.
+
+    Raises:
+        Stuck: a scheduled thread waits for a lock.
+        Undefined: the code did something undefined.
+    """
+    state = start(program, schedule)
+    for position in schedule.order:
+        step(state, state.threads[position], boundaries)
+        if state.violations:
+            break
+    return state
+
+
+def step(
+    state: State, thread: Thread, boundaries: Callable[[Operation], frozenset[int]]
+) -> None:
+    """Let one thread make one step."""
+    if thread.operation is None:
+        _begin(state, thread)
+    state.steps += 1
+    for _ in range(FUEL):
+        operation = thread.operation
+        assert operation is not None
+        instr = operation.code[thread.pc]
+        thread.pc = _execute(state, thread, instr)
+        if isinstance(instr, Stop):
+            thread.operation = None
+            return
+        if thread.pc in boundaries(operation):
+            return
+    raise Undefined("a loop does not end", instr)
+
+
+def _begin(state: State, thread: Thread) -> None:
+    thread.call += 1
+    call = thread.calls[thread.call]
+    thread.operation = next(o for o in state.program.operations if o.name == call.operation)
+    thread.pc = 0
+    thread.locals = {p: call.arguments[p.name] for p in thread.operation.parameters.all}
+    thread.choices = iter(call.choices)
+
+
+# Expressions -----------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Values:
+    """What expressions range over."""
+
+    locals: Mapping[Local, int]
+    vcpus: int
+    self: int = 0
+    held: int = 0
+    all_free: bool = True
+
+
+def evaluate(e: Expr, env: Values) -> int:
+    """The value of an expression; a bool is 0 or 1.
+
+    Raises:
+        ZeroDivisionError: C leaves the value undefined.
+    """
+    match e:
+        case Const(value):
+            return value
+        case Var(local):
+            return env.locals[local]
+        case NumVcpus():
+            return env.vcpus
+        case Self():
+            return env.self
+        case HeldLocks():
+            return env.held
+        case AllFree():
+            return int(env.all_free)
+        case Unary(op, a, t):
+            assert isinstance(t, Int)
+            return unary(op, evaluate(a, env), t)
+        case Binary():
+            return _binary(e, env)
+        case Cast(a, t):
+            value = evaluate(a, env)
+            return t.wrap(value) if isinstance(t, Int) else value
+        case Ite(c, a, b):
+            return evaluate(a if evaluate(c, env) else b, env)
+        case _:
+            assert_never(e)
+
+
+def _binary(e: Binary, env: Values) -> int:
+    t = e.left.type if isinstance(e.left.type, Int) else Int(64, signed=True)
+    result = binary(e.op, evaluate(e.left, env), evaluate(e.right, env), t)
+    if result is None:
+        raise ZeroDivisionError(e.op)
+    return result
+
+
+def _values(state: State, thread: Thread) -> Values:
+    me = thread.number + 1
+    held = sum(1 << k for k, x in enumerate(state.locks) if state.memory[x] == me)
+    free = all(state.memory[x] == 0 for x in state.locks)
+    return Values(thread.locals, state.vcpus, me, held, free)
+
+
+# Instructions ----------------------------------------------------------------------------------
+
+
+def _execute(state: State, thread: Thread, instr: Instr) -> int:
+    """Execute one instruction; return the next position."""
+    env = _values(state, thread)
+    try:
+        return _dispatch(state, thread, instr, env)
+    except ZeroDivisionError as error:
+        text = "division by zero or an oversized shift"
+        raise Undefined(text, instr) from error
+
+
+def _dispatch(state: State, thread: Thread, instr: Instr, env: Values) -> int:
+    after = thread.pc + 1
+    match instr:
+        case Assign(target, value):
+            thread.locals[target] = evaluate(value, env)
+        case Read() | Write() | Exchange():
+            _access(state, thread, instr, env)
+        case Acquire() | Release():
+            _lock(state, thread, instr, env)
+        case Hypercall():
+            _hypercall(state, thread, instr, env)
+        case Havoc(target):
+            thread.locals[target] = next(thread.choices)
+        case Every():
+            thread.locals[instr.target] = int(all(_each(state, instr, env)))
+        case Check(condition, text):
+            if not evaluate(condition, env):
+                raise Undefined(text, instr)
+        case Assert():
+            _assert(state, thread, instr, env)
+        case Jump(target):
+            return target
+        case Branch(condition, then, otherwise):
+            return then if evaluate(condition, env) else otherwise
+        case Return(value):
+            result = None if value is None else evaluate(value, env)
+            _note(state, thread, instr, value=result)
+        case Enter() | Fence():
+            _note(state, thread, instr)
+        case Uninit() | Stop():
+            pass
+        case _:
+            assert_never(instr)
+    return after
+
+
+def _note(
+    state: State,
+    thread: Thread,
+    instr: Instr,
+    location: Location | None = None,
+    value: int | None = None,
+    before: int | None = None,
+    root: int | None = None,
+) -> None:
+    operation = thread.operation
+    assert operation is not None
+    state.happenings.append(
+        Happening(
+            state.steps,
+            thread.number,
+            thread.call,
+            operation.name,
+            instr,
+            location,
+            value,
+            before,
+            root,
+        )
+    )
+
+
+def _location(f: Field, index: Expr | None, env: Values, instr: Instr) -> Location:
+    number = -1 if index is None else evaluate(index, env)
+    if index is not None and not 0 <= number < env.vcpus:
+        raise Undefined("a vCPU that does not exist is accessed", instr)
+    return f.name, number
+
+
+def _access(
+    state: State, thread: Thread, instr: Read | Write | Exchange, env: Values
+) -> None:
+    where = _location(instr.field, instr.index, env, instr)
+    before = state.memory[where]
+    value = before
+    match instr:
+        case Read(target):
+            thread.locals[target] = before
+        case Write():
+            value = evaluate(instr.value, env)
+        case Exchange(target):
+            matches = instr.compare is None or evaluate(instr.compare, env) == before
+            value = evaluate(instr.value, env) if matches else before
+            thread.locals[target] = before
+    state.memory[where] = value
+    _note(state, thread, instr, where, value, before)
+
+
+def _lock(state: State, thread: Thread, instr: Acquire | Release, env: Values) -> None:
+    where = _location(instr.field, instr.index, env, instr)
+    taken = isinstance(instr, Acquire)
+    if taken and state.memory[where]:
+        raise Stuck(where)
+    before = state.memory[where]
+    state.memory[where] = thread.number + 1 if taken else 0
+    _note(state, thread, instr, where, state.memory[where], before)
+
+
+def _hypercall(state: State, thread: Thread, instr: Hypercall, env: Values) -> None:
+    result = next(thread.choices)
+    thread.locals[instr.target] = result
+    _note(state, thread, instr, value=result, root=evaluate(instr.root, env))
+
+
+def _each(state: State, instr: Every, env: Values) -> Iterator[int]:
+    for v in range(state.vcpus):
+        inner = {**env.locals, instr.bound: v}
+        for local, f in instr.reads:
+            inner[local] = state.memory[f.name, v]
+        yield evaluate(
+            instr.condition, Values(inner, env.vcpus, env.self, env.held, env.all_free)
+        )
+
+
+def _assert(state: State, thread: Thread, instr: Assert, env: Values) -> None:
+    if not evaluate(instr.condition, env):
+        values = {name: evaluate(e, env) for name, e in instr.values}
+        state.violations.append(
+            Violation(instr.claim, instr, values, state.steps, thread.number, thread.call)
+        )

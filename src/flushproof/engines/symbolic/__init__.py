@@ -1,0 +1,1 @@
+"""The engines on z3; nothing outside this package imports it."""

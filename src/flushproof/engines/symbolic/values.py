@@ -1,0 +1,253 @@
+"""Symbolic values of every kind, and the algebra over them for one program.
+
+A root is a page number, which is only compared, and the state of its low bits, one boolean for each
+class of bits that the program's constants cannot tell apart. Where the program never looks at low
+bits there are none, and the "page" is the whole 64-bit value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import z3
+
+from flushproof.engines.symbolic import terms as t
+from flushproof.ir.kinds import LOW, PAGE_BITS, Kind, Kinds
+from flushproof.ir.types import BOOL, NO_VCPU, NONE, Int, LockWord, Type, VcpuRef
+
+INVALID = (1 << 64) - 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Root:
+    """A root: `page` is an int for a constant, else a term; `bits` one boolean a bit class."""
+
+    page: int | z3.ExprRef
+    bits: tuple[t.Bool, ...]
+
+
+Value = bool | int | z3.BoolRef | z3.ArithRef | z3.BitVecRef | Root
+
+
+class NotExact(Exception):
+    """Roots cannot be kept as page numbers here; bit-vectors are needed."""
+
+
+class Algebra:
+    """Operations on values, for one program's kinds.
+
+    `sort` is the sort of page numbers: uninterpreted for the bounded engine, Int for Horn clauses.
+    """
+
+    def __init__(self, kinds: Kinds, sort: z3.SortRef | None = None) -> None:
+        self.kinds = kinds
+        self.sort = sort if sort is not None else z3.DeclareSort("Page")
+        self.masks = _bit_classes(kinds)
+        self._pages: dict[int, z3.ExprRef] = {}
+        self._ranges: dict[int, tuple[z3.ExprRef, int, int]] = {}
+        self.page_of(0)
+        self.page_of(self.split(INVALID)[0])
+        self.page_of(self.split(NONE)[0])
+
+    # Roots -----------------------------------------------------------------------------------
+
+    def split(self, value: int) -> tuple[int, tuple[bool, ...]]:
+        """The page number and bit classes of a constant."""
+        if not self.masks:
+            return value, ()
+        return value >> PAGE_BITS, tuple(bool(value & m) for m in self.masks)
+
+    def join(self, page: int, bits: tuple[bool, ...]) -> int:
+        """The 64-bit value of a page number and bit classes."""
+        if not self.masks:
+            return page
+        return (page << PAGE_BITS) | sum(m for m, b in zip(self.masks, bits, strict=True) if b)
+
+    def page_of(self, page: int) -> z3.ExprRef:
+        """The term for a constant page number."""
+        if page not in self._pages:
+            if self.sort == z3.IntSort():
+                self._pages[page] = z3.IntVal(page)
+            else:
+                self._pages[page] = z3.Const(f"page:{page:#x}", self.sort)
+        return self._pages[page]
+
+    def page_term(self, page: int | z3.ExprRef) -> z3.ExprRef:
+        """A page number as a term."""
+        return self.page_of(page) if isinstance(page, int) else page
+
+    def known_pages(self) -> dict[int, z3.ExprRef]:
+        """Every constant page number met so far."""
+        return dict(self._pages)
+
+    def axioms(self) -> list[z3.BoolRef]:
+        """What must be asserted along: constant pages differ (asserted again as they grow)."""
+        if self.sort == z3.IntSort() or len(self._pages) < 2:  # noqa: PLR2004
+            return []
+        return [z3.Distinct(*self._pages.values())]
+
+    def fresh_root(self, name: str) -> Root:
+        """A load's root: a page-aligned value other than 0 and INVALID_PAGE."""
+        return Root(z3.Const(name, self.sort), tuple(False for _ in self.masks))
+
+    def proper(self, root: Root) -> list[z3.BoolRef]:
+        """The constraints on a load's root: not 0, not INVALID_PAGE, not NONE."""
+        pages = (0, self.split(INVALID)[0], self.split(NONE)[0])
+        return [self.page_term(root.page) != self.page_of(p) for p in pages]
+
+    # Making ----------------------------------------------------------------------------------
+
+    def constant(self, value: int, type_: Type, kind: Kind | None) -> Value:
+        """A constant of a type in a kind's representation."""
+        if not isinstance(type_, Int):
+            return value
+        if type_ == BOOL:
+            return bool(value)
+        match kind:
+            case Kind.ROOT:
+                page, bits = self.split(value)
+                return Root(page, bits)
+            case Kind.FLAG:
+                return value != 0
+            case Kind.BITS:
+                return z3.BitVecVal(value, type_.width)
+            case _:
+                return value
+
+    def fresh(self, name: str, type_: Type, kind: Kind | None) -> Value:
+        """A new unknown of a type in a kind's representation."""
+        if type_ == BOOL:
+            return z3.Bool(name)
+        if not isinstance(type_, Int):
+            return z3.Int(name)
+        match kind:
+            case Kind.ROOT:
+                bits = tuple(z3.Bool(f"{name}.{m:#x}") for m in self.masks)
+                return Root(z3.Const(name, self.sort), bits)
+            case Kind.FLAG:
+                return z3.Bool(name)
+            case Kind.BITS:
+                return z3.BitVec(name, type_.width)
+            case _:
+                return self.ranged(z3.Int(name), type_.low, type_.high)
+
+    def limits(self, value: Value, type_: Type, vcpus: t.Number) -> list[z3.BoolRef]:
+        """The constraints that an unknown of a type satisfies."""
+        if not isinstance(value, z3.ArithRef):
+            return []
+        match type_:
+            case Int():
+                return [value >= type_.low, value <= type_.high]
+            case VcpuRef():
+                return [value >= NO_VCPU, value < vcpus]
+            case LockWord():
+                return [value >= 0]
+
+    def ranged(self, term: z3.ArithRef, low: int, high: int) -> z3.ArithRef:
+        """Remember that a term lies in low..high."""
+        self._ranges[term.get_id()] = (term, low, high)
+        return term
+
+    def range_of(self, n: t.Number, type_: Int) -> tuple[int, int]:
+        """An interval that holds a number."""
+        if isinstance(n, int):
+            return n, n
+        known = self._ranges.get(n.get_id())
+        return (known[1], known[2]) if known else (type_.low, type_.high)
+
+    # Choosing and comparing ------------------------------------------------------------------
+
+    def ite(self, c: t.Bool, a: Value, b: Value) -> Value:
+        """Choice between two values of one kind."""
+        if isinstance(c, bool):
+            return a if c else b
+        if a is b:
+            return a
+        match a, b:
+            case Root(), Root():
+                return self._ite_root(c, a, b)
+            case z3.BitVecRef(), z3.BitVecRef():
+                return a if a.eq(b) else z3.If(c, a, b)  # type: ignore[no-any-return]
+            case (bool() | z3.BoolRef()), (bool() | z3.BoolRef()):
+                return t.ite_bool(c, a, b)
+            case (int() | z3.ArithRef()), (int() | z3.ArithRef()):
+                return self._ite_number(c, a, b)
+            case _:
+                raise TypeError(f"kinds differ: {a!r} and {b!r}")
+
+    def _ite_root(self, c: z3.BoolRef, a: Root, b: Root) -> Root:
+        bits = tuple(t.ite_bool(c, x, y) for x, y in zip(a.bits, b.bits, strict=True))
+        if isinstance(a.page, int) and isinstance(b.page, int) and a.page == b.page:
+            return Root(a.page, bits)
+        x, y = self.page_term(a.page), self.page_term(b.page)
+        return Root(x if x.eq(y) else z3.If(c, x, y), bits)
+
+    def _ite_number(self, c: z3.BoolRef, a: t.Number, b: t.Number) -> t.Number:
+        result = t.ite_number(c, a, b)
+        if isinstance(result, z3.ArithRef) and result.get_id() not in self._ranges:
+            wide = Int(64, signed=True)
+            (la, ha), (lb, hb) = self.range_of(a, wide), self.range_of(b, wide)
+            self.ranged(result, min(la, lb), max(ha, hb))
+        return result
+
+    def equal(self, a: Value, b: Value) -> t.Bool:
+        """Equality of two values of one kind."""
+        match a, b:
+            case Root(), Root():
+                bits = (t.equal_bool(x, y) for x, y in zip(a.bits, b.bits, strict=True))
+                return t.and_(self._equal_pages(a.page, b.page), *bits)
+            case z3.BitVecRef(), z3.BitVecRef():
+                return True if a.eq(b) else fold_bool(a == b)
+            case (bool() | z3.BoolRef()), (bool() | z3.BoolRef()):
+                return t.equal_bool(a, b)
+            case (int() | z3.ArithRef()), (int() | z3.ArithRef()):
+                return t.compare("==", a, b)
+            case _:
+                raise TypeError(f"kinds differ: {a!r} and {b!r}")
+
+    def _equal_pages(self, a: int | z3.ExprRef, b: int | z3.ExprRef) -> t.Bool:
+        if isinstance(a, int) and isinstance(b, int):
+            return a == b
+        x, y = self.page_term(a), self.page_term(b)
+        return True if x.eq(y) else x == y  # type: ignore[no-any-return]
+
+    def nonzero(self, a: Value) -> t.Bool:
+        """The condition that a value is not 0."""
+        match a:
+            case Root():
+                return t.not_(self.equal(a, Root(0, tuple(False for _ in a.bits))))
+            case z3.BitVecRef():
+                return fold_bool(a != 0)
+            case bool() | z3.BoolRef():
+                return a
+            case _:
+                return t.compare("!=", a, 0)
+
+
+def parts(value: Value) -> Iterator[z3.ExprRef]:
+    """The z3 terms that make up a value; constants are left out."""
+    match value:
+        case Root(page, bits):
+            yield from (x for x in (page, *bits) if isinstance(x, z3.ExprRef))
+        case bool() | int():
+            return
+        case _:
+            yield value
+
+
+def fold_bool(b: z3.BoolRef) -> t.Bool:
+    """Fold a comparison of bit-vector constants."""
+    if all(z3.is_bv_value(x) for x in b.children()):
+        return z3.is_true(z3.simplify(b))
+    return b
+
+
+def _bit_classes(kinds: Kinds) -> tuple[int, ...]:
+    """Masks of low bits that no constant of the program separates; empty if bits do not matter."""
+    if not kinds.split or not kinds.exact_roots:
+        return ()
+    classes = [LOW]
+    for c in sorted(kinds.constants | {INVALID}):
+        classes = [m for k in classes for m in (k & c, k & ~c) if m]
+    return tuple(classes)

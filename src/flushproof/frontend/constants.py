@@ -1,0 +1,104 @@
+"""The values of constants as C writes them: integers, characters and strings."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import ClassVar
+
+from flushproof.diagnostics import Diagnostic, InputError
+from flushproof.source import Span
+
+_INTEGER = re.compile(r"(0[xX][0-9a-fA-F]+|0[bB][01]+|0[0-7]*|[1-9][0-9]*)([uUlL]*)")
+_FLOATING = re.compile(r"\d*\.\d*([eE]\d*)?[fFlL]?|\d+[eE]\d*[fFlL]?|\d+\.?[fF]|0[xX].*\..*")
+_SUFFIXES = ("", "u", "l", "ul", "ll", "ull")
+_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]+|[0-7]{1,3}|.)", re.DOTALL)
+_SIMPLE = {"n": 10, "t": 9, "r": 13, "a": 7, "b": 8, "f": 12, "v": 11, "e": 27}
+_PLAIN = frozenset("\\'\"?")
+_BITS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside(Diagnostic):
+    """A construct of C that the subset leaves out."""
+
+    TITLE: ClassVar[str] = "outside the subset: {construct}"
+    construct: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadNumber(Diagnostic):
+    """A number that is no integer constant of C."""
+
+    TITLE: ClassVar[str] = "`{text}` is not an integer constant"
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WideNumber(Diagnostic):
+    """An integer constant that fits no type."""
+
+    TITLE: ClassVar[str] = "`{text}` does not fit into {bits} bits"
+    text: str
+    bits: int = _BITS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadEscape(Diagnostic):
+    """An escape that C does not know."""
+
+    TITLE: ClassVar[str] = "`\\{escape}` is not an escape of C"
+    escape: str
+
+
+def integer(text: str, span: Span) -> tuple[int, str]:
+    """Return the value and the normalised suffix of an integer constant."""
+    found = _INTEGER.fullmatch(text)
+    suffix = "".join(sorted(found[2].lower(), reverse=True)) if found else ""
+    if found is None or suffix not in _SUFFIXES:
+        if _FLOATING.fullmatch(text):
+            raise InputError(Outside(span=span, construct="floating point"))
+        raise InputError(BadNumber(span=span, text=text))
+    # A limit on the digits keeps the conversion linear.
+    value = _value(found[1]) if len(found[1]) <= 2 * _BITS else 1 << _BITS
+    if value >= 1 << _BITS:
+        raise InputError(WideNumber(span=span, text=_shortened(text)))
+    return value, suffix
+
+
+def _value(digits: str) -> int:
+    octal = digits.startswith("0") and digits.isdigit()
+    return int(digits, 8) if octal else int(digits, 0)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def string(text: str, span: Span) -> str:
+    """Return the characters that the quoted `text` stands for."""
+
+    def decode(found: re.Match[str]) -> str:
+        return chr(_escape(found[1], span))
+
+    return _ESCAPE.sub(decode, text[1:-1])
+
+
+def character(text: str, span: Span) -> int:
+    """Return the code of a character constant such as `'a'`."""
+    decoded = string(text, span)
+    if len(decoded) != 1:
+        raise InputError(Outside(span=span, construct="character constants of several characters"))
+    return ord(decoded)
+
+
+def _escape(escape: str, span: Span) -> int:
+    if escape[0] in _SIMPLE:
+        return _SIMPLE[escape]
+    if escape[0] in _PLAIN:
+        return ord(escape)
+    if escape[0] == "x" and len(escape) > 1:
+        return int(escape[1:][-8:], 16) & 0xFF
+    if escape[0].isdigit() and escape[0] not in "89":
+        return int(escape, 8) & 0xFF
+    raise InputError(BadEscape(span=span, escape=escape))

@@ -1,0 +1,173 @@
+"""All names a set of translation units declares, resolved to types and values.
+
+Later units override earlier ones, except that a primitive (an annotated prototype of the prelude)
+is kept: it says how the machine sees the function, whatever body the file gives it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flushproof.diagnostics import InputError, Note, closest
+from flushproof.frontend import syntax as c
+from flushproof.frontend.consteval import evaluate
+from flushproof.frontend.errors import Redefined, UnknownType, Unsupported
+from flushproof.frontend.types import BUILTIN, INT_T, Array, Code, CType, Integer, Pointer, Struct
+from flushproof.source import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Global:
+    """A variable at file level."""
+
+    name: str
+    type: CType
+    initialiser: c.Expr | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class StructInfo:
+    """A struct's members by name, anonymous inner structs flattened."""
+
+    name: str
+    members: Mapping[str, CType]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Declarations:
+    """The names of a program."""
+
+    structs: Mapping[str, StructInfo]
+    constants: Mapping[str, int]
+    typedefs: Mapping[str, CType]
+    functions: Mapping[str, c.Function]
+    globals: Mapping[str, Global]
+
+    def resolve(self, written: c.WrittenType, declarator: c.Declarator) -> CType:
+        """Return the type that a base type and a declarator give.
+
+        Raises:
+            InputError: the base type is not defined, or an array size is not constant.
+        """
+        if declarator.function_pointer:
+            return Pointer(Code())
+        t = self.base(written)
+        for _ in range(declarator.pointers):
+            t = Pointer(t)
+        for size in reversed(declarator.arrays):
+            t = Array(t, None if size is None else evaluate(size, self.constants))
+        return t
+
+    def base(self, written: c.WrittenType) -> CType:
+        """Return the type a base type names."""
+        if written.kind == "struct":
+            return Struct(written.name)
+        if written.kind == "enum":
+            return Integer(f"enum {written.name}", INT_T.ir)
+        found = BUILTIN.get(written.name) or self.typedefs.get(written.name)
+        if found is None:
+            hint = closest(written.name, (*self.typedefs, *BUILTIN))
+            raise InputError(UnknownType(span=written.span, name=written.name, hint=hint))
+        return found
+
+
+class _Builder:
+    """Collects declarations unit by unit; used once."""
+
+    def __init__(self) -> None:
+        self.structs: dict[str, StructInfo] = {}
+        self.constants: dict[str, int] = {}
+        self.typedefs: dict[str, CType] = {}
+        self.functions: dict[str, c.Function] = {}
+        self.globals: dict[str, Global] = {}
+        self.view = Declarations(
+            self.structs, self.constants, self.typedefs, self.functions, self.globals
+        )
+
+    def unit(self, unit: c.TranslationUnit) -> None:
+        seen: dict[tuple[str, str], Span] = {}
+        for item in unit.items:
+            self._item(item, seen)
+
+    def _item(self, item: c.TopLevel, seen: dict[tuple[str, str], Span]) -> None:
+        match item:
+            case c.StructDef():
+                _once(seen, "struct", item.name, item.span)
+                self._struct(item, item.name)
+            case c.EnumDef():
+                self._enum(item, seen)
+            case c.Typedef():
+                self.typedefs[item.declarator.name] = self.view.resolve(item.type, item.declarator)
+            case c.Declaration():
+                self._globals(item)
+            case c.Function():
+                self._function(item, seen)
+
+    def _struct(self, item: c.StructDef, name: str) -> None:
+        members: dict[str, CType] = {}
+        for field in item.fields:
+            self._field(field, name, members)
+        self.structs[name] = StructInfo(name, members, item.span)
+
+    def _field(self, field: c.FieldDecl, owner: str, members: dict[str, CType]) -> None:
+        if field.nested is not None and not field.declarators:
+            inner = f"{owner}.{len(members)}"
+            self._struct(field.nested, inner)
+            members.update(self.structs[inner].members)
+            return
+        for declarator in field.declarators:
+            members[declarator.name] = self._field_type(field, declarator, owner)
+
+    def _field_type(self, field: c.FieldDecl, declarator: c.Declarator, owner: str) -> CType:
+        if field.nested is None:
+            return self.view.resolve(field.type, declarator)
+        inner = field.nested.name or f"{owner}.{declarator.name}"
+        self._struct(field.nested, inner)
+        return self.view.resolve(c.WrittenType("struct", inner, field.span), declarator)
+
+    def _enum(self, item: c.EnumDef, seen: dict[tuple[str, str], Span]) -> None:
+        value = -1
+        for entry in item.enumerators:
+            _once(seen, "enumerator", entry.name, entry.span)
+            value = value + 1 if entry.value is None else evaluate(entry.value, self.constants)
+            self.constants[entry.name] = value
+
+    def _globals(self, item: c.Declaration) -> None:
+        for entry in item.declarators:
+            name = entry.declarator.name
+            if name in self.globals and entry.initialiser is None:
+                continue
+            t = self.view.resolve(item.type, entry.declarator)
+            self.globals[name] = Global(name, t, entry.initialiser, entry.span)
+
+    def _function(self, item: c.Function, seen: dict[tuple[str, str], Span]) -> None:
+        known = self.functions.get(item.name)
+        if item.body is not None:
+            _once(seen, "function", item.name, item.span)
+        if known is None or (item.body is not None and not known.annotations) or item.annotations:
+            self.functions[item.name] = item
+
+
+def _once(seen: dict[tuple[str, str], Span], kind: str, name: str, span: Span) -> None:
+    first = seen.setdefault((kind, name), span)
+    if first is not span and name:
+        note = Note("first defined here", first)
+        raise InputError(Redefined(span=span, kind=kind, name=name, notes=(note,)))
+
+
+def declare(units: tuple[c.TranslationUnit, ...]) -> Declarations:
+    """Resolve the declarations of several units, earlier first.
+
+    Raises:
+        InputError: a name is defined twice in one unit, or a type is not defined.
+    """
+    builder = _Builder()
+    for unit in units:
+        builder.unit(unit)
+    return builder.view
+
+
+__all__ = ["Declarations", "Global", "StructInfo", "Unsupported", "declare"]

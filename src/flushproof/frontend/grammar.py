@@ -1,0 +1,105 @@
+"""The lark objects made from `grammars/`: one lexer and one parser per process, made when needed.
+
+The parser reads C files and spec files with one table; the files differ in their start symbol and
+in whether the words of `SPEC_WORDS` are reserved.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lark import Lark, Token
+from lark.lexer import Lexer, PatternStr
+
+if TYPE_CHECKING:
+    from lark.common import LexerConf
+
+GRAMMARS = Path(__file__).parent.parent / "grammars"
+STARTS = ("spec_file", "translation_unit", "item")
+SPEC_WORDS = frozenset(
+    [
+        "spec",
+        "variant",
+        "operations",
+        "boot",
+        "cache",
+        "when",
+        "is",
+        "bounds",
+        "assume",
+        "no",
+        "exempt",
+        "expect",
+        "claim",
+        "any",
+        "on",
+        "in",
+        "headline",
+        "because",
+        "at",
+    ]
+)
+
+
+class ReadyTokens(Lexer):
+    """A lexer that hands on tokens which were cut and named beforehand."""
+
+    def __init__(self, lexer_conf: LexerConf) -> None:
+        """Take lark's configuration, of which nothing is needed."""
+
+    def lex(self, data: Iterable[Token]) -> Iterator[Token]:  # type: ignore[override]
+        """Yield the tokens of `data`, which is what `Lark.parse` was given."""
+        yield from data
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Which terminal each text is: exact texts first, then the patterns of word classes."""
+
+    exact: dict[str, str]
+    patterns: tuple[tuple[re.Pattern[str], str], ...]
+
+    def terminal(self, text: str) -> str:
+        """Return the terminal that `text` belongs to, or an empty string."""
+        if text in self.exact:
+            return self.exact[text]
+        return next((name for pattern, name in self.patterns if pattern.fullmatch(text)), "")
+
+
+@cache
+def preprocessing_lexer() -> Lark:
+    """Return the lexer of `tokens.lark`."""
+    return Lark.open(str(GRAMMARS / "tokens.lark"), parser=None, lexer="basic")
+
+
+@cache
+def parser() -> Lark:
+    """Return the LALR parser of `spec.lark`, which includes `c.lark`."""
+    return Lark.open(
+        str(GRAMMARS / "spec.lark"),
+        parser="lalr",
+        lexer=ReadyTokens,
+        start=list(STARTS),
+        propagate_positions=True,
+    )
+
+
+@cache
+def vocabulary(*, spec: bool) -> Vocabulary:
+    """Return the words of C files, or of spec files where `spec` is set."""
+    exact: dict[str, str] = {}
+    patterns = []
+    for terminal in parser().terminals:
+        if isinstance(terminal.pattern, PatternStr):
+            exact[terminal.pattern.value] = terminal.name
+        else:
+            patterns.append((re.compile(terminal.pattern.to_regexp()), terminal.name))
+    # NAME fits every word, so the classes that name single words are tried before it.
+    patterns.sort(key=lambda entry: entry[1] == "NAME")
+    words = {t: n for t, n in exact.items() if spec or t not in SPEC_WORDS}
+    return Vocabulary(words, tuple(patterns))

@@ -1,0 +1,104 @@
+"""From lark trees to what stands at file level: functions, types and global variables."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flushproof.diagnostics import InputError
+from flushproof.frontend import syntax
+from flushproof.frontend.branches import Tokens, Tree, parts, rule, span_of, tree_in, trees
+from flushproof.frontend.builder import (
+    Base,
+    arguments,
+    base,
+    block,
+    declarator,
+    declared,
+    typed,
+)
+from flushproof.frontend.constants import Outside
+
+
+def item(tokens: Tokens, tree: Tree) -> tuple[syntax.TopLevel, ...]:
+    """Build the items of one tree; a type defined on the spot is an item of its own."""
+    match rule(tree):
+        case "function":
+            return (function(tokens, tree),)
+        case "typedef":
+            return _typedef(tokens, tree)
+        case "declaration":
+            return _declaration(tokens, tree)
+        case name:
+            raise AssertionError(f"the grammar has no item `{name}`")
+
+
+def function(tokens: Tokens, tree: Tree) -> syntax.Function:
+    """Build a function definition or a prototype."""
+    specifiers, pointers, name, parameters, *rest = parts(tree)
+    before = base(tokens, tree_in(specifiers))
+    if before.definition is not None:
+        raise InputError(Outside(span=before.span, construct="types defined by a function"))
+    bodies = trees(rest, "block")
+    return syntax.Function(
+        name=str(name),
+        type=before.type,
+        pointers=declarator(tokens, [pointers], before.span).pointers,
+        parameters=() if parameters is None else _parameters(tokens, tree_in(parameters)),
+        annotations=tuple(_annotation(tokens, t) for t in trees(rest, "annotation")),
+        body=block(tokens, bodies[0]) if bodies else None,
+        span=span_of(tokens, name),
+    )
+
+
+def _parameters(tokens: Tokens, tree: Tree) -> tuple[syntax.Parameter, ...]:
+    """Build the parameters; `(void)` gives none, a final `...` is a parameter of type `...`."""
+    named = [
+        syntax.Parameter(*typed(tokens, t), span_of(tokens, t))
+        for t in trees(tree.children, "parameter")
+    ]
+    if len(named) == 1 and _is_void(named[0]):
+        named = []
+    for ellipsis in trees(tree.children, "ellipsis"):
+        span = span_of(tokens, ellipsis)
+        nameless = declarator(tokens, (), span)
+        named.append(syntax.Parameter(syntax.WrittenType("name", "...", span), nameless, span))
+    return tuple(named)
+
+
+def _is_void(parameter: syntax.Parameter) -> bool:
+    place = parameter.declarator
+    bare = not (place.name or place.pointers or place.arrays or place.function_pointer)
+    return parameter.type.name == "void" and parameter.type.kind == "name" and bare
+
+
+def _annotation(tokens: Tokens, tree: Tree) -> syntax.Annotation:
+    name, given = parts(tree)
+    return syntax.Annotation(str(name), arguments(tokens, given), span_of(tokens, tree))
+
+
+def _typedef(tokens: Tokens, tree: Tree) -> tuple[syntax.TopLevel, ...]:
+    specifiers, inner = parts(tree)
+    before = base(tokens, tree_in(specifiers))
+    name = declarator(tokens, tree_in(inner).children, span_of(tokens, inner))
+    definitions, before = _split(before, name.name)
+    return (*definitions, syntax.Typedef(before.type, name, span_of(tokens, tree)))
+
+
+def _declaration(tokens: Tokens, tree: Tree) -> tuple[syntax.TopLevel, ...]:
+    before = base(tokens, tree_in(tree.children[0]))
+    names = trees(tree.children, "init_declarator")
+    if not names and before.definition is not None:
+        return (before.definition,)
+    # The tag of a nameless type is taken from the first name declared with it.
+    first = declared(tokens, tree, before).declarators[:1]
+    definitions, before = _split(before, first[0].declarator.name if first else "")
+    return (*definitions, declared(tokens, tree, before))
+
+
+def _split(before: Base, tag: str) -> tuple[tuple[syntax.StructDef | syntax.EnumDef, ...], Base]:
+    """Take the definition out of `before`; a nameless one is tagged `tag`."""
+    if before.definition is None:
+        return (), before
+    name = before.definition.name or tag
+    written = replace(before.type, name=name)
+    return (replace(before.definition, name=name),), replace(before, type=written, definition=None)

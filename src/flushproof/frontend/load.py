@@ -1,0 +1,109 @@
+"""Read an input file by path: what comes out is decoded, not empty and not absurdly large."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
+from flushproof.source import Source, Span
+
+LIMIT = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing(Diagnostic):
+    """No file has this name."""
+
+    TITLE: ClassVar[str] = "cannot find `{path}`"
+    EXIT: ClassVar[int] = EXIT_USAGE
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directory(Diagnostic):
+    """A directory stands where a file is wanted."""
+
+    TITLE: ClassVar[str] = "`{path}` is a directory, not a file"
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable(Diagnostic):
+    """The system refuses to read the file."""
+
+    TITLE: ClassVar[str] = "cannot read `{path}`: {reason}"
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmptyFile(Diagnostic):
+    """The file holds nothing but blanks."""
+
+    TITLE: ClassVar[str] = "`{path}` is empty"
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TooLarge(Diagnostic):
+    """The file is longer than any source file is."""
+
+    TITLE: ClassVar[str] = "`{path}` is larger than {limit} bytes"
+    path: str
+    limit: int = LIMIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotText(Diagnostic):
+    """The bytes are no UTF-8 text."""
+
+    TITLE: ClassVar[str] = "`{path}` is not a text file: {reason}"
+    path: str
+    reason: str
+
+
+def load(path: str | Path) -> Source:
+    """Return the text of the file at `path`, under that name; raise `InputError` if it has none."""
+    name = str(path)
+    text = _decode(name, _read(name))
+    if not text.strip():
+        raise InputError(EmptyFile(span=None, path=name))
+    return Source(name, text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _read(name: str) -> bytes:
+    try:
+        with Path(name).open("rb") as stream:
+            data = stream.read(LIMIT + 1)
+    except FileNotFoundError:
+        raise InputError(Missing(span=None, path=name)) from None
+    except IsADirectoryError:
+        raise InputError(Directory(span=None, path=name)) from None
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        raise InputError(Unreadable(span=None, path=name, reason=reason)) from None
+    except ValueError as error:
+        raise InputError(Unreadable(span=None, path=repr(name), reason=str(error))) from None
+    if len(data) > LIMIT:
+        raise InputError(TooLarge(span=None, path=name))
+    return data
+
+
+def _decode(name: str, data: bytes) -> str:
+    if b"\0" in data:
+        span = _place(name, data[: data.index(b"\0")])
+        raise InputError(NotText(span=span, path=name, reason="it holds a zero byte"))
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        span = _place(name, data[: error.start])
+        reason = f"byte 0x{data[error.start]:02x} is not UTF-8"
+        raise InputError(NotText(span=span, path=name, reason=reason)) from None
+
+
+def _place(name: str, before: bytes) -> Span:
+    line = before.count(b"\n") + 1
+    column = len(before.rpartition(b"\n")[2].decode("utf-8", "replace")) + 1
+    return Span(name, line, column, line, column + 1)

@@ -1,0 +1,309 @@
+"""The preprocessor, over tokens: directives are obeyed, macros replaced, dead branches dropped.
+
+Includes are recorded, not followed. What comes out holds no line ends and no stray characters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+from flushproof.diagnostics import Diagnostic, InputError, Note, closest
+from flushproof.frontend.conditions import holds
+from flushproof.frontend.macros import BUILT_IN, Expander, Macro, Macros
+from flushproof.frontend.tokens import Kind, Token, refuse_stray, tokenise
+from flushproof.source import Source, Span
+
+Line = tuple[Token, ...]
+
+_CONDITIONS = ("if", "ifdef", "ifndef")
+_DIRECTIVES = frozenset(
+    [
+        "if",
+        "ifdef",
+        "ifndef",
+        "elif",
+        "else",
+        "endif",
+        "define",
+        "undef",
+        "include",
+        "pragma",
+        "error",
+        "warning",
+        "line",
+        "ident",
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Include:
+    """One live `#include`: the name between the quotes or brackets."""
+
+    name: str
+    quoted: bool
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessed:
+    """The live tokens of one file, the macros in force at its end, and its includes."""
+
+    tokens: tuple[Token, ...]
+    macros: Macros
+    includes: tuple[Include, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenCondition(Diagnostic):
+    """An `#if` runs to the end of the file."""
+
+    TITLE: ClassVar[str] = "this `#{directive}` has no `#endif`"
+    directive: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LooseDirective(Diagnostic):
+    """An `#else`, `#elif` or `#endif` stands where it belongs to no `#if`."""
+
+    TITLE: ClassVar[str] = "`#{directive}` {problem}"
+    directive: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownDirective(Diagnostic):
+    """A directive that is not known."""
+
+    TITLE: ClassVar[str] = "unknown directive `#{directive}`{hint}"
+    directive: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadDirective(Diagnostic):
+    """A directive that is not complete or not well formed."""
+
+    TITLE: ClassVar[str] = "`#{directive}` {problem}"
+    directive: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserError(Diagnostic):
+    """A live `#error`."""
+
+    TITLE: ClassVar[str] = "#error {message}"
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Branch:
+    """One open `#if`: whether this branch is live, some branch was, and `#else` was seen."""
+
+    opening: Token
+    outer: bool
+    live: bool
+    taken: bool
+    last: bool = False
+
+
+def preprocess(source: Source, macros: Macros) -> Preprocessed:
+    """Return the live tokens of `source` under `macros`; raise `InputError` if malformed."""
+    state = _Preprocessor(dict(macros.table))
+    for line in _lines(tokenise(source)):
+        state.feed(line)
+    return state.finish()
+
+
+def _lines(tokens: tuple[Token, ...]) -> Iterator[Line]:
+    start = 0
+    for index, token in enumerate(tokens):
+        if token.kind is Kind.NEWLINE:
+            if index > start:
+                yield tokens[start:index]
+            start = index + 1
+    if start < len(tokens):
+        yield tokens[start:]
+
+
+class _Preprocessor:
+    """The state between two lines: definitions, open conditions, and text not yet expanded."""
+
+    def __init__(self, table: dict[str, Macro]) -> None:
+        self._table = table
+        self._expander = Expander(table)
+        self._branches: list[_Branch] = []
+        self._text: list[Token] = []
+        self._output: list[Token] = []
+        self._includes: list[Include] = []
+
+    def feed(self, line: Line) -> None:
+        if line[0].is_punct("#"):
+            self._directive(line)
+        elif self._live:
+            self._text.extend(line)
+
+    def finish(self) -> Preprocessed:
+        if self._branches:
+            opening = self._branches[-1].opening
+            raise InputError(OpenCondition(span=opening.span, directive=opening.text))
+        self._flush()
+        return Preprocessed(tuple(self._output), Macros.of(self._table), tuple(self._includes))
+
+    @property
+    def _live(self) -> bool:
+        return not self._branches or self._branches[-1].live
+
+    def _flush(self) -> None:
+        """Expand the text so far; a macro call therefore does not run across a directive."""
+        for token in self._expander.expand(self._text):
+            if token.kind is Kind.STRAY:
+                refuse_stray(token)
+            self._output.append(token)
+        self._text.clear()
+
+    def _directive(self, line: Line) -> None:
+        if len(line) == 1:
+            return
+        word, rest = line[1], line[2:]
+        if word.text in _CONDITIONS:
+            self._open(word, rest)
+        elif word.text in {"elif", "else", "endif"}:
+            self._continue(word, rest)
+        elif self._live:
+            self._act(word, rest)
+
+    # Conditions ---------------------------------------------------------------------------------
+
+    def _open(self, word: Token, rest: Line) -> None:
+        outer = self._live
+        live = outer and self._condition(word, rest)
+        self._branches.append(_Branch(word, outer, live, live))
+
+    def _continue(self, word: Token, rest: Line) -> None:
+        if not self._branches:
+            raise InputError(
+                LooseDirective(span=word.span, directive=word.text, problem="without `#if`")
+            )
+        branch = self._branches.pop()
+        if word.text == "endif":
+            return
+        if branch.last:
+            raise InputError(_after_else(word, branch))
+        open_to_this = branch.outer and not branch.taken
+        live = open_to_this and (word.text == "else" or self._condition(word, rest))
+        self._branches.append(
+            replace(branch, live=live, taken=branch.taken or live, last=word.text == "else")
+        )
+
+    def _condition(self, word: Token, rest: Line) -> bool:
+        if not rest:
+            raise InputError(_malformed(word, "has no condition"))
+        if word.text in {"ifdef", "ifndef"}:
+            if len(rest) != 1 or rest[0].kind is not Kind.NAME:
+                raise InputError(_malformed(word, "wants one name"))
+            return (rest[0].text in self._table) == (word.text == "ifdef")
+        return holds(rest, self._table, word)
+
+    # Other directives -----------------------------------------------------------------------------
+
+    def _act(self, word: Token, rest: Line) -> None:
+        match word.text:
+            case "define":
+                self._flush()
+                self._define(_definition(word, rest))
+            case "undef":
+                self._flush()
+                self._table.pop(_single_name(word, rest), None)
+            case "include":
+                self._includes.append(_include(word, rest))
+            case "error":
+                message = _spelled(rest)
+                raise InputError(
+                    UserError(span=word.span.to(line_end(rest, word)), message=message)
+                )
+            case _ if word.text not in _DIRECTIVES and word.kind is not Kind.NUMBER:
+                hint = closest(word.text, _DIRECTIVES)
+                raise InputError(UnknownDirective(span=word.span, directive=word.text, hint=hint))
+
+    def _define(self, macro: Macro) -> None:
+        if macro.name not in BUILT_IN:
+            self._table[macro.name] = macro
+
+
+def line_end(rest: Line, word: Token) -> Span:
+    """Return the span of the last token of a directive."""
+    return rest[-1].span if rest else word.span
+
+
+def _after_else(word: Token, branch: _Branch) -> LooseDirective:
+    notes = (Note("the conditional starts here", branch.opening.span),)
+    problem = "after `#else`"
+    return LooseDirective(span=word.span, notes=notes, directive=word.text, problem=problem)
+
+
+def _malformed(word: Token, problem: str) -> BadDirective:
+    return BadDirective(span=word.span, directive=word.text, problem=problem)
+
+
+def _single_name(word: Token, rest: Line) -> str:
+    if len(rest) != 1 or rest[0].kind is not Kind.NAME:
+        raise InputError(_malformed(word, "wants one name"))
+    return rest[0].text
+
+
+def _spelled(tokens: Line) -> str:
+    text = ""
+    for index, token in enumerate(tokens):
+        apart = index > 0 and not tokens[index - 1].touches(token)
+        text += " " + token.text if apart else token.text
+    return text
+
+
+def _include(word: Token, rest: Line) -> Include:
+    span = word.span.to(line_end(rest, word))
+    if rest and rest[0].kind is Kind.STRING:
+        return Include(rest[0].text[1:-1], quoted=True, span=span)
+    if len(rest) > 2 and rest[0].is_punct("<") and rest[-1].is_punct(">"):
+        return Include("".join(token.text for token in rest[1:-1]), quoted=False, span=span)
+    raise InputError(_malformed(word, "wants a name in quotes or angle brackets"))
+
+
+def _definition(word: Token, rest: Line) -> Macro:
+    if not rest or rest[0].kind is not Kind.NAME or rest[0].text == "defined":
+        raise InputError(_malformed(word, "wants a name"))
+    name, rest = rest[0], rest[1:]
+    if not rest or not rest[0].is_punct("(") or not name.touches(rest[0]):
+        return Macro(name.text, None, "", _checked_body(word, rest), name.span)
+    closing = next((i for i, token in enumerate(rest) if token.is_punct(")")), 0)
+    if not closing:
+        raise InputError(_malformed(word, "has parameters that are never closed"))
+    names, variadic = _parameters(word, rest[1:closing])
+    return Macro(name.text, names, variadic, _checked_body(word, rest[closing + 1 :]), name.span)
+
+
+def _checked_body(word: Token, body: Line) -> Line:
+    if body and (body[0].is_punct("##") or body[-1].is_punct("##")):
+        raise InputError(_malformed(word, "has `##` at an end of the replacement"))
+    return body
+
+
+def _parameters(word: Token, tokens: Line) -> tuple[tuple[str, ...], str]:
+    """Read `a, b`, `a, ...` or `a, rest...`; return the fixed names and the variadic one."""
+    if not tokens:
+        return (), ""
+    variadic = ""
+    if tokens[-1].is_punct("..."):
+        tokens = tokens[:-1]
+        named = bool(tokens) and tokens[-1].kind is Kind.NAME
+        variadic = tokens[-1].text if named else "__VA_ARGS__"
+        tokens = tokens[: -2 if named and len(tokens) > 1 else -1]
+    names = tuple(token.text for token in tokens[::2])
+    commas = all(token.is_punct(",") for token in tokens[1::2])
+    words = all(token.kind is Kind.NAME for token in tokens[::2])
+    if not (commas and words) or len(set(names)) != len(names) or len(tokens) % 2 != bool(tokens):
+        raise InputError(_malformed(word, "wants parameter names between commas"))
+    return names, variadic

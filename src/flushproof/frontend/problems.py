@@ -1,0 +1,255 @@
+"""What is said about text that the grammar refuses: the place, what stands there, what could.
+
+Input is the token sequence, the index of the token that did not fit (its length for the end of the
+text) and the terminals that would have fitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from flushproof.diagnostics import Diagnostic, InputError, Note, closest
+from flushproof.frontend.constants import Outside
+from flushproof.frontend.grammar import SPEC_WORDS, parser, vocabulary
+from flushproof.frontend.tokens import Kind, Token
+from flushproof.source import Span
+
+NESTING = 200
+DEPTH = 200
+_SHOWN = 4
+_COMPLETE = frozenset({"", ";", "{", "}"})
+_CLOSERS = {"(": ")", "[": "]", "{": "}"}
+_TYPES = frozenset(["STORAGE", "QUALIFIER", "TYPE_WORD", "TYPE_NAME", "STRUCT", "ENUM"])
+_WORDS = {
+    "NAME": "a name",
+    "NUMBER": "a number",
+    "STRING": "a string",
+    "CHAR": "a character constant",
+    "COMPOUND": "an assignment operator",
+    "INFIX": "an operator",
+    "$END": "the end of the file",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyntaxProblem(Diagnostic):
+    """A token that fits nowhere in the grammar."""
+
+    TITLE: ClassVar[str] = "unexpected {found}, expected {expected}"
+    LABEL: ClassVar[str] = "does not fit here"
+    HELP: ClassVar[str] = "{advice}"
+    found: str
+    expected: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unclosed(Diagnostic):
+    """A bracket is not closed by its partner."""
+
+    TITLE: ClassVar[str] = "this `{opening}` is never closed"
+    HELP: ClassVar[str] = "add the missing `{closing}`"
+    opening: str
+    closing: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unopened(Diagnostic):
+    """A closing bracket has no partner."""
+
+    TITLE: ClassVar[str] = "this `{closing}` closes nothing"
+    closing: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TooDeep(Diagnostic):
+    """Constructs stand inside each other beyond reason."""
+
+    TITLE: ClassVar[str] = "{what} nest deeper than {limit} levels"
+    HELP: ClassVar[str] = "split it up"
+    what: str
+    limit: int
+
+
+def check_brackets(tokens: Iterable[Token]) -> None:
+    """Refuse brackets that are not balanced or nest too deep."""
+    stack: list[Token] = []
+    for token in tokens:
+        if token.kind is not Kind.PUNCT:
+            continue
+        if token.text in _CLOSERS:
+            stack.append(token)
+            if len(stack) > NESTING:
+                raise InputError(TooDeep(span=token.span, what="brackets", limit=NESTING))
+        elif token.text in _CLOSERS.values():
+            _close(stack, token)
+    if stack:
+        raise InputError(_unclosed(stack[-1]))
+
+
+def _close(stack: list[Token], token: Token) -> None:
+    if not stack:
+        raise InputError(Unopened(span=token.span, closing=token.text))
+    opening = stack.pop()
+    if _CLOSERS[opening.text] != token.text:
+        note = Note(f"`{token.text}` stands here instead", token.span)
+        raise InputError(_unclosed(opening, note))
+
+
+def _unclosed(opening: Token, *notes: Note) -> Unclosed:
+    text = opening.text
+    return Unclosed(span=opening.span, notes=notes, opening=text, closing=_CLOSERS[text])
+
+
+def problem(
+    tokens: tuple[Token, ...], index: int, accepted: frozenset[str], typedefs: frozenset[str]
+) -> Diagnostic:
+    """Return the diagnostic for the token at `index`, which is none of the `accepted` terminals."""
+    outside = _outside(tokens, index)
+    if outside and index < len(tokens):
+        return Outside(span=tokens[index].span, construct=outside)
+    span = tokens[index].span if index < len(tokens) else _end(tokens)
+    advice, notes = _advice(tokens, index, accepted, typedefs)
+    return SyntaxProblem(
+        span=span,
+        notes=notes,
+        found=f"`{tokens[index].text}`" if index < len(tokens) else "end of the file",
+        expected=_listed(accepted),
+        advice=advice,
+    )
+
+
+def _end(tokens: tuple[Token, ...]) -> Span | None:
+    """Return the empty span behind the last token, if there is any."""
+    if not tokens:
+        return None
+    span = tokens[-1].span
+    return Span(span.file, span.end_line, span.end_column, span.end_line, span.end_column)
+
+
+def _text(tokens: tuple[Token, ...], index: int) -> str:
+    return tokens[index].text if 0 <= index < len(tokens) else ""
+
+
+def _outside(tokens: tuple[Token, ...], index: int) -> str:
+    """Name the construct of C that usually looks like this, or return an empty string."""
+    before, found, after = (_text(tokens, index + offset) for offset in (-1, 0, 1))
+    inside = sum((t.text == "{") - (t.text == "}") for t in tokens[:index]) > 0
+    name_before = 0 < index <= len(tokens) and tokens[index - 1].kind is Kind.NAME
+    match before, found:
+        case (")", "{") if not inside:
+            return ""
+        case (")", "{"):
+            return "compound literals"
+        case ("{" | ",", "["):
+            return "array designators"
+        case (_, "..."):
+            return "ranges of cases"
+        case ("&&", _) if _text(tokens, index - 2) in {"=", "(", ",", "{", "["}:
+            return "addresses of labels"
+        case (_, "(") if inside and name_before and _follows_type(tokens, index - 1):
+            return "functions declared inside functions"
+        case ("(" | ",", _) if after in {",", ")"} and _old_style(tokens, index):
+            return "definitions in the style of K&R"
+        case _:
+            return ""
+
+
+def _follows_type(tokens: tuple[Token, ...], index: int) -> bool:
+    before = _text(tokens, index - 1)
+    return before == "*" or before.isidentifier()
+
+
+def _old_style(tokens: tuple[Token, ...], index: int) -> bool:
+    """Tell whether only names up to `)` are followed by the beginning of a declaration."""
+    while _text(tokens, index).isidentifier() and _text(tokens, index + 1) == ",":
+        index += 2
+    closing = _text(tokens, index + 1) == ")" and _text(tokens, index).isidentifier()
+    return closing and _text(tokens, index + 2).isidentifier()
+
+
+def _advice(
+    tokens: tuple[Token, ...], index: int, accepted: frozenset[str], typedefs: frozenset[str]
+) -> tuple[str, tuple[Note, ...]]:
+    if index < len(tokens) and _is_name(tokens[index]):
+        word = closest(tokens[index].text, _literal_words(accepted)).strip(" ()")
+        if word:
+            return word, ()
+        if "TYPE_WORD" in accepted and "NAME" not in accepted:
+            return _unknown_type(tokens[index], typedefs), ()
+    if index == 0:
+        return "", ()
+    before = tokens[index - 1]
+    found = tokens[index] if index < len(tokens) else None
+    later = found is None or found.span.line > before.span.end_line
+    if later and "SEMICOLON" in accepted and before.text not in _COMPLETE:
+        note = Note(f"perhaps a `;` is missing after this `{before.text}`", before.span)
+        return f"add `;` after `{before.text}`", (note,)
+    if found is not None and found.text in SPEC_WORDS and "NAME" in accepted:
+        return f"`{found.text}` is a reserved word in spec files", ()
+    names = found is not None and found.kind is Kind.NAME and _is_name(before)
+    if names and _begins_declaration(tokens, index - 1):
+        return _unknown_type(before, typedefs), ()
+    return "", ()
+
+
+def _is_name(token: Token) -> bool:
+    return vocabulary(spec=False).terminal(token.text) == "NAME"
+
+
+def _literal_words(accepted: frozenset[str]) -> list[str]:
+    texts = vocabulary(spec=True).exact
+    return [text for text, name in texts.items() if name in accepted and text.isidentifier()]
+
+
+def _unknown_type(token: Token, typedefs: frozenset[str]) -> str:
+    return f"`{token.text}` is not known as a type{closest(token.text, typedefs)}"
+
+
+def _begins_declaration(tokens: tuple[Token, ...], index: int) -> bool:
+    return _text(tokens, index - 1) in _COMPLETE | {"static", "const"}
+
+
+def _listed(accepted: frozenset[str]) -> str:
+    phrases = _phrases(accepted)
+    if len(phrases) > _SHOWN:
+        phrases = phrases[:_SHOWN]
+    return phrases[0] if len(phrases) == 1 else ", ".join(phrases[:-1]) + " or " + phrases[-1]
+
+
+def _phrases(accepted: frozenset[str]) -> list[str]:
+    """Say the terminals in words, the most telling first."""
+    texts = {t.name: t.pattern.value for t in parser().terminals if t.pattern.type == "str"}
+    rest = set(accepted)
+    phrases = []
+    for condition, phrase, covered in _GROUPS:
+        if condition <= rest:
+            phrases.append(phrase)
+            rest -= covered
+    closing = sorted(texts[name] for name in rest if texts.get(name, "x") in ";,)]}:({=")
+    words = sorted(texts[name] for name in rest if texts.get(name, "").isidentifier())
+    phrases += [f"`{text}`" for text in closing]
+    phrases += sorted(_WORDS[name] for name in rest if name in _WORDS)
+    phrases += [f"`{text}`" for text in words]
+    return phrases or ["something else"]
+
+
+_EXPRESSION = frozenset(
+    ["NAME", "NUMBER", "LPAR", "STRING", "CHAR", "BANG", "TILDE", "STAR", "PLUS", "MINUS", "SIZEOF"]
+)
+_OPERATORS = frozenset(
+    ["INFIX", "STAR", "PLUS", "MINUS", "QMARK", "COMPOUND", "EQUAL", "LSQB", "DOT", "LPAR"]
+)
+_STATEMENT = frozenset(["IF", "WHILE", "FOR", "DO", "SWITCH", "RETURN", "GOTO", "LBRACE"])
+_STATEMENT_REST = frozenset(
+    ["BREAK", "CONTINUE", "CASE", "DEFAULT", "FALLTHROUGH", "KVM_FOR_EACH_VCPU"]
+)
+_EXPRESSION_REST = _EXPRESSION | {"CONTAINER_OF"}
+_GROUPS = (
+    (_STATEMENT, "a statement", _STATEMENT | _STATEMENT_REST | _EXPRESSION_REST | {"SEMICOLON"}),
+    (_EXPRESSION, "an expression", _EXPRESSION_REST),
+    (frozenset({"TYPE_WORD"}), "a type", _TYPES),
+    (frozenset({"INFIX", "STAR"}), "an operator", _OPERATORS),
+)

@@ -1,0 +1,98 @@
+"""Preprocessing tokens: text in, tokens with spans out; comments and blanks are gone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import ClassVar
+
+from flushproof.diagnostics import Diagnostic, InputError
+from flushproof.frontend.grammar import preprocessing_lexer
+from flushproof.source import Source, Span
+
+NO_NAMES: frozenset[str] = frozenset()
+
+
+class Kind(Enum):
+    """What a preprocessing token is; the values are the terminals of `tokens.lark`."""
+
+    NAME = "NAME"
+    NUMBER = "NUMBER"
+    STRING = "STRING"
+    CHAR = "CHAR"
+    PUNCT = "PUNCT"
+    NEWLINE = "NEWLINE"
+    OPEN_COMMENT = "OPEN_COMMENT"
+    STRAY = "STRAY"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token; `hidden` names the macros whose expansion it came from."""
+
+    kind: Kind
+    text: str
+    span: Span = field(compare=False)
+    hidden: frozenset[str] = NO_NAMES
+
+    def is_punct(self, text: str) -> bool:
+        """Tell whether this is the punctuation `text`."""
+        return self.kind is Kind.PUNCT and self.text == text
+
+    def touches(self, following: Token) -> bool:
+        """Tell whether `following` begins where this token ends."""
+        end = (self.span.end_line, self.span.end_column)
+        return end == (following.span.line, following.span.column)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenComment(Diagnostic):
+    """A comment runs to the end of the file."""
+
+    TITLE: ClassVar[str] = "this comment is never closed"
+    HELP: ClassVar[str] = "close it with `*/`"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrayCharacter(Diagnostic):
+    """A character that begins no token stands in live text."""
+
+    TITLE: ClassVar[str] = "unexpected character {character}"
+    character: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenQuote(Diagnostic):
+    """A string or character constant is not closed on its line."""
+
+    TITLE: ClassVar[str] = "this quotation is not closed on its line"
+    LABEL: ClassVar[str] = "opened here"
+
+
+_KINDS = {kind.value: kind for kind in Kind}
+
+
+def tokenise(source: Source) -> tuple[Token, ...]:
+    """Cut the text into tokens, line ends included; stray characters are tokens of their own."""
+    name = source.name
+    tokens = []
+    for raw in preprocessing_lexer().lex(source.text):
+        kind = _KINDS[raw.type]
+        # lark counts from 1 as we do, and its ends are exclusive; the lexer sets all four.
+        assert raw.line is not None
+        assert raw.column is not None
+        assert raw.end_line is not None
+        assert raw.end_column is not None
+        span = Span(name, raw.line, raw.column, raw.end_line, raw.end_column)
+        if kind is Kind.OPEN_COMMENT:
+            raise InputError(OpenComment(span=span))
+        tokens.append(Token(kind, str(raw), span))
+    return tuple(tokens)
+
+
+def refuse_stray(token: Token) -> None:
+    """Raise the diagnostic for a stray character in live text."""
+    if token.text in "\"'":
+        raise InputError(OpenQuote(span=token.span))
+    shown = f"`{token.text}`" if token.text.isprintable() else f"U+{ord(token.text):04X}"
+    raise InputError(StrayCharacter(span=token.span, character=shown))

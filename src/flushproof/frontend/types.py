@@ -1,0 +1,98 @@
+"""C types of the subset, resolved: typedefs are gone and integers have a width."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flushproof.ir.types import BOOL, INT, ROOT, S64, U32, U64, Int
+
+
+@dataclass(frozen=True, slots=True)
+class Integer:
+    """An integer, enumeration or bool type; `name` is for messages."""
+
+    name: str
+    ir: Int
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Void:
+    def __str__(self) -> str:
+        return "void"
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    target: CType
+
+    def __str__(self) -> str:
+        return f"{self.target} *"
+
+
+@dataclass(frozen=True, slots=True)
+class Struct:
+    name: str
+
+    def __str__(self) -> str:
+        return f"struct {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A function; only its address can be taken."""
+
+    def __str__(self) -> str:
+        return "function"
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    element: CType
+    size: int | None
+
+    def __str__(self) -> str:
+        return f"{self.element}[{'' if self.size is None else self.size}]"
+
+
+CType = Integer | Void | Pointer | Struct | Code | Array
+
+BOOL_T = Integer("bool", BOOL)
+INT_T = Integer("int", INT)
+UINT_T = Integer("unsigned int", U32)
+LONG_T = Integer("long", S64)
+ULONG_T = Integer("unsigned long", U64)
+ROOT_T = Integer("root", ROOT)
+VOID = Void()
+
+BUILTIN: dict[str, CType] = {
+    "void": VOID,
+    "bool": BOOL_T,
+    "char": Integer("char", Int(8, signed=True)),
+    "signed char": Integer("signed char", Int(8, signed=True)),
+    "unsigned char": Integer("unsigned char", Int(8, signed=False)),
+    "short": Integer("short", Int(16, signed=True)),
+    "unsigned short": Integer("unsigned short", Int(16, signed=False)),
+    "int": INT_T,
+    "unsigned int": UINT_T,
+    "long": LONG_T,
+    "unsigned long": ULONG_T,
+    "long long": Integer("long long", S64),
+    "unsigned long long": Integer("unsigned long long", U64),
+    "root": ROOT_T,
+}
+
+
+def promote(t: Int) -> Int:
+    """The integer promotions (C11 6.3.1.1): anything narrower than int becomes int."""
+    return INT if t.width < INT.width else t
+
+
+def common(a: Int, b: Int) -> Int:
+    """The usual arithmetic conversions (C11 6.3.1.8) for two integer types."""
+    a, b = promote(a), promote(b)
+    if a.width == b.width:
+        return a if not a.signed else b
+    return a if a.width > b.width else b

@@ -1,0 +1,1 @@
+"""The small intermediate representation: typed locals, shared fields, flat code with jumps."""

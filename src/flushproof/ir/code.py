@@ -1,0 +1,323 @@
+"""Expressions and instructions of the IR.
+
+Expressions are pure and range over locals; every access to shared state is an instruction of its
+own, so an instruction is what another thread can see or fail to see. Code is a flat tuple of
+instructions; jumps name positions in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from flushproof.ir.types import BOOL, INT, U64, Type
+from flushproof.source import Span
+
+
+class Mode(StrEnum):
+    """How shared state is accessed: plainly, by READ_ONCE and its kin, or only by a claim."""
+
+    PLAIN = "plain"
+    ONCE = "once"
+    GHOST = "ghost"
+
+
+class Scope(StrEnum):
+    """Where a shared field lives: once, or once per vCPU."""
+
+    VM = "vm"
+    VCPU = "vcpu"
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A variable of one operation; the names are unique within it."""
+
+    name: str
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A shared variable. Ghost fields belong to the machine or to a claim and are no accesses.
+
+    `name` is unique in a program; `label` is what a reader sees.
+    """
+
+    name: str
+    label: str
+    scope: Scope
+    type: Type
+    ghost: bool = False
+
+
+# Expressions ---------------------------------------------------------------------------------
+
+UnaryOp = Literal["-", "~", "!"]
+BinaryOp = Literal[
+    "+", "-", "*", "/", "%", "&", "|", "^", "<<", ">>", "==", "!=", "<", "<=", ">", ">="
+]
+COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
+
+
+@dataclass(frozen=True, slots=True)
+class Const:
+    value: int
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Var:
+    local: Local
+
+    @property
+    def type(self) -> Type:
+        return self.local.type
+
+
+@dataclass(frozen=True, slots=True)
+class NumVcpus:
+    """How many vCPUs the VM has."""
+
+    type: Type = INT
+
+
+@dataclass(frozen=True, slots=True)
+class Self:
+    """The number of the running thread, plus one."""
+
+    type: Type = INT
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLocks:
+    """The set of locks the running thread holds, one bit for each lock."""
+
+    type: Type = U64
+
+
+@dataclass(frozen=True, slots=True)
+class AllFree:
+    """True when no thread holds any lock."""
+
+    type: Type = BOOL
+
+
+@dataclass(frozen=True, slots=True)
+class Unary:
+    op: UnaryOp
+    operand: Expr
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """Both operands have one type; `type` is that of the result (BOOL for comparisons)."""
+
+    op: BinaryOp
+    left: Expr
+    right: Expr
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    operand: Expr
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Ite:
+    condition: Expr
+    then: Expr
+    otherwise: Expr
+    type: Type
+
+
+Expr = Const | Var | NumVcpus | Self | HeldLocks | AllFree | Unary | Binary | Cast | Ite
+
+# Instructions --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    target: Local
+    value: Expr
+    span: Span | None = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """`target = field[index]`; `index` is None for VM fields."""
+
+    target: Local
+    field: Field
+    index: Expr | None
+    mode: Mode
+    span: Span | None = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """`field[index] = value`."""
+
+    field: Field
+    index: Expr | None
+    value: Expr
+    mode: Mode
+    span: Span | None = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """`target = field[index]; if (!compare || target == compare) field[index] = value`, at once."""
+
+    target: Local
+    field: Field
+    index: Expr | None
+    compare: Expr | None
+    value: Expr
+    span: Span | None = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """A full memory barrier."""
+
+    span: Span | None = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Acquire:
+    """Wait until the lock is free and take it."""
+
+    field: Field
+    index: Expr | None
+    span: Span | None = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Free the lock, whoever holds it."""
+
+    field: Field
+    index: Expr | None
+    span: Span | None = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Hypercall:
+    """Flush `root` for the range (`whole`, or `pages` from `start`); 0 in `target` on success."""
+
+    target: Local
+    root: Expr
+    whole: Expr
+    start: Expr
+    pages: Expr
+    span: Span | None = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Havoc:
+    """Give `target` any value of its type."""
+
+    target: Local
+    span: Span | None = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """`target` = for all vCPUs v: `condition`, where reads give (local, field) at v."""
+
+    target: Local
+    bound: Local
+    reads: tuple[tuple[Local, Field], ...]
+    condition: Expr
+    span: Span | None = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Uninit:
+    """A read of `local` (C name `label`) that no write may have preceded, when `written` is 0."""
+
+    label: str
+    written: Expr
+    span: Span | None = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Undefined behaviour (`text`) unless `condition` holds."""
+
+    condition: Expr
+    text: str
+    span: Span | None = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Assert:
+    """A claim's own assertion; `values` are named values for its message."""
+
+    claim: str
+    condition: Expr
+    values: tuple[tuple[str, Expr], ...]
+    span: Span | None = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    target: int
+    span: Span | None = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    condition: Expr
+    then: int
+    otherwise: int
+    span: Span | None = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """The operation begins."""
+
+    span: Span | None = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """The operation ends with `value` (None for void)."""
+
+    value: Expr | None
+    span: Span | None = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Nothing follows; the thread goes on to its next operation."""
+
+    span: Span | None = field(compare=False)
+
+
+Instr = (
+    Assign
+    | Read
+    | Write
+    | Exchange
+    | Fence
+    | Acquire
+    | Release
+    | Hypercall
+    | Havoc
+    | Every
+    | Uninit
+    | Check
+    | Assert
+    | Jump
+    | Branch
+    | Enter
+    | Return
+    | Stop
+)

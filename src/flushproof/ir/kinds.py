@@ -1,0 +1,354 @@
+"""Which representation each integer of a program can have without losing exactness.
+
+Every integer variable, field and expression belongs to a class; assignments, comparisons and
+arithmetic merge classes. What is done to the members of a class decides its kind:
+
+* ROOT: reaches a hypercall or is a load's root, and is only copied, compared for equality and, in
+  its low 12 bits, masked or set: data-independent, an uninterpreted page number is exact (Wolper,
+  POPL 1986);
+* FLAG: only its being zero matters (error codes joined by |);
+* COUNT: added, subtracted, compared: an unbounded integer with explicit wrap-around;
+* BITS: everything else: a bit-vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from flushproof.ir.code import (
+    AllFree,
+    Assign,
+    Binary,
+    Cast,
+    Const,
+    Every,
+    Exchange,
+    Expr,
+    Field,
+    HeldLocks,
+    Hypercall,
+    Instr,
+    Ite,
+    Local,
+    NumVcpus,
+    Read,
+    Self,
+    Unary,
+    Var,
+    Write,
+)
+from flushproof.ir.program import Operation, Program
+from flushproof.ir.types import BOOL, ROOT, Int, Type
+from flushproof.ir.uses import operands
+
+PAGE_BITS = 12
+LOW = (1 << PAGE_BITS) - 1
+
+
+class Kind(StrEnum):
+    """How the integers of one class are represented."""
+
+    ROOT = "root"
+    FLAG = "flag"
+    COUNT = "count"
+    BITS = "bits"
+
+
+class _Mark(StrEnum):
+    ROOT = "root"
+    EQUAL = "equal"
+    OR = "or"
+    LOW = "low"
+    ARITHMETIC = "arithmetic"
+    CONVERT = "convert"
+    BITS = "bits"
+
+
+Slot = tuple[str, Local] | Field | int
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """The outcome: a kind for every slot; an expression has the kind of the slots in it.
+
+    `constants` are the constants that meet roots; `split` is true when low bits of roots are
+    looked at; `exact_roots` is false when roots had to become bit-vectors.
+    """
+
+    slots: Mapping[Slot, Kind]
+    constants: frozenset[int]
+    split: bool
+    exact_roots: bool
+    roots: frozenset[Field]
+
+    def field(self, field: Field) -> Kind:
+        """The kind of a shared field."""
+        return self.slots.get(field, Kind.COUNT)
+
+    def local(self, operation: str, local: Local) -> Kind:
+        """The kind of an operation's local."""
+        return self.slots.get((operation, local), Kind.COUNT)
+
+    def expr(self, operation: str, e: Expr) -> Kind | None:
+        """The kind of an integer expression; None where any will do (constants)."""
+        match e:
+            case Var(local):
+                return self.local(operation, local)
+            case HeldLocks():
+                return Kind.BITS
+            case Cast(a) | Unary(_, a):
+                return self.expr(operation, a) if _is_int(a.type) else None
+            case Binary(_, a, b) | Ite(_, a, b):
+                return self.expr(operation, a) or self.expr(operation, b)
+            case _:
+                return None
+
+    def is_root(self, field: Field) -> bool:
+        """True when the field holds roots, whatever their representation."""
+        return field in self.roots
+
+
+class _Classes:
+    """Union-find over slots and expression nodes, with marks and constants for each class."""
+
+    def __init__(self) -> None:
+        self.parent: dict[Slot, Slot] = {}
+        self.marks: dict[Slot, set[_Mark]] = {}
+        self.constants: dict[Slot, set[int]] = {}
+
+    def find(self, slot: Slot) -> Slot:
+        if slot not in self.parent:
+            self.parent[slot] = slot
+            self.marks[slot] = set()
+            self.constants[slot] = set()
+        root = slot
+        while self.parent[root] != root:
+            root = self.parent[root]
+        while self.parent[slot] != root:
+            self.parent[slot], slot = root, self.parent[slot]
+        return root
+
+    def union(self, a: Slot, b: Slot) -> Slot:
+        a, b = self.find(a), self.find(b)
+        if a != b:
+            self.parent[b] = a
+            self.marks[a] |= self.marks[b]
+            self.constants[a] |= self.constants[b]
+        return a
+
+    def mark(self, slot: Slot, mark: _Mark) -> None:
+        self.marks[self.find(slot)].add(mark)
+
+
+class _Inference:
+    """Walks the code of a program once."""
+
+    def __init__(self) -> None:
+        self.classes = _Classes()
+        self.operation = ""
+        self.fresh = 0
+
+    def _node(self) -> int:
+        self.fresh += 1
+        return self.fresh
+
+    def run(self, operation: Operation) -> None:
+        self.operation = operation.name
+        root = operation.parameters.root
+        if root is not None:
+            self.classes.mark((operation.name, root), _Mark.ROOT)
+        for instr in operation.code:
+            self._instr(instr)
+
+    def boot(self, entries: Iterable[tuple[Field, Expr]]) -> None:
+        self.operation = "boot"
+        for field, value in entries:
+            self._flow(field, field.type, value)
+
+    def _instr(self, instr: Instr) -> None:
+        nodes = [self.expr(e) for e in operands(instr)]
+        match instr:
+            case Assign(target, value):
+                self._flow((self.operation, target), target.type, value)
+            case Read(target, field):
+                self._same((self.operation, target), field, field.type)
+            case Write(field, _, value):
+                self._flow(field, field.type, value)
+            case Exchange(target, field, _, compare, value):
+                self._same((self.operation, target), field, field.type)
+                self._flow(field, field.type, value)
+                if compare is not None:
+                    self._flow(field, field.type, compare)
+                    self.classes.mark(field, _Mark.EQUAL)
+            case Every(reads=reads):
+                for local, field in reads:
+                    self._same((self.operation, local), field, field.type)
+            case Hypercall():
+                if nodes[0] is not None:
+                    self.classes.mark(nodes[0], _Mark.ROOT)
+            case _:
+                pass
+
+    def _same(self, a: Slot, b: Slot, t: Type) -> None:
+        if _is_int(t):
+            self._typed(b, t)
+            self.classes.union(a, b)
+
+    def _typed(self, slot: Slot, t: Type) -> None:
+        if t == ROOT:
+            self.classes.mark(slot, _Mark.ROOT)
+
+    def _flow(self, slot: Slot, t: Type, value: Expr) -> None:
+        if not _is_int(t):
+            self.expr(value)
+            return
+        self._typed(slot, t)
+        node = self.expr(value)
+        if node is not None:
+            self.classes.union(slot, node)
+
+    def expr(self, e: Expr) -> Slot | None:
+        """Visit an expression; its class if it is an integer."""
+        node = self._visit(e)
+        return node if _is_int(e.type) else None
+
+    def _visit(self, e: Expr) -> Slot | None:
+        match e:
+            case Const(value):
+                node = self._node()
+                self.classes.constants[self.classes.find(node)].add(value)
+                return node
+            case Var(local):
+                slot = (self.operation, local)
+                if _is_int(local.type):
+                    self._typed(slot, local.type)
+                return slot
+            case NumVcpus() | Self():
+                return self._marked(_Mark.ARITHMETIC)
+            case HeldLocks():
+                return self._marked(_Mark.BITS)
+            case AllFree():
+                return None
+            case Unary():
+                return self._unary(e)
+            case Cast():
+                return self._cast(e)
+            case Ite(condition, then, otherwise):
+                self.expr(condition)
+                return self._join(self.expr(then), self.expr(otherwise))
+            case Binary():
+                return self._binary(e)
+
+    def _marked(self, mark: _Mark) -> int:
+        node = self._node()
+        self.classes.mark(node, mark)
+        return node
+
+    def _unary(self, e: Unary) -> Slot | None:
+        node = self.expr(e.operand)
+        if node is not None:
+            self.classes.mark(node, _Mark.ARITHMETIC if e.op == "-" else _Mark.BITS)
+        return node
+
+    def _cast(self, e: Cast) -> Slot | None:
+        inner = self.expr(e.operand)
+        if inner is None:
+            return self._node() if e.operand.type == BOOL else self._marked(_Mark.ARITHMETIC)
+        if not _is_int(e.type):
+            self.classes.mark(inner, _Mark.ARITHMETIC)
+        elif not _keeps(e.operand.type, e.type):
+            self.classes.mark(inner, _Mark.CONVERT)
+        self._typed(inner, e.type)
+        return inner
+
+    def _join(self, a: Slot | None, b: Slot | None) -> Slot | None:
+        return None if a is None or b is None else self.classes.union(a, b)
+
+    def _binary(self, e: Binary) -> Slot | None:
+        a, b = self.expr(e.left), self.expr(e.right)
+        if a is None or b is None:
+            return None
+        if e.op in ("==", "!=") and _zero(e.left, e.right):
+            return None
+        both = self.classes.union(a, b)
+        self.classes.mark(both, _binary_mark(e))
+        return both
+
+
+def _is_int(t: Type) -> bool:
+    return isinstance(t, Int) and t != BOOL
+
+
+def _keeps(inner: Type, outer: Type) -> bool:
+    if not isinstance(inner, Int) or not isinstance(outer, Int):
+        return True
+    return outer.low <= inner.low and inner.high <= outer.high
+
+
+def _zero(*sides: Expr) -> bool:
+    return any(isinstance(s, Const) and s.value == 0 for s in sides)
+
+
+def _binary_mark(e: Binary) -> _Mark:
+    match e.op:
+        case "==" | "!=":
+            return _Mark.EQUAL
+        case "+" | "-" | "<" | "<=" | ">" | ">=":
+            return _Mark.ARITHMETIC
+        case "|":
+            return _Mark.OR
+        case "&" if any(_page_mask(s) for s in (e.left, e.right)):
+            return _Mark.LOW
+        case _:
+            return _Mark.BITS
+
+
+def _page_mask(e: Expr) -> bool:
+    """A mask that keeps all of the page number or none of it."""
+    if not isinstance(e, Const) or not isinstance(e.type, Int):
+        return False
+    ones = (1 << e.type.width) - 1
+    value = e.value & ones
+    return value <= LOW or value | LOW == ones
+
+
+_ROOT_MARKS = {_Mark.ROOT, _Mark.EQUAL, _Mark.OR, _Mark.LOW}
+
+
+def _kind(marks: set[_Mark], *, exact_roots: bool) -> Kind:
+    if _Mark.ROOT in marks:
+        return Kind.ROOT if exact_roots and marks <= _ROOT_MARKS else Kind.BITS
+    if marks <= {_Mark.OR}:
+        return Kind.FLAG
+    if marks & {_Mark.OR, _Mark.LOW, _Mark.BITS}:
+        return Kind.BITS
+    return Kind.COUNT
+
+
+def infer(program: Program, *, exact_roots: bool = True) -> Kinds:
+    """Find the kinds of a program; with `exact_roots` off, roots are bit-vectors."""
+    inference = _Inference()
+    for operation in program.operations:
+        inference.run(operation)
+    inference.boot(program.boot)
+    for field in program.witnesses:
+        if _is_int(field.type):
+            inference._typed(field, field.type)  # noqa: SLF001
+    classes = inference.classes
+    heads = {slot: classes.find(slot) for slot in list(classes.parent)}
+    roots = [h for h in set(heads.values()) if _Mark.ROOT in classes.marks[h]]
+    exact = exact_roots and all(classes.marks[h] <= _ROOT_MARKS for h in roots)
+    kinds = {s: _kind(classes.marks[h], exact_roots=exact) for s, h in heads.items()}
+    return Kinds(
+        slots={s: k for s, k in kinds.items() if not isinstance(s, int)},
+        constants=frozenset(v for h in roots for v in classes.constants[h]),
+        split=any(classes.marks[h] & {_Mark.OR, _Mark.LOW} for h in roots),
+        exact_roots=exact,
+        keep=tuple(classes.keep),
+        roots=frozenset(
+            s for s, h in heads.items() if isinstance(s, Field) and _Mark.ROOT in classes.marks[h]
+        ),
+    )
+

@@ -1,0 +1,226 @@
+"""Clean-up of freshly lowered code. Accesses to shared state are never removed or moved.
+
+* `propagate`: temporaries with a copy or a once-used expression are put where they are used;
+* `discharge`: checks that surely hold are dropped (definite assignment, pointers surely not NULL);
+* `prune`: assignments that nothing reads are dropped.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from flushproof.ir.code import (
+    Assign,
+    Binary,
+    Branch,
+    Cast,
+    Check,
+    Const,
+    Expr,
+    Havoc,
+    Instr,
+    Jump,
+    Local,
+    Uninit,
+    Var,
+)
+from flushproof.ir.flow import simplify, successors
+from flushproof.ir.types import BOOL, NO_VCPU, VCPU
+from flushproof.ir.uses import defined, locals_of, map_operands, used
+
+Code = tuple[Instr, ...]
+
+
+def clean(code: Code) -> Code:
+    """Run all passes until nothing changes."""
+    while True:
+        after = prune(discharge(propagate(code)))
+        if after == code:
+            return code
+        code = after
+
+
+def _without(code: Code, dead: set[int]) -> Code:
+    kept = (Jump(at + 1, i.span) if at in dead else i for at, i in enumerate(code))
+    return simplify(tuple(kept))
+
+
+# Propagation -----------------------------------------------------------------------------------
+
+
+def propagate(code: Code) -> Code:
+    """Substitute temporaries within straight-line stretches."""
+    counts = Counter(x for i in code for x in _uses(i))
+    leaders = {t for at in range(len(code)) for t in successors(code, at) if t != at + 1}
+    joins = leaders | {
+        t for at, i in enumerate(code) if isinstance(i, Branch) for t in successors(code, at)
+    }
+    known: dict[Local, Expr] = {}
+    out: list[Instr] = []
+    for at, instr in enumerate(code):
+        if at in joins:
+            known = {}
+        new = map_operands(instr, lambda x, k=known: k.get(x, Var(x)))  # type: ignore[misc]
+        out.append(new)
+        _learn(known, new, counts)
+    return simplify(tuple(out))
+
+
+def _uses(i: Instr) -> Iterator[Local]:
+    from flushproof.ir.uses import operands
+
+    for e in operands(i):
+        yield from locals_of(e)
+
+
+def _learn(known: dict[Local, Expr], instr: Instr, counts: Counter[Local]) -> None:
+    target = defined(instr)
+    if target is None:
+        return
+    known.pop(target, None)
+    for x in [x for x, e in known.items() if target in set(locals_of(e))]:
+        del known[x]
+    if not isinstance(instr, Assign) or target in set(locals_of(instr.value)):
+        return
+    copy = isinstance(instr.value, (Const, Var))
+    if copy or (target.name[0] == "%" and counts[target] == 1):
+        known[target] = instr.value
+
+
+# Discharge -------------------------------------------------------------------------------------
+
+Facts = frozenset[Local]
+
+
+def discharge(code: Code) -> Code:
+    """Drop `Uninit` and `Check` where the condition holds on every path."""
+    facts = _facts(code)
+    dead = {at for at, i in enumerate(code) if at in facts and _holds(i, facts[at])}
+    return _without(code, dead) if dead else code
+
+
+def _holds(i: Instr, facts: Facts) -> bool:
+    match i:
+        case Uninit(_, condition) | Check(condition):
+            return _true(condition, facts)
+        case _:
+            return False
+
+
+def _true(e: Expr, facts: Facts) -> bool:
+    match e:
+        case Const(value, t) if t == BOOL:
+            return value == 1
+        case Var(local):
+            return local in facts
+        case Binary("!=", a, Const(value)) if value == NO_VCPU:
+            return _nonnull(a, facts)
+        case Binary("&", a, b, t) if t == BOOL:
+            return _true(a, facts) and _true(b, facts)
+        case _:
+            return False
+
+
+def _nonnull(e: Expr, facts: Facts) -> bool:
+    match e:
+        case Var(local):
+            return local in facts
+        case Const(value):
+            return value != NO_VCPU
+        case Cast(_, t):
+            return t == VCPU
+        case _:
+            return False
+
+
+def _facts(code: Code) -> dict[int, Facts]:
+    """Locals known to be true or not NULL before each reachable position (a must-analysis)."""
+    start = frozenset(
+        x for i in code for x in used(i) if x.type == VCPU and not _is_defined(code, x)
+    )
+    facts: dict[int, Facts] = {0: start}
+    work = [0]
+    while work:
+        at = work.pop()
+        for target, out in _flow(code, at, facts[at]):
+            before = facts.get(target)
+            merged = out if before is None else before & out
+            if merged != before:
+                facts[target] = merged
+                work.append(target)
+    return facts
+
+
+def _is_defined(code: Code, x: Local) -> bool:
+    return any(defined(i) == x for i in code)
+
+
+def _flow(code: Code, at: int, facts: Facts) -> Iterator[tuple[int, Facts]]:
+    instr = code[at]
+    if isinstance(instr, Branch):
+        yield instr.then, facts | _implied(instr.condition)
+        yield instr.otherwise, facts
+        return
+    after = _transfer(instr, facts)
+    for target in successors(code, at):
+        yield target, after
+
+
+def _implied(e: Expr) -> Facts:
+    match e:
+        case Var(local):
+            return frozenset({local})
+        case Binary("!=", Var(local), Const(value)) if value == NO_VCPU and local.type == VCPU:
+            return frozenset({local})
+        case Binary("&", a, b, t) if t == BOOL:
+            return _implied(a) | _implied(b)
+        case _:
+            return frozenset()
+
+
+def _transfer(instr: Instr, facts: Facts) -> Facts:
+    if isinstance(instr, Check):
+        return facts | _implied(instr.condition)
+    target = defined(instr)
+    if target is None:
+        return facts
+    if isinstance(instr, Assign):
+        sure = _nonnull if target.type == VCPU else _true
+        if sure(instr.value, facts):
+            return facts | {target}
+    return facts - {target}
+
+
+# Pruning ---------------------------------------------------------------------------------------
+
+
+def prune(code: Code) -> Code:
+    """Drop assignments to locals that are not read afterwards (a backward liveness analysis)."""
+    live = liveness(code)
+    dead = {
+        at
+        for at, i in enumerate(code)
+        if isinstance(i, (Assign, Havoc)) and i.target not in _out(code, at, live)
+    }
+    return _without(code, dead) if dead else code
+
+
+def liveness(code: Code) -> tuple[frozenset[Local], ...]:
+    """The locals that may still be read, before each position."""
+    live: list[frozenset[Local]] = [frozenset()] * len(code)
+    changed = True
+    while changed:
+        changed = False
+        for at in range(len(code) - 1, -1, -1):
+            new = (_out(code, at, live) - {defined(code[at])}) | used(code[at])
+            if new != live[at]:
+                live[at] = new
+                changed = True
+    return tuple(live)
+
+
+def _out(
+    code: Code, at: int, live: list[frozenset[Local]] | tuple[frozenset[Local], ...]
+) -> frozenset[Local]:
+    return frozenset().union(*(live[t] for t in successors(code, at)))

@@ -1,0 +1,180 @@
+"""IR as text, one numbered instruction a line."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from flushproof.ir.code import (
+    Acquire,
+    AllFree,
+    Assert,
+    Assign,
+    Binary,
+    Branch,
+    Cast,
+    Check,
+    Const,
+    Enter,
+    Every,
+    Exchange,
+    Expr,
+    Fence,
+    Field,
+    Havoc,
+    HeldLocks,
+    Hypercall,
+    Instr,
+    Ite,
+    Jump,
+    Mode,
+    NumVcpus,
+    Read,
+    Release,
+    Return,
+    Self,
+    Stop,
+    Unary,
+    Uninit,
+    Var,
+    Write,
+)
+from flushproof.ir.program import Operation, Program
+from flushproof.ir.types import NO_VCPU, NONE, Int, LockWord, Type, VcpuRef
+
+
+def type_text(t: Type) -> str:
+    """A type's short name: u64, s32, bool, root, vcpu, lock."""
+    match t:
+        case VcpuRef():
+            return "vcpu"
+        case LockWord():
+            return "lock"
+        case Int(1):
+            return "bool"
+        case Int(65):
+            return "root"
+        case Int(width, signed):
+            return f"{'s' if signed else 'u'}{width}"
+
+
+def constant_text(value: int, t: Type) -> str:
+    """A constant, by name where it has one."""
+    match t:
+        case VcpuRef():
+            return "NULL" if value == NO_VCPU else f"vcpu{value}"
+        case Int(1):
+            return "true" if value else "false"
+        case _ if value == NONE:
+            return "NONE"
+        case _:
+            return hex(value) if abs(value) > 0xFFFF else str(value)
+
+
+def expr_text(e: Expr) -> str:
+    """An expression, fully parenthesised inside."""
+    match e:
+        case Const(value, t):
+            return constant_text(value, t)
+        case Var(local):
+            return local.name
+        case NumVcpus():
+            return "N"
+        case Self():
+            return "self"
+        case HeldLocks():
+            return "held"
+        case AllFree():
+            return "all_free"
+        case Unary(op, a):
+            return f"{op}{_inner(a)}"
+        case Binary(op, a, b):
+            return f"{_inner(a)} {op} {_inner(b)}"
+        case Cast(a, t):
+            return f"({type_text(t)}){_inner(a)}"
+        case Ite(a, b, c):
+            return f"{_inner(a)} ? {_inner(b)} : {_inner(c)}"
+        case _:
+            assert_never(e)
+
+
+def _inner(e: Expr) -> str:
+    text = expr_text(e)
+    return f"({text})" if isinstance(e, (Binary, Ite)) else text
+
+
+def _place(field: Field, index: Expr | None) -> str:
+    return field.name if index is None else f"{field.name}[{expr_text(index)}]"
+
+
+def _mode(mode: Mode) -> str:
+    return "" if mode is Mode.PLAIN else f" {mode}"
+
+
+def instr_text(i: Instr) -> str:
+    """One instruction."""
+    match i:
+        case Assign(target, value):
+            return f"{target.name} = {expr_text(value)}"
+        case Read(target, field, index, mode):
+            return f"{target.name} = read{_mode(mode)} {_place(field, index)}"
+        case Write(field, index, value, mode):
+            return f"write{_mode(mode)} {_place(field, index)} = {expr_text(value)}"
+        case Exchange(target, field, index, compare, value):
+            test = "" if compare is None else f" if {expr_text(compare)}"
+            return f"{target.name} = exchange {_place(field, index)} = {expr_text(value)}{test}"
+        case Acquire(field, index):
+            return f"acquire {_place(field, index)}"
+        case Release(field, index):
+            return f"release {_place(field, index)}"
+        case Hypercall(target, root, whole, start, pages):
+            parts = ", ".join(map(expr_text, (root, whole, start, pages)))
+            return f"{target.name} = hypercall({parts})"
+        case Havoc(target):
+            return f"{target.name} = any {type_text(target.type)}"
+        case Every(target, bound, reads, condition):
+            inner = ", ".join(f"{x.name} = {f.name}[{bound.name}]" for x, f in reads)
+            return f"{target.name} = every {bound.name} ({inner}): {expr_text(condition)}"
+        case Uninit(label, written):
+            return f"uninit {label} unless {expr_text(written)}"
+        case Check(condition, text):
+            return f"check {expr_text(condition)}: {text}"
+        case Assert(claim, condition):
+            return f"assert {claim}: {expr_text(condition)}"
+        case Jump(target):
+            return f"jump {target}"
+        case Branch(condition, then, otherwise):
+            return f"branch {expr_text(condition)} ? {then} : {otherwise}"
+        case Return(value):
+            return "return" if value is None else f"return {expr_text(value)}"
+        case Fence():
+            return "fence"
+        case Enter():
+            return "enter"
+        case Stop():
+            return "stop"
+        case _:
+            assert_never(i)
+
+
+def operation_text(operation: Operation) -> str:
+    """An operation with numbered instructions and source lines."""
+    parameters = ", ".join(f"{type_text(p.type)} {p.name}" for p in operation.parameters.all)
+    lines = [f"{operation.role} {operation.name}({parameters})"]
+    for number, instr in enumerate(operation.code):
+        at = f"{instr.span.line:>5}" if instr.span else "     "
+        lines.append(f"{number:>4} {at}  {instr_text(instr)}")
+    return "\n".join(lines)
+
+
+def program_text(program: Program) -> str:
+    """A whole program: fields, boot values, operations."""
+    lines = [
+        f"{'ghost ' if f.ghost else ''}{type_text(f.type)} {f.name}"
+        f"{'[v]' if f.scope == 'vcpu' else ''}"
+        for f in program.fields
+    ]
+    lines += [
+        f"boot {f.name}{'[v]' if f.scope == 'vcpu' else ''} = {expr_text(e)}"
+        for f, e in program.boot
+    ]
+    return "\n\n".join(["\n".join(lines), *map(operation_text, program.operations)]) + "\n"

@@ -1,0 +1,72 @@
+"""Programs: shared fields and the operations over them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from flushproof.ir.code import Expr, Field, Instr, Local
+from flushproof.ir.types import VCPU
+from flushproof.source import Span
+
+
+BOOT_VCPU = Local("vcpu", VCPU)
+"""The vCPU that an initial value is for."""
+
+
+class Role(StrEnum):
+    """What an operation is to the machine."""
+
+    LOAD = "load"
+    FLUSH = "flush"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """The locals that hold what the caller of an operation chose; None where it has no such one.
+
+    `vcpu` and `root` belong to a load; `whole`, `start` and `pages` to a flush; `free` are all the
+    others.
+    """
+
+    vcpu: Local | None = None
+    root: Local | None = None
+    whole: Local | None = None
+    start: Local | None = None
+    pages: Local | None = None
+    free: tuple[Local, ...] = ()
+
+    @property
+    def all(self) -> tuple[Local, ...]:
+        """Every parameter that is there."""
+        named = (self.vcpu, self.root, self.whole, self.start, self.pages)
+        return tuple(p for p in named if p is not None) + self.free
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation: code starting with `Enter` at 0; `name` is its C function."""
+
+    name: str
+    role: Role
+    parameters: Parameters
+    code: tuple[Instr, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """All operations, the shared fields they and the claims use, and the boot code.
+
+    `boot` gives an initial value to every field that does not start as 0, over `BOOT_VCPU` where it
+    depends on the vCPU; `witnesses` are ghost fields with any initial value.
+    """
+
+    fields: tuple[Field, ...]
+    operations: tuple[Operation, ...]
+    boot: tuple[tuple[Field, Expr], ...]
+    witnesses: tuple[Field, ...] = ()
+
+    def of(self, role: Role) -> tuple[Operation, ...]:
+        """The operations of one role."""
+        return tuple(o for o in self.operations if o.role is role)

@@ -1,0 +1,173 @@
+"""Which locals an expression or instruction reads and writes, and rewriting of expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import assert_never
+
+from flushproof.ir.code import (
+    Acquire,
+    AllFree,
+    Assert,
+    Assign,
+    Binary,
+    Branch,
+    Cast,
+    Check,
+    Const,
+    Enter,
+    Every,
+    Exchange,
+    Expr,
+    Fence,
+    Field,
+    Havoc,
+    HeldLocks,
+    Hypercall,
+    Instr,
+    Ite,
+    Jump,
+    Local,
+    NumVcpus,
+    Read,
+    Release,
+    Return,
+    Self,
+    Stop,
+    Unary,
+    Uninit,
+    Var,
+    Write,
+)
+
+
+def locals_of(e: Expr) -> Iterator[Local]:
+    """Yield the locals in an expression, with repetition."""
+    match e:
+        case Var(local):
+            yield local
+        case Unary(_, a) | Cast(a):
+            yield from locals_of(a)
+        case Binary(_, a, b):
+            yield from locals_of(a)
+            yield from locals_of(b)
+        case Ite(a, b, c):
+            for part in (a, b, c):
+                yield from locals_of(part)
+        case Const() | NumVcpus() | Self() | HeldLocks() | AllFree():
+            pass
+        case _:
+            assert_never(e)
+
+
+def operands(i: Instr) -> tuple[Expr, ...]:
+    """The expressions that an instruction evaluates, in order."""
+    match i:
+        case Assign(_, value):
+            return (value,)
+        case Read(index=index) | Acquire(index=index) | Release(index=index):
+            return () if index is None else (index,)
+        case Write(_, index, value):
+            return (value,) if index is None else (index, value)
+        case Exchange(_, _, index, compare, value):
+            return tuple(e for e in (index, compare, value) if e is not None)
+        case Hypercall(_, root, whole, start, pages):
+            return (root, whole, start, pages)
+        case Uninit(_, written):
+            return (written,)
+        case Check(condition) | Branch(condition):
+            return (condition,)
+        case Every(condition=condition):
+            return (condition,)
+        case Assert(_, condition, values):
+            return (condition, *(v for _, v in values))
+        case Return(value):
+            return () if value is None else (value,)
+        case Fence() | Havoc() | Jump() | Enter() | Stop():
+            return ()
+        case _:
+            assert_never(i)
+
+
+def used(i: Instr) -> frozenset[Local]:
+    """The locals that an instruction reads."""
+    found = {x for e in operands(i) for x in locals_of(e)}
+    if isinstance(i, Every):
+        found -= {i.bound, *(x for x, _ in i.reads)}
+    return frozenset(found)
+
+
+def defined(i: Instr) -> Local | None:
+    """The local that an instruction writes, if any."""
+    match i:
+        case Assign(t) | Read(t) | Exchange(t) | Hypercall(t) | Havoc(t) | Every(t):
+            return t
+        case _:
+            return None
+
+
+def map_expr(e: Expr, f: Callable[[Local], Expr]) -> Expr:
+    """Replace every local in an expression."""
+    match e:
+        case Var(local):
+            return f(local)
+        case Unary(op, a, t):
+            return Unary(op, map_expr(a, f), t)
+        case Cast(a, t):
+            return Cast(map_expr(a, f), t)
+        case Binary(op, a, b, t):
+            return Binary(op, map_expr(a, f), map_expr(b, f), t)
+        case Ite(a, b, c, t):
+            return Ite(map_expr(a, f), map_expr(b, f), map_expr(c, f), t)
+        case _:
+            return e
+
+
+def map_operands(i: Instr, f: Callable[[Local], Expr]) -> Instr:
+    """Replace every local that an instruction reads."""
+
+    def opt(e: Expr | None) -> Expr | None:
+        return None if e is None else map_expr(e, f)
+
+    match i:
+        case Assign(_, value):
+            return replace(i, value=map_expr(value, f))
+        case Read() | Acquire() | Release():
+            return replace(i, index=opt(i.index))
+        case Write(_, index, value):
+            return replace(i, index=opt(index), value=map_expr(value, f))
+        case Exchange(_, _, index, compare, value):
+            return replace(i, index=opt(index), compare=opt(compare), value=map_expr(value, f))
+        case Hypercall(_, root, whole, start, pages):
+            a, b, c, d = (map_expr(e, f) for e in (root, whole, start, pages))
+            return replace(i, root=a, whole=b, start=c, pages=d)
+        case Uninit(_, written):
+            return replace(i, written=map_expr(written, f))
+        case Check(condition) | Branch(condition):
+            return replace(i, condition=map_expr(condition, f))
+        case Every():
+            return _map_every(i, f)
+        case Assert(_, condition, values):
+            named = tuple((n, map_expr(v, f)) for n, v in values)
+            return replace(i, condition=map_expr(condition, f), values=named)
+        case Return(value):
+            return replace(i, value=opt(value))
+        case _:
+            return i
+
+
+def _map_every(i: Every, f: Callable[[Local], Expr]) -> Instr:
+    own = {i.bound, *(x for x, _ in i.reads)}
+    return replace(i, condition=map_expr(i.condition, lambda x: Var(x) if x in own else f(x)))
+
+
+def fields_of(i: Instr) -> tuple[Field, ...]:
+    """The shared fields that an instruction accesses."""
+    match i:
+        case Read(_, f) | Write(f) | Exchange(_, f) | Acquire(f) | Release(f):
+            return (f,)
+        case Every(reads=reads):
+            return tuple(f for _, f in reads)
+        case _:
+            return ()

@@ -1,0 +1,1 @@
+"""From syntax trees to IR: typing, inlining, and one instruction for each shared access."""

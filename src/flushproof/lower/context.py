@@ -1,0 +1,192 @@
+"""What lowering one operation carries along: scopes, code so far, and shared fields met."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from flushproof.diagnostics import InputError, closest
+from flushproof.frontend import syntax as c
+from flushproof.frontend.declarations import Declarations
+from flushproof.frontend.errors import UnknownName, Unsupported
+from flushproof.frontend.types import Array, CType, Integer, Pointer, Struct
+from flushproof.ir.code import Field, Local, Mode, Scope
+from flushproof.ir.types import LOCK, U64, VCPU, Type
+from flushproof.lower.emitter import Emitter, Label
+from flushproof.lower.objects import ObjectModel
+from flushproof.lower.values import Frame, LocalPlace, Place, StructPlace, Value
+from flushproof.lower.values import Vcpu as VcpuBase
+from flushproof.source import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A name bound to a place."""
+
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A name bound to a value that cannot be assigned (a parameter, a machine name)."""
+
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class GhostArray:
+    """A ghost field with one element per vCPU, read as `name[v]`."""
+
+    field: Field
+    type: CType
+
+
+@dataclass(slots=True)
+class Alias:
+    """A local pointer whose target is known: the place is fixed by the first assignment."""
+
+    type: Pointer
+    nonnull: Local
+    place: Place | None = None
+    written: Local | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shorthand:
+    """A name that stands for an expression."""
+
+    expression: c.Expr
+
+
+Binding = Named | Bound | GhostArray | Alias | Shorthand
+Special = Callable[["Context", c.Call], Value]
+
+
+@dataclass(slots=True)
+class Activation:
+    """One inlined call: its scopes and where its jumps go."""
+
+    name: str
+    span: Span
+    leave: Label
+    result: Local | None
+    result_type: CType
+    scopes: list[dict[str, Binding]] = field(default_factory=lambda: [{}])
+    breaks: list[Label] = field(default_factory=list)
+    continues: list[Label] = field(default_factory=list)
+    labels: dict[str, tuple[Label, Span]] = field(default_factory=dict)
+    placed: set[str] = field(default_factory=set)
+    cases: list[dict[int | None, Label]] = field(default_factory=list)
+    pointer_result: Value | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What is the same for every operation of a program.
+
+    `machine` binds names that exist for claims only; `lock_types` are the structs taken by
+    primitives that acquire; `specials` lower calls to the claim language's own functions.
+    """
+
+    declarations: Declarations
+    objects: ObjectModel
+    lock_types: frozenset[str]
+    machine: Mapping[str, Binding] = field(default_factory=dict)
+    specials: Mapping[str, Special] = field(default_factory=dict)
+
+
+Inline = Callable[["Context", c.Function, tuple[Value, ...], Span], Value]
+
+
+@dataclass(slots=True)
+class Context:
+    """Mutable state of lowering; `inline` and `block` are the statement lowering, handed in."""
+
+    env: Environment
+    emitter: Emitter
+    inline: Inline
+    block: Callable[[Context, c.Block], Value]
+    fields: dict[str, Field] = field(default_factory=dict)
+    stack: list[Activation] = field(default_factory=list)
+    leaves: dict[tuple[str, tuple[str, ...]], LocalPlace] = field(default_factory=dict)
+    observing: bool = False
+
+    @property
+    def frame(self) -> Activation:
+        """The innermost call."""
+        return self.stack[-1]
+
+    def mode(self, wanted: Mode) -> Mode:
+        """The mode of an access: a claim only observes."""
+        return Mode.GHOST if self.observing else wanted
+
+    def find(self, name: str) -> Binding | None:
+        """Look a name up, innermost scope first, then the machine's names."""
+        for scope in reversed(self.frame.scopes):
+            if name in scope:
+                return scope[name]
+        return self.env.machine.get(name)
+
+    def bind(self, name: str, binding: Binding) -> None:
+        """Declare a name in the innermost scope."""
+        self.frame.scopes[-1][name] = binding
+
+    def unknown(self, name: str, span: Span) -> InputError:
+        """Make the error for a name that nothing declares."""
+        d = self.env.declarations
+        names = {n for s in self.frame.scopes for n in s}
+        hint = closest(name, (*names, *self.env.machine, *d.constants, *d.globals, *d.functions))
+        return InputError(UnknownName(span=span, name=name, hint=hint))
+
+    def shared(self, scope: Scope, path: tuple[str, ...], member: str, t: Type) -> Field:
+        """Return the field for a scalar member of the VM or of a vCPU."""
+        name = ".".join((*path, member))
+        known = self.fields.get(name)
+        if known is None:
+            known = self.fields[name] = Field(name, member, scope, t)
+        return known
+
+    def field_type(self, t: CType, span: Span) -> Type:
+        """Return the IR type that a scalar of a C type has.
+
+        Raises:
+            InputError: the type has no scalar form in the model.
+        """
+        match t:
+            case Integer(_, ir):
+                return ir
+            case Struct(name) if name in self.env.lock_types:
+                return LOCK
+            case Pointer(Struct(name)) if self.env.objects.scope_of(name) is Scope.VCPU:
+                return VCPU
+            case Pointer():
+                return U64
+            case Array():
+                raise unsupported("an array", span)
+            case _:
+                raise unsupported(f"a value of type `{t}`", span)
+
+
+def unsupported(construct: str, span: Span | None) -> InputError:
+    """Make the error for a construct that the subset leaves out."""
+    return InputError(Unsupported(span=span, construct=construct))
+
+
+def same_place(a: Place, b: Place) -> bool:
+    """True when both are surely one object, whatever the view."""
+    match a, b:
+        case StructPlace(base=x), StructPlace(base=y):
+            return x == y
+        case _:
+            return a == b
+
+
+def base_scope(place: StructPlace) -> Scope | None:
+    """The shared object a struct lies in, None for a local variable."""
+    match place.base:
+        case Frame():
+            return None
+        case VcpuBase():
+            return Scope.VCPU
+        case _:
+            return Scope.VM

@@ -1,0 +1,200 @@
+"""Conversions between C types, on IR expressions."""
+
+from __future__ import annotations
+
+from flushproof.diagnostics import InputError
+from flushproof.frontend.errors import Mismatch
+from flushproof.frontend.types import BOOL_T, INT_T, CType, Integer, Pointer, Struct, common
+from flushproof.ir.arith import binary, unary
+from flushproof.ir.code import COMPARISONS, Binary, BinaryOp, Cast, Const, Expr, Ite, Unary
+from flushproof.ir.types import BOOL, NO_VCPU, U64, VCPU, Int, VcpuRef
+from flushproof.lower.places import vcpu_nonnull
+from flushproof.lower.values import (
+    FALSE,
+    TRUE,
+    FunctionRef,
+    Null,
+    PointerTo,
+    Scalar,
+    StructValue,
+    Value,
+)
+from flushproof.source import Span
+
+
+def cast(expr: Expr, t: Int) -> Expr:
+    """Convert an integer expression to type `t`, folding constants."""
+    if expr.type == t:
+        return expr
+    if t == BOOL:
+        return nonzero(expr)
+    if isinstance(expr, Const):
+        return Const(t.wrap(expr.value), t)
+    return Cast(expr, t)
+
+
+def nonzero(expr: Expr) -> Expr:
+    """The condition that an integer is not 0."""
+    if expr.type == BOOL:
+        return expr
+    if isinstance(expr, Const):
+        return TRUE if expr.value else FALSE
+    if isinstance(expr, Cast) and widens(expr):
+        return nonzero(expr.operand)
+    return Binary("!=", expr, Const(0, expr.type), BOOL)
+
+
+def widens(expr: Cast) -> bool:
+    """True when a conversion keeps every value."""
+    inner, outer = expr.operand.type, expr.type
+    if not isinstance(inner, Int) or not isinstance(outer, Int):
+        return False
+    return outer.low <= inner.low and inner.high <= outer.high
+
+
+def negate(condition: Expr) -> Expr:
+    """The opposite of a condition."""
+    match condition:
+        case Const(value):
+            return FALSE if value else TRUE
+        case Unary("!", operand):
+            return operand
+        case Binary("==", left, right):
+            return Binary("!=", left, right, BOOL)
+        case Binary("!=", left, right):
+            return Binary("==", left, right, BOOL)
+        case _:
+            return Unary("!", condition, BOOL)
+
+
+def both(a: Expr, b: Expr) -> Expr:
+    """The conjunction of two conditions."""
+    if isinstance(a, Const):
+        return b if a.value else FALSE
+    if isinstance(b, Const):
+        return a if b.value else FALSE
+    return Binary("&", a, b, BOOL)
+
+
+def arithmetic(op: BinaryOp, left: Expr, right: Expr) -> Expr:
+    """Apply an operator to operands that already have one type, folding constants."""
+    t = left.type
+    result = BOOL if op in COMPARISONS else t
+    if isinstance(left, Const) and isinstance(right, Const) and isinstance(t, Int):
+        value = binary(op, left.value, right.value, t)
+        if value is not None:
+            return Const(value, result)
+    return Binary(op, left, right, result)
+
+
+def negative(op: str, operand: Expr, t: Int) -> Expr:
+    """Apply - or ~ at type `t`, folding constants."""
+    known = "-" if op == "-" else "~"
+    operand = cast(operand, t)
+    if isinstance(operand, Const):
+        return Const(unary(known, operand.value, t), t)  # type: ignore[arg-type]
+    return Unary(known, operand, t)  # type: ignore[arg-type]
+
+
+def choose(condition: Expr, then: Expr, otherwise: Expr) -> Expr:
+    """The conditional expression of two values of one type."""
+    if isinstance(condition, Const):
+        return then if condition.value else otherwise
+    return Ite(condition, then, otherwise, then.type)
+
+
+def condition_of(value: Value, span: Span) -> Expr:
+    """Return a value as a condition.
+
+    Raises:
+        InputError: the value is not scalar.
+    """
+    match value:
+        case Scalar(expr) if isinstance(expr.type, VcpuRef):
+            return vcpu_nonnull(expr)
+        case Scalar(expr):
+            return nonzero(expr)
+        case PointerTo(_, nonnull):
+            return nonnull
+        case Null():
+            return FALSE
+        case FunctionRef():
+            return TRUE
+        case _:
+            raise InputError(Mismatch(span=span, text="a scalar is needed here"))
+
+
+def integer(value: Value, span: Span) -> tuple[Expr, Int]:
+    """Return an integer value with its type.
+
+    Raises:
+        InputError: the value is not an integer.
+    """
+    match value:
+        case Scalar(expr) if isinstance(expr.type, Int):
+            return expr, expr.type
+        case FunctionRef(name):
+            return function_address(name), U64
+        case Null():
+            return Const(0, U64), U64
+        case _:
+            raise InputError(Mismatch(span=span, text="an integer is needed here"))
+
+
+def function_address(name: str) -> Const:
+    """A number that stands for the address of a function: not 0, and one for each name."""
+    import hashlib
+
+    digest = hashlib.sha256(name.encode()).digest()
+    return Const((0xFFFFFFFF << 32) | int.from_bytes(digest[:4], "big") & ~0xF, U64)
+
+
+def as_type(value: Value, t: CType, span: Span) -> Expr:
+    """Convert a value for storage in a scalar of C type `t`.
+
+    Raises:
+        InputError: the types do not fit.
+    """
+    match t:
+        case Integer(_, ir):
+            if ir == BOOL:
+                return condition_of(value, span)
+            return cast(integer(value, span)[0], ir)
+        case Pointer(Struct()):
+            return _as_vcpu(value, t, span)
+        case _:
+            raise InputError(Mismatch(span=span, text=f"this value does not fit in `{t}`"))
+
+
+def _as_vcpu(value: Value, t: CType, span: Span) -> Expr:
+    match value:
+        case Scalar(expr) if isinstance(expr.type, VcpuRef):
+            return expr
+        case Null():
+            return Const(NO_VCPU, VCPU)
+        case FunctionRef(name):
+            return function_address(name)
+        case Scalar(expr) if expr.type == U64:
+            return expr
+        case Scalar(Const(0)):
+            return Const(NO_VCPU, VCPU)
+        case StructValue() | PointerTo() | _:
+            raise InputError(Mismatch(span=span, text=f"this value does not fit in `{t}`"))
+
+
+def balance(left: Value, right: Value, span: Span) -> tuple[Expr, Expr, Integer]:
+    """Bring two integers to their common type.
+
+    Raises:
+        InputError: one of them is not an integer.
+    """
+    a, ta = integer(left, span)
+    b, tb = integer(right, span)
+    t = common(ta, tb)
+    name = INT_T.name if t == INT_T.ir else f"{'' if t.signed else 'unsigned '}{t.width}-bit"
+    return cast(a, t), cast(b, t), Integer(name, t)
+
+
+def boolean(condition: Expr) -> Scalar:
+    """A condition as the value of a C expression."""
+    return Scalar(condition, BOOL_T)

@@ -1,0 +1,74 @@
+"""Where struct members live: in the VM, in a vCPU, or in a local variable.
+
+`struct kvm` is part of the VM and `struct kvm_vcpu` of a vCPU, and so is every struct that contains
+one of them or is contained in such a one. A struct type that stands once in such a tree is found
+from a pointer by its type alone, which is what makes container_of and its inverse plain changes of
+view. Several outermost structs around one anchor (VMX's and SVM's) are alternatives.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from flushproof.frontend.declarations import Declarations, StructInfo
+from flushproof.frontend.types import Array, Struct
+from flushproof.ir.code import Scope
+
+ANCHORS = {Scope.VM: "kvm", Scope.VCPU: "kvm_vcpu"}
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectModel:
+    """How often each struct type stands in the VM and in a vCPU."""
+
+    counts: Mapping[Scope, Mapping[str, int]]
+
+    def scope_of(self, struct: str) -> Scope | None:
+        """Return the object that a `struct` pointer points into, None for any other struct."""
+        for scope in Scope:
+            if self.counts[scope].get(struct):
+                return scope
+        return None
+
+    def unique(self, scope: Scope, struct: str) -> bool:
+        """True when the struct type names one place in the object."""
+        return self.counts[scope].get(struct) == 1
+
+    def enter(self, scope: Scope, path: tuple[str, ...], member: str, struct: str) -> tuple[str, ...]:
+        """Return the canonical path of a struct member."""
+        return (struct,) if self.unique(scope, struct) else (*path, member)
+
+
+def object_model(declarations: Declarations) -> ObjectModel:
+    """Find the struct types of the VM and of a vCPU."""
+    structs = declarations.structs
+    return ObjectModel({s: _count(structs, anchor) for s, anchor in ANCHORS.items()})
+
+
+def _count(structs: Mapping[str, StructInfo], anchor: str) -> Mapping[str, int]:
+    holders = [name for name in structs if anchor in set(_within(structs, name))]
+    outer = [n for n in holders if not any(n in set(_parts(structs, h)) for h in holders)]
+    counts: Counter[str] = Counter()
+    for root in outer or [anchor]:
+        counts |= Counter(_within(structs, root))
+    return counts
+
+
+def _within(structs: Mapping[str, StructInfo], name: str) -> Iterator[str]:
+    """The struct itself and every struct it holds by value, with repetition."""
+    yield name
+    yield from _parts(structs, name)
+
+
+def _parts(structs: Mapping[str, StructInfo], name: str, depth: int = 0) -> Iterator[str]:
+    info = structs.get(name)
+    if info is None or depth > 20:
+        return
+    for member in info.members.values():
+        while isinstance(member, Array):
+            member = member.element
+        if isinstance(member, Struct):
+            yield member.name
+            yield from _parts(structs, member.name, depth + 1)

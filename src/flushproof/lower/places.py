@@ -1,0 +1,170 @@
+"""Reading, writing and walking places."""
+
+from __future__ import annotations
+
+from flushproof.diagnostics import InputError, closest
+from flushproof.frontend.errors import Mismatch, UnknownMember, UnknownType
+from flushproof.frontend.types import CType, Pointer, Struct
+from flushproof.ir.code import Binary, Check, Const, Expr, Mode, Read, Scope, Uninit, Var, Write
+from flushproof.ir.types import BOOL, LOCK, NO_VCPU, VCPU
+from flushproof.lower.context import Context, base_scope, unsupported
+from flushproof.lower.values import (
+    FALSE,
+    FieldPlace,
+    Frame,
+    LocalPlace,
+    Null,
+    Place,
+    PointerTo,
+    Scalar,
+    StructPlace,
+    StructValue,
+    Value,
+    Vcpu,
+    Vm,
+)
+from flushproof.source import Span
+
+
+def read(ctx: Context, place: Place, span: Span, mode: Mode = Mode.PLAIN) -> Value:
+    """Emit the read of a place and return its value."""
+    match place:
+        case StructPlace():
+            return StructValue(place)
+        case LocalPlace(local, t, written, label):
+            if written is not None:
+                ctx.emitter.emit(Uninit(label, Var(written), span))
+            return Scalar(ctx.emitter.keep(Var(local), span), t)
+        case FieldPlace(field, index, t):
+            if isinstance(t, Pointer) and (fixed := _fixed_target(ctx, t)):
+                return fixed
+            target = ctx.emitter.temp(field.type)
+            ctx.emitter.emit(Read(target, field, index, ctx.mode(mode), span))
+            return Scalar(Var(target), t)
+
+
+def _fixed_target(ctx: Context, t: Pointer) -> Value | None:
+    """A pointer to the VM kept in a struct: there is one VM, so it is known."""
+    if isinstance(t.target, Struct) and ctx.env.objects.scope_of(t.target.name) is Scope.VM:
+        return PointerTo(StructPlace(Vm(), (t.target.name,), t.target))
+    return None
+
+
+def write(
+    ctx: Context, place: Place, value: Expr, span: Span, mode: Mode = Mode.PLAIN
+) -> None:
+    """Emit the write of a scalar place; the value already has the place's type."""
+    match place:
+        case LocalPlace(local, _, written, _):
+            ctx.emitter.assign(local, value, span)
+            if written is not None:
+                ctx.emitter.assign(written, Const(1, written.type), span)
+        case FieldPlace(field, index, t):
+            if isinstance(t, Pointer) and _fixed_target(ctx, t):
+                return
+            if field.type == LOCK:
+                raise unsupported("assignment to a lock", span)
+            ctx.emitter.emit(Write(field, index, value, ctx.mode(mode), span))
+        case StructPlace(struct=struct):
+            raise InputError(Mismatch(span=span, text=f"`struct {struct.name}` is not a scalar"))
+
+
+def member(ctx: Context, place: StructPlace, name: str, span: Span) -> Place:
+    """Return the place of a member.
+
+    Raises:
+        InputError: there is no such struct or member, or its type has no form in the model.
+    """
+    t = member_type(ctx, place.struct, name, span)
+    scope = base_scope(place)
+    if isinstance(t, Struct) and t.name not in ctx.env.lock_types:
+        path = (
+            (*place.path, name)
+            if scope is None
+            else ctx.env.objects.enter(scope, place.path, name, t.name)
+        )
+        return StructPlace(place.base, path, t)
+    ir = ctx.field_type(t, span)
+    match place.base:
+        case Frame(prefix):
+            return _leaf(ctx, prefix, (*place.path, name), t, span)
+        case Vm():
+            return FieldPlace(ctx.shared(Scope.VM, place.path, name, ir), None, t)
+        case Vcpu(index):
+            return FieldPlace(ctx.shared(Scope.VCPU, place.path, name, ir), index, t)
+
+
+def _leaf(ctx: Context, prefix: str, path: tuple[str, ...], t: CType, span: Span) -> Place:
+    binding = ctx.leaves.get((prefix, path))
+    if binding is None:
+        name = ".".join((prefix, *path))
+        binding = LocalPlace(ctx.emitter.local(name, ctx.field_type(t, span)), t)
+        ctx.leaves[prefix, path] = binding
+    return binding
+
+
+def member_type(ctx: Context, struct: Struct, name: str, span: Span) -> CType:
+    """Return the type of a member.
+
+    Raises:
+        InputError: there is no such struct or member.
+    """
+    info = ctx.env.declarations.structs.get(struct.name)
+    if info is None:
+        hint = closest(struct.name, ctx.env.declarations.structs)
+        raise InputError(UnknownType(span=span, name=f"struct {struct.name}", hint=hint))
+    if name not in info.members:
+        hint = closest(name, info.members)
+        raise InputError(UnknownMember(span=span, struct=struct.name, name=name, hint=hint))
+    return info.members[name]
+
+
+def target(ctx: Context, value: Value, t: CType, span: Span) -> Place:
+    """Return the place a pointer value points at, with a check that it is not NULL."""
+    match value:
+        case PointerTo(place, nonnull):
+            check_nonnull(ctx, nonnull, span)
+            return place
+        case Scalar(expr, Pointer(Struct() as struct)) if expr.type == VCPU:
+            check_nonnull(ctx, vcpu_nonnull(expr), span)
+            return vcpu_view(ctx, expr, struct, span)
+        case Null():
+            check_nonnull(ctx, FALSE, span)
+            raise unsupported("dereferencing NULL", span)
+        case _:
+            raise InputError(Mismatch(span=span, text=f"`{t}` cannot be dereferenced here"))
+
+
+def vcpu_view(ctx: Context, index: Expr, struct: Struct, span: Span) -> StructPlace:
+    """Return the part of vCPU `index` that has the given struct type."""
+    if not ctx.env.objects.unique(Scope.VCPU, struct.name):
+        raise unsupported(f"a pointer to `{struct}`, of which a vCPU holds several", span)
+    return StructPlace(Vcpu(index), (struct.name,), struct)
+
+
+def view(ctx: Context, value: PointerTo, struct: Struct, span: Span) -> PointerTo:
+    """Look at a pointer's object as another struct around or within it."""
+    place = value.place
+    if not isinstance(place, StructPlace) or place.struct == struct:
+        return value
+    scope = base_scope(place)
+    if scope is None or ctx.env.objects.scope_of(struct.name) is not scope:
+        if scope is None and struct.name in ctx.env.declarations.structs:
+            return PointerTo(StructPlace(place.base, place.path, struct), value.nonnull)
+        text = f"`{place.struct} *` cannot be taken for `{struct} *`"
+        raise InputError(Mismatch(span=span, text=text))
+    if not ctx.env.objects.unique(scope, struct.name):
+        raise unsupported(f"a pointer to `{struct}`, of which there are several", span)
+    return PointerTo(StructPlace(place.base, (struct.name,), struct), value.nonnull)
+
+
+def vcpu_nonnull(expr: Expr) -> Expr:
+    """The condition that a vCPU reference is not NULL."""
+    return Binary("!=", expr, Const(NO_VCPU, VCPU), BOOL)
+
+
+def check_nonnull(ctx: Context, nonnull: Expr, span: Span) -> None:
+    """Emit a check unless the pointer is surely not NULL."""
+    if not (isinstance(nonnull, Const) and nonnull.value):
+        ctx.emitter.emit(Check(nonnull, "NULL is dereferenced", span))
+

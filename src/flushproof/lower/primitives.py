@@ -1,0 +1,168 @@
+"""The annotated prototypes of the prelude: what the machine does when they are called.
+
+__acquires(lock)  __releases(lock)      take or free the lock a parameter points to
+__hypercall(root, whole, start, pages)  issue a hypercall; the result is 0 or an error
+__free                                  return any value
+__vcpu_at(i)                            return vCPU i, NULL past the last
+__num_vcpus                             return the number of vCPUs
+__fence                                 a full memory barrier
+__load(p)  __store(p, v)                one marked access through a pointer
+__exchange(p, v)  __compare_exchange(p, old, v)   one atomic access, returning the old value
+__ignored                               no effect; arguments are not even evaluated
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flushproof.diagnostics import InputError
+from flushproof.frontend import syntax as c
+from flushproof.frontend.errors import Mismatch
+from flushproof.frontend.types import INT_T, CType, Integer, Pointer, Struct
+from flushproof.ir.code import (
+    Acquire,
+    Cast,
+    Const,
+    Exchange,
+    Expr,
+    Fence,
+    Havoc,
+    Hypercall,
+    Mode,
+    NumVcpus,
+    Release,
+    Var,
+)
+from flushproof.ir.types import BOOL, INT, LOCK, NO_VCPU, U64, VCPU
+from flushproof.lower import convert
+from flushproof.lower.context import Context, unsupported
+from flushproof.lower.expressions import lower, truth
+from flushproof.lower.places import read, target, write
+from flushproof.lower.values import FieldPlace, Nothing, Scalar, Value
+from flushproof.source import Span
+
+
+def primitive(ctx: Context, function: c.Function, span: Span) -> Value | None:
+    """Emit the meaning of an annotated function; None where it has no meaningful annotation.
+
+    Raises:
+        InputError: the annotation or the call does not make sense.
+    """
+    for annotation in function.annotations:
+        if annotation.name in _TABLE:
+            return _TABLE[annotation.name](ctx, annotation.arguments, span)
+    return None
+
+
+def _field(ctx: Context, pointer: c.Expr, span: Span) -> FieldPlace:
+    value = lower(ctx, pointer)
+    where = target(ctx, value, Pointer(INT_T), span)
+    if not isinstance(where, FieldPlace):
+        raise unsupported("this operation on a local variable", span)
+    return where
+
+
+def _lock(ctx: Context, pointer: c.Expr, span: Span) -> FieldPlace:
+    where = _field(ctx, pointer, span)
+    if where.field.type != LOCK:
+        raise InputError(Mismatch(span=span, text=f"`{where.field.label}` is not a lock"))
+    return where
+
+
+def _acquire(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
+    where = _lock(ctx, arguments[0], span)
+    ctx.emitter.emit(Acquire(where.field, where.index, span))
+    return Nothing()
+
+
+def _release(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
+    where = _lock(ctx, arguments[0], span)
+    ctx.emitter.emit(Release(where.field, where.index, span))
+    return Nothing()
+
+
+def _hypercall(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
+    root, start, pages = (
+        convert.cast(convert.integer(lower(ctx, arguments[i]), span)[0], U64) for i in (0, 2, 3)
+    )
+    whole = truth(ctx, arguments[1])
+    result = ctx.emitter.temp(INT)
+    ctx.emitter.emit(Hypercall(result, root, whole, start, pages, span))
+    return Scalar(Var(result), INT_T)
+
+
+def _free(ctx: Context, _: tuple[c.Expr, ...], span: Span) -> Value:
+    t = ctx.frame.result_type
+    if not isinstance(t, Integer):
+        return Nothing()
+    result = ctx.emitter.temp(t.ir)
+    ctx.emitter.emit(Havoc(result, span))
+    return Scalar(Var(result), t)
+
+
+def _vcpu_at(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
+    number = convert.cast(convert.integer(lower(ctx, arguments[0]), span)[0], INT)
+    below = convert.arithmetic("<", number, NumVcpus())
+    inside = convert.both(convert.arithmetic(">=", number, Const(0, INT)), below)
+    if isinstance(number, Const) and number.value == 0:
+        inside = Const(1, BOOL)
+    vcpu = Cast(number, VCPU)
+    expr: Expr = convert.choose(inside, vcpu, Const(NO_VCPU, VCPU))
+    return Scalar(ctx.emitter.keep(expr, span), Pointer(Struct("kvm_vcpu")))
+
+
+def _num_vcpus(ctx: Context, _: tuple[c.Expr, ...], span: Span) -> Value:
+    return Scalar(NumVcpus(), INT_T)
+
+
+def _fence(ctx: Context, _: tuple[c.Expr, ...], span: Span) -> Value:
+    ctx.emitter.emit(Fence(span))
+    return Nothing()
+
+
+def _marked_load(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
+    where = target(ctx, lower(ctx, arguments[0]), INT_T, span)
+    return read(ctx, where, span, Mode.ONCE)
+
+
+def _marked_store(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
+    where = target(ctx, lower(ctx, arguments[0]), INT_T, span)
+    value = _scalar(lower(ctx, arguments[1]), _type(where), span)
+    write(ctx, where, value, span, Mode.ONCE)
+    return Nothing()
+
+
+def _exchange(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
+    where = _field(ctx, arguments[0], span)
+    compare = None
+    if len(arguments) == 3:
+        compare = _scalar(lower(ctx, arguments[1]), where.type, span)
+    value = _scalar(lower(ctx, arguments[-1]), where.type, span)
+    result = ctx.emitter.temp(where.field.type)
+    ctx.emitter.emit(Exchange(result, where.field, where.index, compare, value, span))
+    return Scalar(Var(result), where.type)
+
+
+def _type(where: object) -> CType:
+    t = getattr(where, "type", None)
+    return t if t is not None else INT_T
+
+
+def _scalar(value: Value, t: CType, span: Span) -> Expr:
+    return convert.as_type(value, t, span)
+
+
+_TABLE: dict[str, Callable[[Context, tuple[c.Expr, ...], Span], Value]] = {
+    "__acquires": _acquire,
+    "__releases": _release,
+    "__hypercall": _hypercall,
+    "__free": _free,
+    "__vcpu_at": _vcpu_at,
+    "__num_vcpus": _num_vcpus,
+    "__fence": _fence,
+    "__load": _marked_load,
+    "__store": _marked_store,
+    "__exchange": _exchange,
+    "__compare_exchange": _exchange,
+    "__ignored": lambda _ctx, _arguments, _span: Nothing(),
+}

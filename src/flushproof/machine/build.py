@@ -1,0 +1,208 @@
+"""Assembly of a program from a setup: operations, the chosen claims' monitors, and the boot state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from flushproof.diagnostics import InputError
+from flushproof.frontend import syntax as c
+from flushproof.frontend.errors import NotConstant
+from flushproof.frontend.types import INT_T
+from flushproof.ir.code import Assign, Cast, Const, Expr, Field, Local, Scope, Stop, Var, Write
+from flushproof.ir.kinds import infer
+from flushproof.ir.passes import clean
+from flushproof.ir.program import BOOT_VCPU, Operation, Program
+from flushproof.ir.types import INT, NONE, ROOT, U64, Int
+from flushproof.ir.uses import fields_of, map_expr
+from flushproof.lower import convert
+from flushproof.lower.context import Bound, Context, Environment
+from flushproof.lower.expressions import global_place, lower, store
+from flushproof.lower.places import member
+from flushproof.lower.statements import inline, statement
+from flushproof.lower.values import FieldPlace, Scalar, StructPlace
+from flushproof.machine.environment import context, environment
+from flushproof.machine.instrument import Instrumenter
+from flushproof.machine.monitors import RUNS_ON, VCPU_POINTER, Monitor, NoCache, machine_names, monitor
+from flushproof.machine.operations import lower_operation
+from flushproof.machine.setup import Setup
+from flushproof.spec.syntax import CacheDecl, Claim
+
+INVALID = Const((1 << 64) - 1, U64)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A setup made executable: the plain program, and what claims need to be added to it.
+
+    `cache` is the clause in force; `cache_claims` say why a claim cannot be stated.
+    """
+
+    setup: Setup
+    env: Environment
+    base: Program
+    cache: CacheDecl | None
+    fields: dict[str, Field]
+
+    def with_claims(self, names: tuple[str, ...]) -> Program:
+        """Return the program with the monitors of the named claims.
+
+        Raises:
+            InputError: a claim has an error, or speaks of a cache where none is known.
+        """
+        monitors = tuple(self._monitor(n) for n in names)
+        inserter = Instrumenter(self.env, monitors, dict(self.fields), self.setup.exempt)
+        operations = tuple(inserter.run(o) for o in self.base.operations)
+        witnesses = tuple(f for m in monitors for f in m.witnesses)
+        ghosts = {f: e for m in monitors for f, e in self._ghost_boot(m)}
+        return _program(operations, {**dict(self.base.boot), **ghosts}, witnesses)
+
+    def _monitor(self, name: str) -> Monitor:
+        claim = self.setup.claim(name)
+        assert claim is not None
+        if self.cache is None and _speaks_of_cache(claim):
+            raise InputError(NoCache(span=claim.span, claim=name))
+        return monitor(self.setup, claim, self.cache)
+
+    def _ghost_boot(self, m: Monitor) -> list[tuple[Field, Expr]]:
+        out: list[tuple[Field, Expr]] = []
+        for field, initialiser in m.ghosts:
+            if initialiser is None:
+                continue
+            env = replace(self.env, machine=machine_names(self.setup, self.cache))
+            ctx = context(env, m.claim.name, m.claim.span, {})
+            value, t = convert.integer(lower(ctx, initialiser), initialiser.span)
+            if not isinstance(value, Const) or not isinstance(field.type, Int):
+                raise InputError(NotConstant(span=initialiser.span))
+            out.append((field, Const(field.type.wrap(t.wrap(value.value)), field.type)))
+        return out
+
+
+def _speaks_of_cache(claim: Claim) -> bool:
+    return "CACHE_" in repr(claim.handlers)
+
+
+def build(setup: Setup) -> Machine:
+    """Lower a setup's operations and boot state.
+
+    Raises:
+        InputError: anything in the variant or the spec that is not accepted.
+    """
+    env = environment(setup.declarations)
+    fields: dict[str, Field] = {}
+    operations = tuple(lower_operation(env, o, fields) for o in setup.operations)
+    boot = _boot(setup, env, fields)
+    base = _program(operations, boot, ())
+    if setup.assumptions.vcpu_roots_start_invalid:
+        kinds = infer(base)
+        roots = {f: INVALID for f in base.fields if f.scope is Scope.VCPU and kinds.is_root(f)}
+        base = replace(base, boot=tuple({**roots, **dict(base.boot)}.items()))
+    return Machine(setup, env, base, _cache(setup, env, fields), fields)
+
+
+def _program(
+    operations: tuple[Operation, ...], boot: dict[Field, Expr], witnesses: tuple[Field, ...]
+) -> Program:
+    used = {f for o in operations for i in o.code for f in fields_of(i)} | {RUNS_ON, *witnesses}
+    start = {RUNS_ON: Const(NONE, ROOT), **boot}
+    entries = tuple((f, e) for f, e in sorted(start.items(), key=_name) if f in used)
+    return Program(tuple(sorted(used, key=lambda f: f.name)), operations, entries, witnesses)
+
+
+def _name(entry: tuple[Field, Expr]) -> str:
+    return entry[0].name
+
+
+# Boot ------------------------------------------------------------------------------------------
+
+
+def _boot(setup: Setup, env: Environment, fields: dict[str, Field]) -> dict[Field, Expr]:
+    known = set(fields)
+    out = _globals(env, fields)
+    index = Scalar(Cast(Var(BOOT_VCPU), INT), INT_T)
+    creation = setup.declarations.functions.get("machine_boot")
+    if creation is not None:
+        ctx = _boot_context(setup, env, fields, creation.span)
+        inline(ctx, creation, (Scalar(Var(BOOT_VCPU), VCPU_POINTER), index), creation.span)
+        out |= _constants(ctx)
+    for block in setup.boot:
+        ctx = _boot_context(setup, env, fields, block.span)
+        statement(ctx, block)
+        out |= _constants(ctx)
+    for name in set(fields) - known:
+        del fields[name]
+    return out
+
+
+def _boot_context(
+    setup: Setup, env: Environment, fields: dict[str, Field], span: c.Span
+) -> Context:
+    names = {
+        **machine_names(setup, None),
+        "vcpu": Bound(Scalar(Var(BOOT_VCPU), VCPU_POINTER)),
+    }
+    return context(replace(env, machine=names), "boot", span, fields)
+
+
+def _constants(ctx: Context) -> dict[Field, Expr]:
+    out: dict[Field, Expr] = {}
+    known: dict[Local, Expr] = {}
+    for instr in clean(ctx.emitter.finish()):
+        match instr:
+            case Assign(target, value):
+                known[target] = map_expr(value, lambda x: known.get(x, Var(x)))
+            case Write(field, _, value):
+                out[field] = map_expr(value, lambda x: known.get(x, Var(x)))
+            case Stop():
+                pass
+            case _:
+                raise InputError(NotConstant(span=instr.span or ctx.frame.span))
+    return out
+
+
+def _globals(env: Environment, fields: dict[str, Field]) -> dict[Field, Expr]:
+    """Initial values of the file-level variables whose fields are in use."""
+    out: dict[Field, Expr] = {}
+    for g in env.declarations.globals.values():
+        used = any(n == g.name or n.startswith(g.name + ".") for n in fields)
+        if g.initialiser is None or not used:
+            continue
+        ctx = context(env, g.name, g.span, dict(fields))
+        place = global_place(ctx, g.name, g.span)
+        if isinstance(place, FieldPlace):
+            store(ctx, place, lower(ctx, g.initialiser), g.span)
+        elif isinstance(g.initialiser, c.InitList):
+            _global_struct(ctx, place, g.initialiser, fields)  # type: ignore[arg-type]
+        out |= _constants(ctx)
+    return out
+
+
+def _global_struct(
+    ctx: Context, place: StructPlace, init: c.InitList, fields: dict[str, Field]
+) -> None:
+    for item in init.items:
+        name = ".".join((*place.path, item.member))
+        if name in fields:
+            store(ctx, member(ctx, place, item.member, item.span), lower(ctx, item.value), item.span)
+
+
+# Cache -----------------------------------------------------------------------------------------
+
+
+def _cache(setup: Setup, env: Environment, fields: dict[str, Field]) -> CacheDecl | None:
+    """The first cache clause whose names all exist, in a variant that uses them."""
+    for clause in setup.caches:
+        trial = dict(fields)
+        ctx = context(
+            replace(env, machine=machine_names(setup, None)), "cache", clause.span, trial
+        )
+        try:
+            lower(ctx, clause.condition)
+            lower(ctx, clause.root)
+        except InputError:
+            if len(setup.caches) == 1:
+                raise
+            continue
+        if len(setup.caches) == 1 or set(trial) == set(fields):
+            return clause
+    return None
+

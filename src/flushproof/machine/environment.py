@@ -1,0 +1,53 @@
+"""The lowering environment of a setup, and fresh contexts in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flushproof.frontend.declarations import Declarations
+from flushproof.frontend.types import VOID, Pointer, Struct
+from flushproof.ir.code import Field
+from flushproof.lower.context import Activation, Binding, Context, Environment, Special
+from flushproof.lower.emitter import Emitter
+from flushproof.lower.objects import object_model
+from flushproof.lower.statements import inline, run_block
+from flushproof.source import Span
+
+
+def environment(declarations: Declarations) -> Environment:
+    """Return the environment in which a variant's own code is lowered."""
+    return Environment(declarations, object_model(declarations), _lock_types(declarations))
+
+
+def _lock_types(declarations: Declarations) -> frozenset[str]:
+    found: set[str] = set()
+    for function in declarations.functions.values():
+        if any(a.name.startswith("__acquires") for a in function.annotations):
+            for p in function.parameters:
+                t = declarations.resolve(p.type, p.declarator)
+                if isinstance(t, Pointer) and isinstance(t.target, Struct):
+                    found.add(t.target.name)
+    return frozenset(found)
+
+
+def with_names(
+    env: Environment, machine: Mapping[str, Binding], specials: Mapping[str, Special]
+) -> Environment:
+    """Return the environment with the claim language's names added."""
+    return Environment(env.declarations, env.objects, env.lock_types, machine, specials)
+
+
+def context(
+    env: Environment,
+    name: str,
+    span: Span,
+    fields: dict[str, Field],
+    *,
+    temporary: str = "%",
+    observing: bool = False,
+) -> Context:
+    """Return a context with one open activation for code that belongs to no C function."""
+    emitter = Emitter(name, temporary)
+    ctx = Context(env, emitter, inline, run_block, fields, observing=observing)
+    ctx.stack.append(Activation(f"<{name}>", span, emitter.label(), None, VOID))
+    return ctx

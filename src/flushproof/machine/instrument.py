@@ -1,0 +1,307 @@
+"""Insertion of claim handlers at the events of an operation.
+
+Events and their arguments, in order:
+
+  enter load(v, root)         return load(v, root)
+  enter flush(all, start, pages)   return flush(ret)      (or a call witness instead of `flush`)
+  hypercall(root, ok, all, start, pages)
+  lock(l)  unlock(l)          before the lock is waited for, before it is freed
+  access(place, write, once)  after a plain or marked access to a shared field
+  uninit()                    a local is read before it is written
+  step()                      after anything that may change what claims speak of
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from flushproof.frontend.types import BOOL_T, INT_T, ROOT_T, ULONG_T, Struct
+from flushproof.ir.code import (
+    Acquire,
+    Binary,
+    Branch,
+    Cast,
+    Const,
+    Enter,
+    Exchange,
+    Expr,
+    Field,
+    Havoc,
+    Hypercall,
+    Instr,
+    Jump,
+    Local,
+    Mode,
+    Read,
+    Release,
+    Return,
+    Stop,
+    Unary,
+    Uninit,
+    Var,
+    Write,
+)
+from flushproof.ir.passes import clean
+from flushproof.ir.program import Operation, Role
+from flushproof.ir.types import BOOL, INT, NONE, ROOT, U64
+from flushproof.lower.context import Activation, Bound, Context, Environment
+from flushproof.lower.statements import statement
+from flushproof.lower.values import FALSE, TRUE, FieldPlace, PointerTo, Scalar, Value
+from flushproof.machine.environment import context, with_names
+from flushproof.machine.monitors import (
+    RUNS_ON,
+    VCPU_POINTER,
+    Monitor,
+    special_assert,
+    special_every,
+    special_holds,
+    special_some,
+    special_unlocked,
+)
+from flushproof.source import Span
+from flushproof.spec.syntax import Handler
+
+PLACE_STRIDE = 1 << 16
+"""A place is the number of a field times this, plus the vCPU's number."""
+
+Arguments = tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Instrumenter:
+    """What is the same for every operation: monitors and the numbering of shared fields."""
+
+    env: Environment
+    monitors: tuple[Monitor, ...]
+    fields: dict[str, Field]
+    exempt: frozenset[str]
+
+    def run(self, operation: Operation) -> Operation:
+        """Return the operation with the handlers of every monitor inserted."""
+        return replace(operation, code=clean(_Pass(self, operation).run()))
+
+    def place_number(self, field: Field) -> int:
+        """The number of a shared field."""
+        return sorted(self.fields).index(field.name)
+
+
+class _Pass:
+    """One operation being instrumented."""
+
+    def __init__(self, owner: Instrumenter, operation: Operation) -> None:
+        self.owner = owner
+        self.operation = operation
+        self.ctx = context(
+            owner.env, operation.name, operation.span, owner.fields, temporary="%c", observing=True
+        )
+        self.labels = [self.ctx.emitter.label() for _ in operation.code]
+        self.chosen: dict[tuple[str, str], Local] = {}
+
+    def run(self) -> tuple[Instr, ...]:
+        for at, instr in enumerate(self.operation.code):
+            self.ctx.emitter.place(self.labels[at])
+            self._instr(at, instr)
+        return self.ctx.emitter.finish()
+
+    def _instr(self, at: int, instr: Instr) -> None:
+        emit = self.ctx.emitter.emit
+        match instr:
+            case Jump(target):
+                emit(replace(instr, target=self.labels[target].number))
+            case Branch(_, then, otherwise):
+                yes, no = self.labels[then], self.labels[otherwise]
+                emit(replace(instr, then=yes.number, otherwise=no.number))
+            case Stop():
+                pass
+            case Enter(span):
+                emit(instr)
+                self._enter(_sure(span))
+            case Return(value, span):
+                self._return(value, _sure(span))
+                emit(instr)
+            case Uninit(label, written, span):
+                self._uninit(label, written, _sure(span))
+            case Acquire(field, index, span):
+                self._fire("lock", (_lock(field, index),), _sure(span))
+                emit(instr)
+            case Release(field, index, span):
+                self._fire("unlock", (_lock(field, index),), _sure(span))
+                emit(instr)
+                self._fire("step", (), _sure(span))
+            case Hypercall():
+                emit(instr)
+                self._hypercall(instr)
+            case Read(_, field, index, mode, span):
+                emit(instr)
+                self._access(field, index, FALSE, mode, _sure(span))
+            case Write(field, index, _, mode, span):
+                emit(instr)
+                self._access(field, index, TRUE, mode, _sure(span))
+                self._fire("step", (), _sure(span))
+            case Exchange(_, field, index, _, _, span):
+                emit(instr)
+                self._access(field, index, TRUE, Mode.ONCE, _sure(span))
+                self._fire("step", (), _sure(span))
+            case _:
+                emit(instr)
+
+    # Events ----------------------------------------------------------------------------------
+
+    def _enter(self, span: Span) -> None:
+        p = self.operation.parameters
+        if self.operation.role is Role.LOAD:
+            self._runs_on(Const(NONE, ROOT), span)
+            self._fire("enter", self._load_arguments(), span, "load")
+        else:
+            whole = Var(p.whole) if p.whole else (FALSE if p.start else TRUE)
+            arguments = (_bool(whole), _gfn(p.start), _gfn(p.pages))
+            self._fire("enter", arguments, span, "flush")
+        self._fire("step", (), span)
+
+    def _return(self, value: Expr | None, span: Span) -> None:
+        if self.operation.role is Role.LOAD:
+            root = self.operation.parameters.root
+            if root is not None:
+                self._runs_on(Cast(Var(root), ROOT), span)
+            self._fire("return", self._load_arguments(), span, "load")
+        else:
+            ret = Const(0, INT) if value is None else value
+            self._fire("return", (Scalar(ret, INT_T),), span, "flush")
+        self._fire("step", (), span)
+
+    def _runs_on(self, root: Expr, span: Span) -> None:
+        vcpu = self.operation.parameters.vcpu
+        if vcpu is not None:
+            self.ctx.emitter.emit(Write(RUNS_ON, Var(vcpu), root, Mode.GHOST, span))
+
+    def _load_arguments(self) -> Arguments:
+        p = self.operation.parameters
+        if p.vcpu is None or p.root is None:
+            return ()
+        root = self.ctx.emitter.keep(Cast(Var(p.root), ROOT), None)
+        return Scalar(Var(p.vcpu), VCPU_POINTER), Scalar(root, ROOT_T)
+
+    def _hypercall(self, i: Hypercall) -> None:
+        ok = Binary("==", Var(i.target), Const(0, INT), BOOL)
+        root = self.ctx.emitter.keep(i.root, i.span)
+        arguments = (
+            Scalar(root, ULONG_T),
+            Scalar(self.ctx.emitter.keep(ok, i.span), BOOL_T),
+            Scalar(self.ctx.emitter.keep(i.whole, i.span), BOOL_T),
+            Scalar(i.start, ULONG_T),
+            Scalar(i.pages, ULONG_T),
+        )
+        self._fire("hypercall", arguments, _sure(i.span))
+
+    def _access(
+        self, field: Field, index: Expr | None, write: Expr, mode: Mode, span: Span
+    ) -> None:
+        if field.ghost or mode is Mode.GHOST or field.label in self.owner.exempt:
+            return
+        base = Const(self.owner.place_number(field) * PLACE_STRIDE, INT)
+        place = base if index is None else Binary("+", base, Cast(index, INT), INT)
+        once = TRUE if mode is Mode.ONCE else FALSE
+        arguments = (Scalar(place, INT_T), _bool(write), _bool(once))
+        self._fire("access", arguments, span)
+
+    def _uninit(self, label: str, written: Expr, span: Span) -> None:
+        start, end = self.ctx.emitter.label(), self.ctx.emitter.label()
+        self.ctx.emitter.branch(written, end, start, span)
+        self.ctx.emitter.place(start)
+        self._fire("uninit", (), span)
+        self.ctx.emitter.place(end)
+
+    # Handlers --------------------------------------------------------------------------------
+
+    def _fire(self, event: str, arguments: Arguments, span: Span, subject: str = "") -> None:
+        for monitor in self.owner.monitors:
+            subjects = frozenset({subject})
+            if subject == "flush" or event == "access":
+                subjects |= frozenset(monitor.choices)
+            if (event == "enter" and subject == "flush") or event == "access":
+                self._choose(monitor, event, span)
+            for handler in monitor.handlers(event, subjects):
+                self._handler(monitor, handler, arguments, span)
+
+    def _choose(self, monitor: Monitor, event: str, span: Span) -> None:
+        """Decide freely whether this call or access is the witness, at most once for each."""
+        emitter = self.ctx.emitter
+        for name, taken in monitor.choices.items():
+            kind = next(w.kind for w in monitor.claim.witnesses if w.name == name)
+            if (kind == "access") != (event == "access"):
+                continue
+            chosen = self._chosen_local(monitor, name)
+            before, pick = emitter.temp(BOOL), emitter.temp(BOOL)
+            emitter.emit(Read(before, taken, None, Mode.GHOST, span))
+            emitter.emit(Havoc(pick, span))
+            free = Unary("!", Var(before), BOOL)
+            emitter.assign(chosen, Binary("&", Var(pick), free, BOOL), span)
+            yes, end = emitter.label(), emitter.label()
+            emitter.branch(Var(chosen), yes, end, span)
+            emitter.place(yes)
+            emitter.emit(Write(taken, None, TRUE, Mode.GHOST, span))
+            emitter.jump(end, span)
+            emitter.place(end)
+
+    def _chosen_local(self, monitor: Monitor, name: str) -> Local:
+        key = (monitor.claim.name, name)
+        if key not in self.chosen:
+            self.chosen[key] = self.ctx.emitter.local(f"{key[0]}:{name}", BOOL)
+        return self.chosen[key]
+
+    def _handler(
+        self, monitor: Monitor, handler: Handler, arguments: Arguments, span: Span
+    ) -> None:
+        emitter = self.ctx.emitter
+        end = emitter.label()
+        for witness in {handler.inside, handler.subject} & set(monitor.choices):
+            if self.operation.role is Role.LOAD and not handler.event == "access":
+                return
+            inside = emitter.label()
+            emitter.branch(Var(self._chosen_local(monitor, witness)), inside, end, span)
+            emitter.place(inside)
+        self._body(monitor, handler, arguments, span)
+        emitter.place(end)
+
+    def _body(
+        self, monitor: Monitor, handler: Handler, arguments: Arguments, span: Span
+    ) -> None:
+        pairs = list(zip(handler.parameters, arguments, strict=False))
+        names = {p.value: Bound(v) for p, v in pairs}
+        values = tuple((p.value, v.expr) for p, v in pairs if isinstance(v, Scalar))
+        specials = {
+            "assert": special_assert(monitor.claim.name, values),
+            "holds": special_holds,
+            "unlocked": special_unlocked,
+            "every": special_every,
+            "some": special_some,
+        }
+        env = with_names(self.owner.env, {**monitor.names, **names}, specials)  # type: ignore[arg-type]
+        inner = replace_env(self.ctx, env)
+        activation = Activation(monitor.claim.name, span, inner.emitter.label(), None, INT_T)
+        inner.stack.append(activation)
+        statement(inner, handler.body)
+        inner.emitter.place(activation.leave)
+
+
+def replace_env(ctx: Context, env: Environment) -> Context:
+    """Return a context over the same code with other names."""
+    return replace(ctx, env=env, stack=list(ctx.stack))
+
+
+def _sure(span: Span | None) -> Span:
+    assert span is not None
+    return span
+
+
+def _lock(field: Field, index: Expr | None) -> Value:
+    return PointerTo(FieldPlace(field, index, Struct("spinlock")))
+
+
+def _bool(e: Expr) -> Value:
+    return Scalar(e, BOOL_T)
+
+
+def _gfn(local: Local | None) -> Value:
+    return Scalar(Const(0, U64) if local is None else Var(local), ULONG_T)
+

@@ -1,0 +1,235 @@
+"""The names of the claim language, and one claim's handlers as code at an event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from flushproof.diagnostics import Diagnostic, InputError
+from flushproof.frontend import syntax as c
+from flushproof.frontend.errors import Mismatch, WrongArity
+from flushproof.frontend.types import BOOL_T, INT_T, ROOT_T, ULONG_T, Pointer, Struct
+from flushproof.ir.code import (
+    AllFree,
+    Assert,
+    Assign,
+    Binary,
+    Const,
+    Every,
+    Expr,
+    Field,
+    HeldLocks,
+    Local,
+    Mode,
+    Read,
+    Scope,
+    Self,
+    Var,
+)
+from flushproof.ir.types import BOOL, INT, NONE, ROOT, U64, VCPU, Type
+from flushproof.ir.uses import map_expr
+from flushproof.lower import convert
+from flushproof.lower.context import Binding, Bound, Context, GhostArray, Named, Shorthand
+from flushproof.lower.expressions import lower, truth
+from flushproof.lower.values import FieldPlace, Nothing, PointerTo, Scalar, StructPlace, Value, Vm
+from flushproof.machine.setup import Setup
+from flushproof.spec.syntax import CacheDecl, Claim, Handler
+
+RUNS_ON = Field("runs_on", "runs_on", Scope.VCPU, ROOT, ghost=True)
+VCPU_POINTER = Pointer(Struct("kvm_vcpu"))
+WITNESS_TYPES: Mapping[str, tuple[Type, object]] = {
+    "vcpu": (VCPU, VCPU_POINTER),
+    "root": (ROOT, ROOT_T),
+    "gfn": (U64, ULONG_T),
+    "thread": (INT, INT_T),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoCache(Diagnostic):
+    """A claim speaks of the cache and nothing says which field that is."""
+
+    TITLE: ClassVar[str] = "claim `{claim}` needs a `cache when ... is ...` clause"
+    claim: str
+
+
+@dataclass(frozen=True, slots=True)
+class Monitor:
+    """A claim with its ghost fields; `choices` are the names of its call and access witnesses."""
+
+    claim: Claim
+    names: Mapping[str, Binding]
+    witnesses: tuple[Field, ...]
+    ghosts: tuple[tuple[Field, c.Expr | None], ...]
+    choices: Mapping[str, Field]
+
+    def handlers(self, event: str, subjects: frozenset[str]) -> tuple[Handler, ...]:
+        """The handlers of one event whose subject is among those given."""
+        return tuple(
+            h for h in self.claim.handlers if h.event == event and h.subject in subjects
+        )
+
+
+def monitor(setup: Setup, claim: Claim, cache: CacheDecl | None) -> Monitor:
+    """Give a claim its ghost fields and names.
+
+    Raises:
+        InputError: a ghost variable has a type it cannot have.
+    """
+    names = machine_names(setup, cache)
+    witnesses: list[Field] = []
+    choices: dict[str, Field] = {}
+    for w in claim.witnesses:
+        if w.kind in ("call", "access"):
+            choices[w.name] = _field(claim, f"{w.name}.taken", BOOL)
+            continue
+        t, ctype = WITNESS_TYPES[w.kind]
+        field = _field(claim, w.name, t)
+        witnesses.append(field)
+        names[w.name] = Named(FieldPlace(field, None, ctype))  # type: ignore[arg-type]
+    ghosts: list[tuple[Field, c.Expr | None]] = []
+    for declaration in claim.ghosts:
+        for entry in declaration.declarators:
+            t2 = setup.declarations.resolve(declaration.type, entry.declarator)
+            field = _ghost(claim, entry.declarator.name, t2, entry)
+            ghosts.append((field, entry.initialiser))
+            names[entry.declarator.name] = Named(FieldPlace(field, None, t2))
+    return Monitor(claim, names, tuple(witnesses), tuple(ghosts), choices)
+
+
+def _field(claim: Claim, name: str, t: Type) -> Field:
+    return Field(f"{claim.name}:{name}", name, Scope.VM, t, ghost=True)
+
+
+def _ghost(claim: Claim, name: str, t: object, entry: c.InitDeclarator) -> Field:
+    from flushproof.frontend.types import Integer
+
+    if t == VCPU_POINTER:
+        return _field(claim, name, VCPU)
+    if not isinstance(t, Integer):
+        text = f"a ghost variable cannot be of type `{t}`"
+        raise InputError(Mismatch(span=entry.span, text=text))
+    return _field(claim, name, t.ir)
+
+
+def machine_names(setup: Setup, cache: CacheDecl | None) -> dict[str, Binding]:
+    """The names every claim knows."""
+    flushes = Const(int(setup.assumptions.load_flushes), BOOL)
+    names: dict[str, Binding] = {
+        "runs_on": GhostArray(RUNS_ON, ROOT_T),
+        "NONE": Bound(Scalar(Const(NONE, ROOT), ROOT_T)),
+        "SELF": Bound(Scalar(Self(), INT_T)),
+        "LOCKS": Bound(Scalar(HeldLocks(), ULONG_T)),
+        "LOAD_FLUSHES": Bound(Scalar(flushes, BOOL_T)),
+        "kvm": Bound(PointerTo(StructPlace(Vm(), ("kvm",), Struct("kvm")))),
+    }
+    if cache is not None:
+        names["CACHE_IN_USE"] = Shorthand(cache.condition)
+        names["CACHE_ROOT"] = Shorthand(cache.root)
+    return names
+
+
+# Functions of the claim language ---------------------------------------------------------------
+
+
+def _need(e: c.Call, count: int) -> None:
+    if len(e.arguments) != count:
+        name = e.function.id if isinstance(e.function, c.Name) else "function"
+        raise InputError(WrongArity(span=e.span, name=name, wanted=count, given=len(e.arguments)))
+
+
+def special_assert(claim: str, values: tuple[tuple[str, Expr], ...]) -> object:
+    """Return the lowering of `assert(condition)` for one claim and event."""
+
+    def run(ctx: Context, e: c.Call) -> Value:
+        _need(e, 1)
+        ctx.emitter.emit(Assert(claim, truth(ctx, e.arguments[0]), values, e.span))
+        return Nothing()
+
+    return run
+
+
+def special_holds(ctx: Context, e: c.Call) -> Value:
+    """`holds(l)`: the running thread holds the lock."""
+    _need(e, 1)
+    value = lower(ctx, e.arguments[0])
+    if not isinstance(value, PointerTo) or not isinstance(value.place, FieldPlace):
+        raise InputError(Mismatch(span=e.span, text="`holds` takes a lock"))
+    place = value.place
+    word = ctx.emitter.temp(place.field.type)
+    ctx.emitter.emit(Read(word, place.field, place.index, Mode.GHOST, e.span))
+    return convert.boolean(Binary("==", convert.Cast(Var(word), INT), Self(), BOOL))
+
+
+def special_unlocked(_ctx: Context, e: c.Call) -> Value:
+    """`unlocked()`: no thread holds any lock."""
+    _need(e, 0)
+    return convert.boolean(AllFree())
+
+
+def special_every(ctx: Context, e: c.Call) -> Value:
+    """`every(v, condition)`: the condition holds for every vCPU v."""
+    return convert.boolean(_every(ctx, e, negated=False))
+
+
+def special_some(ctx: Context, e: c.Call) -> Value:
+    """`some(v, condition)`: the condition holds for some vCPU v."""
+    return convert.boolean(convert.negate(_every(ctx, e, negated=True)))
+
+
+def _every(ctx: Context, e: c.Call, *, negated: bool) -> Expr:
+    _need(e, 2)
+    bound, body = e.arguments
+    if not isinstance(bound, c.Name):
+        raise InputError(Mismatch(span=bound.span, text="a name is needed here"))
+    v = ctx.emitter.local(bound.id, VCPU)
+    ctx.frame.scopes.append({bound.id: Bound(Scalar(Var(v), VCPU_POINTER))})
+    start = len(ctx.emitter.code)
+    condition = _pure(ctx, body)
+    reads, condition = _collect(ctx, start, v, condition, e)
+    ctx.frame.scopes.pop()
+    target = ctx.emitter.temp(BOOL)
+    if negated:
+        condition = convert.negate(condition)
+    ctx.emitter.emit(Every(target, v, reads, condition, e.span))
+    return Var(target)
+
+
+def _pure(ctx: Context, e: c.Expr) -> Expr:
+    """Lower a condition without short-circuit jumps; its parts have no effects."""
+    match e:
+        case c.Binary("&&", a, b):
+            return convert.both(_pure(ctx, a), _pure(ctx, b))
+        case c.Binary("||", a, b):
+            negated = convert.both(
+                convert.negate(_pure(ctx, a)), convert.negate(_pure(ctx, b))
+            )
+            return convert.negate(negated)
+        case c.Unary("!", a):
+            return convert.negate(_pure(ctx, a))
+        case _:
+            return truth(ctx, e)
+
+
+def _collect(
+    ctx: Context, start: int, v: Local, condition: Expr, e: c.Call
+) -> tuple[tuple[tuple[Local, Field], ...], Expr]:
+    """Take back the code of a quantified condition: reads at `v` stay, copies are substituted."""
+    code = ctx.emitter.code[start:]
+    del ctx.emitter.code[start:]
+    reads: list[tuple[Local, Field]] = []
+    known: dict[Local, Expr] = {}
+    for instr in code:
+        match instr:
+            case Read(target, field, Var(index)) if index == v:
+                reads.append((target, field))
+            case Assign(target, value):
+                known[target] = map_expr(value, lambda x: known.get(x, Var(x)))
+            case Read(target, _, None):
+                ctx.emitter.emit(instr)
+            case _:
+                text = "this condition is too involved for a quantifier"
+                raise InputError(Mismatch(span=e.span, text=text))
+    return tuple(reads), map_expr(condition, lambda x: known.get(x, Var(x)))
+

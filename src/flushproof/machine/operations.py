@@ -1,0 +1,169 @@
+"""One operation of a spec lowered to IR: parameters by their roles, then the function's body."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from flushproof.diagnostics import Diagnostic, InputError, closest
+from flushproof.frontend import syntax as c
+from flushproof.frontend.errors import UnknownFunction, WrongArity
+from flushproof.frontend.types import CType, Integer, Pointer, Struct
+from flushproof.ir.code import Enter, Expr, Field, Local, Return, Unary, Var
+from flushproof.ir.passes import clean
+from flushproof.ir.program import Operation, Parameters, Role
+from flushproof.ir.types import BOOL, U64, VCPU
+from flushproof.lower.context import Context, Environment
+from flushproof.lower.places import member
+from flushproof.lower.statements import inline
+from flushproof.lower.values import (
+    Frame,
+    LocalPlace,
+    Nothing,
+    PointerTo,
+    Scalar,
+    StructPlace,
+    Value,
+    Vm,
+)
+from flushproof.machine.environment import context
+from flushproof.source import Span
+from flushproof.spec.syntax import OperationDecl, Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadRole(Diagnostic):
+    """A parameter role that does not fit the parameter or the operation."""
+
+    TITLE: ClassVar[str] = "{text}"
+    text: str
+
+
+@dataclass(slots=True)
+class _Roles:
+    """The parameters bound so far."""
+
+    ctx: Context
+    vcpu: Local | None = None
+    root: Local | None = None
+    whole: Local | None = None
+    start: Local | None = None
+    pages: Local | None = None
+    free: tuple[Local, ...] = ()
+
+    def frozen(self) -> Parameters:
+        return Parameters(self.vcpu, self.root, self.whole, self.start, self.pages, self.free)
+
+
+def lower_operation(env: Environment, decl: OperationDecl, fields: dict[str, Field]) -> Operation:
+    """Lower one operation; the shared fields it uses are added to `fields`.
+
+    Raises:
+        InputError: the function is missing, a role does not fit, or the code is not accepted.
+    """
+    function = env.declarations.functions.get(decl.function)
+    if function is None or function.body is None:
+        hint = closest(decl.function, env.declarations.functions)
+        raise InputError(UnknownFunction(span=decl.span, name=decl.function, hint=hint))
+    ctx = context(env, function.name, function.span, fields)
+    ctx.emitter.emit(Enter(function.span))
+    roles, arguments = _arguments(ctx, decl, function)
+    _require(decl, roles)
+    result = inline(ctx, function, arguments, function.span)
+    value = result.expr if isinstance(result, Scalar) else None
+    ctx.emitter.emit(Return(value, _end(function)))
+    role = Role(decl.role)
+    return Operation(
+        function.name, role, roles.frozen(), clean(ctx.emitter.finish()), function.span
+    )
+
+
+def _end(function: c.Function) -> Span:
+    body = function.body
+    if body is None:
+        return function.span
+    s = body.span
+    return Span(s.file, s.end_line, max(1, s.end_column - 1), s.end_line, s.end_column)
+
+
+def _require(decl: OperationDecl, roles: _Roles) -> None:
+    if decl.role == Role.LOAD and (roles.vcpu is None or roles.root is None):
+        text = "a load needs a parameter with role `vcpu` and one with role `root`"
+        raise InputError(BadRole(span=decl.span, text=text))
+
+
+def _arguments(
+    ctx: Context, decl: OperationDecl, function: c.Function
+) -> tuple[_Roles, tuple[Value, ...]]:
+    parameters = [p for p in function.parameters if p.declarator.name]
+    if len(parameters) != len(decl.roles):
+        raise InputError(
+            WrongArity(
+                span=decl.span,
+                name=function.name,
+                wanted=len(parameters),
+                given=len(decl.roles),
+            )
+        )
+    roles = _Roles(ctx)
+    pairs = zip(parameters, decl.roles, strict=True)
+    return roles, tuple(_argument(roles, p, role) for p, role in pairs)
+
+
+def _argument(roles: _Roles, p: c.Parameter, role: Text) -> Value:
+    ctx = roles.ctx
+    t = ctx.env.declarations.resolve(p.type, p.declarator)
+    name = p.declarator.name
+    match role.value, t:
+        case "kvm", Pointer(Struct(struct)):
+            return PointerTo(StructPlace(Vm(), (struct,), Struct(struct)))
+        case "vcpu", Pointer(Struct()):
+            roles.vcpu = ctx.emitter.local(name, VCPU)
+            return Scalar(Var(roles.vcpu), t)
+        case "root", Integer():
+            roles.root = ctx.emitter.local(name, U64)
+            return Scalar(Var(roles.root), Integer("u64", U64))
+        case "range", Pointer(Struct()):
+            return _range(roles, name, t.target, role.span)
+        case "start" | "pages", Integer():
+            return _bound(roles, role.value, name)
+        case "free", _:
+            return _free(roles, name, t)
+        case _:
+            text = f"a parameter of type `{t}` cannot have the role `{role.value}`"
+            raise InputError(BadRole(span=role.span, text=text))
+
+
+def _bound(roles: _Roles, role: str, name: str) -> Value:
+    local = roles.ctx.emitter.local(name, U64)
+    if role == "start":
+        roles.start = local
+    else:
+        roles.pages = local
+    return Scalar(Var(local), Integer("u64", U64))
+
+
+def _range(roles: _Roles, name: str, t: CType, span: Span) -> Value:
+    """A pointer to a range: NULL for everything; its first two members are start and pages."""
+    ctx = roles.ctx
+    assert isinstance(t, Struct)
+    info = ctx.env.declarations.structs.get(t.name)
+    names = [] if info is None else list(info.members)[:2]
+    where = StructPlace(Frame(name), (), t)
+    leaves = [member(ctx, where, n, span) for n in names]
+    locals_ = [leaf.local for leaf in leaves if isinstance(leaf, LocalPlace)]
+    if len(locals_) != 2:
+        text = f"`struct {t.name}` does not begin with a start and a number of pages"
+        raise InputError(BadRole(span=span, text=text))
+    roles.start, roles.pages = locals_
+    roles.whole = ctx.emitter.local(f"{name}.whole", BOOL)
+    return PointerTo(where, Unary("!", Var(roles.whole), BOOL))
+
+
+def _free(roles: _Roles, name: str, t: CType) -> Value:
+    if not isinstance(t, Integer):
+        return Nothing()
+    local = roles.ctx.emitter.local(name, t.ir)
+    roles.free = (*roles.free, local)
+    expr: Expr = Var(local)
+    return Scalar(expr, t)

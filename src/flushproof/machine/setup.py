@@ -1,0 +1,54 @@
+"""What a run is about, resolved from files: declarations, operations, claims, bounds, boot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flushproof.frontend import syntax as c
+from flushproof.frontend.declarations import Declarations
+from flushproof.source import Source
+from flushproof.spec import syntax as s
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How far to look: vCPU counts (low, high), operations per thread, flusher threads."""
+
+    vcpus: tuple[int, int] = (1, 4)
+    loads: int = 2
+    flushes: int = 2
+    flushers: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Assumptions:
+    """What is taken for granted.
+
+    `load_flushes`: a load flushes the vCPU's own TLB for its new root. `vcpu_roots_start_invalid`:
+    vCPU creation sets every per-vCPU root field to INVALID_PAGE.
+    """
+
+    load_flushes: bool = True
+    vcpu_roots_start_invalid: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """One variant and everything asked about it; `sources` are all texts that spans may name."""
+
+    name: str
+    variant: Source
+    declarations: Declarations
+    operations: tuple[s.OperationDecl, ...]
+    boot: tuple[c.Block, ...]
+    caches: tuple[s.CacheDecl, ...]
+    bounds: Bounds
+    assumptions: Assumptions
+    exempt: frozenset[str]
+    claims: tuple[s.Claim, ...]
+    expectations: tuple[s.Expectation, ...]
+    sources: tuple[Source, ...]
+
+    def claim(self, name: str) -> s.Claim | None:
+        """Return the claim of that name."""
+        return next((x for x in self.claims if x.name == name), None)

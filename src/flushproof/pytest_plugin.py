@@ -1,0 +1,107 @@
+"""Spec files as tests: one item per expectation, such as `specs/x.spec::coverage`.
+
+Collecting parses and never solves; the solver is loaded by the first item that runs. A claim that
+is undecided or could not fail is a failure of its own kind, never a skip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flushproof.diagnostics import InputError
+from flushproof.report import diagnostics, text
+from flushproof.report.plain import visible
+from flushproof.terminal import load_sources
+from flushproof.verdict import ClaimResult, Report, Verdict
+
+
+class ClaimError(Exception):
+    """A claim whose verdict is not the expected one; the message is the whole report."""
+
+
+class OtherwiseError(ClaimError):
+    """The claim is decided, otherwise than expected."""
+
+
+class UndecidedError(ClaimError):
+    """No verdict was found."""
+
+
+class VacuousError(ClaimError):
+    """The claim could not fail, so that its success would say nothing."""
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect `*.spec` files."""
+    if file_path.suffix != ".spec":
+        return None
+    return SpecFile.from_parent(parent, path=file_path)
+
+
+class SpecFile(pytest.File):
+    """One spec file; its items are its expectations."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Parse the file; a parse error is a collection error that shows the diagnostic."""
+        from flushproof import pipeline
+
+        try:
+            found = pipeline.expectations(str(self.path))
+        except InputError as error:
+            raise self.CollectError(_diagnostics(error)) from error
+        for claim, verdict, line in found:
+            yield ClaimItem.from_parent(self, name=claim, verdict=verdict, line=line)
+
+
+class ClaimItem(pytest.Item):
+    """One expectation: a claim and the verdict that the spec file gives it."""
+
+    def __init__(self, name: str, parent: pytest.Collector, *, verdict: str, line: int) -> None:
+        super().__init__(name, parent)
+        self.verdict = verdict
+        self.line = line
+
+    def runtest(self) -> None:
+        """Decide the claim; raise a `ClaimError` unless the verdict is the expected one."""
+        from flushproof import pipeline
+
+        report = pipeline.check_claim(str(self.path), self.name)
+        result = report.results[0]
+        if not result.as_expected:
+            raise _failure(report, result, self.verdict)
+
+    def repr_failure(  # type: ignore[override]
+        self, excinfo: pytest.ExceptionInfo[BaseException]
+    ) -> object:
+        """Return the report of the claim, or the diagnostic, rather than a traceback."""
+        match excinfo.value:
+            case ClaimError() as failure:
+                return str(failure)
+            case InputError() as error:
+                return _diagnostics(error)
+            case _:
+                return super().repr_failure(excinfo)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Return the place of the expectation, and what it says."""
+        return self.path, self.line - 1, f"{self.name}: {self.verdict}"
+
+
+def _failure(report: Report, result: ClaimResult, expected: str) -> ClaimError:
+    sources = load_sources(text.places((report,)))
+    shown = text.result_text(report, result, sources)
+    match result.verdict:
+        case Verdict.UNKNOWN:
+            return UndecidedError(f"{shown}\nno verdict where `{visible(expected)}` was expected")
+        case Verdict.VACUOUS:
+            return VacuousError(f"{shown}\nthe claim could not fail, so its verdict says nothing")
+        case Verdict.PROVED | Verdict.REFUTED:
+            return OtherwiseError(f"{shown}\nexpected: {visible(expected)}")
+
+
+def _diagnostics(error: InputError) -> str:
+    sources = load_sources(diagnostics.places(error.diagnostics))
+    return diagnostics.render(error.diagnostics, sources).rstrip("\n")

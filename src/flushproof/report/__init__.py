@@ -1,0 +1,1 @@
+"""Verdicts and diagnostics as text and JSON: pure functions that decide nothing."""

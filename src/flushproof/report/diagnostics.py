@@ -1,0 +1,59 @@
+"""Diagnostics as text, in the form that editors and reviewers know from a C compiler.
+
+In: the diagnostics of an `InputError` and the sources by name. Out: plain ASCII text.
+
+    variant.c:12:9: error: no such variable `ret2`
+        return ret2;
+               ^^^^ not declared here
+      note: variant.c:3:9: `ret` is declared here
+          int ret;
+              ^^^
+      help: did you mean `ret`?
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from flushproof.diagnostics import Diagnostic, Note
+from flushproof.report.excerpt import excerpt
+from flushproof.report.plain import DEFAULT_WIDTH, hang
+from flushproof.source import Source, Span
+
+
+def render(
+    diagnostics: Iterable[Diagnostic],
+    sources: Mapping[str, Source],
+    width: int = DEFAULT_WIDTH,
+) -> str:
+    """Return the diagnostics as text that ends in a newline, an empty line between two."""
+    blocks = ["\n".join(_lines(d, sources, width)) for d in diagnostics]
+    return "\n\n".join(blocks) + "\n"
+
+
+def places(diagnostics: Iterable[Diagnostic]) -> tuple[str, ...]:
+    """Return the names of the files that the diagnostics point into, sorted."""
+    spans = [s for d in diagnostics for s in (d.span, *(n.span for n in d.notes))]
+    return tuple(sorted({s.file for s in spans if s is not None}))
+
+
+def _lines(diagnostic: Diagnostic, sources: Mapping[str, Source], width: int) -> list[str]:
+    lines = hang("", f"{_place(diagnostic.span)}error: {diagnostic.title}", width, indent=4)
+    if diagnostic.span is not None:
+        lines += excerpt(diagnostic.span, diagnostic.label, sources, 4, width)
+    for note in diagnostic.notes:
+        lines += _note(note, sources, width)
+    if diagnostic.help:
+        lines += hang("  help: ", diagnostic.help, width)
+    return lines
+
+
+def _note(note: Note, sources: Mapping[str, Source], width: int) -> list[str]:
+    lines = hang("  note: ", f"{_place(note.span)}{note.text}", width)
+    if note.span is None or note.span.file not in sources:
+        return lines
+    return lines + excerpt(note.span, "", sources, 6, width)
+
+
+def _place(span: Span | None) -> str:
+    return "" if span is None else f"{span.file}:{span.line}:{span.column}: "

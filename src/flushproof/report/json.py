@@ -1,0 +1,130 @@
+"""Reports as one JSON document, whose shape `schema.json` beside this module fixes.
+
+In: reports. Out: plain dictionaries, and the text. `vcpus` is "all" for every number, else a pair;
+further keys may be added under the same `schema_version`, none is removed or changes its meaning.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from importlib import metadata
+
+from flushproof import __version__
+from flushproof.report.tally import exit_code
+from flushproof.source import Span
+from flushproof.trace import Step, Trace
+from flushproof.verdict import ClaimResult, Expected, Report, Scope
+
+SCHEMA_VERSION = 1
+
+Tree = dict[str, object]
+
+
+def one(report: Report, code: int | None = None) -> Tree:
+    """Return the document about one variant; `code` replaces the exit code of the report."""
+    return {**_head(), **_body(report), "exit": report.exit_code if code is None else code}
+
+
+def several(reports: Sequence[Report], code: int | None = None) -> Tree:
+    """Return the document about several specs, each with its own exit code."""
+    bodies = [{**_body(r), "exit": r.exit_code} for r in reports]
+    return {**_head(), "reports": bodies, "exit": exit_code(reports) if code is None else code}
+
+
+def dumps(document: Tree) -> str:
+    """Return the document as ASCII text that ends in a newline."""
+    return json.dumps(document, indent=1, ensure_ascii=True) + "\n"
+
+
+def z3_version() -> str:
+    """Return the version of the installed solver, without loading it."""
+    try:
+        return metadata.version("z3-solver")
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _head() -> Tree:
+    tool = {"name": "flushproof", "version": __version__, "z3": z3_version()}
+    return {"schema_version": SCHEMA_VERSION, "tool": tool}
+
+
+def _body(report: Report) -> Tree:
+    return {
+        "source": {"path": report.path, "sha256": report.sha256, "function": report.function},
+        "spec": report.spec or None,
+        "claims": [_claim(r) for r in report.results],
+    }
+
+
+def _claim(result: ClaimResult) -> Tree:
+    return {
+        "claim": result.claim,
+        "text": result.text,
+        "verdict": str(result.verdict),
+        "expected": _expected(result.expected),
+        "as_expected": result.as_expected,
+        "vcpus": _vcpus(result.scope),
+        "smallest_vcpus": result.smallest_vcpus,
+        "scope": _scope(result.scope),
+        "assumptions": list(result.assumptions),
+        "reason": result.reason or None,
+        "seconds": round(result.seconds, 3),
+        "trace": None if result.trace is None else _trace(result.trace),
+    }
+
+
+def _expected(expected: Expected | None) -> Tree | None:
+    if expected is None:
+        return None
+    return {"verdict": str(expected.verdict), "vcpus": expected.vcpus}
+
+
+def _vcpus(scope: Scope) -> str | list[int]:
+    return "all" if scope.vcpus is None else list(scope.vcpus)
+
+
+def _scope(scope: Scope) -> Tree:
+    return {
+        "vcpus": _vcpus(scope),
+        "loads": scope.loads,
+        "flushes": scope.flushes,
+        "flushers": scope.flushers,
+        "interleavings": scope.interleavings,
+        "roots": scope.roots,
+        "boot": scope.boot,
+        "bound_hit": scope.bound_hit,
+    }
+
+
+def _trace(trace: Trace) -> Tree:
+    return {
+        "vcpus": trace.vcpus,
+        "threads": list(trace.columns),
+        "headline": trace.headline,
+        "steps": [_step(s) for s in trace.steps],
+        "standing": dict(trace.standing),
+        "because": trace.because,
+        "blame": [{"span": _span(b.span), "text": b.text} for b in trace.blame],
+        "smallest": trace.smallest,
+    }
+
+
+def _step(step: Step) -> Tree:
+    call = step.hypercall
+    return {
+        "index": step.index,
+        "thread": step.thread,
+        "operation": step.operation,
+        "event": step.event,
+        "text": step.text,
+        "lock": step.lock,
+        "span": None if step.span is None else _span(step.span),
+        "changed": dict(step.changed),
+        "hypercall": None if call is None else {"root": call.root, "ok": call.ok},
+    }
+
+
+def _span(span: Span) -> Tree:
+    return {"file": span.file, "line": span.line, "column": span.column}

@@ -1,0 +1,69 @@
+"""Plain printable ASCII: every text from outside passes through here before it is printed.
+
+In: any string, such as a path, a line of source or an identifier. Out: strings without control
+characters or letters beyond ASCII, so that a terminal is never steered and no locale fails.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+
+DEFAULT_WIDTH = 75
+MIN_WIDTH = 40
+MAX_WIDTH = 1000
+
+
+def visible(text: str) -> str:
+    r"""Return the text with everything but printable ASCII written as `\x1b`, `\t`, `\u2028`."""
+    return "".join(_shown(c) for c in text)
+
+
+def _shown(character: str) -> str:
+    if character.isascii() and character.isprintable():
+        return character
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def pack(pieces: Iterable[str], width: int) -> list[str]:
+    """Join pieces with blanks into lines of at most `width`.
+
+    Only a piece that is longer is broken, at its blanks if they suffice. Returns at least one
+    line, which is empty where there are no pieces.
+    """
+    lines = [""]
+    for piece in (part for whole in pieces for part in _broken(visible(whole), width)):
+        joined = f"{lines[-1]} {piece}" if lines[-1] else piece
+        if len(joined) <= width:
+            lines[-1] = joined
+        else:
+            lines.append(piece)
+    return lines
+
+
+def _broken(piece: str, width: int) -> list[str]:
+    words = piece.split(" ")
+    if len(piece) <= width or len(words) == 1:
+        return [piece[at : at + width] for at in range(0, len(piece), width)]
+    return pack(words, width)
+
+
+def hang(first: str, text: str, width: int, indent: int | None = None) -> list[str]:
+    """Wrap the text after `first`; later lines are indented as far, or by `indent`."""
+    later = " " * (len(first) if indent is None else indent)
+    shown = visible(text)
+    wrapped = textwrap.wrap(
+        shown, width, initial_indent=first, subsequent_indent=later, break_on_hyphens=False
+    )
+    return wrapped or [first.rstrip()]
+
+
+def count(number: int, noun: str) -> str:
+    """Return "1 vCPU" or "2 vCPUs"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def cut_left(text: str, width: int) -> str:
+    """Keep the end of a text that is too long, as the end of a path tells most."""
+    shown = visible(text)
+    return shown if len(shown) <= width else "..." + shown[len(shown) - width + 3 :]

@@ -1,0 +1,61 @@
+"""What a verdict covers, in words. A bounded success is never called a proof for all."""
+
+from __future__ import annotations
+
+from flushproof.report.plain import count
+from flushproof.verdict import ClaimResult, Scope
+
+
+def vcpus_phrase(vcpus: tuple[int, int] | None) -> str:
+    """Return "every number of vCPUs", "1 vCPU" or "1..4 vCPUs"."""
+    if vcpus is None:
+        return "every number of vCPUs"
+    low, high = vcpus
+    return count(high, "vCPU") if low == high else f"{low}..{high} vCPUs"
+
+
+def scope_phrase(scope: Scope) -> str:
+    """Return the scope as one line of words, without the assumptions."""
+    parts = (
+        scope.boot,
+        vcpus_phrase(scope.vcpus),
+        _loads(scope.loads),
+        _flushes(scope.flushers, scope.flushes),
+        scope.interleavings,
+        "any roots" if scope.roots == "uninterpreted" else f"roots as {scope.roots}",
+        "some loops cut at a bound" if scope.bound_hit else "",
+    )
+    return ", ".join(p for p in parts if p)
+
+
+def scope_lines(result: ClaimResult) -> tuple[tuple[str, str], ...]:
+    """Return the labelled lines that say what the verdict covers and assumes."""
+    scope = ("scope", scope_phrase(result.scope))
+    if not result.assumptions:
+        return (scope,)
+    return (scope, ("assuming", ", ".join(result.assumptions)))
+
+
+def _loads(loads: int | None) -> str:
+    return "any number of loads" if loads is None else f"up to {count(loads, 'load')} each"
+
+
+def _flushes(flushers: int | None, flushes: int | None) -> str:
+    match flushers, flushes:
+        case None, None:
+            return "any number of flushes"
+        case None, int(each):
+            return f"any number of flushers with up to {_times(each)} each"
+        case 1, None:
+            return "any number of flushes, one at a time"
+        case 1, int(each):
+            return f"up to {_times(each)}"
+        case int(many), None:
+            return f"{count(many, 'flusher')} with any number of flushes"
+        case int(many), int(each):
+            return f"{count(many, 'flusher')} with up to {_times(each)} each"
+    raise AssertionError(flushers, flushes)
+
+
+def _times(flushes: int) -> str:
+    return "1 flush" if flushes == 1 else f"{flushes} flushes"

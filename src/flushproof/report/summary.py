@@ -1,0 +1,107 @@
+"""Several reports as one table: a row per spec, a column per claim, details of surprises below.
+
+In: the reports of `check` and the sources by name. Out: plain ASCII text within the width. Claims
+head their columns as a stair; where they do not fit side by side the table goes on below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import PurePath
+from typing import assert_never
+
+from flushproof.report.plain import DEFAULT_WIDTH, cut_left, hang, pack, visible
+from flushproof.report.tally import expectation_counts
+from flushproof.report.text import Sources, joined, report_blocks
+from flushproof.verdict import ClaimResult, Report, Scope, Verdict
+
+LEGEND = (
+    "ok proved,",
+    "<=4 proved for 1..4 vCPUs only,",
+    "N=3 refuted at 3 vCPUs,",
+    "? unknown,",
+    "vac could not fail,",
+    "- not checked,",
+    "! not as expected",
+)
+
+
+def render(reports: Sequence[Report], sources: Sources, width: int = DEFAULT_WIDTH) -> str:
+    """Return the table, the details of what was not as expected and a closing line."""
+    blocks = [*_tables(reports, width), pack(LEGEND, width)] if reports else []
+    for report in reports:
+        otherwise = [r for r in report.results if not r.as_expected]
+        blocks += report_blocks(report, otherwise, sources, width)
+    blocks.append(hang("", expectation_counts(reports), width, indent=2))
+    return joined(blocks)
+
+
+def mark(result: ClaimResult) -> str:
+    """Return the verdict in a few characters, with `!` where it is not the expected one."""
+    return _short(result) + ("" if result.as_expected else "!")
+
+
+def _short(result: ClaimResult) -> str:
+    match result.verdict:
+        case Verdict.PROVED:
+            return _proved(result.scope)
+        case Verdict.REFUTED:
+            return "N=?" if result.smallest_vcpus is None else f"N={result.smallest_vcpus}"
+        case Verdict.UNKNOWN:
+            return "?"
+        case Verdict.VACUOUS:
+            return "vac"
+        case _:
+            assert_never(result.verdict)
+
+
+def _proved(scope: Scope) -> str:
+    if scope.vcpus is None:
+        return "ok"
+    low, high = scope.vcpus
+    return f"<={high}" if low == 1 else f"{low}..{high}"
+
+
+def _tables(reports: Sequence[Report], width: int) -> Iterator[list[str]]:
+    claims = tuple(dict.fromkeys(r.claim for report in reports for r in report.results))
+    names = [cut_left(n, width // 3) for n in _names(reports)]
+    left = max(len(n) for n in names) + 2
+    pitch = max((len(mark(r)) for report in reports for r in report.results), default=1) + 1
+    for chunk in _chunks(claims, pitch, width - left):
+        rows = [
+            _row(name, left, report, chunk, pitch)
+            for name, report in zip(names, reports, strict=True)
+        ]
+        yield [*_stair(chunk, left, pitch, width), *rows]
+
+
+def _names(reports: Sequence[Report]) -> list[str]:
+    """Return the specs' paths without their common folder and without `.spec`."""
+    paths = [(r.spec or r.path).removesuffix(".spec") for r in reports]
+    folders = {str(PurePath(p).parent) for p in paths}
+    return [PurePath(p).name for p in paths] if len(folders) == 1 else paths
+
+
+def _chunks(claims: tuple[str, ...], pitch: int, room: int) -> Iterator[tuple[str, ...]]:
+    """Cut the claims so that each part's names, `pitch` apart, end within the room."""
+    start = 0
+    for at, claim in enumerate(claims):
+        if at > start and (at - start) * pitch + len(visible(claim)) > room:
+            yield claims[start:at]
+            start = at
+    if start < len(claims):
+        yield claims[start:]
+
+
+def _stair(claims: tuple[str, ...], left: int, pitch: int, width: int) -> list[str]:
+    lines = []
+    for at, claim in enumerate(claims):
+        bars = "".join(f"{'|':<{pitch}}" for _ in range(at))
+        lines.append(f"{'':<{left}}{bars}{visible(claim)}"[:width])
+    return lines
+
+
+def _row(name: str, left: int, report: Report, claims: tuple[str, ...], pitch: int) -> str:
+    marks = {r.claim: mark(r) for r in report.results}
+    cells = "".join(f"{marks.get(c, '-'):<{pitch}}" for c in claims)
+    return f"{name:<{left}}{cells}".rstrip()

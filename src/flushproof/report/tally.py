@@ -1,0 +1,44 @@
+"""Counting verdicts: exit codes over several reports, and the closing line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from flushproof.report.plain import count
+from flushproof.verdict import (
+    EXIT_OK,
+    EXIT_OTHERWISE,
+    EXIT_UNDECIDED,
+    ClaimResult,
+    Report,
+    Verdict,
+)
+
+_DECIDED = frozenset({Verdict.PROVED, Verdict.REFUTED})
+
+
+def exit_code(reports: Iterable[Report]) -> int:
+    """Return 1 where some claim is otherwise, else 3 where one is undecided, else 0."""
+    codes = {r.exit_code for r in reports}
+    return next((c for c in (EXIT_OTHERWISE, EXIT_UNDECIDED) if c in codes), EXIT_OK)
+
+
+def verdict_counts(results: Iterable[ClaimResult]) -> str:
+    """Return such as "3 proved, 1 refuted, 1 unknown", or "no claims"."""
+    verdicts = [r.verdict for r in results]
+    parts = [f"{verdicts.count(v)} {v}" for v in Verdict if v in verdicts]
+    return ", ".join(parts) or "no claims"
+
+
+def expectation_counts(reports: Iterable[Report]) -> str:
+    """Return such as "7 specs, 60 claims: 58 as expected, 1 otherwise, 1 undecided"."""
+    listed = tuple(reports)
+    results = [r for report in listed for r in report.results]
+    total = f"{count(len(listed), 'spec')}, {count(len(results), 'claim')}: "
+    if results and all(r.as_expected for r in results):
+        return total + "all as expected"
+    expected = sum(r.as_expected for r in results)
+    otherwise = sum(not r.as_expected and r.verdict in _DECIDED for r in results)
+    undecided = len(results) - expected - otherwise
+    kinds = ((expected, "as expected"), (otherwise, "otherwise"), (undecided, "undecided"))
+    return total + (", ".join(f"{n} {kind}" for n, kind in kinds if n) or "none decided")

@@ -1,0 +1,194 @@
+"""A report as text, the form that goes into a mail: plain ASCII, no line over the width.
+
+In: a `Report` and the sources by name, for the excerpts. Out: lines. Proved claims take one line
+each and share their scope line; refuted ones come last, each as a block that stands by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import chain
+from typing import assert_never
+
+from flushproof.report.excerpt import excerpt
+from flushproof.report.plain import DEFAULT_WIDTH, count, hang, visible
+from flushproof.report.scope import scope_lines, vcpus_phrase
+from flushproof.report.tally import verdict_counts
+from flushproof.report.trace_table import table
+from flushproof.source import Source, Span
+from flushproof.trace import Blame, Trace
+from flushproof.verdict import ClaimResult, Expected, Report, Verdict
+
+INDENT = 2
+CODE_INDENT = 6
+REPLAYED = "replayed step by step in the interpreter"
+
+Sources = Mapping[str, Source]
+
+
+def render(report: Report, sources: Sources, width: int = DEFAULT_WIDTH) -> str:
+    """Return the whole report as text that ends in a newline."""
+    blocks = report_blocks(report, report.results, sources, width)
+    blocks.append(hang("", f"{report.path}: {verdict_counts(report.results)}", width, INDENT))
+    return joined(blocks)
+
+
+def joined(blocks: Iterable[list[str]]) -> str:
+    """Return blocks of lines as text, an empty line between two."""
+    return "\n\n".join("\n".join(b) for b in blocks if b) + "\n"
+
+
+def report_blocks(
+    report: Report, results: Iterable[ClaimResult], sources: Sources, width: int
+) -> list[list[str]]:
+    """Return results under a heading; refuted claims need none, as each block names its file."""
+    listed = tuple(results)
+    blocks = results_blocks(report, listed, sources, width)
+    if all(r.verdict is Verdict.REFUTED for r in listed):
+        return blocks
+    return [hang("", _subject(report), width, indent=INDENT), *blocks]
+
+
+def results_blocks(
+    report: Report, results: Iterable[ClaimResult], sources: Sources, width: int
+) -> list[list[str]]:
+    """Return the results in blocks of lines: proved ones by scope, undecided ones, refuted ones."""
+    listed = tuple(results)
+    proved = [r for r in listed if r.verdict is Verdict.PROVED]
+    undecided = [r for r in listed if r.verdict in (Verdict.UNKNOWN, Verdict.VACUOUS)]
+    refuted = [r for r in listed if r.verdict is Verdict.REFUTED]
+    return [
+        *(_proved_group(group, width) for group in _by_scope(proved)),
+        *(_undecided_group(group, width) for group in _by_scope(undecided)),
+        *(_refuted(result, report, sources, width) for result in refuted),
+    ]
+
+
+def result_text(
+    report: Report, result: ClaimResult, sources: Sources, width: int = DEFAULT_WIDTH
+) -> str:
+    """Return one result as text that ends in a newline; its first line is the verdict."""
+    return joined(results_blocks(report, (result,), sources, width))
+
+
+def places(reports: Iterable[Report]) -> tuple[str, ...]:
+    """Return the names of the files that excerpts are wanted from, sorted."""
+    results = chain.from_iterable(r.results for r in reports)
+    blames = chain.from_iterable(r.trace.blame for r in results if r.trace is not None)
+    return tuple(sorted({b.span.file for b in blames}))
+
+
+def expected_phrase(expected: Expected | None) -> str:
+    """Return such as "refuted at 3 vCPUs", or "nothing in particular"."""
+    if expected is None:
+        return "nothing in particular"
+    if expected.vcpus is None:
+        return str(expected.verdict)
+    return f"{expected.verdict} at {count(expected.vcpus, 'vCPU')}"
+
+
+def _subject(report: Report) -> str:
+    return f"{report.path}: {report.function}()" if report.function else report.path
+
+
+def _by_scope(results: Iterable[ClaimResult]) -> list[list[ClaimResult]]:
+    groups: dict[tuple[object, ...], list[ClaimResult]] = {}
+    for result in results:
+        groups.setdefault((result.scope, result.assumptions), []).append(result)
+    return list(groups.values())
+
+
+def _proved_group(results: list[ClaimResult], width: int) -> list[str]:
+    lead = f"proved for {vcpus_phrase(results[0].scope.vcpus)}  "
+    lines: list[str] = []
+    for result in results:
+        lines += [*hang(lead, result.claim, width), *_mismatch(result, width)]
+    return lines + _scope(results[0], width)
+
+
+def _undecided_group(results: list[ClaimResult], width: int) -> list[str]:
+    lines = [line for result in results for line in _undecided(result, width)]
+    return lines + _scope(results[0], width)
+
+
+def _undecided(result: ClaimResult, width: int) -> list[str]:
+    head = f"{result.verdict:<7}  {visible(result.claim)}"
+    lines = hang("", head, width, indent=INDENT)
+    reason = result.reason or _default_reason(result.verdict)
+    lines += _labelled("because", reason, width)
+    return lines + _mismatch(result, width)
+
+
+def _default_reason(verdict: Verdict) -> str:
+    match verdict:
+        case Verdict.UNKNOWN:
+            return "neither a proof nor a counterexample was found"
+        case Verdict.VACUOUS:
+            return "the claim could not fail here, so that it says nothing"
+        case Verdict.PROVED | Verdict.REFUTED:
+            return ""
+        case _:
+            assert_never(verdict)
+
+
+def _refuted(result: ClaimResult, report: Report, sources: Sources, width: int) -> list[str]:
+    lines = _headline(result, report, width)
+    if result.trace is not None:
+        lines += _trace(result.trace, sources, width)
+    return lines + _mismatch(result, width) + _scope(result, width)
+
+
+def _headline(result: ClaimResult, report: Report, width: int) -> list[str]:
+    smallest = "" if result.smallest_vcpus is None else count(result.smallest_vcpus, "vCPU")
+    head = f"refuted  {visible(result.claim)}"
+    whole = f"{head}   {visible(_subject(report))}   {smallest}".rstrip()
+    if len(whole) <= width:
+        return [whole]
+    subject = hang("  ", _subject(report), width)
+    return [*hang("", f"{head}   {smallest}".rstrip(), width, indent=INDENT), *subject]
+
+
+def _trace(trace: Trace, sources: Sources, width: int) -> list[str]:
+    return [
+        "",
+        *hang("  ", trace.headline, width),
+        "",
+        *_blame(trace.blame, sources, width),
+        "",
+        *table(trace, width),
+        "",
+        *_labelled("because", trace.because, width),
+        *_labelled("smallest", trace.smallest, width),
+        *_labelled("checked", REPLAYED, width),
+    ]
+
+
+def _blame(blame: tuple[Blame, ...], sources: Sources, width: int) -> list[str]:
+    main, *notes = blame
+    lines = hang("  ", _place(main.span), width)
+    lines += excerpt(main.span, main.text, sources, CODE_INDENT, width)
+    for note in notes:
+        lines += hang("    note: ", f"{_place(note.span)} {note.text}", width)
+    return lines
+
+
+def _place(span: Span) -> str:
+    return f"{span.file}:{span.line}"
+
+
+def _scope(result: ClaimResult, width: int) -> list[str]:
+    lines: list[str] = []
+    for label, text in scope_lines(result):
+        lines += _labelled(label, text, width)
+    return lines
+
+
+def _mismatch(result: ClaimResult, width: int) -> list[str]:
+    """Return what a spec expected instead, where it expected anything else."""
+    if result.expected is None or result.as_expected:
+        return []
+    return _labelled("expected", expected_phrase(result.expected), width)
+
+
+def _labelled(label: str, text: str, width: int) -> list[str]:
+    return hang(f"  {label:<8} ", text, width)

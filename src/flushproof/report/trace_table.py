@@ -1,0 +1,141 @@
+"""A trace as reviewers draw it: a column per thread, time running downwards.
+
+In: a `Trace`. Out: lines within the width. A lock is drawn as a bar before the cells of the thread
+that holds it: `[` where it is taken, `|` while it is held, `]` where it is given back, `[]` for a
+step that does both. Where the threads are too many for columns they are named in one column.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from flushproof.report.grid import Cell, Column, draw, fits
+from flushproof.trace import LockMark, Step, Trace
+
+VIOLATION = "VIOLATION"
+LEAST_THREAD = 9
+LEAST_CHANGED = 14
+LEAST_OF_ALL = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One step, or the last row, seen by all threads; `bars` maps a thread to (bar, tail)."""
+
+    step: str
+    texts: dict[str, str]
+    bars: dict[str, tuple[str, str]]
+    changed: tuple[str, ...]
+
+
+def table(trace: Trace, width: int) -> list[str]:
+    """Return the trace as a table of at most `width` columns."""
+    rows = _rows(trace)
+    threads = _threads(trace)
+    active = tuple(t for t in threads if any(t in r.texts for r in rows))
+    everyone = _wide(rows, threads, threads)
+    wide = everyone if fits(everyone, width) else _wide(rows, active, threads)
+    return draw(wide, width) or draw(_narrow(rows, threads), width) or []
+
+
+def title(thread: str, threads: tuple[str, ...]) -> str:
+    """Return how a thread is called in print: `vCPU1`, `flusher` where there is only one."""
+    if thread.startswith("vcpu"):
+        return "vCPU" + thread.removeprefix("vcpu")
+    if thread.startswith("flusher") and sum(t.startswith("flusher") for t in threads) == 1:
+        return "flusher"
+    return thread
+
+
+def _threads(trace: Trace) -> tuple[str, ...]:
+    seen = [*trace.columns, *(s.thread for s in trace.steps), *(t for t, _ in trace.standing)]
+    return tuple(dict.fromkeys(seen))
+
+
+def _rows(trace: Trace) -> list[_Row]:
+    held: frozenset[str] = frozenset()
+    rows: list[_Row] = []
+    for step in trace.steps:
+        after = _held_after(step, held)
+        rows.append(_step_row(step, held, after))
+        held = after
+    standing = {thread: text for thread, text in trace.standing if text}
+    bars = dict.fromkeys(held, ("|", "|"))
+    return [*rows, _Row("", standing, bars, (VIOLATION,))]
+
+
+def _step_row(step: Step, before: frozenset[str], after: frozenset[str]) -> _Row:
+    bars = dict.fromkeys(before, ("|", "|"))
+    bars[step.thread] = (_bar(step.lock), "|" if step.thread in after else "")
+    changed = tuple(f"{name} = {value}" for name, value in step.changed)
+    commas = tuple(f"{c}," for c in changed[:-1]) + changed[-1:]
+    return _Row(str(step.index), {step.thread: step.text}, bars, commas)
+
+
+def _held_after(step: Step, held: frozenset[str]) -> frozenset[str]:
+    match step.lock:
+        case "acquire" | "held":
+            return held | {step.thread}
+        case "release" | "section" | "none":
+            return held - {step.thread}
+        case _:
+            assert_never(step.lock)
+
+
+def _bar(mark: LockMark) -> str:
+    match mark:
+        case "none":
+            return ""
+        case "acquire":
+            return "["
+        case "held":
+            return "|"
+        case "release":
+            return "]"
+        case "section":
+            return "[]"
+        case _:
+            assert_never(mark)
+
+
+def _wide(rows: list[_Row], threads: tuple[str, ...], named: tuple[str, ...]) -> tuple[Column, ...]:
+    columns = (
+        Column(title(thread, named), LEAST_THREAD, tuple(_cell(row, thread) for row in rows))
+        for thread in threads
+    )
+    return (_steps(rows), *columns, _changes(rows))
+
+
+def _cell(row: _Row, thread: str) -> Cell:
+    bar, tail = row.bars.get(thread, ("", ""))
+    return Cell(tuple(row.texts.get(thread, "").split()), bar, tail)
+
+
+def _narrow(rows: list[_Row], threads: tuple[str, ...]) -> tuple[Column, ...]:
+    """Return the columns step, thread, what it does, changed; one row for each standing thread."""
+    split = [part for row in rows for part in _split(row)]
+    names = tuple(Cell((title(t, threads),) if t else ()) for t, _ in split)
+    texts = tuple(_cell(row, thread) for thread, row in split)
+    parts = [row for _, row in split]
+    return (
+        _steps(parts),
+        Column("thread", LEAST_OF_ALL, names),
+        Column("does", LEAST_OF_ALL, texts),
+        _changes(parts),
+    )
+
+
+def _split(row: _Row) -> list[tuple[str, _Row]]:
+    if len(row.texts) < 1:
+        return [("", row)]
+    *early, last = row.texts
+    return [*((t, _Row("", row.texts, {}, ())) for t in early), (last, row)]
+
+
+def _steps(rows: list[_Row]) -> Column:
+    return Column("step", 4, tuple(Cell((r.step,) if r.step else (), right=True) for r in rows))
+
+
+def _changes(rows: list[_Row]) -> Column:
+    return Column("changed", LEAST_CHANGED, tuple(Cell(r.changed) for r in rows))

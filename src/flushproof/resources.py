@@ -1,0 +1,11 @@
+"""The files that come with the program: grammars, the prelude, the claims, the default spec."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+HERE = Path(__file__).parent
+SPECS = HERE / "specs"
+PRELUDE = SPECS / "prelude.h"
+CLAIMS = SPECS / "claims.claims"
+DEFAULTS = SPECS / "kernel.defaults"

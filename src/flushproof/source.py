@@ -1,0 +1,53 @@
+"""Source texts and places in them. Lines and columns count from 1; ends are exclusive."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A stretch of one file, from (line, column) up to but not including (end_line, end_column)."""
+
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    def __post_init__(self) -> None:
+        if self.line < 1 or self.column < 1 or (self.end_line, self.end_column) < (
+            self.line,
+            self.column,
+        ):
+            raise ValueError(f"not a span: {self}")
+
+    def to(self, other: Span) -> Span:
+        """Return the span from the start of this one to the end of `other` (same file)."""
+        if other.file != self.file or (other.end_line, other.end_column) < (self.line, self.column):
+            return self
+        return Span(self.file, self.line, self.column, other.end_line, other.end_column)
+
+
+@dataclass(frozen=True)
+class Source:
+    """The text of one input file under the name the user gave it."""
+
+    name: str
+    text: str
+
+    @cached_property
+    def lines(self) -> tuple[str, ...]:
+        """The lines without their ends."""
+        return tuple(self.text.split("\n"))
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the text as UTF-8, in hexadecimal."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def line(self, number: int) -> str:
+        """Return line `number` (from 1), or an empty string past the end."""
+        return self.lines[number - 1] if 1 <= number <= len(self.lines) else ""

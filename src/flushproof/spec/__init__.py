@@ -1,0 +1,1 @@
+"""Spec files and claims: their syntax and their meaning over a variant."""

@@ -1,0 +1,77 @@
+"""What is said about spec and claim files beyond their grammar."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError, Note, closest
+from flushproof.source import Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownWord(Diagnostic):
+    """A word that names nothing of the kind that is wanted."""
+
+    TITLE: ClassVar[str] = "`{word}` is no {kind}{hint}"
+    HELP: ClassVar[str] = "{advice}"
+    word: str
+    kind: str
+    hint: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeated(Diagnostic):
+    """Something that may stand once stands twice."""
+
+    TITLE: ClassVar[str] = "{kind} `{name}` stands twice"
+    LABEL: ClassVar[str] = "again here"
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadBounds(Diagnostic):
+    """A bound that nothing fits into."""
+
+    TITLE: ClassVar[str] = "{problem}"
+    HELP: ClassVar[str] = "write a count such as `2` or a range such as `1..4`"
+    EXIT: ClassVar[int] = EXIT_USAGE
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectWanted(Diagnostic):
+    """`on enter` and `on return` name an operation or a call; other events do not."""
+
+    TITLE: ClassVar[str] = "`on {event}` {problem}"
+    event: str
+    problem: str
+
+
+def check_known(kind: str, word: str, known: Sequence[str], span: Span) -> None:
+    """Refuse `word` unless it is one of `known`."""
+    if word not in known:
+        listed = ", ".join(f"`{name}`" for name in known)
+        advice = f"known: {listed}" if known else "none is declared here"
+        hint = closest(word, known)
+        raise InputError(UnknownWord(span=span, word=word, kind=kind, hint=hint, advice=advice))
+
+
+def check_once(kind: str, named: Sequence[tuple[str, Span]]) -> None:
+    """Refuse the second of two things with one name, pointing at the first."""
+    first: dict[str, Span] = {}
+    for name, span in named:
+        if name in first:
+            notes = (Note("first here", first[name]),)
+            raise InputError(Repeated(span=span, notes=notes, kind=kind, name=name))
+        first[name] = span
+
+
+def misplaced(span: Span, event: str) -> SubjectWanted:
+    """Return the diagnostic for a handler whose event has no subject, or one too many."""
+    wants = event in {"enter", "return"}
+    problem = "wants an operation or a call" if wants else "takes no operation or call"
+    return SubjectWanted(span=span, event=event, problem=problem)

@@ -1,0 +1,225 @@
+"""From the files a user names to a `Setup`: spec, variant, prelude and claims read and joined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import ClassVar
+
+from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError, Note, closest
+from flushproof.frontend import syntax as c
+from flushproof.frontend.declarations import declare
+from flushproof.frontend.load import load
+from flushproof.frontend.parser import ParseContext, parse_c
+from flushproof.machine.setup import Assumptions, Bounds, Setup
+from flushproof.resources import CLAIMS, DEFAULTS, PRELUDE
+from flushproof.source import Source, Span
+from flushproof.spec import syntax as s
+from flushproof.spec.parser import parse_spec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownClaim(Diagnostic):
+    """A claim that neither the program nor the spec states."""
+
+    TITLE: ClassVar[str] = "there is no claim `{name}`{hint}"
+    EXIT: ClassVar[int] = EXIT_USAGE
+    name: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoVariant(Diagnostic):
+    """A spec without a variant to check."""
+
+    TITLE: ClassVar[str] = "spec `{name}` names no variant"
+    HELP: ClassVar[str] = 'add `variant "file.c";`'
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoOperation(Diagnostic):
+    """A spec without operations of some role."""
+
+    TITLE: ClassVar[str] = "spec `{name}` has no `{role}` operation"
+    name: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoSpecHere(Diagnostic):
+    """A spec file that holds no spec, or more than one where one is needed."""
+
+    TITLE: ClassVar[str] = "`{path}` holds {count} specs, one is needed"
+    path: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotTheFamily(Diagnostic):
+    """A C file without the functions that the default spec looks for."""
+
+    TITLE: ClassVar[str] = "`{path}` defines no function `{name}`"
+    HELP: ClassVar[str] = "write a spec that names the operations, and give it with --spec"
+    path: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What every setup starts from."""
+
+    context: ParseContext
+    units: tuple[c.TranslationUnit, ...]
+    claims: tuple[s.Claim, ...]
+    sources: tuple[Source, ...]
+
+
+@cache
+def _given() -> _Given:
+    prelude, claims = _shipped(PRELUDE), _shipped(CLAIMS)
+    unit, context = parse_c(prelude, ParseContext())
+    file = parse_spec(claims, context)
+    helpers = c.TranslationUnit(file.functions)
+    return _Given(context, (unit, helpers), file.claims, (prelude, claims))
+
+
+def _shipped(path: Path) -> Source:
+    return Source(path.name, path.read_text(encoding="utf-8"))
+
+
+def from_spec(path: str) -> Setup:
+    """Read a spec file and the variant it names.
+
+    Raises:
+        InputError: either file is not accepted.
+    """
+    source = load(path)
+    return _from_spec_source(source, Path(path).parent, None)
+
+
+def from_variant(path: str, spec: str | None) -> Setup:
+    """Read a C file under a spec file's set-up, or under the built-in one.
+
+    Raises:
+        InputError: either file is not accepted.
+    """
+    variant = load(path)
+    if spec is not None:
+        return _from_spec_source(load(spec), Path(spec).parent, variant)
+    setup = _from_spec_source(_shipped(DEFAULTS), Path(), variant)
+    for operation in setup.operations:
+        function = setup.declarations.functions.get(operation.function)
+        if function is None or function.body is None:
+            raise InputError(NotTheFamily(span=None, path=path, name=operation.function))
+    return replace(setup, name=Path(path).stem)
+
+
+def only_spec(source: Source) -> tuple[s.Spec, s.SpecFile]:
+    """Parse a spec file that holds one spec, without its variant.
+
+    Raises:
+        InputError: it is not accepted, or holds another number of specs.
+    """
+    given = _given()
+    file = parse_spec(source, _spec_context(given, source))
+    if len(file.specs) != 1:
+        where = file.specs[1].span if file.specs else None
+        raise InputError(NoSpecHere(span=where, path=source.name, count=len(file.specs)))
+    return file.specs[0], file
+
+
+def _spec_context(given: _Given, source: Source) -> ParseContext:
+    return given.context
+
+
+def _from_spec_source(source: Source, folder: Path, variant: Source | None) -> Setup:
+    given = _given()
+    spec, _ = only_spec(source)
+    variant = variant or _variant(spec, folder)
+    unit, context = parse_c(variant, given.context)
+    file = parse_spec(source, context)
+    spec = file.specs[0]
+    declarations = declare((*given.units, unit, c.TranslationUnit(file.functions)))
+    claims = _claims(given.claims, (*file.claims, *spec.claims))
+    _check_expectations(spec, claims)
+    return Setup(
+        name=spec.name,
+        variant=variant,
+        declarations=declarations,
+        operations=_operations(spec),
+        boot=() if spec.boot is None else (spec.boot,),
+        caches=spec.caches,
+        bounds=_bounds(spec),
+        assumptions=_assumptions(spec),
+        exempt=frozenset(e.field for e in spec.exempt),
+        claims=claims,
+        expectations=spec.expectations,
+        sources=(*given.sources, source, variant),
+    )
+
+
+def _variant(spec: s.Spec, folder: Path) -> Source:
+    if spec.variant is None:
+        raise InputError(NoVariant(span=spec.span, name=spec.name))
+    return _placed(lambda: load(str(folder / spec_path(spec))), spec.variant.span)
+
+
+def spec_path(spec: s.Spec) -> str:
+    """The variant's path as the spec gives it."""
+    assert spec.variant is not None
+    return spec.variant.value
+
+
+def _placed(read: Callable[[], Source], span: Span) -> Source:
+    """Load a file for a spec: a complaint about it also points at the spec's clause."""
+    try:
+        return read()
+    except InputError as error:
+        diagnostics = (
+            replace(d, span=d.span or span, notes=(*d.notes, Note("named here", span)))
+            for d in error.diagnostics
+        )
+        raise InputError(*diagnostics) from error
+
+
+def _operations(spec: s.Spec) -> tuple[s.OperationDecl, ...]:
+    for role in ("flush", "load"):
+        if not any(o.role == role for o in spec.operations):
+            raise InputError(NoOperation(span=spec.span, name=spec.name, role=role))
+    return spec.operations
+
+
+def _claims(known: tuple[s.Claim, ...], own: tuple[s.Claim, ...]) -> tuple[s.Claim, ...]:
+    names = {claim.name for claim in own}
+    return (*(k for k in known if k.name not in names), *own)
+
+
+def _check_expectations(spec: s.Spec, claims: tuple[s.Claim, ...]) -> None:
+    names = [claim.name for claim in claims]
+    for e in spec.expectations:
+        if e.claim not in names:
+            hint = closest(e.claim, names)
+            raise InputError(UnknownClaim(span=e.span, name=e.claim, hint=hint))
+
+
+def _bounds(spec: s.Spec) -> Bounds:
+    given = {b.name: b for b in spec.bounds}
+    start = Bounds()
+    vcpus = given.get("vcpus")
+    return Bounds(
+        vcpus=start.vcpus if vcpus is None else (vcpus.low, vcpus.high),
+        loads=given["loads"].high if "loads" in given else start.loads,
+        flushes=given["flushes"].high if "flushes" in given else start.flushes,
+        flushers=given["flushers"].high if "flushers" in given else start.flushers,
+    )
+
+
+def _assumptions(spec: s.Spec) -> Assumptions:
+    given = {a.name: a.holds for a in spec.assumptions}
+    return Assumptions(
+        load_flushes=given.get("load_flushes", True),
+        vcpu_roots_start_invalid=given.get("vcpu_roots_start_invalid", False),
+    )

@@ -1,0 +1,100 @@
+"""Verdicts as frozen data; printing decides nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from flushproof.trace import Trace
+
+EXIT_OK = 0
+EXIT_OTHERWISE = 1
+EXIT_UNDECIDED = 3
+EXIT_INTERNAL = 70
+
+
+class Verdict(StrEnum):
+    """What was found about one claim."""
+
+    PROVED = "proved"
+    REFUTED = "refuted"
+    UNKNOWN = "unknown"
+    VACUOUS = "vacuous"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a verdict covers.
+
+    `vcpus` is None for every number, else (low, high); `loads` and `flushes` count per thread, None
+    for any number; `flushers` counts flusher threads; `interleavings` is a phrase such as
+    "operations atomic, any order"; `roots` is "uninterpreted" or "64-bit vectors"; `bound_hit` says
+    whether some execution was cut by a bound on loops.
+    """
+
+    vcpus: tuple[int, int] | None
+    loads: int | None
+    flushes: int | None
+    flushers: int | None
+    interleavings: str
+    roots: str
+    boot: str = "from boot"
+    bound_hit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimResult:
+    """The verdict on one claim.
+
+    `vcpus` is None where it holds for every count, else the range that was looked at; `expected` is
+    None where nothing was expected in particular; `reason` explains unknown and vacuous.
+    """
+
+    claim: str
+    text: str
+    verdict: Verdict
+    scope: Scope
+    assumptions: tuple[str, ...]
+    seconds: float
+    smallest_vcpus: int | None = None
+    trace: Trace | None = None
+    reason: str = ""
+    expected: Expected | None = None
+
+    @property
+    def as_expected(self) -> bool:
+        """True when the verdict is the expected one, vCPU count included."""
+        return self.expected is not None and self.expected.matches(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The verdict a user expects; `vcpus` None means any smallest count."""
+
+    verdict: Verdict
+    vcpus: int | None = None
+
+    def matches(self, result: ClaimResult) -> bool:
+        """Compare with a result."""
+        same = result.verdict is self.verdict
+        return same and (self.vcpus is None or self.vcpus == result.smallest_vcpus)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Every result about one variant; `function` is the flush function's name."""
+
+    path: str
+    sha256: str
+    spec: str
+    function: str
+    results: tuple[ClaimResult, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 all as expected, 1 some otherwise, 3 something undecided (which wins over 0 only)."""
+        if any(r.verdict in (Verdict.PROVED, Verdict.REFUTED) and not r.as_expected for r in self.results):
+            return EXIT_OTHERWISE
+        if all(r.as_expected for r in self.results):
+            return EXIT_OK
+        return EXIT_UNDECIDED

@@ -1,0 +1,167 @@
+"""The preprocessor: what is expanded, what is dropped, and what is refused where."""
+
+from __future__ import annotations
+
+import pytest
+
+from flushproof.diagnostics import InputError
+from flushproof.frontend.macros import Macros
+from flushproof.frontend.preprocess import preprocess
+from flushproof.source import Source
+
+
+def expanded(text: str, macros: Macros | None = None) -> str:
+    """Return the live tokens of `text`, with blanks between them."""
+    return " ".join(t.text for t in preprocess(Source("a.c", text), macros or Macros()).tokens)
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("#define A 1\nA B A", "1 B 1"),
+        ("#define A 1\n#undef A\nA", "A"),
+        ("#define F(x) (x)\nF(1, 2", None),
+        ("#define F(x) (x)\nF F(a) F\n(b)", "F ( a ) ( b )"),
+        ("#define F (x)\nF", "( x )"),
+        ("#define F(x, y) x - y\nF((a, b), c)", "( a , b ) - c"),
+        ("#define F() z\nF()", "z"),
+        ("#define A do { \\\n f(); } \\\n while (0)\nA;", "do { f ( ) ; } while ( 0 ) ;"),
+        ("#define a a + b\n#define b a\na", "a + a"),
+        ("#define F(x) x F\nF(1)(2)", "1 F ( 2 )"),
+        ("#define F(x) G(x)\n#define G(x) F(x)\nF(1)", "F ( 1 )"),
+        ("#define F(x) [x]\nF(F(F(1)))", "[ [ [ 1 ] ] ]"),
+        ("#define P(f, ...) f(__VA_ARGS__)\nP(a, b, c) P(a)", "a ( b , c ) a ( )"),
+        ("#define P(f, ...) g(f, ##__VA_ARGS__)\nP(a) P(a, b)", "g ( a ) g ( a , b )"),
+        ("#define P(f, r...) g(f, r)\nP(a, b, c)", "g ( a , b , c )"),
+        ('#define S(x) #x\nS(a + "b\\n")', '"a + \\"b\\\\n\\""'),
+        ("#define J(a, b) a##b\nJ(x, 1) J(, y) J(z,)", "x1 y z"),
+        ("#define J(a, b) a##b\n#define x 1\nJ(x, x)", "xx"),
+        ("a /* b\n */ c // d\ne", "a c e"),
+        ("#define kvm_for_each_vcpu(i, v, k) for (;;)\nkvm_for_each_vcpu", "kvm_for_each_vcpu"),
+        ("#pragma once\n#include <a.h>\nx", "x"),
+    ],
+)
+def test_expansion(text: str, result: str | None) -> None:
+    """A wrong token here would check another program than the one in the file."""
+    if result is None:
+        with pytest.raises(InputError, match="never closed"):
+            expanded(text)
+    else:
+        assert expanded(text) == result
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        ("1", True),
+        ("0", False),
+        ("UNKNOWN", False),
+        ("true", True),
+        ("defined(CONFIG_A) && !defined CONFIG_B", True),
+        ("IS_ENABLED(CONFIG_A)", True),
+        ("IS_ENABLED(CONFIG_B)", False),
+        ("IS_ENABLED(CONFIG_M) && !IS_BUILTIN(CONFIG_M)", True),
+        ("IS_REACHABLE(CONFIG_M)", True),
+        ("2 + 3 * 4 == 14", True),
+        ("-7 / 2 == -3 && -7 % 2 == -1", True),
+        ("(1 << 4 | 3) == 19", True),
+        ("0 && 1 / 0", False),
+        ("1 || 1 / 0", True),
+        ("0 ? 1 : 2 > 1", True),
+        ("'a' == 97", True),
+        ("~0 == -1 && !0", True),
+        ("0x10UL == 16", True),
+    ],
+)
+def test_conditions(condition: str, holds: bool) -> None:
+    """A condition decided wrongly would read the branch that the compiler drops."""
+    macros = Macros.flags(["CONFIG_A", "CONFIG_M_MODULE"])
+    text = f"#if {condition}\nyes\n#else\nno\n#endif\n"
+    assert expanded(text, macros) == ("yes" if holds else "no")
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("#ifdef A\na\n#elif 1\nb\n#else\nc\n#endif", "b"),
+        ("#ifndef A\na\n#elif nonsense(\nb\n#endif", "a"),
+        ("#if 0\n#if 1\na\n#else\nb\n#endif\n#error don't ` @\n#bogus\n#endif\nc", "c"),
+        ("#if 1\n#if 0\na\n#else\nb\n#endif\nc\n#endif", "b c"),
+        ("# define A 1\n#\n A", "1"),
+    ],
+)
+def test_branches(text: str, result: str) -> None:
+    """Dead branches may hold anything that is made of lines."""
+    assert expanded(text) == result
+
+
+def test_spans_of_an_expansion() -> None:
+    """A message about expanded text must point at the use, and into the argument."""
+    done = preprocess(Source("a.c", "#define F(x) !x\n  F(ab)\n"), Macros())
+    places = [(t.text, t.span.line, t.span.column, t.span.end_column) for t in done.tokens]
+    assert places == [("!", 2, 3, 8), ("ab", 2, 5, 7)]
+
+
+def test_includes_are_recorded() -> None:
+    """Only live includes are promised to the report."""
+    text = '#include <linux/kvm.h>\n#if 0\n#include "dead.h"\n#endif\n#include "x86.h"\n'
+    includes = preprocess(Source("a.c", text), Macros()).includes
+    found = [(i.name, i.quoted, i.span.line) for i in includes]
+    assert found == [("linux/kvm.h", False, 1), ("x86.h", True, 5)]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "title"),
+    [
+        ("#if 1\na", 1, 2, "this `#if` has no `#endif`"),
+        ("\n#else", 2, 2, "`#else` without `#if`"),
+        ("#if 1\n#else\n#elif 1\n#endif", 3, 2, "`#elif` after `#else`"),
+        ("#endif", 1, 2, "`#endif` without `#if`"),
+        ("#if\n#endif", 1, 2, "`#if` has no condition"),
+        ("#if 1 / 0\n#endif", 1, 2, "bad condition: division by zero in `/`"),
+        ("#if (1\n#endif", 1, 2, "bad condition: expected `)`, found the end of the line"),
+        ("#if F(1)\n#endif", 1, 5, "bad condition: `F` is not a macro"),
+        ("#if " + "(" * 999 + "\n#endif", 1, 66, "bad condition: it nests deeper than 60 levels"),
+        ("#error no way", 1, 2, "#error no way"),
+        ("#defin A", 1, 2, "unknown directive `#defin` (did you mean `define`?)"),
+        ("#define 1", 1, 2, "`#define` wants a name"),
+        ("#define F(a,a) a", 1, 2, "`#define` wants parameter names between commas"),
+        ("#define F(a", 1, 2, "`#define` has parameters that are never closed"),
+        ("#define F(a) ## a", 1, 2, "`#define` has `##` at an end of the replacement"),
+        ("#define F(a) a\nF(1, 2)", 2, 1, "macro `F` wants 1 argument, 2 given"),
+        ("#define F(a, b) a\n F(1)", 2, 2, "macro `F` wants 2 arguments, 1 given"),
+        ("#define F(a) a\n F(1", 2, 2, "the arguments of macro `F` are never closed"),
+        ("#define J(a,b) a##b\nJ(+, 1)", 2, 3, "`##` does not make one token of `+` and `1`"),
+        ("a /* b", 1, 3, "this comment is never closed"),
+        ("a\n  @", 2, 3, "unexpected character `@`"),
+        ('a "b', 1, 3, "this quotation is not closed on its line"),
+        ("#include x", 1, 2, "`#include` wants a name in quotes or angle brackets"),
+    ],
+)
+def test_refusals(text: str, line: int, column: int, title: str) -> None:
+    """Each malformed directive is named at its place."""
+    with pytest.raises(InputError) as caught:
+        expanded(text)
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.span is not None
+    assert diagnostic.title == title
+    assert (diagnostic.span.line, diagnostic.span.column) == (line, column)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "#define A0 x x\n"
+            + "".join(f"#define A{i} A{i - 1} A{i - 1}\n" for i in range(1, 64))
+            + "A63",
+            "macros expand to more than 500000 tokens",
+        ),
+        ("#define F(x) x x\n" + "F(" * 64 + "a" + ")" * 64, "macros expand to more than"),
+        ("#define F(x) x\n" + "F(" * 2000 + "a" + ")" * 2000, "nest deeper than 100 levels"),
+    ],
+)
+def test_bombs(text: str, said: str) -> None:
+    """Exponential macros end in a diagnostic, not in the machine's memory."""
+    with pytest.raises(InputError, match=said):
+        expanded(text)

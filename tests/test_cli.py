@@ -1,0 +1,322 @@
+"""The command line, with a pipeline that answers by heart."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from flushproof import cli
+from flushproof.commands import OnReport, OnResult, find_specs
+from flushproof.config import Options
+from flushproof.diagnostics import InputError
+from flushproof.errors import InternalError
+from flushproof.progress import Progress, progress_line
+from flushproof.terminal import Terminal
+from flushproof.verdict import Report, Verdict
+from report_samples import CHECKED, COVERAGE_TRACE, DIAGNOSTIC, FILE, Made, report, result
+
+PROVED = result(Verdict.PROVED, "range_kept")
+REFUTED = result(Verdict.REFUTED, "coverage", trace=COVERAGE_TRACE)
+UNKNOWN = result(Verdict.UNKNOWN, "no_race", Made(reason="out of steps"))
+VACUOUS = result(Verdict.VACUOUS, "converges")
+
+
+@dataclass
+class Fake:
+    """A pipeline that returns prepared reports, and stops with `stop` after the first result."""
+
+    reports: tuple[Report, ...] = (report(PROVED),)
+    stop: BaseException | None = None
+    seen: tuple[object, ...] = ()
+
+    def prove(self, path: str, spec: str | None, options: Options, on_result: OnResult) -> Report:
+        self.seen = ("prove", path, spec, options)
+        return self._answer(on_result)
+
+    def refute(self, path: str, spec: str | None, options: Options, on_result: OnResult) -> Report:
+        self.seen = ("refute", path, spec, options)
+        return self._answer(on_result)
+
+    def check(
+        self, specs: tuple[str, ...], options: Options, on_report: OnReport
+    ) -> tuple[Report, ...]:
+        self.seen = ("check", specs, options)
+        for made in self.reports:
+            on_report(made)
+            self._halt()
+        return self.reports
+
+    def emit(self, path: str, spec: str | None, stage: str, options: Options) -> str:
+        self.seen = ("emit", path, spec, stage, options)
+        self._halt()
+        return "(assert\tx)\x1b"
+
+    def _answer(self, on_result: OnResult) -> Report:
+        for made in self.reports[0].results:
+            on_result(made)
+            self._halt()
+        return self.reports[0]
+
+    def _halt(self) -> None:
+        if self.stop is not None:
+            raise self.stop
+
+
+def _run(fake: Fake, *arguments: str) -> int:
+    return cli.main(arguments, lambda: fake)
+
+
+@pytest.mark.parametrize(
+    ("command", "results", "code"),
+    [
+        ("prove", (PROVED,), 0),
+        ("prove", (PROVED, REFUTED), 1),
+        ("prove", (PROVED, UNKNOWN), 3),
+        ("prove", (PROVED, VACUOUS), 3),
+        ("prove", (REFUTED, UNKNOWN), 1),
+        ("refute", (REFUTED,), 0),
+        ("refute", (PROVED,), 1),
+        ("refute", (UNKNOWN,), 3),
+    ],
+)
+def test_exit_codes(
+    command: str, results: tuple[object, ...], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A script relies on the code alone, and 0 must mean that all was decided as hoped."""
+    fake = Fake((report(*results),))  # type: ignore[arg-type]
+    assert _run(fake, command, FILE, "--claim", "x") == code
+    assert capsys.readouterr().err == ""
+
+
+def test_arguments_reach_the_pipeline(capsys: pytest.CaptureFixture[str]) -> None:
+    """A bound that is dropped on the way would silently widen or narrow the verdict."""
+    fake = Fake()
+    bounds = ["--vcpus", "2..3", "--loads", "1", "--flushes", "2", "--jobs", "4"]
+    names = ["--claim", "a", "--claim", "b", "--claim", "a"]
+    _run(fake, "prove", FILE, "--spec", "s.spec", "--engine", "bounded", *bounds, *names)
+    options = Options((2, 3), 1, 2, ("a", "b"), "bounded", 4)
+    assert fake.seen == ("prove", FILE, "s.spec", options)
+    assert "range_kept" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["prove"],
+        ["refute", FILE],
+        ["prove", FILE, "--width", "3"],
+        ["prove", FILE, "--width", "x"],
+        ["prove", FILE, "--emit", "elf"],
+        ["prove", FILE, "--claims", "x"],
+        ["prove", FILE, "--\x1b[2J"],
+        ["check"],
+        ["check", "x", "--spec", "y"],
+    ],
+)
+def test_usage_errors_of_the_parser(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Wrong usage is code 2 with an explanation on stderr."""
+    with pytest.raises(SystemExit) as stopped:
+        _run(Fake(), *arguments)
+    assert stopped.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "usage: flushproof" in captured.err
+    assert "\x1b" not in captured.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["prove", FILE, "--vcpus", "4..1"], "the range `4..1` of vCPUs is empty"),
+        (["prove", FILE, "--vcpus", "0"], "`--vcpus` cannot be 0"),
+        (["prove", FILE, "--vcpus", "many"], "`many` is not a number of vCPUs"),
+        (["check", "no/such/place"], "no such file or folder: `no/such/place`"),
+    ],
+)
+def test_usage_errors_of_ours(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Bounds that contradict themselves are code 2, and nothing is decided."""
+    assert _run(Fake(), *arguments) == 2
+    assert f"error: {message}\n" in capsys.readouterr().err
+
+
+def test_input_error(capsys: pytest.CaptureFixture[str]) -> None:
+    """Bad input is code 4, shown with its place and without a traceback."""
+    assert _run(Fake(stop=InputError(DIAGNOSTIC)), "prove", FILE, "--emit", "ir") == 4
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("enum_status.c:9:2: error: no variable `ret`\n")
+
+
+@pytest.mark.parametrize("error", [InternalError("does not replay"), ZeroDivisionError("x")])
+def test_internal_error(
+    error: Exception, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our own mistakes are code 70, give no verdict, and show a traceback only on demand."""
+    monkeypatch.delenv("FLUSHPROOF_DEBUG", raising=False)
+    assert _run(Fake(stop=error), "prove", FILE) == 70
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "please report it" in captured.err
+    assert "Traceback" not in captured.err
+    monkeypatch.setenv("FLUSHPROOF_DEBUG", "1")
+    assert _run(Fake(stop=error), "prove", FILE) == 70
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("command", ["prove", "check"])
+def test_interrupt_shows_what_is_finished(
+    command: str, form: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """An hour's work must not be lost by Ctrl-C, nor look complete."""
+    (tmp_path / "a.spec").touch()
+    fake = Fake(CHECKED if command == "check" else (report(PROVED, REFUTED),), KeyboardInterrupt())
+    place = str(tmp_path) if command == "check" else FILE
+    assert _run(fake, command, place, "--format", form) == 130
+    shown = capsys.readouterr().out
+    if form == "json":
+        assert json.loads(shown)["exit"] == 130
+    else:
+        assert shown.endswith("interrupted: only what was finished is shown\n")
+        assert "mismatch_flag" not in shown
+
+
+def test_check_exit_and_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """`check` answers for all specs together."""
+    (tmp_path / "a.spec").touch()
+    fake = Fake(CHECKED)
+    assert _run(fake, "check", str(tmp_path), "--format", "json") == 1
+    document = json.loads(capsys.readouterr().out)
+    assert [r["exit"] for r in document["reports"]] == [0, 1]
+    assert document["exit"] == 1
+
+
+def test_find_specs(tmp_path: Path) -> None:
+    """Folders are searched below, the order is fixed, and no spec is checked twice."""
+    (tmp_path / "sub").mkdir()
+    for name in ("b.spec", "a.spec", "a.c", "sub/c.spec"):
+        (tmp_path / name).touch()
+    found = find_specs([str(tmp_path), str(tmp_path / "a.spec")])
+    assert found == tuple(str(tmp_path / n) for n in ("a.spec", "b.spec", "sub/c.spec"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=r"no `\*\.spec` file in"):
+        find_specs([str(tmp_path / "empty")])
+
+
+def test_emit(capsys: pytest.CaptureFixture[str]) -> None:
+    """A stage is printed as it is, though never with control characters."""
+    assert _run(Fake(), "prove", FILE, "--emit", "smt2") == 0
+    assert capsys.readouterr().out == "(assert x)\\x1b\n"
+
+
+def test_colour(capsys: pytest.CaptureFixture[str]) -> None:
+    """Colour is added on demand only, and to nothing but escape sequences."""
+    _run(Fake(), "prove", FILE, "--color", "never")
+    plain = capsys.readouterr().out
+    _run(Fake(), "prove", FILE, "--color", "always")
+    painted = capsys.readouterr().out
+    assert "\x1b" not in plain
+    assert re.sub(r"\x1b\[[0-9;]*m", "", painted) == plain != painted
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """A report of a defect needs both versions."""
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["--version"])
+    assert stopped.value.code == 0
+    assert re.fullmatch(r"flushproof \S+ \(z3 \S+\)\n", capsys.readouterr().out)
+
+
+LIGHT = """
+import sys
+from flushproof import cli
+{statement}
+heavy = {{"z3", "lark", "rich"}} & set(sys.modules)
+assert not heavy, heavy
+"""
+HELP = """
+try:
+    cli.main(['prove', '--help'])
+except SystemExit as stop:
+    assert not stop.code
+"""
+
+
+@pytest.mark.parametrize("statement", ["", HELP])
+def test_help_loads_nothing_heavy(statement: str) -> None:
+    """`--help` would take seconds if it loaded the solver."""
+    code = LIGHT.format(statement=statement)
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+PIPED = """
+import sys
+from flushproof.terminal import Terminal
+Terminal(sys.stdout, sys.stderr, {}).raw("line\\n" * 1_000_000)
+sys.exit(3)
+"""
+
+
+def test_reader_that_goes_away() -> None:
+    """`flushproof ... | head` must not end in a traceback, nor change the exit code."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-c", PIPED], stdout=writing, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (3, b"")
+
+
+def test_progress_line() -> None:
+    """An estimate must not divide by zero nor be negative."""
+    assert progress_line(3, 7, "specs", 3.0) == "3 of 7 specs, 3 s, about 4 s left"
+    assert progress_line(0, 7, "specs", 3.0) == "0 specs done, 3 s"
+    assert progress_line(9, 7, "specs", 3.0) == "9 of 7 specs, 3 s, about 0 s left"
+    assert progress_line(2, None, "claims", 3.0) == "2 claims done, 3 s"
+
+
+@pytest.mark.parametrize(("shown", "after"), [(True, 0.2), (False, 9.0)])
+def test_progress_is_quiet(shown: bool, after: float) -> None:
+    """Nothing is written in the first second, and nothing ever into a file."""
+    out = io.StringIO()
+    times = iter([0.0, after])
+    progress = Progress(out, shown=shown, noun="specs", total=3, clock=lambda: next(times))
+    progress.advance()
+    progress.clear()
+    assert out.getvalue() == ""
+
+
+def test_progress_is_removed() -> None:
+    """The report must not start in the middle of the progress line."""
+    out = io.StringIO()
+    times = iter([0.0, 2.0, 4.0])
+    progress = Progress(out, shown=True, noun="specs", total=2, clock=lambda: next(times))
+    progress.advance()
+    progress.advance()
+    progress.clear()
+    last = out.getvalue().split("\r")
+    assert last[1].rstrip() == "1 of 2 specs, 2 s, about 2 s left"
+    assert last[2].rstrip() == "2 of 2 specs, 4 s, about 0 s left"
+    assert (last[3].strip(), last[4]) == ("", "")
+
+
+def test_not_live_in_a_dumb_terminal() -> None:
+    """A dumb terminal cannot rewrite a line."""
+    out = io.StringIO()
+    out.isatty = lambda: True  # type: ignore[method-assign]
+    assert Terminal(out, out, {"TERM": "xterm"}).live
+    assert not Terminal(out, out, {"TERM": "dumb"}).live

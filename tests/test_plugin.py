@@ -1,0 +1,132 @@
+"""The pytest plugin, run in pytest itself with a pipeline that answers by heart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+HERE = str(Path(__file__).parent)
+
+CONFTEST = f"""
+import sys, types
+sys.path.insert(0, {HERE!r})
+import flushproof
+from flushproof.diagnostics import InputError
+from flushproof.verdict import Verdict
+from report_samples import COVERAGE_TRACE, DIAGNOSTIC, PROVED, REFUTED, Made, report, result
+
+RESULTS = {{
+    "good": result(Verdict.PROVED, "good", Made(expected=PROVED)),
+    "coverage": result(Verdict.REFUTED, "coverage", Made(expected=PROVED), COVERAGE_TRACE),
+    "unfound": result(Verdict.PROVED, "unfound", Made(expected=REFUTED)),
+    "no_race": result(Verdict.UNKNOWN, "no_race", Made(expected=PROVED, reason="out of steps")),
+    "converges": result(Verdict.VACUOUS, "converges", Made(expected=PROVED)),
+}}
+
+def expectations(path):
+    lines = open(path).read().split()
+    if "broken" in lines:
+        raise InputError(DIAGNOSTIC)
+    assert "z3" not in sys.modules
+    return tuple((claim, "proved", at + 1) for at, claim in enumerate(lines))
+
+def check_claim(path, claim):
+    if claim == "bad_c":
+        raise InputError(DIAGNOSTIC)
+    return report(RESULTS[claim], spec=path)
+
+fake = types.ModuleType("flushproof.pipeline")
+fake.expectations = expectations
+fake.check_claim = check_claim
+sys.modules["flushproof.pipeline"] = fake
+flushproof.pipeline = fake
+"""
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    """Return a folder whose pytest has the plugin and the fake pipeline."""
+    pytester.makeconftest(CONFTEST)
+    return pytester
+
+
+def _run(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    return project.runpytest_subprocess("-p", "flushproof.pytest_plugin", *arguments)
+
+
+def _write(project: pytest.Pytester, *claims: str) -> None:
+    (project.path / "x.spec").write_text("\n".join(claims))
+
+
+def test_one_item_per_expectation(project: pytest.Pytester) -> None:
+    """Names are what `-k`, reruns and reports refer to; collecting may not load the solver."""
+    _write(project, "good", "coverage")
+    listed = _run(project, "--collect-only", "-q")
+    listed.stdout.fnmatch_lines(["x.spec::good", "x.spec::coverage"])
+
+
+def test_selection(project: pytest.Pytester) -> None:
+    """`-k` picks claims."""
+    _write(project, "good", "coverage")
+    _run(project, "-k", "good").assert_outcomes(passed=1, deselected=1)
+
+
+def test_parallel(project: pytest.Pytester) -> None:
+    """Workers must collect the same items in the same order."""
+    _write(project, "good", "coverage", "no_race")
+    done = _run(project, "-n", "2")
+    done.assert_outcomes(passed=1, failed=2)
+    done.stdout.fnmatch_lines(["refuted  coverage *"])
+
+
+@pytest.mark.parametrize(
+    ("claim", "first", "last"),
+    [
+        ("coverage", "refuted  coverage   2 vCPUs", "expected: proved"),
+        ("unfound", "proved for 1..4 vCPUs  unfound", "expected: proved"),
+        ("no_race", "unknown  no_race", "no verdict where `proved` was expected"),
+        (
+            "converges",
+            "vacuous  converges",
+            "the claim could not fail, so its verdict says nothing",
+        ),
+        ("bad_c", "enum_status.c:9:2: error: no variable `ret`", "  help: did you mean `i`?"),
+    ],
+)
+def test_failure_report(project: pytest.Pytester, claim: str, first: str, last: str) -> None:
+    """The reader sees the verdict first and no traceback; nothing undecided is a skip."""
+    _write(project, claim)
+    done = _run(project)
+    done.assert_outcomes(failed=1)
+    lines = done.outlines
+    title = next(at for at, line in enumerate(lines) if line.strip("_ ") == f"{claim}: proved")
+    assert lines[title + 1] == first
+    assert last in lines
+    assert not any("Traceback" in line or ".py" in line for line in lines[title:])
+
+
+def test_junit(project: pytest.Pytester) -> None:
+    """The trace reaches the machine that shows test results."""
+    _write(project, "good", "coverage")
+    _run(project, "--junitxml=out.xml")
+    written = (project.path / "out.xml").read_text()
+    assert 'failures="1"' in written
+    assert "VIOLATION" in written
+    assert 'name="coverage"' in written
+
+
+def test_parse_error_is_a_collection_error(project: pytest.Pytester) -> None:
+    """A spec that cannot be read must not vanish, and shows its diagnostic."""
+    _write(project, "broken")
+    done = _run(project)
+    done.assert_outcomes(errors=1)
+    done.stdout.fnmatch_lines(["enum_status.c:9:2: error: no variable `ret`"])
+    done.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_other_files_are_left_alone(project: pytest.Pytester) -> None:
+    """The plugin is active in every project of an environment."""
+    (project.path / "x.speck").write_text("good")
+    (project.path / "spec").write_text("good")
+    assert _run(project).ret == pytest.ExitCode.NO_TESTS_COLLECTED
