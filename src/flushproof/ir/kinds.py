@@ -346,7 +346,6 @@ def infer(program: Program, *, exact_roots: bool = True) -> Kinds:
         constants=frozenset(v for h in roots for v in classes.constants[h]),
         split=any(classes.marks[h] & {_Mark.OR, _Mark.LOW} for h in roots),
         exact_roots=exact,
-        keep=tuple(classes.keep),
         roots=frozenset(
             s for s, h in heads.items() if isinstance(s, Field) and _Mark.ROOT in classes.marks[h]
         ),

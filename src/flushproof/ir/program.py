@@ -10,15 +10,21 @@ from flushproof.ir.types import VCPU
 from flushproof.source import Span
 
 
-BOOT_VCPU = Local("vcpu", VCPU)
+BOOT_VCPU = Local("@vcpu", VCPU)
 """The vCPU that an initial value is for."""
 
 
 class Role(StrEnum):
-    """What an operation is to the machine."""
+    """What an operation is to the machine.
+
+    `OBSERVE` and `END` are pseudo-operations made of claim handlers alone: the checks of a state in
+    itself, and those made once everything is over.
+    """
 
     LOAD = "load"
     FLUSH = "flush"
+    OBSERVE = "observe"
+    END = "end"
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,3 +171,18 @@ def fields_of(i: Instr) -> tuple[Field, ...]:
             return tuple(f for _, f in reads)
         case _:
             return ()
+
+
+def mentions_locks(e: Expr) -> bool:
+    """True when an expression depends on who holds which lock."""
+    match e:
+        case HeldLocks() | AllFree():
+            return True
+        case Unary(_, a) | Cast(a):
+            return mentions_locks(a)
+        case Binary(_, a, b):
+            return mentions_locks(a) or mentions_locks(b)
+        case Ite(a, b, c):
+            return any(map(mentions_locks, (a, b, c)))
+        case _:
+            return False

@@ -8,10 +8,10 @@ from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax as c
 from flushproof.frontend.errors import NotConstant
 from flushproof.frontend.types import INT_T
-from flushproof.ir.code import Assign, Cast, Const, Expr, Field, Local, Scope, Stop, Var, Write
+from flushproof.ir.code import Assert, Assign, Cast, Const, Expr, Field, Local, Scope, Stop, Var, Write
 from flushproof.ir.kinds import infer
 from flushproof.ir.passes import clean
-from flushproof.ir.program import BOOT_VCPU, Operation, Program
+from flushproof.ir.program import BOOT_VCPU, Operation, Program, Role
 from flushproof.ir.types import INT, NONE, ROOT, U64, Int
 from flushproof.ir.uses import fields_of, map_expr
 from flushproof.lower import convert
@@ -51,7 +51,12 @@ class Machine:
         """
         monitors = tuple(self._monitor(n) for n in names)
         inserter = Instrumenter(self.env, monitors, dict(self.fields), self.setup.exempt)
-        operations = tuple(inserter.run(o) for o in self.base.operations)
+        span = self.setup.operations[0].span
+        extra = (inserter.bystander(role, span) for role in (Role.OBSERVE, Role.END))
+        operations = (
+            *(inserter.run(o) for o in self.base.operations),
+            *(o for o in extra if any(isinstance(i, Assert) for i in o.code)),
+        )
         witnesses = tuple(f for m in monitors for f in m.witnesses)
         ghosts = {f: e for m in monitors for f, e in self._ghost_boot(m)}
         return _program(operations, {**dict(self.base.boot), **ghosts}, witnesses)

@@ -8,7 +8,8 @@ Events and their arguments, in order:
   lock(l)  unlock(l)          before the lock is waited for, before it is freed
   access(place, write, once)  after a plain or marked access to a shared field
   uninit()                    a local is read before it is written
-  step()                      after anything that may change what claims speak of
+  step()                      at boot, and after anything that may change what claims speak of
+  end()                       when everything is over
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from flushproof.ir.code import (
     Read,
     Release,
     Return,
+    Self,
     Stop,
     Unary,
     Uninit,
@@ -42,7 +44,7 @@ from flushproof.ir.code import (
     Write,
 )
 from flushproof.ir.passes import clean
-from flushproof.ir.program import Operation, Role
+from flushproof.ir.program import Operation, Parameters, Role
 from flushproof.ir.types import BOOL, INT, NONE, ROOT, U64
 from flushproof.lower.context import Activation, Bound, Context, Environment
 from flushproof.lower.statements import statement
@@ -79,6 +81,11 @@ class Instrumenter:
     def run(self, operation: Operation) -> Operation:
         """Return the operation with the handlers of every monitor inserted."""
         return replace(operation, code=clean(_Pass(self, operation).run()))
+
+    def bystander(self, role: Role, span: Span) -> Operation:
+        """Return the pseudo-operation of a role, made of handlers alone."""
+        bare = Operation(f"<{role}>", role, Parameters(), (Enter(span), Stop(None)), span)
+        return self.run(bare)
 
     def place_number(self, field: Field) -> int:
         """The number of a shared field."""
@@ -149,6 +156,12 @@ class _Pass:
 
     def _enter(self, span: Span) -> None:
         p = self.operation.parameters
+        if self.operation.role is Role.END:
+            self._fire("end", (), span)
+            return
+        if self.operation.role is Role.OBSERVE:
+            self._fire("step", (), span)
+            return
         if self.operation.role is Role.LOAD:
             self._runs_on(Const(NONE, ROOT), span)
             self._fire("enter", self._load_arguments(), span, "load")
@@ -224,24 +237,36 @@ class _Pass:
                 self._handler(monitor, handler, arguments, span)
 
     def _choose(self, monitor: Monitor, event: str, span: Span) -> None:
-        """Decide freely whether this call or access is the witness, at most once for each."""
-        emitter = self.ctx.emitter
-        for name, taken in monitor.choices.items():
+        """Decide freely whether this call or access is the witness."""
+        for name, state in monitor.choices.items():
             kind = next(w.kind for w in monitor.claim.witnesses if w.name == name)
-            if (kind == "access") != (event == "access"):
-                continue
-            chosen = self._chosen_local(monitor, name)
-            before, pick = emitter.temp(BOOL), emitter.temp(BOOL)
-            emitter.emit(Read(before, taken, None, Mode.GHOST, span))
-            emitter.emit(Havoc(pick, span))
-            free = Unary("!", Var(before), BOOL)
-            emitter.assign(chosen, Binary("&", Var(pick), free, BOOL), span)
-            yes, end = emitter.label(), emitter.label()
-            emitter.branch(Var(chosen), yes, end, span)
-            emitter.place(yes)
-            emitter.emit(Write(taken, None, TRUE, Mode.GHOST, span))
-            emitter.jump(end, span)
-            emitter.place(end)
+            if kind == "access" and event == "access":
+                self._choose_access(self._chosen_local(monitor, name), state, span)
+            elif kind == "call" and event == "enter":
+                self._choose_call(self._chosen_local(monitor, name), state, span)
+
+    def _pick(self, allowed: Expr, chosen: Local, span: Span) -> None:
+        pick = self.ctx.emitter.temp(BOOL)
+        self.ctx.emitter.emit(Havoc(pick, span))
+        self.ctx.emitter.assign(chosen, Binary("&", Var(pick), allowed, BOOL), span)
+
+    def _choose_call(self, chosen: Local, taken: Field, span: Span) -> None:
+        emitter = self.ctx.emitter
+        before = emitter.temp(BOOL)
+        emitter.emit(Read(before, taken, None, Mode.GHOST, span))
+        self._pick(Unary("!", Var(before), BOOL), chosen, span)
+        yes, end = emitter.label(), emitter.label()
+        emitter.branch(Var(chosen), yes, end, span)
+        emitter.place(yes)
+        emitter.emit(Write(taken, None, TRUE, Mode.GHOST, span))
+        emitter.jump(end, span)
+        emitter.place(end)
+
+    def _choose_access(self, chosen: Local, thread: Field, span: Span) -> None:
+        """The witness is an access of one thread, fixed beforehand; the last one picked counts."""
+        who = self.ctx.emitter.temp(INT)
+        self.ctx.emitter.emit(Read(who, thread, None, Mode.GHOST, span))
+        self._pick(Binary("==", Var(who), Self(), BOOL), chosen, span)
 
     def _chosen_local(self, monitor: Monitor, name: str) -> Local:
         key = (monitor.claim.name, name)

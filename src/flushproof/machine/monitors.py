@@ -81,8 +81,12 @@ def monitor(setup: Setup, claim: Claim, cache: CacheDecl | None) -> Monitor:
     witnesses: list[Field] = []
     choices: dict[str, Field] = {}
     for w in claim.witnesses:
-        if w.kind in ("call", "access"):
+        if w.kind == "call":
             choices[w.name] = _field(claim, f"{w.name}.taken", BOOL)
+            continue
+        if w.kind == "access":
+            choices[w.name] = _field(claim, f"{w.name}.thread", INT)
+            witnesses.append(choices[w.name])
             continue
         t, ctype = WITNESS_TYPES[w.kind]
         field = _field(claim, w.name, t)

@@ -149,6 +149,11 @@ class Algebra:
         self._ranges[term.get_id()] = (term, low, high)
         return term
 
+    def known_range(self, term: z3.ArithRef) -> tuple[int, int] | None:
+        """The interval remembered for a term."""
+        known = self._ranges.get(term.get_id())
+        return None if known is None else (known[1], known[2])
+
     def range_of(self, n: t.Number, type_: Int) -> tuple[int, int]:
         """An interval that holds a number."""
         if isinstance(n, int):

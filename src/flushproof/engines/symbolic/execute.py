@@ -1,0 +1,420 @@
+"""Symbolic execution of a call: unrolling in weak topological order, cut into steps.
+
+Each instance of a position carries the iteration counts of the loops around it. Instances are taken
+in the lexicographic order of their paths through the loop nest, so every path that can reach an
+instance has been explored before it, and all of them are merged there.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import z3
+
+from flushproof.diagnostics import InputError
+from flushproof.engines.symbolic import terms as t
+from flushproof.engines.symbolic.evaluate import Evaluator, Machine
+from flushproof.engines.symbolic.paths import Path, Paths
+from flushproof.engines.symbolic.steps import Choice, Claimed, Fault, Location, Step
+from flushproof.engines.symbolic.values import Algebra, Value
+from flushproof.frontend.errors import Unbounded
+from flushproof.ir.code import (
+    Acquire,
+    Assert,
+    Assign,
+    Branch,
+    Check,
+    Enter,
+    Every,
+    Exchange,
+    Expr,
+    Fence,
+    Field,
+    Havoc,
+    Hypercall,
+    Instr,
+    Jump,
+    Local,
+    Read,
+    Release,
+    Return,
+    Scope,
+    Stop,
+    Uninit,
+    Write,
+)
+from flushproof.ir.kinds import Kind
+from flushproof.ir.passes import liveness
+from flushproof.ir.program import Operation, Program
+from flushproof.ir.types import LOCK
+from flushproof.ir.uses import mentions_locks
+from flushproof.ir.wto import Order, order
+
+Instance = tuple[int, tuple[int, ...]]
+"""A position and the iteration counts of the loops around it."""
+
+Feasible = Callable[[t.Bool], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What is computed once for an operation's code."""
+
+    operation: Operation
+    order: Order
+    live: tuple[frozenset[Local], ...]
+    boundaries: frozenset[int]
+
+    def key(self, instance: Instance) -> tuple[int, ...]:
+        """The place of an instance in the order of exploration."""
+        at, counts = instance
+        key: list[int] = []
+        for head, count in zip(self.order.loops[at], counts, strict=True):
+            key += [self.order.rank[head], count]
+        return (*key, self.order.rank[at])
+
+    def go(self, instance: Instance, to: int) -> Instance:
+        """The instance reached by a jump: loops left are dropped, a head reached again counts on."""
+        at, counts = instance
+        old, new = self.order.loops[at], self.order.loops[to]
+        shared = 0
+        while shared < min(len(old), len(new)) and old[shared] == new[shared]:
+            shared += 1
+        kept = list(counts[:shared])
+        if self.order.is_head(to) and shared == len(new):
+            kept[-1] += 1
+        return to, (*kept, *([0] * (len(new) - shared)))
+
+
+def layout(operation: Operation, boundaries: frozenset[int]) -> Layout:
+    """Prepare an operation for execution."""
+    code = operation.code
+    return Layout(operation, order(code), liveness(code), boundaries)
+
+
+class Executor:
+    """Executes the calls of one thread over a program with `vcpus` vCPUs."""
+
+    def __init__(
+        self,
+        program: Program,
+        algebra: Algebra,
+        vcpus: int,
+        thread: int,
+        feasible: Feasible,
+        fixed: Mapping[Location, Value],
+    ) -> None:
+        self.program = program
+        self.algebra = algebra
+        self.vcpus = vcpus
+        self.thread = thread
+        self.feasible = feasible
+        self.fixed = fixed
+        self.constraints: list[z3.BoolRef] = []
+        self.paths = Paths(algebra)
+        self.fields = {f.name: f for f in program.fields}
+        self.locks = tuple(x for f in program.fields if f.type == LOCK for x in self.places(f))
+        self.limit = 4 * vcpus + 32
+
+    def places(self, f: Field) -> tuple[Location, ...]:
+        """Every location of a field."""
+        if f.scope is Scope.VM:
+            return ((f.name, -1),)
+        return tuple((f.name, v) for v in range(self.vcpus))
+
+    def call(
+        self, shape: Layout, number: int, arguments: dict[Local, Value], entry: t.Bool
+    ) -> list[Step]:
+        """Unroll one call into steps; `entry` says whether this operation is the one called."""
+        start: Instance = (0, tuple(0 for _ in shape.order.loops[0]))
+        waiting: dict[Instance, list[tuple[t.Bool, dict[Local, Value]]]] = {
+            start: [(entry, arguments)]
+        }
+        steps: list[Step] = []
+        while waiting:
+            instance = min(waiting, key=shape.key)
+            arrivals = waiting.pop(instance)
+            region = _Region(self, shape, number, instance, arrivals)
+            steps.append(region.step)
+            for target, guard, locals_ in region.run():
+                waiting.setdefault(target, []).append((guard, locals_))
+        return steps
+
+
+class _Region:
+    """One step being executed."""
+
+    def __init__(
+        self,
+        owner: Executor,
+        shape: Layout,
+        call: int,
+        instance: Instance,
+        arrivals: list[tuple[t.Bool, dict[Local, Value]]],
+    ) -> None:
+        self.owner = owner
+        self.shape = shape
+        self.start = instance
+        self.evaluator = Evaluator(owner.algebra, shape.operation.name)
+        guard, self.entry = self._enter(arrivals, shape.live[instance[0]])
+        name = shape.operation.name
+        self.step = Step(owner.thread, call, name, instance[0], guard, instance[0] == 0)
+        self.label = f"{owner.thread}.{call}.{instance[0]}.{'.'.join(map(str, instance[1]))}"
+        self.arrivals: dict[Instance, list[Path]] = {}
+        self.heap: list[tuple[tuple[int, ...], Instance]] = []
+        self.exits: list[tuple[Instance | None, Path]] = []
+
+    def _enter(
+        self, arrivals: list[tuple[t.Bool, dict[Local, Value]]], live: frozenset[Local]
+    ) -> tuple[t.Bool, dict[Local, Value]]:
+        guard, locals_ = arrivals[0]
+        merged = {x: v for x, v in locals_.items() if x in live}
+        for other, values in arrivals[1:]:
+            for x in live & values.keys():
+                old = merged.get(x, values[x])
+                merged[x] = self.owner.algebra.ite(other, values[x], old)
+            guard = t.or_(guard, other)
+        return guard, merged
+
+    def run(self) -> list[tuple[Instance, t.Bool, dict[Local, Value]]]:
+        """Execute to the next boundaries; return where control goes, and under which guard."""
+        self._instr(self.start, Path(((),), dict(self.entry), {}))
+        while self.heap:
+            _, instance = heapq.heappop(self.heap)
+            paths = self.arrivals.pop(instance)
+            for path in paths[1:]:
+                self._complete(path, paths)
+            self._complete(paths[0], paths)
+            live = self.shape.live[instance[0]]
+            self._instr(instance, self.owner.paths.merge(paths, live))
+        return self._finish()
+
+    def _complete(self, path: Path, paths: list[Path]) -> None:
+        """Give a path the unchanged value of every location that others touched."""
+        for other in paths:
+            for where in other.memory:
+                if where not in path.memory:
+                    path.memory[where] = self._input(where)
+
+    def _finish(self) -> list[tuple[Instance, t.Bool, dict[Local, Value]]]:
+        ends = [path for _, path in self.exits]
+        for path in ends:
+            self._complete(path, ends)
+        out: list[tuple[Instance, t.Bool, dict[Local, Value]]] = []
+        for target, path in self.exits:
+            guard = t.and_(self.step.guard, self.owner.paths.guard(path.cubes))
+            if target is not None:
+                out.append((target, guard, path.locals))
+                self.step.exits.append((guard, path.locals))
+        if ends:
+            copies = [Path(p.cubes, {}, dict(p.memory)) for p in ends]
+            memory = self.owner.paths.merge(copies, frozenset()).memory
+            self.step.outputs = {
+                k: v
+                for k, v in memory.items()
+                if k not in self.owner.fixed and v is not self.step.inputs.get(k)
+            }
+        return out
+
+    def _leave(self, instance: Instance, to: int, path: Path) -> None:
+        target = self.shape.go(instance, to)
+        if to in self.shape.boundaries:
+            self.exits.append((target, path))
+            return
+        self._limit(target, path)
+        if target not in self.arrivals:
+            self.arrivals[target] = []
+            heapq.heappush(self.heap, (self.shape.key(target), target))
+        self.arrivals[target].append(path)
+
+    def _limit(self, target: Instance, path: Path) -> None:
+        counts = target[1]
+        if counts and counts[-1] > self.owner.limit and self.shape.order.is_head(target[0]):
+            guard = t.and_(self.step.guard, self.owner.paths.guard(path.cubes))
+            if self.owner.feasible(guard):
+                span = self.shape.operation.code[target[0]].span
+                raise InputError(Unbounded(span=span, limit=self.owner.limit))
+
+    # Memory ----------------------------------------------------------------------------------
+
+    def _input(self, where: Location) -> Value:
+        if where in self.owner.fixed:
+            return self.owner.fixed[where]
+        if where not in self.step.inputs:
+            f = self.owner.fields[where[0]]
+            name = f"{where[0]}[{where[1]}]@{self.label}"
+            kind = self.owner.algebra.kinds.field(f)
+            self.step.inputs[where] = self.owner.algebra.fresh(name, f.type, kind)
+        return self.step.inputs[where]
+
+    def _peek(self, path: Path, where: Location) -> Value:
+        if where not in path.memory:
+            path.memory[where] = self._input(where)
+        return path.memory[where]
+
+    def _index(self, path: Path, index: Expr | None, instr: Instr) -> int | z3.ArithRef:
+        if index is None:
+            return -1
+        number = self._value(index, path)
+        assert isinstance(number, (int, z3.ArithRef))
+        n = self.owner.vcpus
+        if isinstance(number, int) and 0 <= number < n:
+            return number
+        inside = t.and_(t.compare("<=", 0, number), t.compare("<", number, n))
+        self._fault("a vCPU that does not exist is accessed", inside, instr, path)
+        return number
+
+    def _load(self, path: Path, f: Field, index: int | z3.ArithRef) -> Value:
+        if isinstance(index, int):
+            known = -1 if f.scope is Scope.VM else min(max(index, 0), self.owner.vcpus - 1)
+            return self._peek(path, (f.name, known))
+        value = self._peek(path, (f.name, self.owner.vcpus - 1))
+        for v in range(self.owner.vcpus - 2, -1, -1):
+            here = self._peek(path, (f.name, v))
+            value = self.owner.algebra.ite(index == v, here, value)
+        return value
+
+    def _save(self, path: Path, f: Field, index: int | z3.ArithRef, value: Value) -> None:
+        if isinstance(index, int):
+            if f.scope is Scope.VM or 0 <= index < self.owner.vcpus:
+                path.memory[f.name, index] = value
+            return
+        for v in range(self.owner.vcpus):
+            where = (f.name, v)
+            old = self._peek(path, where)
+            path.memory[where] = self.owner.algebra.ite(index == v, value, old)
+
+    # Values ----------------------------------------------------------------------------------
+
+    def _machine(self, path: Path, e: Expr) -> Machine:
+        locks = tuple(self._peek(path, x) for x in self.owner.locks) if mentions_locks(e) else ()
+        return Machine(self.owner.vcpus, self.owner.thread + 1, locks)
+
+    def _value(self, e: Expr, path: Path, kind: Kind | None = None) -> Value:
+        return self.evaluator.value(e, path.locals, self._machine(path, e), kind)
+
+    def _condition(self, e: Expr, path: Path) -> t.Bool:
+        return self.evaluator.condition(e, path.locals, self._machine(path, e))
+
+    def _guard(self, path: Path) -> t.Bool:
+        return t.and_(self.step.guard, self.owner.paths.guard(path.cubes))
+
+    def _fault(self, text: str, fine: t.Bool, instr: Instr, path: Path) -> None:
+        broken = t.and_(self._guard(path), t.not_(fine))
+        if broken is not False:
+            self.step.faults.append(Fault(text, broken, instr))
+
+    def _assign(self, path: Path, target: Local, value: Value) -> None:
+        path.locals[target] = value
+
+    def _target_kind(self, target: Local) -> Kind:
+        return self.evaluator.local_kind(target)
+
+    # Instructions ----------------------------------------------------------------------------
+
+    def _instr(self, instance: Instance, path: Path) -> None:
+        at = instance[0]
+        instr = self.shape.operation.code[at]
+        match instr:
+            case Jump(target):
+                self._leave(instance, target, path)
+                return
+            case Branch(condition, then, otherwise):
+                self._branch(instance, path, condition, then, otherwise)
+                return
+            case Stop():
+                self.exits.append((None, path))
+                return
+            case Acquire() | Release():
+                if not self._lock(path, instr):
+                    return
+            case _:
+                self._plain(path, instr, at)
+        self._leave(instance, at + 1, path)
+
+    def _branch(
+        self, instance: Instance, path: Path, condition: Expr, then: int, otherwise: int
+    ) -> None:
+        c = self._condition(condition, path)
+        if isinstance(c, bool):
+            self._leave(instance, then if c else otherwise, path)
+            return
+        self._leave(instance, then, self.owner.paths.branch(path, c, positive=True))
+        self._leave(instance, otherwise, self.owner.paths.branch(path, c, positive=False))
+
+    def _plain(self, path: Path, instr: Instr, at: int) -> None:
+        match instr:
+            case Assign(target, value):
+                self._assign(path, target, self._value(value, path, self._target_kind(target)))
+            case Read(target, f, index):
+                number = self._index(path, index, instr)
+                self._assign(path, target, self._load(path, f, number))
+            case Write(f, index, value):
+                number = self._index(path, index, instr)
+                kind = self.owner.algebra.kinds.field(f)
+                self._save(path, f, number, self._value(value, path, kind))
+            case Exchange():
+                self._exchange(path, instr)
+            case Hypercall(target):
+                self._hypercall(path, target)
+            case Havoc(target):
+                self._havoc(path, target, hypercall=False)
+            case Every():
+                self._assign(path, instr.target, self._every(path, instr))
+            case Check(condition, text):
+                self._fault(text, self._condition(condition, path), instr, path)
+            case Assert(claim, condition, _, span):
+                broken = t.and_(self._guard(path), t.not_(self._condition(condition, path)))
+                if broken is not False:
+                    self.step.claimed.append(Claimed(claim, broken, span))
+            case Enter() | Return() | Fence() | Uninit():
+                pass
+            case _:
+                raise TypeError(f"no instruction at {at}: {instr!r}")
+
+    def _lock(self, path: Path, instr: Acquire | Release) -> bool:
+        """Take or free a lock; False where the path ends because the lock is never free."""
+        number = self._index(path, instr.index, instr)
+        word = self._load(path, instr.field, number)
+        if isinstance(instr, Release):
+            self._save(path, instr.field, number, 0)
+            return True
+        free = self.owner.algebra.equal(word, 0)
+        local = self.owner.paths.guard(path.cubes)
+        self.step.enabled = t.and_(self.step.enabled, t.implies(local, free))
+        self._save(path, instr.field, number, self.owner.thread + 1)
+        return free is not False
+
+    def _exchange(self, path: Path, instr: Exchange) -> None:
+        number = self._index(path, instr.index, instr)
+        kind = self.owner.algebra.kinds.field(instr.field)
+        old = self._load(path, instr.field, number)
+        new = self._value(instr.value, path, kind)
+        if instr.compare is not None:
+            same = self.owner.algebra.equal(old, self._value(instr.compare, path, kind))
+            new = self.owner.algebra.ite(same, new, old)
+        self._save(path, instr.field, number, new)
+        self._assign(path, instr.target, old)
+
+    def _hypercall(self, path: Path, target: Local) -> None:
+        self._havoc(path, target, hypercall=True)
+
+    def _havoc(self, path: Path, target: Local, *, hypercall: bool) -> None:
+        kind = self._target_kind(target)
+        name = f"{target.name}@{self.label}.{len(self.step.choices)}"
+        value = self.owner.algebra.fresh(name, target.type, kind)
+        self.owner.constraints += self.owner.algebra.limits(value, target.type, self.owner.vcpus)
+        self._assign(path, target, value)
+        self.step.choices.append(Choice(self._guard(path), value, target.type, hypercall))
+
+    def _every(self, path: Path, instr: Every) -> t.Bool:
+        parts: list[t.Bool] = []
+        for v in range(self.owner.vcpus):
+            env = {**path.locals, instr.bound: v}
+            for local, f in instr.reads:
+                env[local] = self._load(path, f, v)
+            m = self._machine(path, instr.condition)
+            parts.append(self.evaluator.condition(instr.condition, env, m))
+        return t.and_(*parts)

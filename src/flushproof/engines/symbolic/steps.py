@@ -1,0 +1,91 @@
+"""One thread's program as a sequence of symbolic steps.
+
+The code of each call is unrolled and cut at boundary positions. Each step is executed once, from
+unknown inputs (the shared locations it reads first) to outputs, with all its paths merged; what the
+scheduler later decides is only when the step happens, that is, what its inputs are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import z3
+
+from flushproof.engines.symbolic import terms as t
+from flushproof.engines.symbolic.values import Value
+from flushproof.ir.code import Instr, Local
+from flushproof.ir.program import Role
+from flushproof.ir.types import Type
+from flushproof.source import Span
+
+Location = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A free value taken on the way, when `guard` holds."""
+
+    guard: t.Bool
+    value: Value
+    type: Type
+    hypercall: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A claim's assertion fails in this step when `broken` holds."""
+
+    claim: str
+    broken: t.Bool
+    span: Span | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Undefined behaviour in this step when `broken` holds."""
+
+    text: str
+    broken: t.Bool
+    instr: Instr
+
+
+@dataclass(slots=True)
+class Step:
+    """A step of one thread.
+
+    `guard`: control reaches it (over the thread's earlier inputs). `inputs`: the unknowns that stand
+    for the locations read. `outputs`: the values of the locations written, relative to the guard.
+    `enabled`: every lock it takes is free when it does. `first` marks the start of call `call`.
+    """
+
+    thread: int
+    call: int
+    operation: str
+    at: int
+    guard: t.Bool
+    first: bool
+    inputs: dict[Location, Value] = field(default_factory=dict)
+    outputs: dict[Location, Value] = field(default_factory=dict)
+    enabled: t.Bool = True
+    claimed: list[Claimed] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    choices: list[Choice] = field(default_factory=list)
+    exits: list[tuple[t.Bool, dict[Local, Value]]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadSteps:
+    """A thread: its steps in order, and constraints on unknowns.
+
+    For each call there are its arguments, keyed "operation/parameter", and one condition for each of
+    `operations` that says that this is the one called.
+    """
+
+    number: int
+    name: str
+    role: Role
+    steps: tuple[Step, ...]
+    arguments: tuple[dict[str, Value], ...]
+    operations: tuple[str, ...]
+    selectors: tuple[tuple[t.Bool, ...], ...]
+    constraints: tuple[z3.BoolRef, ...]

@@ -1,0 +1,153 @@
+"""The threads of a bounded run: each vCPU's loads, each flusher's flushes, unrolled into steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import z3
+
+from flushproof.engines.symbolic import terms as t
+from flushproof.engines.symbolic.execute import Executor, Feasible, layout
+from flushproof.engines.symbolic.steps import Location, Step, ThreadSteps
+from flushproof.engines.symbolic.values import Algebra, Value
+from flushproof.ir.code import Acquire, Exchange, Field, Local, Release, Scope, Write
+from flushproof.ir.program import Operation, Program, Role
+
+Boundaries = Callable[[Operation], frozenset[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many vCPUs, loads a vCPU, flushes a flusher, and flushers."""
+
+    vcpus: int
+    loads: int
+    flushes: int
+    flushers: int
+
+
+class Unroller:
+    """Builds every thread's steps."""
+
+    def __init__(
+        self,
+        program: Program,
+        algebra: Algebra,
+        counts: Counts,
+        boundaries: Boundaries,
+        feasible: Feasible,
+        fixed: dict[Location, Value],
+    ) -> None:
+        self.program = program
+        self.algebra = algebra
+        self.counts = counts
+        self.feasible = feasible
+        self.fixed = fixed
+        self.layouts = {o.name: layout(o, boundaries(o)) for o in program.operations}
+
+    def threads(self) -> tuple[ThreadSteps, ...]:
+        """All threads: vCPU threads first, in order, then flushers."""
+        n = self.counts.vcpus
+        loads = [self._thread(v, f"vcpu{v}", Role.LOAD, self.counts.loads) for v in range(n)]
+        flushes = [
+            self._thread(n + k, f"flusher{k}", Role.FLUSH, self.counts.flushes)
+            for k in range(self.counts.flushers)
+        ]
+        return (*loads, *flushes, *self._bystanders(n + self.counts.flushers))
+
+    def _bystanders(self, number: int) -> tuple[ThreadSteps, ...]:
+        roles = [r for r in (Role.OBSERVE, Role.END) if self.program.of(r)]
+        return tuple(self._thread(number + k, str(r), r, 1) for k, r in enumerate(roles))
+
+    def _thread(self, number: int, name: str, role: Role, calls: int) -> ThreadSteps:
+        executor = Executor(
+            self.program, self.algebra, self.counts.vcpus, number, self.feasible, self.fixed
+        )
+        steps: list[Step] = []
+        arguments: list[dict[str, Value]] = []
+        operations = self.program.of(role)
+        selectors: list[tuple[t.Bool, ...]] = []
+        for call in range(calls):
+            chosen = _selectors(f"{name}.{call}", len(operations))
+            selectors.append(chosen)
+            given: dict[str, Value] = {}
+            for operation, entry in zip(operations, chosen, strict=True):
+                values = self._arguments(operation, f"{name}.{call}", number, executor)
+                given |= {f"{operation.name}/{x.name}": v for x, v in values.items()}
+                steps += executor.call(self.layouts[operation.name], call, values, entry)
+            arguments.append(given)
+        return ThreadSteps(
+            number,
+            name,
+            role,
+            tuple(steps),
+            tuple(arguments),
+            tuple(o.name for o in operations),
+            tuple(selectors),
+            tuple(executor.constraints),
+        )
+
+    def _arguments(
+        self, operation: Operation, prefix: str, number: int, executor: Executor
+    ) -> dict[Local, Value]:
+        p = operation.parameters
+        values: dict[Local, Value] = {}
+        for local in p.all:
+            name = f"{prefix}.{local.name}"
+            if local is p.root:
+                root = self._root(name, local, executor)
+                values[local] = root
+            elif local is p.vcpu:
+                values[local] = number
+            else:
+                values[local] = self._fresh(operation, name, local, executor)
+        return values
+
+    def _root(self, name: str, local: Local, executor: Executor) -> Value:
+        if not self.algebra.kinds.exact_roots:
+            value = z3.BitVec(name, 64)
+            bad = (0, (1 << 64) - 1)
+            executor.constraints += [value != b for b in bad]
+            executor.constraints.append(z3.Extract(11, 0, value) == 0)
+            return value
+        root = self.algebra.fresh_root(name)
+        executor.constraints += self.algebra.proper(root)
+        return root
+
+    def _fresh(
+        self, operation: Operation, name: str, local: Local, executor: Executor
+    ) -> Value:
+        kind = self.algebra.kinds.local(operation.name, local)
+        value = self.algebra.fresh(name, local.type, kind)
+        executor.constraints += self.algebra.limits(value, local.type, self.counts.vcpus)
+        return value
+
+
+def _selectors(name: str, count: int) -> tuple[t.Bool, ...]:
+    """Mutually exclusive conditions, one for each alternative."""
+    out: list[t.Bool] = []
+    none_before: t.Bool = True
+    for k in range(count - 1):
+        pick = z3.Bool(f"{name}.is{k}")
+        out.append(t.and_(none_before, pick))
+        none_before = t.and_(none_before, t.not_(pick))
+    return (*out, none_before)
+
+
+def written_fields(program: Program) -> frozenset[str]:
+    """The names of fields that some operation may write."""
+    found = set()
+    for operation in program.operations:
+        for instr in operation.code:
+            if isinstance(instr, (Write, Exchange, Acquire, Release)):
+                found.add(instr.field.name)
+    return frozenset(found)
+
+
+def field_locations(f: Field, vcpus: int) -> tuple[Location, ...]:
+    """Every location of a field."""
+    if f.scope is Scope.VM:
+        return ((f.name, -1),)
+    return tuple((f.name, v) for v in range(vcpus))
+

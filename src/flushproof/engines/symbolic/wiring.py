@@ -1,0 +1,130 @@
+"""Scheduling: which step happens in which slot, and what shared memory holds in between.
+
+A slot is a stretch of one thread's steps; slots follow each other in a fixed order (lazy
+sequentialisation: Lal and Reps 2008; Inverso et al., Lazy-CSeq, 2014). A thread may be given several
+slots; each of its steps happens in one of them, in order, or not at all. Every interleaving within
+the bounds is covered if the slots allow it up to swapping of steps that commute; `slots` says when.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import z3
+
+from flushproof.engines.symbolic import terms as t
+from flushproof.engines.symbolic.steps import Location, Step, ThreadSteps
+from flushproof.engines.symbolic.values import Algebra, Root, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Steps `first` to `last` (exclusive) of the thread at position `thread` may happen here."""
+
+    thread: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Step `step` of thread position `thread` happens in slot `slot` when `here` holds."""
+
+    thread: int
+    step: int
+    slot: int
+    here: t.Bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """The scheduled system: constraints, and for each step of each thread whether it happens."""
+
+    constraints: tuple[z3.BoolRef, ...]
+    placed: tuple[Placed, ...]
+    executed: tuple[tuple[t.Bool, ...], ...]
+    final: dict[Location, Value]
+
+
+class Wiring:
+    """Builds the constraints for one list of slots."""
+
+    def __init__(
+        self,
+        algebra: Algebra,
+        threads: tuple[ThreadSteps, ...],
+        slots: tuple[Slot, ...],
+        boot: dict[Location, Value],
+    ) -> None:
+        self.algebra = algebra
+        self.threads = threads
+        self.slots = slots
+        self.state = dict(boot)
+        self.constraints: list[z3.BoolRef] = []
+        self.placed: list[Placed] = []
+        self.done: list[list[t.Bool]] = [[False] * len(x.steps) for x in threads]
+
+    def run(self) -> Wired:
+        """Place every step and thread the memory through."""
+        for number, slot in enumerate(self.slots):
+            self._slot(number, slot)
+        executed = tuple(tuple(row) for row in self.done)
+        for row in executed:
+            for before, after in zip(row, row[1:], strict=False):
+                self._require(t.implies(after, before))
+        return Wired(tuple(self.constraints), tuple(self.placed), executed, self.state)
+
+    def _require(self, condition: t.Bool) -> None:
+        if condition is not True:
+            self.constraints.append(t.z3_bool(condition))
+
+    def _slot(self, number: int, slot: Slot) -> None:
+        steps = self.threads[slot.thread].steps
+        for at in range(slot.first, slot.last):
+            old = self.done[slot.thread][at]
+            new = z3.Bool(f"done.{slot.thread}.{at}.{number}")
+            self._require(t.implies(old, new))
+            here = t.and_(new, t.not_(old))
+            if at > 0:
+                previous = self.done[slot.thread][at - 1]
+                self._require(t.implies(new, previous))
+            self.done[slot.thread][at] = new
+            self.placed.append(Placed(slot.thread, at, number, here))
+            self._happen(steps[at], t.and_(here, steps[at].guard))
+
+    def _happen(self, step: Step, here: t.Bool) -> None:
+        for where, unknown in step.inputs.items():
+            self._require(t.implies(here, self.algebra.equal(unknown, self.state[where])))
+        self._require(t.implies(here, step.enabled))
+        for where, value in step.outputs.items():
+            self.state[where] = self._named(self.algebra.ite(here, value, self.state[where]), where)
+
+    def _named(self, value: Value, where: Location) -> Value:
+        """Give a large value a name, so that terms stay shallow."""
+        match value:
+            case Root(page, bits) if isinstance(page, z3.ExprRef):
+                page_name = z3.FreshConst(self.algebra.sort, where[0])
+                self.constraints.append(page_name == page)
+                return Root(page_name, tuple(self._named_bool(b) for b in bits))
+            case z3.BoolRef():
+                return self._named_bool(value)
+            case z3.ArithRef() | z3.BitVecRef():
+                name = z3.FreshConst(value.sort(), where[0])
+                self.constraints.append(name == value)
+                if isinstance(value, z3.ArithRef):
+                    self._keep_range(value, name)
+                return name  # type: ignore[no-any-return]
+            case _:
+                return value
+
+    def _named_bool(self, value: t.Bool) -> t.Bool:
+        if isinstance(value, bool):
+            return value
+        name = z3.FreshBool("b")
+        self.constraints.append(name == value)
+        return name
+
+    def _keep_range(self, value: z3.ArithRef, name: z3.ArithRef) -> None:
+        known = self.algebra.known_range(value)
+        if known is not None:
+            self.algebra.ranged(name, *known)
