@@ -38,13 +38,14 @@ class StructInfo:
 
 @dataclass(frozen=True, slots=True)
 class Declarations:
-    """The names of a program."""
+    """The names of a program; `enums` maps each enumeration's values to their names."""
 
     structs: Mapping[str, StructInfo]
     constants: Mapping[str, int]
     typedefs: Mapping[str, CType]
     functions: Mapping[str, c.Function]
     globals: Mapping[str, Global]
+    enums: Mapping[str, Mapping[int, str]]
 
     def resolve(self, written: c.WrittenType, declarator: c.Declarator) -> CType:
         """Return the type that a base type and a declarator give.
@@ -83,8 +84,14 @@ class _Builder:
         self.typedefs: dict[str, CType] = {}
         self.functions: dict[str, c.Function] = {}
         self.globals: dict[str, Global] = {}
+        self.enums: dict[str, dict[int, str]] = {}
         self.view = Declarations(
-            self.structs, self.constants, self.typedefs, self.functions, self.globals
+            self.structs,
+            self.constants,
+            self.typedefs,
+            self.functions,
+            self.globals,
+            self.enums,
         )
 
     def unit(self, unit: c.TranslationUnit) -> None:
@@ -134,6 +141,7 @@ class _Builder:
             _once(seen, "enumerator", entry.name, entry.span)
             value = value + 1 if entry.value is None else evaluate(entry.value, self.constants)
             self.constants[entry.name] = value
+            self.enums.setdefault(item.name, {}).setdefault(value, entry.name)
 
     def _globals(self, item: c.Declaration) -> None:
         for entry in item.declarators:

@@ -42,7 +42,8 @@ class Local:
 class Field:
     """A shared variable. Ghost fields belong to the machine or to a claim and are no accesses.
 
-    `name` is unique in a program; `label` is what a reader sees.
+    `name` is unique in a program; `label` is what a reader sees; `enum` names the enumeration whose
+    enumerators are its values, "" if there is none.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Field:
     scope: Scope
     type: Type
     ghost: bool = False
+    enum: str = ""
 
 
 # Expressions ---------------------------------------------------------------------------------
@@ -257,11 +259,17 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Assert:
-    """A claim's own assertion; `values` are named values for its message."""
+    """A claim's own assertion, at the place of the event.
+
+    `values` are named values for its message, `text` replaces the claim's headline if not empty,
+    and `subject` names the variable or lock that the event is about.
+    """
 
     claim: str
     condition: Expr
     values: tuple[tuple[str, Expr], ...]
+    text: str
+    subject: str
     span: Span | None = field(compare=False)
 
 

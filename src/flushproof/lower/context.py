@@ -138,12 +138,17 @@ class Context:
         hint = closest(name, (*names, *self.env.machine, *d.constants, *d.globals, *d.functions))
         return InputError(UnknownName(span=span, name=name, hint=hint))
 
-    def shared(self, scope: Scope, path: tuple[str, ...], member: str, t: Type) -> Field:
+    def shared(
+        self, scope: Scope, path: tuple[str, ...], member: str, t: CType, span: Span
+    ) -> Field:
         """Return the field for a scalar member of the VM or of a vCPU."""
         name = ".".join((*path, member))
         known = self.fields.get(name)
         if known is None:
-            known = self.fields[name] = Field(name, member, scope, t)
+            enum = t.name.removeprefix("enum ") if isinstance(t, Integer) else ""
+            enum = enum if enum in self.env.declarations.enums else ""
+            ir = self.field_type(t, span)
+            known = self.fields[name] = Field(name, member, scope, ir, enum=enum)
         return known
 
     def field_type(self, t: CType, span: Span) -> Type:

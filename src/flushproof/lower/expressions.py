@@ -9,7 +9,7 @@ from flushproof.frontend import syntax as c
 from flushproof.frontend.consteval import number_type
 from flushproof.frontend.errors import Mismatch, UnknownFunction
 from flushproof.frontend.types import CType, Integer, Pointer, Struct, Void, promote
-from flushproof.ir.code import COMPARISONS, Assign, BinaryOp, Const, Expr, Scope, Uninit, Var
+from flushproof.ir.code import COMPARISONS, Assign, BinaryOp, Check, Const, Expr, Scope, Uninit, Var
 from flushproof.ir.types import INT, NO_VCPU, VCPU, Int, VcpuRef
 from flushproof.lower import convert
 from flushproof.lower.context import Alias, Bound, Context, GhostArray, Named, Shorthand, unsupported
@@ -110,7 +110,7 @@ def global_place(ctx: Context, name: str, span: Span) -> Place:
     t = ctx.env.declarations.globals[name].type
     if isinstance(t, Struct) and t.name not in ctx.env.lock_types:
         return StructPlace(Vm(), (name,), t)
-    return FieldPlace(ctx.shared(Scope.VM, (), name, ctx.field_type(t, span)), None, t)
+    return FieldPlace(ctx.shared(Scope.VM, (), name, t, span), None, t)
 
 
 def _alias(ctx: Context, alias: Alias, span: Span) -> Value:
@@ -277,7 +277,7 @@ def _assign(ctx: Context, e: c.Assign) -> Value:
     where = place(ctx, e.target)
     value = lower(ctx, e.value)
     old = read(ctx, where, e.span)
-    return store(ctx, where, operate(e.op[:-1], old, value, e.span), e.span)
+    return store(ctx, where, operate(ctx, e.op[:-1], old, value, e.span), e.span)
 
 
 def assign_alias(ctx: Context, alias: Alias, value: Value, span: Span) -> Value:
@@ -316,7 +316,7 @@ def as_pointer(ctx: Context, value: Value, t: CType, span: Span) -> Value:
             return value
 
 
-def operate(op: str, left: Value, right: Value, span: Span) -> Value:
+def operate(ctx: Context, op: str, left: Value, right: Value, span: Span) -> Value:
     """Apply a binary operator other than && || and the comma to two values."""
     if op in ("==", "!=") and (pointers := _pointer_equality(op, left, right)):
         return pointers
@@ -324,10 +324,24 @@ def operate(op: str, left: Value, right: Value, span: Span) -> Value:
         a, t = convert.integer(left, span)
         t = promote(t)
         b = convert.cast(convert.integer(right, span)[0], t)
+        _check_shift(ctx, b, t, span)
         return Scalar(convert.arithmetic(_op(op), convert.cast(a, t), b), Integer("integer", t))
     a, b, common = convert.balance(left, right, span)
+    if op in ("/", "%"):
+        _check(ctx, convert.nonzero(b), "division by zero", span)
     result = convert.arithmetic(_op(op), a, b)
     return convert.boolean(result) if op in COMPARISONS else Scalar(result, common)
+
+
+def _check_shift(ctx: Context, count: Expr, t: Int, span: Span) -> None:
+    low = convert.arithmetic(">=", count, Const(0, t))
+    high = convert.arithmetic("<", count, Const(t.width, t))
+    _check(ctx, convert.both(low, high), "a shift by more than the width of the type", span)
+
+
+def _check(ctx: Context, condition: Expr, text: str, span: Span) -> None:
+    if not (isinstance(condition, Const) and condition.value):
+        ctx.emitter.emit(Check(condition, text, span))
 
 
 def _op(op: str) -> BinaryOp:
@@ -363,7 +377,7 @@ def _binary(ctx: Context, e: c.Binary) -> Value:
     if e.op in ("&&", "||"):
         return convert.boolean(truth(ctx, e))
     left = lower(ctx, e.left)
-    return operate(e.op, left, lower(ctx, e.right), e.span)
+    return operate(ctx, e.op, left, lower(ctx, e.right), e.span)
 
 
 def truth(ctx: Context, e: c.Expr) -> Expr:

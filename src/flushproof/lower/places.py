@@ -84,14 +84,13 @@ def member(ctx: Context, place: StructPlace, name: str, span: Span) -> Place:
             else ctx.env.objects.enter(scope, place.path, name, t.name)
         )
         return StructPlace(place.base, path, t)
-    ir = ctx.field_type(t, span)
     match place.base:
         case Frame(prefix):
             return _leaf(ctx, prefix, (*place.path, name), t, span)
         case Vm():
-            return FieldPlace(ctx.shared(Scope.VM, place.path, name, ir), None, t)
+            return FieldPlace(ctx.shared(Scope.VM, place.path, name, t, span), None, t)
         case Vcpu(index):
-            return FieldPlace(ctx.shared(Scope.VCPU, place.path, name, ir), index, t)
+            return FieldPlace(ctx.shared(Scope.VCPU, place.path, name, t, span), index, t)
 
 
 def _leaf(ctx: Context, prefix: str, path: tuple[str, ...], t: CType, span: Span) -> Place:

@@ -129,10 +129,10 @@ class _Pass:
             case Uninit(label, written, span):
                 self._uninit(label, written, _sure(span))
             case Acquire(field, index, span):
-                self._fire("lock", (_lock(field, index),), _sure(span))
+                self._fire("lock", (_lock(field, index),), _sure(span), about=field.label)
                 emit(instr)
             case Release(field, index, span):
-                self._fire("unlock", (_lock(field, index),), _sure(span))
+                self._fire("unlock", (_lock(field, index),), _sure(span), about=field.label)
                 emit(instr)
                 self._fire("step", (), _sure(span))
             case Hypercall():
@@ -221,12 +221,14 @@ class _Pass:
         start, end = self.ctx.emitter.label(), self.ctx.emitter.label()
         self.ctx.emitter.branch(written, end, start, span)
         self.ctx.emitter.place(start)
-        self._fire("uninit", (), span)
+        self._fire("uninit", (), span, about=label)
         self.ctx.emitter.place(end)
 
     # Handlers --------------------------------------------------------------------------------
 
-    def _fire(self, event: str, arguments: Arguments, span: Span, subject: str = "") -> None:
+    def _fire(
+        self, event: str, arguments: Arguments, span: Span, subject: str = "", about: str = ""
+    ) -> None:
         for monitor in self.owner.monitors:
             subjects = frozenset({subject})
             if subject == "flush" or event == "access":
@@ -234,7 +236,7 @@ class _Pass:
             if (event == "enter" and subject == "flush") or event == "access":
                 self._choose(monitor, event, span)
             for handler in monitor.handlers(event, subjects):
-                self._handler(monitor, handler, arguments, span)
+                self._handler(monitor, handler, arguments, span, about)
 
     def _choose(self, monitor: Monitor, event: str, span: Span) -> None:
         """Decide freely whether this call or access is the witness."""
@@ -275,7 +277,7 @@ class _Pass:
         return self.chosen[key]
 
     def _handler(
-        self, monitor: Monitor, handler: Handler, arguments: Arguments, span: Span
+        self, monitor: Monitor, handler: Handler, arguments: Arguments, span: Span, about: str
     ) -> None:
         emitter = self.ctx.emitter
         end = emitter.label()
@@ -285,17 +287,17 @@ class _Pass:
             inside = emitter.label()
             emitter.branch(Var(self._chosen_local(monitor, witness)), inside, end, span)
             emitter.place(inside)
-        self._body(monitor, handler, arguments, span)
+        self._body(monitor, handler, arguments, span, about)
         emitter.place(end)
 
     def _body(
-        self, monitor: Monitor, handler: Handler, arguments: Arguments, span: Span
+        self, monitor: Monitor, handler: Handler, arguments: Arguments, span: Span, about: str
     ) -> None:
         pairs = list(zip(handler.parameters, arguments, strict=False))
         names = {p.value: Bound(v) for p, v in pairs}
         values = tuple((p.value, v.expr) for p, v in pairs if isinstance(v, Scalar))
         specials = {
-            "assert": special_assert(monitor.claim.name, values),
+            "assert": special_assert(monitor.claim, values, about),
             "holds": special_holds,
             "unlocked": special_unlocked,
             "every": special_every,

@@ -30,7 +30,7 @@ from flushproof.ir.code import (
 from flushproof.ir.types import BOOL, INT, NONE, ROOT, U64, VCPU, Type
 from flushproof.ir.uses import map_expr
 from flushproof.lower import convert
-from flushproof.lower.context import Binding, Bound, Context, GhostArray, Named, Shorthand
+from flushproof.lower.context import Binding, Bound, Context, GhostArray, Named, Shorthand, Special
 from flushproof.lower.expressions import lower, truth
 from flushproof.lower.values import FieldPlace, Nothing, PointerTo, Scalar, StructPlace, Value, Vm
 from flushproof.machine.setup import Setup
@@ -143,15 +143,33 @@ def _need(e: c.Call, count: int) -> None:
         raise InputError(WrongArity(span=e.span, name=name, wanted=count, given=len(e.arguments)))
 
 
-def special_assert(claim: str, values: tuple[tuple[str, Expr], ...]) -> object:
-    """Return the lowering of `assert(condition)` for one claim and event."""
+def special_assert(
+    claim: Claim, values: tuple[tuple[str, Expr], ...], subject: str
+) -> Special:
+    """Return the lowering of `assert(condition [, "text"])` for one claim and event."""
 
     def run(ctx: Context, e: c.Call) -> Value:
-        _need(e, 1)
-        ctx.emitter.emit(Assert(claim, truth(ctx, e.arguments[0]), values, e.span))
+        text = e.arguments[1] if len(e.arguments) == 2 else None  # noqa: PLR2004
+        if not isinstance(text, c.String):
+            _need(e, 1)
+        condition = truth(ctx, e.arguments[0])
+        named = (*values, *_mentioned(ctx, claim))
+        words = text.text if isinstance(text, c.String) else ""
+        ctx.emitter.emit(Assert(claim.name, condition, named, words, subject, ctx.frame.span))
         return Nothing()
 
     return run
+
+
+def _mentioned(ctx: Context, claim: Claim) -> tuple[tuple[str, Expr], ...]:
+    """The values of shorthands that the claim's message mentions."""
+    out: list[tuple[str, Expr]] = []
+    for name, binding in ctx.env.machine.items():
+        if isinstance(binding, Shorthand) and f"{{{name}}}" in claim.headline + claim.because:
+            value = lower(ctx, binding.expression)
+            if isinstance(value, Scalar):
+                out.append((name, value.expr))
+    return tuple(out)
 
 
 def special_holds(ctx: Context, e: c.Call) -> Value:
