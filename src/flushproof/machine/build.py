@@ -43,6 +43,16 @@ class Machine:
     cache: CacheDecl | None
     fields: dict[str, Field]
 
+    @property
+    def places(self) -> tuple[Field, ...]:
+        """The shared fields of the variant itself; the race claim numbers them in this order."""
+        return tuple(f for f in self.base.fields if not f.ghost)
+
+    def statable(self, name: str) -> bool:
+        """False when a claim speaks of a cache and nothing says which field that is."""
+        claim = self.setup.claim(name)
+        return self.cache is not None or claim is None or not _speaks_of_cache(claim)
+
     def with_claims(self, names: tuple[str, ...]) -> Program:
         """Return the program with the monitors of the named claims.
 
@@ -50,7 +60,9 @@ class Machine:
             InputError: a claim has an error, or speaks of a cache where none is known.
         """
         monitors = tuple(self._monitor(n) for n in names)
-        inserter = Instrumenter(self.env, monitors, dict(self.fields), self.setup.exempt)
+        inserter = Instrumenter(
+            self.env, monitors, dict(self.fields), self.places, self.setup.exempt
+        )
         span = self.setup.operations[0].span
         extra = (inserter.bystander(role, span) for role in (Role.OBSERVE, Role.END))
         operations = (

@@ -76,6 +76,7 @@ class Instrumenter:
     env: Environment
     monitors: tuple[Monitor, ...]
     fields: dict[str, Field]
+    places: tuple[Field, ...]
     exempt: frozenset[str]
 
     def run(self, operation: Operation) -> Operation:
@@ -89,7 +90,7 @@ class Instrumenter:
 
     def place_number(self, field: Field) -> int:
         """The number of a shared field."""
-        return sorted(self.fields).index(field.name)
+        return self.places.index(field)
 
 
 class _Pass:

@@ -1,0 +1,178 @@
+"""Deciding claims about one setup with the bounded engine, every counterexample replayed.
+
+In: a `Machine` and what is asked of it. Out: a `ClaimResult` for each claim, in order of decision.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from flushproof.engines import concrete
+from flushproof.engines.schedule import Schedule
+from flushproof.errors import InternalError
+from flushproof.explain.trace import explain
+from flushproof.ir.program import Operation, Program
+from flushproof.machine.build import Machine
+from flushproof.machine.setup import Assumptions, Bounds
+from flushproof.verdict import ClaimResult, Scope, Verdict
+
+ATOMIC = "operations atomic, any order"
+Boundaries = Callable[[Operation], frozenset[int]]
+
+
+def whole_operations(_: Operation) -> frozenset[int]:
+    """The granularity at which an operation is one step."""
+    return frozenset({0})
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: claims by name, within bounds, at a granularity."""
+
+    claims: tuple[str, ...]
+    bounds: Bounds
+    boundaries: Boundaries = whole_operations
+    interleavings: str = ATOMIC
+
+
+def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
+    """Decide each claim in turn.
+
+    Raises:
+        InternalError: a counterexample does not replay.
+        InputError: a claim or the variant is not accepted.
+    """
+    for name in question.claims:
+        if machine.statable(name):
+            yield _Claim(machine, question, name).decide()
+        else:
+            reason = "nothing says which field caches the root: add a `cache when ... is ...` clause"
+            yield _Claim(machine, question, name).unknown(reason, question.bounds.vcpus)
+
+
+class _Claim:
+    """One claim being decided."""
+
+    def __init__(self, machine: Machine, question: Question, name: str) -> None:
+        self.machine = machine
+        self.question = question
+        self.name = name
+        self.started = time.monotonic()
+        self.exact_roots = True
+
+    def decide(self) -> ClaimResult:
+        """Look at the smallest number of vCPUs first."""
+        from flushproof.engines.symbolic.bounded import Bounded
+        from flushproof.engines.symbolic.threads import Counts
+
+        bounds = self.question.bounds
+        program = self.machine.with_claims((self.name,))
+        engine = Bounded(self.question.boundaries)
+        low, high = bounds.vcpus
+        for n in range(low, high + 1):
+            counts = Counts(n, bounds.loads, bounds.flushes, bounds.flushers)
+            level = engine.level(program, counts, (self.name,))
+            self.exact_roots = level.exact_roots
+            if self.name in level.found:
+                found = level.found[self.name]
+                return self._refuted(program, found.schedule, found.calls, found.roots)
+            if level.fault is not None:
+                text = _undefined(program, level.fault.schedule, self.question.boundaries)
+                return self.unknown(f"undefined behaviour: {text}", (low, n))
+            if self.name in level.undecided:
+                return self.unknown(level.undecided[self.name], (low, n))
+        return self._result(Verdict.PROVED, (low, high))
+
+    def unknown(self, reason: str, vcpus: tuple[int, int]) -> ClaimResult:
+        """The claim is not decided, for a reason."""
+        return self._result(Verdict.UNKNOWN, vcpus, reason=reason)
+
+    def _refuted(
+        self, program: Program, schedule: Schedule, calls: int, roots: int
+    ) -> ClaimResult:
+        state = _replay(program, schedule, self.question.boundaries, self.name)
+        claim = self.machine.setup.claim(self.name)
+        assert claim is not None
+        n = schedule.vcpus
+        smallest = (
+            f"{_count(n, 'vCPU')}, {_count(roots, 'root')}, {_count(calls, 'operation')}; "
+            "none with fewer"
+        )
+        trace = explain(self.machine, claim, program, schedule, state, smallest)
+        low = self.question.bounds.vcpus[0]
+        return self._result(Verdict.REFUTED, (low, n), smallest=n, trace=trace)
+
+    def _result(
+        self,
+        verdict: Verdict,
+        vcpus: tuple[int, int],
+        *,
+        smallest: int | None = None,
+        trace: object = None,
+        reason: str = "",
+    ) -> ClaimResult:
+        claim = self.machine.setup.claim(self.name)
+        assert claim is not None
+        return ClaimResult(
+            claim=self.name,
+            text=claim.text,
+            verdict=verdict,
+            scope=self._scope(vcpus),
+            assumptions=assumptions(self.machine.setup.assumptions),
+            seconds=time.monotonic() - self.started,
+            smallest_vcpus=smallest,
+            trace=trace,  # type: ignore[arg-type]
+            reason=reason,
+        )
+
+    def _scope(self, vcpus: tuple[int, int]) -> Scope:
+        bounds = self.question.bounds
+        return Scope(
+            vcpus=vcpus,
+            loads=bounds.loads,
+            flushes=bounds.flushes,
+            flushers=bounds.flushers,
+            interleavings=self.question.interleavings,
+            roots="uninterpreted" if self.exact_roots else "64-bit vectors",
+        )
+
+
+def _replay(
+    program: Program, schedule: Schedule, boundaries: Boundaries, claim: str
+) -> concrete.State:
+    try:
+        state = concrete.replay(program, schedule, boundaries)
+    except (concrete.Stuck, concrete.Undefined, StopIteration, KeyError) as error:
+        text = f"the counterexample of `{claim}` does not replay: {error!r}"
+        raise InternalError(text) from error
+    if not any(v.claim == claim for v in state.violations):
+        raise InternalError(f"the counterexample of `{claim}` does not replay: nothing fails")
+    return state
+
+
+def _undefined(program: Program, schedule: Schedule, boundaries: Boundaries) -> str:
+    try:
+        concrete.replay(program, schedule, boundaries)
+    except concrete.Undefined as error:
+        span = error.instr.span
+        where = "" if span is None else f" at {span.file}:{span.line}"
+        return f"{error.text}{where}, with {_count(schedule.vcpus, 'vCPU')}"
+    except concrete.Stuck:
+        pass
+    raise InternalError("undefined behaviour that does not replay")
+
+
+def assumptions(a: Assumptions) -> tuple[str, ...]:
+    """The assumptions in words."""
+    out = []
+    if a.load_flushes:
+        out.append("a load flushes the vCPU's own TLB for its new root")
+    if a.vcpu_roots_start_invalid:
+        out.append("vCPU creation sets the root fields to INVALID_PAGE")
+    return tuple(out)
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

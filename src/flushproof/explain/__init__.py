@@ -1,0 +1,1 @@
+"""From an executed schedule to a trace in the reader's words."""

@@ -1,0 +1,91 @@
+"""The source places that a counterexample rests on, the telling one first."""
+
+from __future__ import annotations
+
+from flushproof.engines.concrete import Happening
+from flushproof.explain.message import Facts, touches
+from flushproof.explain.names import place
+from flushproof.explain.steps import visible
+from flushproof.ir.code import Hypercall, Mode, Read, Return, Scope, Write
+from flushproof.trace import Blame
+
+
+def blame(facts: Facts) -> tuple[Blame, ...]:
+    """Return at least one place: hypercalls of the call at fault, accesses of a race, the event."""
+    races = _races(facts)
+    if races:
+        return races
+    hypercalls = [h for h in facts.of_call() if isinstance(h.instr, Hypercall)]
+    main = [_hypercall(hypercalls[-1], facts)] if hypercalls else []
+    notes = [_hypercall(h, facts) for h in _related(hypercalls, facts)]
+    event = _event(facts)
+    cause = _cause(facts)
+    found = [*main, *event, *notes, *cause] if main and not event else [*event, *main, *notes, *cause]
+    unique = {(b.span, b.text): b for b in found}
+    return tuple(unique.values())
+
+
+def _races(facts: Facts) -> tuple[Blame, ...]:
+    ghosts = [d.declarator.name for g in facts.claim.ghosts for d in g.declarators]
+    name = next((g for g in ghosts if g.endswith("place")), None)
+    if name is None:
+        return ()
+    last: dict[int, Happening] = {}
+    for h in touches(name, facts):
+        if h.thread not in last or isinstance(h.instr, Write):
+            last[h.thread] = h
+    return tuple(
+        Blame(h.instr.span, f"{facts.view.threads[h.thread].replace('vcpu', 'vCPU')} touches it here")
+        for h in last.values()
+        if h.instr.span is not None
+    )
+
+
+def _hypercall(h: Happening, facts: Facts) -> Blame:
+    assert h.instr.span is not None
+    outcome = "succeeds" if h.value == 0 else "fails"
+    return Blame(h.instr.span, f"flushes {facts.names.root(h.root or 0)}, which {outcome}")
+
+
+def _related(hypercalls: list[Happening], facts: Facts) -> list[Happening]:
+    """Earlier hypercalls on the root of the last one, and failed ones."""
+    if not hypercalls:
+        return []
+    last = hypercalls[-1]
+    return [h for h in hypercalls[:-1] if h.root == last.root or h.value != 0][:1]
+
+
+def _event(facts: Facts) -> list[Blame]:
+    """The place of the event, unless hypercalls or the return of the call say more."""
+    hypercalls = any(isinstance(h.instr, Hypercall) for h in facts.of_call())
+    span = facts.violation.instr.span
+    if span is None or hypercalls:
+        return []
+    returned = [h for h in facts.of_call() if isinstance(h.instr, Return)]
+    if facts.violation.instr.text or facts.violation.instr.subject:
+        return [Blame(span, "here")]
+    if returned and returned[-1].value == 0:
+        return [Blame(span, "returns 0 without a hypercall")]
+    return [Blame(span, "here")]
+
+
+def _cause(facts: Facts) -> list[Blame]:
+    """The last write to a VM field that the call at fault read."""
+    fields = {
+        h.instr.field.name
+        for h in facts.of_call()
+        if isinstance(h.instr, Read)
+        and h.instr.mode is not Mode.GHOST
+        and h.instr.field.scope is Scope.VM
+    }
+    writes = [
+        h
+        for h in facts.state.happenings
+        if isinstance(h.instr, Write) and visible(h, facts.view) and h.instr.field.name in fields
+    ]
+    for h in reversed(writes):
+        if h.instr.span is not None and h.location is not None and h.value is not None:
+            assert isinstance(h.instr, Write)
+            value = facts.names.field(h.instr.field, h.value)
+            return [Blame(h.instr.span, f"sets {place(h.instr.field, h.location)} to {value}")]
+    return []

@@ -1,0 +1,189 @@
+"""Claim messages: templates of the claim file filled with what happened.
+
+`{name}` is a witness, a ghost variable, an argument of the event or a shorthand; `{subject}` the
+variable or lock that the event is about. After a dot: `{w.since}` since when vCPU w runs on its
+root, `{c.calls}` and `{c.flushed}` the hypercalls of the call at fault, `{c.ret}` what it returned,
+`{p.field}` the field of place p, `{p.race}` who touched it, `{lock.history}` who took and freed it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flushproof.engines.concrete import Happening, State, Violation
+from flushproof.explain.names import Names, number, place
+from flushproof.explain.steps import View
+from flushproof.ir.code import (
+    Acquire,
+    Exchange,
+    Field,
+    Hypercall,
+    Mode,
+    Read,
+    Release,
+    Return,
+    Write,
+)
+from flushproof.ir.program import Role
+from flushproof.ir.types import ROOT
+from flushproof.machine.instrument import PLACE_STRIDE
+from flushproof.spec.syntax import Claim
+from flushproof.trace import Step
+
+_PART = re.compile(r"\{([^{}.]+)(?:\.([a-z]+))?\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that a message may speak of."""
+
+    claim: Claim
+    state: State
+    violation: Violation
+    view: View
+    steps: tuple[Step, ...]
+    places: tuple[Field, ...]
+
+    @property
+    def names(self) -> Names:
+        """How values are called."""
+        return self.view.names
+
+    def of_call(self) -> list[Happening]:
+        """What happened in the call at fault."""
+        v = self.violation
+        return [h for h in self.state.happenings if (h.thread, h.call) == (v.thread, v.call)]
+
+
+def fill(template: str, facts: Facts) -> str:
+    """Fill a template; a part that nothing is known of becomes `?`."""
+
+    def part(found: re.Match[str]) -> str:
+        name, attribute = found.groups()
+        if attribute is None:
+            return _value(name, facts)
+        make = _ATTRIBUTES.get(attribute)
+        return "?" if make is None else make(name, facts)
+
+    return _PART.sub(part, template)
+
+
+def _value(name: str, facts: Facts) -> str:
+    if name == "subject":
+        return facts.violation.instr.subject
+    for local, expr in facts.violation.instr.values:
+        if local == name:
+            value = facts.violation.values[name]
+            root_like = expr.type == ROOT or value > 0xFFFF or name in ("x", "CACHE_ROOT")
+            return facts.names.root(value) if root_like else facts.names.typed(expr.type, value)
+    f = _ghost(name, facts)
+    if f is None:
+        return "?"
+    return facts.names.typed(f.type, facts.state.memory[f.name, -1])
+
+
+def _ghost(name: str, facts: Facts) -> Field | None:
+    wanted = f"{facts.claim.name}:{name}"
+    return next((f for f in facts.state.program.fields if f.name == wanted), None)
+
+
+def _number(name: str, facts: Facts) -> int:
+    f = _ghost(name, facts)
+    return 0 if f is None else facts.state.memory[f.name, -1]
+
+
+def _since(name: str, facts: Facts) -> str:
+    """"vCPU1 runs on A since step 2"."""
+    vcpu = _number(name, facts)
+    thread = f"vcpu{vcpu}"
+    root = facts.state.memory["runs_on", vcpu]
+    loads = [s for s in facts.steps if s.thread == thread and s.event in ("load", "return")]
+    since = f" since step {loads[-1].index}" if loads else ""
+    return f"vCPU{vcpu} runs on {facts.names.root(root)}{since}"
+
+
+def _hypercalls(facts: Facts) -> list[Happening]:
+    return [h for h in facts.of_call() if isinstance(h.instr, Hypercall)]
+
+
+def _flushed(_: str, facts: Facts) -> str:
+    done = [facts.names.root(h.root or 0) for h in _hypercalls(facts) if h.value == 0]
+    return "{" + ", ".join(dict.fromkeys(done)) + "}" if done else "nothing"
+
+
+def _calls(_: str, facts: Facts) -> str:
+    texts = [
+        f"{facts.names.root(h.root or 0)}{'' if h.value == 0 else ' (failed)'}"
+        for h in _hypercalls(facts)
+    ]
+    return ", then ".join(texts) if texts else "no hypercall"
+
+
+def _ret(_: str, facts: Facts) -> str:
+    for h in reversed(facts.of_call()):
+        if isinstance(h.instr, Return) and h.value is not None:
+            return number(h.value)
+    return "?"
+
+
+def _field(name: str, facts: Facts) -> str:
+    code = _number(name, facts)
+    f = facts.places[code // PLACE_STRIDE]
+    return place(f, (f.name, code % PLACE_STRIDE if str(f.scope) == "vcpu" else -1))
+
+
+def touches(name: str, facts: Facts) -> list[Happening]:
+    """The accesses to the place that ghost variable `name` holds, of the threads at odds."""
+    code = _number(name, facts)
+    f = facts.places[code // PLACE_STRIDE]
+    number_ = code % PLACE_STRIDE if str(f.scope) == "vcpu" else -1
+    return [
+        h
+        for h in facts.state.happenings
+        if isinstance(h.instr, (Read, Write, Exchange))
+        and h.location == (f.name, number_)
+        and not (isinstance(h.instr, (Read, Write)) and h.instr.mode is Mode.GHOST)
+        and facts.view.roles[h.operation] in (Role.LOAD, Role.FLUSH)
+    ]
+
+
+def _race(name: str, facts: Facts) -> str:
+    seen: dict[int, Happening] = {}
+    for h in touches(name, facts):
+        if h.thread not in seen or isinstance(h.instr, Write):
+            seen[h.thread] = h
+    return "; ".join(_touch(h, facts) for h in seen.values())
+
+
+def _touch(h: Happening, facts: Facts) -> str:
+    verb = "reads" if isinstance(h.instr, Read) else "writes"
+    line = 0 if h.instr.span is None else h.instr.span.line
+    return f"{_title(facts.view.threads[h.thread])} {verb} it in line {line}"
+
+
+def _title(thread: str) -> str:
+    return thread.replace("vcpu", "vCPU")
+
+
+def _history(_: str, facts: Facts) -> str:
+    words = {True: "takes", False: "releases"}
+    found = [
+        f"{_title(facts.view.threads[h.thread])} {words[isinstance(h.instr, Acquire)]} "
+        f"`{h.instr.field.label}` in line {h.instr.span.line if h.instr.span else 0}"
+        for h in facts.of_call()
+        if isinstance(h.instr, (Acquire, Release))
+    ]
+    return ", then ".join(found) if found else "the call never takes the lock"
+
+
+_ATTRIBUTES: dict[str, Callable[[str, Facts], str]] = {
+    "since": _since,
+    "flushed": _flushed,
+    "calls": _calls,
+    "ret": _ret,
+    "field": _field,
+    "race": _race,
+    "history": _history,
+}

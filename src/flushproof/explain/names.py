@@ -1,0 +1,104 @@
+"""Names for values: roots are A, B, C in order of appearance, vCPUs vCPU0, enumerators themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from os.path import commonprefix
+from string import ascii_uppercase
+
+from flushproof.engines.concrete import Happening, Location
+from flushproof.ir.code import Field, Write
+from flushproof.ir.kinds import LOW, Kinds
+from flushproof.ir.types import BOOL, NO_VCPU, NONE, ROOT, LockWord, Type, VcpuRef
+
+INVALID = (1 << 64) - 1
+PLAIN = {0: "0", INVALID: "INVALID", INVALID & ~LOW: "INVALID & PAGE_MASK", NONE: "none"}
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """How values are called in one trace."""
+
+    letters: Mapping[int, str]
+    kinds: Kinds
+    enums: Mapping[str, Mapping[int, str]]
+
+    def root(self, value: int) -> str:
+        """A root, or what was taken for one."""
+        if value in PLAIN:
+            return PLAIN[value]
+        if value in self.letters:
+            return self.letters[value]
+        page, low = value & ~LOW, value & LOW
+        if page in self.letters:
+            return f"{self.letters[page]} | {low:#x}"
+        return f"{low:#x}" if page == 0 else hex(value)
+
+    def field(self, f: Field, value: int) -> str:
+        """The value of a shared field."""
+        if self.kinds.is_root(f) or f.type == ROOT:
+            return self.root(value)
+        if f.enum in self.enums and value in self.enums[f.enum]:
+            return short(self.enums[f.enum], value)
+        return self.typed(f.type, value)
+
+    def typed(self, t: Type, value: int) -> str:
+        """A value of which only the type is known."""
+        if isinstance(t, VcpuRef):
+            return "NULL" if value == NO_VCPU else f"vCPU{value}"
+        if isinstance(t, LockWord):
+            return "free" if value == 0 else "held"
+        if t == BOOL:
+            return "true" if value else "false"
+        return self.root(value) if t == ROOT else number(value)
+
+
+def number(value: int) -> str:
+    """A plain number."""
+    return hex(value) if abs(value) > 0xFFFF else str(value)
+
+
+def short(names: Mapping[int, str], value: int) -> str:
+    """An enumerator without the prefix that all of them share."""
+    shared = commonprefix(list(names.values()))
+    cut = shared.rfind("_") + 1
+    return names[value][cut:] if len(names) > 1 else names[value]
+
+
+def place(f: Field, location: Location) -> str:
+    """A shared location, such as `ept_pointer[1]`."""
+    return f.label if location[1] < 0 else f"{f.label}[{location[1]}]"
+
+
+def letters(happenings: list[Happening], ghost: str) -> dict[int, str]:
+    """Letters for the roots of loads in order of appearance (`ghost` is the field of hardware roots).
+
+    A load's root first appears where it is written to the vCPU's own field, at the latest when the
+    load returns.
+    """
+    roots = {
+        h.value
+        for h in happenings
+        if isinstance(h.instr, Write) and h.location is not None and h.location[0] == ghost
+    }
+    order: list[int] = []
+    for h in happenings:
+        value = h.value if h.value in roots else _page(h.value)
+        if value in roots and value not in order and value not in PLAIN and value is not None:
+            order.append(value)
+    return {value: letter(k) for k, value in enumerate(order)}
+
+
+def _page(value: int | None) -> int | None:
+    return None if value is None or value in PLAIN else value & ~LOW
+
+
+def letter(k: int) -> str:
+    """A, B, ..., Z, AA, AB, ..."""
+    name = ""
+    k += 1
+    while k:
+        k, rest = divmod(k - 1, 26)
+        name = ascii_uppercase[rest] + name
+    return name

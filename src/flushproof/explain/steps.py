@@ -1,0 +1,176 @@
+"""The lines of a trace, from what the interpreter saw happen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+
+from flushproof.engines.concrete import Happening
+from flushproof.explain.names import Names, place
+from flushproof.ir.code import Acquire, Enter, Exchange, Field, Hypercall, Mode, Release, Return, Write
+from flushproof.ir.program import Role
+from flushproof.trace import HypercallNote, LockMark, Step
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the lines are made from: thread names, operation roles, fields and value names."""
+
+    threads: Mapping[int, str]
+    roles: Mapping[str, Role]
+    fields: Mapping[str, Field]
+    names: Names
+    roots: Mapping[tuple[int, int], int]
+    """The root of each load, by thread and call."""
+
+
+def visible(h: Happening, view: View) -> bool:
+    """True for what a reader follows: not the claims' own doings, and no reads."""
+    if view.roles[h.operation] not in (Role.LOAD, Role.FLUSH):
+        return False
+    match h.instr:
+        case Write(field, mode=mode):
+            return mode is not Mode.GHOST and not field.ghost
+        case Acquire() | Release() | Hypercall() | Return() | Exchange() | Enter():
+            return True
+        case _:
+            return False
+
+
+def lines(happenings: list[Happening], view: View) -> tuple[Step, ...]:
+    """The steps of a trace; a load that nothing interrupts is one line."""
+    shown = [h for h in happenings if visible(h, view)]
+    out: list[Step] = []
+    for (_, _), group in groupby(shown, key=lambda h: (h.thread, h.call)):
+        stretch = list(group)
+        out += _stretch(stretch, view, len(out) + 1)
+    return tuple(out)
+
+
+def _stretch(stretch: list[Happening], view: View, index: int) -> list[Step]:
+    first = stretch[0]
+    whole = isinstance(first.instr, Enter) and isinstance(stretch[-1].instr, Return)
+    if view.roles[first.operation] is Role.LOAD and whole:
+        return [_whole_load(stretch, view, index)]
+    pieces = [h for h in _merged(stretch)]
+    return [_line(piece, view, index + k) for k, piece in enumerate(pieces)]
+
+
+def _merged(stretch: list[Happening]) -> Iterator[tuple[Happening, ...]]:
+    """An unlock and the return right after it share a line; the entry of a flush has none."""
+    held: Happening | None = None
+    for h in stretch:
+        if held is not None:
+            if isinstance(h.instr, Return):
+                yield (held, h)
+                held = None
+                continue
+            yield (held,)
+            held = None
+        if isinstance(h.instr, Release):
+            held = h
+        else:
+            yield (h,)
+    if held is not None:
+        yield (held,)
+
+
+def _whole_load(stretch: list[Happening], view: View, index: int) -> Step:
+    first = stretch[0]
+    locked = any(isinstance(h.instr, Acquire) for h in stretch)
+    freed = any(isinstance(h.instr, Release) for h in stretch)
+    mark: LockMark = "section" if locked and freed else "acquire" if locked else "none"
+    changed = tuple(c for h in stretch for c in _changed(h, view))
+    text = f"load({_root(first, view)})"
+    return Step(
+        index, view.threads[first.thread], "load", "load", text, first.instr.span, mark, changed, None
+    )
+
+
+def _root(h: Happening, view: View) -> str:
+    return view.names.root(view.roots[h.thread, h.call])
+
+
+def _changed(h: Happening, view: View) -> tuple[tuple[str, str], ...]:
+    match h.instr:
+        case Write(field) | Exchange(_, field) if h.location is not None and h.value is not None:
+            if h.value == h.before:
+                return ()
+            return ((place(field, h.location), view.names.field(field, h.value)),)
+        case _:
+            return ()
+
+
+def _line(piece: tuple[Happening, ...], view: View, index: int) -> Step:
+    h = piece[0]
+    role = view.roles[h.operation]
+    text = ", ".join(_text(x, view) for x in piece)
+    note = None
+    if isinstance(h.instr, Hypercall) and h.root is not None:
+        note = HypercallNote(view.names.root(h.root), h.value == 0)
+    return Step(
+        index,
+        view.threads[h.thread],
+        str(role),
+        _event(h),
+        text,
+        h.instr.span,
+        _mark(h),
+        _changed(h, view),
+        note,
+    )
+
+
+def _event(h: Happening) -> str:
+    match h.instr:
+        case Acquire():
+            return "lock"
+        case Release():
+            return "unlock"
+        case Hypercall():
+            return "hypercall"
+        case Return():
+            return "return"
+        case Enter():
+            return "enter"
+        case _:
+            return "write"
+
+
+def _mark(h: Happening) -> LockMark:
+    match h.instr:
+        case Acquire():
+            return "acquire"
+        case Release():
+            return "release"
+        case _:
+            return "none"
+
+
+def _text(h: Happening, view: View) -> str:
+    at = "" if h.instr.span is None else f"{h.instr.span.line}: "
+    match h.instr:
+        case Acquire():
+            return "lock"
+        case Release():
+            return "unlock"
+        case Hypercall():
+            root = view.names.root(h.root or 0)
+            return f"{at}flush {root} {'ok' if h.value == 0 else 'failed'}"
+        case Return():
+            if view.roles[h.operation] is Role.LOAD:
+                return f"load({_root(h, view)}) returns"
+            return "return" if h.value is None else f"return {_code(h.value)}"
+        case Enter():
+            if view.roles[h.operation] is Role.LOAD:
+                return f"load({_root(h, view)}) begins"
+            return "flush begins"
+        case Write(field) | Exchange(_, field) if h.location is not None:
+            return f"{at}{place(field, h.location)} = {view.names.field(field, h.value or 0)}"
+        case _:
+            return ""
+
+
+def _code(value: int) -> str:
+    return "0" if value == 0 else "an error"

@@ -1,0 +1,87 @@
+"""A replayed counterexample as a `Trace`."""
+
+from __future__ import annotations
+
+from flushproof.engines.concrete import State
+from flushproof.engines.schedule import Schedule
+from flushproof.explain.blame import blame
+from flushproof.explain.message import Facts, fill
+from flushproof.explain.names import Names, letters
+from flushproof.explain.steps import View, lines
+from flushproof.ir.kinds import Kinds, infer
+from flushproof.ir.program import Program, Role
+from flushproof.ir.types import NONE
+from flushproof.machine.build import Machine
+from flushproof.machine.monitors import RUNS_ON
+from flushproof.machine.setup import Setup
+from flushproof.spec.syntax import Claim
+from flushproof.trace import Trace
+
+
+def explain(
+    machine: Machine,
+    claim: Claim,
+    program: Program,
+    schedule: Schedule,
+    state: State,
+    smallest: str,
+) -> Trace:
+    """Describe a replayed counterexample; `state` ends with the claim's violation."""
+    view = _view(machine.setup, program, infer(program), schedule, state)
+    steps = lines(state.happenings, view)
+    violation = next(v for v in state.violations if v.claim == claim.name)
+    facts = Facts(claim, state, violation, view, steps, machine.places)
+    template = violation.instr.text or claim.headline or claim.text
+    return Trace(
+        vcpus=schedule.vcpus,
+        columns=_columns(schedule, state, view),
+        steps=steps,
+        standing=_standing(schedule, state, view),
+        headline=fill(template, facts),
+        because=fill(claim.because, facts),
+        blame=blame(facts),
+        smallest=smallest,
+    )
+
+
+def _view(
+    setup: Setup, program: Program, kinds: Kinds, schedule: Schedule, state: State
+) -> View:
+    names = Names(
+        letters(state.happenings, RUNS_ON.name), kinds, setup.declarations.enums
+    )
+    roots = {}
+    for plan in schedule.plans:
+        for number, call in enumerate(plan.calls):
+            operation = next(o for o in program.operations if o.name == call.operation)
+            if operation.parameters.root is not None:
+                roots[plan.number, number] = call.arguments[operation.parameters.root.name]
+    return View(
+        threads={p.number: p.name for p in schedule.plans},
+        roles={o.name: o.role for o in program.operations},
+        fields={f.name: f for f in program.fields},
+        names=names,
+        roots=roots,
+    )
+
+
+def _columns(schedule: Schedule, state: State, view: View) -> tuple[str, ...]:
+    acted = {h.thread for h in state.happenings}
+    return tuple(
+        p.name
+        for p in schedule.plans
+        if p.name.startswith("vcpu")
+        or (p.number in acted and any(view.roles[c.operation] is Role.FLUSH for c in p.calls))
+    )
+
+
+def _standing(schedule: Schedule, state: State, view: View) -> tuple[tuple[str, str], ...]:
+    out: list[tuple[str, str]] = []
+    for plan in schedule.plans:
+        if plan.name.startswith("vcpu"):
+            root = state.memory[RUNS_ON.name, plan.number]
+            if root != NONE:
+                out.append((plan.name, f"still on {view.names.root(root)}"))
+    return tuple(out)
+
+

@@ -1,0 +1,170 @@
+"""The pipeline: source text -> setup -> machine -> verdicts. Every command goes through here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from os import cpu_count
+
+from flushproof.config import Options
+from flushproof.decide import Question, decide
+from flushproof.diagnostics import InputError, closest
+from flushproof.frontend.load import load
+from flushproof.machine.build import Machine, build
+from flushproof.machine.setup import Bounds, Setup
+from flushproof.spec.resolve import UnknownClaim, from_spec, from_variant, only_spec
+from flushproof.verdict import ClaimResult, Expected, Report, Verdict
+
+OnResult = Callable[[ClaimResult], None]
+OnReport = Callable[[Report], None]
+
+
+def prove(path: str, spec: str | None, options: Options, on_result: OnResult) -> Report:
+    """Decide claims about a C file, expecting each to be proved."""
+    return _variant(path, spec, options, on_result, Expected(Verdict.PROVED))
+
+
+def refute(path: str, spec: str | None, options: Options, on_result: OnResult) -> Report:
+    """Decide claims about a C file, expecting each to be refuted."""
+    return _variant(path, spec, options, on_result, Expected(Verdict.REFUTED))
+
+
+def check(specs: tuple[str, ...], options: Options, on_report: OnReport) -> tuple[Report, ...]:
+    """Decide the expectations of spec files, several at a time.
+
+    Raises:
+        InputError: a file is not accepted.
+    """
+    jobs = min(options.jobs or cpu_count() or 1, len(specs))
+    if jobs <= 1:
+        return tuple(_told(_check(s, options), on_report) for s in specs)
+    with ProcessPoolExecutor(jobs) as pool:
+        running = [pool.submit(_check, s, options) for s in specs]
+        try:
+            return tuple(_told(r.result(), on_report) for r in running)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def check_claim(spec_path: str, claim: str) -> Report:
+    """Decide one expectation of a spec file."""
+    return _check(spec_path, Options(claims=(claim,)))
+
+
+def expectations(spec_path: str) -> tuple[tuple[str, str, int], ...]:
+    """The expectations of a spec file as (claim, verdict, line); it is parsed, nothing more."""
+    spec, _ = only_spec(load(spec_path))
+    return tuple((e.claim, _expected_text(e.verdict, e.vcpus), e.span.line) for e in spec.expectations)
+
+
+def emit(path: str, spec: str | None, stage: str, options: Options) -> str:
+    """Return what one stage hands to the next: the tree, the IR, or the solver's question."""
+    setup = _setup(path, spec)
+    match stage:
+        case "ast":
+            return _ast(setup)
+        case "ir":
+            return _ir(build(setup), options)
+        case _:
+            return _smt2(build(setup), options)
+
+
+# Steps -----------------------------------------------------------------------------------------
+
+
+def _setup(path: str, spec: str | None) -> Setup:
+    return from_spec(path) if path.endswith(".spec") else from_variant(path, spec)
+
+
+def _variant(
+    path: str, spec: str | None, options: Options, on_result: OnResult, expected: Expected
+) -> Report:
+    setup = _setup(path, spec)
+    claims = _claims(setup, options)
+    wanted = dict.fromkeys(claims, expected)
+    return _report(path, setup, options, claims, wanted, on_result)
+
+
+def _check(path: str, options: Options) -> Report:
+    setup = from_spec(path)
+    expected = {e.claim: Expected(Verdict(e.verdict), e.vcpus) for e in setup.expectations}
+    chosen = _claims(setup, options) if options.claims else tuple(expected)
+    claims = tuple(c for c in chosen if c in expected) or chosen
+    return _report(path, setup, options, claims, expected, lambda _: None)
+
+
+def _report(
+    path: str,
+    setup: Setup,
+    options: Options,
+    claims: tuple[str, ...],
+    expected: dict[str, Expected],
+    on_result: OnResult,
+) -> Report:
+    machine = build(setup)
+    results: list[ClaimResult] = []
+    for result in decide(machine, Question(claims, _bounds(setup, options))):
+        results.append(replace(result, expected=expected.get(result.claim)))
+        on_result(results[-1])
+    function = next(o.function for o in setup.operations if o.role == "flush")
+    return Report(path, setup.variant.sha256, setup.name, function, tuple(results))
+
+
+def _claims(setup: Setup, options: Options) -> tuple[str, ...]:
+    known = tuple(c.name for c in setup.claims)
+    for name in options.claims:
+        if name not in known:
+            raise InputError(UnknownClaim(span=None, name=name, hint=closest(name, known)))
+    return tuple(dict.fromkeys(options.claims)) or known
+
+
+def _bounds(setup: Setup, options: Options) -> Bounds:
+    own = setup.bounds
+    return Bounds(
+        vcpus=own.vcpus if options.vcpus is None else options.vcpus,
+        loads=own.loads if options.loads is None else options.loads,
+        flushes=own.flushes if options.flushes is None else options.flushes,
+        flushers=own.flushers,
+    )
+
+
+def _told(report: Report, on_report: OnReport) -> Report:
+    on_report(report)
+    return report
+
+
+def _expected_text(verdict: str, vcpus: int | None) -> str:
+    return verdict if vcpus is None else f"{verdict} at {vcpus}"
+
+
+# Emission --------------------------------------------------------------------------------------
+
+
+def _ast(setup: Setup) -> str:
+    from flushproof.frontend import printer
+
+    defined = [f for f in setup.declarations.functions.values() if f.span.file == setup.variant.name]
+    return "\n".join(printer.item(f) for f in defined)
+
+
+def _ir(machine: Machine, options: Options) -> str:
+    from flushproof.ir.printer import program_text
+
+    return program_text(machine.with_claims(options.claims) if options.claims else machine.base)
+
+
+def _smt2(machine: Machine, options: Options) -> str:
+    from flushproof.decide import whole_operations
+    from flushproof.engines.symbolic.bounded import problem, smt2
+    from flushproof.engines.symbolic.threads import Counts
+
+    claims = options.claims or ("coverage",)
+    bounds = _bounds(machine.setup, options)
+    counts = Counts(bounds.vcpus[1], bounds.loads, bounds.flushes, bounds.flushers)
+    parts = []
+    for name in claims:
+        p, _ = problem(machine.with_claims((name,)), counts, whole_operations)
+        parts.append(f"; {name}: sat if the claim can fail\n{smt2(p, name)}")
+    return "\n".join(parts)
