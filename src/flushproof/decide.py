@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from flushproof.engines import concrete
-from flushproof.engines.schedule import Schedule
+from flushproof.engines.found import Found
 from flushproof.errors import InternalError
 from flushproof.explain.trace import explain
 from flushproof.ir.program import Operation, Program
@@ -18,7 +18,7 @@ from flushproof.machine.build import Machine
 from flushproof.machine.setup import Assumptions, Bounds
 from flushproof.verdict import ClaimResult, Scope, Verdict
 
-ATOMIC = "operations atomic, any order"
+EVERY = "every interleaving"
 Boundaries = Callable[[Operation], frozenset[int]]
 
 
@@ -29,12 +29,15 @@ def whole_operations(_: Operation) -> frozenset[int]:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked: claims by name, within bounds, at a granularity."""
+    """What is asked: claims by name, within bounds.
+
+    `boundaries` fixes where steps begin, None has it found out; `rounds` lowers the number of rounds.
+    """
 
     claims: tuple[str, ...]
     bounds: Bounds
-    boundaries: Boundaries = whole_operations
-    interleavings: str = ATOMIC
+    boundaries: Boundaries | None = None
+    rounds: int | None = None
 
 
 def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
@@ -69,7 +72,7 @@ class _Claim:
 
         bounds = self.question.bounds
         program = self.machine.with_claims((self.name,))
-        engine = Bounded(self.question.boundaries)
+        engine = Bounded(self.question.boundaries, self.question.rounds)
         low, high = bounds.vcpus
         for n in range(low, high + 1):
             counts = Counts(n, bounds.loads, bounds.flushes, bounds.flushers)
@@ -77,9 +80,9 @@ class _Claim:
             self.exact_roots = level.exact_roots
             if self.name in level.found:
                 found = level.found[self.name]
-                return self._refuted(program, found.schedule, found.calls, found.roots)
+                return self._refuted(program, found)
             if level.fault is not None:
-                text = _undefined(program, level.fault.schedule, self.question.boundaries)
+                text = _undefined(program, level.fault)
                 return self.unknown(f"undefined behaviour: {text}", (low, n))
             if self.name in level.undecided:
                 return self.unknown(level.undecided[self.name], (low, n))
@@ -89,15 +92,15 @@ class _Claim:
         """The claim is not decided, for a reason."""
         return self._result(Verdict.UNKNOWN, vcpus, reason=reason)
 
-    def _refuted(
-        self, program: Program, schedule: Schedule, calls: int, roots: int
-    ) -> ClaimResult:
-        state = _replay(program, schedule, self.question.boundaries, self.name)
+    def _refuted(self, program: Program, found: Found) -> ClaimResult:
+        state = _replay(program, found)
+        schedule = found.schedule
         claim = self.machine.setup.claim(self.name)
         assert claim is not None
         n = schedule.vcpus
         smallest = (
-            f"{_count(n, 'vCPU')}, {_count(roots, 'root')}, {_count(calls, 'operation')}; "
+            f"{_count(n, 'vCPU')}, {_count(found.roots, 'root')}, "
+            f"{_count(found.calls, 'operation')}; "
             "none with fewer"
         )
         trace = explain(self.machine, claim, program, schedule, state, smallest)
@@ -134,16 +137,15 @@ class _Claim:
             loads=bounds.loads,
             flushes=bounds.flushes,
             flushers=bounds.flushers,
-            interleavings=self.question.interleavings,
+            interleavings=EVERY,
             roots="uninterpreted" if self.exact_roots else "64-bit vectors",
         )
 
 
-def _replay(
-    program: Program, schedule: Schedule, boundaries: Boundaries, claim: str
-) -> concrete.State:
+def _replay(program: Program, found: Found) -> concrete.State:
+    claim = found.claim
     try:
-        state = concrete.replay(program, schedule, boundaries)
+        state = concrete.replay(program, found.schedule, lambda o: found.boundaries[o.name])
     except (concrete.Stuck, concrete.Undefined, StopIteration, KeyError) as error:
         text = f"the counterexample of `{claim}` does not replay: {error!r}"
         raise InternalError(text) from error
@@ -152,13 +154,13 @@ def _replay(
     return state
 
 
-def _undefined(program: Program, schedule: Schedule, boundaries: Boundaries) -> str:
+def _undefined(program: Program, found: Found) -> str:
     try:
-        concrete.replay(program, schedule, boundaries)
+        concrete.replay(program, found.schedule, lambda o: found.boundaries[o.name])
     except concrete.Undefined as error:
         span = error.instr.span
         where = "" if span is None else f" at {span.file}:{span.line}"
-        return f"{error.text}{where}, with {_count(schedule.vcpus, 'vCPU')}"
+        return f"{error.text}{where}, with {_count(found.schedule.vcpus, 'vCPU')}"
     except concrete.Stuck:
         pass
     raise InternalError("undefined behaviour that does not replay")

@@ -6,6 +6,8 @@ A concrete diagnostic is a frozen dataclass deriving from `Diagnostic`; its clas
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
@@ -67,10 +69,7 @@ class InputError(Exception):
         return max(d.EXIT for d in self.diagnostics)
 
 
-def closest(name: str, candidates: object) -> str:
+def closest(name: str, candidates: Iterable[str]) -> str:
     """Return " (did you mean `x`?)" for the nearest of the candidate names, or an empty string."""
-    import difflib
-
-    names = sorted(str(c) for c in candidates)  # type: ignore[attr-defined]
-    found = difflib.get_close_matches(name, names, n=1, cutoff=0.7)
+    found = difflib.get_close_matches(name, sorted(candidates), n=1, cutoff=0.7)
     return f" (did you mean `{found[0]}`?)" if found else ""

@@ -93,7 +93,8 @@ class Report:
     @property
     def exit_code(self) -> int:
         """0 all as expected, 1 some otherwise, 3 something undecided (which wins over 0 only)."""
-        if any(r.verdict in (Verdict.PROVED, Verdict.REFUTED) and not r.as_expected for r in self.results):
+        decided = [r for r in self.results if r.verdict in (Verdict.PROVED, Verdict.REFUTED)]
+        if not all(r.as_expected for r in decided):
             return EXIT_OTHERWISE
         if all(r.as_expected for r in self.results):
             return EXIT_OK

@@ -1,7 +1,7 @@
 """The interpreter: plain integers, one thread step at a time. It knows nothing of solvers.
 
-A step begins at a boundary position of the code and ends before the next one, so the caller's choice
-of boundaries is the granularity of interleaving.
+A step begins at a boundary position of the code and ends before the next one, so the caller's
+choice of boundaries is the granularity of interleaving.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ Location = tuple[str, int]
 FUEL = 1_000_000
 
 
-class Stuck(Exception):
+class Stuck(Exception):  # noqa: N818 - what became of the thread; waiting is no error
     """The thread cannot step: it waits for a lock (`location`)."""
 
     def __init__(self, location: Location) -> None:
@@ -64,7 +64,7 @@ class Stuck(Exception):
         self.location = location
 
 
-class Undefined(Exception):
+class Undefined(Exception):  # noqa: N818 - what the code did, named as C names it
     """The code did something that C leaves undefined."""
 
     def __init__(self, text: str, instr: Instr) -> None:
@@ -77,7 +77,8 @@ class Undefined(Exception):
 class Happening:
     """One executed instruction that a reader may want to know of.
 
-    `value` is what was read, written, returned or the hypercall's result; `root` a hypercall's root.
+    `value` is what was read, written or returned, or the hypercall's result; `before` what a
+    location held; `root` the hypercall's root.
     """
 
     step: int
@@ -131,7 +132,7 @@ class State:
 
 
 def boot_memory(program: Program, vcpus: int) -> dict[Location, int]:
-    """The memory before the first operation."""
+    """Return the memory before the first operation."""
     memory = {x: 0 for f in program.fields for x in locations(f, vcpus)}
     for f, value in program.boot:
         for name, index in locations(f, vcpus):
@@ -179,9 +180,7 @@ def replay(
     return state
 
 
-def step(
-    state: State, thread: Thread, boundaries: Callable[[Operation], frozenset[int]]
-) -> None:
+def step(state: State, thread: Thread, boundaries: Callable[[Operation], frozenset[int]]) -> None:
     """Let one thread make one step."""
     if thread.operation is None:
         _begin(state, thread)
@@ -222,8 +221,8 @@ class Values:
     all_free: bool = True
 
 
-def evaluate(e: Expr, env: Values) -> int:
-    """The value of an expression; a bool is 0 or 1.
+def evaluate(e: Expr, env: Values) -> int:  # noqa: C901 - a table of all expressions
+    """Evaluate an expression; a bool is 0 or 1.
 
     Raises:
         ZeroDivisionError: C leaves the value undefined.
@@ -283,7 +282,9 @@ def _execute(state: State, thread: Thread, instr: Instr) -> int:
         raise Undefined(text, instr) from error
 
 
-def _dispatch(state: State, thread: Thread, instr: Instr, env: Values) -> int:
+def _dispatch(  # noqa: C901, PLR0912 - a table of all instructions
+    state: State, thread: Thread, instr: Instr, env: Values
+) -> int:
     after = thread.pc + 1
     match instr:
         case Assign(target, value):
@@ -352,9 +353,7 @@ def _location(f: Field, index: Expr | None, env: Values, instr: Instr) -> Locati
     return f.name, number
 
 
-def _access(
-    state: State, thread: Thread, instr: Read | Write | Exchange, env: Values
-) -> None:
+def _access(state: State, thread: Thread, instr: Read | Write | Exchange, env: Values) -> None:
     where = _location(instr.field, instr.index, env, instr)
     before = state.memory[where]
     value = before
@@ -392,9 +391,7 @@ def _each(state: State, instr: Every, env: Values) -> Iterator[int]:
         inner = {**env.locals, instr.bound: v}
         for local, f in instr.reads:
             inner[local] = state.memory[f.name, v]
-        yield evaluate(
-            instr.condition, Values(inner, env.vcpus, env.self, env.held, env.all_free)
-        )
+        yield evaluate(instr.condition, Values(inner, env.vcpus, env.self, env.held, env.all_free))
 
 
 def _assert(state: State, thread: Thread, instr: Assert, env: Values) -> None:

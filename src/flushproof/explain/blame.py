@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flushproof.engines.concrete import Happening
 from flushproof.explain.message import Facts, touches
-from flushproof.explain.names import place
+from flushproof.explain.names import place, thread
 from flushproof.explain.steps import visible
 from flushproof.ir.code import Hypercall, Mode, Read, Return, Scope, Write
 from flushproof.trace import Blame
@@ -17,10 +17,10 @@ def blame(facts: Facts) -> tuple[Blame, ...]:
         return races
     hypercalls = [h for h in facts.of_call() if isinstance(h.instr, Hypercall)]
     main = [_hypercall(hypercalls[-1], facts)] if hypercalls else []
-    notes = [_hypercall(h, facts) for h in _related(hypercalls, facts)]
+    notes = [_hypercall(h, facts) for h in _related(hypercalls)]
     event = _event(facts)
     cause = _cause(facts)
-    found = [*main, *event, *notes, *cause] if main and not event else [*event, *main, *notes, *cause]
+    found = [*event, *main, *notes, *cause]
     unique = {(b.span, b.text): b for b in found}
     return tuple(unique.values())
 
@@ -35,7 +35,7 @@ def _races(facts: Facts) -> tuple[Blame, ...]:
         if h.thread not in last or isinstance(h.instr, Write):
             last[h.thread] = h
     return tuple(
-        Blame(h.instr.span, f"{facts.view.threads[h.thread].replace('vcpu', 'vCPU')} touches it here")
+        Blame(h.instr.span, f"{thread(facts.view.threads[h.thread])} touches it here")
         for h in last.values()
         if h.instr.span is not None
     )
@@ -47,8 +47,8 @@ def _hypercall(h: Happening, facts: Facts) -> Blame:
     return Blame(h.instr.span, f"flushes {facts.names.root(h.root or 0)}, which {outcome}")
 
 
-def _related(hypercalls: list[Happening], facts: Facts) -> list[Happening]:
-    """Earlier hypercalls on the root of the last one, and failed ones."""
+def _related(hypercalls: list[Happening]) -> list[Happening]:
+    """Pick the first earlier hypercall that failed or had the root of the last one."""
     if not hypercalls:
         return []
     last = hypercalls[-1]
@@ -56,7 +56,7 @@ def _related(hypercalls: list[Happening], facts: Facts) -> list[Happening]:
 
 
 def _event(facts: Facts) -> list[Blame]:
-    """The place of the event, unless hypercalls or the return of the call say more."""
+    """Name the place of the event, unless hypercalls or the return of the call say more."""
     hypercalls = any(isinstance(h.instr, Hypercall) for h in facts.of_call())
     span = facts.violation.instr.span
     if span is None or hypercalls:
@@ -70,7 +70,7 @@ def _event(facts: Facts) -> list[Blame]:
 
 
 def _cause(facts: Facts) -> list[Blame]:
-    """The last write to a VM field that the call at fault read."""
+    """Name the last write to a VM field that the call at fault read."""
     fields = {
         h.instr.field.name
         for h in facts.of_call()

@@ -12,8 +12,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flushproof.engines.concrete import Happening, State, Violation
-from flushproof.explain.names import Names, number, place
+from flushproof.engines.concrete import Happening, Location, State, Violation
+from flushproof.explain.names import Names, number, place, thread
 from flushproof.explain.steps import View
 from flushproof.ir.code import (
     Acquire,
@@ -24,11 +24,13 @@ from flushproof.ir.code import (
     Read,
     Release,
     Return,
+    Scope,
     Write,
 )
 from flushproof.ir.program import Role
 from flushproof.ir.types import ROOT
 from flushproof.machine.instrument import PLACE_STRIDE
+from flushproof.machine.monitors import RUNS_ON
 from flushproof.spec.syntax import Claim
 from flushproof.trace import Step
 
@@ -52,7 +54,7 @@ class Facts:
         return self.view.names
 
     def of_call(self) -> list[Happening]:
-        """What happened in the call at fault."""
+        """Return what happened in the call at fault."""
         v = self.violation
         return [h for h in self.state.happenings if (h.thread, h.call) == (v.thread, v.call)]
 
@@ -95,11 +97,11 @@ def _number(name: str, facts: Facts) -> int:
 
 
 def _since(name: str, facts: Facts) -> str:
-    """"vCPU1 runs on A since step 2"."""
+    """Say since when a vCPU runs on its root: `vCPU1 runs on A since step 2`."""
     vcpu = _number(name, facts)
-    thread = f"vcpu{vcpu}"
-    root = facts.state.memory["runs_on", vcpu]
-    loads = [s for s in facts.steps if s.thread == thread and s.event in ("load", "return")]
+    root = facts.state.memory[RUNS_ON.name, vcpu]
+    own = [s for s in facts.steps if s.thread == f"vcpu{vcpu}"]
+    loads = [s for s in own if s.event in ("load", "return")]
     since = f" since step {loads[-1].index}" if loads else ""
     return f"vCPU{vcpu} runs on {facts.names.root(root)}{since}"
 
@@ -129,21 +131,25 @@ def _ret(_: str, facts: Facts) -> str:
 
 
 def _field(name: str, facts: Facts) -> str:
-    code = _number(name, facts)
-    f = facts.places[code // PLACE_STRIDE]
-    return place(f, (f.name, code % PLACE_STRIDE if str(f.scope) == "vcpu" else -1))
+    f, location = _place(name, facts)
+    return place(f, location)
+
+
+def _place(name: str, facts: Facts) -> tuple[Field, Location]:
+    """Decode the place that ghost variable `name` holds."""
+    number_of_field, vcpu = divmod(_number(name, facts), PLACE_STRIDE)
+    f = facts.places[number_of_field]
+    return f, (f.name, vcpu if f.scope is Scope.VCPU else -1)
 
 
 def touches(name: str, facts: Facts) -> list[Happening]:
-    """The accesses to the place that ghost variable `name` holds, of the threads at odds."""
-    code = _number(name, facts)
-    f = facts.places[code // PLACE_STRIDE]
-    number_ = code % PLACE_STRIDE if str(f.scope) == "vcpu" else -1
+    """Return the accesses to the place that ghost variable `name` holds, of the threads at odds."""
+    _, location = _place(name, facts)
     return [
         h
         for h in facts.state.happenings
         if isinstance(h.instr, (Read, Write, Exchange))
-        and h.location == (f.name, number_)
+        and h.location == location
         and not (isinstance(h.instr, (Read, Write)) and h.instr.mode is Mode.GHOST)
         and facts.view.roles[h.operation] in (Role.LOAD, Role.FLUSH)
     ]
@@ -160,17 +166,13 @@ def _race(name: str, facts: Facts) -> str:
 def _touch(h: Happening, facts: Facts) -> str:
     verb = "reads" if isinstance(h.instr, Read) else "writes"
     line = 0 if h.instr.span is None else h.instr.span.line
-    return f"{_title(facts.view.threads[h.thread])} {verb} it in line {line}"
-
-
-def _title(thread: str) -> str:
-    return thread.replace("vcpu", "vCPU")
+    return f"{thread(facts.view.threads[h.thread])} {verb} it in line {line}"
 
 
 def _history(_: str, facts: Facts) -> str:
     words = {True: "takes", False: "releases"}
     found = [
-        f"{_title(facts.view.threads[h.thread])} {words[isinstance(h.instr, Acquire)]} "
+        f"{thread(facts.view.threads[h.thread])} {words[isinstance(h.instr, Acquire)]} "
         f"`{h.instr.field.label}` in line {h.instr.span.line if h.instr.span else 0}"
         for h in facts.of_call()
         if isinstance(h.instr, (Acquire, Release))

@@ -1,10 +1,10 @@
-"""Names for values: roots are A, B, C in order of appearance, vCPUs vCPU0, enumerators themselves."""
+"""Names for values: roots are A, B, C in order of appearance, vCPUs vCPU0, enumerators."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from os.path import commonprefix
+from itertools import takewhile
 from string import ascii_uppercase
 
 from flushproof.engines.concrete import Happening, Location
@@ -25,7 +25,7 @@ class Names:
     enums: Mapping[str, Mapping[int, str]]
 
     def root(self, value: int) -> str:
-        """A root, or what was taken for one."""
+        """Name a root, or what was taken for one."""
         if value in PLAIN:
             return PLAIN[value]
         if value in self.letters:
@@ -36,7 +36,7 @@ class Names:
         return f"{low:#x}" if page == 0 else hex(value)
 
     def field(self, f: Field, value: int) -> str:
-        """The value of a shared field."""
+        """Name the value of a shared field."""
         if self.kinds.is_root(f) or f.type == ROOT:
             return self.root(value)
         if f.enum in self.enums and value in self.enums[f.enum]:
@@ -44,7 +44,7 @@ class Names:
         return self.typed(f.type, value)
 
     def typed(self, t: Type, value: int) -> str:
-        """A value of which only the type is known."""
+        """Name a value of which only the type is known."""
         if isinstance(t, VcpuRef):
             return "NULL" if value == NO_VCPU else f"vCPU{value}"
         if isinstance(t, LockWord):
@@ -55,26 +55,36 @@ class Names:
 
 
 def number(value: int) -> str:
-    """A plain number."""
+    """Write a plain number, in hexadecimal where it is large."""
     return hex(value) if abs(value) > 0xFFFF else str(value)
 
 
 def short(names: Mapping[int, str], value: int) -> str:
-    """An enumerator without the prefix that all of them share."""
-    shared = commonprefix(list(names.values()))
-    cut = shared.rfind("_") + 1
-    return names[value][cut:] if len(names) > 1 else names[value]
+    """Name an enumerator without the prefix that all of them share."""
+    return names[value][_shared(names.values()) :] if len(names) > 1 else names[value]
+
+
+def _shared(words: Collection[str]) -> int:
+    """Return the length of the longest prefix of all words that ends in an underscore."""
+    first, last = min(words), max(words)
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    return "".join(a for a, _ in same).rfind("_") + 1
 
 
 def place(f: Field, location: Location) -> str:
-    """A shared location, such as `ept_pointer[1]`."""
+    """Name a shared location, such as `ept_pointer[1]`."""
     return f.label if location[1] < 0 else f"{f.label}[{location[1]}]"
 
 
-def letters(happenings: list[Happening], ghost: str) -> dict[int, str]:
-    """Letters for the roots of loads in order of appearance (`ghost` is the field of hardware roots).
+def thread(name: str) -> str:
+    """Write a thread's name as a reader does: `vCPU1` for "vcpu1"."""
+    return name.replace("vcpu", "vCPU")
 
-    A load's root first appears where it is written to the vCPU's own field, at the latest when the
+
+def letters(happenings: list[Happening], ghost: str) -> dict[int, str]:
+    """Give letters to the roots of loads in order of appearance.
+
+    `ghost` is the field of hardware roots. A load's root first appears where it is written to the vCPU's own field, at the latest when the
     load returns.
     """
     roots = {
@@ -95,7 +105,7 @@ def _page(value: int | None) -> int | None:
 
 
 def letter(k: int) -> str:
-    """A, B, ..., Z, AA, AB, ..."""
+    """Name the root with number `k`: A, B, ..., Z, AA, AB, ..."""
     name = ""
     k += 1
     while k:

@@ -8,7 +8,17 @@ from itertools import groupby
 
 from flushproof.engines.concrete import Happening
 from flushproof.explain.names import Names, place
-from flushproof.ir.code import Acquire, Enter, Exchange, Field, Hypercall, Mode, Release, Return, Write
+from flushproof.ir.code import (
+    Acquire,
+    Enter,
+    Exchange,
+    Field,
+    Hypercall,
+    Mode,
+    Release,
+    Return,
+    Write,
+)
 from flushproof.ir.program import Role
 from flushproof.trace import HypercallNote, LockMark, Step
 
@@ -26,7 +36,7 @@ class View:
 
 
 def visible(h: Happening, view: View) -> bool:
-    """True for what a reader follows: not the claims' own doings, and no reads."""
+    """Tell whether a reader follows it: not the claims' own doings, and no reads."""
     if view.roles[h.operation] not in (Role.LOAD, Role.FLUSH):
         return False
     match h.instr:
@@ -39,7 +49,7 @@ def visible(h: Happening, view: View) -> bool:
 
 
 def lines(happenings: list[Happening], view: View) -> tuple[Step, ...]:
-    """The steps of a trace; a load that nothing interrupts is one line."""
+    """Return the steps of a trace; a load that nothing interrupts is one line."""
     shown = [h for h in happenings if visible(h, view)]
     out: list[Step] = []
     for (_, _), group in groupby(shown, key=lambda h: (h.thread, h.call)):
@@ -53,12 +63,11 @@ def _stretch(stretch: list[Happening], view: View, index: int) -> list[Step]:
     whole = isinstance(first.instr, Enter) and isinstance(stretch[-1].instr, Return)
     if view.roles[first.operation] is Role.LOAD and whole:
         return [_whole_load(stretch, view, index)]
-    pieces = [h for h in _merged(stretch)]
-    return [_line(piece, view, index + k) for k, piece in enumerate(pieces)]
+    return [_line(piece, view, index + k) for k, piece in enumerate(_merged(stretch))]
 
 
 def _merged(stretch: list[Happening]) -> Iterator[tuple[Happening, ...]]:
-    """An unlock and the return right after it share a line; the entry of a flush has none."""
+    """Group what shares a line: an unlock and the return right after it."""
     held: Happening | None = None
     for h in stretch:
         if held is not None:
@@ -81,10 +90,16 @@ def _whole_load(stretch: list[Happening], view: View, index: int) -> Step:
     locked = any(isinstance(h.instr, Acquire) for h in stretch)
     freed = any(isinstance(h.instr, Release) for h in stretch)
     mark: LockMark = "section" if locked and freed else "acquire" if locked else "none"
-    changed = tuple(c for h in stretch for c in _changed(h, view))
-    text = f"load({_root(first, view)})"
     return Step(
-        index, view.threads[first.thread], "load", "load", text, first.instr.span, mark, changed, None
+        index=index,
+        thread=view.threads[first.thread],
+        operation="load",
+        event="load",
+        text=f"load({_root(first, view)})",
+        span=first.instr.span,
+        lock=mark,
+        changed=tuple(c for h in stretch for c in _changed(h, view)),
+        hypercall=None,
     )
 
 
@@ -104,21 +119,19 @@ def _changed(h: Happening, view: View) -> tuple[tuple[str, str], ...]:
 
 def _line(piece: tuple[Happening, ...], view: View, index: int) -> Step:
     h = piece[0]
-    role = view.roles[h.operation]
-    text = ", ".join(_text(x, view) for x in piece)
     note = None
     if isinstance(h.instr, Hypercall) and h.root is not None:
         note = HypercallNote(view.names.root(h.root), h.value == 0)
     return Step(
-        index,
-        view.threads[h.thread],
-        str(role),
-        _event(h),
-        text,
-        h.instr.span,
-        _mark(h),
-        _changed(h, view),
-        note,
+        index=index,
+        thread=view.threads[h.thread],
+        operation=str(view.roles[h.operation]),
+        event=_event(h),
+        text=", ".join(_text(x, view) for x in piece),
+        span=h.instr.span,
+        lock=_mark(h),
+        changed=_changed(h, view),
+        hypercall=note,
     )
 
 

@@ -44,12 +44,8 @@ def explain(
     )
 
 
-def _view(
-    setup: Setup, program: Program, kinds: Kinds, schedule: Schedule, state: State
-) -> View:
-    names = Names(
-        letters(state.happenings, RUNS_ON.name), kinds, setup.declarations.enums
-    )
+def _view(setup: Setup, program: Program, kinds: Kinds, schedule: Schedule, state: State) -> View:
+    names = Names(letters(state.happenings, RUNS_ON.name), kinds, setup.declarations.enums)
     roots = {}
     for plan in schedule.plans:
         for number, call in enumerate(plan.calls):
@@ -83,5 +79,3 @@ def _standing(schedule: Schedule, state: State, view: View) -> tuple[tuple[str, 
             if root != NONE:
                 out.append((plan.name, f"still on {view.names.root(root)}"))
     return tuple(out)
-
-

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import assert_never
 
 from flushproof.diagnostics import InputError, Note, closest
 from flushproof.frontend import syntax as c
 from flushproof.frontend.consteval import evaluate
-from flushproof.frontend.errors import Redefined, UnknownType, Unsupported
+from flushproof.frontend.errors import Redefined, UnknownType
 from flushproof.frontend.types import BUILTIN, INT_T, Array, Code, CType, Integer, Pointer, Struct
 from flushproof.source import Span
 
@@ -112,6 +113,8 @@ class _Builder:
                 self._globals(item)
             case c.Function():
                 self._function(item, seen)
+            case _:
+                assert_never(item)
 
     def _struct(self, item: c.StructDef, name: str) -> None:
         members: dict[str, CType] = {}
@@ -176,6 +179,3 @@ def declare(units: tuple[c.TranslationUnit, ...]) -> Declarations:
     for unit in units:
         builder.unit(unit)
     return builder.view
-
-
-__all__ = ["Declarations", "Global", "StructInfo", "Unsupported", "declare"]

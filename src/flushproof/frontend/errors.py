@@ -10,6 +10,8 @@ from flushproof.diagnostics import Diagnostic
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownName(Diagnostic):
+    """A name that nothing declares."""
+
     TITLE: ClassVar[str] = "`{name}` is not declared{hint}"
     name: str
     hint: str = ""
@@ -17,6 +19,8 @@ class UnknownName(Diagnostic):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownFunction(Diagnostic):
+    """A call of a function without a body and without a meaning for the machine."""
+
     TITLE: ClassVar[str] = "function `{name}` is not defined{hint}"
     LABEL: ClassVar[str] = "called here"
     HELP: ClassVar[str] = "define it in the file or describe it in a prelude"
@@ -26,6 +30,8 @@ class UnknownFunction(Diagnostic):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownType(Diagnostic):
+    """A type name that is neither built in nor declared."""
+
     TITLE: ClassVar[str] = "type `{name}` is not defined{hint}"
     name: str
     hint: str = ""
@@ -33,6 +39,8 @@ class UnknownType(Diagnostic):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownMember(Diagnostic):
+    """A member that the struct does not have."""
+
     TITLE: ClassVar[str] = "`struct {struct}` has no member `{name}`{hint}"
     struct: str
     name: str
@@ -41,6 +49,8 @@ class UnknownMember(Diagnostic):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redefined(Diagnostic):
+    """A second definition of one name in one file."""
+
     TITLE: ClassVar[str] = "{kind} `{name}` is defined twice"
     kind: str
     name: str
@@ -56,6 +66,8 @@ class Mismatch(Diagnostic):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrongArity(Diagnostic):
+    """A call with too many or too few arguments."""
+
     TITLE: ClassVar[str] = "`{name}` takes {wanted} arguments, {given} given"
     name: str
     wanted: int
@@ -64,12 +76,16 @@ class WrongArity(Diagnostic):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsupported(Diagnostic):
+    """A construct that the subset leaves out."""
+
     TITLE: ClassVar[str] = "outside the subset: {construct}"
     construct: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recursive(Diagnostic):
+    """A function that reaches itself; `chain` is the calls on the way."""
+
     TITLE: ClassVar[str] = "`{name}` calls itself: {chain}"
     HELP: ClassVar[str] = "functions are inlined, so a call may not be recursive"
     name: str
@@ -78,17 +94,23 @@ class Recursive(Diagnostic):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotConstant(Diagnostic):
+    """A value that must be known when the program is read, and is not."""
+
     TITLE: ClassVar[str] = "not an integer constant expression"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StrayJump(Diagnostic):
+    """A jump or label without its counterpart."""
+
     TITLE: ClassVar[str] = "{text}"
     text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TooLarge(Diagnostic):
+    """An operation with too many instructions to go on."""
+
     TITLE: ClassVar[str] = "`{name}` is too large: more than {limit} instructions after inlining"
     name: str
     limit: int
@@ -96,6 +118,8 @@ class TooLarge(Diagnostic):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unbounded(Diagnostic):
+    """A loop that does not end by itself."""
+
     TITLE: ClassVar[str] = "loop without a bound: still running after {limit} iterations"
     HELP: ClassVar[str] = "a loop must end by itself, whatever values it reads"
     limit: int

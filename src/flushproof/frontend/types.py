@@ -20,12 +20,16 @@ class Integer:
 
 @dataclass(frozen=True, slots=True)
 class Void:
+    """No value."""
+
     def __str__(self) -> str:
         return "void"
 
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
+    """A pointer to a type."""
+
     target: CType
 
     def __str__(self) -> str:
@@ -34,6 +38,8 @@ class Pointer:
 
 @dataclass(frozen=True, slots=True)
 class Struct:
+    """A struct by its tag; its members are with the declarations."""
+
     name: str
 
     def __str__(self) -> str:
@@ -50,6 +56,8 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Array:
+    """An array; `size` is None where it is left open."""
+
     element: CType
     size: int | None
 
@@ -86,12 +94,12 @@ BUILTIN: dict[str, CType] = {
 
 
 def promote(t: Int) -> Int:
-    """The integer promotions (C11 6.3.1.1): anything narrower than int becomes int."""
+    """Apply the integer promotions (C11 6.3.1.1): anything narrower than int becomes int."""
     return INT if t.width < INT.width else t
 
 
 def common(a: Int, b: Int) -> Int:
-    """The usual arithmetic conversions (C11 6.3.1.8) for two integer types."""
+    """Apply the usual arithmetic conversions (C11 6.3.1.8) to two integer types."""
     a, b = promote(a), promote(b)
     if a.width == b.width:
         return a if not a.signed else b

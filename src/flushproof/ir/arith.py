@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import assert_never
+from typing import assert_never, get_args
 
 from flushproof.ir.code import BinaryOp, UnaryOp
 from flushproof.ir.types import Int
 
+_BINARY: dict[str, BinaryOp] = {op: op for op in get_args(BinaryOp)}
 _COMPARE: dict[str, Callable[[int, int], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
@@ -17,6 +18,19 @@ _COMPARE: dict[str, Callable[[int, int], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+_PLAIN: dict[str, Callable[[int, int], int]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "&": operator.and_,
+    "|": operator.or_,
+    "^": operator.xor,
+}
+
+
+def binary_op(text: str) -> BinaryOp:
+    """Look an infix operator up by its C text; && || and the comma are none of the IR's."""
+    return _BINARY[text]
 
 
 def unary(op: UnaryOp, value: int, t: Int) -> int:
@@ -41,16 +55,6 @@ def binary(op: BinaryOp, a: int, b: int, t: Int) -> int | None:
     if op in ("/", "%"):
         return _divide(op, a, b, t)
     return t.wrap(_PLAIN[op](a, b))
-
-
-_PLAIN: dict[str, Callable[[int, int], int]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "&": operator.and_,
-    "|": operator.or_,
-    "^": operator.xor,
-}
 
 
 def _shift(op: str, a: int, b: int, t: Int) -> int | None:

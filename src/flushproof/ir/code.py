@@ -7,7 +7,8 @@ instructions; jumps name positions in it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
@@ -65,16 +66,21 @@ COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
 
 @dataclass(frozen=True, slots=True)
 class Const:
+    """A constant of a type; a bool is 0 or 1, a vCPU its number."""
+
     value: int
     type: Type
 
 
 @dataclass(frozen=True, slots=True)
 class Var:
+    """The value of a local."""
+
     local: Local
 
     @property
     def type(self) -> Type:
+        """The type of the local."""
         return self.local.type
 
 
@@ -108,6 +114,8 @@ class AllFree:
 
 @dataclass(frozen=True, slots=True)
 class Unary:
+    """Prefix `op`: the minus sign, ~ or !."""
+
     op: UnaryOp
     operand: Expr
     type: Type
@@ -125,12 +133,16 @@ class Binary:
 
 @dataclass(frozen=True, slots=True)
 class Cast:
+    """Convert an integer to another type, or between a number and a vCPU."""
+
     operand: Expr
     type: Type
 
 
 @dataclass(frozen=True, slots=True)
 class Ite:
+    """`condition ? then : otherwise`; only the chosen part is evaluated."""
+
     condition: Expr
     then: Expr
     otherwise: Expr
@@ -144,9 +156,11 @@ Expr = Const | Var | NumVcpus | Self | HeldLocks | AllFree | Unary | Binary | Ca
 
 @dataclass(frozen=True, slots=True)
 class Assign:
+    """`target = value`."""
+
     target: Local
     value: Expr
-    span: Span | None = field(compare=False)
+    span: Span | None = dataclasses.field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +171,7 @@ class Read:
     field: Field
     index: Expr | None
     mode: Mode
-    span: Span | None = field(compare=False)
+    span: Span | None = dataclasses.field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +182,7 @@ class Write:
     index: Expr | None
     value: Expr
     mode: Mode
-    span: Span | None = field(compare=False)
+    span: Span | None = dataclasses.field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,14 +194,14 @@ class Exchange:
     index: Expr | None
     compare: Expr | None
     value: Expr
-    span: Span | None = field(compare=False)
+    span: Span | None = dataclasses.field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Fence:
     """A full memory barrier."""
 
-    span: Span | None = field(compare=False)
+    span: Span | None = dataclasses.field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +210,7 @@ class Acquire:
 
     field: Field
     index: Expr | None
-    span: Span | None = field(compare=False)
+    span: Span | None = dataclasses.field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +219,7 @@ class Release:
 
     field: Field
     index: Expr | None
-    span: Span | None = field(compare=False)
+    span: Span | None = dataclasses.field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +231,7 @@ class Hypercall:
     whole: Expr
     start: Expr
     pages: Expr
-    span: Span | None = field(compare=False)
+    span: Span | None = dataclasses.field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +239,7 @@ class Havoc:
     """Give `target` any value of its type."""
 
     target: Local
-    span: Span | None = field(compare=False)
+    span: Span | None = dataclasses.field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +250,7 @@ class Every:
     bound: Local
     reads: tuple[tuple[Local, Field], ...]
     condition: Expr
-    span: Span | None = field(compare=False)
+    span: Span | None = dataclasses.field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +259,7 @@ class Uninit:
 
     label: str
     written: Expr
-    span: Span | None = field(compare=False)
+    span: Span | None = dataclasses.field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +268,7 @@ class Check:
 
     condition: Expr
     text: str
-    span: Span | None = field(compare=False)
+    span: Span | None = dataclasses.field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,28 +284,32 @@ class Assert:
     values: tuple[tuple[str, Expr], ...]
     text: str
     subject: str
-    span: Span | None = field(compare=False)
+    span: Span | None = dataclasses.field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Jump:
+    """Go on at position `target`."""
+
     target: int
-    span: Span | None = field(compare=False)
+    span: Span | None = dataclasses.field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
+    """Go on at `then` or at `otherwise`."""
+
     condition: Expr
     then: int
     otherwise: int
-    span: Span | None = field(compare=False)
+    span: Span | None = dataclasses.field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Enter:
     """The operation begins."""
 
-    span: Span | None = field(compare=False)
+    span: Span | None = dataclasses.field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,14 +317,14 @@ class Return:
     """The operation ends with `value` (None for void)."""
 
     value: Expr | None
-    span: Span | None = field(compare=False)
+    span: Span | None = dataclasses.field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
     """Nothing follows; the thread goes on to its next operation."""
 
-    span: Span | None = field(compare=False)
+    span: Span | None = dataclasses.field(compare=False)
 
 
 Instr = (

@@ -43,7 +43,7 @@ def _reachable(code: tuple[Instr, ...]) -> set[int]:
 
 
 def successors(code: tuple[Instr, ...], at: int) -> tuple[int, ...]:
-    """The positions that may follow position `at`."""
+    """Return the positions that may follow position `at`."""
     match code[at]:
         case Jump(target):
             return (target,)
@@ -57,9 +57,7 @@ def successors(code: tuple[Instr, ...], at: int) -> tuple[int, ...]:
 
 def _compact(code: tuple[Instr, ...], live: set[int]) -> tuple[Instr, ...]:
     kept = [at for at in sorted(live) if not _falls_through(code, at, live)]
-    position: dict[int, int] = {}
-    for number, at in enumerate(kept):
-        position[at] = number
+    position = {at: number for number, at in enumerate(kept)}
     for at in sorted(live, reverse=True):
         if at not in position:
             position[at] = position[_after(at, live)]

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import assert_never
 
 from flushproof.ir.code import (
     AllFree,
@@ -84,15 +85,15 @@ class Kinds:
     roots: frozenset[Field]
 
     def field(self, field: Field) -> Kind:
-        """The kind of a shared field."""
+        """Return the kind of a shared field."""
         return self.slots.get(field, Kind.COUNT)
 
     def local(self, operation: str, local: Local) -> Kind:
-        """The kind of an operation's local."""
+        """Return the kind of an operation's local."""
         return self.slots.get((operation, local), Kind.COUNT)
 
     def expr(self, operation: str, e: Expr) -> Kind | None:
-        """The kind of an integer expression; None where any will do (constants)."""
+        """Return the kind of an integer expression; None where any will do (constants)."""
         match e:
             case Var(local):
                 return self.local(operation, local)
@@ -106,7 +107,7 @@ class Kinds:
                 return None
 
     def is_root(self, field: Field) -> bool:
-        """True when the field holds roots, whatever their representation."""
+        """Tell whether the field holds roots, whatever their representation."""
         return field in self.roots
 
 
@@ -167,6 +168,11 @@ class _Inference:
         for field, value in entries:
             self._flow(field, field.type, value)
 
+    def witnesses(self, fields: Iterable[Field]) -> None:
+        for field in fields:
+            if _is_int(field.type):
+                self._typed(field, field.type)
+
     def _instr(self, instr: Instr) -> None:
         nodes = [self.expr(e) for e in operands(instr)]
         match instr:
@@ -214,7 +220,7 @@ class _Inference:
         node = self._visit(e)
         return node if _is_int(e.type) else None
 
-    def _visit(self, e: Expr) -> Slot | None:
+    def _visit(self, e: Expr) -> Slot | None:  # noqa: C901 - a table of all expressions
         match e:
             case Const(value):
                 node = self._node()
@@ -240,6 +246,8 @@ class _Inference:
                 return self._join(self.expr(then), self.expr(otherwise))
             case Binary():
                 return self._binary(e)
+            case _:
+                assert_never(e)
 
     def _marked(self, mark: _Mark) -> int:
         node = self._node()
@@ -306,7 +314,7 @@ def _binary_mark(e: Binary) -> _Mark:
 
 
 def _page_mask(e: Expr) -> bool:
-    """A mask that keeps all of the page number or none of it."""
+    """Tell whether a mask keeps all of the page number or none of it."""
     if not isinstance(e, Const) or not isinstance(e.type, Int):
         return False
     ones = (1 << e.type.width) - 1
@@ -333,9 +341,7 @@ def infer(program: Program, *, exact_roots: bool = True) -> Kinds:
     for operation in program.operations:
         inference.run(operation)
     inference.boot(program.boot)
-    for field in program.witnesses:
-        if _is_int(field.type):
-            inference._typed(field, field.type)  # noqa: SLF001
+    inference.witnesses(program.witnesses)
     classes = inference.classes
     heads = {slot: classes.find(slot) for slot in list(classes.parent)}
     roots = [h for h in set(heads.values()) if _Mark.ROOT in classes.marks[h]]
@@ -350,4 +356,3 @@ def infer(program: Program, *, exact_roots: bool = True) -> Kinds:
             s for s, h in heads.items() if isinstance(s, Field) and _Mark.ROOT in classes.marks[h]
         ),
     )
-

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from flushproof.ir.code import (
     Assign,
@@ -27,7 +27,7 @@ from flushproof.ir.code import (
 )
 from flushproof.ir.flow import simplify, successors
 from flushproof.ir.types import BOOL, NO_VCPU, VCPU
-from flushproof.ir.uses import defined, locals_of, map_operands, used
+from flushproof.ir.uses import defined, locals_of, map_operands, operands, used
 
 Code = tuple[Instr, ...]
 
@@ -61,15 +61,17 @@ def propagate(code: Code) -> Code:
     for at, instr in enumerate(code):
         if at in joins:
             known = {}
-        new = map_operands(instr, lambda x, k=known: k.get(x, Var(x)))  # type: ignore[misc]
+        new = _substituted(instr, known)
         out.append(new)
         _learn(known, new, counts)
     return simplify(tuple(out))
 
 
-def _uses(i: Instr) -> Iterator[Local]:
-    from flushproof.ir.uses import operands
+def _substituted(instr: Instr, known: Mapping[Local, Expr]) -> Instr:
+    return map_operands(instr, lambda x: known.get(x, Var(x)))
 
+
+def _uses(i: Instr) -> Iterator[Local]:
     for e in operands(i):
         yield from locals_of(e)
 
@@ -207,7 +209,7 @@ def prune(code: Code) -> Code:
 
 
 def liveness(code: Code) -> tuple[frozenset[Local], ...]:
-    """The locals that may still be read, before each position."""
+    """Return the locals that may still be read, before each position."""
     live: list[frozenset[Local]] = [frozenset()] * len(code)
     changed = True
     while changed:
@@ -220,7 +222,5 @@ def liveness(code: Code) -> tuple[frozenset[Local], ...]:
     return tuple(live)
 
 
-def _out(
-    code: Code, at: int, live: list[frozenset[Local]] | tuple[frozenset[Local], ...]
-) -> frozenset[Local]:
+def _out(code: Code, at: int, live: Sequence[frozenset[Local]]) -> frozenset[Local]:
     return frozenset().union(*(live[t] for t in successors(code, at)))

@@ -31,6 +31,7 @@ from flushproof.ir.code import (
     Read,
     Release,
     Return,
+    Scope,
     Self,
     Stop,
     Unary,
@@ -43,7 +44,7 @@ from flushproof.ir.types import NO_VCPU, NONE, Int, LockWord, Type, VcpuRef
 
 
 def type_text(t: Type) -> str:
-    """A type's short name: u64, s32, bool, root, vcpu, lock."""
+    """Write a type's short name: u64, s32, bool, root, vcpu, lock."""
     match t:
         case VcpuRef():
             return "vcpu"
@@ -58,7 +59,7 @@ def type_text(t: Type) -> str:
 
 
 def constant_text(value: int, t: Type) -> str:
-    """A constant, by name where it has one."""
+    """Write a constant, by name where it has one."""
     match t:
         case VcpuRef():
             return "NULL" if value == NO_VCPU else f"vcpu{value}"
@@ -70,8 +71,8 @@ def constant_text(value: int, t: Type) -> str:
             return hex(value) if abs(value) > 0xFFFF else str(value)
 
 
-def expr_text(e: Expr) -> str:
-    """An expression, fully parenthesised inside."""
+def expr_text(e: Expr) -> str:  # noqa: C901 - a table of all expressions
+    """Write an expression, fully parenthesised inside."""
     match e:
         case Const(value, t):
             return constant_text(value, t)
@@ -110,8 +111,8 @@ def _mode(mode: Mode) -> str:
     return "" if mode is Mode.PLAIN else f" {mode}"
 
 
-def instr_text(i: Instr) -> str:
-    """One instruction."""
+def instr_text(i: Instr) -> str:  # noqa: C901, PLR0912 - a table of all instructions
+    """Write one instruction."""
     match i:
         case Assign(target, value):
             return f"{target.name} = {expr_text(value)}"
@@ -157,7 +158,7 @@ def instr_text(i: Instr) -> str:
 
 
 def operation_text(operation: Operation) -> str:
-    """An operation with numbered instructions and source lines."""
+    """Write an operation with numbered instructions and source lines."""
     parameters = ", ".join(f"{type_text(p.type)} {p.name}" for p in operation.parameters.all)
     lines = [f"{operation.role} {operation.name}({parameters})"]
     for number, instr in enumerate(operation.code):
@@ -167,14 +168,14 @@ def operation_text(operation: Operation) -> str:
 
 
 def program_text(program: Program) -> str:
-    """A whole program: fields, boot values, operations."""
+    """Write a whole program: fields, boot values, operations."""
     lines = [
         f"{'ghost ' if f.ghost else ''}{type_text(f.type)} {f.name}"
-        f"{'[v]' if f.scope == 'vcpu' else ''}"
+        f"{'[v]' if f.scope is Scope.VCPU else ''}"
         for f in program.fields
     ]
     lines += [
-        f"boot {f.name}{'[v]' if f.scope == 'vcpu' else ''} = {expr_text(e)}"
+        f"boot {f.name}{'[v]' if f.scope is Scope.VCPU else ''} = {expr_text(e)}"
         for f, e in program.boot
     ]
     return "\n\n".join(["\n".join(lines), *map(operation_text, program.operations)]) + "\n"

@@ -9,7 +9,6 @@ from flushproof.ir.code import Expr, Field, Instr, Local
 from flushproof.ir.types import VCPU
 from flushproof.source import Span
 
-
 BOOT_VCPU = Local("@vcpu", VCPU)
 """The vCPU that an initial value is for."""
 
@@ -74,5 +73,5 @@ class Program:
     witnesses: tuple[Field, ...] = ()
 
     def of(self, role: Role) -> tuple[Operation, ...]:
-        """The operations of one role."""
+        """Return the operations of one role."""
         return tuple(o for o in self.operations if o.role is role)

@@ -41,6 +41,8 @@ from flushproof.ir.code import (
     Write,
 )
 
+Substitution = Callable[[Local], Expr]
+
 
 def locals_of(e: Expr) -> Iterator[Local]:
     """Yield the locals in an expression, with repetition."""
@@ -61,8 +63,8 @@ def locals_of(e: Expr) -> Iterator[Local]:
             assert_never(e)
 
 
-def operands(i: Instr) -> tuple[Expr, ...]:
-    """The expressions that an instruction evaluates, in order."""
+def operands(i: Instr) -> tuple[Expr, ...]:  # noqa: C901 - a table of all instructions
+    """Return the expressions that an instruction evaluates, in order."""
     match i:
         case Assign(_, value):
             return (value,)
@@ -91,7 +93,7 @@ def operands(i: Instr) -> tuple[Expr, ...]:
 
 
 def used(i: Instr) -> frozenset[Local]:
-    """The locals that an instruction reads."""
+    """Return the locals that an instruction reads."""
     found = {x for e in operands(i) for x in locals_of(e)}
     if isinstance(i, Every):
         found -= {i.bound, *(x for x, _ in i.reads)}
@@ -99,7 +101,7 @@ def used(i: Instr) -> frozenset[Local]:
 
 
 def defined(i: Instr) -> Local | None:
-    """The local that an instruction writes, if any."""
+    """Return the local that an instruction writes, if any."""
     match i:
         case Assign(t) | Read(t) | Exchange(t) | Hypercall(t) | Havoc(t) | Every(t):
             return t
@@ -107,7 +109,7 @@ def defined(i: Instr) -> Local | None:
             return None
 
 
-def map_expr(e: Expr, f: Callable[[Local], Expr]) -> Expr:
+def map_expr(e: Expr, f: Substitution) -> Expr:
     """Replace every local in an expression."""
     match e:
         case Var(local):
@@ -124,7 +126,7 @@ def map_expr(e: Expr, f: Callable[[Local], Expr]) -> Expr:
             return e
 
 
-def map_operands(i: Instr, f: Callable[[Local], Expr]) -> Instr:
+def map_operands(i: Instr, f: Substitution) -> Instr:  # noqa: C901 - a table of all instructions
     """Replace every local that an instruction reads."""
 
     def opt(e: Expr | None) -> Expr | None:
@@ -157,13 +159,13 @@ def map_operands(i: Instr, f: Callable[[Local], Expr]) -> Instr:
             return i
 
 
-def _map_every(i: Every, f: Callable[[Local], Expr]) -> Instr:
+def _map_every(i: Every, f: Substitution) -> Instr:
     own = {i.bound, *(x for x, _ in i.reads)}
     return replace(i, condition=map_expr(i.condition, lambda x: Var(x) if x in own else f(x)))
 
 
 def fields_of(i: Instr) -> tuple[Field, ...]:
-    """The shared fields that an instruction accesses."""
+    """Return the shared fields that an instruction accesses."""
     match i:
         case Read(_, f) | Write(f) | Exchange(_, f) | Acquire(f) | Release(f):
             return (f,)
@@ -174,7 +176,7 @@ def fields_of(i: Instr) -> tuple[Field, ...]:
 
 
 def mentions_locks(e: Expr) -> bool:
-    """True when an expression depends on who holds which lock."""
+    """Tell whether an expression depends on who holds which lock."""
     match e:
         case HeldLocks() | AllFree():
             return True

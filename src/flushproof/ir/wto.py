@@ -24,7 +24,7 @@ class Order:
     loops: tuple[tuple[int, ...], ...]
 
     def is_head(self, at: int) -> bool:
-        """True for the head of a loop."""
+        """Tell whether a position is the head of a loop."""
         return bool(self.loops[at]) and self.loops[at][-1] == at
 
 
@@ -59,40 +59,52 @@ class _Search:
                 self._level(rest, [t for t in self.next[head] if t in rest], inner)
 
     def _components(self, within: frozenset[int], starts: list[int]) -> list[list[int]]:
-        """Strongly connected components in reverse topological order; the entry comes last."""
-        index: dict[int, int] = {}
-        low: dict[int, int] = {}
-        stack: list[int] = []
-        done: set[int] = set()
-        found: list[list[int]] = []
+        search = _Components({at: [t for t in self.next[at] if t in within] for at in within})
         for begin in starts:
-            if begin in index or begin not in within:
+            if begin in within and begin not in search.index:
+                search.visit(begin)
+        return search.found
+
+
+class _Components:
+    """Strongly connected components in reverse topological order; the entry of each comes last."""
+
+    def __init__(self, following: dict[int, list[int]]) -> None:
+        self.following = following
+        self.index: dict[int, int] = {}
+        self.low: dict[int, int] = {}
+        self.stack: list[int] = []
+        self.done: set[int] = set()
+        self.found: list[list[int]] = []
+
+    def visit(self, begin: int) -> None:
+        """Search from a position in depth first; `work` stands for the calls of a recursion."""
+        work: list[tuple[int, int]] = [(begin, 0)]
+        while work:
+            at, edge = work.pop()
+            if edge == 0:
+                self._open(at)
+            if edge < len(self.following[at]):
+                target = self.following[at][edge]
+                work.append((at, edge + 1))
+                if target not in self.index:
+                    work.append((target, 0))
+                elif target not in self.done:
+                    self.low[at] = min(self.low[at], self.index[target])
                 continue
-            work: list[tuple[int, int]] = [(begin, 0)]
-            while work:
-                at, edge = work.pop()
-                if edge == 0:
-                    index[at] = low[at] = len(index)
-                    stack.append(at)
-                targets = [t for t in self.next[at] if t in within]
-                if edge < len(targets):
-                    work.append((at, edge + 1))
-                    target = targets[edge]
-                    if target not in index:
-                        work.append((target, 0))
-                    elif target not in done:
-                        low[at] = min(low[at], index[target])
-                    continue
-                if low[at] == index[at]:
-                    component = []
-                    while True:
-                        node = stack.pop()
-                        done.add(node)
-                        component.append(node)
-                        if node == at:
-                            break
-                    found.append(component)
-                if work:
-                    parent = work[-1][0]
-                    low[parent] = min(low[parent], low[at])
-        return found
+            if self.low[at] == self.index[at]:
+                self._close(at)
+            if work:
+                parent = work[-1][0]
+                self.low[parent] = min(self.low[parent], self.low[at])
+
+    def _open(self, at: int) -> None:
+        self.index[at] = self.low[at] = len(self.index)
+        self.stack.append(at)
+
+    def _close(self, head: int) -> None:
+        """Take the component that was entered at `head` off the stack."""
+        size = len(self.stack) - self.stack.index(head)
+        component = [self.stack.pop() for _ in range(size)]
+        self.done.update(component)
+        self.found.append(component)

@@ -14,8 +14,7 @@ from flushproof.ir.code import Field, Local, Mode, Scope
 from flushproof.ir.types import LOCK, U64, VCPU, Type
 from flushproof.lower.emitter import Emitter, Label
 from flushproof.lower.objects import ObjectModel
-from flushproof.lower.values import Frame, LocalPlace, Place, StructPlace, Value
-from flushproof.lower.values import Vcpu as VcpuBase
+from flushproof.lower.values import Frame, LocalPlace, Place, StructPlace, Value, Vcpu, Vm
 from flushproof.source import Span
 
 
@@ -117,7 +116,7 @@ class Context:
         return self.stack[-1]
 
     def mode(self, wanted: Mode) -> Mode:
-        """The mode of an access: a claim only observes."""
+        """Return the mode of an access: a claim only observes."""
         return Mode.GHOST if self.observing else wanted
 
     def find(self, name: str) -> Binding | None:
@@ -162,14 +161,20 @@ class Context:
                 return ir
             case Struct(name) if name in self.env.lock_types:
                 return LOCK
-            case Pointer(Struct(name)) if self.env.objects.scope_of(name) is Scope.VCPU:
-                return VCPU
             case Pointer():
-                return U64
+                return VCPU if self.is_vcpu_pointer(t) else U64
             case Array():
                 raise unsupported("an array", span)
             case _:
                 raise unsupported(f"a value of type `{t}`", span)
+
+    def is_vcpu_pointer(self, t: CType) -> bool:
+        """Tell whether a type is that of a pointer to (a part of) a vCPU."""
+        match t:
+            case Pointer(Struct(name)):
+                return self.env.objects.scope_of(name) is Scope.VCPU
+            case _:
+                return False
 
 
 def unsupported(construct: str, span: Span | None) -> InputError:
@@ -178,7 +183,7 @@ def unsupported(construct: str, span: Span | None) -> InputError:
 
 
 def same_place(a: Place, b: Place) -> bool:
-    """True when both are surely one object, whatever the view."""
+    """Tell whether both are surely one object, whatever the view."""
     match a, b:
         case StructPlace(base=x), StructPlace(base=y):
             return x == y
@@ -187,11 +192,11 @@ def same_place(a: Place, b: Place) -> bool:
 
 
 def base_scope(place: StructPlace) -> Scope | None:
-    """The shared object a struct lies in, None for a local variable."""
+    """Return the shared object a struct lies in, None for a local variable."""
     match place.base:
         case Frame():
             return None
-        case VcpuBase():
+        case Vcpu():
             return Scope.VCPU
-        case _:
+        case Vm():
             return Scope.VM

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from flushproof.diagnostics import InputError
 from flushproof.frontend.errors import Mismatch
 from flushproof.frontend.types import BOOL_T, INT_T, CType, Integer, Pointer, Struct, common
 from flushproof.ir.arith import binary, unary
-from flushproof.ir.code import COMPARISONS, Binary, BinaryOp, Cast, Const, Expr, Ite, Unary
-from flushproof.ir.types import BOOL, NO_VCPU, U64, VCPU, Int, VcpuRef
+from flushproof.ir.code import COMPARISONS, Binary, BinaryOp, Cast, Const, Expr, Ite, Unary, UnaryOp
+from flushproof.ir.types import BOOL, INT, NO_VCPU, U64, VCPU, Int, VcpuRef
 from flushproof.lower.places import vcpu_nonnull
 from flushproof.lower.values import (
     FALSE,
@@ -16,7 +18,6 @@ from flushproof.lower.values import (
     Null,
     PointerTo,
     Scalar,
-    StructValue,
     Value,
 )
 from flushproof.source import Span
@@ -34,7 +35,7 @@ def cast(expr: Expr, t: Int) -> Expr:
 
 
 def nonzero(expr: Expr) -> Expr:
-    """The condition that an integer is not 0."""
+    """Return the condition that an integer is not 0."""
     if expr.type == BOOL:
         return expr
     if isinstance(expr, Const):
@@ -45,7 +46,7 @@ def nonzero(expr: Expr) -> Expr:
 
 
 def widens(expr: Cast) -> bool:
-    """True when a conversion keeps every value."""
+    """Tell whether a conversion keeps every value."""
     inner, outer = expr.operand.type, expr.type
     if not isinstance(inner, Int) or not isinstance(outer, Int):
         return False
@@ -53,7 +54,7 @@ def widens(expr: Cast) -> bool:
 
 
 def negate(condition: Expr) -> Expr:
-    """The opposite of a condition."""
+    """Negate a condition."""
     match condition:
         case Const(value):
             return FALSE if value else TRUE
@@ -68,7 +69,7 @@ def negate(condition: Expr) -> Expr:
 
 
 def both(a: Expr, b: Expr) -> Expr:
-    """The conjunction of two conditions."""
+    """Conjoin two conditions."""
     if isinstance(a, Const):
         return b if a.value else FALSE
     if isinstance(b, Const):
@@ -87,17 +88,15 @@ def arithmetic(op: BinaryOp, left: Expr, right: Expr) -> Expr:
     return Binary(op, left, right, result)
 
 
-def negative(op: str, operand: Expr, t: Int) -> Expr:
-    """Apply - or ~ at type `t`, folding constants."""
-    known = "-" if op == "-" else "~"
-    operand = cast(operand, t)
+def prefix(op: UnaryOp, operand: Expr, t: Int) -> Expr:
+    """Apply - or ~ to an operand of type `t`, folding constants."""
     if isinstance(operand, Const):
-        return Const(unary(known, operand.value, t), t)  # type: ignore[arg-type]
-    return Unary(known, operand, t)  # type: ignore[arg-type]
+        return Const(unary(op, operand.value, t), t)
+    return Unary(op, operand, t)
 
 
 def choose(condition: Expr, then: Expr, otherwise: Expr) -> Expr:
-    """The conditional expression of two values of one type."""
+    """Return the conditional expression of two values of one type."""
     if isinstance(condition, Const):
         return then if condition.value else otherwise
     return Ite(condition, then, otherwise, then.type)
@@ -142,9 +141,7 @@ def integer(value: Value, span: Span) -> tuple[Expr, Int]:
 
 
 def function_address(name: str) -> Const:
-    """A number that stands for the address of a function: not 0, and one for each name."""
-    import hashlib
-
+    """Return a number that stands for the address of a function: not 0, and one for each name."""
     digest = hashlib.sha256(name.encode()).digest()
     return Const((0xFFFFFFFF << 32) | int.from_bytes(digest[:4], "big") & ~0xF, U64)
 
@@ -178,7 +175,7 @@ def _as_vcpu(value: Value, t: CType, span: Span) -> Expr:
             return expr
         case Scalar(Const(0)):
             return Const(NO_VCPU, VCPU)
-        case StructValue() | PointerTo() | _:
+        case _:
             raise InputError(Mismatch(span=span, text=f"this value does not fit in `{t}`"))
 
 
@@ -195,6 +192,11 @@ def balance(left: Value, right: Value, span: Span) -> tuple[Expr, Expr, Integer]
     return cast(a, t), cast(b, t), Integer(name, t)
 
 
+def number(value: int) -> Scalar:
+    """Return an `int` constant as the value of a C expression."""
+    return Scalar(Const(value, INT), INT_T)
+
+
 def boolean(condition: Expr) -> Scalar:
-    """A condition as the value of a C expression."""
+    """Return a condition as the value of a C expression."""
     return Scalar(condition, BOOL_T)

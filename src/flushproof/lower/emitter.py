@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from flushproof.diagnostics import InputError
 from flushproof.frontend.errors import TooLarge
-from flushproof.ir.code import Assign, Branch, Expr, Instr, Jump, Local, Stop, Var
+from flushproof.ir.code import Assign, Branch, Check, Const, Expr, Instr, Jump, Local, Stop, Var
 from flushproof.ir.flow import simplify
 from flushproof.ir.types import Type
 from flushproof.source import Span
@@ -70,6 +70,11 @@ class Emitter:
         temp = self.temp(value.type)
         self.assign(temp, value, span)
         return Var(temp)
+
+    def check(self, condition: Expr, text: str, span: Span) -> None:
+        """Append a check for undefined behaviour unless the condition surely holds."""
+        if not (isinstance(condition, Const) and condition.value):
+            self.emit(Check(condition, text, span))
 
     def jump(self, label: Label, span: Span | None) -> None:
         """Append a jump."""

@@ -9,21 +9,28 @@ from flushproof.frontend import syntax as c
 from flushproof.frontend.consteval import number_type
 from flushproof.frontend.errors import Mismatch, UnknownFunction
 from flushproof.frontend.types import CType, Integer, Pointer, Struct, Void, promote
-from flushproof.ir.code import COMPARISONS, Assign, BinaryOp, Check, Const, Expr, Scope, Uninit, Var
-from flushproof.ir.types import INT, NO_VCPU, VCPU, Int, VcpuRef
+from flushproof.ir.code import Const, Expr, Scope, Uninit, Var
+from flushproof.ir.types import Int, VcpuRef
 from flushproof.lower import convert
-from flushproof.lower.context import Alias, Bound, Context, GhostArray, Named, Shorthand, unsupported
-from flushproof.lower.context import same_place as same
+from flushproof.lower.context import (
+    Alias,
+    Bound,
+    Context,
+    GhostArray,
+    Named,
+    Shorthand,
+    unsupported,
+)
 from flushproof.lower.emitter import Label
-from flushproof.lower.places import member, read, target, view, vcpu_view, write
+from flushproof.lower.operators import Merge, operate
+from flushproof.lower.places import as_pointer, member, read, target
+from flushproof.lower.store import assign_alias, store
 from flushproof.lower.values import (
     FALSE,
     TRUE,
     FieldPlace,
     FunctionRef,
-    LocalPlace,
     Nothing,
-    Null,
     Place,
     PointerTo,
     Scalar,
@@ -36,7 +43,7 @@ from flushproof.lower.values import (
 from flushproof.source import Span
 
 
-def lower(ctx: Context, e: c.Expr) -> Value:
+def lower(ctx: Context, e: c.Expr) -> Value:  # noqa: C901, PLR0912 - a table of all nodes
     """Emit code for an expression and return its value.
 
     Raises:
@@ -97,7 +104,7 @@ def _name(ctx: Context, name: str, span: Span) -> Value:
 def _global(ctx: Context, name: str, span: Span) -> Value:
     d = ctx.env.declarations
     if name in d.constants:
-        return Scalar(Const(d.constants[name], INT), Integer("int", INT))
+        return convert.number(d.constants[name])
     if name in d.globals:
         return read(ctx, global_place(ctx, name, span), span)
     if name in d.functions:
@@ -130,8 +137,8 @@ def place(ctx: Context, e: c.Expr) -> Place:
     match e:
         case c.Name(id, span):
             return _named_place(ctx, id, span)
-        case c.Member(base, name, arrow, span):
-            return _member(ctx, base, name, arrow, span)
+        case c.Member():
+            return _member(ctx, e)
         case c.Unary("*", operand, span):
             return target(ctx, lower(ctx, operand), Void(), span)
         case c.Index(c.Name(id), index, span):
@@ -151,21 +158,22 @@ def _named_place(ctx: Context, name: str, span: Span) -> Place:
         case None:
             raise ctx.unknown(name, span)
         case _:
-            raise InputError(Mismatch(span=span, text=f"`{name}` cannot be assigned or referred to"))
+            text = f"`{name}` cannot be assigned or referred to"
+            raise InputError(Mismatch(span=span, text=text))
 
 
-def _member(ctx: Context, base: c.Expr, name: str, arrow: bool, span: Span) -> Place:
-    if arrow:
-        value = lower(ctx, base)
-        inner = target(ctx, value, _type_name(value), base.span)
+def _member(ctx: Context, e: c.Member) -> Place:
+    if e.arrow:
+        value = lower(ctx, e.base)
+        inner = target(ctx, value, _type_of(value), e.base.span)
     else:
-        inner = place_or_value(ctx, base)
+        inner = _place_or_result(ctx, e.base)
     if not isinstance(inner, StructPlace):
-        raise InputError(Mismatch(span=base.span, text="this is not a struct"))
-    return member(ctx, inner, name, span)
+        raise InputError(Mismatch(span=e.base.span, text="this is not a struct"))
+    return member(ctx, inner, e.name, e.span)
 
 
-def place_or_value(ctx: Context, e: c.Expr) -> Place:
+def _place_or_result(ctx: Context, e: c.Expr) -> Place:
     """Return the struct place an expression denotes, also when it is a call's result."""
     if isinstance(e, c.Call):
         value = lower(ctx, e)
@@ -174,7 +182,7 @@ def place_or_value(ctx: Context, e: c.Expr) -> Place:
     return place(ctx, e)
 
 
-def _type_name(value: Value) -> CType:
+def _type_of(value: Value) -> CType:
     return value.type if isinstance(value, Scalar) else Void()
 
 
@@ -192,11 +200,12 @@ def _unary(ctx: Context, e: c.Unary) -> Value:
     match e.op:
         case "!":
             return convert.boolean(convert.negate(truth(ctx, e.operand)))
-        case "-" | "~" | "+":
-            expr, t = convert.integer(lower(ctx, e.operand), e.span)
-            t = promote(t)
-            result = convert.cast(expr, t) if e.op == "+" else convert.negative(e.op, expr, t)
-            return Scalar(result, Integer("integer", t))
+        case "+":
+            expr, t = _promoted(ctx, e)
+            return Scalar(expr, Integer("integer", t))
+        case "-" | "~" as op:
+            expr, t = _promoted(ctx, e)
+            return Scalar(convert.prefix(op, expr, t), Integer("integer", t))
         case "&":
             return _address(ctx, e)
         case "*":
@@ -205,18 +214,24 @@ def _unary(ctx: Context, e: c.Unary) -> Value:
             return _increment(ctx, e.op, e.operand, e.span, after=True)
 
 
+def _promoted(ctx: Context, e: c.Unary) -> tuple[Expr, Int]:
+    expr, t = convert.integer(lower(ctx, e.operand), e.span)
+    t = promote(t)
+    return convert.cast(expr, t), t
+
+
 def _address(ctx: Context, e: c.Unary) -> Value:
-    if isinstance(e.operand, c.Name) and ctx.find(e.operand.id) is None:
-        if e.operand.id in ctx.env.declarations.functions:
-            return FunctionRef(e.operand.id)
+    match e.operand:
+        case c.Name(id) if ctx.find(id) is None and id in ctx.env.declarations.functions:
+            return FunctionRef(id)
     where = place(ctx, e.operand)
     if isinstance(where, StructPlace) and not isinstance(where.base, Vm):
-        return struct_pointer(where)
+        return _struct_pointer(where)
     return PointerTo(where)
 
 
-def struct_pointer(where: StructPlace) -> Value:
-    """The address of a struct: a number for (a part of) a vCPU, else a known place."""
+def _struct_pointer(where: StructPlace) -> Value:
+    """Return the address of a struct: a number for (a part of) a vCPU, else a known place."""
     if isinstance(where.base, Vcpu) and where.path == (where.struct.name,):
         return Scalar(where.base.index, Pointer(where.struct))
     return PointerTo(where)
@@ -225,47 +240,10 @@ def struct_pointer(where: StructPlace) -> Value:
 def _increment(ctx: Context, op: str, operand: c.Expr, span: Span, *, after: bool) -> Value:
     where = place(ctx, operand)
     old = read(ctx, where, span)
-    one = Scalar(Const(1, INT), Integer("int", INT))
-    left, right, _ = convert.balance(old, one, span)
+    left, right, t = convert.balance(old, convert.number(1), span)
     total = convert.arithmetic("+" if op == "++" else "-", left, right)
-    new = store(ctx, where, Scalar(total, Integer("integer", promote(total_type(total)))), span)
+    new = store(ctx, where, Scalar(total, t), span)
     return new if after else old
-
-
-def total_type(expr: Expr) -> Int:
-    """The integer type of an arithmetic result."""
-    assert isinstance(expr.type, Int)
-    return expr.type
-
-
-def store(ctx: Context, where: Place, value: Value, span: Span) -> Value:
-    """Convert a value, write it to a place, and return what was written."""
-    if isinstance(where, StructPlace):
-        return _copy_struct(ctx, where, value, span)
-    if isinstance(value, PointerTo) and isinstance(where, FieldPlace):
-        return _store_pointer(ctx, where, value, span)
-    expr = convert.as_type(value, where.type, span)
-    if not isinstance(expr, Const):
-        expr = ctx.emitter.keep(expr, span)
-    write(ctx, where, expr, span)
-    return Scalar(expr, where.type)
-
-
-def _store_pointer(ctx: Context, where: FieldPlace, value: PointerTo, span: Span) -> Value:
-    write(ctx, where, Const(0, where.field.type), span)
-    raise_unless = isinstance(value.place, StructPlace) and isinstance(value.place.base, Vm)
-    if not raise_unless:
-        raise unsupported("storing the address of a local variable", span)
-    return value
-
-
-def _copy_struct(ctx: Context, where: StructPlace, value: Value, span: Span) -> Value:
-    if not isinstance(value, StructValue) or value.place.struct != where.struct:
-        raise InputError(Mismatch(span=span, text=f"this is no `{where.struct}`"))
-    for name in ctx.env.declarations.structs[where.struct.name].members:
-        source = read(ctx, member(ctx, value.place, name, span), span)
-        store(ctx, member(ctx, where, name, span), source, span)
-    return value
 
 
 def _assign(ctx: Context, e: c.Assign) -> Value:
@@ -278,96 +256,6 @@ def _assign(ctx: Context, e: c.Assign) -> Value:
     value = lower(ctx, e.value)
     old = read(ctx, where, e.span)
     return store(ctx, where, operate(ctx, e.op[:-1], old, value, e.span), e.span)
-
-
-def assign_alias(ctx: Context, alias: Alias, value: Value, span: Span) -> Value:
-    """Assign a pointer variable whose target must stay the same object."""
-    value = as_pointer(ctx, value, alias.type.target, span)
-    match value:
-        case PointerTo(where, nonnull):
-            if alias.place is not None and not same(alias.place, where):
-                raise unsupported("a pointer with more than one target", span)
-            alias.place = where
-        case Null():
-            nonnull = FALSE
-        case _:
-            raise InputError(Mismatch(span=span, text=f"this value does not fit in `{alias.type}`"))
-    ctx.emitter.emit(Assign(alias.nonnull, nonnull, span))
-    if alias.written is not None:
-        ctx.emitter.emit(Assign(alias.written, TRUE, span))
-    return value
-
-
-def as_pointer(ctx: Context, value: Value, t: CType, span: Span) -> Value:
-    """Look at a pointer value as a pointer to `t`.
-
-    Raises:
-        InputError: it points to something else.
-    """
-    match value, t:
-        case PointerTo(), Struct():
-            return view(ctx, value, t, span)
-        case Scalar(expr, _), Struct() if expr.type == VCPU:
-            vcpu_view(ctx, expr, t, span)
-            return Scalar(expr, Pointer(t))
-        case Scalar(Const(0)), _:
-            return Null()
-        case _:
-            return value
-
-
-def operate(ctx: Context, op: str, left: Value, right: Value, span: Span) -> Value:
-    """Apply a binary operator other than && || and the comma to two values."""
-    if op in ("==", "!=") and (pointers := _pointer_equality(op, left, right)):
-        return pointers
-    if op in ("<<", ">>"):
-        a, t = convert.integer(left, span)
-        t = promote(t)
-        b = convert.cast(convert.integer(right, span)[0], t)
-        _check_shift(ctx, b, t, span)
-        return Scalar(convert.arithmetic(_op(op), convert.cast(a, t), b), Integer("integer", t))
-    a, b, common = convert.balance(left, right, span)
-    if op in ("/", "%"):
-        _check(ctx, convert.nonzero(b), "division by zero", span)
-    result = convert.arithmetic(_op(op), a, b)
-    return convert.boolean(result) if op in COMPARISONS else Scalar(result, common)
-
-
-def _check_shift(ctx: Context, count: Expr, t: Int, span: Span) -> None:
-    low = convert.arithmetic(">=", count, Const(0, t))
-    high = convert.arithmetic("<", count, Const(t.width, t))
-    _check(ctx, convert.both(low, high), "a shift by more than the width of the type", span)
-
-
-def _check(ctx: Context, condition: Expr, text: str, span: Span) -> None:
-    if not (isinstance(condition, Const) and condition.value):
-        ctx.emitter.emit(Check(condition, text, span))
-
-
-def _op(op: str) -> BinaryOp:
-    return op  # type: ignore[return-value]
-
-
-def _pointer_equality(op: str, left: Value, right: Value) -> Value | None:
-    equal: Expr
-    match left, right:
-        case (Scalar(a), Scalar(b)) if VCPU in (a.type, b.type):
-            pair = [x if x.type == VCPU else Const(NO_VCPU, VCPU) for x in (a, b)]
-            equal = convert.arithmetic("==", pair[0], pair[1])
-        case (Scalar(a), Null()) | (Null(), Scalar(a)) if a.type == VCPU:
-            equal = convert.arithmetic("==", a, Const(NO_VCPU, VCPU))
-        case (PointerTo(_, nonnull), Null() | Scalar(Const(0))) | (
-            Null() | Scalar(Const(0)),
-            PointerTo(_, nonnull),
-        ):
-            equal = convert.negate(nonnull)
-        case (PointerTo(a_place, x), PointerTo(b_place, y)) if same(a_place, b_place):
-            equal = convert.arithmetic("==", x, y)
-        case (FunctionRef(f), FunctionRef(g)):
-            equal = TRUE if f == g else FALSE
-        case _:
-            return None
-    return convert.boolean(equal if op == "==" else convert.negate(equal))
 
 
 def _binary(ctx: Context, e: c.Binary) -> Value:
@@ -418,7 +306,7 @@ def _conditional(ctx: Context, e: c.Conditional) -> Value:
         ctx.emitter.branch(convert.condition_of(first, e.span), yes, no, e.span)
     else:
         condition(ctx, e.condition, yes, no)
-    merge = _Merge(ctx, end, e.span)
+    merge = Merge(ctx, end, e.span)
     ctx.emitter.place(yes)
     merge.arm(first if e.then is None or first else lower(ctx, e.then))
     ctx.emitter.place(no)
@@ -427,58 +315,13 @@ def _conditional(ctx: Context, e: c.Conditional) -> Value:
     return merge.value()
 
 
-class _Merge:
-    """Joins the values of the two arms of a conditional expression."""
-
-    def __init__(self, ctx: Context, end: Label, span: Span) -> None:
-        self.ctx, self.end, self.span = ctx, end, span
-        self.arms: list[tuple[int, Value]] = []
-
-    def arm(self, value: Value | None) -> None:
-        """End one arm; room is left for the assignment of its value."""
-        assert value is not None
-        self.arms.append((len(self.ctx.emitter.code), value))
-        self.ctx.emitter.emit(Assign(self.ctx.emitter.temp(TRUE.type), FALSE, self.span))
-        self.ctx.emitter.jump(self.end, self.span)
-
-    def value(self) -> Value:
-        """Fill in the assignments and return the joined value."""
-        (_, left), (_, right) = self.arms
-        if isinstance(left, Nothing) or isinstance(right, Nothing):
-            return Nothing()
-        if isinstance(left, PointerTo) or isinstance(right, PointerTo):
-            return self._pointers(left, right)
-        a, b, t = self._scalars(left, right)
-        return Scalar(self._join(a, b), t)
-
-    def _scalars(self, left: Value, right: Value) -> tuple[Expr, Expr, CType]:
-        for one in (left, right):
-            if isinstance(one, Scalar) and isinstance(one.expr.type, VcpuRef):
-                a, b = (convert.as_type(v, one.type, self.span) for v in (left, right))
-                return a, b, one.type
-        return convert.balance(left, right, self.span)
-
-    def _pointers(self, left: Value, right: Value) -> Value:
-        places = [v.place for v in (left, right) if isinstance(v, PointerTo)]
-        if len(places) == 2 and not same(places[0], places[1]):
-            raise unsupported("a pointer with more than one target", self.span)
-        a, b = (convert.condition_of(v, self.span) for v in (left, right))
-        return PointerTo(places[0], self._join(a, b))
-
-    def _join(self, a: Expr, b: Expr) -> Expr:
-        result = self.ctx.emitter.temp(a.type)
-        for (at, _), expr in zip(self.arms, (a, b), strict=True):
-            self.ctx.emitter.code[at] = Assign(result, expr, self.span)
-        return Var(result)
-
-
 def _cast(ctx: Context, e: c.Cast) -> Value:
     t = ctx.env.declarations.resolve(e.type, e.declarator)
     value = lower(ctx, e.operand)
     match t:
         case Void():
             return Nothing()
-        case Integer(_, ir):
+        case Integer():
             if isinstance(value, PointerTo):
                 raise unsupported("a pointer converted to an integer", e.span)
             return Scalar(convert.as_type(value, t, e.span), t)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from flushproof.frontend.declarations import Declarations, StructInfo
-from flushproof.frontend.types import Array, Struct
+from flushproof.frontend.types import Array, CType, Struct
 from flushproof.ir.code import Scope
 
 ANCHORS = {Scope.VM: "kvm", Scope.VCPU: "kvm_vcpu"}
@@ -33,10 +33,12 @@ class ObjectModel:
         return None
 
     def unique(self, scope: Scope, struct: str) -> bool:
-        """True when the struct type names one place in the object."""
+        """Tell whether the struct type names one place in the object."""
         return self.counts[scope].get(struct) == 1
 
-    def enter(self, scope: Scope, path: tuple[str, ...], member: str, struct: str) -> tuple[str, ...]:
+    def enter(
+        self, scope: Scope, path: tuple[str, ...], member: str, struct: str
+    ) -> tuple[str, ...]:
         """Return the canonical path of a struct member."""
         return (struct,) if self.unique(scope, struct) else (*path, member)
 
@@ -57,7 +59,7 @@ def _count(structs: Mapping[str, StructInfo], anchor: str) -> Mapping[str, int]:
 
 
 def _within(structs: Mapping[str, StructInfo], name: str) -> Iterator[str]:
-    """The struct itself and every struct it holds by value, with repetition."""
+    """Yield the struct itself and every struct it holds by value, with repetition."""
     yield name
     yield from _parts(structs, name)
 
@@ -67,8 +69,11 @@ def _parts(structs: Mapping[str, StructInfo], name: str, depth: int = 0) -> Iter
     if info is None or depth > 20:
         return
     for member in info.members.values():
-        while isinstance(member, Array):
-            member = member.element
-        if isinstance(member, Struct):
-            yield member.name
-            yield from _parts(structs, member.name, depth + 1)
+        inner = _element(member)
+        if isinstance(inner, Struct):
+            yield inner.name
+            yield from _parts(structs, inner.name, depth + 1)
+
+
+def _element(t: CType) -> CType:
+    return _element(t.element) if isinstance(t, Array) else t

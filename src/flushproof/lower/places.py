@@ -5,7 +5,7 @@ from __future__ import annotations
 from flushproof.diagnostics import InputError, closest
 from flushproof.frontend.errors import Mismatch, UnknownMember, UnknownType
 from flushproof.frontend.types import CType, Pointer, Struct
-from flushproof.ir.code import Binary, Check, Const, Expr, Mode, Read, Scope, Uninit, Var, Write
+from flushproof.ir.code import Binary, Const, Expr, Mode, Read, Scope, Uninit, Var, Write
 from flushproof.ir.types import BOOL, LOCK, NO_VCPU, VCPU
 from flushproof.lower.context import Context, base_scope, unsupported
 from flushproof.lower.values import (
@@ -44,15 +44,13 @@ def read(ctx: Context, place: Place, span: Span, mode: Mode = Mode.PLAIN) -> Val
 
 
 def _fixed_target(ctx: Context, t: Pointer) -> Value | None:
-    """A pointer to the VM kept in a struct: there is one VM, so it is known."""
+    """Return the VM where a struct keeps a pointer to it: there is one VM, so it is known."""
     if isinstance(t.target, Struct) and ctx.env.objects.scope_of(t.target.name) is Scope.VM:
         return PointerTo(StructPlace(Vm(), (t.target.name,), t.target))
     return None
 
 
-def write(
-    ctx: Context, place: Place, value: Expr, span: Span, mode: Mode = Mode.PLAIN
-) -> None:
+def write(ctx: Context, place: Place, value: Expr, span: Span, mode: Mode = Mode.PLAIN) -> None:
     """Emit the write of a scalar place; the value already has the place's type."""
     match place:
         case LocalPlace(local, _, written, _):
@@ -157,13 +155,29 @@ def view(ctx: Context, value: PointerTo, struct: Struct, span: Span) -> PointerT
     return PointerTo(StructPlace(place.base, (struct.name,), struct), value.nonnull)
 
 
+def as_pointer(ctx: Context, value: Value, t: CType, span: Span) -> Value:
+    """Look at a pointer value as a pointer to `t`.
+
+    Raises:
+        InputError: it points to something else.
+    """
+    match value, t:
+        case PointerTo(), Struct():
+            return view(ctx, value, t, span)
+        case Scalar(expr, _), Struct() if expr.type == VCPU:
+            vcpu_view(ctx, expr, t, span)
+            return Scalar(expr, Pointer(t))
+        case Scalar(Const(0)), _:
+            return Null()
+        case _:
+            return value
+
+
 def vcpu_nonnull(expr: Expr) -> Expr:
-    """The condition that a vCPU reference is not NULL."""
+    """Return the condition that a vCPU reference is not NULL."""
     return Binary("!=", expr, Const(NO_VCPU, VCPU), BOOL)
 
 
 def check_nonnull(ctx: Context, nonnull: Expr, span: Span) -> None:
     """Emit a check unless the pointer is surely not NULL."""
-    if not (isinstance(nonnull, Const) and nonnull.value):
-        ctx.emitter.emit(Check(nonnull, "NULL is dereferenced", span))
-
+    ctx.emitter.check(nonnull, "NULL is dereferenced", span)

@@ -18,13 +18,12 @@ from collections.abc import Callable
 from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax as c
 from flushproof.frontend.errors import Mismatch
-from flushproof.frontend.types import INT_T, CType, Integer, Pointer, Struct
+from flushproof.frontend.types import INT_T, Integer, Pointer, Struct
 from flushproof.ir.code import (
     Acquire,
     Cast,
     Const,
     Exchange,
-    Expr,
     Fence,
     Havoc,
     Hypercall,
@@ -38,7 +37,7 @@ from flushproof.lower import convert
 from flushproof.lower.context import Context, unsupported
 from flushproof.lower.expressions import lower, truth
 from flushproof.lower.places import read, target, write
-from flushproof.lower.values import FieldPlace, Nothing, Scalar, Value
+from flushproof.lower.values import FieldPlace, Nothing, Scalar, StructPlace, Value
 from flushproof.source import Span
 
 
@@ -106,12 +105,11 @@ def _vcpu_at(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
     inside = convert.both(convert.arithmetic(">=", number, Const(0, INT)), below)
     if isinstance(number, Const) and number.value == 0:
         inside = Const(1, BOOL)
-    vcpu = Cast(number, VCPU)
-    expr: Expr = convert.choose(inside, vcpu, Const(NO_VCPU, VCPU))
+    expr = convert.choose(inside, Cast(number, VCPU), Const(NO_VCPU, VCPU))
     return Scalar(ctx.emitter.keep(expr, span), Pointer(Struct("kvm_vcpu")))
 
 
-def _num_vcpus(ctx: Context, _: tuple[c.Expr, ...], span: Span) -> Value:
+def _num_vcpus(_ctx: Context, _: tuple[c.Expr, ...], _span: Span) -> Value:
     return Scalar(NumVcpus(), INT_T)
 
 
@@ -127,7 +125,8 @@ def _marked_load(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Val
 
 def _marked_store(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
     where = target(ctx, lower(ctx, arguments[0]), INT_T, span)
-    value = _scalar(lower(ctx, arguments[1]), _type(where), span)
+    t = INT_T if isinstance(where, StructPlace) else where.type
+    value = convert.as_type(lower(ctx, arguments[1]), t, span)
     write(ctx, where, value, span, Mode.ONCE)
     return Nothing()
 
@@ -136,20 +135,11 @@ def _exchange(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
     where = _field(ctx, arguments[0], span)
     compare = None
     if len(arguments) == 3:
-        compare = _scalar(lower(ctx, arguments[1]), where.type, span)
-    value = _scalar(lower(ctx, arguments[-1]), where.type, span)
+        compare = convert.as_type(lower(ctx, arguments[1]), where.type, span)
+    value = convert.as_type(lower(ctx, arguments[-1]), where.type, span)
     result = ctx.emitter.temp(where.field.type)
     ctx.emitter.emit(Exchange(result, where.field, where.index, compare, value, span))
     return Scalar(Var(result), where.type)
-
-
-def _type(where: object) -> CType:
-    t = getattr(where, "type", None)
-    return t if t is not None else INT_T
-
-
-def _scalar(value: Value, t: CType, span: Span) -> Expr:
-    return convert.as_type(value, t, span)
 
 
 _TABLE: dict[str, Callable[[Context, tuple[c.Expr, ...], Span], Value]] = {

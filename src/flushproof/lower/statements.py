@@ -1,4 +1,4 @@
-"""Lowering of statements and of inlined calls."""
+"""Lowering of statements to jumps, and of the expressions in them."""
 
 from __future__ import annotations
 
@@ -7,164 +7,27 @@ from typing import assert_never
 from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax as c
 from flushproof.frontend.consteval import evaluate
-from flushproof.frontend.errors import Mismatch, Recursive, StrayJump, WrongArity
-from flushproof.frontend.types import CType, Integer, Pointer, Struct, Void
-from flushproof.ir.code import Cast, Const, Havoc, NumVcpus, Scope, Var
-from flushproof.ir.types import BOOL, INT, VCPU
+from flushproof.frontend.errors import Mismatch, StrayJump
+from flushproof.frontend.types import INT_T, Pointer, Struct, Void
+from flushproof.frontend.walk import Node, children
+from flushproof.ir.code import Cast, Const, NumVcpus
+from flushproof.ir.types import INT, VCPU
 from flushproof.lower import convert
-from flushproof.lower.context import Activation, Alias, Bound, Context, Named, unsupported
+from flushproof.lower.context import Activation, Context, unsupported
 from flushproof.lower.emitter import Label
-from flushproof.lower.expressions import assign_alias, condition, lower, place, store
+from flushproof.lower.expressions import condition, lower, place
+from flushproof.lower.initialise import declaration
 from flushproof.lower.places import read
-from flushproof.lower.primitives import primitive
+from flushproof.lower.store import store
 from flushproof.lower.values import (
-    FALSE,
-    TRUE,
-    Frame,
-    LocalPlace,
     Nothing,
     Null,
     PointerTo,
     Scalar,
-    StructPlace,
     StructValue,
     Value,
 )
 from flushproof.source import Span
-
-
-def inline(ctx: Context, function: c.Function, arguments: tuple[Value, ...], span: Span) -> Value:
-    """Emit the body of a called function, or the meaning of a primitive, and return its result.
-
-    Raises:
-        InputError: wrong number of arguments, recursion, or anything in the body.
-    """
-    parameters = [p for p in function.parameters if not _is_void(p)]
-    if len(parameters) != len(arguments):
-        raise InputError(
-            WrongArity(span=span, name=function.name, wanted=len(parameters), given=len(arguments))
-        )
-    _refuse_recursion(ctx, function, span)
-    activation = _activation(ctx, function, span)
-    ctx.stack.append(activation)
-    for parameter, argument in zip(parameters, arguments, strict=True):
-        _bind_parameter(ctx, function, parameter, argument, span)
-    value = primitive(ctx, function, span)
-    if value is None:
-        value = _run_body(ctx, function, activation)
-    ctx.stack.pop()
-    return value
-
-
-def _is_void(p: c.Parameter) -> bool:
-    return p.type.name == "void" and not p.declarator.pointers and not p.declarator.name
-
-
-def _refuse_recursion(ctx: Context, function: c.Function, span: Span) -> None:
-    names = [a.name for a in ctx.stack]
-    if function.name in names:
-        chain = " -> ".join((*names[names.index(function.name) :], function.name))
-        raise InputError(Recursive(span=span, name=function.name, chain=chain))
-
-
-def _result_type(ctx: Context, function: c.Function) -> CType:
-    t = ctx.env.declarations.base(function.type)
-    for _ in range(function.pointers):
-        t = Pointer(t)
-    return t
-
-
-def _activation(ctx: Context, function: c.Function, span: Span) -> Activation:
-    t = _result_type(ctx, function)
-    result = None
-    if isinstance(t, Integer):
-        result = ctx.emitter.local(f"{function.name}()", t.ir)
-    elif _is_vcpu_pointer(ctx, t):
-        result = ctx.emitter.local(f"{function.name}()", VCPU)
-    return Activation(function.name, span, ctx.emitter.label(), result, t)
-
-
-def _is_vcpu_pointer(ctx: Context, t: CType) -> bool:
-    match t:
-        case Pointer(Struct(name)):
-            return ctx.env.objects.scope_of(name) is Scope.VCPU
-        case _:
-            return False
-
-
-def _bind_parameter(
-    ctx: Context, function: c.Function, p: c.Parameter, argument: Value, span: Span
-) -> None:
-    name = p.declarator.name
-    if not name:
-        return
-    t = ctx.env.declarations.resolve(p.type, p.declarator)
-    fixed = function.body is None or not _assigned(function.body, name)
-    if isinstance(t, Pointer) and not _is_vcpu_pointer(ctx, t):
-        value = _pointer_argument(ctx, t, argument, span)
-        ctx.bind(name, Bound(value) if fixed else _alias(ctx, name, t, value, span))
-    elif fixed and function.body is None and not isinstance(t, Integer):
-        ctx.bind(name, Bound(argument))
-    else:
-        expr = convert.as_type(argument, t, span)
-        ctx.bind(name, _scalar_parameter(ctx, name, t, expr, span, fixed=fixed))
-
-
-def _pointer_argument(ctx: Context, t: Pointer, argument: Value, span: Span) -> Value:
-    from flushproof.lower.expressions import as_pointer
-
-    return as_pointer(ctx, argument, t.target, span)
-
-
-def _alias(ctx: Context, name: str, t: Pointer, value: Value, span: Span) -> Alias:
-    alias = Alias(t, ctx.emitter.local(name, BOOL))
-    assign_alias(ctx, alias, value, span)
-    return alias
-
-
-def _scalar_parameter(
-    ctx: Context, name: str, t: CType, expr: convert.Expr, span: Span, *, fixed: bool
-) -> Named | Bound:
-    stable = isinstance(expr, Const) or (isinstance(expr, Var) and expr.local.name[0] == "%")
-    if fixed and stable:
-        return Bound(Scalar(expr, t))
-    local = ctx.emitter.local(name, expr.type)
-    ctx.emitter.assign(local, expr, span)
-    return Named(LocalPlace(local, t))
-
-
-def _assigned(node: object, name: str) -> bool:
-    """True when the variable may be assigned or have its address taken within the tree."""
-    match node:
-        case c.Assign(target=c.Name(id)) | c.Postfix(operand=c.Name(id)) if id == name:
-            return True
-        case c.Unary("&" | "++" | "--", c.Name(id)) if id == name:
-            return True
-        case c.ForEachVcpu(index=c.Name(i), vcpu=c.Name(v)) if name in (i, v):
-            return True
-        case tuple():
-            return any(_assigned(child, name) for child in node)
-        case _ if hasattr(node, "__dataclass_fields__"):
-            return any(_assigned(getattr(node, f), name) for f in node.__dataclass_fields__)
-        case _:
-            return False
-
-
-def _run_body(ctx: Context, function: c.Function, activation: Activation) -> Value:
-    if function.body is None:
-        from flushproof.frontend.errors import UnknownFunction
-
-        raise InputError(UnknownFunction(span=activation.span, name=function.name))
-    if activation.result is not None:
-        ctx.emitter.emit(Havoc(activation.result, function.span))
-    statement(ctx, function.body)
-    ctx.emitter.place(activation.leave)
-    for label, (_, span) in activation.labels.items():
-        if label not in activation.placed:
-            raise InputError(StrayJump(span=span, text=f"label `{label}` is not defined"))
-    if activation.result is not None:
-        return Scalar(Var(activation.result), activation.result_type)
-    return activation.pointer_result or Nothing()
 
 
 def run_block(ctx: Context, body: c.Block) -> Value:
@@ -180,7 +43,7 @@ def run_block(ctx: Context, body: c.Block) -> Value:
     return Nothing()
 
 
-def statement(ctx: Context, s: c.Stmt) -> None:
+def statement(ctx: Context, s: c.Stmt) -> None:  # noqa: C901, PLR0912 - a table of all nodes
     """Emit code for one statement.
 
     Raises:
@@ -188,7 +51,7 @@ def statement(ctx: Context, s: c.Stmt) -> None:
     """
     match s:
         case c.Declaration():
-            _declaration(ctx, s)
+            declaration(ctx, s)
         case c.ExprStatement(expression):
             lower(ctx, expression)
         case c.Empty():
@@ -232,98 +95,6 @@ def _innermost(labels: list[Label], word: str, span: Span) -> Label:
     return labels[-1]
 
 
-def _declaration(ctx: Context, s: c.Declaration) -> None:
-    for entry in s.declarators:
-        t = ctx.env.declarations.resolve(s.type, entry.declarator)
-        if "static" in s.qualifiers:
-            raise unsupported("a static local variable", entry.span)
-        _declare(ctx, entry.declarator.name, t, entry)
-
-
-def _declare(ctx: Context, name: str, t: CType, entry: c.InitDeclarator) -> None:
-    match t:
-        case Struct():
-            _declare_struct(ctx, name, t, entry)
-        case Pointer() if not _is_vcpu_pointer(ctx, t):
-            _declare_pointer(ctx, name, t, entry)
-        case Integer() | Pointer():
-            _declare_scalar(ctx, name, t, entry)
-        case _:
-            raise unsupported(f"a local variable of type `{t}`", entry.span)
-
-
-def _declare_scalar(ctx: Context, name: str, t: CType, entry: c.InitDeclarator) -> None:
-    local = ctx.emitter.local(name, ctx.field_type(t, entry.span))
-    if entry.initialiser is not None:
-        value = convert.as_type(lower(ctx, entry.initialiser), t, entry.span)
-        ctx.emitter.assign(local, value, entry.span)
-        ctx.bind(name, Named(LocalPlace(local, t)))
-        return
-    written = _unwritten(ctx, name, entry.span)
-    ctx.emitter.emit(Havoc(local, entry.span))
-    ctx.bind(name, Named(LocalPlace(local, t, written, name)))
-
-
-def _unwritten(ctx: Context, name: str, span: Span) -> convert.Local:
-    written = ctx.emitter.local(f"{name}.written", BOOL)
-    ctx.emitter.assign(written, FALSE, span)
-    return written
-
-
-def _declare_pointer(ctx: Context, name: str, t: Pointer, entry: c.InitDeclarator) -> None:
-    if entry.initialiser is None:
-        alias = Alias(t, ctx.emitter.local(name, BOOL), None, _unwritten(ctx, name, entry.span))
-        ctx.emitter.emit(Havoc(alias.nonnull, entry.span))
-    else:
-        value = lower(ctx, entry.initialiser)
-        alias = Alias(t, ctx.emitter.local(name, BOOL))
-        assign_alias(ctx, alias, value, entry.span)
-    ctx.bind(name, alias)
-
-
-def _declare_struct(ctx: Context, name: str, t: Struct, entry: c.InitDeclarator) -> None:
-    prefix = ctx.emitter.local(name, BOOL).name
-    where = StructPlace(Frame(prefix), (), t)
-    ctx.bind(name, Named(where))
-    if isinstance(entry.initialiser, c.InitList):
-        _initialise(ctx, where, entry.initialiser)
-    elif entry.initialiser is not None:
-        store(ctx, where, lower(ctx, entry.initialiser), entry.span)
-    else:
-        _havoc_struct(ctx, where, entry.span)
-
-
-def _initialise(ctx: Context, where: StructPlace, init: c.InitList) -> None:
-    from flushproof.lower.places import member
-
-    names = list(ctx.env.declarations.structs[where.struct.name].members)
-    given: dict[str, c.InitItem] = {}
-    position = 0
-    for item in init.items:
-        if not item.member and position >= len(names):
-            raise InputError(Mismatch(span=item.span, text="more values than members"))
-        key = item.member or names[position]
-        position = names.index(key) + 1 if key in names else position
-        given[key] = item
-    for key in dict.fromkeys((*names, *given)):
-        at = given[key].span if key in given else init.span
-        value = lower(ctx, given[key].value) if key in given else _zero()
-        store(ctx, member(ctx, where, key, at), value, at)
-
-
-def _zero() -> Value:
-    return Scalar(Const(0, INT), Integer("int", INT))
-
-
-def _havoc_struct(ctx: Context, where: StructPlace, span: Span) -> None:
-    from flushproof.lower.places import member
-
-    for name in ctx.env.declarations.structs[where.struct.name].members:
-        leaf = member(ctx, where, name, span)
-        if isinstance(leaf, LocalPlace):
-            ctx.emitter.emit(Havoc(leaf.local, span))
-
-
 def _if(ctx: Context, s: c.If) -> None:
     yes, no, end = ctx.emitter.label(), ctx.emitter.label(), ctx.emitter.label()
     condition(ctx, s.condition, yes, no)
@@ -343,9 +114,7 @@ def _for(ctx: Context, s: c.For) -> None:
     ctx.frame.scopes.pop()
 
 
-def _loop(
-    ctx: Context, test: c.Expr | None, step: c.Expr | None, body: c.Stmt, span: Span
-) -> None:
+def _loop(ctx: Context, test: c.Expr | None, step: c.Expr | None, body: c.Stmt, span: Span) -> None:
     head, inside, again, end = (ctx.emitter.label() for _ in range(4))
     ctx.emitter.place(head)
     if test is not None:
@@ -381,25 +150,21 @@ def _for_each_vcpu(ctx: Context, s: c.ForEachVcpu) -> None:
     lower(ctx, s.kvm)
     head, inside, again, end = (ctx.emitter.label() for _ in range(4))
     index = place(ctx, s.index)
-    store(ctx, index, _zero(), s.span)
+    store(ctx, index, convert.number(0), s.span)
     ctx.emitter.place(head)
     value = read(ctx, index, s.span)
-    left, right, _ = convert.balance(value, Scalar(NumVcpus(), Integer("int", INT)), s.span)
+    left, right, _ = convert.balance(value, Scalar(NumVcpus(), INT_T), s.span)
     ctx.emitter.branch(convert.arithmetic("<", left, right), inside, end, s.span)
     ctx.emitter.place(inside)
     number = convert.cast(convert.integer(value, s.span)[0], INT)
-    store(ctx, place(ctx, s.vcpu), _vcpu(ctx, number, s.vcpu), s.vcpu.span)
+    vcpu = Scalar(Cast(number, VCPU), Pointer(Struct("kvm_vcpu")))
+    store(ctx, place(ctx, s.vcpu), vcpu, s.vcpu.span)
     _body(ctx, s.body, again, end)
     ctx.emitter.place(again)
-    one = Scalar(Const(1, INT), Integer("int", INT))
-    left, right, t = convert.balance(read(ctx, index, s.span), one, s.span)
+    left, right, t = convert.balance(read(ctx, index, s.span), convert.number(1), s.span)
     store(ctx, index, Scalar(convert.arithmetic("+", left, right), t), s.span)
     ctx.emitter.jump(head, s.span)
     ctx.emitter.place(end)
-
-
-def _vcpu(ctx: Context, number: convert.Expr, at: c.Expr) -> Value:
-    return Scalar(Cast(number, VCPU), Pointer(Struct("kvm_vcpu")))
 
 
 def _switch(ctx: Context, s: c.Switch) -> None:
@@ -410,8 +175,7 @@ def _switch(ctx: Context, s: c.Switch) -> None:
         if value is None:
             continue
         other = ctx.emitter.label()
-        constant = Scalar(Const(value, INT), Integer("int", INT))
-        left, right, _ = convert.balance(subject, constant, s.span)
+        left, right, _ = convert.balance(subject, convert.number(value), s.span)
         ctx.emitter.branch(convert.arithmetic("==", left, right), label, other, s.span)
         ctx.emitter.place(other)
     ctx.emitter.jump(cases.get(None, end), s.span)
@@ -423,20 +187,15 @@ def _switch(ctx: Context, s: c.Switch) -> None:
     ctx.emitter.place(end)
 
 
-def _case_values(ctx: Context, body: object) -> list[int | None]:
-    """The case values of one switch in order, not those of switches within it."""
-    match body:
+def _case_values(ctx: Context, node: Node) -> list[int | None]:
+    """Return the case values of one switch in order, not those of switches within it."""
+    match node:
         case c.Switch():
             return []
         case c.Case(value, inner):
             return [_case_value(ctx, value), *_case_values(ctx, inner)]
-        case tuple():
-            return [v for child in body for v in _case_values(ctx, child)]
-        case _ if hasattr(body, "__dataclass_fields__"):
-            children = (getattr(body, f) for f in body.__dataclass_fields__)
-            return [v for child in children for v in _case_values(ctx, child)]
         case _:
-            return []
+            return [v for child in children(node) for v in _case_values(ctx, child)]
 
 
 def _case_value(ctx: Context, value: c.Expr | None) -> int | None:
@@ -488,6 +247,3 @@ def _set_result(ctx: Context, frame: Activation, value: Value, span: Span) -> No
             pass
         case _:
             raise unsupported("a function that returns one of several pointers", span)
-
-
-__all__ = ["TRUE", "inline", "run_block", "statement"]

@@ -1,1 +1,1 @@
-"""The machine: operations of a variant wrapped in events, claims as monitors, and the boot state."""
+"""The machine: a variant's operations wrapped in events, claims as monitors, the boot state."""

@@ -1,4 +1,4 @@
-"""Assembly of a program from a setup: operations, the chosen claims' monitors, and the boot state."""
+"""Assembly of a program from a setup: operations, the chosen claims' monitors, boot state."""
 
 from __future__ import annotations
 
@@ -8,23 +8,47 @@ from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax as c
 from flushproof.frontend.errors import NotConstant
 from flushproof.frontend.types import INT_T
-from flushproof.ir.code import Assert, Assign, Cast, Const, Expr, Field, Local, Scope, Stop, Var, Write
+from flushproof.frontend.walk import walk
+from flushproof.ir.code import (
+    Assert,
+    Assign,
+    Cast,
+    Const,
+    Expr,
+    Field,
+    Local,
+    Scope,
+    Stop,
+    Var,
+    Write,
+)
 from flushproof.ir.kinds import infer
 from flushproof.ir.passes import clean
 from flushproof.ir.program import BOOT_VCPU, Operation, Program, Role
 from flushproof.ir.types import INT, NONE, ROOT, U64, Int
 from flushproof.ir.uses import fields_of, map_expr
 from flushproof.lower import convert
+from flushproof.lower.calls import inline
 from flushproof.lower.context import Bound, Context, Environment
-from flushproof.lower.expressions import global_place, lower, store
+from flushproof.lower.expressions import global_place, lower
 from flushproof.lower.places import member
-from flushproof.lower.statements import inline, statement
+from flushproof.lower.statements import statement
+from flushproof.lower.store import store
 from flushproof.lower.values import FieldPlace, Scalar, StructPlace
 from flushproof.machine.environment import context, environment
 from flushproof.machine.instrument import Instrumenter
-from flushproof.machine.monitors import RUNS_ON, VCPU_POINTER, Monitor, NoCache, machine_names, monitor
+from flushproof.machine.monitors import (
+    CACHE_NAMES,
+    RUNS_ON,
+    VCPU_POINTER,
+    Monitor,
+    NoCache,
+    machine_names,
+    monitor,
+)
 from flushproof.machine.operations import lower_operation
 from flushproof.machine.setup import Setup
+from flushproof.source import Span
 from flushproof.spec.syntax import CacheDecl, Claim
 
 INVALID = Const((1 << 64) - 1, U64)
@@ -34,7 +58,7 @@ INVALID = Const((1 << 64) - 1, U64)
 class Machine:
     """A setup made executable: the plain program, and what claims need to be added to it.
 
-    `cache` is the clause in force; `cache_claims` say why a claim cannot be stated.
+    `cache` is the clause in force, None where none is; `fields` are the shared fields by name.
     """
 
     setup: Setup
@@ -49,7 +73,7 @@ class Machine:
         return tuple(f for f in self.base.fields if not f.ghost)
 
     def statable(self, name: str) -> bool:
-        """False when a claim speaks of a cache and nothing says which field that is."""
+        """Tell whether a claim can be stated: a cache that it speaks of must be known."""
         claim = self.setup.claim(name)
         return self.cache is not None or claim is None or not _speaks_of_cache(claim)
 
@@ -82,10 +106,10 @@ class Machine:
 
     def _ghost_boot(self, m: Monitor) -> list[tuple[Field, Expr]]:
         out: list[tuple[Field, Expr]] = []
+        env = replace(self.env, machine=machine_names(self.setup, self.cache))
         for field, initialiser in m.ghosts:
             if initialiser is None:
                 continue
-            env = replace(self.env, machine=machine_names(self.setup, self.cache))
             ctx = context(env, m.claim.name, m.claim.span, {})
             value, t = convert.integer(lower(ctx, initialiser), initialiser.span)
             if not isinstance(value, Const) or not isinstance(field.type, Int):
@@ -95,7 +119,8 @@ class Machine:
 
 
 def _speaks_of_cache(claim: Claim) -> bool:
-    return "CACHE_" in repr(claim.handlers)
+    nodes = (node for handler in claim.handlers for node in walk(handler.body))
+    return any(isinstance(n, c.Name) and n.id in CACHE_NAMES for n in nodes)
 
 
 def build(setup: Setup) -> Machine:
@@ -150,9 +175,7 @@ def _boot(setup: Setup, env: Environment, fields: dict[str, Field]) -> dict[Fiel
     return out
 
 
-def _boot_context(
-    setup: Setup, env: Environment, fields: dict[str, Field], span: c.Span
-) -> Context:
+def _boot_context(setup: Setup, env: Environment, fields: dict[str, Field], span: Span) -> Context:
     names = {
         **machine_names(setup, None),
         "vcpu": Bound(Scalar(Var(BOOT_VCPU), VCPU_POINTER)),
@@ -177,18 +200,20 @@ def _constants(ctx: Context) -> dict[Field, Expr]:
 
 
 def _globals(env: Environment, fields: dict[str, Field]) -> dict[Field, Expr]:
-    """Initial values of the file-level variables whose fields are in use."""
+    """Return the initial values of the file-level variables whose fields are in use."""
     out: dict[Field, Expr] = {}
     for g in env.declarations.globals.values():
         used = any(n == g.name or n.startswith(g.name + ".") for n in fields)
         if g.initialiser is None or not used:
             continue
         ctx = context(env, g.name, g.span, dict(fields))
-        place = global_place(ctx, g.name, g.span)
-        if isinstance(place, FieldPlace):
-            store(ctx, place, lower(ctx, g.initialiser), g.span)
-        elif isinstance(g.initialiser, c.InitList):
-            _global_struct(ctx, place, g.initialiser, fields)  # type: ignore[arg-type]
+        match global_place(ctx, g.name, g.span), g.initialiser:
+            case StructPlace() as place, c.InitList() as init:
+                _global_struct(ctx, place, init, fields)
+            case FieldPlace() as place, value:
+                store(ctx, place, lower(ctx, value), g.span)
+            case _:
+                pass
         out |= _constants(ctx)
     return out
 
@@ -199,19 +224,18 @@ def _global_struct(
     for item in init.items:
         name = ".".join((*place.path, item.member))
         if name in fields:
-            store(ctx, member(ctx, place, item.member, item.span), lower(ctx, item.value), item.span)
+            where = member(ctx, place, item.member, item.span)
+            store(ctx, where, lower(ctx, item.value), item.span)
 
 
 # Cache -----------------------------------------------------------------------------------------
 
 
 def _cache(setup: Setup, env: Environment, fields: dict[str, Field]) -> CacheDecl | None:
-    """The first cache clause whose names all exist, in a variant that uses them."""
+    """Return the first cache clause whose names all exist, in a variant that uses them."""
     for clause in setup.caches:
         trial = dict(fields)
-        ctx = context(
-            replace(env, machine=machine_names(setup, None)), "cache", clause.span, trial
-        )
+        ctx = context(replace(env, machine=machine_names(setup, None)), "cache", clause.span, trial)
         try:
             lower(ctx, clause.condition)
             lower(ctx, clause.root)
@@ -222,4 +246,3 @@ def _cache(setup: Setup, env: Environment, fields: dict[str, Field]) -> CacheDec
         if len(setup.caches) == 1 or set(trial) == set(fields):
             return clause
     return None
-

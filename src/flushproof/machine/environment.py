@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from flushproof.frontend.declarations import Declarations
 from flushproof.frontend.types import VOID, Pointer, Struct
 from flushproof.ir.code import Field
+from flushproof.lower.calls import inline
 from flushproof.lower.context import Activation, Binding, Context, Environment, Special
 from flushproof.lower.emitter import Emitter
 from flushproof.lower.objects import object_model
-from flushproof.lower.statements import inline, run_block
+from flushproof.lower.statements import run_block
 from flushproof.source import Span
 
 

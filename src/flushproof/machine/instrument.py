@@ -46,7 +46,7 @@ from flushproof.ir.code import (
 from flushproof.ir.passes import clean
 from flushproof.ir.program import Operation, Parameters, Role
 from flushproof.ir.types import BOOL, INT, NONE, ROOT, U64
-from flushproof.lower.context import Activation, Bound, Context, Environment
+from flushproof.lower.context import Activation, Bound, Environment, Special
 from flushproof.lower.statements import statement
 from flushproof.lower.values import FALSE, TRUE, FieldPlace, PointerTo, Scalar, Value
 from flushproof.machine.environment import context, with_names
@@ -89,7 +89,7 @@ class Instrumenter:
         return self.run(bare)
 
     def place_number(self, field: Field) -> int:
-        """The number of a shared field."""
+        """Return the number of a shared field."""
         return self.places.index(field)
 
 
@@ -108,10 +108,10 @@ class _Pass:
     def run(self) -> tuple[Instr, ...]:
         for at, instr in enumerate(self.operation.code):
             self.ctx.emitter.place(self.labels[at])
-            self._instr(at, instr)
+            self._instr(instr)
         return self.ctx.emitter.finish()
 
-    def _instr(self, at: int, instr: Instr) -> None:
+    def _instr(self, instr: Instr) -> None:  # noqa: C901, PLR0912 - a table of all events
         emit = self.ctx.emitter.emit
         match instr:
             case Jump(target):
@@ -125,8 +125,8 @@ class _Pass:
                 emit(instr)
                 self._enter(_sure(span))
             case Return(value, span):
-                self._return(value, _sure(span))
                 emit(instr)
+                self._return(value, _sure(span))
             case Uninit(label, written, span):
                 self._uninit(label, written, _sure(span))
             case Acquire(field, index, span):
@@ -266,7 +266,7 @@ class _Pass:
         emitter.place(end)
 
     def _choose_access(self, chosen: Local, thread: Field, span: Span) -> None:
-        """The witness is an access of one thread, fixed beforehand; the last one picked counts."""
+        """Let the witness be an access of a thread fixed beforehand; the last one picked counts."""
         who = self.ctx.emitter.temp(INT)
         self.ctx.emitter.emit(Read(who, thread, None, Mode.GHOST, span))
         self._pick(Binary("==", Var(who), Self(), BOOL), chosen, span)
@@ -282,8 +282,8 @@ class _Pass:
     ) -> None:
         emitter = self.ctx.emitter
         end = emitter.label()
-        for witness in {handler.inside, handler.subject} & set(monitor.choices):
-            if self.operation.role is Role.LOAD and not handler.event == "access":
+        for witness in sorted({handler.inside, handler.subject} & set(monitor.choices)):
+            if self.operation.role is Role.LOAD and handler.event != "access":
                 return
             inside = emitter.label()
             emitter.branch(Var(self._chosen_local(monitor, witness)), inside, end, span)
@@ -297,24 +297,19 @@ class _Pass:
         pairs = list(zip(handler.parameters, arguments, strict=False))
         names = {p.value: Bound(v) for p, v in pairs}
         values = tuple((p.value, v.expr) for p, v in pairs if isinstance(v, Scalar))
-        specials = {
+        specials: dict[str, Special] = {
             "assert": special_assert(monitor.claim, values, about),
             "holds": special_holds,
             "unlocked": special_unlocked,
             "every": special_every,
             "some": special_some,
         }
-        env = with_names(self.owner.env, {**monitor.names, **names}, specials)  # type: ignore[arg-type]
-        inner = replace_env(self.ctx, env)
+        env = with_names(self.owner.env, {**monitor.names, **names}, specials)
+        inner = replace(self.ctx, env=env, stack=list(self.ctx.stack))
         activation = Activation(monitor.claim.name, span, inner.emitter.label(), None, INT_T)
         inner.stack.append(activation)
         statement(inner, handler.body)
         inner.emitter.place(activation.leave)
-
-
-def replace_env(ctx: Context, env: Environment) -> Context:
-    """Return a context over the same code with other names."""
-    return replace(ctx, env=env, stack=list(ctx.stack))
 
 
 def _sure(span: Span | None) -> Span:
@@ -332,4 +327,3 @@ def _bool(e: Expr) -> Value:
 
 def _gfn(local: Local | None) -> Value:
     return Scalar(Const(0, U64) if local is None else Var(local), ULONG_T)
-

@@ -9,12 +9,22 @@ from typing import ClassVar
 from flushproof.diagnostics import Diagnostic, InputError
 from flushproof.frontend import syntax as c
 from flushproof.frontend.errors import Mismatch, WrongArity
-from flushproof.frontend.types import BOOL_T, INT_T, ROOT_T, ULONG_T, Pointer, Struct
+from flushproof.frontend.types import (
+    BOOL_T,
+    INT_T,
+    ROOT_T,
+    ULONG_T,
+    CType,
+    Integer,
+    Pointer,
+    Struct,
+)
 from flushproof.ir.code import (
     AllFree,
     Assert,
     Assign,
     Binary,
+    Cast,
     Const,
     Every,
     Expr,
@@ -38,7 +48,8 @@ from flushproof.spec.syntax import CacheDecl, Claim, Handler
 
 RUNS_ON = Field("runs_on", "runs_on", Scope.VCPU, ROOT, ghost=True)
 VCPU_POINTER = Pointer(Struct("kvm_vcpu"))
-WITNESS_TYPES: Mapping[str, tuple[Type, object]] = {
+CACHE_NAMES = ("CACHE_IN_USE", "CACHE_ROOT")
+WITNESS_TYPES: Mapping[str, tuple[Type, CType]] = {
     "vcpu": (VCPU, VCPU_POINTER),
     "root": (ROOT, ROOT_T),
     "gfn": (U64, ULONG_T),
@@ -65,10 +76,8 @@ class Monitor:
     choices: Mapping[str, Field]
 
     def handlers(self, event: str, subjects: frozenset[str]) -> tuple[Handler, ...]:
-        """The handlers of one event whose subject is among those given."""
-        return tuple(
-            h for h in self.claim.handlers if h.event == event and h.subject in subjects
-        )
+        """Return the handlers of one event whose subject is among those given."""
+        return tuple(h for h in self.claim.handlers if h.event == event and h.subject in subjects)
 
 
 def monitor(setup: Setup, claim: Claim, cache: CacheDecl | None) -> Monitor:
@@ -81,34 +90,38 @@ def monitor(setup: Setup, claim: Claim, cache: CacheDecl | None) -> Monitor:
     witnesses: list[Field] = []
     choices: dict[str, Field] = {}
     for w in claim.witnesses:
-        if w.kind == "call":
-            choices[w.name] = _field(claim, f"{w.name}.taken", BOOL)
-            continue
-        if w.kind == "access":
-            choices[w.name] = _field(claim, f"{w.name}.thread", INT)
-            witnesses.append(choices[w.name])
-            continue
-        t, ctype = WITNESS_TYPES[w.kind]
-        field = _field(claim, w.name, t)
-        witnesses.append(field)
-        names[w.name] = Named(FieldPlace(field, None, ctype))  # type: ignore[arg-type]
-    ghosts: list[tuple[Field, c.Expr | None]] = []
-    for declaration in claim.ghosts:
-        for entry in declaration.declarators:
-            t2 = setup.declarations.resolve(declaration.type, entry.declarator)
-            field = _ghost(claim, entry.declarator.name, t2, entry)
-            ghosts.append((field, entry.initialiser))
-            names[entry.declarator.name] = Named(FieldPlace(field, None, t2))
-    return Monitor(claim, names, tuple(witnesses), tuple(ghosts), choices)
+        match w.kind:
+            case "call":
+                choices[w.name] = _field(claim, f"{w.name}.taken", BOOL)
+            case "access":
+                choices[w.name] = _field(claim, f"{w.name}.thread", INT)
+                witnesses.append(choices[w.name])
+            case kind:
+                t, ctype = WITNESS_TYPES[kind]
+                field = _field(claim, w.name, t)
+                witnesses.append(field)
+                names[w.name] = Named(FieldPlace(field, None, ctype))
+    ghosts = _ghosts(setup, claim)
+    names |= {f.label: Named(FieldPlace(f, None, ctype)) for f, ctype, _ in ghosts}
+    starts = tuple((f, initialiser) for f, _, initialiser in ghosts)
+    return Monitor(claim, names, tuple(witnesses), starts, choices)
+
+
+def _ghosts(setup: Setup, claim: Claim) -> list[tuple[Field, CType, c.Expr | None]]:
+    return [
+        (_ghost(claim, t, entry), t, entry.initialiser)
+        for declaration in claim.ghosts
+        for entry in declaration.declarators
+        for t in (setup.declarations.resolve(declaration.type, entry.declarator),)
+    ]
 
 
 def _field(claim: Claim, name: str, t: Type) -> Field:
     return Field(f"{claim.name}:{name}", name, Scope.VM, t, ghost=True)
 
 
-def _ghost(claim: Claim, name: str, t: object, entry: c.InitDeclarator) -> Field:
-    from flushproof.frontend.types import Integer
-
+def _ghost(claim: Claim, t: CType, entry: c.InitDeclarator) -> Field:
+    name = entry.declarator.name
     if t == VCPU_POINTER:
         return _field(claim, name, VCPU)
     if not isinstance(t, Integer):
@@ -118,7 +131,7 @@ def _ghost(claim: Claim, name: str, t: object, entry: c.InitDeclarator) -> Field
 
 
 def machine_names(setup: Setup, cache: CacheDecl | None) -> dict[str, Binding]:
-    """The names every claim knows."""
+    """Return the names every claim knows."""
     flushes = Const(int(setup.assumptions.load_flushes), BOOL)
     names: dict[str, Binding] = {
         "runs_on": GhostArray(RUNS_ON, ROOT_T),
@@ -129,8 +142,8 @@ def machine_names(setup: Setup, cache: CacheDecl | None) -> dict[str, Binding]:
         "kvm": Bound(PointerTo(StructPlace(Vm(), ("kvm",), Struct("kvm")))),
     }
     if cache is not None:
-        names["CACHE_IN_USE"] = Shorthand(cache.condition)
-        names["CACHE_ROOT"] = Shorthand(cache.root)
+        meanings = (Shorthand(cache.condition), Shorthand(cache.root))
+        names |= dict(zip(CACHE_NAMES, meanings, strict=True))
     return names
 
 
@@ -143,13 +156,11 @@ def _need(e: c.Call, count: int) -> None:
         raise InputError(WrongArity(span=e.span, name=name, wanted=count, given=len(e.arguments)))
 
 
-def special_assert(
-    claim: Claim, values: tuple[tuple[str, Expr], ...], subject: str
-) -> Special:
+def special_assert(claim: Claim, values: tuple[tuple[str, Expr], ...], subject: str) -> Special:
     """Return the lowering of `assert(condition [, "text"])` for one claim and event."""
 
     def run(ctx: Context, e: c.Call) -> Value:
-        text = e.arguments[1] if len(e.arguments) == 2 else None  # noqa: PLR2004
+        text = e.arguments[1] if len(e.arguments) == 2 else None
         if not isinstance(text, c.String):
             _need(e, 1)
         condition = truth(ctx, e.arguments[0])
@@ -162,7 +173,7 @@ def special_assert(
 
 
 def _mentioned(ctx: Context, claim: Claim) -> tuple[tuple[str, Expr], ...]:
-    """The values of shorthands that the claim's message mentions."""
+    """Return the values of shorthands that the claim's message mentions."""
     out: list[tuple[str, Expr]] = []
     for name, binding in ctx.env.machine.items():
         if isinstance(binding, Shorthand) and f"{{{name}}}" in claim.headline + claim.because:
@@ -181,7 +192,7 @@ def special_holds(ctx: Context, e: c.Call) -> Value:
     place = value.place
     word = ctx.emitter.temp(place.field.type)
     ctx.emitter.emit(Read(word, place.field, place.index, Mode.GHOST, e.span))
-    return convert.boolean(Binary("==", convert.Cast(Var(word), INT), Self(), BOOL))
+    return convert.boolean(Binary("==", Cast(Var(word), INT), Self(), BOOL))
 
 
 def special_unlocked(_ctx: Context, e: c.Call) -> Value:
@@ -224,9 +235,7 @@ def _pure(ctx: Context, e: c.Expr) -> Expr:
         case c.Binary("&&", a, b):
             return convert.both(_pure(ctx, a), _pure(ctx, b))
         case c.Binary("||", a, b):
-            negated = convert.both(
-                convert.negate(_pure(ctx, a)), convert.negate(_pure(ctx, b))
-            )
+            negated = convert.both(convert.negate(_pure(ctx, a)), convert.negate(_pure(ctx, b)))
             return convert.negate(negated)
         case c.Unary("!", a):
             return convert.negate(_pure(ctx, a))
@@ -254,4 +263,3 @@ def _collect(
                 text = "this condition is too involved for a quantifier"
                 raise InputError(Mismatch(span=e.span, text=text))
     return tuple(reads), map_expr(condition, lambda x: known.get(x, Var(x)))
-

@@ -9,13 +9,13 @@ from flushproof.diagnostics import Diagnostic, InputError, closest
 from flushproof.frontend import syntax as c
 from flushproof.frontend.errors import UnknownFunction, WrongArity
 from flushproof.frontend.types import CType, Integer, Pointer, Struct
-from flushproof.ir.code import Enter, Expr, Field, Local, Return, Unary, Var
+from flushproof.ir.code import Enter, Field, Local, Return, Unary, Var
 from flushproof.ir.passes import clean
 from flushproof.ir.program import Operation, Parameters, Role
 from flushproof.ir.types import BOOL, U64, VCPU
+from flushproof.lower.calls import inline
 from flushproof.lower.context import Context, Environment
 from flushproof.lower.places import member
-from flushproof.lower.statements import inline
 from flushproof.lower.values import (
     Frame,
     LocalPlace,
@@ -144,7 +144,7 @@ def _bound(roles: _Roles, role: str, name: str) -> Value:
 
 
 def _range(roles: _Roles, name: str, t: CType, span: Span) -> Value:
-    """A pointer to a range: NULL for everything; its first two members are start and pages."""
+    """Bind a pointer to a range: NULL for everything; its first two members are start and pages."""
     ctx = roles.ctx
     assert isinstance(t, Struct)
     info = ctx.env.declarations.structs.get(t.name)
@@ -165,5 +165,4 @@ def _free(roles: _Roles, name: str, t: CType) -> Value:
         return Nothing()
     local = roles.ctx.emitter.local(name, t.ir)
     roles.free = (*roles.free, local)
-    expr: Expr = Var(local)
-    return Scalar(expr, t)
+    return Scalar(Var(local), t)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -124,15 +123,11 @@ def only_spec(source: Source) -> tuple[s.Spec, s.SpecFile]:
         InputError: it is not accepted, or holds another number of specs.
     """
     given = _given()
-    file = parse_spec(source, _spec_context(given, source))
+    file = parse_spec(source, given.context)
     if len(file.specs) != 1:
         where = file.specs[1].span if file.specs else None
         raise InputError(NoSpecHere(span=where, path=source.name, count=len(file.specs)))
     return file.specs[0], file
-
-
-def _spec_context(given: _Given, source: Source) -> ParseContext:
-    return given.context
 
 
 def _from_spec_source(source: Source, folder: Path, variant: Source | None) -> Setup:
@@ -164,19 +159,13 @@ def _from_spec_source(source: Source, folder: Path, variant: Source | None) -> S
 def _variant(spec: s.Spec, folder: Path) -> Source:
     if spec.variant is None:
         raise InputError(NoVariant(span=spec.span, name=spec.name))
-    return _placed(lambda: load(str(folder / spec_path(spec))), spec.variant.span)
+    return _load_for(spec.variant.span, folder / spec.variant.value)
 
 
-def spec_path(spec: s.Spec) -> str:
-    """The variant's path as the spec gives it."""
-    assert spec.variant is not None
-    return spec.variant.value
-
-
-def _placed(read: Callable[[], Source], span: Span) -> Source:
+def _load_for(span: Span, path: Path) -> Source:
     """Load a file for a spec: a complaint about it also points at the spec's clause."""
     try:
-        return read()
+        return load(str(path))
     except InputError as error:
         diagnostics = (
             replace(d, span=d.span or span, notes=(*d.notes, Note("named here", span)))

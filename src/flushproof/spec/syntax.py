@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 
 from flushproof.frontend import syntax as c
 from flushproof.source import Span
@@ -13,17 +14,17 @@ class Text:
     """A quoted string and where it stands."""
 
     value: str
-    span: Span = field(compare=False)
+    span: Span = dataclasses.field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class OperationDecl:
-    """`flush f(kvm, range);`: `role` is "flush" or "load"; `roles` name each parameter's meaning."""
+    """`flush f(kvm, range);`: `role` is flush or load; `roles` name each parameter's meaning."""
 
     role: str
     function: str
     roles: tuple[Text, ...]
-    span: Span = field(compare=False)
+    span: Span = dataclasses.field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class CacheDecl:
 
     condition: c.Expr
     root: c.Expr
-    span: Span = field(compare=False)
+    span: Span = dataclasses.field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Bound:
     name: str
     low: int
     high: int
-    span: Span = field(compare=False)
+    span: Span = dataclasses.field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Assumption:
 
     name: str
     holds: bool
-    span: Span = field(compare=False)
+    span: Span = dataclasses.field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Exempt:
     """`exempt field;`: a field that the race claim leaves out."""
 
     field: str
-    span: Span = field(compare=False)
+    span: Span = dataclasses.field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Expectation:
     claim: str
     verdict: str
     vcpus: int | None
-    span: Span = field(compare=False)
+    span: Span = dataclasses.field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class Witness:
 
     kind: str
     name: str
-    span: Span = field(compare=False)
+    span: Span = dataclasses.field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class Handler:
     parameters: tuple[Text, ...]
     inside: str
     body: c.Block
-    span: Span = field(compare=False)
+    span: Span = dataclasses.field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ class Claim:
     handlers: tuple[Handler, ...]
     headline: str
     because: str
-    span: Span = field(compare=False)
+    span: Span = dataclasses.field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ class Spec:
     exempt: tuple[Exempt, ...]
     expectations: tuple[Expectation, ...]
     claims: tuple[Claim, ...]
-    span: Span = field(compare=False)
+    span: Span = dataclasses.field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)

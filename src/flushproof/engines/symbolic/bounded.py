@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import z3
 
-from flushproof.engines.schedule import Schedule
+from flushproof.engines.found import Found
 from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.model import schedule
 from flushproof.engines.symbolic.problem import Failure, Problem
@@ -19,17 +19,6 @@ from flushproof.engines.symbolic.threads import Boundaries, Counts
 from flushproof.engines.symbolic.values import NotExact
 from flushproof.ir.kinds import Kinds, infer
 from flushproof.ir.program import Program
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A counterexample of `claim` ("" for undefined behaviour, described by `text`)."""
-
-    claim: str
-    schedule: Schedule
-    calls: int
-    roots: int
-    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +36,7 @@ class Level:
 def problem(
     program: Program,
     counts: Counts,
-    boundaries: Boundaries,
+    boundaries: Boundaries | None,
     rounds: int | None = None,
 ) -> tuple[Problem, Kinds]:
     """Build a problem; roots are page numbers where that is exact, else bit-vectors."""
@@ -62,7 +51,7 @@ def problem(
 class Bounded:
     """Decides claims for one number of vCPUs after the other."""
 
-    def __init__(self, boundaries: Boundaries, rounds: int | None = None) -> None:
+    def __init__(self, boundaries: Boundaries | None, rounds: int | None = None) -> None:
         self.boundaries = boundaries
         self.rounds = rounds
 
@@ -116,12 +105,13 @@ def _smallest(p: Problem, claim: str, failures: list[Failure]) -> Found | str | 
 def _shrink(p: Problem, claim: str, failures: list[Failure]) -> Found:
     calls = _least(p, p.calls(), 1)
     roots = _fewest_roots(p)
+    _least(p, p.switches(), 0)
     _least(p, p.oddities(), 0)
     p.solver.check()
     model = p.solver.model()
     plan = schedule(p, model)
     text = next((f.text for f in failures if _true(model, f.condition)), "")
-    return Found(claim, plan, calls, roots, text)
+    return Found(claim, plan, p.boundaries, calls, roots, text)
 
 
 def _true(model: z3.ModelRef, b: t.Bool) -> bool:

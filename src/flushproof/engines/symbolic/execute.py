@@ -102,7 +102,7 @@ class Executor:
         program: Program,
         algebra: Algebra,
         vcpus: int,
-        thread: int,
+        thread: t.Number,
         feasible: Feasible,
         fixed: Mapping[Location, Value],
     ) -> None:
@@ -123,6 +123,15 @@ class Executor:
         if f.scope is Scope.VM:
             return ((f.name, -1),)
         return tuple((f.name, v) for v in range(self.vcpus))
+
+    def alone(
+        self, shape: Layout, at: int, locals_: dict[Local, Value], tag: str
+    ) -> Step:
+        """Execute the step from one position, from the given locals; nothing is iterated."""
+        start: Instance = (at, tuple(0 for _ in shape.order.loops[at]))
+        region = _Region(self, shape, 0, start, [(True, locals_)], tag)
+        region.run()
+        return region.step
 
     def call(
         self, shape: Layout, number: int, arguments: dict[Local, Value], entry: t.Bool
@@ -153,6 +162,7 @@ class _Region:
         call: int,
         instance: Instance,
         arrivals: list[tuple[t.Bool, dict[Local, Value]]],
+        tag: str = "",
     ) -> None:
         self.owner = owner
         self.shape = shape
@@ -160,8 +170,9 @@ class _Region:
         self.evaluator = Evaluator(owner.algebra, shape.operation.name)
         guard, self.entry = self._enter(arrivals, shape.live[instance[0]])
         name = shape.operation.name
-        self.step = Step(owner.thread, call, name, instance[0], guard, instance[0] == 0)
-        self.label = f"{owner.thread}.{call}.{instance[0]}.{'.'.join(map(str, instance[1]))}"
+        self.step = Step(call, name, instance[0], guard, instance[0] == 0)
+        counts = ".".join(map(str, instance[1]))
+        self.label = f"{tag or owner.thread}.{call}.{name}.{instance[0]}.{counts}"
         self.arrivals: dict[Instance, list[Path]] = {}
         self.heap: list[tuple[tuple[int, ...], Instance]] = []
         self.exits: list[tuple[Instance | None, Path]] = []
@@ -202,12 +213,9 @@ class _Region:
         ends = [path for _, path in self.exits]
         for path in ends:
             self._complete(path, ends)
-        out: list[tuple[Instance, t.Bool, dict[Local, Value]]] = []
-        for target, path in self.exits:
-            guard = t.and_(self.step.guard, self.owner.paths.guard(path.cubes))
-            if target is not None:
-                out.append((target, guard, path.locals))
-                self.step.exits.append((guard, path.locals))
+        targets = dict.fromkeys(target for target, _ in self.exits if target is not None)
+        out = [self._exit(target) for target in targets]
+        self.step.exits = [(guard, locals_) for _, guard, locals_ in out]
         if ends:
             copies = [Path(p.cubes, {}, dict(p.memory)) for p in ends]
             memory = self.owner.paths.merge(copies, frozenset()).memory
@@ -217,6 +225,13 @@ class _Region:
                 if k not in self.owner.fixed and v is not self.step.inputs.get(k)
             }
         return out
+
+    def _exit(self, target: Instance) -> tuple[Instance, t.Bool, dict[Local, Value]]:
+        """All the paths to one boundary as one."""
+        paths = [Path(p.cubes, dict(p.locals), {}) for at, p in self.exits if at == target]
+        merged = self.owner.paths.merge(paths, self.shape.live[target[0]])
+        guard = t.and_(self.step.guard, self.owner.paths.guard(merged.cubes))
+        return target, guard, merged.locals
 
     def _leave(self, instance: Instance, to: int, path: Path) -> None:
         target = self.shape.go(instance, to)

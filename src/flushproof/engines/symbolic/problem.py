@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import z3
 
 from flushproof.engines.symbolic import terms as t
-from flushproof.engines.symbolic.commute import Commutation, commuting_prefix
+from flushproof.engines.symbolic.atomicity import atomicity, loads_commute
 from flushproof.engines.symbolic.evaluate import Evaluator, Machine
+from flushproof.engines.symbolic.moves import Population
 from flushproof.engines.symbolic.slots import slots_for
 from flushproof.engines.symbolic.steps import Location, Step, ThreadSteps
 from flushproof.engines.symbolic.threads import (
@@ -45,7 +46,7 @@ class Problem:
         program: Program,
         kinds: Kinds,
         counts: Counts,
-        boundaries: Boundaries,
+        boundaries: Boundaries | None,
         rounds: int | None = None,
     ) -> None:
         self.program = program
@@ -56,13 +57,19 @@ class Problem:
         boot = self._boot()
         written = written_fields(program)
         fixed = {w: v for w, v in boot.items() if w[0] not in written}
+        population = Population(counts.vcpus, counts.flushers)
+        given = (program, self.algebra, population, fixed)
+        self.boundaries = (
+            atomicity(*given, written).boundaries
+            if boundaries is None
+            else {o.name: boundaries(o) for o in program.operations}
+        )
         unroller = Unroller(
-            program, self.algebra, counts, boundaries, self._feasible, fixed
+            program, self.algebra, counts, self.boundaries, self._feasible, fixed
         )
         self.threads = unroller.threads()
-        loaders = tuple(range(counts.vcpus))
-        observer = next((x.steps[0] for x in self.threads if x.role is Role.OBSERVE), None)
-        first = commuting_prefix(Commutation(self.algebra, observer), self.threads, loaders)
+        commute = counts.loads > 0 and loads_commute(*given, self.boundaries)
+        first = tuple(range(counts.vcpus if commute else 1))
         slots, self.rounds = slots_for(self.threads, first, rounds)
         self.slots = slots
         self.wired: Wired = Wiring(self.algebra, self.threads, slots, boot).run()
@@ -159,6 +166,14 @@ class Problem:
             and o.parameters.root.name == parameter
             for o in self.program.operations
         )
+
+    def switches(self) -> list[t.Bool]:
+        """For each slot, whether anything happens in it: a measure of context switches."""
+        here: dict[int, list[t.Bool]] = {}
+        for placed in self.wired.placed:
+            step = self.threads[placed.thread].steps[placed.step]
+            here.setdefault(placed.slot, []).append(t.and_(placed.here, step.guard))
+        return [t.or_(*h) for h in here.values()]
 
     def oddities(self) -> list[t.Bool]:
         """What a reader would rather not see unless it is needed: failures and partial ranges."""

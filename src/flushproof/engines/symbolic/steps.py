@@ -58,7 +58,6 @@ class Step:
     `enabled`: every lock it takes is free when it does. `first` marks the start of call `call`.
     """
 
-    thread: int
     call: int
     operation: str
     at: int

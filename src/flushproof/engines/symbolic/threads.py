@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import z3
@@ -35,7 +35,7 @@ class Unroller:
         program: Program,
         algebra: Algebra,
         counts: Counts,
-        boundaries: Boundaries,
+        boundaries: Mapping[str, frozenset[int]],
         feasible: Feasible,
         fixed: dict[Location, Value],
     ) -> None:
@@ -44,7 +44,7 @@ class Unroller:
         self.counts = counts
         self.feasible = feasible
         self.fixed = fixed
-        self.layouts = {o.name: layout(o, boundaries(o)) for o in program.operations}
+        self.layouts = {o.name: layout(o, boundaries[o.name]) for o in program.operations}
 
     def threads(self) -> tuple[ThreadSteps, ...]:
         """All threads: vCPU threads first, in order, then flushers."""

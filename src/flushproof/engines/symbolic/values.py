@@ -14,7 +14,7 @@ import z3
 
 from flushproof.engines.symbolic import terms as t
 from flushproof.ir.kinds import LOW, PAGE_BITS, Kind, Kinds
-from flushproof.ir.types import BOOL, NO_VCPU, NONE, Int, LockWord, Type, VcpuRef
+from flushproof.ir.types import BOOL, NO_VCPU, NONE, ROOT, Int, LockWord, Type, VcpuRef
 
 INVALID = (1 << 64) - 1
 
@@ -134,6 +134,8 @@ class Algebra:
 
     def limits(self, value: Value, type_: Type, vcpus: t.Number) -> list[z3.BoolRef]:
         """The constraints that an unknown of a type satisfies."""
+        if isinstance(value, Root) and isinstance(type_, Int) and type_.width < ROOT.width:
+            return [self.page_term(value.page) != self.page_of(self.split(NONE)[0])]
         if not isinstance(value, z3.ArithRef):
             return []
         match type_:

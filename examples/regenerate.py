@@ -1,0 +1,75 @@
+"""Rewrite the outputs in `examples/README.md`: `python examples/regenerate.py`.
+
+Each block of the page that starts with three backquotes and `console` holds one command after `$ `
+and below it what that command prints. `--check` writes nothing and exits with 1 if a block is out of
+date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+PAGE = TOP / "examples" / "README.md"
+DECIDED = (0, 1)
+
+_BLOCK = re.compile(r"^```console\n\$ (?P<command>.*)\n(?P<output>(?:.*\n)*?)```$", re.MULTILINE)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Rewrite the page, or only compare."""
+    parser = argparse.ArgumentParser(description="rewrite the outputs in examples/README.md")
+    parser.add_argument("--check", action="store_true", help="write nothing, exit 1 on a difference")
+    arguments = parser.parse_args(argv)
+    old = PAGE.read_text(encoding="utf-8")
+    new = rewritten(old)
+    if not arguments.check:
+        PAGE.write_text(new, encoding="utf-8")
+    elif old != new:
+        sys.stderr.write(f"{PAGE} is out of date: run `python examples/regenerate.py`\n")
+        return 1
+    return 0
+
+
+def blocks(page: str) -> tuple[tuple[str, str], ...]:
+    """The commands of a page, each with the output that stands below it."""
+    return tuple((found["command"], found["output"]) for found in _BLOCK.finditer(page))
+
+
+def rewritten(page: str) -> str:
+    """Return the page with every output renewed."""
+    return _BLOCK.sub(lambda found: f"```console\n$ {found[1]}\n{output(found[1])}```", page)
+
+
+def output(command: str) -> str:
+    """Run a `flushproof` command at the top of the repository and return what it prints.
+
+    Raises:
+        RuntimeError: it is another command, or it ended without a verdict.
+    """
+    name, *arguments = shlex.split(command)
+    if name != "flushproof":
+        raise RuntimeError(f"not a flushproof command: {command}")
+    plain = {k: v for k, v in os.environ.items() if k not in ("FORCE_COLOR", "PYTHONHASHSEED")}
+    run = subprocess.run(  # noqa: S603 - the commands are those of our own page
+        [sys.executable, "-m", "flushproof", *arguments],
+        cwd=TOP,
+        env=plain,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode not in DECIDED or run.stderr:
+        raise RuntimeError(f"{command}: exit {run.returncode}\n{run.stderr}")
+    return run.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""Which stretches of code are atomic steps (Lipton, CACM 1975).
+
+A site is a position where shared state is touched, with the claim code that follows it. A step is a
+run of right-movers, at most one site that moves neither way, and left-movers; where a path cannot go
+on like that a new step begins. A thread that waits for a lock while it holds another is always
+between two steps, so that deadlocks show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from flushproof.engines.symbolic.moves import Moves, Population, Site
+from flushproof.engines.symbolic.steps import Location
+from flushproof.engines.symbolic.values import Algebra, Value
+from flushproof.ir.code import (
+    Acquire,
+    Enter,
+    Exchange,
+    Fence,
+    Hypercall,
+    Instr,
+    Mode,
+    Read,
+    Release,
+    Return,
+    Write,
+)
+from flushproof.ir.flow import successors
+from flushproof.ir.program import Operation, Program, Role
+from flushproof.ir.wto import order
+
+
+@dataclass(frozen=True, slots=True)
+class Mover:
+    """How a site moves past the sites of other threads; `obstacles` are those it cannot pass."""
+
+    site: Site
+    right: bool
+    left: bool
+    obstacles: tuple[Site, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Atomicity:
+    """Where steps begin in each operation, and how each site moves."""
+
+    boundaries: Mapping[str, frozenset[int]]
+    movers: Mapping[Site, Mover]
+
+
+def atomicity(
+    program: Program,
+    algebra: Algebra,
+    population: Population,
+    fixed: Mapping[Location, Value],
+    written: frozenset[str],
+) -> Atomicity:
+    """Classify every site of a program and place the boundaries."""
+    acting = [o for o in program.operations if o.role in (Role.LOAD, Role.FLUSH)]
+    positions = {o.name: sites(o, written) for o in acting}
+    cuts = {name: frozenset(p) for name, p in positions.items()}
+    moves = Moves(program, algebra, population, fixed, cuts)
+    everywhere = [Site(name, at) for name, p in positions.items() for at in p]
+    movers = {site: _mover(moves, site, everywhere) for site in everywhere}
+    boundaries = {o.name: _boundaries(o, movers, moves) for o in program.operations}
+    return Atomicity(boundaries, movers)
+
+
+def sites(operation: Operation, written: frozenset[str]) -> tuple[int, ...]:
+    """The positions where an operation may touch what other threads touch, and loop heads."""
+    shape = order(operation.code)
+    code = enumerate(operation.code)
+    return tuple(at for at, i in code if _touches(i, written) or shape.is_head(at))
+
+
+def _touches(instr: Instr, written: frozenset[str]) -> bool:
+    match instr:
+        case Read(field=f, mode=mode):
+            return mode is not Mode.GHOST and f.name in written
+        case Write(mode=mode):
+            return mode is not Mode.GHOST
+        case Acquire() | Release() | Hypercall() | Enter() | Return() | Exchange() | Fence():
+            return True
+        case _:
+            return False
+
+
+def _mover(moves: Moves, site: Site, everywhere: list[Site]) -> Mover:
+    right = left = True
+    obstacles: list[Site] = []
+    for other in everywhere:
+        if not moves.meet(site.operation, other.operation):
+            continue
+        passing = moves.passing(site, other)
+        right, left = right and passing.right, left and passing.left
+        if not (passing.right and passing.left):
+            obstacles.append(other)
+    return Mover(site, right, left, tuple(obstacles))
+
+
+def _boundaries(
+    operation: Operation, movers: Mapping[Site, Mover], moves: Moves
+) -> frozenset[int]:
+    """A forward analysis of whether a step may be past the point where it takes effect."""
+    code = operation.code
+    held = moves.held[operation.name]
+    past: dict[int, bool] = {0: False}
+    found = {0}
+    work = [0]
+    while work:
+        at = work.pop()
+        mover = movers.get(Site(operation.name, at))
+        waits = isinstance(code[at], Acquire) and bool(held[at])
+        out = past[at]
+        if mover is not None:
+            if waits or (past[at] and not mover.left):
+                found.add(at)
+            out = _past(mover, before=past[at] and at not in found)
+        for target in successors(code, at):
+            merged = out or past.get(target, False)
+            if past.get(target) != merged:
+                past[target] = merged
+                work.append(target)
+    return frozenset(found)
+
+
+def _past(mover: Mover, *, before: bool) -> bool:
+    if mover.right and mover.left:
+        return before
+    return not mover.right
+
+
+def loads_commute(
+    program: Program,
+    algebra: Algebra,
+    population: Population,
+    fixed: Mapping[Location, Value],
+    boundaries: Mapping[str, frozenset[int]],
+) -> bool:
+    """True when every step of a load commutes with every step of another vCPU's load."""
+    moves = Moves(program, algebra, population, fixed, boundaries)
+    steps = [Site(o.name, at) for o in program.of(Role.LOAD) for at in sorted(boundaries[o.name])]
+    pairs = (moves.passing(a, b) for a in steps for b in steps)
+    return population.vcpus < 2 or all(p.right and p.left for p in pairs)  # noqa: PLR2004
+
+
+def describe(result: Atomicity, program: Program) -> Iterator[str]:
+    """Yield the report of `--explain-atomicity`, a line for each step and obstacle."""
+    for o in program.operations:
+        if o.role in (Role.LOAD, Role.FLUSH):
+            yield f"{o.name}: {len(result.boundaries[o.name])} steps"

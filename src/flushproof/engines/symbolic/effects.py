@@ -1,0 +1,111 @@
+"""What a step does to a state, as terms, with its unknown inputs replaced by that state's values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import z3
+
+from flushproof.engines.symbolic import terms as t
+from flushproof.engines.symbolic.steps import Location, Step
+from flushproof.engines.symbolic.values import Algebra, Root, Value
+from flushproof.ir.code import Field
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """A state after a step, and which claims failed on the way.
+
+    `known` is, for each way out of the step, its condition and the values of the thread's locals.
+    """
+
+    state: dict[Location, Value]
+    enabled: t.Bool
+    known: tuple[tuple[t.Bool, tuple[Value, ...]], ...]
+    failures: tuple[tuple[str, t.Bool], ...]
+
+    def failing(self, claim: str) -> t.Bool:
+        """The condition that a claim ("" for definedness) fails in the step."""
+        return t.or_(*(broken for name, broken in self.failures if name == claim))
+
+
+def start_state(
+    algebra: Algebra, fields: Mapping[str, Field], steps: tuple[Step, ...]
+) -> dict[Location, Value]:
+    """An unknown state of everything that the steps touch."""
+    touched = {w for s in steps for w in (*s.inputs, *s.outputs)}
+    return {w: unknown(algebra, fields[w[0]], w) for w in sorted(touched)}
+
+
+def unknown(algebra: Algebra, f: Field, where: Location) -> Value:
+    """The unknown that stands for a location in a start state."""
+    return algebra.fresh(f"start:{where[0]}[{where[1]}]", f.type, algebra.kinds.field(f))
+
+
+def after(algebra: Algebra, step: Step, state: dict[Location, Value]) -> After:
+    """Apply a step to a state."""
+    pairs = [
+        pair
+        for where, input_ in step.inputs.items()
+        for pair in _pairs(algebra, input_, state[where])
+        if not pair[0].eq(pair[1])
+    ]
+    out = dict(state)
+    for where, value in step.outputs.items():
+        out[where] = _replace(value, pairs)
+    failures = [(c.claim, c.broken) for c in step.claimed]
+    failures += [("", f.broken) for f in step.faults]
+    return After(
+        out,
+        _bool(_replace(step.enabled, pairs)),
+        tuple(
+            (_bool(_replace(guard, pairs)), tuple(_replace(v, pairs) for v in locals_.values()))
+            for guard, locals_ in step.exits
+        ),
+        tuple((name, _bool(_replace(b, pairs))) for name, b in failures),
+    )
+
+
+def _bool(value: Value) -> t.Bool:
+    assert isinstance(value, (bool, z3.BoolRef))
+    return value
+
+
+def _pairs(
+    algebra: Algebra, unknown_: Value, value: Value
+) -> Iterator[tuple[z3.ExprRef, z3.ExprRef]]:
+    match unknown_, value:
+        case Root(p, bits), Root(q, others):
+            yield from _pair(p, algebra.page_term(q))
+            for x, y in zip(bits, others, strict=True):
+                yield from _pair(x, y)
+        case _:
+            yield from _pair(unknown_, value)
+
+
+def _pair(x: object, y: object) -> Iterator[tuple[z3.ExprRef, z3.ExprRef]]:
+    if isinstance(x, z3.ExprRef):
+        yield x, _term(y)
+
+
+def _term(y: object) -> z3.ExprRef:
+    if isinstance(y, bool):
+        return z3.BoolVal(y)
+    if isinstance(y, int):
+        return z3.IntVal(y)
+    assert isinstance(y, z3.ExprRef)
+    return y
+
+
+def _replace(value: Value, pairs: list[tuple[z3.ExprRef, z3.ExprRef]]) -> Value:
+    if not pairs:
+        return value
+    match value:
+        case Root(page, bits):
+            new = z3.substitute(page, *pairs) if isinstance(page, z3.ExprRef) else page
+            return Root(new, tuple(_bool(_replace(b, pairs)) for b in bits))
+        case bool() | int():
+            return value
+        case _:
+            return z3.substitute(value, *pairs)  # type: ignore[no-any-return]

@@ -1,0 +1,209 @@
+"""Whether a step of one thread can be moved past a step of another, asked of z3.
+
+Steps are taken from arbitrary local states and started in an arbitrary shared state in which each
+thread holds the locks that it surely holds at that point, and in which no `step` handler of a claim
+objects (such a state has been reported when it was reached). Moving must keep the state and every
+failure of a claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import z3
+
+from flushproof.engines.symbolic import terms as t
+from flushproof.engines.symbolic.effects import After, after, start_state, unknown
+from flushproof.engines.symbolic.execute import Executor, layout
+from flushproof.engines.symbolic.steps import Location, Step
+from flushproof.engines.symbolic.values import Algebra, Value
+from flushproof.ir.code import Local
+from flushproof.ir.held import held_before
+from flushproof.ir.program import Operation, Program, Role
+from flushproof.ir.wto import order
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A position of an operation where a step may begin."""
+
+    operation: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """How many vCPUs and flushers there are."""
+
+    vcpus: int
+    flushers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """Whether one step can be moved right past another (`ab` to `ba`), and left (`ba` to `ab`)."""
+
+    right: bool
+    left: bool
+
+
+FREELY = Passing(right=True, left=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Two steps in one order: what each did, and the state at the end."""
+
+    a: After
+    b: After
+    end: dict[Location, Value]
+
+    @property
+    def claims(self) -> frozenset[str]:
+        return frozenset(name for x in (self.a, self.b) for name, _ in x.failures)
+
+    def failing(self, claim: str) -> t.Bool:
+        return t.or_(self.a.failing(claim), self.b.failing(claim))
+
+
+class Moves:
+    """Answers for one program, cut into steps at `cuts` (and at loop heads)."""
+
+    def __init__(
+        self,
+        program: Program,
+        algebra: Algebra,
+        population: Population,
+        fixed: Mapping[Location, Value],
+        cuts: Mapping[str, frozenset[int]],
+    ) -> None:
+        self.program = program
+        self.algebra = algebra
+        self.population = population
+        self.fixed = fixed
+        self.operations = {o.name: o for o in program.operations}
+        self.fields = {f.name: f for f in program.fields}
+        self.layouts = {name: layout(o, _with_heads(o, cuts)) for name, o in self.operations.items()}
+        self.held = {name: held_before(o.code) for name, o in self.operations.items()}
+        self.threads = (z3.Int("thread.a"), z3.Int("thread.b"))
+        self.constraints: list[z3.BoolRef] = []
+        self._steps: dict[tuple[Site, int], Step] = {}
+        self._answers: dict[tuple[Site, Site], Passing] = {}
+
+    def meet(self, a: str, b: str) -> bool:
+        """True when two threads may run these operations at the same time."""
+        roles = {self.operations[a].role, self.operations[b].role}
+        if roles == {Role.LOAD}:
+            return self.population.vcpus > 1
+        return roles != {Role.FLUSH} or self.population.flushers > 1
+
+    def passing(self, a: Site, b: Site) -> Passing:
+        """Whether a step at `a` can be moved past a step at `b` of another thread."""
+        if (a, b) not in self._answers:
+            found = self._passing(a, b)
+            self._answers[a, b] = found
+            self._answers[b, a] = Passing(right=found.left, left=found.right)
+        return self._answers[a, b]
+
+    def _passing(self, a: Site, b: Site) -> Passing:
+        x, y = self._step(a, 0), self._step(b, 1)
+        if not _overlap(x, y):
+            return FREELY
+        observers = tuple(
+            self._step(Site(o.name, 0), 0)
+            for o in self.program.of(Role.OBSERVE)
+        )
+        start = start_state(self.algebra, self.fields, (x, y, *observers))
+        solver = z3.Solver()
+        solver.add(*self.constraints, *self.algebra.axioms())
+        solver.add(*(t.z3_bool(c) for c in self._known(a, b, start)))
+        for o in observers:
+            solver.add(*(t.z3_bool(t.not_(f)) for _, f in after(self.algebra, o, start).failures))
+        a_first = after(self.algebra, x, start)
+        b_second = after(self.algebra, y, a_first.state)
+        b_first = after(self.algebra, y, start)
+        a_second = after(self.algebra, x, b_first.state)
+        ab = _Run(a_first, b_second, b_second.state)
+        ba = _Run(a_second, b_first, a_second.state)
+        right, left = self._matched(solver, ab, ba), self._matched(solver, ba, ab)
+        return Passing(right=right, left=left)
+
+    def _matched(self, solver: z3.Solver, old: _Run, new: _Run) -> bool:
+        """Every run in the old order has its like in the new one, failures included."""
+        equal = self.algebra.equal
+        like = [new.a.enabled, new.b.enabled]
+        like += [equal(v, new.end[w]) for w, v in old.end.items()]
+        known = (*old.a.known, *old.b.known), (*new.a.known, *new.b.known)
+        for (guard, values), (other, others) in zip(*known, strict=True):
+            same = (equal(v, w) for v, w in zip(values, others, strict=True))
+            like += [t.equal_bool(guard, other), t.implies(guard, t.and_(*same))]
+        like += [t.implies(old.failing(c), new.failing(c)) for c in sorted(old.claims)]
+        goal = t.and_(old.a.enabled, old.b.enabled, t.not_(t.and_(*like)))
+        if isinstance(goal, bool):
+            return not goal
+        solver.push()
+        solver.add(goal)
+        answer = solver.check()
+        solver.pop()
+        return bool(answer == z3.unsat)
+
+    # Assumptions -----------------------------------------------------------------------------
+
+    def _known(self, a: Site, b: Site, start: dict[Location, Value]) -> Iterator[t.Bool]:
+        x, y = self.threads
+        yield x != y
+        for site, number in ((a, x), (b, y)):
+            yield self._among(self.operations[site.operation].role, number)
+            for name in sorted(self.held[site.operation][site.at]):
+                word = unknown(self.algebra, self.fields[name], (name, -1))
+                yield self.algebra.equal(word, number + 1)
+        for where, value in start.items():
+            yield from self.algebra.limits(
+                value, self.fields[where[0]].type, self.population.vcpus
+            )
+
+    def _among(self, role: Role, number: z3.ArithRef) -> t.Bool:
+        n = self.population.vcpus
+        low, high = (0, n) if role is Role.LOAD else (n, n + self.population.flushers)
+        return t.and_(number >= low, number < high)
+
+    # Steps -----------------------------------------------------------------------------------
+
+    def _step(self, site: Site, side: int) -> Step:
+        key = (site, side)
+        if key not in self._steps:
+            shape = self.layouts[site.operation]
+            executor = Executor(
+                self.program,
+                self.algebra,
+                self.population.vcpus,
+                self.threads[side],
+                lambda _: False,
+                self.fixed,
+            )
+            locals_ = {
+                x: self._local(shape.operation, x, site, side) for x in shape.live[site.at]
+            }
+            self._steps[key] = executor.alone(shape, site.at, locals_, f"side{side}")
+            self.constraints += executor.constraints
+        return self._steps[key]
+
+    def _local(self, operation: Operation, x: Local, site: Site, side: int) -> Value:
+        if operation.role is Role.LOAD and x == operation.parameters.vcpu:
+            return self.threads[side]
+        kind = self.algebra.kinds.local(operation.name, x)
+        value = self.algebra.fresh(f"{x.name}@{site.operation}.{site.at}.{side}", x.type, kind)
+        self.constraints += self.algebra.limits(value, x.type, self.population.vcpus)
+        return value
+
+
+def _overlap(a: Step, b: Step) -> bool:
+    writes = a.outputs.keys() & (b.inputs.keys() | b.outputs.keys())
+    return bool(writes or b.outputs.keys() & a.inputs.keys())
+
+
+def _with_heads(operation: Operation, cuts: Mapping[str, frozenset[int]]) -> frozenset[int]:
+    shape = order(operation.code)
+    heads = (at for at in range(len(operation.code)) if shape.is_head(at))
+    return frozenset({*cuts.get(operation.name, frozenset({0})), *heads})

@@ -1,0 +1,137 @@
+"""Inlining of calls: parameters bound, the body or the primitive's meaning emitted, the result."""
+
+from __future__ import annotations
+
+from flushproof.diagnostics import InputError
+from flushproof.frontend import syntax as c
+from flushproof.frontend.errors import Recursive, StrayJump, UnknownFunction, WrongArity
+from flushproof.frontend.types import CType, Integer, Pointer
+from flushproof.frontend.walk import Node, walk
+from flushproof.ir.code import Const, Expr, Havoc, Var
+from flushproof.ir.types import BOOL, VCPU
+from flushproof.lower import convert
+from flushproof.lower.context import Activation, Alias, Bound, Context, Named
+from flushproof.lower.places import as_pointer
+from flushproof.lower.primitives import primitive
+from flushproof.lower.statements import statement
+from flushproof.lower.store import assign_alias
+from flushproof.lower.values import LocalPlace, Nothing, Scalar, Value
+from flushproof.source import Span
+
+
+def inline(ctx: Context, function: c.Function, arguments: tuple[Value, ...], span: Span) -> Value:
+    """Emit the body of a called function, or the meaning of a primitive, and return its result.
+
+    Raises:
+        InputError: wrong number of arguments, recursion, or anything in the body.
+    """
+    parameters = [p for p in function.parameters if not _is_void(p)]
+    if len(parameters) != len(arguments):
+        raise InputError(
+            WrongArity(span=span, name=function.name, wanted=len(parameters), given=len(arguments))
+        )
+    _refuse_recursion(ctx, function, span)
+    activation = _activation(ctx, function, span)
+    ctx.stack.append(activation)
+    for parameter, argument in zip(parameters, arguments, strict=True):
+        _bind_parameter(ctx, function, parameter, argument, span)
+    value = primitive(ctx, function, span)
+    if value is None:
+        value = _run_body(ctx, function, activation)
+    ctx.stack.pop()
+    return value
+
+
+def _is_void(p: c.Parameter) -> bool:
+    return p.type.name == "void" and not p.declarator.pointers and not p.declarator.name
+
+
+def _refuse_recursion(ctx: Context, function: c.Function, span: Span) -> None:
+    names = [a.name for a in ctx.stack]
+    if function.name in names:
+        chain = " -> ".join((*names[names.index(function.name) :], function.name))
+        raise InputError(Recursive(span=span, name=function.name, chain=chain))
+
+
+def _result_type(ctx: Context, function: c.Function) -> CType:
+    t = ctx.env.declarations.base(function.type)
+    for _ in range(function.pointers):
+        t = Pointer(t)
+    return t
+
+
+def _activation(ctx: Context, function: c.Function, span: Span) -> Activation:
+    t = _result_type(ctx, function)
+    result = None
+    if isinstance(t, Integer):
+        result = ctx.emitter.local(f"{function.name}()", t.ir)
+    elif ctx.is_vcpu_pointer(t):
+        result = ctx.emitter.local(f"{function.name}()", VCPU)
+    return Activation(function.name, span, ctx.emitter.label(), result, t)
+
+
+def _bind_parameter(
+    ctx: Context, function: c.Function, p: c.Parameter, argument: Value, span: Span
+) -> None:
+    name = p.declarator.name
+    if not name:
+        return
+    t = ctx.env.declarations.resolve(p.type, p.declarator)
+    fixed = function.body is None or not _assigned(function.body, name)
+    if isinstance(t, Pointer) and not ctx.is_vcpu_pointer(t):
+        value = as_pointer(ctx, argument, t.target, span)
+        ctx.bind(name, Bound(value) if fixed else _alias(ctx, name, t, value, span))
+    elif fixed and function.body is None and not isinstance(t, Integer):
+        ctx.bind(name, Bound(argument))
+    else:
+        expr = convert.as_type(argument, t, span)
+        ctx.bind(name, _scalar_parameter(ctx, name, t, expr, span, fixed=fixed))
+
+
+def _alias(ctx: Context, name: str, t: Pointer, value: Value, span: Span) -> Alias:
+    alias = Alias(t, ctx.emitter.local(name, BOOL))
+    assign_alias(ctx, alias, value, span)
+    return alias
+
+
+def _scalar_parameter(
+    ctx: Context, name: str, t: CType, expr: Expr, span: Span, *, fixed: bool
+) -> Named | Bound:
+    stable = isinstance(expr, Const) or (isinstance(expr, Var) and expr.local.name[0] == "%")
+    if fixed and stable:
+        return Bound(Scalar(expr, t))
+    local = ctx.emitter.local(name, expr.type)
+    ctx.emitter.assign(local, expr, span)
+    return Named(LocalPlace(local, t))
+
+
+def _assigned(body: c.Block, name: str) -> bool:
+    """Tell whether the variable may be assigned or have its address taken within the body."""
+    return any(_assigns(node, name) for node in walk(body))
+
+
+def _assigns(node: Node, name: str) -> bool:
+    match node:
+        case c.Assign(target=c.Name(id)) | c.Postfix(operand=c.Name(id)):
+            return id == name
+        case c.Unary("&" | "++" | "--", c.Name(id)):
+            return id == name
+        case c.ForEachVcpu(index, vcpu):
+            return any(isinstance(e, c.Name) and e.id == name for e in (index, vcpu))
+        case _:
+            return False
+
+
+def _run_body(ctx: Context, function: c.Function, activation: Activation) -> Value:
+    if function.body is None:
+        raise InputError(UnknownFunction(span=activation.span, name=function.name))
+    if activation.result is not None:
+        ctx.emitter.emit(Havoc(activation.result, function.span))
+    statement(ctx, function.body)
+    ctx.emitter.place(activation.leave)
+    for label, (_, span) in activation.labels.items():
+        if label not in activation.placed:
+            raise InputError(StrayJump(span=span, text=f"label `{label}` is not defined"))
+    if activation.result is not None:
+        return Scalar(Var(activation.result), activation.result_type)
+    return activation.pointer_result or Nothing()

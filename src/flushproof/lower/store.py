@@ -1,0 +1,72 @@
+"""Assignment: a value converted and put into a place or given to a pointer variable."""
+
+from __future__ import annotations
+
+from flushproof.diagnostics import InputError
+from flushproof.frontend.errors import Mismatch
+from flushproof.ir.code import Assign, Const
+from flushproof.lower import convert
+from flushproof.lower.context import Alias, Context, same_place, unsupported
+from flushproof.lower.places import as_pointer, member, read, write
+from flushproof.lower.values import (
+    FALSE,
+    TRUE,
+    FieldPlace,
+    Null,
+    Place,
+    PointerTo,
+    Scalar,
+    StructPlace,
+    StructValue,
+    Value,
+    Vm,
+)
+from flushproof.source import Span
+
+
+def store(ctx: Context, where: Place, value: Value, span: Span) -> Value:
+    """Convert a value, write it to a place, and return what was written."""
+    if isinstance(where, StructPlace):
+        return _copy_struct(ctx, where, value, span)
+    if isinstance(value, PointerTo) and isinstance(where, FieldPlace):
+        return _store_pointer(ctx, where, value, span)
+    expr = convert.as_type(value, where.type, span)
+    if not isinstance(expr, Const):
+        expr = ctx.emitter.keep(expr, span)
+    write(ctx, where, expr, span)
+    return Scalar(expr, where.type)
+
+
+def _store_pointer(ctx: Context, where: FieldPlace, value: PointerTo, span: Span) -> Value:
+    write(ctx, where, Const(0, where.field.type), span)
+    in_vm = isinstance(value.place, StructPlace) and isinstance(value.place.base, Vm)
+    if not in_vm:
+        raise unsupported("storing the address of a local variable", span)
+    return value
+
+
+def _copy_struct(ctx: Context, where: StructPlace, value: Value, span: Span) -> Value:
+    if not isinstance(value, StructValue) or value.place.struct != where.struct:
+        raise InputError(Mismatch(span=span, text=f"this is no `{where.struct}`"))
+    for name in ctx.env.declarations.structs[where.struct.name].members:
+        source = read(ctx, member(ctx, value.place, name, span), span)
+        store(ctx, member(ctx, where, name, span), source, span)
+    return value
+
+
+def assign_alias(ctx: Context, alias: Alias, value: Value, span: Span) -> Value:
+    """Assign a pointer variable whose target must stay the same object."""
+    value = as_pointer(ctx, value, alias.type.target, span)
+    match value:
+        case PointerTo(where, nonnull):
+            if alias.place is not None and not same_place(alias.place, where):
+                raise unsupported("a pointer with more than one target", span)
+            alias.place = where
+        case Null():
+            nonnull = FALSE
+        case _:
+            raise InputError(Mismatch(span=span, text=f"this value does not fit in `{alias.type}`"))
+    ctx.emitter.emit(Assign(alias.nonnull, nonnull, span))
+    if alias.written is not None:
+        ctx.emitter.emit(Assign(alias.written, TRUE, span))
+    return value

@@ -1,0 +1,238 @@
+"""Small pieces of C run twice: in the interpreter, and compiled by gcc.
+
+A piece is the body of `int f(struct kvm *kvm, int a, int b)` with declarations before it; both sides
+see the structs of `HEADER` and a VM with two vCPUs.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flushproof.engines import concrete
+from flushproof.engines.schedule import Call, Plan, Schedule
+from flushproof.ir.code import Havoc, Hypercall, Return
+from flushproof.ir.program import Operation, Program
+from flushproof.ir.types import Int, Type
+from flushproof.machine.build import Machine, build
+from flushproof.spec.resolve import from_spec
+
+VCPUS = 2
+
+HEADER = """\
+enum status { OFF, ON = 5, LATER };
+struct pair { int x; u8 y; };
+struct outer { struct pair in; long z; };
+struct kvm_vmx {
+	struct kvm kvm;
+	spinlock_t lock;
+	int word;
+	u64 wide;
+	u8 byte;
+	s16 half;
+	bool flag;
+	enum status status;
+	struct pair pair;
+};
+struct vcpu_vmx { struct kvm_vcpu vcpu; u64 root; int tag; struct pair own; };
+"""
+
+LOAD = """
+void some_load(struct kvm_vcpu *vcpu, u64 root) { to_vmx(vcpu)->root = root; }
+"""
+
+SPEC = """\
+spec small {{
+	variant "{variant}";
+	operations {{ {operations} load some_load(vcpu, root); }}
+	{clauses}
+}}
+"""
+
+SHIM = """\
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+typedef signed char s8; typedef unsigned char u8; typedef short s16; typedef unsigned short u16;
+typedef int s32; typedef unsigned int u32; typedef long long s64; typedef unsigned long long u64;
+typedef struct { int held; } spinlock_t;
+struct kvm { int anything; };
+struct kvm_vcpu { struct kvm *kvm; int vcpu_id; int vcpu_idx; };
+#define container_of(p, t, m) ((t *)((char *)(p) - offsetof(t, m)))
+#define READ_ONCE(x) (x)
+#define WRITE_ONCE(x, v) ((void)((x) = (v)))
+#define likely(x) (x)
+#define BIT(n) (1UL << (n))
+static inline void spin_lock(spinlock_t *lock) { lock->held = 1; }
+static inline void spin_unlock(spinlock_t *lock) { lock->held = 0; }
+"""
+
+MACHINE = """
+extern struct kvm_vmx the_vm;
+extern struct vcpu_vmx the_vcpus[2];
+static inline struct kvm_vmx *to_kvm_vmx(struct kvm *k) { return container_of(k, struct kvm_vmx, kvm); }
+static inline struct vcpu_vmx *to_vmx(struct kvm_vcpu *v) { return container_of(v, struct vcpu_vmx, vcpu); }
+static inline struct kvm_vcpu *kvm_get_vcpu(struct kvm *k, int i)
+{
+	return i >= 0 && i < 2 ? &the_vcpus[i].vcpu : NULL;
+}
+#define kvm_for_each_vcpu(i, v, k) for (i = 0; i < 2 && ((v) = kvm_get_vcpu(k, i)) != NULL; i++)
+"""
+
+MAIN = """
+#include <stdio.h>
+struct kvm_vmx the_vm;
+struct vcpu_vmx the_vcpus[2];
+{declared}
+static int (*pieces[])(struct kvm *, int, int) = {{ {listed} }};
+static int inputs[][2] = {{ {inputs} }};
+int main(void)
+{{
+	for (unsigned p = 0; p < sizeof(pieces) / sizeof(*pieces); p++)
+		for (unsigned i = 0; i < sizeof(inputs) / sizeof(*inputs); i++) {{
+			memset(&the_vm, 0, sizeof(the_vm));
+			memset(the_vcpus, 0, sizeof(the_vcpus));
+			for (int v = 0; v < 2; v++)
+				the_vcpus[v].vcpu = (struct kvm_vcpu){{ &the_vm.kvm, v, v }};
+			printf("%d\\n", pieces[p](&the_vm.kvm, inputs[i][0], inputs[i][1]));
+		}}
+	return 0;
+}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The body of `f`, and declarations that stand before it."""
+
+    body: str
+    before: str = ""
+
+    @property
+    def text(self) -> str:
+        """The piece as C, without the header."""
+        body = "\n\t".join(self.body.strip().splitlines())
+        return f"{self.before}\nint f(struct kvm *kvm, int a, int b)\n{{\n\t{body}\n}}\n"
+
+
+def machine(folder: Path, text: str, operations: str, clauses: str = "") -> Machine:
+    """Build the machine of a variant with `HEADER` before and a load after `text`."""
+    (folder / "small.c").write_text(HEADER + text + LOAD)
+    spec = folder / "small.spec"
+    spec.write_text(SPEC.format(variant="small.c", operations=operations, clauses=clauses))
+    return build(from_spec(str(spec)))
+
+
+def piece_machine(folder: Path, piece: Piece) -> Machine:
+    """Build the machine of one piece; its operation is `f`."""
+    return machine(folder, piece.text, "flush f(kvm, free, free);")
+
+
+def call(
+    program: Program, name: str, arguments: Mapping[str, int], choices: Sequence[int] = ()
+) -> concrete.State:
+    """Run one call of an operation from boot, on a VM with two vCPUs.
+
+    Raises:
+        concrete.Undefined: the code does something undefined.
+    """
+    plan = Plan(VCPUS, "flusher0", (Call(name, arguments, tuple(choices)),))
+    schedule = Schedule(VCPUS, {}, (plan,), (0,))
+    state = concrete.start(program, schedule)
+    run_call(state, state.threads[0], Choices())
+    return state
+
+
+@dataclass(slots=True)
+class Choices:
+    """Where free values come from: hypercall results in order, and one value for each type."""
+
+    hypercalls: Iterator[int] = field(default_factory=lambda: iter(()))
+    havoc: int = 0
+
+    def of(self, instr: object) -> Iterator[int]:
+        """The free value that an instruction takes, if it takes any."""
+        match instr:
+            case Hypercall():
+                return iter((next(self.hypercalls, 0),))
+            case Havoc(target):
+                return iter((self.value(target.type),))
+            case _:
+                return iter(())
+
+    def value(self, t: Type) -> int:
+        """A value of a type."""
+        return t.wrap(self.havoc) if isinstance(t, Int) else 0
+
+
+def each(operation: Operation) -> frozenset[int]:
+    """The granularity at which every instruction is a step of its own."""
+    return frozenset(range(len(operation.code)))
+
+
+def run_call(state: concrete.State, thread: concrete.Thread, choices: Choices) -> None:
+    """Run a thread's next call to its end; free values are chosen as they are needed."""
+    concrete.step(state, thread, each)
+    fuel = 100_000
+    while thread.operation is not None:
+        thread.choices = choices.of(thread.operation.code[thread.pc])
+        concrete.step(state, thread, each)
+        fuel -= 1
+        assert fuel, "a loop does not end"
+
+
+def returned(state: concrete.State) -> int | None:
+    """The value that the last call returned."""
+    values = [h.value for h in state.happenings if isinstance(h.instr, Return)]
+    return values[-1]
+
+
+def interpret(made: Machine, inputs: Iterable[tuple[int, int]]) -> list[int | None]:
+    """Run `f` of a piece on pairs of arguments."""
+    return [returned(call(made.base, "f", {"a": a, "b": b})) for a, b in inputs]
+
+
+def have_gcc() -> bool:
+    """True where gcc can be called."""
+    return shutil.which("gcc") is not None
+
+
+def compiled(
+    folder: Path, pieces: Sequence[Piece], inputs: Sequence[tuple[int, int]]
+) -> list[list[int]]:
+    """Compile all pieces into one program; return what each gives on each pair of arguments."""
+    names = [f"piece{n}" for n in range(len(pieces))]
+    files = _files(names, pieces)
+    for name, text in files.items():
+        (folder / name).write_text(SHIM + HEADER + MACHINE + text)
+    declared = "\n".join(f"int {name}(struct kvm *, int, int);" for name in names)
+    pairs = ", ".join(f"{{ {_literal(a)}, {_literal(b)} }}" for a, b in inputs)
+    main = MAIN.format(declared=declared, listed=", ".join(names), inputs=pairs)
+    (folder / "main.c").write_text(SHIM + HEADER + main)
+    sources = [*files, "main.c"]
+    flags = ["-std=gnu11", "-fwrapv", "-fno-strict-aliasing", "-w", "-O0", "-o", "all"]
+    subprocess.run(
+        ["gcc", *flags, *sources], cwd=folder, check=True, capture_output=True, text=True
+    )
+    done = subprocess.run([folder / "all"], check=True, capture_output=True, text=True)
+    flat = [int(line) for line in done.stdout.split()]
+    step = len(inputs)
+    return [flat[n * step : (n + 1) * step] for n in range(len(pieces))]
+
+
+def _files(names: Sequence[str], pieces: Sequence[Piece]) -> dict[str, str]:
+    """The text of each file: pieces with declarations of their own stand alone."""
+    texts = [
+        f"#define f {name}\n{piece.text}#undef f\n"
+        for name, piece in zip(names, pieces, strict=True)
+    ]
+    if any(piece.before for piece in pieces):
+        return {f"{name}.c": text for name, text in zip(names, texts, strict=True)}
+    return {"pieces.c": "".join(texts)}
+
+
+def _literal(value: int) -> str:
+    return "(-2147483647 - 1)" if value == -(1 << 31) else str(value)
