@@ -19,10 +19,9 @@ from pathlib import Path
 
 import z3
 
-from flushproof.decide import whole_operations
 from flushproof.engines.symbolic import terms as t
-from flushproof.engines.symbolic.steps import Location
-from flushproof.engines.symbolic.threads import Counts, Unroller, field_locations
+from flushproof.engines.symbolic.steps import Location, World
+from flushproof.engines.symbolic.threads import Counts, Unroller
 from flushproof.engines.symbolic.values import INVALID, Algebra, Value
 from flushproof.engines.symbolic.wiring import Slot, Wiring
 from flushproof.ir.code import Field
@@ -66,13 +65,14 @@ def decide(p: Program, vcpus: int, *, cache_sound: bool = True) -> Answer:
 
 def _question(p: Program, vcpus: int, *, cache_sound: bool) -> z3.Solver:
     """Return a solver whose constraints can be met exactly if one call can miss a root."""
-    algebra = Algebra(infer(p))
+    world = World(p, Algebra(infer(p)), vcpus, fixed={}, focus={})
+    state = _State(world)
     counts = Counts(vcpus, loads=0, flushes=1, flushers=1)
-    state = _State(p, algebra, vcpus)
-    threads = Unroller(p, algebra, counts, whole_operations, lambda _: True, {}).threads()
+    whole = {o.name: frozenset({0}) for o in p.operations}
+    threads = Unroller(world, counts, whole, lambda _: True).threads()
     flusher = next(k for k, x in enumerate(threads) if x.steps)
-    slot = Slot(flusher, 0, len(threads[flusher].steps))
-    wired = Wiring(algebra, threads, (slot,), state.values).run()
+    slot = Slot(flusher, 0, len(threads[flusher].steps), gate=True)
+    wired = Wiring(world.algebra, threads, (slot,), state.values).run()
     broken = [
         t.and_(wired.executed[flusher][k], claimed.broken)
         for k, step in enumerate(threads[flusher].steps)
@@ -83,7 +83,7 @@ def _question(p: Program, vcpus: int, *, cache_sound: bool) -> z3.Solver:
     solver.add(*(t.z3_bool(c) for c in (*state.own_roots(), *state.witness_range())))
     if cache_sound:
         solver.add(*(t.z3_bool(c) for c in state.cache_sound()))
-    solver.add(*algebra.axioms(), t.z3_bool(t.or_(*broken)))
+    solver.add(*world.algebra.axioms(), t.z3_bool(t.or_(*broken)))
     return solver
 
 
@@ -96,13 +96,13 @@ def _verdict(answer: z3.CheckSatResult) -> str:
 class _State:
     """An unknown state before the call."""
 
-    def __init__(self, p: Program, algebra: Algebra, vcpus: int) -> None:
-        self.algebra = algebra
-        self.vcpus = vcpus
-        self.fields = {f.name: f for f in p.fields}
-        self.witnesses = p.witnesses
+    def __init__(self, world: World) -> None:
+        self.algebra = world.algebra
+        self.vcpus = world.vcpus
+        self.fields = {f.name: f for f in world.program.fields}
+        self.witnesses = world.program.witnesses
         self.values: dict[Location, Value] = {
-            where: self._start(f, where) for f in p.fields for where in field_locations(f, vcpus)
+            where: self._start(f, where) for f in world.program.fields for where in world.places(f)
         }
 
     def _start(self, f: Field, where: Location) -> Value:

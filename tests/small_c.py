@@ -214,9 +214,10 @@ def compiled(
     (folder / "main.c").write_text(SHIM + HEADER + main)
     sources = [*files, "main.c"]
     flags = ["-std=gnu11", "-fwrapv", "-fno-strict-aliasing", "-w", "-O0", "-o", "all"]
-    subprocess.run(
-        ["gcc", *flags, *sources], cwd=folder, check=True, capture_output=True, text=True
+    made = subprocess.run(
+        ["gcc", *flags, *sources], cwd=folder, check=False, capture_output=True, text=True
     )
+    assert made.returncode == 0, made.stderr
     done = subprocess.run([folder / "all"], check=True, capture_output=True, text=True)
     flat = [int(line) for line in done.stdout.split()]
     step = len(inputs)

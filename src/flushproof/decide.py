@@ -6,8 +6,9 @@ In: a `Machine` and what is asked of it. Out: a `ClaimResult` for each claim, in
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from flushproof.engines import concrete
 from flushproof.engines.found import Found
@@ -17,6 +18,9 @@ from flushproof.ir.program import Operation, Program
 from flushproof.machine.build import Machine
 from flushproof.machine.setup import Assumptions, Bounds
 from flushproof.verdict import ClaimResult, Scope, Verdict
+
+if TYPE_CHECKING:
+    from flushproof.engines.symbolic.bounded import Bounded
 
 EVERY = "every interleaving"
 Boundaries = Callable[[Operation], frozenset[int]]
@@ -47,45 +51,63 @@ def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
         InternalError: a counterexample does not replay.
         InputError: a claim or the variant is not accepted.
     """
+    undefined = _undefined_by_vcpus(machine, question)
     for name in question.claims:
         if machine.statable(name):
-            yield _Claim(machine, question, name).decide()
+            yield _Claim(machine, question, name, undefined).decide()
         else:
             reason = "nothing says which field caches the root: add a `cache when ... is ...` clause"
-            yield _Claim(machine, question, name).unknown(reason, question.bounds.vcpus)
+            yield _Claim(machine, question, name, {}).unknown(reason, question.bounds.vcpus)
+
+
+def _engine(program: Program, question: Question) -> Bounded:
+    from flushproof.engines.symbolic.bounded import Bounded, Settings
+    from flushproof.engines.symbolic.threads import Counts
+
+    bounds = question.bounds
+    most = Counts(bounds.vcpus[1], bounds.loads, bounds.flushes, bounds.flushers)
+    return Bounded(program, most, Settings(question.boundaries, question.rounds))
+
+
+def _undefined_by_vcpus(machine: Machine, question: Question) -> dict[int, str]:
+    """The first undefined behaviour, described, by the number of vCPUs from which on it happens."""
+    program = machine.with_claims(())
+    engine = _engine(program, question)
+    low, high = question.bounds.vcpus
+    for n in range(low, high + 1):
+        found = engine.undefined(n)
+        if isinstance(found, Found):
+            return dict.fromkeys(range(n, high + 1), _undefined(program, found))
+    return {}
 
 
 class _Claim:
     """One claim being decided."""
 
-    def __init__(self, machine: Machine, question: Question, name: str) -> None:
+    def __init__(
+        self, machine: Machine, question: Question, name: str, undefined: Mapping[int, str]
+    ) -> None:
         self.machine = machine
         self.question = question
         self.name = name
+        self.undefined = undefined
         self.started = time.monotonic()
         self.exact_roots = True
 
     def decide(self) -> ClaimResult:
         """Look at the smallest number of vCPUs first."""
-        from flushproof.engines.symbolic.bounded import Bounded
-        from flushproof.engines.symbolic.threads import Counts
-
-        bounds = self.question.bounds
+        low, high = self.question.bounds.vcpus
         program = self.machine.with_claims((self.name,))
-        engine = Bounded(self.question.boundaries, self.question.rounds)
-        low, high = bounds.vcpus
+        engine = _engine(program, self.question)
         for n in range(low, high + 1):
-            counts = Counts(n, bounds.loads, bounds.flushes, bounds.flushers)
-            level = engine.level(program, counts, (self.name,))
-            self.exact_roots = level.exact_roots
-            if self.name in level.found:
-                found = level.found[self.name]
-                return self._refuted(program, found)
-            if level.fault is not None:
-                text = _undefined(program, level.fault)
-                return self.unknown(f"undefined behaviour: {text}", (low, n))
-            if self.name in level.undecided:
-                return self.unknown(level.undecided[self.name], (low, n))
+            answer = engine.claim(self.name, n)
+            self.exact_roots = engine.exact_roots
+            if isinstance(answer, Found):
+                return self._refuted(program, answer)
+            if self.undefined.get(n):
+                return self.unknown(f"undefined behaviour: {self.undefined[n]}", (low, n))
+            if answer is not None:
+                return self.unknown(answer, (low, n))
         return self._result(Verdict.PROVED, (low, high))
 
     def unknown(self, reason: str, vcpus: tuple[int, int]) -> ClaimResult:

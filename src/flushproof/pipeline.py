@@ -156,8 +156,7 @@ def _ir(machine: Machine, options: Options) -> str:
 
 
 def _smt2(machine: Machine, options: Options) -> str:
-    from flushproof.decide import whole_operations
-    from flushproof.engines.symbolic.bounded import problem, smt2
+    from flushproof.engines.symbolic.bounded import Bounded, smt2
     from flushproof.engines.symbolic.threads import Counts
 
     claims = options.claims or ("coverage",)
@@ -165,6 +164,6 @@ def _smt2(machine: Machine, options: Options) -> str:
     counts = Counts(bounds.vcpus[1], bounds.loads, bounds.flushes, bounds.flushers)
     parts = []
     for name in claims:
-        p, _ = problem(machine.with_claims((name,)), counts, whole_operations)
+        p = Bounded(machine.with_claims((name,)), counts).problem(counts.vcpus)
         parts.append(f"; {name}: sat if the claim can fail\n{smt2(p, name)}")
     return "\n".join(parts)

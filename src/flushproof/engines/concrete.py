@@ -11,17 +11,13 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from flushproof.engines.schedule import Call, Schedule
-from flushproof.ir.arith import binary, unary
+from flushproof.engines.values import Values, evaluate
 from flushproof.ir.code import (
     Acquire,
-    AllFree,
     Assert,
     Assign,
-    Binary,
     Branch,
-    Cast,
     Check,
-    Const,
     Enter,
     Every,
     Exchange,
@@ -29,26 +25,20 @@ from flushproof.ir.code import (
     Fence,
     Field,
     Havoc,
-    HeldLocks,
     Hypercall,
     Instr,
-    Ite,
     Jump,
     Local,
-    NumVcpus,
     Read,
     Release,
     Return,
     Scope,
-    Self,
     Stop,
-    Unary,
     Uninit,
-    Var,
     Write,
 )
 from flushproof.ir.program import BOOT_VCPU, Operation, Program
-from flushproof.ir.types import LOCK, Int
+from flushproof.ir.types import LOCK
 
 Location = tuple[str, int]
 """A field's name and a vCPU number, -1 for VM fields."""
@@ -207,69 +197,11 @@ def _begin(state: State, thread: Thread) -> None:
     thread.choices = iter(call.choices)
 
 
-# Expressions -----------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Values:
-    """What expressions range over."""
-
-    locals: Mapping[Local, int]
-    vcpus: int
-    self: int = 0
-    held: int = 0
-    all_free: bool = True
-
-
-def evaluate(e: Expr, env: Values) -> int:  # noqa: C901 - a table of all expressions
-    """Evaluate an expression; a bool is 0 or 1.
-
-    Raises:
-        ZeroDivisionError: C leaves the value undefined.
-    """
-    match e:
-        case Const(value):
-            return value
-        case Var(local):
-            return env.locals[local]
-        case NumVcpus():
-            return env.vcpus
-        case Self():
-            return env.self
-        case HeldLocks():
-            return env.held
-        case AllFree():
-            return int(env.all_free)
-        case Unary(op, a, t):
-            assert isinstance(t, Int)
-            return unary(op, evaluate(a, env), t)
-        case Binary():
-            return _binary(e, env)
-        case Cast(a, t):
-            value = evaluate(a, env)
-            return t.wrap(value) if isinstance(t, Int) else value
-        case Ite(c, a, b):
-            return evaluate(a if evaluate(c, env) else b, env)
-        case _:
-            assert_never(e)
-
-
-def _binary(e: Binary, env: Values) -> int:
-    t = e.left.type if isinstance(e.left.type, Int) else Int(64, signed=True)
-    result = binary(e.op, evaluate(e.left, env), evaluate(e.right, env), t)
-    if result is None:
-        raise ZeroDivisionError(e.op)
-    return result
-
-
 def _values(state: State, thread: Thread) -> Values:
     me = thread.number + 1
     held = sum(1 << k for k, x in enumerate(state.locks) if state.memory[x] == me)
     free = all(state.memory[x] == 0 for x in state.locks)
     return Values(thread.locals, state.vcpus, me, held, free)
-
-
-# Instructions ----------------------------------------------------------------------------------
 
 
 def _execute(state: State, thread: Thread, instr: Instr) -> int:

@@ -26,8 +26,7 @@ def blame(facts: Facts) -> tuple[Blame, ...]:
 
 
 def _races(facts: Facts) -> tuple[Blame, ...]:
-    ghosts = [d.declarator.name for g in facts.claim.ghosts for d in g.declarators]
-    name = next((g for g in ghosts if g.endswith("place")), None)
+    name = next((f"{w.name}_place" for w in facts.claim.witnesses if w.kind == "access"), None)
     if name is None:
         return ()
     last: dict[int, Happening] = {}

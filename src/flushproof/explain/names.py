@@ -84,8 +84,8 @@ def thread(name: str) -> str:
 def letters(happenings: list[Happening], ghost: str) -> dict[int, str]:
     """Give letters to the roots of loads in order of appearance.
 
-    `ghost` is the field of hardware roots. A load's root first appears where it is written to the vCPU's own field, at the latest when the
-    load returns.
+    `ghost` is the field of hardware roots. A load's root first appears where it is written to the
+    vCPU's own field, at the latest when the load returns.
     """
     roots = {
         h.value

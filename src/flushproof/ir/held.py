@@ -12,7 +12,7 @@ Held = frozenset[str]
 
 
 def held_before(code: tuple[Instr, ...]) -> tuple[Held, ...]:
-    """The names of the lock fields held before each position, starting with none."""
+    """Name the lock fields held before each position, starting with none."""
     held: dict[int, Held] = {0: frozenset()}
     work = [0]
     while work:

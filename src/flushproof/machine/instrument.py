@@ -28,6 +28,7 @@ from flushproof.ir.code import (
     Expr,
     Field,
     Havoc,
+    HeldLocks,
     Hypercall,
     Instr,
     Jump,
@@ -46,6 +47,7 @@ from flushproof.ir.code import (
 from flushproof.ir.passes import clean
 from flushproof.ir.program import Operation, Parameters, Role
 from flushproof.ir.types import BOOL, INT, NONE, ROOT, U64
+from flushproof.lower import convert
 from flushproof.lower.context import Activation, Bound, Environment, Special
 from flushproof.lower.statements import statement
 from flushproof.lower.values import FALSE, TRUE, FieldPlace, PointerTo, Scalar, Value
@@ -235,29 +237,29 @@ class _Pass:
             if subject == "flush" or event == "access":
                 subjects |= frozenset(monitor.choices)
             if (event == "enter" and subject == "flush") or event == "access":
-                self._choose(monitor, event, span)
+                self._choose(monitor, event, arguments, span)
             for handler in monitor.handlers(event, subjects):
                 self._handler(monitor, handler, arguments, span, about)
 
-    def _choose(self, monitor: Monitor, event: str, span: Span) -> None:
-        """Decide freely whether this call or access is the witness."""
+    def _choose(
+        self, monitor: Monitor, event: str, arguments: Arguments, span: Span
+    ) -> None:
+        """Find out whether this call or access is the witness."""
         for name, state in monitor.choices.items():
             kind = next(w.kind for w in monitor.claim.witnesses if w.name == name)
             if kind == "access" and event == "access":
-                self._choose_access(self._chosen_local(monitor, name), state, span)
+                self._match_access(self._chosen_local(monitor, name), state, arguments, span)
             elif kind == "call" and event == "enter":
-                self._choose_call(self._chosen_local(monitor, name), state, span)
-
-    def _pick(self, allowed: Expr, chosen: Local, span: Span) -> None:
-        pick = self.ctx.emitter.temp(BOOL)
-        self.ctx.emitter.emit(Havoc(pick, span))
-        self.ctx.emitter.assign(chosen, Binary("&", Var(pick), allowed, BOOL), span)
+                self._choose_call(self._chosen_local(monitor, name), state[0], span)
 
     def _choose_call(self, chosen: Local, taken: Field, span: Span) -> None:
+        """Choose this call freely, unless one was chosen before."""
         emitter = self.ctx.emitter
-        before = emitter.temp(BOOL)
+        before, pick = emitter.temp(BOOL), emitter.temp(BOOL)
         emitter.emit(Read(before, taken, None, Mode.GHOST, span))
-        self._pick(Unary("!", Var(before), BOOL), chosen, span)
+        emitter.emit(Havoc(pick, span))
+        free = Unary("!", Var(before), BOOL)
+        emitter.assign(chosen, Binary("&", Var(pick), free, BOOL), span)
         yes, end = emitter.label(), emitter.label()
         emitter.branch(Var(chosen), yes, end, span)
         emitter.place(yes)
@@ -265,11 +267,17 @@ class _Pass:
         emitter.jump(end, span)
         emitter.place(end)
 
-    def _choose_access(self, chosen: Local, thread: Field, span: Span) -> None:
-        """Let the witness be an access of a thread fixed beforehand; the last one picked counts."""
-        who = self.ctx.emitter.temp(INT)
-        self.ctx.emitter.emit(Read(who, thread, None, Mode.GHOST, span))
-        self._pick(Binary("==", Var(who), Self(), BOOL), chosen, span)
+    def _match_access(
+        self, chosen: Local, fixed: tuple[Field, ...], arguments: Arguments, span: Span
+    ) -> None:
+        """Compare an access with all that was fixed of the witness beforehand."""
+        given = [Self(), *(a.expr for a in arguments if isinstance(a, Scalar)), HeldLocks()]
+        alike: Expr = TRUE
+        for field, value in zip(fixed, given, strict=True):
+            known = self.ctx.emitter.temp(field.type)
+            self.ctx.emitter.emit(Read(known, field, None, Mode.GHOST, span))
+            alike = convert.both(alike, Binary("==", Var(known), value, BOOL))
+        self.ctx.emitter.assign(chosen, alike, span)
 
     def _chosen_local(self, monitor: Monitor, name: str) -> Local:
         key = (monitor.claim.name, name)

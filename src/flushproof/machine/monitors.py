@@ -57,6 +57,15 @@ WITNESS_TYPES: Mapping[str, tuple[Type, CType]] = {
 }
 
 
+ACCESS_PARTS = (
+    ("thread", INT_T),
+    ("place", INT_T),
+    ("write", BOOL_T),
+    ("once", BOOL_T),
+    ("locks", ULONG_T),
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoCache(Diagnostic):
     """A claim speaks of the cache and nothing says which field that is."""
@@ -67,13 +76,17 @@ class NoCache(Diagnostic):
 
 @dataclass(frozen=True, slots=True)
 class Monitor:
-    """A claim with its ghost fields; `choices` are the names of its call and access witnesses."""
+    """A claim with its ghost fields.
+
+    `choices` are its call witnesses, each with the field that says whether one was chosen, and its
+    access witnesses, each with the fields that fix thread, place, write, once and locks.
+    """
 
     claim: Claim
     names: Mapping[str, Binding]
     witnesses: tuple[Field, ...]
     ghosts: tuple[tuple[Field, c.Expr | None], ...]
-    choices: Mapping[str, Field]
+    choices: Mapping[str, tuple[Field, ...]]
 
     def handlers(self, event: str, subjects: frozenset[str]) -> tuple[Handler, ...]:
         """Return the handlers of one event whose subject is among those given."""
@@ -88,14 +101,18 @@ def monitor(setup: Setup, claim: Claim, cache: CacheDecl | None) -> Monitor:
     """
     names = machine_names(setup, cache)
     witnesses: list[Field] = []
-    choices: dict[str, Field] = {}
+    choices: dict[str, tuple[Field, ...]] = {}
     for w in claim.witnesses:
         match w.kind:
             case "call":
-                choices[w.name] = _field(claim, f"{w.name}.taken", BOOL)
+                choices[w.name] = (_field(claim, f"{w.name}.taken", BOOL),)
             case "access":
-                choices[w.name] = _field(claim, f"{w.name}.thread", INT)
-                witnesses.append(choices[w.name])
+                parts = tuple(
+                    (_field(claim, f"{w.name}_{part}", t.ir), t) for part, t in ACCESS_PARTS
+                )
+                choices[w.name] = tuple(f for f, _ in parts)
+                witnesses += choices[w.name]
+                names |= {f.label: Named(FieldPlace(f, None, t)) for f, t in parts}
             case kind:
                 t, ctype = WITNESS_TYPES[kind]
                 field = _field(claim, w.name, t)
@@ -108,12 +125,12 @@ def monitor(setup: Setup, claim: Claim, cache: CacheDecl | None) -> Monitor:
 
 
 def _ghosts(setup: Setup, claim: Claim) -> list[tuple[Field, CType, c.Expr | None]]:
-    return [
-        (_ghost(claim, t, entry), t, entry.initialiser)
-        for declaration in claim.ghosts
-        for entry in declaration.declarators
-        for t in (setup.declarations.resolve(declaration.type, entry.declarator),)
-    ]
+    out: list[tuple[Field, CType, c.Expr | None]] = []
+    for declaration in claim.ghosts:
+        for entry in declaration.declarators:
+            t = setup.declarations.resolve(declaration.type, entry.declarator)
+            out.append((_ghost(claim, t, entry), t, entry.initialiser))
+    return out
 
 
 def _field(claim: Claim, name: str, t: Type) -> Field:
@@ -142,8 +159,8 @@ def machine_names(setup: Setup, cache: CacheDecl | None) -> dict[str, Binding]:
         "kvm": Bound(PointerTo(StructPlace(Vm(), ("kvm",), Struct("kvm")))),
     }
     if cache is not None:
-        meanings = (Shorthand(cache.condition), Shorthand(cache.root))
-        names |= dict(zip(CACHE_NAMES, meanings, strict=True))
+        names["CACHE_IN_USE"] = Shorthand(cache.condition)
+        names["CACHE_ROOT"] = Shorthand(cache.root)
     return names
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
-from flushproof.engines.symbolic.moves import Moves, Population, Site
-from flushproof.engines.symbolic.steps import Location
-from flushproof.engines.symbolic.values import Algebra, Value
+from flushproof.engines.symbolic.moves import Moves, Population, Site, Standing
+from flushproof.engines.symbolic.steps import World
 from flushproof.ir.code import (
     Acquire,
     Enter,
@@ -50,18 +50,13 @@ class Atomicity:
     movers: Mapping[Site, Mover]
 
 
-def atomicity(
-    program: Program,
-    algebra: Algebra,
-    population: Population,
-    fixed: Mapping[Location, Value],
-    written: frozenset[str],
-) -> Atomicity:
+def atomicity(world: World, population: Population, written: frozenset[str]) -> Atomicity:
     """Classify every site of a program and place the boundaries."""
+    program = world.program
     acting = [o for o in program.operations if o.role in (Role.LOAD, Role.FLUSH)]
     positions = {o.name: sites(o, written) for o in acting}
     cuts = {name: frozenset(p) for name, p in positions.items()}
-    moves = Moves(program, algebra, population, fixed, cuts)
+    moves = Moves(world, population, cuts)
     everywhere = [Site(name, at) for name, p in positions.items() for at in p]
     movers = {site: _mover(moves, site, everywhere) for site in everywhere}
     boundaries = {o.name: _boundaries(o, movers, moves) for o in program.operations}
@@ -132,18 +127,26 @@ def _past(mover: Mover, *, before: bool) -> bool:
     return not mover.right
 
 
-def loads_commute(
-    program: Program,
-    algebra: Algebra,
-    population: Population,
-    fixed: Mapping[Location, Value],
-    boundaries: Mapping[str, frozenset[int]],
-) -> bool:
-    """True when every step of a load commutes with every step of another vCPU's load."""
-    moves = Moves(program, algebra, population, fixed, boundaries)
-    steps = [Site(o.name, at) for o in program.of(Role.LOAD) for at in sorted(boundaries[o.name])]
-    pairs = (moves.passing(a, b) for a in steps for b in steps)
-    return population.vcpus < 2 or all(p.right and p.left for p in pairs)  # noqa: PLR2004
+class Order(StrEnum):
+    """How loads of different vCPUs can be ordered without loss."""
+
+    ANY = "any"
+    NAMED_FIRST = "named first"
+    NONE = "none"
+
+
+def load_order(moves: Moves, boundaries: Mapping[str, frozenset[int]]) -> Order:
+    """Find out whether loads commute, or do so once those of a claim's witness come first."""
+    steps = [
+        Site(o.name, at) for o in moves.program.of(Role.LOAD) for at in sorted(boundaries[o.name])
+    ]
+    pairs = [(a, b) for a in steps for b in steps]
+    if moves.population.vcpus < 2 or all(moves.passing(a, b).right for a, b in pairs):  # noqa: PLR2004
+        return Order.ANY
+    cases = (Standing(False, False), Standing(False, True), Standing(True, True))  # noqa: FBT003
+    if moves.witnesses and all(moves.passing(a, b, c).right for c in cases for a, b in pairs):
+        return Order.NAMED_FIRST
+    return Order.NONE
 
 
 def describe(result: Atomicity, program: Program) -> Iterator[str]:

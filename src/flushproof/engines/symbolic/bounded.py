@@ -6,75 +6,72 @@ distinct roots, failures and partial ranges. Nothing is believed here: the calle
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import z3
 
 from flushproof.engines.found import Found
 from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.model import schedule
+from flushproof.engines.symbolic.moves import Population
+from flushproof.engines.symbolic.plan import make_plan
 from flushproof.engines.symbolic.problem import Failure, Problem
 from flushproof.engines.symbolic.threads import Boundaries, Counts
 from flushproof.engines.symbolic.values import NotExact
-from flushproof.ir.kinds import Kinds, infer
+from flushproof.ir.kinds import infer
 from flushproof.ir.program import Program
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
-    """What one number of vCPUs gave: counterexamples by claim, and a fault if there is one."""
+class Settings:
+    """What a user may lower or fix: the number of rounds, and where steps begin."""
 
-    vcpus: int
-    found: dict[str, Found]
-    undecided: dict[str, str]
-    fault: Found | None
-    exact_roots: bool
-    rounds: int
-
-
-def problem(
-    program: Program,
-    counts: Counts,
-    boundaries: Boundaries | None,
-    rounds: int | None = None,
-) -> tuple[Problem, Kinds]:
-    """Build a problem; roots are page numbers where that is exact, else bit-vectors."""
-    kinds = infer(program)
-    try:
-        return Problem(program, kinds, counts, boundaries, rounds), kinds
-    except NotExact:
-        kinds = infer(program, exact_roots=False)
-        return Problem(program, kinds, counts, boundaries, rounds), kinds
+    boundaries: Boundaries | None = None
+    rounds: int | None = None
 
 
 class Bounded:
-    """Decides claims for one number of vCPUs after the other."""
+    """Decides one program's claims for one number of vCPUs after the other, up to `most`."""
 
-    def __init__(self, boundaries: Boundaries | None, rounds: int | None = None) -> None:
-        self.boundaries = boundaries
-        self.rounds = rounds
+    def __init__(
+        self, program: Program, most: Counts, settings: Settings | None = None
+    ) -> None:
+        self.program = program
+        self.most = most
+        self.settings = settings or Settings()
+        population = Population(most.vcpus, most.flushers)
+        self.plan = make_plan(program, population, self.settings.boundaries)
 
-    def level(self, program: Program, counts: Counts, claims: Sequence[str]) -> Level:
-        """Decide claims for one number of vCPUs."""
-        p, kinds = problem(program, counts, self.boundaries, self.rounds)
-        found: dict[str, Found] = {}
-        undecided: dict[str, str] = {}
-        fault = self._fault(p, undecided)
-        for claim in claims:
-            answer = _smallest(p, claim, p.failures(claim))
-            if isinstance(answer, Found):
-                found[claim] = answer
-            elif answer is not None:
-                undecided[claim] = answer
-        return Level(counts.vcpus, found, undecided, fault, kinds.exact_roots, p.rounds)
+    @property
+    def exact_roots(self) -> bool:
+        """False where roots had to become bit-vectors."""
+        return self.plan.kinds.exact_roots
 
-    def _fault(self, p: Problem, undecided: dict[str, str]) -> Found | None:
-        faults = p.faults()
-        answer = _smallest(p, "", faults)
-        for f in faults:
-            p.solver.add(t.z3_bool(t.not_(f.condition)))
-        return answer if isinstance(answer, Found) else None
+    def problem(self, vcpus: int) -> Problem:
+        """Return the question for a number of vCPUs, undefined behaviour not yet excluded."""
+        counts = replace(self.most, vcpus=vcpus)
+        try:
+            return Problem(self.program, self.plan, counts, self.settings.rounds)
+        except NotExact:
+            kinds = infer(self.program, exact_roots=False)
+            self.plan = replace(self.plan, kinds=kinds)
+            return Problem(self.program, self.plan, counts, self.settings.rounds)
+
+    def claim(self, name: str, vcpus: int) -> Found | str | None:
+        """Decide a claim: the smallest counterexample, None for none, or why it is not known.
+
+        Executions with undefined behaviour do not count; `undefined` finds those.
+        """
+        p = self.problem(vcpus)
+        failures = p.failures(name)
+        if failures:
+            p.solver.add(*(t.z3_bool(t.not_(f.condition)) for f in p.faults()))
+        return _smallest(p, name, failures)
+
+    def undefined(self, vcpus: int) -> Found | str | None:
+        """Look for undefined behaviour in the same way."""
+        p = self.problem(vcpus)
+        return _smallest(p, "", p.faults())
 
 
 def smt2(p: Problem, claim: str) -> str:
@@ -111,7 +108,7 @@ def _shrink(p: Problem, claim: str, failures: list[Failure]) -> Found:
     model = p.solver.model()
     plan = schedule(p, model)
     text = next((f.text for f in failures if _true(model, f.condition)), "")
-    return Found(claim, plan, p.boundaries, calls, roots, text)
+    return Found(claim, plan, p.plan.boundaries, calls, roots, text)
 
 
 def _true(model: z3.ModelRef, b: t.Bool) -> bool:

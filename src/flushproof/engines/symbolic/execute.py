@@ -8,7 +8,7 @@ instance has been explored before it, and all of them are merged there.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import z3
@@ -17,8 +17,8 @@ from flushproof.diagnostics import InputError
 from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.evaluate import Evaluator, Machine
 from flushproof.engines.symbolic.paths import Path, Paths
-from flushproof.engines.symbolic.steps import Choice, Claimed, Fault, Location, Step
-from flushproof.engines.symbolic.values import Algebra, Value
+from flushproof.engines.symbolic.steps import Choice, Claimed, Fault, Location, Step, World
+from flushproof.engines.symbolic.values import Value
 from flushproof.frontend.errors import Unbounded
 from flushproof.ir.code import (
     Acquire,
@@ -47,7 +47,7 @@ from flushproof.ir.code import (
 )
 from flushproof.ir.kinds import Kind
 from flushproof.ir.passes import liveness
-from flushproof.ir.program import Operation, Program
+from flushproof.ir.program import Operation
 from flushproof.ir.types import LOCK
 from flushproof.ir.uses import mentions_locks
 from flushproof.ir.wto import Order, order
@@ -95,34 +95,22 @@ def layout(operation: Operation, boundaries: frozenset[int]) -> Layout:
 
 
 class Executor:
-    """Executes the calls of one thread over a program with `vcpus` vCPUs."""
+    """Executes the calls of one thread."""
 
-    def __init__(
-        self,
-        program: Program,
-        algebra: Algebra,
-        vcpus: int,
-        thread: t.Number,
-        feasible: Feasible,
-        fixed: Mapping[Location, Value],
-    ) -> None:
-        self.program = program
-        self.algebra = algebra
-        self.vcpus = vcpus
+    def __init__(self, world: World, thread: t.Number, feasible: Feasible) -> None:
+        self.world = world
+        self.algebra = world.algebra
+        self.vcpus = world.vcpus
+        self.count = world.count
         self.thread = thread
         self.feasible = feasible
-        self.fixed = fixed
         self.constraints: list[z3.BoolRef] = []
-        self.paths = Paths(algebra)
-        self.fields = {f.name: f for f in program.fields}
-        self.locks = tuple(x for f in program.fields if f.type == LOCK for x in self.places(f))
-        self.limit = 4 * vcpus + 32
-
-    def places(self, f: Field) -> tuple[Location, ...]:
-        """Every location of a field."""
-        if f.scope is Scope.VM:
-            return ((f.name, -1),)
-        return tuple((f.name, v) for v in range(self.vcpus))
+        self.paths = Paths(world.algebra)
+        self.fields = {f.name: f for f in world.program.fields}
+        self.locks = tuple(
+            x for f in world.program.fields if f.type == LOCK for x in world.places(f)
+        )
+        self.limit = 4 * world.vcpus + 32
 
     def alone(
         self, shape: Layout, at: int, locals_: dict[Local, Value], tag: str
@@ -222,7 +210,7 @@ class _Region:
             self.step.outputs = {
                 k: v
                 for k, v in memory.items()
-                if k not in self.owner.fixed and v is not self.step.inputs.get(k)
+                if k not in self.owner.world.fixed and v is not self.step.inputs.get(k)
             }
         return out
 
@@ -255,8 +243,8 @@ class _Region:
     # Memory ----------------------------------------------------------------------------------
 
     def _input(self, where: Location) -> Value:
-        if where in self.owner.fixed:
-            return self.owner.fixed[where]
+        if where in self.owner.world.fixed:
+            return self.owner.world.fixed[where]
         if where not in self.step.inputs:
             f = self.owner.fields[where[0]]
             name = f"{where[0]}[{where[1]}]@{self.label}"
@@ -274,14 +262,16 @@ class _Region:
             return -1
         number = self._value(index, path)
         assert isinstance(number, (int, z3.ArithRef))
-        n = self.owner.vcpus
-        if isinstance(number, int) and 0 <= number < n:
+        n = self.owner.count
+        if isinstance(number, int) and isinstance(n, int) and 0 <= number < n:
             return number
         inside = t.and_(t.compare("<=", 0, number), t.compare("<", number, n))
         self._fault("a vCPU that does not exist is accessed", inside, instr, path)
         return number
 
     def _load(self, path: Path, f: Field, index: int | z3.ArithRef) -> Value:
+        if f.name in self.owner.world.focus:
+            return self._peek(path, (f.name, -1))
         if isinstance(index, int):
             known = -1 if f.scope is Scope.VM else min(max(index, 0), self.owner.vcpus - 1)
             return self._peek(path, (f.name, known))
@@ -292,6 +282,13 @@ class _Region:
         return value
 
     def _save(self, path: Path, f: Field, index: int | z3.ArithRef, value: Value) -> None:
+        witness = self.owner.world.focus.get(f.name)
+        if witness is not None:
+            where = (f.name, -1)
+            here = self.owner.algebra.equal(self.owner.world.fixed[witness, -1], index)
+            old = self._peek(path, where)
+            path.memory[where] = self.owner.algebra.ite(here, value, old)
+            return
         if isinstance(index, int):
             if f.scope is Scope.VM or 0 <= index < self.owner.vcpus:
                 path.memory[f.name, index] = value
@@ -305,7 +302,7 @@ class _Region:
 
     def _machine(self, path: Path, e: Expr) -> Machine:
         locks = tuple(self._peek(path, x) for x in self.owner.locks) if mentions_locks(e) else ()
-        return Machine(self.owner.vcpus, self.owner.thread + 1, locks)
+        return Machine(self.owner.count, self.owner.thread + 1, locks)
 
     def _value(self, e: Expr, path: Path, kind: Kind | None = None) -> Value:
         return self.evaluator.value(e, path.locals, self._machine(path, e), kind)
@@ -420,7 +417,7 @@ class _Region:
         kind = self._target_kind(target)
         name = f"{target.name}@{self.label}.{len(self.step.choices)}"
         value = self.owner.algebra.fresh(name, target.type, kind)
-        self.owner.constraints += self.owner.algebra.limits(value, target.type, self.owner.vcpus)
+        self.owner.constraints += self.owner.algebra.limits(value, target.type, self.owner.count)
         self._assign(path, target, value)
         self.step.choices.append(Choice(self._guard(path), value, target.type, hypercall))
 
@@ -431,5 +428,6 @@ class _Region:
             for local, f in instr.reads:
                 env[local] = self._load(path, f, v)
             m = self._machine(path, instr.condition)
-            parts.append(self.evaluator.condition(instr.condition, env, m))
+            exists = t.compare("<", v, self.owner.count)
+            parts.append(t.implies(exists, self.evaluator.condition(instr.condition, env, m)))
         return t.and_(*parts)

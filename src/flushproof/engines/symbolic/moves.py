@@ -16,11 +16,12 @@ import z3
 from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.effects import After, after, start_state, unknown
 from flushproof.engines.symbolic.execute import Executor, layout
-from flushproof.engines.symbolic.steps import Location, Step
-from flushproof.engines.symbolic.values import Algebra, Value
-from flushproof.ir.code import Local
+from flushproof.engines.symbolic.steps import Location, Step, World
+from flushproof.engines.symbolic.values import Value
+from flushproof.ir.code import Acquire, Local, Release
 from flushproof.ir.held import held_before
-from flushproof.ir.program import Operation, Program, Role
+from flushproof.ir.program import Operation, Role
+from flushproof.ir.types import VCPU
 from flushproof.ir.wto import order
 
 
@@ -52,6 +53,22 @@ FREELY = Passing(right=True, left=True)
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether the two threads are vCPUs that a claim's witness names; None leaves it open."""
+
+    a: bool | None = None
+    b: bool | None = None
+
+    @property
+    def swapped(self) -> Standing:
+        """The same with the threads exchanged."""
+        return Standing(self.b, self.a)
+
+
+ANYONE = Standing()
+
+
+@dataclass(frozen=True, slots=True)
 class _Run:
     """Two steps in one order: what each did, and the state at the end."""
 
@@ -72,24 +89,25 @@ class Moves:
 
     def __init__(
         self,
-        program: Program,
-        algebra: Algebra,
+        world: World,
         population: Population,
-        fixed: Mapping[Location, Value],
         cuts: Mapping[str, frozenset[int]],
     ) -> None:
-        self.program = program
-        self.algebra = algebra
+        self.world = world
+        self.program = program = world.program
+        self.algebra = world.algebra
         self.population = population
-        self.fixed = fixed
         self.operations = {o.name: o for o in program.operations}
         self.fields = {f.name: f for f in program.fields}
         self.layouts = {name: layout(o, _with_heads(o, cuts)) for name, o in self.operations.items()}
         self.held = {name: held_before(o.code) for name, o in self.operations.items()}
         self.threads = (z3.Int("thread.a"), z3.Int("thread.b"))
         self.constraints: list[z3.BoolRef] = []
+        if isinstance(world.count, z3.ArithRef):
+            self.constraints += [world.count >= 1, world.count <= population.vcpus]
         self._steps: dict[tuple[Site, int], Step] = {}
-        self._answers: dict[tuple[Site, Site], Passing] = {}
+        self._answers: dict[tuple[Site, Site, Standing], Passing] = {}
+        self.witnesses = tuple(f for f in program.witnesses if f.type == VCPU)
 
     def meet(self, a: str, b: str) -> bool:
         """True when two threads may run these operations at the same time."""
@@ -98,15 +116,17 @@ class Moves:
             return self.population.vcpus > 1
         return roles != {Role.FLUSH} or self.population.flushers > 1
 
-    def passing(self, a: Site, b: Site) -> Passing:
+    def passing(self, a: Site, b: Site, standing: Standing = ANYONE) -> Passing:
         """Whether a step at `a` can be moved past a step at `b` of another thread."""
-        if (a, b) not in self._answers:
-            found = self._passing(a, b)
-            self._answers[a, b] = found
-            self._answers[b, a] = Passing(right=found.left, left=found.right)
-        return self._answers[a, b]
+        if (a, b, standing) not in self._answers:
+            found = self._passing(a, b, standing)
+            self._answers[a, b, standing] = found
+            self._answers[b, a, standing.swapped] = Passing(right=found.left, left=found.right)
+        return self._answers[a, b, standing]
 
-    def _passing(self, a: Site, b: Site) -> Passing:
+    def _passing(self, a: Site, b: Site, standing: Standing) -> Passing:
+        if self._excluded(a, b) or self._excluded(b, a):
+            return FREELY
         x, y = self._step(a, 0), self._step(b, 1)
         if not _overlap(x, y):
             return FREELY
@@ -118,6 +138,7 @@ class Moves:
         solver = z3.Solver()
         solver.add(*self.constraints, *self.algebra.axioms())
         solver.add(*(t.z3_bool(c) for c in self._known(a, b, start)))
+        solver.add(*(t.z3_bool(c) for c in self._standing(standing)))
         for o in observers:
             solver.add(*(t.z3_bool(t.not_(f)) for _, f in after(self.algebra, o, start).failures))
         a_first = after(self.algebra, x, start)
@@ -148,6 +169,18 @@ class Moves:
         solver.pop()
         return bool(answer == z3.unsat)
 
+    def _excluded(self, a: Site, b: Site) -> bool:
+        """True when a lock keeps the two from following each other directly."""
+        instr = self.operations[a.operation].code[a.at]
+        mine = self.held[a.operation][a.at]
+        if isinstance(instr, Acquire):
+            mine = mine | {instr.field.name}
+        other = self.operations[b.operation].code[b.at]
+        theirs = self.held[b.operation][b.at]
+        if isinstance(other, Release):
+            theirs = theirs - {other.field.name} if isinstance(instr, Acquire) else theirs
+        return bool(mine & theirs)
+
     # Assumptions -----------------------------------------------------------------------------
 
     def _known(self, a: Site, b: Site, start: dict[Location, Value]) -> Iterator[t.Bool]:
@@ -160,11 +193,17 @@ class Moves:
                 yield self.algebra.equal(word, number + 1)
         for where, value in start.items():
             yield from self.algebra.limits(
-                value, self.fields[where[0]].type, self.population.vcpus
+                value, self.fields[where[0]].type, self.world.count
             )
 
+    def _standing(self, standing: Standing) -> Iterator[t.Bool]:
+        for number, wanted in zip(self.threads, (standing.a, standing.b), strict=True):
+            if wanted is not None:
+                is_named = named(self.world, number)
+                yield is_named if wanted else t.not_(is_named)
+
     def _among(self, role: Role, number: z3.ArithRef) -> t.Bool:
-        n = self.population.vcpus
+        n = self.world.count
         low, high = (0, n) if role is Role.LOAD else (n, n + self.population.flushers)
         return t.and_(number >= low, number < high)
 
@@ -174,14 +213,7 @@ class Moves:
         key = (site, side)
         if key not in self._steps:
             shape = self.layouts[site.operation]
-            executor = Executor(
-                self.program,
-                self.algebra,
-                self.population.vcpus,
-                self.threads[side],
-                lambda _: False,
-                self.fixed,
-            )
+            executor = Executor(self.world, self.threads[side], lambda _: False)
             locals_ = {
                 x: self._local(shape.operation, x, site, side) for x in shape.live[site.at]
             }
@@ -194,8 +226,14 @@ class Moves:
             return self.threads[side]
         kind = self.algebra.kinds.local(operation.name, x)
         value = self.algebra.fresh(f"{x.name}@{site.operation}.{site.at}.{side}", x.type, kind)
-        self.constraints += self.algebra.limits(value, x.type, self.population.vcpus)
+        self.constraints += self.algebra.limits(value, x.type, self.world.count)
         return value
+
+
+def named(world: World, number: t.Number) -> t.Bool:
+    """The condition that a witness of a claim is this vCPU."""
+    words = (world.fixed[f.name, -1] for f in world.program.witnesses if f.type == VCPU)
+    return t.or_(*(world.algebra.equal(w, number) for w in words))
 
 
 def _overlap(a: Step, b: Step) -> bool:

@@ -8,24 +8,16 @@ from dataclasses import dataclass
 import z3
 
 from flushproof.engines.symbolic import terms as t
-from flushproof.engines.symbolic.atomicity import atomicity, loads_commute
-from flushproof.engines.symbolic.evaluate import Evaluator, Machine
-from flushproof.engines.symbolic.moves import Population
-from flushproof.engines.symbolic.slots import slots_for
-from flushproof.engines.symbolic.steps import Location, Step, ThreadSteps
-from flushproof.engines.symbolic.threads import (
-    Boundaries,
-    Counts,
-    Unroller,
-    field_locations,
-    written_fields,
-)
+from flushproof.engines.symbolic.atomicity import Order
+from flushproof.engines.symbolic.boot import boot
+from flushproof.engines.symbolic.moves import named
+from flushproof.engines.symbolic.plan import Plan
+from flushproof.engines.symbolic.slots import Window, slots_for
+from flushproof.engines.symbolic.steps import Step, ThreadSteps
+from flushproof.engines.symbolic.threads import Counts, Unroller
 from flushproof.engines.symbolic.values import Algebra, Value
 from flushproof.engines.symbolic.wiring import Wired, Wiring
-from flushproof.ir.code import Field, Const
-from flushproof.ir.kinds import Kinds
-from flushproof.ir.program import BOOT_VCPU, Program, Role
-from flushproof.ir.types import BOOL, ROOT, Int
+from flushproof.ir.program import Program, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,76 +34,42 @@ class Problem:
     """The unrolled, scheduled system, with a solver that holds its constraints."""
 
     def __init__(
-        self,
-        program: Program,
-        kinds: Kinds,
-        counts: Counts,
-        boundaries: Boundaries | None,
-        rounds: int | None = None,
+        self, program: Program, plan: Plan, counts: Counts, rounds: int | None = None
     ) -> None:
         self.program = program
+        self.plan = plan
         self.counts = counts
-        self.algebra = Algebra(kinds)
-        self.witnesses: dict[str, Value] = {}
+        self.algebra = Algebra(plan.kinds)
+        start = boot(program, self.algebra, counts.vcpus, counts.vcpus)
+        self.world = start.world
+        self.witnesses = start.witnesses
         self.solver = z3.Solver()
-        boot = self._boot()
-        written = written_fields(program)
-        fixed = {w: v for w, v in boot.items() if w[0] not in written}
-        population = Population(counts.vcpus, counts.flushers)
-        given = (program, self.algebra, population, fixed)
-        self.boundaries = (
-            atomicity(*given, written).boundaries
-            if boundaries is None
-            else {o.name: boundaries(o) for o in program.operations}
-        )
-        unroller = Unroller(
-            program, self.algebra, counts, self.boundaries, self._feasible, fixed
-        )
-        self.threads = unroller.threads()
-        commute = counts.loads > 0 and loads_commute(*given, self.boundaries)
-        first = tuple(range(counts.vcpus if commute else 1))
-        slots, self.rounds = slots_for(self.threads, first, rounds)
-        self.slots = slots
-        self.wired: Wired = Wiring(self.algebra, self.threads, slots, boot).run()
+        self.threads = Unroller(self.world, counts, plan.boundaries, self._feasible).threads()
+        slots, self.rounds = slots_for(self.threads, self._windows(), rounds)
+        self.wired: Wired = Wiring(self.algebra, self.threads, slots, start.memory).run()
+        self.solver.add(*start.constraints)
         for thread in self.threads:
             self.solver.add(*thread.constraints)
         self.solver.add(*self.wired.constraints)
         self.solver.add(*self.algebra.axioms())
 
+    def _windows(self) -> tuple[Window, ...]:
+        """The loads that may be taken together, in an order that loses nothing."""
+        everyone = tuple(range(self.counts.vcpus))
+        match self.plan.order:
+            case Order.ANY:
+                return (Window(tuple((v, True) for v in everyone)),)
+            case Order.NAMED_FIRST:
+                first = [(v, named(self.world, v)) for v in everyone]
+                rest = tuple((v, t.not_(c)) for v, c in first)
+                return (Window(tuple(first)), Window(rest))
+            case Order.NONE:
+                return ()
+
     def _feasible(self, condition: t.Bool) -> bool:
         solver = z3.Solver()
         solver.add(*self.algebra.axioms(), t.z3_bool(condition))
-        return solver.check() != z3.unsat
-
-    # Boot ------------------------------------------------------------------------------------
-
-    def _boot(self) -> dict[Location, Value]:
-        given = dict(self.program.boot)
-        boot: dict[Location, Value] = {}
-        for f in self.program.fields:
-            kind = self.algebra.kinds.field(f)
-            for where in field_locations(f, self.counts.vcpus):
-                if f in self.program.witnesses:
-                    boot[where] = self._witness(f)
-                elif f in given:
-                    evaluator = Evaluator(self.algebra, "boot")
-                    env = {BOOT_VCPU: where[1]}
-                    m = Machine(self.counts.vcpus, 0, ())
-                    boot[where] = evaluator.value(given[f], env, m, kind)
-                else:
-                    zero = Const(0, f.type)
-                    boot[where] = self.algebra.constant(zero.value, f.type, kind)
-        return boot
-
-    def _witness(self, f: Field) -> Value:
-        value = self.algebra.fresh(f.name, f.type, self.algebra.kinds.field(f))
-        low = 0 if not isinstance(f.type, Int) else None
-        if isinstance(value, z3.ArithRef) and low is not None:
-            self.solver.add(value >= low, value < self.counts.vcpus)
-        elif isinstance(f.type, Int) and f.type not in (BOOL, ROOT):
-            self.solver.add(*self.algebra.limits(value, f.type, self.counts.vcpus))
-        self.witnesses[f.name] = value
-        return value
+        return bool(solver.check() != z3.unsat)
 
     # Questions -------------------------------------------------------------------------------
 

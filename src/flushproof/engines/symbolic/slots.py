@@ -1,34 +1,46 @@
 """Which slots guarantee that every interleaving is covered.
 
-Swapping neighbouring steps that commute turns any interleaving into one that fits: give each step
-the least round in which all steps before it, that it does not commute with, have happened. A new
-round is needed only where such a predecessor is of a thread later in the order. A chain of such
-steps goes down the order at most once for each step of a thread other than the first, so one round
-more than those suffices; and threads that commute with each other count as one.
+Take a thread order in which every step can be moved right past the steps of threads before it, as
+far as loads are concerned. Then the loads between two steps of the one other thread, a flusher, can
+be sorted by that order, so that one pass over all vCPUs before each step of the flusher, and one
+after the last, covers every interleaving.
+
+Where there is no such order, or more than one flusher: give each step the least round in which all
+steps before it have happened. A new round is needed only where a step's predecessor is of a thread
+later in the order, which happens at most once for each step of a thread other than the first, so one
+round more than those suffices.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.steps import ThreadSteps
 from flushproof.engines.symbolic.wiring import Slot
 from flushproof.ir.program import Role
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One pass over load threads: positions, each with the condition that it belongs here."""
+
+    threads: tuple[tuple[int, t.Bool], ...]
+
+
 def slots_for(
-    threads: tuple[ThreadSteps, ...], first: tuple[int, ...], rounds: int | None = None
+    threads: tuple[ThreadSteps, ...], windows: tuple[Window, ...], rounds: int | None = None
 ) -> tuple[tuple[Slot, ...], int]:
     """Return slots that cover every interleaving, and the number of rounds they make.
 
-    `first` are positions of threads that commute with each other; `rounds` lowers the number.
+    `windows` are the passes that sort all loads, empty if nothing does; `rounds` lowers the number.
     """
     acting = [p for p, x in enumerate(threads) if x.role in (Role.LOAD, Role.FLUSH)]
-    others = [p for p in acting if p not in first]
-    if len(others) == 1 and rounds is None:
-        slots, count = _one_by_one(threads, first, others[0])
+    flushers = [p for p in acting if threads[p].role is Role.FLUSH]
+    if len(flushers) == 1 and windows and rounds is None:
+        slots, count = _one_by_one(threads, windows, flushers[0])
     else:
-        needed = 1 + sum(len(threads[p].steps) for p in others)
-        count = needed if rounds is None else min(rounds, needed)
-        slots = tuple(_whole(threads, p) for _ in range(count) for p in (*first, *others))
+        slots, count = _rounds(threads, windows, acting, rounds)
     return (*_of(threads, Role.OBSERVE), *slots, *_of(threads, Role.END)), count
 
 
@@ -36,17 +48,37 @@ def _of(threads: tuple[ThreadSteps, ...], role: Role) -> tuple[Slot, ...]:
     return tuple(_whole(threads, p) for p, x in enumerate(threads) if x.role is role)
 
 
-def _whole(threads: tuple[ThreadSteps, ...], position: int) -> Slot:
-    return Slot(position, 0, len(threads[position].steps))
+def _whole(threads: tuple[ThreadSteps, ...], position: int, gate: t.Bool = True) -> Slot:
+    return Slot(position, 0, len(threads[position].steps), gate)
+
+
+def _pass(threads: tuple[ThreadSteps, ...], windows: tuple[Window, ...]) -> list[Slot]:
+    return [_whole(threads, p, gate) for w in windows for p, gate in w.threads]
 
 
 def _one_by_one(
-    threads: tuple[ThreadSteps, ...], first: tuple[int, ...], lead: int
+    threads: tuple[ThreadSteps, ...], windows: tuple[Window, ...], lead: int
 ) -> tuple[tuple[Slot, ...], int]:
-    """One step of the only other thread a round."""
+    """One step of the flusher a round."""
     slots: list[Slot] = []
     for at in range(len(threads[lead].steps)):
-        slots += [_whole(threads, p) for p in first]
-        slots.append(Slot(lead, at, at + 1))
-    slots += [_whole(threads, p) for p in first]
+        slots += _pass(threads, windows)
+        slots.append(Slot(lead, at, at + 1, True))
+    slots += _pass(threads, windows)
     return tuple(slots), len(threads[lead].steps) + 1
+
+
+def _rounds(
+    threads: tuple[ThreadSteps, ...],
+    windows: tuple[Window, ...],
+    acting: list[int],
+    rounds: int | None,
+) -> tuple[tuple[Slot, ...], int]:
+    """Every thread in every round."""
+    together = {p for w in windows for p, _ in w.threads}
+    rest = [p for p in acting if p not in together]
+    later = rest if together else rest[1:]
+    needed = 1 + sum(len(threads[p].steps) for p in later)
+    count = needed if rounds is None else min(rounds, needed)
+    one = [*_pass(threads, windows), *(_whole(threads, p) for p in rest)]
+    return tuple(one * count), count

@@ -7,18 +7,41 @@ scheduler later decides is only when the step happens, that is, what its inputs 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import z3
 
 from flushproof.engines.symbolic import terms as t
-from flushproof.engines.symbolic.values import Value
-from flushproof.ir.code import Instr, Local
-from flushproof.ir.program import Role
+from flushproof.engines.symbolic.values import Algebra, Value
+from flushproof.ir.code import Field, Instr, Local, Scope
+from flushproof.ir.program import Program, Role
 from flushproof.ir.types import Type
 from flushproof.source import Span
 
 Location = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What is the same for all threads of a run.
+
+    There are cells for `vcpus` vCPUs, of which `count` exist; `fixed` are the values of locations that nothing writes; `focus` maps fields of which one cell is
+    enough to the witness whose cell it is.
+    """
+
+    program: Program
+    algebra: Algebra
+    vcpus: int
+    count: t.Number
+    fixed: Mapping[Location, Value]
+    focus: Mapping[str, str]
+
+    def places(self, f: Field) -> tuple[Location, ...]:
+        """Every location of a field."""
+        if f.scope is Scope.VM or f.name in self.focus:
+            return ((f.name, -1),)
+        return tuple((f.name, v) for v in range(self.vcpus))
 
 
 @dataclass(frozen=True, slots=True)

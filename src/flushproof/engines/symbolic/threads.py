@@ -9,9 +9,9 @@ import z3
 
 from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.execute import Executor, Feasible, layout
-from flushproof.engines.symbolic.steps import Location, Step, ThreadSteps
-from flushproof.engines.symbolic.values import Algebra, Value
-from flushproof.ir.code import Acquire, Exchange, Field, Local, Release, Scope, Write
+from flushproof.engines.symbolic.steps import Step, ThreadSteps, World
+from flushproof.engines.symbolic.values import Value
+from flushproof.ir.code import Acquire, Exchange, Local, Release, Write
 from flushproof.ir.program import Operation, Program, Role
 
 Boundaries = Callable[[Operation], frozenset[int]]
@@ -32,19 +32,17 @@ class Unroller:
 
     def __init__(
         self,
-        program: Program,
-        algebra: Algebra,
+        world: World,
         counts: Counts,
         boundaries: Mapping[str, frozenset[int]],
         feasible: Feasible,
-        fixed: dict[Location, Value],
     ) -> None:
-        self.program = program
-        self.algebra = algebra
+        self.world = world
+        self.program = world.program
+        self.algebra = world.algebra
         self.counts = counts
         self.feasible = feasible
-        self.fixed = fixed
-        self.layouts = {o.name: layout(o, boundaries[o.name]) for o in program.operations}
+        self.layouts = {o.name: layout(o, boundaries[o.name]) for o in world.program.operations}
 
     def threads(self) -> tuple[ThreadSteps, ...]:
         """All threads: vCPU threads first, in order, then flushers."""
@@ -61,9 +59,7 @@ class Unroller:
         return tuple(self._thread(number + k, str(r), r, 1) for k, r in enumerate(roles))
 
     def _thread(self, number: int, name: str, role: Role, calls: int) -> ThreadSteps:
-        executor = Executor(
-            self.program, self.algebra, self.counts.vcpus, number, self.feasible, self.fixed
-        )
+        executor = Executor(self.world, number, self.feasible)
         steps: list[Step] = []
         arguments: list[dict[str, Value]] = []
         operations = self.program.of(role)
@@ -143,11 +139,3 @@ def written_fields(program: Program) -> frozenset[str]:
             if isinstance(instr, (Write, Exchange, Acquire, Release)):
                 found.add(instr.field.name)
     return frozenset(found)
-
-
-def field_locations(f: Field, vcpus: int) -> tuple[Location, ...]:
-    """Every location of a field."""
-    if f.scope is Scope.VM:
-        return ((f.name, -1),)
-    return tuple((f.name, v) for v in range(vcpus))
-

@@ -19,11 +19,15 @@ from flushproof.engines.symbolic.values import Algebra, Root, Value
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Steps `first` to `last` (exclusive) of the thread at position `thread` may happen here."""
+    """Steps `first` to `last` (exclusive) of the thread at position `thread` may happen here.
+
+    They may do so only if `gate` holds.
+    """
 
     thread: int
     first: int
     last: int
+    gate: t.Bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ class Wiring:
             new = z3.Bool(f"done.{slot.thread}.{at}.{number}")
             self._require(t.implies(old, new))
             here = t.and_(new, t.not_(old))
+            self._require(t.implies(here, slot.gate))
             if at > 0:
                 previous = self.done[slot.thread][at - 1]
                 self._require(t.implies(new, previous))

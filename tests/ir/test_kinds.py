@@ -1,0 +1,112 @@
+"""Which representation the integers of the corpus get."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flushproof.ir.kinds import Kind, Kinds, infer
+from flushproof.ir.program import Operation, Role
+from flushproof.machine.build import build
+from flushproof.spec.resolve import from_spec
+from small_c import machine
+
+SPECS = sorted((Path(__file__).parents[2] / "specs").glob("*.spec"))
+COUNTERS = {"counter_first": "nr_roots", "counter_late": "nr_roots", "dedup_all": "nr_roots"}
+
+
+def _local(kinds: Kinds, operation: Operation, name: str) -> Kind:
+    known = {
+        slot[1].name: kind
+        for slot, kind in kinds.slots.items()
+        if isinstance(slot, tuple) and slot[0] == operation.name
+    }
+    return known[name]
+
+
+def test_seven_variants() -> None:
+    """The tables below would pass on an empty corpus."""
+    assert len(SPECS) == 7
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda p: p.stem)
+def test_roots_are_uninterpreted(spec: Path) -> None:
+    """Bit-vectors for roots cost three orders of magnitude; the corpus does not need them."""
+    program = build(from_spec(str(spec))).base
+    kinds = infer(program)
+    assert kinds.exact_roots
+    tracked = [f for f in program.fields if f.label in {"ept_pointer", "hv_tlb_pgd", "hv_tlb_eptp"}]
+    assert tracked
+    assert {kinds.field(f) for f in tracked} == {Kind.ROOT}
+    assert all(kinds.is_root(f) for f in tracked)
+    others = [f for f in program.fields if f not in tracked and not f.ghost]
+    assert not any(kinds.is_root(f) for f in others)
+    (load,) = program.of(Role.LOAD)
+    assert _local(kinds, load, "root") is Kind.ROOT
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda p: p.stem)
+def test_error_codes_are_flags(spec: Path) -> None:
+    """`ret |=` on 32-bit vectors would be ten times slower."""
+    program = build(from_spec(str(spec))).base
+    (flush,) = program.of(Role.FLUSH)
+    assert _local(infer(program), flush, "ret") is Kind.FLAG
+
+
+@pytest.mark.parametrize("name", sorted(COUNTERS))
+def test_counters_count(name: str) -> None:
+    """A counter kept as a flag would lose the difference between one root and two."""
+    (spec,) = (s for s in SPECS if s.stem == name)
+    program = build(from_spec(str(spec))).base
+    (flush,) = program.of(Role.FLUSH)
+    kinds = infer(program)
+    assert _local(kinds, flush, COUNTERS[name]) is Kind.COUNT
+    assert _local(kinds, flush, "i") is Kind.COUNT
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda p: p.stem)
+def test_claims_keep_the_kinds(spec: Path) -> None:
+    """A monitor that made roots bit-vectors would make its claim slow without need."""
+    made = build(from_spec(str(spec)))
+    for claim in made.setup.claims:
+        if made.statable(claim.name):
+            assert infer(made.with_claims((claim.name,))).exact_roots, claim.name
+
+
+FLUSH = """
+int f(struct kvm *kvm)
+{{
+	u64 root = to_vmx(kvm_get_vcpu(kvm, 0))->root;
+	{body}
+	return hyperv_flush_guest_mapping(root);
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "exact"),
+    [
+        ("", True),
+        ("if (root == 0 || root == INVALID_PAGE) return 0;", True),
+        ("root &= PAGE_MASK;", True),
+        ("root |= 0x1e;", True),
+        ("if (root & 1) return 1;", True),
+        ("root += PAGE_SIZE;", False),
+        ("root ^= 1;", False),
+        ("root >>= 1;", False),
+        ("if (root > 77) return 0;", False),
+        ("root = ~root;", False),
+        ("root &= 0xff000;", False),
+        ("root = (u32)root;", False),
+        ("root *= 2;", False),
+    ],
+)
+def test_what_is_done_to_roots(body: str, exact: bool, tmp_path: Path) -> None:
+    """Uninterpreted roots are exact only where nothing but copying and comparing happens."""
+    made = machine(tmp_path, FLUSH.format(body=body), "flush f(kvm);")
+    kinds = infer(made.base)
+    assert kinds.exact_roots is exact
+    (field,) = (f for f in made.base.fields if f.label == "root")
+    assert kinds.field(field) is (Kind.ROOT if exact else Kind.BITS)
+    assert not infer(made.base, exact_roots=False).exact_roots

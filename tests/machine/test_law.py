@@ -1,0 +1,156 @@
+"""The interpreter and the solver agree: what a random run violates, `decide` refutes."""
+
+from __future__ import annotations
+
+import random
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from flushproof.decide import Question, decide
+from flushproof.engines import concrete
+from flushproof.engines.schedule import Call, Plan, Schedule
+from flushproof.ir.code import Havoc, Hypercall
+from flushproof.ir.program import Operation, Program, Role
+from flushproof.ir.types import BOOL, LOCK, ROOT, VCPU, Int
+from flushproof.machine.build import Machine, build
+from flushproof.machine.setup import Bounds
+from flushproof.spec.resolve import from_spec
+from flushproof.verdict import Verdict
+from small_c import each
+
+SPECS = sorted((Path(__file__).parents[2] / "specs").glob("*.spec"))
+VCPUS, LOADS, FLUSHES, RUNS = 2, 2, 2, 150
+ROOTS = (0x1000, 0x2000, 0x3000)
+
+
+@cache
+def _machine(spec: Path) -> Machine:
+    return build(from_spec(str(spec)))
+
+
+def _smallest(made: Machine) -> dict[str, int | None]:
+    """The smallest number of vCPUs that refutes each claim, None where it is proved."""
+    names = tuple(c.name for c in made.setup.claims)
+    bounds = Bounds((1, VCPUS), LOADS, FLUSHES, 1)
+    found = {r.claim: r for r in decide(made, Question(names, bounds))}
+    assert {r.verdict for r in found.values()} <= {Verdict.PROVED, Verdict.REFUTED}
+    return {name: r.smallest_vcpus for name, r in found.items()}
+
+
+class _Run:
+    """One random execution with operations as steps."""
+
+    def __init__(self, program: Program, vcpus: int, seed: int) -> None:
+        self.program = program
+        self.vcpus = vcpus
+        self.chance = random.Random(seed)
+        counts = [self.chance.randint(0, LOADS) for _ in range(vcpus)]
+        loads = [self._plan(v, Role.LOAD, n) for v, n in enumerate(counts)]
+        flushes = self._plan(vcpus, Role.FLUSH, self.chance.randint(1, FLUSHES))
+        self.state = concrete.start(
+            program, Schedule(vcpus, self._witnesses(), (*loads, flushes, *self._bystanders()), ())
+        )
+
+    def violated(self) -> set[str]:
+        """Run to the end and return the names of the claims that fail."""
+        order = [t for t in self.state.threads if t.number <= self.vcpus for _ in t.calls]
+        self.chance.shuffle(order)
+        bystanders = self.state.threads[self.vcpus + 1 :]
+        for thread in (*bystanders[:-1], *order, *bystanders[-1:]):
+            self._whole_call(thread)
+        return {v.claim for v in self.state.violations}
+
+    def _whole_call(self, thread: concrete.Thread) -> None:
+        concrete.step(self.state, thread, each)
+        while thread.operation is not None:
+            thread.choices = iter(self._choice(thread.operation.code[thread.pc]))
+            concrete.step(self.state, thread, each)
+
+    def _choice(self, instr: object) -> tuple[int, ...]:
+        match instr:
+            case Hypercall():
+                return (self.chance.choice((0, 0, -5)),)
+            case Havoc(target):
+                return (self._value(target.type),)
+            case _:
+                return ()
+
+    def _value(self, t: object) -> int:
+        if t == BOOL:
+            return self.chance.randint(0, 1)
+        if t == VCPU:
+            return self.chance.randrange(self.vcpus)
+        if t == ROOT:
+            return self.chance.choice((*ROOTS, 0, (1 << 64) - 1))
+        assert isinstance(t, Int)
+        return self.chance.randint(0, 3)
+
+    def _witnesses(self) -> dict[str, int]:
+        return {
+            f.name: self.chance.randint(1, self.vcpus + 1)
+            if f.name.endswith(".thread")
+            else self._value(f.type)
+            for f in self.program.witnesses
+        }
+
+    def _plan(self, number: int, role: Role, count: int) -> Plan:
+        (operation,) = self.program.of(role)
+        calls = tuple(self._call(operation, number) for _ in range(count))
+        return Plan(number, str(role), calls)
+
+    def _call(self, operation: Operation, number: int) -> Call:
+        p = operation.parameters
+        values = {x.name: self._value(x.type) for x in p.all}
+        if p.vcpu is not None:
+            values[p.vcpu.name] = number
+        if p.root is not None:
+            values[p.root.name] = self.chance.choice(ROOTS)
+        return Call(operation.name, values, ())
+
+    def _bystanders(self) -> list[Plan]:
+        """Whoever looks at the boot state first, and whoever looks at the end last."""
+        made = []
+        for place, role in enumerate((Role.OBSERVE, Role.END)):
+            name = self.program.of(role)[0].name
+            made.append(Plan(self.vcpus + 1 + place, str(role), (Call(name, {}, ()),)))
+        return made
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda p: p.stem)
+def test_what_a_run_violates_is_refuted(spec: Path) -> None:
+    """A proof of a claim that some run violates would be the worst of all defects."""
+    made = _machine(spec)
+    smallest = _smallest(made)
+    program = made.with_claims(tuple(smallest))
+    for vcpus in range(1, VCPUS + 1):
+        for seed in range(RUNS):
+            for claim in _Run(program, vcpus, seed).violated():
+                least = smallest[claim]
+                assert least is not None, f"{claim} is proved, but seed {seed} violates it"
+                assert least <= vcpus, f"{claim} with {vcpus} vCPUs, seed {seed}"
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda p: p.stem)
+def test_random_runs_find_something(spec: Path) -> None:
+    """Runs that never violate a refuted claim would make the law above empty."""
+    made = _machine(spec)
+    expected = {
+        e.claim
+        for e in made.setup.expectations
+        if e.verdict == "refuted" and e.vcpus is not None and e.vcpus <= VCPUS
+    }
+    program = made.with_claims(tuple(c.name for c in made.setup.claims))
+    seen = {c for seed in range(RUNS) for c in _Run(program, VCPUS, seed).violated()}
+    assert seen == expected
+
+
+def test_locks_are_free_afterwards() -> None:
+    """An operation that ends with a lock held would leave the rest of the run stuck."""
+    made = _machine(SPECS[0])
+    run = _Run(made.with_claims(("coverage", "no_race", "cache_sound")), 2, 7)
+    run.violated()
+    locks = [f.name for f in made.base.fields if f.type == LOCK]
+    assert locks
+    assert all(run.state.memory[name, -1] == 0 for name in locks)
