@@ -1,6 +1,6 @@
-"""Rewrite the outputs in `examples/README.md`: `python examples/regenerate.py`.
+"""Rewrite the outputs in README.md and examples/README.md: `python examples/regenerate.py`.
 
-Each block of the page that starts with three backquotes and `console` holds one command after `$ `
+Each block of these pages that starts with three backquotes and `console` holds one command after `$ `
 and below it what that command prints. `--check` writes nothing and exits with 1 if a block is out of
 date.
 """
@@ -17,25 +17,30 @@ from collections.abc import Sequence
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
-PAGE = TOP / "examples" / "README.md"
+PAGES = (TOP / "README.md", TOP / "examples" / "README.md")
 DECIDED = (0, 1)
 
 _BLOCK = re.compile(r"^```console\n\$ (?P<command>.*)\n(?P<output>(?:.*\n)*?)```$", re.MULTILINE)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Rewrite the page, or only compare."""
-    parser = argparse.ArgumentParser(description="rewrite the outputs in examples/README.md")
+    """Rewrite the pages, or only compare."""
+    parser = argparse.ArgumentParser(description="rewrite the outputs in the pages")
     parser.add_argument("--check", action="store_true", help="write nothing, exit 1 on a difference")
     arguments = parser.parse_args(argv)
-    old = PAGE.read_text(encoding="utf-8")
+    stale = [page for page in PAGES if not _renew(page, write=not arguments.check)]
+    for page in stale:
+        sys.stderr.write(f"{page} is out of date: run `python examples/regenerate.py`\n")
+    return 1 if stale else 0
+
+
+def _renew(page: Path, *, write: bool) -> bool:
+    """Renew a page, or return whether it is up to date."""
+    old = page.read_text(encoding="utf-8")
     new = rewritten(old)
-    if not arguments.check:
-        PAGE.write_text(new, encoding="utf-8")
-    elif old != new:
-        sys.stderr.write(f"{PAGE} is out of date: run `python examples/regenerate.py`\n")
-        return 1
-    return 0
+    if write:
+        page.write_text(new, encoding="utf-8")
+    return write or old == new
 
 
 def blocks(page: str) -> tuple[tuple[str, str], ...]:

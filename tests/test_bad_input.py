@@ -43,6 +43,12 @@ MARK = "@"
 Outcome = tuple[int, str, str]
 
 
+@pytest.fixture(autouse=True)
+def _in_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give every test short paths, which no line of a message has to be broken for."""
+    monkeypatch.chdir(tmp_path)
+
+
 def _text(body: str = "", before: str = "") -> str:
     return STRUCTS + before + FLUSH.format(body=body) + LOAD
 
@@ -161,21 +167,21 @@ BEFORE: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_bodies(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bodies(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The message has the place of the mark, so that an editor jumps there."""
     body, said = BODIES[name]
     text, place = _unmarked(_text(body))
-    path = tmp_path / "bad.c"
+    path = Path("bad.c")
     path.write_text(text)
     _refused(capsys, path, said, place)
 
 
 @pytest.mark.parametrize("name", BEFORE)
-def test_declarations(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_declarations(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """As above, outside functions."""
     before, said = BEFORE[name]
     text, place = _unmarked(_text(before=before))
-    path = tmp_path / "bad.c"
+    path = Path("bad.c")
     path.write_text(text)
     _refused(capsys, path, said, place)
 
@@ -191,11 +197,11 @@ RECURSIVE = {
 
 
 @pytest.mark.parametrize("name", RECURSIVE)
-def test_recursion(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_recursion(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Inlining without this check would not end."""
     before, said = RECURSIVE[name]
     text, place = _unmarked(_text("ret = g(3);", before))
-    path = tmp_path / "bad.c"
+    path = Path("bad.c")
     path.write_text(text)
     _refused(capsys, path, said, place)
 
@@ -211,9 +217,9 @@ ENDLESS = {
 
 
 @pytest.mark.parametrize("name", ENDLESS)
-def test_endless(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_endless(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A loop without a bound must be named, neither unrolled for ever nor cut off silently."""
-    path = tmp_path / "bad.c"
+    path = Path("bad.c")
     path.write_text(_text(ENDLESS[name]))
     code, out, err = _prove(capsys, path)
     assert code in (3, 4), (out, err)
@@ -241,10 +247,10 @@ FILES: dict[str, tuple[bytes, int, str]] = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_files(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_files(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever a file holds, the answer is a message of a readable length."""
     content, expected, said = FILES[name]
-    path = tmp_path / "bad.c"
+    path = Path("bad.c")
     path.write_bytes(content)
     code, out, err = _prove(capsys, path)
     assert (code, out) == (expected, "")
@@ -253,18 +259,18 @@ def test_files(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert len(err) < 4000
 
 
-def test_places_that_are_no_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_places_that_are_no_files(capsys: pytest.CaptureFixture[str]) -> None:
     """A folder, a missing file and one that may not be read are told apart."""
-    assert _prove(capsys, tmp_path)[0] == 4
-    assert _prove(capsys, tmp_path / "none.c")[0] == 2
-    assert _run(capsys, "check", str(tmp_path / "none.spec"))[0] == 2
-    assert _run(capsys, "check", str(tmp_path))[0] == 2
+    assert _prove(capsys, Path())[0] == 4
+    assert _prove(capsys, Path("none.c"))[0] == 2
+    assert _run(capsys, "check", str(Path("none.spec")))[0] == 2
+    assert _run(capsys, "check", ".")[0] == 2
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read everything")
-def test_unreadable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unreadable(capsys: pytest.CaptureFixture[str]) -> None:
     """The reason is the system's."""
-    path = tmp_path / "bad.c"
+    path = Path("bad.c")
     path.write_text(_text())
     path.chmod(0)
     code, out, err = _prove(capsys, path)
@@ -294,9 +300,9 @@ HUGE: dict[str, str] = {
 
 
 @pytest.mark.parametrize("name", HUGE)
-def test_huge(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_huge(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Size beyond reason is refused or handled, never a recursion error or a page of output."""
-    path = tmp_path / "bad.c"
+    path = Path("bad.c")
     path.write_text(_text(HUGE[name]))
     code, out, err = _prove(capsys, path)
     assert code in (0, 1, 3, 4), err
@@ -321,9 +327,9 @@ MACROS = {
 
 
 @pytest.mark.parametrize("name", MACROS)
-def test_macros(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_macros(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A few lines of macros may not fill the memory."""
-    path = tmp_path / "bad.c"
+    path = Path("bad.c")
     path.write_text(_text("ret = v;", MACROS[name]))
     code, out, err = _prove(capsys, path)
     assert (code, out) == (4, "")
@@ -341,19 +347,19 @@ def test_macros(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     ],
 )
 def test_structs_that_contain_themselves(
-    before: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    before: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Walking the members of such a struct would not end."""
-    path = tmp_path / "bad.c"
+    path = Path("bad.c")
     body = "struct s v; v.x = 1; ret = v.x;" if "s;" in before or "x;" in before else ""
     path.write_text(_text(body, before))
     code, _, err = _prove(capsys, path)
     assert code in (0, 1, 4), err
 
 
-def test_goto_into_a_loop(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_goto_into_a_loop(capsys: pytest.CaptureFixture[str]) -> None:
     """Allowed in C, so it works or is refused, with a place."""
-    path = tmp_path / "odd.c"
+    path = Path("odd.c")
     body = "i = 1; if (range) goto in; for (i = 0; i < 3; i++) { in: ret++; }"
     path.write_text(_text(body + " ret = 0;"))
     code, out, err = _prove(capsys, path, claim="failure_true")
@@ -371,10 +377,10 @@ def test_goto_into_a_loop(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     ],
 )
 def test_jump_over_a_declaration(
-    body: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    body: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The variable exists and holds anything; the engines must not trip over it."""
-    path = tmp_path / "odd.c"
+    path = Path("odd.c")
     path.write_text(_text(body))
     code, out, err = _prove(capsys, path, claim="failure_true")
     assert code in (0, 1, 3, 4), out + err
@@ -390,9 +396,9 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_undefined_behaviour(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_undefined_behaviour(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Code that goes wrong proves nothing: no verdict, and the line that goes wrong."""
-    path = tmp_path / "odd.c"
+    path = Path("odd.c")
     path.write_text(_text(FAULTS[name]))
     code, out, err = _prove(capsys, path)
     assert code == 3, out + err
@@ -420,9 +426,9 @@ OPTIONS: dict[str, tuple[str, ...]] = {
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_options(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_options(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Wrong usage is code 2, whatever the file says."""
-    path = tmp_path / "good.c"
+    path = Path("good.c")
     path.write_text(_text())
     code, out, err = _run(capsys, "prove", str(path), *OPTIONS[name])
     assert (code, out) == (2, "")
@@ -516,12 +522,12 @@ CLAUSES: dict[str, tuple[str, int, str]] = {
 
 
 @pytest.mark.parametrize("name", CLAUSES)
-def test_specs(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_specs(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A spec that asks for something else than its author meant must not pass."""
     marked, expected, said = CLAUSES[name]
     text, place = _unmarked(marked)
-    (tmp_path / "small.c").write_text(_text())
-    spec = tmp_path / "bad.spec"
+    (Path("small.c")).write_text(_text())
+    spec = Path("bad.spec")
     spec.write_text(text)
     own = ("--claim", "c") if "claim c" in text else ()
     code, out, err = _run(capsys, "check", str(spec), *own)
@@ -532,10 +538,10 @@ def test_specs(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         assert head.startswith(f"{spec}:{place[0]}:{place[1]}: error: "), head
 
 
-def test_recursion_limit_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_recursion_limit_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
     """Raising it for a deep input would let the next one crash the interpreter."""
     before = sys.getrecursionlimit()
-    path = tmp_path / "bad.c"
+    path = Path("bad.c")
     path.write_text(_text(HUGE["binary operators"]))
     _prove(capsys, path)
     assert sys.getrecursionlimit() == before

@@ -1,4 +1,4 @@
-"""The walk in `examples/README.md` shows what the tool prints today."""
+"""README.md and the walk in examples/README.md show what the tool prints today."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from types import ModuleType
 import pytest
 
 TOP = Path(__file__).parent.parent
-PAGE = TOP / "examples" / "README.md"
 
 
 def _regenerate() -> ModuleType:
@@ -23,30 +22,35 @@ def _regenerate() -> ModuleType:
 
 
 REGENERATE = _regenerate()
-BLOCKS: tuple[tuple[str, str], ...] = REGENERATE.blocks(PAGE.read_text(encoding="utf-8"))
+README, WALK = (page.read_text(encoding="utf-8") for page in REGENERATE.PAGES)
+BLOCKS: dict[str, str] = dict((*REGENERATE.blocks(README), *REGENERATE.blocks(WALK)))
 
 
-@pytest.mark.parametrize(("command", "shown"), BLOCKS, ids=[command for command, _ in BLOCKS])
-def test_the_walk_shows_what_the_tool_prints(command: str, shown: str) -> None:
+@pytest.mark.parametrize(("command", "shown"), BLOCKS.items(), ids=BLOCKS)
+def test_the_pages_show_what_the_tool_prints(command: str, shown: str) -> None:
     """If this fails, a reader who types the command sees something else than the page says.
 
-    `python examples/regenerate.py` brings the page up to date.
+    `python examples/regenerate.py` brings the pages up to date.
     """
     assert REGENERATE.output(command) == shown
 
 
 def test_every_command_of_the_walk_is_in_a_block() -> None:
-    """If this fails, the page shows a command whose output nothing compares."""
-    page = PAGE.read_text(encoding="utf-8")
-    commands = re.findall(r"^\W*flushproof (?:prove|refute|check)\b.*$", page, re.MULTILINE)
-    assert [c.lstrip("$ ") for c in commands] == [command for command, _ in BLOCKS]
+    """If this fails, the walk shows a command whose output nothing compares."""
+    commands = re.findall(r"^\W*flushproof (?:prove|refute|check)\b.*$", WALK, re.MULTILINE)
+    assert [c.lstrip("$ ") for c in commands] == [c for c, _ in REGENERATE.blocks(WALK)]
+
+
+def test_one_command_has_one_output() -> None:
+    """If this fails, the two pages contradict each other."""
+    shown = (*REGENERATE.blocks(README), *REGENERATE.blocks(WALK))
+    assert len(set(shown)) == len(BLOCKS)
 
 
 def test_the_walk_visits_every_variant() -> None:
     """If this fails, a variant under `specs/` is explained nowhere."""
-    page = PAGE.read_text(encoding="utf-8")
     for variant in (TOP / "specs").glob("*.c"):
-        assert f"`{variant.name}`" in page, variant.name
+        assert f"`{variant.name}`" in WALK, variant.name
 
 
 def test_a_block_is_replaced_whole() -> None:

@@ -156,7 +156,7 @@ def start(program: Program, schedule: Schedule) -> State:
 def replay(
     program: Program, schedule: Schedule, boundaries: Callable[[Operation], frozenset[int]]
 ) -> State:
-    """Run a schedule to its end or to the first violation.
+    """Run a schedule to its end, or until just after the first violation.
 
     Raises:
         Stuck: a scheduled thread waits for a lock.
@@ -164,14 +164,20 @@ def replay(
     """
     state = start(program, schedule)
     for position in schedule.order:
-        step(state, state.threads[position], boundaries)
+        step(state, state.threads[position], boundaries, to_violation=True)
         if state.violations:
             break
     return state
 
 
-def step(state: State, thread: Thread, boundaries: Callable[[Operation], frozenset[int]]) -> None:
-    """Let one thread make one step."""
+def step(
+    state: State,
+    thread: Thread,
+    boundaries: Callable[[Operation], frozenset[int]],
+    *,
+    to_violation: bool = False,
+) -> None:
+    """Let one thread make one step, or with `to_violation` what comes before a claim fails."""
     if thread.operation is None:
         _begin(state, thread)
     state.steps += 1
@@ -183,7 +189,7 @@ def step(state: State, thread: Thread, boundaries: Callable[[Operation], frozens
         if isinstance(instr, Stop):
             thread.operation = None
             return
-        if thread.pc in boundaries(operation):
+        if thread.pc in boundaries(operation) or (to_violation and state.violations):
             return
     raise Undefined("a loop does not end", instr)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
@@ -15,6 +16,7 @@ from flushproof.ir.code import (
     Field,
     Hypercall,
     Mode,
+    Read,
     Release,
     Return,
     Write,
@@ -49,13 +51,37 @@ def visible(h: Happening, view: View) -> bool:
 
 
 def lines(happenings: list[Happening], view: View) -> tuple[Step, ...]:
-    """Return the steps of a trace; a load that nothing interrupts is one line."""
-    shown = [h for h in happenings if visible(h, view)]
+    """Return the steps of a trace.
+
+    A load that nothing interrupts is one line; what a call reads is shown where others interrupt
+    it.
+    """
+    parts = Counter(key for key, _ in groupby(_shown(happenings, view, frozenset()), key=_call))
+    interrupted = frozenset(call for call, count in parts.items() if count > 1)
     out: list[Step] = []
-    for (_, _), group in groupby(shown, key=lambda h: (h.thread, h.call)):
-        stretch = list(group)
-        out += _stretch(stretch, view, len(out) + 1)
+    for _, group in groupby(_shown(happenings, view, interrupted), key=_call):
+        out += _stretch(_without_entry(list(group), view), view, len(out) + 1)
     return tuple(out)
+
+
+def _call(h: Happening) -> tuple[int, int]:
+    return h.thread, h.call
+
+
+def _shown(
+    happenings: list[Happening], view: View, interrupted: frozenset[tuple[int, int]]
+) -> list[Happening]:
+    return [h for h in happenings if visible(h, view) or (_call(h) in interrupted and _is_read(h))]
+
+
+def _is_read(h: Happening) -> bool:
+    return isinstance(h.instr, Read) and h.instr.mode is not Mode.GHOST
+
+
+def _without_entry(stretch: list[Happening], view: View) -> list[Happening]:
+    """Leave out that a flush begins where it goes on at once."""
+    entry = isinstance(stretch[0].instr, Enter) and view.roles[stretch[0].operation] is Role.FLUSH
+    return stretch[1:] if entry and len(stretch) > 1 else stretch
 
 
 def _stretch(stretch: list[Happening], view: View, index: int) -> list[Step]:
@@ -147,6 +173,8 @@ def _event(h: Happening) -> str:
             return "return"
         case Enter():
             return "enter"
+        case Read():
+            return "read"
         case _:
             return "write"
 
@@ -179,6 +207,10 @@ def _text(h: Happening, view: View) -> str:
             if view.roles[h.operation] is Role.LOAD:
                 return f"load({_root(h, view)}) begins"
             return "flush begins"
+        case Read(_, field) if h.location is not None:
+            return (
+                f"{at}reads {view.names.field(field, h.value or 0)} in {place(field, h.location)}"
+            )
         case Write(field) | Exchange(_, field) if h.location is not None:
             return f"{at}{place(field, h.location)} = {view.names.field(field, h.value or 0)}"
         case _:

@@ -27,7 +27,7 @@ def focused(program: Program) -> dict[str, str]:
 
 
 def _indices(code: tuple[Instr, ...], f: Field) -> Iterator[str]:
-    """The witnesses at which code reads a field; "" for any other index."""
+    """Yield the witnesses at which code reads a field; "" for any other index."""
     for instr in code:
         match instr:
             case Read(field=read, index=index) if read == f:
@@ -47,5 +47,3 @@ def _witness(code: tuple[Instr, ...], index: Expr | None) -> str:
 
 def _source(instr: Instr) -> str:
     return instr.field.name if isinstance(instr, Read) and instr.index is None else ""
-
-

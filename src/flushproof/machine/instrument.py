@@ -241,9 +241,7 @@ class _Pass:
             for handler in monitor.handlers(event, subjects):
                 self._handler(monitor, handler, arguments, span, about)
 
-    def _choose(
-        self, monitor: Monitor, event: str, arguments: Arguments, span: Span
-    ) -> None:
+    def _choose(self, monitor: Monitor, event: str, arguments: Arguments, span: Span) -> None:
         """Find out whether this call or access is the witness."""
         for name, state in monitor.choices.items():
             kind = next(w.kind for w in monitor.claim.witnesses if w.name == name)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import z3
 
 from flushproof.engines.found import Found
+from flushproof.engines.schedule import Schedule
 from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.model import schedule
 from flushproof.engines.symbolic.moves import Population
@@ -100,15 +101,26 @@ def _smallest(p: Problem, claim: str, failures: list[Failure]) -> Found | str | 
 
 
 def _shrink(p: Problem, claim: str, failures: list[Failure]) -> Found:
-    calls = _least(p, p.calls(), 1)
-    roots = _fewest_roots(p)
+    calls = _least(p, p.calls(), 0)
+    _fewest_roots(p)
     _least(p, p.switches(), 0)
     _least(p, p.oddities(), 0)
     p.solver.check()
     model = p.solver.model()
     plan = schedule(p, model)
     text = next((f.text for f in failures if _true(model, f.condition)), "")
-    return Found(claim, plan, p.plan.boundaries, calls, roots, text)
+    return Found(claim, plan, p.plan.boundaries, calls, _roots(p, plan), text)
+
+
+def _roots(p: Problem, plan: Schedule) -> int:
+    """How many roots a schedule loads."""
+    names = {
+        o.name: o.parameters.root.name
+        for o in p.program.operations
+        if o.parameters.root is not None
+    }
+    calls = (call for thread in plan.plans for call in thread.calls)
+    return len({c.arguments[names[c.operation]] for c in calls if c.operation in names})
 
 
 def _true(model: z3.ModelRef, b: t.Bool) -> bool:

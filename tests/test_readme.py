@@ -1,0 +1,92 @@
+"""README.md and ARCHITECTURE.md speak of what is there."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flushproof.cli import parser
+from flushproof.pipeline import check_claim, expectations
+
+TOP = Path(__file__).parent.parent
+README = (TOP / "README.md").read_text(encoding="utf-8")
+PAGES = ("README.md", "ARCHITECTURE.md", "examples/README.md")
+PLACES = (TOP, TOP / "src" / "flushproof", TOP / "src" / "flushproof" / "engines" / "symbolic")
+
+
+def _parsers(top: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    yield top
+    for action in top._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield from _parsers(command)
+
+
+def _table(head: str) -> list[str]:
+    """The first cells of the table whose head begins like this."""
+    rows = README.partition(f"| {head} |")[2].splitlines()[2:]
+    table = rows[: next(k for k, row in enumerate(rows) if not row.startswith("|"))]
+    return [row.split("|")[1] for row in table]
+
+
+def test_the_options_are_those_of_the_command_line() -> None:
+    """If this fails, the table lacks an option, or names one that does not exist."""
+    named = {o for cell in _table("option") for o in re.findall(r"--\w+", cell)}
+    known = {o for p in _parsers(parser()) for a in p._actions for o in a.option_strings}
+    assert named == {o for o in known if o.startswith("--")}
+
+
+def test_the_choices_are_those_of_the_command_line() -> None:
+    """If this fails, the table shows a choice that is refused, or hides one that is not."""
+    cells = _table("option")
+    for p in _parsers(parser()):
+        for action in p._actions:
+            shown = next((c for c in cells if f"`{'/'.join(action.option_strings)} " in c), None)
+            if action.choices is not None and shown is not None:
+                words = re.findall(r"`(?:--\w+ )?(\w+)`", shown)
+                if words[0].islower():
+                    assert words == list(action.choices)
+
+
+def test_the_claims_are_those_that_are_checked() -> None:
+    """If this fails, a claim is checked that the table does not explain, or the other way round."""
+    claims = (TOP / "specs" / "claims.claims").read_text(encoding="utf-8")
+    known = re.findall(r"^claim (\w+)", claims, re.MULTILINE)
+    assert re.findall(r"\w+", " ".join(_table("claim"))) == known
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    """If this fails, a reader follows a link to nothing."""
+    text = (TOP / page).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        assert "://" in target or ((TOP / page).parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_named_files_exist(page: str) -> None:
+    """If this fails, the page speaks of a file that is gone."""
+    text = (TOP / page).read_text(encoding="utf-8").replace("`mine.c`", "")
+    named = re.findall(r"`([\w./-]+(?:/|\.(?:py|c|h|md|claims|defaults|lark|json|toml)))`", text)
+    assert named
+    missing = [n for n in named if not any((p / n).exists() for p in (*PLACES, TOP / "specs"))]
+    assert missing == []
+
+
+def test_the_example_spec_is_accepted(tmp_path: Path) -> None:
+    """If this fails, a user who starts from the README's spec gets an error."""
+    blocks = re.findall(r"(?:^(?:    .*)?\n)+", README, re.MULTILINE)
+    spec = next(b for b in blocks if b.lstrip().startswith("spec "))
+    claim = next(b for b in blocks if b.lstrip().startswith("claim "))
+    variant = (TOP / "specs" / "mismatch_flag.c").read_text(encoding="utf-8")
+    (tmp_path / "mine.c").write_text(variant, encoding="utf-8")
+    path = tmp_path / "mine.spec"
+    wanted = spec.replace("no_repeat refuted at 3;", "at_most_two refuted at 3;")
+    path.write_text(wanted + claim, encoding="utf-8")
+    assert [name for name, _, _ in expectations(str(path))] == ["coverage", "at_most_two"]
+    (result,) = check_claim(str(path), "at_most_two").results
+    assert result.as_expected
