@@ -1,7 +1,7 @@
 """What the bounded engine takes: `python -m benchmarks.bounded`, from the top of the repository.
 
-It prints medians over `--repeat` runs, for one flush call from an arbitrary state and for every claim
-about every variant under `specs/` at 1..4 vCPUs, 2 loads, 2 flushes. Nothing here is a test.
+It prints medians over `--repeat` runs, for one flush call from an arbitrary state and for every
+claim about every variant under `specs/` at 1..4 vCPUs, 2 loads, 2 flushes. Nothing here is a test.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks.bounded", description=__doc__)
     parser.add_argument("part", nargs="?", choices=("call", "claims", "all"), default="all")
-    parser.add_argument("--repeat", type=int, default=3, metavar="N", help="runs to take a median of")
+    parser.add_argument("--repeat", type=int, default=3, metavar="N", help="runs for a median")
     return parser
 
 
@@ -87,7 +87,7 @@ def claims_table(repeat: int, show: Show) -> None:
 
 
 def _variant(spec: Path, repeat: int) -> dict[str, tuple[float, str]]:
-    """The median seconds of each claim of a spec, as a number and as a cell."""
+    """Return the median seconds of each claim of a spec, as a number and as a cell."""
     machine = build(from_spec(str(spec)))
     claims = tuple(c.name for c in machine.setup.claims)
     runs = [tuple(decide(machine, Question(claims, BOUNDS))) for _ in range(repeat)]
@@ -105,7 +105,7 @@ def _row(head: str, cells: Iterable[str]) -> str:
 
 
 def _agreed(verdicts: Iterable[str]) -> str:
-    """The verdict of all runs."""
+    """Return the verdict of all runs."""
     (verdict,) = set(verdicts)
     return verdict
 

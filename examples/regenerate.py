@@ -1,8 +1,8 @@
 """Rewrite the outputs in README.md and examples/README.md: `python examples/regenerate.py`.
 
-Each block of these pages that starts with three backquotes and `console` holds one command after `$ `
-and below it what that command prints. `--check` writes nothing and exits with 1 if a block is out of
-date.
+Each block of these pages that starts with three backquotes and `console` holds one command after
+`$ ` and below it what that command prints. `--check` writes nothing and exits with 1 if a block is
+out of date.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _BLOCK = re.compile(r"^```console\n\$ (?P<command>.*)\n(?P<output>(?:.*\n)*?)```
 def main(argv: Sequence[str] | None = None) -> int:
     """Rewrite the pages, or only compare."""
     parser = argparse.ArgumentParser(description="rewrite the outputs in the pages")
-    parser.add_argument("--check", action="store_true", help="write nothing, exit 1 on a difference")
+    parser.add_argument("--check", action="store_true", help="only compare, exit 1 on a difference")
     arguments = parser.parse_args(argv)
     stale = [page for page in PAGES if not _renew(page, write=not arguments.check)]
     for page in stale:
@@ -44,7 +44,7 @@ def _renew(page: Path, *, write: bool) -> bool:
 
 
 def blocks(page: str) -> tuple[tuple[str, str], ...]:
-    """The commands of a page, each with the output that stands below it."""
+    """Return the commands of a page, each with the output that stands below it."""
     return tuple((found["command"], found["output"]) for found in _BLOCK.finditer(page))
 
 

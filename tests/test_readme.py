@@ -27,7 +27,7 @@ def _parsers(top: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
 
 
 def _table(head: str) -> list[str]:
-    """The first cells of the table whose head begins like this."""
+    """Return the first cells of the table whose head begins like this."""
     rows = README.partition(f"| {head} |")[2].splitlines()[2:]
     table = rows[: next(k for k, row in enumerate(rows) if not row.startswith("|"))]
     return [row.split("|")[1] for row in table]

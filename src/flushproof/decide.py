@@ -27,7 +27,7 @@ Boundaries = Callable[[Operation], frozenset[int]]
 
 
 def whole_operations(_: Operation) -> frozenset[int]:
-    """The granularity at which an operation is one step."""
+    """Return the granularity at which an operation is one step."""
     return frozenset({0})
 
 
@@ -35,7 +35,8 @@ def whole_operations(_: Operation) -> frozenset[int]:
 class Question:
     """What is asked: claims by name, within bounds.
 
-    `boundaries` fixes where steps begin, None has it found out; `rounds` lowers the number of rounds.
+    `boundaries` fixes where steps begin, None has it found out; `rounds` lowers the
+    number of rounds.
     """
 
     claims: tuple[str, ...]
@@ -56,7 +57,9 @@ def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
         if machine.statable(name):
             yield _Claim(machine, question, name, undefined).decide()
         else:
-            reason = "nothing says which field caches the root: add a `cache when ... is ...` clause"
+            reason = (
+                "nothing says which field caches the root: add a `cache when ... is ...` clause"
+            )
             yield _Claim(machine, question, name, {}).unknown(reason, question.bounds.vcpus)
 
 
@@ -70,7 +73,7 @@ def _engine(program: Program, question: Question) -> Bounded:
 
 
 def _undefined_by_vcpus(machine: Machine, question: Question) -> dict[int, str]:
-    """The first undefined behaviour, described, by the number of vCPUs from which on it happens."""
+    """Describe the first undefined behaviour, for each number of vCPUs where it happens."""
     program = machine.with_claims(())
     engine = _engine(program, question)
     low, high = question.bounds.vcpus
@@ -111,7 +114,7 @@ class _Claim:
         return self._result(Verdict.PROVED, (low, high))
 
     def unknown(self, reason: str, vcpus: tuple[int, int]) -> ClaimResult:
-        """The claim is not decided, for a reason."""
+        """Return the claim is not decided, for a reason."""
         return self._result(Verdict.UNKNOWN, vcpus, reason=reason)
 
     def _refuted(self, program: Program, found: Found) -> ClaimResult:
@@ -189,7 +192,7 @@ def _undefined(program: Program, found: Found) -> str:
 
 
 def assumptions(a: Assumptions) -> tuple[str, ...]:
-    """The assumptions in words."""
+    """Return the assumptions in words."""
     out = []
     if a.load_flushes:
         out.append("a load flushes the vCPU's own TLB for its new root")

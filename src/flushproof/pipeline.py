@@ -54,9 +54,11 @@ def check_claim(spec_path: str, claim: str) -> Report:
 
 
 def expectations(spec_path: str) -> tuple[tuple[str, str, int], ...]:
-    """The expectations of a spec file as (claim, verdict, line); it is parsed, nothing more."""
+    """Return the expectations of a spec file as (claim, verdict, line); it is only parsed."""
     spec, _ = only_spec(load(spec_path))
-    return tuple((e.claim, _expected_text(e.verdict, e.vcpus), e.span.line) for e in spec.expectations)
+    return tuple(
+        (e.claim, _expected_text(e.verdict, e.vcpus), e.span.line) for e in spec.expectations
+    )
 
 
 def emit(path: str, spec: str | None, stage: str, options: Options) -> str:
@@ -145,7 +147,9 @@ def _expected_text(verdict: str, vcpus: int | None) -> str:
 def _ast(setup: Setup) -> str:
     from flushproof.frontend import printer
 
-    defined = [f for f in setup.declarations.functions.values() if f.span.file == setup.variant.name]
+    defined = [
+        f for f in setup.declarations.functions.values() if f.span.file == setup.variant.name
+    ]
     return "\n".join(printer.item(f) for f in defined)
 
 

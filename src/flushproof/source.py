@@ -18,9 +18,14 @@ class Span:
     end_column: int
 
     def __post_init__(self) -> None:
-        if self.line < 1 or self.column < 1 or (self.end_line, self.end_column) < (
-            self.line,
-            self.column,
+        if (
+            self.line < 1
+            or self.column < 1
+            or (self.end_line, self.end_column)
+            < (
+                self.line,
+                self.column,
+            )
         ):
             raise ValueError(f"not a span: {self}")
 

@@ -24,8 +24,8 @@ class Step:
 
     `thread` is "vcpu1" or "flusher0"; `operation` is "load" or "flush"; `text` is the cell, such as
     "load(A)" or "flush A failed"; `lock` says what the step did to the lock bar of its column
-    ("section": the step takes and releases a lock within itself); `changed` maps field names such as
-    "ept_pointer[1]" to values, in order of change.
+    ("section": the step takes and releases a lock within itself); `changed` maps field names such
+    as "ept_pointer[1]" to values, in order of change.
     """
 
     index: int
@@ -51,9 +51,9 @@ class Blame:
 class Trace:
     """One counterexample.
 
-    `columns` are the threads that appear, in order; `standing` maps a thread to what is true of it at
-    the end ("still on A"); `headline` is one sentence; `because` one line; `blame` at least one
-    place, the first one is the main one and the rest are notes; `smallest` counts what it took.
+    `columns` are the threads that appear, in order; `standing` maps a thread to what is true of
+    it at the end ("still on A"); `headline` is one sentence; `because` one line; `blame` at least
+    one place, the first one is the main one and the rest are notes; `smallest` counts what it took.
     """
 
     vcpus: int

@@ -13,7 +13,7 @@ from flushproof.source import Span
 
 @dataclass(frozen=True, slots=True)
 class WrittenType:
-    """A type as written: `kind` is "name" (a typedef or a normalised integer type), "struct" or "enum".
+    """A type as written: `kind` is "name" (a typedef or an integer type), "struct" or "enum".
 
     Integer types are normalised to one of: void, bool, char, signed char, unsigned char, short,
     unsigned short, int, unsigned int, long, unsigned long, long long, unsigned long long.

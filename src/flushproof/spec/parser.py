@@ -216,9 +216,7 @@ def _witness(tokens: Tokens, tree: Tree) -> syntax.Witness:
     return syntax.Witness(str(kind), str(name), span_of(tokens, name))
 
 
-def _handler(
-    tokens: Tokens, tree: Tree, witnesses: tuple[syntax.Witness, ...]
-) -> syntax.Handler:
+def _handler(tokens: Tokens, tree: Tree, witnesses: tuple[syntax.Witness, ...]) -> syntax.Handler:
     event_tree, subject_tree, words, inside, body = parts(tree)
     event = str(_leaf(event_tree))
     kind = "access" if event == "access" else "call"

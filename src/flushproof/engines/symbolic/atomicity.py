@@ -1,8 +1,8 @@
 """Which stretches of code are atomic steps (Lipton, CACM 1975).
 
 A site is a position where shared state is touched, with the claim code that follows it. A step is a
-run of right-movers, at most one site that moves neither way, and left-movers; where a path cannot go
-on like that a new step begins. A thread that waits for a lock while it holds another is always
+run of right-movers, at most one site that moves neither way, and left-movers; where a path cannot
+go on like that a new step begins. A thread that waits for a lock while it holds another is always
 between two steps, so that deadlocks show.
 """
 
@@ -64,7 +64,7 @@ def atomicity(world: World, population: Population, written: frozenset[str]) -> 
 
 
 def sites(operation: Operation, written: frozenset[str]) -> tuple[int, ...]:
-    """The positions where an operation may touch what other threads touch, and loop heads."""
+    """Return the positions where an operation may touch what others touch, and loop heads."""
     shape = order(operation.code)
     code = enumerate(operation.code)
     return tuple(at for at, i in code if _touches(i, written) or shape.is_head(at))
@@ -95,10 +95,8 @@ def _mover(moves: Moves, site: Site, everywhere: list[Site]) -> Mover:
     return Mover(site, right, left, tuple(obstacles))
 
 
-def _boundaries(
-    operation: Operation, movers: Mapping[Site, Mover], moves: Moves
-) -> frozenset[int]:
-    """A forward analysis of whether a step may be past the point where it takes effect."""
+def _boundaries(operation: Operation, movers: Mapping[Site, Mover], moves: Moves) -> frozenset[int]:
+    """Return a forward analysis of whether a step may be past the point where it takes effect."""
     code = operation.code
     held = moves.held[operation.name]
     past: dict[int, bool] = {0: False}
@@ -141,7 +139,7 @@ def load_order(moves: Moves, boundaries: Mapping[str, frozenset[int]]) -> Order:
         Site(o.name, at) for o in moves.program.of(Role.LOAD) for at in sorted(boundaries[o.name])
     ]
     pairs = [(a, b) for a in steps for b in steps]
-    if moves.population.vcpus < 2 or all(moves.passing(a, b).right for a, b in pairs):  # noqa: PLR2004
+    if moves.population.vcpus < 2 or all(moves.passing(a, b).right for a, b in pairs):
         return Order.ANY
     cases = (Standing(False, False), Standing(False, True), Standing(True, True))  # noqa: FBT003
     if moves.witnesses and all(moves.passing(a, b, c).right for c in cases for a, b in pairs):

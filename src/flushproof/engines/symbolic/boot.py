@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import z3
@@ -27,12 +28,22 @@ class Boot:
     constraints: tuple[z3.BoolRef, ...]
 
 
-def boot(program: Program, algebra: Algebra, vcpus: int, count: t.Number) -> Boot:
-    """Make the boot state for `count` vCPUs, of which there are cells for `vcpus`."""
+def boot(
+    program: Program,
+    algebra: Algebra,
+    vcpus: int,
+    count: t.Number,
+    pinned: Mapping[str, int] | None = None,
+) -> Boot:
+    """Make the boot state for `count` vCPUs, of which there are cells for `vcpus`.
+
+    `pinned` gives the values of some witnesses.
+    """
     world = World(program, algebra, vcpus, count, {}, focused(program))
-    witnesses = {
+    witnesses: dict[str, Value] = {
         f.name: algebra.fresh(f.name, f.type, algebra.kinds.field(f)) for f in program.witnesses
     }
+    witnesses |= pinned or {}
     constraints = [
         c for f in program.witnesses for c in _limits(algebra, f, witnesses[f.name], count)
     ]

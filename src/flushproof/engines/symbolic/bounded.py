@@ -1,11 +1,13 @@
 """The bounded engine: the smallest counterexample, or none within the bounds.
 
-It looks at one vCPU first, then two, and so on. A counterexample is made small in this order: calls,
-distinct roots, failures and partial ranges. Nothing is believed here: the caller replays it.
+It looks at one vCPU first, then two, and so on. A counterexample is made small in this order:
+calls, roots, context switches, failures and partial ranges. Nothing is believed here:
+the caller replays it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import z3
@@ -13,6 +15,7 @@ import z3
 from flushproof.engines.found import Found
 from flushproof.engines.schedule import Schedule
 from flushproof.engines.symbolic import terms as t
+from flushproof.engines.symbolic.atomicity import Order
 from flushproof.engines.symbolic.model import schedule
 from flushproof.engines.symbolic.moves import Population
 from flushproof.engines.symbolic.plan import make_plan
@@ -21,6 +24,7 @@ from flushproof.engines.symbolic.threads import Boundaries, Counts
 from flushproof.engines.symbolic.values import NotExact
 from flushproof.ir.kinds import infer
 from flushproof.ir.program import Program
+from flushproof.ir.types import VCPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +38,7 @@ class Settings:
 class Bounded:
     """Decides one program's claims for one number of vCPUs after the other, up to `most`."""
 
-    def __init__(
-        self, program: Program, most: Counts, settings: Settings | None = None
-    ) -> None:
+    def __init__(self, program: Program, most: Counts, settings: Settings | None = None) -> None:
         self.program = program
         self.most = most
         self.settings = settings or Settings()
@@ -48,22 +50,36 @@ class Bounded:
         """False where roots had to become bit-vectors."""
         return self.plan.kinds.exact_roots
 
-    def problem(self, vcpus: int) -> Problem:
+    def problem(self, vcpus: int, pinned: Mapping[str, int] | None = None) -> Problem:
         """Return the question for a number of vCPUs, undefined behaviour not yet excluded."""
         counts = replace(self.most, vcpus=vcpus)
         try:
-            return Problem(self.program, self.plan, counts, self.settings.rounds)
+            return Problem(self.program, self.plan, counts, self.settings.rounds, pinned)
         except NotExact:
             kinds = infer(self.program, exact_roots=False)
             self.plan = replace(self.plan, kinds=kinds)
-            return Problem(self.program, self.plan, counts, self.settings.rounds)
+            return Problem(self.program, self.plan, counts, self.settings.rounds, pinned)
 
     def claim(self, name: str, vcpus: int) -> Found | str | None:
         """Decide a claim: the smallest counterexample, None for none, or why it is not known.
 
         Executions with undefined behaviour do not count; `undefined` finds those.
         """
-        p = self.problem(vcpus)
+        answers = [self._case(name, vcpus, pinned) for pinned in self._cases(vcpus)]
+        found = [a for a in answers if isinstance(a, Found)]
+        if found:
+            return min(found, key=lambda f: (f.calls, f.roots))
+        return next((a for a in answers if a is not None), None)
+
+    def _cases(self, vcpus: int) -> list[dict[str, int]]:
+        """Return the values of a vCPU witness one by one, where that helps to order loads."""
+        witnesses = [f.name for f in self.program.witnesses if f.type == VCPU]
+        if self.plan.order is not Order.NAMED_FIRST or len(witnesses) != 1:
+            return [{}]
+        return [{witnesses[0]: v} for v in range(vcpus)]
+
+    def _case(self, name: str, vcpus: int, pinned: dict[str, int]) -> Found | str | None:
+        p = self.problem(vcpus, pinned)
         failures = p.failures(name)
         if failures:
             p.solver.add(*(t.z3_bool(t.not_(f.condition)) for f in p.faults()))
@@ -76,7 +92,7 @@ class Bounded:
 
 
 def smt2(p: Problem, claim: str) -> str:
-    """The question whether a claim can fail, as SMT-LIB 2 text; unsat means it cannot."""
+    """Return the question whether a claim can fail, as SMT-LIB 2 text; unsat means it cannot."""
     solver = z3.Solver()
     solver.add(*p.solver.assertions())
     solver.add(t.z3_bool(t.or_(*(f.condition for f in p.failures(claim)))))
@@ -84,7 +100,7 @@ def smt2(p: Problem, claim: str) -> str:
 
 
 def _smallest(p: Problem, claim: str, failures: list[Failure]) -> Found | str | None:
-    """The smallest counterexample, None if there is none, or why that is not known."""
+    """Return the smallest counterexample, None if there is none, or why that is not known."""
     goal = t.or_(*(f.condition for f in failures))
     if goal is False:
         return None
@@ -174,5 +190,3 @@ def _try(p: Problem, constraint: z3.BoolRef) -> bool:
         return True
     p.solver.pop()
     return False
-
-

@@ -1,4 +1,4 @@
-"""What a step does to a state, as terms, with its unknown inputs replaced by that state's values."""
+"""What a step does to a state: its outputs, with the state's values for its unknown inputs."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ class After:
     failures: tuple[tuple[str, t.Bool], ...]
 
     def failing(self, claim: str) -> t.Bool:
-        """The condition that a claim ("" for definedness) fails in the step."""
+        """Return the condition that a claim ("" for definedness) fails in the step."""
         return t.or_(*(broken for name, broken in self.failures if name == claim))
 
 
 def start_state(
     algebra: Algebra, fields: Mapping[str, Field], steps: tuple[Step, ...]
 ) -> dict[Location, Value]:
-    """An unknown state of everything that the steps touch."""
+    """Return an unknown state of everything that the steps touch."""
     touched = {w for s in steps for w in (*s.inputs, *s.outputs)}
     return {w: unknown(algebra, fields[w[0]], w) for w in sorted(touched)}
 
 
 def unknown(algebra: Algebra, f: Field, where: Location) -> Value:
-    """The unknown that stands for a location in a start state."""
+    """Return the unknown that stands for a location in a start state."""
     return algebra.fresh(f"start:{where[0]}[{where[1]}]", f.type, algebra.kinds.field(f))
 
 
@@ -108,4 +108,4 @@ def _replace(value: Value, pairs: list[tuple[z3.ExprRef, z3.ExprRef]]) -> Value:
         case bool() | int():
             return value
         case _:
-            return z3.substitute(value, *pairs)  # type: ignore[no-any-return]
+            return z3.substitute(value, *pairs)

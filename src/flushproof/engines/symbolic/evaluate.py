@@ -25,7 +25,7 @@ from flushproof.ir.code import (
     Unary,
     Var,
 )
-from flushproof.ir.kinds import LOW, Kind
+from flushproof.ir.kinds import Kind
 from flushproof.ir.types import BOOL, Int, Type
 
 
@@ -46,17 +46,17 @@ class Evaluator:
         self.operation = operation
 
     def kind(self, e: Expr) -> Kind | None:
-        """The kind of an integer expression, None where any will do."""
+        """Return the kind of an integer expression, None where any will do."""
         return self.algebra.kinds.expr(self.operation, e)
 
     def local_kind(self, local: Local) -> Kind:
-        """The kind of a local."""
+        """Return the kind of a local."""
         return self.algebra.kinds.local(self.operation, local)
 
-    def value(
+    def value(  # noqa: C901 - a table over the closed sum
         self, e: Expr, env: Mapping[Local, Value], m: Machine, kind: Kind | None = None
     ) -> Value:
-        """The value of an expression, represented as `kind` where it is an integer.
+        """Return the value of an expression, represented as `kind` where it is an integer.
 
         Raises:
             NotExact: a root takes part in something that page numbers cannot express.
@@ -89,7 +89,7 @@ class Evaluator:
                 assert_never(e)
 
     def condition(self, e: Expr, env: Mapping[Local, Value], m: Machine) -> t.Bool:
-        """The value of a boolean expression."""
+        """Return the value of a boolean expression."""
         return _bool(self.value(e, env, m))
 
     def _counted(self, n: t.Number, type_: Type, kind: Kind | None) -> Value:
@@ -103,7 +103,7 @@ class Evaluator:
             mine = t.compare("==", _number(lock), m.self)
             one = z3.BitVecVal(1 << bit, 64)
             total = total | z3.If(t.z3_bool(mine), one, z3.BitVecVal(0, 64))
-        return z3.simplify(total)  # type: ignore[no-any-return]
+        return z3.simplify(total)
 
     # Unary and casts -------------------------------------------------------------------------
 
@@ -131,7 +131,7 @@ class Evaluator:
         raise NotExact
 
     def _reference(self, a: Value, type_: Type, kind: Kind | None) -> Value:
-        """A vCPU number or lock word as an integer, or an integer as a vCPU number."""
+        """Return a vCPU number or lock word as an integer, or an integer as a vCPU number."""
         if isinstance(a, z3.BitVecRef):
             return z3.BV2Int(a, is_signed=True)
         return self._counted(_number(a), type_, kind)
@@ -165,7 +165,7 @@ class Evaluator:
                 return self._root_bits(e.op, a, b)
             case z3.BitVecRef(), z3.BitVecRef():
                 return _bits(e.op, a, b, signed=_int(e.left.type).signed)
-            case (bool() | z3.BoolRef()), (bool() | z3.BoolRef()):
+            case ((bool() | z3.BoolRef()), (bool() | z3.BoolRef())):
                 return _logic(e.op, a, b)
             case _:
                 return self._numbers(e, _number(a), _number(b))
@@ -185,7 +185,7 @@ class Evaluator:
         return self.wrap(e.op, a, b, _int(e.type))
 
     def wrap(self, op: str, a: t.Number, b: t.Number, type_: Int) -> t.Number:
-        """a + b or a - b reduced to a type, with as little case distinction as the ranges allow."""
+        """Return a + b or a - b reduced to a type, with as few cases as the ranges allow."""
         if isinstance(a, int) and isinstance(b, int):
             return type_.wrap(a + b if op == "+" else a - b)
         (la, ha), (lb, hb) = self.algebra.range_of(a, type_), self.algebra.range_of(b, type_)
@@ -204,7 +204,7 @@ class Evaluator:
             page = _or_pages(a.page, b.page)
             return Root(page, tuple(t.or_(x, y) for x, y in zip(a.bits, b.bits, strict=True)))
         if op == "&":
-            page = _and_pages(a.page, b.page, LOW)
+            page = _and_pages(a.page, b.page)
             return Root(page, tuple(t.and_(x, y) for x, y in zip(a.bits, b.bits, strict=True)))
         raise NotExact
 
@@ -219,7 +219,7 @@ def _or_pages(a: int | z3.ExprRef, b: int | z3.ExprRef) -> int | z3.ExprRef:
     raise NotExact
 
 
-def _and_pages(a: int | z3.ExprRef, b: int | z3.ExprRef, low: int) -> int | z3.ExprRef:
+def _and_pages(a: int | z3.ExprRef, b: int | z3.ExprRef) -> int | z3.ExprRef:
     if isinstance(a, int) and isinstance(b, int):
         return a & b
     for x, y in ((a, b), (b, a)):
@@ -272,7 +272,7 @@ def _resize(a: z3.BitVecRef, of: Int, to: Int) -> z3.BitVecRef:
 
 def _fold(a: z3.BitVecRef) -> z3.BitVecRef:
     if all(z3.is_bv_value(x) for x in a.children()):
-        return z3.simplify(a)  # type: ignore[no-any-return]
+        return z3.simplify(a)
     return a
 
 
@@ -309,4 +309,3 @@ _SIGNED = _UNSIGNED | {
     ">": lambda a, b: a > b,
     ">=": lambda a, b: a >= b,
 }
-

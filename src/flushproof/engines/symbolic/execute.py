@@ -68,7 +68,7 @@ class Layout:
     boundaries: frozenset[int]
 
     def key(self, instance: Instance) -> tuple[int, ...]:
-        """The place of an instance in the order of exploration."""
+        """Return the place of an instance in the order of exploration."""
         at, counts = instance
         key: list[int] = []
         for head, count in zip(self.order.loops[at], counts, strict=True):
@@ -76,7 +76,7 @@ class Layout:
         return (*key, self.order.rank[at])
 
     def go(self, instance: Instance, to: int) -> Instance:
-        """The instance reached by a jump: loops left are dropped, a head reached again counts on."""
+        """Return the instance that a jump reaches: a head that is reached again counts on."""
         at, counts = instance
         old, new = self.order.loops[at], self.order.loops[to]
         shared = 0
@@ -112,9 +112,7 @@ class Executor:
         )
         self.limit = 4 * world.vcpus + 32
 
-    def alone(
-        self, shape: Layout, at: int, locals_: dict[Local, Value], tag: str
-    ) -> Step:
+    def alone(self, shape: Layout, at: int, locals_: dict[Local, Value], tag: str) -> Step:
         """Execute the step from one position, from the given locals; nothing is iterated."""
         start: Instance = (at, tuple(0 for _ in shape.order.loops[at]))
         region = _Region(self, shape, 0, start, [(True, locals_)], tag)
@@ -356,7 +354,7 @@ class _Region:
         self._leave(instance, then, self.owner.paths.branch(path, c, positive=True))
         self._leave(instance, otherwise, self.owner.paths.branch(path, c, positive=False))
 
-    def _plain(self, path: Path, instr: Instr, at: int) -> None:
+    def _plain(self, path: Path, instr: Instr, at: int) -> None:  # noqa: C901 - as in `value`
         match instr:
             case Assign(target, value):
                 self._assign(path, target, self._value(value, path, self._target_kind(target)))
@@ -377,10 +375,10 @@ class _Region:
                 self._assign(path, instr.target, self._every(path, instr))
             case Check(condition, text):
                 self._fault(text, self._condition(condition, path), instr, path)
-            case Assert(claim, condition, _, span):
+            case Assert(claim, condition):
                 broken = t.and_(self._guard(path), t.not_(self._condition(condition, path)))
                 if broken is not False:
-                    self.step.claimed.append(Claimed(claim, broken, span))
+                    self.step.claimed.append(Claimed(claim, broken, at, instr.span))
             case Enter() | Return() | Fence() | Uninit():
                 pass
             case _:

@@ -27,13 +27,13 @@ class Reader:
         return str(self.model.eval(term, model_completion=True))
 
     def truth(self, b: t.Bool) -> bool:
-        """The value of a condition."""
+        """Return the value of a condition."""
         if isinstance(b, bool):
             return b
-        return z3.is_true(self.model.eval(b, model_completion=True))
+        return bool(z3.is_true(self.model.eval(b, model_completion=True)))
 
     def number(self, value: Value, type_: object) -> int:
-        """The value of anything, as the interpreter represents it."""
+        """Return the value of anything, as the interpreter represents it."""
         match value:
             case bool():
                 return int(value)
@@ -116,17 +116,9 @@ def _arguments(
     problem: Problem, reader: Reader, operation: str, given: dict[str, Value]
 ) -> dict[str, int]:
     parameters = next(o for o in problem.program.operations if o.name == operation).parameters
-    return {
-        p.name: reader.number(given[f"{operation}/{p.name}"], p.type) for p in parameters.all
-    }
+    return {p.name: reader.number(given[f"{operation}/{p.name}"], p.type) for p in parameters.all}
 
 
 def _choices(reader: Reader, steps: list[Step]) -> tuple[int, ...]:
-    out: list[int] = []
-    for step in steps:
-        for choice in step.choices:
-            if reader.truth(choice.guard):
-                out.append(reader.number(choice.value, choice.type))
-    return tuple(out)
-
-
+    taken = (c for step in steps for c in step.choices if reader.truth(c.guard))
+    return tuple(reader.number(c.value, c.type) for c in taken)

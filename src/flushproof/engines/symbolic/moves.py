@@ -99,7 +99,9 @@ class Moves:
         self.population = population
         self.operations = {o.name: o for o in program.operations}
         self.fields = {f.name: f for f in program.fields}
-        self.layouts = {name: layout(o, _with_heads(o, cuts)) for name, o in self.operations.items()}
+        self.layouts = {
+            name: layout(o, _with_heads(o, cuts)) for name, o in self.operations.items()
+        }
         self.held = {name: held_before(o.code) for name, o in self.operations.items()}
         self.threads = (z3.Int("thread.a"), z3.Int("thread.b"))
         self.constraints: list[z3.BoolRef] = []
@@ -110,7 +112,7 @@ class Moves:
         self.witnesses = tuple(f for f in program.witnesses if f.type == VCPU)
 
     def meet(self, a: str, b: str) -> bool:
-        """True when two threads may run these operations at the same time."""
+        """Return true when two threads may run these operations at the same time."""
         roles = {self.operations[a].role, self.operations[b].role}
         if roles == {Role.LOAD}:
             return self.population.vcpus > 1
@@ -130,14 +132,9 @@ class Moves:
         x, y = self._step(a, 0), self._step(b, 1)
         if not _overlap(x, y):
             return FREELY
-        observers = tuple(
-            self._step(Site(o.name, 0), 0)
-            for o in self.program.of(Role.OBSERVE)
-        )
+        observers = tuple(self._step(Site(o.name, 0), 0) for o in self.program.of(Role.OBSERVE))
         start = start_state(self.algebra, self.fields, (x, y, *observers))
-        solver = z3.Solver()
-        solver.add(*self.constraints, *self.algebra.axioms())
-        solver.add(*(t.z3_bool(c) for c in self._known(a, b, start)))
+        solver = self._solver(start, (a, b))
         solver.add(*(t.z3_bool(c) for c in self._standing(standing)))
         for o in observers:
             solver.add(*(t.z3_bool(t.not_(f)) for _, f in after(self.algebra, o, start).failures))
@@ -161,16 +158,36 @@ class Moves:
             like += [t.equal_bool(guard, other), t.implies(guard, t.and_(*same))]
         like += [t.implies(old.failing(c), new.failing(c)) for c in sorted(old.claims)]
         goal = t.and_(old.a.enabled, old.b.enabled, t.not_(t.and_(*like)))
-        if isinstance(goal, bool):
-            return not goal
+        return not self._possible(solver, goal)
+
+    def stale(self, site: Site) -> frozenset[int]:
+        """Return the assertions of a step that fail only where something was wrong before."""
+        step = self._step(site, 0)
+        observers = tuple(self._step(Site(o.name, 0), 0) for o in self.program.of(Role.OBSERVE))
+        if not observers:
+            return frozenset()
+        start = start_state(self.algebra, self.fields, (step, *observers))
+        solver = self._solver(start, (site,))
+        for o in observers:
+            solver.add(*(t.z3_bool(t.not_(f)) for _, f in after(self.algebra, o, start).failures))
+        failures = after(self.algebra, step, start).failures
+        return frozenset(
+            c.at
+            for c, (_, broken) in zip(step.claimed, failures, strict=False)
+            if not self._possible(solver, broken)
+        )
+
+    def _possible(self, solver: z3.Solver, condition: t.Bool) -> bool:
+        if isinstance(condition, bool):
+            return condition
         solver.push()
-        solver.add(goal)
+        solver.add(condition)
         answer = solver.check()
         solver.pop()
-        return bool(answer == z3.unsat)
+        return bool(answer != z3.unsat)
 
     def _excluded(self, a: Site, b: Site) -> bool:
-        """True when a lock keeps the two from following each other directly."""
+        """Return true when a lock keeps the two from following each other directly."""
         instr = self.operations[a.operation].code[a.at]
         mine = self.held[a.operation][a.at]
         if isinstance(instr, Acquire):
@@ -183,18 +200,22 @@ class Moves:
 
     # Assumptions -----------------------------------------------------------------------------
 
-    def _known(self, a: Site, b: Site, start: dict[Location, Value]) -> Iterator[t.Bool]:
+    def _solver(self, start: dict[Location, Value], at: tuple[Site, ...]) -> z3.Solver:
+        solver = z3.Solver()
+        solver.add(*self.constraints, *self.algebra.axioms())
+        solver.add(*(t.z3_bool(c) for c in self._known(at, start)))
+        return solver
+
+    def _known(self, at: tuple[Site, ...], start: dict[Location, Value]) -> Iterator[t.Bool]:
         x, y = self.threads
         yield x != y
-        for site, number in ((a, x), (b, y)):
+        for site, number in zip(at, self.threads, strict=False):
             yield self._among(self.operations[site.operation].role, number)
             for name in sorted(self.held[site.operation][site.at]):
                 word = unknown(self.algebra, self.fields[name], (name, -1))
                 yield self.algebra.equal(word, number + 1)
         for where, value in start.items():
-            yield from self.algebra.limits(
-                value, self.fields[where[0]].type, self.world.count
-            )
+            yield from self.algebra.limits(value, self.fields[where[0]].type, self.world.count)
 
     def _standing(self, standing: Standing) -> Iterator[t.Bool]:
         for number, wanted in zip(self.threads, (standing.a, standing.b), strict=True):
@@ -214,9 +235,7 @@ class Moves:
         if key not in self._steps:
             shape = self.layouts[site.operation]
             executor = Executor(self.world, self.threads[side], lambda _: False)
-            locals_ = {
-                x: self._local(shape.operation, x, site, side) for x in shape.live[site.at]
-            }
+            locals_ = {x: self._local(shape.operation, x, site, side) for x in shape.live[site.at]}
             self._steps[key] = executor.alone(shape, site.at, locals_, f"side{side}")
             self.constraints += executor.constraints
         return self._steps[key]
@@ -231,7 +250,7 @@ class Moves:
 
 
 def named(world: World, number: t.Number) -> t.Bool:
-    """The condition that a witness of a claim is this vCPU."""
+    """Return the condition that a witness of a claim is this vCPU."""
     words = (world.fixed[f.name, -1] for f in world.program.witnesses if f.type == VCPU)
     return t.or_(*(world.algebra.equal(w, number) for w in words))
 

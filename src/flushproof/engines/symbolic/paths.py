@@ -48,11 +48,11 @@ class Paths:
         return term if decision > 0 else t.not_(term)
 
     def guard(self, cubes: tuple[Cube, ...]) -> t.Bool:
-        """The term of a path condition."""
+        """Return the term of a path condition."""
         return t.or_(*(t.and_(*map(self._literal, cube)) for cube in cubes))
 
     def branch(self, path: Path, condition: z3.BoolRef, *, positive: bool) -> Path:
-        """The path that goes on where a condition holds, or where it does not."""
+        """Return the path that goes on where a condition holds, or where it does not."""
         decision = self._number(condition) if positive else -self._number(condition)
         base = path.cubes[0] if len(path.cubes) == 1 else self._opaque(path.cubes)
         return Path(((*base, decision),), dict(path.locals), dict(path.memory))
@@ -87,7 +87,7 @@ class Paths:
         return Path(collapse(a.cubes + b.cubes), locals_, memory)
 
     def _distinguish(self, a: tuple[Cube, ...], b: tuple[Cube, ...]) -> t.Bool:
-        """A condition that holds on `a` and not on `b`: decisions both share are left out."""
+        """Return a condition that holds on `a` and not on `b`; shared decisions are left out."""
         shared = _common(a + b)
         return self.guard(tuple(cube[shared:] for cube in a))
 

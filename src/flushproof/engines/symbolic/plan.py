@@ -9,20 +9,25 @@ import z3
 
 from flushproof.engines.symbolic.atomicity import Atomicity, Order, atomicity, load_order
 from flushproof.engines.symbolic.boot import boot
-from flushproof.engines.symbolic.moves import Moves, Population
+from flushproof.engines.symbolic.moves import Moves, Population, Site
 from flushproof.engines.symbolic.threads import Boundaries, written_fields
 from flushproof.engines.symbolic.values import Algebra, NotExact
 from flushproof.ir.kinds import Kinds, infer
-from flushproof.ir.program import Program
+from flushproof.ir.program import Program, Role
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The kinds of values, where steps begin, how loads can be ordered, and why."""
+    """The kinds of values, where steps begin and why, and how loads can be ordered.
+
+    `stale` are, by step, the assertions that need not be looked at: they fail only where a claim's
+    `step` handler failed before.
+    """
 
     kinds: Kinds
     boundaries: Mapping[str, frozenset[int]]
     order: Order
+    stale: Mapping[Site, frozenset[int]]
     atomicity: Atomicity | None
 
 
@@ -37,9 +42,7 @@ def make_plan(
         return _plan(program, infer(program, exact_roots=False), population, boundaries)
 
 
-def _plan(
-    program: Program, kinds: Kinds, population: Population, given: Boundaries | None
-) -> Plan:
+def _plan(program: Program, kinds: Kinds, population: Population, given: Boundaries | None) -> Plan:
     count = z3.Int("vcpus")
     start = boot(program, Algebra(kinds), population.vcpus, count)
     found: Atomicity | None = None
@@ -48,5 +51,8 @@ def _plan(
         boundaries = found.boundaries
     else:
         boundaries = {o.name: given(o) for o in program.operations}
-    order = load_order(Moves(start.world, population, boundaries), boundaries)
-    return Plan(kinds, boundaries, order, found)
+    moves = Moves(start.world, population, boundaries)
+    acting = (o for o in program.operations if o.role in (Role.LOAD, Role.FLUSH))
+    sites = (Site(o.name, at) for o in acting for at in sorted(boundaries[o.name]))
+    stale = {site: moves.stale(site) for site in sites}
+    return Plan(kinds, boundaries, load_order(moves, boundaries), stale, found)

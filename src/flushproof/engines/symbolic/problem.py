@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import z3
@@ -10,7 +10,7 @@ import z3
 from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.atomicity import Order
 from flushproof.engines.symbolic.boot import boot
-from flushproof.engines.symbolic.moves import named
+from flushproof.engines.symbolic.moves import Site, named
 from flushproof.engines.symbolic.plan import Plan
 from flushproof.engines.symbolic.slots import Window, slots_for
 from flushproof.engines.symbolic.steps import Step, ThreadSteps
@@ -34,13 +34,18 @@ class Problem:
     """The unrolled, scheduled system, with a solver that holds its constraints."""
 
     def __init__(
-        self, program: Program, plan: Plan, counts: Counts, rounds: int | None = None
+        self,
+        program: Program,
+        plan: Plan,
+        counts: Counts,
+        rounds: int | None = None,
+        pinned: Mapping[str, int] | None = None,
     ) -> None:
         self.program = program
         self.plan = plan
         self.counts = counts
         self.algebra = Algebra(plan.kinds)
-        start = boot(program, self.algebra, counts.vcpus, counts.vcpus)
+        start = boot(program, self.algebra, counts.vcpus, counts.vcpus, pinned)
         self.world = start.world
         self.witnesses = start.witnesses
         self.solver = z3.Solver()
@@ -54,7 +59,7 @@ class Problem:
         self.solver.add(*self.algebra.axioms())
 
     def _windows(self) -> tuple[Window, ...]:
-        """The loads that may be taken together, in an order that loses nothing."""
+        """Return the loads that may be taken together, in an order that loses nothing."""
         everyone = tuple(range(self.counts.vcpus))
         match self.plan.order:
             case Order.ANY:
@@ -85,8 +90,11 @@ class Problem:
             Failure(p, k, t.and_(happens, c.broken), c.claim)
             for p, k, step, happens in self.steps()
             for c in step.claimed
-            if c.claim == claim
+            if c.claim == claim and c.at not in self._stale(step)
         ]
+
+    def _stale(self, step: Step) -> frozenset[int]:
+        return self.plan.stale.get(Site(step.operation, step.at), frozenset())
 
     def faults(self) -> list[Failure]:
         """Every way to run into undefined behaviour."""
@@ -106,7 +114,7 @@ class Problem:
         ]
 
     def roots(self) -> list[tuple[t.Bool, Value]]:
-        """The root of each load, and whether the load is begun."""
+        """Return the root of each load, and whether the load is begun."""
         out: list[tuple[t.Bool, Value]] = []
         for position, thread in enumerate(self.threads):
             begun = [self.wired.executed[position][k] for k in _first_steps(thread)]
@@ -134,7 +142,7 @@ class Problem:
         return [t.or_(*h) for h in here.values()]
 
     def oddities(self) -> list[t.Bool]:
-        """What a reader would rather not see unless it is needed: failures and partial ranges."""
+        """Return what a reader would rather not see without need: failures, partial ranges."""
         out = [
             t.and_(happens, c.guard, self.algebra.nonzero(c.value))
             for _, _, step, happens in self.steps()
@@ -153,10 +161,8 @@ class Problem:
 
 
 def _first_steps(thread: ThreadSteps) -> list[int]:
-    """The number of the first step of each call."""
+    """Return the number of the first step of each call."""
     out: dict[int, int] = {}
     for k, step in enumerate(thread.steps):
         out.setdefault(step.call, k)
     return [out[c] for c in sorted(out)]
-
-

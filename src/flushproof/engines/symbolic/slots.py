@@ -7,8 +7,8 @@ after the last, covers every interleaving.
 
 Where there is no such order, or more than one flusher: give each step the least round in which all
 steps before it have happened. A new round is needed only where a step's predecessor is of a thread
-later in the order, which happens at most once for each step of a thread other than the first, so one
-round more than those suffices.
+later in the order, which happens at most once for each step of a thread other than the first, so
+one round more than those suffices.
 """
 
 from __future__ import annotations
@@ -48,12 +48,17 @@ def _of(threads: tuple[ThreadSteps, ...], role: Role) -> tuple[Slot, ...]:
     return tuple(_whole(threads, p) for p, x in enumerate(threads) if x.role is role)
 
 
-def _whole(threads: tuple[ThreadSteps, ...], position: int, gate: t.Bool = True) -> Slot:
-    return Slot(position, 0, len(threads[position].steps), gate)
+def _whole(threads: tuple[ThreadSteps, ...], position: int) -> Slot:
+    return Slot(position, 0, len(threads[position].steps))
 
 
 def _pass(threads: tuple[ThreadSteps, ...], windows: tuple[Window, ...]) -> list[Slot]:
-    return [_whole(threads, p, gate) for w in windows for p, gate in w.threads]
+    return [
+        replace(_whole(threads, p), gate=gate)
+        for w in windows
+        for p, gate in w.threads
+        if gate is not False
+    ]
 
 
 def _one_by_one(
@@ -63,7 +68,7 @@ def _one_by_one(
     slots: list[Slot] = []
     for at in range(len(threads[lead].steps)):
         slots += _pass(threads, windows)
-        slots.append(Slot(lead, at, at + 1, True))
+        slots.append(Slot(lead, at, at + 1))
     slots += _pass(threads, windows)
     return tuple(slots), len(threads[lead].steps) + 1
 

@@ -26,8 +26,9 @@ Location = tuple[str, int]
 class World:
     """What is the same for all threads of a run.
 
-    There are cells for `vcpus` vCPUs, of which `count` exist; `fixed` are the values of locations that nothing writes; `focus` maps fields of which one cell is
-    enough to the witness whose cell it is.
+    There are cells for `vcpus` vCPUs, of which `count` exist; `fixed` are the values of locations
+    that nothing writes; `focus` maps fields of which one cell is enough to the witness whose cell
+    it is.
     """
 
     program: Program
@@ -56,10 +57,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A claim's assertion fails in this step when `broken` holds."""
+    """A claim's assertion at position `at` fails in this step when `broken` holds."""
 
     claim: str
     broken: t.Bool
+    at: int
     span: Span | None
 
 
@@ -76,8 +78,9 @@ class Fault:
 class Step:
     """A step of one thread.
 
-    `guard`: control reaches it (over the thread's earlier inputs). `inputs`: the unknowns that stand
-    for the locations read. `outputs`: the values of the locations written, relative to the guard.
+    `guard`: control reaches it (over the thread's earlier inputs). `inputs`: the unknowns that
+    stand for the locations read. `outputs`: the values of the locations written, if the
+    guard holds.
     `enabled`: every lock it takes is free when it does. `first` marks the start of call `call`.
     """
 
@@ -99,8 +102,8 @@ class Step:
 class ThreadSteps:
     """A thread: its steps in order, and constraints on unknowns.
 
-    For each call there are its arguments, keyed "operation/parameter", and one condition for each of
-    `operations` that says that this is the one called.
+    For each call there are its arguments, keyed "operation/parameter", and one condition for each
+    of `operations` that says that this is the one called.
     """
 
     number: int

@@ -7,11 +7,12 @@ known stays known and unrolled loops end by themselves.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeAlias
 
 import z3
 
-Bool = bool | z3.BoolRef
-Number = int | z3.ArithRef
+Bool: TypeAlias = bool | z3.BoolRef
+Number: TypeAlias = int | z3.ArithRef
 
 
 def z3_bool(b: Bool) -> z3.BoolRef:
@@ -29,7 +30,7 @@ def not_(a: Bool) -> Bool:
     if isinstance(a, bool):
         return not a
     if z3.is_not(a):
-        return a.arg(0)  # type: ignore[no-any-return]
+        return a.arg(0)
     return z3.Not(a)
 
 
@@ -102,7 +103,7 @@ def ite_number(c: Bool, a: Number, b: Number) -> Number:
             return a
     elif not isinstance(a, int) and not isinstance(b, int) and a.eq(b):
         return a
-    return z3.If(c, z3_number(a), z3_number(b))  # type: ignore[no-any-return]
+    return z3.If(c, z3_number(a), z3_number(b))
 
 
 def compare(op: str, a: Number, b: Number) -> Bool:
@@ -116,4 +117,4 @@ def compare(op: str, a: Number, b: Number) -> Bool:
     if op == "==":
         same = not isinstance(a, int) and not isinstance(b, int) and a.eq(b)
         return True if same else z3_number(a) == z3_number(b)
-    return z3_number(a) < z3_number(b) if op == "<" else z3_number(a) <= z3_number(b)  # type: ignore[no-any-return]
+    return z3_number(a) < z3_number(b) if op == "<" else z3_number(a) <= z3_number(b)

@@ -92,7 +92,7 @@ class Unroller:
         for local in p.all:
             name = f"{prefix}.{local.name}"
             if local is p.root:
-                root = self._root(name, local, executor)
+                root = self._root(name, executor)
                 values[local] = root
             elif local is p.vcpu:
                 values[local] = number
@@ -100,7 +100,7 @@ class Unroller:
                 values[local] = self._fresh(operation, name, local, executor)
         return values
 
-    def _root(self, name: str, local: Local, executor: Executor) -> Value:
+    def _root(self, name: str, executor: Executor) -> Value:
         if not self.algebra.kinds.exact_roots:
             value = z3.BitVec(name, 64)
             bad = (0, (1 << 64) - 1)
@@ -111,9 +111,7 @@ class Unroller:
         executor.constraints += self.algebra.proper(root)
         return root
 
-    def _fresh(
-        self, operation: Operation, name: str, local: Local, executor: Executor
-    ) -> Value:
+    def _fresh(self, operation: Operation, name: str, local: Local, executor: Executor) -> Value:
         kind = self.algebra.kinds.local(operation.name, local)
         value = self.algebra.fresh(name, local.type, kind)
         executor.constraints += self.algebra.limits(value, local.type, self.counts.vcpus)
@@ -132,7 +130,7 @@ def _selectors(name: str, count: int) -> tuple[t.Bool, ...]:
 
 
 def written_fields(program: Program) -> frozenset[str]:
-    """The names of fields that some operation may write."""
+    """Return the names of fields that some operation may write."""
     found = set()
     for operation in program.operations:
         for instr in operation.code:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import z3
 
@@ -27,10 +28,10 @@ class Root:
     bits: tuple[t.Bool, ...]
 
 
-Value = bool | int | z3.BoolRef | z3.ArithRef | z3.BitVecRef | Root
+Value: TypeAlias = bool | int | z3.BoolRef | z3.ArithRef | z3.BitVecRef | Root
 
 
-class NotExact(Exception):
+class NotExact(Exception):  # noqa: N818 - a finding that changes the plan, no error
     """Roots cannot be kept as page numbers here; bit-vectors are needed."""
 
 
@@ -53,19 +54,19 @@ class Algebra:
     # Roots -----------------------------------------------------------------------------------
 
     def split(self, value: int) -> tuple[int, tuple[bool, ...]]:
-        """The page number and bit classes of a constant."""
+        """Return the page number and bit classes of a constant."""
         if not self.masks:
             return value, ()
         return value >> PAGE_BITS, tuple(bool(value & m) for m in self.masks)
 
     def join(self, page: int, bits: tuple[bool, ...]) -> int:
-        """The 64-bit value of a page number and bit classes."""
+        """Return the 64-bit value of a page number and bit classes."""
         if not self.masks:
             return page
         return (page << PAGE_BITS) | sum(m for m, b in zip(self.masks, bits, strict=True) if b)
 
     def page_of(self, page: int) -> z3.ExprRef:
-        """The term for a constant page number."""
+        """Return the term for a constant page number."""
         if page not in self._pages:
             if self.sort == z3.IntSort():
                 self._pages[page] = z3.IntVal(page)
@@ -74,7 +75,7 @@ class Algebra:
         return self._pages[page]
 
     def page_term(self, page: int | z3.ExprRef) -> z3.ExprRef:
-        """A page number as a term."""
+        """Return a page number as a term."""
         return self.page_of(page) if isinstance(page, int) else page
 
     def known_pages(self) -> dict[int, z3.ExprRef]:
@@ -82,24 +83,24 @@ class Algebra:
         return dict(self._pages)
 
     def axioms(self) -> list[z3.BoolRef]:
-        """What must be asserted along: constant pages differ (asserted again as they grow)."""
-        if self.sort == z3.IntSort() or len(self._pages) < 2:  # noqa: PLR2004
+        """Return what must be asserted along: the constant pages met so far differ."""
+        if self.sort == z3.IntSort() or len(self._pages) < 2:
             return []
         return [z3.Distinct(*self._pages.values())]
 
     def fresh_root(self, name: str) -> Root:
-        """A load's root: a page-aligned value other than 0 and INVALID_PAGE."""
+        """Return a load's root: a page-aligned value other than 0 and INVALID_PAGE."""
         return Root(z3.Const(name, self.sort), tuple(False for _ in self.masks))
 
     def proper(self, root: Root) -> list[z3.BoolRef]:
-        """The constraints on a load's root: not 0, not INVALID_PAGE, not NONE."""
+        """Return the constraints on a load's root: not 0, not INVALID_PAGE, not NONE."""
         pages = (0, self.split(INVALID)[0], self.split(NONE)[0])
         return [self.page_term(root.page) != self.page_of(p) for p in pages]
 
     # Making ----------------------------------------------------------------------------------
 
     def constant(self, value: int, type_: Type, kind: Kind | None) -> Value:
-        """A constant of a type in a kind's representation."""
+        """Return a constant of a type in a kind's representation."""
         if not isinstance(type_, Int):
             return value
         if type_ == BOOL:
@@ -116,7 +117,7 @@ class Algebra:
                 return value
 
     def fresh(self, name: str, type_: Type, kind: Kind | None) -> Value:
-        """A new unknown of a type in a kind's representation."""
+        """Return a new unknown of a type in a kind's representation."""
         if type_ == BOOL:
             return z3.Bool(name)
         if not isinstance(type_, Int):
@@ -133,7 +134,7 @@ class Algebra:
                 return self.ranged(z3.Int(name), type_.low, type_.high)
 
     def limits(self, value: Value, type_: Type, vcpus: t.Number) -> list[z3.BoolRef]:
-        """The constraints that an unknown of a type satisfies."""
+        """Return the constraints that an unknown of a type satisfies."""
         if isinstance(value, Root) and isinstance(type_, Int) and type_.width < ROOT.width:
             return [self.page_term(value.page) != self.page_of(self.split(NONE)[0])]
         if not isinstance(value, z3.ArithRef):
@@ -152,12 +153,12 @@ class Algebra:
         return term
 
     def known_range(self, term: z3.ArithRef) -> tuple[int, int] | None:
-        """The interval remembered for a term."""
+        """Return the interval remembered for a term."""
         known = self._ranges.get(term.get_id())
         return None if known is None else (known[1], known[2])
 
     def range_of(self, n: t.Number, type_: Int) -> tuple[int, int]:
-        """An interval that holds a number."""
+        """Return an interval that holds a number."""
         if isinstance(n, int):
             return n, n
         known = self._ranges.get(n.get_id())
@@ -175,10 +176,10 @@ class Algebra:
             case Root(), Root():
                 return self._ite_root(c, a, b)
             case z3.BitVecRef(), z3.BitVecRef():
-                return a if a.eq(b) else z3.If(c, a, b)  # type: ignore[no-any-return]
-            case (bool() | z3.BoolRef()), (bool() | z3.BoolRef()):
+                return a if a.eq(b) else z3.If(c, a, b)
+            case ((bool() | z3.BoolRef()), (bool() | z3.BoolRef())):
                 return t.ite_bool(c, a, b)
-            case (int() | z3.ArithRef()), (int() | z3.ArithRef()):
+            case ((int() | z3.ArithRef()), (int() | z3.ArithRef())):
                 return self._ite_number(c, a, b)
             case _:
                 raise TypeError(f"kinds differ: {a!r} and {b!r}")
@@ -206,9 +207,9 @@ class Algebra:
                 return t.and_(self._equal_pages(a.page, b.page), *bits)
             case z3.BitVecRef(), z3.BitVecRef():
                 return True if a.eq(b) else fold_bool(a == b)
-            case (bool() | z3.BoolRef()), (bool() | z3.BoolRef()):
+            case ((bool() | z3.BoolRef()), (bool() | z3.BoolRef())):
                 return t.equal_bool(a, b)
-            case (int() | z3.ArithRef()), (int() | z3.ArithRef()):
+            case ((int() | z3.ArithRef()), (int() | z3.ArithRef())):
                 return t.compare("==", a, b)
             case _:
                 raise TypeError(f"kinds differ: {a!r} and {b!r}")
@@ -217,10 +218,10 @@ class Algebra:
         if isinstance(a, int) and isinstance(b, int):
             return a == b
         x, y = self.page_term(a), self.page_term(b)
-        return True if x.eq(y) else x == y  # type: ignore[no-any-return]
+        return True if x.eq(y) else x == y
 
     def nonzero(self, a: Value) -> t.Bool:
-        """The condition that a value is not 0."""
+        """Return the condition that a value is not 0."""
         match a:
             case Root():
                 return t.not_(self.equal(a, Root(0, tuple(False for _ in a.bits))))
@@ -233,7 +234,7 @@ class Algebra:
 
 
 def parts(value: Value) -> Iterator[z3.ExprRef]:
-    """The z3 terms that make up a value; constants are left out."""
+    """Return the z3 terms that make up a value; constants are left out."""
     match value:
         case Root(page, bits):
             yield from (x for x in (page, *bits) if isinstance(x, z3.ExprRef))

@@ -1,14 +1,15 @@
 """Scheduling: which step happens in which slot, and what shared memory holds in between.
 
 A slot is a stretch of one thread's steps; slots follow each other in a fixed order (lazy
-sequentialisation: Lal and Reps 2008; Inverso et al., Lazy-CSeq, 2014). A thread may be given several
-slots; each of its steps happens in one of them, in order, or not at all. Every interleaving within
-the bounds is covered if the slots allow it up to swapping of steps that commute; `slots` says when.
+sequentialisation: Lal and Reps 2008; Inverso et al., Lazy-CSeq, 2014). A thread may be given
+several slots; each of its steps happens in one of them, in order, or not at all. Every interleaving
+within the bounds is covered if the slots allow it up to swapping of steps that commute; `slots` says when.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import z3
 
@@ -27,7 +28,7 @@ class Slot:
     thread: int
     first: int
     last: int
-    gate: t.Bool
+    gate: t.Bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Wiring:
             self._slot(number, slot)
         executed = tuple(tuple(row) for row in self.done)
         for row in executed:
-            for before, after in zip(row, row[1:], strict=False):
+            for before, after in pairwise(row):
                 self._require(t.implies(after, before))
         return Wired(tuple(self.constraints), tuple(self.placed), executed, self.state)
 
@@ -118,7 +119,7 @@ class Wiring:
                 self.constraints.append(name == value)
                 if isinstance(value, z3.ArithRef):
                     self._keep_range(value, name)
-                return name  # type: ignore[no-any-return]
+                return name
             case _:
                 return value
 

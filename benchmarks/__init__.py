@@ -1,0 +1,1 @@
+"""Timings of the engines; `benchmarks/bounded.py` prints them."""
