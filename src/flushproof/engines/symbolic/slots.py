@@ -13,7 +13,7 @@ one round more than those suffices.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.steps import ThreadSteps

@@ -3,7 +3,8 @@
 A slot is a stretch of one thread's steps; slots follow each other in a fixed order (lazy
 sequentialisation: Lal and Reps 2008; Inverso et al., Lazy-CSeq, 2014). A thread may be given
 several slots; each of its steps happens in one of them, in order, or not at all. Every interleaving
-within the bounds is covered if the slots allow it up to swapping of steps that commute; `slots` says when.
+within the bounds is covered if the slots allow it up to swapping of steps that commute; the module
+`slots` says when.
 """
 
 from __future__ import annotations
