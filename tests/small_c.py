@@ -1,7 +1,7 @@
 """Small pieces of C run twice: in the interpreter, and compiled by gcc.
 
-A piece is the body of `int f(struct kvm *kvm, int a, int b)` with declarations before it; both sides
-see the structs of `HEADER` and a VM with two vCPUs.
+A piece is the body of `int f(struct kvm *kvm, int a, int b)` with declarations before it; both
+sides see the structs of `HEADER` and a VM with two vCPUs.
 """
 
 from __future__ import annotations
@@ -73,8 +73,10 @@ static inline void spin_unlock(spinlock_t *lock) { lock->held = 0; }
 MACHINE = """
 extern struct kvm_vmx the_vm;
 extern struct vcpu_vmx the_vcpus[2];
-static inline struct kvm_vmx *to_kvm_vmx(struct kvm *k) { return container_of(k, struct kvm_vmx, kvm); }
-static inline struct vcpu_vmx *to_vmx(struct kvm_vcpu *v) { return container_of(v, struct vcpu_vmx, vcpu); }
+static inline struct kvm_vmx *to_kvm_vmx(struct kvm *k)
+{ return container_of(k, struct kvm_vmx, kvm); }
+static inline struct vcpu_vmx *to_vmx(struct kvm_vcpu *v)
+{ return container_of(v, struct vcpu_vmx, vcpu); }
 static inline struct kvm_vcpu *kvm_get_vcpu(struct kvm *k, int i)
 {
 	return i >= 0 && i < 2 ? &the_vcpus[i].vcpu : NULL;
@@ -102,6 +104,10 @@ int main(void)
 	return 0;
 }}
 """
+
+
+class CompilerError(Exception):
+    """What gcc cannot compile for a defect of its own, it cannot say the meaning of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +160,7 @@ class Choices:
     havoc: int = 0
 
     def of(self, instr: object) -> Iterator[int]:
-        """The free value that an instruction takes, if it takes any."""
+        """Return the free value that an instruction takes, if it takes any."""
         match instr:
             case Hypercall():
                 return iter((next(self.hypercalls, 0),))
@@ -164,12 +170,12 @@ class Choices:
                 return iter(())
 
     def value(self, t: Type) -> int:
-        """A value of a type."""
+        """Return a value of a type."""
         return t.wrap(self.havoc) if isinstance(t, Int) else 0
 
 
 def each(operation: Operation) -> frozenset[int]:
-    """The granularity at which every instruction is a step of its own."""
+    """Return the granularity at which every instruction is a step of its own."""
     return frozenset(range(len(operation.code)))
 
 
@@ -185,7 +191,7 @@ def run_call(state: concrete.State, thread: concrete.Thread, choices: Choices) -
 
 
 def returned(state: concrete.State) -> int | None:
-    """The value that the last call returned."""
+    """Return the value that the last call returned."""
     values = [h.value for h in state.happenings if isinstance(h.instr, Return)]
     return values[-1]
 
@@ -196,7 +202,7 @@ def interpret(made: Machine, inputs: Iterable[tuple[int, int]]) -> list[int | No
 
 
 def have_gcc() -> bool:
-    """True where gcc can be called."""
+    """Tell whether gcc can be called."""
     return shutil.which("gcc") is not None
 
 
@@ -217,6 +223,8 @@ def compiled(
     made = subprocess.run(
         ["gcc", *flags, *sources], cwd=folder, check=False, capture_output=True, text=True
     )
+    if "internal compiler error" in made.stderr:
+        raise CompilerError(made.stderr)
     assert made.returncode == 0, made.stderr
     done = subprocess.run([folder / "all"], check=True, capture_output=True, text=True)
     flat = [int(line) for line in done.stdout.split()]
@@ -225,7 +233,7 @@ def compiled(
 
 
 def _files(names: Sequence[str], pieces: Sequence[Piece]) -> dict[str, str]:
-    """The text of each file: pieces with declarations of their own stand alone."""
+    """Return the text of each file: pieces with declarations of their own stand alone."""
     texts = [
         f"#define f {name}\n{piece.text}#undef f\n"
         for name, piece in zip(names, pieces, strict=True)

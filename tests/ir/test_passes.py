@@ -46,7 +46,7 @@ def _as_written(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _observed(program: Program, call: Call, seed: int, havoc: int) -> list[object]:
-    """What one call shows to the outside, or how it fails."""
+    """Return what one call shows to the outside, or how it fails."""
     plan = Plan(2, "flusher0", (call,))
     state = concrete.start(program, Schedule(2, {}, (plan,), ()))
     chance = random.Random(seed)
@@ -88,10 +88,10 @@ def test_clean_keeps_the_corpus(spec: Path, monkeypatch: pytest.MonkeyPatch) -> 
     _same(raw, cleaned, 60)
 
 
-@pytest.mark.parametrize("name", [n for n in PIECES if n not in ("struct_by_value", "struct_nested")])
-def test_clean_keeps_pieces(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(
+    "name", [n for n in PIECES if n not in ("struct_by_value", "struct_nested")]
+)
+def test_clean_keeps_pieces(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A substitution past an assignment or a join computes something else."""
     cleaned = piece_machine(tmp_path, PIECES[name])
     _as_written(monkeypatch)
@@ -209,7 +209,11 @@ def test_discharge_only_what_holds_on_every_path() -> None:
         STOP,
     )
     assert discharge(fails) == fails
-    holds: tuple[Instr, ...] = (Assign(SURE, Const(1, BOOL), None), Uninit("x", Var(SURE), None), STOP)
+    holds: tuple[Instr, ...] = (
+        Assign(SURE, Const(1, BOOL), None),
+        Uninit("x", Var(SURE), None),
+        STOP,
+    )
     assert discharge(holds) == (holds[0], STOP)
 
 

@@ -6,17 +6,19 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, reject, settings
 from hypothesis import strategies as st
 
-from small_c import Piece, compiled, have_gcc, interpret, piece_machine
+from small_c import CompilerError, Piece, compiled, have_gcc, interpret, piece_machine
 
 pytestmark = pytest.mark.skipif(
     not have_gcc(), reason="gcc is not installed, so nothing says what the C means"
 )
 
 HIGH = (1 << 31) - 1
-INPUTS = tuple((a, b) for a in (0, 1, -1, 5, 255, -70000, HIGH) for b in (0, 2, -3, 70000, -HIGH - 1))
+INPUTS = tuple(
+    (a, b) for a in (0, 1, -1, 5, 255, -70000, HIGH) for b in (0, 2, -3, 70000, -HIGH - 1)
+)
 
 LOCALS = """\
 u8 c = a; s8 d = b; u16 e = a ^ b; u32 f = a + b; s64 g = (s64)a * b; u64 h = (u64)b << 20 | (u32)a;
@@ -41,7 +43,9 @@ RUN = settings(
 def _larger(inner: Text) -> Text:
     return st.one_of(
         st.builds(lambda x, op, y: f"({x} {op} {y})", inner, st.sampled_from(PLAIN), inner),
-        st.builds(lambda x, op, y: f"({x} {op} (({y} & 7) + 1))", inner, st.sampled_from("/%"), inner),
+        st.builds(
+            lambda x, op, y: f"({x} {op} (({y} & 7) + 1))", inner, st.sampled_from("/%"), inner
+        ),
         st.builds(
             lambda x, op, y: f"({x} {op} ({y} & 7))", inner, st.sampled_from(("<<", ">>")), inner
         ),
@@ -57,7 +61,20 @@ LEAVES = st.sampled_from(NAMES) | st.sampled_from(NUMBERS).map(lambda n: f"({n})
 EXPRESSIONS = st.recursive(LEAVES, _larger, max_leaves=8)
 
 TARGETS = st.sampled_from(
-    ("a", "b", "c", "d", "e", "f", "g", "h", "k", "to_kvm_vmx(kvm)->byte", "to_kvm_vmx(kvm)->word", "p.x")
+    (
+        "a",
+        "b",
+        "c",
+        "d",
+        "e",
+        "f",
+        "g",
+        "h",
+        "k",
+        "to_kvm_vmx(kvm)->byte",
+        "to_kvm_vmx(kvm)->word",
+        "p.x",
+    )
 )
 COMPOUND = st.sampled_from(("=", "+=", "-=", "*=", "&=", "|=", "^="))
 
@@ -66,14 +83,18 @@ def _assignments() -> Text:
     return st.one_of(
         st.builds(lambda x, op, y: f"{x} {op} {y};", TARGETS, COMPOUND, EXPRESSIONS),
         st.builds(lambda x, op: f"{x}{op};", TARGETS, st.sampled_from(("++", "--"))),
-        st.builds(lambda op, x, y: f"{y} = {op}{x};", st.sampled_from(("++", "--")), TARGETS, TARGETS),
+        st.builds(
+            lambda op, x, y: f"{y} = {op}{x};", st.sampled_from(("++", "--")), TARGETS, TARGETS
+        ),
         st.builds(lambda x, y: f"if ({x} && b++ > 3) {y}++;", EXPRESSIONS, TARGETS),
-        st.builds(lambda x, y: f"p.x = twist(&{x}, {y});", st.sampled_from(("a", "b", "p.x")), EXPRESSIONS),
+        st.builds(
+            lambda x, y: f"p.x = twist(&{x}, {y});", st.sampled_from(("a", "b", "p.x")), EXPRESSIONS
+        ),
     ).filter(lambda text: not _unsequenced(text))
 
 
 def _unsequenced(text: str) -> bool:
-    """True for `x = ++x`, on which compilers need not agree."""
+    """Tell whether a text is `x = ++x`, on which compilers need not agree."""
     left, _, right = text.partition(" = ")
     return right.strip("+-;") == left
 
@@ -84,14 +105,18 @@ def _blocks(inner: Text) -> Text:
         st.builds(lambda x, y: f"if ({x}) {{ {y} }}", EXPRESSIONS, body),
         st.builds(lambda x, y, z: f"if ({x}) {{ {y} }} else {{ {z} }}", EXPRESSIONS, body, body),
         st.builds(
-            lambda x, y: f"for (int i = 0; i < 3; i++) {{ if ({x}) continue; {y} }}", EXPRESSIONS, body
+            lambda x, y: f"for (int i = 0; i < 3; i++) {{ if ({x}) continue; {y} }}",
+            EXPRESSIONS,
+            body,
         ),
         st.builds(
             lambda x, y: f"for (int i = 0; i < 4; i++) {{ {y} if ({x}) break; a += i; }}",
             EXPRESSIONS,
             body,
         ),
-        st.builds(lambda x, y: f"{{ int n = 0; do {{ {y} }} while ({x} && ++n < 3); }}", EXPRESSIONS, body),
+        st.builds(
+            lambda x, y: f"{{ int n = 0; do {{ {y} }} while ({x} && ++n < 3); }}", EXPRESSIONS, body
+        ),
         st.builds(
             lambda x, y, z: f"switch ({x} & 3) {{ case 0: {y} case 2: {z} break; default: a--; }}",
             EXPRESSIONS,
@@ -106,27 +131,32 @@ def _blocks(inner: Text) -> Text:
 STATEMENTS = st.recursive(_assignments(), _blocks, max_leaves=6)
 TWIST = """\
 static int twist(int *p, int v)
-{ if (v < 0) return *p; *p ^= v; for (int i = 0; i < 3; i++) if (*p & 1 << i) return i; return (*p)++; }
+{ if (v < 0) return *p; *p ^= v;
+for (int i = 0; i < 3; i++) if (*p & 1 << i) return i; return (*p)++; }
 """
 
 
 def _agree(pieces: list[Piece]) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for piece, theirs in zip(pieces, compiled(folder, pieces, INPUTS), strict=True):
+        try:
+            answers = compiled(folder, pieces, INPUTS)
+        except CompilerError:
+            reject()
+        for piece, theirs in zip(pieces, answers, strict=True):
             ours = interpret(piece_machine(folder, piece), INPUTS)
             assert ours == theirs, piece.text
 
 
 @RUN
-@given(st.lists(EXPRESSIONS, min_size=60, max_size=60))
+@given(st.lists(EXPRESSIONS, min_size=40, max_size=40))
 def test_expressions(texts: list[str]) -> None:
     """A wrong promotion or conversion shows in combinations nobody thinks of."""
     _agree([Piece(f"{LOCALS}return (int)({text});") for text in texts])
 
 
 @RUN
-@given(st.lists(st.lists(STATEMENTS, min_size=1, max_size=4), min_size=25, max_size=25))
+@given(st.lists(st.lists(STATEMENTS, min_size=1, max_size=3), min_size=12, max_size=12))
 def test_statements(bodies: list[list[str]]) -> None:
     """Passes that move or drop assignments must keep what a program computes."""
     end = "return a ^ b ^ c ^ d ^ e ^ f ^ (int)g ^ (int)h ^ k ^ p.x ^ to_kvm_vmx(kvm)->word;"

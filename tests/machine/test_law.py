@@ -31,7 +31,7 @@ def _machine(spec: Path) -> Machine:
 
 
 def _smallest(made: Machine) -> dict[str, int | None]:
-    """The smallest number of vCPUs that refutes each claim, None where it is proved."""
+    """Return the smallest number of vCPUs that refutes each claim, None where it is proved."""
     names = tuple(c.name for c in made.setup.claims)
     bounds = Bounds((1, VCPUS), LOADS, FLUSHES, 1)
     found = {r.claim: r for r in decide(made, Question(names, bounds))}

@@ -16,6 +16,7 @@ _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]+|[0-7]{1,3}|.)", re.DOTALL)
 _SIMPLE = {"n": 10, "t": 9, "r": 13, "a": 7, "b": 8, "f": 12, "v": 11, "e": 27}
 _PLAIN = frozenset("\\'\"?")
 _BITS = 64
+_INT_MAX = (1 << 31) - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,10 @@ class BadEscape(Diagnostic):
 
 
 def integer(text: str, span: Span) -> tuple[int, str]:
-    """Return the value and the normalised suffix of an integer constant."""
+    """Return the value and the normalised suffix of an integer constant.
+
+    A decimal constant never becomes unsigned by itself: one too large for int is a long.
+    """
     found = _INTEGER.fullmatch(text)
     suffix = "".join(sorted(found[2].lower(), reverse=True)) if found else ""
     if found is None or suffix not in _SUFFIXES:
@@ -63,6 +67,9 @@ def integer(text: str, span: Span) -> tuple[int, str]:
     value = _value(found[1]) if len(found[1]) <= 2 * _BITS else 1 << _BITS
     if value >= 1 << _BITS:
         raise InputError(WideNumber(span=span, text=_shortened(text)))
+    decimal = not text.startswith("0")
+    if decimal and value > _INT_MAX and "u" not in suffix:
+        return value, suffix or "l"
     return value, suffix
 
 

@@ -24,6 +24,11 @@ def number_type(value: int, suffix: str) -> Int:
     return U64
 
 
+def enumerator_type(value: int) -> Int:
+    """Return the type of an enumerator: int, or the first that fits where int is too small."""
+    return next(t for t in (INT, U32, S64, U64) if t.low <= value <= t.high)
+
+
 def evaluate(expr: c.Expr, names: Mapping[str, int]) -> int:
     """Evaluate a constant expression over enumerators.
 
@@ -39,7 +44,7 @@ def _evaluate(expr: c.Expr, names: Mapping[str, int]) -> tuple[int, Int]:
             t = number_type(value, suffix)
             return t.wrap(value), t
         case c.Name(id) if id in names:
-            return names[id], INT
+            return names[id], enumerator_type(names[id])
         case c.Unary("-" | "~" | "!" as op, operand):
             value, t = _evaluate(operand, names)
             t = INT if op == "!" else promote(t)

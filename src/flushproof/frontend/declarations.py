@@ -14,7 +14,8 @@ from flushproof.diagnostics import InputError, Note, closest
 from flushproof.frontend import syntax as c
 from flushproof.frontend.consteval import evaluate
 from flushproof.frontend.errors import Redefined, UnknownType
-from flushproof.frontend.types import BUILTIN, INT_T, Array, Code, CType, Integer, Pointer, Struct
+from flushproof.frontend.types import BUILTIN, Array, Code, CType, Integer, Pointer, Struct
+from flushproof.ir.types import INT, S64, U32, U64, Int
 from flushproof.source import Span
 
 
@@ -63,12 +64,19 @@ class Declarations:
             t = Array(t, None if size is None else evaluate(size, self.constants))
         return t
 
+    def _enum_type(self, name: str) -> Int:
+        """Return what gcc stores an enumeration in: unsigned unless an enumerator is negative."""
+        values = self.enums.get(name, {-1: ""})
+        return next(
+            t for t in (U32, INT, U64, S64) if t.low <= min(values) and max(values) <= t.high
+        )
+
     def base(self, written: c.WrittenType) -> CType:
         """Return the type a base type names."""
         if written.kind == "struct":
             return Struct(written.name)
         if written.kind == "enum":
-            return Integer(f"enum {written.name}", INT_T.ir)
+            return Integer(f"enum {written.name}", self._enum_type(written.name))
         found = BUILTIN.get(written.name) or self.typedefs.get(written.name)
         if found is None:
             hint = closest(written.name, (*self.typedefs, *BUILTIN))

@@ -14,6 +14,8 @@ from flushproof.frontend.operators import PRECEDENCE
 _COMMA, _ASSIGN, _CHOICE, _INFIX, _CAST, _UNARY, _POSTFIX = 0, 1, 2, 3, 20, 21, 22
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"}
 
+_INT_MAX = (1 << 31) - 1
+
 
 def unit(tree: syntax.TranslationUnit) -> str:
     """Return the text of a whole file."""
@@ -223,7 +225,7 @@ def _bare(tree: syntax.Expr) -> str:
 def _atom(tree: syntax.Number | syntax.String | syntax.Name) -> str:
     match tree:
         case syntax.Number(value, suffix):
-            return f"{value}{suffix}"
+            return f"{hex(value) if value > _INT_MAX else value}{suffix}"
         case syntax.String(text):
             return '"' + "".join(_escaped(c) for c in text) + '"'
         case syntax.Name(name):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax as c
 from flushproof.frontend.errors import Recursive, StrayJump, UnknownFunction, WrongArity
-from flushproof.frontend.types import CType, Integer, Pointer
+from flushproof.frontend.types import CType, Integer, Pointer, Struct
 from flushproof.frontend.walk import Node, walk
 from flushproof.ir.code import Const, Expr, Havoc, Var
 from flushproof.ir.types import BOOL, VCPU
@@ -14,8 +14,8 @@ from flushproof.lower.context import Activation, Alias, Bound, Context, Named
 from flushproof.lower.places import as_pointer
 from flushproof.lower.primitives import primitive
 from flushproof.lower.statements import statement
-from flushproof.lower.store import assign_alias
-from flushproof.lower.values import LocalPlace, Nothing, Scalar, Value
+from flushproof.lower.store import assign_alias, store
+from flushproof.lower.values import Frame, LocalPlace, Nothing, Scalar, StructPlace, Value
 from flushproof.source import Span
 
 
@@ -81,6 +81,10 @@ def _bind_parameter(
     if isinstance(t, Pointer) and not ctx.is_vcpu_pointer(t):
         value = as_pointer(ctx, argument, t.target, span)
         ctx.bind(name, Bound(value) if fixed else _alias(ctx, name, t, value, span))
+    elif isinstance(t, Struct) and function.body is not None:
+        copy = StructPlace(Frame(ctx.emitter.local(name, BOOL).name), (), t)
+        store(ctx, copy, argument, span)
+        ctx.bind(name, Named(copy))
     elif fixed and function.body is None and not isinstance(t, Integer):
         ctx.bind(name, Bound(argument))
     else:

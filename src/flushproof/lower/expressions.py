@@ -6,7 +6,7 @@ from typing import assert_never
 
 from flushproof.diagnostics import InputError, closest
 from flushproof.frontend import syntax as c
-from flushproof.frontend.consteval import number_type
+from flushproof.frontend.consteval import enumerator_type, number_type
 from flushproof.frontend.errors import Mismatch, UnknownFunction
 from flushproof.frontend.types import CType, Integer, Pointer, Struct, Void, promote
 from flushproof.ir.code import Const, Expr, Scope, Uninit, Var
@@ -104,7 +104,9 @@ def _name(ctx: Context, name: str, span: Span) -> Value:
 def _global(ctx: Context, name: str, span: Span) -> Value:
     d = ctx.env.declarations
     if name in d.constants:
-        return convert.number(d.constants[name])
+        value = d.constants[name]
+        t = enumerator_type(value)
+        return Scalar(Const(value, t), Integer("enumerator", t))
     if name in d.globals:
         return read(ctx, global_place(ctx, name, span), span)
     if name in d.functions:

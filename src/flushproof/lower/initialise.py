@@ -13,7 +13,7 @@ from flushproof.lower.context import Alias, Context, Named, unsupported
 from flushproof.lower.expressions import lower
 from flushproof.lower.places import member
 from flushproof.lower.store import assign_alias, store
-from flushproof.lower.values import FALSE, Frame, LocalPlace, StructPlace
+from flushproof.lower.values import FALSE, Frame, LocalPlace, Place, StructPlace
 from flushproof.source import Span
 
 
@@ -94,9 +94,17 @@ def _initialise(ctx: Context, where: StructPlace, init: c.InitList) -> None:
         position = names.index(key) + 1 if key in names else position
         given[key] = item
     for key in dict.fromkeys((*names, *given)):
-        at = given[key].span if key in given else init.span
-        value = lower(ctx, given[key].value) if key in given else convert.number(0)
-        store(ctx, member(ctx, where, key, at), value, at)
+        item = given.get(key)
+        at = init.span if item is None else item.span
+        _fill(ctx, member(ctx, where, key, at), None if item is None else item.value, at)
+
+
+def _fill(ctx: Context, place: Place, value: c.Expr | None, at: Span) -> None:
+    """Give a member its initial value, zero where none is written."""
+    if isinstance(place, StructPlace) and (value is None or isinstance(value, c.InitList)):
+        _initialise(ctx, place, value or c.InitList((), at))
+    else:
+        store(ctx, place, convert.number(0) if value is None else lower(ctx, value), at)
 
 
 def _havoc_struct(ctx: Context, where: StructPlace, span: Span) -> None:

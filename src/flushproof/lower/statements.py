@@ -8,7 +8,7 @@ from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax as c
 from flushproof.frontend.consteval import evaluate
 from flushproof.frontend.errors import Mismatch, StrayJump
-from flushproof.frontend.types import INT_T, Pointer, Struct, Void
+from flushproof.frontend.types import INT_T, Pointer, Struct, Void, promote
 from flushproof.frontend.walk import Node, children
 from flushproof.ir.code import Cast, Const, NumVcpus
 from flushproof.ir.types import INT, VCPU
@@ -168,15 +168,17 @@ def _for_each_vcpu(ctx: Context, s: c.ForEachVcpu) -> None:
 
 
 def _switch(ctx: Context, s: c.Switch) -> None:
-    subject = lower(ctx, s.subject)
+    expr, t = convert.integer(lower(ctx, s.subject), s.span)
+    t = promote(t)
+    subject = convert.cast(expr, t)
     end = ctx.emitter.label()
     cases = {value: ctx.emitter.label() for value in _case_values(ctx, s.body)}
     for value, label in cases.items():
         if value is None:
             continue
         other = ctx.emitter.label()
-        left, right, _ = convert.balance(subject, convert.number(value), s.span)
-        ctx.emitter.branch(convert.arithmetic("==", left, right), label, other, s.span)
+        same = convert.arithmetic("==", subject, Const(t.wrap(value), t))
+        ctx.emitter.branch(same, label, other, s.span)
         ctx.emitter.place(other)
     ctx.emitter.jump(cases.get(None, end), s.span)
     ctx.frame.cases.append(cases)

@@ -1,0 +1,56 @@
+"""The finest granularity: a step begins at every instruction that another thread could tell apart."""
+
+from __future__ import annotations
+
+from flushproof.ir.code import (
+    Acquire,
+    Enter,
+    Exchange,
+    Fence,
+    Field,
+    Hypercall,
+    Instr,
+    Mode,
+    Read,
+    Release,
+    Return,
+    Write,
+)
+from flushproof.ir.program import Operation, Program
+
+
+def written(program: Program) -> frozenset[str]:
+    """Name the fields that some operation may change."""
+    return frozenset(
+        i.field.name
+        for o in program.operations
+        for i in o.code
+        if isinstance(i, (Write, Exchange, Acquire, Release))
+    )
+
+
+def boundaries(operation: Operation, changing: frozenset[str]) -> frozenset[int]:
+    """Return the positions where steps begin, `changing` being the fields that are ever written.
+
+    Ghost code and reads of what never changes belong to the step before them.
+    """
+    visible = (at for at, i in enumerate(operation.code) if _visible(i, changing))
+    return frozenset({0, *visible})
+
+
+def _visible(instr: Instr, changing: frozenset[str]) -> bool:
+    match instr:
+        case Read(_, f, _, mode):
+            return _shared(f, mode) and f.name in changing
+        case Write(f, _, _, mode):
+            return _shared(f, mode)
+        case Exchange(_, f):
+            return not f.ghost
+        case Acquire() | Release() | Hypercall() | Enter() | Return() | Fence():
+            return True
+        case _:
+            return False
+
+
+def _shared(f: Field, mode: Mode) -> bool:
+    return not f.ghost and mode is not Mode.GHOST

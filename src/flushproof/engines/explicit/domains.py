@@ -1,0 +1,114 @@
+"""The small sets of values that stand for all: roots, ranges, free choices, witnesses.
+
+Code copies and compares roots, so three pages show every pattern of up to three different loads;
+loads name them in the order of their first use. One range of pages stands for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import assert_never
+
+from flushproof.ir.code import Field, Local
+from flushproof.ir.program import Operation, Program
+from flushproof.ir.types import BOOL, INT, NO_VCPU, ROOT, Int, LockWord, Type, VcpuRef
+
+ROOTS = (0x1000, 0x2000, 0x3000)
+BAD_ROOTS = (0, (1 << 64) - 1)
+FAILURE = -5
+RANGES = ({"whole": 1, "start": 0, "pages": 0}, {"whole": 0, "start": 16, "pages": 4})
+GFNS = (0, 17)
+ACCESS_SUFFIXES = ("thread", "place", "write", "once", "locks")
+
+Access = tuple[int, int, int, int, int]
+"""Thread number plus one, place, whether it writes, whether it is marked, and the locks held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Witness fields that are chosen together, and the values they may have."""
+
+    fields: tuple[Field, ...]
+    values: tuple[tuple[int, ...], ...]
+
+
+def any_value(t: Type, vcpus: int) -> tuple[int, ...]:
+    """Return the values that stand for all of a type where code makes one up."""
+    match t:
+        case Int():
+            return (0, 1)
+        case VcpuRef():
+            return (NO_VCPU, *range(vcpus))
+        case LockWord():
+            return (0,)
+        case _:
+            assert_never(t)
+
+
+def arguments(operation: Operation, vcpu: int) -> Iterator[tuple[dict[Local, int], int]]:
+    """Yield the arguments of every call, and how many roots must be in use for it (-1: any)."""
+    p = operation.parameters
+    given = {x: 0 for x in p.free}
+    if p.vcpu is not None:
+        given[p.vcpu] = vcpu
+    for ranged in _ranges(operation):
+        if p.root is None:
+            yield given | ranged, -1
+        else:
+            for place, root in enumerate(ROOTS):
+                yield given | ranged | {p.root: root}, place
+
+
+def _ranges(operation: Operation) -> tuple[dict[Local, int], ...]:
+    p = operation.parameters
+    parts = {"whole": p.whole, "start": p.start, "pages": p.pages}
+    there = {name: x for name, x in parts.items() if x is not None}
+    if not there:
+        return ({},)
+    wanted = RANGES if "whole" in there else RANGES[1:]
+    return tuple({x: values[name] for name, x in there.items()} for values in wanted)
+
+
+def witness_groups(
+    program: Program, vcpus: int, threads: int, roots: int, accesses: tuple[Access, ...]
+) -> tuple[Group, ...]:
+    """Return what each witness may be; an access is one of those that occur at all.
+
+    `roots` is how many different ones are loaded at most; one more is a root that nobody loads.
+    """
+    pages = (*ROOTS[: roots + 1], *BAD_ROOTS)
+    out: list[Group] = []
+    rest = list(program.witnesses)
+    while rest:
+        five = tuple(rest[: len(ACCESS_SUFFIXES)])
+        if _is_access(five):
+            out.append(Group(five, accesses))
+            del rest[: len(five)]
+        else:
+            f = rest.pop(0)
+            out.append(Group((f,), tuple((v,) for v in _witness(f, vcpus, threads, pages))))
+    return tuple(out)
+
+
+def has_access(program: Program) -> bool:
+    """Tell whether a witness is an access."""
+    count = len(ACCESS_SUFFIXES)
+    return any(_is_access(program.witnesses[k : k + count]) for k in range(len(program.witnesses)))
+
+
+def _is_access(fields: tuple[Field, ...]) -> bool:
+    ends = tuple(f.name.rpartition("_")[2] for f in fields)
+    starts = {f.name.rpartition("_")[0] for f in fields}
+    return ends == ACCESS_SUFFIXES and len(starts) == 1
+
+
+def _witness(f: Field, vcpus: int, threads: int, pages: tuple[int, ...]) -> tuple[int, ...]:
+    by_type: Mapping[Type, tuple[int, ...]] = {
+        ROOT: pages,
+        INT: tuple(range(1, threads + 1)),
+        BOOL: (0, 1),
+    }
+    if isinstance(f.type, VcpuRef):
+        return tuple(range(vcpus))
+    return by_type.get(f.type, GFNS)

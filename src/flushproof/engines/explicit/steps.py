@@ -1,0 +1,271 @@
+"""Steps of the interpreter, each run once for what it reads and then looked up.
+
+What a step does depends on where its thread is, the values of its live locals, the cells it reads,
+and its free choices, in the order in which it asks for them. That order makes a decision tree for
+each place of a thread (`Point`); `concrete.step` is run only where the tree has no branch yet. So
+the interpreter alone says what instructions mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from flushproof.engines import concrete
+from flushproof.engines.concrete import Happening, Location
+from flushproof.engines.explicit.domains import FAILURE, any_value
+from flushproof.ir.code import Exchange, Havoc, Hypercall, Local, Mode, Read, Write
+from flushproof.ir.passes import liveness
+from flushproof.ir.program import Operation, Program
+
+UNSET = -(1 << 70)
+"""The value of a witness that nothing has looked at so far."""
+
+IDLE = 0
+"""The point of a thread between calls."""
+
+State = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """The end of a step: the cells it changes and where its thread is then.
+
+    `blocked`: it waits for a lock. `undefined`: what C leaves undefined, "" if nothing.
+    """
+
+    writes: tuple[tuple[int, int], ...] = ()
+    point: int = IDLE
+    blocked: bool = False
+    violated: bool = False
+    undefined: str = ""
+
+
+@dataclass(slots=True)
+class Look:
+    """The step asks for a cell."""
+
+    cell: int
+    branches: dict[int, Node] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Pick:
+    """The step makes a free choice."""
+
+    options: tuple[int, ...]
+    branches: dict[int, Node] = field(default_factory=dict)
+
+
+Node = Leaf | Look | Pick
+Trail = list[tuple[Look | Pick, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Where a thread is: a position in an operation with the values of its live locals."""
+
+    thread: int
+    operation: int
+    pc: int
+    locals: tuple[tuple[Local, int], ...]
+
+
+class _Ask(Exception):  # noqa: N818 - a question, no error
+    """The step asks for something that is not known: a choice, or a witness."""
+
+    def __init__(self, node: Look | Pick) -> None:
+        super().__init__()
+        self.node = node
+
+
+class _Memory(dict[Location, int]):
+    """Memory that notes the first look at each cell in a trail."""
+
+    def __init__(
+        self, cells: Mapping[Location, int], fixed: Mapping[Location, int], state: State
+    ) -> None:
+        super().__init__(fixed)
+        self.cells = cells
+        self.state = state
+        self.trail: Trail = []
+        self.changed: dict[int, int] = {}
+
+    def __missing__(self, where: Location) -> int:
+        cell = self.cells[where]
+        value = self.state[cell]
+        if value == UNSET:
+            raise _Ask(Look(cell))
+        self.trail.append((Look(cell), value))
+        super().__setitem__(where, value)
+        return value
+
+    def __setitem__(self, where: Location, value: int) -> None:
+        super().__setitem__(where, value)
+        self.changed[self.cells[where]] = value
+
+
+class Steps:
+    """All steps of one program for one number of vCPUs.
+
+    `cells` numbers the locations that change or that are witnesses, `fixed` are the other ones.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        vcpus: int,
+        cells: Mapping[Location, int],
+        fixed: Mapping[Location, int],
+        boundaries: Mapping[str, frozenset[int]],
+        claim: str,
+    ) -> None:
+        self.program = program
+        self.vcpus = vcpus
+        self.claim = claim
+        self.cells = cells
+        self.fixed = fixed
+        self.boundaries = boundaries
+        self.locks = concrete.lock_locations(program, vcpus)
+        self.live = tuple(liveness(o.code) for o in program.operations)
+        self.points: list[Point | None] = [None]
+        self.numbers: dict[Point, int] = {}
+        self.trees: list[Node | None] = [None]
+        self.accesses: set[tuple[int, Happening, int]] = set()
+
+    def point(self, thread: int, operation: int, pc: int, values: Mapping[Local, int]) -> int:
+        """Return the number of a point; locals that are not read any more make no difference."""
+        live = self.live[operation][pc]
+        kept = sorted(((x, v) for x, v in values.items() if x in live), key=_local_name)
+        point = Point(thread, operation, pc, tuple(kept))
+        number = self.numbers.setdefault(point, len(self.points))
+        if number == len(self.points):
+            self.points.append(point)
+            self.trees.append(None)
+        return number
+
+    def outcomes(
+        self, number: int, state: State, witnesses: Mapping[int, tuple[tuple[int, ...], ...]]
+    ) -> list[tuple[Leaf, State]]:
+        """Return every way to make the step from a point.
+
+        `witnesses` gives for the cell of a witness all values of its group, each after the number
+        of the group's first cell. The states returned are `state` with the witnesses chosen that were asked
+        for, without the writes of the step.
+        """
+        out: list[tuple[Leaf, State]] = []
+        pending: list[tuple[State, tuple[int, ...]]] = [(state, ())]
+        while pending:
+            here, choices = pending.pop()
+            node = self.trees[number]
+            taken = 0
+            while node is not None and type(node) is not Leaf:
+                if type(node) is Look:
+                    value = here[node.cell]
+                    if value == UNSET:
+                        pending += _chosen(here, choices, witnesses[node.cell])
+                        break
+                elif taken == len(choices):
+                    assert type(node) is Pick
+                    pending += [(here, (*choices, o)) for o in node.options]
+                    break
+                else:
+                    value = choices[taken]
+                    taken += 1
+                node = node.branches.get(value)
+            if type(node) is Leaf:
+                out.append((node, here))
+            elif node is None:
+                self._learn(number, here, choices)
+                pending.append((here, choices))
+        return out
+
+    # Learning --------------------------------------------------------------------------------
+
+    def _learn(self, number: int, state: State, choices: tuple[int, ...]) -> None:
+        """Run the interpreter and put what it did into the tree of the point."""
+        point = self.points[number]
+        assert point is not None
+        memory = _Memory(self.cells, self.fixed, state)
+        try:
+            end: Node = self._run(point, memory, choices)
+        except _Ask as question:
+            end = question.node
+        node = self.trees[number]
+        if not memory.trail:
+            self.trees[number] = node or end
+            return
+        if node is None:
+            node = self.trees[number] = memory.trail[0][0]
+        for at, (_, value) in enumerate(memory.trail):
+            assert not isinstance(node, Leaf)
+            last = at + 1 == len(memory.trail)
+            node = node.branches.setdefault(value, end if last else memory.trail[at + 1][0])
+
+    def _run(self, point: Point, memory: _Memory, choices: tuple[int, ...]) -> Leaf:
+        operation = self.program.operations[point.operation]
+        thread = concrete.Thread(point.thread, (), 0, operation, point.pc, dict(point.locals))
+        thread.choices = self._choices(thread, memory.trail, choices)
+        state = concrete.State(self.program, self.vcpus, memory, self.locks, [thread])
+        undefined = ""
+        try:
+            concrete.step(state, thread, self._boundaries)
+        except concrete.Stuck:
+            return Leaf(blocked=True)
+        except concrete.Undefined as error:
+            undefined = error.text
+        self._note_accesses(point.thread, state)
+        after = IDLE
+        if thread.operation is not None:
+            after = self.point(point.thread, point.operation, thread.pc, thread.locals)
+        writes = tuple(sorted(memory.changed.items()))
+        violated = any(v.claim == self.claim for v in state.violations)
+        return Leaf(writes, after, violated=violated, undefined=undefined)
+
+    def _boundaries(self, operation: Operation) -> frozenset[int]:
+        return self.boundaries[operation.name]
+
+    def _choices(
+        self, thread: concrete.Thread, trail: Trail, given: tuple[int, ...]
+    ) -> Iterator[int]:
+        for value in given:
+            trail.append((Pick(self._options(thread)), value))
+            yield value
+        raise _Ask(Pick(self._options(thread)))
+
+    def _options(self, thread: concrete.Thread) -> tuple[int, ...]:
+        assert thread.operation is not None
+        match thread.operation.code[thread.pc]:
+            case Havoc(target):
+                return any_value(target.type, self.vcpus)
+            case Hypercall():
+                return (0, FAILURE)
+            case other:
+                raise TypeError(f"`{other}` makes no choice")
+
+    def _note_accesses(self, thread: int, state: concrete.State) -> None:
+        """Remember accesses; locks change only where a step begins, so its end tells who has them."""
+        held = sum(1 << k for k, x in enumerate(self.locks) if state.memory[x] == thread + 1)
+        for h in state.happenings:
+            match h.instr:
+                case Read(_, f, _, mode) | Write(f, _, _, mode) if mode is not Mode.GHOST:
+                    shared = not f.ghost
+                case Exchange(_, f):
+                    shared = not f.ghost
+                case _:
+                    shared = False
+            if shared:
+                self.accesses.add((thread, h, held))
+
+
+def _local_name(entry: tuple[Local, int]) -> str:
+    return entry[0].name
+
+
+def _chosen(
+    state: State, choices: tuple[int, ...], values: tuple[tuple[int, ...], ...]
+) -> Iterator[tuple[State, tuple[int, ...]]]:
+    """Yield the state with each value of a group of witnesses, given as (first cell, value...)."""
+    for first, *given in values:
+        after = (*state[:first], *given, *state[first + len(given) :])
+        yield after, choices

@@ -1,0 +1,73 @@
+"""The corpus through the pytest plugin, and what its files have in common."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from flushproof.pipeline import expectations
+from flushproof.spec.resolve import from_spec
+
+SPECS = Path(__file__).parents[1] / "specs"
+NAMES = sorted(p.stem for p in SPECS.glob("*.spec"))
+SOURCE = str(Path(__file__).parents[1] / "src")
+
+# The verdicts that an exhaustive execution of the compiled C gave, by the number of vCPUs of the
+# smallest counterexample.
+FOUND = {
+    "enum_status": {"coverage": 2, "no_repeat": 3, "no_bogus": 1, "no_wasted": 2, "converges": 2},
+    "enum_cached": {"no_repeat": 3, "no_wasted": 2},
+    "mismatch_flag": {"no_repeat": 3, "no_bogus": 1, "no_wasted": 2},
+    "vcpu0_first": {"no_repeat": 2, "no_bogus": 1, "no_wasted": 2, "converges": 3},
+    "counter_late": {"no_repeat": 3, "no_bogus": 1},
+    "counter_first": {"no_repeat": 3, "no_bogus": 1},
+    "dedup_all": {},
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_specs_expect_what_was_measured(name: str) -> None:
+    """A spec bent to fit the program would hide that the program is wrong."""
+    expected = {claim: verdict for claim, verdict, _ in expectations(str(SPECS / f"{name}.spec"))}
+    for claim in ("coverage", "no_repeat", "no_bogus", "no_wasted", "converges"):
+        n = FOUND[name].get(claim)
+        assert expected[claim] == ("proved" if n is None else f"refuted at {n}"), claim
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_claim_is_expected(name: str) -> None:
+    """A claim without an expectation is never checked."""
+    setup = from_spec(str(SPECS / f"{name}.spec"))
+    assert {e.claim for e in setup.expectations} == {c.name for c in setup.claims}
+    assert setup.name == name
+    assert Path(setup.variant.name).stem == name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["dedup_all", "enum_status"])
+def test_through_the_plugin(
+    name: str, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`pytest specs/` is how the corpus is checked; every expectation is one item."""
+    monkeypatch.setenv("PYTHONPATH", SOURCE + os.pathsep + os.environ.get("PYTHONPATH", ""))
+    for suffix in ("spec", "c"):
+        shutil.copy(SPECS / f"{name}.{suffix}", pytester.path)
+    done = pytester.runpytest_subprocess("-p", "flushproof.pytest_plugin", "-q")
+    done.assert_outcomes(passed=12)
+
+
+@pytest.mark.slow
+def test_a_wrong_expectation_fails(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An item that cannot fail would check nothing."""
+    monkeypatch.setenv("PYTHONPATH", SOURCE + os.pathsep + os.environ.get("PYTHONPATH", ""))
+    shutil.copy(SPECS / "enum_status.c", pytester.path)
+    text = (SPECS / "enum_status.spec").read_text()
+    (pytester.path / "x.spec").write_text(text.replace("coverage refuted at 2", "coverage proved"))
+    done = pytester.runpytest_subprocess("-p", "flushproof.pytest_plugin", "-q", "-k", "coverage")
+    done.assert_outcomes(failed=1, deselected=11)
+    done.stdout.fnmatch_lines(["refuted  coverage *"])
