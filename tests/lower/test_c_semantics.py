@@ -413,26 +413,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[int]]:
     return dict(zip(PIECES, compiled(folder, list(PIECES.values()), INPUTS), strict=True))
 
 
-KNOWN = {
-    "switch_case_wraps": "a case constant is not converted to the type of the subject",
-    "literal_types": "decimal constants are typed like hexadecimal ones",
-    "enum_is_unsigned": "an enumeration without negative values is unsigned in gcc",
-    "enum_large": "enumerators are taken for int whatever their value",
-    "enum_huge": "enumerators are taken for int whatever their value",
-    "struct_by_value": "structs cannot be passed by value",
-    "struct_nested": "braces within braces are refused",
-}
-
-
-def names() -> list[object]:
-    """Return all pieces; those with a known defect are expected to fail."""
-    return [
-        pytest.param(n, marks=pytest.mark.xfail(reason=KNOWN[n])) if n in KNOWN else pytest.param(n)
-        for n in PIECES
-    ]
-
-
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", list(PIECES))
 def test_as_compiled(name: str, answers: dict[str, list[int]], tmp_path: Path) -> None:
     """A construct of C that means something else here would make every verdict worthless."""
     found = interpret(piece_machine(tmp_path, PIECES[name]), INPUTS)
