@@ -159,14 +159,14 @@ rule "a flush returns"
 	flusher = DONE
 ==>
 begin
-	flusher := OUTSIDE;
-	failed := false;
 	for v: vcpu_t do
 		assert failed | !missed[v] "coverage";
 	end;
 	for v: vcpu_t do
 		missed[v] := false;
 	end;
+	flusher := OUTSIDE;
+	failed := false;
 end;
 
 invariant "cache_sound"

@@ -15,6 +15,8 @@ from flushproof.source import Span
 
 EXIT_USAGE = 2
 EXIT_INPUT = 4
+LONGEST = 400
+"""How many characters of a name or text are repeated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Diagnostic:
     notes: tuple[Note, ...] = ()
 
     def _fill(self, template: str) -> str:
-        return template.format_map({f.name: getattr(self, f.name) for f in fields(self)})
+        return template.format_map({f.name: _short(getattr(self, f.name)) for f in fields(self)})
 
     @property
     def title(self) -> str:
@@ -54,6 +56,12 @@ class Diagnostic:
     def help(self) -> str:
         """How to mend it, possibly empty."""
         return self._fill(self.HELP)
+
+
+def _short(value: object) -> object:
+    """Cut what somebody else wrote to a length that a message can hold."""
+    long = isinstance(value, str) and len(value) > LONGEST
+    return f"{str(value)[:LONGEST]}..." if long else value
 
 
 class InputError(Exception):

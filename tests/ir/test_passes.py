@@ -117,7 +117,7 @@ STOP = Stop(None)
 
 
 def test_liveness_of_a_loop() -> None:
-    """What a later iteration reads is live before the loop; otherwise steps would lose its value."""
+    """What a later iteration reads is live before the loop; else steps would lose its value."""
     code: tuple[Instr, ...] = (
         Assign(X, _num(0), None),
         Assign(Y, _num(5), None),
@@ -218,7 +218,7 @@ def test_discharge_only_what_holds_on_every_path() -> None:
 
 
 def test_discharge_of_null_checks() -> None:
-    """A pointer tested against NULL needs no check in that arm, and needs one after reassignment."""
+    """A pointer tested against NULL needs no check in that arm, but one after reassignment."""
     v = Local("v", VCPU)
     there = Binary("!=", Var(v), Const(NO_VCPU, VCPU), BOOL)
     start = Havoc(v, None)

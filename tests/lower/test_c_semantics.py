@@ -127,7 +127,8 @@ PIECES: dict[str, Piece] = {
         "switch (a) { case 0x80000000: return 1; case 0xffffffff: return 2; } return 0;"
     ),
     "switch_case_in_a_loop": Piece(
-        "int n = 0, i = a & 3; switch (i) { case 0: do { n += 1; case 1: n += 10; case 2: n += 100;\n"
+        "int n = 0, i = a & 3; switch (i) { case 0: do { n += 1;\n"
+        "case 1: n += 10; case 2: n += 100;\n"
         "} while (--i > 0); } return n;"
     ),
     "switch_wide_case": Piece(
@@ -137,7 +138,8 @@ PIECES: dict[str, Piece] = {
     "goto_forward": Piece("int n = 1; if (a & 1) goto out; n = 2; out: return n + (b & 1);"),
     "goto_backward": Piece("int n = 0; again: n++; if (n < (a & 7)) goto again; return n;"),
     "goto_out_of_loops": Piece(
-        "int i, j; for (i = 0; i < 4; i++) for (j = 0; j < 4; j++) if (i * j == (a & 7)) goto out;\n"
+        "int i, j; for (i = 0; i < 4; i++) for (j = 0; j < 4; j++)\n"
+        "	if (i * j == (a & 7)) goto out;\n"
         "out: return i * 10 + j;"
     ),
     "goto_into_loop": Piece(
@@ -182,7 +184,8 @@ PIECES: dict[str, Piece] = {
     ),
     "void_helper": Piece(
         "note(kvm, a); note(kvm, b); return to_kvm_vmx(kvm)->word;",
-        "static void note(struct kvm *kvm, int x) { if (x < 0) return; to_kvm_vmx(kvm)->word += x & 7; }",
+        "static void note(struct kvm *kvm, int x)\n"
+        "{ if (x < 0) return; to_kvm_vmx(kvm)->word += x & 7; }",
     ),
     "call_in_condition": Piece(
         "if (odd(a) && !odd(b)) return 1; return odd(a) ? 2 : 3;",
@@ -335,7 +338,8 @@ PIECES: dict[str, Piece] = {
     "vcpu_returned": Piece(
         "struct kvm_vcpu *v = find(kvm, a); return v ? v->vcpu_id + 10 : -1;",
         "static struct kvm_vcpu *find(struct kvm *kvm, int id)\n"
-        "{ struct kvm_vcpu *v; int i; kvm_for_each_vcpu(i, v, kvm) if (v->vcpu_id == id) return v;\n"
+        "{ struct kvm_vcpu *v; int i; kvm_for_each_vcpu(i, v, kvm)\n"
+        "	if (v->vcpu_id == id) return v;\n"
         "return NULL; }",
     ),
     "for_each_vcpu": Piece(

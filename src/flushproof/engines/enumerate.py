@@ -67,8 +67,10 @@ def enumerate_claim(program: Program, sizes: Sizes, claim: str) -> Outcome:
 
 
 class _Search:
-    """One exploration. A state is a tuple: cells, then each thread's point and number of calls
-    left, then the number of roots in use.
+    """One exploration.
+
+    A state is a tuple: cells, then each thread's point and number of calls left, then the number
+    of roots in use.
     """
 
     def __init__(
@@ -94,7 +96,7 @@ class _Search:
         self.deadlock = False
 
     def _lay_out(self) -> list[int]:
-        """Number the cells, witnesses first, and return what they hold at boot."""
+        """Give each cell a number, witnesses first, and return what they hold at boot."""
         memory = concrete.boot_memory(self.program, self.sizes.vcpus)
         changing = written(self.program)
         witnesses = [(f.name, -1) for f in self.program.witnesses]
@@ -108,7 +110,7 @@ class _Search:
         return [UNSET] * len(witnesses) + [memory[x] for x in others]
 
     def _starts(self, thread: int) -> list[tuple[int, int]]:
-        """The points at which a thread's calls begin, each with the place of its root or -1."""
+        """Return the points where a thread's calls begin, each with the place of its root or -1."""
         role = Role.LOAD if thread < self.sizes.vcpus else Role.FLUSH
         return [
             (self.steps.point(thread, k, 0, given), root)
@@ -118,7 +120,7 @@ class _Search:
         ]
 
     def _bystander(self, role: Role) -> int:
-        """The point of a pseudo-operation, IDLE where there is none."""
+        """Return the point of a pseudo-operation, IDLE where there is none."""
         number = self.acting + int(role is Role.END and bool(self.program.of(Role.OBSERVE)))
         for k, o in enumerate(self.program.operations):
             if o.role is role:
@@ -154,7 +156,7 @@ class _Search:
         return Outcome(self.found, len(seen), self.undefined, self.deadlock)
 
     def _first_states(self) -> list[State]:
-        """The states after whoever observes the boot state."""
+        """Return the states after whoever observes the boot state."""
         calls = [self.sizes.loads] * self.sizes.vcpus + [self.sizes.flushes] * self.sizes.flushers
         state = (*self.boot, *(x for left in calls for x in (IDLE, left)), 0)
         observer = self._bystander(Role.OBSERVE)

@@ -147,6 +147,7 @@ class _Builder:
         return self.view.resolve(c.WrittenType("struct", inner, field.span), declarator)
 
     def _enum(self, item: c.EnumDef, seen: dict[tuple[str, str], Span]) -> None:
+        _once(seen, "enum", item.name, item.span)
         value = -1
         for entry in item.enumerators:
             _once(seen, "enumerator", entry.name, entry.span)

@@ -7,6 +7,13 @@ from dataclasses import replace
 from flushproof.ir.code import Branch, Instr, Jump, Stop
 
 
+def insert(code: tuple[Instr, ...], at: int, more: tuple[Instr, ...]) -> tuple[Instr, ...]:
+    """Put instructions that do not jump before position `at`; jumps to it then skip them."""
+    moved = {i: i + (len(more) if i >= at else 0) for i in range(len(code) + 1)}
+    shifted = tuple(_moved(i, moved) for i in code)
+    return (*shifted[:at], *more, *shifted[at:])
+
+
 def simplify(code: tuple[Instr, ...]) -> tuple[Instr, ...]:
     """Thread jumps to jumps and drop what cannot be reached; positions are renumbered."""
     threaded = tuple(_threaded(code, i) for i in code)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from flushproof.diagnostics import InputError
+from flushproof.diagnostics import InputError, closest
 from flushproof.frontend import syntax as c
-from flushproof.frontend.errors import Mismatch
+from flushproof.frontend.errors import Mismatch, UnknownType
 from flushproof.frontend.types import CType, Integer, Pointer, Struct
 from flushproof.ir.code import Havoc, Local
 from flushproof.ir.types import BOOL
@@ -72,6 +72,9 @@ def _declare_pointer(ctx: Context, name: str, t: Pointer, entry: c.InitDeclarato
 
 
 def _declare_struct(ctx: Context, name: str, t: Struct, entry: c.InitDeclarator) -> None:
+    if t.name not in ctx.env.declarations.structs:
+        hint = closest(t.name, ctx.env.declarations.structs)
+        raise InputError(UnknownType(span=entry.span, name=str(t), hint=hint))
     prefix = ctx.emitter.local(name, BOOL).name
     where = StructPlace(Frame(prefix), (), t)
     ctx.bind(name, Named(where))
@@ -94,9 +97,9 @@ def _initialise(ctx: Context, where: StructPlace, init: c.InitList) -> None:
         position = names.index(key) + 1 if key in names else position
         given[key] = item
     for key in dict.fromkeys((*names, *given)):
-        item = given.get(key)
-        at = init.span if item is None else item.span
-        _fill(ctx, member(ctx, where, key, at), None if item is None else item.value, at)
+        written = given.get(key)
+        at = init.span if written is None else written.span
+        _fill(ctx, member(ctx, where, key, at), None if written is None else written.value, at)
 
 
 def _fill(ctx: Context, place: Place, value: c.Expr | None, at: Span) -> None:

@@ -62,6 +62,9 @@ def write(ctx: Context, place: Place, value: Expr, span: Span, mode: Mode = Mode
                 return
             if field.type == LOCK:
                 raise unsupported("assignment to a lock", span)
+            if ctx.observing and not field.ghost:
+                text = f"a claim cannot change `{field.label}`"
+                raise InputError(Mismatch(span=span, text=text))
             ctx.emitter.emit(Write(field, index, value, ctx.mode(mode), span))
         case StructPlace(struct=struct):
             raise InputError(Mismatch(span=span, text=f"`struct {struct.name}` is not a scalar"))

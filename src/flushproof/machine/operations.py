@@ -9,14 +9,16 @@ from flushproof.diagnostics import Diagnostic, InputError, closest
 from flushproof.frontend import syntax as c
 from flushproof.frontend.errors import UnknownFunction, WrongArity
 from flushproof.frontend.types import CType, Integer, Pointer, Struct
-from flushproof.ir.code import Enter, Field, Local, Return, Unary, Var
-from flushproof.ir.passes import clean
+from flushproof.ir.code import Assign, Enter, Field, Havoc, Instr, Local, Return, Scope, Unary, Var
+from flushproof.ir.flow import insert
+from flushproof.ir.passes import clean, liveness
 from flushproof.ir.program import Operation, Parameters, Role
 from flushproof.ir.types import BOOL, U64, VCPU
 from flushproof.lower.calls import inline
 from flushproof.lower.context import Context, Environment
 from flushproof.lower.places import member
 from flushproof.lower.values import (
+    FALSE,
     Frame,
     LocalPlace,
     Nothing,
@@ -73,9 +75,19 @@ def lower_operation(env: Environment, decl: OperationDecl, fields: dict[str, Fie
     value = result.expr if isinstance(result, Scalar) else None
     ctx.emitter.emit(Return(value, _end(function)))
     role = Role(decl.role)
-    return Operation(
-        function.name, role, roles.frozen(), clean(ctx.emitter.finish()), function.span
+    parameters = roles.frozen()
+    code = _defined(clean(ctx.emitter.finish()), parameters)
+    return Operation(function.name, role, parameters, code, function.span)
+
+
+def _defined(code: tuple[Instr, ...], parameters: Parameters) -> tuple[Instr, ...]:
+    """Give a value to what a jump over its declaration leaves without one."""
+    missing = liveness(code)[0] - set(parameters.all)
+    start = tuple(
+        Assign(x, FALSE, None) if x.name.endswith(".written") else Havoc(x, None)
+        for x in sorted(missing, key=lambda x: x.name)
     )
+    return insert(code, 1, start) if start else code
 
 
 def _end(function: c.Function) -> Span:
@@ -114,10 +126,13 @@ def _argument(roles: _Roles, p: c.Parameter, role: Text) -> Value:
     ctx = roles.ctx
     t = ctx.env.declarations.resolve(p.type, p.declarator)
     name = p.declarator.name
+    scope = None
+    if isinstance(t, Pointer) and isinstance(t.target, Struct):
+        scope = ctx.env.objects.scope_of(t.target.name)
     match role.value, t:
-        case "kvm", Pointer(Struct(struct)):
+        case "kvm", Pointer(Struct(struct)) if scope is Scope.VM:
             return PointerTo(StructPlace(Vm(), (struct,), Struct(struct)))
-        case "vcpu", Pointer(Struct()):
+        case "vcpu", Pointer(Struct()) if scope is Scope.VCPU:
             roles.vcpu = ctx.emitter.local(name, VCPU)
             return Scalar(Var(roles.vcpu), t)
         case "root", Integer():

@@ -1,4 +1,4 @@
-"""The finest granularity: a step begins at every instruction that another thread could tell apart."""
+"""The finest granularity: a step begins at every instruction that another thread can notice."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def any_value(t: Type, vcpus: int) -> tuple[int, ...]:
 def arguments(operation: Operation, vcpu: int) -> Iterator[tuple[dict[Local, int], int]]:
     """Yield the arguments of every call, and how many roots must be in use for it (-1: any)."""
     p = operation.parameters
-    given = {x: 0 for x in p.free}
+    given = dict.fromkeys(p.free, 0)
     if p.vcpu is not None:
         given[p.vcpu] = vcpu
     for ranged in _ranges(operation):

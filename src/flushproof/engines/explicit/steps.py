@@ -101,8 +101,10 @@ class _Memory(dict[Location, int]):
         return value
 
     def __setitem__(self, where: Location, value: int) -> None:
-        super().__setitem__(where, value)
-        self.changed[self.cells[where]] = value
+        # The interpreter writes back what it reads.
+        if self.get(where) != value:
+            super().__setitem__(where, value)
+            self.changed[self.cells[where]] = value
 
 
 class Steps:
@@ -150,35 +152,43 @@ class Steps:
         """Return every way to make the step from a point.
 
         `witnesses` gives for the cell of a witness all values of its group, each after the number
-        of the group's first cell. The states returned are `state` with the witnesses chosen that were asked
-        for, without the writes of the step.
+        of the group's first cell. The states returned are `state` with the witnesses chosen that
+        were asked for, without the writes of the step.
         """
         out: list[tuple[Leaf, State]] = []
         pending: list[tuple[State, tuple[int, ...]]] = [(state, ())]
         while pending:
             here, choices = pending.pop()
-            node = self.trees[number]
-            taken = 0
-            while node is not None and type(node) is not Leaf:
-                if type(node) is Look:
-                    value = here[node.cell]
-                    if value == UNSET:
-                        pending += _chosen(here, choices, witnesses[node.cell])
-                        break
-                elif taken == len(choices):
-                    assert type(node) is Pick
-                    pending += [(here, (*choices, o)) for o in node.options]
-                    break
-                else:
-                    value = choices[taken]
-                    taken += 1
-                node = node.branches.get(value)
-            if type(node) is Leaf:
-                out.append((node, here))
-            elif node is None:
-                self._learn(number, here, choices)
-                pending.append((here, choices))
+            match self._descend(number, here, choices):
+                case None:
+                    self._learn(number, here, choices)
+                    pending.append((here, choices))
+                case Leaf() as leaf:
+                    out.append((leaf, here))
+                case Look(cell):
+                    pending += _chosen(here, choices, witnesses[cell])
+                case Pick(options):
+                    pending += [(here, (*choices, o)) for o in options]
         return out
+
+    def _descend(self, number: int, state: State, choices: tuple[int, ...]) -> Node | None:
+        """Go down a point's tree to a leaf, to an open question, or to where nothing is known."""
+        node = self.trees[number]
+        taken = 0
+        while node is not None:
+            if isinstance(node, Leaf):
+                return node
+            if isinstance(node, Look):
+                value = state[node.cell]
+                if value == UNSET:
+                    return node
+            elif taken == len(choices):
+                return node
+            else:
+                value = choices[taken]
+                taken += 1
+            node = node.branches.get(value)
+        return None
 
     # Learning --------------------------------------------------------------------------------
 
@@ -244,7 +254,7 @@ class Steps:
                 raise TypeError(f"`{other}` makes no choice")
 
     def _note_accesses(self, thread: int, state: concrete.State) -> None:
-        """Remember accesses; locks change only where a step begins, so its end tells who has them."""
+        """Remember accesses; locks change only where a step begins, so its end tells the holder."""
         held = sum(1 << k for k, x in enumerate(self.locks) if state.memory[x] == thread + 1)
         for h in state.happenings:
             match h.instr:

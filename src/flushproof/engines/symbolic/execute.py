@@ -55,6 +55,9 @@ from flushproof.ir.wto import Order, order
 Instance = tuple[int, tuple[int, ...]]
 """A position and the iteration counts of the loops around it."""
 
+SHORT = 2
+"""Rounds of a loop beyond the number of vCPUs after which it is asked whether there are more."""
+
 Feasible = Callable[[t.Bool], bool]
 
 
@@ -224,19 +227,25 @@ class _Region:
         if to in self.shape.boundaries:
             self.exits.append((target, path))
             return
-        self._limit(target, path)
+        if self._idle(target, path):
+            return
         if target not in self.arrivals:
             self.arrivals[target] = []
             heapq.heappush(self.heap, (self.shape.key(target), target))
         self.arrivals[target].append(path)
 
-    def _limit(self, target: Instance, path: Path) -> None:
+    def _idle(self, target: Instance, path: Path) -> bool:
+        """Tell whether another round of a loop cannot happen; asked only of long loops."""
         counts = target[1]
-        if counts and counts[-1] > self.owner.limit and self.shape.order.is_head(target[0]):
-            guard = t.and_(self.step.guard, self.owner.paths.guard(path.cubes))
-            if self.owner.feasible(guard):
-                span = self.shape.operation.code[target[0]].span
-                raise InputError(Unbounded(span=span, limit=self.owner.limit))
+        long = counts and counts[-1] > self.owner.vcpus + SHORT
+        if not long or not self.shape.order.is_head(target[0]):
+            return False
+        if not self.owner.feasible(t.and_(*self.owner.constraints, self._guard(path))):
+            return True
+        if counts[-1] > self.owner.limit:
+            span = self.shape.operation.code[target[0]].span
+            raise InputError(Unbounded(span=span, limit=self.owner.limit))
+        return False
 
     # Memory ----------------------------------------------------------------------------------
 

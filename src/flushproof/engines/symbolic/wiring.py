@@ -68,6 +68,7 @@ class Wiring:
         self.state = dict(boot)
         self.constraints: list[z3.BoolRef] = []
         self.placed: list[Placed] = []
+        self.names = 0
         self.done: list[list[t.Bool]] = [[False] * len(x.steps) for x in threads]
 
     def run(self) -> Wired:
@@ -110,13 +111,13 @@ class Wiring:
         """Give a large value a name, so that terms stay shallow."""
         match value:
             case Root(page, bits) if isinstance(page, z3.ExprRef):
-                page_name = z3.FreshConst(self.algebra.sort, where[0])
+                page_name = z3.Const(self._name(where), self.algebra.sort)
                 self.constraints.append(page_name == page)
-                return Root(page_name, tuple(self._named_bool(b) for b in bits))
+                return Root(page_name, tuple(self._named_bool(b, where) for b in bits))
             case z3.BoolRef():
-                return self._named_bool(value)
+                return self._named_bool(value, where)
             case z3.ArithRef() | z3.BitVecRef():
-                name = z3.FreshConst(value.sort(), where[0])
+                name = z3.Const(self._name(where), value.sort())
                 self.constraints.append(name == value)
                 if isinstance(value, z3.ArithRef):
                     self._keep_range(value, name)
@@ -124,10 +125,14 @@ class Wiring:
             case _:
                 return value
 
-    def _named_bool(self, value: t.Bool) -> t.Bool:
+    def _name(self, where: Location) -> str:
+        self.names += 1
+        return f"{where[0]}[{where[1]}]!{self.names}"
+
+    def _named_bool(self, value: t.Bool, where: Location) -> t.Bool:
         if isinstance(value, bool):
             return value
-        name = z3.FreshBool("b")
+        name = z3.Bool(self._name(where))
         self.constraints.append(name == value)
         return name
 

@@ -1,0 +1,93 @@
+"""The enumerator and the solver agree on every claim, and the enumerator can find what is there."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from flushproof.decide import Question, decide
+from flushproof.engines.enumerate import Outcome, Sizes, enumerate_claim
+from flushproof.machine.build import Machine, build
+from flushproof.machine.setup import Bounds
+from flushproof.spec.resolve import from_spec
+from flushproof.verdict import Verdict
+
+FOLDER = Path(__file__).parents[2] / "specs"
+SPECS = sorted(p.stem for p in FOLDER.glob("*.spec"))
+VCPUS, LOADS, FLUSHES = 2, 1, 2
+LOCK = "spin_lock(&kvm_vmx->ept_pointer_lock);"
+UNLOCK = "spin_unlock(&kvm_vmx->ept_pointer_lock);"
+
+
+@cache
+def _machine(spec: str) -> Machine:
+    return build(from_spec(str(FOLDER / f"{spec}.spec")))
+
+
+CASES = [
+    (s, c.name) for s in SPECS for c in _machine(s).setup.claims if _machine(s).statable(c.name)
+]
+
+
+def _outcome(made: Machine, claim: str, sizes: Sizes) -> Outcome:
+    return enumerate_claim(made.with_claims((claim,)), sizes, claim)
+
+
+def _smallest(made: Machine, claim: str) -> int | None:
+    """Return the least number of vCPUs for which the enumerator refutes a claim."""
+    for n in range(1, VCPUS + 1):
+        outcome = _outcome(made, claim, Sizes(n, LOADS, FLUSHES))
+        assert outcome.undefined is None
+        assert not outcome.deadlock
+        if outcome.found:
+            return n
+    return None
+
+
+@pytest.mark.parametrize(("spec", "claim"), CASES)
+def test_enumerator_and_solver_agree(spec: str, claim: str) -> None:
+    """A proof that some interleaving contradicts would be the worst of all defects."""
+    made = _machine(spec)
+    bounds = Bounds((1, VCPUS), LOADS, FLUSHES, 1)
+    (result,) = decide(made, Question((claim,), bounds))
+    assert result.verdict in {Verdict.PROVED, Verdict.REFUTED}
+    assert _smallest(made, claim) == result.smallest_vcpus
+
+
+def _variant(folder: Path, spec: str, *changes: tuple[str, str]) -> Machine:
+    """Build a variant with texts of its load function replaced."""
+    head, load, body = (FOLDER / f"{spec}.c").read_text().rpartition("void vmx_load_mmu_pgd")
+    for old, new in changes:
+        assert old in body
+        body = body.replace(old, new)
+    (folder / f"{spec}.c").write_text(head + load + body)
+    (folder / f"{spec}.spec").write_text((FOLDER / f"{spec}.spec").read_text())
+    return build(from_spec(str(folder / f"{spec}.spec")))
+
+
+@pytest.mark.parametrize("claim", ["coverage", "no_race", "cache_sound"])
+def test_missing_lock_is_found(tmp_path: Path, claim: str) -> None:
+    """Steps that are too coarse would hide what only shows between two accesses of a load."""
+    made = _variant(tmp_path, "mismatch_flag", (LOCK, ""), (UNLOCK, ""))
+    assert _outcome(made, claim, Sizes(1, 2, 2)).found
+
+
+def test_three_vcpus_repeat_a_root() -> None:
+    """What needs three vCPUs must not be lost to the states that are taken as one."""
+    assert _outcome(_machine("enum_cached"), "no_repeat", Sizes(3, 1, 1)).found
+
+
+def test_self_deadlock_is_noticed(tmp_path: Path) -> None:
+    """A run in which nobody goes on would pass for one that is over."""
+    outcome = _outcome(_variant(tmp_path, "dedup_all", (LOCK, LOCK * 2)), "no_bogus", Sizes(1))
+    assert outcome.deadlock
+    assert not outcome.found
+
+
+def test_undefined_behaviour_is_reported(tmp_path: Path) -> None:
+    """Past undefined behaviour nothing is known, so it must not count as explored."""
+    nobody = ("to_vmx(vcpu)", "to_vmx(kvm_get_vcpu(vcpu->kvm, 7))")
+    outcome = _outcome(_variant(tmp_path, "dedup_all", nobody), "no_bogus", Sizes(1))
+    assert outcome.undefined == "NULL is dereferenced"
