@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A counter of the roots that differ from the first one.  The first root is
+ * A counter of the first root and of later ones unlike it.  The first root is
  * recognised, late, by the cache still being invalid.
  */
 

@@ -93,8 +93,8 @@ void lockdep_assert_held(spinlock_t *lock) __ignored;
 #define spin_unlock_bh(lock) spin_unlock(lock)
 
 /* Single accesses. */
-int __read_marked(int *p) __load(p);
-void __write_marked(int *p, int v) __store(p, v);
+int __read_marked(void *p) __load(p);
+void __write_marked(void *p, u64 v) __store(p, v);
 #define READ_ONCE(x) __read_marked(&(x))
 #define WRITE_ONCE(x, v) __write_marked(&(x), (v))
 

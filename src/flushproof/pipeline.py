@@ -13,7 +13,7 @@ from flushproof.diagnostics import InputError, closest
 from flushproof.frontend.load import load
 from flushproof.machine.build import Machine, build
 from flushproof.machine.setup import Bounds, Setup
-from flushproof.spec.resolve import UnknownClaim, from_spec, from_variant, only_spec
+from flushproof.spec.resolve import NoExpectation, UnknownClaim, from_spec, from_variant, only_spec
 from flushproof.verdict import ClaimResult, Expected, Report, Verdict
 
 OnResult = Callable[[ClaimResult], None]
@@ -92,8 +92,10 @@ def _variant(
 def _check(path: str, options: Options) -> Report:
     setup = from_spec(path)
     expected = {e.claim: Expected(Verdict(e.verdict), e.vcpus) for e in setup.expectations}
-    chosen = _claims(setup, options) if options.claims else tuple(expected)
-    claims = tuple(c for c in chosen if c in expected) or chosen
+    claims = _claims(setup, options) if options.claims else tuple(expected)
+    for name in claims:
+        if name not in expected:
+            raise InputError(NoExpectation(span=None, spec=setup.name, claim=name))
     return _report(path, setup, options, claims, expected, lambda _: None)
 
 

@@ -250,6 +250,8 @@ def _increment(ctx: Context, op: str, operand: c.Expr, span: Span, *, after: boo
 
 def _assign(ctx: Context, e: c.Assign) -> Value:
     if isinstance(e.target, c.Name) and isinstance(alias := ctx.find(e.target.id), Alias):
+        if e.op != "=":
+            raise unsupported("pointer arithmetic", e.span)
         return assign_alias(ctx, alias, lower(ctx, e.value), e.span)
     if e.op == "=":
         value = lower(ctx, e.value)

@@ -29,8 +29,10 @@ def operate(ctx: Context, op: str, left: Value, right: Value, span: Span) -> Val
     if op in ("<<", ">>"):
         a, t = convert.integer(left, span)
         t = promote(t)
-        b = convert.cast(convert.integer(right, span)[0], t)
-        _check_shift(ctx, b, t, span)
+        b, own = convert.integer(right, span)
+        b = convert.cast(b, promote(own))
+        _check_shift(ctx, b, promote(own), t.width, span)
+        b = convert.cast(b, t)
         shifted = convert.arithmetic(binary_op(op), convert.cast(a, t), b)
         return Scalar(shifted, Integer("integer", t))
     a, b, common = convert.balance(left, right, span)
@@ -40,18 +42,19 @@ def operate(ctx: Context, op: str, left: Value, right: Value, span: Span) -> Val
     return convert.boolean(result) if op in COMPARISONS else Scalar(result, common)
 
 
-def _check_shift(ctx: Context, count: Expr, t: Int, span: Span) -> None:
+def _check_shift(ctx: Context, count: Expr, t: Int, width: int, span: Span) -> None:
     low = convert.arithmetic(">=", count, Const(0, t))
-    high = convert.arithmetic("<", count, Const(t.width, t))
+    high = convert.arithmetic("<", count, Const(width, t))
     ctx.emitter.check(convert.both(low, high), "a shift by more than the width of the type", span)
 
 
 def _pointer_equality(op: str, left: Value, right: Value) -> Value | None:
     equal: Expr
     match left, right:
-        case (Scalar(a), Scalar(b)) if VCPU in (a.type, b.type):
-            pair = [x if x.type == VCPU else Const(NO_VCPU, VCPU) for x in (a, b)]
-            equal = convert.arithmetic("==", pair[0], pair[1])
+        case (Scalar(a), Scalar(b)) if a.type == b.type == VCPU:
+            equal = convert.arithmetic("==", a, b)
+        case (Scalar(a), Scalar(Const(0))) | (Scalar(Const(0)), Scalar(a)) if a.type == VCPU:
+            equal = convert.arithmetic("==", a, Const(NO_VCPU, VCPU))
         case (Scalar(a), Null()) | (Null(), Scalar(a)) if a.type == VCPU:
             equal = convert.arithmetic("==", a, Const(NO_VCPU, VCPU))
         case (PointerTo(_, nonnull), Null() | Scalar(Const(0))) | (

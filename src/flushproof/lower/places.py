@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flushproof.diagnostics import InputError, closest
 from flushproof.frontend.errors import Mismatch, UnknownMember, UnknownType
-from flushproof.frontend.types import CType, Pointer, Struct
+from flushproof.frontend.types import CType, Integer, Pointer, Struct
 from flushproof.ir.code import Binary, Const, Expr, Mode, Read, Scope, Uninit, Var, Write
 from flushproof.ir.types import BOOL, LOCK, NO_VCPU, VCPU
 from flushproof.lower.context import Context, base_scope, unsupported
@@ -167,6 +167,10 @@ def as_pointer(ctx: Context, value: Value, t: CType, span: Span) -> Value:
     match value, t:
         case PointerTo(), Struct():
             return view(ctx, value, t, span)
+        case PointerTo(LocalPlace(type=Integer(_, held)) | FieldPlace(type=Integer(_, held))), (
+            Integer(_, seen)
+        ) if held != seen:
+            raise unsupported("a pointer to an integer of another type", span)
         case Scalar(expr, _), Struct() if expr.type == VCPU:
             vcpu_view(ctx, expr, t, span)
             return Scalar(expr, Pointer(t))

@@ -172,7 +172,10 @@ def _switch(ctx: Context, s: c.Switch) -> None:
     t = promote(t)
     subject = convert.cast(expr, t)
     end = ctx.emitter.label()
-    cases = {value: ctx.emitter.label() for value in _case_values(ctx, s.body)}
+    values = _case_values(ctx, s.body)
+    if len(set(values)) < len(values):
+        raise InputError(Mismatch(span=s.span, text="two labels of the switch are the same"))
+    cases = {value: ctx.emitter.label() for value in values}
     for value, label in cases.items():
         if value is None:
             continue

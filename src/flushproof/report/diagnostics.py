@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 
 from flushproof.diagnostics import Diagnostic, Note
 from flushproof.report.excerpt import excerpt
-from flushproof.report.plain import DEFAULT_WIDTH, hang
+from flushproof.report.plain import DEFAULT_WIDTH, hang, visible
 from flushproof.source import Source, Span
 
 
@@ -38,7 +38,7 @@ def places(diagnostics: Iterable[Diagnostic]) -> tuple[str, ...]:
 
 
 def _lines(diagnostic: Diagnostic, sources: Mapping[str, Source], width: int) -> list[str]:
-    lines = hang("", f"{_place(diagnostic.span)}error: {diagnostic.title}", width, indent=4)
+    lines = _headed(f"{_place(diagnostic.span)}error:", diagnostic.title, width)
     if diagnostic.span is not None:
         lines += excerpt(diagnostic.span, diagnostic.label, sources, 4, width)
     for note in diagnostic.notes:
@@ -48,8 +48,15 @@ def _lines(diagnostic: Diagnostic, sources: Mapping[str, Source], width: int) ->
     return lines
 
 
+def _headed(head: str, text: str, width: int) -> list[str]:
+    """Wrap a text after a head that names a place and therefore is never broken."""
+    first = f"{visible(head)} "
+    room = max(width, len(first) + 24)
+    return hang(first, text, room, indent=8 if head.startswith(" ") else 4)
+
+
 def _note(note: Note, sources: Mapping[str, Source], width: int) -> list[str]:
-    lines = hang("  note: ", f"{_place(note.span)}{note.text}", width)
+    lines = _headed(f"  note: {_place(note.span)}".rstrip(), note.text, width)
     if note.span is None or note.span.file not in sources:
         return lines
     return lines + excerpt(note.span, "", sources, 6, width)

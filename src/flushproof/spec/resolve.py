@@ -30,6 +30,16 @@ class UnknownClaim(Diagnostic):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoExpectation(Diagnostic):
+    """A claim that is to be checked and of which the spec expects nothing."""
+
+    TITLE: ClassVar[str] = "spec `{spec}` states no expectation of claim `{claim}`"
+    EXIT: ClassVar[int] = EXIT_USAGE
+    spec: str
+    claim: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NoVariant(Diagnostic):
     """A spec without a variant to check."""
 

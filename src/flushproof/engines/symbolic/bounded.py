@@ -119,6 +119,7 @@ def _smallest(p: Problem, claim: str, failures: list[Failure]) -> Found | str | 
 def _shrink(p: Problem, claim: str, failures: list[Failure]) -> Found:
     calls = _least(p, p.calls(), 0)
     _fewest_roots(p)
+    _lowest_vcpus(p)
     _least(p, p.switches(), 0)
     _least(p, p.oddities(), 0)
     p.solver.check()
@@ -150,6 +151,12 @@ def _least(p: Problem, conditions: list[t.Bool], low: int) -> int:
         if _try(p, z3.AtMost(*terms, count)):
             return count
     return len(terms)
+
+
+def _lowest_vcpus(p: Problem) -> None:
+    """Prefer vCPUs with low numbers, so that the choice is not left to the solver."""
+    for vcpu in reversed(range(p.counts.vcpus)):
+        _try(p, t.z3_bool(t.not_(t.or_(*p.begun(vcpu)))))
 
 
 def _fewest_roots(p: Problem) -> int:

@@ -107,11 +107,16 @@ class Problem:
     def calls(self) -> list[t.Bool]:
         """For each call of each thread, whether it is begun."""
         return [
-            self.wired.executed[position][k]
+            happens
             for position, thread in enumerate(self.threads)
             if thread.role in (Role.LOAD, Role.FLUSH)
-            for k in _first_steps(thread)
+            for happens in self.begun(position)
         ]
+
+    def begun(self, position: int) -> list[t.Bool]:
+        """Return for each call of one thread whether it is begun."""
+        executed = self.wired.executed[position]
+        return [executed[k] for k in _first_steps(self.threads[position])]
 
     def roots(self) -> list[tuple[t.Bool, Value]]:
         """Return the root of each load, and whether the load is begun."""
