@@ -79,8 +79,9 @@ def _undefined_by_vcpus(machine: Machine, question: Question) -> dict[int, str]:
     low, high = question.bounds.vcpus
     for n in range(low, high + 1):
         found = engine.undefined(n)
-        if isinstance(found, Found):
-            return dict.fromkeys(range(n, high + 1), _undefined(program, found))
+        if found is not None:
+            text = _undefined(program, found) if isinstance(found, Found) else found
+            return dict.fromkeys(range(n, high + 1), text)
     return {}
 
 
@@ -114,7 +115,7 @@ class _Claim:
         return self._result(Verdict.PROVED, (low, high))
 
     def unknown(self, reason: str, vcpus: tuple[int, int]) -> ClaimResult:
-        """Return the claim is not decided, for a reason."""
+        """Return that the claim is not decided, and why."""
         return self._result(Verdict.UNKNOWN, vcpus, reason=reason)
 
     def _refuted(self, program: Program, found: Found) -> ClaimResult:
@@ -126,7 +127,7 @@ class _Claim:
         smallest = (
             f"{_count(n, 'vCPU')}, {_count(found.roots, 'root')}, "
             f"{_count(found.calls, 'operation')}; "
-            "none with fewer"
+            f"{'none with fewer' if found.least else 'fewer were not ruled out'}"
         )
         trace = explain(self.machine, claim, program, schedule, state, smallest)
         low = self.question.bounds.vcpus[0]

@@ -10,7 +10,10 @@ from flushproof.engines.schedule import Schedule
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A counterexample of `claim` ("" for undefined behaviour, described by `text`)."""
+    """A counterexample of `claim` ("" for undefined behaviour, described by `text`).
+
+    `least` is false where the solver gave up on some smaller one.
+    """
 
     claim: str
     schedule: Schedule
@@ -18,3 +21,4 @@ class Found:
     calls: int
     roots: int
     text: str = ""
+    least: bool = True

@@ -116,17 +116,18 @@ def _smallest(p: Problem, claim: str, failures: list[Failure]) -> Found | str | 
     return result
 
 
-def _shrink(p: Problem, claim: str, failures: list[Failure]) -> Found:
+def _shrink(p: Problem, claim: str, failures: list[Failure]) -> Found | str:
     calls = _least(p, p.calls(), 0)
     _fewest_roots(p)
     _lowest_vcpus(p)
     _least(p, p.switches(), 0)
     _least(p, p.oddities(), 0)
-    p.solver.check()
+    if p.solver.check() != z3.sat:
+        return "the solver gave up on making a counterexample small"
     model = p.solver.model()
     plan = schedule(p, model)
     text = next((f.text for f in failures if _true(model, f.condition)), "")
-    return Found(claim, plan, p.plan.boundaries, calls, _roots(p, plan), text)
+    return Found(claim, plan, p.plan.boundaries, calls, _roots(p, plan), text, not p.gave_up)
 
 
 def _roots(p: Problem, plan: Schedule) -> int:
@@ -191,9 +192,10 @@ def _try(p: Problem, constraint: z3.BoolRef) -> bool:
     """Add a constraint if it leaves a counterexample."""
     p.solver.push()
     p.solver.add(constraint)
-    if p.solver.check() == z3.sat:
-        p.solver.pop()
-        p.solver.add(constraint)
-        return True
+    answer = p.solver.check()
     p.solver.pop()
-    return False
+    if answer == z3.sat:
+        p.solver.add(constraint)
+    elif answer == z3.unknown:
+        p.gave_up = True
+    return bool(answer == z3.sat)

@@ -19,6 +19,9 @@ from flushproof.engines.symbolic.values import Algebra, Value
 from flushproof.engines.symbolic.wiring import Wired, Wiring
 from flushproof.ir.program import Program, Role
 
+EFFORT = 500_000_000
+"""The solver's own steps that one question may take, about a minute's worth."""
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -49,6 +52,8 @@ class Problem:
         self.world = start.world
         self.witnesses = start.witnesses
         self.solver = z3.Solver()
+        self.solver.set("rlimit", EFFORT)
+        self.gave_up = False
         self.threads = Unroller(self.world, counts, plan.boundaries, self._feasible).threads()
         slots, self.rounds = slots_for(self.threads, self._windows(), rounds)
         self.wired: Wired = Wiring(self.algebra, self.threads, slots, start.memory).run()
