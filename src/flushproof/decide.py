@@ -6,7 +6,7 @@ In: a `Machine` and what is asked of it. Out: a `ClaimResult` for each claim, in
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,15 +52,17 @@ def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
         InternalError: a counterexample does not replay.
         InputError: a claim or the variant is not accepted.
     """
-    undefined = _undefined_by_vcpus(machine, question)
+    definedness = _Definedness(machine, question)
     for name in question.claims:
         if machine.statable(name):
-            yield _Claim(machine, question, name, undefined).decide()
+            yield _Claim(machine, question, name, definedness).decide()
         else:
             reason = (
                 "nothing says which field caches the root: add a `cache when ... is ...` clause"
             )
-            yield _Claim(machine, question, name, {}).unknown(reason, question.bounds.vcpus)
+            yield _Claim(machine, question, name, definedness).unknown(
+                reason, question.bounds.vcpus
+            )
 
 
 def _engine(program: Program, question: Question) -> Bounded:
@@ -72,29 +74,35 @@ def _engine(program: Program, question: Question) -> Bounded:
     return Bounded(program, most, Settings(question.boundaries, question.rounds))
 
 
-def _undefined_by_vcpus(machine: Machine, question: Question) -> dict[int, str]:
-    """Describe the first undefined behaviour, for each number of vCPUs where it happens."""
-    program = machine.with_claims(())
-    engine = _engine(program, question)
-    low, high = question.bounds.vcpus
-    for n in range(low, high + 1):
-        found = engine.undefined(n)
-        if found is not None:
-            text = _undefined(program, found) if isinstance(found, Found) else found
-            return dict.fromkeys(range(n, high + 1), text)
-    return {}
+class _Definedness:
+    """Whether the variant does anything undefined, asked once for each number of vCPUs."""
+
+    def __init__(self, machine: Machine, question: Question) -> None:
+        self.program = machine.with_claims(())
+        self.question = question
+        self.engine: Bounded | None = None
+        self.known: dict[int, str] = {}
+
+    def at(self, vcpus: int) -> str:
+        """Describe what is undefined with so many vCPUs, or why that is open; "" if nothing."""
+        if vcpus not in self.known:
+            self.engine = self.engine or _engine(self.program, self.question)
+            found = self.engine.undefined(vcpus)
+            text = _undefined(self.program, found) if isinstance(found, Found) else found
+            self.known[vcpus] = text or ""
+        return self.known[vcpus]
 
 
 class _Claim:
     """One claim being decided."""
 
     def __init__(
-        self, machine: Machine, question: Question, name: str, undefined: Mapping[int, str]
+        self, machine: Machine, question: Question, name: str, definedness: _Definedness
     ) -> None:
         self.machine = machine
         self.question = question
         self.name = name
-        self.undefined = undefined
+        self.definedness = definedness
         self.started = time.monotonic()
         self.exact_roots = True
 
@@ -108,8 +116,8 @@ class _Claim:
             self.exact_roots = engine.exact_roots
             if isinstance(answer, Found):
                 return self._refuted(program, answer)
-            if self.undefined.get(n):
-                return self.unknown(f"undefined behaviour: {self.undefined[n]}", (low, n))
+            if undefined := self.definedness.at(n):
+                return self.unknown(f"undefined behaviour: {undefined}", (low, n))
             if answer is not None:
                 return self.unknown(answer, (low, n))
         return self._result(Verdict.PROVED, (low, high))
