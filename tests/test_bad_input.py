@@ -501,12 +501,16 @@ CLAUSES: dict[str, tuple[str, int, str]] = {
     ),
     "unknown assumption": (SPEC.replace("}\n}", "}\nassume @peace;\n}"), 4, "`peace` is no"),
     "unknown event": (
-        SPEC.replace("}\n}", "}\nclaim c { on @explosion() { assert(1); } }\n}"),
+        SPEC.replace(
+            "}\n}", "}\nexpect { c proved; } claim c { on @explosion() { assert(1); } }\n}"
+        ),
         4,
         "`explosion` is no event",
     ),
     "unknown witness": (
-        SPEC.replace("}\n}", "}\nclaim c { any @cat x; on end() { assert(1); } }\n}"),
+        SPEC.replace(
+            "}\n}", "}\nexpect { c proved; } claim c { any @cat x; on end() { assert(1); } }\n}"
+        ),
         4,
         "`cat` is no",
     ),
@@ -531,18 +535,21 @@ CLAUSES: dict[str, tuple[str, int, str]] = {
     "cut short": (SPEC[:-3], 4, "this `{` is never closed"),
     "not a spec": ("int main(void) { return 0; }\n", 4, "holds 0 specs"),
     "claim names nothing": (
-        SPEC.replace("}\n}", "}\nclaim c { on end() { assert(@nothing == 1); } }\n}"),
+        SPEC.replace(
+            "}\n}", "}\nexpect { c proved; } claim c { on end() { assert(@nothing == 1); } }\n}"
+        ),
         4,
         "`nothing` is not declared",
     ),
     "assert without a condition": (
-        SPEC.replace("}\n}", "}\nclaim c { on end() { @assert(); } }\n}"),
+        SPEC.replace("}\n}", "}\nexpect { c proved; } claim c { on end() { @assert(); } }\n}"),
         4,
         "`assert` takes 1 arguments, 0 given",
     ),
     "claim writes to the variant": (
         SPEC.replace(
-            "}\n}", "}\nclaim c { on end() { to_kvm_vmx(kvm)->word = 3; assert(1); } }\n}"
+            "}\n}",
+            "}\nexpect { c proved; } claim c { on end() { to_kvm_vmx(kvm)->word = 3; assert(1); } }\n}",
         ),
         4,
         "",
