@@ -549,7 +549,8 @@ CLAUSES: dict[str, tuple[str, int, str]] = {
     "claim writes to the variant": (
         SPEC.replace(
             "}\n}",
-            "}\nexpect { c proved; } claim c { on end() { to_kvm_vmx(kvm)->word = 3; assert(1); } }\n}",
+            "}\nexpect { c proved; }\n"
+            "claim c { on end() { to_kvm_vmx(kvm)->word = 3; assert(1); } }\n}",
         ),
         4,
         "",
