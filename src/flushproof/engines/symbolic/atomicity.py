@@ -8,7 +8,7 @@ between two steps, so that deadlocks show.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -28,7 +28,7 @@ from flushproof.ir.code import (
     Write,
 )
 from flushproof.ir.flow import successors
-from flushproof.ir.program import Operation, Program, Role
+from flushproof.ir.program import Operation, Role
 from flushproof.ir.wto import order
 
 
@@ -134,7 +134,13 @@ class Order(StrEnum):
 
 
 def load_order(moves: Moves, boundaries: Mapping[str, frozenset[int]]) -> Order:
-    """Find out whether loads commute, or do so once those of a claim's witness come first."""
+    """Find out whether loads commute, or do so once those of a claim's witness come first.
+
+    Steps are compared whole, so a load with a loop within a step is not looked at any further: of
+    such a step `moves` sees the parts before and after the head of the loop only.
+    """
+    if any(_loops_within_a_step(o, boundaries[o.name]) for o in moves.program.of(Role.LOAD)):
+        return Order.NONE
     steps = [
         Site(o.name, at) for o in moves.program.of(Role.LOAD) for at in sorted(boundaries[o.name])
     ]
@@ -147,8 +153,6 @@ def load_order(moves: Moves, boundaries: Mapping[str, frozenset[int]]) -> Order:
     return Order.NONE
 
 
-def describe(result: Atomicity, program: Program) -> Iterator[str]:
-    """Yield the report of `--explain-atomicity`, a line for each step and obstacle."""
-    for o in program.operations:
-        if o.role in (Role.LOAD, Role.FLUSH):
-            yield f"{o.name}: {len(result.boundaries[o.name])} steps"
+def _loops_within_a_step(operation: Operation, boundaries: frozenset[int]) -> bool:
+    shape = order(operation.code)
+    return any(shape.is_head(at) and at not in boundaries for at in range(len(operation.code)))

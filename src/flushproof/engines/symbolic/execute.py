@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import z3
 
 from flushproof.diagnostics import InputError
 from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.evaluate import Evaluator, Machine
+from flushproof.engines.symbolic.layout import Instance, Layout
 from flushproof.engines.symbolic.paths import Path, Paths
 from flushproof.engines.symbolic.steps import Choice, Claimed, Fault, Location, Step, World
 from flushproof.engines.symbolic.values import Value
@@ -46,55 +46,13 @@ from flushproof.ir.code import (
     Write,
 )
 from flushproof.ir.kinds import Kind
-from flushproof.ir.passes import liveness
-from flushproof.ir.program import Operation
 from flushproof.ir.types import LOCK
 from flushproof.ir.uses import mentions_locks
-from flushproof.ir.wto import Order, order
-
-Instance = tuple[int, tuple[int, ...]]
-"""A position and the iteration counts of the loops around it."""
 
 SHORT = 2
 """Rounds of a loop beyond the number of vCPUs after which it is asked whether there are more."""
 
 Feasible = Callable[[t.Bool], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """What is computed once for an operation's code."""
-
-    operation: Operation
-    order: Order
-    live: tuple[frozenset[Local], ...]
-    boundaries: frozenset[int]
-
-    def key(self, instance: Instance) -> tuple[int, ...]:
-        """Return the place of an instance in the order of exploration."""
-        at, counts = instance
-        key: list[int] = []
-        for head, count in zip(self.order.loops[at], counts, strict=True):
-            key += [self.order.rank[head], count]
-        return (*key, self.order.rank[at])
-
-    def go(self, instance: Instance, to: int) -> Instance:
-        """Return the instance that a jump reaches: a head that is reached again counts on."""
-        at, counts = instance
-        old, new = self.order.loops[at], self.order.loops[to]
-        shared = 0
-        while shared < min(len(old), len(new)) and old[shared] == new[shared]:
-            shared += 1
-        kept = list(counts[:shared])
-        if self.order.is_head(to) and shared == len(new):
-            kept[-1] += 1
-        return to, (*kept, *([0] * (len(new) - shared)))
-
-
-def layout(operation: Operation, boundaries: frozenset[int]) -> Layout:
-    """Prepare an operation for execution."""
-    code = operation.code
-    return Layout(operation, order(code), liveness(code), boundaries)
 
 
 class Executor:

@@ -15,7 +15,8 @@ import z3
 
 from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.effects import After, after, start_state, unknown
-from flushproof.engines.symbolic.execute import Executor, layout
+from flushproof.engines.symbolic.execute import Executor
+from flushproof.engines.symbolic.layout import layout
 from flushproof.engines.symbolic.steps import Location, Step, World
 from flushproof.engines.symbolic.values import Value
 from flushproof.ir.code import Acquire, Local, Release

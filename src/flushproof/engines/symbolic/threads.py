@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import z3
 
 from flushproof.engines.symbolic import terms as t
-from flushproof.engines.symbolic.execute import Executor, Feasible, layout
+from flushproof.engines.symbolic.execute import Executor, Feasible
+from flushproof.engines.symbolic.layout import layout
 from flushproof.engines.symbolic.steps import Step, ThreadSteps, World
 from flushproof.engines.symbolic.values import Value
 from flushproof.ir.code import Acquire, Exchange, Local, Release, Write

@@ -1,0 +1,49 @@
+"""The shape of an operation's code for unrolling: which instance of a position comes when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flushproof.ir.code import Local
+from flushproof.ir.passes import liveness
+from flushproof.ir.program import Operation
+from flushproof.ir.wto import Order, order
+
+Instance = tuple[int, tuple[int, ...]]
+"""A position and the iteration counts of the loops around it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What is computed once for an operation's code."""
+
+    operation: Operation
+    order: Order
+    live: tuple[frozenset[Local], ...]
+    boundaries: frozenset[int]
+
+    def key(self, instance: Instance) -> tuple[int, ...]:
+        """Return the place of an instance in the order of exploration."""
+        at, counts = instance
+        key: list[int] = []
+        for head, count in zip(self.order.loops[at], counts, strict=True):
+            key += [self.order.rank[head], count]
+        return (*key, self.order.rank[at])
+
+    def go(self, instance: Instance, to: int) -> Instance:
+        """Return the instance that a jump reaches: a head that is reached again counts on."""
+        at, counts = instance
+        old, new = self.order.loops[at], self.order.loops[to]
+        shared = 0
+        while shared < min(len(old), len(new)) and old[shared] == new[shared]:
+            shared += 1
+        kept = list(counts[:shared])
+        if self.order.is_head(to) and shared == len(new):
+            kept[-1] += 1
+        return to, (*kept, *([0] * (len(new) - shared)))
+
+
+def layout(operation: Operation, boundaries: frozenset[int]) -> Layout:
+    """Prepare an operation for execution."""
+    code = operation.code
+    return Layout(operation, order(code), liveness(code), boundaries)

@@ -1,0 +1,73 @@
+"""When loads may be taken in a fixed order: a wrong answer here hides interleavings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flushproof.decide import Question, decide
+from flushproof.engines.enumerate import Sizes, enumerate_claim
+from flushproof.machine.build import Machine, build
+from flushproof.machine.setup import Bounds
+from flushproof.spec.resolve import from_variant
+
+HEAD = """\
+struct kvm_vmx { struct kvm kvm; hpa_t hv_tlb_pgd; int last; spinlock_t lock; };
+struct vcpu_vmx { struct kvm_vcpu vcpu; hpa_t hv_tlb_pgd; };
+
+int hv_remote_flush_tlb_with_range(struct kvm *kvm, struct kvm_tlb_range *range)
+{
+	struct kvm_vmx *vmx = to_kvm_vmx(kvm);
+	int ret = 0;
+
+	spin_lock(&vmx->lock);
+	if (vmx->hv_tlb_pgd)
+		ret = hyperv_flush_guest_mapping(vmx->hv_tlb_pgd);
+	spin_unlock(&vmx->lock);
+	return ret;
+}
+
+void vmx_load_mmu_pgd(struct kvm_vcpu *vcpu, unsigned long root, int level)
+{
+	struct kvm_vmx *vmx = to_kvm_vmx(vcpu->kvm);
+	struct kvm_vcpu *other;
+	int i;
+
+"""
+LOADS = {
+    "loop in the section": (
+        "spin_lock(&vmx->lock); to_vmx(vcpu)->hv_tlb_pgd = root;"
+        "kvm_for_each_vcpu(i, other, vcpu->kvm)"
+        "{ if (to_vmx(other)->hv_tlb_pgd == root) vmx->hv_tlb_pgd = root; }"
+        "spin_unlock(&vmx->lock);"
+    ),
+    "last one wins": "spin_lock(&vmx->lock); vmx->hv_tlb_pgd = root; spin_unlock(&vmx->lock);",
+    "first one wins": (
+        "spin_lock(&vmx->lock); if (!vmx->hv_tlb_pgd) vmx->hv_tlb_pgd = root;"
+        "spin_unlock(&vmx->lock);"
+    ),
+    "two sections": (
+        "spin_lock(&vmx->lock); vmx->last = vcpu->vcpu_id; spin_unlock(&vmx->lock);"
+        "spin_lock(&vmx->lock); if (vmx->last == vcpu->vcpu_id) vmx->hv_tlb_pgd = root;"
+        "spin_unlock(&vmx->lock);"
+    ),
+    "counts without the lock": "vmx->last++; if (vmx->last > 1) vmx->hv_tlb_pgd = root;",
+}
+
+
+def _machine(folder: Path, body: str) -> Machine:
+    path = folder / "variant.c"
+    path.write_text(f"{HEAD}\t{body}\n}}\n")
+    return build(from_variant(str(path), None))
+
+
+@pytest.mark.parametrize("claim", ["coverage", "cache_sound", "no_repeat", "no_race"])
+@pytest.mark.parametrize("name", list(LOADS))
+def test_loads_that_do_not_commute(name: str, claim: str, tmp_path: Path) -> None:
+    """Loads whose order matters are explored in every order, as the enumerator does."""
+    machine = _machine(tmp_path, LOADS[name])
+    result = next(decide(machine, Question((claim,), Bounds((1, 2), 1, 1, 1))))
+    program = machine.with_claims((claim,))
+    found = (n for n in (1, 2) if enumerate_claim(program, Sizes(n, 1, 1, 1), claim).found)
+    assert result.smallest_vcpus == next(found, None)
