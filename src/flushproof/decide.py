@@ -14,9 +14,11 @@ from flushproof.engines import concrete
 from flushproof.engines.found import Found
 from flushproof.errors import InternalError
 from flushproof.explain.trace import explain
+from flushproof.ir.kinds import infer
 from flushproof.ir.program import Operation, Program
 from flushproof.machine.build import Machine
-from flushproof.machine.setup import Assumptions, Bounds
+from flushproof.machine.setup import Bounds
+from flushproof.resources import PRELUDE
 from flushproof.verdict import ClaimResult, Scope, Verdict
 
 if TYPE_CHECKING:
@@ -157,7 +159,7 @@ class _Claim:
             text=claim.text,
             verdict=verdict,
             scope=self._scope(vcpus),
-            assumptions=assumptions(self.machine.setup.assumptions),
+            assumptions=assumptions(self.machine),
             seconds=time.monotonic() - self.started,
             smallest_vcpus=smallest,
             trace=trace,  # type: ignore[arg-type]
@@ -200,13 +202,18 @@ def _undefined(program: Program, found: Found) -> str:
     raise InternalError("undefined behaviour that does not replay")
 
 
-def assumptions(a: Assumptions) -> tuple[str, ...]:
+def assumptions(machine: Machine) -> tuple[str, ...]:
     """Return the assumptions in words."""
+    given = machine.setup.assumptions
     out = []
-    if a.load_flushes:
+    if given.load_flushes:
         out.append("a load flushes the vCPU's own TLB for its new root")
-    if a.vcpu_roots_start_invalid:
+    if given.vcpu_roots_start_invalid:
         out.append("vCPU creation sets the root fields to INVALID_PAGE")
+    eptp = machine.setup.declarations.functions.get("construct_eptp")
+    shipped = eptp is not None and eptp.span.file == PRELUDE.name
+    if shipped and infer(machine.base).split:
+        out.append("the attribute bits of an EPT pointer depend on its root alone")
     return tuple(out)
 
 
