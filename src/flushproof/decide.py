@@ -19,6 +19,7 @@ from flushproof.ir.program import Operation, Program
 from flushproof.machine.build import Machine
 from flushproof.machine.setup import Bounds
 from flushproof.resources import PRELUDE
+from flushproof.trace import Trace
 from flushproof.verdict import ClaimResult, Scope, Verdict
 
 if TYPE_CHECKING:
@@ -26,11 +27,6 @@ if TYPE_CHECKING:
 
 EVERY = "every interleaving"
 Boundaries = Callable[[Operation], frozenset[int]]
-
-
-def whole_operations(_: Operation) -> frozenset[int]:
-    """Return the granularity at which an operation is one step."""
-    return frozenset({0})
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +145,7 @@ class _Claim:
         vcpus: tuple[int, int],
         *,
         smallest: int | None = None,
-        trace: object = None,
+        trace: Trace | None = None,
         reason: str = "",
     ) -> ClaimResult:
         claim = self.machine.setup.claim(self.name)
@@ -162,7 +158,7 @@ class _Claim:
             assumptions=assumptions(self.machine),
             seconds=time.monotonic() - self.started,
             smallest_vcpus=smallest,
-            trace=trace,  # type: ignore[arg-type]
+            trace=trace,
             reason=reason,
         )
 

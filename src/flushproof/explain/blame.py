@@ -29,13 +29,9 @@ def _races(facts: Facts) -> tuple[Blame, ...]:
     name = next((f"{w.name}_place" for w in facts.claim.witnesses if w.kind == "access"), None)
     if name is None:
         return ()
-    last: dict[int, Happening] = {}
-    for h in touches(name, facts):
-        if h.thread not in last or isinstance(h.instr, Write):
-            last[h.thread] = h
     return tuple(
         Blame(h.instr.span, f"{thread(facts.view.threads[h.thread])} touches it here")
-        for h in last.values()
+        for h in touches(name, facts)
         if h.instr.span is not None
     )
 

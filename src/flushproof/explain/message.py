@@ -143,7 +143,15 @@ def _place(name: str, facts: Facts) -> tuple[Field, Location]:
 
 
 def touches(name: str, facts: Facts) -> list[Happening]:
-    """Return the accesses to the place that ghost variable `name` holds, of the threads at odds."""
+    """Return one access of each thread to the place that `name` holds, its last write if any."""
+    telling: dict[int, Happening] = {}
+    for h in _accesses(name, facts):
+        if h.thread not in telling or isinstance(h.instr, Write):
+            telling[h.thread] = h
+    return list(telling.values())
+
+
+def _accesses(name: str, facts: Facts) -> list[Happening]:
     _, location = _place(name, facts)
     return [
         h
@@ -156,11 +164,7 @@ def touches(name: str, facts: Facts) -> list[Happening]:
 
 
 def _race(name: str, facts: Facts) -> str:
-    seen: dict[int, Happening] = {}
-    for h in touches(name, facts):
-        if h.thread not in seen or isinstance(h.instr, Write):
-            seen[h.thread] = h
-    return "; ".join(_touch(h, facts) for h in seen.values())
+    return "; ".join(_touch(h, facts) for h in touches(name, facts))
 
 
 def _touch(h: Happening, facts: Facts) -> str:

@@ -165,32 +165,17 @@ def _lowest_vcpus(p: Problem) -> None:
         _try(p, t.z3_bool(t.not_(t.or_(*p.begun(vcpu)))))
 
 
-def _fewest_roots(p: Problem) -> int:
+def _fewest_roots(p: Problem) -> None:
+    """Keep to as few roots as possible."""
     roots = p.roots()
     for count in range(1, len(roots) + 1):
-        names = [p.algebra.fresh_root(f"root{k}") for k in range(count)]
-        if not p.algebra.kinds.exact_roots:
-            return _fewest_bits(p)
-        among = [
+        names = [p.root_name(k) for k in range(count)]
+        among = (
             t.implies(begun, t.or_(*(p.algebra.equal(root, n) for n in names)))
             for begun, root in roots
-        ]
-        if _try(p, z3.And(*(t.z3_bool(a) for a in among))):
-            return count
-    return len(roots)
-
-
-def _fewest_bits(p: Problem) -> int:
-    roots = p.roots()
-    for count in range(1, len(roots) + 1):
-        values = [z3.BitVecVal((k + 1) << 12, 64) for k in range(count)]
-        among = [
-            t.implies(begun, t.or_(*(p.algebra.equal(root, v) for v in values)))
-            for begun, root in roots
-        ]
-        if _try(p, z3.And(*(t.z3_bool(a) for a in among))):
-            return count
-    return len(roots)
+        )
+        if _try(p, t.z3_bool(t.and_(*among))):
+            return
 
 
 def _try(p: Problem, constraint: z3.BoolRef) -> bool:

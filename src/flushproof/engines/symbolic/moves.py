@@ -133,7 +133,7 @@ class Moves:
         x, y = self._step(a, 0), self._step(b, 1)
         if not _overlap(x, y):
             return FREELY
-        observers = tuple(self._step(Site(o.name, 0), 0) for o in self.program.of(Role.OBSERVE))
+        observers = self._observers()
         start = start_state(self.algebra, self.fields, (x, y, *observers))
         solver = self._solver(start, (a, b))
         solver.add(*(t.z3_bool(c) for c in self._standing(standing)))
@@ -164,7 +164,7 @@ class Moves:
     def stale(self, site: Site) -> frozenset[int]:
         """Return the assertions of a step that fail only where something was wrong before."""
         step = self._step(site, 0)
-        observers = tuple(self._step(Site(o.name, 0), 0) for o in self.program.of(Role.OBSERVE))
+        observers = self._observers()
         if not observers:
             return frozenset()
         start = start_state(self.algebra, self.fields, (step, *observers))
@@ -177,6 +177,9 @@ class Moves:
             for c, (_, broken) in zip(step.claimed, failures, strict=False)
             if not self._possible(solver, broken)
         )
+
+    def _observers(self) -> tuple[Step, ...]:
+        return tuple(self._step(Site(o.name, 0), 0) for o in self.program.of(Role.OBSERVE))
 
     def _possible(self, solver: z3.Solver, condition: t.Bool) -> bool:
         if isinstance(condition, bool):

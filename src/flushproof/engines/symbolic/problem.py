@@ -17,6 +17,7 @@ from flushproof.engines.symbolic.steps import Step, ThreadSteps
 from flushproof.engines.symbolic.threads import Counts, Unroller
 from flushproof.engines.symbolic.values import Algebra, Value
 from flushproof.engines.symbolic.wiring import Wired, Wiring
+from flushproof.ir.kinds import PAGE_BITS
 from flushproof.ir.program import Program, Role
 
 EFFORT = 500_000_000
@@ -127,12 +128,18 @@ class Problem:
         """Return the root of each load, and whether the load is begun."""
         out: list[tuple[t.Bool, Value]] = []
         for position, thread in enumerate(self.threads):
-            begun = [self.wired.executed[position][k] for k in _first_steps(thread)]
+            begun = self.begun(position)
             for call, given in enumerate(thread.arguments):
                 for name, value in given.items():
                     if self._is_root(name):
                         out.append((begun[call], value))
         return out
+
+    def root_name(self, number: int) -> Value:
+        """Return one of the values to which the roots of loads may be narrowed."""
+        if self.algebra.kinds.exact_roots:
+            return self.algebra.fresh_root(f"root{number}")
+        return z3.BitVecVal((number + 1) << PAGE_BITS, 64)
 
     def _is_root(self, name: str) -> bool:
         operation, parameter = name.split("/", 1)
@@ -160,7 +167,7 @@ class Problem:
             if c.hypercall
         ]
         for position, thread in enumerate(self.threads):
-            begun = [self.wired.executed[position][k] for k in _first_steps(thread)]
+            begun = self.begun(position)
             for call, given in enumerate(thread.arguments):
                 out += [
                     t.and_(begun[call], t.not_(v))

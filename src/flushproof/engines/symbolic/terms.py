@@ -6,7 +6,6 @@ known stays known and unrolled loops end by themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TypeAlias
 
 import z3
@@ -60,11 +59,6 @@ def or_(*parts: Bool) -> Bool:
     if not left:
         return False
     return left[0] if len(left) == 1 else z3.Or(*left)
-
-
-def any_of(parts: Iterable[Bool]) -> Bool:
-    """Disjunction of many."""
-    return or_(*parts)
 
 
 def implies(a: Bool, b: Bool) -> Bool:

@@ -7,7 +7,6 @@ bits there are none, and the "page" is the whole 64-bit value.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -231,17 +230,6 @@ class Algebra:
                 return a
             case _:
                 return t.compare("!=", a, 0)
-
-
-def parts(value: Value) -> Iterator[z3.ExprRef]:
-    """Return the z3 terms that make up a value; constants are left out."""
-    match value:
-        case Root(page, bits):
-            yield from (x for x in (page, *bits) if isinstance(x, z3.ExprRef))
-        case bool() | int():
-            return
-        case _:
-            yield value
 
 
 def fold_bool(b: z3.BoolRef) -> t.Bool:

@@ -49,7 +49,6 @@ class Wired:
     constraints: tuple[z3.BoolRef, ...]
     placed: tuple[Placed, ...]
     executed: tuple[tuple[t.Bool, ...], ...]
-    final: dict[Location, Value]
 
 
 class Wiring:
@@ -79,7 +78,7 @@ class Wiring:
         for row in executed:
             for before, after in pairwise(row):
                 self._require(t.implies(after, before))
-        return Wired(tuple(self.constraints), tuple(self.placed), executed, self.state)
+        return Wired(tuple(self.constraints), tuple(self.placed), executed)
 
     def _require(self, condition: t.Bool) -> None:
         if condition is not True:
