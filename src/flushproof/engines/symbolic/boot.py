@@ -9,6 +9,7 @@ import z3
 
 from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.evaluate import Evaluator, Machine
+from flushproof.engines.symbolic.memory import Finite
 from flushproof.engines.symbolic.steps import Location, World
 from flushproof.engines.symbolic.threads import written_fields
 from flushproof.engines.symbolic.values import Algebra, Value
@@ -39,7 +40,6 @@ def boot(
 
     `pinned` gives the values of some witnesses.
     """
-    world = World(program, algebra, vcpus, count, {}, focused(program))
     witnesses: dict[str, Value] = {
         f.name: algebra.fresh(f.name, f.type, algebra.kinds.field(f)) for f in program.witnesses
     }
@@ -47,10 +47,12 @@ def boot(
     constraints = [
         c for f in program.witnesses for c in _limits(algebra, f, witnesses[f.name], count)
     ]
+    focus = {f: witnesses[w] for f, w in focused(program).items()}
+    world = World(program, algebra, vcpus, count, Finite(vcpus, count, focus), {})
     memory = {
         where: witnesses[f.name] if f.name in witnesses else _first(world, f, where)
         for f in program.fields
-        for where in world.places(f)
+        for where in world.memory.places(f)
     }
     written = written_fields(program)
     fixed = {where: value for where, value in memory.items() if where[0] not in written}

@@ -192,6 +192,9 @@ class Evaluator:
         low, high = (la + lb, ha + hb) if op == "+" else (la - hb, ha - lb)
         x, y = t.z3_number(a), t.z3_number(b)
         total = x + y if op == "+" else x - y
+        if self.algebra.overflows is not None:
+            self.algebra.overflows.append(z3.Or(total < type_.low, total > type_.high))
+            return total
         size = 1 << type_.width
         if high > type_.high:
             total = z3.If(total > type_.high, total - size, total)

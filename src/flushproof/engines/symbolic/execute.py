@@ -8,7 +8,8 @@ instance has been explored before it, and all of them are merged there.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import z3
 
@@ -40,7 +41,6 @@ from flushproof.ir.code import (
     Read,
     Release,
     Return,
-    Scope,
     Stop,
     Uninit,
     Write,
@@ -49,8 +49,20 @@ from flushproof.ir.kinds import Kind
 from flushproof.ir.types import LOCK
 from flushproof.ir.uses import mentions_locks
 
+OTHER = 1000
+"""Cells with this number and beyond are of vCPUs that have none in a state."""
+
 SHORT = 2
 """Rounds of a loop beyond the number of vCPUs after which it is asked whether there are more."""
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """One end of a step: at which position (None: the call is over), when, with which locals."""
+
+    to: int | None
+    guard: t.Bool
+    locals: Mapping[Local, Value]
+
 
 Feasible = Callable[[t.Bool], bool]
 
@@ -58,8 +70,15 @@ Feasible = Callable[[t.Bool], bool]
 class Executor:
     """Executes the calls of one thread."""
 
-    def __init__(self, world: World, thread: t.Number, feasible: Feasible) -> None:
+    def __init__(
+        self,
+        world: World,
+        thread: t.Number,
+        feasible: Feasible,
+        start: Mapping[Location, Value] | None = None,
+    ) -> None:
         self.world = world
+        self.start = start or {}
         self.algebra = world.algebra
         self.vcpus = world.vcpus
         self.count = world.count
@@ -69,7 +88,7 @@ class Executor:
         self.paths = Paths(world.algebra)
         self.fields = {f.name: f for f in world.program.fields}
         self.locks = tuple(
-            x for f in world.program.fields if f.type == LOCK for x in world.places(f)
+            x for f in world.program.fields if f.type == LOCK for x in world.memory.places(f)
         )
         self.limit = 4 * world.vcpus + 32
 
@@ -79,6 +98,18 @@ class Executor:
         region = _Region(self, shape, 0, start, [(True, locals_)], tag)
         region.run()
         return region.step
+
+    def alone_to(
+        self, shape: Layout, at: int, locals_: dict[Local, Value], tag: str
+    ) -> tuple[Step, list[Exit]]:
+        """Execute such a step; return also where it ends."""
+        start: Instance = (at, tuple(0 for _ in shape.order.loops[at]))
+        region = _Region(self, shape, 0, start, [(True, locals_)], tag)
+        exits = [Exit(to[0], guard, known) for to, guard, known in region.run()]
+        stops = [self.paths.guard(path.cubes) for to, path in region.exits if to is None]
+        if stops:
+            exits.append(Exit(None, t.or_(*stops), {}))
+        return region.step, exits
 
     def call(
         self, shape: Layout, number: int, arguments: dict[Local, Value], entry: t.Bool
@@ -114,6 +145,7 @@ class _Region:
         self.owner = owner
         self.shape = shape
         self.start = instance
+        self.algebra = owner.algebra
         self.evaluator = Evaluator(owner.algebra, shape.operation.name)
         guard, self.entry = self._enter(arrivals, shape.live[instance[0]])
         name = shape.operation.name
@@ -123,6 +155,9 @@ class _Region:
         self.arrivals: dict[Instance, list[Path]] = {}
         self.heap: list[tuple[tuple[int, ...], Instance]] = []
         self.exits: list[tuple[Instance | None, Path]] = []
+        self.forgotten: set[str] = set()
+        self.unknowns = 0
+        self.at = instance[0]
 
     def _enter(
         self, arrivals: list[tuple[t.Bool, dict[Local, Value]]], live: frozenset[Local]
@@ -169,7 +204,9 @@ class _Region:
             self.step.outputs = {
                 k: v
                 for k, v in memory.items()
-                if k not in self.owner.world.fixed and v is not self.step.inputs.get(k)
+                if k not in self.owner.world.fixed
+                and v is not self.step.inputs.get(k)
+                and v is not self.owner.start.get(k)
             }
         return out
 
@@ -207,9 +244,23 @@ class _Region:
 
     # Memory ----------------------------------------------------------------------------------
 
+    def other(self, f: Field, index: t.Number) -> Value:
+        """Return what `f[index]` held at the start of the step, of a vCPU without cells."""
+        stale = f.name in self.forgotten
+        for where, known in self.step.others:
+            if where[0] == f.name and not stale and t.compare("==", known, index) is True:
+                return self._input(where)
+        self.unknowns += 1
+        where = (f.name, OTHER + self.unknowns)
+        if not stale:
+            self.step.others.append((where, index))
+        return self._input(where)
+
     def _input(self, where: Location) -> Value:
         if where in self.owner.world.fixed:
             return self.owner.world.fixed[where]
+        if where in self.owner.start:
+            return self.owner.start[where]
         if where not in self.step.inputs:
             f = self.owner.fields[where[0]]
             name = f"{where[0]}[{where[1]}]@{self.label}"
@@ -234,34 +285,11 @@ class _Region:
         self._fault("a vCPU that does not exist is accessed", inside, instr, path)
         return number
 
-    def _load(self, path: Path, f: Field, index: int | z3.ArithRef) -> Value:
-        if f.name in self.owner.world.focus:
-            return self._peek(path, (f.name, -1))
-        if isinstance(index, int):
-            known = -1 if f.scope is Scope.VM else min(max(index, 0), self.owner.vcpus - 1)
-            return self._peek(path, (f.name, known))
-        value = self._peek(path, (f.name, self.owner.vcpus - 1))
-        for v in range(self.owner.vcpus - 2, -1, -1):
-            here = self._peek(path, (f.name, v))
-            value = self.owner.algebra.ite(index == v, here, value)
-        return value
+    def _load(self, path: Path, f: Field, index: t.Number) -> Value:
+        return self.owner.world.memory.load(_Cells(self, path), f, index)
 
-    def _save(self, path: Path, f: Field, index: int | z3.ArithRef, value: Value) -> None:
-        witness = self.owner.world.focus.get(f.name)
-        if witness is not None:
-            where = (f.name, -1)
-            here = self.owner.algebra.equal(self.owner.world.fixed[witness, -1], index)
-            old = self._peek(path, where)
-            path.memory[where] = self.owner.algebra.ite(here, value, old)
-            return
-        if isinstance(index, int):
-            if f.scope is Scope.VM or 0 <= index < self.owner.vcpus:
-                path.memory[f.name, index] = value
-            return
-        for v in range(self.owner.vcpus):
-            where = (f.name, v)
-            old = self._peek(path, where)
-            path.memory[where] = self.owner.algebra.ite(index == v, value, old)
+    def _save(self, path: Path, f: Field, index: t.Number, value: Value) -> None:
+        self.owner.world.memory.save(_Cells(self, path), f, index, value)
 
     # Values ----------------------------------------------------------------------------------
 
@@ -270,10 +298,20 @@ class _Region:
         return Machine(self.owner.count, self.owner.thread + 1, locks)
 
     def _value(self, e: Expr, path: Path, kind: Kind | None = None) -> Value:
-        return self.evaluator.value(e, path.locals, self._machine(path, e), kind)
+        value = self.evaluator.value(e, path.locals, self._machine(path, e), kind)
+        self._overflow(path)
+        return value
 
     def _condition(self, e: Expr, path: Path) -> t.Bool:
-        return self.evaluator.condition(e, path.locals, self._machine(path, e))
+        condition = self.evaluator.condition(e, path.locals, self._machine(path, e))
+        self._overflow(path)
+        return condition
+
+    def _overflow(self, path: Path) -> None:
+        """Note sums that leave their type, where these do not wrap around."""
+        while self.algebra.overflows:
+            broken = t.and_(self._guard(path), self.algebra.overflows.pop())
+            self.step.overflows.append((self.at, broken))
 
     def _guard(self, path: Path) -> t.Bool:
         return t.and_(self.step.guard, self.owner.paths.guard(path.cubes))
@@ -294,6 +332,7 @@ class _Region:
     def _instr(self, instance: Instance, path: Path) -> None:
         at = instance[0]
         instr = self.shape.operation.code[at]
+        self.at = at
         match instr:
             case Jump(target):
                 self._leave(instance, target, path)
@@ -387,12 +426,37 @@ class _Region:
         self.step.choices.append(Choice(self._guard(path), value, target.type, hypercall))
 
     def _every(self, path: Path, instr: Every) -> t.Bool:
-        parts: list[t.Bool] = []
-        for v in range(self.owner.vcpus):
-            env = {**path.locals, instr.bound: v}
-            for local, f in instr.reads:
-                env[local] = self._load(path, f, v)
-            m = self._machine(path, instr.condition)
-            exists = t.compare("<", v, self.owner.count)
-            parts.append(t.implies(exists, self.evaluator.condition(instr.condition, env, m)))
-        return t.and_(*parts)
+        m = self._machine(path, instr.condition)
+
+        def holds(given: dict[Local, Value], v: t.Number) -> t.Bool:
+            env = {**path.locals, instr.bound: v, **given}
+            condition = self.evaluator.condition(instr.condition, env, m)
+            self._overflow(path)
+            return condition
+
+        return self.owner.world.memory.every(_Cells(self, path), instr.reads, holds)
+
+
+class _Cells:
+    """The memory of one path, as `memory.py` sees it."""
+
+    def __init__(self, region: _Region, path: Path) -> None:
+        self.region = region
+        self.path = path
+        self.algebra = region.owner.algebra
+
+    def peek(self, where: Location) -> Value:
+        return self.region._peek(self.path, where)
+
+    def put(self, where: Location, value: Value) -> None:
+        self.path.memory[where] = value
+
+    def other(self, f: Field, index: t.Number) -> Value:
+        return self.region.other(f, index)
+
+    def forget(self, f: Field) -> None:
+        self.region.forgotten.add(f.name)
+
+    def require(self, condition: t.Bool) -> None:
+        if condition is not True:
+            self.region.owner.constraints.append(t.z3_bool(condition))

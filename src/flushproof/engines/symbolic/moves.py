@@ -103,7 +103,7 @@ class Moves:
         self.layouts = {
             name: layout(o, _with_heads(o, cuts)) for name, o in self.operations.items()
         }
-        self.held = {name: held_before(o.code) for name, o in self.operations.items()}
+        self.held = held_before(program)
         self.threads = (z3.Int("thread.a"), z3.Int("thread.b"))
         self.constraints: list[z3.BoolRef] = []
         if isinstance(world.count, z3.ArithRef):

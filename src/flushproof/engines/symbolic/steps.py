@@ -13,36 +13,30 @@ from dataclasses import dataclass, field
 import z3
 
 from flushproof.engines.symbolic import terms as t
+from flushproof.engines.symbolic.memory import Location, Memory
 from flushproof.engines.symbolic.values import Algebra, Value
-from flushproof.ir.code import Field, Instr, Local, Scope
+from flushproof.ir.code import Instr, Local
 from flushproof.ir.program import Program, Role
 from flushproof.ir.types import Type
 from flushproof.source import Span
 
-Location = tuple[str, int]
+__all__ = ["Location"]
 
 
 @dataclass(frozen=True, slots=True)
 class World:
     """What is the same for all threads of a run.
 
-    There are cells for `vcpus` vCPUs, of which `count` exist; `fixed` are the values of locations
-    that nothing writes; `focus` maps fields of which one cell is enough to the witness whose cell
-    it is.
+    `count` vCPUs exist, `vcpus` at most where that is known (else 0); `memory` represents the cells
+    of per-vCPU fields; `fixed` are the values of locations that nothing writes.
     """
 
     program: Program
     algebra: Algebra
     vcpus: int
     count: t.Number
+    memory: Memory
     fixed: Mapping[Location, Value]
-    focus: Mapping[str, str]
-
-    def places(self, f: Field) -> tuple[Location, ...]:
-        """Every location of a field."""
-        if f.scope is Scope.VM or f.name in self.focus:
-            return ((f.name, -1),)
-        return tuple((f.name, v) for v in range(self.vcpus))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +76,8 @@ class Step:
     stand for the locations read. `outputs`: the values of the locations written, if the
     guard holds.
     `enabled`: every lock it takes is free when it does. `first` marks the start of call `call`.
+    `others`: inputs that stand for cells of vCPUs without one of their own, with the vCPU's number.
+    `overflows`: where sums do not wrap around, positions and when one leaves its type there.
     """
 
     call: int
@@ -96,6 +92,8 @@ class Step:
     faults: list[Fault] = field(default_factory=list)
     choices: list[Choice] = field(default_factory=list)
     exits: list[tuple[t.Bool, dict[Local, Value]]] = field(default_factory=list)
+    others: list[tuple[Location, t.Number]] = field(default_factory=list)
+    overflows: list[tuple[int, t.Bool]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

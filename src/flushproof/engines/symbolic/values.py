@@ -37,12 +37,14 @@ class NotExact(Exception):  # noqa: N818 - a finding that changes the plan, no e
 class Algebra:
     """Operations on values, for one program's kinds.
 
-    `sort` is the sort of page numbers: uninterpreted for the bounded engine, Int for Horn clauses.
+    `sort` is the sort of page numbers, which is uninterpreted. Where `overflows` is a list, sums do
+    not wrap around: the condition that one leaves the range of its type is put there.
     """
 
-    def __init__(self, kinds: Kinds, sort: z3.SortRef | None = None) -> None:
+    def __init__(self, kinds: Kinds, overflows: list[z3.BoolRef] | None = None) -> None:
         self.kinds = kinds
-        self.sort = sort if sort is not None else z3.DeclareSort("Page")
+        self.overflows = overflows
+        self.sort = z3.DeclareSort("Page")
         self.masks = _bit_classes(kinds)
         self._pages: dict[int, z3.ExprRef] = {}
         self._ranges: dict[int, tuple[z3.ExprRef, int, int]] = {}
@@ -67,10 +69,7 @@ class Algebra:
     def page_of(self, page: int) -> z3.ExprRef:
         """Return the term for a constant page number."""
         if page not in self._pages:
-            if self.sort == z3.IntSort():
-                self._pages[page] = z3.IntVal(page)
-            else:
-                self._pages[page] = z3.Const(f"page:{page:#x}", self.sort)
+            self._pages[page] = z3.Const(f"page:{page:#x}", self.sort)
         return self._pages[page]
 
     def page_term(self, page: int | z3.ExprRef) -> z3.ExprRef:
@@ -83,7 +82,7 @@ class Algebra:
 
     def axioms(self) -> list[z3.BoolRef]:
         """Return what must be asserted along: the constant pages met so far differ."""
-        if self.sort == z3.IntSort() or len(self._pages) < 2:
+        if len(self._pages) < 2:
             return []
         return [z3.Distinct(*self._pages.values())]
 

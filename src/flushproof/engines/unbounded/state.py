@@ -1,0 +1,135 @@
+"""The unknown state that predicates range over, and its representation as terms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import z3
+
+from flushproof.engines.symbolic import terms as t
+from flushproof.engines.symbolic.evaluate import Evaluator, Machine
+from flushproof.engines.symbolic.memory import Location, Tracked
+from flushproof.engines.symbolic.steps import World
+from flushproof.engines.symbolic.threads import written_fields
+from flushproof.engines.symbolic.values import Algebra, Root, Value
+from flushproof.ir.code import Expr, Field, Scope
+from flushproof.ir.kinds import Kinds
+from flushproof.ir.program import BOOT_VCPU, Program
+from flushproof.ir.types import BOOL, INT, ROOT, VCPU
+
+
+def flat(algebra: Algebra, value: Value) -> tuple[z3.ExprRef, ...]:
+    """Return the terms that make up a value."""
+    match value:
+        case Root(page, bits):
+            return (algebra.page_term(page), *(t.z3_bool(b) for b in bits))
+        case bool():
+            return (z3.BoolVal(value),)
+        case int():
+            return (z3.IntVal(value),)
+        case _:
+            return (value,)
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """What predicates range over.
+
+    `rigid` never changes: the number of vCPUs, the tracked vCPUs, the witnesses. `state` gives the
+    unknown for every location that changes, `boot` its first value, and `known` what holds of all
+    of them at any time.
+    """
+
+    program: Program
+    algebra: Algebra
+    count: z3.ArithRef
+    tracked: tuple[z3.ArithRef, ...]
+    rigid: tuple[z3.ExprRef, ...]
+    fixed: Mapping[Location, Value]
+    state: Mapping[Location, Value]
+    boot: Mapping[Location, Value]
+    known: tuple[z3.BoolRef, ...]
+    constant: Mapping[str, Callable[[t.Number], Value]]
+
+    def world(self, *more: z3.ArithRef) -> World:
+        """Return a world with cells for the tracked vCPUs and for more of them."""
+        memory = Tracked((*self.tracked, *more), self.constant)
+        return World(self.program, self.algebra, 0, self.count, memory, self.fixed)
+
+
+def space(program: Program, kinds: Kinds, *, generic: bool, alone: bool) -> Space:
+    """Make the space of a program.
+
+    Tracked are the vCPU witnesses, and with `generic` one more vCPU, any other than these. With
+    `alone` there are no vCPUs beside the tracked ones.
+    """
+    algebra = Algebra(kinds, [])
+    count = z3.Int("N")
+    witnesses = {f: algebra.fresh(f.name, f.type, kinds.field(f)) for f in program.witnesses}
+    tracked = [w for f, w in witnesses.items() if f.type == VCPU and isinstance(w, z3.ArithRef)]
+    rigid: list[z3.ExprRef] = [count]
+    known: list[z3.BoolRef] = [count >= 1, count <= INT.high]
+    for f, value in witnesses.items():
+        rigid += flat(algebra, value)
+        if f.type not in (BOOL, ROOT, VCPU):
+            known += algebra.limits(value, f.type, count)
+    if generic:
+        tracked.append(z3.Int("@vcpu"))
+        rigid.append(tracked[-1])
+    known += [c for v in tracked for c in (v >= 0, v < count)]
+    if len(tracked) > 1:
+        known.append(z3.Distinct(*tracked))
+    if alone:
+        known.append(count == len(tracked))
+    written = written_fields(program)
+    constant = {
+        f.name: _constant(program, algebra, count, f)
+        for f in program.fields
+        if f.scope is Scope.VCPU and f.name not in written
+    }
+    fixed: dict[Location, Value] = {}
+    state: dict[Location, Value] = {}
+    boot: dict[Location, Value] = {}
+    memory = Tracked(tuple(tracked), constant)
+    for f in program.fields:
+        first = _constant(program, algebra, count, f)
+        if f in witnesses:
+            fixed[f.name, -1] = witnesses[f]
+        elif f.name not in written:
+            if f.scope is Scope.VM:
+                fixed[f.name, -1] = first(0)
+        else:
+            for where in memory.places(f):
+                name = f"{f.name}[{where[1]}]"
+                state[where] = algebra.fresh(name, f.type, kinds.field(f))
+                boot[where] = first(tracked[where[1]] if where[1] >= 0 else 0)
+                known += algebra.limits(state[where], f.type, count)
+    return Space(
+        program,
+        algebra,
+        count,
+        tuple(tracked),
+        tuple(rigid),
+        fixed,
+        state,
+        boot,
+        tuple(known),
+        constant,
+    )
+
+
+def _constant(
+    program: Program, algebra: Algebra, count: z3.ArithRef, f: Field
+) -> Callable[[t.Number], Value]:
+    """Return a field's boot value as a function of the vCPU."""
+    kind = algebra.kinds.field(f)
+    given: Mapping[Field, Expr] = dict(program.boot)
+
+    def at(index: t.Number) -> Value:
+        if f not in given:
+            return algebra.constant(0, f.type, kind)
+        evaluator = Evaluator(algebra, "boot")
+        return evaluator.value(given[f], {BOOT_VCPU: index}, Machine(count, 0, ()), kind)
+
+    return at
