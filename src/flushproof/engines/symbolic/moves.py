@@ -1,7 +1,7 @@
 """Whether a step of one thread can be moved past a step of another, asked of z3.
 
 Steps are taken from arbitrary local states and started in an arbitrary shared state in which each
-thread holds the locks that it surely holds at that point, and in which no `step` handler of a claim
+thread holds the locks that it surely holds at that point (as far as nobody else frees them), and in which no `step` handler of a claim
 objects (such a state has been reported when it was reached). Moving must keep the state and every
 failure of a claim.
 """
@@ -19,8 +19,8 @@ from flushproof.engines.symbolic.execute import Executor
 from flushproof.engines.symbolic.layout import layout
 from flushproof.engines.symbolic.steps import Location, Step, World
 from flushproof.engines.symbolic.values import Value
-from flushproof.ir.code import Acquire, Local, Release
-from flushproof.ir.held import held_before
+from flushproof.ir.code import Local
+from flushproof.ir.held import guarded, held_before
 from flushproof.ir.program import Operation, Role
 from flushproof.ir.types import VCPU
 from flushproof.ir.wto import order
@@ -103,7 +103,11 @@ class Moves:
         self.layouts = {
             name: layout(o, _with_heads(o, cuts)) for name, o in self.operations.items()
         }
-        self.held = {name: held_before(o.code) for name, o in self.operations.items()}
+        reliable = guarded(program.operations)
+        self.held = {
+            name: tuple(held & reliable for held in held_before(o.code))
+            for name, o in self.operations.items()
+        }
         self.threads = (z3.Int("thread.a"), z3.Int("thread.b"))
         self.constraints: list[z3.BoolRef] = []
         if isinstance(world.count, z3.ArithRef):
@@ -128,7 +132,7 @@ class Moves:
         return self._answers[a, b, standing]
 
     def _passing(self, a: Site, b: Site, standing: Standing) -> Passing:
-        if self._excluded(a, b) or self._excluded(b, a):
+        if self._excluded(a, b):
             return FREELY
         x, y = self._step(a, 0), self._step(b, 1)
         if not _overlap(x, y):
@@ -191,16 +195,8 @@ class Moves:
         return bool(answer != z3.unsat)
 
     def _excluded(self, a: Site, b: Site) -> bool:
-        """Return true when a lock keeps the two from following each other directly."""
-        instr = self.operations[a.operation].code[a.at]
-        mine = self.held[a.operation][a.at]
-        if isinstance(instr, Acquire):
-            mine = mine | {instr.field.name}
-        other = self.operations[b.operation].code[b.at]
-        theirs = self.held[b.operation][b.at]
-        if isinstance(other, Release):
-            theirs = theirs - {other.field.name} if isinstance(instr, Acquire) else theirs
-        return bool(mine & theirs)
+        """Return true when two threads cannot be there at the same time, because of a lock."""
+        return bool(self.held[a.operation][a.at] & self.held[b.operation][b.at])
 
     # Assumptions -----------------------------------------------------------------------------
 
