@@ -65,7 +65,7 @@ def decide(p: Program, vcpus: int, *, cache_sound: bool = True) -> Answer:
 
 def _question(p: Program, vcpus: int, *, cache_sound: bool) -> z3.Solver:
     """Return a solver whose constraints can be met exactly if one call can miss a root."""
-    start = boot(p, Algebra(infer(p)), vcpus, vcpus)
+    start = boot(p, Algebra(infer(p)), vcpus, vcpus, 1)
     world = replace(start.world, fixed={}, focus={})
     state = _State(world)
     counts = Counts(vcpus, loads=0, flushes=1, flushers=1)

@@ -7,22 +7,39 @@ true as long as nobody else frees the lock, see `guarded`.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from flushproof.ir.code import Acquire, Instr, Release, Return, Scope
+from flushproof.ir.code import Acquire, Branch, Instr, Release, Return, Scope, TryAcquire, Var
 from flushproof.ir.flow import successors
 from flushproof.ir.program import Operation
 
-Held = frozenset[str]
+
+@dataclass(frozen=True, slots=True, order=True)
+class Hold:
+    """A lock field that is held, as a reader if `shared`."""
+
+    lock: str
+    shared: bool
+
+
+Held = frozenset[Hold]
+
+
+def exclude(a: Held, b: Held) -> bool:
+    """Tell whether two threads cannot hold such locks at the same time."""
+    return any(x.lock == y.lock and not (x.shared and y.shared) for x in a for y in b)
 
 
 def held_before(code: tuple[Instr, ...]) -> tuple[Held, ...]:
-    """Name the lock fields held before each position, starting with none."""
+    """Return the locks held before each position, starting with none."""
     held: dict[int, Held] = {0: frozenset()}
     work = [0]
+    tried = _tried(code)
     while work:
         at = work.pop()
-        out = _after(code[at], held[at])
+        after = _after(code[at], held[at])
         for target in successors(code, at):
+            out = after | {tried[at, target]} if (at, target) in tried else after
             merged = out if target not in held else held[target] & out
             if held.get(target) != merged:
                 held[target] = merged
@@ -32,15 +49,30 @@ def held_before(code: tuple[Instr, ...]) -> tuple[Held, ...]:
 
 def _after(instr: Instr, held: Held) -> Held:
     match instr:
-        case Acquire(field) if field.scope is Scope.VM:
-            return held | {field.name}
+        case Acquire(field, _, shared) if field.scope is Scope.VM:
+            return held | {Hold(field.name, shared)}
         case Release(field):
-            return held - {field.name}
+            return held - {Hold(field.name, shared) for shared in (False, True)}
         case _:
             return held
 
 
-def guarded(operations: Iterable[Operation]) -> Held:
+def _tried(code: tuple[Instr, ...]) -> dict[tuple[int, int], Hold]:
+    """Return the jumps that are made only where the attempt just before them got the lock."""
+    entered = {t for at in range(len(code)) for t in successors(code, at) if t != at + 1}
+    out: dict[tuple[int, int], Hold] = {}
+    for at, instr in enumerate(code[1:], 1):
+        match code[at - 1], instr:
+            case TryAcquire(got, field, None, shared), Branch(Var(local), then, otherwise) if (
+                got == local and then != otherwise and at not in entered
+            ):
+                out[at, then] = Hold(field.name, shared)
+            case _:
+                pass
+    return out
+
+
+def guarded(operations: Iterable[Operation]) -> frozenset[str]:
     """Name the locks that are only ever freed where they are surely held.
 
     Of these the holder is who took the lock last. Any other lock may be freed by a thread that does
@@ -50,9 +82,9 @@ def guarded(operations: Iterable[Operation]) -> Held:
     stray: set[str] = set()
     for operation in operations:
         for instr, held in zip(operation.code, held_before(operation.code), strict=True):
-            if isinstance(instr, (Acquire, Release)):
+            if isinstance(instr, (Acquire, TryAcquire, Release)):
                 locks.add(instr.field.name)
-            if isinstance(instr, Release) and instr.field.name not in held:
+            if isinstance(instr, Release) and Hold(instr.field.name, instr.shared) not in held:
                 stray.add(instr.field.name)
     return frozenset(locks - stray)
 
@@ -68,24 +100,27 @@ def waits_end(operations: Iterable[Operation]) -> bool:
 
 def _frees_without_waiting(operation: Operation) -> bool:
     code = operation.code
-    maybe: dict[int, Held] = {0: frozenset()}
+    maybe: dict[int, frozenset[str]] = {0: frozenset()}
+    tried = _tried(code)
+    decided = {at - 1 for at, _ in tried}
     work = [0]
     while work:
         at = work.pop()
         instr = code[at]
         if maybe[at] and isinstance(instr, (Acquire, Return)):
             return False
-        out = _maybe_after(instr, maybe[at])
+        after = maybe[at] if at in decided else _maybe_after(instr, maybe[at])
         for target in successors(code, at):
+            out = after | {tried[at, target].lock} if (at, target) in tried else after
             if target not in maybe or out - maybe[target]:
                 maybe[target] = maybe.get(target, frozenset()) | out
                 work.append(target)
     return True
 
 
-def _maybe_after(instr: Instr, held: Held) -> Held:
+def _maybe_after(instr: Instr, held: frozenset[str]) -> frozenset[str]:
     match instr:
-        case Acquire(field):
+        case Acquire(field) | TryAcquire(_, field):
             return held | {field.name}
         case Release(field) if field.scope is Scope.VM:
             return held - {field.name}

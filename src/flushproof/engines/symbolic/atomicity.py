@@ -26,6 +26,7 @@ from flushproof.ir.code import (
     Read,
     Release,
     Return,
+    TryAcquire,
     Write,
 )
 from flushproof.ir.flow import successors
@@ -79,7 +80,9 @@ def _touches(instr: Instr, written: frozenset[str]) -> bool:
             return mode is not Mode.GHOST and f.name in written
         case Write(mode=mode):
             return mode is not Mode.GHOST
-        case Acquire() | Release() | Hypercall() | Enter() | Return() | Exchange() | Fence():
+        case Acquire() | TryAcquire() | Release() | Exchange() | Fence():
+            return True
+        case Hypercall() | Enter() | Return():
             return True
         case _:
             return False

@@ -33,13 +33,14 @@ def boot(
     algebra: Algebra,
     vcpus: int,
     count: t.Number,
+    flushers: int,
     pinned: Mapping[str, int] | None = None,
 ) -> Boot:
-    """Make the boot state for `count` vCPUs, of which there are cells for `vcpus`.
+    """Make the boot state for `count` vCPUs, of which there are cells for `vcpus`, and `flushers`.
 
     `pinned` gives the values of some witnesses.
     """
-    world = World(program, algebra, vcpus, count, {}, focused(program))
+    world = World(program, algebra, vcpus, vcpus + flushers, count, {}, focused(program))
     witnesses: dict[str, Value] = {
         f.name: algebra.fresh(f.name, f.type, algebra.kinds.field(f)) for f in program.witnesses
     }

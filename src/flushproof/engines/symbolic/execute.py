@@ -16,11 +16,14 @@ from flushproof.diagnostics import InputError
 from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.evaluate import Evaluator, Machine
 from flushproof.engines.symbolic.layout import Instance, Layout
+from flushproof.engines.symbolic.locks import Locks
+from flushproof.engines.symbolic.memory import Memory
 from flushproof.engines.symbolic.paths import Path, Paths
-from flushproof.engines.symbolic.steps import Choice, Claimed, Fault, Location, Step, World
+from flushproof.engines.symbolic.steps import Choice, Claimed, Fault, Step, World
 from flushproof.engines.symbolic.values import Value
-from flushproof.frontend.errors import Unbounded
+from flushproof.frontend.errors import Unbounded, Unsupported
 from flushproof.ir.code import (
+    LOCKS,
     Acquire,
     Assert,
     Assign,
@@ -31,8 +34,8 @@ from flushproof.ir.code import (
     Exchange,
     Expr,
     Fence,
-    Field,
     Havoc,
+    Holds,
     Hypercall,
     Instr,
     Jump,
@@ -40,13 +43,12 @@ from flushproof.ir.code import (
     Read,
     Release,
     Return,
-    Scope,
     Stop,
+    TryAcquire,
     Uninit,
     Write,
 )
 from flushproof.ir.kinds import Kind
-from flushproof.ir.types import LOCK
 from flushproof.ir.uses import mentions_locks
 
 SHORT = 2
@@ -68,9 +70,6 @@ class Executor:
         self.constraints: list[z3.BoolRef] = []
         self.paths = Paths(world.algebra)
         self.fields = {f.name: f for f in world.program.fields}
-        self.locks = tuple(
-            x for f in world.program.fields if f.type == LOCK for x in world.places(f)
-        )
         self.limit = 4 * world.vcpus + 32
 
     def alone(self, shape: Layout, at: int, locals_: dict[Local, Value], tag: str) -> Step:
@@ -120,6 +119,8 @@ class _Region:
         self.step = Step(call, name, instance[0], guard, instance[0] == 0)
         counts = ".".join(map(str, instance[1]))
         self.label = f"{tag or owner.thread}.{call}.{name}.{instance[0]}.{counts}"
+        self.memory = Memory(owner.world, owner.fields, self.step, self.label)
+        self.locks = Locks(owner.world, owner.thread, self.memory)
         self.arrivals: dict[Instance, list[Path]] = {}
         self.heap: list[tuple[tuple[int, ...], Instance]] = []
         self.exits: list[tuple[Instance | None, Path]] = []
@@ -154,7 +155,7 @@ class _Region:
         for other in paths:
             for where in other.memory:
                 if where not in path.memory:
-                    path.memory[where] = self._input(where)
+                    path.memory[where] = self.memory.input(where)
 
     def _finish(self) -> list[tuple[Instance, t.Bool, dict[Local, Value]]]:
         ends = [path for _, path in self.exits]
@@ -207,21 +208,6 @@ class _Region:
 
     # Memory ----------------------------------------------------------------------------------
 
-    def _input(self, where: Location) -> Value:
-        if where in self.owner.world.fixed:
-            return self.owner.world.fixed[where]
-        if where not in self.step.inputs:
-            f = self.owner.fields[where[0]]
-            name = f"{where[0]}[{where[1]}]@{self.label}"
-            kind = self.owner.algebra.kinds.field(f)
-            self.step.inputs[where] = self.owner.algebra.fresh(name, f.type, kind)
-        return self.step.inputs[where]
-
-    def _peek(self, path: Path, where: Location) -> Value:
-        if where not in path.memory:
-            path.memory[where] = self._input(where)
-        return path.memory[where]
-
     def _index(self, path: Path, index: Expr | None, instr: Instr) -> int | z3.ArithRef:
         if index is None:
             return -1
@@ -234,39 +220,13 @@ class _Region:
         self._fault("a vCPU that does not exist is accessed", inside, instr, path)
         return number
 
-    def _load(self, path: Path, f: Field, index: int | z3.ArithRef) -> Value:
-        if f.name in self.owner.world.focus:
-            return self._peek(path, (f.name, -1))
-        if isinstance(index, int):
-            known = -1 if f.scope is Scope.VM else min(max(index, 0), self.owner.vcpus - 1)
-            return self._peek(path, (f.name, known))
-        value = self._peek(path, (f.name, self.owner.vcpus - 1))
-        for v in range(self.owner.vcpus - 2, -1, -1):
-            here = self._peek(path, (f.name, v))
-            value = self.owner.algebra.ite(index == v, here, value)
-        return value
-
-    def _save(self, path: Path, f: Field, index: int | z3.ArithRef, value: Value) -> None:
-        witness = self.owner.world.focus.get(f.name)
-        if witness is not None:
-            where = (f.name, -1)
-            here = self.owner.algebra.equal(self.owner.world.fixed[witness, -1], index)
-            old = self._peek(path, where)
-            path.memory[where] = self.owner.algebra.ite(here, value, old)
-            return
-        if isinstance(index, int):
-            if f.scope is Scope.VM or 0 <= index < self.owner.vcpus:
-                path.memory[f.name, index] = value
-            return
-        for v in range(self.owner.vcpus):
-            where = (f.name, v)
-            old = self._peek(path, where)
-            path.memory[where] = self.owner.algebra.ite(index == v, value, old)
-
     # Values ----------------------------------------------------------------------------------
 
     def _machine(self, path: Path, e: Expr) -> Machine:
-        locks = tuple(self._peek(path, x) for x in self.owner.locks) if mentions_locks(e) else ()
+        locks = self.locks.states(path) if mentions_locks(e) else ()
+        if len(locks) > LOCKS:
+            span = self.shape.operation.span
+            raise InputError(Unsupported(span=span, construct=f"more than {LOCKS} locks"))
         return Machine(self.owner.count, self.owner.thread + 1, locks)
 
     def _value(self, e: Expr, path: Path, kind: Kind | None = None) -> Value:
@@ -304,8 +264,8 @@ class _Region:
             case Stop():
                 self.exits.append((None, path))
                 return
-            case Acquire() | Release():
-                if not self._lock(path, instr):
+            case Acquire():
+                if not self._acquire(path, instr):
                     return
             case _:
                 self._plain(path, instr, at)
@@ -321,19 +281,23 @@ class _Region:
         self._leave(instance, then, self.owner.paths.branch(path, c, positive=True))
         self._leave(instance, otherwise, self.owner.paths.branch(path, c, positive=False))
 
-    def _plain(self, path: Path, instr: Instr, at: int) -> None:  # noqa: C901 - as in `value`
+    def _plain(  # noqa: C901, PLR0912 - a table of all instructions that do not jump
+        self, path: Path, instr: Instr, at: int
+    ) -> None:
         match instr:
             case Assign(target, value):
                 self._assign(path, target, self._value(value, path, self._target_kind(target)))
             case Read(target, f, index):
                 number = self._index(path, index, instr)
-                self._assign(path, target, self._load(path, f, number))
+                self._assign(path, target, self.memory.load(path, f, number))
             case Write(f, index, value):
                 number = self._index(path, index, instr)
                 kind = self.owner.algebra.kinds.field(f)
-                self._save(path, f, number, self._value(value, path, kind))
+                self.memory.save(path, f, number, self._value(value, path, kind))
             case Exchange():
                 self._exchange(path, instr)
+            case TryAcquire() | Release() | Holds():
+                self._lock(path, instr)
             case Hypercall(target):
                 self._hypercall(path, target)
             case Havoc(target):
@@ -351,28 +315,41 @@ class _Region:
             case _:
                 raise TypeError(f"no instruction at {at}: {instr!r}")
 
-    def _lock(self, path: Path, instr: Acquire | Release) -> bool:
-        """Take or free a lock; False where the path ends because the lock is never free."""
+    def _acquire(self, path: Path, instr: Acquire) -> bool:
+        """Take a lock; False where the path ends because the lock is never free."""
         number = self._index(path, instr.index, instr)
-        word = self._load(path, instr.field, number)
-        if isinstance(instr, Release):
-            self._save(path, instr.field, number, 0)
-            return True
-        free = self.owner.algebra.equal(word, 0)
+        free = self.locks.available(path, instr.field, number, shared=instr.shared)
         local = self.owner.paths.guard(path.cubes)
         self.step.enabled = t.and_(self.step.enabled, t.implies(local, free))
-        self._save(path, instr.field, number, self.owner.thread + 1)
+        self.locks.take(path, instr.field, number, True, shared=instr.shared)  # noqa: FBT003
         return free is not False
+
+    def _lock(self, path: Path, instr: TryAcquire | Release | Holds) -> None:
+        number = self._index(path, instr.index, instr)
+        f = instr.field
+        match instr:
+            case TryAcquire(target, shared=shared):
+                got = self.locks.available(path, f, number, shared=shared)
+                self.locks.take(path, f, number, got, shared=shared)
+                self._assign(path, target, got)
+            case Release(shared=shared):
+                self.locks.free(path, f, number, shared=shared)
+            case Holds(target, sole=sole):
+                state = self.locks.state(path, f, number)
+                held = state.sole if sole else t.or_(state.sole, state.reads)
+                self._assign(path, target, held)
 
     def _exchange(self, path: Path, instr: Exchange) -> None:
         number = self._index(path, instr.index, instr)
         kind = self.owner.algebra.kinds.field(instr.field)
-        old = self._load(path, instr.field, number)
+        old = self.memory.load(path, instr.field, number)
+        if instr.old is not None:
+            path.locals[instr.old] = old
         new = self._value(instr.value, path, kind)
         if instr.compare is not None:
             same = self.owner.algebra.equal(old, self._value(instr.compare, path, kind))
             new = self.owner.algebra.ite(same, new, old)
-        self._save(path, instr.field, number, new)
+        self.memory.save(path, instr.field, number, new)
         self._assign(path, instr.target, old)
 
     def _hypercall(self, path: Path, target: Local) -> None:
@@ -391,7 +368,7 @@ class _Region:
         for v in range(self.owner.vcpus):
             env = {**path.locals, instr.bound: v}
             for local, f in instr.reads:
-                env[local] = self._load(path, f, v)
+                env[local] = self.memory.load(path, f, v)
             m = self._machine(path, instr.condition)
             exists = t.compare("<", v, self.owner.count)
             parts.append(t.implies(exists, self.evaluator.condition(instr.condition, env, m)))

@@ -16,7 +16,7 @@ from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.values import Algebra, Value
 from flushproof.ir.code import Field, Instr, Local, Scope
 from flushproof.ir.program import Program, Role
-from flushproof.ir.types import Type
+from flushproof.ir.types import LockWord, Type
 from flushproof.source import Span
 
 Location = tuple[str, int]
@@ -26,23 +26,29 @@ Location = tuple[str, int]
 class World:
     """What is the same for all threads of a run.
 
-    There are cells for `vcpus` vCPUs, of which `count` exist; `fixed` are the values of locations
-    that nothing writes; `focus` maps fields of which one cell is enough to the witness whose cell
-    it is.
+    There are cells for `vcpus` vCPUs, of which `count` exist, and for `threads` threads; `fixed`
+    are the values of locations that nothing writes; `focus` maps fields of which one cell is enough
+    to the witness whose cell it is.
     """
 
     program: Program
     algebra: Algebra
     vcpus: int
+    threads: int
     count: t.Number
     fixed: Mapping[Location, Value]
     focus: Mapping[str, str]
 
     def places(self, f: Field) -> tuple[Location, ...]:
         """Every location of a field."""
+        readers = range(self.threads if isinstance(f.type, LockWord) and f.type.shared else 0)
+        return tuple((f.name, k) for k in (*self.indices(f), *readers))
+
+    def indices(self, f: Field) -> tuple[int, ...]:
+        """Return the vCPUs of which each has the field, -1 for the VM."""
         if f.scope is Scope.VM or f.name in self.focus:
-            return ((f.name, -1),)
-        return tuple((f.name, v) for v in range(self.vcpus))
+            return (-1,)
+        return tuple(range(self.vcpus))
 
 
 @dataclass(frozen=True, slots=True)
