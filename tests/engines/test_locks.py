@@ -111,15 +111,13 @@ CASES = {
         {"no_bogus": None, "lock_balanced": 1},
     ),
     "a reader twice is one until the second unlock": Case(
-        "write_lock(&vmx->rw); vmx->n++; write_unlock(&vmx->rw);"
-        f"if (READ_ONCE(vmx->m)) {BOGUS}",
+        f"write_lock(&vmx->rw); vmx->n++; write_unlock(&vmx->rw);if (READ_ONCE(vmx->m)) {BOGUS}",
         "int x; read_lock(&vmx->rw); read_lock(&vmx->rw); read_unlock(&vmx->rw);"
         "x = vmx->n; if (x != vmx->n) WRITE_ONCE(vmx->m, 1); read_unlock(&vmx->rw);",
         {"no_bogus": None, "no_race": None, "lock_balanced": 1},
     ),
     "a reader no more after the unlock": Case(
-        "write_lock(&vmx->rw); vmx->n++; write_unlock(&vmx->rw);"
-        f"if (READ_ONCE(vmx->m)) {BOGUS}",
+        f"write_lock(&vmx->rw); vmx->n++; write_unlock(&vmx->rw);if (READ_ONCE(vmx->m)) {BOGUS}",
         "int x; read_lock(&vmx->rw); read_unlock(&vmx->rw);"
         "x = vmx->n; if (x != vmx->n) WRITE_ONCE(vmx->m, 1);",
         {"no_bogus": 1, "no_race": 1, "lock_balanced": None},
@@ -136,8 +134,7 @@ CASES = {
         {"no_bogus": None, "no_race": None, "failure_true": 1, "lock_balanced": None},
     ),
     "an attempt that is not looked at": Case(
-        "spin_trylock(&vmx->lock);"
-        f"x = vmx->n; if (x != vmx->n) {BOGUS} spin_unlock(&vmx->lock);",
+        f"spin_trylock(&vmx->lock);x = vmx->n; if (x != vmx->n) {BOGUS} spin_unlock(&vmx->lock);",
         "spin_lock(&vmx->lock); vmx->n++; spin_unlock(&vmx->lock);",
         {"no_bogus": 1, "no_race": 1, "lock_balanced": 1},
     ),
