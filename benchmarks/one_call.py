@@ -21,7 +21,8 @@ import z3
 
 from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.boot import boot
-from flushproof.engines.symbolic.steps import Location, World
+from flushproof.engines.symbolic.cells import Finite, Location
+from flushproof.engines.symbolic.steps import World
 from flushproof.engines.symbolic.threads import Counts, Unroller
 from flushproof.engines.symbolic.values import INVALID, Algebra, Value
 from flushproof.engines.symbolic.wiring import Slot, Wiring
@@ -65,8 +66,8 @@ def decide(p: Program, vcpus: int, *, cache_sound: bool = True) -> Answer:
 
 def _question(p: Program, vcpus: int, *, cache_sound: bool) -> z3.Solver:
     """Return a solver whose constraints can be met exactly if one call can miss a root."""
-    start = boot(p, Algebra(infer(p)), vcpus, vcpus)
-    world = replace(start.world, fixed={}, focus={})
+    start = boot(p, Algebra(infer(p)), vcpus, vcpus, 1)
+    world = replace(start.world, fixed={}, cells=Finite(vcpus, vcpus, {}, start.world.algebra))
     state = _State(world)
     counts = Counts(vcpus, loads=0, flushes=1, flushers=1)
     whole = {o.name: frozenset({0}) for o in p.operations}

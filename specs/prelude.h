@@ -4,11 +4,14 @@
  * may define any of the latter itself.
  *
  *   __acquires(lock) __releases(lock)        take or free the lock
+ *   __acquires_shared(l) __releases_shared(l)   the same as one of its readers
+ *   __tries(lock) __tries_shared(lock)       take the lock and return 1, or return 0 at once
  *   __hypercall(root, whole, start, pages)   flush a root for everything or for a range of pages
  *   __free                                   any result
  *   __ignored                                no effect, arguments are not looked at
  *   __vcpu_at(i) __num_vcpus                 the vCPUs of the VM
  *   __fence __load(p) __store(p, v) __exchange(p, v) __compare_exchange(p, old, v)
+ *   __exchange_add(p, v)
  */
 
 typedef signed char s8;
@@ -73,6 +76,8 @@ typedef unsigned long hva_t;
 typedef struct spinlock { } spinlock_t;
 typedef struct raw_spinlock { } raw_spinlock_t;
 struct mutex { };
+typedef struct rwlock { } rwlock_t;
+struct rw_semaphore { };
 
 void spin_lock(spinlock_t *lock) __acquires(lock);
 void spin_unlock(spinlock_t *lock) __releases(lock);
@@ -80,10 +85,32 @@ void raw_spin_lock(raw_spinlock_t *lock) __acquires(lock);
 void raw_spin_unlock(raw_spinlock_t *lock) __releases(lock);
 void mutex_lock(struct mutex *lock) __acquires(lock);
 void mutex_unlock(struct mutex *lock) __releases(lock);
+int spin_trylock(spinlock_t *lock) __tries(lock);
+int raw_spin_trylock(raw_spinlock_t *lock) __tries(lock);
+int mutex_trylock(struct mutex *lock) __tries(lock);
+
+/* Readers do not keep each other out, and a reader does not wait for a writer that waits. */
+void read_lock(rwlock_t *lock) __acquires_shared(lock);
+void read_unlock(rwlock_t *lock) __releases_shared(lock);
+void write_lock(rwlock_t *lock) __acquires(lock);
+void write_unlock(rwlock_t *lock) __releases(lock);
+int read_trylock(rwlock_t *lock) __tries_shared(lock);
+int write_trylock(rwlock_t *lock) __tries(lock);
+void down_read(struct rw_semaphore *sem) __acquires_shared(sem);
+void up_read(struct rw_semaphore *sem) __releases_shared(sem);
+void down_write(struct rw_semaphore *sem) __acquires(sem);
+void up_write(struct rw_semaphore *sem) __releases(sem);
+int down_read_trylock(struct rw_semaphore *sem) __tries_shared(sem);
+int down_write_trylock(struct rw_semaphore *sem) __tries(sem);
+
 void spin_lock_init(spinlock_t *lock) __ignored;
 void raw_spin_lock_init(raw_spinlock_t *lock) __ignored;
 void mutex_init(struct mutex *lock) __ignored;
+void rwlock_init(rwlock_t *lock) __ignored;
+void init_rwsem(struct rw_semaphore *sem) __ignored;
 void lockdep_assert_held(spinlock_t *lock) __ignored;
+void lockdep_assert_held_read(rwlock_t *lock) __ignored;
+void lockdep_assert_held_write(rwlock_t *lock) __ignored;
 
 #define spin_lock_irqsave(lock, flags) do { (flags) = 0; spin_lock(lock); } while (0)
 #define spin_unlock_irqrestore(lock, flags) do { (void)(flags); spin_unlock(lock); } while (0)
@@ -91,6 +118,25 @@ void lockdep_assert_held(spinlock_t *lock) __ignored;
 #define spin_unlock_irq(lock) spin_unlock(lock)
 #define spin_lock_bh(lock) spin_lock(lock)
 #define spin_unlock_bh(lock) spin_unlock(lock)
+#define spin_lock_nested(lock, subclass) spin_lock(lock)
+#define mutex_lock_nested(lock, subclass) mutex_lock(lock)
+#define raw_spin_lock_irqsave(lock, flags) do { (flags) = 0; raw_spin_lock(lock); } while (0)
+#define raw_spin_unlock_irqrestore(lock, flags) \
+	do { (void)(flags); raw_spin_unlock(lock); } while (0)
+#define raw_spin_lock_irq(lock) raw_spin_lock(lock)
+#define raw_spin_unlock_irq(lock) raw_spin_unlock(lock)
+#define read_lock_irqsave(lock, flags) do { (flags) = 0; read_lock(lock); } while (0)
+#define read_unlock_irqrestore(lock, flags) do { (void)(flags); read_unlock(lock); } while (0)
+#define read_lock_irq(lock) read_lock(lock)
+#define read_unlock_irq(lock) read_unlock(lock)
+#define read_lock_bh(lock) read_lock(lock)
+#define read_unlock_bh(lock) read_unlock(lock)
+#define write_lock_irqsave(lock, flags) do { (flags) = 0; write_lock(lock); } while (0)
+#define write_unlock_irqrestore(lock, flags) do { (void)(flags); write_unlock(lock); } while (0)
+#define write_lock_irq(lock) write_lock(lock)
+#define write_unlock_irq(lock) write_unlock(lock)
+#define write_lock_bh(lock) write_lock(lock)
+#define write_unlock_bh(lock) write_unlock(lock)
 
 /* Single accesses. */
 int __read_marked(void *p) __load(p);
@@ -99,6 +145,63 @@ void __write_marked(void *p, u64 v) __store(p, v);
 #define WRITE_ONCE(x, v) __write_marked(&(x), (v))
 
 void smp_mb(void) __fence;
+void smp_rmb(void) __fence;
+void smp_wmb(void) __fence;
+void smp_mb__before_atomic(void) __fence;
+void smp_mb__after_atomic(void) __fence;
+void barrier(void) __ignored;
+#define smp_load_acquire(p) READ_ONCE(*(p))
+#define smp_store_release(p, v) WRITE_ONCE(*(p), v)
+#define smp_store_mb(x, v) do { WRITE_ONCE(x, v); smp_mb(); } while (0)
+
+/* Read and write at once, also where a comparison fails. */
+int __xchg(void *p, u64 v) __exchange(p, v);
+int __cmpxchg(void *p, u64 old, u64 v) __compare_exchange(p, old, v);
+#define xchg(p, v) __xchg(p, v)
+#define cmpxchg(p, old, v) __cmpxchg(p, old, v)
+#define try_cmpxchg(p, old, v) ({			\
+	u64 __old = *(old);				\
+	u64 __seen = cmpxchg(p, __old, v);		\
+	if (__seen != __old)				\
+		*(old) = __seen;			\
+	__seen == __old; })
+
+typedef struct { int counter; } atomic_t;
+typedef struct { s64 counter; } atomic64_t;
+
+int atomic_fetch_add(int i, atomic_t *v) __exchange_add(&v->counter, i);
+int atomic_fetch_sub(int i, atomic_t *v) __exchange_add(&v->counter, -i);
+int atomic_xchg(atomic_t *v, int i) __exchange(&v->counter, i);
+int atomic_cmpxchg(atomic_t *v, int old, int i) __compare_exchange(&v->counter, old, i);
+static inline int atomic_read(atomic_t *v) { return READ_ONCE(v->counter); }
+static inline void atomic_set(atomic_t *v, int i) { WRITE_ONCE(v->counter, i); }
+static inline void atomic_add(int i, atomic_t *v) { atomic_fetch_add(i, v); }
+static inline void atomic_sub(int i, atomic_t *v) { atomic_fetch_sub(i, v); }
+static inline void atomic_inc(atomic_t *v) { atomic_fetch_add(1, v); }
+static inline void atomic_dec(atomic_t *v) { atomic_fetch_sub(1, v); }
+static inline int atomic_add_return(int i, atomic_t *v) { return atomic_fetch_add(i, v) + i; }
+static inline int atomic_sub_return(int i, atomic_t *v) { return atomic_fetch_sub(i, v) - i; }
+static inline int atomic_inc_return(atomic_t *v) { return atomic_add_return(1, v); }
+static inline int atomic_dec_return(atomic_t *v) { return atomic_sub_return(1, v); }
+static inline bool atomic_inc_and_test(atomic_t *v) { return atomic_inc_return(v) == 0; }
+static inline bool atomic_dec_and_test(atomic_t *v) { return atomic_dec_return(v) == 0; }
+
+s64 atomic64_fetch_add(s64 i, atomic64_t *v) __exchange_add(&v->counter, i);
+s64 atomic64_fetch_sub(s64 i, atomic64_t *v) __exchange_add(&v->counter, -i);
+s64 atomic64_xchg(atomic64_t *v, s64 i) __exchange(&v->counter, i);
+s64 atomic64_cmpxchg(atomic64_t *v, s64 old, s64 i) __compare_exchange(&v->counter, old, i);
+static inline s64 atomic64_read(atomic64_t *v) { return READ_ONCE(v->counter); }
+static inline void atomic64_set(atomic64_t *v, s64 i) { WRITE_ONCE(v->counter, i); }
+static inline void atomic64_add(s64 i, atomic64_t *v) { atomic64_fetch_add(i, v); }
+static inline void atomic64_sub(s64 i, atomic64_t *v) { atomic64_fetch_sub(i, v); }
+static inline void atomic64_inc(atomic64_t *v) { atomic64_fetch_add(1, v); }
+static inline void atomic64_dec(atomic64_t *v) { atomic64_fetch_sub(1, v); }
+static inline s64 atomic64_add_return(s64 i, atomic64_t *v) { return atomic64_fetch_add(i, v) + i; }
+static inline s64 atomic64_sub_return(s64 i, atomic64_t *v) { return atomic64_fetch_sub(i, v) - i; }
+static inline s64 atomic64_inc_return(atomic64_t *v) { return atomic64_add_return(1, v); }
+static inline s64 atomic64_dec_return(atomic64_t *v) { return atomic64_sub_return(1, v); }
+static inline bool atomic64_inc_and_test(atomic64_t *v) { return atomic64_inc_return(v) == 0; }
+static inline bool atomic64_dec_and_test(atomic64_t *v) { return atomic64_dec_return(v) == 0; }
 
 /* Words without meaning here. */
 void trace_printk(void) __ignored;

@@ -36,6 +36,11 @@ struct kvm_vmx {
 	bool flag;
 	enum status status;
 	struct pair pair;
+	atomic_t count;
+	atomic64_t total;
+	rwlock_t rw;
+	struct rw_semaphore sem;
+	struct mutex mutex;
 };
 struct vcpu_vmx { struct kvm_vcpu vcpu; u64 root; int tag; struct pair own; };
 """
@@ -64,6 +69,57 @@ struct kvm_vcpu { struct kvm *kvm; int vcpu_id; int vcpu_idx; };
 #define container_of(p, t, m) ((t *)((char *)(p) - offsetof(t, m)))
 #define READ_ONCE(x) (x)
 #define WRITE_ONCE(x, v) ((void)((x) = (v)))
+#define smp_mb() __sync_synchronize()
+#define smp_rmb() smp_mb()
+#define smp_wmb() smp_mb()
+#define barrier() __asm__ volatile("" : : : "memory")
+#define smp_load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define smp_store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
+#define smp_store_mb(x, v) do { (x) = (v); smp_mb(); } while (0)
+#define xchg(p, v) __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST)
+#define cmpxchg(p, o, n) __sync_val_compare_and_swap(p, o, n)
+#define try_cmpxchg(p, o, n) \
+	__atomic_compare_exchange_n(p, o, n, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
+typedef struct { int counter; } atomic_t;
+typedef struct { long long counter; } atomic64_t;
+#define ATOMICS(p, t) \
+	static inline t p##_read(p##_t *v) { return v->counter; } \
+	static inline void p##_set(p##_t *v, t i) { v->counter = i; } \
+	static inline t p##_fetch_add(t i, p##_t *v) { return __sync_fetch_and_add(&v->counter, i); } \
+	static inline t p##_fetch_sub(t i, p##_t *v) { return __sync_fetch_and_sub(&v->counter, i); } \
+	static inline t p##_add_return(t i, p##_t *v) { return __sync_add_and_fetch(&v->counter, i); } \
+	static inline t p##_sub_return(t i, p##_t *v) { return __sync_sub_and_fetch(&v->counter, i); } \
+	static inline void p##_add(t i, p##_t *v) { p##_fetch_add(i, v); } \
+	static inline void p##_sub(t i, p##_t *v) { p##_fetch_sub(i, v); } \
+	static inline void p##_inc(p##_t *v) { p##_fetch_add(1, v); } \
+	static inline void p##_dec(p##_t *v) { p##_fetch_sub(1, v); } \
+	static inline t p##_inc_return(p##_t *v) { return p##_add_return(1, v); } \
+	static inline t p##_dec_return(p##_t *v) { return p##_sub_return(1, v); } \
+	static inline bool p##_inc_and_test(p##_t *v) { return p##_inc_return(v) == 0; } \
+	static inline bool p##_dec_and_test(p##_t *v) { return p##_dec_return(v) == 0; } \
+	static inline t p##_xchg(p##_t *v, t i) { return xchg(&v->counter, i); } \
+	static inline t p##_cmpxchg(p##_t *v, t o, t i) { return cmpxchg(&v->counter, o, i); }
+ATOMICS(atomic, int)
+ATOMICS(atomic64, long long)
+typedef struct { int readers, held; } rwlock_t;
+struct rw_semaphore { int readers, held; };
+struct mutex { int held; };
+#define TAKE(l) ((l)->held ? 0 : ((l)->held = 1))
+#define spin_trylock(l) TAKE(l)
+#define mutex_trylock(l) TAKE(l)
+#define mutex_unlock(l) ((l)->held = 0)
+#define write_trylock(l) ((l)->readers ? 0 : TAKE(l))
+#define read_trylock(l) ((l)->held ? 0 : ((l)->readers++, 1))
+#define read_lock(l) ((void)(l)->readers++)
+#define read_unlock(l) ((l)->readers--)
+#define write_lock(l) ((l)->held = 1)
+#define write_unlock(l) ((l)->held = 0)
+#define down_write_trylock(l) write_trylock(l)
+#define down_read_trylock(l) read_trylock(l)
+#define down_read(l) read_lock(l)
+#define up_read(l) read_unlock(l)
+#define down_write(l) write_lock(l)
+#define up_write(l) write_unlock(l)
 #define likely(x) (x)
 #define BIT(n) (1UL << (n))
 static inline void spin_lock(spinlock_t *lock) { lock->held = 1; }

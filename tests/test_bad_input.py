@@ -137,6 +137,10 @@ BODIES: dict[str, tuple[str, str]] = {
         "spin_lock(&@to_kvm_vmx(kvm)->lokc);",
         "`struct kvm_vmx` has no member `lokc` (did you mean `lock`?)",
     ),
+    "readers of a spinlock": (
+        "@read_lock(&to_kvm_vmx(kvm)->lock);",
+        "`lock` is a lock that has no readers",
+    ),
     "not a lock": ("@spin_lock(&to_kvm_vmx(kvm)->word);", "`word` is not a lock"),
     "too many arguments": (
         "@hyperv_flush_guest_mapping(1, 2);",

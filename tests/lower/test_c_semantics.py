@@ -405,6 +405,104 @@ PIECES: dict[str, Piece] = {
         "if (b & 1) { spin_unlock(&to_kvm_vmx(kvm)->lock); return 1; }\n"
         "spin_unlock(&to_kvm_vmx(kvm)->lock); return to_kvm_vmx(kvm)->word;"
     ),
+    # Atomic accesses and locks
+    "exchange": Piece(
+        "to_kvm_vmx(kvm)->word = a; int x = xchg(&to_kvm_vmx(kvm)->word, b);\n"
+        "return x * 3 + to_kvm_vmx(kvm)->word;"
+    ),
+    "exchange_of_a_byte": Piece(
+        "to_kvm_vmx(kvm)->byte = a; int x = xchg(&to_kvm_vmx(kvm)->byte, b); "
+        "return x * 256 + to_kvm_vmx(kvm)->byte;"
+    ),
+    "compare_exchange": Piece(
+        "to_kvm_vmx(kvm)->word = a; int x = cmpxchg(&to_kvm_vmx(kvm)->word, 2, b); "
+        "return x * 3 + to_kvm_vmx(kvm)->word;"
+    ),
+    "compare_exchange_of_a_half": Piece(
+        "to_kvm_vmx(kvm)->half = a; int x = cmpxchg(&to_kvm_vmx(kvm)->half, -1, b);\n"
+        "return x * 3 + to_kvm_vmx(kvm)->half;"
+    ),
+    "try_compare_exchange": Piece(
+        "int old = b; to_kvm_vmx(kvm)->word = a; "
+        "bool x = try_cmpxchg(&to_kvm_vmx(kvm)->word, &old, 5);\n"
+        "return x * 1000 + old * 3 + to_kvm_vmx(kvm)->word;"
+    ),
+    "try_compare_exchange_wide": Piece(
+        "u64 old = (s64)b; to_kvm_vmx(kvm)->wide = (s64)a; "
+        "bool x = try_cmpxchg(&to_kvm_vmx(kvm)->wide, &old, 5);\n"
+        "return x * 1000 + old * 3 + (to_kvm_vmx(kvm)->wide >> 1);"
+    ),
+    "release_and_acquire": Piece(
+        "smp_store_release(&to_kvm_vmx(kvm)->word, a); smp_wmb(); "
+        "smp_store_mb(to_kvm_vmx(kvm)->half, b);\n"
+        "barrier(); smp_rmb(); "
+        "return smp_load_acquire(&to_kvm_vmx(kvm)->word) + to_kvm_vmx(kvm)->half;"
+    ),
+    "atomic_arithmetic": Piece(
+        "atomic_set(&to_kvm_vmx(kvm)->count, a); "
+        "int x = atomic_fetch_add(b, &to_kvm_vmx(kvm)->count);\n"
+        "int y = atomic_fetch_sub(3, &to_kvm_vmx(kvm)->count); "
+        "atomic_add(7, &to_kvm_vmx(kvm)->count);\n"
+        "atomic_sub(b, &to_kvm_vmx(kvm)->count); "
+        "return x * 5 + y * 3 + atomic_read(&to_kvm_vmx(kvm)->count);"
+    ),
+    "atomic_steps": Piece(
+        "atomic_set(&to_kvm_vmx(kvm)->count, a); atomic_inc(&to_kvm_vmx(kvm)->count);\n"
+        "int x = atomic_inc_return(&to_kvm_vmx(kvm)->count) * 3; "
+        "x += atomic_dec_return(&to_kvm_vmx(kvm)->count) * 5;\n"
+        "atomic_dec(&to_kvm_vmx(kvm)->count); "
+        "return x + atomic_read(&to_kvm_vmx(kvm)->count);"
+    ),
+    "atomic_results": Piece(
+        "atomic_set(&to_kvm_vmx(kvm)->count, a); "
+        "int x = atomic_add_return(b, &to_kvm_vmx(kvm)->count) * 7;\n"
+        "x += atomic_sub_return(2, &to_kvm_vmx(kvm)->count); return x;"
+    ),
+    "atomic_tests": Piece(
+        "atomic_set(&to_kvm_vmx(kvm)->count, a); "
+        "int x = atomic_inc_and_test(&to_kvm_vmx(kvm)->count);\n"
+        "x += 2 * atomic_dec_and_test(&to_kvm_vmx(kvm)->count); "
+        "x += 4 * atomic_dec_and_test(&to_kvm_vmx(kvm)->count); return x;"
+    ),
+    "atomic_exchanges": Piece(
+        "atomic_set(&to_kvm_vmx(kvm)->count, a); "
+        "int x = atomic_cmpxchg(&to_kvm_vmx(kvm)->count, 1, b) * 3;\n"
+        "x += atomic_xchg(&to_kvm_vmx(kvm)->count, 9); "
+        "return x * 3 + atomic_read(&to_kvm_vmx(kvm)->count);"
+    ),
+    "atomic_wide": Piece(
+        "atomic64_set(&to_kvm_vmx(kvm)->total, (s64)a << 20); "
+        "s64 x = atomic64_add_return((s64)b << 13, &to_kvm_vmx(kvm)->total);\n"
+        "x -= atomic64_dec_return(&to_kvm_vmx(kvm)->total) / 3; "
+        "x += atomic64_fetch_sub(4, &to_kvm_vmx(kvm)->total);\n"
+        "x ^= atomic64_cmpxchg(&to_kvm_vmx(kvm)->total, 0, 3); return x ^ (x >> 32);"
+    ),
+    "attempts": Piece(
+        "int x = spin_trylock(&to_kvm_vmx(kvm)->lock); "
+        "x += 2 * spin_trylock(&to_kvm_vmx(kvm)->lock);\n"
+        "spin_unlock(&to_kvm_vmx(kvm)->lock); "
+        "x += 4 * spin_trylock(&to_kvm_vmx(kvm)->lock);\n"
+        "x += 8 * mutex_trylock(&to_kvm_vmx(kvm)->mutex); "
+        "mutex_unlock(&to_kvm_vmx(kvm)->mutex); return x;"
+    ),
+    "readers_and_writers": Piece(
+        "int x = 0; read_lock(&to_kvm_vmx(kvm)->rw); "
+        "x += read_trylock(&to_kvm_vmx(kvm)->rw);\n"
+        "x += 2 * write_trylock(&to_kvm_vmx(kvm)->rw); read_unlock(&to_kvm_vmx(kvm)->rw); "
+        "x += 4 * write_trylock(&to_kvm_vmx(kvm)->rw);\n"
+        "read_unlock(&to_kvm_vmx(kvm)->rw); x += 8 * write_trylock(&to_kvm_vmx(kvm)->rw); "
+        "x += 16 * read_trylock(&to_kvm_vmx(kvm)->rw);\n"
+        "write_unlock(&to_kvm_vmx(kvm)->rw); write_lock(&to_kvm_vmx(kvm)->rw); "
+        "write_unlock(&to_kvm_vmx(kvm)->rw); return x;"
+    ),
+    "semaphore_of_both": Piece(
+        "int x = 0; down_read(&to_kvm_vmx(kvm)->sem); "
+        "x += down_write_trylock(&to_kvm_vmx(kvm)->sem); up_read(&to_kvm_vmx(kvm)->sem);\n"
+        "x += 2 * down_write_trylock(&to_kvm_vmx(kvm)->sem); "
+        "x += 4 * down_read_trylock(&to_kvm_vmx(kvm)->sem);\n"
+        "up_write(&to_kvm_vmx(kvm)->sem); down_write(&to_kvm_vmx(kvm)->sem); "
+        "up_write(&to_kvm_vmx(kvm)->sem); return x;"
+    ),
 }
 
 

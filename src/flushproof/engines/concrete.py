@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import assert_never
 
+from flushproof.engines import words
 from flushproof.engines.schedule import Call, Schedule
 from flushproof.engines.values import Values, evaluate
 from flushproof.ir.code import (
+    LOCKS,
     Acquire,
     Assert,
     Assign,
@@ -25,6 +27,7 @@ from flushproof.ir.code import (
     Fence,
     Field,
     Havoc,
+    Holds,
     Hypercall,
     Instr,
     Jump,
@@ -34,11 +37,12 @@ from flushproof.ir.code import (
     Return,
     Scope,
     Stop,
+    TryAcquire,
     Uninit,
     Write,
 )
 from flushproof.ir.program import BOOT_VCPU, Operation, Program
-from flushproof.ir.types import LOCK
+from flushproof.ir.types import LockWord
 
 Location = tuple[str, int]
 """A field's name and a vCPU number, -1 for VM fields."""
@@ -140,7 +144,11 @@ def locations(f: Field, vcpus: int) -> tuple[Location, ...]:
 
 def lock_locations(program: Program, vcpus: int) -> tuple[Location, ...]:
     """Every lock, in the order of the bits of a lock set."""
-    return tuple(x for f in program.fields if f.type == LOCK for x in locations(f, vcpus))
+    return tuple(x for f in _locks(program) for x in locations(f, vcpus))
+
+
+def _locks(program: Program) -> Iterator[Field]:
+    return (f for f in program.fields if isinstance(f.type, LockWord))
 
 
 def start(program: Program, schedule: Schedule) -> State:
@@ -204,10 +212,18 @@ def _begin(state: State, thread: Thread) -> None:
 
 
 def _values(state: State, thread: Thread) -> Values:
-    me = thread.number + 1
-    held = sum(1 << k for k, x in enumerate(state.locks) if state.memory[x] == me)
-    free = all(state.memory[x] == 0 for x in state.locks)
-    return Values(thread.locals, state.vcpus, me, held, free)
+    free = all(state.memory[x] == words.FREE for x in state.locks)
+    held = lock_set(state, thread.number)
+    return Values(thread.locals, state.vcpus, thread.number + 1, held, free)
+
+
+def lock_set(state: State, thread: int) -> int:
+    """Return the set of locks a thread holds, as `HeldLocks` gives it."""
+    total = 0
+    for k, x in enumerate(state.locks):
+        word = state.memory[x]
+        total |= words.holds(word, thread) << k | words.owns(word, thread) << (LOCKS + k)
+    return total
 
 
 def _execute(state: State, thread: Thread, instr: Instr) -> int:
@@ -229,8 +245,12 @@ def _dispatch(  # noqa: C901, PLR0912 - a table of all instructions
             thread.locals[target] = evaluate(value, env)
         case Read() | Write() | Exchange():
             _access(state, thread, instr, env)
-        case Acquire() | Release():
+        case Acquire() | TryAcquire() | Release():
             _lock(state, thread, instr, env)
+        case Holds(target):
+            word = state.memory[_location(instr.field, instr.index, env, instr)]
+            test = words.owns if instr.sole else words.holds
+            thread.locals[target] = int(test(word, thread.number))
         case Hypercall():
             _hypercall(state, thread, instr, env)
         case Havoc(target):
@@ -302,20 +322,32 @@ def _access(state: State, thread: Thread, instr: Read | Write | Exchange, env: V
             value = evaluate(instr.value, env)
         case Exchange(target):
             matches = instr.compare is None or evaluate(instr.compare, env) == before
-            value = evaluate(instr.value, env) if matches else before
+            value = evaluate(instr.value, _with_old(env, instr, before)) if matches else before
             thread.locals[target] = before
     state.memory[where] = value
     _note(state, thread, instr, where, value, before)
 
 
-def _lock(state: State, thread: Thread, instr: Acquire | Release, env: Values) -> None:
+def _with_old(env: Values, instr: Exchange, before: int) -> Values:
+    if instr.old is None:
+        return env
+    return Values({**env.locals, instr.old: before}, env.vcpus, env.self, env.held, env.all_free)
+
+
+def _lock(state: State, thread: Thread, instr: Acquire | TryAcquire | Release, env: Values) -> None:
     where = _location(instr.field, instr.index, env, instr)
-    taken = isinstance(instr, Acquire)
-    if taken and state.memory[where]:
-        raise Stuck(where)
     before = state.memory[where]
-    state.memory[where] = thread.number + 1 if taken else 0
-    _note(state, thread, instr, where, state.memory[where], before)
+    after = before
+    if isinstance(instr, Release):
+        after = words.freed(before, thread.number, shared=instr.shared)
+    elif words.available(before, shared=instr.shared):
+        after = words.taken(before, thread.number, shared=instr.shared)
+    elif isinstance(instr, Acquire):
+        raise Stuck(where)
+    if isinstance(instr, TryAcquire):
+        thread.locals[instr.target] = int(after != before)
+    state.memory[where] = after
+    _note(state, thread, instr, where, after, before)
 
 
 def _hypercall(state: State, thread: Thread, instr: Hypercall, env: Values) -> None:

@@ -6,7 +6,7 @@ from flushproof.engines.concrete import Happening
 from flushproof.explain.message import Facts, touches
 from flushproof.explain.names import place, thread
 from flushproof.explain.steps import visible
-from flushproof.ir.code import Hypercall, Mode, Read, Return, Scope, Write
+from flushproof.ir.code import Exchange, Hypercall, Mode, Read, Return, Scope, Write
 from flushproof.trace import Blame
 
 
@@ -76,11 +76,13 @@ def _cause(facts: Facts) -> list[Blame]:
     writes = [
         h
         for h in facts.state.happenings
-        if isinstance(h.instr, Write) and visible(h, facts.view) and h.instr.field.name in fields
+        if (isinstance(h.instr, Write) or (isinstance(h.instr, Exchange) and h.value != h.before))
+        and visible(h, facts.view)
+        and h.instr.field.name in fields
     ]
     for h in reversed(writes):
         if h.instr.span is not None and h.location is not None and h.value is not None:
-            assert isinstance(h.instr, Write)
+            assert isinstance(h.instr, (Write, Exchange))
             value = facts.names.field(h.instr.field, h.value)
             return [Blame(h.instr.span, f"sets {place(h.instr.field, h.location)} to {value}")]
     return []

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from flushproof.engines.concrete import Happening, Location, State, Violation
 from flushproof.explain.names import Names, number, place, thread
-from flushproof.explain.steps import View
+from flushproof.explain.steps import View, takes
 from flushproof.ir.code import (
     Acquire,
     Exchange,
@@ -25,6 +25,7 @@ from flushproof.ir.code import (
     Release,
     Return,
     Scope,
+    TryAcquire,
     Write,
 )
 from flushproof.ir.program import Role
@@ -146,7 +147,7 @@ def touches(name: str, facts: Facts) -> list[Happening]:
     """Return one access of each thread to the place that `name` holds, its last write if any."""
     telling: dict[int, Happening] = {}
     for h in _accesses(name, facts):
-        if h.thread not in telling or isinstance(h.instr, Write):
+        if h.thread not in telling or isinstance(h.instr, (Write, Exchange)):
             telling[h.thread] = h
     return list(telling.values())
 
@@ -174,14 +175,18 @@ def _touch(h: Happening, facts: Facts) -> str:
 
 
 def _history(_: str, facts: Facts) -> str:
-    words = {True: "takes", False: "releases"}
     found = [
-        f"{thread(facts.view.threads[h.thread])} {words[isinstance(h.instr, Acquire)]} "
-        f"`{h.instr.field.label}` in line {h.instr.span.line if h.instr.span else 0}"
+        f"{thread(facts.view.threads[h.thread])} {'takes' if takes(h) else 'releases'} "
+        f"`{_label(h)}` in line {h.instr.span.line if h.instr.span else 0}"
         for h in facts.of_call()
-        if isinstance(h.instr, (Acquire, Release))
+        if takes(h) or isinstance(h.instr, Release)
     ]
     return ", then ".join(found) if found else "the call never takes the lock"
+
+
+def _label(h: Happening) -> str:
+    assert isinstance(h.instr, (Acquire, TryAcquire, Release))
+    return h.instr.field.label
 
 
 _ATTRIBUTES: dict[str, Callable[[str, Facts], str]] = {

@@ -19,6 +19,7 @@ from flushproof.ir.code import (
     Read,
     Release,
     Return,
+    TryAcquire,
     Write,
 )
 from flushproof.ir.program import Role
@@ -44,10 +45,17 @@ def visible(h: Happening, view: View) -> bool:
     match h.instr:
         case Write(field, mode=mode):
             return mode is not Mode.GHOST and not field.ghost
-        case Acquire() | Release() | Hypercall() | Return() | Exchange() | Enter():
+        case Acquire() | TryAcquire() | Release() | Exchange():
+            return True
+        case Hypercall() | Return() | Enter():
             return True
         case _:
             return False
+
+
+def takes(h: Happening) -> bool:
+    """Tell whether a thread got a lock."""
+    return isinstance(h.instr, (Acquire, TryAcquire)) and h.value != h.before
 
 
 def lines(happenings: list[Happening], view: View) -> tuple[Step, ...]:
@@ -113,7 +121,7 @@ def _merged(stretch: list[Happening]) -> Iterator[tuple[Happening, ...]]:
 
 def _whole_load(stretch: list[Happening], view: View, index: int) -> Step:
     first = stretch[0]
-    locked = any(isinstance(h.instr, Acquire) for h in stretch)
+    locked = any(takes(h) for h in stretch)
     freed = any(isinstance(h.instr, Release) for h in stretch)
     mark: LockMark = "section" if locked and freed else "acquire" if locked else "none"
     return Step(
@@ -163,7 +171,7 @@ def _line(piece: tuple[Happening, ...], view: View, index: int) -> Step:
 
 def _event(h: Happening) -> str:
     match h.instr:
-        case Acquire():
+        case Acquire() | TryAcquire():
             return "lock"
         case Release():
             return "unlock"
@@ -181,7 +189,7 @@ def _event(h: Happening) -> str:
 
 def _mark(h: Happening) -> LockMark:
     match h.instr:
-        case Acquire():
+        case Acquire() | TryAcquire() if takes(h):
             return "acquire"
         case Release():
             return "release"
@@ -189,13 +197,15 @@ def _mark(h: Happening) -> LockMark:
             return "none"
 
 
-def _text(h: Happening, view: View) -> str:
+def _text(h: Happening, view: View) -> str:  # noqa: C901 - a table of all that is shown
     at = "" if h.instr.span is None else f"{h.instr.span.line}: "
     match h.instr:
-        case Acquire():
-            return "lock"
-        case Release():
-            return "unlock"
+        case Acquire(shared=shared):
+            return "read lock" if shared else "lock"
+        case TryAcquire():
+            return "lock" if takes(h) else f"{at}lock not free"
+        case Release(shared=shared):
+            return "read unlock" if shared else "unlock"
         case Hypercall():
             root = view.names.root(h.root or 0)
             return f"{at}flush {root} {'ok' if h.value == 0 else 'failed'}"

@@ -55,6 +55,9 @@ class Field:
     enum: str = ""
 
 
+LOCKS = 32
+"""How many locks there can be."""
+
 # Expressions ---------------------------------------------------------------------------------
 
 UnaryOp = Literal["-", "~", "!"]
@@ -100,7 +103,10 @@ class Self:
 
 @dataclass(frozen=True, slots=True)
 class HeldLocks:
-    """The set of locks the running thread holds, one bit for each lock."""
+    """The set of locks the running thread holds.
+
+    Lock number k has bit k, and bit k + `LOCKS` as well unless it is held as a reader.
+    """
 
     type: Type = U64
 
@@ -187,7 +193,10 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """`target = field[index]; if (!compare || target == compare) field[index] = value`, at once."""
+    """`target = field[index]; if (!compare || target == compare) field[index] = value`, at once.
+
+    `value` may depend on the old value, by the name `old`, which means nothing anywhere else.
+    """
 
     target: Local
     field: Field
@@ -195,6 +204,7 @@ class Exchange:
     compare: Expr | None
     value: Expr
     span: Span | None = dataclasses.field(compare=False)
+    old: Local | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,19 +216,46 @@ class Fence:
 
 @dataclass(frozen=True, slots=True)
 class Acquire:
-    """Wait until the lock is free and take it."""
+    """Wait until the lock is free and take it; `shared`: until nobody writes, as one more reader.
+
+    A thread may be a reader several times.
+    """
 
     field: Field
     index: Expr | None
+    shared: bool
+    span: Span | None = dataclasses.field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TryAcquire:
+    """Take the lock as `Acquire` does if that needs no wait; `target` says whether it did."""
+
+    target: Local
+    field: Field
+    index: Expr | None
+    shared: bool
     span: Span | None = dataclasses.field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Free the lock, whoever holds it."""
+    """Free the lock, whoever holds it; `shared`: be its reader once less, if at all."""
 
     field: Field
     index: Expr | None
+    shared: bool
+    span: Span | None = dataclasses.field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """`target` = the running thread holds the lock; with `sole` only if not as a reader."""
+
+    target: Local
+    field: Field
+    index: Expr | None
+    sole: bool
     span: Span | None = dataclasses.field(compare=False)
 
 
@@ -334,7 +371,9 @@ Instr = (
     | Exchange
     | Fence
     | Acquire
+    | TryAcquire
     | Release
+    | Holds
     | Hypercall
     | Havoc
     | Every

@@ -1,39 +1,45 @@
 """Which locks a thread surely holds before each position (a forward must-analysis).
 
-Only locks of the VM count: which vCPU's lock a per-vCPU one is depends on values. A lock counts for
-nothing in a program in which some thread may free it without holding it.
+Only locks of the VM count: which vCPU's lock a per-vCPU one is depends on values. What is found is
+true as long as nobody else frees the lock, see `guarded`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from flushproof.ir.code import Acquire, Instr, Release, Scope
+from flushproof.ir.code import Acquire, Branch, Instr, Release, Return, Scope, TryAcquire, Var
 from flushproof.ir.flow import successors
-from flushproof.ir.program import Program
-
-Held = frozenset[str]
+from flushproof.ir.program import Operation
 
 
-def held_before(program: Program) -> Mapping[str, tuple[Held, ...]]:
-    """Name the lock fields held before each position of each operation, starting with none."""
-    found = {o.name: _held(o.code) for o in program.operations}
-    loose = {
-        i.field.name
-        for o in program.operations
-        for at, i in enumerate(o.code)
-        if isinstance(i, Release) and i.field.name not in found[o.name][at]
-    }
-    return {name: tuple(h - loose for h in held) for name, held in found.items()}
+@dataclass(frozen=True, slots=True, order=True)
+class Hold:
+    """A lock field that is held, as a reader if `shared`."""
+
+    lock: str
+    shared: bool
 
 
-def _held(code: tuple[Instr, ...]) -> tuple[Held, ...]:
+Held = frozenset[Hold]
+
+
+def exclude(a: Held, b: Held) -> bool:
+    """Tell whether two threads cannot hold such locks at the same time."""
+    return any(x.lock == y.lock and not (x.shared and y.shared) for x in a for y in b)
+
+
+def held_before(code: tuple[Instr, ...]) -> tuple[Held, ...]:
+    """Return the locks held before each position, starting with none."""
     held: dict[int, Held] = {0: frozenset()}
     work = [0]
+    tried = _tried(code)
     while work:
         at = work.pop()
-        out = _after(code[at], held[at])
+        after = _after(code[at], held[at])
         for target in successors(code, at):
+            out = after | {tried[at, target]} if (at, target) in tried else after
             merged = out if target not in held else held[target] & out
             if held.get(target) != merged:
                 held[target] = merged
@@ -43,9 +49,92 @@ def _held(code: tuple[Instr, ...]) -> tuple[Held, ...]:
 
 def _after(instr: Instr, held: Held) -> Held:
     match instr:
-        case Acquire(field) if field.scope is Scope.VM:
-            return held | {field.name}
+        case Acquire(field, _, shared) if field.scope is Scope.VM:
+            return held | {Hold(field.name, shared)}
         case Release(field):
+            return held - {Hold(field.name, shared) for shared in (False, True)}
+        case _:
+            return held
+
+
+def _tried(code: tuple[Instr, ...]) -> dict[tuple[int, int], Hold]:
+    """Return the jumps that are made only where the attempt just before them got the lock."""
+    entered = {t for at in range(len(code)) for t in successors(code, at) if t != at + 1}
+    out: dict[tuple[int, int], Hold] = {}
+    for at, instr in enumerate(code[1:], 1):
+        match code[at - 1], instr:
+            case TryAcquire(got, field, None, shared), Branch(Var(local), then, otherwise) if (
+                got == local and then != otherwise and at not in entered
+            ):
+                out[at, then] = Hold(field.name, shared)
+            case _:
+                pass
+    return out
+
+
+def guarded(operations: Iterable[Operation]) -> frozenset[str]:
+    """Name the locks that are only ever freed where they are surely held.
+
+    Of these the holder is who took the lock last. Any other lock may be freed by a thread that does
+    not hold it, and then nobody can rely on it.
+    """
+    locks: set[str] = set()
+    stray: set[str] = set()
+    for operation in operations:
+        for instr, held in zip(operation.code, held_before(operation.code), strict=True):
+            if isinstance(instr, (Acquire, TryAcquire, Release)):
+                locks.add(instr.field.name)
+            if isinstance(instr, Release) and Hold(instr.field.name, instr.shared) not in held:
+                stray.add(instr.field.name)
+    return frozenset(locks - stray)
+
+
+def surely_held(operations: Iterable[Operation]) -> Mapping[str, tuple[Held, ...]]:
+    """Return for each operation the locks held before each position, of those to be relied on."""
+    known = tuple(operations)
+    reliable = guarded(known)
+    return {
+        o.name: tuple(
+            frozenset(h for h in held if h.lock in reliable) for held in held_before(o.code)
+        )
+        for o in known
+    }
+
+
+def waits_end(operations: Iterable[Operation]) -> bool:
+    """Tell whether a thread that waits for a lock surely gets it in time.
+
+    That is so where no operation may return with a lock held or wait for one while it may hold
+    another: then who holds a lock can always go on until it frees it.
+    """
+    return all(_frees_without_waiting(o) for o in operations)
+
+
+def _frees_without_waiting(operation: Operation) -> bool:
+    code = operation.code
+    maybe: dict[int, frozenset[str]] = {0: frozenset()}
+    tried = _tried(code)
+    decided = {at - 1 for at, _ in tried}
+    work = [0]
+    while work:
+        at = work.pop()
+        instr = code[at]
+        if maybe[at] and isinstance(instr, (Acquire, Return)):
+            return False
+        after = maybe[at] if at in decided else _maybe_after(instr, maybe[at])
+        for target in successors(code, at):
+            out = after | {tried[at, target].lock} if (at, target) in tried else after
+            if target not in maybe or out - maybe[target]:
+                maybe[target] = maybe.get(target, frozenset()) | out
+                work.append(target)
+    return True
+
+
+def _maybe_after(instr: Instr, held: frozenset[str]) -> frozenset[str]:
+    match instr:
+        case Acquire(field) | TryAcquire(_, field):
+            return held | {field.name}
+        case Release(field) if field.scope is Scope.VM:
             return held - {field.name}
         case _:
             return held

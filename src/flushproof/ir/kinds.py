@@ -182,12 +182,8 @@ class _Inference:
                 self._same((self.operation, target), field, field.type)
             case Write(field, _, value):
                 self._flow(field, field.type, value)
-            case Exchange(target, field, _, compare, value):
-                self._same((self.operation, target), field, field.type)
-                self._flow(field, field.type, value)
-                if compare is not None:
-                    self._flow(field, field.type, compare)
-                    self.classes.mark(field, _Mark.EQUAL)
+            case Exchange():
+                self._exchange(instr)
             case Every(reads=reads):
                 for local, field in reads:
                     self._same((self.operation, local), field, field.type)
@@ -196,6 +192,14 @@ class _Inference:
                     self.classes.mark(nodes[0], _Mark.ROOT)
             case _:
                 pass
+
+    def _exchange(self, i: Exchange) -> None:
+        for local in (i.target, *(() if i.old is None else (i.old,))):
+            self._same((self.operation, local), i.field, i.field.type)
+        self._flow(i.field, i.field.type, i.value)
+        if i.compare is not None:
+            self._flow(i.field, i.field.type, i.compare)
+            self.classes.mark(i.field, _Mark.EQUAL)
 
     def _same(self, a: Slot, b: Slot, t: Type) -> None:
         if _is_int(t):

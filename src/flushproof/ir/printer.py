@@ -22,6 +22,7 @@ from flushproof.ir.code import (
     Field,
     Havoc,
     HeldLocks,
+    Holds,
     Hypercall,
     Instr,
     Ite,
@@ -34,6 +35,7 @@ from flushproof.ir.code import (
     Scope,
     Self,
     Stop,
+    TryAcquire,
     Unary,
     Uninit,
     Var,
@@ -49,7 +51,7 @@ def type_text(t: Type) -> str:
         case VcpuRef():
             return "vcpu"
         case LockWord():
-            return "lock"
+            return "rwlock" if t.shared else "lock"
         case Int(1):
             return "bool"
         case Int(65):
@@ -120,13 +122,16 @@ def instr_text(i: Instr) -> str:  # noqa: C901, PLR0912 - a table of all instruc
             return f"{target.name} = read{_mode(mode)} {_place(field, index)}"
         case Write(field, index, value, mode):
             return f"write{_mode(mode)} {_place(field, index)} = {expr_text(value)}"
-        case Exchange(target, field, index, compare, value):
-            test = "" if compare is None else f" if {expr_text(compare)}"
-            return f"{target.name} = exchange {_place(field, index)} = {expr_text(value)}{test}"
-        case Acquire(field, index):
-            return f"acquire {_place(field, index)}"
-        case Release(field, index):
-            return f"release {_place(field, index)}"
+        case Exchange():
+            return _exchange_text(i)
+        case Acquire(field, index, shared):
+            return f"acquire{_shared(shared)} {_place(field, index)}"
+        case TryAcquire(target, field, index, shared):
+            return f"{target.name} = try acquire{_shared(shared)} {_place(field, index)}"
+        case Release(field, index, shared):
+            return f"release{_shared(shared)} {_place(field, index)}"
+        case Holds(target, field, index, sole):
+            return f"{target.name} = holds{' sole' * sole} {_place(field, index)}"
         case Hypercall(target, root, whole, start, pages):
             parts = ", ".join(map(expr_text, (root, whole, start, pages)))
             return f"{target.name} = hypercall({parts})"
@@ -155,6 +160,17 @@ def instr_text(i: Instr) -> str:  # noqa: C901, PLR0912 - a table of all instruc
             return "stop"
         case _:
             assert_never(i)
+
+
+def _shared(shared: bool) -> str:  # noqa: FBT001
+    return " shared" if shared else ""
+
+
+def _exchange_text(i: Exchange) -> str:
+    old = "" if i.old is None else f" of {i.old.name}"
+    test = "" if i.compare is None else f" if {expr_text(i.compare)}"
+    where = _place(i.field, i.index)
+    return f"{i.target.name} = exchange{old} {where} = {expr_text(i.value)}{test}"
 
 
 def operation_text(operation: Operation) -> str:

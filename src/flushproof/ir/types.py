@@ -35,7 +35,12 @@ class VcpuRef:
 
 @dataclass(frozen=True, slots=True)
 class LockWord:
-    """A lock: 0 free, k + 1 held for writing by thread k."""
+    """A lock. Only one thread holds it, or where it is `shared`, several as readers.
+
+    Which number stands for which state is up to each engine; 0 is a free lock.
+    """
+
+    shared: bool = False
 
 
 Type = Int | VcpuRef | LockWord
@@ -52,3 +57,4 @@ NONE = 1 << 64
 NO_VCPU = -1
 VCPU = VcpuRef()
 LOCK = LockWord()
+RW_LOCK = LockWord(shared=True)

@@ -24,6 +24,7 @@ from flushproof.ir.code import (
     Field,
     Havoc,
     HeldLocks,
+    Holds,
     Hypercall,
     Instr,
     Ite,
@@ -35,6 +36,7 @@ from flushproof.ir.code import (
     Return,
     Self,
     Stop,
+    TryAcquire,
     Unary,
     Uninit,
     Var,
@@ -63,12 +65,16 @@ def locals_of(e: Expr) -> Iterator[Local]:
             assert_never(e)
 
 
-def operands(i: Instr) -> tuple[Expr, ...]:  # noqa: C901 - a table of all instructions
+def operands(  # noqa: C901, PLR0912 - a table of all instructions
+    i: Instr,
+) -> tuple[Expr, ...]:
     """Return the expressions that an instruction evaluates, in order."""
     match i:
         case Assign(_, value):
             return (value,)
-        case Read(index=index) | Acquire(index=index) | Release(index=index):
+        case Read(index=index) | Holds(index=index):
+            return () if index is None else (index,)
+        case Acquire(index=index) | TryAcquire(index=index) | Release(index=index):
             return () if index is None else (index,)
         case Write(_, index, value):
             return (value,) if index is None else (index, value)
@@ -97,6 +103,8 @@ def used(i: Instr) -> frozenset[Local]:
     found = {x for e in operands(i) for x in locals_of(e)}
     if isinstance(i, Every):
         found -= {i.bound, *(x for x, _ in i.reads)}
+    if isinstance(i, Exchange) and i.old is not None:
+        found -= {i.old}
     return frozenset(found)
 
 
@@ -104,6 +112,8 @@ def defined(i: Instr) -> Local | None:
     """Return the local that an instruction writes, if any."""
     match i:
         case Assign(t) | Read(t) | Exchange(t) | Hypercall(t) | Havoc(t) | Every(t):
+            return t
+        case TryAcquire(t) | Holds(t):
             return t
         case _:
             return None
@@ -135,12 +145,13 @@ def map_operands(i: Instr, f: Substitution) -> Instr:  # noqa: C901 - a table of
     match i:
         case Assign(_, value):
             return replace(i, value=map_expr(value, f))
-        case Read() | Acquire() | Release():
+        case Read() | Acquire() | TryAcquire() | Release() | Holds():
             return replace(i, index=opt(i.index))
         case Write(_, index, value):
             return replace(i, index=opt(index), value=map_expr(value, f))
-        case Exchange(_, _, index, compare, value):
-            return replace(i, index=opt(index), compare=opt(compare), value=map_expr(value, f))
+        case Exchange(_, _, index, compare, value, old=old):
+            new = map_expr(value, lambda x: Var(x) if x == old else f(x))
+            return replace(i, index=opt(index), compare=opt(compare), value=new)
         case Hypercall(_, root, whole, start, pages):
             a, b, c, d = (map_expr(e, f) for e in (root, whole, start, pages))
             return replace(i, root=a, whole=b, start=c, pages=d)
@@ -167,7 +178,9 @@ def _map_every(i: Every, f: Substitution) -> Instr:
 def fields_of(i: Instr) -> tuple[Field, ...]:
     """Return the shared fields that an instruction accesses."""
     match i:
-        case Read(_, f) | Write(f) | Exchange(_, f) | Acquire(f) | Release(f):
+        case Read(_, f) | Write(f) | Exchange(_, f):
+            return (f,)
+        case Acquire(f) | TryAcquire(_, f) | Release(f) | Holds(_, f):
             return (f,)
         case Every(reads=reads):
             return tuple(f for _, f in reads)

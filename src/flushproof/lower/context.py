@@ -11,7 +11,7 @@ from flushproof.frontend.declarations import Declarations
 from flushproof.frontend.errors import UnknownName, Unsupported
 from flushproof.frontend.types import Array, CType, Integer, Pointer, Struct
 from flushproof.ir.code import Field, Local, Mode, Scope
-from flushproof.ir.types import LOCK, U64, VCPU, Type
+from flushproof.ir.types import RW_LOCK, U64, VCPU, LockWord, Type
 from flushproof.lower.emitter import Emitter, Label
 from flushproof.lower.objects import ObjectModel
 from flushproof.lower.values import Frame, LocalPlace, Place, StructPlace, Value, Vcpu, Vm
@@ -84,12 +84,13 @@ class Environment:
     """What is the same for every operation of a program.
 
     `machine` binds names that exist for claims only; `lock_types` are the structs taken by
-    primitives that acquire; `specials` lower calls to the claim language's own functions.
+    primitives that acquire, with the sort of lock each is; `specials` lower calls to the claim
+    language's own functions.
     """
 
     declarations: Declarations
     objects: ObjectModel
-    lock_types: frozenset[str]
+    lock_types: Mapping[str, LockWord]
     machine: Mapping[str, Binding] = field(default_factory=dict)
     specials: Mapping[str, Special] = field(default_factory=dict)
 
@@ -147,6 +148,8 @@ class Context:
             enum = t.name.removeprefix("enum ") if isinstance(t, Integer) else ""
             enum = enum if enum in self.env.declarations.enums else ""
             ir = self.field_type(t, span)
+            if ir == RW_LOCK and scope is Scope.VCPU:
+                raise unsupported("a lock with readers in each vCPU", span)
             known = self.fields[name] = Field(name, member, scope, ir, enum=enum)
         return known
 
@@ -160,7 +163,7 @@ class Context:
             case Integer(_, ir):
                 return ir
             case Struct(name) if name in self.env.lock_types:
-                return LOCK
+                return self.env.lock_types[name]
             case Pointer():
                 return VCPU if self.is_vcpu_pointer(t) else U64
             case Array():

@@ -6,7 +6,7 @@ from flushproof.diagnostics import InputError, closest
 from flushproof.frontend.errors import Mismatch, UnknownMember, UnknownType
 from flushproof.frontend.types import CType, Integer, Pointer, Struct
 from flushproof.ir.code import Binary, Const, Expr, Mode, Read, Scope, Uninit, Var, Write
-from flushproof.ir.types import BOOL, LOCK, NO_VCPU, VCPU
+from flushproof.ir.types import BOOL, NO_VCPU, VCPU, LockWord
 from flushproof.lower.context import Context, base_scope, unsupported
 from flushproof.lower.values import (
     FALSE,
@@ -60,7 +60,7 @@ def write(ctx: Context, place: Place, value: Expr, span: Span, mode: Mode = Mode
         case FieldPlace(field, index, t):
             if isinstance(t, Pointer) and _fixed_target(ctx, t):
                 return
-            if field.type == LOCK:
+            if isinstance(field.type, LockWord):
                 raise unsupported("assignment to a lock", span)
             if ctx.observing and not field.ghost:
                 text = f"a claim cannot change `{field.label}`"

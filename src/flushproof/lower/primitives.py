@@ -1,24 +1,28 @@
 """The annotated prototypes of the prelude: what the machine does when they are called.
 
 __acquires(lock)  __releases(lock)      take or free the lock a parameter points to
+__acquires_shared(lock)  __releases_shared(lock)   the same as one of its readers
+__tries(lock)  __tries_shared(lock)     take it if that needs no wait; return 1, or 0 if it does
 __hypercall(root, whole, start, pages)  issue a hypercall; the result is 0 or an error
 __free                                  return any value
 __vcpu_at(i)                            return vCPU i, NULL past the last
 __num_vcpus                             return the number of vCPUs
 __fence                                 a full memory barrier
 __load(p)  __store(p, v)                one marked access through a pointer
-__exchange(p, v)  __compare_exchange(p, old, v)   one atomic access, returning the old value
+__exchange(p, v)  __compare_exchange(p, old, v)  __exchange_add(p, v)
+                                        one atomic access, returning the old value
 __ignored                               no effect; arguments are not even evaluated
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax as c
 from flushproof.frontend.errors import Mismatch
-from flushproof.frontend.types import INT_T, Integer, Pointer, Struct
+from flushproof.frontend.types import BOOL_T, INT_T, Integer, Pointer, Struct
 from flushproof.ir.code import (
     Acquire,
     Cast,
@@ -30,9 +34,10 @@ from flushproof.ir.code import (
     Mode,
     NumVcpus,
     Release,
+    TryAcquire,
     Var,
 )
-from flushproof.ir.types import BOOL, INT, LOCK, NO_VCPU, U64, VCPU
+from flushproof.ir.types import BOOL, INT, NO_VCPU, U64, VCPU, Int, LockWord
 from flushproof.lower import convert
 from flushproof.lower.context import Context, unsupported
 from flushproof.lower.expressions import lower, truth
@@ -61,22 +66,38 @@ def _field(ctx: Context, pointer: c.Expr, span: Span) -> FieldPlace:
     return where
 
 
-def _lock(ctx: Context, pointer: c.Expr, span: Span) -> FieldPlace:
+def _lock(ctx: Context, pointer: c.Expr, span: Span, *, shared: bool) -> FieldPlace:
     where = _field(ctx, pointer, span)
-    if where.field.type != LOCK:
-        raise InputError(Mismatch(span=span, text=f"`{where.field.label}` is not a lock"))
+    match where.field.type:
+        case LockWord(readers):
+            if shared and not readers:
+                text = f"`{where.field.label}` is a lock that has no readers"
+                raise InputError(Mismatch(span=span, text=text))
+        case _:
+            raise InputError(Mismatch(span=span, text=f"`{where.field.label}` is not a lock"))
     return where
 
 
-def _acquire(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
-    where = _lock(ctx, arguments[0], span)
-    ctx.emitter.emit(Acquire(where.field, where.index, span))
+def _acquire(
+    ctx: Context, arguments: tuple[c.Expr, ...], span: Span, *, shared: bool = False
+) -> Value:
+    where = _lock(ctx, arguments[0], span, shared=shared)
+    ctx.emitter.emit(Acquire(where.field, where.index, shared, span))
     return Nothing()
 
 
-def _release(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
-    where = _lock(ctx, arguments[0], span)
-    ctx.emitter.emit(Release(where.field, where.index, span))
+def _try(ctx: Context, arguments: tuple[c.Expr, ...], span: Span, *, shared: bool = False) -> Value:
+    where = _lock(ctx, arguments[0], span, shared=shared)
+    got = ctx.emitter.temp(BOOL)
+    ctx.emitter.emit(TryAcquire(got, where.field, where.index, shared, span))
+    return Scalar(Var(got), BOOL_T)
+
+
+def _release(
+    ctx: Context, arguments: tuple[c.Expr, ...], span: Span, *, shared: bool = False
+) -> Value:
+    where = _lock(ctx, arguments[0], span, shared=shared)
+    ctx.emitter.emit(Release(where.field, where.index, shared, span))
     return Nothing()
 
 
@@ -142,9 +163,25 @@ def _exchange(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
     return Scalar(Var(result), where.type)
 
 
+def _exchange_add(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
+    where = _field(ctx, arguments[0], span)
+    t = where.field.type
+    if not isinstance(t, Int) or t == BOOL:
+        raise InputError(Mismatch(span=span, text=f"`{where.field.label}` is not an integer"))
+    more = convert.as_type(lower(ctx, arguments[1]), where.type, span)
+    result, old = ctx.emitter.temp(t), ctx.emitter.temp(t)
+    total = convert.arithmetic("+", Var(old), more)
+    ctx.emitter.emit(Exchange(result, where.field, where.index, None, total, span, old))
+    return Scalar(Var(result), where.type)
+
+
 _TABLE: dict[str, Callable[[Context, tuple[c.Expr, ...], Span], Value]] = {
     "__acquires": _acquire,
+    "__acquires_shared": partial(_acquire, shared=True),
+    "__tries": _try,
+    "__tries_shared": partial(_try, shared=True),
     "__releases": _release,
+    "__releases_shared": partial(_release, shared=True),
     "__hypercall": _hypercall,
     "__free": _free,
     "__vcpu_at": _vcpu_at,
@@ -154,5 +191,6 @@ _TABLE: dict[str, Callable[[Context, tuple[c.Expr, ...], Span], Value]] = {
     "__store": _marked_store,
     "__exchange": _exchange,
     "__compare_exchange": _exchange,
+    "__exchange_add": _exchange_add,
     "__ignored": lambda _ctx, _arguments, _span: Nothing(),
 }

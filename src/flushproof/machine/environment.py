@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from flushproof.frontend.declarations import Declarations
 from flushproof.frontend.types import VOID, Pointer, Struct
 from flushproof.ir.code import Field
+from flushproof.ir.types import LOCK, LockWord
 from flushproof.lower.calls import inline
 from flushproof.lower.context import Activation, Binding, Context, Environment, Special
 from flushproof.lower.emitter import Emitter
@@ -20,15 +21,19 @@ def environment(declarations: Declarations) -> Environment:
     return Environment(declarations, object_model(declarations), _lock_types(declarations))
 
 
-def _lock_types(declarations: Declarations) -> frozenset[str]:
-    found: set[str] = set()
+def _lock_types(declarations: Declarations) -> dict[str, LockWord]:
+    """Return the structs that some function takes as a lock; one may do so as a reader."""
+    found: dict[str, LockWord] = {}
     for function in declarations.functions.values():
-        if any(a.name.startswith("__acquires") for a in function.annotations):
+        names = {a.name for a in function.annotations}
+        if names & {"__acquires", "__acquires_shared"}:
+            shared = "__acquires_shared" in names
             for p in function.parameters:
                 t = declarations.resolve(p.type, p.declarator)
                 if isinstance(t, Pointer) and isinstance(t.target, Struct):
-                    found.add(t.target.name)
-    return frozenset(found)
+                    known = found.get(t.target.name, LOCK)
+                    found[t.target.name] = LockWord(known.shared or shared)
+    return found
 
 
 def with_names(

@@ -5,7 +5,7 @@ Events and their arguments, in order:
   enter load(v, root)         return load(v, root)
   enter flush(all, start, pages)   return flush(ret)      (or a call witness instead of `flush`)
   hypercall(root, ok, all, start, pages)
-  lock(l)  unlock(l)          before the lock is waited for, before it is freed
+  lock(l, shared)  unlock(l, shared)   before the lock is waited for, before it is freed
   access(place, write, once)  after a plain or marked access to a shared field
   uninit()                    a local is read before it is written
   step()                      at boot, and after anything that may change what claims speak of
@@ -59,6 +59,7 @@ from flushproof.machine.monitors import (
     special_assert,
     special_every,
     special_holds,
+    special_owns,
     special_some,
     special_unlocked,
 )
@@ -131,11 +132,11 @@ class _Pass:
                 self._return(value, _sure(span))
             case Uninit(label, written, span):
                 self._uninit(label, written, _sure(span))
-            case Acquire(field, index, span):
-                self._fire("lock", (_lock(field, index),), _sure(span), about=field.label)
+            case Acquire(field, index, shared, span):
+                self._fire("lock", _lock(field, index, shared), _sure(span), about=field.label)
                 emit(instr)
-            case Release(field, index, span):
-                self._fire("unlock", (_lock(field, index),), _sure(span), about=field.label)
+            case Release(field, index, shared, span):
+                self._fire("unlock", _lock(field, index, shared), _sure(span), about=field.label)
                 emit(instr)
                 self._fire("step", (), _sure(span))
             case Hypercall():
@@ -306,6 +307,7 @@ class _Pass:
         specials: dict[str, Special] = {
             "assert": special_assert(monitor.claim, values, about),
             "holds": special_holds,
+            "owns": special_owns,
             "unlocked": special_unlocked,
             "every": special_every,
             "some": special_some,
@@ -323,8 +325,9 @@ def _sure(span: Span | None) -> Span:
     return span
 
 
-def _lock(field: Field, index: Expr | None) -> Value:
-    return PointerTo(FieldPlace(field, index, Struct("spinlock")))
+def _lock(field: Field, index: Expr | None, shared: bool) -> Arguments:  # noqa: FBT001
+    lock = PointerTo(FieldPlace(field, index, Struct("spinlock")))
+    return lock, _bool(TRUE if shared else FALSE)
 
 
 def _bool(e: Expr) -> Value:

@@ -23,21 +23,19 @@ from flushproof.ir.code import (
     AllFree,
     Assert,
     Assign,
-    Binary,
-    Cast,
     Const,
     Every,
     Expr,
     Field,
     HeldLocks,
+    Holds,
     Local,
-    Mode,
     Read,
     Scope,
     Self,
     Var,
 )
-from flushproof.ir.types import BOOL, INT, NONE, ROOT, U64, VCPU, Type
+from flushproof.ir.types import BOOL, INT, NONE, ROOT, U64, VCPU, LockWord, Type
 from flushproof.ir.uses import map_expr
 from flushproof.lower import convert
 from flushproof.lower.context import Binding, Bound, Context, GhostArray, Named, Shorthand, Special
@@ -201,15 +199,24 @@ def _mentioned(ctx: Context, claim: Claim) -> tuple[tuple[str, Expr], ...]:
 
 
 def special_holds(ctx: Context, e: c.Call) -> Value:
-    """`holds(l)`: the running thread holds the lock."""
+    """`holds(l)`: the running thread holds the lock, maybe as a reader."""
+    return _holds(ctx, e, sole=False)
+
+
+def special_owns(ctx: Context, e: c.Call) -> Value:
+    """`owns(l)`: the running thread holds the lock and is no reader."""
+    return _holds(ctx, e, sole=True)
+
+
+def _holds(ctx: Context, e: c.Call, *, sole: bool) -> Value:
     _need(e, 1)
     value = lower(ctx, e.arguments[0])
-    if not isinstance(value, PointerTo) or not isinstance(value.place, FieldPlace):
-        raise InputError(Mismatch(span=e.span, text="`holds` takes a lock"))
-    place = value.place
-    word = ctx.emitter.temp(place.field.type)
-    ctx.emitter.emit(Read(word, place.field, place.index, Mode.GHOST, e.span))
-    return convert.boolean(Binary("==", Cast(Var(word), INT), Self(), BOOL))
+    place = value.place if isinstance(value, PointerTo) else None
+    if not isinstance(place, FieldPlace) or not isinstance(place.field.type, LockWord):
+        raise InputError(Mismatch(span=e.span, text="this is not a lock"))
+    target = ctx.emitter.temp(BOOL)
+    ctx.emitter.emit(Holds(target, place.field, place.index, sole, e.span))
+    return convert.boolean(Var(target))
 
 
 def special_unlocked(_ctx: Context, e: c.Call) -> Value:

@@ -14,6 +14,7 @@ from flushproof.ir.code import (
     Read,
     Release,
     Return,
+    TryAcquire,
     Write,
 )
 from flushproof.ir.program import Operation, Program
@@ -25,7 +26,7 @@ def written(program: Program) -> frozenset[str]:
         i.field.name
         for o in program.operations
         for i in o.code
-        if isinstance(i, (Write, Exchange, Acquire, Release))
+        if isinstance(i, (Write, Exchange, Acquire, TryAcquire, Release))
     )
 
 
@@ -46,7 +47,9 @@ def _visible(instr: Instr, changing: frozenset[str]) -> bool:
             return _shared(f, mode)
         case Exchange(_, f):
             return not f.ghost
-        case Acquire() | Release() | Hypercall() | Enter() | Return() | Fence():
+        case Acquire() | TryAcquire() | Release() | Fence():
+            return True
+        case Hypercall() | Enter() | Return():
             return True
         case _:
             return False

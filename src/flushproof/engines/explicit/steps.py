@@ -255,7 +255,7 @@ class Steps:
 
     def _note_accesses(self, thread: int, state: concrete.State) -> None:
         """Remember accesses; locks change only where a step begins, so its end tells the holder."""
-        held = sum(1 << k for k, x in enumerate(self.locks) if state.memory[x] == thread + 1)
+        held = concrete.lock_set(state, thread)
         for h in state.happenings:
             match h.instr:
                 case Read(_, f, _, mode) | Write(f, _, _, mode) if mode is not Mode.GHOST:

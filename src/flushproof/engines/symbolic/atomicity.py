@@ -2,8 +2,9 @@
 
 A site is a position where shared state is touched, with the claim code that follows it. A step is a
 run of right-movers, at most one site that moves neither way, and left-movers; where a path cannot
-go on like that a new step begins. A thread that waits for a lock while it holds another is always
-between two steps, so that deadlocks show.
+go on like that a new step begins. A step that waits for a lock in its middle happens as a whole or
+not at all; where the wait may be for ever, a new step begins at the lock, so that what comes before
+it is seen.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ from flushproof.ir.code import (
     Read,
     Release,
     Return,
+    TryAcquire,
     Write,
 )
 from flushproof.ir.flow import successors
+from flushproof.ir.held import waits_end
 from flushproof.ir.program import Operation, Role
 from flushproof.ir.wto import order
 
@@ -59,7 +62,8 @@ def atomicity(world: World, population: Population, written: frozenset[str]) -> 
     moves = Moves(world, population, cuts)
     everywhere = [Site(name, at) for name, p in positions.items() for at in p]
     movers = {site: _mover(moves, site, everywhere) for site in everywhere}
-    boundaries = {o.name: _boundaries(o, movers, moves) for o in program.operations}
+    patient = waits_end(acting)
+    boundaries = {o.name: _boundaries(o, movers, patient=patient) for o in program.operations}
     return Atomicity(boundaries, movers)
 
 
@@ -76,7 +80,9 @@ def _touches(instr: Instr, written: frozenset[str]) -> bool:
             return mode is not Mode.GHOST and f.name in written
         case Write(mode=mode):
             return mode is not Mode.GHOST
-        case Acquire() | Release() | Hypercall() | Enter() | Return() | Exchange() | Fence():
+        case Acquire() | TryAcquire() | Release() | Exchange() | Fence():
+            return True
+        case Hypercall() | Enter() | Return():
             return True
         case _:
             return False
@@ -95,17 +101,18 @@ def _mover(moves: Moves, site: Site, everywhere: list[Site]) -> Mover:
     return Mover(site, right, left, tuple(obstacles))
 
 
-def _boundaries(operation: Operation, movers: Mapping[Site, Mover], moves: Moves) -> frozenset[int]:
+def _boundaries(
+    operation: Operation, movers: Mapping[Site, Mover], *, patient: bool
+) -> frozenset[int]:
     """Return a forward analysis of whether a step may be past the point where it takes effect."""
     code = operation.code
-    held = moves.held[operation.name]
     past: dict[int, bool] = {0: False}
     found = {0}
     work = [0]
     while work:
         at = work.pop()
         mover = movers.get(Site(operation.name, at))
-        waits = isinstance(code[at], Acquire) and bool(held[at])
+        waits = isinstance(code[at], Acquire) and not patient
         out = past[at]
         if mover is not None:
             if waits or (past[at] and not mover.left):

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import z3
 
 from flushproof.engines.symbolic import terms as t
+from flushproof.engines.symbolic.cells import Finite, Location
 from flushproof.engines.symbolic.evaluate import Evaluator, Machine
-from flushproof.engines.symbolic.memory import Finite
-from flushproof.engines.symbolic.steps import Location, World
+from flushproof.engines.symbolic.steps import World
 from flushproof.engines.symbolic.threads import written_fields
 from flushproof.engines.symbolic.values import Algebra, Value
 from flushproof.ir.code import Field
@@ -34,9 +34,10 @@ def boot(
     algebra: Algebra,
     vcpus: int,
     count: t.Number,
+    flushers: int,
     pinned: Mapping[str, int] | None = None,
 ) -> Boot:
-    """Make the boot state for `count` vCPUs, of which there are cells for `vcpus`.
+    """Make the boot state for `count` vCPUs, of which there are cells for `vcpus`, and `flushers`.
 
     `pinned` gives the values of some witnesses.
     """
@@ -48,11 +49,13 @@ def boot(
         c for f in program.witnesses for c in _limits(algebra, f, witnesses[f.name], count)
     ]
     focus = {f: witnesses[w] for f, w in focused(program).items()}
-    world = World(program, algebra, vcpus, count, Finite(vcpus, count, focus), {})
+    world = World(
+        program, algebra, vcpus, vcpus + flushers, count, Finite(vcpus, count, focus, algebra), {}
+    )
     memory = {
         where: witnesses[f.name] if f.name in witnesses else _first(world, f, where)
         for f in program.fields
-        for where in world.memory.places(f)
+        for where in world.places(f)
     }
     written = written_fields(program)
     fixed = {where: value for where, value in memory.items() if where[0] not in written}

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import z3
 
 from flushproof.engines.symbolic import terms as t
-from flushproof.engines.symbolic.steps import Location, Step
+from flushproof.engines.symbolic.cells import Location
+from flushproof.engines.symbolic.steps import Step
 from flushproof.engines.symbolic.values import Algebra, Root, Value
 from flushproof.ir.code import Field
 

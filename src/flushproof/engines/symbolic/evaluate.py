@@ -9,9 +9,11 @@ from typing import assert_never
 import z3
 
 from flushproof.engines.symbolic import terms as t
+from flushproof.engines.symbolic.locks import LockState
 from flushproof.engines.symbolic.values import Algebra, NotExact, Root, Value
 from flushproof.ir.code import (
     COMPARISONS,
+    LOCKS,
     AllFree,
     Binary,
     Cast,
@@ -35,7 +37,7 @@ class Machine:
 
     vcpus: t.Number
     self: t.Number
-    locks: tuple[Value, ...]
+    locks: tuple[LockState, ...]
 
 
 class Evaluator:
@@ -74,7 +76,7 @@ class Evaluator:
             case HeldLocks():
                 return self._held(m)
             case AllFree():
-                return t.and_(*(t.compare("==", _number(x), 0) for x in m.locks))
+                return t.and_(*(lock.free for lock in m.locks))
             case Unary():
                 return self._unary(e, env, m, kind)
             case Cast():
@@ -99,10 +101,11 @@ class Evaluator:
 
     def _held(self, m: Machine) -> z3.BitVecRef:
         total: z3.BitVecRef = z3.BitVecVal(0, 64)
-        for bit, lock in enumerate(m.locks):
-            mine = t.compare("==", _number(lock), m.self)
-            one = z3.BitVecVal(1 << bit, 64)
-            total = total | z3.If(t.z3_bool(mine), one, z3.BitVecVal(0, 64))
+        for k, lock in enumerate(m.locks):
+            for bits, mine in ((1 << k | 1 << (LOCKS + k), lock.sole), (1 << k, lock.reads)):
+                if mine is not False:
+                    set_ = z3.BitVecVal(bits, 64)
+                    total = total | z3.If(t.z3_bool(mine), set_, z3.BitVecVal(0, 64))
         return z3.simplify(total)
 
     # Unary and casts -------------------------------------------------------------------------

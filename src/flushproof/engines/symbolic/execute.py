@@ -15,13 +15,17 @@ import z3
 
 from flushproof.diagnostics import InputError
 from flushproof.engines.symbolic import terms as t
+from flushproof.engines.symbolic.cells import Location
 from flushproof.engines.symbolic.evaluate import Evaluator, Machine
 from flushproof.engines.symbolic.layout import Instance, Layout
+from flushproof.engines.symbolic.locks import Locks
+from flushproof.engines.symbolic.memory import Memory
 from flushproof.engines.symbolic.paths import Path, Paths
-from flushproof.engines.symbolic.steps import Choice, Claimed, Fault, Location, Step, World
+from flushproof.engines.symbolic.steps import Choice, Claimed, Fault, Step, World
 from flushproof.engines.symbolic.values import Value
-from flushproof.frontend.errors import Unbounded
+from flushproof.frontend.errors import Unbounded, Unsupported
 from flushproof.ir.code import (
+    LOCKS,
     Acquire,
     Assert,
     Assign,
@@ -32,8 +36,8 @@ from flushproof.ir.code import (
     Exchange,
     Expr,
     Fence,
-    Field,
     Havoc,
+    Holds,
     Hypercall,
     Instr,
     Jump,
@@ -42,18 +46,16 @@ from flushproof.ir.code import (
     Release,
     Return,
     Stop,
+    TryAcquire,
     Uninit,
     Write,
 )
 from flushproof.ir.kinds import Kind
-from flushproof.ir.types import LOCK
 from flushproof.ir.uses import mentions_locks
-
-OTHER = 1000
-"""Cells with this number and beyond are of vCPUs that have none in a state."""
 
 SHORT = 2
 """Rounds of a loop beyond the number of vCPUs after which it is asked whether there are more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Exit:
@@ -87,9 +89,6 @@ class Executor:
         self.constraints: list[z3.BoolRef] = []
         self.paths = Paths(world.algebra)
         self.fields = {f.name: f for f in world.program.fields}
-        self.locks = tuple(
-            x for f in world.program.fields if f.type == LOCK for x in world.memory.places(f)
-        )
         self.limit = 4 * world.vcpus + 32
 
     def alone(self, shape: Layout, at: int, locals_: dict[Local, Value], tag: str) -> Step:
@@ -152,11 +151,11 @@ class _Region:
         self.step = Step(call, name, instance[0], guard, instance[0] == 0)
         counts = ".".join(map(str, instance[1]))
         self.label = f"{tag or owner.thread}.{call}.{name}.{instance[0]}.{counts}"
+        self.memory = Memory(owner.world, self.step, self.label, owner.start, owner.constraints)
+        self.locks = Locks(owner.world, owner.thread, self.memory)
         self.arrivals: dict[Instance, list[Path]] = {}
         self.heap: list[tuple[tuple[int, ...], Instance]] = []
         self.exits: list[tuple[Instance | None, Path]] = []
-        self.forgotten: set[str] = set()
-        self.unknowns = 0
         self.at = instance[0]
 
     def _enter(
@@ -189,7 +188,7 @@ class _Region:
         for other in paths:
             for where in other.memory:
                 if where not in path.memory:
-                    path.memory[where] = self._input(where)
+                    path.memory[where] = self.memory.input(where)
 
     def _finish(self) -> list[tuple[Instance, t.Bool, dict[Local, Value]]]:
         ends = [path for _, path in self.exits]
@@ -244,35 +243,6 @@ class _Region:
 
     # Memory ----------------------------------------------------------------------------------
 
-    def other(self, f: Field, index: t.Number) -> Value:
-        """Return what `f[index]` held at the start of the step, of a vCPU without cells."""
-        stale = f.name in self.forgotten
-        for where, known in self.step.others:
-            if where[0] == f.name and not stale and t.compare("==", known, index) is True:
-                return self._input(where)
-        self.unknowns += 1
-        where = (f.name, OTHER + self.unknowns)
-        if not stale:
-            self.step.others.append((where, index))
-        return self._input(where)
-
-    def _input(self, where: Location) -> Value:
-        if where in self.owner.world.fixed:
-            return self.owner.world.fixed[where]
-        if where in self.owner.start:
-            return self.owner.start[where]
-        if where not in self.step.inputs:
-            f = self.owner.fields[where[0]]
-            name = f"{where[0]}[{where[1]}]@{self.label}"
-            kind = self.owner.algebra.kinds.field(f)
-            self.step.inputs[where] = self.owner.algebra.fresh(name, f.type, kind)
-        return self.step.inputs[where]
-
-    def _peek(self, path: Path, where: Location) -> Value:
-        if where not in path.memory:
-            path.memory[where] = self._input(where)
-        return path.memory[where]
-
     def _index(self, path: Path, index: Expr | None, instr: Instr) -> int | z3.ArithRef:
         if index is None:
             return -1
@@ -285,16 +255,13 @@ class _Region:
         self._fault("a vCPU that does not exist is accessed", inside, instr, path)
         return number
 
-    def _load(self, path: Path, f: Field, index: t.Number) -> Value:
-        return self.owner.world.memory.load(_Cells(self, path), f, index)
-
-    def _save(self, path: Path, f: Field, index: t.Number, value: Value) -> None:
-        self.owner.world.memory.save(_Cells(self, path), f, index, value)
-
     # Values ----------------------------------------------------------------------------------
 
     def _machine(self, path: Path, e: Expr) -> Machine:
-        locks = tuple(self._peek(path, x) for x in self.owner.locks) if mentions_locks(e) else ()
+        locks = self.locks.states(path) if mentions_locks(e) else ()
+        if len(locks) > LOCKS:
+            span = self.shape.operation.span
+            raise InputError(Unsupported(span=span, construct=f"more than {LOCKS} locks"))
         return Machine(self.owner.count, self.owner.thread + 1, locks)
 
     def _value(self, e: Expr, path: Path, kind: Kind | None = None) -> Value:
@@ -343,8 +310,8 @@ class _Region:
             case Stop():
                 self.exits.append((None, path))
                 return
-            case Acquire() | Release():
-                if not self._lock(path, instr):
+            case Acquire():
+                if not self._acquire(path, instr):
                     return
             case _:
                 self._plain(path, instr, at)
@@ -360,19 +327,23 @@ class _Region:
         self._leave(instance, then, self.owner.paths.branch(path, c, positive=True))
         self._leave(instance, otherwise, self.owner.paths.branch(path, c, positive=False))
 
-    def _plain(self, path: Path, instr: Instr, at: int) -> None:  # noqa: C901 - as in `value`
+    def _plain(  # noqa: C901, PLR0912 - a table of all instructions that do not jump
+        self, path: Path, instr: Instr, at: int
+    ) -> None:
         match instr:
             case Assign(target, value):
                 self._assign(path, target, self._value(value, path, self._target_kind(target)))
             case Read(target, f, index):
                 number = self._index(path, index, instr)
-                self._assign(path, target, self._load(path, f, number))
+                self._assign(path, target, self.memory.load(path, f, number))
             case Write(f, index, value):
                 number = self._index(path, index, instr)
                 kind = self.owner.algebra.kinds.field(f)
-                self._save(path, f, number, self._value(value, path, kind))
+                self.memory.save(path, f, number, self._value(value, path, kind))
             case Exchange():
                 self._exchange(path, instr)
+            case TryAcquire() | Release() | Holds():
+                self._lock(path, instr)
             case Hypercall(target):
                 self._hypercall(path, target)
             case Havoc(target):
@@ -390,28 +361,41 @@ class _Region:
             case _:
                 raise TypeError(f"no instruction at {at}: {instr!r}")
 
-    def _lock(self, path: Path, instr: Acquire | Release) -> bool:
-        """Take or free a lock; False where the path ends because the lock is never free."""
+    def _acquire(self, path: Path, instr: Acquire) -> bool:
+        """Take a lock; False where the path ends because the lock is never free."""
         number = self._index(path, instr.index, instr)
-        word = self._load(path, instr.field, number)
-        if isinstance(instr, Release):
-            self._save(path, instr.field, number, 0)
-            return True
-        free = self.owner.algebra.equal(word, 0)
+        free = self.locks.available(path, instr.field, number, shared=instr.shared)
         local = self.owner.paths.guard(path.cubes)
         self.step.enabled = t.and_(self.step.enabled, t.implies(local, free))
-        self._save(path, instr.field, number, self.owner.thread + 1)
+        self.locks.take(path, instr.field, number, True, shared=instr.shared)  # noqa: FBT003
         return free is not False
+
+    def _lock(self, path: Path, instr: TryAcquire | Release | Holds) -> None:
+        number = self._index(path, instr.index, instr)
+        f = instr.field
+        match instr:
+            case TryAcquire(target, shared=shared):
+                got = self.locks.available(path, f, number, shared=shared)
+                self.locks.take(path, f, number, got, shared=shared)
+                self._assign(path, target, got)
+            case Release(shared=shared):
+                self.locks.free(path, f, number, shared=shared)
+            case Holds(target, sole=sole):
+                state = self.locks.state(path, f, number)
+                held = state.sole if sole else t.or_(state.sole, state.reads)
+                self._assign(path, target, held)
 
     def _exchange(self, path: Path, instr: Exchange) -> None:
         number = self._index(path, instr.index, instr)
         kind = self.owner.algebra.kinds.field(instr.field)
-        old = self._load(path, instr.field, number)
+        old = self.memory.load(path, instr.field, number)
+        if instr.old is not None:
+            path.locals[instr.old] = old
         new = self._value(instr.value, path, kind)
         if instr.compare is not None:
             same = self.owner.algebra.equal(old, self._value(instr.compare, path, kind))
             new = self.owner.algebra.ite(same, new, old)
-        self._save(path, instr.field, number, new)
+        self.memory.save(path, instr.field, number, new)
         self._assign(path, instr.target, old)
 
     def _hypercall(self, path: Path, target: Local) -> None:
@@ -434,29 +418,4 @@ class _Region:
             self._overflow(path)
             return condition
 
-        return self.owner.world.memory.every(_Cells(self, path), instr.reads, holds)
-
-
-class _Cells:
-    """The memory of one path, as `memory.py` sees it."""
-
-    def __init__(self, region: _Region, path: Path) -> None:
-        self.region = region
-        self.path = path
-        self.algebra = region.owner.algebra
-
-    def peek(self, where: Location) -> Value:
-        return self.region._peek(self.path, where)
-
-    def put(self, where: Location, value: Value) -> None:
-        self.path.memory[where] = value
-
-    def other(self, f: Field, index: t.Number) -> Value:
-        return self.region.other(f, index)
-
-    def forget(self, f: Field) -> None:
-        self.region.forgotten.add(f.name)
-
-    def require(self, condition: t.Bool) -> None:
-        if condition is not True:
-            self.region.owner.constraints.append(t.z3_bool(condition))
+        return self.memory.every(path, instr.reads, holds)

@@ -1,230 +1,111 @@
-"""How the cells of per-vCPU fields are represented while a step is executed.
-
-`Finite`: one cell for each of a few vCPUs. `Arrays`: one array a field, for any number of vCPUs.
-`Tracked`: the cells of some vCPUs named by terms; what other vCPUs hold is unknown (cell morphing,
-Monniaux and Gonnord, SAS 2016).
-"""
+"""Shared memory as one step sees it: unknown inputs until it writes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import z3
 
 from flushproof.engines.symbolic import terms as t
-from flushproof.engines.symbolic.values import Algebra, Root, Value
-from flushproof.ir.code import Field, Local, Scope
+from flushproof.engines.symbolic.cells import Holds, Location, Reads
+from flushproof.engines.symbolic.paths import Path
+from flushproof.engines.symbolic.steps import Step, World
+from flushproof.engines.symbolic.values import Value
+from flushproof.ir.code import Field
 
-Location = tuple[str, int]
-"""A field's name, and which of its cells; -1 where there is only one."""
-
-Reads = tuple[tuple[Local, Field], ...]
-Holds = Callable[[dict[Local, Value], t.Number], t.Bool]
-"""Whether a condition holds at a vCPU, given what its reads yield there."""
+OTHER = 1000
+"""Cells with this number and beyond are of vCPUs that have none in a state."""
 
 
-class Cells(Protocol):
-    """The memory of one path through a step."""
+class Memory:
+    """Reads and writes locations on the paths of one step; `label` makes names unique.
 
-    algebra: Algebra
+    `start` gives the values of some locations at its beginning; what is found to constrain unknowns
+    is put into `constraints`.
+    """
 
-    def peek(self, where: Location) -> Value:
-        """Return what a cell holds."""
+    def __init__(
+        self,
+        world: World,
+        step: Step,
+        label: str,
+        start: Mapping[Location, Value],
+        constraints: list[z3.BoolRef],
+    ) -> None:
+        self.world = world
+        self.algebra = world.algebra
+        self.fields = {f.name: f for f in world.program.fields}
+        self.step = step
+        self.label = label
+        self.start = start
+        self.constraints = constraints
+        self.forgotten: set[str] = set()
+        self.unknowns = 0
 
-    def put(self, where: Location, value: Value) -> None:
-        """Store to a cell."""
+    def input(self, where: Location) -> Value:
+        """Return what a location holds when the step begins."""
+        if where in self.world.fixed:
+            return self.world.fixed[where]
+        if where in self.start:
+            return self.start[where]
+        if where not in self.step.inputs:
+            f = self.fields[where[0]]
+            name = f"{where[0]}[{where[1]}]@{self.label}"
+            kind = self.algebra.kinds.field(f)
+            self.step.inputs[where] = self.algebra.fresh(name, f.type, kind)
+        return self.step.inputs[where]
+
+    def peek(self, path: Path, where: Location) -> Value:
+        """Return what a location holds on a path."""
+        if where not in path.memory:
+            path.memory[where] = self.input(where)
+        return path.memory[where]
+
+    def load(self, path: Path, f: Field, index: t.Number) -> Value:
+        """Return the value of a field, of vCPU `index` where it belongs to one."""
+        return self.world.cells.load(_View(self, path), f, index)
+
+    def save(self, path: Path, f: Field, index: t.Number, value: Value) -> None:
+        """Give a field a new value."""
+        self.world.cells.save(_View(self, path), f, index, value)
+
+    def every(self, path: Path, reads: Reads, holds: Holds) -> t.Bool:
+        """Return the condition that `holds` is true at every vCPU."""
+        return self.world.cells.every(_View(self, path), reads, holds)
 
     def other(self, f: Field, index: t.Number) -> Value:
-        """Return what the field of a vCPU without a cell of its own held when the step began."""
+        """Return what `f[index]` held at the start of the step, of a vCPU without cells."""
+        stale = f.name in self.forgotten
+        for where, known in self.step.others:
+            if where[0] == f.name and not stale and t.compare("==", known, index) is True:
+                return self.input(where)
+        self.unknowns += 1
+        where = (f.name, OTHER + self.unknowns)
+        if not stale:
+            self.step.others.append((where, index))
+        return self.input(where)
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """The memory of one path, as `cells.py` sees it."""
+
+    memory: Memory
+    path: Path
+
+    def peek(self, where: Location) -> Value:
+        return self.memory.peek(self.path, where)
+
+    def put(self, where: Location, value: Value) -> None:
+        self.path.memory[where] = value
+
+    def other(self, f: Field, index: t.Number) -> Value:
+        return self.memory.other(f, index)
 
     def forget(self, f: Field) -> None:
-        """Take note that cells of vCPUs without one of their own may have changed."""
+        self.memory.forgotten.add(f.name)
 
     def require(self, condition: t.Bool) -> None:
-        """Constrain the unknowns of the step."""
-
-
-class Memory(Protocol):
-    """A representation of per-vCPU fields."""
-
-    def places(self, f: Field) -> tuple[Location, ...]:
-        """Every cell of a field."""
-
-    def load(self, cells: Cells, f: Field, index: t.Number) -> Value:
-        """Return what `f[index]` holds; `index` is -1 for a VM field."""
-
-    def save(self, cells: Cells, f: Field, index: t.Number, value: Value) -> None:
-        """Store to `f[index]`."""
-
-    def every(self, cells: Cells, reads: Reads, holds: Holds) -> t.Bool:
-        """Return the condition that `holds` is true at every vCPU."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finite:
-    """Cells for `vcpus` vCPUs, of which `count` exist.
-
-    `focus` maps fields of which one cell is enough to the witness whose cell it is.
-    """
-
-    vcpus: int
-    count: t.Number
-    focus: Mapping[str, Value]
-
-    def places(self, f: Field) -> tuple[Location, ...]:
-        """Every cell of a field."""
-        if f.scope is Scope.VM or f.name in self.focus:
-            return ((f.name, -1),)
-        return tuple((f.name, v) for v in range(self.vcpus))
-
-    def load(self, cells: Cells, f: Field, index: t.Number) -> Value:
-        """Choose among the cells; a constant index that is too large yields anything."""
-        if f.name in self.focus:
-            return cells.peek((f.name, -1))
-        if isinstance(index, int):
-            known = -1 if f.scope is Scope.VM else min(max(index, 0), self.vcpus - 1)
-            return cells.peek((f.name, known))
-        value = cells.peek((f.name, self.vcpus - 1))
-        for v in range(self.vcpus - 2, -1, -1):
-            value = cells.algebra.ite(index == v, cells.peek((f.name, v)), value)
-        return value
-
-    def save(self, cells: Cells, f: Field, index: t.Number, value: Value) -> None:
-        """Store to the cell that the index names."""
-        ite = cells.algebra.ite
-        if f.name in self.focus:
-            here = cells.algebra.equal(self.focus[f.name], index)
-            cells.put((f.name, -1), ite(here, value, cells.peek((f.name, -1))))
-            return
-        if isinstance(index, int):
-            if f.scope is Scope.VM or 0 <= index < self.vcpus:
-                cells.put((f.name, index), value)
-            return
-        for v in range(self.vcpus):
-            where = (f.name, v)
-            cells.put(where, ite(index == v, value, cells.peek(where)))
-
-    def every(self, cells: Cells, reads: Reads, holds: Holds) -> t.Bool:
-        """One instance for each vCPU."""
-        parts: list[t.Bool] = []
-        for v in range(self.vcpus):
-            given = {local: self.load(cells, f, v) for local, f in reads}
-            parts.append(t.implies(t.compare("<", v, self.count), holds(given, v)))
-        return t.and_(*parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Arrays:
-    """One array a field, exact for any number of vCPUs.
-
-    `constant` gives the value at an index for fields that nothing writes.
-    """
-
-    count: t.Number
-    constant: Mapping[str, Callable[[t.Number], Value]]
-
-    def places(self, f: Field) -> tuple[Location, ...]:
-        """One cell, which holds the array of a per-vCPU field."""
-        return ((f.name, -1),)
-
-    def load(self, cells: Cells, f: Field, index: t.Number) -> Value:
-        """Select from the array."""
-        if f.scope is Scope.VM:
-            return cells.peek((f.name, -1))
-        if f.name in self.constant:
-            return self.constant[f.name](index)
-        value = _select(cells.peek((f.name, -1)), t.z3_number(index))
-        for limit in cells.algebra.limits(value, f.type, self.count):
-            cells.require(limit)
-        return value
-
-    def save(self, cells: Cells, f: Field, index: t.Number, value: Value) -> None:
-        """Store into the array."""
-        where = (f.name, -1)
-        if f.scope is Scope.VM:
-            cells.put(where, value)
-        else:
-            cells.put(where, _stored(cells.algebra, cells.peek(where), t.z3_number(index), value))
-
-    def every(self, cells: Cells, reads: Reads, holds: Holds) -> t.Bool:
-        """Quantify over the vCPUs."""
-        v = z3.FreshInt("v")
-        given = {local: self._element(cells, f, v) for local, f in reads}
-        inside = z3.And(v >= 0, v < t.z3_number(self.count))
-        return z3.ForAll([v], z3.Implies(inside, t.z3_bool(holds(given, v))))
-
-    def _element(self, cells: Cells, f: Field, v: z3.ArithRef) -> Value:
-        if f.name in self.constant:
-            return self.constant[f.name](v)
-        return _select(cells.peek((f.name, -1)), v)
-
-
-def _select(value: Value, index: z3.ArithRef) -> Value:
-    if isinstance(value, Root):
-        assert isinstance(value.page, z3.ExprRef)
-        return Root(z3.Select(value.page, index), tuple(z3.Select(b, index) for b in value.bits))
-    selected: Value = z3.Select(value, index)
-    return selected
-
-
-def _stored(algebra: Algebra, array: Value, index: z3.ArithRef, value: Value) -> Value:
-    if isinstance(array, Root):
-        assert isinstance(value, Root)
-        page = z3.Store(array.page, index, algebra.page_term(value.page))
-        pairs = zip(array.bits, value.bits, strict=True)
-        return Root(page, tuple(z3.Store(a, index, t.z3_bool(b)) for a, b in pairs))
-    stored: Value = z3.Store(array, index, value)
-    return stored
-
-
-@dataclass(frozen=True, slots=True)
-class Tracked:
-    """The cells of the vCPUs `indices`; where two of these coincide, so must their cells.
-
-    `constant` gives the value at an index for fields that nothing writes.
-    """
-
-    indices: tuple[t.Number, ...]
-    constant: Mapping[str, Callable[[t.Number], Value]]
-
-    def places(self, f: Field) -> tuple[Location, ...]:
-        """One cell for each tracked vCPU."""
-        if f.scope is Scope.VM:
-            return ((f.name, -1),)
-        return tuple((f.name, k) for k in range(len(self.indices)))
-
-    def load(self, cells: Cells, f: Field, index: t.Number) -> Value:
-        """Return a tracked cell's value, and anything for another vCPU."""
-        if f.scope is Scope.VM:
-            return cells.peek((f.name, -1))
-        if f.name in self.constant:
-            return self.constant[f.name](index)
-        same = [t.compare("==", index, k) for k in self.indices]
-        if True in same:
-            return cells.peek((f.name, same.index(True)))
-        value = cells.other(f, index)
-        for k, here in enumerate(same):
-            value = cells.algebra.ite(here, cells.peek((f.name, k)), value)
-        return value
-
-    def save(self, cells: Cells, f: Field, index: t.Number, value: Value) -> None:
-        """Store where the index is that of a tracked vCPU."""
-        if f.scope is Scope.VM:
-            cells.put((f.name, -1), value)
-            return
-        same = [t.compare("==", index, k) for k in self.indices]
-        if True not in same:
-            cells.forget(f)
-        for k, here in enumerate(same):
-            where = (f.name, k)
-            cells.put(where, cells.algebra.ite(here, value, cells.peek(where)))
-
-    def every(self, cells: Cells, reads: Reads, holds: Holds) -> t.Bool:
-        """Guess the answer: if it is yes, the condition holds at the tracked vCPUs."""
-        answer = z3.FreshBool("every")
-        for index in self.indices:
-            given = {local: self.load(cells, f, index) for local, f in reads}
-            cells.require(t.implies(answer, holds(given, index)))
-        return answer
+        if condition is not True:
+            self.memory.constraints.append(t.z3_bool(condition))

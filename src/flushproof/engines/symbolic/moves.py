@@ -1,9 +1,9 @@
 """Whether a step of one thread can be moved past a step of another, asked of z3.
 
 Steps are taken from arbitrary local states and started in an arbitrary shared state in which each
-thread holds the locks that it surely holds at that point, and in which no `step` handler of a claim
-objects (such a state has been reported when it was reached). Moving must keep the state and every
-failure of a claim.
+thread holds the locks that it surely holds at that point, as far as nobody else frees them, and in
+which no `step` handler of a claim objects (such a state has been reported when it was reached).
+Moving must keep the state and every failure of a claim.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from dataclasses import dataclass
 import z3
 
 from flushproof.engines.symbolic import terms as t
+from flushproof.engines.symbolic.cells import Location
 from flushproof.engines.symbolic.effects import After, after, start_state, unknown
 from flushproof.engines.symbolic.execute import Executor
 from flushproof.engines.symbolic.layout import layout
-from flushproof.engines.symbolic.steps import Location, Step, World
+from flushproof.engines.symbolic.steps import Step, World
 from flushproof.engines.symbolic.values import Value
-from flushproof.ir.code import Acquire, Local, Release
-from flushproof.ir.held import held_before
+from flushproof.ir.code import Local
+from flushproof.ir.held import Hold, exclude, surely_held
 from flushproof.ir.program import Operation, Role
-from flushproof.ir.types import VCPU
+from flushproof.ir.types import VCPU, LockWord
 from flushproof.ir.wto import order
 
 
@@ -103,7 +104,7 @@ class Moves:
         self.layouts = {
             name: layout(o, _with_heads(o, cuts)) for name, o in self.operations.items()
         }
-        self.held = held_before(program)
+        self.held = surely_held(program.operations)
         self.threads = (z3.Int("thread.a"), z3.Int("thread.b"))
         self.constraints: list[z3.BoolRef] = []
         if isinstance(world.count, z3.ArithRef):
@@ -128,7 +129,7 @@ class Moves:
         return self._answers[a, b, standing]
 
     def _passing(self, a: Site, b: Site, standing: Standing) -> Passing:
-        if self._excluded(a, b) or self._excluded(b, a):
+        if self._excluded(a, b):
             return FREELY
         x, y = self._step(a, 0), self._step(b, 1)
         if not _overlap(x, y):
@@ -191,16 +192,8 @@ class Moves:
         return bool(answer != z3.unsat)
 
     def _excluded(self, a: Site, b: Site) -> bool:
-        """Return true when a lock keeps the two from following each other directly."""
-        instr = self.operations[a.operation].code[a.at]
-        mine = self.held[a.operation][a.at]
-        if isinstance(instr, Acquire):
-            mine = mine | {instr.field.name}
-        other = self.operations[b.operation].code[b.at]
-        theirs = self.held[b.operation][b.at]
-        if isinstance(other, Release):
-            theirs = theirs - {other.field.name} if isinstance(instr, Acquire) else theirs
-        return bool(mine & theirs)
+        """Return true when two threads cannot be there at the same time, because of a lock."""
+        return exclude(self.held[a.operation][a.at], self.held[b.operation][b.at])
 
     # Assumptions -----------------------------------------------------------------------------
 
@@ -215,11 +208,24 @@ class Moves:
         yield x != y
         for site, number in zip(at, self.threads, strict=False):
             yield self._among(self.operations[site.operation].role, number)
-            for name in sorted(self.held[site.operation][site.at]):
-                word = unknown(self.algebra, self.fields[name], (name, -1))
-                yield self.algebra.equal(word, number + 1)
+            for hold in sorted(self.held[site.operation][site.at]):
+                yield from self._holding(hold, number)
         for where, value in start.items():
             yield from self.algebra.limits(value, self.fields[where[0]].type, self.world.count)
+
+    def _holding(self, hold: Hold, number: z3.ArithRef) -> Iterator[t.Bool]:
+        """Return what is known of a lock that a thread holds."""
+        f = self.fields[hold.lock]
+        word = unknown(self.algebra, f, (f.name, -1))
+        yield self.algebra.equal(word, 0 if hold.shared else number + 1)
+        if not isinstance(f.type, LockWord) or not f.type.shared:
+            return
+        for k in range(self.world.threads):
+            reads = unknown(self.algebra, f, (f.name, k))
+            if hold.shared:
+                yield t.implies(number == k, t.not_(self.algebra.equal(reads, 0)))
+            else:
+                yield self.algebra.equal(reads, 0)
 
     def _standing(self, standing: Standing) -> Iterator[t.Bool]:
         for number, wanted in zip(self.threads, (standing.a, standing.b), strict=True):

@@ -44,7 +44,7 @@ def make_plan(
 
 def _plan(program: Program, kinds: Kinds, population: Population, given: Boundaries | None) -> Plan:
     count = z3.Int("vcpus")
-    start = boot(program, Algebra(kinds), population.vcpus, count)
+    start = boot(program, Algebra(kinds), population.vcpus, count, population.flushers)
     found: Atomicity | None = None
     if given is None:
         found = atomicity(start.world, population, written_fields(program))

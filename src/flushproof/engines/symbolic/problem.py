@@ -49,7 +49,7 @@ class Problem:
         self.plan = plan
         self.counts = counts
         self.algebra = Algebra(plan.kinds)
-        start = boot(program, self.algebra, counts.vcpus, counts.vcpus, pinned)
+        start = boot(program, self.algebra, counts.vcpus, counts.vcpus, counts.flushers, pinned)
         self.world = start.world
         self.witnesses = start.witnesses
         self.solver = z3.Solver()

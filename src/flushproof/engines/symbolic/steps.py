@@ -13,30 +13,38 @@ from dataclasses import dataclass, field
 import z3
 
 from flushproof.engines.symbolic import terms as t
-from flushproof.engines.symbolic.memory import Location, Memory
+from flushproof.engines.symbolic.cells import Cells, Location
 from flushproof.engines.symbolic.values import Algebra, Value
-from flushproof.ir.code import Instr, Local
+from flushproof.ir.code import Field, Instr, Local
 from flushproof.ir.program import Program, Role
-from flushproof.ir.types import Type
+from flushproof.ir.types import LockWord, Type
 from flushproof.source import Span
-
-__all__ = ["Location"]
 
 
 @dataclass(frozen=True, slots=True)
 class World:
     """What is the same for all threads of a run.
 
-    `count` vCPUs exist, `vcpus` at most where that is known (else 0); `memory` represents the cells
-    of per-vCPU fields; `fixed` are the values of locations that nothing writes.
+    `count` vCPUs exist, `vcpus` at most where that is known (else 0), and so many `threads`;
+    `cells` represents per-vCPU fields; `fixed` are the values of locations that nothing writes.
     """
 
     program: Program
     algebra: Algebra
     vcpus: int
+    threads: int
     count: t.Number
-    memory: Memory
+    cells: Cells
     fixed: Mapping[Location, Value]
+
+    def places(self, f: Field) -> tuple[Location, ...]:
+        """Every location of a field."""
+        readers = range(self.threads if isinstance(f.type, LockWord) and f.type.shared else 0)
+        return (*self.cells.places(f), *((f.name, k) for k in readers))
+
+    def indices(self, f: Field) -> tuple[int, ...]:
+        """Return the vCPUs of which each has the field, -1 for the VM."""
+        return tuple(k for _, k in self.cells.places(f))
 
 
 @dataclass(frozen=True, slots=True)

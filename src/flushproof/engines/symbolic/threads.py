@@ -12,7 +12,7 @@ from flushproof.engines.symbolic.execute import Executor, Feasible
 from flushproof.engines.symbolic.layout import layout
 from flushproof.engines.symbolic.steps import Step, ThreadSteps, World
 from flushproof.engines.symbolic.values import Value
-from flushproof.ir.code import Acquire, Exchange, Local, Release, Write
+from flushproof.ir.code import Acquire, Exchange, Local, Release, TryAcquire, Write
 from flushproof.ir.program import Operation, Program, Role
 
 Boundaries = Callable[[Operation], frozenset[int]]
@@ -135,6 +135,6 @@ def written_fields(program: Program) -> frozenset[str]:
     found = set()
     for operation in program.operations:
         for instr in operation.code:
-            if isinstance(instr, (Write, Exchange, Acquire, Release)):
+            if isinstance(instr, (Write, Exchange, Acquire, TryAcquire, Release)):
                 found.add(instr.field.name)
     return frozenset(found)

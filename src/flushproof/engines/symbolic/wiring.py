@@ -15,7 +15,8 @@ from itertools import pairwise
 import z3
 
 from flushproof.engines.symbolic import terms as t
-from flushproof.engines.symbolic.steps import Location, Step, ThreadSteps
+from flushproof.engines.symbolic.cells import Location
+from flushproof.engines.symbolic.steps import Step, ThreadSteps
 from flushproof.engines.symbolic.values import Algebra, Root, Value
 
 

@@ -10,21 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import combinations, product
 
 import z3
 
 from flushproof.engines.symbolic import terms as t
+from flushproof.engines.symbolic.cells import Location
 from flushproof.engines.symbolic.execute import Executor, Exit
 from flushproof.engines.symbolic.layout import Layout, layout
-from flushproof.engines.symbolic.memory import Location
 from flushproof.engines.symbolic.moves import Site
 from flushproof.engines.symbolic.steps import Step
 from flushproof.engines.symbolic.values import Value
 from flushproof.engines.unbounded.clauses import NOBODY, Atom, Clause, Control, System
 from flushproof.engines.unbounded.state import Space, flat
 from flushproof.ir.code import Field, Havoc, Hypercall, Local
-from flushproof.ir.held import held_before
+from flushproof.ir.held import surely_held
 from flushproof.ir.program import Operation, Role
 from flushproof.ir.types import Int
 
@@ -61,7 +61,7 @@ class Builder:
         self.fields: dict[str, Field] = {f.name: f for f in self.program.fields}
         self.boundaries = boundaries
         self.layouts = {n: _with_heads(o, boundaries[n]) for n, o in self.operations.items()}
-        self.held = held_before(self.program)
+        self.held = surely_held(self.program.operations)
         self.clauses: list[Clause] = []
         self.parameters: dict[Control, tuple[z3.ExprRef, ...]] = {}
         self.waiting: list[Control] = []
@@ -122,9 +122,9 @@ class Builder:
 
     def _possible(self, control: Control) -> bool:
         """Two threads never hold one lock."""
-        sites = (s for s in (control.flusher, *control.loads) if s is not None)
-        held = [name for s in sites for name in self.held[s.operation][s.at]]
-        return len(held) == len(set(held))
+        sites = [s for s in (control.flusher, *control.loads) if s is not None]
+        held = [self.held[s.operation][s.at] for s in sites]
+        return not any(exclude(a, b) for a, b in combinations(held, 2))
 
     def _parameters(self, control: Control) -> tuple[z3.ExprRef, ...]:
         """Return the variables of a control's predicate, and have it explored if it is new."""
@@ -163,7 +163,7 @@ class Builder:
                 self.counters |= {term.get_id() for term in flat(self.algebra, out[x])}
         return out
 
-    def _limits(self, site: Site, values: Locals) -> list[z3.BoolRef]:
+    def _limits(self, values: Locals) -> list[z3.BoolRef]:
         count = self.space.count
         return [c for x in values for c in self.algebra.limits(values[x], x.type, count)]
 
@@ -182,7 +182,7 @@ class Builder:
     def _boot(self, idle: Control) -> None:
         self._parameters(idle)
         head = Atom(idle, (*self.space.rigid, *self._flat(self.space.boot)))
-        self._clause(head, (), True, "boot")
+        self._clause(head, (), z3.BoolVal(val=True), "boot")
         for o in self.program.of(Role.OBSERVE):
             executor = self._executor(self.space.count + 1, self.space.boot)
             step = executor.alone(self.layouts[o.name], 0, {}, "boot")
@@ -209,7 +209,7 @@ class Builder:
     ) -> _Taken:
         operation = self.operations[site.operation]
         locals_ = self._locals(site, thread, tag)
-        limits = self._limits(site, locals_)
+        limits = self._limits(locals_)
         given = dict(locals_)
         if site.at == 0:
             limits += self._proper(operation, given)
@@ -300,8 +300,8 @@ class Builder:
         cells = len(self.space.tracked)
         where = [number >= 0, number < self.space.count]
         where += [number != v for v in self.space.tracked]
-        for name in self.held[site.operation][site.at]:
-            word = self.space.state[name, -1]
+        for hold in sorted(self.held[site.operation][site.at]):
+            word = self.space.state[hold.lock, -1]
             where.append(t.z3_bool(self.algebra.equal(word, number + 1)))
         constraint = t.and_(taken.constraint, *where)
         why = f"another vCPU {site.operation}:{site.at}"
@@ -346,9 +346,7 @@ class Builder:
             w: own[w] if w in own else self._unknown(w) if w[1] == generic else value
             for w, value in self.space.state.items()
         }
-        rigid = [
-            number if x.eq(self.space.tracked[generic]) else x for x in self.space.rigid
-        ]
+        rigid = [number if x.eq(self.space.tracked[generic]) else x for x in self.space.rigid]
         arguments = [*rigid, *self._flat(cells)]
         for thread in range(1 + generic):
             arguments += self._local_terms(like, thread)
@@ -400,8 +398,12 @@ class Builder:
 
     def _generic_sites(self, control: Control) -> set[Site | None]:
         """Return where the load of another vCPU can be."""
-        loads = [Site(o.name, at) for o in self.program.of(Role.LOAD)
-                 for at in self.boundaries[o.name] if at > 0]
+        loads = [
+            Site(o.name, at)
+            for o in self.program.of(Role.LOAD)
+            for at in self.boundaries[o.name]
+            if at > 0
+        ]
         out: set[Site | None] = {None}
         for site in loads:
             if self._possible(replace(control, loads=(*control.loads[:-1], site))):

@@ -68,9 +68,7 @@ class _Search:
         heads = [*system.parameters, None]
         for control in heads:
             incoming = [
-                c
-                for c in system.clauses
-                if (c.head.control if c.head else None) == control
+                c for c in system.clauses if (c.head.control if c.head else None) == control
             ]
             self.posts[control] = _Post(self, control, incoming)
         self.top = 0
@@ -103,7 +101,7 @@ class _Search:
             if not any(self._block(c, pre, level - 1) for c, pre in reversed(before)):
                 return False
         if control is not None:
-            self._learn(control, post.generalise(cube, level - 1), level)
+            self._learn(control, post.generalise(level - 1), level)
         return True
 
     def _learn(self, control: Control, cube: Cube, level: int) -> None:
@@ -193,9 +191,7 @@ class _Post:
         self.relative = 0
         self.instances: dict[int, list[z3.BoolRef]] = {}
 
-    def _add_clause(
-        self, selector: z3.BoolRef, clause: Clause, after: list[z3.ExprRef]
-    ) -> None:
+    def _add_clause(self, selector: z3.BoolRef, clause: Clause, after: list[z3.ExprRef]) -> None:
         parts = [clause.constraint]
         if clause.head is not None:
             parts += [x == y for x, y in zip(after, clause.head.arguments, strict=True)]
@@ -205,9 +201,7 @@ class _Post:
         starts: list[tuple[Control, Pairs]] = []
         for atom in clause.body:
             parameters = self.owner.system.parameters[atom.control]
-            pairs = [
-                (p, a) for p, a in zip(parameters, atom.arguments, strict=True) if not p.eq(a)
-            ]
+            pairs = [(p, a) for p, a in zip(parameters, atom.arguments, strict=True) if not p.eq(a)]
             starts.append((atom.control, pairs))
             self.bodies.setdefault(atom.control, []).append((selector, pairs))
         self.starts.append(starts)
@@ -227,9 +221,7 @@ class _Post:
         plain = [s for s, pairs in self.bodies.get(control, ()) if not pairs]
         out = [(z3.Or(*plain), clause)] if plain else []
         out += [
-            (s, z3.substitute(clause, *pairs))
-            for s, pairs in self.bodies.get(control, ())
-            if pairs
+            (s, z3.substitute(clause, *pairs)) for s, pairs in self.bodies.get(control, ()) if pairs
         ]
         return out
 
@@ -261,9 +253,7 @@ class _Post:
 
     def _cube(self, model: z3.ModelRef, control: Control, pairs: Pairs) -> Cube:
         terms = self._instanced(control, pairs)
-        return frozenset(
-            k + 1 if is_true(model, term) else -k - 1 for k, term in enumerate(terms)
-        )
+        return frozenset(k + 1 if is_true(model, term) else -k - 1 for k, term in enumerate(terms))
 
     def _instanced(self, control: Control, pairs: Pairs) -> list[z3.BoolRef]:
         """Return a control's atoms for one clause that starts from it."""
@@ -275,8 +265,8 @@ class _Post:
             self.instances[key] = [z3.substitute(a, *pairs) for a in atoms_]
         return self.instances[key]
 
-    def generalise(self, cube: Cube, level: int) -> Cube:
-        """Drop literals of a cube that is not reached within `level` steps, as long as it is not."""
+    def generalise(self, level: int) -> Cube:
+        """Drop literals of the cube just asked about, as long as it stays out of reach."""
         small = self._core()
         if not self._relative(small, level):
             return small

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import z3
 
 from flushproof.engines.symbolic import terms as t
+from flushproof.engines.symbolic.cells import Location, Tracked
 from flushproof.engines.symbolic.evaluate import Evaluator, Machine
-from flushproof.engines.symbolic.memory import Location, Tracked
 from flushproof.engines.symbolic.steps import World
 from flushproof.engines.symbolic.threads import written_fields
 from flushproof.engines.symbolic.values import Algebra, Root, Value
@@ -54,8 +54,8 @@ class Space:
 
     def world(self, *more: z3.ArithRef) -> World:
         """Return a world with cells for the tracked vCPUs and for more of them."""
-        memory = Tracked((*self.tracked, *more), self.constant)
-        return World(self.program, self.algebra, 0, self.count, memory, self.fixed)
+        memory = Tracked((*self.tracked, *more), self.constant, self.algebra)
+        return World(self.program, self.algebra, 0, 0, self.count, memory, self.fixed)
 
 
 def space(program: Program, kinds: Kinds, *, generic: bool, alone: bool) -> Space:
@@ -91,7 +91,7 @@ def space(program: Program, kinds: Kinds, *, generic: bool, alone: bool) -> Spac
     fixed: dict[Location, Value] = {}
     state: dict[Location, Value] = {}
     boot: dict[Location, Value] = {}
-    memory = Tracked(tuple(tracked), constant)
+    memory = Tracked(tuple(tracked), constant, algebra)
     for f in program.fields:
         first = _constant(program, algebra, count, f)
         if f in witnesses:

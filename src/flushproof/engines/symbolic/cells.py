@@ -1,0 +1,231 @@
+"""How the cells of per-vCPU fields are represented while a step is executed.
+
+`Finite`: one cell for each of a few vCPUs. `Arrays`: one array a field, for any number of vCPUs.
+`Tracked`: the cells of some vCPUs named by terms; what other vCPUs hold is unknown (cell morphing,
+Monniaux and Gonnord, SAS 2016).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import z3
+
+from flushproof.engines.symbolic import terms as t
+from flushproof.engines.symbolic.values import Algebra, Root, Value
+from flushproof.ir.code import Field, Local, Scope
+
+Location = tuple[str, int]
+"""A field's name, and which of its cells; -1 where there is only one."""
+
+Reads = tuple[tuple[Local, Field], ...]
+Holds = Callable[[dict[Local, Value], t.Number], t.Bool]
+"""Whether a condition holds at a vCPU, given what its reads yield there."""
+
+
+class View(Protocol):
+    """The memory of one path through a step."""
+
+    def peek(self, where: Location) -> Value:
+        """Return what a cell holds."""
+
+    def put(self, where: Location, value: Value) -> None:
+        """Store to a cell."""
+
+    def other(self, f: Field, index: t.Number) -> Value:
+        """Return what the field of a vCPU without a cell of its own held when the step began."""
+
+    def forget(self, f: Field) -> None:
+        """Take note that cells of vCPUs without one of their own may have changed."""
+
+    def require(self, condition: t.Bool) -> None:
+        """Constrain the unknowns of the step."""
+
+
+class Cells(Protocol):
+    """A representation of per-vCPU fields."""
+
+    def places(self, f: Field) -> tuple[Location, ...]:
+        """Every cell of a field."""
+
+    def load(self, view: View, f: Field, index: t.Number) -> Value:
+        """Return what `f[index]` holds; `index` is -1 for a VM field."""
+
+    def save(self, view: View, f: Field, index: t.Number, value: Value) -> None:
+        """Store to `f[index]`."""
+
+    def every(self, view: View, reads: Reads, holds: Holds) -> t.Bool:
+        """Return the condition that `holds` is true at every vCPU."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finite:
+    """Cells for `vcpus` vCPUs, of which `count` exist.
+
+    `focus` maps fields of which one cell is enough to the witness whose cell it is.
+    """
+
+    vcpus: int
+    count: t.Number
+    focus: Mapping[str, Value]
+    algebra: Algebra
+
+    def places(self, f: Field) -> tuple[Location, ...]:
+        """Every cell of a field."""
+        if f.scope is Scope.VM or f.name in self.focus:
+            return ((f.name, -1),)
+        return tuple((f.name, v) for v in range(self.vcpus))
+
+    def load(self, view: View, f: Field, index: t.Number) -> Value:
+        """Choose among the cells; a constant index that is too large yields anything."""
+        if f.name in self.focus:
+            return view.peek((f.name, -1))
+        if isinstance(index, int):
+            known = -1 if f.scope is Scope.VM else min(max(index, 0), self.vcpus - 1)
+            return view.peek((f.name, known))
+        value = view.peek((f.name, self.vcpus - 1))
+        for v in range(self.vcpus - 2, -1, -1):
+            value = self.algebra.ite(index == v, view.peek((f.name, v)), value)
+        return value
+
+    def save(self, view: View, f: Field, index: t.Number, value: Value) -> None:
+        """Store to the cell that the index names."""
+        ite = self.algebra.ite
+        if f.name in self.focus:
+            here = self.algebra.equal(self.focus[f.name], index)
+            view.put((f.name, -1), ite(here, value, view.peek((f.name, -1))))
+            return
+        if isinstance(index, int):
+            if f.scope is Scope.VM or 0 <= index < self.vcpus:
+                view.put((f.name, index), value)
+            return
+        for v in range(self.vcpus):
+            where = (f.name, v)
+            view.put(where, ite(index == v, value, view.peek(where)))
+
+    def every(self, view: View, reads: Reads, holds: Holds) -> t.Bool:
+        """One instance for each vCPU."""
+        parts: list[t.Bool] = []
+        for v in range(self.vcpus):
+            given = {local: self.load(view, f, v) for local, f in reads}
+            parts.append(t.implies(t.compare("<", v, self.count), holds(given, v)))
+        return t.and_(*parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrays:
+    """One array a field, exact for any number of vCPUs.
+
+    `constant` gives the value at an index for fields that nothing writes.
+    """
+
+    count: t.Number
+    constant: Mapping[str, Callable[[t.Number], Value]]
+    algebra: Algebra
+
+    def places(self, f: Field) -> tuple[Location, ...]:
+        """One cell, which holds the array of a per-vCPU field."""
+        return ((f.name, -1),)
+
+    def load(self, view: View, f: Field, index: t.Number) -> Value:
+        """Select from the array."""
+        if f.scope is Scope.VM:
+            return view.peek((f.name, -1))
+        if f.name in self.constant:
+            return self.constant[f.name](index)
+        value = _select(view.peek((f.name, -1)), t.z3_number(index))
+        for limit in self.algebra.limits(value, f.type, self.count):
+            view.require(limit)
+        return value
+
+    def save(self, view: View, f: Field, index: t.Number, value: Value) -> None:
+        """Store into the array."""
+        where = (f.name, -1)
+        if f.scope is Scope.VM:
+            view.put(where, value)
+        else:
+            view.put(where, _stored(self.algebra, view.peek(where), t.z3_number(index), value))
+
+    def every(self, view: View, reads: Reads, holds: Holds) -> t.Bool:
+        """Quantify over the vCPUs."""
+        v = z3.FreshInt("v")
+        given = {local: self._element(view, f, v) for local, f in reads}
+        inside = z3.And(v >= 0, v < t.z3_number(self.count))
+        return z3.ForAll([v], z3.Implies(inside, t.z3_bool(holds(given, v))))
+
+    def _element(self, view: View, f: Field, v: z3.ArithRef) -> Value:
+        if f.name in self.constant:
+            return self.constant[f.name](v)
+        return _select(view.peek((f.name, -1)), v)
+
+
+def _select(value: Value, index: z3.ArithRef) -> Value:
+    if isinstance(value, Root):
+        assert isinstance(value.page, z3.ExprRef)
+        return Root(z3.Select(value.page, index), tuple(z3.Select(b, index) for b in value.bits))
+    selected: Value = z3.Select(value, index)
+    return selected
+
+
+def _stored(algebra: Algebra, array: Value, index: z3.ArithRef, value: Value) -> Value:
+    if isinstance(array, Root):
+        assert isinstance(value, Root)
+        page = z3.Store(array.page, index, algebra.page_term(value.page))
+        pairs = zip(array.bits, value.bits, strict=True)
+        return Root(page, tuple(z3.Store(a, index, t.z3_bool(b)) for a, b in pairs))
+    stored: Value = z3.Store(array, index, value)
+    return stored
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """The cells of the vCPUs `indices`; where two of these coincide, so must their view.
+
+    `constant` gives the value at an index for fields that nothing writes.
+    """
+
+    indices: tuple[t.Number, ...]
+    constant: Mapping[str, Callable[[t.Number], Value]]
+    algebra: Algebra
+
+    def places(self, f: Field) -> tuple[Location, ...]:
+        """One cell for each tracked vCPU."""
+        if f.scope is Scope.VM:
+            return ((f.name, -1),)
+        return tuple((f.name, k) for k in range(len(self.indices)))
+
+    def load(self, view: View, f: Field, index: t.Number) -> Value:
+        """Return a tracked cell's value, and anything for another vCPU."""
+        if f.scope is Scope.VM:
+            return view.peek((f.name, -1))
+        if f.name in self.constant:
+            return self.constant[f.name](index)
+        same = [t.compare("==", index, k) for k in self.indices]
+        if True in same:
+            return view.peek((f.name, same.index(True)))
+        value = view.other(f, index)
+        for k, here in enumerate(same):
+            value = self.algebra.ite(here, view.peek((f.name, k)), value)
+        return value
+
+    def save(self, view: View, f: Field, index: t.Number, value: Value) -> None:
+        """Store where the index is that of a tracked vCPU."""
+        if f.scope is Scope.VM:
+            view.put((f.name, -1), value)
+            return
+        same = [t.compare("==", index, k) for k in self.indices]
+        if True not in same:
+            view.forget(f)
+        for k, here in enumerate(same):
+            where = (f.name, k)
+            view.put(where, self.algebra.ite(here, value, view.peek(where)))
+
+    def every(self, view: View, reads: Reads, holds: Holds) -> t.Bool:
+        """Guess the answer: if it is yes, the condition holds at the tracked vCPUs."""
+        answer = z3.FreshBool("every")
+        for index in self.indices:
+            given = {local: self.load(view, f, index) for local, f in reads}
+            view.require(t.implies(answer, holds(given, index)))
+        return answer

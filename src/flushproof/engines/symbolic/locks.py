@@ -1,0 +1,109 @@
+"""Locks as one thread sees them in one step.
+
+The location of a lock holds the number of its one holder plus one, or 0. A lock with readers has a
+location for each thread besides, which counts how many times the thread is a reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import z3
+
+from flushproof.engines.symbolic import terms as t
+from flushproof.engines.symbolic.memory import Memory
+from flushproof.engines.symbolic.paths import Path
+from flushproof.engines.symbolic.steps import World
+from flushproof.engines.symbolic.values import Value
+from flushproof.ir.code import Field
+from flushproof.ir.types import LockWord
+
+Index: TypeAlias = int | z3.ArithRef
+
+
+@dataclass(frozen=True, slots=True)
+class LockState:
+    """Who holds a lock: this thread alone, this thread as a reader, nobody at all."""
+
+    sole: t.Bool
+    reads: t.Bool
+    free: t.Bool
+
+
+class Locks:
+    """Takes and frees locks on the paths of a step of one thread."""
+
+    def __init__(self, world: World, thread: t.Number, memory: Memory) -> None:
+        self.world = world
+        self.algebra = world.algebra
+        self.thread = thread
+        self.memory = memory
+
+    def states(self, path: Path) -> tuple[LockState, ...]:
+        """Return the state of every lock, in the order of the bits of a lock set."""
+        locks = (f for f in self.world.program.fields if isinstance(f.type, LockWord))
+        return tuple(self.state(path, f, k) for f in locks for k in self.world.indices(f))
+
+    def state(self, path: Path, f: Field, index: Index) -> LockState:
+        """Return the state of one lock."""
+        sole = self.algebra.equal(self.memory.load(path, f, index), self.thread + 1)
+        reads = t.compare(">", self._reads(path, f), 0) if _has_readers(f) else False
+        return LockState(sole, reads, self.available(path, f, index, shared=False))
+
+    def available(self, path: Path, f: Field, index: Index, *, shared: bool) -> t.Bool:
+        """Return the condition that nobody stands in the way of one more holder."""
+        free = self.algebra.equal(self.memory.load(path, f, index), 0)
+        if shared or not _has_readers(f):
+            return free
+        return t.and_(free, *(self.algebra.equal(n, 0) for n in self._all_reads(path, f)))
+
+    def take(self, path: Path, f: Field, index: Index, got: t.Bool, *, shared: bool) -> None:
+        """Take a lock if `got` holds."""
+        if shared:
+            reads = self._reads(path, f)
+            self._set_reads(path, f, _number(self.algebra.ite(got, reads + 1, reads)))
+            return
+        word = self.memory.load(path, f, index)
+        self.memory.save(path, f, index, self.algebra.ite(got, self.thread + 1, word))
+
+    def free(self, path: Path, f: Field, index: Index, *, shared: bool) -> None:
+        """Free a lock, or be its reader once less."""
+        if not shared:
+            self.memory.save(path, f, index, 0)
+            return
+        reads = self._reads(path, f)
+        less = self.algebra.ite(t.compare(">", reads, 0), reads - 1, reads)
+        self._set_reads(path, f, _number(less))
+
+    # Readers ---------------------------------------------------------------------------------
+
+    def _all_reads(self, path: Path, f: Field) -> Iterator[Value]:
+        return (self.memory.peek(path, (f.name, k)) for k in range(self.world.threads))
+
+    def _reads(self, path: Path, f: Field) -> t.Number:
+        """Return how many times this thread is a reader."""
+        if isinstance(self.thread, int):
+            known = self.thread < self.world.threads
+            return _number(self.memory.peek(path, (f.name, self.thread))) if known else 0
+        total: Value = 0
+        for k, reads in enumerate(self._all_reads(path, f)):
+            total = self.algebra.ite(self.thread == k, reads, total)
+        return _number(total)
+
+    def _set_reads(self, path: Path, f: Field, value: t.Number) -> None:
+        for k in range(self.world.threads):
+            mine = t.compare("==", self.thread, k)
+            if mine is not False:
+                old = self.memory.peek(path, (f.name, k))
+                path.memory[f.name, k] = self.algebra.ite(mine, value, old)
+
+
+def _has_readers(f: Field) -> bool:
+    return isinstance(f.type, LockWord) and f.type.shared
+
+
+def _number(value: Value) -> t.Number:
+    assert isinstance(value, (int, z3.ArithRef))
+    return value

@@ -1,0 +1,42 @@
+"""What the interpreter keeps in a lock: who holds it alone, and how often each thread reads.
+
+The lowest digit, base 2^32, is the number of the one holder plus one, 0 if there is none; digit
+t + 1 says how many times thread t is a reader.
+"""
+
+from __future__ import annotations
+
+DIGIT = 32
+MASK = (1 << DIGIT) - 1
+FREE = 0
+
+
+def _reads(word: int, thread: int) -> int:
+    return word >> (DIGIT * (thread + 1)) & MASK
+
+
+def owns(word: int, thread: int) -> bool:
+    """Tell whether a thread is the one holder."""
+    return word & MASK == thread + 1
+
+
+def holds(word: int, thread: int) -> bool:
+    """Tell whether a thread is the one holder or a reader."""
+    return owns(word, thread) or _reads(word, thread) > 0
+
+
+def available(word: int, *, shared: bool) -> bool:
+    """Tell whether nobody stands in the way of one more holder."""
+    return word & MASK == 0 if shared else word == FREE
+
+
+def taken(word: int, thread: int, *, shared: bool) -> int:
+    """Return an available lock after a thread took it."""
+    return word + (1 << DIGIT * (thread + 1)) if shared else thread + 1
+
+
+def freed(word: int, thread: int, *, shared: bool) -> int:
+    """Return a lock after a release: nobody holds it alone, or one reader reads once less."""
+    if not shared:
+        return word & ~MASK
+    return word - (1 << DIGIT * (thread + 1)) if _reads(word, thread) else word
