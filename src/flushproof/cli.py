@@ -110,6 +110,12 @@ def _add_common(command: argparse.ArgumentParser) -> None:
     bounds.add_argument("--vcpus", metavar="N|A..B", help="up to N vCPUs, or A to B vCPUs")
     bounds.add_argument("--loads", type=int, metavar="N", help="loads per vCPU")
     bounds.add_argument("--flushes", type=int, metavar="N", help="flushes per flusher")
+    bounds.add_argument(
+        "--rounds",
+        type=int,
+        metavar="R",
+        help="turns that each thread takes (default: enough for every interleaving)",
+    )
     bounds.add_argument("--engine", choices=ENGINES, default="auto", help="how to decide")
     bounds.add_argument(
         "--jobs", type=int, default=0, metavar="N", help="processes, 0: as many as CPUs"
@@ -149,6 +155,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         claims=tuple(dict.fromkeys(arguments.claim)),
         engine=arguments.engine,
         jobs=arguments.jobs,
+        rounds=arguments.rounds,
     )
 
 

@@ -109,7 +109,8 @@ def _report(
 ) -> Report:
     machine = build(setup)
     results: list[ClaimResult] = []
-    for result in decide(machine, Question(claims, _bounds(setup, options))):
+    question = Question(claims, _bounds(setup, options), rounds=options.rounds)
+    for result in decide(machine, question):
         results.append(replace(result, expected=expected.get(result.claim)))
         on_result(results[-1])
     function = next(o.function for o in setup.operations if o.role == "flush")
@@ -162,7 +163,7 @@ def _ir(machine: Machine, options: Options) -> str:
 
 
 def _smt2(machine: Machine, options: Options) -> str:
-    from flushproof.engines.symbolic.bounded import Bounded, smt2
+    from flushproof.engines.symbolic.bounded import Bounded, Settings, smt2
     from flushproof.engines.symbolic.threads import Counts
 
     claims = options.claims or ("coverage",)
@@ -170,6 +171,7 @@ def _smt2(machine: Machine, options: Options) -> str:
     counts = Counts(bounds.vcpus[1], bounds.loads, bounds.flushes, bounds.flushers)
     parts = []
     for name in claims:
-        p = Bounded(machine.with_claims((name,)), counts).problem(counts.vcpus)
+        engine = Bounded(machine.with_claims((name,)), counts, Settings(rounds=options.rounds))
+        p = engine.problem(counts.vcpus)
         parts.append(f"; {name}: sat if the claim can fail\n{smt2(p, name)}")
     return "\n".join(parts)

@@ -92,6 +92,7 @@ def _scope(scope: Scope) -> Tree:
         "flushes": scope.flushes,
         "flushers": scope.flushers,
         "interleavings": scope.interleavings,
+        "rounds": scope.rounds,
         "roots": scope.roots,
         "boot": scope.boot,
         "bound_hit": scope.bound_hit,
