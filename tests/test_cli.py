@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from flushproof import cli
+from flushproof.atomic import Steps
 from flushproof.commands import OnReport, OnResult, find_specs
 from flushproof.config import Options
 from flushproof.diagnostics import InputError
@@ -58,6 +59,11 @@ class Fake:
         self.seen = ("emit", path, spec, stage, options)
         self._halt()
         return "(assert\tx)\x1b"
+
+    def atomicity(self, path: str, spec: str | None, options: Options) -> tuple[Steps, ...]:
+        self.seen = ("atomicity", path, spec, options)
+        self._halt()
+        return ()
 
     def _answer(self, on_result: OnResult) -> Report:
         for made in self.reports[0].results:

@@ -7,9 +7,11 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from os import cpu_count
 
+from flushproof.atomic import Steps
 from flushproof.config import Options
 from flushproof.decide import Question, decide
 from flushproof.diagnostics import InputError, closest
+from flushproof.explain.atomicity import Explainer
 from flushproof.frontend.load import load
 from flushproof.machine.build import Machine, build
 from flushproof.machine.setup import Bounds, Setup
@@ -71,6 +73,15 @@ def emit(path: str, spec: str | None, stage: str, options: Options) -> str:
             return _ir(build(setup), options)
         case _:
             return _smt2(build(setup), options)
+
+
+def atomicity(path: str, spec: str | None, options: Options) -> tuple[Steps, ...]:
+    """Return the atomic steps as each claim in the options sees them, or without any claim."""
+    setup = _setup(path, spec)
+    machine = build(setup)
+    claims = _claims(setup, options) if options.claims else ("",)
+    bounds = _bounds(setup, options)
+    return tuple(_atomic_steps(machine, name, bounds) for name in claims)
 
 
 # Steps -----------------------------------------------------------------------------------------
@@ -142,6 +153,18 @@ def _told(report: Report, on_report: OnReport) -> Report:
 
 def _expected_text(verdict: str, vcpus: int | None) -> str:
     return verdict if vcpus is None else f"{verdict} at {vcpus}"
+
+
+def _atomic_steps(machine: Machine, claim: str, bounds: Bounds) -> Steps:
+    from flushproof.engines.symbolic.moves import Population
+    from flushproof.engines.symbolic.plan import make_plan
+
+    program = machine.with_claims((claim,) if claim else ())
+    population = Population(bounds.vcpus[1], bounds.flushers)
+    found = make_plan(program, population).atomicity
+    assert found is not None
+    words = Explainer(program, found)
+    return Steps(claim, bounds.vcpus[1], bounds.flushers, words.operations(), words.fields())
 
 
 # Emission --------------------------------------------------------------------------------------

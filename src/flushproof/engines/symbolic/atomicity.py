@@ -34,12 +34,24 @@ from flushproof.ir.wto import order
 
 @dataclass(frozen=True, slots=True)
 class Mover:
-    """How a site moves past the sites of other threads; `obstacles` are those it cannot pass."""
+    """How a site moves past the sites of other threads.
+
+    It cannot be put off until after those in `earlier`, nor made before those in `later`.
+    """
 
     site: Site
-    right: bool
-    left: bool
-    obstacles: tuple[Site, ...]
+    earlier: tuple[Site, ...]
+    later: tuple[Site, ...]
+
+    @property
+    def right(self) -> bool:
+        """True where it can be put off until after anything that another thread does next."""
+        return not self.earlier
+
+    @property
+    def left(self) -> bool:
+        """True where it can be made before anything that another thread has just done."""
+        return not self.later
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +95,10 @@ def _touches(instr: Instr, written: frozenset[str]) -> bool:
 
 
 def _mover(moves: Moves, site: Site, everywhere: list[Site]) -> Mover:
-    right = left = True
-    obstacles: list[Site] = []
-    for other in everywhere:
-        if not moves.meet(site.operation, other.operation):
-            continue
-        passing = moves.passing(site, other)
-        right, left = right and passing.right, left and passing.left
-        if not (passing.right and passing.left):
-            obstacles.append(other)
-    return Mover(site, right, left, tuple(obstacles))
+    others = [o for o in everywhere if moves.meet(site.operation, o.operation)]
+    earlier = tuple(o for o in others if not moves.passing(site, o).right)
+    later = tuple(o for o in others if not moves.passing(site, o).left)
+    return Mover(site, earlier, later)
 
 
 def _boundaries(operation: Operation, movers: Mapping[Site, Mover], moves: Moves) -> frozenset[int]:
