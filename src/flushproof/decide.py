@@ -25,6 +25,7 @@ from flushproof.verdict import ClaimResult, Scope, Verdict
 if TYPE_CHECKING:
     from flushproof.engines.symbolic.bounded import Bounded
 
+FAILURES = (concrete.Stuck, concrete.Undefined, concrete.GoesOn)
 EVERY = "every interleaving"
 Boundaries = Callable[[Operation], frozenset[int]]
 
@@ -189,7 +190,7 @@ def _replay(program: Program, found: Found) -> concrete.State:
     claim = found.claim
     try:
         state = concrete.replay(program, found.schedule, lambda o: found.boundaries[o.name])
-    except (concrete.Stuck, concrete.Undefined, StopIteration, KeyError) as error:
+    except (*FAILURES, StopIteration, KeyError) as error:
         text = f"the counterexample of `{claim}` does not replay: {error!r}"
         raise InternalError(text) from error
     if not any(v.claim == claim for v in state.violations):

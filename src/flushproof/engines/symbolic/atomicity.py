@@ -62,8 +62,13 @@ class Atomicity:
     movers: Mapping[Site, Mover]
 
 
-def atomicity(world: World, population: Population, written: frozenset[str]) -> Atomicity:
-    """Classify every site of a program and place the boundaries."""
+def atomicity(
+    world: World,
+    population: Population,
+    written: frozenset[str],
+    given: Mapping[str, frozenset[int]],
+) -> Atomicity:
+    """Classify every site of a program and place the boundaries, those `given` among them."""
     program = world.program
     acting = [o for o in program.operations if o.role in (Role.LOAD, Role.FLUSH)]
     positions = {o.name: sites(o, written) for o in acting}
@@ -71,7 +76,9 @@ def atomicity(world: World, population: Population, written: frozenset[str]) -> 
     moves = Moves(world, population, cuts)
     everywhere = [Site(name, at) for name, p in positions.items() for at in p]
     movers = {site: _mover(moves, site, everywhere) for site in everywhere}
-    boundaries = {o.name: _boundaries(o, movers, moves) for o in program.operations}
+    boundaries = {
+        o.name: _boundaries(o, movers, moves, given[o.name]) for o in program.operations
+    }
     return Atomicity(boundaries, movers)
 
 
@@ -101,7 +108,12 @@ def _mover(moves: Moves, site: Site, everywhere: list[Site]) -> Mover:
     return Mover(site, earlier, later)
 
 
-def _boundaries(operation: Operation, movers: Mapping[Site, Mover], moves: Moves) -> frozenset[int]:
+def _boundaries(
+    operation: Operation,
+    movers: Mapping[Site, Mover],
+    moves: Moves,
+    given: frozenset[int],
+) -> frozenset[int]:
     """Return a forward analysis of whether a step may be past the point where it takes effect."""
     code = operation.code
     held = moves.held[operation.name]
@@ -111,7 +123,7 @@ def _boundaries(operation: Operation, movers: Mapping[Site, Mover], moves: Moves
     while work:
         at = work.pop()
         mover = movers.get(Site(operation.name, at))
-        waits = isinstance(code[at], Acquire) and bool(held[at])
+        waits = at in given or (isinstance(code[at], Acquire) and bool(held[at]))
         out = past[at]
         if mover is not None:
             if waits or (past[at] and not mover.left):

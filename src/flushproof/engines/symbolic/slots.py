@@ -57,7 +57,8 @@ def slots_for(
         slots = _one_by_one(threads, windows, flushers[0])
     else:
         slots = _rounds(threads, windows, acting, count)
-    around = (*_of(threads, Role.OBSERVE), *slots, *_of(threads, Role.END))
+    last = (*_of(threads, Role.DEADLOCK), *_of(threads, Role.END))
+    around = (*_of(threads, Role.OBSERVE), *slots, *last)
     return Turns(around, count, needed)
 
 
