@@ -114,6 +114,12 @@ def test_waiting_with_a_lock_held_begins_a_step(tmp_path: Path) -> None:
     assert _flush(steps).begins[1] == ("it may wait here for `b` while it holds `a`",)
 
 
+def test_a_claim_about_deadlocks_sees_every_wait() -> None:
+    """A thread may wait for its first lock as well."""
+    for operation in _steps(SPECS / "dedup_all.c", "no_deadlock").operations:
+        assert operation.begins == ((), ("it may wait here for `ept_pointer_lock`",))
+
+
 def test_a_claim_may_see_more() -> None:
     """What a claim looks at keeps steps apart that the code alone does not."""
     path = TOP / "examples" / "no_lock.c"

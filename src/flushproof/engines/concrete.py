@@ -192,10 +192,11 @@ def replay(
 
 
 def _announces_deadlock(state: State, thread: Thread) -> bool:
-    name = thread.calls[min(thread.call + 1, len(thread.calls) - 1)].operation
-    return thread.operation is None and any(
-        o.name == name for o in state.program.of(Role.DEADLOCK)
-    )
+    """Tell whether the next step of a thread is that of claims about deadlocks."""
+    if thread.operation is not None:
+        return False
+    names = {o.name for o in state.program.of(Role.DEADLOCK)}
+    return any(c.operation in names for c in thread.calls[thread.call + 1 :])
 
 
 def deadlock(state: State) -> tuple[Wait, ...]:

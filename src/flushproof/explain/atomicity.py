@@ -80,8 +80,9 @@ class Explainer:
         if at == 0:
             return ()
         instr, held = operation.code[at], self.held[operation.name][at]
-        if isinstance(instr, Acquire) and held:
-            return (f"it may wait here for `{instr.field.label}` while it holds {self._all(held)}",)
+        if isinstance(instr, Acquire) and (held or self.program.of(Role.DEADLOCK)):
+            while_ = f" while it holds {self._all(held)}" if held else ""
+            return (f"it may wait here for `{_label(instr.field)}`{while_}",)
         obstacles: dict[str, list[Span | None]] = {}
         for other in self.movers[operation.name, at].later:
             its = self.named[other.operation].code[other.at]

@@ -43,10 +43,11 @@ def _races(facts: Facts) -> tuple[Blame, ...]:
 
 
 def _waits(facts: Facts) -> tuple[Blame, ...]:
+    names = facts.view.threads
     return tuple(
         Blame(
             w.instr.span,
-            f"{thread(facts.view.threads[w.thread])} waits for `{place(w.instr.field, w.location)}`",
+            f"{thread(names[w.thread])} waits for `{place(w.instr.field, w.location)}`",
         )
         for w in facts.state.waits
         if w.instr.span is not None

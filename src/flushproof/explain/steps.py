@@ -24,7 +24,6 @@ from flushproof.ir.code import (
 from flushproof.ir.program import Role
 from flushproof.trace import HypercallNote, LockMark, Step
 
-
 _TAKEN: Mapping[LockMark, int] = {"acquire": 1, "release": -1}
 
 

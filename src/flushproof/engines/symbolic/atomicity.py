@@ -76,9 +76,7 @@ def atomicity(
     moves = Moves(world, population, cuts)
     everywhere = [Site(name, at) for name, p in positions.items() for at in p]
     movers = {site: _mover(moves, site, everywhere) for site in everywhere}
-    boundaries = {
-        o.name: _boundaries(o, movers, moves, given[o.name]) for o in program.operations
-    }
+    boundaries = {o.name: _boundaries(o, movers, moves, given[o.name]) for o in program.operations}
     return Atomicity(boundaries, movers)
 
 
