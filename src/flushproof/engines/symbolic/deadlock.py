@@ -1,9 +1,9 @@
 """When nobody can go on: every thread that is in a call waits for a lock that is not free.
 
 In a program with an operation of role `DEADLOCK` every place where a lock is taken is the first of
-its step, so a thread that waits is always between two steps. That order of steps in which each
-step is whole reaches every state in which all threads are between two steps, and such states alone
-are looked at here.
+its step, so a thread that waits is always between two steps. Orders in which each step is whole
+reach every state in which all threads are between two steps or two calls, and only such states can
+be deadlocks.
 """
 
 from __future__ import annotations
