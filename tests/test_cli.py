@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from flushproof import cli
+from flushproof.atomic import Steps
 from flushproof.commands import OnReport, OnResult, find_specs
 from flushproof.config import Options
 from flushproof.diagnostics import InputError
@@ -59,6 +60,11 @@ class Fake:
         self._halt()
         return "(assert\tx)\x1b"
 
+    def atomicity(self, path: str, spec: str | None, options: Options) -> tuple[Steps, ...]:
+        self.seen = ("atomicity", path, spec, options)
+        self._halt()
+        return ()
+
     def _answer(self, on_result: OnResult) -> Report:
         for made in self.reports[0].results:
             on_result(made)
@@ -99,10 +105,11 @@ def test_exit_codes(
 def test_arguments_reach_the_pipeline(capsys: pytest.CaptureFixture[str]) -> None:
     """A bound that is dropped on the way would silently widen or narrow the verdict."""
     fake = Fake()
-    bounds = ["--vcpus", "2..3", "--loads", "1", "--flushes", "2", "--jobs", "4"]
+    bounds = ["--vcpus", "2..3", "--loads", "1", "--flushes", "2", "--rounds", "3"]
     names = ["--claim", "a", "--claim", "b", "--claim", "a"]
-    _run(fake, "prove", FILE, "--spec", "s.spec", "--engine", "bounded", *bounds, *names)
-    options = Options((2, 3), 1, 2, ("a", "b"), "bounded", 4)
+    choices = ["--engine", "bounded", "--jobs", "4"]
+    _run(fake, "prove", FILE, "--spec", "s.spec", *choices, *bounds, *names)
+    options = Options((2, 3), 1, 2, ("a", "b"), "bounded", 4, 3)
     assert fake.seen == ("prove", FILE, "s.spec", options)
     assert "range_kept" in capsys.readouterr().out
 

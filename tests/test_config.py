@@ -35,6 +35,7 @@ def test_not_a_range(text: str) -> None:
         ({"vcpus": (1, 999999999)}, "`--vcpus` cannot be 999999999"),
         ({"loads": -1}, "`--loads` cannot be -1"),
         ({"flushes": 10**9}, "`--flushes` cannot be 1000000000"),
+        ({"rounds": 0}, "`--rounds` cannot be 0"),
         ({"jobs": -2}, "`--jobs` cannot be -2"),
         ({"engine": "magic"}, "there is no engine `magic`"),
     ],

@@ -70,7 +70,7 @@ def test_through_the_plugin(
     for suffix in ("spec", "c"):
         shutil.copy(SPECS / f"{name}.{suffix}", pytester.path)
     done = pytester.runpytest_subprocess("-p", "flushproof.pytest_plugin", "-q")
-    done.assert_outcomes(passed=12)
+    done.assert_outcomes(passed=13)
 
 
 @pytest.mark.slow
@@ -83,5 +83,5 @@ def test_a_wrong_expectation_fails(
     text = (SPECS / "enum_status.spec").read_text()
     (pytester.path / "x.spec").write_text(text.replace("coverage refuted at 2", "coverage proved"))
     done = pytester.runpytest_subprocess("-p", "flushproof.pytest_plugin", "-q", "-k", "coverage")
-    done.assert_outcomes(failed=1, deselected=11)
+    done.assert_outcomes(failed=1, deselected=12)
     done.stdout.fnmatch_lines(["refuted  coverage *"])

@@ -84,7 +84,7 @@ def test_unknown_claim_is_refused_before_anything_is_decided() -> None:
 def test_expectations() -> None:
     """Items of pytest are made of these, with the line to jump to."""
     listed = pipeline.expectations(str(SPECS / "counter_first.spec"))
-    assert len(listed) == 12
+    assert len(listed) == 13
     assert listed[0][:2] == ("coverage", "proved")
     assert listed[1][:2] == ("no_repeat", "refuted at 3")
     text = (SPECS / "counter_first.spec").read_text().splitlines()

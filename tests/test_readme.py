@@ -35,7 +35,7 @@ def _table(head: str) -> list[str]:
 
 def test_the_options_are_those_of_the_command_line() -> None:
     """If this fails, the table lacks an option, or names one that does not exist."""
-    named = {o for cell in _table("option") for o in re.findall(r"--\w+", cell)}
+    named = {o for cell in _table("option") for o in re.findall(r"--[\w-]+", cell)}
     known = {o for p in _parsers(parser()) for a in p._actions for o in a.option_strings}
     assert named == {o for o in known if o.startswith("--")}
 

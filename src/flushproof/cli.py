@@ -79,7 +79,13 @@ def _add_decide(commands: argparse._SubParsersAction[_Parser], name: str, purpos
     command = commands.add_parser(name, help=purpose, description=purpose, allow_abbrev=False)
     command.add_argument("file", metavar="FILE", help="the variant, kernel-like C")
     command.add_argument("--spec", metavar="FILE", help="take the set-up from this spec file")
-    command.add_argument("--emit", choices=STAGES, help="print one stage and decide nothing")
+    instead = command.add_mutually_exclusive_group()
+    instead.add_argument("--emit", choices=STAGES, help="print one stage and decide nothing")
+    instead.add_argument(
+        "--explain-atomicity",
+        action="store_true",
+        help="show which code is one step for other threads, and why; decide nothing",
+    )
     _add_claim(command, required=name == "refute")
     _add_common(command)
 
@@ -110,6 +116,12 @@ def _add_common(command: argparse.ArgumentParser) -> None:
     bounds.add_argument("--vcpus", metavar="N|A..B", help="up to N vCPUs, or A to B vCPUs")
     bounds.add_argument("--loads", type=int, metavar="N", help="loads per vCPU")
     bounds.add_argument("--flushes", type=int, metavar="N", help="flushes per flusher")
+    bounds.add_argument(
+        "--rounds",
+        type=int,
+        metavar="R",
+        help="turns that each thread takes (default: enough for every interleaving)",
+    )
     bounds.add_argument("--engine", choices=ENGINES, default="auto", help="how to decide")
     bounds.add_argument(
         "--jobs", type=int, default=0, metavar="N", help="processes, 0: as many as CPUs"
@@ -137,6 +149,7 @@ def _request(arguments: argparse.Namespace) -> Request:
         options=_options(arguments),
         spec=None if check else arguments.spec,
         stage=None if check else arguments.emit,
+        atomicity=not check and arguments.explain_atomicity,
         format=arguments.format,
     )
 
@@ -149,6 +162,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         claims=tuple(dict.fromkeys(arguments.claim)),
         engine=arguments.engine,
         jobs=arguments.jobs,
+        rounds=arguments.rounds,
     )
 
 

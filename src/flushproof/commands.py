@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Protocol
 
+from flushproof.atomic import Steps
 from flushproof.config import Options
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.progress import Progress
-from flushproof.report import json, summary, text
+from flushproof.report import atomicity, json, summary, text
 from flushproof.report.plain import visible
 from flushproof.report.tally import exit_code
 from flushproof.terminal import Terminal, load_sources
@@ -43,6 +44,9 @@ class Pipeline(Protocol):
 
     def emit(self, path: str, spec: str | None, stage: str, options: Options) -> str:
         """Return what a stage hands to the next one, as text."""
+
+    def atomicity(self, path: str, spec: str | None, options: Options) -> tuple[Steps, ...]:
+        """Return which stretches of code are atomic steps, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +78,7 @@ class Request:
     options: Options
     spec: str | None = None
     stage: str | None = None
+    atomicity: bool = False
     format: str = "text"
 
 
@@ -97,6 +102,8 @@ def _run(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
         emitted = pipeline.emit(path, request.spec, request.stage, request.options)
         terminal.raw("".join(f"{visible(x)}\n" for x in emitted.expandtabs().splitlines()))
         return EXIT_OK
+    if request.atomicity:
+        return _atomicity(request, pipeline, terminal)
     if request.command == "check":
         return _check(request, pipeline, terminal)
     return _decide(request, pipeline, terminal)
@@ -126,6 +133,17 @@ def _decide(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
     report = _expecting(report, wanted)
     _show_one(report, report.exit_code, request, terminal)
     return report.exit_code
+
+
+def _atomicity(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
+    path = request.paths[0]
+    steps = pipeline.atomicity(path, request.spec, request.options)
+    sources = load_sources((path, *atomicity.places(steps)))
+    if request.format == "json":
+        terminal.raw(json.dumps(json.atomic(path, sources.get(path), steps)))
+    else:
+        terminal.raw(atomicity.render(path, steps, sources, terminal.width))
+    return EXIT_OK
 
 
 def _check(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:

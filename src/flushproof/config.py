@@ -13,6 +13,7 @@ from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
 
 MAX_VCPUS = 4096
 MAX_OPERATIONS = 1000
+MAX_ROUNDS = 1_000_000
 MAX_JOBS = 1024
 ENGINES = ("auto", "bounded")
 
@@ -72,7 +73,8 @@ class Options:
     """Bounds and choices of one run; None or an empty tuple leaves the choice to the spec.
 
     `vcpus` is (low, high); `loads` and `flushes` count operations per thread; `claims` names the
-    claims to decide (empty: all); `jobs` is the number of processes, 0 for one per processor.
+    claims to decide (empty: all); `jobs` is the number of processes, 0 for one per processor;
+    `rounds` is how many turns each thread takes, None for enough to cover every interleaving.
     Raises `InputError` with usage diagnostics, all at once.
     """
 
@@ -82,12 +84,14 @@ class Options:
     claims: tuple[str, ...] = ()
     engine: str = "auto"
     jobs: int = 0
+    rounds: int | None = None
 
     def __post_init__(self) -> None:
         problems = [
             *_range_problems(self.vcpus),
             *_bound_problems("--loads", self.loads, 0, MAX_OPERATIONS),
             *_bound_problems("--flushes", self.flushes, 0, MAX_OPERATIONS),
+            *_bound_problems("--rounds", self.rounds, 1, MAX_ROUNDS),
             *_bound_problems("--jobs", self.jobs, 0, MAX_JOBS),
             *_engine_problems(self.engine),
         ]

@@ -25,6 +25,7 @@ from flushproof.verdict import ClaimResult, Scope, Verdict
 if TYPE_CHECKING:
     from flushproof.engines.symbolic.bounded import Bounded
 
+FAILURES = (concrete.Stuck, concrete.Undefined, concrete.GoesOn)
 EVERY = "every interleaving"
 Boundaries = Callable[[Operation], frozenset[int]]
 
@@ -33,8 +34,8 @@ Boundaries = Callable[[Operation], frozenset[int]]
 class Question:
     """What is asked: claims by name, within bounds.
 
-    `boundaries` fixes where steps begin, None has it found out; `rounds` lowers the
-    number of rounds.
+    `boundaries` fixes where steps begin, None has it found out; `rounds` lowers the number of
+    turns that each thread takes, None lets it be enough for every interleaving.
     """
 
     claims: tuple[str, ...]
@@ -90,6 +91,10 @@ class _Definedness:
             self.known[vcpus] = text or ""
         return self.known[vcpus]
 
+    def every_interleaving(self, vcpus: int) -> bool:
+        """Tell whether what `at` said takes every interleaving into account."""
+        return self.engine is None or self.engine.every_interleaving(vcpus)
+
 
 class _Claim:
     """One claim being decided."""
@@ -103,6 +108,7 @@ class _Claim:
         self.definedness = definedness
         self.started = time.monotonic()
         self.exact_roots = True
+        self.every_interleaving = True
 
     def decide(self) -> ClaimResult:
         """Look at the smallest number of vCPUs first."""
@@ -112,9 +118,12 @@ class _Claim:
         for n in range(low, high + 1):
             answer = engine.claim(self.name, n)
             self.exact_roots = engine.exact_roots
+            self.every_interleaving &= engine.every_interleaving(n)
             if isinstance(answer, Found):
                 return self._refuted(program, answer)
-            if undefined := self.definedness.at(n):
+            undefined = self.definedness.at(n)
+            self.every_interleaving &= self.definedness.every_interleaving(n)
+            if undefined:
                 return self.unknown(f"undefined behaviour: {undefined}", (low, n))
             if answer is not None:
                 return self.unknown(answer, (low, n))
@@ -130,10 +139,11 @@ class _Claim:
         claim = self.machine.setup.claim(self.name)
         assert claim is not None
         n = schedule.vcpus
+        least = found.least and self.every_interleaving
         smallest = (
             f"{_count(n, 'vCPU')}, {_count(found.roots, 'root')}, "
             f"{_count(found.calls, 'operation')}; "
-            f"{'none with fewer' if found.least else 'fewer were not ruled out'}"
+            f"{'none with fewer' if least else 'fewer were not ruled out'}"
         )
         trace = explain(self.machine, claim, program, schedule, state, smallest)
         low = self.question.bounds.vcpus[0]
@@ -164,13 +174,15 @@ class _Claim:
 
     def _scope(self, vcpus: tuple[int, int]) -> Scope:
         bounds = self.question.bounds
+        rounds = None if self.every_interleaving else self.question.rounds
         return Scope(
             vcpus=vcpus,
             loads=bounds.loads,
             flushes=bounds.flushes,
             flushers=bounds.flushers,
-            interleavings=EVERY,
+            interleavings=EVERY if rounds is None else _only(rounds),
             roots="uninterpreted" if self.exact_roots else "64-bit vectors",
+            rounds=rounds,
         )
 
 
@@ -178,7 +190,7 @@ def _replay(program: Program, found: Found) -> concrete.State:
     claim = found.claim
     try:
         state = concrete.replay(program, found.schedule, lambda o: found.boundaries[o.name])
-    except (concrete.Stuck, concrete.Undefined, StopIteration, KeyError) as error:
+    except (*FAILURES, StopIteration, KeyError) as error:
         text = f"the counterexample of `{claim}` does not replay: {error!r}"
         raise InternalError(text) from error
     if not any(v.claim == claim for v in state.violations):
@@ -211,6 +223,10 @@ def assumptions(machine: Machine) -> tuple[str, ...]:
     if shipped and infer(machine.base).split:
         out.append("the attribute bits of an EPT pointer depend on its root alone")
     return tuple(out)
+
+
+def _only(rounds: int) -> str:
+    return f"up to {_count(rounds, 'round')}, not every interleaving"
 
 
 def _count(n: int, noun: str) -> str:

@@ -7,9 +7,11 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from os import cpu_count
 
+from flushproof.atomic import Steps
 from flushproof.config import Options
 from flushproof.decide import Question, decide
 from flushproof.diagnostics import InputError, closest
+from flushproof.explain.atomicity import Explainer
 from flushproof.frontend.load import load
 from flushproof.machine.build import Machine, build
 from flushproof.machine.setup import Bounds, Setup
@@ -73,6 +75,15 @@ def emit(path: str, spec: str | None, stage: str, options: Options) -> str:
             return _smt2(build(setup), options)
 
 
+def atomicity(path: str, spec: str | None, options: Options) -> tuple[Steps, ...]:
+    """Return the atomic steps as each claim in the options sees them, or without any claim."""
+    setup = _setup(path, spec)
+    machine = build(setup)
+    claims = _claims(setup, options) if options.claims else ("",)
+    bounds = _bounds(setup, options)
+    return tuple(_atomic_steps(machine, name, bounds) for name in claims)
+
+
 # Steps -----------------------------------------------------------------------------------------
 
 
@@ -109,7 +120,8 @@ def _report(
 ) -> Report:
     machine = build(setup)
     results: list[ClaimResult] = []
-    for result in decide(machine, Question(claims, _bounds(setup, options))):
+    question = Question(claims, _bounds(setup, options), rounds=options.rounds)
+    for result in decide(machine, question):
         results.append(replace(result, expected=expected.get(result.claim)))
         on_result(results[-1])
     function = next(o.function for o in setup.operations if o.role == "flush")
@@ -143,6 +155,18 @@ def _expected_text(verdict: str, vcpus: int | None) -> str:
     return verdict if vcpus is None else f"{verdict} at {vcpus}"
 
 
+def _atomic_steps(machine: Machine, claim: str, bounds: Bounds) -> Steps:
+    from flushproof.engines.symbolic.moves import Population
+    from flushproof.engines.symbolic.plan import make_plan
+
+    program = machine.with_claims((claim,) if claim else ())
+    population = Population(bounds.vcpus[1], bounds.flushers)
+    found = make_plan(program, population).atomicity
+    assert found is not None
+    words = Explainer(program, found)
+    return Steps(claim, bounds.vcpus[1], bounds.flushers, words.operations(), words.fields())
+
+
 # Emission --------------------------------------------------------------------------------------
 
 
@@ -162,7 +186,7 @@ def _ir(machine: Machine, options: Options) -> str:
 
 
 def _smt2(machine: Machine, options: Options) -> str:
-    from flushproof.engines.symbolic.bounded import Bounded, smt2
+    from flushproof.engines.symbolic.bounded import Bounded, Settings, smt2
     from flushproof.engines.symbolic.threads import Counts
 
     claims = options.claims or ("coverage",)
@@ -170,6 +194,7 @@ def _smt2(machine: Machine, options: Options) -> str:
     counts = Counts(bounds.vcpus[1], bounds.loads, bounds.flushes, bounds.flushers)
     parts = []
     for name in claims:
-        p = Bounded(machine.with_claims((name,)), counts).problem(counts.vcpus)
+        engine = Bounded(machine.with_claims((name,)), counts, Settings(rounds=options.rounds))
+        p = engine.problem(counts.vcpus)
         parts.append(f"; {name}: sat if the claim can fail\n{smt2(p, name)}")
     return "\n".join(parts)

@@ -28,8 +28,9 @@ class Scope:
 
     `vcpus` is None for every number, else (low, high); `loads` and `flushes` count per thread, None
     for any number; `flushers` counts flusher threads; `interleavings` is a phrase such as
-    "operations atomic, any order"; `roots` is "uninterpreted" or "64-bit vectors"; `bound_hit` says
-    whether some execution was cut by a bound on loops.
+    "every interleaving"; `roots` is "uninterpreted" or "64-bit vectors"; `bound_hit` says whether
+    some execution was cut by a bound on loops; `rounds` is how many turns each thread took where
+    that does not cover every interleaving, else None.
     """
 
     vcpus: tuple[int, int] | None
@@ -40,6 +41,7 @@ class Scope:
     roots: str
     boot: str = "from boot"
     bound_hit: bool = False
+    rounds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

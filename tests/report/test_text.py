@@ -90,6 +90,17 @@ def test_bound_hit_is_said() -> None:
     assert "some loops cut at a bound" in " ".join(shown.split())
 
 
+def test_too_few_rounds_are_said() -> None:
+    """A table of marks must not hide that interleavings were left out."""
+    only = "up to 2 rounds, not every interleaving"
+    cut = replace(EVERY, interleavings=only, rounds=2)
+    expected = Expected(Verdict.PROVED)
+    few = result(Verdict.PROVED, "coverage", Made(cut, (), expected))
+    all_ = result(Verdict.PROVED, "no_race", Made(EVERY, (), expected))
+    assert f"\n\nsome verdicts: {only}\n\n" in summary.render((report(all_, few),), SOURCES)
+    assert "some verdicts" not in summary.render((report(all_),), SOURCES)
+
+
 def test_bar_of_a_holder_goes_on_while_others_step() -> None:
     """A lock would seem free in the rows in which another thread moves."""
     steps = (

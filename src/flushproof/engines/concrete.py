@@ -41,7 +41,7 @@ from flushproof.ir.code import (
     Uninit,
     Write,
 )
-from flushproof.ir.program import BOOT_VCPU, Operation, Program
+from flushproof.ir.program import BOOT_VCPU, Operation, Program, Role
 from flushproof.ir.types import LockWord
 
 Location = tuple[str, int]
@@ -65,6 +65,22 @@ class Undefined(Exception):  # noqa: N818 - what the code did, named as C names 
         super().__init__(text)
         self.text = text
         self.instr = instr
+
+
+class GoesOn(Exception):  # noqa: N818 - what became of the run; it is no deadlock
+    """A deadlock was announced, and there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A thread that waits at `instr` for a lock, which thread number `holder` holds."""
+
+    thread: int
+    call: int
+    operation: str
+    instr: Acquire
+    location: Location
+    holder: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +138,7 @@ class State:
     threads: list[Thread]
     happenings: list[Happening] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
+    waits: tuple[Wait, ...] = ()
     steps: int = 0
 
 
@@ -169,13 +186,50 @@ def replay(
     Raises:
         Stuck: a scheduled thread waits for a lock.
         Undefined: the code did something undefined.
+        GoesOn: the schedule calls a state a deadlock that is none.
     """
     state = start(program, schedule)
     for position in schedule.order:
-        step(state, state.threads[position], boundaries, to_violation=True)
+        thread = state.threads[position]
+        if _announces_deadlock(state, thread):
+            state.waits = deadlock(state)
+        step(state, thread, boundaries, to_violation=True)
         if state.violations:
             break
     return state
+
+
+def _announces_deadlock(state: State, thread: Thread) -> bool:
+    """Tell whether the next step of a thread is that of claims about deadlocks."""
+    if thread.operation is not None:
+        return False
+    names = {o.name for o in state.program.of(Role.DEADLOCK)}
+    return any(c.operation in names for c in thread.calls[thread.call + 1 :])
+
+
+def deadlock(state: State) -> tuple[Wait, ...]:
+    """Return for what each thread that is in a call waits.
+
+    Raises:
+        GoesOn: one of them does not wait, or no thread is in a call.
+        Undefined: a thread takes the lock of a vCPU that does not exist.
+    """
+    waits = tuple(_wait(state, t, t.operation) for t in state.threads if t.operation is not None)
+    if not waits:
+        raise GoesOn
+    return waits
+
+
+def _wait(state: State, thread: Thread, operation: Operation) -> Wait:
+    instr = operation.code[thread.pc]
+    if not isinstance(instr, Acquire):
+        raise GoesOn
+    where = _location(instr.field, instr.index, _values(state, thread), instr)
+    word = state.memory[where]
+    if words.available(word, shared=instr.shared):
+        raise GoesOn
+    holder = words.a_holder(word)
+    return Wait(thread.number, thread.call, operation.name, instr, where, holder)
 
 
 def step(

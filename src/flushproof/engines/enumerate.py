@@ -25,7 +25,7 @@ from flushproof.engines.explicit.domains import (
 )
 from flushproof.engines.explicit.steps import IDLE, UNSET, Leaf, State, Steps
 from flushproof.ir.code import Exchange, Mode, Read, Write
-from flushproof.ir.program import Program, Role
+from flushproof.ir.program import BYSTANDERS, Program, Role
 from flushproof.machine.instrument import PLACE_STRIDE
 
 
@@ -44,13 +44,11 @@ class Outcome:
     """What was found in `states` states; the search ends at the first violation.
 
     `undefined` describes undefined behaviour that was met; executions are not followed past it.
-    `deadlock`: all threads that are in a call wait for locks, and no thread has a call left.
     """
 
     found: bool
     states: int
     undefined: str | None
-    deadlock: bool
 
 
 def enumerate_claim(program: Program, sizes: Sizes, claim: str) -> Outcome:
@@ -91,9 +89,9 @@ class _Search:
         }
         self.starts = [self._starts(t) for t in range(self.acting)]
         self.end = self._bystander(Role.END)
+        self.deadlock = self._bystander(Role.DEADLOCK)
         self.undefined: str | None = None
         self.found = False
-        self.deadlock = False
 
     def _lay_out(self) -> list[int]:
         """Give each cell a number, witnesses first, and return what they hold at boot."""
@@ -104,8 +102,7 @@ class _Search:
         self.cells: dict[Location, int] = {x: k for k, x in enumerate((*witnesses, *others))}
         fixed = {x: v for x, v in memory.items() if x not in self.cells}
         positions = {o.name: boundaries(o, changing) for o in self.program.operations}
-        for o in (*self.program.of(Role.OBSERVE), *self.program.of(Role.END)):
-            positions[o.name] = frozenset({0})
+        positions |= {o.name: frozenset({0}) for r in BYSTANDERS for o in self.program.of(r)}
         self.steps = Steps(self.program, self.sizes.vcpus, self.cells, fixed, positions, self.claim)
         return [UNSET] * len(witnesses) + [memory[x] for x in others]
 
@@ -121,7 +118,10 @@ class _Search:
 
     def _bystander(self, role: Role) -> int:
         """Return the point of a pseudo-operation, IDLE where there is none."""
-        number = self.acting + int(role is Role.END and bool(self.program.of(Role.OBSERVE)))
+        present = [r for r in BYSTANDERS if self.program.of(r)]
+        if role not in present:
+            return IDLE
+        number = self.acting + present.index(role)
         for k, o in enumerate(self.program.operations):
             if o.role is role:
                 return self.steps.point(number, k, 0, {})
@@ -148,12 +148,12 @@ class _Search:
         seen = set(work)
         while work and not self.found:
             state = work.pop()
-            self._look_at_end(state)
+            self._look(self.end, state)
             for after in self._successors(state):
                 if after not in seen:
                     seen.add(after)
                     work.append(after)
-        return Outcome(self.found, len(seen), self.undefined, self.deadlock)
+        return Outcome(self.found, len(seen), self.undefined)
 
     def _first_states(self) -> list[State]:
         """Return the states after whoever observes the boot state."""
@@ -168,10 +168,10 @@ class _Search:
             if self._goes_on(leaf)
         ]
 
-    def _look_at_end(self, state: State) -> None:
-        """Any state may be the last one; looking changes nothing."""
-        if self.end != IDLE:
-            for leaf, _ in self.steps.outcomes(self.end, state, self.witnesses):
+    def _look(self, bystander: int, state: State) -> None:
+        """Let a bystander look at a state, which changes nothing; any state may be the last one."""
+        if bystander != IDLE:
+            for leaf, _ in self.steps.outcomes(bystander, state, self.witnesses):
                 self._goes_on(leaf)
 
     def _goes_on(self, leaf: Leaf) -> bool:
@@ -193,7 +193,8 @@ class _Search:
                 leaves.append(leaf)
                 if self._goes_on(leaf):
                     out.append(_after(base, leaf, at))
-        self.deadlock |= bool(leaves) and not out and all(x.blocked for x in leaves)
+        if leaves and all(leaf.blocked for leaf in leaves):
+            self._look(self.deadlock, state)
         return out
 
     def _calls(self, state: State, thread: int, at: int) -> list[State]:

@@ -25,6 +25,16 @@ def holds(word: int, thread: int) -> bool:
     return owns(word, thread) or _reads(word, thread) > 0
 
 
+def a_holder(word: int) -> int:
+    """Return the one holder of a lock that is held, or the first of its readers."""
+    if word & MASK:
+        return (word & MASK) - 1
+    thread = 0
+    while not _reads(word, thread):
+        thread += 1
+    return thread
+
+
 def available(word: int, *, shared: bool) -> bool:
     """Tell whether nobody stands in the way of one more holder."""
     return word & MASK == 0 if shared else word == FREE

@@ -11,10 +11,16 @@ from flushproof.trace import Blame
 
 
 def blame(facts: Facts) -> tuple[Blame, ...]:
-    """Return at least one place: hypercalls of the call at fault, accesses of a race, the event."""
+    """Return at least one place.
+
+    These are hypercalls of the call at fault, accesses of a race, what is waited for, the event.
+    """
     races = _races(facts)
     if races:
         return races
+    waits = _waits(facts)
+    if waits:
+        return waits
     hypercalls = [h for h in facts.of_call() if isinstance(h.instr, Hypercall)]
     main = [_hypercall(hypercalls[-1], facts)] if hypercalls else []
     notes = [_hypercall(h, facts) for h in _related(hypercalls)]
@@ -33,6 +39,18 @@ def _races(facts: Facts) -> tuple[Blame, ...]:
         Blame(h.instr.span, f"{thread(facts.view.threads[h.thread])} touches it here")
         for h in touches(name, facts)
         if h.instr.span is not None
+    )
+
+
+def _waits(facts: Facts) -> tuple[Blame, ...]:
+    names = facts.view.threads
+    return tuple(
+        Blame(
+            w.instr.span,
+            f"{thread(names[w.thread])} waits for `{place(w.instr.field, w.location)}`",
+        )
+        for w in facts.state.waits
+        if w.instr.span is not None
     )
 
 

@@ -3,7 +3,8 @@
 `{name}` is a witness, a ghost variable, an argument of the event or a shorthand; `{subject}` the
 variable or lock that the event is about. After a dot: `{w.since}` since when vCPU w runs on its
 root, `{c.calls}` and `{c.flushed}` the hypercalls of the call at fault, `{c.ret}` what it returned,
-`{p.field}` the field of place p, `{p.race}` who touched it, `{lock.history}` who took and freed it.
+`{p.field}` the field of place p, `{p.race}` who touched it, `{lock.history}` who took and freed it,
+`{lock.waits}` who holds what and waits for what.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flushproof.engines.concrete import Happening, Location, State, Violation
+from flushproof.engines import words
+from flushproof.engines.concrete import Happening, Location, State, Violation, Wait
 from flushproof.explain.names import Names, number, place, thread
 from flushproof.explain.steps import View, takes
 from flushproof.ir.code import (
@@ -189,6 +191,29 @@ def _label(h: Happening) -> str:
     return h.instr.field.label
 
 
+def _waits(_: str, facts: Facts) -> str:
+    return "; ".join(_waiting(w, facts) for w in facts.state.waits)
+
+
+def _waiting(w: Wait, facts: Facts) -> str:
+    """Say such as `vCPU0 holds `a` and waits for `b``, or who holds what it waits for."""
+    name = thread(facts.view.threads[w.thread])
+    held = _held_by(w.thread, facts)
+    wanted = f"`{place(w.instr.field, w.location)}`"
+    if w.holder == w.thread:
+        return f"{name} waits for {wanted}, which it holds itself"
+    text = f"{name} holds {held} and waits for {wanted}" if held else f"{name} waits for {wanted}"
+    if any(other.thread == w.holder for other in facts.state.waits):
+        return text
+    return f"{text}, which {thread(facts.view.threads[w.holder])} took and never freed"
+
+
+def _held_by(number_of_thread: int, facts: Facts) -> str:
+    labels = {f.name: f for f in facts.state.program.fields}
+    held = (x for x in facts.state.locks if words.holds(facts.state.memory[x], number_of_thread))
+    return " and ".join(f"`{place(labels[x[0]], x)}`" for x in held)
+
+
 _ATTRIBUTES: dict[str, Callable[[str, Facts], str]] = {
     "since": _since,
     "flushed": _flushed,
@@ -197,4 +222,5 @@ _ATTRIBUTES: dict[str, Callable[[str, Facts], str]] = {
     "field": _field,
     "race": _race,
     "history": _history,
+    "waits": _waits,
 }

@@ -81,13 +81,14 @@ def thread(name: str) -> str:
     return name.replace("vcpu", "vCPU")
 
 
-def letters(happenings: list[Happening], ghost: str) -> dict[int, str]:
+def letters(happenings: list[Happening], ghost: str, begun: Collection[int]) -> dict[int, str]:
     """Give letters to the roots of loads in order of appearance.
 
-    `ghost` is the field of hardware roots. A load's root first appears where it is written to the
-    vCPU's own field, at the latest when the load returns.
+    `ghost` is the field of hardware roots, `begun` the roots of all loads. A load's root first
+    appears where it is written to the vCPU's own field, at the latest when the load returns; what
+    appears nowhere comes last.
     """
-    roots = {
+    roots = set(begun) | {
         h.value
         for h in happenings
         if isinstance(h.instr, Write) and h.location is not None and h.location[0] == ghost
@@ -97,6 +98,7 @@ def letters(happenings: list[Happening], ghost: str) -> dict[int, str]:
         value = h.value if h.value in roots else _page(h.value)
         if value in roots and value not in order and value not in PLAIN and value is not None:
             order.append(value)
+    order += [value for value in dict.fromkeys(begun) if value not in order]
     return {value: letter(k) for k, value in enumerate(order)}
 
 

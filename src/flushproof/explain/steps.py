@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
-from flushproof.engines.concrete import Happening
+from flushproof.engines.concrete import Happening, Wait
 from flushproof.explain.names import Names, place
 from flushproof.ir.code import (
     Acquire,
@@ -25,6 +25,8 @@ from flushproof.ir.code import (
 from flushproof.ir.program import Role
 from flushproof.trace import HypercallNote, LockMark, Step
 
+_TAKEN: Mapping[LockMark, int] = {"acquire": 1, "release": -1}
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -36,6 +38,7 @@ class View:
     names: Names
     roots: Mapping[tuple[int, int], int]
     """The root of each load, by thread and call."""
+    several_locks: bool
 
 
 def visible(h: Happening, view: View) -> bool:
@@ -58,8 +61,8 @@ def takes(h: Happening) -> bool:
     return isinstance(h.instr, (Acquire, TryAcquire)) and h.value != h.before
 
 
-def lines(happenings: list[Happening], view: View) -> tuple[Step, ...]:
-    """Return the steps of a trace.
+def lines(happenings: list[Happening], waits: tuple[Wait, ...], view: View) -> tuple[Step, ...]:
+    """Return the steps of a trace, at its end one for each thread that waits for a lock.
 
     A load that nothing interrupts is one line; what a call reads is shown where others interrupt
     it.
@@ -69,7 +72,32 @@ def lines(happenings: list[Happening], view: View) -> tuple[Step, ...]:
     out: list[Step] = []
     for _, group in groupby(_shown(happenings, view, interrupted), key=_call):
         out += _stretch(_without_entry(list(group), view), view, len(out) + 1)
-    return tuple(out)
+    out += [_waiting(w, view, len(out) + k) for k, w in enumerate(waits, 1)]
+    return tuple(_barred(out))
+
+
+def _barred(steps: list[Step]) -> Iterator[Step]:
+    """Let the bar of a thread go on from the first lock that it takes to the last that it frees."""
+    held: Counter[str] = Counter()
+    for step in steps:
+        held[step.thread] += _TAKEN.get(step.lock, 0)
+        holds = held[step.thread] > 0
+        yield replace(step, lock="held") if holds and step.lock in ("none", "release") else step
+
+
+def _waiting(w: Wait, view: View, index: int) -> Step:
+    at = "" if w.instr.span is None else f"{w.instr.span.line}: "
+    return Step(
+        index=index,
+        thread=view.threads[w.thread],
+        operation=str(view.roles[w.operation]),
+        event="wait",
+        text=f"{at}waits for {place(w.instr.field, w.location)}",
+        span=w.instr.span,
+        lock="none",
+        changed=(),
+        hypercall=None,
+    )
 
 
 def _call(h: Happening) -> tuple[int, int]:
@@ -121,9 +149,9 @@ def _merged(stretch: list[Happening]) -> Iterator[tuple[Happening, ...]]:
 
 def _whole_load(stretch: list[Happening], view: View, index: int) -> Step:
     first = stretch[0]
-    locked = any(takes(h) for h in stretch)
-    freed = any(isinstance(h.instr, Release) for h in stretch)
-    mark: LockMark = "section" if locked and freed else "acquire" if locked else "none"
+    taken = sum(takes(h) for h in stretch)
+    freed = sum(isinstance(h.instr, Release) for h in stretch)
+    mark: LockMark = "acquire" if taken > freed else "section" if taken else "none"
     return Step(
         index=index,
         thread=view.threads[first.thread],
@@ -200,12 +228,12 @@ def _mark(h: Happening) -> LockMark:
 def _text(h: Happening, view: View) -> str:  # noqa: C901 - a table of all that is shown
     at = "" if h.instr.span is None else f"{h.instr.span.line}: "
     match h.instr:
-        case Acquire(shared=shared):
-            return "read lock" if shared else "lock"
-        case TryAcquire():
-            return "lock" if takes(h) else f"{at}lock not free"
-        case Release(shared=shared):
-            return "read unlock" if shared else "unlock"
+        case Acquire(field, shared=shared):
+            return _named("read lock" if shared else "lock", field, h, view)
+        case TryAcquire(_, field):
+            return _named("lock" if takes(h) else f"{at}lock not free", field, h, view)
+        case Release(field, shared=shared):
+            return _named("read unlock" if shared else "unlock", field, h, view)
         case Hypercall():
             root = view.names.root(h.root or 0)
             return f"{at}flush {root} {'ok' if h.value == 0 else 'failed'}"
@@ -225,6 +253,13 @@ def _text(h: Happening, view: View) -> str:  # noqa: C901 - a table of all that 
             return f"{at}{place(field, h.location)} = {view.names.field(field, h.value or 0)}"
         case _:
             return ""
+
+
+def _named(word: str, field: Field, h: Happening, view: View) -> str:
+    """Name the lock where there is more than one."""
+    if not view.several_locks or h.location is None:
+        return word
+    return f"{word} {place(field, h.location)}"
 
 
 def _code(value: int) -> str:

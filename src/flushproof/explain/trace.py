@@ -28,7 +28,7 @@ def explain(
 ) -> Trace:
     """Describe a replayed counterexample; `state` ends with the claim's violation."""
     view = _view(machine.setup, program, infer(program), schedule, state)
-    steps = lines(state.happenings, view)
+    steps = lines(state.happenings, state.waits, view)
     violation = next(v for v in state.violations if v.claim == claim.name)
     facts = Facts(claim, state, violation, view, steps, machine.places)
     template = violation.instr.text or claim.headline or claim.text
@@ -45,19 +45,21 @@ def explain(
 
 
 def _view(setup: Setup, program: Program, kinds: Kinds, schedule: Schedule, state: State) -> View:
-    names = Names(letters(state.happenings, RUNS_ON.name), kinds, setup.declarations.enums)
     roots = {}
     for plan in schedule.plans:
         for number, call in enumerate(plan.calls):
             operation = next(o for o in program.operations if o.name == call.operation)
             if operation.parameters.root is not None:
                 roots[plan.number, number] = call.arguments[operation.parameters.root.name]
+    known = letters(state.happenings, RUNS_ON.name, tuple(roots.values()))
+    names = Names(known, kinds, setup.declarations.enums)
     return View(
         threads={p.number: p.name for p in schedule.plans},
         roles={o.name: o.role for o in program.operations},
         fields={f.name: f for f in program.fields},
         names=names,
         roots=roots,
+        several_locks=len(state.locks) > 1,
     )
 
 

@@ -16,14 +16,20 @@ BOOT_VCPU = Local("@vcpu", VCPU)
 class Role(StrEnum):
     """What an operation is to the machine.
 
-    `OBSERVE` and `END` are pseudo-operations made of claim handlers alone: the checks of a state in
-    itself, and those made once everything is over.
+    `OBSERVE`, `DEADLOCK` and `END` are pseudo-operations made of claim handlers alone: the checks
+    of a state in itself, those of a state in which every thread that is in a call waits for a lock
+    that is not free, and those made once everything is over.
     """
 
     LOAD = "load"
     FLUSH = "flush"
     OBSERVE = "observe"
+    DEADLOCK = "deadlock"
     END = "end"
+
+
+BYSTANDERS = (Role.OBSERVE, Role.DEADLOCK, Role.END)
+"""The roles of pseudo-operations, in the order in which they may act."""
 
 
 @dataclass(frozen=True, slots=True)

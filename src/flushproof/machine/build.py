@@ -24,7 +24,7 @@ from flushproof.ir.code import (
 )
 from flushproof.ir.kinds import infer
 from flushproof.ir.passes import clean
-from flushproof.ir.program import BOOT_VCPU, Operation, Program, Role
+from flushproof.ir.program import BOOT_VCPU, BYSTANDERS, Operation, Program
 from flushproof.ir.types import INT, NONE, ROOT, U64, Int
 from flushproof.ir.uses import fields_of, map_expr
 from flushproof.lower import convert
@@ -88,7 +88,7 @@ class Machine:
             self.env, monitors, dict(self.fields), self.places, self.setup.exempt
         )
         span = self.setup.operations[0].span
-        extra = (inserter.bystander(role, span) for role in (Role.OBSERVE, Role.END))
+        extra = (inserter.bystander(role, span) for role in BYSTANDERS)
         operations = (
             *(inserter.run(o) for o in self.base.operations),
             *(o for o in extra if any(isinstance(i, Assert) for i in o.code)),

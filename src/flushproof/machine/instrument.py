@@ -9,6 +9,7 @@ Events and their arguments, in order:
   access(place, write, once)  after a plain or marked access to a shared field
   uninit()                    a local is read before it is written
   step()                      at boot, and after anything that may change what claims speak of
+  deadlock()                  when every thread that is in a call waits for a lock that is not free
   end()                       when everything is over
 """
 
@@ -160,8 +161,8 @@ class _Pass:
 
     def _enter(self, span: Span) -> None:
         p = self.operation.parameters
-        if self.operation.role is Role.END:
-            self._fire("end", (), span)
+        if self.operation.role in (Role.END, Role.DEADLOCK):
+            self._fire(str(self.operation.role), (), span)
             return
         if self.operation.role is Role.OBSERVE:
             self._fire("step", (), span)

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from importlib import metadata
 
 from flushproof import __version__
+from flushproof.atomic import OperationSteps, Steps
 from flushproof.report.tally import exit_code
-from flushproof.source import Span
+from flushproof.source import Source, Span
 from flushproof.trace import Step, Trace
-from flushproof.verdict import ClaimResult, Expected, Report, Scope
+from flushproof.verdict import EXIT_OK, ClaimResult, Expected, Report, Scope
 
 SCHEMA_VERSION = 1
 
@@ -30,6 +31,38 @@ def several(reports: Sequence[Report], code: int | None = None) -> Tree:
     """Return the document about several specs, each with its own exit code."""
     bodies = [{**_body(r), "exit": r.exit_code} for r in reports]
     return {**_head(), "reports": bodies, "exit": exit_code(reports) if code is None else code}
+
+
+def atomic(path: str, source: Source | None, steps: Sequence[Steps]) -> Tree:
+    """Return the document about atomic steps; it decides no claim."""
+    about = {"path": path, "sha256": "" if source is None else source.sha256}
+    listed = [_seen(s) for s in steps]
+    return {**_head(), "source": about, "claims": [], "atomicity": listed, "exit": EXIT_OK}
+
+
+def _seen(steps: Steps) -> Tree:
+    return {
+        "claim": steps.claim or None,
+        "vcpus": steps.vcpus,
+        "flushers": steps.flushers,
+        "operations": [_cut_operation(o) for o in steps.operations],
+        "fields": [
+            {"field": f.label, "locks": list(f.locks), "bare": list(f.bare)} for f in steps.fields
+        ],
+    }
+
+
+def _cut_operation(operation: OperationSteps) -> Tree:
+    accesses = [
+        {"span": _span(a.span), "does": a.does, "moves": a.moves, "steps": list(a.steps)}
+        for a in operation.accesses
+    ]
+    return {
+        "operation": operation.role,
+        "function": operation.name,
+        "accesses": accesses,
+        "begins": [list(reasons) for reasons in operation.begins],
+    }
 
 
 def dumps(document: Tree) -> str:
@@ -92,6 +125,7 @@ def _scope(scope: Scope) -> Tree:
         "flushes": scope.flushes,
         "flushers": scope.flushers,
         "interleavings": scope.interleavings,
+        "rounds": scope.rounds,
         "roots": scope.roots,
         "boot": scope.boot,
         "bound_hit": scope.bound_hit,

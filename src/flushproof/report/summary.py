@@ -29,11 +29,19 @@ LEGEND = (
 def render(reports: Sequence[Report], sources: Sources, width: int = DEFAULT_WIDTH) -> str:
     """Return the table, the details of what was not as expected and a closing line."""
     blocks = [*_tables(reports, width), pack(LEGEND, width)] if reports else []
+    blocks.append(_limited(reports, width))
     for report in reports:
         otherwise = [r for r in report.results if not r.as_expected]
         blocks += report_blocks(report, otherwise, sources, width)
     blocks.append(hang("", expectation_counts(reports), width, indent=2))
     return joined(blocks)
+
+
+def _limited(reports: Sequence[Report], width: int) -> list[str]:
+    """Return a warning where some verdict does not cover every interleaving."""
+    scopes = [r.scope for report in reports for r in report.results]
+    phrases = dict.fromkeys(s.interleavings for s in scopes if s.rounds is not None)
+    return [line for p in phrases for line in hang("", f"some verdicts: {p}", width, indent=2)]
 
 
 def mark(result: ClaimResult) -> str:

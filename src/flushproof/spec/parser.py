@@ -27,7 +27,10 @@ ROLES = ("flush", "load")
 BOUNDS = ("vcpus", "loads", "flushes", "flushers")
 ASSUMPTIONS = ("load_flushes", "vcpu_roots_start_invalid")
 WITNESSES = ("vcpu", "root", "call", "gfn", "access", "thread")
-EVENTS = ("enter", "return", "hypercall", "lock", "unlock", "access", "uninit", "step", "end")
+EVENTS = (
+    *("enter", "return", "hypercall", "lock", "unlock", "access", "uninit"),
+    *("step", "deadlock", "end"),
+)
 TYPES = frozenset({"root"})
 _WITH_SUBJECT = frozenset({"enter", "return"})
 _MOST = 1 << 16

@@ -86,8 +86,9 @@ class Witness:
 class Handler:
     """`on EVENT [SUBJECT] (PARAMETERS) [in CALL] BLOCK`.
 
-    `event` is enter, return, hypercall, lock, unlock, access, uninit or step; `subject` is the
-    operation role ("load", "flush") or a call witness for enter and return, "" otherwise.
+    `event` is enter, return, hypercall, lock, unlock, access, uninit, step, deadlock or end;
+    `subject` is the operation role ("load", "flush") or a call witness for enter and return, ""
+    otherwise.
     """
 
     event: str

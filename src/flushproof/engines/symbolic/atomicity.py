@@ -37,12 +37,24 @@ from flushproof.ir.wto import order
 
 @dataclass(frozen=True, slots=True)
 class Mover:
-    """How a site moves past the sites of other threads; `obstacles` are those it cannot pass."""
+    """How a site moves past the sites of other threads.
+
+    It cannot be put off until after those in `earlier`, nor made before those in `later`.
+    """
 
     site: Site
-    right: bool
-    left: bool
-    obstacles: tuple[Site, ...]
+    earlier: tuple[Site, ...]
+    later: tuple[Site, ...]
+
+    @property
+    def right(self) -> bool:
+        """True where it can be put off until after anything that another thread does next."""
+        return not self.earlier
+
+    @property
+    def left(self) -> bool:
+        """True where it can be made before anything that another thread has just done."""
+        return not self.later
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +65,13 @@ class Atomicity:
     movers: Mapping[Site, Mover]
 
 
-def atomicity(world: World, population: Population, written: frozenset[str]) -> Atomicity:
-    """Classify every site of a program and place the boundaries."""
+def atomicity(
+    world: World,
+    population: Population,
+    written: frozenset[str],
+    given: Mapping[str, frozenset[int]],
+) -> Atomicity:
+    """Classify every site of a program and place the boundaries, those `given` among them."""
     program = world.program
     acting = [o for o in program.operations if o.role in (Role.LOAD, Role.FLUSH)]
     positions = {o.name: sites(o, written) for o in acting}
@@ -63,7 +80,9 @@ def atomicity(world: World, population: Population, written: frozenset[str]) -> 
     everywhere = [Site(name, at) for name, p in positions.items() for at in p]
     movers = {site: _mover(moves, site, everywhere) for site in everywhere}
     patient = waits_end(acting)
-    boundaries = {o.name: _boundaries(o, movers, patient=patient) for o in program.operations}
+    boundaries = {
+        o.name: _boundaries(o, movers, given[o.name], patient=patient) for o in program.operations
+    }
     return Atomicity(boundaries, movers)
 
 
@@ -89,20 +108,14 @@ def _touches(instr: Instr, written: frozenset[str]) -> bool:
 
 
 def _mover(moves: Moves, site: Site, everywhere: list[Site]) -> Mover:
-    right = left = True
-    obstacles: list[Site] = []
-    for other in everywhere:
-        if not moves.meet(site.operation, other.operation):
-            continue
-        passing = moves.passing(site, other)
-        right, left = right and passing.right, left and passing.left
-        if not (passing.right and passing.left):
-            obstacles.append(other)
-    return Mover(site, right, left, tuple(obstacles))
+    others = [o for o in everywhere if moves.meet(site.operation, o.operation)]
+    earlier = tuple(o for o in others if not moves.passing(site, o).right)
+    later = tuple(o for o in others if not moves.passing(site, o).left)
+    return Mover(site, earlier, later)
 
 
 def _boundaries(
-    operation: Operation, movers: Mapping[Site, Mover], *, patient: bool
+    operation: Operation, movers: Mapping[Site, Mover], given: frozenset[int], *, patient: bool
 ) -> frozenset[int]:
     """Return a forward analysis of whether a step may be past the point where it takes effect."""
     code = operation.code
@@ -112,7 +125,7 @@ def _boundaries(
     while work:
         at = work.pop()
         mover = movers.get(Site(operation.name, at))
-        waits = isinstance(code[at], Acquire) and not patient
+        waits = at in given or (isinstance(code[at], Acquire) and not patient)
         out = past[at]
         if mover is not None:
             if waits or (past[at] and not mover.left):

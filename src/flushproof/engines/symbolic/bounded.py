@@ -46,6 +46,7 @@ class Bounded:
         self.program = program
         self.most = most
         self.settings = settings or Settings()
+        self._cut: set[int] = set()
         population = Population(most.vcpus, most.flushers)
         self.plan = make_plan(program, population, self.settings.boundaries)
 
@@ -54,8 +55,18 @@ class Bounded:
         """False where roots had to become bit-vectors."""
         return self.plan.kinds.exact_roots
 
+    def every_interleaving(self, vcpus: int) -> bool:
+        """Tell whether all that was asked for so many vCPUs had enough rounds."""
+        return vcpus not in self._cut
+
     def problem(self, vcpus: int, pinned: Mapping[str, int] | None = None) -> Problem:
         """Return the question for a number of vCPUs, undefined behaviour not yet excluded."""
+        p = self._problem(vcpus, pinned)
+        if not p.turns.enough:
+            self._cut.add(vcpus)
+        return p
+
+    def _problem(self, vcpus: int, pinned: Mapping[str, int] | None) -> Problem:
         counts = replace(self.most, vcpus=vcpus)
         try:
             return Problem(self.program, self.plan, counts, self.settings.rounds, pinned)

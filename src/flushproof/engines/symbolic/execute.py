@@ -148,7 +148,9 @@ class _Region:
         self.evaluator = Evaluator(owner.algebra, shape.operation.name)
         guard, self.entry = self._enter(arrivals, shape.live[instance[0]])
         name = shape.operation.name
-        self.step = Step(call, name, instance[0], guard, instance[0] == 0)
+        at = instance[0]
+        waits = isinstance(shape.operation.code[at], Acquire)
+        self.step = Step(call, name, at, guard, at == 0, waits)
         counts = ".".join(map(str, instance[1]))
         self.label = f"{tag or owner.thread}.{call}.{name}.{instance[0]}.{counts}"
         self.memory = Memory(owner.world, self.step, self.label, owner.start, owner.constraints)

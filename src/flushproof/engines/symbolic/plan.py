@@ -9,6 +9,7 @@ import z3
 
 from flushproof.engines.symbolic.atomicity import Atomicity, Order, atomicity, load_order
 from flushproof.engines.symbolic.boot import boot
+from flushproof.engines.symbolic.deadlock import waiting_places
 from flushproof.engines.symbolic.moves import Moves, Population, Site
 from flushproof.engines.symbolic.threads import Boundaries, written_fields
 from flushproof.engines.symbolic.values import Algebra, NotExact
@@ -46,11 +47,13 @@ def _plan(program: Program, kinds: Kinds, population: Population, given: Boundar
     count = z3.Int("vcpus")
     start = boot(program, Algebra(kinds), population.vcpus, count, population.flushers)
     found: Atomicity | None = None
+    deadlocks = bool(program.of(Role.DEADLOCK))
+    waits = {o.name: waiting_places(o) if deadlocks else frozenset() for o in program.operations}
     if given is None:
-        found = atomicity(start.world, population, written_fields(program))
+        found = atomicity(start.world, population, written_fields(program), waits)
         boundaries = found.boundaries
     else:
-        boundaries = {o.name: given(o) for o in program.operations}
+        boundaries = {o.name: given(o) | waits[o.name] for o in program.operations}
     moves = Moves(start.world, population, boundaries)
     acting = (o for o in program.operations if o.role in (Role.LOAD, Role.FLUSH))
     sites = (Site(o.name, at) for o in acting for at in sorted(boundaries[o.name]))

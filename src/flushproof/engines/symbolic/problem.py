@@ -56,8 +56,8 @@ class Problem:
         self.solver.set("rlimit", EFFORT)
         self.gave_up = False
         self.threads = Unroller(self.world, counts, plan.boundaries, self._feasible).threads()
-        slots, self.rounds = slots_for(self.threads, self._windows(), rounds)
-        self.wired: Wired = Wiring(self.algebra, self.threads, slots, start.memory).run()
+        self.turns = slots_for(self.threads, self._windows(), rounds)
+        self.wired: Wired = Wiring(self.algebra, self.threads, self.turns.slots, start.memory).run()
         self.solver.add(*start.constraints)
         for thread in self.threads:
             self.solver.add(*thread.constraints)

@@ -28,20 +28,52 @@ class Window:
     threads: tuple[tuple[int, t.Bool], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """Slots, the rounds they make, and the rounds that it takes to cover every interleaving."""
+
+    slots: tuple[Slot, ...]
+    rounds: int
+    needed: int
+
+    @property
+    def enough(self) -> bool:
+        """True where every interleaving is covered."""
+        return self.rounds == self.needed
+
+
 def slots_for(
     threads: tuple[ThreadSteps, ...], windows: tuple[Window, ...], rounds: int | None = None
-) -> tuple[tuple[Slot, ...], int]:
-    """Return slots that cover every interleaving, and the number of rounds they make.
+) -> Turns:
+    """Return slots that cover every interleaving, or as many as make a lower number of rounds.
 
-    `windows` are the passes that sort all loads, empty if nothing does; `rounds` lowers the number.
+    `windows` are the passes that sort all loads, empty if nothing does.
     """
     acting = [p for p, x in enumerate(threads) if x.role in (Role.LOAD, Role.FLUSH)]
+    needed = _needed(threads, windows, acting)
+    count = needed if rounds is None else min(rounds, needed)
     flushers = [p for p in acting if threads[p].role is Role.FLUSH]
-    if len(flushers) == 1 and windows and rounds is None:
-        slots, count = _one_by_one(threads, windows, flushers[0])
+    if len(flushers) == 1 and windows and count == needed:
+        slots = _one_by_one(threads, windows, flushers[0])
     else:
-        slots, count = _rounds(threads, windows, acting, rounds)
-    return (*_of(threads, Role.OBSERVE), *slots, *_of(threads, Role.END)), count
+        slots = _rounds(threads, windows, acting, count)
+    last = (*_of(threads, Role.DEADLOCK), *_of(threads, Role.END))
+    around = (*_of(threads, Role.OBSERVE), *slots, *last)
+    return Turns(around, count, needed)
+
+
+def _needed(
+    threads: tuple[ThreadSteps, ...], windows: tuple[Window, ...], acting: list[int]
+) -> int:
+    """Return how many rounds cover every interleaving; passes over all loads are one thread."""
+    rest = _apart(windows, acting)
+    later = rest if windows else rest[1:]
+    return 1 + sum(len(threads[p].steps) for p in later)
+
+
+def _apart(windows: tuple[Window, ...], acting: list[int]) -> list[int]:
+    together = {p for w in windows for p, _ in w.threads}
+    return [p for p in acting if p not in together]
 
 
 def _of(threads: tuple[ThreadSteps, ...], role: Role) -> tuple[Slot, ...]:
@@ -63,27 +95,23 @@ def _pass(threads: tuple[ThreadSteps, ...], windows: tuple[Window, ...]) -> list
 
 def _one_by_one(
     threads: tuple[ThreadSteps, ...], windows: tuple[Window, ...], lead: int
-) -> tuple[tuple[Slot, ...], int]:
+) -> tuple[Slot, ...]:
     """One step of the flusher a round."""
     slots: list[Slot] = []
     for at in range(len(threads[lead].steps)):
         slots += _pass(threads, windows)
         slots.append(Slot(lead, at, at + 1))
     slots += _pass(threads, windows)
-    return tuple(slots), len(threads[lead].steps) + 1
+    return tuple(slots)
 
 
 def _rounds(
     threads: tuple[ThreadSteps, ...],
     windows: tuple[Window, ...],
     acting: list[int],
-    rounds: int | None,
-) -> tuple[tuple[Slot, ...], int]:
+    count: int,
+) -> tuple[Slot, ...]:
     """Every thread in every round."""
-    together = {p for w in windows for p, _ in w.threads}
-    rest = [p for p in acting if p not in together]
-    later = rest if together else rest[1:]
-    needed = 1 + sum(len(threads[p].steps) for p in later)
-    count = needed if rounds is None else min(rounds, needed)
+    rest = _apart(windows, acting)
     one = [*_pass(threads, windows), *(_whole(threads, p) for p in rest)]
-    return tuple(one * count), count
+    return tuple(one * count)

@@ -83,7 +83,8 @@ class Step:
     `guard`: control reaches it (over the thread's earlier inputs). `inputs`: the unknowns that
     stand for the locations read. `outputs`: the values of the locations written, if the
     guard holds.
-    `enabled`: every lock it takes is free when it does. `first` marks the start of call `call`.
+    `enabled`: every lock it takes is free when it does. `first` marks the start of call `call`,
+    `waits` a step that begins by taking a lock.
     `others`: inputs that stand for cells of vCPUs without one of their own, with the vCPU's number.
     `overflows`: where sums do not wrap around, positions and when one leaves its type there.
     """
@@ -93,6 +94,7 @@ class Step:
     at: int
     guard: t.Bool
     first: bool
+    waits: bool = False
     inputs: dict[Location, Value] = field(default_factory=dict)
     outputs: dict[Location, Value] = field(default_factory=dict)
     enabled: t.Bool = True

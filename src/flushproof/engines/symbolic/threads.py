@@ -13,7 +13,7 @@ from flushproof.engines.symbolic.layout import layout
 from flushproof.engines.symbolic.steps import Step, ThreadSteps, World
 from flushproof.engines.symbolic.values import Value
 from flushproof.ir.code import Acquire, Exchange, Local, Release, TryAcquire, Write
-from flushproof.ir.program import Operation, Program, Role
+from flushproof.ir.program import BYSTANDERS, Operation, Program, Role
 
 Boundaries = Callable[[Operation], frozenset[int]]
 
@@ -56,7 +56,7 @@ class Unroller:
         return (*loads, *flushes, *self._bystanders(n + self.counts.flushers))
 
     def _bystanders(self, number: int) -> tuple[ThreadSteps, ...]:
-        roles = [r for r in (Role.OBSERVE, Role.END) if self.program.of(r)]
+        roles = [r for r in BYSTANDERS if self.program.of(r)]
         return tuple(self._thread(number + k, str(r), r, 1) for k, r in enumerate(roles))
 
     def _thread(self, number: int, name: str, role: Role, calls: int) -> ThreadSteps:

@@ -16,8 +16,10 @@ import z3
 
 from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.cells import Location
+from flushproof.engines.symbolic.deadlock import nobody_goes_on
 from flushproof.engines.symbolic.steps import Step, ThreadSteps
 from flushproof.engines.symbolic.values import Algebra, Root, Value
+from flushproof.ir.program import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,9 @@ class Wiring:
             self._require(t.implies(old, new))
             here = t.and_(new, t.not_(old))
             self._require(t.implies(here, slot.gate))
+            if self.threads[slot.thread].role is Role.DEADLOCK:
+                stuck = nobody_goes_on(self.algebra, self.threads, self.done, self.state)
+                self._require(t.implies(here, stuck))
             if at > 0:
                 previous = self.done[slot.thread][at - 1]
                 self._require(t.implies(new, previous))

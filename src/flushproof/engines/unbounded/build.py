@@ -24,7 +24,7 @@ from flushproof.engines.symbolic.values import Value
 from flushproof.engines.unbounded.clauses import NOBODY, Atom, Clause, Control, System
 from flushproof.engines.unbounded.state import Space, flat
 from flushproof.ir.code import Field, Havoc, Hypercall, Local
-from flushproof.ir.held import surely_held
+from flushproof.ir.held import exclude, surely_held
 from flushproof.ir.program import Operation, Role
 from flushproof.ir.types import Int
 

@@ -1,0 +1,272 @@
+"""`no_deadlock`: found where it is, by both engines alike, and shown with who waits for what."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from flushproof.decide import Question, decide
+from flushproof.engines import concrete
+from flushproof.engines.enumerate import Sizes, enumerate_claim
+from flushproof.engines.found import Found
+from flushproof.engines.symbolic.bounded import Bounded, Settings
+from flushproof.engines.symbolic.threads import Counts
+from flushproof.ir.code import Acquire
+from flushproof.ir.program import Role
+from flushproof.machine.build import Machine, build
+from flushproof.machine.setup import Bounds
+from flushproof.spec.resolve import from_spec, from_variant
+from flushproof.verdict import ClaimResult, Verdict
+
+CLAIM = "no_deadlock"
+SPECS = Path(__file__).parents[2] / "specs"
+HEAD = """\
+struct kvm_vmx { struct kvm kvm; int x; spinlock_t a; spinlock_t b; spinlock_t c; };
+struct vcpu_vmx { struct kvm_vcpu vcpu; spinlock_t own; };
+int hv_remote_flush_tlb_with_range(struct kvm *kvm, struct kvm_tlb_range *range)
+{
+	struct kvm_vmx *vmx = to_kvm_vmx(kvm);
+	struct kvm_vcpu *v;
+	int i;
+
+"""
+MIDDLE = """
+	return 0;
+}
+void vmx_load_mmu_pgd(struct kvm_vcpu *vcpu, unsigned long root, int level)
+{
+	struct kvm_vmx *vmx = to_kvm_vmx(vcpu->kvm);
+
+"""
+A, B, C = (f"spin_lock(&vmx->{x});" for x in "abc")
+FREE_A, FREE_B, FREE_C = (f"spin_unlock(&vmx->{x});" for x in "abc")
+OWN, FREE_OWN = (f"spin_{x}lock(&to_vmx(vcpu)->own);" for x in ("", "un"))
+EACH_OWN = "kvm_for_each_vcpu(i, v, kvm) {{ spin_{}lock(&to_vmx(v)->own); }}"
+
+AB, BA = A + B + FREE_B + FREE_A, B + A + FREE_A + FREE_B
+VARIANTS: dict[str, tuple[str, str, int | None]] = {
+    "ABBA": (BA, AB, 1),
+    "the same order": (AB, AB, None),
+    "one after the other": (A + FREE_A + B + FREE_B, B + FREE_B + A + FREE_A, None),
+    "taken twice": ("", A + A + FREE_A, 1),
+    "taken twice at times": ("", A + f"if (vmx->x) {A} vmx->x = 1;" + FREE_A, 1),
+    "taken twice never": ("", A + f"if (vmx->x) {A} vmx->x = 0;" + FREE_A, None),
+    "kept on return": ("", A + f"if (vmx->x) return; vmx->x = 1; {FREE_A}", 2),
+    "kept by another": (A + FREE_A, f"{A} return;", 1),
+    "a ring of three": (A + B + FREE_B + FREE_A, (f"if (vcpu->vcpu_id) {{ {B}{C}{FREE_C}{FREE_B} }}"
+                        f" else {{ {C}{A}{FREE_A}{FREE_C} }}"), 2),
+    "a guard around both": (C + AB + FREE_C, C + BA + FREE_C, None),
+    "only where x is set": (f"{A} if (vmx->x) {{ {B}{FREE_B} }} {FREE_A}",
+                            f"{B} vmx->x = 1; {A} vmx->x = 0; {FREE_A}{FREE_B}", 1),
+    "never where x is set": (f"{A} if (vmx->x) {{ {B}{FREE_B} }} {FREE_A}",
+                             f"{A} vmx->x = 1; {B} vmx->x = 0; {FREE_B}{FREE_A}", None),
+    "of the vCPU, inside": (A + EACH_OWN.format("") + EACH_OWN.format("un") + FREE_A,
+                            A + OWN + FREE_OWN + FREE_A, None),
+    "of the vCPU, outside": (A + EACH_OWN.format("") + EACH_OWN.format("un") + FREE_A,
+                             OWN + A + FREE_A + FREE_OWN, 1),
+}  # fmt: skip
+
+
+def _machine(folder: Path, flush: str, load: str) -> Machine:
+    path = folder / "v.c"
+    path.write_text(f"{HEAD}\t{flush}{MIDDLE}\t{load}\n}}\n")
+    return build(from_variant(str(path), None))
+
+
+def _decided(machine: Machine, bounds: Bounds) -> ClaimResult:
+    return next(decide(machine, Question((CLAIM,), bounds)))
+
+
+def _enumerated(machine: Machine, bounds: Bounds) -> int | None:
+    program = machine.with_claims((CLAIM,))
+    low, high = bounds.vcpus
+    for n in range(low, high + 1):
+        sizes = Sizes(n, bounds.loads, bounds.flushes, bounds.flushers)
+        if enumerate_claim(program, sizes, CLAIM).found:
+            return n
+    return None
+
+
+@pytest.mark.parametrize("name", list(VARIANTS))
+def test_where_it_is(name: str, tmp_path: Path) -> None:
+    """A wait that lies within a step, or that is not looked at, would be a false proof."""
+    flush, load, least = VARIANTS[name]
+    machine = _machine(tmp_path, flush, load)
+    bounds = Bounds((1, 2), 2, 1, 1)
+    result = _decided(machine, bounds)
+    assert result.verdict is (Verdict.PROVED if least is None else Verdict.REFUTED)
+    assert result.smallest_vcpus == least == _enumerated(machine, bounds)
+
+
+def test_two_flushers(tmp_path: Path) -> None:
+    """Threads of one kind can wait for each other too."""
+    flush = f"if (range) {{ {AB} }} else {{ {BA} }}"
+    machine = _machine(tmp_path, flush, "")
+    for flushers, least in ((1, None), (2, 1)):
+        bounds = Bounds((1, 1), 0, 1, flushers)
+        assert _decided(machine, bounds).smallest_vcpus == least == _enumerated(machine, bounds)
+
+
+def _random_code(chance: Random, depth: int = 0) -> str:
+    """Return code that takes and frees locks in any order, and does not always give them back."""
+    pieces = [A, B, FREE_A, FREE_B, "vmx->x = 1;", "vmx->x = 0;", "return{};"]
+    out = ""
+    for _ in range(chance.randint(2, 4)):
+        piece = chance.choices(pieces, (6, 6, 5, 5, 2, 2, 1))[0]
+        if depth == 0 and chance.random() < 0.25:
+            piece = f"if (vmx->x) {{ {_random_code(chance, 1)} }}"
+        out += piece
+    return out
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_code(seed: int, tmp_path: Path) -> None:
+    """What nobody thought of: both engines have to say the same of any code."""
+    chance = Random(seed)
+    flush, load = (_random_code(chance) for _ in range(2))
+    machine = _machine(tmp_path, flush.replace("{};", " 0;"), load.replace("{};", ";"))
+    bounds = Bounds((1, 2), chance.randint(1, 2), chance.randint(1, 2), 1)
+    assert _decided(machine, bounds).smallest_vcpus == _enumerated(machine, bounds)
+
+
+def test_random_code_goes_both_ways(tmp_path: Path) -> None:
+    """Code that never deadlocks, or always does, would make the law above empty."""
+    found = set()
+    for seed in range(10):
+        chance = Random(seed)
+        flush, load = (_random_code(chance) for _ in range(2))
+        machine = _machine(tmp_path, flush.replace("{};", " 0;"), load.replace("{};", ";"))
+        found.add(_enumerated(machine, Bounds((1, 1), 1, 1, 1)))
+    assert found == {None, 1}
+
+
+# What is shown ---------------------------------------------------------------------------------
+
+
+def test_trace(tmp_path: Path) -> None:
+    """A reader has to see who holds what, and where each thread waits."""
+    result = _decided(_machine(tmp_path, BA, AB), Bounds((1, 2), 2, 2, 1))
+    trace = result.trace
+    assert trace is not None
+    assert trace.headline == (
+        "every thread that is in a call waits for a lock, so none of them goes on"
+    )
+    assert trace.because == (
+        "vCPU0 holds `a` and waits for `b`; flusher0 holds `b` and waits for `a`"
+    )
+    last = {s.thread: (s.text, s.lock) for s in trace.steps}
+    assert last == {
+        "vcpu0": ("16: waits for b", "held"),
+        "flusher0": ("9: waits for a", "held"),
+    }
+    assert [(b.span.line, b.text) for b in trace.blame] == [
+        (16, "vCPU0 waits for `b`"),
+        (9, "flusher0 waits for `a`"),
+    ]
+    assert trace.smallest == "1 vCPU, 1 root, 2 operations; none with fewer"
+
+
+@pytest.mark.parametrize(
+    ("load", "because"),
+    [
+        (A + A, "vCPU0 waits for `a`, which it holds itself"),
+        (B + A + A, "vCPU0 waits for `a`, which it holds itself"),
+    ],
+)
+def test_waiting_for_oneself(load: str, because: str, tmp_path: Path) -> None:
+    """Nobody else is to be looked for."""
+    trace = _decided(_machine(tmp_path, "", load), Bounds((1, 1), 1, 1, 1)).trace
+    assert trace is not None
+    assert trace.because == because
+
+
+def test_a_lock_that_is_kept(tmp_path: Path) -> None:
+    """The holder has left, so it is not among those who wait."""
+    trace = _decided(_machine(tmp_path, A + FREE_A, f"{A} return;"), Bounds((1, 1), 1, 1, 1)).trace
+    assert trace is not None
+    assert trace.because == "flusher0 waits for `a`, which vCPU0 took and never freed"
+
+
+# What it rests on ------------------------------------------------------------------------------
+
+
+def _found(machine: Machine) -> Found:
+    engine = Bounded(machine.with_claims((CLAIM,)), Counts(1, 1, 1, 1))
+    found = engine.claim(CLAIM, 1)
+    assert isinstance(found, Found)
+    return found
+
+
+def test_replay_refuses_what_is_no_deadlock(tmp_path: Path) -> None:
+    """A thread that could go on makes the counterexample wrong, whatever the solver says."""
+    machine = _machine(tmp_path, BA, AB)
+    found, program = _found(machine), machine.with_claims((CLAIM,))
+
+    def replay(order: tuple[int, ...]) -> concrete.State:
+        schedule = replace(found.schedule, order=order)
+        return concrete.replay(program, schedule, lambda o: found.boundaries[o.name])
+
+    order = found.schedule.order
+    assert [v.claim for v in replay(order).violations] == [CLAIM]
+    for left_out in range(len(order) - 1):
+        with pytest.raises(concrete.GoesOn):
+            replay((*order[:left_out], *order[left_out + 1 :]))
+    with pytest.raises(concrete.GoesOn):
+        replay(order[-1:])
+
+
+@pytest.mark.parametrize("name", ["ABBA", "of the vCPU, outside", "taken twice at times"])
+def test_every_wait_begins_a_step(name: str, tmp_path: Path) -> None:
+    """A step that could be blocked in its middle would hide that its thread waits there."""
+    machine = _machine(tmp_path, *VARIANTS[name][:2])
+    program = machine.with_claims((CLAIM,))
+    for given in (None, lambda _: frozenset({0})):
+        plan = Bounded(program, Counts(2, 1, 1, 1), Settings(boundaries=given)).plan
+        for o in program.operations:
+            waits = {at for at, i in enumerate(o.code) if isinstance(i, Acquire)}
+            assert waits <= plan.boundaries[o.name]
+
+
+@pytest.mark.parametrize("spec", ["dedup_all", "enum_status"])
+def test_other_claims_do_not_pay(spec: str) -> None:
+    """The steps of other claims are no smaller than before."""
+    machine = build(from_spec(str(SPECS / f"{spec}.spec")))
+    for claim in machine.setup.claims:
+        program = machine.with_claims((claim.name,))
+        assert bool(program.of(Role.DEADLOCK)) == (claim.name == CLAIM)
+    plan = Bounded(machine.with_claims(("no_bogus",)), Counts(2, 1, 1, 1)).plan
+    assert all(starts == {0} for starts in plan.boundaries.values())
+
+
+USERS = """
+spec v {
+	variant "v.c";
+	operations {
+		flush hv_remote_flush_tlb_with_range(kvm, range);
+		load vmx_load_mmu_pgd(vcpu, root, free);
+	}
+	claim loading "no deadlock while vCPU w is in a load" {
+		any vcpu w;
+		bool inside;
+		on enter load(v) { if (v == w) inside = true; }
+		on return load(v) { if (v == w) inside = false; }
+		on deadlock() { assert(!inside); }
+	}
+}
+"""
+
+
+@pytest.mark.parametrize(("load", "least"), [(AB, 1), (f"if (0) {{ {AB} }}", None)])
+def test_the_event_is_for_everyone(load: str, least: int | None, tmp_path: Path) -> None:
+    """A claim of a user's own may speak of deadlocks, with witnesses and ghosts."""
+    _machine(tmp_path, BA + B + B, load)
+    (tmp_path / "v.spec").write_text(USERS)
+    machine = build(from_spec(str(tmp_path / "v.spec")))
+    result = next(decide(machine, Question(("loading",), Bounds((1, 1), 1, 1, 1))))
+    assert result.smallest_vcpus == least
+    sizes = Sizes(1, 1, 1, 1)
+    program = machine.with_claims(("loading",))
+    assert enumerate_claim(program, sizes, "loading").found == (least is not None)
