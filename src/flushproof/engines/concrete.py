@@ -13,6 +13,7 @@ from typing import assert_never
 from flushproof.engines.schedule import Call, Schedule
 from flushproof.engines.values import Values, evaluate
 from flushproof.ir.code import (
+    Access,
     Acquire,
     Assert,
     Assign,
@@ -229,6 +230,9 @@ def _dispatch(  # noqa: C901, PLR0912 - a table of all instructions
             thread.locals[target] = evaluate(value, env)
         case Read() | Write() | Exchange():
             _access(state, thread, instr, env)
+        case Access(f, index, value):
+            where = _location(f, index, env, instr)
+            _note(state, thread, instr, where, evaluate(value, env))
         case Acquire() | Release():
             _lock(state, thread, instr, env)
         case Hypercall():

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from flushproof.ir.code import (
+    Access,
     Acquire,
     AllFree,
     Assert,
@@ -70,7 +71,7 @@ def operands(i: Instr) -> tuple[Expr, ...]:  # noqa: C901 - a table of all instr
             return (value,)
         case Read(index=index) | Acquire(index=index) | Release(index=index):
             return () if index is None else (index,)
-        case Write(_, index, value):
+        case Write(_, index, value) | Access(_, index, value):
             return (value,) if index is None else (index, value)
         case Exchange(_, _, index, compare, value):
             return tuple(e for e in (index, compare, value) if e is not None)
@@ -137,7 +138,7 @@ def map_operands(i: Instr, f: Substitution) -> Instr:  # noqa: C901 - a table of
             return replace(i, value=map_expr(value, f))
         case Read() | Acquire() | Release():
             return replace(i, index=opt(i.index))
-        case Write(_, index, value):
+        case Write(_, index, value) | Access(_, index, value):
             return replace(i, index=opt(index), value=map_expr(value, f))
         case Exchange(_, _, index, compare, value):
             return replace(i, index=opt(index), compare=opt(compare), value=map_expr(value, f))
@@ -167,7 +168,7 @@ def _map_every(i: Every, f: Substitution) -> Instr:
 def fields_of(i: Instr) -> tuple[Field, ...]:
     """Return the shared fields that an instruction accesses."""
     match i:
-        case Read(_, f) | Write(f) | Exchange(_, f) | Acquire(f) | Release(f):
+        case Read(_, f) | Write(f) | Exchange(_, f) | Access(f) | Acquire(f) | Release(f):
             return (f,)
         case Every(reads=reads):
             return tuple(f for _, f in reads)

@@ -6,7 +6,8 @@ Events and their arguments, in order:
   enter flush(all, start, pages)   return flush(ret)      (or a call witness instead of `flush`)
   hypercall(root, ok, all, start, pages)
   lock(l)  unlock(l)          before the lock is waited for, before it is freed
-  access(place, write, once)  after a plain or marked access to a shared field
+  access(place, write, once)  after a plain or marked access to a shared field, in memory or in the
+                              thread's own store buffer
   uninit()                    a local is read before it is written
   step()                      at boot, and after anything that may change what claims speak of
   end()                       when everything is over
@@ -18,6 +19,7 @@ from dataclasses import dataclass, replace
 
 from flushproof.frontend.types import BOOL_T, INT_T, ROOT_T, ULONG_T, Struct
 from flushproof.ir.code import (
+    Access,
     Acquire,
     Binary,
     Branch,
@@ -144,6 +146,9 @@ class _Pass:
             case Read(_, field, index, mode, span):
                 emit(instr)
                 self._access(field, index, FALSE, mode, _sure(span))
+            case Access(field, index, _, wrote, mode, span):
+                emit(instr)
+                self._access(field, index, TRUE if wrote else FALSE, mode, _sure(span))
             case Write(field, index, _, mode, span):
                 emit(instr)
                 self._access(field, index, TRUE, mode, _sure(span))
@@ -212,7 +217,8 @@ class _Pass:
     def _access(
         self, field: Field, index: Expr | None, write: Expr, mode: Mode, span: Span
     ) -> None:
-        if field.ghost or mode is Mode.GHOST or field.label in self.owner.exempt:
+        unseen = mode in (Mode.GHOST, Mode.DRAIN)
+        if field.ghost or unseen or field.label in self.owner.exempt:
             return
         base = Const(self.owner.place_number(field) * PLACE_STRIDE, INT)
         place = base if index is None else Binary("+", base, Cast(index, INT), INT)

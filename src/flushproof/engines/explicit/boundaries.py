@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flushproof.ir.code import (
+    Access,
     Acquire,
     Enter,
     Exchange,
@@ -46,7 +47,7 @@ def _visible(instr: Instr, changing: frozenset[str]) -> bool:
             return _shared(f, mode)
         case Exchange(_, f):
             return not f.ghost
-        case Acquire() | Release() | Hypercall() | Enter() | Return() | Fence():
+        case Access() | Acquire() | Release() | Hypercall() | Enter() | Return() | Fence():
             return True
         case _:
             return False

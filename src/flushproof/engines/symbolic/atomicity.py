@@ -15,6 +15,7 @@ from enum import StrEnum
 from flushproof.engines.symbolic.moves import Moves, Population, Site, Standing
 from flushproof.engines.symbolic.steps import World
 from flushproof.ir.code import (
+    Access,
     Acquire,
     Enter,
     Exchange,
@@ -76,7 +77,9 @@ def _touches(instr: Instr, written: frozenset[str]) -> bool:
             return mode is not Mode.GHOST and f.name in written
         case Write(mode=mode):
             return mode is not Mode.GHOST
-        case Acquire() | Release() | Hypercall() | Enter() | Return() | Exchange() | Fence():
+        case Acquire() | Release() | Hypercall() | Enter() | Return():
+            return True
+        case Exchange() | Access() | Fence():
             return True
         case _:
             return False

@@ -21,6 +21,7 @@ from flushproof.engines.symbolic.steps import Choice, Claimed, Fault, Location, 
 from flushproof.engines.symbolic.values import Value
 from flushproof.frontend.errors import Unbounded
 from flushproof.ir.code import (
+    Access,
     Acquire,
     Assert,
     Assign,
@@ -334,6 +335,8 @@ class _Region:
                 self._save(path, f, number, self._value(value, path, kind))
             case Exchange():
                 self._exchange(path, instr)
+            case Access(_, index):
+                self._index(path, index, instr)
             case Hypercall(target):
                 self._hypercall(path, target)
             case Havoc(target):
