@@ -16,6 +16,7 @@ from flushproof import __version__
 from flushproof.commands import Pipeline, Request, run
 from flushproof.config import ENGINES, Options, parse_range
 from flushproof.diagnostics import InputError
+from flushproof.memory import Memory
 from flushproof.report.json import z3_version
 from flushproof.report.plain import DEFAULT_WIDTH, MAX_WIDTH, MIN_WIDTH, visible
 from flushproof.report.style import COLOUR_CHOICES
@@ -110,6 +111,9 @@ def _add_common(command: argparse.ArgumentParser) -> None:
     bounds.add_argument("--vcpus", metavar="N|A..B", help="up to N vCPUs, or A to B vCPUs")
     bounds.add_argument("--loads", type=int, metavar="N", help="loads per vCPU")
     bounds.add_argument("--flushes", type=int, metavar="N", help="flushes per flusher")
+    bounds.add_argument(
+        "--memory", choices=tuple(Memory), help="memory model: sc, or tso with x86 store buffers"
+    )
     bounds.add_argument("--engine", choices=ENGINES, default="auto", help="how to decide")
     bounds.add_argument(
         "--jobs", type=int, default=0, metavar="N", help="processes, 0: as many as CPUs"
@@ -149,6 +153,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         claims=tuple(dict.fromkeys(arguments.claim)),
         engine=arguments.engine,
         jobs=arguments.jobs,
+        memory=None if arguments.memory is None else Memory(arguments.memory),
     )
 
 

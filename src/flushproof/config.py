@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
+from flushproof.memory import Memory
 
 MAX_VCPUS = 4096
 MAX_OPERATIONS = 1000
@@ -72,7 +73,8 @@ class Options:
     """Bounds and choices of one run; None or an empty tuple leaves the choice to the spec.
 
     `vcpus` is (low, high); `loads` and `flushes` count operations per thread; `claims` names the
-    claims to decide (empty: all); `jobs` is the number of processes, 0 for one per processor.
+    claims to decide (empty: all); `jobs` is the number of processes, 0 for one per processor;
+    `memory` is the memory model.
     Raises `InputError` with usage diagnostics, all at once.
     """
 
@@ -82,6 +84,7 @@ class Options:
     claims: tuple[str, ...] = ()
     engine: str = "auto"
     jobs: int = 0
+    memory: Memory | None = None
 
     def __post_init__(self) -> None:
         problems = [

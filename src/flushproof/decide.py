@@ -16,7 +16,8 @@ from flushproof.errors import InternalError
 from flushproof.explain.trace import explain
 from flushproof.ir.kinds import infer
 from flushproof.ir.program import Operation, Program
-from flushproof.machine.build import Machine
+from flushproof.machine.buffers.apply import Buffered
+from flushproof.machine.build import CAPACITY, Machine
 from flushproof.machine.setup import Bounds
 from flushproof.resources import PRELUDE
 from flushproof.trace import Trace
@@ -103,11 +104,13 @@ class _Claim:
         self.definedness = definedness
         self.started = time.monotonic()
         self.exact_roots = True
+        self.buffers: Buffered | None = None
 
     def decide(self) -> ClaimResult:
         """Look at the smallest number of vCPUs first."""
         low, high = self.question.bounds.vcpus
         program = self.machine.with_claims((self.name,))
+        self.buffers = self.machine.buffers((self.name,))
         engine = _engine(program, self.question)
         for n in range(low, high + 1):
             answer = engine.claim(self.name, n)
@@ -155,15 +158,22 @@ class _Claim:
             text=claim.text,
             verdict=verdict,
             scope=self._scope(vcpus),
-            assumptions=assumptions(self.machine),
+            assumptions=self._assumptions(),
             seconds=time.monotonic() - self.started,
             smallest_vcpus=smallest,
             trace=trace,
             reason=reason,
         )
 
+    def _assumptions(self) -> tuple[str, ...]:
+        known = assumptions(self.machine)
+        if self.buffers is not None and self.buffers.unlocks:
+            return (*known, "an unlock waits until the stores before it are in memory")
+        return known
+
     def _scope(self, vcpus: tuple[int, int]) -> Scope:
         bounds = self.question.bounds
+        full = self.buffers is not None and self.buffers.full
         return Scope(
             vcpus=vcpus,
             loads=bounds.loads,
@@ -171,6 +181,8 @@ class _Claim:
             flushers=bounds.flushers,
             interleavings=EVERY,
             roots="uninterpreted" if self.exact_roots else "64-bit vectors",
+            memory=self.machine.setup.memory,
+            buffer=CAPACITY if full else None,
         )
 
 

@@ -63,7 +63,7 @@ def expectations(spec_path: str) -> tuple[tuple[str, str, int], ...]:
 
 def emit(path: str, spec: str | None, stage: str, options: Options) -> str:
     """Return what one stage hands to the next: the tree, the IR, or the solver's question."""
-    setup = _setup(path, spec)
+    setup = _under(_setup(path, spec), options)
     match stage:
         case "ast":
             return _ast(setup)
@@ -83,14 +83,14 @@ def _setup(path: str, spec: str | None) -> Setup:
 def _variant(
     path: str, spec: str | None, options: Options, on_result: OnResult, expected: Expected
 ) -> Report:
-    setup = _setup(path, spec)
+    setup = _under(_setup(path, spec), options)
     claims = _claims(setup, options)
     wanted = dict.fromkeys(claims, expected)
     return _report(path, setup, options, claims, wanted, on_result)
 
 
 def _check(path: str, options: Options) -> Report:
-    setup = from_spec(path)
+    setup = _under(from_spec(path), options)
     expected = {e.claim: Expected(Verdict(e.verdict), e.vcpus) for e in setup.expectations}
     claims = _claims(setup, options) if options.claims else tuple(expected)
     for name in claims:
@@ -122,6 +122,11 @@ def _claims(setup: Setup, options: Options) -> tuple[str, ...]:
         if name not in known:
             raise InputError(UnknownClaim(span=None, name=name, hint=closest(name, known)))
     return tuple(dict.fromkeys(options.claims)) or known
+
+
+def _under(setup: Setup, options: Options) -> Setup:
+    """Return the set-up under the memory model asked for."""
+    return setup if options.memory is None else replace(setup, memory=options.memory)
 
 
 def _bounds(setup: Setup, options: Options) -> Bounds:

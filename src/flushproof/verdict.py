@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from flushproof.memory import Memory
 from flushproof.trace import Trace
 
 EXIT_OK = 0
@@ -29,7 +30,8 @@ class Scope:
     `vcpus` is None for every number, else (low, high); `loads` and `flushes` count per thread, None
     for any number; `flushers` counts flusher threads; `interleavings` is a phrase such as
     "operations atomic, any order"; `roots` is "uninterpreted" or "64-bit vectors"; `bound_hit` says
-    whether some execution was cut by a bound on loops.
+    whether some execution was cut by a bound on loops; `memory` is the memory model, `buffer` the
+    number of entries of a store buffer that may be full, None where that does not happen.
     """
 
     vcpus: tuple[int, int] | None
@@ -40,6 +42,8 @@ class Scope:
     roots: str
     boot: str = "from boot"
     bound_hit: bool = False
+    memory: Memory = Memory.SC
+    buffer: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

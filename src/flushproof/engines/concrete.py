@@ -19,6 +19,7 @@ from flushproof.ir.code import (
     Assign,
     Branch,
     Check,
+    Drain,
     Enter,
     Every,
     Exchange,
@@ -253,7 +254,7 @@ def _dispatch(  # noqa: C901, PLR0912 - a table of all instructions
         case Return(value):
             result = None if value is None else evaluate(value, env)
             _note(state, thread, instr, value=result)
-        case Enter() | Fence():
+        case Enter() | Drain() | Fence():
             _note(state, thread, instr)
         case Uninit() | Stop():
             pass

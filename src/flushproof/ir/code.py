@@ -19,7 +19,7 @@ from flushproof.source import Span
 class Mode(StrEnum):
     """How shared state is accessed: plainly, by READ_ONCE and its kin, or only by a claim.
 
-    `DRAIN` is a write by a store buffer, of what the code stored before.
+    `DRAIN` is a write by a store buffer, of what the code stored before; a `Drain` precedes it.
     """
 
     PLAIN = "plain"
@@ -217,6 +217,13 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
+class Drain:
+    """A store buffer turns to its oldest entry: the write that follows begins here."""
+
+    span: Span | None = dataclasses.field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Fence:
     """A full memory barrier."""
 
@@ -352,6 +359,7 @@ Instr = (
     | Write
     | Exchange
     | Access
+    | Drain
     | Fence
     | Acquire
     | Release

@@ -15,6 +15,7 @@ from flushproof.ir.code import (
     Cast,
     Check,
     Const,
+    Drain,
     Enter,
     Every,
     Exchange,
@@ -151,6 +152,8 @@ def instr_text(i: Instr) -> str:  # noqa: C901, PLR0912 - a table of all instruc
         case Access(field, index, value, wrote, mode):
             verb = "stored" if wrote else "forwarded"
             return f"{verb}{_mode(mode)} {_place(field, index)} = {expr_text(value)}"
+        case Drain():
+            return "drain"
         case Fence():
             return "fence"
         case Enter():

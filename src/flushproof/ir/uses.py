@@ -17,6 +17,7 @@ from flushproof.ir.code import (
     Cast,
     Check,
     Const,
+    Drain,
     Enter,
     Every,
     Exchange,
@@ -87,7 +88,7 @@ def operands(i: Instr) -> tuple[Expr, ...]:  # noqa: C901 - a table of all instr
             return (condition, *(v for _, v in values))
         case Return(value):
             return () if value is None else (value,)
-        case Fence() | Havoc() | Jump() | Enter() | Stop():
+        case Drain() | Fence() | Havoc() | Jump() | Enter() | Stop():
             return ()
         case _:
             assert_never(i)

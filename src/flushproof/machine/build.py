@@ -35,6 +35,8 @@ from flushproof.lower.places import member
 from flushproof.lower.statements import statement
 from flushproof.lower.store import store
 from flushproof.lower.values import FieldPlace, Scalar, StructPlace
+from flushproof.machine.buffers.apply import Buffered, buffered
+from flushproof.machine.buffers.fields import observed_fields
 from flushproof.machine.environment import context, environment
 from flushproof.machine.instrument import Instrumenter
 from flushproof.machine.monitors import (
@@ -48,10 +50,13 @@ from flushproof.machine.monitors import (
 )
 from flushproof.machine.operations import lower_operation
 from flushproof.machine.setup import Setup
+from flushproof.memory import Memory
 from flushproof.source import Span
 from flushproof.spec.syntax import CacheDecl, Claim
 
 INVALID = Const((1 << 64) - 1, U64)
+CAPACITY = 2
+"""How many stores a store buffer holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,23 @@ class Machine:
         Raises:
             InputError: a claim has an error, or speaks of a cache where none is known.
         """
+        buffers = self.buffers(names)
+        return self._instrumented(
+            self.base.operations if buffers is None else buffers.operations, names
+        )
+
+    def buffers(self, names: tuple[str, ...]) -> Buffered | None:
+        """Return the operations with store buffers, as the named claims need them; None without.
+
+        Raises:
+            InputError: as `with_claims`.
+        """
+        if self.setup.memory is Memory.SC:
+            return None
+        observed = observed_fields(self._instrumented(self.base.operations, names))
+        return buffered(self.base, observed, self.setup.bounds.flushers, CAPACITY)
+
+    def _instrumented(self, code: tuple[Operation, ...], names: tuple[str, ...]) -> Program:
         monitors = tuple(self._monitor(n) for n in names)
         inserter = Instrumenter(
             self.env, monitors, dict(self.fields), self.places, self.setup.exempt
@@ -90,7 +112,7 @@ class Machine:
         span = self.setup.operations[0].span
         extra = (inserter.bystander(role, span) for role in (Role.OBSERVE, Role.END))
         operations = (
-            *(inserter.run(o) for o in self.base.operations),
+            *(inserter.run(o) for o in code),
             *(o for o in extra if any(isinstance(i, Assert) for i in o.code)),
         )
         witnesses = tuple(f for m in monitors for f in m.witnesses)

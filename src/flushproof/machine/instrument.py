@@ -115,7 +115,9 @@ class _Pass:
             self._instr(instr)
         return self.ctx.emitter.finish()
 
-    def _instr(self, instr: Instr) -> None:  # noqa: C901, PLR0912 - a table of all events
+    def _instr(  # noqa: C901, PLR0912, PLR0915 - a table of all events
+        self, instr: Instr
+    ) -> None:
         emit = self.ctx.emitter.emit
         match instr:
             case Jump(target):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flushproof.ir.code import (
     Access,
     Acquire,
+    Drain,
     Enter,
     Exchange,
     Fence,
@@ -47,11 +48,13 @@ def _visible(instr: Instr, changing: frozenset[str]) -> bool:
             return _shared(f, mode)
         case Exchange(_, f):
             return not f.ghost
-        case Access() | Acquire() | Release() | Hypercall() | Enter() | Return() | Fence():
+        case Acquire() | Release() | Hypercall() | Enter() | Return():
+            return True
+        case Access() | Drain() | Fence():
             return True
         case _:
             return False
 
 
 def _shared(f: Field, mode: Mode) -> bool:
-    return not f.ghost and mode is not Mode.GHOST
+    return not f.ghost and mode not in (Mode.GHOST, Mode.DRAIN)

@@ -17,6 +17,7 @@ from flushproof.engines.symbolic.steps import World
 from flushproof.ir.code import (
     Access,
     Acquire,
+    Drain,
     Enter,
     Exchange,
     Fence,
@@ -76,10 +77,10 @@ def _touches(instr: Instr, written: frozenset[str]) -> bool:
         case Read(field=f, mode=mode):
             return mode is not Mode.GHOST and f.name in written
         case Write(mode=mode):
-            return mode is not Mode.GHOST
+            return mode not in (Mode.GHOST, Mode.DRAIN)
         case Acquire() | Release() | Hypercall() | Enter() | Return():
             return True
-        case Exchange() | Access() | Fence():
+        case Exchange() | Access() | Drain() | Fence():
             return True
         case _:
             return False

@@ -27,6 +27,7 @@ from flushproof.ir.code import (
     Assign,
     Branch,
     Check,
+    Drain,
     Enter,
     Every,
     Exchange,
@@ -322,7 +323,9 @@ class _Region:
         self._leave(instance, then, self.owner.paths.branch(path, c, positive=True))
         self._leave(instance, otherwise, self.owner.paths.branch(path, c, positive=False))
 
-    def _plain(self, path: Path, instr: Instr, at: int) -> None:  # noqa: C901 - as in `value`
+    def _plain(  # noqa: C901, PLR0912 - a table of all instructions
+        self, path: Path, instr: Instr, at: int
+    ) -> None:
         match instr:
             case Assign(target, value):
                 self._assign(path, target, self._value(value, path, self._target_kind(target)))
@@ -349,7 +352,7 @@ class _Region:
                 broken = t.and_(self._guard(path), t.not_(self._condition(condition, path)))
                 if broken is not False:
                     self.step.claimed.append(Claimed(claim, broken, at, instr.span))
-            case Enter() | Return() | Fence() | Uninit():
+            case Enter() | Return() | Drain() | Fence() | Uninit():
                 pass
             case _:
                 raise TypeError(f"no instruction at {at}: {instr!r}")

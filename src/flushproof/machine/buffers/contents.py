@@ -1,0 +1,132 @@
+"""What may be in a thread's store buffer at each position (a forward may-analysis).
+
+A queue is the sequence of the fields stored to, oldest first; queues are at most `capacity` long.
+The buffer survives a call, so what any call of a role may leave is there when one begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from flushproof.ir.code import (
+    Acquire,
+    Enter,
+    Exchange,
+    Fence,
+    Field,
+    Hypercall,
+    Instr,
+    Mode,
+    Read,
+    Release,
+    Return,
+    Stop,
+    Write,
+)
+from flushproof.ir.flow import successors
+from flushproof.ir.program import Operation
+
+Queue = tuple[Field, ...]
+Contents = frozenset[Queue]
+
+EMPTY: Contents = frozenset({()})
+
+
+@dataclass(frozen=True, slots=True)
+class Buffering:
+    """The fields that are buffered, how many entries there are, and the fields ever written."""
+
+    fields: frozenset[Field]
+    capacity: int
+    changing: frozenset[str]
+
+    def stores(self, instr: Instr) -> bool:
+        """Tell whether an instruction puts a store into the buffer."""
+        match instr:
+            case Write(field=f, mode=mode):
+                return mode is not Mode.GHOST and f in self.fields
+            case _:
+                return False
+
+    def lets_drain(self, instr: Instr) -> bool:
+        """Tell whether a drain after an instruction differs from one before it.
+
+        It does where others may notice the instruction. After those that drain all there is
+        nothing left.
+        """
+        match instr:
+            case Read(field=f, mode=mode):
+                return mode is not Mode.GHOST and f.name in self.changing
+            case Write(mode=mode):
+                return mode is not Mode.GHOST
+            case Enter() | Return():
+                return True
+            case _:
+                return False
+
+
+def drains_all(instr: Instr) -> bool:
+    """Tell whether an instruction waits until every store before it is in memory."""
+    return isinstance(instr, (Acquire, Release, Exchange, Hypercall, Fence))
+
+
+def popped(contents: Contents) -> Contents:
+    """Return what is left where something was there and the oldest entry went to memory."""
+    return frozenset(q[1:] for q in contents if q)
+
+
+def drained(contents: Contents) -> Contents:
+    """Return what may be left when any number of entries has gone to memory."""
+    return frozenset(q[k:] for q in contents for k in range(len(q) + 1))
+
+
+def with_room(contents: Contents, capacity: int) -> Contents:
+    """Return what is left where a full buffer has made room for one entry."""
+    return frozenset(q[1:] if len(q) == capacity else q for q in contents)
+
+
+def after(instr: Instr, before: Contents, buffering: Buffering) -> Contents:
+    """Return what may be there right after an instruction."""
+    if drains_all(instr):
+        return EMPTY
+    if isinstance(instr, Write) and buffering.stores(instr):
+        return frozenset((*q, instr.field) for q in with_room(before, buffering.capacity))
+    return before
+
+
+def contents_before(
+    operations: Sequence[Operation], buffering: Buffering
+) -> Mapping[str, tuple[Contents, ...]]:
+    """Return the contents before each position of the operations of one role, by name."""
+    entry = EMPTY
+    while True:
+        found = {o.name: _of_call(o, entry, buffering) for o in operations}
+        left = (row[at] for o in operations for at, row in _ends(o, found[o.name]))
+        merged = entry.union(*left)
+        if merged == entry:
+            return found
+        entry = merged
+
+
+def _ends(
+    operation: Operation, row: tuple[Contents, ...]
+) -> list[tuple[int, tuple[Contents, ...]]]:
+    return [(at, row) for at, i in enumerate(operation.code) if isinstance(i, Stop)]
+
+
+def _of_call(operation: Operation, entry: Contents, buffering: Buffering) -> tuple[Contents, ...]:
+    code = operation.code
+    before: dict[int, Contents] = {0: entry}
+    work = [0]
+    while work:
+        at = work.pop()
+        out = after(code[at], before[at], buffering)
+        if buffering.lets_drain(code[at]):
+            out = drained(out)
+        for target in successors(code, at):
+            merged = before.get(target, frozenset()) | out
+            if before.get(target) != merged:
+                before[target] = merged
+                work.append(target)
+    return tuple(before.get(at, EMPTY) for at in range(len(code)))
