@@ -51,6 +51,7 @@ def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
         InternalError: a counterexample does not replay.
         InputError: a claim or the variant is not accepted.
     """
+    machine = machine.within(question.bounds)
     definedness = _Definedness(machine, question)
     for name in question.claims:
         if machine.statable(name):

@@ -86,7 +86,7 @@ def _variant(
     setup = _under(_setup(path, spec), options)
     claims = _claims(setup, options)
     wanted = dict.fromkeys(claims, expected)
-    return _report(path, setup, options, claims, wanted, on_result)
+    return _report(path, setup, claims, wanted, on_result)
 
 
 def _check(path: str, options: Options) -> Report:
@@ -96,20 +96,19 @@ def _check(path: str, options: Options) -> Report:
     for name in claims:
         if name not in expected:
             raise InputError(NoExpectation(span=None, spec=setup.name, claim=name))
-    return _report(path, setup, options, claims, expected, lambda _: None)
+    return _report(path, setup, claims, expected, lambda _: None)
 
 
 def _report(
     path: str,
     setup: Setup,
-    options: Options,
     claims: tuple[str, ...],
     expected: dict[str, Expected],
     on_result: OnResult,
 ) -> Report:
     machine = build(setup)
     results: list[ClaimResult] = []
-    for result in decide(machine, Question(claims, _bounds(setup, options))):
+    for result in decide(machine, Question(claims, setup.bounds)):
         results.append(replace(result, expected=expected.get(result.claim)))
         on_result(results[-1])
     function = next(o.function for o in setup.operations if o.role == "flush")
@@ -125,8 +124,9 @@ def _claims(setup: Setup, options: Options) -> tuple[str, ...]:
 
 
 def _under(setup: Setup, options: Options) -> Setup:
-    """Return the set-up under the memory model asked for."""
-    return setup if options.memory is None else replace(setup, memory=options.memory)
+    """Return the set-up under the bounds and the memory model asked for."""
+    memory = setup.memory if options.memory is None else options.memory
+    return replace(setup, bounds=_bounds(setup, options), memory=memory)
 
 
 def _bounds(setup: Setup, options: Options) -> Bounds:
@@ -171,7 +171,7 @@ def _smt2(machine: Machine, options: Options) -> str:
     from flushproof.engines.symbolic.threads import Counts
 
     claims = options.claims or ("coverage",)
-    bounds = _bounds(machine.setup, options)
+    bounds = machine.setup.bounds
     counts = Counts(bounds.vcpus[1], bounds.loads, bounds.flushes, bounds.flushers)
     parts = []
     for name in claims:

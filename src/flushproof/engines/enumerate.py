@@ -55,6 +55,7 @@ class Outcome:
 
 def enumerate_claim(program: Program, sizes: Sizes, claim: str) -> Outcome:
     """Explore all interleavings of a program made by `Machine.with_claims((claim,))`."""
+    program.require(sizes.loads, sizes.flushes, sizes.flushers)
     accesses: tuple[Touch, ...] = ()
     if has_access(program):
         nobody = ((0, 0, 0, 0, 0),)

@@ -10,6 +10,7 @@ from itertools import groupby
 from flushproof.engines.concrete import Happening
 from flushproof.explain.names import Names, place
 from flushproof.ir.code import (
+    Access,
     Acquire,
     Enter,
     Exchange,
@@ -44,6 +45,8 @@ def visible(h: Happening, view: View) -> bool:
     match h.instr:
         case Write(field, mode=mode):
             return mode is not Mode.GHOST and not field.ghost
+        case Access(write=wrote):
+            return wrote
         case Acquire() | Release() | Hypercall() | Return() | Exchange() | Enter():
             return True
         case _:
@@ -75,7 +78,13 @@ def _shown(
 
 
 def _is_read(h: Happening) -> bool:
-    return isinstance(h.instr, Read) and h.instr.mode is not Mode.GHOST
+    match h.instr:
+        case Read(mode=mode):
+            return mode is not Mode.GHOST
+        case Access(write=wrote):
+            return not wrote
+        case _:
+            return False
 
 
 def _without_entry(stretch: list[Happening], view: View) -> list[Happening]:
@@ -86,7 +95,7 @@ def _without_entry(stretch: list[Happening], view: View) -> list[Happening]:
 
 def _stretch(stretch: list[Happening], view: View, index: int) -> list[Step]:
     first = stretch[0]
-    whole = isinstance(first.instr, Enter) and isinstance(stretch[-1].instr, Return)
+    whole = isinstance(first.instr, Enter) and any(isinstance(h.instr, Return) for h in stretch)
     if view.roles[first.operation] is Role.LOAD and whole:
         return [_whole_load(stretch, view, index)]
     return [_line(piece, view, index + k) for k, piece in enumerate(_merged(stretch))]
@@ -173,8 +182,10 @@ def _event(h: Happening) -> str:
             return "return"
         case Enter():
             return "enter"
-        case Read():
+        case Read() | Access(write=False):
             return "read"
+        case Access():
+            return "store"
         case _:
             return "write"
 
@@ -211,10 +222,20 @@ def _text(h: Happening, view: View) -> str:
             return (
                 f"{at}reads {view.names.field(field, h.value or 0)} in {place(field, h.location)}"
             )
+        case Access(field) if h.location is not None:
+            return _buffered(h.instr, at, place(field, h.location), h.value or 0, view)
+        case Write(field, mode=Mode.DRAIN) if h.location is not None:
+            return f"{place(field, h.location)} drains"
         case Write(field) | Exchange(_, field) if h.location is not None:
             return f"{at}{place(field, h.location)} = {view.names.field(field, h.value or 0)}"
         case _:
             return ""
+
+
+def _buffered(i: Access, at: str, where: str, value: int, view: View) -> str:
+    """Tell of an access that stays in the thread's own store buffer."""
+    shown = view.names.field(i.field, value)
+    return f"{at}buffers {where} = {shown}" if i.write else f"{at}reads own {shown} in {where}"
 
 
 def _code(value: int) -> str:

@@ -24,7 +24,7 @@ from flushproof.ir.code import (
 )
 from flushproof.ir.kinds import infer
 from flushproof.ir.passes import clean
-from flushproof.ir.program import BOOT_VCPU, Operation, Program, Role
+from flushproof.ir.program import BOOT_VCPU, Limits, Operation, Program, Role
 from flushproof.ir.types import INT, NONE, ROOT, U64, Int
 from flushproof.ir.uses import fields_of, map_expr
 from flushproof.lower import convert
@@ -35,7 +35,7 @@ from flushproof.lower.places import member
 from flushproof.lower.statements import statement
 from flushproof.lower.store import store
 from flushproof.lower.values import FieldPlace, Scalar, StructPlace
-from flushproof.machine.buffers.apply import Buffered, buffered
+from flushproof.machine.buffers.apply import Buffered, View, buffered
 from flushproof.machine.buffers.fields import observed_fields
 from flushproof.machine.environment import context, environment
 from flushproof.machine.instrument import Instrumenter
@@ -49,7 +49,7 @@ from flushproof.machine.monitors import (
     monitor,
 )
 from flushproof.machine.operations import lower_operation
-from flushproof.machine.setup import Setup
+from flushproof.machine.setup import Bounds, Setup
 from flushproof.memory import Memory
 from flushproof.source import Span
 from flushproof.spec.syntax import CacheDecl, Claim
@@ -89,9 +89,9 @@ class Machine:
             InputError: a claim has an error, or speaks of a cache where none is known.
         """
         buffers = self.buffers(names)
-        return self._instrumented(
-            self.base.operations if buffers is None else buffers.operations, names
-        )
+        if buffers is None:
+            return self._instrumented(self.base.operations, names)
+        return replace(self._instrumented(buffers.operations, names), limits=self._limits())
 
     def buffers(self, names: tuple[str, ...]) -> Buffered | None:
         """Return the operations with store buffers, as the named claims need them; None without.
@@ -101,8 +101,18 @@ class Machine:
         """
         if self.setup.memory is Memory.SC:
             return None
-        observed = observed_fields(self._instrumented(self.base.operations, names))
-        return buffered(self.base, observed, self.setup.bounds.flushers, CAPACITY)
+        plain = self._instrumented(self.base.operations, names)
+        handlers = (h for n in names for h in self._monitor(n).claim.handlers)
+        view = View(observed_fields(plain), any(h.event == "access" for h in handlers))
+        return buffered(self.base, view, self._limits(), CAPACITY)
+
+    def within(self, bounds: Bounds) -> Machine:
+        """Return the machine for other bounds."""
+        return replace(self, setup=replace(self.setup, bounds=bounds))
+
+    def _limits(self) -> Limits:
+        own = self.setup.bounds
+        return Limits(own.loads, own.flushes, own.flushers)
 
     def _instrumented(self, code: tuple[Operation, ...], names: tuple[str, ...]) -> Program:
         monitors = tuple(self._monitor(n) for n in names)

@@ -6,11 +6,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from flushproof.ir.code import Exchange, Field, Release, Write
-from flushproof.ir.program import Operation, Program
+from flushproof.ir.program import Limits, Operation, Program, Role
 from flushproof.machine.buffers.contents import Buffering, Contents, contents_before
 from flushproof.machine.buffers.fields import ROLES, buffered_fields, guarded
 from flushproof.machine.buffers.weave import Weaver
 from flushproof.source import Span
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What claims look at: the names of the fields they read, and whether accesses themselves."""
+
+    fields: frozenset[str]
+    accesses: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +34,22 @@ class Buffered:
     unlocks: bool
 
 
-def buffered(program: Program, observed: frozenset[str], flushers: int, capacity: int) -> Buffered:
+def buffered(program: Program, view: View, limits: Limits, capacity: int) -> Buffered:
     """Give every thread of a program without claims a store buffer of `capacity` entries.
 
-    `observed` names the fields that the claims to come read; a program runs with at most so many
-    `flushers`.
+    `view` is what the claims to come look at. The program runs within the `limits`.
     """
-    buffering = Buffering(buffered_fields(program, observed), capacity, _changing(program))
+    fields = buffered_fields(program, view.fields)
+    buffering = Buffering(fields, capacity, _changing(program), view.accesses)
     contents: dict[str, tuple[Contents, ...]] = {}
     done: dict[str, Operation] = {}
     for role in ROLES:
         operations = program.of(role)
-        contents |= contents_before(operations, buffering)
+        calls = limits.loads if role is Role.LOAD else limits.flushes
+        contents |= contents_before(operations, buffering, calls)
         spans = _spans(operations, buffering)
         for o in operations:
-            done[o.name] = Weaver(o, buffering, contents[o.name], flushers, spans).run()
+            done[o.name] = Weaver(o, buffering, contents[o.name], limits.flushers, spans).run()
     waiting = [
         (instr, queue)
         for o in program.operations

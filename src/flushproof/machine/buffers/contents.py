@@ -1,7 +1,7 @@
 """What may be in a thread's store buffer at each position (a forward may-analysis).
 
 A queue is the sequence of the fields stored to, oldest first; queues are at most `capacity` long.
-The buffer survives a call, so what any call of a role may leave is there when one begins.
+The buffer survives a call, so what the calls of a role may leave is there when one begins.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from flushproof.ir.code import (
     Acquire,
-    Enter,
     Exchange,
     Fence,
     Field,
@@ -35,11 +34,15 @@ EMPTY: Contents = frozenset({()})
 
 @dataclass(frozen=True, slots=True)
 class Buffering:
-    """The fields that are buffered, how many entries there are, and the fields ever written."""
+    """The fields that are buffered, how many entries there are, and the fields ever written.
+
+    `noticed`: some claim notices stores as they are made.
+    """
 
     fields: frozenset[Field]
     capacity: int
     changing: frozenset[str]
+    noticed: bool
 
     def stores(self, instr: Instr) -> bool:
         """Tell whether an instruction puts a store into the buffer."""
@@ -49,21 +52,26 @@ class Buffering:
             case _:
                 return False
 
-    def lets_drain(self, instr: Instr) -> bool:
-        """Tell whether a drain after an instruction differs from one before it.
+    def drains_before(self, instr: Instr) -> bool:
+        """Tell whether a drain before an instruction differs from one after it.
 
-        It does where others may notice the instruction. After those that drain all there is
-        nothing left.
+        It does where others may notice the instruction; whatever drains everything needs no other
+        drains before it.
         """
         match instr:
             case Read(field=f, mode=mode):
                 return mode is not Mode.GHOST and f.name in self.changing
             case Write(mode=mode):
-                return mode is not Mode.GHOST
-            case Enter() | Return():
+                stored = self.stores(instr) and not self.noticed
+                return mode is not Mode.GHOST and not stored
+            case Return():
                 return True
             case _:
                 return False
+
+    def drains_after(self, instr: Instr) -> bool:
+        """Tell whether an instruction is followed by drains that nothing may ever come after."""
+        return isinstance(instr, Return)
 
 
 def drains_all(instr: Instr) -> bool:
@@ -96,17 +104,22 @@ def after(instr: Instr, before: Contents, buffering: Buffering) -> Contents:
 
 
 def contents_before(
-    operations: Sequence[Operation], buffering: Buffering
+    operations: Sequence[Operation], buffering: Buffering, calls: int
 ) -> Mapping[str, tuple[Contents, ...]]:
-    """Return the contents before each position of the operations of one role, by name."""
+    """Return the contents before each position of the operations of one role, by name.
+
+    A thread makes so many `calls` at most.
+    """
     entry = EMPTY
-    while True:
-        found = {o.name: _of_call(o, entry, buffering) for o in operations}
+    found = {o.name: _of_call(o, entry, buffering) for o in operations}
+    for _ in range(1, calls):
         left = (row[at] for o in operations for at, row in _ends(o, found[o.name]))
         merged = entry.union(*left)
         if merged == entry:
-            return found
+            break
         entry = merged
+        found = {o.name: _of_call(o, entry, buffering) for o in operations}
+    return found
 
 
 def _ends(
@@ -121,8 +134,10 @@ def _of_call(operation: Operation, entry: Contents, buffering: Buffering) -> tup
     work = [0]
     while work:
         at = work.pop()
-        out = after(code[at], before[at], buffering)
-        if buffering.lets_drain(code[at]):
+        instr = code[at]
+        here = drained(before[at]) if buffering.drains_before(instr) else before[at]
+        out = after(instr, here, buffering)
+        if buffering.drains_after(instr):
             out = drained(out)
         for target in successors(code, at):
             merged = before.get(target, frozenset()) | out

@@ -1,11 +1,13 @@
 """Store buffers woven into the code of an operation.
 
 A store goes into the running thread's buffer (its cells). A load looks there first, the youngest
-entry first. Acquire, Release, Exchange, Hypercall and Fence wait until the buffer is empty. After
-every other instruction that others may notice, any number of entries may go to memory, the oldest
-first. Each does so in a step of its own, for which the thread may have to wait: so a drain at any
-moment is one that was chosen after the last noticeable instruction before it, and what drains long
-after a call has returned was chosen when it did. What was not chosen stays for the next call.
+entry first. Acquire, Release, Exchange, Hypercall and Fence wait until the buffer is empty. Before
+any other instruction that others may notice, and after a return, any number of entries may go to
+memory, the oldest first. Each does so in a step of its own, for which the thread may have to wait:
+so a drain at any moment is one that was chosen before the next noticeable instruction, and what
+drains long after a call has returned was chosen when it did. What was not chosen stays for the next
+call. Nobody notices a store as it is made, unless a claim does; a drain before it may as well come
+after it, for a full buffer drains anyway.
 
 Events: an access happens to a claim when the code makes it (`Access`, or `Read` from memory), with
 the locks held then. Memory changes when a store drains (`Write` with `Mode.DRAIN`), which is
@@ -45,7 +47,7 @@ from flushproof.machine.buffers.cells import Cell, Cells, entry
 from flushproof.machine.buffers.contents import (
     Buffering,
     Contents,
-    after,
+    drained,
     drains_all,
     popped,
     with_room,
@@ -85,6 +87,9 @@ class Weaver:
 
     def _instr(self, instr: Instr, before: Contents) -> None:
         span = instr.span or self.operation.span
+        if self.buffering.drains_before(instr):
+            self._drain_some(before, span)
+            before = drained(before)
         match instr:
             case Stop():
                 return
@@ -101,8 +106,8 @@ class Weaver:
                 if drains_all(instr):
                     self._drain_all(before, span)
                 self.emitter.emit(instr)
-        if self.buffering.lets_drain(instr):
-            self._drain_some(after(instr, before, self.buffering), span)
+        if self.buffering.drains_after(instr):
+            self._drain_some(before, span)
 
     # Stores and loads ------------------------------------------------------------------------
 
