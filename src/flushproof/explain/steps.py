@@ -130,12 +130,21 @@ def _whole_load(stretch: list[Happening], view: View, index: int) -> Step:
         thread=view.threads[first.thread],
         operation="load",
         event="load",
-        text=f"load({_root(first, view)})",
+        text=", ".join((f"load({_root(first, view)})", *_waiting(stretch))),
         span=first.instr.span,
         lock=mark,
         changed=tuple(c for h in stretch for c in _changed(h, view)),
         hypercall=None,
     )
+
+
+def _waiting(stretch: list[Happening]) -> Iterator[str]:
+    """Name the stores that are surely still in the buffer at the end of a load."""
+    stores = [h for h in stretch if isinstance(h.instr, Access) and h.instr.write]
+    drains = [h for h in stretch if isinstance(h.instr, Write) and h.instr.mode is Mode.DRAIN]
+    for h in stores[len(drains) :]:
+        if isinstance(h.instr, Access) and h.location is not None:
+            yield f"buffers {place(h.instr.field, h.location)}"
 
 
 def _root(h: Happening, view: View) -> str:
@@ -218,24 +227,25 @@ def _text(h: Happening, view: View) -> str:
             if view.roles[h.operation] is Role.LOAD:
                 return f"load({_root(h, view)}) begins"
             return "flush begins"
-        case Read(_, field) if h.location is not None:
-            return (
-                f"{at}reads {view.names.field(field, h.value or 0)} in {place(field, h.location)}"
-            )
-        case Access(field) if h.location is not None:
-            return _buffered(h.instr, at, place(field, h.location), h.value or 0, view)
-        case Write(field, mode=Mode.DRAIN) if h.location is not None:
-            return f"{place(field, h.location)} drains"
-        case Write(field) | Exchange(_, field) if h.location is not None:
-            return f"{at}{place(field, h.location)} = {view.names.field(field, h.value or 0)}"
+        case Read(field=f) | Write(field=f) | Exchange(field=f) | Access(field=f):
+            return "" if h.location is None else _access(h, at, f, place(f, h.location), view)
         case _:
             return ""
 
 
-def _buffered(i: Access, at: str, where: str, value: int, view: View) -> str:
-    """Tell of an access that stays in the thread's own store buffer."""
-    shown = view.names.field(i.field, value)
-    return f"{at}buffers {where} = {shown}" if i.write else f"{at}reads own {shown} in {where}"
+def _access(h: Happening, at: str, field: Field, where: str, view: View) -> str:
+    value = view.names.field(field, h.value or 0)
+    match h.instr:
+        case Read():
+            return f"{at}reads {value} in {where}"
+        case Access(write=False):
+            return f"{at}reads own {value} in {where}"
+        case Access():
+            return f"{at}buffers {where} = {value}"
+        case Write(mode=Mode.DRAIN):
+            return f"{where} drains"
+        case _:
+            return f"{at}{where} = {value}"
 
 
 def _code(value: int) -> str:
