@@ -95,12 +95,28 @@ class Machine:
         return frozenset(out)
 
     def _successors(self, state: State) -> Iterator[State]:
+        """Yield what may come next; what nobody else notices comes first, alone."""
+        for at, thread in enumerate(state.threads):
+            if thread.left and self._private(thread.left[0].code[thread.pc]):
+                yield from self._step(state, at, thread)
+                return
         for at, thread in enumerate(state.threads):
             if thread.buffer:
                 (where, value), *rest = thread.buffer
                 yield self._with(state, at, replace(thread, buffer=tuple(rest)), {where: value})
             if thread.left:
                 yield from self._step(state, at, thread)
+
+    def _private(self, instr: Instr) -> bool:
+        match instr:
+            case Read(field=f) | Write(field=f) if f.ghost:
+                return True
+            case Write():
+                return self.native
+            case Read() | Exchange() | Fence() | Acquire() | Release():
+                return False
+            case _:
+                return True
 
     def _with(
         self, state: State, at: int, thread: Thread, changes: Mapping[Location, int]

@@ -94,16 +94,21 @@ PIECES = {
 def test_pieces_end_as_on_the_reference_machine(name: str, tmp_path: Path) -> None:
     """An ending that is missing would be a proof of what does not hold."""
     made = _written(tmp_path, *PIECES[name])
-    assert _endings(made, 4) == _expected(made)
+    assert _endings(made, 2) == _expected(made)
 
 
-@pytest.mark.parametrize(("flushers", "calls"), [(2, 1), (1, 2)])
-def test_buffers_are_apart_and_outlive_calls(flushers: int, calls: int, tmp_path: Path) -> None:
-    """Flushers that shared a buffer would see each other's stores; a return is no barrier."""
-    made = _written(tmp_path, "vmx->x = vmx->y + 1; r = vmx->z;", "vmx->z = 1; vmx->y = vmx->x;")
-    found = _endings(made, 4, flushers, calls)
-    assert found == _expected(made, flushers, calls)
-    assert len(found) > len(_endings(made, 0, flushers, calls))
+def test_flushers_have_buffers_of_their_own(tmp_path: Path) -> None:
+    """Flushers that shared a buffer would see each other's stores early."""
+    made = _written(tmp_path, "vmx->x = vmx->x + 1; r = vmx->x;", "r = vmx->y;")
+    assert _endings(made, 1, flushers=2) == _expected(made, flushers=2)
+
+
+def test_a_buffer_outlives_the_call(tmp_path: Path) -> None:
+    """A return is no barrier: after two loads both stores may be waiting."""
+    made = _written(tmp_path, "r = vmx->x;", "vmx->x = vmx->x + 1;")
+    found = _endings(made, 2, calls=2)
+    assert found == _expected(made, calls=2)
+    assert found > _endings(made, 1, calls=2)
 
 
 def _random_body(chance: random.Random) -> str:
@@ -119,18 +124,18 @@ def _random_body(chance: random.Random) -> str:
             )
         )
 
-    return " ".join(one() for _ in range(chance.randint(2, 4)))
+    return " ".join(one() for _ in range(chance.randint(2, 3)))
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(12))
 def test_random_code_ends_as_on_the_reference_machine(seed: int, tmp_path: Path) -> None:
     """The pieces above are those that somebody thought of."""
     chance = random.Random(seed)
     left = f"{_random_body(chance)} to_vmx(vcpu)->own = r;"
     made = _written(tmp_path, _random_body(chance), left)
     exact = _expected(made)
-    assert _endings(made, 6) == exact
-    assert _endings(made, 1) <= _endings(made, 2) <= exact
+    assert _endings(made, 4) == exact
+    assert _endings(made, 1) <= exact
 
 
 def test_a_full_buffer_drains_its_oldest_entry(tmp_path: Path) -> None:
