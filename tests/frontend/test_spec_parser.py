@@ -123,7 +123,7 @@ def test_corpus(path: Path) -> None:
         ("bounds { vcpu 3; }", 1, 19, "`vcpu` is no bound (did you mean `vcpus`?)", "known: "),
         ("expect { a prooved; }", 1, 21, "`prooved` is no verdict (did you mean `proved`?)", ""),
         ("assume load_flush;", 1, 17, "`load_flush` is no assumption (did you mean", ""),
-        ("memory tos;", 1, 17, "`tos` is no memory model (did you mean `tso`?)", "known: `sc`, "),
+        ("memory tos;", 1, 17, "`tos` is no memory model", "known: `sc`, "),
         ("memory sc; memory tso;", 1, 21, "clause `memory` stands twice", ""),
         ("claim c { any vcp w; }", 1, 24, "`vcp` is no kind of witness (did you mean", ""),
         ("claim c { on hypercal(r) { } }", 1, 23, "`hypercal` is no event (did you mean", ""),
