@@ -125,6 +125,36 @@ def test_json_of_a_real_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert claims["failure_kept"]["verdict"] == "proved"
 
 
+@pytest.mark.parametrize(
+    ("spec", "option", "code", "memory"),
+    [("sb_tso", "sc", 1, "sc"), ("sb_sc", "tso", 1, "tso"), ("mp", None, 0, "tso")],
+)
+def test_memory_model(
+    spec: str, option: str | None, code: int, memory: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command line wins over the spec, and a verdict says which memory it is about."""
+    given = ["check", str(SPECS / "litmus" / f"{spec}.spec")]
+    given += [] if option is None else ["--memory", option]
+    assert cli.main([*given, "--format", "json"]) == code
+    document = json.loads(capsys.readouterr().out)
+    jsonschema.Draft202012Validator(SCHEMA).validate(document)
+    scope = document["reports"][0]["claims"][0]["scope"]
+    assert (scope["memory"], scope["store_buffer"]) == (memory, None)
+
+
+def test_scope_names_the_memory_model(capsys: pytest.CaptureFixture[str]) -> None:
+    """A verdict without its memory model would be taken for one of the other."""
+    litmus = SPECS / "litmus"
+    given = [str(litmus / "n6.c"), "--spec", str(litmus / "n6_tso.spec"), "--claim", "order"]
+    shown = []
+    for memory in ("tso", "sc"):
+        cli.main(["refute", *given, "--memory", memory])
+        shown.append(" ".join(capsys.readouterr().out.split()))
+    assert "under tso with store buffers of up to 2 entries" in shown[0]
+    assert "x drains" in shown[0]
+    assert "under tso" not in shown[1]
+
+
 def test_output_is_the_same_twice(capsys: pytest.CaptureFixture[str]) -> None:
     """A counterexample that changes from run to run cannot be discussed on a list."""
     shown = []

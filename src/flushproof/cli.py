@@ -16,6 +16,7 @@ from flushproof import __version__
 from flushproof.commands import Pipeline, Request, run
 from flushproof.config import ENGINES, Options, parse_range
 from flushproof.diagnostics import InputError
+from flushproof.memory import Memory
 from flushproof.report.json import z3_version
 from flushproof.report.plain import DEFAULT_WIDTH, MAX_WIDTH, MIN_WIDTH, visible
 from flushproof.report.style import COLOUR_CHOICES
@@ -122,6 +123,9 @@ def _add_common(command: argparse.ArgumentParser) -> None:
         metavar="R",
         help="turns that each thread takes (default: enough for every interleaving)",
     )
+    bounds.add_argument(
+        "--memory", choices=tuple(Memory), help="memory model: sc, or tso with x86 store buffers"
+    )
     bounds.add_argument("--engine", choices=ENGINES, default="auto", help="how to decide")
     bounds.add_argument(
         "--jobs", type=int, default=0, metavar="N", help="processes, 0: as many as CPUs"
@@ -163,6 +167,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         engine=arguments.engine,
         jobs=arguments.jobs,
         rounds=arguments.rounds,
+        memory=None if arguments.memory is None else Memory(arguments.memory),
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
+from flushproof.memory import Memory
 
 MAX_VCPUS = 4096
 MAX_OPERATIONS = 1000
@@ -74,7 +75,8 @@ class Options:
 
     `vcpus` is (low, high); `loads` and `flushes` count operations per thread; `claims` names the
     claims to decide (empty: all); `jobs` is the number of processes, 0 for one per processor;
-    `rounds` is how many turns each thread takes, None for enough to cover every interleaving.
+    `rounds` is how many turns each thread takes, None for enough to cover every interleaving;
+    `memory` is the memory model.
     Raises `InputError` with usage diagnostics, all at once.
     """
 
@@ -85,6 +87,7 @@ class Options:
     engine: str = "auto"
     jobs: int = 0
     rounds: int | None = None
+    memory: Memory | None = None
 
     def __post_init__(self) -> None:
         problems = [

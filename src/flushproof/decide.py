@@ -16,7 +16,8 @@ from flushproof.errors import InternalError
 from flushproof.explain.trace import explain
 from flushproof.ir.kinds import infer
 from flushproof.ir.program import Operation, Program
-from flushproof.machine.build import Machine
+from flushproof.machine.buffers.apply import Buffered
+from flushproof.machine.build import CAPACITY, Machine
 from flushproof.machine.setup import Bounds
 from flushproof.resources import PRELUDE
 from flushproof.trace import Trace
@@ -51,6 +52,7 @@ def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
         InternalError: a counterexample does not replay.
         InputError: a claim or the variant is not accepted.
     """
+    machine = machine.within(question.bounds)
     definedness = _Definedness(machine, question)
     for name in question.claims:
         if machine.statable(name):
@@ -109,11 +111,13 @@ class _Claim:
         self.started = time.monotonic()
         self.exact_roots = True
         self.every_interleaving = True
+        self.buffers: Buffered | None = None
 
     def decide(self) -> ClaimResult:
         """Look at the smallest number of vCPUs first."""
         low, high = self.question.bounds.vcpus
         program = self.machine.with_claims((self.name,))
+        self.buffers = self.machine.buffers((self.name,))
         engine = _engine(program, self.question)
         for n in range(low, high + 1):
             answer = engine.claim(self.name, n)
@@ -165,16 +169,23 @@ class _Claim:
             text=claim.text,
             verdict=verdict,
             scope=self._scope(vcpus),
-            assumptions=assumptions(self.machine),
+            assumptions=self._assumptions(),
             seconds=time.monotonic() - self.started,
             smallest_vcpus=smallest,
             trace=trace,
             reason=reason,
         )
 
+    def _assumptions(self) -> tuple[str, ...]:
+        known = assumptions(self.machine)
+        if self.buffers is not None and self.buffers.unlocks:
+            return (*known, "an unlock waits until the stores before it are in memory")
+        return known
+
     def _scope(self, vcpus: tuple[int, int]) -> Scope:
         bounds = self.question.bounds
         rounds = None if self.every_interleaving else self.question.rounds
+        full = self.buffers is not None and self.buffers.full
         return Scope(
             vcpus=vcpus,
             loads=bounds.loads,
@@ -183,6 +194,8 @@ class _Claim:
             interleavings=EVERY if rounds is None else _only(rounds),
             roots="uninterpreted" if self.exact_roots else "64-bit vectors",
             rounds=rounds,
+            memory=self.machine.setup.memory,
+            buffer=CAPACITY if full else None,
         )
 
 

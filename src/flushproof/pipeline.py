@@ -65,7 +65,7 @@ def expectations(spec_path: str) -> tuple[tuple[str, str, int], ...]:
 
 def emit(path: str, spec: str | None, stage: str, options: Options) -> str:
     """Return what one stage hands to the next: the tree, the IR, or the solver's question."""
-    setup = _setup(path, spec)
+    setup = _under(_setup(path, spec), options)
     match stage:
         case "ast":
             return _ast(setup)
@@ -94,14 +94,14 @@ def _setup(path: str, spec: str | None) -> Setup:
 def _variant(
     path: str, spec: str | None, options: Options, on_result: OnResult, expected: Expected
 ) -> Report:
-    setup = _setup(path, spec)
+    setup = _under(_setup(path, spec), options)
     claims = _claims(setup, options)
     wanted = dict.fromkeys(claims, expected)
     return _report(path, setup, options, claims, wanted, on_result)
 
 
 def _check(path: str, options: Options) -> Report:
-    setup = from_spec(path)
+    setup = _under(from_spec(path), options)
     expected = {e.claim: Expected(Verdict(e.verdict), e.vcpus) for e in setup.expectations}
     claims = _claims(setup, options) if options.claims else tuple(expected)
     for name in claims:
@@ -120,7 +120,7 @@ def _report(
 ) -> Report:
     machine = build(setup)
     results: list[ClaimResult] = []
-    question = Question(claims, _bounds(setup, options), rounds=options.rounds)
+    question = Question(claims, setup.bounds, rounds=options.rounds)
     for result in decide(machine, question):
         results.append(replace(result, expected=expected.get(result.claim)))
         on_result(results[-1])
@@ -134,6 +134,12 @@ def _claims(setup: Setup, options: Options) -> tuple[str, ...]:
         if name not in known:
             raise InputError(UnknownClaim(span=None, name=name, hint=closest(name, known)))
     return tuple(dict.fromkeys(options.claims)) or known
+
+
+def _under(setup: Setup, options: Options) -> Setup:
+    """Return the set-up under the bounds and the memory model asked for."""
+    memory = setup.memory if options.memory is None else options.memory
+    return replace(setup, bounds=_bounds(setup, options), memory=memory)
 
 
 def _bounds(setup: Setup, options: Options) -> Bounds:
@@ -190,7 +196,7 @@ def _smt2(machine: Machine, options: Options) -> str:
     from flushproof.engines.symbolic.threads import Counts
 
     claims = options.claims or ("coverage",)
-    bounds = _bounds(machine.setup, options)
+    bounds = machine.setup.bounds
     counts = Counts(bounds.vcpus[1], bounds.loads, bounds.flushes, bounds.flushers)
     parts = []
     for name in claims:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from flushproof.memory import Memory
 from flushproof.trace import Trace
 
 EXIT_OK = 0
@@ -30,7 +31,8 @@ class Scope:
     for any number; `flushers` counts flusher threads; `interleavings` is a phrase such as
     "every interleaving"; `roots` is "uninterpreted" or "64-bit vectors"; `bound_hit` says whether
     some execution was cut by a bound on loops; `rounds` is how many turns each thread took where
-    that does not cover every interleaving, else None.
+    that does not cover every interleaving, else None; `memory` is the memory model, `buffer` the
+    number of entries of a store buffer that may be full, None where that does not happen.
     """
 
     vcpus: tuple[int, int] | None
@@ -42,6 +44,8 @@ class Scope:
     boot: str = "from boot"
     bound_hit: bool = False
     rounds: int | None = None
+    memory: Memory = Memory.SC
+    buffer: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ spec mismatch_flag {
     bounds { vcpus 1..4; loads 2; flushers 1; }
     assume no load_flushes;
     exempt some_field;
+    memory tso;
     expect { coverage proved; no_repeat refuted at 3; cache_sound unknown; }
     claim mine "text" {
         any call c; any vcpu w;
@@ -64,6 +65,8 @@ def test_every_clause() -> None:
     assert bounds == [("vcpus", 1, 4), ("loads", 2, 2), ("flushers", 1, 1)]
     assert [(a.name, a.holds) for a in spec.assumptions] == [("load_flushes", False)]
     assert [e.field for e in spec.exempt] == ["some_field"]
+    assert spec.memory is not None
+    assert spec.memory.model == "tso"
     assert [(e.claim, e.verdict, e.vcpus) for e in spec.expectations] == [
         ("coverage", "proved", None),
         ("no_repeat", "refuted", 3),
@@ -120,6 +123,8 @@ def test_corpus(path: Path) -> None:
         ("bounds { vcpu 3; }", 1, 19, "`vcpu` is no bound (did you mean `vcpus`?)", "known: "),
         ("expect { a prooved; }", 1, 21, "`prooved` is no verdict (did you mean `proved`?)", ""),
         ("assume load_flush;", 1, 17, "`load_flush` is no assumption (did you mean", ""),
+        ("memory tos;", 1, 17, "`tos` is no memory model", "known: `sc`, "),
+        ("memory sc; memory tso;", 1, 21, "clause `memory` stands twice", ""),
         ("claim c { any vcp w; }", 1, 24, "`vcp` is no kind of witness (did you mean", ""),
         ("claim c { on hypercal(r) { } }", 1, 23, "`hypercal` is no event (did you mean", ""),
         ("claim c { on enter d() { } }", 1, 29, "`d` is no operation or call", "known: "),

@@ -15,11 +15,13 @@ from flushproof.engines.schedule import Call, Schedule
 from flushproof.engines.values import Values, evaluate
 from flushproof.ir.code import (
     LOCKS,
+    Access,
     Acquire,
     Assert,
     Assign,
     Branch,
     Check,
+    Drain,
     Enter,
     Every,
     Exchange,
@@ -299,6 +301,9 @@ def _dispatch(  # noqa: C901, PLR0912 - a table of all instructions
             thread.locals[target] = evaluate(value, env)
         case Read() | Write() | Exchange():
             _access(state, thread, instr, env)
+        case Access(f, index, value):
+            where = _location(f, index, env, instr)
+            _note(state, thread, instr, where, evaluate(value, env))
         case Acquire() | TryAcquire() | Release():
             _lock(state, thread, instr, env)
         case Holds(target):
@@ -323,7 +328,7 @@ def _dispatch(  # noqa: C901, PLR0912 - a table of all instructions
         case Return(value):
             result = None if value is None else evaluate(value, env)
             _note(state, thread, instr, value=result)
-        case Enter() | Fence():
+        case Enter() | Drain() | Fence():
             _note(state, thread, instr)
         case Uninit() | Stop():
             pass

@@ -18,13 +18,13 @@ from flushproof.engines.concrete import Location
 from flushproof.engines.explicit.boundaries import boundaries, written
 from flushproof.engines.explicit.domains import (
     ROOTS,
-    Access,
+    Touch,
     arguments,
     has_access,
     witness_groups,
 )
 from flushproof.engines.explicit.steps import IDLE, UNSET, Leaf, State, Steps
-from flushproof.ir.code import Exchange, Mode, Read, Write
+from flushproof.ir.code import Access, Exchange, Mode, Read, Write
 from flushproof.ir.program import BYSTANDERS, Program, Role
 from flushproof.machine.instrument import PLACE_STRIDE
 
@@ -53,7 +53,8 @@ class Outcome:
 
 def enumerate_claim(program: Program, sizes: Sizes, claim: str) -> Outcome:
     """Explore all interleavings of a program made by `Machine.with_claims((claim,))`."""
-    accesses: tuple[Access, ...] = ()
+    program.require(sizes.loads, sizes.flushes, sizes.flushers)
+    accesses: tuple[Touch, ...] = ()
     if has_access(program):
         nobody = ((0, 0, 0, 0, 0),)
         scout = _Search(program, sizes, claim, nobody)
@@ -72,7 +73,7 @@ class _Search:
     """
 
     def __init__(
-        self, program: Program, sizes: Sizes, claim: str, accesses: tuple[Access, ...]
+        self, program: Program, sizes: Sizes, claim: str, accesses: tuple[Touch, ...]
     ) -> None:
         self.program = program
         self.sizes = sizes
@@ -127,16 +128,16 @@ class _Search:
                 return self.steps.point(number, k, 0, {})
         return IDLE
 
-    def accesses(self) -> tuple[Access, ...]:
+    def accesses(self) -> tuple[Touch, ...]:
         """Every access that was made."""
         shared = [f for f in self.program.fields if not f.ghost]
-        out: set[Access] = set()
+        out: set[Touch] = set()
         for thread, h, held in self.steps.accesses:
             assert h.location is not None
-            assert isinstance(h.instr, (Read, Write, Exchange))
+            assert isinstance(h.instr, (Read, Write, Exchange, Access))
             place = shared.index(h.instr.field) * PLACE_STRIDE + max(h.location[1], 0)
             once = isinstance(h.instr, Exchange) or h.instr.mode is Mode.ONCE
-            write = not isinstance(h.instr, Read)
+            write = h.instr.write if isinstance(h.instr, Access) else not isinstance(h.instr, Read)
             out.add((thread + 1, place, int(write), int(once), held))
         return tuple(sorted(out))
 

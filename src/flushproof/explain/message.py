@@ -18,6 +18,7 @@ from flushproof.engines.concrete import Happening, Location, State, Violation, W
 from flushproof.explain.names import Names, number, place, thread
 from flushproof.explain.steps import View, takes
 from flushproof.ir.code import (
+    Access,
     Acquire,
     Exchange,
     Field,
@@ -149,9 +150,13 @@ def touches(name: str, facts: Facts) -> list[Happening]:
     """Return one access of each thread to the place that `name` holds, its last write if any."""
     telling: dict[int, Happening] = {}
     for h in _accesses(name, facts):
-        if h.thread not in telling or isinstance(h.instr, (Write, Exchange)):
+        if h.thread not in telling or _writes(h):
             telling[h.thread] = h
     return list(telling.values())
+
+
+def _writes(h: Happening) -> bool:
+    return h.instr.write if isinstance(h.instr, Access) else isinstance(h.instr, Write)
 
 
 def _accesses(name: str, facts: Facts) -> list[Happening]:
@@ -159,11 +164,21 @@ def _accesses(name: str, facts: Facts) -> list[Happening]:
     return [
         h
         for h in facts.state.happenings
-        if isinstance(h.instr, (Read, Write, Exchange))
+        if _by_code(h)
         and h.location == location
-        and not (isinstance(h.instr, (Read, Write)) and h.instr.mode is Mode.GHOST)
         and facts.view.roles[h.operation] in (Role.LOAD, Role.FLUSH)
     ]
+
+
+def _by_code(h: Happening) -> bool:
+    """Tell whether it is an access that the code makes, rather than a claim or a store buffer."""
+    match h.instr:
+        case Read(mode=mode) | Write(mode=mode):
+            return mode not in (Mode.GHOST, Mode.DRAIN)
+        case Exchange() | Access():
+            return True
+        case _:
+            return False
 
 
 def _race(name: str, facts: Facts) -> str:
@@ -171,7 +186,8 @@ def _race(name: str, facts: Facts) -> str:
 
 
 def _touch(h: Happening, facts: Facts) -> str:
-    verb = "reads" if isinstance(h.instr, Read) else "writes"
+    reads = isinstance(h.instr, Read) or (isinstance(h.instr, Access) and not h.instr.write)
+    verb = "reads" if reads else "writes"
     line = 0 if h.instr.span is None else h.instr.span.line
     return f"{thread(facts.view.threads[h.thread])} {verb} it in line {line}"
 

@@ -10,6 +10,7 @@ from itertools import groupby
 from flushproof.engines.concrete import Happening, Wait
 from flushproof.explain.names import Names, place
 from flushproof.ir.code import (
+    Access,
     Acquire,
     Enter,
     Exchange,
@@ -48,6 +49,8 @@ def visible(h: Happening, view: View) -> bool:
     match h.instr:
         case Write(field, mode=mode):
             return mode is not Mode.GHOST and not field.ghost
+        case Access(write=wrote):
+            return wrote
         case Acquire() | TryAcquire() | Release() | Exchange():
             return True
         case Hypercall() | Return() | Enter():
@@ -111,7 +114,13 @@ def _shown(
 
 
 def _is_read(h: Happening) -> bool:
-    return isinstance(h.instr, Read) and h.instr.mode is not Mode.GHOST
+    match h.instr:
+        case Read(mode=mode):
+            return mode is not Mode.GHOST
+        case Access(write=wrote):
+            return not wrote
+        case _:
+            return False
 
 
 def _without_entry(stretch: list[Happening], view: View) -> list[Happening]:
@@ -122,7 +131,7 @@ def _without_entry(stretch: list[Happening], view: View) -> list[Happening]:
 
 def _stretch(stretch: list[Happening], view: View, index: int) -> list[Step]:
     first = stretch[0]
-    whole = isinstance(first.instr, Enter) and isinstance(stretch[-1].instr, Return)
+    whole = isinstance(first.instr, Enter) and any(isinstance(h.instr, Return) for h in stretch)
     if view.roles[first.operation] is Role.LOAD and whole:
         return [_whole_load(stretch, view, index)]
     return [_line(piece, view, index + k) for k, piece in enumerate(_merged(stretch))]
@@ -157,12 +166,21 @@ def _whole_load(stretch: list[Happening], view: View, index: int) -> Step:
         thread=view.threads[first.thread],
         operation="load",
         event="load",
-        text=f"load({_root(first, view)})",
+        text=", ".join((f"load({_root(first, view)})", *_buffered(stretch))),
         span=first.instr.span,
         lock=mark,
         changed=tuple(c for h in stretch for c in _changed(h, view)),
         hypercall=None,
     )
+
+
+def _buffered(stretch: list[Happening]) -> Iterator[str]:
+    """Name the stores that are surely still in the buffer at the end of a load."""
+    stores = [h for h in stretch if isinstance(h.instr, Access) and h.instr.write]
+    drains = [h for h in stretch if isinstance(h.instr, Write) and h.instr.mode is Mode.DRAIN]
+    for h in stores[len(drains) :]:
+        if isinstance(h.instr, Access) and h.location is not None:
+            yield f"buffers {place(h.instr.field, h.location)}"
 
 
 def _root(h: Happening, view: View) -> str:
@@ -209,8 +227,10 @@ def _event(h: Happening) -> str:
             return "return"
         case Enter():
             return "enter"
-        case Read():
+        case Read() | Access(write=False):
             return "read"
+        case Access():
+            return "store"
         case _:
             return "write"
 
@@ -225,7 +245,7 @@ def _mark(h: Happening) -> LockMark:
             return "none"
 
 
-def _text(h: Happening, view: View) -> str:  # noqa: C901 - a table of all that is shown
+def _text(h: Happening, view: View) -> str:
     at = "" if h.instr.span is None else f"{h.instr.span.line}: "
     match h.instr:
         case Acquire(field, shared=shared):
@@ -245,12 +265,8 @@ def _text(h: Happening, view: View) -> str:  # noqa: C901 - a table of all that 
             if view.roles[h.operation] is Role.LOAD:
                 return f"load({_root(h, view)}) begins"
             return "flush begins"
-        case Read(_, field) if h.location is not None:
-            return (
-                f"{at}reads {view.names.field(field, h.value or 0)} in {place(field, h.location)}"
-            )
-        case Write(field) | Exchange(_, field) if h.location is not None:
-            return f"{at}{place(field, h.location)} = {view.names.field(field, h.value or 0)}"
+        case Read(field=f) | Write(field=f) | Exchange(field=f) | Access(field=f):
+            return "" if h.location is None else _access(h, at, f, place(f, h.location), view)
         case _:
             return ""
 
@@ -260,6 +276,21 @@ def _named(word: str, field: Field, h: Happening, view: View) -> str:
     if not view.several_locks or h.location is None:
         return word
     return f"{word} {place(field, h.location)}"
+
+
+def _access(h: Happening, at: str, field: Field, where: str, view: View) -> str:
+    value = view.names.field(field, h.value or 0)
+    match h.instr:
+        case Read():
+            return f"{at}reads {value} in {where}"
+        case Access(write=False):
+            return f"{at}reads own {value} in {where}"
+        case Access():
+            return f"{at}buffers {where} = {value}"
+        case Write(mode=Mode.DRAIN):
+            return f"{where} drains"
+        case _:
+            return f"{at}{where} = {value}"
 
 
 def _code(value: int) -> str:

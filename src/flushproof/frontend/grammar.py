@@ -34,6 +34,7 @@ SPEC_WORDS = frozenset(
         "assume",
         "no",
         "exempt",
+        "memory",
         "expect",
         "claim",
         "any",

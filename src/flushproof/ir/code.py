@@ -17,11 +17,15 @@ from flushproof.source import Span
 
 
 class Mode(StrEnum):
-    """How shared state is accessed: plainly, by READ_ONCE and its kin, or only by a claim."""
+    """How shared state is accessed: plainly, by READ_ONCE and its kin, or only by a claim.
+
+    `DRAIN` is a write by a store buffer, of what the code stored before; a `Drain` precedes it.
+    """
 
     PLAIN = "plain"
     ONCE = "once"
     GHOST = "ghost"
+    DRAIN = "drain"
 
 
 class Scope(StrEnum):
@@ -208,6 +212,28 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """The code reads or writes `value` at `field[index]`, in its own store buffer.
+
+    Memory stays as it is: this is an event, for claims and for readers of a trace.
+    """
+
+    field: Field
+    index: Expr | None
+    value: Expr
+    write: bool
+    mode: Mode
+    span: Span | None = dataclasses.field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """A store buffer turns to its oldest entry: the write that follows begins here."""
+
+    span: Span | None = dataclasses.field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Fence:
     """A full memory barrier."""
 
@@ -369,6 +395,8 @@ Instr = (
     | Read
     | Write
     | Exchange
+    | Access
+    | Drain
     | Fence
     | Acquire
     | TryAcquire

@@ -19,6 +19,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from flushproof.ir.code import (
+    Access,
     AllFree,
     Assign,
     Binary,
@@ -180,7 +181,7 @@ class _Inference:
                 self._flow((self.operation, target), target.type, value)
             case Read(target, field):
                 self._same((self.operation, target), field, field.type)
-            case Write(field, _, value):
+            case Write(field, _, value) | Access(field, _, value):
                 self._flow(field, field.type, value)
             case Exchange():
                 self._exchange(instr)

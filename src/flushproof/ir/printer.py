@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from flushproof.ir.code import (
+    Access,
     Acquire,
     AllFree,
     Assert,
@@ -14,6 +15,7 @@ from flushproof.ir.code import (
     Cast,
     Check,
     Const,
+    Drain,
     Enter,
     Every,
     Exchange,
@@ -152,6 +154,11 @@ def instr_text(i: Instr) -> str:  # noqa: C901, PLR0912 - a table of all instruc
             return f"branch {expr_text(condition)} ? {then} : {otherwise}"
         case Return(value):
             return "return" if value is None else f"return {expr_text(value)}"
+        case Access(field, index, value, wrote, mode):
+            verb = "stored" if wrote else "forwarded"
+            return f"{verb}{_mode(mode)} {_place(field, index)} = {expr_text(value)}"
+        case Drain():
+            return "drain"
         case Fence():
             return "fence"
         case Enter():

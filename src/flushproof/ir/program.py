@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from flushproof.errors import InternalError
 from flushproof.ir.code import Expr, Field, Instr, Local
 from flushproof.ir.types import VCPU
 from flushproof.source import Span
@@ -66,17 +67,36 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How many loads a vCPU, flushes a flusher and flushers there may be."""
+
+    loads: int
+    flushes: int
+    flushers: int
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """All operations, the shared fields they and the claims use, and the boot code.
 
     `boot` gives an initial value to every field that does not start as 0, over `BOOT_VCPU` where it
-    depends on the vCPU; `witnesses` are ghost fields with any initial value.
+    depends on the vCPU; `witnesses` are ghost fields with any initial value; `limits` is what the
+    code is good for, None for any number of threads and calls.
     """
 
     fields: tuple[Field, ...]
     operations: tuple[Operation, ...]
     boot: tuple[tuple[Field, Expr], ...]
     witnesses: tuple[Field, ...] = ()
+    limits: Limits | None = None
+
+    def require(self, loads: int, flushes: int, flushers: int) -> None:
+        """Raise `InternalError` where the code does not allow for so many threads and calls."""
+        most = self.limits
+        if most is None:
+            return
+        if loads > most.loads or flushes > most.flushes or flushers > most.flushers:
+            raise InternalError(f"{loads} loads, {flushes} flushes, {flushers} flushers: {most}")
 
     def of(self, role: Role) -> tuple[Operation, ...]:
         """Return the operations of one role."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from flushproof.ir.code import (
+    Access,
     Acquire,
     AllFree,
     Assert,
@@ -16,6 +17,7 @@ from flushproof.ir.code import (
     Cast,
     Check,
     Const,
+    Drain,
     Enter,
     Every,
     Exchange,
@@ -76,7 +78,7 @@ def operands(  # noqa: C901, PLR0912 - a table of all instructions
             return () if index is None else (index,)
         case Acquire(index=index) | TryAcquire(index=index) | Release(index=index):
             return () if index is None else (index,)
-        case Write(_, index, value):
+        case Write(_, index, value) | Access(_, index, value):
             return (value,) if index is None else (index, value)
         case Exchange(_, _, index, compare, value):
             return tuple(e for e in (index, compare, value) if e is not None)
@@ -92,7 +94,7 @@ def operands(  # noqa: C901, PLR0912 - a table of all instructions
             return (condition, *(v for _, v in values))
         case Return(value):
             return () if value is None else (value,)
-        case Fence() | Havoc() | Jump() | Enter() | Stop():
+        case Drain() | Fence() | Havoc() | Jump() | Enter() | Stop():
             return ()
         case _:
             assert_never(i)
@@ -147,7 +149,7 @@ def map_operands(i: Instr, f: Substitution) -> Instr:  # noqa: C901 - a table of
             return replace(i, value=map_expr(value, f))
         case Read() | Acquire() | TryAcquire() | Release() | Holds():
             return replace(i, index=opt(i.index))
-        case Write(_, index, value):
+        case Write(_, index, value) | Access(_, index, value):
             return replace(i, index=opt(index), value=map_expr(value, f))
         case Exchange(_, _, index, compare, value, old=old):
             new = map_expr(value, lambda x: Var(x) if x == old else f(x))
@@ -178,7 +180,7 @@ def _map_every(i: Every, f: Substitution) -> Instr:
 def fields_of(i: Instr) -> tuple[Field, ...]:
     """Return the shared fields that an instruction accesses."""
     match i:
-        case Read(_, f) | Write(f) | Exchange(_, f):
+        case Read(_, f) | Write(f) | Exchange(_, f) | Access(f):
             return (f,)
         case Acquire(f) | TryAcquire(_, f) | Release(f) | Holds(_, f):
             return (f,)

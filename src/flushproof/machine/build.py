@@ -24,7 +24,7 @@ from flushproof.ir.code import (
 )
 from flushproof.ir.kinds import infer
 from flushproof.ir.passes import clean
-from flushproof.ir.program import BOOT_VCPU, BYSTANDERS, Operation, Program
+from flushproof.ir.program import BOOT_VCPU, BYSTANDERS, Limits, Operation, Program
 from flushproof.ir.types import INT, NONE, ROOT, U64, Int
 from flushproof.ir.uses import fields_of, map_expr
 from flushproof.lower import convert
@@ -35,6 +35,8 @@ from flushproof.lower.places import member
 from flushproof.lower.statements import statement
 from flushproof.lower.store import store
 from flushproof.lower.values import FieldPlace, Scalar, StructPlace
+from flushproof.machine.buffers.apply import Buffered, View, buffered
+from flushproof.machine.buffers.fields import observed_fields
 from flushproof.machine.environment import context, environment
 from flushproof.machine.instrument import Instrumenter
 from flushproof.machine.monitors import (
@@ -47,11 +49,14 @@ from flushproof.machine.monitors import (
     monitor,
 )
 from flushproof.machine.operations import lower_operation
-from flushproof.machine.setup import Setup
+from flushproof.machine.setup import Bounds, Setup
+from flushproof.memory import Memory
 from flushproof.source import Span
 from flushproof.spec.syntax import CacheDecl, Claim
 
 INVALID = Const((1 << 64) - 1, U64)
+CAPACITY = 2
+"""How many stores a store buffer holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,33 @@ class Machine:
         Raises:
             InputError: a claim has an error, or speaks of a cache where none is known.
         """
+        buffers = self.buffers(names)
+        if buffers is None:
+            return self._instrumented(self.base.operations, names)
+        return replace(self._instrumented(buffers.operations, names), limits=self._limits())
+
+    def buffers(self, names: tuple[str, ...]) -> Buffered | None:
+        """Return the operations with store buffers, as the named claims need them; None without.
+
+        Raises:
+            InputError: as `with_claims`.
+        """
+        if self.setup.memory is Memory.SC:
+            return None
+        plain = self._instrumented(self.base.operations, names)
+        handlers = (h for n in names for h in self._monitor(n).claim.handlers)
+        view = View(observed_fields(plain), any(h.event == "access" for h in handlers))
+        return buffered(self.base, view, self._limits(), CAPACITY)
+
+    def within(self, bounds: Bounds) -> Machine:
+        """Return the machine for other bounds."""
+        return replace(self, setup=replace(self.setup, bounds=bounds))
+
+    def _limits(self) -> Limits:
+        own = self.setup.bounds
+        return Limits(own.loads, own.flushes, own.flushers)
+
+    def _instrumented(self, code: tuple[Operation, ...], names: tuple[str, ...]) -> Program:
         monitors = tuple(self._monitor(n) for n in names)
         inserter = Instrumenter(
             self.env, monitors, dict(self.fields), self.places, self.setup.exempt
@@ -90,7 +122,7 @@ class Machine:
         span = self.setup.operations[0].span
         extra = (inserter.bystander(role, span) for role in BYSTANDERS)
         operations = (
-            *(inserter.run(o) for o in self.base.operations),
+            *(inserter.run(o) for o in code),
             *(o for o in extra if any(isinstance(i, Assert) for i in o.code)),
         )
         witnesses = tuple(f for m in monitors for f in m.witnesses)

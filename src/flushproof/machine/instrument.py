@@ -6,7 +6,8 @@ Events and their arguments, in order:
   enter flush(all, start, pages)   return flush(ret)      (or a call witness instead of `flush`)
   hypercall(root, ok, all, start, pages)
   lock(l, shared)  unlock(l, shared)   before the lock is waited for, before it is freed
-  access(place, write, once)  after a plain or marked access to a shared field
+  access(place, write, once)  after a plain or marked access to a shared field, in memory or in the
+                              thread's own store buffer
   uninit()                    a local is read before it is written
   step()                      at boot, and after anything that may change what claims speak of
   deadlock()                  when every thread that is in a call waits for a lock that is not free
@@ -19,6 +20,7 @@ from dataclasses import dataclass, replace
 
 from flushproof.frontend.types import BOOL_T, INT_T, ROOT_T, ULONG_T, Struct
 from flushproof.ir.code import (
+    Access,
     Acquire,
     Binary,
     Branch,
@@ -115,7 +117,9 @@ class _Pass:
             self._instr(instr)
         return self.ctx.emitter.finish()
 
-    def _instr(self, instr: Instr) -> None:  # noqa: C901, PLR0912 - a table of all events
+    def _instr(  # noqa: C901, PLR0912, PLR0915 - a table of all events
+        self, instr: Instr
+    ) -> None:
         emit = self.ctx.emitter.emit
         match instr:
             case Jump(target):
@@ -146,6 +150,9 @@ class _Pass:
             case Read(_, field, index, mode, span):
                 emit(instr)
                 self._access(field, index, FALSE, mode, _sure(span))
+            case Access(field, index, _, wrote, mode, span):
+                emit(instr)
+                self._access(field, index, TRUE if wrote else FALSE, mode, _sure(span))
             case Write(field, index, _, mode, span):
                 emit(instr)
                 self._access(field, index, TRUE, mode, _sure(span))
@@ -214,7 +221,8 @@ class _Pass:
     def _access(
         self, field: Field, index: Expr | None, write: Expr, mode: Mode, span: Span
     ) -> None:
-        if field.ghost or mode is Mode.GHOST or field.label in self.owner.exempt:
+        unseen = mode in (Mode.GHOST, Mode.DRAIN)
+        if field.ghost or unseen or field.label in self.owner.exempt:
             return
         base = Const(self.owner.place_number(field) * PLACE_STRIDE, INT)
         place = base if index is None else Binary("+", base, Cast(index, INT), INT)

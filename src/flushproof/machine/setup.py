@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from flushproof.frontend import syntax as c
 from flushproof.frontend.declarations import Declarations
+from flushproof.memory import Memory
 from flushproof.source import Source
 from flushproof.spec import syntax as s
 
@@ -48,6 +49,7 @@ class Setup:
     claims: tuple[s.Claim, ...]
     expectations: tuple[s.Expectation, ...]
     sources: tuple[Source, ...]
+    memory: Memory = Memory.SC
 
     def claim(self, name: str) -> s.Claim | None:
         """Return the claim of that name."""

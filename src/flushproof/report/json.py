@@ -129,6 +129,8 @@ def _scope(scope: Scope) -> Tree:
         "roots": scope.roots,
         "boot": scope.boot,
         "bound_hit": scope.bound_hit,
+        "memory": str(scope.memory),
+        "store_buffer": scope.buffer,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flushproof.memory import Memory
 from flushproof.report.plain import count
 from flushproof.verdict import ClaimResult, Scope
 
@@ -22,6 +23,7 @@ def scope_phrase(scope: Scope) -> str:
         _loads(scope.loads),
         _flushes(scope.flushers, scope.flushes),
         scope.interleavings,
+        _memory(scope),
         "any roots" if scope.roots == "uninterpreted" else f"roots as {scope.roots}",
         "some loops cut at a bound" if scope.bound_hit else "",
     )
@@ -34,6 +36,16 @@ def scope_lines(result: ClaimResult) -> tuple[tuple[str, str], ...]:
     if not result.assumptions:
         return (scope,)
     return (scope, ("assuming", ", ".join(result.assumptions)))
+
+
+def _memory(scope: Scope) -> str:
+    """Name the memory model where it is not sequential consistency."""
+    if scope.memory is Memory.SC:
+        return ""
+    if scope.buffer is None:
+        return "under tso"
+    entries = "1 entry" if scope.buffer == 1 else f"{scope.buffer} entries"
+    return f"under tso with store buffers of up to {entries}"
 
 
 def _loads(loads: int | None) -> str:

@@ -18,6 +18,7 @@ from flushproof.frontend.builder import block, declaration, expression
 from flushproof.frontend.items import function
 from flushproof.frontend.parser import ParseContext, read_tokens, tree_of
 from flushproof.frontend.words import significant
+from flushproof.memory import Memory
 from flushproof.source import Source, Span
 from flushproof.spec import syntax
 from flushproof.spec.problems import BadBounds, check_known, check_once, misplaced
@@ -109,6 +110,7 @@ def _spec(tokens: Tokens, tree: Tree) -> syntax.Spec:
         expectations=_expectations(tokens, clauses.inner("expect")),
         claims=claims,
         span=span_of(tokens, tree.children[0]),
+        memory=_memory(tokens, clauses.one("memory")),
     )
 
 
@@ -171,6 +173,15 @@ def _assumptions(tokens: Tokens, entries: list[Tree]) -> tuple[syntax.Assumption
         built.append(syntax.Assumption(str(name), negation is None, span))
     check_once("assumption", [(a.name, a.span) for a in built])
     return tuple(built)
+
+
+def _memory(tokens: Tokens, tree: Tree | None) -> syntax.MemoryDecl | None:
+    if tree is None:
+        return None
+    (name,) = parts(tree)
+    span = span_of(tokens, name)
+    check_known("memory model", str(name), tuple(Memory), span)
+    return syntax.MemoryDecl(str(name), span)
 
 
 def _exempt(tokens: Tokens, entries: list[Tree]) -> tuple[syntax.Exempt, ...]:

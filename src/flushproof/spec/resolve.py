@@ -13,6 +13,7 @@ from flushproof.frontend.declarations import declare
 from flushproof.frontend.load import load
 from flushproof.frontend.parser import ParseContext, parse_c
 from flushproof.machine.setup import Assumptions, Bounds, Setup
+from flushproof.memory import Memory
 from flushproof.resources import CLAIMS, DEFAULTS, PRELUDE
 from flushproof.source import Source, Span
 from flushproof.spec import syntax as s
@@ -163,6 +164,7 @@ def _from_spec_source(source: Source, folder: Path, variant: Source | None) -> S
         claims=claims,
         expectations=spec.expectations,
         sources=(*given.sources, source, variant),
+        memory=Memory.SC if spec.memory is None else Memory(spec.memory.model),
     )
 
 

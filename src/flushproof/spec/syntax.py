@@ -64,6 +64,14 @@ class Exempt:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryDecl:
+    """`memory tso;`: the memory model, one of those of `Memory`."""
+
+    model: str
+    span: Span = dataclasses.field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Expectation:
     """`coverage refuted at 2;`: `vcpus` is None where no count is stated."""
 
@@ -128,6 +136,7 @@ class Spec:
     expectations: tuple[Expectation, ...]
     claims: tuple[Claim, ...]
     span: Span = dataclasses.field(compare=False)
+    memory: MemoryDecl | None = None
 
 
 @dataclass(frozen=True, slots=True)

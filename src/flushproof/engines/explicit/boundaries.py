@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from flushproof.ir.code import (
+    Access,
     Acquire,
+    Drain,
     Enter,
     Exchange,
     Fence,
@@ -49,11 +51,11 @@ def _visible(instr: Instr, changing: frozenset[str]) -> bool:
             return not f.ghost
         case Acquire() | TryAcquire() | Release() | Fence():
             return True
-        case Hypercall() | Enter() | Return():
+        case Hypercall() | Enter() | Return() | Access() | Drain():
             return True
         case _:
             return False
 
 
 def _shared(f: Field, mode: Mode) -> bool:
-    return not f.ghost and mode is not Mode.GHOST
+    return not f.ghost and mode not in (Mode.GHOST, Mode.DRAIN)

@@ -21,7 +21,7 @@ RANGES = ({"whole": 1, "start": 0, "pages": 0}, {"whole": 0, "start": 16, "pages
 GFNS = (0, 17)
 ACCESS_SUFFIXES = ("thread", "place", "write", "once", "locks")
 
-Access = tuple[int, int, int, int, int]
+Touch = tuple[int, int, int, int, int]
 """Thread number plus one, place, whether it writes, whether it is marked, and the locks held."""
 
 
@@ -71,7 +71,7 @@ def _ranges(operation: Operation) -> tuple[dict[Local, int], ...]:
 
 
 def witness_groups(
-    program: Program, vcpus: int, threads: int, roots: int, accesses: tuple[Access, ...]
+    program: Program, vcpus: int, threads: int, roots: int, accesses: tuple[Touch, ...]
 ) -> tuple[Group, ...]:
     """Return what each witness may be; an access is one of those that occur at all.
 

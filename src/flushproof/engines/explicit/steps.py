@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from flushproof.engines import concrete
 from flushproof.engines.concrete import Happening, Location
 from flushproof.engines.explicit.domains import FAILURE, any_value
-from flushproof.ir.code import Exchange, Havoc, Hypercall, Local, Mode, Read, Write
+from flushproof.ir.code import Access, Exchange, Havoc, Hypercall, Local, Mode, Read, Write
 from flushproof.ir.passes import liveness
 from flushproof.ir.program import Operation, Program
 
@@ -258,9 +258,9 @@ class Steps:
         held = concrete.lock_set(state, thread)
         for h in state.happenings:
             match h.instr:
-                case Read(_, f, _, mode) | Write(f, _, _, mode) if mode is not Mode.GHOST:
-                    shared = not f.ghost
-                case Exchange(_, f):
+                case Read(_, f, _, mode) | Write(f, _, _, mode):
+                    shared = not f.ghost and mode not in (Mode.GHOST, Mode.DRAIN)
+                case Exchange(_, f) | Access(f):
                     shared = not f.ghost
                 case _:
                     shared = False

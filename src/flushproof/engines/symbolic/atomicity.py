@@ -16,7 +16,9 @@ from enum import StrEnum
 from flushproof.engines.symbolic.moves import Moves, Population, Site, Standing
 from flushproof.engines.symbolic.steps import World
 from flushproof.ir.code import (
+    Access,
     Acquire,
+    Drain,
     Enter,
     Exchange,
     Fence,
@@ -98,10 +100,10 @@ def _touches(instr: Instr, written: frozenset[str]) -> bool:
         case Read(field=f, mode=mode):
             return mode is not Mode.GHOST and f.name in written
         case Write(mode=mode):
-            return mode is not Mode.GHOST
+            return mode not in (Mode.GHOST, Mode.DRAIN)
         case Acquire() | TryAcquire() | Release() | Exchange() | Fence():
             return True
-        case Hypercall() | Enter() | Return():
+        case Hypercall() | Enter() | Return() | Access() | Drain():
             return True
         case _:
             return False

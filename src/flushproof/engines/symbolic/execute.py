@@ -26,11 +26,13 @@ from flushproof.engines.symbolic.values import Value
 from flushproof.frontend.errors import Unbounded, Unsupported
 from flushproof.ir.code import (
     LOCKS,
+    Access,
     Acquire,
     Assert,
     Assign,
     Branch,
     Check,
+    Drain,
     Enter,
     Every,
     Exchange,
@@ -346,6 +348,8 @@ class _Region:
                 self._exchange(path, instr)
             case TryAcquire() | Release() | Holds():
                 self._lock(path, instr)
+            case Access(_, index):
+                self._index(path, index, instr)
             case Hypercall(target):
                 self._hypercall(path, target)
             case Havoc(target):
@@ -358,7 +362,7 @@ class _Region:
                 broken = t.and_(self._guard(path), t.not_(self._condition(condition, path)))
                 if broken is not False:
                     self.step.claimed.append(Claimed(claim, broken, at, instr.span))
-            case Enter() | Return() | Fence() | Uninit():
+            case Enter() | Return() | Drain() | Fence() | Uninit():
                 pass
             case _:
                 raise TypeError(f"no instruction at {at}: {instr!r}")

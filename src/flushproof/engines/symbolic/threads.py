@@ -38,6 +38,7 @@ class Unroller:
         boundaries: Mapping[str, frozenset[int]],
         feasible: Feasible,
     ) -> None:
+        world.program.require(counts.loads, counts.flushes, counts.flushers)
         self.world = world
         self.program = world.program
         self.algebra = world.algebra

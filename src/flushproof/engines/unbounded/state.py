@@ -58,7 +58,9 @@ class Space:
         return World(self.program, self.algebra, 0, 0, self.count, memory, self.fixed)
 
 
-def space(program: Program, kinds: Kinds, *, generic: bool, alone: bool) -> Space:
+def space(  # noqa: C901 - one kind of variable after the other
+    program: Program, kinds: Kinds, *, generic: bool, alone: bool
+) -> Space:
     """Make the space of a program.
 
     Tracked are the vCPU witnesses, and with `generic` one more vCPU, any other than these. With

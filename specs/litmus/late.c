@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A store that nothing follows in its thread. */
+
+struct kvm_vmx {
+	struct kvm kvm;
+
+	int x;
+	int y;
+	int seen;
+};
+
+struct vcpu_vmx {
+	struct kvm_vcpu vcpu;
+};
+
+int right(struct kvm *kvm)
+{
+	struct kvm_vmx *vmx = to_kvm_vmx(kvm);
+	return vmx->x;
+}
+
+void left(struct kvm_vcpu *vcpu, unsigned long root)
+{
+	struct kvm_vmx *vmx = to_kvm_vmx(vcpu->kvm);
+	vmx->x = 1;
+}

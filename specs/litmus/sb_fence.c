@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Store buffering with a barrier between the store and the read. */
+
+struct kvm_vmx {
+	struct kvm kvm;
+
+	int x;
+	int y;
+	int seen;
+};
+
+struct vcpu_vmx {
+	struct kvm_vcpu vcpu;
+};
+
+int right(struct kvm *kvm)
+{
+	struct kvm_vmx *vmx = to_kvm_vmx(kvm);
+	vmx->y = 1;
+	smp_mb();
+	return vmx->x;
+}
+
+void left(struct kvm_vcpu *vcpu, unsigned long root)
+{
+	struct kvm_vmx *vmx = to_kvm_vmx(vcpu->kvm);
+	vmx->x = 1;
+	smp_mb();
+	if (!vmx->y)
+		vmx->seen = 1;
+}

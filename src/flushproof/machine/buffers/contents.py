@@ -1,0 +1,148 @@
+"""What may be in a thread's store buffer at each position (a forward may-analysis).
+
+A queue is the sequence of the fields stored to, oldest first; queues are at most `capacity` long.
+The buffer survives a call, so what the calls of a role may leave is there when one begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from flushproof.ir.code import (
+    Acquire,
+    Exchange,
+    Fence,
+    Field,
+    Hypercall,
+    Instr,
+    Mode,
+    Read,
+    Release,
+    Return,
+    Stop,
+    TryAcquire,
+    Write,
+)
+from flushproof.ir.flow import successors
+from flushproof.ir.program import Operation
+
+Queue = tuple[Field, ...]
+Contents = frozenset[Queue]
+
+EMPTY: Contents = frozenset({()})
+
+
+@dataclass(frozen=True, slots=True)
+class Buffering:
+    """The fields that are buffered, how many entries there are, and the fields ever written.
+
+    `noticed`: some claim notices stores as they are made.
+    """
+
+    fields: frozenset[Field]
+    capacity: int
+    changing: frozenset[str]
+    noticed: bool
+
+    def stores(self, instr: Instr) -> bool:
+        """Tell whether an instruction puts a store into the buffer."""
+        match instr:
+            case Write(field=f, mode=mode):
+                return mode is not Mode.GHOST and f in self.fields
+            case _:
+                return False
+
+    def drains_before(self, instr: Instr) -> bool:
+        """Tell whether a drain before an instruction differs from one after it.
+
+        It does where others may notice the instruction; whatever drains everything needs no other
+        drains before it.
+        """
+        match instr:
+            case Read(field=f, mode=mode):
+                return mode is not Mode.GHOST and f.name in self.changing
+            case Write(mode=mode):
+                stored = self.stores(instr) and not self.noticed
+                return mode is not Mode.GHOST and not stored
+            case Return():
+                return True
+            case _:
+                return False
+
+    def drains_after(self, instr: Instr) -> bool:
+        """Tell whether an instruction is followed by drains that nothing may ever come after."""
+        return isinstance(instr, Return)
+
+
+def drains_all(instr: Instr) -> bool:
+    """Tell whether an instruction waits until every store before it is in memory."""
+    return isinstance(instr, (Acquire, TryAcquire, Release, Exchange, Hypercall, Fence))
+
+
+def popped(contents: Contents) -> Contents:
+    """Return what is left where something was there and the oldest entry went to memory."""
+    return frozenset(q[1:] for q in contents if q)
+
+
+def drained(contents: Contents) -> Contents:
+    """Return what may be left when any number of entries has gone to memory."""
+    return frozenset(q[k:] for q in contents for k in range(len(q) + 1))
+
+
+def with_room(contents: Contents, capacity: int) -> Contents:
+    """Return what is left where a full buffer has made room for one entry."""
+    return frozenset(q[1:] if len(q) == capacity else q for q in contents)
+
+
+def after(instr: Instr, before: Contents, buffering: Buffering) -> Contents:
+    """Return what may be there right after an instruction."""
+    if drains_all(instr):
+        return EMPTY
+    if isinstance(instr, Write) and buffering.stores(instr):
+        return frozenset((*q, instr.field) for q in with_room(before, buffering.capacity))
+    return before
+
+
+def contents_before(
+    operations: Sequence[Operation], buffering: Buffering, calls: int
+) -> Mapping[str, tuple[Contents, ...]]:
+    """Return the contents before each position of the operations of one role, by name.
+
+    A thread makes so many `calls` at most.
+    """
+    entry = EMPTY
+    found = {o.name: _of_call(o, entry, buffering) for o in operations}
+    for _ in range(1, calls):
+        left = (row[at] for o in operations for at, row in _ends(o, found[o.name]))
+        merged = entry.union(*left)
+        if merged == entry:
+            break
+        entry = merged
+        found = {o.name: _of_call(o, entry, buffering) for o in operations}
+    return found
+
+
+def _ends(
+    operation: Operation, row: tuple[Contents, ...]
+) -> list[tuple[int, tuple[Contents, ...]]]:
+    return [(at, row) for at, i in enumerate(operation.code) if isinstance(i, Stop)]
+
+
+def _of_call(operation: Operation, entry: Contents, buffering: Buffering) -> tuple[Contents, ...]:
+    code = operation.code
+    before: dict[int, Contents] = {0: entry}
+    work = [0]
+    while work:
+        at = work.pop()
+        instr = code[at]
+        here = drained(before[at]) if buffering.drains_before(instr) else before[at]
+        out = after(instr, here, buffering)
+        if buffering.drains_after(instr):
+            out = drained(out)
+        for target in successors(code, at):
+            merged = before.get(target, frozenset()) | out
+            if before.get(target) != merged:
+                before[target] = merged
+                work.append(target)
+    return tuple(before.get(at, EMPTY) for at in range(len(code)))

@@ -1,0 +1,283 @@
+"""Store buffers woven into the code of an operation.
+
+A store goes into the running thread's buffer (its cells). A load looks there first, the youngest
+entry first. Acquire, Release, Exchange, Hypercall and Fence wait until the buffer is empty. Before
+any other instruction that others may notice, and after a return, any number of entries may go to
+memory, the oldest first. Each does so in a step of its own, for which the thread may have to wait:
+so a drain at any moment is one that was chosen before the next noticeable instruction, and what
+drains long after a call has returned was chosen when it did. What was not chosen stays for the next
+call. Nobody notices a store as it is made, unless a claim does; a drain before it may as well come
+after it, for a full buffer drains anyway.
+
+Events: an access happens to a claim when the code makes it (`Access`, or `Read` from memory), with
+the locks held then. Memory changes when a store drains (`Write` with `Mode.DRAIN`), which is
+followed by the claims' `step`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from flushproof.ir.code import (
+    Access,
+    Assign,
+    Binary,
+    Branch,
+    Drain,
+    Expr,
+    Field,
+    Havoc,
+    Instr,
+    Ite,
+    Jump,
+    Mode,
+    Read,
+    Scope,
+    Stop,
+    Var,
+    Write,
+)
+from flushproof.ir.passes import clean
+from flushproof.ir.program import Operation
+from flushproof.ir.types import BOOL
+from flushproof.lower.emitter import Emitter, Label
+from flushproof.lower.values import FALSE, TRUE
+from flushproof.machine.buffers.cells import Cell, Cells, entry
+from flushproof.machine.buffers.contents import (
+    Buffering,
+    Contents,
+    drained,
+    drains_all,
+    popped,
+    with_room,
+)
+from flushproof.source import Span
+
+
+class Weaver:
+    """One operation being given a store buffer.
+
+    `contents` says what may be in the buffer before each position; `flushers` is how many flusher
+    threads there are; `stores` is where the code stores to a field.
+    """
+
+    def __init__(
+        self,
+        operation: Operation,
+        buffering: Buffering,
+        contents: tuple[Contents, ...],
+        flushers: int,
+        stores: Mapping[Field, Span],
+    ) -> None:
+        self.operation = operation
+        self.buffering = buffering
+        self.contents = contents
+        self.stores = stores
+        self.emitter = Emitter(operation.name, temporary="%b")
+        self.cells = Cells(self.emitter, operation, flushers)
+        self.labels = [self.emitter.label() for _ in operation.code]
+
+    def run(self) -> Operation:
+        """Return the operation with its buffer."""
+        for at, instr in enumerate(self.operation.code):
+            self.emitter.place(self.labels[at])
+            self._instr(instr, self.contents[at])
+        return replace(self.operation, code=clean(self.emitter.finish()))
+
+    def _instr(self, instr: Instr, before: Contents) -> None:
+        span = instr.span or self.operation.span
+        if self.buffering.drains_before(instr):
+            self._drain_some(before, span)
+            before = drained(before)
+        match instr:
+            case Stop():
+                return
+            case Jump(target):
+                self.emitter.jump(self.labels[target], instr.span)
+            case Branch(condition, then, otherwise):
+                yes, no = self.labels[then], self.labels[otherwise]
+                self.emitter.branch(condition, yes, no, instr.span)
+            case Write() if self.buffering.stores(instr):
+                self._store(instr, before, span)
+            case Read() if instr.mode is not Mode.GHOST:
+                self._load(instr, before, span)
+            case _:
+                if drains_all(instr):
+                    self._drain_all(before, span)
+                self.emitter.emit(instr)
+        if self.buffering.drains_after(instr):
+            self._drain_some(before, span)
+
+    # Stores and loads ------------------------------------------------------------------------
+
+    def _store(self, instr: Write, before: Contents, span: Span) -> None:
+        capacity = self.buffering.capacity
+        full = frozenset(q for q in before if len(q) == capacity)
+        if full:
+            end = self._where(self._occupied(capacity - 1, before), span)
+            self._drain(full, span)
+            self.emitter.place(end)
+        self.emitter.emit(
+            Access(instr.field, instr.index, instr.value, write=True, mode=instr.mode, span=span)
+        )
+        self._append(instr, with_room(before, capacity), span)
+
+    def _append(self, instr: Write, before: Contents, span: Span) -> None:
+        """Fill the first empty entry."""
+        end = self.emitter.label()
+        for slot in sorted({len(q) for q in before}):
+            longer = self._where_not(self._occupied(slot, before), span)
+            for cell in entry(slot, instr.field):
+                self.cells.write(cell, _part(cell, instr), span)
+            self.emitter.jump(end, span)
+            self.emitter.place(longer)
+        self.emitter.place(end)
+
+    def _load(self, instr: Read, before: Contents, span: Span) -> None:
+        """Take the youngest entry for the location, and look into memory if there is none."""
+        value: Expr | None = None
+        found: Expr = FALSE
+        for slot in range(self.buffering.capacity):
+            if any(q[slot : slot + 1] == (instr.field,) for q in before):
+                here = self._matches(slot, instr, span)
+                mine = self.cells.read(Cell(slot, "value", instr.field), span)
+                value = mine if value is None else Ite(here, mine, value, mine.type)
+                found = _either(found, here)
+        if value is None:
+            self.emitter.emit(instr)
+            return
+        forwarded, memory, end = (self.emitter.label() for _ in range(3))
+        self.emitter.branch(found, forwarded, memory, span)
+        self.emitter.place(forwarded)
+        self.emitter.emit(
+            Access(instr.field, instr.index, value, write=False, mode=instr.mode, span=span)
+        )
+        self.emitter.emit(Assign(instr.target, value, span))
+        self.emitter.jump(end, span)
+        self.emitter.place(memory)
+        self.emitter.emit(instr)
+        self.emitter.place(end)
+
+    def _matches(self, slot: int, instr: Read, span: Span) -> Expr:
+        pending = self.cells.read(Cell(slot, "pending", instr.field), span)
+        if instr.index is None:
+            return pending
+        index = self.cells.read(Cell(slot, "index", instr.field), span)
+        return Binary("&", pending, Binary("==", index, instr.index, BOOL), BOOL)
+
+    # Drains ----------------------------------------------------------------------------------
+
+    def _drain_all(self, contents: Contents, span: Span) -> None:
+        end = self.emitter.label()
+        while any(contents):
+            self._unless_empty(contents, end, span)
+            self._drain(contents, span)
+            contents = popped(contents)
+        self.emitter.place(end)
+
+    def _drain_some(self, contents: Contents, span: Span) -> None:
+        end = self.emitter.label()
+        while any(contents):
+            self._unless_empty(contents, end, span)
+            pick = self.emitter.temp(BOOL)
+            self.emitter.emit(Havoc(pick, span))
+            going = self.emitter.label()
+            self.emitter.branch(Var(pick), going, end, span)
+            self.emitter.place(going)
+            self._drain(contents, span)
+            contents = popped(contents)
+        self.emitter.place(end)
+
+    def _unless_empty(self, contents: Contents, end: Label, span: Span) -> None:
+        occupied = self._occupied(0, contents)
+        if occupied != TRUE:
+            going = self.emitter.label()
+            self.emitter.branch(occupied, going, end, span)
+            self.emitter.place(going)
+
+    def _drain(self, contents: Contents, span: Span) -> None:
+        """Let the oldest entry go to memory, where there is one."""
+        self.emitter.emit(Drain(span))
+        end = self.emitter.label()
+        heads = sorted({q[0] for q in contents if q}, key=_name)
+        for field in heads:
+            last = field == heads[-1]
+            pending = TRUE if last else self.cells.read(Cell(0, "pending", field), span)
+            other = self._where(pending, span)
+            self._to_memory(field, span)
+            self._shift(frozenset(q for q in contents if q[:1] == (field,)), span)
+            self.emitter.jump(end, span)
+            self.emitter.place(other)
+        self.emitter.place(end)
+
+    def _to_memory(self, field: Field, span: Span) -> None:
+        value = self.cells.read(Cell(0, "value", field), span)
+        index = None
+        if field.scope is Scope.VCPU:
+            index = self.cells.read(Cell(0, "index", field), span)
+        where = self.stores.get(field, span)
+        self.emitter.emit(Write(field, index, value, Mode.DRAIN, where))
+
+    def _shift(self, contents: Contents, span: Span) -> None:
+        """Move every entry to the place of the one before it."""
+        fields = sorted(self.buffering.fields, key=_name)
+        for slot in range(max(map(len, contents))):
+            for field in fields:
+                moves = any(q[slot + 1 : slot + 2] == (field,) for q in contents)
+                clears = any(q[slot] == field for q in contents if len(q) > slot)
+                for cell in entry(slot, field):
+                    if moves:
+                        behind = replace(cell, slot=slot + 1)
+                        self.cells.write(cell, self.cells.read(behind, span), span)
+                    elif clears:
+                        self.cells.clear(cell, span)
+
+    # Conditions ------------------------------------------------------------------------------
+
+    def _occupied(self, slot: int, contents: Contents) -> Expr:
+        """Return the condition that there is an entry at a slot."""
+        if all(len(q) > slot for q in contents):
+            return TRUE
+        found: Expr = FALSE
+        for field in sorted({q[slot] for q in contents if len(q) > slot}, key=_name):
+            flag = self.cells.read(Cell(slot, "pending", field), self.operation.span)
+            found = _either(found, flag)
+        return found
+
+    def _where(self, condition: Expr, span: Span) -> Label:
+        """Let what follows happen where a condition holds; return the label of where it fails."""
+        otherwise = self.emitter.label()
+        if condition != TRUE:
+            going = self.emitter.label()
+            self.emitter.branch(condition, going, otherwise, span)
+            self.emitter.place(going)
+        return otherwise
+
+    def _where_not(self, condition: Expr, span: Span) -> Label:
+        """Let what follows happen where a condition fails; return the label of where it holds."""
+        holds = self.emitter.label()
+        if condition != FALSE:
+            going = self.emitter.label()
+            self.emitter.branch(condition, holds, going, span)
+            self.emitter.place(going)
+        return holds
+
+
+def _part(cell: Cell, instr: Write) -> Expr:
+    match cell.part:
+        case "pending":
+            return TRUE
+        case "value":
+            return instr.value
+        case "index":
+            assert instr.index is not None
+            return instr.index
+
+
+def _either(a: Expr, b: Expr) -> Expr:
+    return b if a == FALSE else Binary("|", a, b, BOOL)
+
+
+def _name(field: Field) -> str:
+    return field.name

@@ -1,0 +1,267 @@
+"""Store buffers woven into code do what buffers do, and the litmus tests come out as known."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from flushproof.decide import Question, decide
+from flushproof.engines.enumerate import Sizes, enumerate_claim
+from flushproof.errors import InternalError
+from flushproof.ir.code import Access, Drain, Instr
+from flushproof.ir.program import Limits
+from flushproof.machine.buffers.apply import View, buffered
+from flushproof.machine.buffers.fields import guarded
+from flushproof.machine.build import Machine, build
+from flushproof.machine.setup import Bounds
+from flushproof.memory import Memory
+from flushproof.spec.resolve import from_spec
+from store_buffers import Ending
+from store_buffers import Machine as Reference
+
+SPECS = Path(__file__).parents[2] / "specs"
+LITMUS = sorted((SPECS / "litmus").glob("*.spec"))
+FIELDS = ("x", "y", "z")
+BLIND = View(frozenset(), accesses=False)
+
+HEAD = """\
+struct kvm_vmx { struct kvm kvm; int x; int y; int z; spinlock_t lock; };
+struct vcpu_vmx { struct kvm_vcpu vcpu; int own; };
+int xchg(int *p, int value) __exchange(p, value);
+"""
+SPEC = """\
+spec s {
+	variant "v.c";
+	operations { flush right(kvm); load left(vcpu, root); }
+	memory tso;
+}
+"""
+
+
+@cache
+def _machine(spec: Path) -> Machine:
+    return build(from_spec(str(spec)))
+
+
+def _written(folder: Path, right: str, left: str) -> Machine:
+    """Build a flush and a load from their bodies; the load leaves what it read in `own`."""
+    kvm = "struct kvm_vmx *vmx = to_kvm_vmx({});\n\tint r = 0;\n"
+    (folder / "v.c").write_text(
+        f"{HEAD}int right(struct kvm *kvm)\n{{\n\t{kvm.format('kvm')}{right}\treturn r;\n}}\n"
+        f"void left(struct kvm_vcpu *vcpu, unsigned long root)\n"
+        f"{{\n\t{kvm.format('vcpu->kvm')}{left}\n}}\n"
+    )
+    (folder / "v.spec").write_text(SPEC)
+    return build(from_spec(str(folder / "v.spec")))
+
+
+def _endings(made: Machine, capacity: int, flushers: int = 1, calls: int = 1) -> frozenset[Ending]:
+    limits = Limits(calls, calls, flushers)
+    view = View(frozenset(f.name for f in made.places), accesses=False)
+    done = buffered(made.base, view, limits, capacity)
+    woven = made._instrumented(done.operations, ())
+    return Reference(replace(woven, limits=limits), flushers, calls).endings()
+
+
+def _expected(made: Machine, flushers: int = 1, calls: int = 1) -> frozenset[Ending]:
+    plain = made._instrumented(made.base.operations, ())
+    return Reference(plain, flushers, calls).endings()
+
+
+# The pass --------------------------------------------------------------------------------------
+
+PIECES = {
+    "store buffering": ("vmx->y = 1; r = vmx->x;", "vmx->x = 1; to_vmx(vcpu)->own = vmx->y;"),
+    "message passing": ("r = vmx->y; r += 2 * vmx->x;", "vmx->x = 1; vmx->y = 1;"),
+    "own stores": ("vmx->x = 1; vmx->x = 2; r = vmx->x;", "vmx->x = 3; vmx->y = vmx->x;"),
+    "exchange": ("vmx->y = 1; r = xchg(&vmx->x, 2);", "vmx->x = 1; r = xchg(&vmx->y, 2);"),
+    "locks": (
+        "spin_lock(&vmx->lock); vmx->x = 1; spin_unlock(&vmx->lock); r = vmx->y;",
+        "vmx->y = 1; spin_lock(&vmx->lock); vmx->z = vmx->x; spin_unlock(&vmx->lock);",
+    ),
+    "loop": (
+        "int i; for (i = 0; i < 2; i++) { vmx->x = i; r += vmx->y; }",
+        "vmx->y = 1; if (vmx->x) vmx->z = 1;",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(PIECES))
+def test_pieces_end_as_on_the_reference_machine(name: str, tmp_path: Path) -> None:
+    """An ending that is missing would be a proof of what does not hold."""
+    made = _written(tmp_path, *PIECES[name])
+    assert _endings(made, 2) == _expected(made)
+
+
+def test_flushers_have_buffers_of_their_own(tmp_path: Path) -> None:
+    """Flushers that shared a buffer would see each other's stores early."""
+    made = _written(tmp_path, "vmx->x = vmx->x + 1; r = vmx->x;", "r = vmx->y;")
+    assert _endings(made, 1, flushers=2) == _expected(made, flushers=2)
+
+
+def test_a_buffer_outlives_the_call(tmp_path: Path) -> None:
+    """A return is no barrier: after two loads both stores may be waiting."""
+    made = _written(tmp_path, "r = vmx->x;", "vmx->x = vmx->x + 1;")
+    found = _endings(made, 2, calls=2)
+    assert found == _expected(made, calls=2)
+    assert found > _endings(made, 1, calls=2)
+
+
+def _random_body(chance: random.Random) -> str:
+    def one() -> str:
+        a, b = chance.choice(FIELDS), chance.choice(FIELDS)
+        return chance.choice(
+            (
+                f"vmx->{a} = {chance.randint(1, 2)};",
+                f"vmx->{a} = {chance.randint(1, 2)};",
+                f"r = r * 3 + vmx->{a};",
+                f"if (vmx->{a}) vmx->{b} = 2;",
+                "smp_mb();" if chance.random() < 0.5 else f"xchg(&vmx->{a}, 2);",
+            )
+        )
+
+    return " ".join(one() for _ in range(chance.randint(2, 3)))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_code_ends_as_on_the_reference_machine(seed: int, tmp_path: Path) -> None:
+    """The pieces above are those that somebody thought of."""
+    chance = random.Random(seed)
+    left = f"{_random_body(chance)} to_vmx(vcpu)->own = r;"
+    made = _written(tmp_path, _random_body(chance), left)
+    exact = _expected(made)
+    assert _endings(made, 4) == exact
+    assert _endings(made, 1) <= exact
+
+
+def test_a_full_buffer_drains_its_oldest_entry(tmp_path: Path) -> None:
+    """Full buffers are a restriction, which the scope must tell of, and no invention."""
+    made = _written(
+        tmp_path,
+        "if (vmx->x) r = 1;",
+        "vmx->x = 1; vmx->y = 1; vmx->z = 1; to_vmx(vcpu)->own = 1;",
+    )
+    limits = Limits(1, 1, 1)
+    view = View(frozenset(f.name for f in made.places), accesses=False)
+    assert buffered(made.base, view, limits, 3).full
+    assert not buffered(made.base, view, limits, 4).full
+    assert buffered(made.base, view, replace(limits, loads=2), 4).full
+    late = [memory for _, memory in _endings(made, 4) if not any(memory)]
+    assert late
+    assert not [memory for _, memory in _endings(made, 3) if not any(memory)]
+
+
+def test_no_claim_sees_another_machine_than_it_was_made_for(tmp_path: Path) -> None:
+    """Code for one call knows nothing of what a call before it left in the buffer."""
+    made = _written(tmp_path, "r = vmx->x;", "vmx->x = 1;").within(Bounds((1, 1), 1, 1, 1))
+    program = made.with_claims(("no_bogus",))
+    with pytest.raises(InternalError):
+        enumerate_claim(program, Sizes(1, 2, 1), "no_bogus")
+
+
+# What is buffered ------------------------------------------------------------------------------
+
+LOCKED = "spin_lock(&vmx->lock); vmx->x = 1; vmx->y = 1; spin_unlock(&vmx->lock);"
+
+
+def _instructions(made: Machine, view: View) -> list[Instr]:
+    done = buffered(made.base, view, Limits(2, 2, 1), 2)
+    return [i for o in done.operations for i in o.code]
+
+
+def test_stores_under_a_common_lock_are_made_at_once(tmp_path: Path) -> None:
+    """They are what locked code consists of, and buffering them shows nobody anything."""
+    made = _written(tmp_path, LOCKED, LOCKED)
+    assert guarded(made.base) == {"kvm_vmx.x", "kvm_vmx.y"}
+    assert not any(isinstance(i, Drain) for i in _instructions(made, BLIND))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "r = vmx->x;",
+        "spin_unlock(&vmx->lock); " + LOCKED,
+        "spin_lock(&vmx->lock); spin_unlock(&vmx->lock); vmx->x = 2;",
+    ],
+)
+def test_stores_that_others_see_are_buffered(other: str, tmp_path: Path) -> None:
+    """A lock that one access does without, or that anyone frees, guards nothing."""
+    made = _written(tmp_path, other, LOCKED)
+    assert "kvm_vmx.x" not in guarded(made.base)
+    stored = {i.field.label for i in _instructions(made, BLIND) if isinstance(i, Access)}
+    assert "x" in stored
+
+
+def test_what_a_claim_reads_is_buffered(tmp_path: Path) -> None:
+    """A claim may look at any time, without the lock."""
+    made = _written(tmp_path, LOCKED, LOCKED)
+    seen = _instructions(made, View(frozenset({"kvm_vmx.y"}), accesses=False))
+    assert {i.field.name for i in seen if isinstance(i, Access)} == {"kvm_vmx.y"}
+
+
+def test_an_unlock_that_drains_is_told(tmp_path: Path) -> None:
+    """On hardware an unlock may itself be a buffered store; that it is none is an assumption."""
+    made = _written(tmp_path, "r = vmx->x;", LOCKED)
+    limits = Limits(1, 1, 1)
+    assert buffered(made.base, BLIND, limits, 2).unlocks
+    (result,) = decide(made, Question(("no_bogus",), Bounds((1, 1), 1, 1, 1)))
+    assert "an unlock waits until the stores before it are in memory" in result.assumptions
+    locked = _written(tmp_path, LOCKED, LOCKED)
+    assert not buffered(locked.base, BLIND, limits, 2).unlocks
+
+
+def test_nothing_changes_under_sequential_consistency(tmp_path: Path) -> None:
+    """Without the option there is no trace of buffers in the code."""
+    made = _written(tmp_path, "r = vmx->x;", "vmx->x = 1;")
+    plain = replace(made, setup=replace(made.setup, memory=Memory.SC))
+    program = plain.with_claims(("no_bogus",))
+    assert not any(f.name.startswith("buffer:") for f in program.fields)
+    assert program.limits is None
+    woven = made.with_claims(("no_bogus",))
+    assert any(f.name.startswith("buffer:") for f in woven.fields)
+
+
+# Litmus tests ----------------------------------------------------------------------------------
+
+EXPECTED = [(spec, e) for spec in LITMUS for e in _machine(spec).setup.expectations]
+
+
+@pytest.mark.parametrize(("spec", "expected"), EXPECTED, ids=lambda x: getattr(x, "stem", ""))
+def test_litmus(spec: Path, expected: object) -> None:
+    """Both engines give the verdict that is known of x86."""
+    made = _machine(spec)
+    bounds = made.setup.bounds
+    wanted = next(e for s, e in EXPECTED if s == spec and e == expected)
+    (result,) = decide(made, Question((wanted.claim,), bounds))
+    assert (result.verdict, result.smallest_vcpus) == (wanted.verdict, wanted.vcpus)
+    sizes = Sizes(bounds.vcpus[1], bounds.loads, bounds.flushes, bounds.flushers)
+    program = made.with_claims((wanted.claim,))
+    assert enumerate_claim(program, sizes, wanted.claim).found == (wanted.verdict == "refuted")
+
+
+LEFT_OVER = "vmx->x = vmx->y + 1; to_vmx(vcpu)->own = vmx->x;"
+
+
+@pytest.mark.parametrize("claim", ["no_race", "no_bogus", "mine"])
+@pytest.mark.parametrize(("loads", "flushes"), [(2, 1), (1, 2)])
+def test_engines_agree_over_several_calls(
+    claim: str, loads: int, flushes: int, tmp_path: Path
+) -> None:
+    """Buffers that outlive calls are where the engines could part."""
+    made = _written(tmp_path, "if (vmx->x && !vmx->y) r = 1; vmx->y = 1;", LEFT_OVER)
+    assert made is not None
+    text = SPEC.replace(
+        "memory tso;",
+        "memory tso;\n\tclaim mine { on return flush(ret) { assert(ret == 0); } }",
+    )
+    (tmp_path / "v.spec").write_text(text)
+    bounds = Bounds((1, 1), loads, flushes, 1)
+    made = build(from_spec(str(tmp_path / "v.spec"))).within(bounds)
+    (result,) = decide(made, Question((claim,), bounds))
+    program = made.with_claims((claim,))
+    found = enumerate_claim(program, Sizes(1, loads, flushes), claim).found
+    assert found == (result.verdict == "refuted")

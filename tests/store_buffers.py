@@ -1,0 +1,200 @@
+"""A reference machine with store buffers, and the states that code can end in.
+
+`endings` runs plain code with buffers of any length, and woven code without any: stores, drains and
+loads of the former are done here, the cells and choices of the latter are ordinary instructions.
+Nothing of `flushproof.machine.buffers` is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from flushproof.engines.concrete import boot_memory
+from flushproof.engines.values import Values, evaluate
+from flushproof.ir.code import (
+    Access,
+    Acquire,
+    Assign,
+    Branch,
+    Check,
+    Drain,
+    Enter,
+    Exchange,
+    Expr,
+    Fence,
+    Field,
+    Havoc,
+    Instr,
+    Jump,
+    Local,
+    Read,
+    Release,
+    Return,
+    Stop,
+    Write,
+)
+from flushproof.ir.program import Operation, Program, Role
+
+Location = tuple[str, int]
+Ending = tuple[tuple[tuple[int, ...], ...], tuple[int, ...]]
+"""What each thread's calls returned, and memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """One thread: what it returned, its calls with the present one, where it is, its buffer."""
+
+    number: int
+    returned: tuple[int, ...]
+    left: tuple[Operation, ...]
+    pc: int = 0
+    locals: tuple[tuple[Local, int], ...] = ()
+    buffer: tuple[tuple[Location, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Memory in the order of the machine's locations, and the threads."""
+
+    memory: tuple[int, ...]
+    threads: tuple[Thread, ...]
+
+
+class Machine:
+    """All runs of a program on one vCPU and some flushers, a load thread and flusher threads."""
+
+    def __init__(self, program: Program, flushers: int, calls: int) -> None:
+        self.native = program.limits is None
+        first = boot_memory(program, 1)
+        self.cells = {where: at for at, where in enumerate(first)}
+        self.shared = tuple(
+            self.cells[w] for w in first if not w[0].startswith("buffer:") and w[0] != "runs_on"
+        )
+        loads, flushes = program.of(Role.LOAD), program.of(Role.FLUSH)
+        plans = [loads[:1] * calls]
+        plans += [(flushes[k % len(flushes)],) * calls for k in range(flushers)]
+        threads = tuple(_begun(Thread(n, (), p)) for n, p in enumerate(plans))
+        self.calls = calls
+        self.first = State(tuple(first.values()), threads)
+
+    def endings(self) -> frozenset[Ending]:
+        """Return every state in which all calls have returned, drained or not."""
+        seen = {self.first}
+        work = [self.first]
+        out: set[Ending] = set()
+        while work:
+            state = work.pop()
+            if all(len(t.returned) == self.calls for t in state.threads):
+                memory = tuple(state.memory[k] for k in self.shared)
+                out.add((tuple(t.returned for t in state.threads), memory))
+            for after in self._successors(state):
+                if after not in seen:
+                    seen.add(after)
+                    work.append(after)
+        return frozenset(out)
+
+    def _successors(self, state: State) -> Iterator[State]:
+        """Yield what may come next; what nobody else notices comes first, alone."""
+        for at, thread in enumerate(state.threads):
+            if thread.left and self._private(thread.left[0].code[thread.pc]):
+                yield from self._step(state, at, thread)
+                return
+        for at, thread in enumerate(state.threads):
+            if thread.buffer:
+                (where, value), *rest = thread.buffer
+                yield self._with(state, at, replace(thread, buffer=tuple(rest)), {where: value})
+            if thread.left:
+                yield from self._step(state, at, thread)
+
+    def _private(self, instr: Instr) -> bool:
+        match instr:
+            case Read(field=f) | Write(field=f) if f.ghost:
+                return True
+            case Write():
+                return self.native
+            case Read() | Exchange() | Fence() | Acquire() | Release():
+                return False
+            case _:
+                return True
+
+    def _with(
+        self, state: State, at: int, thread: Thread, changes: Mapping[Location, int]
+    ) -> State:
+        memory = list(state.memory)
+        for where, value in changes.items():
+            memory[self.cells[where]] = value
+        threads = (*state.threads[:at], thread, *state.threads[at + 1 :])
+        return State(tuple(memory), threads)
+
+    def _step(self, state: State, at: int, thread: Thread) -> Iterator[State]:
+        instr = thread.left[0].code[thread.pc]
+        on = replace(thread, pc=thread.pc + 1)
+        env = Values(dict(thread.locals), 1, thread.number + 1)
+        if self.native and isinstance(instr, (Exchange, Fence, Acquire, Release)) and on.buffer:
+            return
+        match instr:
+            case Stop():
+                yield self._with(state, at, _begun(replace(thread, left=thread.left[1:])), {})
+            case Return(value):
+                result = 0 if value is None else evaluate(value, env)
+                ended = replace(on, returned=(*thread.returned, result))
+                yield self._with(state, at, ended, {})
+            case Jump(target):
+                yield self._with(state, at, replace(thread, pc=target), {})
+            case Branch(condition, then, otherwise):
+                to = then if evaluate(condition, env) else otherwise
+                yield self._with(state, at, replace(thread, pc=to), {})
+            case Havoc(target):
+                for choice in (0, 1):
+                    yield self._with(state, at, _assigned(on, target, choice), {})
+            case Assign(target, value):
+                yield self._with(state, at, _assigned(on, target, evaluate(value, env)), {})
+            case _:
+                yield from self._shared(state, at, on, instr, env)
+
+    def _shared(
+        self, state: State, at: int, on: Thread, instr: Instr, env: Values
+    ) -> Iterator[State]:
+        match instr:
+            case Read(target, f, index):
+                where = _location(f, index, env)
+                own = [v for w, v in on.buffer if w == where]
+                value = own[-1] if own else state.memory[self.cells[where]]
+                yield self._with(state, at, _assigned(on, target, value), {})
+            case Write(f, index, value):
+                where, new = _location(f, index, env), evaluate(value, env)
+                if self.native:
+                    yield self._with(state, at, replace(on, buffer=(*on.buffer, (where, new))), {})
+                else:
+                    yield self._with(state, at, on, {where: new})
+            case Exchange(target, f, index, None, value):
+                where = _location(f, index, env)
+                old = state.memory[self.cells[where]]
+                yield self._with(
+                    state, at, _assigned(on, target, old), {where: evaluate(value, env)}
+                )
+            case Acquire(f, index):
+                where = _location(f, index, env)
+                if not state.memory[self.cells[where]]:
+                    yield self._with(state, at, on, {where: on.number + 1})
+            case Release(f, index):
+                yield self._with(state, at, on, {_location(f, index, env): 0})
+            case Access() | Check() | Drain() | Enter() | Fence():
+                yield self._with(state, at, on, {})
+            case _:
+                raise AssertionError(instr)
+
+
+def _begun(thread: Thread) -> Thread:
+    given = {p: 0 for o in thread.left[:1] for p in o.parameters.all}
+    return replace(thread, pc=0, locals=tuple(given.items()))
+
+
+def _assigned(thread: Thread, target: Local, value: int) -> Thread:
+    values = {**dict(thread.locals), target: value}
+    return replace(thread, locals=tuple(sorted(values.items(), key=lambda e: e[0].name)))
+
+
+def _location(f: Field, index: Expr | None, env: Values) -> Location:
+    return f.name, -1 if index is None else evaluate(index, env)
