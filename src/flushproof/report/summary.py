@@ -28,13 +28,29 @@ LEGEND = (
 
 def render(reports: Sequence[Report], sources: Sources, width: int = DEFAULT_WIDTH) -> str:
     """Return the table, the details of what was not as expected and a closing line."""
-    blocks = [*_tables(reports, width), pack(LEGEND, width)] if reports else []
+    blocks = [table for group in _alike(reports) for table in _tables(group, width)]
+    if reports:
+        blocks.append(pack(LEGEND, width))
     blocks.append(_limited(reports, width))
     for report in reports:
         otherwise = [r for r in report.results if not r.as_expected]
         blocks += report_blocks(report, otherwise, sources, width)
     blocks.append(hang("", expectation_counts(reports), width, indent=2))
     return joined(blocks)
+
+
+def _alike(reports: Sequence[Report]) -> list[list[Report]]:
+    """Group reports that have a claim in common with the first of their group."""
+    groups: list[list[Report]] = []
+    for report in reports:
+        own = {r.claim for r in report.results}
+        fit = (g for g in groups if not own or own & {r.claim for r in g[0].results})
+        group = next(fit, None)
+        if group is None:
+            groups.append([report])
+        else:
+            group.append(report)
+    return groups
 
 
 def _limited(reports: Sequence[Report], width: int) -> list[str]:
