@@ -36,8 +36,8 @@ FOUND |= {
     "hypercall_unlocked": {"no_repeat": 3, "no_bogus": 1},
     "load_unlocked": {"coverage": 1, "no_bogus": 1, "converges": 1},
     "lock_order": {"no_bogus": 1},
-    "rwlock_readers": {"coverage": 1},
-    "rwlock_walk": {},
+    "rwlock_readers": {"coverage": 1, "no_bogus": 1},
+    "rwlock_walk": {"no_bogus": 1},
     "store_late": {"coverage": 1, "no_bogus": 1, "converges": 1},
 }
 
