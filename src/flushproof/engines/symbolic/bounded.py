@@ -16,6 +16,7 @@ from flushproof.engines.found import Found
 from flushproof.engines.schedule import Schedule
 from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.atomicity import Order
+from flushproof.engines.symbolic.forks import each
 from flushproof.engines.symbolic.model import schedule
 from flushproof.engines.symbolic.moves import Population
 from flushproof.engines.symbolic.plan import make_plan
@@ -33,6 +34,15 @@ class Settings:
 
     boundaries: Boundaries | None = None
     rounds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """The answer for one case, and whether rounds were enough and roots page numbers."""
+
+    answer: Found | str | None
+    enough: bool
+    exact_roots: bool
 
 
 FEW = 4
@@ -80,7 +90,12 @@ class Bounded:
 
         Executions with undefined behaviour do not count; `undefined` finds those.
         """
-        answers = [self._case(name, vcpus, pinned) for pinned in self._cases(vcpus)]
+        results = each(lambda pinned: self._case(name, vcpus, pinned), self._cases(vcpus))
+        if not all(r.enough for r in results):
+            self._cut.add(vcpus)
+        if not all(r.exact_roots for r in results):
+            self.plan = replace(self.plan, kinds=infer(self.program, exact_roots=False))
+        answers = [r.answer for r in results]
         found = [a for a in answers if isinstance(a, Found)]
         if found:
             return min(found, key=lambda f: (f.calls, f.roots))
@@ -94,12 +109,12 @@ class Bounded:
             return [{}]
         return [{witnesses[0]: v} for v in range(vcpus)]
 
-    def _case(self, name: str, vcpus: int, pinned: dict[str, int]) -> Found | str | None:
+    def _case(self, name: str, vcpus: int, pinned: dict[str, int]) -> _Result:
         p = self.problem(vcpus, pinned)
         failures = p.failures(name)
         if failures:
             p.solver.add(*(t.z3_bool(t.not_(f.condition)) for f in p.faults()))
-        return _smallest(p, name, failures)
+        return _Result(_smallest(p, name, failures), p.turns.enough, self.exact_roots)
 
     def undefined(self, vcpus: int) -> Found | str | None:
         """Look for undefined behaviour in the same way."""

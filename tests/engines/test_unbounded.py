@@ -1,0 +1,69 @@
+"""Invariants for any number of vCPUs: they hold up to a second look, and only where they should."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from flushproof.engines.symbolic.moves import Population
+from flushproof.engines.symbolic.plan import make_plan
+from flushproof.engines.unbounded.build import Builder
+from flushproof.engines.unbounded.clauses import System
+from flushproof.engines.unbounded.pdr import Invariant, find_invariant
+from flushproof.engines.unbounded.recheck import failing
+from flushproof.engines.unbounded.state import space
+from flushproof.machine.build import build
+from flushproof.spec.resolve import from_spec
+
+FOLDER = Path(__file__).parents[2] / "specs"
+EFFORT = 3000
+
+
+def _system(spec: str, claim: str, *, generic: bool = False) -> System:
+    program = build(from_spec(str(FOLDER / f"{spec}.spec"))).with_claims((claim,))
+    plan = make_plan(program, Population(3, 1))
+    found = space(program, plan.kinds, generic=generic, alone=False)
+    return Builder(found, plan.boundaries, generic=generic).run()
+
+
+@pytest.mark.parametrize(
+    ("spec", "claim", "generic"),
+    [
+        ("counter_first", "cache_sound", False),
+        ("counter_first", "no_wasted", False),
+        ("dedup_all", "range_kept", False),
+        ("enum_cached", "no_bogus", True),
+        ("enum_cached", "no_race", False),
+    ],
+)
+def test_invariant_is_found_and_holds(spec: str, claim: str, generic: bool) -> None:
+    """What the search returns must satisfy every clause when asked anew."""
+    system = _system(spec, claim, generic=generic)
+    invariant = find_invariant(system, EFFORT)
+    assert isinstance(invariant, Invariant)
+    assert not failing(system, invariant)
+
+
+def test_every_lemma_matters_to_the_second_look() -> None:
+    """A check that passes whatever it is given would be worth nothing."""
+    system = _system("counter_first", "failure_kept")
+    invariant = find_invariant(system, EFFORT)
+    assert isinstance(invariant, Invariant)
+    assert failing(system, replace(invariant, lemmas={}))
+
+
+@pytest.mark.parametrize(
+    ("spec", "claim"),
+    [
+        ("counter_first", "no_bogus"),
+        ("enum_cached", "no_wasted"),
+        ("load_unlocked", "cache_sound"),
+        ("store_late", "coverage"),
+        ("flush_unlocked", "no_race"),
+    ],
+)
+def test_no_invariant_for_what_is_refuted(spec: str, claim: str) -> None:
+    """The claim fails for a small number of vCPUs, so there can be no invariant."""
+    assert isinstance(find_invariant(_system(spec, claim), EFFORT), str)
