@@ -15,7 +15,14 @@ from flushproof.pipeline import check_claim, expectations
 TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text(encoding="utf-8")
 PAGES = ("README.md", "ARCHITECTURE.md", "examples/README.md")
-PLACES = (TOP, TOP / "src" / "flushproof", TOP / "src" / "flushproof" / "engines" / "symbolic")
+SOURCE = TOP / "src" / "flushproof"
+PLACES = (
+    TOP,
+    SOURCE,
+    SOURCE / "engines" / "symbolic",
+    SOURCE / "engines" / "unbounded",
+    SOURCE / "machine" / "buffers",
+)
 
 
 def _parsers(top: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
