@@ -168,7 +168,7 @@ class _Region:
         guard, locals_ = arrivals[0]
         merged = {x: v for x, v in locals_.items() if x in live}
         for other, values in arrivals[1:]:
-            for x in live & values.keys():
+            for x in (x for x in values if x in live):
                 old = merged.get(x, values[x])
                 merged[x] = self.owner.algebra.ite(other, values[x], old)
             guard = t.or_(guard, other)

@@ -245,7 +245,8 @@ class Moves:
         if key not in self._steps:
             shape = self.layouts[site.operation]
             executor = Executor(self.world, self.threads[side], lambda _: False)
-            locals_ = {x: self._local(shape.operation, x, site, side) for x in shape.live[site.at]}
+            live = sorted(shape.live[site.at], key=lambda x: x.name)
+            locals_ = {x: self._local(shape.operation, x, site, side) for x in live}
             self._steps[key] = executor.alone(shape, site.at, locals_, f"side{side}")
             self.constraints += executor.constraints
         return self._steps[key]

@@ -78,10 +78,10 @@ class Paths:
         choose = self._distinguish(a.cubes, b.cubes)
         ite = self.algebra.ite
         locals_: dict[Local, Value] = {}
-        for x in live:
+        for x in (x for x in {**a.locals, **b.locals} if x in live):
             if x in a.locals:
                 locals_[x] = ite(choose, a.locals[x], b.locals.get(x, a.locals[x]))
-            elif x in b.locals:
+            else:
                 locals_[x] = b.locals[x]
         memory = {k: ite(choose, v, b.memory[k]) for k, v in a.memory.items()}
         return Path(collapse(a.cubes + b.cubes), locals_, memory)
