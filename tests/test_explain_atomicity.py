@@ -21,7 +21,15 @@ from flushproof.spec.resolve import from_variant
 
 TOP = Path(__file__).parent.parent
 SPECS = TOP / "specs"
-VARIANTS = sorted(p.stem for p in SPECS.glob("*.spec"))
+VARIANTS = (
+    "counter_first",
+    "counter_late",
+    "dedup_all",
+    "enum_cached",
+    "enum_status",
+    "mismatch_flag",
+    "vcpu0_first",
+)
 SCHEMA = json.loads(files("flushproof.report").joinpath("schema.json").read_text())
 FIRST, SECOND = "hv_remote_flush_tlb_with_range", "vmx_load_mmu_pgd"
 HEAD = """\
@@ -111,7 +119,9 @@ def test_waiting_with_a_lock_held_begins_a_step(tmp_path: Path) -> None:
     """Two locks in a row are one step nowhere, as another thread may hold the second one."""
     both = "spin_lock(&vmx->a); spin_lock(&vmx->b); spin_unlock(&vmx->b); spin_unlock(&vmx->a);"
     steps = _steps(_pair(tmp_path, both, both))
-    assert _flush(steps).begins[1] == ("it may wait here for `b` while it holds `a`",)
+    first, second = _flush(steps).begins[1:]
+    assert first == ("it may wait here for `a`",)
+    assert second == ("it may wait here for `b` while it holds `a`",)
 
 
 def test_a_claim_about_deadlocks_sees_every_wait() -> None:
