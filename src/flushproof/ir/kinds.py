@@ -29,6 +29,7 @@ from flushproof.ir.code import (
     Exchange,
     Expr,
     Field,
+    Havoc,
     HeldLocks,
     Hypercall,
     Instr,
@@ -47,6 +48,7 @@ from flushproof.ir.uses import operands
 
 PAGE_BITS = 12
 LOW = (1 << PAGE_BITS) - 1
+ROOT_BITS = 64
 
 
 class Kind(StrEnum):
@@ -63,6 +65,7 @@ class _Mark(StrEnum):
     EQUAL = "equal"
     OR = "or"
     LOW = "low"
+    ANYTHING = "anything"
     ARITHMETIC = "arithmetic"
     CONVERT = "convert"
     BITS = "bits"
@@ -75,12 +78,14 @@ Slot = tuple[str, Local] | Field | int
 class Kinds:
     """The outcome: a kind for every slot; an expression has the kind of the slots in it.
 
-    `constants` are the constants that meet roots; `split` is true when low bits of roots are
-    looked at; `exact_roots` is false when roots had to become bit-vectors.
+    `constants` are the constants that meet roots, `odd` those that a root can be equal to and that
+    are no multiple of the page size. `split` is true when low bits are looked at and can be other
+    than those of a constant; `exact_roots` is false when roots had to become bit-vectors.
     """
 
     slots: Mapping[Slot, Kind]
     constants: frozenset[int]
+    odd: frozenset[int]
     split: bool
     exact_roots: bool
     roots: frozenset[Field]
@@ -159,8 +164,10 @@ class _Inference:
     def run(self, operation: Operation) -> None:
         self.operation = operation.name
         root = operation.parameters.root
-        if root is not None:
-            self.classes.mark((operation.name, root), _Mark.ROOT)
+        for given in operation.parameters.all:
+            if _is_int(given.type):
+                mark = _Mark.ROOT if given == root else _Mark.ANYTHING
+                self.classes.mark((operation.name, given), mark)
         for instr in operation.code:
             self._instr(instr)
 
@@ -185,6 +192,8 @@ class _Inference:
                 self._flow(field, field.type, value)
             case Exchange():
                 self._exchange(instr)
+            case Havoc(target) if _is_int(target.type):
+                self.classes.mark((self.operation, target), _Mark.ANYTHING)
             case Every(reads=reads):
                 for local, field in reads:
                     self._same((self.operation, local), field, field.type)
@@ -322,17 +331,21 @@ def _page_mask(e: Expr) -> bool:
     """Tell whether a mask keeps all of the page number or none of it."""
     if not isinstance(e, Const) or not isinstance(e.type, Int):
         return False
-    ones = (1 << e.type.width) - 1
-    value = e.value & ones
-    return value <= LOW or value | LOW == ones
+    return _is_page_mask(e.value, e.type.width)
 
 
-_ROOT_MARKS = {_Mark.ROOT, _Mark.EQUAL, _Mark.OR, _Mark.LOW}
+def _is_page_mask(mask: int, width: int) -> bool:
+    ones = (1 << width) - 1
+    return mask & ones <= LOW or (mask & ones) | LOW == ones
+
+
+_ROOT_MARKS = {_Mark.ROOT, _Mark.EQUAL, _Mark.OR, _Mark.LOW, _Mark.ANYTHING}
 
 
 def _kind(marks: set[_Mark], *, exact_roots: bool) -> Kind:
     if _Mark.ROOT in marks:
         return Kind.ROOT if exact_roots and marks <= _ROOT_MARKS else Kind.BITS
+    marks = marks - {_Mark.ANYTHING}
     if marks <= {_Mark.OR}:
         return Kind.FLAG
     if marks & {_Mark.OR, _Mark.LOW, _Mark.BITS}:
@@ -351,13 +364,34 @@ def infer(program: Program, *, exact_roots: bool = True) -> Kinds:
     heads = {slot: classes.find(slot) for slot in list(classes.parent)}
     roots = [h for h in set(heads.values()) if _Mark.ROOT in classes.marks[h]]
     exact = exact_roots and all(classes.marks[h] <= _ROOT_MARKS for h in roots)
+    constants = frozenset(v for h in roots for v in classes.constants[h])
     kinds = {s: _kind(classes.marks[h], exact_roots=exact) for s, h in heads.items()}
     return Kinds(
         slots={s: k for s, k in kinds.items() if not isinstance(s, int)},
-        constants=frozenset(v for h in roots for v in classes.constants[h]),
-        split=any(classes.marks[h] & {_Mark.OR, _Mark.LOW} for h in roots),
+        constants=constants,
+        odd=_odd(constants),
+        split=any(_looked_into(classes.marks[h]) for h in roots),
         exact_roots=exact,
         roots=frozenset(
             s for s, h in heads.items() if isinstance(s, Field) and _Mark.ROOT in classes.marks[h]
         ),
     )
+
+
+def _looked_into(marks: set[_Mark]) -> bool:
+    """Tell whether the low bits of a root matter and are not known from what it is equal to.
+
+    Without `|` and values from nowhere, a root is a multiple of the page size or one of the
+    program's constants, so that masking it is a matter of comparing it with these.
+    """
+    return _Mark.OR in marks or {_Mark.LOW, _Mark.ANYTHING} <= marks
+
+
+def _odd(constants: frozenset[int]) -> frozenset[int]:
+    """Return what roots can be equal to that is not aligned: constants, also masked by others."""
+    found = constants | {(1 << ROOT_BITS) - 1}
+    while True:
+        more = found | {a & b for a in found for b in constants if _is_page_mask(b, ROOT_BITS)}
+        if more == found:
+            return frozenset(v for v in found if v & LOW)
+        found = more

@@ -206,12 +206,21 @@ class Evaluator:
         return self.algebra.ranged(total, max(low, type_.low), min(high, type_.high))
 
     def _root_bits(self, op: str, a: Root, b: Root) -> Root:
+        if op == "&" and not self.algebra.masks:
+            return self._masked(a, b)
         if op == "|":
             page = _or_pages(a.page, b.page)
             return Root(page, tuple(t.or_(x, y) for x, y in zip(a.bits, b.bits, strict=True)))
         if op == "&":
             page = _and_pages(a.page, b.page)
             return Root(page, tuple(t.and_(x, y) for x, y in zip(a.bits, b.bits, strict=True)))
+        raise NotExact
+
+    def _masked(self, a: Root, b: Root) -> Root:
+        if isinstance(b.page, int):
+            return self.algebra.masked(a, b.page)
+        if isinstance(a.page, int):
+            return self.algebra.masked(b, a.page)
         raise NotExact
 
 

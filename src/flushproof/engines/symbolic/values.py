@@ -92,8 +92,22 @@ class Algebra:
 
     def proper(self, root: Root) -> list[z3.BoolRef]:
         """Return the constraints on a load's root: not 0, not INVALID_PAGE, not NONE."""
-        pages = (0, self.split(INVALID)[0], self.split(NONE)[0])
-        return [self.page_term(root.page) != self.page_of(p) for p in pages]
+        pages = {0, self.split(INVALID)[0], self.split(NONE)[0]}
+        if not self.masks:
+            pages |= {INVALID & ~LOW, *self.kinds.odd}
+        return [self.page_term(root.page) != self.page_of(p) for p in sorted(pages)]
+
+    def masked(self, root: Root, mask: int) -> Root:
+        """Return a root without bits of its own, masked to all or some of its low bits."""
+        if isinstance(root.page, int):
+            return Root(root.page & mask, ())
+        result = root if mask > LOW else Root(0, ())
+        for odd in sorted(self.kinds.odd):
+            same = self.equal(root, Root(odd, ()))
+            kept = self.ite(same, Root(odd & mask, ()), result)
+            assert isinstance(kept, Root)
+            result = kept
+        return result
 
     # Making ----------------------------------------------------------------------------------
 

@@ -1,58 +1,226 @@
 """The atoms that invariants are made of, for each control.
 
-Taken from the clauses: every comparison that a step makes on the values at its start. Added to
-these: equalities between pages, and the order of numbers among each other and with 0 and 1.
+Taken from the clauses: every comparison that a step makes on the values at its start, and those
+that later steps make on values that it hands on. Added to these: equalities between pages, and how
+numbers that index vCPUs compare with the tracked vCPUs and their number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations, product
 
 import z3
 
-from flushproof.engines.unbounded.clauses import Control, System, variables
+from flushproof.engines.unbounded.clauses import Clause, Control, System, terms_of, variables
 
 SMALL = (0, 1)
+"""Numbers that counters are compared with in any case."""
+
+LARGE = 64
+"""Numbers beyond this are limits of types, which matter to overflow only."""
+
+Atoms = dict[Control, tuple[z3.BoolRef, ...]]
 
 
-def atoms(system: System) -> dict[Control, tuple[z3.BoolRef, ...]]:
+def atoms(system: System) -> Atoms:
     """Return the atoms of each control, over its parameters."""
-    mined = {control: list(_mined(system, control)) for control in system.parameters}
+    mined = {control: _Bag() for control in system.parameters}
+    for clause in system.clauses:
+        _mine(system, clause, mined)
     _carry_back(system, mined)
-    indices = {_local(v) for found in mined.values() for x in found for v in _compared(system, x)}
-    return {
-        control: tuple(_distinct([*_templates(system, control, indices), *mined[control]]))
-        for control in system.parameters
-    }
+    indices = {_local(v) for bag in mined.values() for x in bag for v in _compared(system, x)}
+    constants = _used_constants(system)
+    for control, bag in mined.items():
+        for atom in _templates(system, control, indices, constants):
+            bag.add(atom)
+    return {control: tuple(bag) for control, bag in mined.items()}
 
 
-def _carry_back(system: System, mined: dict[Control, list[z3.BoolRef]]) -> None:
+class _Bag:
+    """Atoms in the order in which they came, each once, whichever way round it is written."""
+
+    def __init__(self) -> None:
+        self._found: dict[object, z3.BoolRef] = {}
+
+    def add(self, atom: z3.BoolRef) -> bool:
+        """Add an atom unless it is there, or a constant; tell whether it was new."""
+        key, normal = _normal(atom)
+        if key is None or key in self._found:
+            return False
+        self._found[key] = normal
+        return True
+
+    def __iter__(self) -> Iterator[z3.BoolRef]:
+        return iter(list(self._found.values()))
+
+
+# Normal form -------------------------------------------------------------------------------------
+
+
+def _normal(atom: z3.BoolRef) -> tuple[object, z3.BoolRef]:
+    """Return a key that atoms of one meaning share, and the atom to keep; no key for constants."""
+    if atom.num_args() != 2:
+        return atom.get_id(), atom
+    a, b = atom.children()
+    if z3.is_int(a):
+        return _linear(b, a, equal=False) if z3.is_ge(atom) else _linear(a, b, equal=z3.is_eq(atom))
+    if not z3.is_eq(atom):
+        return atom.get_id(), atom
+    if a.eq(b):
+        return None, atom
+    return frozenset((a.get_id(), b.get_id())), atom
+
+
+def _linear(a: z3.ArithRef, b: z3.ArithRef, *, equal: bool) -> tuple[object, z3.BoolRef]:
+    """Return `a <= b` or `a == b` with a sum of variables on each side, a constant on the right."""
+    terms: dict[int, tuple[z3.ArithRef, int]] = {}
+    constant = -_collect(a, 1, terms) - _collect(b, -1, terms)
+    left = [(k, x) for k, (x, c) in sorted(terms.items()) if c == 1]
+    right = [(k, x) for k, (x, c) in sorted(terms.items()) if c == -1]
+    if not terms or any(abs(c) > 1 for _, c in terms.values()):
+        return None, z3.BoolVal(val=True)
+    if not left or (right and right[0][0] < left[0][0]):
+        left, right = right, left
+        constant = -constant if equal else -constant - 1
+    x = z3.Sum([t for _, t in left]) if len(left) > 1 else left[0][1]
+    y = _sum([t for _, t in right], constant)
+    key = (equal, tuple(k for k, _ in left), tuple(k for k, _ in right), constant)
+    return key, x == y if equal else x <= y
+
+
+def _sum(terms: list[z3.ArithRef], constant: int) -> z3.ArithRef:
+    total = terms[0] if terms else z3.IntVal(constant)
+    for x in terms[1:]:
+        total = total + x
+    return total + constant if terms and constant else total
+
+
+def _collect(term: z3.ArithRef, sign: int, terms: dict[int, tuple[z3.ArithRef, int]]) -> int:
+    """Add the variables of a term to `terms`, with their factors; return its constant."""
+    if z3.is_int_value(term):
+        return sign * int(term.as_long())
+    if z3.is_add(term):
+        return sum(_collect(x, sign, terms) for x in term.children())
+    if z3.is_sub(term):
+        first, *rest = term.children()
+        return _collect(first, sign, terms) + sum(_collect(x, -sign, terms) for x in rest)
+    known = terms.get(term.get_id(), (term, 0))[1]
+    terms[term.get_id()] = (term, known + sign)
+    if known + sign == 0:
+        del terms[term.get_id()]
+    return 0
+
+
+def _constants(system: System) -> list[z3.ExprRef]:
+    return [x for axiom in system.axioms for x in axiom.children()]
+
+
+def _used_constants(system: System) -> list[z3.ExprRef]:
+    """Return the constants that any step compares with or assigns."""
+    constants = {x.get_id(): x for x in _constants(system)}
+    found = variables(*(x for clause in system.clauses for x in terms_of(clause)))
+    return [x for x in found if x.get_id() in constants]
+
+
+# Mining ------------------------------------------------------------------------------------------
+
+
+def _mine(system: System, clause: Clause, mined: dict[Control, _Bag]) -> None:
+    if not clause.body:
+        return
+    control = clause.body[0].control
+    known = {x.get_id() for x in (*system.parameters[control], *_constants(system))}
+    arguments = () if clause.head is None else clause.head.arguments
+    for term in _comparisons((clause.constraint, *arguments)):
+        for atom in _orders(term):
+            if all(v.get_id() in known for v in variables(atom)):
+                mined[control].add(atom)
+
+
+def _comparisons(terms: Sequence[z3.ExprRef]) -> Iterator[z3.BoolRef]:
+    seen: set[int] = set()
+    work = list(terms)
+    while work:
+        term = work.pop()
+        if term.get_id() not in seen:
+            seen.add(term.get_id())
+            work.extend(term.children())
+            if _is_comparison(term):
+                yield term
+
+
+def _is_comparison(term: z3.ExprRef) -> bool:
+    if not z3.is_bool(term) or term.num_args() < 2:
+        return False
+    return not any(z3.is_bool(x) for x in term.children())
+
+
+def _orders(term: z3.BoolRef) -> Iterator[z3.BoolRef]:
+    """Yield what a comparison may come down to; of two numbers, all ways to be ordered."""
+    if term.num_args() > 2:
+        return
+    for a, b in product(_leaves(term.arg(0)), _leaves(term.arg(1))):
+        if not z3.is_int(a):
+            yield a == b if z3.is_eq(term) or z3.is_distinct(term) else term.decl()(a, b)
+        elif not _large(a) and not _large(b):
+            yield a <= b
+            yield b <= a
+            yield a == b
+
+
+def _leaves(term: z3.ExprRef) -> list[z3.ExprRef]:
+    """Return what a choice can come down to."""
+    found: list[z3.ExprRef] = []
+    seen: set[int] = set()
+    work = [term]
+    while work:
+        x = work.pop()
+        if x.get_id() in seen:
+            continue
+        seen.add(x.get_id())
+        if x.decl().kind() == z3.Z3_OP_ITE:
+            work += [x.arg(1), x.arg(2)]
+        else:
+            found.append(x)
+    return found
+
+
+def _large(term: z3.ExprRef) -> bool:
+    return z3.is_int_value(term) and abs(term.as_long()) > LARGE
+
+
+def _carry_back(system: System, mined: dict[Control, _Bag]) -> None:
     """Add what is compared later of values that a step does not change."""
-    known = {c: {p.get_id() for p in ps} for c, ps in system.parameters.items()}
     constants = {c.get_id() for c in _constants(system)}
-    seen = {c: {x.get_id() for x in found} for c, found in mined.items()}
-    changed = True
-    while changed:
-        changed = False
-        for clause in system.clauses:
-            if clause.head is None or not clause.body:
-                continue
-            start = clause.body[0].control
-            parameters = system.parameters[clause.head.control]
-            plain = {
-                p.get_id(): (p, x)
-                for p, x in zip(parameters, clause.head.arguments, strict=True)
-                if x.get_id() in known[start]
-            }
-            for atom in list(mined[clause.head.control]):
-                used = [v.get_id() for v in variables(atom) if v.get_id() not in constants]
-                if all(v in plain for v in used):
-                    earlier = z3.substitute(atom, *(plain[v] for v in used))
-                    if earlier.get_id() not in seen[start]:
-                        seen[start].add(earlier.get_id())
-                        mined[start].append(earlier)
-                        changed = True
+    into: dict[Control, list[tuple[Control, dict[int, tuple[z3.ExprRef, z3.ExprRef]]]]] = {}
+    for clause in system.clauses:
+        if clause.head and clause.body:
+            into.setdefault(clause.head.control, []).append(_handed_on(system, clause))
+    work = [(control, atom) for control, bag in mined.items() for atom in bag]
+    while work:
+        control, atom = work.pop()
+        used = [v.get_id() for v in variables(atom) if v.get_id() not in constants]
+        for start, plain in into.get(control, ()):
+            if used and all(v in plain for v in used):
+                pairs = [plain[v] for v in used if not plain[v][0].eq(plain[v][1])]
+                earlier = z3.substitute(atom, *pairs) if pairs else atom
+                if mined[start].add(earlier):
+                    work.append((start, earlier))
+
+
+def _handed_on(
+    system: System, clause: Clause
+) -> tuple[Control, dict[int, tuple[z3.ExprRef, z3.ExprRef]]]:
+    """Return where a clause starts, and the parameters that only get another name."""
+    assert clause.head is not None
+    start = clause.body[0].control
+    known = {p.get_id() for p in system.parameters[start]}
+    pairs = zip(system.parameters[clause.head.control], clause.head.arguments, strict=True)
+    return start, {p.get_id(): (p, x) for p, x in pairs if x.get_id() in known}
+
+
+# Templates ---------------------------------------------------------------------------------------
 
 
 def _compared(system: System, atom: z3.BoolRef) -> list[z3.ExprRef]:
@@ -70,83 +238,25 @@ def _local(v: z3.ExprRef) -> str:
     return f"{thread}:{site.rpartition('.')[0]}:{name}"
 
 
-def _distinct(found: list[z3.BoolRef]) -> list[z3.BoolRef]:
-    return list({x.get_id(): x for x in found}.values())
-
-
-def _templates(system: System, control: Control, indices: set[str]) -> Iterator[z3.BoolRef]:
-    by_sort: dict[str, list[z3.ExprRef]] = {}
+def _templates(
+    system: System, control: Control, indices: set[str], constants: list[z3.ExprRef]
+) -> Iterator[z3.BoolRef]:
+    pages = []
+    numbers = []
     for p in system.parameters[control]:
-        by_sort.setdefault(str(p.sort()), []).append(p)
-    for sort, found in by_sort.items():
-        if sort == "Bool":
-            yield from found
-        elif sort == "Int":
-            counters = [x for x in found if x.get_id() in system.counters]
-            yield from _numbers(counters)
-            for a, b in product(
-                (x for x in counters if _local(x) in indices),
-                (x for x in found if x.get_id() in system.indices),
-            ):
-                yield a <= b
-                yield a == b
-        else:
-            constants = [x for x in _constants(system) if str(x.sort()) == sort]
-            for a, b in combinations([*found, *constants], 2):
-                if not (a in constants and b in constants):
-                    yield a == b
-
-
-def _numbers(found: list[z3.ExprRef]) -> Iterator[z3.BoolRef]:
-    for n in found:
-        for c in SMALL:
-            yield n <= c
-            yield n == c
-    for a, b in combinations(found, 2):
-        yield a <= b
+        if z3.is_bool(p):
+            yield p
+        elif z3.is_int(p):
+            numbers.append(p)
+        elif p.sort().kind() == z3.Z3_UNINTERPRETED_SORT:
+            pages.append(p)
+    for a, b in (*combinations(pages, 2), *product(pages, constants)):
         yield a == b
-
-
-def _constants(system: System) -> list[z3.ExprRef]:
-    return [x for axiom in system.axioms for x in axiom.children()]
-
-
-def _mined(system: System, control: Control) -> Iterator[z3.BoolRef]:
-    known = {p.get_id() for p in system.parameters[control]}
-    known |= {c.get_id() for c in _constants(system)}
-    seen: set[int] = set()
-    for clause in system.clauses:
-        if any(a.control == control for a in clause.body[:1]):
-            arguments = () if clause.head is None else clause.head.arguments
-            work = [clause.constraint, *arguments]
-            while work:
-                term = work.pop()
-                if term.get_id() in seen:
-                    continue
-                seen.add(term.get_id())
-                if _is_comparison(term):
-                    if all(v.get_id() in known for v in variables(term)):
-                        yield from _sides(term)
-                    continue
-                work.extend(term.children())
-
-
-def _sides(term: z3.BoolRef) -> Iterator[z3.BoolRef]:
-    """Yield a comparison; of two numbers, all ways in which they can be ordered."""
-    if not z3.is_int(term.arg(0)):
-        yield term
-        return
-    a, b = term.children()
-    if a.get_id() > b.get_id():
-        a, b = b, a
-    yield a <= b
-    yield a == b
-
-
-def _is_comparison(term: z3.ExprRef) -> bool:
-    if not z3.is_bool(term) or z3.is_and(term) or z3.is_or(term) or z3.is_not(term):
-        return False
-    kinds = (z3.Z3_OP_ITE, z3.Z3_OP_TRUE, z3.Z3_OP_FALSE, z3.Z3_OP_UNINTERPRETED)
-    if term.decl().kind() in kinds:
-        return False
-    return not any(z3.is_bool(x) for x in term.children())
+    for n in numbers:
+        if n.get_id() in system.counters:
+            yield from (order for c in SMALL for order in (n <= c, n == c))
+            if _local(n) in indices:
+                for x in numbers:
+                    if x.get_id() in system.indices:
+                        yield n <= x
+                        yield n == x
