@@ -90,7 +90,13 @@ class Builder:
         counters = frozenset(self.counters)
         indices = frozenset(x.get_id() for x in (self.space.count, *self.space.tracked))
         return System(
-            tuple(self.clauses), self.parameters, axioms, self.space.known, counters, indices
+            tuple(self.clauses),
+            self.parameters,
+            axioms,
+            self.space.known,
+            counters,
+            indices,
+            (self.space.count,),
         )
 
     # Controls --------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ class System:
 
     `axioms` hold of the constants that occur, `known` of the parameters at any time; `counters` are
     the parameters, by the identity of their terms, that count something, `indices` the number of
-    vCPUs and the tracked ones.
+    vCPUs and the tracked ones; `sizes` the number of vCPUs.
     """
 
     clauses: tuple[Clause, ...]
@@ -73,6 +73,7 @@ class System:
     known: tuple[z3.BoolRef, ...]
     counters: frozenset[int]
     indices: frozenset[int]
+    sizes: tuple[z3.ArithRef, ...]
 
 
 def variables(*terms: z3.ExprRef) -> list[z3.ExprRef]:

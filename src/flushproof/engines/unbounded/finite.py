@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 import z3
 
-LOW, HIGH = -4, 20
-"""Numbers that variables range over."""
+MANY = 20
+"""As many vCPUs as a number can stand for, and as far as counters go."""
 
-WIDTH = 8
-"""Bits of a number: sums and differences of a few variables do not wrap around."""
+LARGE = 64
+"""Numbers up to this stand for themselves; there is room for sums of `MANY` between larger ones."""
 
-LIMIT = 100
-"""Constants beyond this are cut down to it: larger than any sum of variables."""
+LIMIT = 1 << 31
+"""Numbers from here on are limits of types: larger than all others."""
 
 
 class Unsupported(Exception):  # noqa: N818 - a finding, no error
@@ -27,12 +27,19 @@ class Unsupported(Exception):  # noqa: N818 - a finding, no error
 
 
 class Finite:
-    """Translates terms; what was translated once is remembered."""
+    """Translates the terms of `formulas` and their parts; what was translated is remembered.
 
-    def __init__(self, page_bits: int) -> None:
+    Pages have `page_bits` bits. Numbers range over -4 to `MANY` above the largest constant.
+    """
+
+    def __init__(self, page_bits: int, formulas: Sequence[z3.ExprRef]) -> None:
         self.pages = z3.BitVecSort(page_bits)
         self.known: dict[int, tuple[z3.ExprRef, z3.ExprRef]] = {}
         self.limits: list[z3.BoolRef] = []
+        large = sorted(c for c in _numerals(formulas) if LARGE < c < LIMIT - 1)
+        self.stand_ins = {c: LARGE + 2 * MANY * (k + 1) for k, c in enumerate(large)}
+        self.highest = max((MANY, *(c + MANY for c in self.stand_ins.values())))
+        self.width = (4 * self.highest + LARGE).bit_length() + 1
 
     def __call__(self, term: z3.ExprRef) -> z3.ExprRef:
         """Return the counterpart of a term.
@@ -52,24 +59,44 @@ class Finite:
         if kind == z3.Z3_OP_UNINTERPRETED and not arguments:
             return self._variable(term)
         if z3.is_int_value(term):
-            return z3.BitVecVal(max(-LIMIT, min(LIMIT, term.as_long())), WIDTH)
+            return self._number(term.as_long())
         if kind in _CHANGED:
             return _CHANGED[kind](arguments)
         if kind in _KEPT or z3.is_bv_sort(term.sort()):
             return _rebuilt(kind, term, arguments)
         raise Unsupported(str(term.decl()))
 
+    def _number(self, value: int) -> z3.BitVecRef:
+        top = 2 * self.highest + LARGE
+        if abs(value) > LARGE:
+            value = self.stand_ins.get(value, top if value > 0 else -top)
+        return z3.BitVecVal(value, self.width)
+
     def _variable(self, term: z3.ExprRef) -> z3.ExprRef:
         sort = term.sort()
         if z3.is_int(term):
-            number = z3.BitVec(f"{term.decl().name()}#", WIDTH)
-            self.limits += [number >= LOW, number <= HIGH]
+            number = z3.BitVec(f"{term.decl().name()}#", self.width)
+            self.limits += [number >= -4, number <= self.highest]
             return number
         if sort.kind() == z3.Z3_UNINTERPRETED_SORT:
             return z3.Const(f"{term.decl().name()}#", self.pages)
         if z3.is_bool(term) or z3.is_bv(term):
             return term
         raise Unsupported(str(sort))
+
+
+def _numerals(formulas: Sequence[z3.ExprRef]) -> set[int]:
+    found: set[int] = set()
+    seen: set[int] = set()
+    work = list(formulas)
+    while work:
+        term = work.pop()
+        if term.get_id() not in seen:
+            seen.add(term.get_id())
+            work.extend(term.children())
+            if z3.is_int_value(term):
+                found.add(term.as_long())
+    return found
 
 
 _KEPT = (

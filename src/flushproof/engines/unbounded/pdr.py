@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import z3
 
 from flushproof.engines.unbounded.atoms import atoms
-from flushproof.engines.unbounded.clauses import Control, System
+from flushproof.engines.unbounded.clauses import Control, System, terms_of
 from flushproof.engines.unbounded.finite import Finite, Unsupported
 from flushproof.engines.unbounded.query import Cube, Post, Vocabulary
 
@@ -64,7 +64,8 @@ class Search:
         self.effort = effort
         self.atoms = atoms(system)
         self.lemmas: list[Lemma] = []
-        vocabulary = Vocabulary(system, self.atoms, Finite(PAGE_BITS))
+        every = [x for clause in system.clauses for x in terms_of(clause)]
+        vocabulary = Vocabulary(system, self.atoms, Finite(PAGE_BITS, every))
         self.posts: dict[Control | None, Post] = {}
         for control in (*system.parameters, None):
             incoming = [

@@ -8,7 +8,7 @@ import z3
 from pysat.solvers import Solver
 
 from flushproof.engines.unbounded.clauses import Clause, Control, System
-from flushproof.engines.unbounded.finite import Finite, clauses
+from flushproof.engines.unbounded.finite import MANY, Finite, Clauses, clauses
 
 Literal = int
 """The number of an atom, plus one; negative where the atom is false."""
@@ -29,6 +29,7 @@ class Vocabulary:
         self.atoms = atoms
         self.finite = finite
         self.always = [finite(x) for x in (*system.axioms, *system.known)]
+        self.always += [finite(n <= MANY) for n in system.sizes]
 
     def pairs(self, control: Control, arguments: Sequence[z3.ExprRef]) -> Pairs:
         """Return the parameters that a clause gives another value."""
@@ -60,7 +61,7 @@ class Post:
         self.variables = found.variables
         self.selectors = [numbers[f"step{k}"] for k in range(len(incoming))]
         self.solver.add_clause(self.selectors)
-        self.real = numbers["real"]
+        self.real = numbers.get("real", self._fresh())
         self.primed = [numbers[name] for name in primed]
         self.atom_of = {v: k + 1 for k, v in enumerate(self.primed)}
         for selector, names in zip(self.selectors, self.incoming, strict=True):
@@ -185,7 +186,7 @@ class _Encoder:
         pairs = list(zip(parameters, after, strict=True))
         return self._defined(self.vocabulary.instances(control, pairs))
 
-    def clauses(self):
+    def clauses(self) -> Clauses:
         """Return everything as clauses."""
         limits = self.vocabulary.finite.limits
         return clauses([*self.formulas, *limits])
