@@ -113,7 +113,7 @@ class Bounded:
         p = self.problem(vcpus, pinned)
         failures = p.failures(name)
         if failures:
-            p.solver.add(*(t.z3_bool(t.not_(f.condition)) for f in p.faults()))
+            p.constraints += (t.z3_bool(t.not_(f.condition)) for f in p.faults())
         return _Result(_smallest(p, name, failures), p.turns.enough, self.exact_roots)
 
     def undefined(self, vcpus: int) -> Found | str | None:
@@ -125,7 +125,7 @@ class Bounded:
 def smt2(p: Problem, claim: str) -> str:
     """Return the question whether a claim can fail, as SMT-LIB 2 text; unsat means it cannot."""
     solver = z3.Solver()
-    solver.add(*p.solver.assertions())
+    solver.add(*p.constraints)
     solver.add(t.z3_bool(t.or_(*(f.condition for f in p.failures(claim)))))
     return str(solver.to_smt2())
 
@@ -133,7 +133,7 @@ def smt2(p: Problem, claim: str) -> str:
 def _smallest(p: Problem, claim: str, failures: list[Failure]) -> Found | str | None:
     """Return the smallest counterexample, None if there is none, or why that is not known."""
     goal = t.or_(*(f.condition for f in failures))
-    if goal is False:
+    if goal is False or p.excludes(goal):
         return None
     p.solver.push()
     p.solver.add(t.z3_bool(goal))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import z3
 
@@ -12,6 +13,7 @@ from flushproof.engines.symbolic.atomicity import Order
 from flushproof.engines.symbolic.boot import boot
 from flushproof.engines.symbolic.moves import Site, named
 from flushproof.engines.symbolic.plan import Plan
+from flushproof.engines.symbolic.proof import impossible
 from flushproof.engines.symbolic.slots import Window, slots_for
 from flushproof.engines.symbolic.steps import Step, ThreadSteps
 from flushproof.engines.symbolic.threads import Counts, Unroller
@@ -35,7 +37,7 @@ class Failure:
 
 
 class Problem:
-    """The unrolled, scheduled system, with a solver that holds its constraints."""
+    """The unrolled, scheduled system: its constraints, and a solver that holds them."""
 
     def __init__(
         self,
@@ -52,17 +54,28 @@ class Problem:
         start = boot(program, self.algebra, counts.vcpus, counts.vcpus, counts.flushers, pinned)
         self.world = start.world
         self.witnesses = start.witnesses
-        self.solver = z3.Solver()
-        self.solver.set("rlimit", EFFORT)
         self.gave_up = False
         self.threads = Unroller(self.world, counts, plan.boundaries, self._feasible).threads()
         self.turns = slots_for(self.threads, self._windows(), rounds)
         self.wired: Wired = Wiring(self.algebra, self.threads, self.turns.slots, start.memory).run()
-        self.solver.add(*start.constraints)
-        for thread in self.threads:
-            self.solver.add(*thread.constraints)
-        self.solver.add(*self.wired.constraints)
-        self.solver.add(*self.algebra.axioms())
+        self.constraints = [
+            *start.constraints,
+            *(c for thread in self.threads for c in thread.constraints),
+            *self.wired.constraints,
+            *self.algebra.axioms(),
+        ]
+
+    @cached_property
+    def solver(self) -> z3.Solver:
+        """The constraints in a solver, made when it is asked for."""
+        solver = z3.Solver()
+        solver.set("rlimit", EFFORT)
+        solver.add(*self.constraints)
+        return solver
+
+    def excludes(self, goal: t.Bool) -> bool:
+        """Return true if it is quickly shown that `goal` cannot hold."""
+        return impossible((*self.constraints, t.z3_bool(goal)), EFFORT // 4)
 
     def _windows(self) -> tuple[Window, ...]:
         """Return the loads that may be taken together, in an order that loses nothing."""
