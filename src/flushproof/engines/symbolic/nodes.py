@@ -46,6 +46,12 @@ def choice(c: z3.BoolRef, a: Term, b: z3.ExprRef) -> z3.ExprRef:
     return _like(a, z3.Z3_mk_ite(c.ctx.ref(), c.ast, a.ast, b.ast))
 
 
+def add(solver: z3.Solver, constraints: Iterable[z3.BoolRef]) -> None:
+    """Tell a solver of constraints."""
+    for c in constraints:
+        z3.Z3_solver_assert(solver.ctx.ref(), solver.solver, c.ast)
+
+
 class Substitution:
     """Terms to be put in the place of others of the same sorts, all at once."""
 

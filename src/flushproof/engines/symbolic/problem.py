@@ -12,6 +12,7 @@ from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.atomicity import Order
 from flushproof.engines.symbolic.boot import boot
 from flushproof.engines.symbolic.moves import Site, named
+from flushproof.engines.symbolic.nodes import add
 from flushproof.engines.symbolic.plan import Plan
 from flushproof.engines.symbolic.proof import impossible
 from flushproof.engines.symbolic.slots import Window, slots_for
@@ -70,7 +71,7 @@ class Problem:
         """The constraints in a solver, made when it is asked for."""
         solver = z3.Solver()
         solver.set("rlimit", EFFORT)
-        solver.add(*self.constraints)
+        add(solver, self.constraints)
         return solver
 
     def excludes(self, goal: t.Bool) -> bool:

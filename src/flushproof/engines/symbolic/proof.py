@@ -26,7 +26,8 @@ SETTINGS: Mapping[str, int] = {
 def impossible(constraints: Iterable[z3.BoolRef], effort: int) -> bool:
     """Return true if the constraints are shown to contradict each other."""
     goal = z3.Goal()
-    goal.add(*constraints)
+    for c in constraints:
+        z3.Z3_goal_assert(goal.ctx.ref(), goal.goal, c.ast)
     apart = goal.translate(z3.Context())
     left = z3.Then(*SIMPLIFY, ctx=apart.ctx)(apart)[0]
     solver = z3.SimpleSolver(apart.ctx)
