@@ -22,6 +22,7 @@ from flushproof.engines.symbolic.values import Algebra, Value
 from flushproof.engines.symbolic.wiring import Wired, Wiring
 from flushproof.ir.kinds import PAGE_BITS
 from flushproof.ir.program import Program, Role
+from flushproof.ir.types import VCPU
 
 EFFORT = 500_000_000
 """The solver's own steps that one question may take, about a minute's worth."""
@@ -46,13 +47,14 @@ class Problem:
         plan: Plan,
         counts: Counts,
         rounds: int | None = None,
-        pinned: Mapping[str, int] | None = None,
+        among: Mapping[str, range] | None = None,
     ) -> None:
         self.program = program
         self.plan = plan
         self.counts = counts
         self.algebra = Algebra(plan.kinds)
-        start = boot(program, self.algebra, counts.vcpus, counts.vcpus, counts.flushers, pinned)
+        start = boot(program, self.algebra, counts.vcpus, counts.vcpus, counts.flushers, among)
+        self.among = among or {}
         self.world = start.world
         self.witnesses = start.witnesses
         self.gave_up = False
@@ -85,11 +87,19 @@ class Problem:
             case Order.ANY:
                 return (Window(tuple((v, True) for v in everyone)),)
             case Order.NAMED_FIRST:
-                first = [(v, named(self.world, v)) for v in everyone]
+                first = [(v, self._named(v)) for v in everyone]
                 rest = tuple((v, t.not_(c)) for v, c in first)
                 return (Window(tuple(first)), Window(rest))
             case Order.NONE:
                 return ()
+
+    def _named(self, vcpu: int) -> t.Bool:
+        """Return the condition that a witness is this vCPU."""
+        names = (f.name for f in self.program.witnesses if f.type == VCPU)
+        everyone = range(self.counts.vcpus)
+        if all(vcpu not in self.among.get(name, everyone) for name in names):
+            return False
+        return named(self.world, vcpu)
 
     def _feasible(self, condition: t.Bool) -> bool:
         solver = z3.Solver()
