@@ -32,8 +32,13 @@ def disjunction(parts: Sequence[z3.BoolRef]) -> z3.BoolRef:
 
 
 def negation(a: z3.BoolRef) -> z3.BoolRef:
-    """Return that `a` does not hold."""
-    return z3.BoolRef(z3.Z3_mk_not(a.ctx.ref(), a.ast), a.ctx)
+    """Return that `a` does not hold; of a negation, what it negates."""
+    ctx = a.ctx.ref()
+    if z3.Z3_get_ast_kind(ctx, a.ast) == z3.Z3_APP_AST:
+        app = z3.Z3_to_app(ctx, a.ast)
+        if z3.Z3_get_decl_kind(ctx, z3.Z3_get_app_decl(ctx, app)) == z3.Z3_OP_NOT:
+            return z3.BoolRef(z3.Z3_get_app_arg(ctx, app, 0), a.ctx)
+    return z3.BoolRef(z3.Z3_mk_not(ctx, a.ast), a.ctx)
 
 
 def equality(a: z3.ExprRef, b: z3.ExprRef) -> z3.BoolRef:

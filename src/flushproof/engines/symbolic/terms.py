@@ -30,8 +30,6 @@ def not_(a: Bool) -> Bool:
     """Negation."""
     if isinstance(a, bool):
         return not a
-    if z3.is_not(a):
-        return a.arg(0)
     return nodes.negation(a)
 
 
