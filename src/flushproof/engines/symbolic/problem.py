@@ -9,10 +9,10 @@ from functools import cached_property
 import z3
 
 from flushproof.engines.symbolic import terms as t
+from flushproof.engines.symbolic.apart import Apart
 from flushproof.engines.symbolic.atomicity import Order
 from flushproof.engines.symbolic.boot import boot
 from flushproof.engines.symbolic.moves import Site, named
-from flushproof.engines.symbolic.nodes import add
 from flushproof.engines.symbolic.plan import Plan
 from flushproof.engines.symbolic.proof import impossible
 from flushproof.engines.symbolic.slots import Window, slots_for
@@ -69,12 +69,9 @@ class Problem:
         ]
 
     @cached_property
-    def solver(self) -> z3.Solver:
+    def solver(self) -> Apart:
         """The constraints in a solver, made when it is asked for."""
-        solver = z3.Solver()
-        solver.set("rlimit", EFFORT)
-        add(solver, self.constraints)
-        return solver
+        return Apart(self.constraints, EFFORT)
 
     def excludes(self, goal: t.Bool) -> bool:
         """Return true if it is quickly shown that `goal` cannot hold."""
