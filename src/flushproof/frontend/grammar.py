@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from lark import Lark, Token
 from lark.lexer import Lexer, PatternStr
 
+from flushproof.frontend.table_cache import cached
+
 if TYPE_CHECKING:
     from lark.common import LexerConf
 
@@ -81,6 +83,12 @@ def preprocessing_lexer() -> Lark:
 @cache
 def parser() -> Lark:
     """Return the LALR parser of `spec.lark`, which includes `c.lark`."""
+    grammars = (GRAMMARS / name for name in ("spec.lark", "c.lark"))
+    return cached(build_parser, (__name__, *(g.read_text("utf-8") for g in grammars)))
+
+
+def build_parser() -> Lark:
+    """Compute the table of that parser."""
     return Lark.open(
         str(GRAMMARS / "spec.lark"),
         parser="lalr",

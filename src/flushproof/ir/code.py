@@ -42,6 +42,10 @@ class Local:
     name: str
     type: Type
 
+    def __hash__(self) -> int:
+        """Hash the name alone: it tells locals apart, and they are looked up all the time."""
+        return hash(self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class Field:

@@ -35,17 +35,23 @@ def boot(
     vcpus: int,
     count: t.Number,
     flushers: int,
-    pinned: Mapping[str, int] | None = None,
+    among: Mapping[str, range] | None = None,
 ) -> Boot:
     """Make the boot state for `count` vCPUs, of which there are cells for `vcpus`, and `flushers`.
 
-    `pinned` gives the values of some witnesses.
+    `among` confines some witnesses that are vCPUs to vCPUs that follow each other.
     """
     witnesses: dict[str, Value] = {
         f.name: algebra.fresh(f.name, f.type, algebra.kinds.field(f)) for f in program.witnesses
     }
-    witnesses |= pinned or {}
-    constraints = [
+    constraints = []
+    for name, numbers in (among or {}).items():
+        value = witnesses[name]
+        if len(numbers) == 1:
+            witnesses[name] = numbers.start
+        elif isinstance(value, z3.ArithRef):
+            constraints += [value >= numbers.start, value < numbers.stop]
+    constraints += [
         c for f in program.witnesses for c in _limits(algebra, f, witnesses[f.name], count)
     ]
     focus = {f: witnesses[w] for f, w in focused(program).items()}

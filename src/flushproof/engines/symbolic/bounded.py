@@ -7,7 +7,7 @@ the caller replays it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import z3
@@ -16,7 +16,7 @@ from flushproof.engines.found import Found
 from flushproof.engines.schedule import Schedule
 from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.atomicity import Order
-from flushproof.engines.symbolic.forks import each
+from flushproof.engines.symbolic.forks import each, shared
 from flushproof.engines.symbolic.model import schedule
 from flushproof.engines.symbolic.moves import Population
 from flushproof.engines.symbolic.plan import make_plan
@@ -46,7 +46,10 @@ class _Result:
 
 
 FEW = 4
-"""Up to so many vCPUs one question with any witness is quicker than one for each."""
+"""Up to so many vCPUs one question with any witness is quicker than several."""
+
+Witnesses = Mapping[str, range]
+_Question = Callable[[Problem, str, list[Failure]], Found | str | None]
 
 
 class Bounded:
@@ -69,52 +72,63 @@ class Bounded:
         """Tell whether all that was asked for so many vCPUs had enough rounds."""
         return vcpus not in self._cut
 
-    def problem(self, vcpus: int, pinned: Mapping[str, int] | None = None) -> Problem:
+    def problem(self, vcpus: int, among: Witnesses | None = None) -> Problem:
         """Return the question for a number of vCPUs, undefined behaviour not yet excluded."""
-        p = self._problem(vcpus, pinned)
+        p = self._problem(vcpus, among)
         if not p.turns.enough:
             self._cut.add(vcpus)
         return p
 
-    def _problem(self, vcpus: int, pinned: Mapping[str, int] | None) -> Problem:
+    def _problem(self, vcpus: int, among: Witnesses | None) -> Problem:
         counts = replace(self.most, vcpus=vcpus)
         try:
-            return Problem(self.program, self.plan, counts, self.settings.rounds, pinned)
+            return Problem(self.program, self.plan, counts, self.settings.rounds, among)
         except NotExact:
             kinds = infer(self.program, exact_roots=False)
             self.plan = replace(self.plan, kinds=kinds)
-            return Problem(self.program, self.plan, counts, self.settings.rounds, pinned)
+            return Problem(self.program, self.plan, counts, self.settings.rounds, among)
 
     def claim(self, name: str, vcpus: int) -> Found | str | None:
         """Decide a claim: the smallest counterexample, None for none, or why it is not known.
 
         Executions with undefined behaviour do not count; `undefined` finds those.
         """
-        results = each(lambda pinned: self._case(name, vcpus, pinned), self._cases(vcpus))
-        if not all(r.enough for r in results):
-            self._cut.add(vcpus)
-        if not all(r.exact_roots for r in results):
-            self.plan = replace(self.plan, kinds=infer(self.program, exact_roots=False))
-        answers = [r.answer for r in results]
+        witness = self._witness(vcpus)
+        if witness is None:
+            return self._asked(name, vcpus, [{}], _smallest)[0]
+        shares = [{witness: share} for share in shared(vcpus)]
+        if not any(self._asked(name, vcpus, shares, _open)):
+            return None
+        one_by_one = [{witness: range(v, v + 1)} for v in range(vcpus)]
+        answers = self._asked(name, vcpus, one_by_one, _smallest)
         found = [a for a in answers if isinstance(a, Found)]
         if found:
             return min(found, key=lambda f: (f.calls, f.roots))
         return next((a for a in answers if a is not None), None)
 
-    def _cases(self, vcpus: int) -> list[dict[str, int]]:
-        """Return the values of a vCPU witness one by one, where that helps to order loads."""
+    def _witness(self, vcpus: int) -> str | None:
+        """Return the only vCPU witness, where knowing more of it helps to order loads."""
         witnesses = [f.name for f in self.program.witnesses if f.type == VCPU]
         few = vcpus <= FEW or self.plan.order is not Order.NAMED_FIRST
-        if few or len(witnesses) != 1:
-            return [{}]
-        return [{witnesses[0]: v} for v in range(vcpus)]
+        return None if few or len(witnesses) != 1 else witnesses[0]
 
-    def _case(self, name: str, vcpus: int, pinned: dict[str, int]) -> _Result:
-        p = self.problem(vcpus, pinned)
+    def _asked(
+        self, name: str, vcpus: int, cases: list[dict[str, range]], question: _Question
+    ) -> list[Found | str | None]:
+        """Return the answers to a question about a claim, for each case of its witness."""
+        results = each(lambda among: self._case(name, vcpus, among, question), cases)
+        if not all(r.enough for r in results):
+            self._cut.add(vcpus)
+        if not all(r.exact_roots for r in results):
+            self.plan = replace(self.plan, kinds=infer(self.program, exact_roots=False))
+        return [r.answer for r in results]
+
+    def _case(self, name: str, vcpus: int, among: Witnesses, question: _Question) -> _Result:
+        p = self.problem(vcpus, among)
         failures = p.failures(name)
         if failures:
-            p.solver.add(*(t.z3_bool(t.not_(f.condition)) for f in p.faults()))
-        return _Result(_smallest(p, name, failures), p.turns.enough, self.exact_roots)
+            p.constraints += (t.z3_bool(t.not_(f.condition)) for f in p.faults())
+        return _Result(question(p, name, failures), p.turns.enough, self.exact_roots)
 
     def undefined(self, vcpus: int) -> Found | str | None:
         """Look for undefined behaviour in the same way."""
@@ -125,15 +139,21 @@ class Bounded:
 def smt2(p: Problem, claim: str) -> str:
     """Return the question whether a claim can fail, as SMT-LIB 2 text; unsat means it cannot."""
     solver = z3.Solver()
-    solver.add(*p.solver.assertions())
+    solver.add(*p.constraints)
     solver.add(t.z3_bool(t.or_(*(f.condition for f in p.failures(claim)))))
     return str(solver.to_smt2())
+
+
+def _open(p: Problem, claim: str, failures: list[Failure]) -> str | None:
+    """Return None where it is quickly shown that nothing fails."""
+    goal = t.or_(*(f.condition for f in failures))
+    return None if goal is False or p.excludes(goal) else f"`{claim}` may fail"
 
 
 def _smallest(p: Problem, claim: str, failures: list[Failure]) -> Found | str | None:
     """Return the smallest counterexample, None if there is none, or why that is not known."""
     goal = t.or_(*(f.condition for f in failures))
-    if goal is False:
+    if goal is False or p.excludes(goal):
         return None
     p.solver.push()
     p.solver.add(t.z3_bool(goal))

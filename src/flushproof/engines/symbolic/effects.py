@@ -9,6 +9,7 @@ import z3
 
 from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.cells import Location
+from flushproof.engines.symbolic.nodes import Substitution
 from flushproof.engines.symbolic.steps import Step
 from flushproof.engines.symbolic.values import Algebra, Root, Value
 from flushproof.ir.code import Field
@@ -46,25 +47,24 @@ def unknown(algebra: Algebra, f: Field, where: Location) -> Value:
 
 def after(algebra: Algebra, step: Step, state: dict[Location, Value]) -> After:
     """Apply a step to a state."""
-    pairs = [
+    put = Substitution(
         pair
         for where, input_ in step.inputs.items()
         for pair in _pairs(algebra, input_, state[where])
-        if not pair[0].eq(pair[1])
-    ]
+    )
     out = dict(state)
     for where, value in step.outputs.items():
-        out[where] = _replace(value, pairs)
+        out[where] = _replace(value, put)
     failures = [(c.claim, c.broken) for c in step.claimed]
     failures += [("", f.broken) for f in step.faults]
     return After(
         out,
-        _bool(_replace(step.enabled, pairs)),
+        _bool(_replace(step.enabled, put)),
         tuple(
-            (_bool(_replace(guard, pairs)), tuple(_replace(v, pairs) for v in locals_.values()))
+            (_bool(_replace(guard, put)), tuple(_replace(v, put) for v in locals_.values()))
             for guard, locals_ in step.exits
         ),
-        tuple((name, _bool(_replace(b, pairs))) for name, b in failures),
+        tuple((name, _bool(_replace(b, put))) for name, b in failures),
     )
 
 
@@ -99,14 +99,13 @@ def _term(y: object) -> z3.ExprRef:
     return y
 
 
-def _replace(value: Value, pairs: list[tuple[z3.ExprRef, z3.ExprRef]]) -> Value:
-    if not pairs:
-        return value
+def _replace(value: Value, put: Substitution) -> Value:
     match value:
         case Root(page, bits):
-            new = z3.substitute(page, *pairs) if isinstance(page, z3.ExprRef) else page
-            return Root(new, tuple(_bool(_replace(b, pairs)) for b in bits))
+            new = put(page) if isinstance(page, z3.ExprRef) else page
+            return Root(new, tuple(_bool(_replace(b, put)) for b in bits))
         case bool() | int():
             return value
         case _:
-            return z3.substitute(value, *pairs)
+            replaced: Value = put(value)
+            return replaced

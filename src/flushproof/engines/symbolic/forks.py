@@ -10,6 +10,7 @@ import multiprocessing
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from itertools import pairwise
 from os import cpu_count
 from typing import Any, TypeVar
 
@@ -18,6 +19,13 @@ _work: list[Callable[[Any], Any]] = []
 
 Case = TypeVar("Case")
 Answer = TypeVar("Answer")
+
+
+def shared(count: int) -> list[range]:
+    """Return 0..count in as many parts as there are processors, all about as long."""
+    parts = min(cpu_count() or 1, count)
+    cuts = [count * part // parts for part in range(parts + 1)]
+    return [range(a, b) for a, b in pairwise(cuts)]
 
 
 def each(work: Callable[[Case], Answer], cases: Sequence[Case]) -> list[Answer]:

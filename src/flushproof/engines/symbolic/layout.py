@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
-from flushproof.ir.code import Local
+from flushproof.ir.code import Instr, Local
 from flushproof.ir.passes import liveness
 from flushproof.ir.program import Operation
 from flushproof.ir.wto import Order, order
@@ -45,5 +46,10 @@ class Layout:
 
 def layout(operation: Operation, boundaries: frozenset[int]) -> Layout:
     """Prepare an operation for execution."""
-    code = operation.code
-    return Layout(operation, order(code), liveness(code), boundaries)
+    return Layout(operation, *_shape(operation.code), boundaries)
+
+
+@lru_cache(maxsize=64)
+def _shape(code: tuple[Instr, ...]) -> tuple[Order, tuple[frozenset[Local], ...]]:
+    """Return what does not depend on boundaries: problems of all sizes ask for it again."""
+    return order(code), liveness(code)

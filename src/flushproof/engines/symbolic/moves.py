@@ -9,6 +9,7 @@ Moving must keep the state and every failure of a claim.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import z3
@@ -18,6 +19,7 @@ from flushproof.engines.symbolic.cells import Location
 from flushproof.engines.symbolic.effects import After, after, start_state, unknown
 from flushproof.engines.symbolic.execute import Executor
 from flushproof.engines.symbolic.layout import layout
+from flushproof.engines.symbolic.nodes import add
 from flushproof.engines.symbolic.steps import Step, World
 from flushproof.engines.symbolic.values import Value
 from flushproof.ir.code import Local
@@ -106,7 +108,9 @@ class Moves:
         }
         self.held = surely_held(program.operations)
         self.threads = (z3.Int("thread.a"), z3.Int("thread.b"))
+        self.solver = z3.Solver()
         self.constraints: list[z3.BoolRef] = []
+        self._told = 0
         if isinstance(world.count, z3.ArithRef):
             self.constraints += [world.count >= 1, world.count <= population.vcpus]
         self._steps: dict[tuple[Site, int], Step] = {}
@@ -136,21 +140,19 @@ class Moves:
             return FREELY
         observers = self._observers()
         start = start_state(self.algebra, self.fields, (x, y, *observers))
-        solver = self._solver(start, (a, b))
-        solver.add(*(t.z3_bool(c) for c in self._standing(standing)))
-        for o in observers:
-            solver.add(*(t.z3_bool(t.not_(f)) for _, f in after(self.algebra, o, start).failures))
         a_first = after(self.algebra, x, start)
         b_second = after(self.algebra, y, a_first.state)
         b_first = after(self.algebra, y, start)
         a_second = after(self.algebra, x, b_first.state)
         ab = _Run(a_first, b_second, b_second.state)
         ba = _Run(a_second, b_first, a_second.state)
-        right, left = self._matched(solver, ab, ba), self._matched(solver, ba, ab)
+        goals = self._unmatched(ab, ba), self._unmatched(ba, ab)
+        with self._assuming(start, (a, b), standing):
+            right, left = (not self._possible(g) for g in goals)
         return Passing(right=right, left=left)
 
-    def _matched(self, solver: z3.Solver, old: _Run, new: _Run) -> bool:
-        """Every run in the old order has its like in the new one, failures included."""
+    def _unmatched(self, old: _Run, new: _Run) -> t.Bool:
+        """Return that a run in the old order has no like in the new one, failures included."""
         equal = self.algebra.equal
         like = [new.a.enabled, new.b.enabled]
         like += [equal(v, new.end[w]) for w, v in old.end.items()]
@@ -159,8 +161,7 @@ class Moves:
             same = (equal(v, w) for v, w in zip(values, others, strict=True))
             like += [t.equal_bool(guard, other), t.implies(guard, t.and_(*same))]
         like += [t.implies(old.failing(c), new.failing(c)) for c in sorted(old.claims)]
-        goal = t.and_(old.a.enabled, old.b.enabled, t.not_(t.and_(*like)))
-        return not self._possible(solver, goal)
+        return t.and_(old.a.enabled, old.b.enabled, t.not_(t.and_(*like)))
 
     def stale(self, site: Site) -> frozenset[int]:
         """Return the assertions of a step that fail only where something was wrong before."""
@@ -169,27 +170,23 @@ class Moves:
         if not observers:
             return frozenset()
         start = start_state(self.algebra, self.fields, (step, *observers))
-        solver = self._solver(start, (site,))
-        for o in observers:
-            solver.add(*(t.z3_bool(t.not_(f)) for _, f in after(self.algebra, o, start).failures))
         failures = after(self.algebra, step, start).failures
-        return frozenset(
-            c.at
-            for c, (_, broken) in zip(step.claimed, failures, strict=False)
-            if not self._possible(solver, broken)
-        )
+        with self._assuming(start, (site,)):
+            return frozenset(
+                c.at
+                for c, (_, broken) in zip(step.claimed, failures, strict=False)
+                if not self._possible(broken)
+            )
 
     def _observers(self) -> tuple[Step, ...]:
         return tuple(self._step(Site(o.name, 0), 0) for o in self.program.of(Role.OBSERVE))
 
-    def _possible(self, solver: z3.Solver, condition: t.Bool) -> bool:
+    def _possible(self, condition: t.Bool) -> bool:
         if isinstance(condition, bool):
             return condition
-        solver.push()
-        solver.add(condition)
-        answer = solver.check()
-        solver.pop()
-        return bool(answer != z3.unsat)
+        with _level(self.solver):
+            add(self.solver, (condition,))
+            return bool(self.solver.check() != z3.unsat)
 
     def _excluded(self, a: Site, b: Site) -> bool:
         """Return true when two threads cannot be there at the same time, because of a lock."""
@@ -197,11 +194,24 @@ class Moves:
 
     # Assumptions -----------------------------------------------------------------------------
 
-    def _solver(self, start: dict[Location, Value], at: tuple[Site, ...]) -> z3.Solver:
-        solver = z3.Solver()
-        solver.add(*self.constraints, *self.algebra.axioms())
-        solver.add(*(t.z3_bool(c) for c in self._known(at, start)))
-        return solver
+    @contextmanager
+    def _assuming(
+        self, start: dict[Location, Value], at: tuple[Site, ...], standing: Standing = ANYONE
+    ) -> Iterator[None]:
+        """Let the solver take for granted what holds when threads are about to step from `start`.
+
+        What is known of unknowns stays in the solver for later questions.
+        """
+        assumed = [*self._known(at, start), *self._standing(standing), *self._unobjected(start)]
+        add(self.solver, self.constraints[self._told :])
+        self._told = len(self.constraints)
+        with _level(self.solver):
+            add(self.solver, (*self.algebra.axioms(), *map(t.z3_bool, assumed)))
+            yield
+
+    def _unobjected(self, start: dict[Location, Value]) -> Iterator[t.Bool]:
+        for o in self._observers():
+            yield from (t.not_(f) for _, f in after(self.algebra, o, start).failures)
 
     def _known(self, at: tuple[Site, ...], start: dict[Location, Value]) -> Iterator[t.Bool]:
         x, y = self.threads
@@ -258,6 +268,16 @@ class Moves:
         value = self.algebra.fresh(f"{x.name}@{site.operation}.{site.at}.{side}", x.type, kind)
         self.constraints += self.algebra.limits(value, x.type, self.world.count)
         return value
+
+
+@contextmanager
+def _level(solver: z3.Solver) -> Iterator[None]:
+    """Forget at the end what the solver was told in between."""
+    solver.push()
+    try:
+        yield
+    finally:
+        solver.pop()
 
 
 def named(world: World, number: t.Number) -> t.Bool:

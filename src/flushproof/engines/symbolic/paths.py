@@ -35,17 +35,18 @@ class Paths:
         self.algebra = algebra
         self._numbers: dict[int, int] = {}
         self._terms: list[z3.BoolRef] = []
+        self._negated: list[t.Bool] = []
 
     def _number(self, condition: z3.BoolRef) -> int:
-        known = self._numbers.get(condition.get_id())
+        known = self._numbers.get(condition.ast.value)
         if known is None:
             self._terms.append(condition)
-            known = self._numbers[condition.get_id()] = len(self._terms)
+            self._negated.append(t.not_(condition))
+            known = self._numbers[condition.ast.value] = len(self._terms)
         return known
 
     def _literal(self, decision: int) -> t.Bool:
-        term = self._terms[abs(decision) - 1]
-        return term if decision > 0 else t.not_(term)
+        return self._terms[decision - 1] if decision > 0 else self._negated[-decision - 1]
 
     def guard(self, cubes: tuple[Cube, ...]) -> t.Bool:
         """Return the term of a path condition."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import z3
 
 from flushproof.engines.symbolic import terms as t
+from flushproof.engines.symbolic.apart import Apart
 from flushproof.engines.symbolic.atomicity import Order
 from flushproof.engines.symbolic.boot import boot
 from flushproof.engines.symbolic.moves import Site, named
 from flushproof.engines.symbolic.plan import Plan
+from flushproof.engines.symbolic.proof import impossible
 from flushproof.engines.symbolic.slots import Window, slots_for
 from flushproof.engines.symbolic.steps import Step, ThreadSteps
 from flushproof.engines.symbolic.threads import Counts, Unroller
@@ -19,6 +22,7 @@ from flushproof.engines.symbolic.values import Algebra, Value
 from flushproof.engines.symbolic.wiring import Wired, Wiring
 from flushproof.ir.kinds import PAGE_BITS
 from flushproof.ir.program import Program, Role
+from flushproof.ir.types import VCPU
 
 EFFORT = 500_000_000
 """The solver's own steps that one question may take, about a minute's worth."""
@@ -35,7 +39,7 @@ class Failure:
 
 
 class Problem:
-    """The unrolled, scheduled system, with a solver that holds its constraints."""
+    """The unrolled, scheduled system: its constraints, and a solver that holds them."""
 
     def __init__(
         self,
@@ -43,26 +47,35 @@ class Problem:
         plan: Plan,
         counts: Counts,
         rounds: int | None = None,
-        pinned: Mapping[str, int] | None = None,
+        among: Mapping[str, range] | None = None,
     ) -> None:
         self.program = program
         self.plan = plan
         self.counts = counts
         self.algebra = Algebra(plan.kinds)
-        start = boot(program, self.algebra, counts.vcpus, counts.vcpus, counts.flushers, pinned)
+        start = boot(program, self.algebra, counts.vcpus, counts.vcpus, counts.flushers, among)
+        self.among = among or {}
         self.world = start.world
         self.witnesses = start.witnesses
-        self.solver = z3.Solver()
-        self.solver.set("rlimit", EFFORT)
         self.gave_up = False
         self.threads = Unroller(self.world, counts, plan.boundaries, self._feasible).threads()
         self.turns = slots_for(self.threads, self._windows(), rounds)
         self.wired: Wired = Wiring(self.algebra, self.threads, self.turns.slots, start.memory).run()
-        self.solver.add(*start.constraints)
-        for thread in self.threads:
-            self.solver.add(*thread.constraints)
-        self.solver.add(*self.wired.constraints)
-        self.solver.add(*self.algebra.axioms())
+        self.constraints = [
+            *start.constraints,
+            *(c for thread in self.threads for c in thread.constraints),
+            *self.wired.constraints,
+            *self.algebra.axioms(),
+        ]
+
+    @cached_property
+    def solver(self) -> Apart:
+        """The constraints in a solver, made when it is asked for."""
+        return Apart(self.constraints, EFFORT)
+
+    def excludes(self, goal: t.Bool) -> bool:
+        """Return true if it is quickly shown that `goal` cannot hold."""
+        return impossible((*self.constraints, t.z3_bool(goal)), EFFORT // 4)
 
     def _windows(self) -> tuple[Window, ...]:
         """Return the loads that may be taken together, in an order that loses nothing."""
@@ -71,11 +84,19 @@ class Problem:
             case Order.ANY:
                 return (Window(tuple((v, True) for v in everyone)),)
             case Order.NAMED_FIRST:
-                first = [(v, named(self.world, v)) for v in everyone]
+                first = [(v, self._named(v)) for v in everyone]
                 rest = tuple((v, t.not_(c)) for v, c in first)
                 return (Window(tuple(first)), Window(rest))
             case Order.NONE:
                 return ()
+
+    def _named(self, vcpu: int) -> t.Bool:
+        """Return the condition that a witness is this vCPU."""
+        names = (f.name for f in self.program.witnesses if f.type == VCPU)
+        everyone = range(self.counts.vcpus)
+        if all(vcpu not in self.among.get(name, everyone) for name in names):
+            return False
+        return named(self.world, vcpu)
 
     def _feasible(self, condition: t.Bool) -> bool:
         solver = z3.Solver()

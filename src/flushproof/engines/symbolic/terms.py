@@ -10,6 +10,8 @@ from typing import TypeAlias
 
 import z3
 
+from flushproof.engines.symbolic import nodes
+
 Bool: TypeAlias = bool | z3.BoolRef
 Number: TypeAlias = int | z3.ArithRef
 
@@ -28,37 +30,37 @@ def not_(a: Bool) -> Bool:
     """Negation."""
     if isinstance(a, bool):
         return not a
-    if z3.is_not(a):
-        return a.arg(0)
-    return z3.Not(a)
+    return nodes.negation(a)
 
 
 def and_(*parts: Bool) -> Bool:
     """Conjunction."""
-    left: list[z3.BoolRef] = []
+    left: dict[int, z3.BoolRef] = {}
     for p in parts:
         if isinstance(p, bool):
             if not p:
                 return False
-        elif not any(p.eq(q) for q in left):
-            left.append(p)
+        else:
+            left.setdefault(p.ast.value, p)
     if not left:
         return True
-    return left[0] if len(left) == 1 else z3.And(*left)
+    terms = list(left.values())
+    return terms[0] if len(terms) == 1 else nodes.conjunction(terms)
 
 
 def or_(*parts: Bool) -> Bool:
     """Disjunction."""
-    left: list[z3.BoolRef] = []
+    left: dict[int, z3.BoolRef] = {}
     for p in parts:
         if isinstance(p, bool):
             if p:
                 return True
-        elif not any(p.eq(q) for q in left):
-            left.append(p)
+        else:
+            left.setdefault(p.ast.value, p)
     if not left:
         return False
-    return left[0] if len(left) == 1 else z3.Or(*left)
+    terms = list(left.values())
+    return terms[0] if len(terms) == 1 else nodes.disjunction(terms)
 
 
 def implies(a: Bool, b: Bool) -> Bool:
@@ -76,7 +78,7 @@ def ite_bool(c: Bool, a: Bool, b: Bool) -> Bool:
         return or_(c, b) if a else and_(not_(c), b)
     if isinstance(b, bool):
         return or_(not_(c), a) if b else and_(c, a)
-    return a if a.eq(b) else z3.If(c, a, b)
+    return a if nodes.same(a, b) else nodes.choice(c, a, b)
 
 
 def equal_bool(a: Bool, b: Bool) -> Bool:
@@ -85,7 +87,7 @@ def equal_bool(a: Bool, b: Bool) -> Bool:
         return b if a else not_(b)
     if isinstance(b, bool):
         return a if b else not_(a)
-    return True if a.eq(b) else a == b
+    return True if nodes.same(a, b) else nodes.equality(a, b)
 
 
 def ite_number(c: Bool, a: Number, b: Number) -> Number:
@@ -95,9 +97,9 @@ def ite_number(c: Bool, a: Number, b: Number) -> Number:
     if isinstance(a, int) and isinstance(b, int):
         if a == b:
             return a
-    elif not isinstance(a, int) and not isinstance(b, int) and a.eq(b):
+    elif not isinstance(a, int) and not isinstance(b, int) and nodes.same(a, b):
         return a
-    return z3.If(c, z3_number(a), z3_number(b))
+    return nodes.choice(c, z3_number(a), z3_number(b))
 
 
 def compare(op: str, a: Number, b: Number) -> Bool:
@@ -109,6 +111,6 @@ def compare(op: str, a: Number, b: Number) -> Bool:
     if isinstance(a, int) and isinstance(b, int):
         return a == b if op == "==" else (a < b if op == "<" else a <= b)
     if op == "==":
-        same = not isinstance(a, int) and not isinstance(b, int) and a.eq(b)
-        return True if same else z3_number(a) == z3_number(b)
+        same = not isinstance(a, int) and not isinstance(b, int) and nodes.same(a, b)
+        return True if same else nodes.equality(z3_number(a), z3_number(b))
     return z3_number(a) < z3_number(b) if op == "<" else z3_number(a) <= z3_number(b)

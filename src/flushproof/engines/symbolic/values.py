@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 import z3
 
+from flushproof.engines.symbolic import nodes
 from flushproof.engines.symbolic import terms as t
 from flushproof.ir.kinds import LOW, PAGE_BITS, Kind, Kinds
 from flushproof.ir.types import BOOL, NO_VCPU, NONE, ROOT, Int, LockWord, Type, VcpuRef
@@ -188,7 +189,7 @@ class Algebra:
             case Root(), Root():
                 return self._ite_root(c, a, b)
             case z3.BitVecRef(), z3.BitVecRef():
-                return a if a.eq(b) else z3.If(c, a, b)
+                return a if nodes.same(a, b) else nodes.choice(c, a, b)
             case ((bool() | z3.BoolRef()), (bool() | z3.BoolRef())):
                 return t.ite_bool(c, a, b)
             case ((int() | z3.ArithRef()), (int() | z3.ArithRef())):
@@ -201,7 +202,7 @@ class Algebra:
         if isinstance(a.page, int) and isinstance(b.page, int) and a.page == b.page:
             return Root(a.page, bits)
         x, y = self.page_term(a.page), self.page_term(b.page)
-        return Root(x if x.eq(y) else z3.If(c, x, y), bits)
+        return Root(x if nodes.same(x, y) else nodes.choice(c, x, y), bits)
 
     def _ite_number(self, c: z3.BoolRef, a: t.Number, b: t.Number) -> t.Number:
         result = t.ite_number(c, a, b)
@@ -218,7 +219,7 @@ class Algebra:
                 bits = (t.equal_bool(x, y) for x, y in zip(a.bits, b.bits, strict=True))
                 return t.and_(self._equal_pages(a.page, b.page), *bits)
             case z3.BitVecRef(), z3.BitVecRef():
-                return True if a.eq(b) else fold_bool(a == b)
+                return True if nodes.same(a, b) else fold_bool(nodes.equality(a, b))
             case ((bool() | z3.BoolRef()), (bool() | z3.BoolRef())):
                 return t.equal_bool(a, b)
             case ((int() | z3.ArithRef()), (int() | z3.ArithRef())):
@@ -230,7 +231,7 @@ class Algebra:
         if isinstance(a, int) and isinstance(b, int):
             return a == b
         x, y = self.page_term(a), self.page_term(b)
-        return True if x.eq(y) else x == y
+        return True if nodes.same(x, y) else nodes.equality(x, y)
 
     def nonzero(self, a: Value) -> t.Bool:
         """Return the condition that a value is not 0."""

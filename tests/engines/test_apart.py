@@ -1,0 +1,64 @@
+"""A question has the same model whatever was asked before it, and quick proofs are proofs."""
+
+from __future__ import annotations
+
+import z3
+
+from flushproof.engines.symbolic.apart import Apart
+from flushproof.engines.symbolic.proof import impossible
+
+EFFORT = 1_000_000
+
+
+def _question() -> list[z3.BoolRef]:
+    sort = z3.DeclareSort("Page")
+    pages = [z3.Const(f"p{k}", sort) for k in range(6)]
+    bits = [z3.Bool(f"b{k}") for k in range(6)]
+    chosen = [z3.If(b, pages[k], pages[k - 1]) for k, b in enumerate(bits)]
+    return [chosen[0] != chosen[3], chosen[1] == chosen[4], z3.Or(*bits)]
+
+
+def _model() -> str:
+    solver = Apart(_question(), EFFORT)
+    assert solver.check() == z3.sat
+    model = solver.model()
+    return " ".join(str(model.eval(c, model_completion=True)) for c in map(z3.Bool, _names()))
+
+
+def _names() -> list[str]:
+    return [f"b{k}" for k in range(6)]
+
+
+def test_what_was_asked_before_does_not_matter() -> None:
+    """The trace of a claim would change with the claims before it."""
+    first = _model()
+    kept = [z3.And(z3.Bool(f"b{5 - k}"), z3.Bool(f"x{k}")) for k in range(50)]
+    busy = z3.Solver()
+    busy.add(z3.Or(*kept))
+    assert busy.check() == z3.sat
+    assert _model() == first
+
+
+def test_a_level_is_taken_back() -> None:
+    """What is only tried must not stay."""
+    solver = Apart(_question(), EFFORT)
+    solver.push()
+    solver.add(z3.BoolVal(False))
+    assert solver.check() == z3.unsat
+    solver.pop()
+    assert solver.check() == z3.sat
+
+
+def test_only_a_contradiction_is_impossible() -> None:
+    """A proof rests on this."""
+    x, y = z3.Ints("x y")
+    assert impossible([x < y, y < x], EFFORT)
+    assert not impossible([x < y, y < x + 2], EFFORT)
+    assert not impossible(_question(), EFFORT)
+
+
+def test_without_an_answer_nothing_is_impossible() -> None:
+    """To give up is not to have proved."""
+    bits = [z3.BitVec(f"v{k}", 64) for k in range(3)]
+    hard = [bits[0] * bits[1] == bits[2] * bits[2] + 7, z3.UGT(bits[0], 1 << 33)]
+    assert not impossible([*hard, bits[1] * bits[2] * bits[0] == 0x1234567], 10)
