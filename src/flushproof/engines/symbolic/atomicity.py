@@ -167,7 +167,7 @@ def load_order(moves: Moves, boundaries: Mapping[str, frozenset[int]]) -> Order:
         Site(o.name, at) for o in moves.program.of(Role.LOAD) for at in sorted(boundaries[o.name])
     ]
     pairs = [(a, b) for a in steps for b in steps]
-    if moves.population.vcpus < 2 or all(moves.passing(a, b).right for a, b in pairs):
+    if moves.population.vcpus == 1 or all(moves.passing(a, b).right for a, b in pairs):
         return Order.ANY
     cases = (Standing(False, False), Standing(False, True), Standing(True, True))  # noqa: FBT003
     if moves.witnesses and all(moves.passing(a, b, c).right for c in cases for a, b in pairs):

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import z3
 
 from flushproof.engines.symbolic import terms as t
-from flushproof.engines.symbolic.cells import Finite, Location
+from flushproof.engines.symbolic.cells import Arrays, Finite, Location
 from flushproof.engines.symbolic.evaluate import Evaluator, Machine
 from flushproof.engines.symbolic.steps import World
 from flushproof.engines.symbolic.threads import written_fields
 from flushproof.engines.symbolic.values import Algebra, Value
-from flushproof.ir.code import Field
+from flushproof.ir.code import Expr, Field, Scope
 from flushproof.ir.focus import focused
 from flushproof.ir.program import BOOT_VCPU, Program
 from flushproof.ir.types import BOOL, ROOT, Int
+
+FirstValue = Callable[[t.Number], Value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,9 @@ def boot(
         program, algebra, vcpus, vcpus + flushers, count, Finite(vcpus, count, focus, algebra), {}
     )
     memory = {
-        where: witnesses[f.name] if f.name in witnesses else _first(world, f, where)
+        where: witnesses[f.name]
+        if f.name in witnesses
+        else first(program, algebra, count, f, where[1])
         for f in program.fields
         for where in world.places(f)
     }
@@ -68,14 +73,37 @@ def boot(
     return Boot(replace(world, fixed=fixed), memory, witnesses, tuple(constraints))
 
 
-def _first(world: World, f: Field, where: Location) -> Value:
-    kind = world.algebra.kinds.field(f)
-    given = dict(world.program.boot)
+def first(program: Program, algebra: Algebra, count: t.Number, f: Field, vcpu: t.Number) -> Value:
+    """Return what a field holds at boot, of one vCPU where each has its own."""
+    kind = algebra.kinds.field(f)
+    given: Mapping[Field, Expr] = dict(program.boot)
     if f not in given:
-        return world.algebra.constant(0, f.type, kind)
-    evaluator = Evaluator(world.algebra, "boot")
-    env: dict[object, Value] = {BOOT_VCPU: where[1]}
-    return evaluator.value(given[f], env, Machine(world.count, 0, ()), kind)  # type: ignore[arg-type]
+        return algebra.constant(0, f.type, kind)
+    evaluator = Evaluator(algebra, "boot")
+    return evaluator.value(given[f], {BOOT_VCPU: vcpu}, Machine(count, 0, ()), kind)
+
+
+def unwritten(program: Program, algebra: Algebra, count: t.Number) -> dict[str, FirstValue]:
+    """Return the boot values of per-vCPU fields that nothing writes, by their names."""
+    written = written_fields(program)
+    return {
+        f.name: partial(first, program, algebra, count, f)
+        for f in program.fields
+        if f.scope is Scope.VCPU and f.name not in written
+    }
+
+
+def any_number(program: Program, algebra: Algebra, count: z3.ArithRef) -> World:
+    """Return a world of `count` vCPUs, however many these are, in any state."""
+    written = written_fields(program)
+    fixed: dict[Location, Value] = {}
+    for f in program.fields:
+        if f in program.witnesses:
+            fixed[f.name, -1] = algebra.fresh(f.name, f.type, algebra.kinds.field(f))
+        elif f.scope is Scope.VM and f.name not in written:
+            fixed[f.name, -1] = first(program, algebra, count, f, -1)
+    cells = Arrays(count, unwritten(program, algebra, count), algebra)
+    return World(program, algebra, 0, 0, count, cells, fixed)
 
 
 def _limits(algebra: Algebra, f: Field, value: Value, count: t.Number) -> list[z3.BoolRef]:

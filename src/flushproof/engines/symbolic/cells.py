@@ -50,6 +50,9 @@ class Cells(Protocol):
     def places(self, f: Field) -> tuple[Location, ...]:
         """Every cell of a field."""
 
+    def unknown(self, name: str, f: Field) -> Value:
+        """Return a new unknown for a cell of a field."""
+
     def load(self, view: View, f: Field, index: t.Number) -> Value:
         """Return what `f[index]` holds; `index` is -1 for a VM field."""
 
@@ -77,6 +80,10 @@ class Finite:
         if f.scope is Scope.VM or f.name in self.focus:
             return ((f.name, -1),)
         return tuple((f.name, v) for v in range(self.vcpus))
+
+    def unknown(self, name: str, f: Field) -> Value:
+        """Return a new unknown for a cell of a field."""
+        return self.algebra.fresh(name, f.type, self.algebra.kinds.field(f))
 
     def load(self, view: View, f: Field, index: t.Number) -> Value:
         """Choose among the cells; a constant index that is too large yields anything."""
@@ -129,6 +136,11 @@ class Arrays:
         """One cell, which holds the array of a per-vCPU field."""
         return ((f.name, -1),)
 
+    def unknown(self, name: str, f: Field) -> Value:
+        """Return an array of unknowns for a per-vCPU field."""
+        one = self.algebra.fresh(name, f.type, self.algebra.kinds.field(f))
+        return one if f.scope is Scope.VM else _array_of(one)
+
     def load(self, view: View, f: Field, index: t.Number) -> Value:
         """Select from the array."""
         if f.scope is Scope.VM:
@@ -161,6 +173,19 @@ class Arrays:
         return _select(view.peek((f.name, -1)), v)
 
 
+def _array_of(one: Value) -> Value:
+    """Return an array with elements like an unknown."""
+    if isinstance(one, Root):
+        assert isinstance(one.page, z3.ExprRef)
+        return Root(_array(one.page), tuple(_array(b) for b in one.bits))
+    array: Value = _array(one)
+    return array
+
+
+def _array(one: z3.ExprRef) -> z3.ExprRef:
+    return z3.Array(str(one.decl().name()), z3.IntSort(), one.sort())
+
+
 def _select(value: Value, index: z3.ArithRef) -> Value:
     if isinstance(value, Root):
         assert isinstance(value.page, z3.ExprRef)
@@ -181,7 +206,7 @@ def _stored(algebra: Algebra, array: Value, index: z3.ArithRef, value: Value) ->
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """The cells of the vCPUs `indices`; where two of these coincide, so must their view.
+    """The cells of the vCPUs `indices`; where two of these coincide, so must their cells.
 
     `constant` gives the value at an index for fields that nothing writes.
     """
@@ -195,6 +220,10 @@ class Tracked:
         if f.scope is Scope.VM:
             return ((f.name, -1),)
         return tuple((f.name, k) for k in range(len(self.indices)))
+
+    def unknown(self, name: str, f: Field) -> Value:
+        """Return a new unknown for a cell of a field."""
+        return self.algebra.fresh(name, f.type, self.algebra.kinds.field(f))
 
     def load(self, view: View, f: Field, index: t.Number) -> Value:
         """Return a tracked cell's value, and anything for another vCPU."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import z3
@@ -10,9 +10,8 @@ import z3
 from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.cells import Location
 from flushproof.engines.symbolic.nodes import Substitution
-from flushproof.engines.symbolic.steps import Step
+from flushproof.engines.symbolic.steps import Step, World
 from flushproof.engines.symbolic.values import Algebra, Root, Value
-from flushproof.ir.code import Field
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +31,15 @@ class After:
         return t.or_(*(broken for name, broken in self.failures if name == claim))
 
 
-def start_state(
-    algebra: Algebra, fields: Mapping[str, Field], steps: tuple[Step, ...]
-) -> dict[Location, Value]:
+def start_state(world: World, steps: tuple[Step, ...]) -> dict[Location, Value]:
     """Return an unknown state of everything that the steps touch."""
     touched = {w for s in steps for w in (*s.inputs, *s.outputs)}
-    return {w: unknown(algebra, fields[w[0]], w) for w in sorted(touched)}
+    return {w: unknown(world, w) for w in sorted(touched)}
 
 
-def unknown(algebra: Algebra, f: Field, where: Location) -> Value:
+def unknown(world: World, where: Location) -> Value:
     """Return the unknown that stands for a location in a start state."""
-    return algebra.fresh(f"start:{where[0]}[{where[1]}]", f.type, algebra.kinds.field(f))
+    return world.unknown(f"start:{where[0]}[{where[1]}]", where)
 
 
 def after(algebra: Algebra, step: Step, state: dict[Location, Value]) -> After:

@@ -52,8 +52,7 @@ class Memory:
         if where not in self.step.inputs:
             f = self.fields[where[0]]
             name = f"{where[0]}[{where[1]}]@{self.label}"
-            kind = self.algebra.kinds.field(f)
-            self.step.inputs[where] = self.algebra.fresh(name, f.type, kind)
+            self.step.inputs[where] = self.world.unknown(name, where)
         return self.step.inputs[where]
 
     def peek(self, path: Path, where: Location) -> Value:

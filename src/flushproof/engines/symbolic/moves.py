@@ -25,7 +25,7 @@ from flushproof.engines.symbolic.values import Value
 from flushproof.ir.code import Local
 from flushproof.ir.held import Hold, exclude, surely_held
 from flushproof.ir.program import Operation, Role
-from flushproof.ir.types import VCPU, LockWord
+from flushproof.ir.types import INT, VCPU, LockWord
 from flushproof.ir.wto import order
 
 
@@ -39,9 +39,9 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """How many vCPUs and flushers there are."""
+    """How many vCPUs there are, None for any number, and how many flushers."""
 
-    vcpus: int
+    vcpus: int | None
     flushers: int
 
 
@@ -112,7 +112,8 @@ class Moves:
         self.constraints: list[z3.BoolRef] = []
         self._told = 0
         if isinstance(world.count, z3.ArithRef):
-            self.constraints += [world.count >= 1, world.count <= population.vcpus]
+            most = INT.high if population.vcpus is None else population.vcpus
+            self.constraints += [world.count >= 1, world.count <= most]
         self._steps: dict[tuple[Site, int], Step] = {}
         self._answers: dict[tuple[Site, Site, Standing], Passing] = {}
         self.witnesses = tuple(f for f in program.witnesses if f.type == VCPU)
@@ -121,7 +122,7 @@ class Moves:
         """Return true when two threads may run these operations at the same time."""
         roles = {self.operations[a].role, self.operations[b].role}
         if roles == {Role.LOAD}:
-            return self.population.vcpus > 1
+            return self.population.vcpus != 1
         return roles != {Role.FLUSH} or self.population.flushers > 1
 
     def passing(self, a: Site, b: Site, standing: Standing = ANYONE) -> Passing:
@@ -139,7 +140,7 @@ class Moves:
         if not _overlap(x, y):
             return FREELY
         observers = self._observers()
-        start = start_state(self.algebra, self.fields, (x, y, *observers))
+        start = start_state(self.world, (x, y, *observers))
         a_first = after(self.algebra, x, start)
         b_second = after(self.algebra, y, a_first.state)
         b_first = after(self.algebra, y, start)
@@ -169,7 +170,7 @@ class Moves:
         observers = self._observers()
         if not observers:
             return frozenset()
-        start = start_state(self.algebra, self.fields, (step, *observers))
+        start = start_state(self.world, (step, *observers))
         failures = after(self.algebra, step, start).failures
         with self._assuming(start, (site,)):
             return frozenset(
@@ -226,12 +227,12 @@ class Moves:
     def _holding(self, hold: Hold, number: z3.ArithRef) -> Iterator[t.Bool]:
         """Return what is known of a lock that a thread holds."""
         f = self.fields[hold.lock]
-        word = unknown(self.algebra, f, (f.name, -1))
+        word = unknown(self.world, (f.name, -1))
         yield self.algebra.equal(word, 0 if hold.shared else number + 1)
         if not isinstance(f.type, LockWord) or not f.type.shared:
             return
         for k in range(self.world.threads):
-            reads = unknown(self.algebra, f, (f.name, k))
+            reads = unknown(self.world, (f.name, k))
             if hold.shared:
                 yield t.implies(number == k, t.not_(self.algebra.equal(reads, 0)))
             else:

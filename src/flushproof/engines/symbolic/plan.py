@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import z3
 
 from flushproof.engines.symbolic.atomicity import Atomicity, Order, atomicity, load_order
-from flushproof.engines.symbolic.boot import boot
+from flushproof.engines.symbolic.boot import any_number, boot
 from flushproof.engines.symbolic.deadlock import waiting_places
 from flushproof.engines.symbolic.moves import Moves, Population, Site
 from flushproof.engines.symbolic.threads import Boundaries, written_fields
@@ -45,16 +45,20 @@ def make_plan(
 
 def _plan(program: Program, kinds: Kinds, population: Population, given: Boundaries | None) -> Plan:
     count = z3.Int("vcpus")
-    start = boot(program, Algebra(kinds), population.vcpus, count, population.flushers)
+    algebra = Algebra(kinds)
+    if population.vcpus is None:
+        world = any_number(program, algebra, count)
+    else:
+        world = boot(program, algebra, population.vcpus, count, population.flushers).world
     found: Atomicity | None = None
     deadlocks = bool(program.of(Role.DEADLOCK))
     waits = {o.name: waiting_places(o) if deadlocks else frozenset() for o in program.operations}
     if given is None:
-        found = atomicity(start.world, population, written_fields(program), waits)
+        found = atomicity(world, population, written_fields(program), waits)
         boundaries = found.boundaries
     else:
         boundaries = {o.name: given(o) | waits[o.name] for o in program.operations}
-    moves = Moves(start.world, population, boundaries)
+    moves = Moves(world, population, boundaries)
     acting = (o for o in program.operations if o.role in (Role.LOAD, Role.FLUSH))
     sites = (Site(o.name, at) for o in acting for at in sorted(boundaries[o.name]))
     stale = {site: moves.stale(site) for site in sites}

@@ -42,6 +42,11 @@ class World:
         readers = range(self.threads if isinstance(f.type, LockWord) and f.type.shared else 0)
         return (*self.cells.places(f), *((f.name, k) for k in readers))
 
+    def unknown(self, name: str, where: Location) -> Value:
+        """Return a new unknown for a location."""
+        f = next(f for f in self.program.fields if f.name == where[0])
+        return self.cells.unknown(name, f)
+
     def indices(self, f: Field) -> tuple[int, ...]:
         """Return the vCPUs of which each has the field, -1 for the VM."""
         return tuple(k for _, k in self.cells.places(f))

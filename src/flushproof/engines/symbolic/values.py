@@ -28,7 +28,7 @@ class Root:
     bits: tuple[t.Bool, ...]
 
 
-Value: TypeAlias = bool | int | z3.BoolRef | z3.ArithRef | z3.BitVecRef | Root
+Value: TypeAlias = bool | int | z3.BoolRef | z3.ArithRef | z3.BitVecRef | z3.ArrayRef | Root
 
 
 class NotExact(Exception):  # noqa: N818 - a finding that changes the plan, no error
@@ -149,6 +149,8 @@ class Algebra:
     def limits(self, value: Value, type_: Type, vcpus: t.Number) -> list[z3.BoolRef]:
         """Return the constraints that an unknown of a type satisfies."""
         if isinstance(value, Root) and isinstance(type_, Int) and type_.width < ROOT.width:
+            if isinstance(value.page, z3.ArrayRef):
+                return []
             return [self.page_term(value.page) != self.page_of(self.split(NONE)[0])]
         if not isinstance(value, z3.ArithRef):
             return []
@@ -188,7 +190,7 @@ class Algebra:
         match a, b:
             case Root(), Root():
                 return self._ite_root(c, a, b)
-            case z3.BitVecRef(), z3.BitVecRef():
+            case (z3.BitVecRef(), z3.BitVecRef()) | (z3.ArrayRef(), z3.ArrayRef()):
                 return a if nodes.same(a, b) else nodes.choice(c, a, b)
             case ((bool() | z3.BoolRef()), (bool() | z3.BoolRef())):
                 return t.ite_bool(c, a, b)
@@ -220,6 +222,8 @@ class Algebra:
                 return t.and_(self._equal_pages(a.page, b.page), *bits)
             case z3.BitVecRef(), z3.BitVecRef():
                 return True if nodes.same(a, b) else fold_bool(nodes.equality(a, b))
+            case z3.ArrayRef(), z3.ArrayRef():
+                return True if nodes.same(a, b) else nodes.equality(a, b)
             case ((bool() | z3.BoolRef()), (bool() | z3.BoolRef())):
                 return t.equal_bool(a, b)
             case ((int() | z3.ArithRef()), (int() | z3.ArithRef())):

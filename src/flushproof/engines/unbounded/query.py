@@ -8,7 +8,7 @@ import z3
 from pysat.solvers import Solver
 
 from flushproof.engines.unbounded.clauses import Clause, Control, System
-from flushproof.engines.unbounded.finite import MANY, Finite, Clauses, clauses
+from flushproof.engines.unbounded.finite import MANY, Clauses, Finite, clauses
 
 Literal = int
 """The number of an atom, plus one; negative where the atom is false."""

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import z3
 
 from flushproof.engines.symbolic import terms as t
+from flushproof.engines.symbolic.boot import FirstValue, first, unwritten
 from flushproof.engines.symbolic.cells import Location, Tracked
-from flushproof.engines.symbolic.evaluate import Evaluator, Machine
 from flushproof.engines.symbolic.steps import World
 from flushproof.engines.symbolic.threads import written_fields
 from flushproof.engines.symbolic.values import Algebra, Root, Value
-from flushproof.ir.code import Expr, Field, Scope
+from flushproof.ir.code import Scope
 from flushproof.ir.kinds import Kinds
-from flushproof.ir.program import BOOT_VCPU, Program
+from flushproof.ir.program import Program
 from flushproof.ir.types import BOOL, INT, ROOT, VCPU
 
 
@@ -50,7 +50,7 @@ class Space:
     state: Mapping[Location, Value]
     boot: Mapping[Location, Value]
     known: tuple[z3.BoolRef, ...]
-    constant: Mapping[str, Callable[[t.Number], Value]]
+    constant: Mapping[str, FirstValue]
 
     def world(self, *more: z3.ArithRef) -> World:
         """Return a world with cells for the tracked vCPUs and for more of them."""
@@ -85,27 +85,23 @@ def space(  # noqa: C901 - one kind of variable after the other
     if alone:
         known.append(count == len(tracked))
     written = written_fields(program)
-    constant = {
-        f.name: _constant(program, algebra, count, f)
-        for f in program.fields
-        if f.scope is Scope.VCPU and f.name not in written
-    }
+    constant = unwritten(program, algebra, count)
     fixed: dict[Location, Value] = {}
     state: dict[Location, Value] = {}
     boot: dict[Location, Value] = {}
     memory = Tracked(tuple(tracked), constant, algebra)
     for f in program.fields:
-        first = _constant(program, algebra, count, f)
         if f in witnesses:
             fixed[f.name, -1] = witnesses[f]
         elif f.name not in written:
             if f.scope is Scope.VM:
-                fixed[f.name, -1] = first(0)
+                fixed[f.name, -1] = first(program, algebra, count, f, -1)
         else:
             for where in memory.places(f):
                 name = f"{f.name}[{where[1]}]"
                 state[where] = algebra.fresh(name, f.type, kinds.field(f))
-                boot[where] = first(tracked[where[1]] if where[1] >= 0 else 0)
+                vcpu = tracked[where[1]] if where[1] >= 0 else -1
+                boot[where] = first(program, algebra, count, f, vcpu)
                 known += algebra.limits(state[where], f.type, count)
     return Space(
         program,
@@ -119,19 +115,3 @@ def space(  # noqa: C901 - one kind of variable after the other
         tuple(known),
         constant,
     )
-
-
-def _constant(
-    program: Program, algebra: Algebra, count: z3.ArithRef, f: Field
-) -> Callable[[t.Number], Value]:
-    """Return a field's boot value as a function of the vCPU."""
-    kind = algebra.kinds.field(f)
-    given: Mapping[Field, Expr] = dict(program.boot)
-
-    def at(index: t.Number) -> Value:
-        if f not in given:
-            return algebra.constant(0, f.type, kind)
-        evaluator = Evaluator(algebra, "boot")
-        return evaluator.value(given[f], {BOOT_VCPU: index}, Machine(count, 0, ()), kind)
-
-    return at
