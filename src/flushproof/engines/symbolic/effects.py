@@ -100,7 +100,7 @@ def _replace(value: Value, put: Substitution) -> Value:
     match value:
         case Root(page, bits):
             new = put(page) if isinstance(page, z3.ExprRef) else page
-            return Root(new, tuple(_bool(_replace(b, put)) for b in bits))
+            return Root(new, tuple(b if isinstance(b, bool) else put(b) for b in bits))
         case bool() | int():
             return value
         case _:

@@ -53,6 +53,9 @@ class Passing:
     left: bool
 
 
+EFFORT = 2_000_000
+"""The solver's own steps that one question may take; without an answer nothing moves."""
+
 FREELY = Passing(right=True, left=True)
 
 
@@ -109,6 +112,7 @@ class Moves:
         self.held = surely_held(program.operations)
         self.threads = (z3.Int("thread.a"), z3.Int("thread.b"))
         self.solver = z3.Solver()
+        self.solver.set("rlimit", EFFORT)
         self.constraints: list[z3.BoolRef] = []
         self._told = 0
         if isinstance(world.count, z3.ArithRef):
