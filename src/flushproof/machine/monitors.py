@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from flushproof.diagnostics import Diagnostic, InputError
@@ -14,6 +14,7 @@ from flushproof.frontend.types import (
     INT_T,
     ROOT_T,
     ULONG_T,
+    Array,
     CType,
     Integer,
     Pointer,
@@ -117,7 +118,7 @@ def monitor(setup: Setup, claim: Claim, cache: CacheDecl | None) -> Monitor:
                 witnesses.append(field)
                 names[w.name] = Named(FieldPlace(field, None, ctype))
     ghosts = _ghosts(setup, claim)
-    names |= {f.label: Named(FieldPlace(f, None, ctype)) for f, ctype, _ in ghosts}
+    names |= {f.label: _bound(f, ctype) for f, ctype, _ in ghosts}
     starts = tuple((f, initialiser) for f, _, initialiser in ghosts)
     return Monitor(claim, names, tuple(witnesses), starts, choices)
 
@@ -135,14 +136,23 @@ def _field(claim: Claim, name: str, t: Type) -> Field:
     return Field(f"{claim.name}:{name}", name, Scope.VM, t, ghost=True)
 
 
+def _bound(field: Field, t: CType) -> Binding:
+    if isinstance(t, Array):
+        return GhostArray(field, t.element)
+    return Named(FieldPlace(field, None, t))
+
+
 def _ghost(claim: Claim, t: CType, entry: c.InitDeclarator) -> Field:
+    """Return the field of a ghost variable; `bool x[];` declares one for each vCPU."""
     name = entry.declarator.name
     if t == VCPU_POINTER:
         return _field(claim, name, VCPU)
-    if not isinstance(t, Integer):
+    one = t.element if isinstance(t, Array) else t
+    if not isinstance(one, Integer) or (isinstance(t, Array) and entry.initialiser is not None):
         text = f"a ghost variable cannot be of type `{t}`"
         raise InputError(Mismatch(span=entry.span, text=text))
-    return _field(claim, name, t.ir)
+    field = _field(claim, name, one.ir)
+    return replace(field, scope=Scope.VCPU) if isinstance(t, Array) else field
 
 
 def machine_names(setup: Setup, cache: CacheDecl | None) -> dict[str, Binding]:

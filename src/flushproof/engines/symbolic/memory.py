@@ -50,7 +50,6 @@ class Memory:
         if where in self.start:
             return self.start[where]
         if where not in self.step.inputs:
-            f = self.fields[where[0]]
             name = f"{where[0]}[{where[1]}]@{self.label}"
             self.step.inputs[where] = self.world.unknown(name, where)
         return self.step.inputs[where]
