@@ -67,6 +67,10 @@ class Builder:
         self.waiting: list[Control] = []
         self.taken: dict[tuple[Site, int], _Taken] = {}
         self.names = 0
+        self.owners = {v.get_id(): k for k, v in enumerate(space.tracked)}
+        for (_, k), value in space.state.items():
+            if k >= 0:
+                self.owners |= {x.get_id(): k for x in flat(self.algebra, value)}
         self.counters = {
             x.get_id()
             for (name, _), value in space.state.items()
@@ -97,6 +101,7 @@ class Builder:
             counters,
             indices,
             (self.space.count,),
+            self.owners,
         )
 
     # Controls --------------------------------------------------------------------------------
@@ -165,6 +170,8 @@ class Builder:
         for x in self._live(site):
             name = f"{tag}{thread}:{site.operation}.{site.at}:{x.name}"
             out[x] = self.algebra.fresh(name, x.type, kinds.local(site.operation, x))
+            if thread > FLUSHER and not tag:
+                self.owners |= {term.get_id(): thread - 1 for term in flat(self.algebra, out[x])}
             if isinstance(x.type, Int):
                 self.counters |= {term.get_id() for term in flat(self.algebra, out[x])}
         return out

@@ -73,6 +73,7 @@ class Search:
             ]
             self.posts[control] = Post(vocabulary, control, incoming)
         self.top = 0
+        self.score = {}
 
     def run(self) -> Invariant | None:
         """Raise the level until some level's lemmas hold at the next, too."""
@@ -115,7 +116,7 @@ class Search:
         self._spend()
         if post.outside(small, level) is None:
             return small
-        for x in sorted(small):
+        for x in sorted(small, key=lambda x: (self.score.get((post.control, x), 0), x)):
             if x in small:
                 self._spend()
                 core = post.outside(small - {x}, level)
@@ -133,6 +134,8 @@ class Search:
         ]
         self.lemmas.append(Lemma(control, cube, level))
         self._tell(self.lemmas[-1])
+        for x in cube:
+            self.score[control, x] = self.score.get((control, x), 0) + 1
 
     def _tell(self, lemma: Lemma) -> None:
         for post in self.posts.values():

@@ -61,7 +61,7 @@ class Post:
         self.variables = found.variables
         self.selectors = [numbers[f"step{k}"] for k in range(len(incoming))]
         self.solver.add_clause(self.selectors)
-        self.real = numbers.get("real", self._fresh())
+        self.real = numbers.get("real", self.fresh())
         self.primed = [numbers[name] for name in primed]
         self.atom_of = {v: k + 1 for k, v in enumerate(self.primed)}
         for selector, names in zip(self.selectors, self.incoming, strict=True):
@@ -71,13 +71,14 @@ class Post:
                 self.bodies.setdefault(c, []).append((selector, own))
         self.levels: list[int] = []
 
-    def _fresh(self) -> int:
+    def fresh(self) -> int:
+        """Return a new variable."""
         self.variables += 1
         return self.variables
 
     def _level(self, level: int) -> int:
         while len(self.levels) <= level:
-            self.levels.append(self._fresh())
+            self.levels.append(self.fresh())
         return self.levels[level]
 
     def add(self, control: Control, cube: Cube, level: int) -> None:
@@ -128,7 +129,7 @@ class Post:
         assumptions = self._assumptions(cube, level)
         if level == 0:
             return None if self.solver.solve(assumptions=assumptions) else self.core()
-        here = self._fresh()
+        here = self.fresh()
         self._exclude(self.control, cube, here)
         reached = self.solver.solve(assumptions=[*assumptions, here])
         core = None if reached else self.core()
