@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
+from flushproof.comparison import Compared, Relation, Since
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.memory import Memory
 
@@ -100,6 +101,15 @@ class Options:
         ]
         if problems:
             raise InputError(*problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparing:
+    """What two variants are compared in, since when, and how they are expected to stand."""
+
+    compared: Compared = Compared.SEQUENCE
+    since: Since = Since.BOOT
+    expected: Relation = Relation.EQUAL
 
 
 def parse_range(text: str) -> tuple[int, int]:

@@ -112,9 +112,7 @@ class _Side:
             self.emitter.place(self.labels[at])
             self._instr(instr)
 
-    def _instr(
-        self, instr: Instr
-    ) -> None:
+    def _instr(self, instr: Instr) -> None:
         i = map_operands(instr, lambda x: Var(self.names.local(x)))
         match i:
             case Write(field) if field.ghost:

@@ -38,6 +38,7 @@ from flushproof.ir.types import BOOL, INT, S64, VCPU, Int, Type
 from flushproof.ir.uses import fields_of
 from flushproof.lower import convert
 from flushproof.lower.emitter import Emitter
+from flushproof.lower.values import TRUE
 
 OLD = Apart("old")
 NEW = Apart("new")
@@ -132,7 +133,7 @@ class _Operation:
 
     def _left(self, names: Apart, operation: Operation) -> Expr:
         """Return how a call that returned ended: with every lock free or not."""
-        free: Expr = convert.TRUE
+        free: Expr = TRUE
         for counter in locks((operation,), names):
             free = convert.both(free, self._is_free(counter))
         return convert.choose(free, Const(RETURNS, INT), Const(KEEPS, INT))
@@ -162,7 +163,7 @@ class _Operation:
             e.emit(Assert(SAME, either(idle, condition), (), text, "", span))
         self._end(call, old[1], new[1])
         if self.after_load and self.pair.role is Role.LOAD:
-            e.emit(Write(LOADED, None, convert.TRUE, Mode.GHOST, span))
+            e.emit(Write(LOADED, None, TRUE, Mode.GHOST, span))
 
     def _claims(
         self, old: tuple[Side, Local], new: tuple[Side, Local]
@@ -194,7 +195,7 @@ class _Operation:
         e, span = self.emitter, self.pair.new.span
         bad, done = e.label(), e.label()
         fine = convert.both(_returns(old), _returns(new))
-        if fine != convert.TRUE:
+        if fine != TRUE:
             e.branch(fine, done, bad, span)
             e.place(bad)
             call.give_up()
@@ -203,7 +204,7 @@ class _Operation:
         write, end = e.label(), e.label()
         e.branch(Var(call.off), write, end, span)
         e.place(write)
-        e.emit(Write(OFF, None, convert.TRUE, Mode.GHOST, span))
+        e.emit(Write(OFF, None, TRUE, Mode.GHOST, span))
         e.jump(end, None)
         e.place(end)
 

@@ -27,6 +27,7 @@ from flushproof.ir.code import (
 from flushproof.ir.types import BOOL, INT, VCPU, Type
 from flushproof.lower import convert
 from flushproof.lower.emitter import Emitter, Label
+from flushproof.lower.values import FALSE, TRUE
 from flushproof.source import Span
 
 DEPTH = 2
@@ -78,7 +79,7 @@ class Table:
 
     def every(self, e: Emitter, rows: Expr, span: Span | None, wanted: Expr, given: Match) -> Expr:
         """Return that each row below `rows` whose first column is `wanted` satisfies `given`."""
-        total: Expr = convert.TRUE
+        total: Expr = TRUE
         for k in range(DEPTH):
             bound, target = e.local("v", VCPU), e.temp(BOOL)
             reads = tuple((e.temp(c[k].type), c[k]) for c in self.columns)
@@ -100,7 +101,7 @@ class Match:
     def holds(self, second: Expr) -> Expr:
         """Return the condition on the second column."""
         if self.value is None:
-            return convert.FALSE
+            return FALSE
         return Binary("==", second, self.value, BOOL)
 
 

@@ -31,6 +31,7 @@ from flushproof.ir.code import (
 from flushproof.ir.types import BOOL, INT, U64, Int, Type
 from flushproof.lower import convert
 from flushproof.lower.emitter import Emitter, Label
+from flushproof.lower.values import TRUE
 from flushproof.source import Span
 
 SAME = "same"
@@ -93,7 +94,7 @@ class Call:
         """From now on the execution does not count, and that is a gap."""
         e = self.emitter
         e.emit(Assert(FOLLOWED, Var(self.off), (), "", "", self.span))
-        e.assign(self.off, convert.TRUE, None)
+        e.assign(self.off, TRUE, None)
 
     def require(self, condition: Expr) -> None:
         """Let the execution count only where the condition holds."""
