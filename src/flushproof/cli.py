@@ -10,14 +10,14 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import NoReturn
+from dataclasses import dataclass, replace
+from typing import ClassVar, NoReturn
 
 from flushproof import __version__
 from flushproof.commands import Pipeline, Request, run
 from flushproof.comparison import Compared, Relation, Since
-from flushproof.config import ENGINES, Comparing, Options, parse_range
-from flushproof.diagnostics import InputError
+from flushproof.config import ENGINES, Comparing, Options, Reviewing, parse_range
+from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.memory import Memory
 from flushproof.report.json import z3_version
 from flushproof.report.plain import DEFAULT_WIDTH, MAX_WIDTH, MIN_WIDTH, visible
@@ -35,6 +35,17 @@ exit codes:
   4   input not accepted: parse error, or C outside the subset
   70  internal error
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs(Diagnostic):
+    """An option that another argument cannot do without."""
+
+    TITLE: ClassVar[str] = "`{what}` needs `{option} FILE`"
+    EXIT: ClassVar[int] = EXIT_USAGE
+
+    what: str
+    option: str
 
 
 class _Parser(argparse.ArgumentParser):
@@ -72,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
     _add_decide(commands, "refute", "search for a counterexample to one claim about a C file")
     _add_check(commands)
     _add_nfc(commands)
+    _add_review(commands)
     return top
 
 
@@ -119,6 +131,21 @@ def _add_nfc(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     _add_bounds(command)
     _add_output(command)
+
+
+def _add_review(commands: argparse._SubParsersAction[_Parser]) -> None:
+    purpose = "say what a patch fixes, breaks and changes, and whether its message is true"
+    command = commands.add_parser("review", help=purpose, description=purpose, allow_abbrev=False)
+    what = command.add_mutually_exclusive_group(required=True)
+    what.add_argument("patch", nargs="?", metavar="PATCH", help="a patch, a mail or an mbox")
+    what.add_argument("--git", metavar="REV..REV", help="what these commits did to --path")
+    command.add_argument("--base", metavar="FILE", help="the file before the patch")
+    command.add_argument(
+        "--path", metavar="FILE", help="with --git: the file; else: which file of the patch"
+    )
+    command.add_argument("--spec", metavar="FILE", help="take the set-up from this spec file")
+    _add_claim(command, required=False)
+    _add_common(command)
 
 
 def _add_comparing(command: argparse.ArgumentParser) -> None:
@@ -217,6 +244,15 @@ def _request(arguments: argparse.Namespace) -> Request:
                 format=arguments.format,
                 comparing=_comparing(arguments),
             )
+        case "review":
+            return Request(
+                command="review",
+                paths=(),
+                options=_options(arguments),
+                spec=arguments.spec,
+                format=arguments.format,
+                reviewing=_reviewing(arguments),
+            )
         case command:
             return Request(
                 command=command,
@@ -227,6 +263,14 @@ def _request(arguments: argparse.Namespace) -> Request:
                 atomicity=arguments.explain_atomicity,
                 format=arguments.format,
             )
+
+
+def _reviewing(arguments: argparse.Namespace) -> Reviewing:
+    base = arguments.path if arguments.git else arguments.base
+    if base is None:
+        needs, option = ("--git", "--path") if arguments.git else ("PATCH", "--base")
+        raise InputError(Needs(span=None, what=needs, option=option))
+    return Reviewing(base, arguments.patch or "", arguments.git or "", arguments.path)
 
 
 def _comparing(arguments: argparse.Namespace) -> Comparing:

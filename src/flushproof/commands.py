@@ -14,12 +14,22 @@ from typing import ClassVar, Protocol
 
 from flushproof.atomic import Steps
 from flushproof.comparison import Comparison
-from flushproof.config import Comparing, Options
+from flushproof.config import Comparing, Options, Reviewing
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.progress import Progress
-from flushproof.report import atomicity, compare_json, compare_text, json, summary, text
+from flushproof.report import (
+    atomicity,
+    compare_json,
+    compare_text,
+    json,
+    review_json,
+    review_text,
+    summary,
+    text,
+)
 from flushproof.report.plain import visible
 from flushproof.report.tally import exit_code
+from flushproof.reviewed import Review
 from flushproof.terminal import Terminal, load_sources
 from flushproof.verdict import EXIT_INTERNAL, EXIT_OK, ClaimResult, Expected, Report, Verdict
 
@@ -47,6 +57,11 @@ class Pipeline(Protocol):
         self, old: str, new: str, spec: str | None, options: Options, comparing: Comparing
     ) -> Comparison:
         """Compare two variants under the same operations."""
+
+    def review(
+        self, reviewing: Reviewing, spec: str | None, options: Options, done: OnReport
+    ) -> Review:
+        """Review a patch; `done` is told of each version of the file that is decided."""
 
     def emit(self, path: str, spec: str | None, stage: str, options: Options) -> str:
         """Return what a stage hands to the next one, as text."""
@@ -79,7 +94,8 @@ class NoSpecs(Diagnostic):
 class Request:
     """One command line.
 
-    `paths` holds one file, for `nfc` the old and the new one, or for `check` files and folders.
+    `paths` holds one file, for `nfc` the old and the new one, for `check` files and folders, and
+    for `review` nothing.
     """
 
     command: str
@@ -90,6 +106,7 @@ class Request:
     atomicity: bool = False
     format: str = "text"
     comparing: Comparing | None = None
+    reviewing: Reviewing | None = None
 
 
 def run(request: Request, pipeline: Callable[[], Pipeline], terminal: Terminal) -> int:
@@ -118,6 +135,8 @@ def _run(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
         return _check(request, pipeline, terminal)
     if request.comparing is not None:
         return _nfc(request, request.comparing, pipeline, terminal)
+    if request.reviewing is not None:
+        return _review(request, request.reviewing, pipeline, terminal)
     return _decide(request, pipeline, terminal)
 
 
@@ -187,6 +206,22 @@ def _nfc(request: Request, comparing: Comparing, pipeline: Pipeline, terminal: T
     else:
         sources = load_sources(compare_text.places(found))
         terminal.report(compare_text.render(found, sources, terminal.width))
+    return found.exit_code
+
+
+def _review(request: Request, reviewing: Reviewing, pipeline: Pipeline, terminal: Terminal) -> int:
+    progress = _progress(terminal, "versions", None)
+    try:
+        found = pipeline.review(
+            reviewing, request.spec, request.options, lambda _: progress.advance()
+        )
+    finally:
+        progress.clear()
+    if request.format == "json":
+        terminal.raw(json.dumps(review_json.document(found)))
+    else:
+        sources = load_sources(review_text.places(found))
+        terminal.report(review_text.render(found, sources, terminal.width))
     return found.exit_code
 
 

@@ -112,6 +112,19 @@ class Comparing:
     expected: Relation = Relation.EQUAL
 
 
+@dataclass(frozen=True, slots=True)
+class Reviewing:
+    """What is reviewed: a patch to the file `base`, or what a range of git commits did to it.
+
+    `path` says which file of the patch is meant where the base has another name.
+    """
+
+    base: str
+    patch: str = ""
+    git: str = ""
+    path: str | None = None
+
+
 def parse_range(text: str) -> tuple[int, int]:
     """Read `N` as (1, N) and `A..B` as (A, B); raise `InputError` for anything else."""
     found = _RANGE.fullmatch(text.strip())

@@ -8,8 +8,8 @@ from dataclasses import replace
 from os import cpu_count
 
 from flushproof.atomic import Steps
-from flushproof.comparison import Comparison
-from flushproof.config import Comparing, Options
+from flushproof.comparison import Comparison, Since
+from flushproof.config import Comparing, Options, Reviewing
 from flushproof.decide import Question, decide
 from flushproof.diagnostics import InputError, closest
 from flushproof.explain.atomicity import Explainer
@@ -17,7 +17,16 @@ from flushproof.frontend.load import load
 from flushproof.machine.build import Machine, build
 from flushproof.machine.setup import Bounds, Setup
 from flushproof.memory import Memory
-from flushproof.spec.resolve import NoExpectation, UnknownClaim, from_spec, from_variant, only_spec
+from flushproof.reviewed import Review
+from flushproof.source import Source
+from flushproof.spec.resolve import (
+    NoExpectation,
+    UnknownClaim,
+    from_spec,
+    from_text,
+    from_variant,
+    only_spec,
+)
 from flushproof.verdict import ClaimResult, Expected, Report, Verdict
 
 OnResult = Callable[[ClaimResult], None]
@@ -73,6 +82,33 @@ def nfc(old: str, new: str, spec: str | None, options: Options, comparing: Compa
     """
     first, second = (replace(_setup(path, spec), memory=Memory.SC) for path in (old, new))
     return compare_setups(first, second, options, comparing)
+
+
+def review(reviewing: Reviewing, spec: str | None, options: Options, done: OnReport) -> Review:
+    """Decide every claim before and after each change of a patch, and compare.
+
+    Raises:
+        InputError: the patch, or some version of the file, is not accepted.
+    """
+    from flushproof.review.changes import from_patch
+    from flushproof.review.decide import Means, review
+    from flushproof.review.git import from_git
+
+    if reviewing.git:
+        changes = from_git(reviewing.git, reviewing.base)
+    else:
+        changes = from_patch(reviewing.patch, reviewing.base, reviewing.path)
+
+    def decide_text(source: Source) -> Report:
+        setup = _under(from_text(source, spec), options)
+        claims = _claims(setup, options)
+        return _told(_report(source.name, setup, options, claims, {}, lambda _: None), done)
+
+    def compare_texts(old: Source, new: Source, since: Since) -> Comparison:
+        first, second = (replace(from_text(s, spec), memory=Memory.SC) for s in (old, new))
+        return compare_setups(first, second, options, Comparing(since=since))
+
+    return review(reviewing.git or reviewing.patch, changes, Means(decide_text, compare_texts))
 
 
 def compare_setups(old: Setup, new: Setup, options: Options, comparing: Comparing) -> Comparison:

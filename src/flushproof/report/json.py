@@ -24,12 +24,12 @@ Tree = dict[str, object]
 
 def one(report: Report, code: int | None = None) -> Tree:
     """Return the document about one variant; `code` replaces the exit code of the report."""
-    return {**head(), **_body(report), "exit": report.exit_code if code is None else code}
+    return {**head(), **body(report), "exit": report.exit_code if code is None else code}
 
 
 def several(reports: Sequence[Report], code: int | None = None) -> Tree:
     """Return the document about several specs, each with its own exit code."""
-    bodies = [{**_body(r), "exit": r.exit_code} for r in reports]
+    bodies = [{**body(r), "exit": r.exit_code} for r in reports]
     return {**head(), "reports": bodies, "exit": exit_code(reports) if code is None else code}
 
 
@@ -84,7 +84,8 @@ def head() -> Tree:
     return {"schema_version": SCHEMA_VERSION, "tool": tool}
 
 
-def _body(report: Report) -> Tree:
+def body(report: Report) -> Tree:
+    """Return what is said about one variant."""
     return {
         "source": {"path": report.path, "sha256": report.sha256, "function": report.function},
         "spec": report.spec or None,
