@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from flushproof.comparison import Comparison, Relation
-from flushproof.source import Source, Span
+from flushproof.source import Source
+from flushproof.trace import Trace
 from flushproof.verdict import EXIT_OK, EXIT_OTHERWISE, EXIT_UNDECIDED, ClaimResult, Report, Verdict
 
 
@@ -27,6 +28,7 @@ class Line:
     file: str
     number: int
     decoded: bool = False
+    added: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +55,17 @@ class Change:
     others: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def place(self, span: Span) -> Line | None:
-        """Return where in the patch a place of the new file stands, if it does."""
-        return dict(self.places).get(span.line) if span.file == self.after.name else None
+    def place(self, trace: Trace) -> Line | None:
+        """Return the line of the patch on which a schedule of the new file rests most, if any.
+
+        That is where it goes wrong, else the last line it shows that the patch adds, or only shows.
+        """
+        known = dict(self.places)
+        steps = reversed([s.span for s in trace.steps if s.span is not None])
+        spans = [*(b.span for b in trace.blame), *steps]
+        lines = [known[s.line] for s in spans if s.file == self.after.name and s.line in known]
+        added = [x for x in lines if x.added]
+        return next(iter((*added, *lines)), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from flushproof.report.json import Tree, head, scope_tree, span_tree
 
 def document(found: Comparison) -> Tree:
     """Return the document about one comparison."""
-    return {**head(), "claims": [], "comparison": tree(found), "exit": found.exit_code}
+    return {**head(), "comparison": tree(found), "exit": found.exit_code}
 
 
 def tree(found: Comparison) -> Tree:

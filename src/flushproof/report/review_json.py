@@ -37,7 +37,7 @@ def _change(review: ChangeReview) -> Tree:
 def _row(row: Row, review: ChangeReview) -> Tree:
     trace = row.after.trace
     span = None if trace is None else trace.blame[0].span
-    line = None if span is None else review.change.place(span)
+    line = None if trace is None else review.change.place(trace)
     return {
         "claim": row.before.claim,
         "before": str(row.before.verdict),
@@ -54,4 +54,4 @@ def _statement(statement: Statement, review: ChangeReview) -> Tree:
 
 
 def _line(line: Line) -> Tree:
-    return {"file": line.file, "line": line.number, "decoded": line.decoded}
+    return {"file": line.file, "line": line.number, "decoded": line.decoded, "added": line.added}

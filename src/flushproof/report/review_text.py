@@ -64,14 +64,15 @@ def _table(review: ChangeReview, width: int) -> list[str]:
         _column("before", (verdict(r.before) for r in rows)),
         _column("after", (verdict(r.after) for r in rows)),
         _column("", (_word(r) for r in rows)),
-        _column("where", (_where(r, review) for r in rows)),
+        _column("line", (_line(r) for r in rows)),
+        _column("in the patch", (_inside(r, review) for r in rows)),
     )
     return draw(columns, width) or []
 
 
 def _column(title: str, cells: Iterable[str]) -> Column:
     made = tuple(Cell((c,) if c else ()) for c in cells)
-    return Column(title, 12 if title == "where" else 7, made)
+    return Column(title, 7, made)
 
 
 def verdict(result: ClaimResult) -> str:
@@ -85,15 +86,18 @@ def _word(row: Row) -> str:
     return "" if row.effect is Effect.SAME else str(row.effect)
 
 
-def _where(row: Row, review: ChangeReview) -> str:
-    """Return where the new file goes wrong, there and in the patch."""
+def _line(row: Row) -> str:
+    """Return the line of the new file where it goes wrong."""
     trace = row.after.trace
-    if trace is None or row.effect is Effect.SAME:
+    return "" if trace is None else str(trace.blame[0].span.line)
+
+
+def _inside(row: Row, review: ChangeReview) -> str:
+    trace = row.after.trace
+    line = None if trace is None else review.change.place(trace)
+    if line is None:
         return ""
-    span = trace.blame[0].span
-    line = review.change.place(span)
-    inside = "" if line is None else f" ({place(line)})"
-    return f"{span.file}:{span.line}{inside}"
+    return f"line {line.number}{' decoded' if line.decoded else ''}"
 
 
 def place(line: Line) -> str:

@@ -7,7 +7,7 @@ change them. Context lines keep the blanks of the file.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from flushproof.diagnostics import Diagnostic, InputError, Note
@@ -29,10 +29,19 @@ class DoesNotApply(Diagnostic):
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
-    """The new lines, each with its position in the letter if the patch shows it."""
+class TextLine:
+    """A line of the text: the line of the patch that shows it, its number before the patch."""
 
-    lines: tuple[tuple[str, int | None], ...]
+    text: str
+    shown: DiffLine | None
+    number: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The new lines."""
+
+    lines: tuple[TextLine, ...]
     notes: tuple[str, ...]
 
 
@@ -45,7 +54,7 @@ class Target:
 
 
 _Same = Callable[[str, str], bool]
-_Text = list[tuple[str, int | None]]
+_Text = list[TextLine]
 
 
 def apply(diff: FileDiff, before: Applied, target: Target) -> Applied:
@@ -74,17 +83,18 @@ def apply(diff: FileDiff, before: Applied, target: Target) -> Applied:
 
 def unchanged(source: Source) -> Applied:
     """Return a file to which nothing is applied yet."""
-    return Applied(tuple((line, None) for line in source.lines), ())
+    lines = (TextLine(line, None, number) for number, line in enumerate(source.lines, 1))
+    return Applied(tuple(lines), ())
 
 
 def _replacement(hunk: Hunk, text: _Text, at: int) -> _Text:
     out: _Text = []
     for line in hunk.lines:
         if line.sign == "+":
-            out.append((line.text, line.at))
+            out.append(TextLine(line.text, line, None))
             continue
         if line.sign == " ":
-            out.append((text[at][0], line.at))
+            out.append(replace(text[at], shown=line))
         at += 1
     return out
 
@@ -94,7 +104,7 @@ def _find(text: _Text, old: tuple[DiffLine, ...], expected: int, least: int) -> 
     nearest = sorted(places, key=lambda p: (abs(p - expected), p))
     for same in (_exactly, _but_for_blanks):
         for p in nearest:
-            if all(same(text[p + k][0], line.text) for k, line in enumerate(old)):
+            if all(same(text[p + k].text, line.text) for k, line in enumerate(old)):
                 return p
     return None
 
@@ -135,9 +145,10 @@ def _nearest_miss(hunk: Hunk, text: _Text, expected: int, target: Target) -> tup
     for k, line in enumerate(hunk.old):
         if best + k >= len(text):
             return (Note(f"`{target.base}` ends before the hunk does"),)
-        here = text[best + k][0]
+        here, number = text[best + k].text, text[best + k].number
         if not _but_for_blanks(here, line.text):
-            where = Span(target.base, best + k + 1, 1, best + k + 1, max(2, len(here) + 1))
+            end = max(2, len(here) + 1)
+            where = None if number is None else Span(target.base, number, 1, number, end)
             note = Note(f"the patch has `{line.text.strip()}` here", where)
             return (note, Note("this line of the patch", target.letter.span(line.at)))
     return ()
@@ -146,6 +157,6 @@ def _nearest_miss(hunk: Hunk, text: _Text, expected: int, target: Target) -> tup
 def _alike(hunk: Hunk, text: _Text, p: int) -> int:
     lines = enumerate(hunk.old)
     return sum(
-        p + k < len(text) and bool(x.text.strip()) and _but_for_blanks(text[p + k][0], x.text)
+        p + k < len(text) and bool(x.text.strip()) and _but_for_blanks(text[p + k].text, x.text)
         for k, x in lines
     )

@@ -113,10 +113,8 @@ def _changes(source: Source, patches: list[tuple[Patch, tuple[FileDiff, ...]]]) 
     for number, (patch, files) in enumerate(patches, 1):
         name = f"{source.name}@patched" if len(patches) == 1 else f"{source.name}@{number}"
         letter = patch.letter
-        applied = unchanged(before)
-        for file in files:
-            applied = apply(file, applied, Target(before.name, letter))
-        after = Source(name, "\n".join(text for text, _ in applied.lines))
+        applied = _applied(before, letter, files)
+        after = Source(name, "\n".join(x.text for x in applied.lines))
         if after.text == before.text:
             raise InputError(NothingChanges(span=None, path=source.name))
         yield Change(
@@ -131,8 +129,20 @@ def _changes(source: Source, patches: list[tuple[Patch, tuple[FileDiff, ...]]]) 
         before = after
 
 
+def _applied(before: Source, letter: Letter, files: tuple[FileDiff, ...]) -> Applied:
+    applied = unchanged(before)
+    try:
+        for file in files:
+            applied = apply(file, applied, Target(before.name, letter))
+    except InputError as error:
+        error.sources = (before,)
+        raise
+    return applied
+
+
 def _places(applied: Applied, letter: Letter) -> Iterator[tuple[int, Line]]:
-    for number, (_, at) in enumerate(applied.lines, 1):
-        if at is not None:
-            decoded = letter.first is None
-            yield number, Line(letter.path, letter.number(at), decoded=decoded)
+    decoded = letter.first is None
+    for number, line in enumerate((x.shown for x in applied.lines), 1):
+        if line is not None:
+            where = letter.number(line.at)
+            yield number, Line(letter.path, where, decoded=decoded, added=line.sign == "+")

@@ -172,7 +172,7 @@ class _Reader:
         self.hunks = 0
         for k in (at, at + 1):
             self._keep(self._at(k, depth).rstrip(), k)
-        self.file = self._at(at + 1, depth)[4:].split("\t")[0].strip()
+        self.file = self._at(at + 1, depth)[4:].split("\t")[0].strip().removeprefix("b/")
         return at + 2
 
     def _hunk(self, at: int, head: str) -> int:
@@ -184,10 +184,10 @@ class _Reader:
         start = at
         while old > 0 or new > 0:
             at += 1
-            text = self._next(at)
+            text = self._next(at, last=old == new == 1)
             if at >= len(self.letter.lines) or (text is not None and _ends(text)):
-                missing = max(old, new)
                 span = self.letter.span(start)
+                missing = max(old, new)
                 raise InputError(
                     CutOff(span=span, number=self.hunks, file=self.file, missing=missing)
                 )
@@ -199,10 +199,17 @@ class _Reader:
             self._keep(line, at)
         return at + 1
 
-    def _next(self, at: int) -> str | None:
-        """Return a line of the diff, None for what others wrote between its lines."""
+    def _next(self, at: int, *, last: bool) -> str | None:
+        """Return a line of the diff, None for what others wrote between its lines.
+
+        Whoever answers below a hunk often leaves one mark off its last line, if that is empty.
+        """
         lines = self.letter.lines
-        return _strip(lines[at], self.depth) if at < len(lines) else None
+        if at >= len(lines):
+            return None
+        text = _strip(lines[at], self.depth)
+        empty = last and text is None and not _unquoted(lines[at])[1].strip()
+        return "" if empty else text
 
     def _keep(self, text: str, at: int) -> None:
         self.clean.append(text)
