@@ -15,8 +15,8 @@ FROM = "From 0123456789abcdef Mon Sep 17 00:00:00 2001\n"
 
 def diff(old: str, new: str, path: str = PATH) -> str:
     """Return the unified diff between two variants."""
-    pair = (text(x).splitlines(keepends=True) for x in (old, new))
-    return "".join(difflib.unified_diff(*pair, f"a/{path}", f"b/{path}"))
+    before, after = (text(x).splitlines(keepends=True) for x in (old, new))
+    return "".join(difflib.unified_diff(before, after, f"a/{path}", f"b/{path}"))
 
 
 def body(changes: str, words: str = NOTHING) -> str:

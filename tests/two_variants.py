@@ -14,7 +14,7 @@ from flushproof.decide import Question, decide
 from flushproof.engines import concrete
 from flushproof.engines.schedule import Call, Plan, Schedule
 from flushproof.engines.values import Values, evaluate
-from flushproof.ir.code import Hypercall
+from flushproof.ir.code import Hypercall, Return
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.machine.build import Machine, build
 from flushproof.machine.setup import Bounds
@@ -103,9 +103,9 @@ def schedules(vcpus: int) -> Iterator[tuple[Op, ...]]:
             yield from _orders(begun, pair)
 
 
-def _orders(loads: list[Op], flushes: tuple[Op, Op]) -> Iterator[tuple[Op, ...]]:
+def _orders(loads: list[Op], flushes: tuple[Op, ...]) -> Iterator[tuple[Op, ...]]:
     """Every order in which the two flushes stay as they are."""
-    count = len(loads) + 2
+    count = len(loads) + len(flushes)
     for places in permutations(range(count), len(loads)):
         order: list[Op | None] = [None] * count
         for place, load in zip(places, loads, strict=True):
@@ -114,7 +114,16 @@ def _orders(loads: list[Op], flushes: tuple[Op, Op]) -> Iterator[tuple[Op, ...]]
         yield tuple(next(left) if op is None else op for op in order)
 
 
-def behaviour(program: Program, ops: tuple[Op, ...], vcpus: int, *, by_root: bool) -> list[object]:
+@dataclass(frozen=True)
+class Seen:
+    """What one call did: its hypercalls with ranges, its result, how it ended."""
+
+    calls: tuple[tuple[int | None, tuple[int, int, int]], ...]
+    result: int | None
+    ended: str
+
+
+def behaviour(program: Program, ops: tuple[Op, ...], vcpus: int, *, by_root: bool) -> list[Seen]:
     """Return what each call does: its hypercalls with ranges, its result, how it ends."""
     box: list[concrete.Thread] = []
     names = {role: program.of(role)[0] for role in (Role.LOAD, Role.FLUSH)}
@@ -123,7 +132,7 @@ def behaviour(program: Program, ops: tuple[Op, ...], vcpus: int, *, by_root: boo
         for k, op in enumerate(ops)
     )
     state = concrete.start(program, Schedule(vcpus, {}, plans, ()))
-    out: list[object] = []
+    out: list[Seen] = []
     for k, op in enumerate(ops):
         thread = state.threads[k]
         box[:] = [thread]
@@ -158,16 +167,11 @@ def _given(names: dict[Role, Operation], op: Op) -> dict[str, int]:
     return given
 
 
-def _seen(happened: list[concrete.Happening], ended: str, *, flush: bool) -> object:
-    calls = []
-    result = None
-    for h in happened:
-        if isinstance(h.instr, Hypercall):
-            assert h.reach is not None
-            calls.append((h.root, (True, 0, 0) if h.reach[0] else h.reach))
-        if type(h.instr).__name__ == "Return" and flush:
-            result = h.value
-    return (tuple(calls), result, ended)
+def _seen(happened: list[concrete.Happening], ended: str, *, flush: bool) -> Seen:
+    issued = [(h.root, h.reach) for h in happened if h.reach is not None]
+    calls = tuple((root, (1, 0, 0) if reach[0] else reach) for root, reach in issued)
+    results = [h.value for h in happened if isinstance(h.instr, Return) and flush]
+    return Seen(calls, results[-1] if results else None, ended)
 
 
 def differ(old: Machine, new: Machine, sight: Sight, since: Since) -> bool:
@@ -185,13 +189,13 @@ def differ(old: Machine, new: Machine, sight: Sight, since: Since) -> bool:
     return False
 
 
-def _unlike(old: object, new: object, sight: Sight) -> bool:
-    (calls, result, ended), (theirs, gives, ends) = old, new  # type: ignore[misc]
+def _unlike(old: Seen, new: Seen, sight: Sight) -> bool:
+    ended = old.ended != new.ended
     match sight:
         case Sight.SEQUENCE:
-            return bool(old != new)
+            return old != new
         case Sight.SET:
-            return bool({r for r, _ in calls} != {r for r, _ in theirs} or ended != ends)
+            return ended or {r for r, _ in old.calls} != {r for r, _ in new.calls}
         case Sight.SUBSET:
-            worse = bool(gives) and not result
-            return bool(set(theirs) - set(calls)) or worse or bool(ended != ends)
+            worse = bool(new.result) and not old.result
+            return ended or worse or not set(new.calls) <= set(old.calls)

@@ -146,7 +146,7 @@ def test_other_operations(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     )
     code_, out, err = nfc(capsys, str(tmp_path / "a.spec"), spec("counter_first"))
     assert (code_, out) == (2, "")
-    assert "the old one has 2 `flush` operations, the new 1" in err
+    assert "the old one has 2 `flush` operations, the new 1" in " ".join(err.split())
 
 
 def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:

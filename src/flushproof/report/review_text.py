@@ -63,7 +63,7 @@ def _table(review: ChangeReview, width: int) -> list[str]:
         _column("claim", (r.before.claim for r in rows)),
         _column("before", (verdict(r.before) for r in rows)),
         _column("after", (verdict(r.after) for r in rows)),
-        _column("", (_word(r) for r in rows)),
+        _column("effect", (_word(r) for r in rows)),
         _column("line", (_line(r) for r in rows)),
         _column("in the patch", (_inside(r, review) for r in rows)),
     )
