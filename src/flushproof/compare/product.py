@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flushproof.compare.apart import Apart, Ends, locks, place
+from flushproof.compare.narrow import narrowed
 from flushproof.compare.pairs import Pair, pair_up
 from flushproof.compare.table import either, equal
 from flushproof.compare.watch import LOADED, OFF, SAME, Call, Side, Sight, begin, witnesses
@@ -61,6 +62,7 @@ def product(old: Program, new: Program, sight: Sight, *, after_load: bool) -> Pr
     Raises:
         InputError: the operations of the two do not correspond.
     """
+    old, new = narrowed(old, new) or (old, new)
     pairs = pair_up(old, new)
     operations = tuple(_Operation(p, sight, after_load).lowered() for p in pairs)
     chosen = witnesses(sight)
@@ -87,8 +89,9 @@ class _Operation:
     def lowered(self) -> Operation:
         e, span = self.emitter, self.pair.new.span
         e.emit(Enter(span))
-        watched = witnesses(self.sight) if self._issues() else ()
-        call = begin(e, self.sight, watched, tuple(self._shared()), span)
+        watched = witnesses(self.sight) if self._issued() else ()
+        outcome = next((i.target.type for i in self._issued()), INT)
+        call = begin(e, self.sight, watched, outcome, tuple(self._shared()), span)
         old = Side.of(call, OLD, _result(self.pair.old), None)
         ends_old = self._run(old, self.pair.old)
         new = Side.of(call, NEW, _result(self.pair.new), old)
@@ -98,10 +101,10 @@ class _Operation:
         p = self.pair
         return Operation(p.name, p.role, p.parameters, clean(e.finish()), span)
 
-    def _issues(self) -> bool:
-        """Tell whether either side issues hypercalls."""
+    def _issued(self) -> tuple[Hypercall, ...]:
+        """Return the hypercalls of both sides."""
         code = (*self.pair.old.code, *self.pair.new.code)
-        return any(isinstance(i, Hypercall) for i in code)
+        return tuple(i for i in code if isinstance(i, Hypercall))
 
     def _shared(self) -> Iterator[Int]:
         """Yield the types of free choices that both sides make."""
@@ -170,7 +173,7 @@ class _Operation:
     ) -> Iterator[tuple[str, Expr]]:
         (was, ended), (now, ends) = old, new
         yield "ends", equal(Var(ends), Var(ended))
-        if not self._issues():
+        if not self._issued():
             pass
         elif self.sight is Sight.SUBSET:
             yield "hypercalls", either(convert.negate(Var(now.has)), Var(was.has))

@@ -106,6 +106,7 @@ def begin(
     emitter: Emitter,
     sight: Sight,
     watched: tuple[Field, ...],
+    outcome: Type,
     shared: tuple[Int, ...],
     span: Span,
 ) -> Call:
@@ -120,11 +121,11 @@ def begin(
     tables = {
         t: Table((column(f"nfc:choice:{t.width}{'s' if t.signed else 'u'}", t),)) for t in shared
     }
-    return Call(emitter, sight, off, seen, _outcomes(sight), rows, tables, span)
+    return Call(emitter, sight, off, seen, _outcomes(sight, outcome), rows, tables, span)
 
 
-def _outcomes(sight: Sight) -> Table:
-    outcome = column("nfc:outcome", INT)
+def _outcomes(sight: Sight, t: Type) -> Table:
+    outcome = column("nfc:outcome", t)
     return Table((column("nfc:on", U64), outcome) if sight.by_root else (outcome,))
 
 
