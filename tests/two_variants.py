@@ -17,7 +17,7 @@ from flushproof.engines.values import Values, evaluate
 from flushproof.ir.code import Hypercall, Return
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.machine.build import Machine, build
-from flushproof.machine.setup import Bounds
+from flushproof.machine.setup import Bounds, Setup
 from flushproof.source import Source
 from flushproof.spec.resolve import from_text
 from flushproof.verdict import ClaimResult
@@ -34,7 +34,12 @@ def text(name: str) -> str:
 
 def machine(code: str, name: str = "x.c") -> Machine:
     """Build a variant from its text."""
-    return build(from_text(Source(name, code), None))
+    return build(machine_setup(code, name))
+
+
+def machine_setup(code: str, name: str = "x.c") -> Setup:
+    """Return a variant under the built-in set-up."""
+    return from_text(Source(name, code), None)
 
 
 def coverage(bounds: Bounds) -> Callable[[Machine], ClaimResult]:

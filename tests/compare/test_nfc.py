@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,10 +13,10 @@ import pytest
 
 from flushproof import cli
 from flushproof.comparison import Compared, Relation, Since
-from flushproof.machine.build import build
+from flushproof.machine.build import Machine, build
 from flushproof.machine.setup import Bounds
 from flushproof.spec.resolve import from_variant
-from two_variants import SPECS, found, machine, text
+from two_variants import SPECS, found, machine, machine_setup, text
 
 SCHEMA = json.loads(files("flushproof.report").joinpath("schema.json").read_text())
 THREE = Bounds((1, 3), 2, 2, 1)
@@ -154,3 +156,56 @@ def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = nfc(capsys, spec("counter_first"), "nowhere.c")
     assert (code, out) == (2, "")
     assert "nowhere.c" in err
+
+
+LOCKED = text("counter_first")
+HEAD, _, LOAD = LOCKED.partition("void vmx_load_mmu_pgd")
+UNLOCKED = f"{HEAD}void vmx_load_mmu_pgd{re.sub(r'.*spin_(un)?lock.*', '', LOAD)}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "relation"),
+    [
+        (LOCKED, UNLOCKED, Relation.UNKNOWN),
+        (UNLOCKED, LOCKED, Relation.EQUAL),
+        (UNLOCKED, UNLOCKED, Relation.EQUAL),
+        (LOCKED, LOCKED, Relation.EQUAL),
+    ],
+    ids=["lost", "found", "never there", "kept"],
+)
+def test_a_lost_lock_is_not_nothing(old: str, new: str, relation: Relation) -> None:
+    """A patch that drops a lock is said to change nothing, as whole calls stay alike."""
+    answer = found(machine(old), machine(new))
+    assert answer.relation is relation
+    atomic = UNLOCKED not in (old, new)
+    assert ("every interleaving" in answer.scope.interleavings) == atomic
+    assert ("of a call" in answer.reason or "within a call" in answer.reason) != atomic
+
+
+@pytest.mark.parametrize(
+    ("bounds", "since"),
+    [(Bounds((1, 2), 2, 0, 1), Since.BOOT), (Bounds((1, 2), 0, 2, 1), Since.LOAD)],
+)
+def test_nothing_compared_is_no_equality(bounds: Bounds, since: Since) -> None:
+    """Two variants are called equal because nothing of them was looked at."""
+    pair = (machine(text("counter_first")), machine(text("mismatch_flag")))
+    answer = found(*pair, since=since, bounds=bounds)
+    assert answer.relation is Relation.UNKNOWN
+
+
+def test_flushes_with_and_without_a_range() -> None:
+    """A variant without a range parameter cannot be compared, or is asked for ranges."""
+    code = text("counter_first")
+    bare = re.sub(r"\tif \(range\)\n.*\n.*\n\n", "", code)
+    bare = bare.replace(", struct kvm_tlb_range *range)", ")").replace(", range)", ")")
+    assert "range" not in bare.replace("_with_range", "")
+    assert found(machine(code), _bare(bare)).relation is Relation.EQUAL
+
+
+def _bare(code: str) -> Machine:
+    setup = from_variant(spec("counter_first"), None)
+    flush = next(o for o in setup.operations if o.role == "flush")
+    fewer = replace(flush, roles=flush.roles[:1])
+    declared = machine_setup(code)
+    others = tuple(o for o in declared.operations if o.role != "flush")
+    return build(replace(declared, operations=(fewer, *others)))

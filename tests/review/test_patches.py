@@ -209,6 +209,20 @@ def test_a_path_that_the_patch_does_not_change(tmp_path: Path) -> None:
     assert error.exit_code == 2
 
 
+def test_a_patch_that_creates_the_file(tmp_path: Path) -> None:
+    """A new file is put before the lines of the old one."""
+    new = f"--- /dev/null\n+++ b/{PATH}\n@@ -0,0 +1 @@\n+int a;\n"
+    error = complaint(tmp_path, new, "enum_cached")
+    assert error.diagnostics[0].title.startswith("the patch creates or deletes ")
+
+
+def test_what_the_answer_says_is_not_what_the_patch_says(tmp_path: Path) -> None:
+    """The words of whoever answers are taken for those of the author."""
+    told = mail(f"{NOTHING}\n{ANSWER}{quoted(body(CHANGES, 'It is better.'))}", "Re: x")
+    (change,) = changes(tmp_path, told, "enum_cached")
+    assert change.statement is None
+
+
 # Git ---------------------------------------------------------------------------------------------
 
 

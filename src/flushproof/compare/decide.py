@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flushproof.compare.atomic import EVERY, WHOLE_CALLS, cuts
 from flushproof.compare.explain import difference
 from flushproof.compare.product import Product, product
 from flushproof.compare.runs import Run, both, first_difference, whole_operation
@@ -26,7 +27,6 @@ from flushproof.verdict import ClaimResult, Scope, Verdict
 if TYPE_CHECKING:
     from flushproof.engines.symbolic.bounded import Bounded
 
-ONE_BY_ONE = "calls one after the other"
 COVERAGE = "coverage"
 Cover = Callable[[Machine], ClaimResult]
 """Decides whether a variant keeps `coverage`."""
@@ -82,7 +82,27 @@ class _Compared:
             return self._result(relation, answer, told, reason)
         if answer.reason:
             return self._result(Relation.UNKNOWN, answer, None, answer.reason)
-        return self._result(Relation.EQUAL, answer, None, "")
+        return self._equal(answer)
+
+    def _equal(self, answer: _Answer) -> Comparison:
+        """Say what it means that whole calls are alike: little, if only the old ones are atomic."""
+        bounds = self.wanted.bounds
+        if not _compares_any(self.wanted):
+            reason = "within these bounds no call is compared"
+            return self._result(Relation.UNKNOWN, answer, None, reason)
+        was, now = (cuts(p, bounds) for p in self.plain)
+        if now is None and was is None:
+            return self._result(Relation.EQUAL, answer, None, "", EVERY)
+        if was is not None:
+            which = was if now is None else now
+            reason = f"what others see within a call is not compared ({which.words()})"
+            return self._result(Relation.EQUAL, answer, None, reason)
+        assert now is not None
+        reason = (
+            "whole calls are alike, but others can see the new code in the middle of a call "
+            f"({now.words()}), and the old code not"
+        )
+        return self._result(Relation.UNKNOWN, answer, None, reason)
 
     def _product(self, sight: Sight) -> Product:
         after_load = self.wanted.since is Since.LOAD
@@ -121,7 +141,12 @@ class _Compared:
         return Relation.DIFFERS, f"it issues a subset, but `{COVERAGE}` is {result.verdict}"
 
     def _result(
-        self, relation: Relation, answer: _Answer, told: Difference | None, reason: str
+        self,
+        relation: Relation,
+        answer: _Answer,
+        told: Difference | None,
+        reason: str,
+        interleavings: str = WHOLE_CALLS,
     ) -> Comparison:
         old, new = self.machines
         bounds = self.wanted.bounds
@@ -132,7 +157,7 @@ class _Compared:
             loads=bounds.loads,
             flushes=bounds.flushes,
             flushers=bounds.flushers,
-            interleavings=ONE_BY_ONE,
+            interleavings=interleavings,
             roots="uninterpreted" if answer.exact_roots else "64-bit vectors",
             boot="from boot" if self.wanted.since is Since.BOOT else "once any vCPU has loaded",
         )
@@ -170,6 +195,13 @@ def _gap(engine: Bounded, vcpus: int) -> str:
             "both variants have calls that keep a lock, wait for ever or issue too many hypercalls"
         )
     return undefined or lost or ""
+
+
+def _compares_any(wanted: Wanted) -> bool:
+    """Tell whether some flush is compared at all."""
+    bounds = wanted.bounds
+    loads = bounds.loads > 0 or wanted.since is Since.BOOT
+    return loads and bounds.flushes > 0 and bounds.flushers > 0
 
 
 def _after_first_load(run: Run) -> int:

@@ -55,6 +55,8 @@ def places(found: Comparison) -> tuple[str, ...]:
 
 
 def _head(found: Comparison) -> str:
+    if found.relation is Relation.UNKNOWN:
+        return str(found.relation)
     if found.difference is None:
         return f"{found.relation}  for {vcpus_phrase(found.scope.vcpus)}"
     return f"{found.relation}  {count(found.difference.vcpus, 'vCPU')}"
@@ -72,7 +74,8 @@ def _summary(found: Comparison) -> str:
 def _labels(found: Comparison, width: int) -> list[str]:
     parts = []
     if found.reason:
-        parts.append(("because" if found.difference is None else "note", found.reason))
+        undecided = found.relation is Relation.UNKNOWN
+        parts.append(("because" if undecided else "note", found.reason))
     if found.difference is not None:
         parts += [("smallest", found.difference.smallest), ("checked", REPLAYED)]
     parts += [("compares", compares(found)), ("scope", scope_phrase(found.scope))]

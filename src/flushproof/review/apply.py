@@ -28,6 +28,15 @@ class DoesNotApply(Diagnostic):
     hint: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoChange(Diagnostic):
+    """A file that the patch creates or deletes."""
+
+    TITLE: ClassVar[str] = "the patch creates or deletes `{file}`, so it cannot change `{base}`"
+    file: str
+    base: str
+
+
 @dataclass(frozen=True, slots=True)
 class TextLine:
     """A line of the text: the line of the patch that shows it, its number before the patch."""
@@ -63,6 +72,8 @@ def apply(diff: FileDiff, before: Applied, target: Target) -> Applied:
     Raises:
         InputError: a hunk does not apply.
     """
+    if diff.whole:
+        raise InputError(NoChange(span=None, file=diff.path, base=target.base))
     text: _Text = list(before.lines)
     notes = list(before.notes)
     shift = 0

@@ -80,10 +80,11 @@ class Hunk:
 
 @dataclass(frozen=True, slots=True)
 class FileDiff:
-    """The hunks for one file."""
+    """The hunks for one file; `whole` is set where it is created or deleted."""
 
     path: str
     hunks: tuple[Hunk, ...]
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def patch_of(letter: Letter) -> Patch | None:
     files = tuple(found.files())
     if not files:
         return None
-    return Patch(letter, files, _statement(letter, found.first), found.depth > 0)
+    return Patch(letter, files, _statement(letter, found), found.depth > 0)
 
 
 class _Reader:
@@ -142,7 +143,8 @@ class _Reader:
                 )
                 for number, hunk in enumerate(file, 1)
             )
-            yield FileDiff(file.path, hunks)
+            whole = file.is_added_file or file.is_removed_file
+            yield FileDiff(file.path, hunks, whole)
 
     def _collect(self) -> None:
         lines = self.letter.lines
@@ -244,9 +246,11 @@ def _ends(text: str) -> bool:
 # The message -------------------------------------------------------------------------------------
 
 
-def _statement(letter: Letter, first: int) -> Statement | None:
-    """Return the line before the diff that says that nothing changes."""
-    message = "\n".join(letter.lines[:first])
+def _statement(letter: Letter, reader: _Reader) -> Statement | None:
+    """Return the line before the diff, by whoever wrote that, that says that nothing changes."""
+    lines = letter.lines[: reader.first]
+    own = (x if _unquoted(x)[0] == reader.depth else "" for x in lines)
+    message = "\n".join(own)
     found = _NOTHING.search(message)
     if found is None:
         return _in_subject(letter)
