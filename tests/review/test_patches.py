@@ -9,7 +9,9 @@ import pytest
 
 from flushproof.diagnostics import InputError
 from flushproof.review.changes import from_patch
+from flushproof.review.diff import patch_of
 from flushproof.review.git import from_git
+from flushproof.review.mail import letters
 from flushproof.reviewed import Change
 from letters import FROM, NOTHING, PATH, body, diff, mail, quoted
 from two_variants import text
@@ -221,6 +223,39 @@ def test_what_the_answer_says_is_not_what_the_patch_says(tmp_path: Path) -> None
     told = mail(f"{NOTHING}\n{ANSWER}{quoted(body(CHANGES, 'It is better.'))}", "Re: x")
     (change,) = changes(tmp_path, told, "enum_cached")
     assert change.statement is None
+
+
+SHORT = """\
+> > --- a/x.c
+> > +++ b/x.c
+> > @@ -1,3 +1,3 @@
+> > int a;
+> > -int b;
+> > +int c;
+>
+> Why?
+> > @@ -9,2 +9,2 @@
+> > -int d;
+> > +int e;
+> > int f;
+"""
+
+
+def test_an_empty_last_line_may_have_lost_a_mark() -> None:
+    """An answer below a hunk hides that the hunk is complete."""
+    (letter,) = letters("p", SHORT.encode())
+    patch = patch_of(letter)
+    assert patch is not None
+    (file,) = patch.files
+    assert [len(h.lines) for h in file.hunks] == [4, 3]
+    assert [line.text for line in file.hunks[0].new] == ["int a;", "int c;", ""]
+
+
+def test_a_line_with_text_may_not() -> None:
+    """The words of an answer become code."""
+    (letter,) = letters("p", SHORT.replace(">\n> Why", "> Why").encode())
+    with pytest.raises(InputError, match="hunk 1 of `x.c` is cut off: 1 of its lines"):
+        patch_of(letter)
 
 
 # Git ---------------------------------------------------------------------------------------------

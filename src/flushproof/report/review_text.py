@@ -8,7 +8,7 @@ from flushproof.comparison import Comparison, Relation
 from flushproof.report import compare_text, text
 from flushproof.report.grid import Cell, Column, draw
 from flushproof.report.plain import DEFAULT_WIDTH, count, hang, visible
-from flushproof.report.scope import vcpus_phrase
+from flushproof.report.scope import scope_lines, vcpus_phrase
 from flushproof.reviewed import ChangeReview, Effect, Line, Review, Row
 from flushproof.source import Source
 from flushproof.verdict import ClaimResult, Verdict
@@ -36,6 +36,7 @@ def _texts(change: ChangeReview) -> dict[str, Source]:
 
 def _change(review: ChangeReview, sources: dict[str, Source], width: int) -> list[list[str]]:
     blocks = [_head(review, width), _table(review, width), _outcome(review, width)]
+    blocks[-1] += _scopes(review, width)
     if review.comparison.difference is not None:
         blocks.append(compare_text.lines(review.comparison, sources, width))
     broken = [r.after for r in review.rows if r.effect is Effect.BROKE]
@@ -118,6 +119,15 @@ def _outcome(review: ChangeReview, width: int) -> list[str]:
             out += _labelled(str(effect), ", ".join(names) or NOTHING, width)
     out += _labelled("nfc", _compared(review), width)
     return out + _statement(review, width)
+
+
+def _scopes(review: ChangeReview, width: int) -> list[str]:
+    """Return what the proofs in the table cover and assume, each only once."""
+    results = [r for row in review.rows for r in (row.before, row.after)]
+    proofs = [scope_lines(r) for r in results if r.verdict is Verdict.PROVED]
+    lines = dict.fromkeys(line for proof in proofs for line in proof)
+    ordered = sorted(lines, key=lambda line: line[0] != "scope")
+    return [part for label, words in ordered for part in _labelled(label, words, width)]
 
 
 def _compared(review: ChangeReview) -> str:

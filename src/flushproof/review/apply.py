@@ -160,7 +160,8 @@ def _nearest_miss(hunk: Hunk, text: _Text, expected: int, target: Target) -> tup
         if not _but_for_blanks(here, line.text):
             end = max(2, len(here) + 1)
             where = None if number is None else Span(target.base, number, 1, number, end)
-            note = Note(f"the patch has `{line.text.strip()}` here", where)
+            what = f"`{line.text.strip()}`" if line.text.strip() else "an empty line"
+            note = Note(f"the patch has {what} here", where)
             return (note, Note("this line of the patch", target.letter.span(line.at)))
     return ()
 
