@@ -81,6 +81,20 @@ def test_refines_is_a_verdict_of_its_own(
     assert nfc(capsys, *pair, *more)[0] == code
 
 
+@pytest.mark.parametrize("width", [40, 60, 75, 120])
+def test_every_width_has_the_table(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    """In a narrow window lines run over, or the schedule is left out."""
+    monkeypatch.chdir(SPECS)
+    more = ("--after-load", "--vcpus", "2", "--width", str(width))
+    _, out, _ = nfc(capsys, "enum_status.c", "enum_cached.c", *more)
+    rows = out.splitlines()
+    assert [row for row in rows if len(row) > width] == []
+    assert any(row.split()[:2] == ["step", "thread"] for row in rows)
+    assert sum(row.endswith("<--") for row in rows) == 1
+
+
 @pytest.mark.parametrize("more", [(), ("--as", "set", "--from", "load")])
 def test_json(capsys: pytest.CaptureFixture[str], more: tuple[str, ...]) -> None:
     """Programs that read the document rely on the schema."""

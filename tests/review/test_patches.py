@@ -254,7 +254,7 @@ def test_an_empty_last_line_may_have_lost_a_mark() -> None:
 def test_a_line_with_text_may_not() -> None:
     """The words of an answer become code."""
     (letter,) = letters("p", SHORT.replace(">\n> Why", "> Why").encode())
-    with pytest.raises(InputError, match="hunk 1 of `x.c` is cut off: 1 of its lines"):
+    with pytest.raises(InputError, match=r"hunk 1 of `x\.c` is cut off: 1 of its lines"):
         patch_of(letter)
 
 

@@ -63,10 +63,6 @@ class Apart:
         t = INT if isinstance(f.type, LockWord) else f.type
         return replace(f, name=f"{f.name}@{self.side}", type=t)
 
-    def expr(self, e: Expr) -> Expr:
-        """Return an expression over the variant's own locals under their new names."""
-        return map_expr(e, lambda x: Var(self.local(x)))
-
 
 class Watcher(Protocol):
     """What is to be told of a side's code: it emits the instruction, and more about it."""

@@ -68,9 +68,7 @@ def product(old: Program, new: Program, sight: Sight, *, after_load: bool) -> Pr
     chosen = witnesses(sight)
     used = {f for o in operations for i in o.code for f in fields_of(i)} | set(chosen)
     boot = {
-        names.field(f): names.expr(e) if isinstance(e, Const) else e
-        for names, program in ((OLD, old), (NEW, new))
-        for f, e in program.boot
+        names.field(f): e for names, program in ((OLD, old), (NEW, new)) for f, e in program.boot
     }
     fields = tuple(sorted(used, key=lambda f: f.name))
     entries = tuple((f, boot[f]) for f in fields if f in boot)

@@ -18,13 +18,13 @@ from flushproof.comparison import (
 )
 from flushproof.report.excerpt import excerpt
 from flushproof.report.grid import Cell, Column, draw
-from flushproof.report.plain import DEFAULT_WIDTH, count, hang, visible
+from flushproof.report.plain import DEFAULT_WIDTH, count, hang
 from flushproof.report.scope import scope_phrase, vcpus_phrase
 from flushproof.source import Source
 
 REPLAYED = "each variant replayed by itself in the interpreter"
 MARK = "<--"
-LEAST = 12
+LEAST = 5
 CODE_INDENT = 6
 
 Sources = Mapping[str, Source]
@@ -32,7 +32,8 @@ Sources = Mapping[str, Source]
 
 def render(found: Comparison, sources: Sources, width: int = DEFAULT_WIDTH) -> str:
     """Return the comparison as text that ends in a newline."""
-    return "\n".join([*lines(found, sources, width), "", _summary(found)]) + "\n"
+    summary = hang("", _summary(found), width, indent=2)
+    return "\n".join([*lines(found, sources, width), "", *summary]) + "\n"
 
 
 def lines(found: Comparison, sources: Sources, width: int) -> list[str]:
@@ -68,7 +69,7 @@ def _subject(path: str, function: str) -> str:
 
 def _summary(found: Comparison) -> str:
     wanted = "" if found.relation is found.expected else f", expected {found.expected}"
-    return visible(f"{found.old.path} -> {found.new.path}: {found.relation}{wanted}")
+    return f"{found.old.path} -> {found.new.path}: {found.relation}{wanted}"
 
 
 def _labels(found: Comparison, width: int) -> list[str]:

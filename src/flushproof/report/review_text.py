@@ -73,7 +73,7 @@ def _table(review: ChangeReview, width: int) -> list[str]:
 
 def _column(title: str, cells: Iterable[str]) -> Column:
     made = tuple(Cell((c,) if c else ()) for c in cells)
-    return Column(title, 7, made)
+    return Column(title, 4, made)
 
 
 def verdict(result: ClaimResult) -> str:
