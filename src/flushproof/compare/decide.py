@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from flushproof.engines.symbolic.bounded import Bounded
 
 COVERAGE = "coverage"
+LOST = (
+    "what follows a call that keeps a lock, waits for ever or issues more than two hypercalls a "
+    "vCPU is not compared"
+)
 Cover = Callable[[Machine], ClaimResult]
 """Decides whether a variant keeps `coverage`."""
 
@@ -191,9 +195,7 @@ def _gap(engine: Bounded, vcpus: int) -> str:
         return f"undefined behaviour: {undefined.text}, with {_count(vcpus, 'vCPU')}"
     lost = engine.claim(FOLLOWED, vcpus)
     if isinstance(lost, Found):
-        return (
-            "both variants have calls that keep a lock, wait for ever or issue too many hypercalls"
-        )
+        return LOST
     return undefined or lost or ""
 
 
