@@ -16,18 +16,24 @@ import pytest
 from flushproof import cli
 from flushproof.atomic import Steps
 from flushproof.commands import OnReport, OnResult, find_specs
-from flushproof.config import Options
+from flushproof.comparison import Compared, Comparison, Relation, Since, Version
+from flushproof.config import Comparing, Options, Reviewing
 from flushproof.diagnostics import InputError
 from flushproof.errors import InternalError
 from flushproof.progress import Progress, progress_line
+from flushproof.reviewed import Review
 from flushproof.terminal import Terminal
 from flushproof.verdict import Report, Verdict
-from report_samples import CHECKED, COVERAGE_TRACE, DIAGNOSTIC, FILE, Made, report, result
+from report_samples import CHECKED, COVERAGE_TRACE, DIAGNOSTIC, FILE, SCOPE, Made, report, result
 
 PROVED = result(Verdict.PROVED, "range_kept")
 REFUTED = result(Verdict.REFUTED, "coverage", trace=COVERAGE_TRACE)
 UNKNOWN = result(Verdict.UNKNOWN, "no_race", Made(reason="out of steps"))
 VACUOUS = result(Verdict.VACUOUS, "converges")
+VERSION = Version("a.c", "", "flush")
+COMPARISON = Comparison(
+    VERSION, VERSION, Relation.EQUAL, Compared.SEQUENCE, Since.BOOT, SCOPE, (), 0.1
+)
 
 
 @dataclass
@@ -54,6 +60,20 @@ class Fake:
             on_report(made)
             self._halt()
         return self.reports
+
+    def nfc(
+        self, old: str, new: str, spec: str | None, options: Options, comparing: Comparing
+    ) -> Comparison:
+        self.seen = ("nfc", old, new, spec, options, comparing)
+        self._halt()
+        return COMPARISON
+
+    def review(
+        self, reviewing: Reviewing, spec: str | None, options: Options, done: OnReport
+    ) -> Review:
+        self.seen = ("review", reviewing, spec, options)
+        self._halt()
+        return Review("p.patch", ())
 
     def emit(self, path: str, spec: str | None, stage: str, options: Options) -> str:
         self.seen = ("emit", path, spec, stage, options)
@@ -271,6 +291,7 @@ def test_help_loads_nothing_heavy(statement: str) -> None:
 
 PIPED = """
 import sys
+from flushproof.reviewed import Review
 from flushproof.terminal import Terminal
 Terminal(sys.stdout, sys.stderr, {}).raw("line\\n" * 1_000_000)
 sys.exit(3)
@@ -327,3 +348,28 @@ def test_not_live_in_a_dumb_terminal() -> None:
     out.isatty = lambda: True  # type: ignore[method-assign]
     assert Terminal(out, out, {"TERM": "xterm"}).live
     assert not Terminal(out, out, {"TERM": "dumb"}).live
+
+
+def test_nfc_asks_for_what_was_typed() -> None:
+    """An option of `nfc` is lost on its way, or its exit code."""
+    fake = Fake()
+    words = ("--as", "set", "--after-load", "--expect", "refines", "--vcpus", "3", "--spec", "s")
+    arguments = ["nfc", "a.c", "b.c", *words]
+    assert cli.main(arguments, lambda: fake) == 0
+    wanted = Comparing(Compared.SET, Since.LOAD, Relation.REFINES)
+    assert fake.seen == ("nfc", "a.c", "b.c", "s", Options(vcpus=(1, 3)), wanted)
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (("p", "--base", "a.c"), Reviewing("a.c", "p")),
+        (("p", "--base", "a.c", "--path", "x/a.c"), Reviewing("a.c", "p", "", "x/a.c")),
+        (("--git", "A..B", "--path", "x/a.c"), Reviewing("x/a.c", "", "A..B", "x/a.c")),
+    ],
+)
+def test_review_asks_for_what_was_typed(words: tuple[str, ...], wanted: Reviewing) -> None:
+    """An option of `review` is lost on its way."""
+    fake = Fake()
+    assert cli.main(["review", *words], lambda: fake) == 0
+    assert fake.seen == ("review", wanted, None, Options())

@@ -22,6 +22,7 @@ PLACES = (
     SOURCE / "engines" / "symbolic",
     SOURCE / "engines" / "unbounded",
     SOURCE / "machine" / "buffers",
+    SOURCE / "compare",
 )
 
 

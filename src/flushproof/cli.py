@@ -10,12 +10,14 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from dataclasses import dataclass, replace
+from typing import ClassVar, NoReturn
 
 from flushproof import __version__
 from flushproof.commands import Pipeline, Request, run
-from flushproof.config import ENGINES, Options, parse_range
-from flushproof.diagnostics import InputError
+from flushproof.comparison import Compared, Relation, Since
+from flushproof.config import ENGINES, Comparing, Options, Reviewing, parse_range
+from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.memory import Memory
 from flushproof.report.json import z3_version
 from flushproof.report.plain import DEFAULT_WIDTH, MAX_WIDTH, MIN_WIDTH, visible
@@ -33,6 +35,17 @@ exit codes:
   4   input not accepted: parse error, or C outside the subset
   70  internal error
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs(Diagnostic):
+    """An option that another argument cannot do without."""
+
+    TITLE: ClassVar[str] = "`{what}` needs `{option} FILE`"
+    EXIT: ClassVar[int] = EXIT_USAGE
+
+    what: str
+    option: str
 
 
 class _Parser(argparse.ArgumentParser):
@@ -69,6 +82,8 @@ def parser() -> argparse.ArgumentParser:
     _add_decide(commands, "prove", "prove every claim about a C file, or show where it fails")
     _add_decide(commands, "refute", "search for a counterexample to one claim about a C file")
     _add_check(commands)
+    _add_nfc(commands)
+    _add_review(commands)
     return top
 
 
@@ -101,6 +116,63 @@ def _add_check(commands: argparse._SubParsersAction[_Parser]) -> None:
     _add_common(command)
 
 
+def _add_nfc(commands: argparse._SubParsersAction[_Parser]) -> None:
+    purpose = "compare two variants: the same hypercalls and results under the same operations?"
+    command = commands.add_parser("nfc", help=purpose, description=purpose, allow_abbrev=False)
+    command.add_argument("old", metavar="OLD", help="the old variant, C or a spec file")
+    command.add_argument("new", metavar="NEW", help="the new variant, C or a spec file")
+    command.add_argument("--spec", metavar="FILE", help="take the set-up of both from this file")
+    _add_comparing(command)
+    command.add_argument(
+        "--expect",
+        choices=[str(r) for r in Relation if r is not Relation.UNKNOWN],
+        default=str(Relation.EQUAL),
+        help="the verdict for which to exit with 0",
+    )
+    _add_bounds(command)
+    _add_output(command)
+
+
+def _add_review(commands: argparse._SubParsersAction[_Parser]) -> None:
+    purpose = "say what a patch fixes, breaks and changes, and whether its message is true"
+    command = commands.add_parser("review", help=purpose, description=purpose, allow_abbrev=False)
+    what = command.add_mutually_exclusive_group(required=True)
+    what.add_argument("patch", nargs="?", metavar="PATCH", help="a patch, a mail or an mbox")
+    what.add_argument("--git", metavar="REV..REV", help="what these commits did to --path")
+    command.add_argument("--base", metavar="FILE", help="the file before the patch")
+    command.add_argument(
+        "--path", metavar="FILE", help="with --git: the file; else: which file of the patch"
+    )
+    command.add_argument("--spec", metavar="FILE", help="take the set-up from this spec file")
+    _add_claim(command, required=False)
+    _add_common(command)
+
+
+def _add_comparing(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--as",
+        dest="compared",
+        choices=[str(c) for c in Compared],
+        default=str(Compared.SEQUENCE),
+        help="compare each call's hypercalls and result, or the set of its roots only",
+    )
+    start = command.add_mutually_exclusive_group()
+    start.add_argument(
+        "--from",
+        dest="since",
+        choices=[str(s) for s in Since],
+        default=str(Since.BOOT),
+        help="compare all calls, or those after any vCPU has loaded",
+    )
+    start.add_argument(
+        "--after-load",
+        dest="since",
+        action="store_const",
+        const=str(Since.LOAD),
+        help="the same as `--from load`",
+    )
+
+
 def _add_claim(command: argparse.ArgumentParser, *, required: bool) -> None:
     command.add_argument(
         "--claim",
@@ -113,10 +185,7 @@ def _add_claim(command: argparse.ArgumentParser, *, required: bool) -> None:
 
 
 def _add_common(command: argparse.ArgumentParser) -> None:
-    bounds = command.add_argument_group("bounds")
-    bounds.add_argument("--vcpus", metavar="N|A..B", help="up to N vCPUs, or A to B vCPUs")
-    bounds.add_argument("--loads", type=int, metavar="N", help="loads per vCPU")
-    bounds.add_argument("--flushes", type=int, metavar="N", help="flushes per flusher")
+    bounds = _add_bounds(command)
     bounds.add_argument(
         "--rounds",
         type=int,
@@ -130,6 +199,18 @@ def _add_common(command: argparse.ArgumentParser) -> None:
     bounds.add_argument(
         "--jobs", type=int, default=0, metavar="N", help="processes, 0: as many as CPUs"
     )
+    _add_output(command)
+
+
+def _add_bounds(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    bounds = command.add_argument_group("bounds")
+    bounds.add_argument("--vcpus", metavar="N|A..B", help="up to N vCPUs, or A to B vCPUs")
+    bounds.add_argument("--loads", type=int, metavar="N", help="loads per vCPU")
+    bounds.add_argument("--flushes", type=int, metavar="N", help="flushes per flusher")
+    return bounds
+
+
+def _add_output(command: argparse.ArgumentParser) -> None:
     output = command.add_argument_group("output")
     output.add_argument("--format", choices=("text", "json"), default="text")
     output.add_argument(
@@ -146,23 +227,69 @@ def _width(text: str) -> int:
 
 
 def _request(arguments: argparse.Namespace) -> Request:
-    check = arguments.command == "check"
-    return Request(
-        command=arguments.command,
-        paths=tuple(arguments.specs) if check else (arguments.file,),
-        options=_options(arguments),
-        spec=None if check else arguments.spec,
-        stage=None if check else arguments.emit,
-        atomicity=not check and arguments.explain_atomicity,
-        format=arguments.format,
+    match arguments.command:
+        case "check":
+            return Request(
+                command="check",
+                paths=tuple(arguments.specs),
+                options=_options(arguments),
+                format=arguments.format,
+            )
+        case "nfc":
+            return Request(
+                command="nfc",
+                paths=(arguments.old, arguments.new),
+                options=_bounded(arguments),
+                spec=arguments.spec,
+                format=arguments.format,
+                comparing=_comparing(arguments),
+            )
+        case "review":
+            return Request(
+                command="review",
+                paths=(),
+                options=_options(arguments),
+                spec=arguments.spec,
+                format=arguments.format,
+                reviewing=_reviewing(arguments),
+            )
+        case command:
+            return Request(
+                command=command,
+                paths=(arguments.file,),
+                options=_options(arguments),
+                spec=arguments.spec,
+                stage=arguments.emit,
+                atomicity=arguments.explain_atomicity,
+                format=arguments.format,
+            )
+
+
+def _reviewing(arguments: argparse.Namespace) -> Reviewing:
+    base = arguments.path if arguments.git else arguments.base
+    if base is None:
+        needs, option = ("--git", "--path") if arguments.git else ("PATCH", "--base")
+        raise InputError(Needs(span=None, what=needs, option=option))
+    return Reviewing(base, arguments.patch or "", arguments.git or "", arguments.path)
+
+
+def _comparing(arguments: argparse.Namespace) -> Comparing:
+    return Comparing(
+        Compared(arguments.compared), Since(arguments.since), Relation(arguments.expect)
     )
 
 
-def _options(arguments: argparse.Namespace) -> Options:
+def _bounded(arguments: argparse.Namespace) -> Options:
     return Options(
         vcpus=None if arguments.vcpus is None else parse_range(arguments.vcpus),
         loads=arguments.loads,
         flushes=arguments.flushes,
+    )
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    return replace(
+        _bounded(arguments),
         claims=tuple(dict.fromkeys(arguments.claim)),
         engine=arguments.engine,
         jobs=arguments.jobs,

@@ -13,12 +13,23 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 from flushproof.atomic import Steps
-from flushproof.config import Options
+from flushproof.comparison import Comparison
+from flushproof.config import Comparing, Options, Reviewing
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.progress import Progress
-from flushproof.report import atomicity, json, summary, text
+from flushproof.report import (
+    atomicity,
+    compare_json,
+    compare_text,
+    json,
+    review_json,
+    review_text,
+    summary,
+    text,
+)
 from flushproof.report.plain import visible
 from flushproof.report.tally import exit_code
+from flushproof.reviewed import Review
 from flushproof.terminal import Terminal, load_sources
 from flushproof.verdict import EXIT_INTERNAL, EXIT_OK, ClaimResult, Expected, Report, Verdict
 
@@ -41,6 +52,16 @@ class Pipeline(Protocol):
         self, specs: tuple[str, ...], options: Options, on_report: OnReport
     ) -> tuple[Report, ...]:
         """Decide every expectation of the spec files."""
+
+    def nfc(
+        self, old: str, new: str, spec: str | None, options: Options, comparing: Comparing
+    ) -> Comparison:
+        """Compare two variants under the same operations."""
+
+    def review(
+        self, reviewing: Reviewing, spec: str | None, options: Options, done: OnReport
+    ) -> Review:
+        """Review a patch; `done` is told of each version of the file that is decided."""
 
     def emit(self, path: str, spec: str | None, stage: str, options: Options) -> str:
         """Return what a stage hands to the next one, as text."""
@@ -71,7 +92,11 @@ class NoSpecs(Diagnostic):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One command line: `paths` holds one file, or for `check` files and folders."""
+    """One command line.
+
+    `paths` holds one file, for `nfc` the old and the new one, for `check` files and folders, and
+    for `review` nothing.
+    """
 
     command: str
     paths: tuple[str, ...]
@@ -80,6 +105,8 @@ class Request:
     stage: str | None = None
     atomicity: bool = False
     format: str = "text"
+    comparing: Comparing | None = None
+    reviewing: Reviewing | None = None
 
 
 def run(request: Request, pipeline: Callable[[], Pipeline], terminal: Terminal) -> int:
@@ -106,6 +133,10 @@ def _run(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
         return _atomicity(request, pipeline, terminal)
     if request.command == "check":
         return _check(request, pipeline, terminal)
+    if request.comparing is not None:
+        return _nfc(request, request.comparing, pipeline, terminal)
+    if request.reviewing is not None:
+        return _review(request, request.reviewing, pipeline, terminal)
     return _decide(request, pipeline, terminal)
 
 
@@ -165,6 +196,33 @@ def _check(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
     code = exit_code(reports)
     _show_several(reports, code, request, terminal)
     return code
+
+
+def _nfc(request: Request, comparing: Comparing, pipeline: Pipeline, terminal: Terminal) -> int:
+    old, new = request.paths
+    found = pipeline.nfc(old, new, request.spec, request.options, comparing)
+    if request.format == "json":
+        terminal.raw(json.dumps(compare_json.document(found)))
+    else:
+        sources = load_sources(compare_text.places(found))
+        terminal.report(compare_text.render(found, sources, terminal.width))
+    return found.exit_code
+
+
+def _review(request: Request, reviewing: Reviewing, pipeline: Pipeline, terminal: Terminal) -> int:
+    progress = _progress(terminal, "versions", None)
+    try:
+        found = pipeline.review(
+            reviewing, request.spec, request.options, lambda _: progress.advance()
+        )
+    finally:
+        progress.clear()
+    if request.format == "json":
+        terminal.raw(json.dumps(review_json.document(found)))
+    else:
+        sources = load_sources(review_text.places(found))
+        terminal.report(review_text.render(found, sources, terminal.width))
+    return found.exit_code
 
 
 def find_specs(paths: Iterable[str]) -> tuple[str, ...]:

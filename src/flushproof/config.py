@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
+from flushproof.comparison import Compared, Relation, Since
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.memory import Memory
 
@@ -100,6 +101,28 @@ class Options:
         ]
         if problems:
             raise InputError(*problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparing:
+    """What two variants are compared in, since when, and how they are expected to stand."""
+
+    compared: Compared = Compared.SEQUENCE
+    since: Since = Since.BOOT
+    expected: Relation = Relation.EQUAL
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewing:
+    """What is reviewed: a patch to the file `base`, or what a range of git commits did to it.
+
+    `path` says which file of the patch is meant where the base has another name.
+    """
+
+    base: str
+    patch: str = ""
+    git: str = ""
+    path: str | None = None
 
 
 def parse_range(text: str) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
-from flushproof.source import Span
+from flushproof.source import Source, Span
 
 EXIT_USAGE = 2
 EXIT_INPUT = 4
@@ -70,6 +70,8 @@ class InputError(Exception):
     def __init__(self, *diagnostics: Diagnostic) -> None:
         super().__init__("; ".join(d.title for d in diagnostics))
         self.diagnostics = diagnostics
+        self.sources: tuple[Source, ...] = ()
+        """Texts that spans name and that stand in no file."""
 
     @property
     def exit_code(self) -> int:

@@ -8,14 +8,25 @@ from dataclasses import replace
 from os import cpu_count
 
 from flushproof.atomic import Steps
-from flushproof.config import Options
+from flushproof.comparison import Comparison, Since
+from flushproof.config import Comparing, Options, Reviewing
 from flushproof.decide import Question, decide
 from flushproof.diagnostics import InputError, closest
 from flushproof.explain.atomicity import Explainer
 from flushproof.frontend.load import load
 from flushproof.machine.build import Machine, build
 from flushproof.machine.setup import Bounds, Setup
-from flushproof.spec.resolve import NoExpectation, UnknownClaim, from_spec, from_variant, only_spec
+from flushproof.memory import Memory
+from flushproof.reviewed import Review
+from flushproof.source import Source
+from flushproof.spec.resolve import (
+    NoExpectation,
+    UnknownClaim,
+    from_spec,
+    from_text,
+    from_variant,
+    only_spec,
+)
 from flushproof.verdict import ClaimResult, Expected, Report, Verdict
 
 OnResult = Callable[[ClaimResult], None]
@@ -61,6 +72,57 @@ def expectations(spec_path: str) -> tuple[tuple[str, str, int], ...]:
     return tuple(
         (e.claim, _expected_text(e.verdict, e.vcpus), e.span.line) for e in spec.expectations
     )
+
+
+def nfc(old: str, new: str, spec: str | None, options: Options, comparing: Comparing) -> Comparison:
+    """Compare two variants under the same operations, each a C file or a spec file.
+
+    Raises:
+        InputError: a file is not accepted, or the operations of the two do not correspond.
+    """
+    first, second = (replace(_setup(path, spec), memory=Memory.SC) for path in (old, new))
+    return compare_setups(first, second, options, comparing)
+
+
+def review(reviewing: Reviewing, spec: str | None, options: Options, done: OnReport) -> Review:
+    """Decide every claim before and after each change of a patch, and compare.
+
+    Raises:
+        InputError: the patch, or some version of the file, is not accepted.
+    """
+    from flushproof.review.changes import from_patch
+    from flushproof.review.decide import Means, review
+    from flushproof.review.git import from_git
+
+    if reviewing.git:
+        changes = from_git(reviewing.git, reviewing.base)
+    else:
+        changes = from_patch(reviewing.patch, reviewing.base, reviewing.path)
+
+    def decide_text(source: Source) -> Report:
+        setup = _under(from_text(source, spec), options)
+        claims = _claims(setup, options)
+        return _told(_report(source.name, setup, options, claims, {}, lambda _: None), done)
+
+    def compare_texts(old: Source, new: Source, since: Since) -> Comparison:
+        first, second = (replace(from_text(s, spec), memory=Memory.SC) for s in (old, new))
+        return compare_setups(first, second, options, Comparing(since=since))
+
+    return review(reviewing.git or reviewing.patch, changes, Means(decide_text, compare_texts))
+
+
+def compare_setups(old: Setup, new: Setup, options: Options, comparing: Comparing) -> Comparison:
+    """Compare two set-ups within the bounds asked for, or the wider ones of the two."""
+    from flushproof.compare.decide import Wanted, compare
+
+    bounds = _bounds(replace(old, bounds=old.bounds.wider(new.bounds)), options)
+    machines = tuple(build(replace(s, bounds=bounds)) for s in (old, new))
+    wanted = Wanted(comparing.compared, comparing.since, bounds, comparing.expected)
+
+    def cover(machine: Machine) -> ClaimResult:
+        return next(decide(machine, Question(("coverage",), bounds)))
+
+    return compare(machines[0], machines[1], wanted, cover)
 
 
 def emit(path: str, spec: str | None, stage: str, options: Options) -> str:

@@ -51,6 +51,7 @@ class Terminal:
     def input_error(self, error: InputError) -> None:
         """Write the diagnostics to stderr with the source lines they point at."""
         sources = load_sources(diagnostics.places(error.diagnostics))
+        sources |= {s.name: s for s in error.sources}
         text = diagnostics.render(error.diagnostics, sources, self.width)
         _write(self.err, self._coloured(text, self.err))
 

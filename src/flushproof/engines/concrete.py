@@ -90,7 +90,8 @@ class Happening:
     """One executed instruction that a reader may want to know of.
 
     `value` is what was read, written or returned, or the hypercall's result; `before` what a
-    location held; `root` the hypercall's root.
+    location held; `root` the hypercall's root, `reach` whether it is of everything, the start and
+    the number of pages.
     """
 
     step: int
@@ -102,6 +103,7 @@ class Happening:
     value: int | None = None
     before: int | None = None
     root: int | None = None
+    reach: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,6 +347,7 @@ def _note(
     value: int | None = None,
     before: int | None = None,
     root: int | None = None,
+    reach: tuple[int, int, int] | None = None,
 ) -> None:
     operation = thread.operation
     assert operation is not None
@@ -359,6 +362,7 @@ def _note(
             value,
             before,
             root,
+            reach,
         )
     )
 
@@ -412,7 +416,8 @@ def _lock(state: State, thread: Thread, instr: Acquire | TryAcquire | Release, e
 def _hypercall(state: State, thread: Thread, instr: Hypercall, env: Values) -> None:
     result = next(thread.choices)
     thread.locals[instr.target] = result
-    _note(state, thread, instr, value=result, root=evaluate(instr.root, env))
+    reach = (evaluate(instr.whole, env), evaluate(instr.start, env), evaluate(instr.pages, env))
+    _note(state, thread, instr, value=result, root=evaluate(instr.root, env), reach=reach)
 
 
 def _each(state: State, instr: Every, env: Values) -> Iterator[int]:

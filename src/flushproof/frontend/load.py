@@ -73,6 +73,14 @@ def load(path: str | Path) -> Source:
     return Source(name, text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
+def load_bytes(path: str | Path) -> bytes:
+    """Return what the file at `path` holds, in whatever encoding; raise `InputError` as `load`."""
+    data = _read(str(path))
+    if not data.strip():
+        raise InputError(EmptyFile(span=None, path=str(path)))
+    return data
+
+
 def _read(name: str) -> bytes:
     try:
         with Path(name).open("rb") as stream:

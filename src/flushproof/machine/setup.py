@@ -20,6 +20,15 @@ class Bounds:
     flushes: int = 2
     flushers: int = 1
 
+    def wider(self, other: Bounds) -> Bounds:
+        """Return bounds within which both lie."""
+        return Bounds(
+            vcpus=(min(self.vcpus[0], other.vcpus[0]), max(self.vcpus[1], other.vcpus[1])),
+            loads=max(self.loads, other.loads),
+            flushes=max(self.flushes, other.flushes),
+            flushers=max(self.flushers, other.flushers),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Assumptions:

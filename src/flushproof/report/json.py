@@ -24,20 +24,20 @@ Tree = dict[str, object]
 
 def one(report: Report, code: int | None = None) -> Tree:
     """Return the document about one variant; `code` replaces the exit code of the report."""
-    return {**_head(), **_body(report), "exit": report.exit_code if code is None else code}
+    return {**head(), **body(report), "exit": report.exit_code if code is None else code}
 
 
 def several(reports: Sequence[Report], code: int | None = None) -> Tree:
     """Return the document about several specs, each with its own exit code."""
-    bodies = [{**_body(r), "exit": r.exit_code} for r in reports]
-    return {**_head(), "reports": bodies, "exit": exit_code(reports) if code is None else code}
+    bodies = [{**body(r), "exit": r.exit_code} for r in reports]
+    return {**head(), "reports": bodies, "exit": exit_code(reports) if code is None else code}
 
 
 def atomic(path: str, source: Source | None, steps: Sequence[Steps]) -> Tree:
     """Return the document about atomic steps; it decides no claim."""
     about = {"path": path, "sha256": "" if source is None else source.sha256}
     listed = [_seen(s) for s in steps]
-    return {**_head(), "source": about, "claims": [], "atomicity": listed, "exit": EXIT_OK}
+    return {**head(), "source": about, "claims": [], "atomicity": listed, "exit": EXIT_OK}
 
 
 def _seen(steps: Steps) -> Tree:
@@ -54,7 +54,7 @@ def _seen(steps: Steps) -> Tree:
 
 def _cut_operation(operation: OperationSteps) -> Tree:
     accesses = [
-        {"span": _span(a.span), "does": a.does, "moves": a.moves, "steps": list(a.steps)}
+        {"span": span_tree(a.span), "does": a.does, "moves": a.moves, "steps": list(a.steps)}
         for a in operation.accesses
     ]
     return {
@@ -78,12 +78,14 @@ def z3_version() -> str:
         return "unknown"
 
 
-def _head() -> Tree:
+def head() -> Tree:
+    """Return what every document begins with."""
     tool = {"name": "flushproof", "version": __version__, "z3": z3_version()}
     return {"schema_version": SCHEMA_VERSION, "tool": tool}
 
 
-def _body(report: Report) -> Tree:
+def body(report: Report) -> Tree:
+    """Return what is said about one variant."""
     return {
         "source": {"path": report.path, "sha256": report.sha256, "function": report.function},
         "spec": report.spec or None,
@@ -100,7 +102,7 @@ def _claim(result: ClaimResult) -> Tree:
         "as_expected": result.as_expected,
         "vcpus": _vcpus(result.scope),
         "smallest_vcpus": result.smallest_vcpus,
-        "scope": _scope(result.scope),
+        "scope": scope_tree(result.scope),
         "assumptions": list(result.assumptions),
         "reason": result.reason or None,
         "seconds": round(result.seconds, 3),
@@ -118,7 +120,8 @@ def _vcpus(scope: Scope) -> str | list[int]:
     return "all" if scope.vcpus is None else list(scope.vcpus)
 
 
-def _scope(scope: Scope) -> Tree:
+def scope_tree(scope: Scope) -> Tree:
+    """Return what a verdict covers."""
     return {
         "vcpus": _vcpus(scope),
         "loads": scope.loads,
@@ -142,7 +145,7 @@ def _trace(trace: Trace) -> Tree:
         "steps": [_step(s) for s in trace.steps],
         "standing": dict(trace.standing),
         "because": trace.because,
-        "blame": [{"span": _span(b.span), "text": b.text} for b in trace.blame],
+        "blame": [{"span": span_tree(b.span), "text": b.text} for b in trace.blame],
         "smallest": trace.smallest,
     }
 
@@ -156,11 +159,12 @@ def _step(step: Step) -> Tree:
         "event": step.event,
         "text": step.text,
         "lock": step.lock,
-        "span": None if step.span is None else _span(step.span),
+        "span": None if step.span is None else span_tree(step.span),
         "changed": dict(step.changed),
         "hypercall": None if call is None else {"root": call.root, "ok": call.ok},
     }
 
 
-def _span(span: Span) -> Tree:
+def span_tree(span: Span) -> Tree:
+    """Return where something begins."""
     return {"file": span.file, "line": span.line, "column": span.column}

@@ -116,7 +116,16 @@ def from_variant(path: str, spec: str | None) -> Setup:
     Raises:
         InputError: either file is not accepted.
     """
-    variant = load(path)
+    return from_text(load(path), spec)
+
+
+def from_text(variant: Source, spec: str | None) -> Setup:
+    """Do as `from_variant` with a text that need not stand in a file.
+
+    Raises:
+        InputError: it, or the spec file, is not accepted.
+    """
+    path = variant.name
     if spec is not None:
         return _from_spec_source(load(spec), Path(spec).parent, variant)
     setup = _from_spec_source(_shipped(DEFAULTS), Path(), variant)

@@ -1,0 +1,1 @@
+"""Two variants under the same operations and hypercall outcomes: one program, one verdict."""

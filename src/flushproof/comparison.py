@@ -1,0 +1,114 @@
+"""What was found about two variants, as frozen data; printing decides nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from flushproof.source import Span
+from flushproof.verdict import EXIT_OK, EXIT_OTHERWISE, EXIT_UNDECIDED, Scope
+
+
+class Relation(StrEnum):
+    """How the new variant stands to the old one."""
+
+    EQUAL = "equal"
+    REFINES = "refines"
+    DIFFERS = "differs"
+    UNKNOWN = "unknown"
+
+
+class Compared(StrEnum):
+    """What is compared of every call: the hypercalls in order and the result, or roots alone."""
+
+    SEQUENCE = "sequence"
+    SET = "set"
+
+
+class Since(StrEnum):
+    """From when on calls are compared: at once, or once any vCPU has loaded."""
+
+    BOOT = "boot"
+    LOAD = "load"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One of the two variants; `function` is its flush function."""
+
+    path: str
+    sha256: str
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One thing that a call did: a hypercall, its return, or that it waits for ever."""
+
+    text: str
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What one variant did in one call: its hypercalls, how it ended, the fields that changed.
+
+    `end` is None for a load that simply returns.
+    """
+
+    hypercalls: tuple[Act, ...]
+    end: Act | None
+    changed: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """One call that both variants were given: `text` is such as "load(A)" or "flush"."""
+
+    index: int
+    thread: str
+    text: str
+    old: Side
+    new: Side
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One schedule under both variants, up to the call in which they differ.
+
+    `at` is the number (from 0) of the hypercall of the last call with which the difference begins,
+    None for the end of the call; `headline` says in a sentence what differs there.
+    """
+
+    vcpus: int
+    calls: tuple[Shared, ...]
+    at: int | None
+    headline: str
+    smallest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The verdict on two variants.
+
+    `reason` explains `unknown`, and for `differs` why the new variant does not refine the old one.
+    """
+
+    old: Version
+    new: Version
+    relation: Relation
+    compared: Compared
+    since: Since
+    scope: Scope
+    assumptions: tuple[str, ...]
+    seconds: float
+    difference: Difference | None = None
+    reason: str = ""
+    expected: Relation = Relation.EQUAL
+
+    @property
+    def exit_code(self) -> int:
+        """0 as expected, 1 otherwise, 3 undecided."""
+        if self.relation is Relation.UNKNOWN:
+            return EXIT_UNDECIDED
+        return EXIT_OK if self.relation is self.expected else EXIT_OTHERWISE

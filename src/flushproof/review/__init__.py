@@ -1,0 +1,1 @@
+"""Patches from mail, mailboxes, files or git, and what they do to a variant."""

@@ -1,0 +1,148 @@
+"""From a patch, a mail or an mbox to one file before and after each of its patches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import ClassVar
+
+from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
+from flushproof.frontend.load import load, load_bytes
+from flushproof.review.apply import Applied, Target, apply, unchanged
+from flushproof.review.diff import FileDiff, Patch, patch_of
+from flushproof.review.mail import Letter, letters
+from flushproof.reviewed import Change, Line
+from flushproof.source import Source
+
+_NUMBER = re.compile(r"\[[^\]]*?(\d+)/\d+[^\]]*\]")
+_CODE = (".c", ".h")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoDiff(Diagnostic):
+    """A file without any diff."""
+
+    TITLE: ClassVar[str] = "there is no diff in `{path}`"
+    HELP: ClassVar[str] = "a patch, a mail or an mbox with lines `---`, `+++` and `@@` is wanted"
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherFiles(Diagnostic):
+    """A patch of which no file is the base."""
+
+    TITLE: ClassVar[str] = "the patch does not change `{base}`, but {files}"
+    HELP: ClassVar[str] = "--base names the file that it changes, --path which of its files that is"
+    EXIT: ClassVar[int] = EXIT_USAGE
+    base: str
+    files: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NothingChanges(Diagnostic):
+    """Two versions of a file that are the same."""
+
+    TITLE: ClassVar[str] = "`{path}` is the same before and after"
+    path: str
+
+
+def from_patch(patch: str, base: str, path: str | None) -> tuple[Change, ...]:
+    """Apply every patch of a file, one after the other; `path` picks a file of each patch.
+
+    Raises:
+        InputError: there is no diff, it is damaged, is for other files, or does not apply.
+    """
+    found = _patches(patch)
+    source = load(base)
+    wanted = path or base
+    touching = [(p, _chosen(p, wanted, given=path is not None)) for p in found]
+    if not any(files for _, files in touching):
+        names = ", ".join(f"`{f.path}`" for p in found for f in p.files)
+        raise InputError(OtherFiles(span=None, base=wanted, files=names))
+    return tuple(_changes(source, [(p, files) for p, files in touching if files]))
+
+
+def _patches(path: str) -> tuple[Patch, ...]:
+    """Return the patches of a series in order; of a patch and replies to it, the patch."""
+    read = (patch_of(letter) for letter in letters(path, load_bytes(path)))
+    found = [p for p in read if p is not None]
+    if not found:
+        raise InputError(NoDiff(span=None, path=path))
+    own = [p for p in found if not p.quoted] or found
+    if all(_NUMBER.search(p.letter.subject) for p in own):
+        own.sort(key=lambda p: _position(p.letter))
+    return tuple(own)
+
+
+def _position(letter: Letter) -> int:
+    found = _NUMBER.search(letter.subject)
+    return 0 if found is None else int(found[1])
+
+
+def _chosen(patch: Patch, wanted: str, *, given: bool) -> tuple[FileDiff, ...]:
+    """Return the files of a patch that stand for the base.
+
+    These are those of its name, else its only file, else, where the base joins several, all code.
+    """
+    name = PurePosixPath(wanted).name
+    named = tuple(f for f in patch.files if PurePosixPath(f.path).name == name)
+    longest = max((_common(f.path, wanted) for f in named), default=0)
+    best = tuple(f for f in named if _common(f.path, wanted) == longest)
+    if best or given:
+        return best
+    code = tuple(f for f in patch.files if f.path.endswith(_CODE))
+    return code if len(patch.files) == 1 or code else ()
+
+
+def _common(a: str, b: str) -> int:
+    """Return how many of the last parts of two paths are the same."""
+    total = 0
+    for x, y in zip(
+        reversed(PurePosixPath(a).parts), reversed(PurePosixPath(b).parts), strict=False
+    ):
+        if x != y:
+            break
+        total += 1
+    return total
+
+
+def _changes(source: Source, patches: list[tuple[Patch, tuple[FileDiff, ...]]]) -> Iterator[Change]:
+    before = source
+    for number, (patch, files) in enumerate(patches, 1):
+        name = f"{source.name}@patched" if len(patches) == 1 else f"{source.name}@{number}"
+        letter = patch.letter
+        applied = _applied(before, letter, files)
+        after = Source(name, "\n".join(x.text for x in applied.lines))
+        if after.text == before.text:
+            raise InputError(NothingChanges(span=None, path=source.name))
+        yield Change(
+            before=before,
+            after=after,
+            subject=letter.subject,
+            statement=patch.statement,
+            places=tuple(_places(applied, letter)),
+            others=tuple(f.path for f in patch.files if f not in files),
+            notes=applied.notes,
+        )
+        before = after
+
+
+def _applied(before: Source, letter: Letter, files: tuple[FileDiff, ...]) -> Applied:
+    applied = unchanged(before)
+    try:
+        for file in files:
+            applied = apply(file, applied, Target(before.name, letter))
+    except InputError as error:
+        error.sources = (before,)
+        raise
+    return applied
+
+
+def _places(applied: Applied, letter: Letter) -> Iterator[tuple[int, Line]]:
+    decoded = letter.first is None
+    for number, line in enumerate((x.shown for x in applied.lines), 1):
+        if line is not None:
+            where = letter.number(line.at)
+            yield number, Line(letter.path, where, decoded=decoded, added=line.sign == "+")

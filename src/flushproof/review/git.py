@@ -1,0 +1,80 @@
+"""One file before and after a range of commits, read by git and not checked out."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
+from flushproof.review.changes import NothingChanges
+from flushproof.review.diff import statement_in
+from flushproof.reviewed import Change
+from flushproof.source import Source
+
+SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotARange(Diagnostic):
+    """Something other than two revisions."""
+
+    TITLE: ClassVar[str] = "`{text}` is no range of revisions"
+    HELP: ClassVar[str] = "write `OLD..NEW`, such as `HEAD~1..HEAD`"
+    EXIT: ClassVar[int] = EXIT_USAGE
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitFails(Diagnostic):
+    """Git does not find what it is asked for."""
+
+    TITLE: ClassVar[str] = "git: {reason}"
+    EXIT: ClassVar[int] = EXIT_USAGE
+    reason: str
+
+
+def from_git(text: str, path: str) -> tuple[Change, ...]:
+    """Return one file at the two ends of a range, and what the commits between say.
+
+    Raises:
+        InputError: no such range or file, no git, or nothing changes.
+    """
+    old, dots, new = text.partition("..")
+    if not dots or not old or new.startswith(".") or text.startswith("-"):
+        raise InputError(NotARange(span=None, text=text))
+    new = new or "HEAD"
+    before, after = (_at(rev, path) for rev in (old, new))
+    if before.text == after.text:
+        raise InputError(NothingChanges(span=None, path=path))
+    span = f"{_commit(old, path)}..{_commit(new, path)}"
+    message = _git(path, "log", "--format=%B", span, "--", Path(path).name)
+    subjects = _git(path, "log", "--format=%s", span, "--", Path(path).name).splitlines()
+    subject = subjects[0] if len(subjects) == 1 else text
+    return (Change(before, after, subject, statement_in(message), ()),)
+
+
+def _at(rev: str, path: str) -> Source:
+    text = _git(path, "show", f"{_commit(rev, path)}:./{Path(path).name}")
+    return Source(f"{path}@{rev}", text.replace("\r\n", "\n"))
+
+
+def _commit(rev: str, path: str) -> str:
+    return _git(path, "rev-parse", "--verify", "--end-of-options", f"{rev}^{{commit}}").strip()
+
+
+def _git(path: str, *arguments: str) -> str:
+    folder = str(Path(path).parent)
+    command = ["git", "-C", folder, *arguments]
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed words, and a revision that cannot be an option
+            command, capture_output=True, check=True, timeout=SECONDS
+        )
+    except subprocess.CalledProcessError as error:
+        lines = error.stderr.decode("utf-8", "replace").splitlines()
+        reason = next((x.removeprefix("fatal: ") for x in lines if x.strip()), "it failed")
+        raise InputError(GitFails(span=None, reason=reason)) from error
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise InputError(GitFails(span=None, reason=str(error))) from error
+    return done.stdout.decode("utf-8", "replace")

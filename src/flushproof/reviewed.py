@@ -1,0 +1,138 @@
+"""What a patch does to a variant, as frozen data; printing decides nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from flushproof.comparison import Comparison, Relation
+from flushproof.source import Source
+from flushproof.trace import Trace
+from flushproof.verdict import EXIT_OK, EXIT_OTHERWISE, EXIT_UNDECIDED, ClaimResult, Report, Verdict
+
+
+class Effect(StrEnum):
+    """What a change did to one claim."""
+
+    FIXED = "fixed"
+    BROKE = "broke"
+    CHANGED = "changed"
+    SAME = "same"
+    OPEN = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the patch: `number` is that of its file, or of the decoded text of the mail."""
+
+    file: str
+    number: int
+    decoded: bool = False
+    added: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A line of the message that says that nothing changes."""
+
+    text: str
+    line: Line | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One file before and after one patch.
+
+    `places` are the lines of the new file that stand in the patch, and where; `others` are the
+    files that the patch changes as well; `notes` say where hunks were found.
+    """
+
+    before: Source
+    after: Source
+    subject: str
+    statement: Statement | None
+    places: tuple[tuple[int, Line], ...]
+    others: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def place(self, trace: Trace) -> Line | None:
+        """Return the line of the patch on which a schedule of the new file rests most, if any.
+
+        That is where it goes wrong, else the last line it shows that the patch adds, or only shows.
+        """
+        known = dict(self.places)
+        steps = reversed([s.span for s in trace.steps if s.span is not None])
+        spans = [*(b.span for b in trace.blame), *steps]
+        lines = [known[s.line] for s in spans if s.file == self.after.name and s.line in known]
+        added = [x for x in lines if x.added]
+        return next(iter((*added, *lines)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One claim before and after."""
+
+    before: ClaimResult
+    after: ClaimResult
+
+    @property
+    def effect(self) -> Effect:
+        """Say what changed."""
+        was, now = self.before, self.after
+        if not {was.verdict, now.verdict} <= {Verdict.PROVED, Verdict.REFUTED}:
+            return Effect.OPEN
+        if was.verdict is not now.verdict:
+            return Effect.FIXED if now.verdict is Verdict.PROVED else Effect.BROKE
+        return Effect.SAME if was.smallest_vcpus == now.smallest_vcpus else Effect.CHANGED
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeReview:
+    """All about one change.
+
+    `later` is the comparison that begins once any vCPU has loaded, None where the one from boot
+    found nothing.
+    """
+
+    change: Change
+    before: Report
+    after: Report
+    rows: tuple[Row, ...]
+    comparison: Comparison
+    later: Comparison | None
+
+    @property
+    def truth(self) -> bool | None:
+        """Tell whether nothing changes, None where that is open."""
+        match self.comparison.relation:
+            case Relation.EQUAL:
+                return True
+            case Relation.UNKNOWN:
+                return None
+            case _:
+                return False
+
+    @property
+    def exit_code(self) -> int:
+        """1 where a claim broke or a statement is false, 3 where something is open, else 0."""
+        effects = {r.effect for r in self.rows}
+        stated = self.change.statement is not None
+        if Effect.BROKE in effects or (stated and self.truth is False):
+            return EXIT_OTHERWISE
+        if Effect.OPEN in effects or self.truth is None:
+            return EXIT_UNDECIDED
+        return EXIT_OK
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Every change, in order; `patch` is how the user named it."""
+
+    patch: str
+    changes: tuple[ChangeReview, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """1 if any change asks for it, else 3 if any is open, else 0."""
+        codes = {c.exit_code for c in self.changes}
+        return next((c for c in (EXIT_OTHERWISE, EXIT_UNDECIDED) if c in codes), EXIT_OK)

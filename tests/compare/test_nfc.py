@@ -1,0 +1,225 @@
+"""`nfc`: verdicts on the shipped variants, what is shown, and what cannot be compared."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from flushproof import cli
+from flushproof.comparison import Compared, Relation, Since
+from flushproof.machine.build import Machine, build
+from flushproof.machine.setup import Bounds
+from flushproof.spec.resolve import from_variant
+from two_variants import SPECS, found, machine, machine_setup, text
+
+SCHEMA = json.loads(files("flushproof.report").joinpath("schema.json").read_text())
+THREE = Bounds((1, 3), 2, 2, 1)
+
+
+def nfc(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Run the command; return its exit code, its report and its complaints."""
+    code = cli.main(["nfc", *arguments])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def spec(name: str) -> str:
+    """Return the path of a variant under specs/."""
+    return str(SPECS / f"{name}.c")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "since", "relation", "vcpus"),
+    [
+        ("enum_cached", "mismatch_flag", Since.BOOT, Relation.DIFFERS, 1),
+        ("enum_cached", "mismatch_flag", Since.LOAD, Relation.EQUAL, None),
+        ("counter_late", "counter_first", Since.BOOT, Relation.EQUAL, None),
+        ("enum_status", "enum_cached", Since.BOOT, Relation.DIFFERS, 1),
+        ("enum_status", "enum_cached", Since.LOAD, Relation.DIFFERS, 2),
+        ("mismatch_flag", "dedup_all", Since.LOAD, Relation.REFINES, 2),
+        ("dedup_all", "mismatch_flag", Since.LOAD, Relation.DIFFERS, 2),
+    ],
+)
+def test_verdicts(old: str, new: str, since: Since, relation: Relation, vcpus: int | None) -> None:
+    """A reviewer is told that a change is one of function although it is not, or is not told."""
+    pair = [build(from_variant(spec(x), None)) for x in (old, new)]
+    answer = found(pair[0], pair[1], since=since, bounds=THREE)
+    assert answer.relation is relation
+    told = answer.difference
+    assert (None if told is None else told.vcpus) == vcpus
+
+
+def test_the_schedule_is_shown_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    """A difference that is not shown side by side, marked, and within 75 columns helps nobody."""
+    code, out, err = nfc(capsys, spec("enum_status"), spec("enum_cached"), "--after-load")
+    assert (code, err) == (1, "")
+    assert all(len(line) <= 75 for line in out.splitlines() if str(SPECS) not in line)
+    table = [line.split() for line in out.splitlines() if line.startswith("     ")]
+    assert ["1", "vCPU1", "load(A)"] in [row[:3] for row in table]
+    assert ["2", "flusher", "flush"] in [row[:3] for row in table]
+    (marked,) = [line for line in out.splitlines() if line.endswith("<--")]
+    assert "flush INVALID" in marked
+    assert "flush A ok" in marked
+    for words in ("checked  each variant replayed", "smallest 2 vCPUs, 1 root, 2 operations; none"):
+        assert words in out
+    assert "scope    once any vCPU has loaded, 1..2 vCPUs" in out
+
+
+@pytest.mark.parametrize(("expected", "code"), [("equal", 1), ("refines", 0), ("differs", 1)])
+def test_refines_is_a_verdict_of_its_own(
+    capsys: pytest.CaptureFixture[str], expected: str, code: int
+) -> None:
+    """A script that asks for a refinement cannot tell it from any other difference."""
+    pair = (spec("mismatch_flag"), spec("dedup_all"))
+    more = ("--after-load", "--vcpus", "2", "--expect", expected)
+    assert nfc(capsys, *pair, *more)[0] == code
+
+
+@pytest.mark.parametrize("width", [40, 60, 75, 120])
+def test_every_width_has_the_table(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    """In a narrow window lines run over, or the schedule is left out."""
+    monkeypatch.chdir(SPECS)
+    more = ("--after-load", "--vcpus", "2", "--width", str(width))
+    _, out, _ = nfc(capsys, "enum_status.c", "enum_cached.c", *more)
+    rows = out.splitlines()
+    assert [row for row in rows if len(row) > width] == []
+    assert any(row.split()[:2] == ["step", "thread"] for row in rows)
+    assert sum(row.endswith("<--") for row in rows) == 1
+
+
+@pytest.mark.parametrize("more", [(), ("--as", "set", "--from", "load")])
+def test_json(capsys: pytest.CaptureFixture[str], more: tuple[str, ...]) -> None:
+    """Programs that read the document rely on the schema."""
+    pair = (spec("enum_cached"), spec("mismatch_flag"))
+    code, out, _ = nfc(capsys, *pair, "--vcpus", "2", "--format", "json", *more)
+    document = json.loads(out)
+    jsonschema.Draft202012Validator(SCHEMA).validate(document)
+    assert document["exit"] == code
+    assert document["comparison"]["verdict"] == ("equal" if more else "differs")
+
+
+def test_the_order_of_hypercalls_is_no_matter_of_the_set() -> None:
+    """`--as set` says that a walk in another order flushes other roots, or not in a sequence."""
+    code = text("dedup_all")
+    turned = code.replace("kvm_get_vcpu(kvm, i)", "kvm_get_vcpu(kvm, N - 1 - i)")
+    assert turned == code or "N - 1" in turned
+    walk = text("enum_status")
+    back = walk.replace(
+        "eptp = to_vmx(vcpu)->ept_pointer;",
+        "eptp = to_vmx(kvm_get_vcpu(kvm, __online_vcpus(kvm) - 1 - i))->ept_pointer;",
+    )
+    assert back != walk
+    pair = (machine(walk), machine(back))
+    assert found(*pair).relation is not Relation.EQUAL
+    assert found(*pair, compared=Compared.SET).relation is Relation.EQUAL
+
+
+def test_free_choices_are_shared() -> None:
+    """A variant that asks what may answer anything is found to differ from itself."""
+    code = text("counter_first").replace("nr_roots = 0;", "nr_roots = any_number();")
+    code = code.replace("struct kvm_vmx {", "int any_number(void) __free;\nstruct kvm_vmx {", 1)
+    assert "any_number();" in code
+    assert found(machine(code), machine(code)).relation is Relation.EQUAL
+
+
+def test_subset_without_coverage_is_no_refinement() -> None:
+    """Code that flushes nothing passes for a refinement."""
+    code = text("enum_status")
+    nothing = code.replace("if (VALID_PAGE(eptp))", "if (false)").replace(
+        "ret = hv_remote_flush_eptp(to_vmx(vcpu)->ept_pointer, range);", "ret = 0;"
+    )
+    answer = found(machine(code), machine(nothing))
+    assert answer.relation is Relation.DIFFERS
+    assert "coverage" in answer.reason
+
+
+def test_undefined_behaviour_is_no_equality() -> None:
+    """Two variants that read what does not exist are called equal."""
+    code = text("enum_status").replace("kvm_get_vcpu(kvm, 0)", "kvm_get_vcpu(kvm, 1)")
+    answer = found(machine(code), machine(code), bounds=Bounds((1, 1), 1, 1, 1))
+    assert answer.relation is Relation.UNKNOWN
+    assert "undefined" in answer.reason
+
+
+def test_other_operations(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Variants with other operations are compared although nothing corresponds."""
+    code = text("counter_first")
+    more = code + "\nint hv_flush_all(struct kvm *kvm)\n{\n\treturn 0;\n}\n"
+    (tmp_path / "a.c").write_text(more, encoding="utf-8")
+    (tmp_path / "a.spec").write_text(
+        'spec a { variant "a.c"; operations {'
+        " flush hv_remote_flush_tlb_with_range(kvm, range); flush hv_flush_all(kvm);"
+        " load vmx_load_mmu_pgd(vcpu, root, free); } }",
+        encoding="utf-8",
+    )
+    code_, out, err = nfc(capsys, str(tmp_path / "a.spec"), spec("counter_first"))
+    assert (code_, out) == (2, "")
+    assert "the old one has 2 `flush` operations, the new 1" in " ".join(err.split())
+
+
+def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    """A wrong name ends in a traceback."""
+    code, out, err = nfc(capsys, spec("counter_first"), "nowhere.c")
+    assert (code, out) == (2, "")
+    assert "nowhere.c" in err
+
+
+LOCKED = text("counter_first")
+HEAD, _, LOAD = LOCKED.partition("void vmx_load_mmu_pgd")
+UNLOCKED = f"{HEAD}void vmx_load_mmu_pgd{re.sub(r'.*spin_(un)?lock.*', '', LOAD)}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "relation"),
+    [
+        (LOCKED, UNLOCKED, Relation.UNKNOWN),
+        (UNLOCKED, LOCKED, Relation.EQUAL),
+        (UNLOCKED, UNLOCKED, Relation.EQUAL),
+        (LOCKED, LOCKED, Relation.EQUAL),
+    ],
+    ids=["lost", "found", "never there", "kept"],
+)
+def test_a_lost_lock_is_not_nothing(old: str, new: str, relation: Relation) -> None:
+    """A patch that drops a lock is said to change nothing, as whole calls stay alike."""
+    answer = found(machine(old), machine(new))
+    assert answer.relation is relation
+    atomic = UNLOCKED not in (old, new)
+    assert ("every interleaving" in answer.scope.interleavings) == atomic
+    assert ("of a call" in answer.reason or "within a call" in answer.reason) != atomic
+
+
+@pytest.mark.parametrize(
+    ("bounds", "since"),
+    [(Bounds((1, 2), 2, 0, 1), Since.BOOT), (Bounds((1, 2), 0, 2, 1), Since.LOAD)],
+)
+def test_nothing_compared_is_no_equality(bounds: Bounds, since: Since) -> None:
+    """Two variants are called equal because nothing of them was looked at."""
+    pair = (machine(text("counter_first")), machine(text("mismatch_flag")))
+    answer = found(*pair, since=since, bounds=bounds)
+    assert answer.relation is Relation.UNKNOWN
+
+
+def test_flushes_with_and_without_a_range() -> None:
+    """A variant without a range parameter cannot be compared, or is asked for ranges."""
+    code = text("counter_first")
+    bare = re.sub(r"\tif \(range\)\n.*\n.*\n\n", "", code)
+    bare = bare.replace(", struct kvm_tlb_range *range)", ")").replace(", range)", ")")
+    assert "range" not in bare.replace("_with_range", "")
+    assert found(machine(code), _bare(bare)).relation is Relation.EQUAL
+
+
+def _bare(code: str) -> Machine:
+    setup = from_variant(spec("counter_first"), None)
+    flush = next(o for o in setup.operations if o.role == "flush")
+    fewer = replace(flush, roles=flush.roles[:1])
+    declared = machine_setup(code)
+    others = tuple(o for o in declared.operations if o.role != "flush")
+    return build(replace(declared, operations=(fewer, *others)))
