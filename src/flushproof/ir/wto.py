@@ -33,6 +33,12 @@ def order(code: tuple[Instr, ...]) -> Order:
     return _Search(code).run()
 
 
+def heads(code: tuple[Instr, ...]) -> frozenset[int]:
+    """Return the heads of loops."""
+    shape = order(code)
+    return frozenset(at for at in range(len(code)) if shape.is_head(at))
+
+
 class _Search:
     """Tarjan's components, nested: a component's head is removed and its inside searched again."""
 

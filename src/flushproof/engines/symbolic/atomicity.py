@@ -34,7 +34,7 @@ from flushproof.ir.code import (
 from flushproof.ir.flow import successors
 from flushproof.ir.held import waits_end
 from flushproof.ir.program import Operation, Role
-from flushproof.ir.wto import order
+from flushproof.ir.wto import heads
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +90,9 @@ def atomicity(
 
 def sites(operation: Operation, written: frozenset[str]) -> tuple[int, ...]:
     """Return the positions where an operation may touch what others touch, and loop heads."""
-    shape = order(operation.code)
+    loops = heads(operation.code)
     code = enumerate(operation.code)
-    return tuple(at for at, i in code if _touches(i, written) or shape.is_head(at))
+    return tuple(at for at, i in code if _touches(i, written) or at in loops)
 
 
 def _touches(instr: Instr, written: frozenset[str]) -> bool:
@@ -176,5 +176,4 @@ def load_order(moves: Moves, boundaries: Mapping[str, frozenset[int]]) -> Order:
 
 
 def _loops_within_a_step(operation: Operation, boundaries: frozenset[int]) -> bool:
-    shape = order(operation.code)
-    return any(shape.is_head(at) and at not in boundaries for at in range(len(operation.code)))
+    return not heads(operation.code) <= boundaries

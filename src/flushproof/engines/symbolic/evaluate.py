@@ -149,6 +149,9 @@ class Evaluator:
         low, high = self.algebra.range_of(n, of)
         if to.low <= low and high <= to.high:
             return n
+        if self.algebra.overflows is not None:
+            self.algebra.note(n, to)
+            return n
         size = 1 << to.width
         return self.algebra.ranged((n - to.low) % size + to.low, to.low, to.high)
 
@@ -196,7 +199,7 @@ class Evaluator:
         x, y = t.z3_number(a), t.z3_number(b)
         total = x + y if op == "+" else x - y
         if self.algebra.overflows is not None:
-            self.algebra.overflows.append(z3.Or(total < type_.low, total > type_.high))
+            self.algebra.note(total, type_, op == "+" or t.compare("<", b, 0))
             return total
         size = 1 << type_.width
         if high > type_.high:

@@ -26,7 +26,7 @@ from flushproof.ir.code import Local
 from flushproof.ir.held import Hold, exclude, surely_held
 from flushproof.ir.program import Operation, Role
 from flushproof.ir.types import INT, VCPU, LockWord
-from flushproof.ir.wto import order
+from flushproof.ir.wto import heads
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +297,4 @@ def _overlap(a: Step, b: Step) -> bool:
 
 
 def _with_heads(operation: Operation, cuts: Mapping[str, frozenset[int]]) -> frozenset[int]:
-    shape = order(operation.code)
-    heads = (at for at in range(len(operation.code)) if shape.is_head(at))
-    return frozenset({*cuts.get(operation.name, frozenset({0})), *heads})
+    return cuts.get(operation.name, frozenset({0})) | heads(operation.code)

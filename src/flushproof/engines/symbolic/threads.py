@@ -10,6 +10,7 @@ import z3
 from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.execute import Executor, Feasible
 from flushproof.engines.symbolic.layout import layout
+from flushproof.engines.symbolic.roots import any_root
 from flushproof.engines.symbolic.steps import Step, ThreadSteps, World
 from flushproof.engines.symbolic.values import Value
 from flushproof.ir.code import Acquire, Exchange, Local, Release, TryAcquire, Write
@@ -103,14 +104,8 @@ class Unroller:
         return values
 
     def _root(self, name: str, executor: Executor) -> Value:
-        if not self.algebra.kinds.exact_roots:
-            value = z3.BitVec(name, 64)
-            bad = (0, (1 << 64) - 1)
-            executor.constraints += [value != b for b in bad]
-            executor.constraints.append(z3.Extract(11, 0, value) == 0)
-            return value
-        root = self.algebra.fresh_root(name)
-        executor.constraints += self.algebra.proper(root)
+        root, proper = any_root(self.algebra, name)
+        executor.constraints += proper
         return root
 
     def _fresh(self, operation: Operation, name: str, local: Local, executor: Executor) -> Value:

@@ -15,9 +15,12 @@ import z3
 from flushproof.engines.symbolic import nodes
 from flushproof.engines.symbolic import terms as t
 from flushproof.ir.kinds import LOW, PAGE_BITS, Kind, Kinds
-from flushproof.ir.types import BOOL, NO_VCPU, NONE, ROOT, Int, LockWord, Type, VcpuRef
+from flushproof.ir.types import BOOL, INT, NO_VCPU, NONE, ROOT, Int, LockWord, Type, VcpuRef
 
 INVALID = (1 << 64) - 1
+
+SMALL = 4
+"""Numbers up to this one fit any type."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,12 +42,18 @@ class Algebra:
     """Operations on values, for one program's kinds.
 
     `sort` is the sort of page numbers, which is uninterpreted. Where `overflows` is a list, sums do
-    not wrap around: the condition that one leaves the range of its type is put there.
+    not wrap around; what `note` says is put there, where `most` is the number of vCPUs.
     """
 
-    def __init__(self, kinds: Kinds, overflows: list[z3.BoolRef] | None = None) -> None:
+    def __init__(
+        self,
+        kinds: Kinds,
+        overflows: list[z3.BoolRef] | None = None,
+        most: z3.ArithRef | None = None,
+    ) -> None:
         self.kinds = kinds
         self.overflows = overflows
+        self.most = most
         self.sort = z3.DeclareSort("Page")
         self.masks = _bit_classes(kinds)
         self._pages: dict[int, z3.ExprRef] = {}
@@ -178,6 +187,20 @@ class Algebra:
             return n, n
         known = self._ranges.get(n.get_id())
         return (known[1], known[2]) if known else (type_.low, type_.high)
+
+    def note(self, total: z3.ArithRef, type_: Int, grows: t.Bool = True) -> None:  # noqa: FBT001, FBT002
+        """Note the condition that a number is not one of those that surely fit a type.
+
+        These are small numbers and, where an `int` fits, numbers up to that of vCPUs, which is one.
+        A number that does not grow is not too large.
+        """
+        assert self.overflows is not None
+        high = total <= min(type_.high, SMALL)
+        if type_.high > SMALL:
+            more = type_.high if self.most is None or type_.high < INT.high else self.most
+            high = z3.Or(high, total <= more)
+        low = total >= max(type_.low, -SMALL)
+        self.overflows.append(t.z3_bool(t.not_(t.and_(low, t.implies(grows, high)))))
 
     # Choosing and comparing ------------------------------------------------------------------
 

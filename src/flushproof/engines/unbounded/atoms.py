@@ -187,7 +187,7 @@ def _leaves(term: z3.ExprRef) -> list[z3.ExprRef]:
 
 
 def _large(term: z3.ExprRef) -> bool:
-    return z3.is_int_value(term) and abs(term.as_long()) > LARGE
+    return bool(z3.is_int_value(term)) and abs(int(term.as_long())) > LARGE
 
 
 def _carry_back(system: System, mined: dict[Control, _Bag]) -> None:
@@ -241,22 +241,25 @@ def _local(v: z3.ExprRef) -> str:
 def _templates(
     system: System, control: Control, indices: set[str], constants: list[z3.ExprRef]
 ) -> Iterator[z3.BoolRef]:
-    pages = []
-    numbers = []
-    for p in system.parameters[control]:
-        if z3.is_bool(p):
-            yield p
-        elif z3.is_int(p):
-            numbers.append(p)
-        elif p.sort().kind() == z3.Z3_UNINTERPRETED_SORT:
-            pages.append(p)
+    parameters = system.parameters[control]
+    yield from (p for p in parameters if z3.is_bool(p))
+    yield from _page_templates(parameters, constants)
+    numbers = [p for p in parameters if z3.is_int(p)]
+    counters = [n for n in numbers if n.get_id() in system.counters]
+    walking = [n for n in counters if _local(n) in indices]
+    for n, c in product(counters, SMALL):
+        yield n <= c
+        yield n == c
+    for n, x in product(walking, (x for x in numbers if x.get_id() in system.indices)):
+        yield n <= x
+        yield n == x
+    for n, x in product(counters, walking):
+        yield n <= x
+
+
+def _page_templates(
+    parameters: Sequence[z3.ExprRef], constants: list[z3.ExprRef]
+) -> Iterator[z3.BoolRef]:
+    pages = [p for p in parameters if p.sort().kind() == z3.Z3_UNINTERPRETED_SORT]
     for a, b in (*combinations(pages, 2), *product(pages, constants)):
         yield a == b
-    for n in numbers:
-        if n.get_id() in system.counters:
-            yield from (order for c in SMALL for order in (n <= c, n == c))
-            if _local(n) in indices:
-                for x in numbers:
-                    if x.get_id() in system.indices:
-                        yield n <= x
-                        yield n == x

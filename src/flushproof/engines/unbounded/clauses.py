@@ -64,7 +64,6 @@ class System:
 
     `axioms` hold of the constants that occur, `known` of the parameters at any time; `counters` are
     the parameters, by the identity of their terms, that count something, `indices` the number of
-    vCPUs and the tracked ones; `sizes` the number of vCPUs. `owners` says which tracked vCPU a parameter belongs to, if any.
     """
 
     clauses: tuple[Clause, ...]
@@ -74,7 +73,6 @@ class System:
     counters: frozenset[int]
     indices: frozenset[int]
     sizes: tuple[z3.ArithRef, ...]
-    owners: dict[int, int]
 
 
 def variables(*terms: z3.ExprRef) -> list[z3.ExprRef]:

@@ -1,8 +1,8 @@
 """Terms over small finite domains, and formulas as clauses for a SAT solver.
 
 Pages become short bit-vectors, of which there are enough for all pages that one question speaks of
-(range allocation: Pnueli, Rodeh, Shtrichman and Siegel, CAV 1999); numbers stay small. What is found
-this way is a guess about the unbounded domains: the second look (`recheck`) asks anew, in full.
+(range allocation: Pnueli, Rodeh, Shtrichman and Siegel, CAV 1999); numbers stay small. What is
+found this way is a guess about the unbounded domains: the second look (`recheck`) asks anew.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class Search:
             ]
             self.posts[control] = Post(vocabulary, control, incoming)
         self.top = 0
-        self.score = {}
+        self.score: dict[tuple[Control, int], int] = {}
 
     def run(self) -> Invariant | None:
         """Raise the level until some level's lemmas hold at the next, too."""

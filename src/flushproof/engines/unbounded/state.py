@@ -13,7 +13,7 @@ from flushproof.engines.symbolic.cells import Location, Tracked
 from flushproof.engines.symbolic.steps import World
 from flushproof.engines.symbolic.threads import written_fields
 from flushproof.engines.symbolic.values import Algebra, Root, Value
-from flushproof.ir.code import Scope
+from flushproof.ir.code import Field, Scope
 from flushproof.ir.kinds import Kinds
 from flushproof.ir.program import Program
 from flushproof.ir.types import BOOL, INT, ROOT, VCPU
@@ -33,6 +33,19 @@ def flat(algebra: Algebra, value: Value) -> tuple[z3.ExprRef, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class Case:
+    """Which vCPUs are tracked.
+
+    These are the claim's witnesses, which are all one vCPU if `merged`, else all different; with
+    `generic` there is one more, any other. With `alone` there are no vCPUs beside them.
+    """
+
+    generic: bool = False
+    alone: bool = False
+    merged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Space:
     """What predicates range over.
 
@@ -43,6 +56,7 @@ class Space:
 
     program: Program
     algebra: Algebra
+    case: Case
     count: z3.ArithRef
     tracked: tuple[z3.ArithRef, ...]
     rigid: tuple[z3.ExprRef, ...]
@@ -58,60 +72,83 @@ class Space:
         return World(self.program, self.algebra, 0, 0, self.count, memory, self.fixed)
 
 
-def space(  # noqa: C901 - one kind of variable after the other
-    program: Program, kinds: Kinds, *, generic: bool, alone: bool
-) -> Space:
-    """Make the space of a program.
-
-    Tracked are the vCPU witnesses, and with `generic` one more vCPU, any other than these. With
-    `alone` there are no vCPUs beside the tracked ones.
-    """
-    algebra = Algebra(kinds, [])
+def space(program: Program, kinds: Kinds, case: Case) -> Space:
+    """Make the space of a program; sums in it do not wrap around."""
     count = z3.Int("N")
-    witnesses = {f: algebra.fresh(f.name, f.type, kinds.field(f)) for f in program.witnesses}
-    tracked = [w for f, w in witnesses.items() if f.type == VCPU and isinstance(w, z3.ArithRef)]
-    rigid: list[z3.ExprRef] = [count]
-    known: list[z3.BoolRef] = [count >= 1, count <= INT.high]
-    for f, value in witnesses.items():
-        rigid += flat(algebra, value)
-        if f.type not in (BOOL, ROOT, VCPU):
-            known += algebra.limits(value, f.type, count)
-    if generic:
+    algebra = Algebra(kinds, [], count)
+    witnesses = _witnesses(program, algebra, case)
+    named = {f: w for f, w in witnesses.items() if isinstance(w, z3.ArithRef) and f.type == VCPU}
+    tracked = list({w.get_id(): w for w in named.values()}.values())
+    if case.generic:
         tracked.append(z3.Int("@vcpu"))
-        rigid.append(tracked[-1])
-    known += [c for v in tracked for c in (v >= 0, v < count)]
-    if len(tracked) > 1:
-        known.append(z3.Distinct(*tracked))
-    if alone:
-        known.append(count == len(tracked))
-    written = written_fields(program)
+    others = [(f, w) for f, w in witnesses.items() if f not in named]
     constant = unwritten(program, algebra, count)
-    fixed: dict[Location, Value] = {}
-    state: dict[Location, Value] = {}
-    boot: dict[Location, Value] = {}
-    memory = Tracked(tuple(tracked), constant, algebra)
-    for f in program.fields:
-        if f in witnesses:
-            fixed[f.name, -1] = witnesses[f]
-        elif f.name not in written:
-            if f.scope is Scope.VM:
-                fixed[f.name, -1] = first(program, algebra, count, f, -1)
-        else:
-            for where in memory.places(f):
-                name = f"{f.name}[{where[1]}]"
-                state[where] = algebra.fresh(name, f.type, kinds.field(f))
-                vcpu = tracked[where[1]] if where[1] >= 0 else -1
-                boot[where] = first(program, algebra, count, f, vcpu)
-                known += algebra.limits(state[where], f.type, count)
+    cells = Tracked(tuple(tracked), constant, algebra)
+    written = written_fields(program)
+    state = {
+        where: algebra.fresh(f"{f.name}[{where[1]}]", f.type, kinds.field(f))
+        for f in program.fields
+        if f.name in written
+        for where in cells.places(f)
+    }
+    fields = {f.name: f for f in program.fields}
+    boot = {
+        (name, k): first(program, algebra, count, fields[name], tracked[k] if k >= 0 else -1)
+        for name, k in state
+    }
     return Space(
         program,
         algebra,
+        case,
         count,
         tuple(tracked),
-        tuple(rigid),
-        fixed,
+        (count, *tracked, *(x for _, w in others for x in flat(algebra, w))),
+        _fixed(program, algebra, count, witnesses),
         state,
         boot,
-        tuple(known),
+        (
+            *_population(count, tracked, case),
+            *_limits(algebra, count, others),
+            *_limits(algebra, count, [(fields[name], v) for (name, _), v in state.items()]),
+        ),
         constant,
     )
+
+
+def _witnesses(program: Program, algebra: Algebra, case: Case) -> dict[Field, Value]:
+    found = {f: algebra.fresh(f.name, f.type, algebra.kinds.field(f)) for f in program.witnesses}
+    vcpus = [w for f, w in found.items() if f.type == VCPU]
+    if case.merged:
+        found = {f: vcpus[0] if f.type == VCPU else w for f, w in found.items()}
+    return found
+
+
+def _fixed(
+    program: Program, algebra: Algebra, count: z3.ArithRef, witnesses: Mapping[Field, Value]
+) -> dict[Location, Value]:
+    """Return the values of locations that nothing writes."""
+    written = written_fields(program)
+    fixed: dict[Location, Value] = {(f.name, -1): w for f, w in witnesses.items()}
+    for f in program.fields:
+        if f not in witnesses and f.name not in written and f.scope is Scope.VM:
+            fixed[f.name, -1] = first(program, algebra, count, f, -1)
+    return fixed
+
+
+def _population(count: z3.ArithRef, tracked: list[z3.ArithRef], case: Case) -> list[z3.BoolRef]:
+    """Return what is known of the number of vCPUs and of the tracked ones."""
+    known = [count >= 1, count <= INT.high]
+    known += [c for v in tracked for c in (v >= 0, v < count)]
+    if len(tracked) > 1:
+        known.append(z3.Distinct(*tracked))
+    if case.alone:
+        known.append(count == len(tracked))
+    return known
+
+
+def _limits(
+    algebra: Algebra, count: z3.ArithRef, values: list[tuple[Field, Value]]
+) -> list[z3.BoolRef]:
+    return [
+        c for f, v in values if f.type not in (BOOL, ROOT) for c in algebra.limits(v, f.type, count)
+    ]
