@@ -73,7 +73,7 @@ SKIPPED_WITH_ARGUMENTS = frozenset(
         "__assume_aligned",
     ]
 )
-_OUTSIDE = {
+OUTSIDE = {
     "asm": "inline assembly",
     "__asm__": "inline assembly",
     "__asm": "inline assembly",
@@ -111,8 +111,8 @@ def _significant(tokens: tuple[Token, ...]) -> Iterator[Token]:
         if token.text in SKIPPED_WITH_ARGUMENTS:
             index = _past_parentheses(tokens, index)
             continue
-        if token.text in _OUTSIDE:
-            raise InputError(Outside(span=token.span, construct=_OUTSIDE[token.text]))
+        if token.text in OUTSIDE:
+            raise InputError(Outside(span=token.span, construct=OUTSIDE[token.text]))
         if token.kind is Kind.STRAY:
             refuse_stray(token)
         yield token
