@@ -15,8 +15,9 @@ from typing import ClassVar, Protocol
 from flushproof.atomic import Steps
 from flushproof.config import Options
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
+from flushproof.listing import Listing
 from flushproof.progress import Progress
-from flushproof.report import atomicity, json, summary, text
+from flushproof.report import atomicity, json, listing, summary, text
 from flushproof.report.plain import visible
 from flushproof.report.tally import exit_code
 from flushproof.terminal import Terminal, load_sources
@@ -47,6 +48,9 @@ class Pipeline(Protocol):
 
     def atomicity(self, path: str, spec: str | None, options: Options) -> tuple[Steps, ...]:
         """Return which stretches of code are atomic steps, and why."""
+
+    def recognised(self, path: str, spec: str | None, options: Options) -> Listing:
+        """Return what a file was taken for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +83,7 @@ class Request:
     spec: str | None = None
     stage: str | None = None
     atomicity: bool = False
+    listing: bool = False
     format: str = "text"
 
 
@@ -104,6 +109,8 @@ def _run(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
         return EXIT_OK
     if request.atomicity:
         return _atomicity(request, pipeline, terminal)
+    if request.listing:
+        return _list(request, pipeline, terminal)
     if request.command == "check":
         return _check(request, pipeline, terminal)
     return _decide(request, pipeline, terminal)
@@ -143,6 +150,15 @@ def _atomicity(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
         terminal.raw(json.dumps(json.atomic(path, sources.get(path), steps)))
     else:
         terminal.raw(atomicity.render(path, steps, sources, terminal.width))
+    return EXIT_OK
+
+
+def _list(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
+    found = pipeline.recognised(request.paths[0], request.spec, request.options)
+    if request.format == "json":
+        terminal.raw(json.dumps(listing.document(found)))
+    else:
+        terminal.raw(listing.render(found, terminal.width))
     return EXIT_OK
 
 

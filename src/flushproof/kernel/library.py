@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from flushproof.diagnostics import InputError
@@ -116,9 +116,18 @@ class Library:
         above = Path(os.path.abspath(self.path)).parents
         return next((p for p in above if (p / "arch" / "x86").is_dir()), None)
 
-    @cached_property
+    @property
     def headers(self) -> tuple[Path, ...]:
         """The included files that are found, nearest first."""
+        return self._includes[0]
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The included names for which no file is found."""
+        return self._includes[1]
+
+    @cached_property
+    def _includes(self) -> tuple[tuple[Path, ...], tuple[str, ...]]:
         found: dict[Path, None] = {}
         missing: dict[str, None] = {}
         front = [(self.path, self.main.outline.source.text)]
@@ -127,8 +136,7 @@ class Library:
             fresh = [h for h in level if h not in found][: MOST_FILES - len(found)]
             found.update(dict.fromkeys(fresh))
             front = [(h, self.text(h)) for h in fresh]
-        self.missing = tuple(missing)
-        return tuple(found)
+        return tuple(found), tuple(missing)
 
     @cached_property
     def companions(self) -> tuple[Path, ...]:
@@ -189,14 +197,19 @@ class Library:
         return self._around[sort, name]
 
     def _find_around(self, sort: Sort, name: str) -> tuple[Piece, Item] | None:
-        looks = re.compile(_LOOKS[sort].format(name, name), re.MULTILINE)
-        for path in (*self.headers, *self.companions):
-            text = self.text(path)
-            where = self.piece(path) if name in text and looks.search(text) else None
-            found = where.find(sort, name) if where else None
-            if where and found and not (found.static and path.suffix == ".c"):
-                return where, found
-        return None
+        places = (self.find_in(p, sort, name) for p in (*self.headers, *self.companions))
+        return next((place for place in places if place), None)
+
+    def find_in(self, path: Path, sort: Sort, name: str) -> tuple[Piece, Item] | None:
+        """Return what a file around the main one defines; what only it can see is left out."""
+        text = self.text(path)
+        if name not in text or not _looks(sort, name).search(text):
+            return None
+        where = self.piece(path)
+        found = where.find(sort, name) if where else None
+        if where is None or found is None or (found.static and path.suffix == ".c"):
+            return None
+        return where, found
 
     def macro(self, name: str) -> Macro | None:
         """Return a macro that some header defines."""
@@ -208,6 +221,11 @@ class Library:
                 if found:
                     return found
         return None
+
+
+@cache
+def _looks(sort: Sort, name: str) -> re.Pattern[str]:
+    return re.compile(_LOOKS[sort].format(name, name), re.MULTILINE)
 
 
 def _same(a: Path, b: Path) -> bool:

@@ -80,12 +80,8 @@ class Relevance:
             found = own.find(Sort.FUNCTION, name) if own else None
             if own and found:
                 return own, found
-        for path in self._hot:
-            where = library.piece(path) if library.mentions(path, name) else None
-            found = where.find(Sort.FUNCTION, name) if where else None
-            if where and found:
-                return where, found
-        return None
+        places = (library.find_in(p, Sort.FUNCTION, name) for p in self._hot)
+        return next((place for place in places if place), None)
 
     def pure(self, name: str, near: Piece | None) -> bool:
         """Tell whether a function computes from its arguments alone."""

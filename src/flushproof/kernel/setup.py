@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from flushproof.config import Choices
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError, closest
 from flushproof.frontend import syntax as c
 from flushproof.frontend.declarations import declare
@@ -33,24 +34,11 @@ Boot = dict[tuple[str, str], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
-    """What the user says of a kernel file; None or nothing where it is to be found out."""
-
-    flush: str | None = None
-    load: str | None = None
-    cache: str | None = None
-    folders: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Recognised:
-    """What was made of a kernel file."""
+    """What was made of a kernel file; `missing` are included files that were not found."""
 
     setup: Setup
     profile: str
-    functions: tuple[Body, ...]
-    shared: tuple[Shared, ...]
-    settings: tuple[str, ...]
     missing: tuple[str, ...]
 
 
@@ -142,10 +130,7 @@ def _assemble(
         sources=(*given().sources, start.source, source(), own, *others),
         assumed=notes,
     )
-    told = tuple(f"{s.function}() in {s.file}: {s.member} = {s.value or '...'}" for s in found)
-    bodies = tuple(part.functions.values())
-    missing = library.missing if library.headers is not None else ()
-    return Recognised(setup, profile.name, bodies, tuple(part.shared.values()), told, missing)
+    return Recognised(setup, profile.name, library.missing)
 
 
 # Creation ----------------------------------------------------------------------------------------

@@ -24,20 +24,20 @@ Tree = dict[str, object]
 
 def one(report: Report, code: int | None = None) -> Tree:
     """Return the document about one variant; `code` replaces the exit code of the report."""
-    return {**_head(), **_body(report), "exit": report.exit_code if code is None else code}
+    return {**head(), **_body(report), "exit": report.exit_code if code is None else code}
 
 
 def several(reports: Sequence[Report], code: int | None = None) -> Tree:
     """Return the document about several specs, each with its own exit code."""
     bodies = [{**_body(r), "exit": r.exit_code} for r in reports]
-    return {**_head(), "reports": bodies, "exit": exit_code(reports) if code is None else code}
+    return {**head(), "reports": bodies, "exit": exit_code(reports) if code is None else code}
 
 
 def atomic(path: str, source: Source | None, steps: Sequence[Steps]) -> Tree:
     """Return the document about atomic steps; it decides no claim."""
     about = {"path": path, "sha256": "" if source is None else source.sha256}
     listed = [_seen(s) for s in steps]
-    return {**_head(), "source": about, "claims": [], "atomicity": listed, "exit": EXIT_OK}
+    return {**head(), "source": about, "claims": [], "atomicity": listed, "exit": EXIT_OK}
 
 
 def _seen(steps: Steps) -> Tree:
@@ -78,7 +78,8 @@ def z3_version() -> str:
         return "unknown"
 
 
-def _head() -> Tree:
+def head() -> Tree:
+    """Return what every document begins with."""
     tool = {"name": "flushproof", "version": __version__, "z3": z3_version()}
     return {"schema_version": SCHEMA_VERSION, "tool": tool}
 
