@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, replace
 from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax as c
 from flushproof.frontend.cut import Sort
+from flushproof.frontend.errors import UnknownName
 from flushproof.frontend.types import BUILTIN
 from flushproof.frontend.walk import walk
 from flushproof.kernel.abstract import Notes, anything
 from flushproof.kernel.base import names_of
+from flushproof.kernel.folding import folded
 from flushproof.kernel.known import Body, Known
 from flushproof.kernel.reader import ANY
 from flushproof.kernel.rewrite import below, within
@@ -144,9 +146,8 @@ class Collector:
 
         def expression(e: c.Expr) -> c.Expr:
             match e:
-                case c.Name(name) if name not in scope and not self._declare(name, body, f):
-                    self.notes.assume(f"{name} may hold anything")
-                    return anything(e.span)
+                case c.Name(name) if name not in scope:
+                    return self._named(e, name, body)
                 case c.Call(c.Name()):
                     return replace(e, arguments=tuple(expression(a) for a in e.arguments))
                 case _:
@@ -155,37 +156,48 @@ class Collector:
         def statement(s: c.Stmt) -> c.Stmt:
             return within(s, expression, statement)
 
-        new = statement(f.body)
+        new = folded(statement(f.body))
         assert isinstance(new, c.Block)
         return replace(f, body=new)
 
-    def _declare(self, name: str, body: Body, f: c.Function) -> bool:
-        """Declare a name used in an expression; False for a variable of unknown value."""
+    def _named(self, e: c.Name, name: str, body: Body) -> c.Expr:
+        """Return what stands for a name: itself, its value, or anything."""
         prelude = self.known.base.prelude
         if name in self.functions or name in prelude.functions or name in prelude.constants:
-            return True
-        if name in self.variables or self._enum(name):
-            return True
-        if self.known.library.find(Sort.FUNCTION, name, body.where):
-            return True
-        return self._variable(name, body, f)
+            return e
+        if self._enum(name) or self.known.library.find(Sort.FUNCTION, name, body.where):
+            return e
+        declared = self._variable(name, body)
+        if declared is None:
+            handed_on = self.known.library.find(Sort.PROTOTYPE, name)
+            if not handed_on:
+                raise InputError(UnknownName(span=e.span, name=name))
+            return e
+        if self._writes(name):
+            self.variables[name] = declared
+            self._type(declared.type)
+            return e
+        start = declared.declarators[0].initialiser
+        if not isinstance(start, c.Number):
+            return self._any(e)
+        self.notes.assume(f"{name} keeps its initial value, {start.value}")
+        return replace(start, span=e.span)
 
-    def _variable(self, name: str, body: Body, f: c.Function) -> bool:
+    def _any(self, e: c.Name) -> c.Expr:
+        self.notes.assume(f"{e.id} may hold anything")
+        return anything(e.span)
+
+    def _variable(self, name: str, body: Body) -> c.Declaration | None:
+        """Return the declaration of a variable at file level, one with a value if possible."""
         found = self.known.library.find(Sort.GLOBAL, name, body.where)
         declared = self.known.reader.variable(*found) if found else None
-        if declared is None or not _starts(declared, name) or "extern" in declared.qualifiers:
+        if declared is None or not _starts(declared, name):
             default = self.known.base.default(c.Declaration, name)
             declared = default if isinstance(default, c.Declaration) else declared
         if declared is None:
-            return found is None and self.known.library.find(Sort.PROTOTYPE, name) is not None
-        if not self._writes(name) and not _starts(declared, name):
-            return False
+            return None
         entries = tuple(d for d in declared.declarators if d.declarator.name == name)
-        self.variables[name] = replace(declared, declarators=entries)
-        self._type(declared.type)
-        if not self._writes(name):
-            self.notes.assume(f"{name} keeps its initial value")
-        return True
+        return replace(declared, declarators=entries)
 
     def _writes(self, name: str) -> bool:
         nodes = (
