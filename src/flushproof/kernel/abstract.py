@@ -89,7 +89,15 @@ class Abstractor:
             return anything(e.span)
         self.notes.called.setdefault(name)
         given = tuple(self._argument(a) for a in e.arguments)
-        return replace(e, arguments=given)
+        return replace(e, arguments=self._fitted(name, given, e.span))
+
+    def _fitted(self, name: str, given: tuple[c.Expr, ...], span: Span) -> tuple[c.Expr, ...]:
+        """Fit arguments to the prelude's body of a function, whose last ones came and went."""
+        model = self.known.modelled(name)
+        if model is None or model.body is None:
+            return given
+        wanted = len(model.parameters)
+        return (*given, *[c.Number(0, "", span)] * (wanted - len(given)))[:wanted]
 
     def _argument(self, e: c.Expr) -> c.Expr:
         """A function handed on is named only; the machine knows what the callee does with it."""
