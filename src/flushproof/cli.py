@@ -193,9 +193,7 @@ def _options(arguments: argparse.Namespace) -> Options:
 
 
 def _choices(arguments: argparse.Namespace) -> Choices:
-    chosen = Choices(
-        arguments.flush, arguments.load, arguments.cache, tuple(arguments.folders)
-    )
+    chosen = Choices(arguments.flush, arguments.load, arguments.cache, tuple(arguments.folders))
     if chosen.any and (arguments.spec is not None or arguments.file.endswith(".spec")):
         raise InputError(SaidTwice(span=None))
     return chosen

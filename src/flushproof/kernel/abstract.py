@@ -122,7 +122,7 @@ class Abstractor:
             return False
         if e.base.id in self.scope:
             return False
-        return not isinstance(e.name, int) and "ops" in e.base.id
+        return "ops" in e.base.id
 
     def _compared(self, e: c.Binary, entry: c.Member, other: c.Expr) -> c.Expr:
         shown = _shown(entry)
@@ -158,5 +158,3 @@ def installed(known: Known, entry: str) -> frozenset[str]:
     texts += [library.text(p) for p in (*library.companions, *library.headers)]
     found = {name for t in texts if entry in t for name in pattern.findall(t)}
     return frozenset(found - {"NULL"})
-
-

@@ -41,6 +41,7 @@ class Collector:
         structs = [self._struct(name) for name in self._struct_names()]
         anything_ = self.known.base.default(c.Function, ANY)
         assert anything_ is not None
+        # The second of two equal definitions would be one too many.
         return c.TranslationUnit(
             (
                 anything_,
@@ -111,9 +112,7 @@ class Collector:
         built = self.known.reader.enumeration(*found) if found else (default,)
         for item in built:
             if isinstance(item, c.EnumDef):
-                self.enums |= dict.fromkeys(n for n in names_of(item) if n) and {
-                    n: item for n in names_of(item) if n
-                }
+                self.enums |= {n: item for n in names_of(item) if n}
         return name in self.enums
 
     def _typedef(self, t: c.WrittenType) -> None:
@@ -133,8 +132,8 @@ class Collector:
         inner = next((i for i in built if isinstance(i, c.Typedef)), None)
         if inner is not None and inner.type.kind == "name" and not inner.declarator.arrays:
             self._type(inner.type)
-            known = self.typedefs.pop(t.name)
-            self.typedefs[t.name] = inner or known
+            self.typedefs.pop(t.name)
+            self.typedefs[t.name] = inner
 
     # Variables and enumerators --------------------------------------------------------------------
 

@@ -192,8 +192,11 @@ class Known:
         built = self.reader.typedef(*place)
         for item in built:
             if isinstance(item, c.StructDef) and item.name == struct:
-                fields = [(d.name, replace(f, declarators=(d,))) for f in item.fields
-                          for d in f.declarators]
+                fields = [
+                    (d.name, replace(f, declarators=(d,)))
+                    for f in item.fields
+                    for d in f.declarators
+                ]
                 self.structs[struct] = dict(fields)
 
 

@@ -178,7 +178,9 @@ class Pruner:
                 case c.Return() | c.Goto() | c.Label():
                     return True
                 case c.Declaration(_, _, declarators) if any(
-                    self._matters_here(x) for d in declarators if d.initialiser
+                    self._matters_here(x)
+                    for d in declarators
+                    if d.initialiser
                     for x in walk(d.initialiser)
                 ):
                     return True

@@ -200,7 +200,11 @@ def _declares(chunk: tuple[Token, ...], name: str) -> bool:
         depth -= token.text in {"}", ")", "]"}
         pointed = depth == 1 and chunk[at - 1].is_punct("*") and chunk[at - 2].is_punct("(")
         following = chunk[at + 1].text if at + 1 < len(chunk) else ""
-        if token.text == name and (depth == 0 or pointed) and following in {";", ",", "[", ":", ")"}:
+        if (
+            token.text == name
+            and (depth == 0 or pointed)
+            and following in {";", ",", "[", ":", ")"}
+        ):
             return True
         # An attribute may stand behind the name.
         if token.text == name and depth == 0 and following.startswith("__"):

@@ -99,7 +99,9 @@ def _wanted(library: Library, name: str) -> tuple[Piece, Item]:
 
 
 def _innermost(places: dict[str, tuple[Piece, Item]]) -> list[str]:
-    return [n for n, (where, item) in places.items() if not where.words(item) & (places.keys() - {n})]
+    return [
+        n for n, (where, item) in places.items() if not where.words(item) & (places.keys() - {n})
+    ]
 
 
 def _outermost(places: dict[str, tuple[Piece, Item]]) -> list[str]:
@@ -165,5 +167,3 @@ def _role(t: CType, role: str, before: list[str]) -> str:
             return "pages"
         case _:
             return "free"
-
-

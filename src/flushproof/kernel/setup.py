@@ -198,9 +198,7 @@ def _holds_root(s: Shared) -> bool:
 # Assumptions -------------------------------------------------------------------------------------
 
 
-def _assumed(
-    known: Known, part: Slice, boot: Boot, found: tuple[Setting, ...]
-) -> tuple[str, ...]:
+def _assumed(known: Known, part: Slice, boot: Boot, found: tuple[Setting, ...]) -> tuple[str, ...]:
     out = list(part.notes.assumed)
     own = known.library.main.name
     files = {b.where.name for b in part.functions.values() if b.where.name.endswith(".c")}
@@ -208,12 +206,15 @@ def _assumed(
     creators = sorted({s.function for s in found if s.creates})
     if boot:
         who = ", ".join(f"{f}()" for f in creators) or "creation"
-        out.append(f"{who} sets " + ", ".join(f"{s}.{m} = {v}" for (s, m), v in sorted(boot.items())))
-    out += [f"{s.function}(), which also writes {s.member}, does not run" for s in found
-            if not s.creates]
+        out.append(
+            f"{who} sets " + ", ".join(f"{s}.{m} = {v}" for (s, m), v in sorted(boot.items()))
+        )
+    out += [
+        f"{s.function}(), which also writes {s.member}, does not run"
+        for s in found
+        if not s.creates
+    ]
     invented = sorted({f"{s}.{m}" for s, m in known.invented})
     if invented:
         out.append(f"no declaration of {', '.join(invented)} was found; taken from their use")
     return tuple(dict.fromkeys(out))
-
-

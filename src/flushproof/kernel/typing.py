@@ -139,5 +139,3 @@ def _enum(known: Known, enumerator: str) -> str:
         return place[1].name
     default = known.base.default(c.EnumDef, enumerator)
     return default.name if isinstance(default, c.EnumDef) else ""
-
-
