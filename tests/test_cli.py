@@ -36,7 +36,7 @@ VACUOUS = result(Verdict.VACUOUS, "converges")
 
 LISTING = Listing(
     path="a.c",
-    sha256="0",
+    sha256="",
     profile="5.13",
     functions=(
         Part("f", "flush", Span("a.c", 3, 1, 3, 2)),

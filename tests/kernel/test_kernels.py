@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from kernel.fetch import VERSIONS, folder
 
 from flushproof import pipeline
 from flushproof.config import Options
 from flushproof.verdict import Verdict
+from kernel.fetch import VERSIONS, folder
 
 FILES = ("kvm_onhyperv.c", "vmx/vmx.c", "svm/svm.c")
 PROVED = (

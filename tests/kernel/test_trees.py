@@ -133,15 +133,19 @@ BAD = {
     ),
     "no C": ("#include <a.h>\nDear all, the `patch' below (really) fixes it.\n", "error"),
     "no hypercall": (
-        "#include <a.h>\nint hv_remote_flush_tlb(struct kvm *kvm) { return 0; }\n"
-        "void vmx_set_cr3(struct kvm_vcpu *vcpu, unsigned long cr3) { }\n",
+        (
+            "#include <a.h>\nint hv_remote_flush_tlb(struct kvm *kvm) { return 0; }\n"
+            "void vmx_set_cr3(struct kvm_vcpu *vcpu, unsigned long cr3) { }\n"
+        ),
         "issues no hypercall",
     ),
     "two candidates": (
-        "#include <a.h>\n"
-        "int hv_remote_flush_tlb(struct kvm *k) { return hyperv_flush_guest_mapping(1); }\n"
-        "int vmx_hv_remote_flush_tlb(struct kvm *k) { return hyperv_flush_guest_mapping(2); }\n"
-        "void vmx_set_cr3(struct kvm_vcpu *vcpu, unsigned long cr3) { }\n",
+        (
+            "#include <a.h>\n"
+            "int hv_remote_flush_tlb(struct kvm *k) { return hyperv_flush_guest_mapping(1); }\n"
+            "int vmx_hv_remote_flush_tlb(struct kvm *k) { return hyperv_flush_guest_mapping(2); }\n"
+            "void vmx_set_cr3(struct kvm_vcpu *vcpu, unsigned long cr3) { }\n"
+        ),
         "several functions that could be the flush",
     ),
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from itertools import pairwise
 
 from flushproof.frontend.problems import check_brackets
 from flushproof.frontend.tokens import Kind, Token
@@ -96,7 +97,7 @@ def _function_name(tokens: tuple[Token, ...], start: int, end: int) -> int | Non
         return None
     named = [
         i
-        for i, after in zip(top, top[1:], strict=False)
+        for i, after in pairwise(top)
         if tokens[after].is_punct("(") and tokens[i].kind is Kind.NAME and _can_name(tokens[i].text)
     ]
     # A macro without a semicolon may stand before, annotations such as __acquires() behind.

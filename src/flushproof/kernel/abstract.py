@@ -100,7 +100,7 @@ class Abstractor:
         return (*given, *[c.Number(0, "", span)] * (wanted - len(given)))[:wanted]
 
     def _argument(self, e: c.Expr) -> c.Expr:
-        """A function handed on is named only; the machine knows what the callee does with it."""
+        """Name a function that is handed on: the machine knows what the callee does with it."""
         if isinstance(e, c.Name) and self._is_function(e.id):
             self.notes.called.setdefault(e.id)
             return e

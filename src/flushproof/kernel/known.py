@@ -1,8 +1,8 @@
-"""What names mean in a kernel file: looked for in the prelude, the file, what it includes, defaults.
+"""What names mean in a kernel file: in the prelude, the file, what it includes, or by default.
 
-Struct members and other definitions are parsed when somebody asks for them, and remembered, so that
-in the end exactly those are declared that the flush and the load need. A member that no file at hand
-declares gets a type from how it is used.
+Struct members and other definitions are parsed when somebody asks for them, and remembered, so
+that in the end exactly those are declared that the flush and the load need. A member that no file
+at hand declares gets a type from how it is used.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ class Known:
         t = self.usage.get(name) or c.WrittenType("name", "u64", span)
         return c.FieldDecl(t, (c.Declarator(name, 0, (), False, None, span),), None, span)  # noqa: FBT003
 
-    def whole(self, struct: str, span: Span) -> None:
+    def whole(self, struct: str) -> None:
         """Remember every member of a struct, in order."""
         if struct in self.base.prelude.structs or struct in self._inner:
             return

@@ -1,8 +1,8 @@
-"""The files that belong to one kernel file: what it includes, as far as it is found, and companions.
+"""The files that belong to one kernel file: what it includes, as far as found, and companions.
 
-Headers are looked for beside the file, in the folders above it up to the root of the tree, and where
-the user says. A companion is the `x.c` beside an included `x.h`. Texts are searched for words
-before any file is cut up, so a tree of many headers costs little.
+Headers are looked for beside the file, in the folder above it, in those of the tree it stands in,
+and where the user says. A companion is the `x.c` beside an included `x.h`. Texts are searched for
+words before any file is cut up, so a tree of many headers costs little.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Library:
     @cached_property
     def root(self) -> Path | None:
         """The root of the tree that the file stands in."""
-        above = Path(os.path.abspath(self.path)).parents
+        above = self.path.absolute().parents
         return next((p for p in above if (p / "arch" / "x86").is_dir()), None)
 
     @property
@@ -229,7 +229,7 @@ def _looks(sort: Sort, name: str) -> re.Pattern[str]:
 
 
 def _same(a: Path, b: Path) -> bool:
-    return os.path.abspath(a) == os.path.abspath(b)
+    return os.path.realpath(a) == os.path.realpath(b)
 
 
 def _shown(path: Path) -> Path:

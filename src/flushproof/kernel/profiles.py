@@ -1,7 +1,7 @@
 """The generations of the code as data: which functions are the operations, what is set at creation.
 
-`kernel.profiles` is a spec file in which a spec is a profile, newest first. The functions named for a
-role are candidates; what cannot be found in a file is left out of consideration.
+`kernel.profiles` is a spec file in which a spec is a profile, newest first. The functions named for
+a role are candidates; what cannot be found in a file is left out of consideration.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ class Pruner:
     def _keep_if_any(self, e: c.Expr | None) -> c.Expr | None:
         return None if e is None else self._keep(e)
 
-    def _statement(self, s: c.Stmt) -> c.Stmt | None:  # noqa: C901 - a table of all nodes
+    def _statement(self, s: c.Stmt) -> c.Stmt | None:
         match s:
             case c.Block():
                 return self._block(s)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError, Note, closest
-from flushproof.frontend import syntax as c
 from flushproof.frontend.cut import Item, Sort
 from flushproof.frontend.types import CType, Integer, Pointer, Struct
 from flushproof.ir.types import Int

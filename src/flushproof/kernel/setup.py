@@ -16,12 +16,12 @@ from flushproof.ir.types import Int
 from flushproof.kernel.base import Base, base
 from flushproof.kernel.boot import Setting, settings
 from flushproof.kernel.collect import Collector
-from flushproof.kernel.known import Body, Known
+from flushproof.kernel.known import Known
 from flushproof.kernel.library import Library, piece
 from flushproof.kernel.profiles import Profile, choose, profiles, source
 from flushproof.kernel.relevance import Relevance
 from flushproof.kernel.roles import operation, pick
-from flushproof.kernel.slicing import Slice, closed, slice_of
+from flushproof.kernel.slicing import Slice, called_by, closed, slice_of
 from flushproof.kernel.state import Shared
 from flushproof.machine.setup import Assumptions, Bounds, Setup
 from flushproof.resources import DEFAULTS
@@ -86,11 +86,9 @@ def recognise(variant: Source, choices: Choices) -> Recognised:
 def _require_hypercall(known: Known, part: Slice) -> None:
     names = Relevance(known, frozenset()).hypercalls
     f = part.flush.function
-    for body in part.functions.values():
-        for node in walk(body.function.body) if body.function.body else ():
-            if isinstance(node, c.Call) and isinstance(node.function, c.Name):
-                if node.function.id in names:
-                    return
+    called = {n for body in part.functions.values() for n in called_by(body.function)}
+    if called & names:
+        return
     listed = ", ".join(f"`{n}`" for n in sorted(names))
     raise InputError(NoHypercall(span=f.span, name=f.name, names=listed))
 

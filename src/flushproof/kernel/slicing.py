@@ -1,4 +1,4 @@
-"""From the two operations of a kernel file to the functions, reduced, that the model consists of."""
+"""From the two operations of a kernel file to the functions, reduced, that make the model."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _family(known: Known, flush: Body) -> dict[str, Body]:
     pending = [flush]
     while pending:
         body = pending.pop()
-        for name in _called(body.function):
+        for name in called_by(body.function):
             if name in found or known.modelled(name):
                 continue
             inner = _body(known, name, body.where)
@@ -88,7 +88,8 @@ def _body(known: Known, name: str, near: Piece) -> Body | None:
         raise
 
 
-def _called(f: c.Function) -> Iterator[str]:
+def called_by(f: c.Function) -> Iterator[str]:
+    """Yield the names of the functions that a function calls."""
     for node in walk(f.body) if f.body else ():
         if isinstance(node, c.Call) and isinstance(node.function, c.Name):
             yield node.function.id
@@ -113,11 +114,11 @@ def _pruned(
         new = Body(Pruner(abstractor).function(), body.where)
         done[body.function.name] = new
         for struct in sorted(own_structs(known, new)):
-            known.whole(struct, new.function.span)
+            known.whole(struct)
         for text in own.assumed:
             notes.assume(text)
         notes.called.update(own.called)
-        for name in _called(new.function):
+        for name in called_by(new.function):
             inner = None if known.modelled(name) else known.body(name, body.where)
             if inner is not None and inner.function.body is not None:
                 pending.append(inner)

@@ -63,7 +63,7 @@ def shared(known: Known, bodies: Iterable[Body]) -> dict[tuple[str, str], Shared
 
 
 def own_structs(known: Known, body: Body) -> frozenset[str]:
-    """Return the structs of which the function has objects of its own, and the ranges it is given."""
+    """Return the structs that the function has objects of, and the ranges it is given."""
     anchors = known.base.prelude.structs
     found = {t.name for t in scope_of(known, body.function).values() if isinstance(t, Struct)}
     for t in scope_of(known, body.function).values():
@@ -74,7 +74,7 @@ def own_structs(known: Known, body: Body) -> frozenset[str]:
 
 def leads_on(t: CType) -> bool:
     """Tell whether a member only leads to another struct or to code."""
-    return isinstance(t, Struct | Array) or isinstance(t, Pointer)
+    return isinstance(t, Struct | Array | Pointer)
 
 
 def written(known: Known, bodies: Iterable[Body]) -> frozenset[tuple[str, str]]:

@@ -74,11 +74,7 @@ def type_of(known: Known, body: Body, scope: Scope, e: c.Expr) -> CType | None:
             t = type_of(known, body, scope, operand)
             return None if t is None else Pointer(t)
         case c.Unary("*", operand) | c.Index(operand):
-            t = type_of(known, body, scope, operand)
-            match t:
-                case Pointer(inner) | Array(inner):
-                    return inner
-            return None
+            return _element(type_of(known, body, scope, operand))
         case c.Call(c.Name(name)):
             return known.result(name, body.where)
         case c.Cast(written, declarator):
@@ -91,6 +87,10 @@ def type_of(known: Known, body: Body, scope: Scope, e: c.Expr) -> CType | None:
             return type_of(known, body, scope, otherwise if then is None else then)
         case _:
             return None
+
+
+def _element(t: CType | None) -> CType | None:
+    return t.target if isinstance(t, Pointer) else t.element if isinstance(t, Array) else None
 
 
 def _global(known: Known, body: Body, name: str) -> CType | None:

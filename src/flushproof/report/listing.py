@@ -1,6 +1,7 @@
 """What was recognised in a file, as text and as a JSON document.
 
-In: a `Listing`. Out: plain ASCII text within the width, or the document that `schema.json` describes.
+In: a `Listing`. Out: plain ASCII text within the width, or the document that `schema.json`
+describes.
 """
 
 from __future__ import annotations
