@@ -125,6 +125,70 @@ def test_chosen_by_hand() -> None:
     assert found.cache[1].startswith("kvm->arch.hv_root_tdp")
 
 
+def _changed(to: Path, old: str, new: str) -> str:
+    """Copy the tree of 5.14 with the text of every file changed; return its flush."""
+    before = ""
+    for source in sorted((TREES / "v5_14").rglob("*.[ch]")):
+        target = to / source.relative_to(TREES / "v5_14")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        text = source.read_text()
+        before += text
+        target.write_text(text.replace(old, new))
+    assert old in before
+    return str(to / LATE / "kvm_onhyperv.c")
+
+
+FLUSH = "int hv_remote_flush_tlb_with_range("
+TAKE = "spin_lock(&arch->hv_root_tdp_lock);"
+CHANGES = {
+    "no lock": (f"\t\t{TAKE}\n", "", {"coverage", "cache_sound", "lock_balanced", "no_bogus"}),
+    "stale": ("if (arch->hv_root_tdp != root)", "if (0)", {"coverage", "cache_sound"}),
+    "renamed": ("hv_root_tdp", "hv_seen", set()),
+    "not created": ("kvm->arch.hv_root_tdp = INVALID_PAGE;", "", {"no_bogus"}),
+    "noise": (TAKE, f'{TAKE}\n\tasm volatile("" ::: "memory");\n\ttrace_it(arch);', set()),
+    "other order": ("kvm_x86_ops.tlb_remote_flush ==", "hv_remote_flush_tlb ==", set()),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_changes(name: str, tmp_path: Path) -> None:
+    """A change of the code that matters changes verdicts, one that does not changes none."""
+    old, new, refuted = CHANGES[name]
+    path = _changed(tmp_path, old, new)
+    if name == "other order":
+        text = Path(path).read_text()
+        wrong = "hv_remote_flush_tlb == hv_remote_flush_tlb"
+        Path(path).write_text(
+            text.replace(wrong, "hv_remote_flush_tlb == kvm_x86_ops.tlb_remote_flush")
+        )
+    claims = ("coverage", "cache_sound", "lock_balanced", "no_bogus")
+    options = Options(vcpus=(1, 1 if refuted else 2), claims=claims)
+    report = pipeline.prove(path, None, options, lambda _: None)
+    found = {r.claim: r.verdict for r in report.results}
+    expected = {c: Verdict.REFUTED if c in refuted else Verdict.PROVED for c in claims}
+    assert found == expected
+
+
+def test_locks_taken_by_helpers(tmp_path: Path) -> None:
+    """A function that only takes the lock is part of the model."""
+    path = Path(_changed(tmp_path, TAKE, "take(arch);"))
+    helper = f"static void take(struct kvm_arch *arch) {{ {TAKE} }}\n"
+    path.write_text(path.read_text().replace(FLUSH, helper + FLUSH))
+    options = Options(vcpus=(1, 2), claims=("coverage", "lock_balanced"))
+    report = pipeline.prove(str(path), None, options, lambda _: None)
+    assert {r.verdict for r in report.results} == {Verdict.PROVED}
+
+
+def test_unknown_functions_get_no_state(tmp_path: Path) -> None:
+    """Nobody guesses what an unknown function does with the address of the state."""
+    for call in ("guard(spinlock)(&arch->hv_root_tdp_lock);", "mystery(&arch->hv_root_tdp);"):
+        path = _changed(tmp_path, TAKE, f"{TAKE} {call}")
+        with pytest.raises(InputError) as caught:
+            _listing(Path(path))
+        assert caught.value.exit_code == 4
+        assert caught.value.diagnostics[0].span is not None
+
+
 BAD = {
     "empty of it": ("#include <a.h>\nint f(void) { return 0; }\n", "looked for"),
     "a header": (

@@ -10,8 +10,11 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TypeGuard
 
+from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax as c
 from flushproof.frontend.cut import Sort
+from flushproof.frontend.errors import UnknownFunction
+from flushproof.frontend.walk import walk
 from flushproof.kernel.known import Body, Known
 from flushproof.kernel.reader import ANY
 from flushproof.kernel.relevance import Relevance
@@ -81,10 +84,12 @@ class Abstractor:
 
     def _call(self, e: c.Call) -> c.Expr:
         if not isinstance(e.function, c.Name):
+            self._refuse_state(e, "(...)")
             self.notes.assume("a call through a pointer may return anything")
             return anything(e.span)
         name = e.function.id
         if not self.keeps(name):
+            self._refuse_state(e, name)
             self.notes.assume(f"{name}() may return anything")
             return anything(e.span)
         self.notes.called.setdefault(name)
@@ -98,6 +103,16 @@ class Abstractor:
             return given
         wanted = len(model.parameters)
         return (*given, *[c.Number(0, "", span)] * (wanted - len(given)))[:wanted]
+
+    def _refuse_state(self, e: c.Call, name: str) -> None:
+        """Refuse to guess what a function does that is handed the address of the state."""
+        for argument in e.arguments:
+            for node in walk(argument):
+                if isinstance(node, c.Unary) and node.op == "&" and self._is_state(node.operand):
+                    raise InputError(UnknownFunction(span=e.span, name=name))
+
+    def _is_state(self, e: c.Expr) -> bool:
+        return isinstance(e, c.Member) and e.name in self.relevance.members
 
     def _argument(self, e: c.Expr) -> c.Expr:
         """Name a function that is handed on: the machine knows what the callee does with it."""

@@ -14,7 +14,7 @@ from flushproof.kernel.known import Body, Known
 from flushproof.kernel.library import Piece
 from flushproof.kernel.pruning import Pruner
 from flushproof.kernel.relevance import Relevance
-from flushproof.kernel.state import Reads, Shared, own_structs, shared, written
+from flushproof.kernel.state import Reads, Shared, locks, own_structs, shared, written
 from flushproof.kernel.typing import scope_of, usage_of
 
 
@@ -44,7 +44,8 @@ def slice_of(known: Known, flush: tuple[Piece, Item], load: tuple[Piece, Item]) 
     family = _family(known, starts[0])
     known.usage |= usage_of(known, (b.function for b in (*family.values(), starts[1])))
     state = shared(known, family.values())
-    relevance = Relevance(known, frozenset(m for _, m in state))
+    held = locks(known, family.values())
+    relevance = Relevance(known, frozenset(m for _, m in state) | held)
     known.structs.clear()
     notes = Notes()
     functions = _pruned(known, relevance, frozenset(family), starts, notes)

@@ -62,6 +62,19 @@ def shared(known: Known, bodies: Iterable[Body]) -> dict[tuple[str, str], Shared
     return found
 
 
+def locks(known: Known, bodies: Iterable[Body]) -> frozenset[str]:
+    """Return the names of the locks that functions use."""
+    prelude = known.base.prelude
+    kinds = {
+        t.target
+        for f in prelude.functions.values()
+        if any(a.name.startswith("__acquires") for a in f.annotations)
+        for p in f.parameters
+        if isinstance(t := prelude.resolve(p.type, p.declarator), Pointer)
+    }
+    return frozenset(a.member for b in bodies for a in accesses(known, b) if a.type in kinds)
+
+
 def own_structs(known: Known, body: Body) -> frozenset[str]:
     """Return the structs that the function has objects of, and the ranges it is given."""
     anchors = known.base.prelude.structs
