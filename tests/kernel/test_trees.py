@@ -169,6 +169,29 @@ def test_changes(name: str, tmp_path: Path) -> None:
     assert found == expected
 
 
+def test_a_pointer_that_is_not_null(tmp_path: Path) -> None:
+    """An entry of the table may be compared with NULL as well."""
+    old = "kvm_x86_ops.tlb_remote_flush == hv_remote_flush_tlb"
+    path = Path(_changed(tmp_path, old, "kvm_x86_ops.tlb_remote_flush != NULL"))
+    assert "kvm_x86_ops.tlb_remote_flush is set" in _listing(path).assumptions
+
+
+def test_what_was_not_found_is_told(tmp_path: Path) -> None:
+    """A call that is left out because nobody defines the function is an assumption."""
+    path = Path(_changed(tmp_path, TAKE, f"tell(arch); {TAKE}"))
+    told = "tell(), which was not found, changes nothing here"
+    assert told in _listing(path).assumptions
+
+
+def test_a_function_defined_twice(tmp_path: Path) -> None:
+    """Of two definitions neither is taken on trust."""
+    path = Path(_changed(tmp_path, TAKE, TAKE))
+    path.write_text(path.read_text() + "int flush_root(hpa_t root) { return 0; }\n")
+    with pytest.raises(InputError) as caught:
+        _listing(path)
+    assert "function `flush_root` is defined twice" in caught.value.diagnostics[0].title
+
+
 def test_locks_taken_by_helpers(tmp_path: Path) -> None:
     """A function that only takes the lock is part of the model."""
     path = Path(_changed(tmp_path, TAKE, "take(arch);"))

@@ -143,6 +143,9 @@ class Abstractor:
         shown = _shown(entry)
         if isinstance(other, c.Unary) and other.op == "&":
             other = other.operand
+        if _null(other):
+            known = self._set(entry)
+            return known if e.op == "!=" else c.Unary("!", known, e.span)
         if not (isinstance(other, c.Name) and self._is_function(other.id)):
             self.notes.assume(f"{shown} may be anything")
             return anything(e.span)
@@ -158,6 +161,10 @@ class Abstractor:
             return c.Number(1, "", entry.span)
         self.notes.assume(f"{_shown(entry)} may be anything")
         return anything(entry.span)
+
+
+def _null(e: c.Expr) -> bool:
+    return isinstance(e.operand if isinstance(e, c.Cast) else e, c.Number)
 
 
 def _shown(entry: c.Member) -> str:

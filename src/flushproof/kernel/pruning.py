@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from flushproof.frontend import syntax as c
+from flushproof.frontend.cut import Sort
 from flushproof.frontend.walk import Node, walk
 from flushproof.kernel.abstract import Abstractor
 
@@ -92,8 +93,10 @@ class Pruner:
             case c.Declaration():
                 return self._declaration(s)
             case c.ExprStatement(expression):
-                kept = self._matters(expression)
-                return replace(s, expression=self._effect(expression)) if kept else None
+                if self._matters(expression):
+                    return replace(s, expression=self._effect(expression))
+                self._leave_out(expression)
+                return None
             case c.If():
                 return self._if(s)
             case c.For() | c.ForEachVcpu() | c.While() | c.DoWhile() | c.Switch():
@@ -106,6 +109,16 @@ class Pruner:
                 return None
             case _:
                 return s
+
+    def _leave_out(self, e: c.Expr) -> None:
+        """Note the calls of functions that nobody defines and that may thus do anything."""
+        a = self.abstractor
+        for node in walk(e):
+            if isinstance(node, c.Call) and isinstance(node.function, c.Name):
+                name = node.function.id
+                found = a.known.library.find(Sort.FUNCTION, name, a.body.where)
+                if found is None and a.known.modelled(name) is None:
+                    a.notes.assume(f"{name}(), which was not found, changes nothing here")
 
     def _effect(self, e: c.Expr) -> c.Expr:
         """Keep an expression for its effect; an unknown callee may change what it is given."""

@@ -10,9 +10,10 @@ import re
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from flushproof.diagnostics import InputError
+from flushproof.diagnostics import InputError, Note
 from flushproof.frontend import syntax as c
 from flushproof.frontend.cut import Item, Sort
+from flushproof.frontend.errors import Redefined
 from flushproof.frontend.grammar import vocabulary
 from flushproof.frontend.macros import Macro
 from flushproof.frontend.outline import expand
@@ -20,6 +21,7 @@ from flushproof.frontend.parser import ParseContext, parse_items
 from flushproof.frontend.tokens import Kind, Token
 from flushproof.frontend.words import OUTSIDE
 from flushproof.kernel.library import Library, Piece
+from flushproof.source import Span
 
 _ASM = frozenset({"asm", "__asm__", "__asm", "asm_inline"})
 _ASM_WORDS = frozenset({"volatile", "__volatile__", "inline", "__inline__"})
@@ -40,6 +42,11 @@ class Reader:
         Raises:
             InputError: it is outside the subset.
         """
+        twice = where.table[item.sort, item.name]
+        if item.sort is Sort.FUNCTION and len(twice) > 1:
+            first, second = (_name_in(where, i) for i in twice[:2])
+            notes = (Note("first defined here", first),)
+            raise InputError(Redefined(span=second, kind="function", name=item.name, notes=notes))
         tokens = _loops(_without_assembly(self._expanded(where, item)))
         found = [f for f in self._parse(tokens) if isinstance(f, c.Function)]
         return replace(found[-1], annotations=())
@@ -99,6 +106,11 @@ class Reader:
             if macro is not None and _harmless(macro):
                 table[name] = macro
         return expand(raw, table)
+
+
+def _name_in(where: Piece, item: Item) -> Span:
+    raw = where.raw(item)
+    return next((t.span for t in raw if t.text == item.name), raw[0].span)
 
 
 def _constant(name: str) -> bool:
