@@ -203,9 +203,10 @@ def _assumed(known: Known, part: Slice, boot: Boot, found: tuple[Setting, ...]) 
     out = [f"{Path(n).name} is the file that belongs to it" for n in sorted(files - {own})] + out
     creators = sorted({s.function for s in found if s.creates})
     if boot:
+        verb = "set" if len(creators) > 1 else "sets"
         who = ", ".join(f"{f}()" for f in creators) or "creation"
         out.append(
-            f"{who} sets " + ", ".join(f"{s}.{m} = {v}" for (s, m), v in sorted(boot.items()))
+            f"{who} {verb} " + ", ".join(f"{s}.{m} = {v}" for (s, m), v in sorted(boot.items()))
         )
     out += [
         f"{s.function}(), which also writes {s.member}, does not run"
