@@ -11,21 +11,25 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from flushproof import cli
 from flushproof.atomic import Steps
 from flushproof.commands import OnReport, OnResult, find_specs
 from flushproof.comparison import Compared, Comparison, Relation, Since, Version
-from flushproof.config import Comparing, Options, Reviewing
+from flushproof.config import Choices, Comparing, Options, Reviewing
 from flushproof.diagnostics import InputError
 from flushproof.errors import InternalError
+from flushproof.listing import Listing, Part, SharedField
 from flushproof.progress import Progress, progress_line
 from flushproof.reviewed import Review
+from flushproof.source import Span
 from flushproof.terminal import Terminal
 from flushproof.verdict import Report, Verdict
 from report_samples import CHECKED, COVERAGE_TRACE, DIAGNOSTIC, FILE, SCOPE, Made, report, result
 
+SCHEMA = Path(cli.__file__).parent / "report" / "schema.json"
 PROVED = result(Verdict.PROVED, "range_kept")
 REFUTED = result(Verdict.REFUTED, "coverage", trace=COVERAGE_TRACE)
 UNKNOWN = result(Verdict.UNKNOWN, "no_race", Made(reason="out of steps"))
@@ -33,6 +37,21 @@ VACUOUS = result(Verdict.VACUOUS, "converges")
 VERSION = Version("a.c", "", "flush")
 COMPARISON = Comparison(
     VERSION, VERSION, Relation.EQUAL, Compared.SEQUENCE, Since.BOOT, SCOPE, (), 0.1
+)
+
+
+LISTING = Listing(
+    path="a.c",
+    sha256="",
+    profile="5.13",
+    functions=(
+        Part("f", "flush", Span("a.c", 3, 1, 3, 2)),
+        Part("g", "load", Span("a.c", 9, 1, 9, 2)),
+    ),
+    fields=(SharedField("s.m", "vcpu", lock=False, boot="0"),),
+    cache=None,
+    assumptions=("this is so",),
+    missing=("b.h",),
 )
 
 
@@ -84,6 +103,11 @@ class Fake:
         self.seen = ("atomicity", path, spec, options)
         self._halt()
         return ()
+
+    def recognised(self, path: str, spec: str | None, options: Options) -> Listing:
+        self.seen = ("recognised", path, spec, options)
+        self._halt()
+        return LISTING
 
     def _answer(self, on_result: OnResult) -> Report:
         for made in self.reports[0].results:
@@ -373,3 +397,35 @@ def test_review_asks_for_what_was_typed(words: tuple[str, ...], wanted: Reviewin
     fake = Fake()
     assert cli.main(["review", *words], lambda: fake) == 0
     assert fake.seen == ("review", wanted, None, Options())
+
+
+def test_list_text(capsys: pytest.CaptureFixture[str]) -> None:
+    """What was recognised is printed by kind, and no claim is decided."""
+    fake = Fake()
+    assert _run(fake, "prove", "a.c", "--list", "--flush", "f", "-I", "inc") == 0
+    out = capsys.readouterr().out
+    for text in ("5.13", "f()  a.c:3", "s.m  of each vCPU, 0 at boot", "this is so", "b.h"):
+        assert text in out
+    assert fake.seen[0] == "recognised"
+    options = fake.seen[3]
+    assert isinstance(options, Options)
+    assert options.choices == Choices(flush="f", folders=("inc",))
+
+
+def test_list_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """The same as a document that the schema describes."""
+    assert _run(Fake(), "prove", "a.c", "--list", "--format", "json") == 0
+    document = json.loads(capsys.readouterr().out)
+    jsonschema.validate(document, json.loads(SCHEMA.read_text()))
+    assert document["recognised"]["functions"][0] == {
+        "name": "f",
+        "role": "flush",
+        "file": "a.c",
+        "line": 3,
+    }
+
+
+def test_names_and_a_spec(capsys: pytest.CaptureFixture[str]) -> None:
+    """A spec says what is what, so nothing else may."""
+    assert _run(Fake(), "prove", "a.c", "--spec", "a.spec", "--flush", "f") == 2
+    assert "cannot stand beside a spec" in capsys.readouterr().err

@@ -79,7 +79,9 @@ def test_links_lead_somewhere(page: str) -> None:
 def test_named_files_exist(page: str) -> None:
     """If this fails, the page speaks of a file that is gone."""
     text = (TOP / page).read_text(encoding="utf-8").replace("`mine.c`", "")
-    named = re.findall(r"`([\w./-]+(?:/|\.(?:py|c|h|md|claims|defaults|lark|json|toml)))`", text)
+    named = re.findall(
+        r"`([\w./-]+(?:/|\.(?:py|c|h|md|claims|defaults|profiles|lark|json|toml)))`", text
+    )
     assert named
     missing = [n for n in named if not any((p / n).exists() for p in (*PLACES, TOP / "specs"))]
     assert missing == []

@@ -16,7 +16,15 @@ from typing import ClassVar, NoReturn
 from flushproof import __version__
 from flushproof.commands import Pipeline, Request, run
 from flushproof.comparison import Compared, Relation, Since
-from flushproof.config import ENGINES, Comparing, Options, Reviewing, parse_range
+from flushproof.config import (
+    ENGINES,
+    Choices,
+    Comparing,
+    Options,
+    Reviewing,
+    SaidTwice,
+    parse_range,
+)
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.memory import Memory
 from flushproof.report.json import z3_version
@@ -102,8 +110,27 @@ def _add_decide(commands: argparse._SubParsersAction[_Parser], name: str, purpos
         action="store_true",
         help="show which code is one step for other threads, and why; decide nothing",
     )
+    instead.add_argument(
+        "--list", action="store_true", help="show what was recognised in FILE, and decide nothing"
+    )
     _add_claim(command, required=name == "refute")
+    _add_kernel(command)
     _add_common(command)
+
+
+def _add_kernel(command: argparse.ArgumentParser) -> None:
+    kernel = command.add_argument_group("kernel files", "instead of what their names tell")
+    kernel.add_argument("--flush", metavar="NAME", help="the function that flushes")
+    kernel.add_argument("--load", metavar="NAME", help="the function that loads a vCPU's root")
+    kernel.add_argument("--cache", metavar="FIELD", help="the field that holds the cached root")
+    kernel.add_argument(
+        "-I",
+        action="append",
+        default=[],
+        dest="folders",
+        metavar="DIR",
+        help="look for headers here too (may be repeated)",
+    )
 
 
 def _add_check(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -261,6 +288,7 @@ def _request(arguments: argparse.Namespace) -> Request:
                 spec=arguments.spec,
                 stage=arguments.emit,
                 atomicity=arguments.explain_atomicity,
+                listing=arguments.list,
                 format=arguments.format,
             )
 
@@ -295,7 +323,15 @@ def _options(arguments: argparse.Namespace) -> Options:
         jobs=arguments.jobs,
         rounds=arguments.rounds,
         memory=None if arguments.memory is None else Memory(arguments.memory),
+        choices=Choices() if arguments.command == "check" else _choices(arguments),
     )
+
+
+def _choices(arguments: argparse.Namespace) -> Choices:
+    chosen = Choices(arguments.flush, arguments.load, arguments.cache, tuple(arguments.folders))
+    if chosen.any and (arguments.spec is not None or arguments.file.endswith(".spec")):
+        raise InputError(SaidTwice(span=None))
+    return chosen
 
 
 def _real_pipeline() -> Pipeline:

@@ -16,12 +16,14 @@ from flushproof.atomic import Steps
 from flushproof.comparison import Comparison
 from flushproof.config import Comparing, Options, Reviewing
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
+from flushproof.listing import Listing
 from flushproof.progress import Progress
 from flushproof.report import (
     atomicity,
     compare_json,
     compare_text,
     json,
+    listing,
     review_json,
     review_text,
     summary,
@@ -69,6 +71,9 @@ class Pipeline(Protocol):
     def atomicity(self, path: str, spec: str | None, options: Options) -> tuple[Steps, ...]:
         """Return which stretches of code are atomic steps, and why."""
 
+    def recognised(self, path: str, spec: str | None, options: Options) -> Listing:
+        """Return what a file was taken for."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoSuchPath(Diagnostic):
@@ -104,6 +109,7 @@ class Request:
     spec: str | None = None
     stage: str | None = None
     atomicity: bool = False
+    listing: bool = False
     format: str = "text"
     comparing: Comparing | None = None
     reviewing: Reviewing | None = None
@@ -131,6 +137,8 @@ def _run(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
         return EXIT_OK
     if request.atomicity:
         return _atomicity(request, pipeline, terminal)
+    if request.listing:
+        return _list(request, pipeline, terminal)
     if request.command == "check":
         return _check(request, pipeline, terminal)
     if request.comparing is not None:
@@ -174,6 +182,15 @@ def _atomicity(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
         terminal.raw(json.dumps(json.atomic(path, sources.get(path), steps)))
     else:
         terminal.raw(atomicity.render(path, steps, sources, terminal.width))
+    return EXIT_OK
+
+
+def _list(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
+    found = pipeline.recognised(request.paths[0], request.spec, request.options)
+    if request.format == "json":
+        terminal.raw(json.dumps(listing.document(found)))
+    else:
+        terminal.raw(listing.render(found, terminal.width))
     return EXIT_OK
 
 

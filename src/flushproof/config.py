@@ -70,6 +70,34 @@ class UnknownEngine(Diagnostic):
     name: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaidTwice(Diagnostic):
+    """A spec and options that say the same things."""
+
+    TITLE: ClassVar[str] = "--flush, --load, --cache and -I cannot stand beside a spec"
+    HELP: ClassVar[str] = "the spec says what is what"
+    EXIT: ClassVar[int] = EXIT_USAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the user says of a kernel file; None or nothing where it is to be found out.
+
+    `flush` and `load` name functions, `cache` the field that holds the cached root, and headers are
+    looked for in `folders` too.
+    """
+
+    flush: str | None = None
+    load: str | None = None
+    cache: str | None = None
+    folders: tuple[str, ...] = ()
+
+    @property
+    def any(self) -> bool:
+        """Tell whether anything is said."""
+        return self != Choices()
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """Bounds and choices of one run; None or an empty tuple leaves the choice to the spec.
@@ -77,7 +105,7 @@ class Options:
     `vcpus` is (low, high); `loads` and `flushes` count operations per thread; `claims` names the
     claims to decide (empty: all); `jobs` is the number of processes, 0 for one per processor;
     `rounds` is how many turns each thread takes, None for enough to cover every interleaving;
-    `memory` is the memory model.
+    `memory` is the memory model; `choices` are about a kernel file.
     Raises `InputError` with usage diagnostics, all at once.
     """
 
@@ -89,6 +117,7 @@ class Options:
     jobs: int = 0
     rounds: int | None = None
     memory: Memory | None = None
+    choices: Choices = Choices()
 
     def __post_init__(self) -> None:
         problems = [

@@ -235,7 +235,7 @@ def assumptions(machine: Machine) -> tuple[str, ...]:
     shipped = eptp is not None and eptp.span.file == PRELUDE.name
     if shipped and infer(machine.base).split:
         out.append("the attribute bits of an EPT pointer depend on its root alone")
-    return tuple(out)
+    return (*out, *machine.setup.assumed)
 
 
 def _only(rounds: int) -> str:

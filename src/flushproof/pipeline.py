@@ -14,6 +14,9 @@ from flushproof.decide import Question, decide
 from flushproof.diagnostics import InputError, closest
 from flushproof.explain.atomicity import Explainer
 from flushproof.frontend.load import load
+from flushproof.kernel.entry import Opened, open_file
+from flushproof.kernel.listed import listing
+from flushproof.listing import Listing
 from flushproof.machine.build import Machine, build
 from flushproof.machine.setup import Bounds, Setup
 from flushproof.memory import Memory
@@ -80,7 +83,7 @@ def nfc(old: str, new: str, spec: str | None, options: Options, comparing: Compa
     Raises:
         InputError: a file is not accepted, or the operations of the two do not correspond.
     """
-    first, second = (replace(_setup(path, spec), memory=Memory.SC) for path in (old, new))
+    first, second = (replace(_setup(path, spec, options), memory=Memory.SC) for path in (old, new))
     return compare_setups(first, second, options, comparing)
 
 
@@ -127,7 +130,7 @@ def compare_setups(old: Setup, new: Setup, options: Options, comparing: Comparin
 
 def emit(path: str, spec: str | None, stage: str, options: Options) -> str:
     """Return what one stage hands to the next: the tree, the IR, or the solver's question."""
-    setup = _under(_setup(path, spec), options)
+    setup = _under(_setup(path, spec, options), options)
     match stage:
         case "ast":
             return _ast(setup)
@@ -139,24 +142,38 @@ def emit(path: str, spec: str | None, stage: str, options: Options) -> str:
 
 def atomicity(path: str, spec: str | None, options: Options) -> tuple[Steps, ...]:
     """Return the atomic steps as each claim in the options sees them, or without any claim."""
-    setup = _setup(path, spec)
+    setup = _setup(path, spec, options)
     machine = build(setup)
     claims = _claims(setup, options) if options.claims else ("",)
     bounds = _bounds(setup, options)
     return tuple(_atomic_steps(machine, name, bounds) for name in claims)
 
 
+def recognised(path: str, spec: str | None, options: Options) -> Listing:
+    """Return what the file was taken for, without deciding anything."""
+    opened = _opened(path, spec, options)
+    return listing(path, opened, build(opened.setup))
+
+
 # Steps -----------------------------------------------------------------------------------------
 
 
-def _setup(path: str, spec: str | None) -> Setup:
-    return from_spec(path) if path.endswith(".spec") else from_variant(path, spec)
+def _setup(path: str, spec: str | None, options: Options) -> Setup:
+    return _opened(path, spec, options).setup
+
+
+def _opened(path: str, spec: str | None, options: Options) -> Opened:
+    if path.endswith(".spec"):
+        return Opened(from_spec(path))
+    if spec is not None:
+        return Opened(from_variant(path, spec))
+    return open_file(path, options.choices)
 
 
 def _variant(
     path: str, spec: str | None, options: Options, on_result: OnResult, expected: Expected
 ) -> Report:
-    setup = _under(_setup(path, spec), options)
+    setup = _under(_setup(path, spec, options), options)
     claims = _claims(setup, options)
     wanted = dict.fromkeys(claims, expected)
     return _report(path, setup, options, claims, wanted, on_result)

@@ -112,13 +112,14 @@ class _Branch:
 
 def preprocess(source: Source, macros: Macros) -> Preprocessed:
     """Return the live tokens of `source` under `macros`; raise `InputError` if malformed."""
-    state = _Preprocessor(dict(macros.table))
-    for line in _lines(tokenise(source)):
+    state = Preprocessor(dict(macros.table))
+    for line in lines(tokenise(source)):
         state.feed(line)
     return state.finish()
 
 
-def _lines(tokens: tuple[Token, ...]) -> Iterator[Line]:
+def lines(tokens: tuple[Token, ...]) -> Iterator[Line]:
+    """Yield the lines that are not empty, without their ends."""
     start = 0
     for index, token in enumerate(tokens):
         if token.kind is Kind.NEWLINE:
@@ -129,7 +130,7 @@ def _lines(tokens: tuple[Token, ...]) -> Iterator[Line]:
         yield tokens[start:]
 
 
-class _Preprocessor:
+class Preprocessor:
     """The state between two lines: definitions, open conditions, and text not yet expanded."""
 
     def __init__(self, table: dict[str, Macro]) -> None:
@@ -141,12 +142,14 @@ class _Preprocessor:
         self._includes: list[Include] = []
 
     def feed(self, line: Line) -> None:
+        """Take one line of the file."""
         if line[0].is_punct("#"):
             self._directive(line)
         elif self._live:
             self._text.extend(line)
 
     def finish(self) -> Preprocessed:
+        """Return what was collected; raise `InputError` where a condition is open."""
         if self._branches:
             opening = self._branches[-1].opening
             raise InputError(OpenCondition(span=opening.span, directive=opening.text))
@@ -214,12 +217,12 @@ class _Preprocessor:
         match word.text:
             case "define":
                 self._flush()
-                self._define(_definition(word, rest))
+                self._define(read_definition(word, rest))
             case "undef":
                 self._flush()
-                self._table.pop(_single_name(word, rest), None)
+                self._table.pop(read_name(word, rest), None)
             case "include":
-                self._includes.append(_include(word, rest))
+                self._includes.append(read_include(word, rest))
             case "error":
                 message = _spelled(rest)
                 raise InputError(
@@ -249,7 +252,8 @@ def _malformed(word: Token, problem: str) -> BadDirective:
     return BadDirective(span=word.span, directive=word.text, problem=problem)
 
 
-def _single_name(word: Token, rest: Line) -> str:
+def read_name(word: Token, rest: Line) -> str:
+    """Return the only name of a directive."""
     if len(rest) != 1 or rest[0].kind is not Kind.NAME:
         raise InputError(_malformed(word, "wants one name"))
     return rest[0].text
@@ -263,7 +267,8 @@ def _spelled(tokens: Line) -> str:
     return text
 
 
-def _include(word: Token, rest: Line) -> Include:
+def read_include(word: Token, rest: Line) -> Include:
+    """Read what follows `#include`."""
     span = word.span.to(line_end(rest, word))
     if rest and rest[0].kind is Kind.STRING:
         return Include(rest[0].text[1:-1], quoted=True, span=span)
@@ -272,7 +277,8 @@ def _include(word: Token, rest: Line) -> Include:
     raise InputError(_malformed(word, "wants a name in quotes or angle brackets"))
 
 
-def _definition(word: Token, rest: Line) -> Macro:
+def read_definition(word: Token, rest: Line) -> Macro:
+    """Read what follows `#define`."""
     if not rest or rest[0].kind is not Kind.NAME or rest[0].text == "defined":
         raise InputError(_malformed(word, "wants a name"))
     name, rest = rest[0], rest[1:]

@@ -16,7 +16,7 @@ from flushproof.frontend.grammar import vocabulary
 from flushproof.frontend.tokens import Kind, Token, refuse_stray
 
 # Words of the kernel and the compiler that change nothing the subset can express.
-_SKIPPED = frozenset(
+SKIPPED = frozenset(
     [
         "__maybe_unused",
         "__always_unused",
@@ -58,7 +58,7 @@ _SKIPPED = frozenset(
         "__deprecated",
     ]
 )
-_SKIPPED_WITH_ARGUMENTS = frozenset(
+SKIPPED_WITH_ARGUMENTS = frozenset(
     [
         "__attribute__",
         "__attribute",
@@ -73,7 +73,7 @@ _SKIPPED_WITH_ARGUMENTS = frozenset(
         "__assume_aligned",
     ]
 )
-_OUTSIDE = {
+OUTSIDE = {
     "asm": "inline assembly",
     "__asm__": "inline assembly",
     "__asm": "inline assembly",
@@ -106,13 +106,13 @@ def _significant(tokens: tuple[Token, ...]) -> Iterator[Token]:
     while index < len(tokens):
         token = tokens[index]
         index += 1
-        if token.text in _SKIPPED:
+        if token.text in SKIPPED:
             continue
-        if token.text in _SKIPPED_WITH_ARGUMENTS:
+        if token.text in SKIPPED_WITH_ARGUMENTS:
             index = _past_parentheses(tokens, index)
             continue
-        if token.text in _OUTSIDE:
-            raise InputError(Outside(span=token.span, construct=_OUTSIDE[token.text]))
+        if token.text in OUTSIDE:
+            raise InputError(Outside(span=token.span, construct=OUTSIDE[token.text]))
         if token.kind is Kind.STRAY:
             refuse_stray(token)
         yield token

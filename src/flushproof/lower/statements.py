@@ -246,7 +246,7 @@ def _set_result(ctx: Context, frame: Activation, value: Value, span: Span) -> No
     match value, frame.pointer_result:
         case (Null(), None):
             frame.pointer_result = Null()
-        case (PointerTo(nonnull=Const()) | StructValue(), None):
+        case (PointerTo() | StructValue(), None):
             frame.pointer_result = value
         case (PointerTo(), PointerTo()) if value == frame.pointer_result:
             pass

@@ -44,7 +44,10 @@ class Assumptions:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """One variant and everything asked about it; `sources` are all texts that spans may name."""
+    """One variant and everything asked about it.
+
+    `sources` are all texts that spans may name; `assumed` says what else is taken for granted.
+    """
 
     name: str
     variant: Source
@@ -59,6 +62,7 @@ class Setup:
     expectations: tuple[s.Expectation, ...]
     sources: tuple[Source, ...]
     memory: Memory = Memory.SC
+    assumed: tuple[str, ...] = ()
 
     def claim(self, name: str) -> s.Claim | None:
         """Return the claim of that name."""

@@ -78,7 +78,7 @@ class NotTheFamily(Diagnostic):
 
 
 @dataclass(frozen=True, slots=True)
-class _Given:
+class Given:
     """What every setup starts from."""
 
     context: ParseContext
@@ -88,15 +88,17 @@ class _Given:
 
 
 @cache
-def _given() -> _Given:
-    prelude, claims = _shipped(PRELUDE), _shipped(CLAIMS)
+def given() -> Given:
+    """Read the prelude and the claims that come with the program."""
+    prelude, claims = shipped(PRELUDE), shipped(CLAIMS)
     unit, context = parse_c(prelude, ParseContext())
     file = parse_spec(claims, context)
     helpers = c.TranslationUnit(file.functions)
-    return _Given(context, (unit, helpers), file.claims, (prelude, claims))
+    return Given(context, (unit, helpers), file.claims, (prelude, claims))
 
 
-def _shipped(path: Path) -> Source:
+def shipped(path: Path) -> Source:
+    """Read a file that comes with the program; its folder is not shown."""
     return Source(path.name, path.read_text(encoding="utf-8"))
 
 
@@ -128,7 +130,7 @@ def from_text(variant: Source, spec: str | None) -> Setup:
     path = variant.name
     if spec is not None:
         return _from_spec_source(load(spec), Path(spec).parent, variant)
-    setup = _from_spec_source(_shipped(DEFAULTS), Path(), variant)
+    setup = _from_spec_source(shipped(DEFAULTS), Path(), variant)
     for operation in setup.operations:
         function = setup.declarations.functions.get(operation.function)
         if function is None or function.body is None:
@@ -142,8 +144,8 @@ def only_spec(source: Source) -> tuple[s.Spec, s.SpecFile]:
     Raises:
         InputError: it is not accepted, or holds another number of specs.
     """
-    given = _given()
-    file = parse_spec(source, given.context)
+    start = given()
+    file = parse_spec(source, start.context)
     if len(file.specs) != 1:
         where = file.specs[1].span if file.specs else None
         raise InputError(NoSpecHere(span=where, path=source.name, count=len(file.specs)))
@@ -151,14 +153,14 @@ def only_spec(source: Source) -> tuple[s.Spec, s.SpecFile]:
 
 
 def _from_spec_source(source: Source, folder: Path, variant: Source | None) -> Setup:
-    given = _given()
+    start = given()
     spec, _ = only_spec(source)
     variant = variant or _variant(spec, folder)
-    unit, context = parse_c(variant, given.context)
+    unit, context = parse_c(variant, start.context)
     file = parse_spec(source, context)
     spec = file.specs[0]
-    declarations = declare((*given.units, unit, c.TranslationUnit(file.functions)))
-    claims = _claims(given.claims, (*file.claims, *spec.claims))
+    declarations = declare((*start.units, unit, c.TranslationUnit(file.functions)))
+    claims = joined_claims(start.claims, (*file.claims, *spec.claims))
     _check_expectations(spec, claims)
     return Setup(
         name=spec.name,
@@ -167,12 +169,12 @@ def _from_spec_source(source: Source, folder: Path, variant: Source | None) -> S
         operations=_operations(spec),
         boot=() if spec.boot is None else (spec.boot,),
         caches=spec.caches,
-        bounds=_bounds(spec),
-        assumptions=_assumptions(spec),
+        bounds=bounds_of(spec),
+        assumptions=assumptions_of(spec),
         exempt=frozenset(e.field for e in spec.exempt),
         claims=claims,
         expectations=spec.expectations,
-        sources=(*given.sources, source, variant),
+        sources=(*start.sources, source, variant),
         memory=Memory.SC if spec.memory is None else Memory(spec.memory.model),
     )
 
@@ -202,7 +204,8 @@ def _operations(spec: s.Spec) -> tuple[s.OperationDecl, ...]:
     return spec.operations
 
 
-def _claims(known: tuple[s.Claim, ...], own: tuple[s.Claim, ...]) -> tuple[s.Claim, ...]:
+def joined_claims(known: tuple[s.Claim, ...], own: tuple[s.Claim, ...]) -> tuple[s.Claim, ...]:
+    """Return the known claims and a spec's own, which come first where names are the same."""
     names = {claim.name for claim in own}
     return (*(k for k in known if k.name not in names), *own)
 
@@ -215,7 +218,8 @@ def _check_expectations(spec: s.Spec, claims: tuple[s.Claim, ...]) -> None:
             raise InputError(UnknownClaim(span=e.span, name=e.claim, hint=hint))
 
 
-def _bounds(spec: s.Spec) -> Bounds:
+def bounds_of(spec: s.Spec) -> Bounds:
+    """Return the bounds of a spec, the default where it says nothing."""
     given = {b.name: b for b in spec.bounds}
     start = Bounds()
     vcpus = given.get("vcpus")
@@ -227,7 +231,8 @@ def _bounds(spec: s.Spec) -> Bounds:
     )
 
 
-def _assumptions(spec: s.Spec) -> Assumptions:
+def assumptions_of(spec: s.Spec) -> Assumptions:
+    """Return what a spec takes for granted."""
     given = {a.name: a.holds for a in spec.assumptions}
     return Assumptions(
         load_flushes=given.get("load_flushes", True),

@@ -188,7 +188,7 @@ class Algebra:
         known = self._ranges.get(n.get_id())
         return (known[1], known[2]) if known else (type_.low, type_.high)
 
-    def note(self, total: z3.ArithRef, type_: Int, grows: t.Bool = True) -> None:  # noqa: FBT001, FBT002
+    def note(self, total: z3.ArithRef, type_: Int, grows: t.Bool = True) -> None:  # noqa: FBT002
         """Note the condition that a number is not one of those that surely fit a type.
 
         These are small numbers and, where an `int` fits, numbers up to that of vCPUs, which is one.

@@ -107,16 +107,20 @@ class Search:
             if not any(self._block(c, pre, level - 1) for c, pre in reversed(before)):
                 return False
         if control is not None:
-            self._learn(control, self._generalised(post, level - 1), level)
+            self._learn(control, self._generalised(control, level - 1), level)
         return True
 
-    def _generalised(self, post: Post, level: int) -> Cube:
-        """Drop literals of the cube just asked about, as long as it stays out of reach."""
+    def _generalised(self, control: Control, level: int) -> Cube:
+        """Drop literals of the cube just asked about, as long as it stays out of reach.
+
+        Those that many lemmas have are tried last.
+        """
+        post = self.posts[control]
         small = post.core()
         self._spend()
         if post.outside(small, level) is None:
             return small
-        for x in sorted(small, key=lambda x: (self.score.get((post.control, x), 0), x)):
+        for x in sorted(small, key=lambda x: (self.score.get((control, x), 0), x)):
             if x in small:
                 self._spend()
                 core = post.outside(small - {x}, level)

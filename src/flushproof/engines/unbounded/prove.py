@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from flushproof.engines.symbolic.values import NotExact
 from flushproof.engines.unbounded.build import Builder
 from flushproof.engines.unbounded.clauses import System
+from flushproof.engines.unbounded.frames import Frames
 from flushproof.engines.unbounded.pdr import Invariant, find_invariant
-from flushproof.engines.unbounded.recheck import failing
+from flushproof.engines.unbounded.recheck import failing, supported
 from flushproof.engines.unbounded.state import Case, Space, space
 from flushproof.ir.code import Scope
 from flushproof.ir.kinds import Kinds
@@ -33,6 +34,7 @@ class Part:
 
     case: Case
     space: Space
+    frames: Frames
     system: System
     invariant: Invariant
 
@@ -116,10 +118,11 @@ def _proof(subject: Subject, cases: Iterator[Case], effort: int) -> Proof | str:
 
 def _part(subject: Subject, case: Case, effort: int) -> Part | str:
     where = space(subject.program, subject.kinds, case)
-    system = Builder(where, subject.boundaries, subject.code).run()
+    builder = Builder(where, subject.boundaries, subject.code)
+    system = builder.run()
     invariant = find_invariant(system, effort)
     if isinstance(invariant, str):
         return invariant
     if failing(system, invariant):
         return "an invariant was found that holds for few vCPUs only"
-    return Part(case, where, system, invariant)
+    return Part(case, where, builder.frames, system, supported(system, invariant))

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import z3
 
-from flushproof.engines.unbounded.clauses import Atom, Clause, System
+from flushproof.engines.unbounded.clauses import Atom, Clause, Control, System
 from flushproof.engines.unbounded.pdr import Invariant
+
+Used = frozenset[tuple[Control, int]]
+"""Lemmas by their control and number."""
 
 
 def question(system: System, invariant: Invariant, clause: Clause) -> z3.BoolRef:
     """Return a formula that is unsatisfiable exactly if the clause holds under the invariant."""
-
-    def holds(a: Atom) -> z3.BoolRef:
-        pairs = zip(system.parameters[a.control], a.arguments, strict=True)
-        formula: z3.BoolRef = z3.substitute(invariant.formula(a.control), *pairs)
-        return formula
-
-    parts = [*system.axioms, *system.known, clause.constraint, *(holds(a) for a in clause.body)]
+    parts = [*system.axioms, *system.known, clause.constraint]
+    parts += (z3.And(*_lemmas(system, invariant, a)) for a in clause.body)
     if clause.head is not None:
-        parts.append(z3.Not(holds(clause.head)))
+        parts.append(z3.Not(z3.And(*_lemmas(system, invariant, clause.head))))
     return z3.And(*parts)
 
 
@@ -31,3 +32,75 @@ def failing(system: System, invariant: Invariant) -> list[Clause]:
         if solver.check() != z3.unsat:
             out.append(clause)
     return out
+
+
+def supported(system: System, invariant: Invariant) -> Invariant:
+    """Return the part of a confirmed invariant that its own proof makes use of."""
+    support = _Support(system, invariant)
+    return Invariant(
+        {
+            control: tuple(x for k, x in enumerate(lemmas) if (control, k) in support.wanted)
+            for control, lemmas in invariant.lemmas.items()
+        }
+    )
+
+
+def _lemmas(system: System, invariant: Invariant, a: Atom) -> Iterator[z3.BoolRef]:
+    pairs = list(zip(system.parameters[a.control], a.arguments, strict=True))
+    for lemma in invariant.lemmas.get(a.control, ()):
+        yield z3.substitute(lemma, *pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A clause in a solver of its own, with a name for each lemma before and after it."""
+
+    solver: z3.Solver
+    before: dict[str, tuple[Control, int]]
+    after: tuple[z3.BoolRef, ...]
+
+
+class _Support:
+    """Collects lemmas that are needed: for the assertions first, then for each other."""
+
+    def __init__(self, system: System, invariant: Invariant) -> None:
+        self.system = system
+        self.invariant = invariant
+        self.wanted: set[tuple[Control, int]] = set()
+        self.work: list[tuple[Control, int]] = []
+        into: dict[Control | None, list[_Asked]] = {}
+        for clause in system.clauses:
+            head = None if clause.head is None else clause.head.control
+            into.setdefault(head, []).append(self._asked(clause))
+        for asked in into.get(None, ()):
+            self._need(asked, ())
+        while self.work:
+            control, k = self.work.pop()
+            for asked in into.get(control, ()):
+                self._need(asked, (z3.Not(asked.after[k]),))
+
+    def _asked(self, clause: Clause) -> _Asked:
+        solver = z3.Solver()
+        solver.add(*self.system.axioms, *self.system.known, clause.constraint)
+        before: dict[str, tuple[Control, int]] = {}
+        for a in clause.body:
+            for k, lemma in enumerate(_lemmas(self.system, self.invariant, a)):
+                name = f"lemma{len(before)}"
+                before[name] = (a.control, k)
+                solver.add(z3.Implies(z3.Bool(name), lemma))
+        head = clause.head
+        after = () if head is None else tuple(_lemmas(self.system, self.invariant, head))
+        return _Asked(solver, before, after)
+
+    def _need(self, asked: _Asked, goal: tuple[z3.BoolRef, ...]) -> None:
+        known = [name for name, lemma in asked.before.items() if lemma in self.wanted]
+        others = [name for name in asked.before if asked.before[name] not in self.wanted]
+        for names in (known, [*known, *others]):
+            answer = asked.solver.check(*goal, *(z3.Bool(n) for n in names))
+            if answer == z3.unsat:
+                break
+        for name in {str(x) for x in asked.solver.unsat_core()} & asked.before.keys():
+            lemma = asked.before[name]
+            if lemma not in self.wanted:
+                self.wanted.add(lemma)
+                self.work.append(lemma)

@@ -1,0 +1,77 @@
+"""A proof as an SMT-LIB 2 script that any solver can go through, with the expected answers.
+
+For each case: the invariant, one function for each place where threads can be, then a question for
+each clause. All are to be `unsat`: the invariant holds at boot, every step keeps it, and no claim
+fails where it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import z3
+
+from flushproof.engines.unbounded.clauses import Atom, Clause, Control, terms_of, variables
+from flushproof.engines.unbounded.prove import Part, Proof
+from flushproof.engines.unbounded.words import invariant_lines
+
+EXPECTED = "(set-info :status unsat)"
+
+
+def script(proof: Proof, title: str) -> str:
+    """Return the questions of a proof, one case after the other."""
+    lines = [f"; {title}", "(set-logic ALL)"]
+    for part in proof.parts:
+        lines += ["(push 1)", *(f"; {x}" for x in invariant_lines(part)), *_part(part), "(pop 1)"]
+    return "\n".join(lines) + "\n"
+
+
+def _part(part: Part) -> Iterator[str]:
+    system = part.system
+    names = {c: f"inv{k}" for k, c in enumerate(system.parameters)}
+    formulas = [*system.axioms, *system.known]
+    formulas += (x for clause in system.clauses for x in terms_of(clause))
+    formulas += (x for lemmas in part.invariant.lemmas.values() for x in lemmas)
+    found = sorted(variables(*formulas), key=lambda x: str(x.decl().name()))
+    sorts = {x.sort().sexpr() for x in found if x.sort().kind() == z3.Z3_UNINTERPRETED_SORT}
+    yield from (f"(declare-sort {sort} 0)" for sort in sorted(sorts))
+    yield from (x.decl().sexpr() for x in found)
+    yield from (f"(assert {_flat(x)})" for x in (*system.axioms, *system.known))
+    for control, name in names.items():
+        yield from _defined(part, control, name)
+    for clause in system.clauses:
+        yield from _question(clause, names)
+
+
+def _defined(part: Part, control: Control, name: str) -> Iterator[str]:
+    """Yield the definition of one predicate, a line a lemma."""
+    parameters = part.system.parameters[control]
+    yield f"(define-fun {name} ({' '.join(_parameter(p) for p in parameters)}) Bool (and true"
+    yield from (f"  {_flat(lemma)}" for lemma in part.invariant.lemmas.get(control, ()))
+    yield "))"
+
+
+def _parameter(p: z3.ExprRef) -> str:
+    return f"({p.sexpr()} {p.sort().sexpr()})"
+
+
+def _question(clause: Clause, names: dict[Control, str]) -> Iterator[str]:
+    yield "(push 1)"
+    yield f"; {clause.why}"
+    yield f"(assert {_flat(clause.constraint)})"
+    yield from (f"(assert {_applied(a, names)})" for a in clause.body)
+    if clause.head is not None:
+        yield f"(assert (not {_applied(clause.head, names)}))"
+    yield from (EXPECTED, "(check-sat)", "(pop 1)")
+
+
+def _applied(a: Atom, names: dict[Control, str]) -> str:
+    return f"({names[a.control]} {_joined(a.arguments)})"
+
+
+def _joined(terms: Sequence[z3.ExprRef]) -> str:
+    return " ".join(_flat(x) for x in terms)
+
+
+def _flat(term: z3.ExprRef) -> str:
+    return " ".join(str(term.sexpr()).split())

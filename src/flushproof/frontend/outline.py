@@ -1,0 +1,125 @@
+"""The live tokens of a file that is not written for us: directives obeyed, macros kept for later.
+
+Conditions that cannot be evaluated count as false, directives that cannot be read are skipped.
+Macros are not replaced, since most of the file is never looked at; `Outline.macros_at` says which
+hold at a token, so that a stretch of tokens can be expanded by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flushproof.diagnostics import InputError
+from flushproof.frontend.macros import Expander, Macro, Macros
+from flushproof.frontend.preprocess import (
+    Include,
+    Line,
+    Preprocessor,
+    lines,
+    read_definition,
+    read_include,
+    read_name,
+)
+from flushproof.frontend.tokens import Token, tokenise
+from flushproof.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A `#define` or, where `macro` is None, an `#undef`, before the token with index `at`."""
+
+    at: int
+    name: str
+    macro: Macro | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """The live tokens of one file in order, how its macros change, and its live includes."""
+
+    source: Source
+    tokens: tuple[Token, ...]
+    changes: tuple[Change, ...]
+    includes: tuple[Include, ...]
+
+    def macros_at(self, index: int, start: Macros) -> dict[str, Macro]:
+        """Return the macros in force at a token, given those at the start of the file."""
+        table = dict(start.table)
+        for change in self.changes:
+            if change.at > index:
+                break
+            if change.macro is None:
+                table.pop(change.name, None)
+            else:
+                table[change.name] = change.macro
+        return table
+
+    def macro(self, name: str) -> Macro | None:
+        """Return the first definition of a macro in the file."""
+        return next((c.macro for c in self.changes if c.name == name and c.macro), None)
+
+
+def outline(source: Source, start: Macros) -> Outline:
+    """Read a file's directives under the macros of `start`.
+
+    Raises:
+        InputError: a comment or a condition is never closed.
+    """
+    state = _Outliner(dict(start.table))
+    for line in lines(tokenise(source)):
+        state.feed(line)
+    return state.outline(source)
+
+
+def expand(tokens: tuple[Token, ...], table: dict[str, Macro]) -> tuple[Token, ...]:
+    """Return the tokens with the macros of `table` replaced."""
+    return tuple(Expander(table).expand(tokens))
+
+
+class _Outliner(Preprocessor):
+    """Collects live lines and changes of the macros."""
+
+    def __init__(self, table: dict[str, Macro]) -> None:
+        super().__init__(table)
+        self._changes: list[Change] = []
+
+    def feed(self, line: Line) -> None:
+        """Take one line of the file."""
+        if line[0].is_punct("#"):
+            self._directive(line)
+        elif self._live:
+            self._output.extend(line)
+
+    def outline(self, source: Source) -> Outline:
+        """Return what was collected."""
+        done = self.finish()
+        return Outline(source, done.tokens, tuple(self._changes), done.includes)
+
+    def _condition(self, word: Token, rest: Line) -> bool:
+        try:
+            return super()._condition(word, rest)
+        except InputError:
+            return False
+
+    def _act(self, word: Token, rest: Line) -> None:
+        try:
+            self._obey(word, rest)
+        except InputError:
+            return
+
+    def _obey(self, word: Token, rest: Line) -> None:
+        at = len(self._output)
+        match word.text:
+            case "define":
+                macro = read_definition(word, rest)
+                self._define(macro)
+                if macro.name in self._table:
+                    self._changes.append(Change(at, macro.name, macro))
+            case "undef":
+                name = read_name(word, rest)
+                self._table.pop(name, None)
+                self._changes.append(Change(at, name, None))
+            case "include":
+                self._includes.append(read_include(word, rest))
+            case _:
+                pass

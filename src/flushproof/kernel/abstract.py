@@ -1,0 +1,182 @@
+"""Expressions of a kernel file with what lies outside the model replaced.
+
+A call of a function that does not touch the state becomes any value; a test whether the flush is
+installed becomes true. Each replacement is noted in words, to be listed as an assumption.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TypeGuard
+
+from flushproof.diagnostics import InputError
+from flushproof.frontend import syntax as c
+from flushproof.frontend.cut import Sort
+from flushproof.frontend.errors import UnknownFunction
+from flushproof.frontend.walk import walk
+from flushproof.kernel.known import Body, Known
+from flushproof.kernel.reader import ANY
+from flushproof.kernel.relevance import Relevance
+from flushproof.kernel.rewrite import below, within
+from flushproof.kernel.typing import Scope
+from flushproof.source import Span
+
+CHECKS = frozenset({"==", "!="})
+
+
+def anything(span: Span) -> c.Expr:
+    """Return an expression of any value."""
+    return c.Call(c.Name(ANY, span), (), span)
+
+
+@dataclass
+class Notes:
+    """What is assumed, in words, and which functions are needed, in order."""
+
+    assumed: dict[str, None] = field(default_factory=dict)
+    called: dict[str, None] = field(default_factory=dict)
+
+    def assume(self, text: str) -> None:
+        """Note an assumption once."""
+        self.assumed.setdefault(text)
+
+
+@dataclass
+class Abstractor:
+    """Replaces within one function; `family` are the functions of the flush."""
+
+    known: Known
+    relevance: Relevance
+    body: Body
+    scope: Scope
+    family: frozenset[str]
+    notes: Notes
+
+    def expression(self, e: c.Expr) -> c.Expr:
+        """Return the expression in terms of the model."""
+        match e:
+            case c.Binary(op, left, right) if op in CHECKS and self._is_table(left):
+                return self._compared(e, left, right)
+            case c.Binary(op, left, right) if op in CHECKS and self._is_table(right):
+                return self._compared(e, right, left)
+            case c.Member() if self._is_table(e):
+                return self._set(e)
+            case c.Call():
+                return self._call(e)
+            case _:
+                return below(e, self.expression, self.statement)
+
+    def statement(self, s: c.Stmt) -> c.Stmt:
+        """Return a statement with its expressions replaced."""
+        return within(s, self.expression, self.statement)
+
+    # Calls --------------------------------------------------------------------------------------
+
+    def keeps(self, name: str) -> bool:
+        """Tell whether a call of the function is part of the model."""
+        if name in self.scope:
+            return False
+        if self.known.modelled(name) is not None or name == ANY:
+            return True
+        near = self.body.where
+        return self.relevance.touches(name, near) or self.relevance.pure(name, near)
+
+    def _call(self, e: c.Call) -> c.Expr:
+        if not isinstance(e.function, c.Name):
+            self._refuse_state(e, "(...)")
+            self.notes.assume("a call through a pointer may return anything")
+            return anything(e.span)
+        name = e.function.id
+        if not self.keeps(name):
+            self._refuse_state(e, name)
+            self.notes.assume(f"{name}() may return anything")
+            return anything(e.span)
+        self.notes.called.setdefault(name)
+        given = tuple(self._argument(a) for a in e.arguments)
+        return replace(e, arguments=self._fitted(name, given, e.span))
+
+    def _fitted(self, name: str, given: tuple[c.Expr, ...], span: Span) -> tuple[c.Expr, ...]:
+        """Fit arguments to the prelude's body of a function, whose last ones came and went."""
+        model = self.known.modelled(name)
+        if model is None or model.body is None:
+            return given
+        wanted = len(model.parameters)
+        return (*given, *[c.Number(0, "", span)] * (wanted - len(given)))[:wanted]
+
+    def _refuse_state(self, e: c.Call, name: str) -> None:
+        """Refuse to guess what a function does that is handed the address of the state."""
+        for argument in e.arguments:
+            for node in walk(argument):
+                if isinstance(node, c.Unary) and node.op == "&" and self._is_state(node.operand):
+                    raise InputError(UnknownFunction(span=e.span, name=name))
+
+    def _is_state(self, e: c.Expr) -> bool:
+        return isinstance(e, c.Member) and e.name in self.relevance.members
+
+    def _argument(self, e: c.Expr) -> c.Expr:
+        """Name a function that is handed on: the machine knows what the callee does with it."""
+        if isinstance(e, c.Name) and self._is_function(e.id):
+            self.notes.called.setdefault(e.id)
+            return e
+        return self.expression(e)
+
+    def _is_function(self, name: str) -> bool:
+        if name in self.scope:
+            return False
+        library = self.known.library
+        return self.known.modelled(name) is not None or any(
+            library.find(sort, name, self.body.where) for sort in (Sort.FUNCTION, Sort.PROTOTYPE)
+        )
+
+    # The table of operations --------------------------------------------------------------------
+
+    def _is_table(self, e: c.Expr) -> TypeGuard[c.Member]:
+        """Tell whether an expression is the entry of a table in a variable of the file."""
+        if not (isinstance(e, c.Member) and isinstance(e.base, c.Name)):
+            return False
+        if e.base.id in self.scope:
+            return False
+        return "ops" in e.base.id
+
+    def _compared(self, e: c.Binary, entry: c.Member, other: c.Expr) -> c.Expr:
+        shown = _shown(entry)
+        if isinstance(other, c.Unary) and other.op == "&":
+            other = other.operand
+        if _null(other):
+            known = self._set(entry)
+            return known if e.op == "!=" else c.Unary("!", known, e.span)
+        if not (isinstance(other, c.Name) and self._is_function(other.id)):
+            self.notes.assume(f"{shown} may be anything")
+            return anything(e.span)
+        held = installed(self.known, entry.name)
+        same = not held or other.id in held
+        self.notes.assume(f"{shown} is {other.id if same else ' or '.join(sorted(held))}")
+        return c.Number(int(same == (e.op == "==")), "", e.span)
+
+    def _set(self, entry: c.Member) -> c.Expr:
+        held = installed(self.known, entry.name)
+        if held & self.family or (not held and "flush" in entry.name):
+            self.notes.assume(f"{_shown(entry)} is set")
+            return c.Number(1, "", entry.span)
+        self.notes.assume(f"{_shown(entry)} may be anything")
+        return anything(entry.span)
+
+
+def _null(e: c.Expr) -> bool:
+    return isinstance(e.operand if isinstance(e, c.Cast) else e, c.Number)
+
+
+def _shown(entry: c.Member) -> str:
+    assert isinstance(entry.base, c.Name)
+    return f"{entry.base.id}{'->' if entry.arrow else '.'}{entry.name}"
+
+
+def installed(known: Known, entry: str) -> frozenset[str]:
+    """Return the functions that some file at hand puts into the entry of a table."""
+    library = known.library
+    pattern = re.compile(rf"\b{re.escape(entry)}\s*=\s*(\w+)\s*[;,]")
+    texts = [library.main.outline.source.text]
+    texts += [library.text(p) for p in (*library.companions, *library.headers)]
+    found = {name for t in texts if entry in t for name in pattern.findall(t)}
+    return frozenset(found - {"NULL"})

@@ -1,0 +1,65 @@
+"""What every kernel file starts from: the prelude, and defaults for what headers would define."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from flushproof.frontend import syntax as c
+from flushproof.frontend.declarations import Declarations, declare
+from flushproof.frontend.parser import ParseContext, parse_c
+from flushproof.resources import KERNEL
+from flushproof.source import Source
+from flushproof.spec.resolve import given, shipped
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The prelude's declarations, and with `defaults` those of `kernel.h` behind them."""
+
+    context: ParseContext
+    units: tuple[c.TranslationUnit, ...]
+    prelude: Declarations
+    defaults: Declarations
+    unit: c.TranslationUnit
+    source: Source
+
+    def default(self, kind: type[c.TopLevel], name: str) -> c.TopLevel | None:
+        """Return an item of `kernel.h`."""
+        return next(
+            (i for i in self.unit.items if isinstance(i, kind) and name in names_of(i)), None
+        )
+
+    def struct(self, name: str) -> c.StructDef | None:
+        """Return a struct of the prelude."""
+        items = (i for unit in self.units for i in unit.items)
+        return next((i for i in items if isinstance(i, c.StructDef) and i.name == name), None)
+
+
+def names_of(item: c.TopLevel) -> tuple[str, ...]:
+    """Return the names that an item declares."""
+    match item:
+        case c.Declaration():
+            return tuple(d.declarator.name for d in item.declarators)
+        case c.Typedef():
+            return (item.declarator.name,)
+        case c.EnumDef():
+            return (item.name, *(e.name for e in item.enumerators))
+        case c.StructDef() | c.Function():
+            return (item.name,)
+
+
+@cache
+def base() -> Base:
+    """Read the prelude and `kernel.h`."""
+    start = given()
+    source = shipped(KERNEL)
+    unit, context = parse_c(source, start.context)
+    return Base(
+        context,
+        start.units,
+        declare(start.units),
+        declare((*start.units, unit)),
+        unit,
+        source,
+    )

@@ -1,0 +1,240 @@
+"""The files that belong to one kernel file: what it includes, as far as found, and companions.
+
+Headers are looked for beside the file, in the folder above it, in those of the tree it stands in,
+and where the user says. A companion is the `x.c` beside an included `x.h`. Texts are searched for
+words before any file is cut up, so a tree of many headers costs little.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+
+from flushproof.diagnostics import InputError
+from flushproof.frontend.cut import Item, Sort, cut
+from flushproof.frontend.load import load
+from flushproof.frontend.macros import Macro, Macros
+from flushproof.frontend.outline import Outline, expand, outline
+from flushproof.frontend.tokens import Kind, Token
+from flushproof.source import Source
+
+MOST_FILES = 400
+DEEPEST = 6
+_INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">\n]+)[">]', re.MULTILINE)
+_LOOKS = {
+    Sort.FUNCTION: r"^(?!return\b)[A-Za-z_].*?\b{}[ \t]*\(|^{}[ \t]*\(",
+    Sort.PROTOTYPE: r"^(?!return\b)[A-Za-z_].*?\b{}[ \t]*\(|^{}[ \t]*\(",
+    Sort.STRUCT: r"\bstruct\b[^;{{}}]*\b{}\s*\{{",
+    Sort.ENUM: r"\benum\s+{}\s*\{{|^\s*{}\s*(?:[,=}}]|$)",
+    Sort.TYPEDEF: r"\btypedef\b[^;]*\b{}\b|\}}\s*{}\s*;",
+    Sort.GLOBAL: r"^[A-Za-z_].*?\b{}\s*[;=,\[]",
+}
+"""What the text around a definition looks like, to be told without cutting a file up."""
+_TREE = ("include", "arch/x86/include", "arch/x86/kvm")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One file cut up."""
+
+    outline: Outline
+    items: tuple[Item, ...]
+
+    @property
+    def name(self) -> str:
+        """The path of the file as shown."""
+        return self.outline.source.name
+
+    @cached_property
+    def table(self) -> dict[tuple[Sort, str], list[Item]]:
+        """The items by what they declare; an enum without a tag is found by its enumerators."""
+        found: dict[tuple[Sort, str], list[Item]] = {}
+        for item in self.items:
+            for name in (item.name, *item.enumerators) if item.name else item.enumerators:
+                found.setdefault((item.sort, name), []).append(item)
+        return found
+
+    def find(self, sort: Sort, name: str) -> Item | None:
+        """Return the last item of that sort and name."""
+        found = self.table.get((sort, name))
+        return found[-1] if found else None
+
+    def raw(self, item: Item) -> tuple[Token, ...]:
+        """Return the item's tokens with macros as written."""
+        return self.outline.tokens[item.start : item.end]
+
+    def expanded(self, item: Item, start: Macros) -> tuple[Token, ...]:
+        """Return the item's tokens with macros replaced."""
+        return expand(self.raw(item), self.outline.macros_at(item.start, start))
+
+    def words(self, item: Item) -> frozenset[str]:
+        """Return the names in an item, and in the file's macros that it uses."""
+        seen: set[str] = set()
+        pending = list(self.raw(item))
+        while pending:
+            token = pending.pop()
+            if token.kind is Kind.NAME and token.text not in seen:
+                seen.add(token.text)
+                macro = self.outline.macro(token.text)
+                pending.extend(macro.body if macro else ())
+        return frozenset(seen)
+
+
+def piece(source: Source, start: Macros) -> Piece:
+    """Cut up a source text.
+
+    Raises:
+        InputError: comments, conditions or brackets are not closed.
+    """
+    done = outline(source, start)
+    return Piece(done, cut(done.tokens))
+
+
+@dataclass
+class Library:
+    """The main file and, found when asked for, everything around it."""
+
+    main: Piece
+    start: Macros
+    folders: tuple[Path, ...]
+    _texts: dict[Path, str] = field(default_factory=dict)
+    _pieces: dict[Path, Piece | None] = field(default_factory=dict)
+    _around: dict[tuple[Sort, str], tuple[Piece, Item] | None] = field(default_factory=dict)
+
+    @cached_property
+    def path(self) -> Path:
+        """The main file's path."""
+        return Path(self.main.name)
+
+    @cached_property
+    def root(self) -> Path | None:
+        """The root of the tree that the file stands in."""
+        above = self.path.absolute().parents
+        return next((p for p in above if (p / "arch" / "x86").is_dir()), None)
+
+    @property
+    def headers(self) -> tuple[Path, ...]:
+        """The included files that are found, nearest first."""
+        return self._includes[0]
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The included names for which no file is found."""
+        return self._includes[1]
+
+    @cached_property
+    def _includes(self) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+        found: dict[Path, None] = {}
+        missing: dict[str, None] = {}
+        front = [(self.path, self.main.outline.source.text)]
+        for _ in range(DEEPEST):
+            level = list(dict.fromkeys(h for p, t in front for h in self._included(p, t, missing)))
+            fresh = [h for h in level if h not in found][: MOST_FILES - len(found)]
+            found.update(dict.fromkeys(fresh))
+            front = [(h, self.text(h)) for h in fresh]
+        return tuple(found), tuple(missing)
+
+    @cached_property
+    def companions(self) -> tuple[Path, ...]:
+        """The `x.c` beside each included `x.h`."""
+        sources = (h.with_suffix(".c") for h in self.headers)
+        return tuple(p for p in sources if p.is_file() and not _same(p, self.path))
+
+    def _included(self, path: Path, text: str, missing: dict[str, None]) -> Iterator[Path]:
+        for mark, name in _INCLUDE.findall(text):
+            found = next((p for p in self._places(path, name, quoted=mark == '"')), None)
+            if found is None:
+                missing.setdefault(name)
+            elif not _same(found, self.path):
+                yield found
+
+    def _places(self, path: Path, name: str, *, quoted: bool) -> Iterator[Path]:
+        folders: list[Path] = [*self.folders]
+        if self.root is not None:
+            folders += [self.root / part for part in _TREE]
+        if quoted:
+            folders = [path.parent, path.parent.parent, *folders]
+        for folder in folders:
+            candidate = Path(os.path.normpath(folder / name))
+            if candidate.is_file():
+                yield _shown(candidate)
+
+    def text(self, path: Path) -> str:
+        """Return the text of a file, empty where it cannot be read."""
+        if path not in self._texts:
+            try:
+                self._texts[path] = load(path).text
+            except InputError:
+                self._texts[path] = ""
+        return self._texts[path]
+
+    def mentions(self, path: Path, word: str) -> bool:
+        """Tell whether a file's text holds a word."""
+        text = self.text(path)
+        return word in text and re.search(rf"\b{re.escape(word)}\b", text) is not None
+
+    def piece(self, path: Path) -> Piece | None:
+        """Return a file cut up, None where that fails: then it is as if it were not there."""
+        if path not in self._pieces:
+            try:
+                self._pieces[path] = piece(Source(str(path), self.text(path)), self.start)
+            except InputError:
+                self._pieces[path] = None
+        return self._pieces[path]
+
+    def find(self, sort: Sort, name: str, near: Piece | None = None) -> tuple[Piece, Item] | None:
+        """Return the definition of a name: in the file that asks, the main file, or around it."""
+        for own in (near, self.main):
+            found = own.find(sort, name) if own else None
+            if own and found:
+                return own, found
+        if (sort, name) not in self._around:
+            self._around[sort, name] = self._find_around(sort, name)
+        return self._around[sort, name]
+
+    def _find_around(self, sort: Sort, name: str) -> tuple[Piece, Item] | None:
+        places = (self.find_in(p, sort, name) for p in (*self.headers, *self.companions))
+        return next((place for place in places if place), None)
+
+    def find_in(self, path: Path, sort: Sort, name: str) -> tuple[Piece, Item] | None:
+        """Return what a file around the main one defines; what only it can see is left out."""
+        text = self.text(path)
+        if name not in text or not _looks(sort, name).search(text):
+            return None
+        where = self.piece(path)
+        found = where.find(sort, name) if where else None
+        if where is None or found is None or (found.static and path.suffix == ".c"):
+            return None
+        return where, found
+
+    def macro(self, name: str) -> Macro | None:
+        """Return a macro that some header defines."""
+        pattern = re.compile(rf"^[ \t]*#[ \t]*define[ \t]+{re.escape(name)}\b", re.MULTILINE)
+        for path in self.headers:
+            if name in self.text(path) and pattern.search(self.text(path)):
+                where = self.piece(path)
+                found = where.outline.macro(name) if where else None
+                if found:
+                    return found
+        return None
+
+
+@cache
+def _looks(sort: Sort, name: str) -> re.Pattern[str]:
+    return re.compile(_LOOKS[sort].format(name, name), re.MULTILINE)
+
+
+def _same(a: Path, b: Path) -> bool:
+    return os.path.realpath(a) == os.path.realpath(b)
+
+
+def _shown(path: Path) -> Path:
+    """Return the path relative to the current folder where it lies below."""
+    try:
+        return path.relative_to(Path.cwd())
+    except ValueError:
+        return path

@@ -1,0 +1,204 @@
+"""A function reduced to the statements that matter to the flush (a slice in the sense of Weiser).
+
+Kept are accesses to the state, locks, hypercalls, calls of functions that do any of it, whatever
+gives a value to a local variable that these use, and every jump that is not within something
+dropped. Dropping the rest changes nothing that the model can see.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from flushproof.frontend import syntax as c
+from flushproof.frontend.cut import Sort
+from flushproof.frontend.walk import Node, walk
+from flushproof.kernel.abstract import Abstractor
+
+
+@dataclass
+class Pruner:
+    """Reduces one function; `needed` are local variables whose values are used."""
+
+    abstractor: Abstractor
+    needed: set[str] = field(default_factory=set)
+
+    def function(self) -> c.Function:
+        """Return the function reduced."""
+        f = self.abstractor.body.function
+        if f.body is None:
+            return f
+        while True:
+            before = frozenset(self.needed)
+            self.abstractor.notes.assumed.clear()
+            self.abstractor.notes.called.clear()
+            body = self._block(f.body) or c.Block((), f.body.span)
+            if self.needed == before:
+                return replace(f, body=body)
+
+    # What matters -------------------------------------------------------------------------------
+
+    def _matters(self, e: c.Expr | None) -> bool:
+        return e is not None and any(self._matters_here(node) for node in walk(e))
+
+    def _matters_here(self, node: Node) -> bool:
+        a = self.abstractor
+        match node:
+            case c.Member(_, name):
+                return name in a.relevance.members
+            case c.Call(c.Name(name), arguments):
+                acts = a.relevance.acts(name) or a.relevance.touches(name, a.body.where)
+                return acts or any(self._gives(x) for x in arguments)
+            case c.Assign(_, target):
+                return self._target(target)
+            case c.Postfix(_, operand) | c.Unary("++" | "--", operand):
+                return self._target(operand)
+            case _:
+                return False
+
+    def _gives(self, argument: c.Expr) -> bool:
+        """Tell whether a callee can change a variable that matters."""
+        return isinstance(argument, c.Unary) and argument.op == "&" and self._root(argument.operand)
+
+    def _target(self, e: c.Expr) -> bool:
+        match e:
+            case c.Name(name):
+                return name in self.needed
+            case c.Unary("*"):
+                return True
+            case c.Member(arrow=False):
+                return self._root(e)
+            case _:
+                return False
+
+    def _root(self, e: c.Expr) -> bool:
+        while isinstance(e, c.Member) and not e.arrow:
+            e = e.base
+        return isinstance(e, c.Name) and e.id in self.needed
+
+    # Keeping ------------------------------------------------------------------------------------
+
+    def _keep(self, e: c.Expr) -> c.Expr:
+        kept = self.abstractor.expression(e)
+        scope = self.abstractor.scope
+        self.needed |= {n.id for n in walk(kept) if isinstance(n, c.Name) and n.id in scope}
+        return kept
+
+    def _keep_if_any(self, e: c.Expr | None) -> c.Expr | None:
+        return None if e is None else self._keep(e)
+
+    def _statement(self, s: c.Stmt) -> c.Stmt | None:
+        match s:
+            case c.Block():
+                return self._block(s)
+            case c.Declaration():
+                return self._declaration(s)
+            case c.ExprStatement(expression):
+                if self._matters(expression):
+                    return replace(s, expression=self._effect(expression))
+                self._leave_out(expression)
+                return None
+            case c.If():
+                return self._if(s)
+            case c.For() | c.ForEachVcpu() | c.While() | c.DoWhile() | c.Switch():
+                return self._loop(s)
+            case c.Case(_, inner) | c.Label(_, inner):
+                return replace(s, statement=self._statement(inner) or c.Empty(s.span))
+            case c.Return(value):
+                return replace(s, value=self._keep_if_any(value))
+            case c.Empty():
+                return None
+            case _:
+                return s
+
+    def _leave_out(self, e: c.Expr) -> None:
+        """Note the calls of functions that nobody defines and that may thus do anything."""
+        a = self.abstractor
+        for node in walk(e):
+            if isinstance(node, c.Call) and isinstance(node.function, c.Name):
+                name = node.function.id
+                found = a.known.library.find(Sort.FUNCTION, name, a.body.where)
+                if found is None and a.known.modelled(name) is None:
+                    a.notes.assume(f"{name}(), which was not found, changes nothing here")
+
+    def _effect(self, e: c.Expr) -> c.Expr:
+        """Keep an expression for its effect; an unknown callee may change what it is given."""
+        if isinstance(e, c.Call) and isinstance(e.function, c.Name):
+            given = [a for a in e.arguments if self._gives(a)]
+            if given and not self.abstractor.keeps(e.function.id):
+                return c.Call(e.function, e.arguments, e.span)
+        return self._keep(e)
+
+    def _block(self, s: c.Block) -> c.Block | None:
+        kept = [x for x in map(self._statement, s.statements) if x is not None]
+        return replace(s, statements=tuple(kept)) if kept else None
+
+    def _declaration(self, s: c.Declaration) -> c.Declaration | None:
+        kept = []
+        for d in s.declarators:
+            if d.declarator.name in self.needed or self._matters(d.initialiser):
+                self.needed.add(d.declarator.name)
+                kept.append(replace(d, initialiser=self._keep_if_any(d.initialiser)))
+        return replace(s, declarators=tuple(kept)) if kept else None
+
+    def _if(self, s: c.If) -> c.Stmt | None:
+        then = self._statement(s.then)
+        otherwise = None if s.otherwise is None else self._statement(s.otherwise)
+        if then is None and otherwise is None:
+            matters = self._matters(s.condition)
+            return c.ExprStatement(self._keep(s.condition), s.span) if matters else None
+        then = then or c.Empty(s.span)
+        return replace(s, condition=self._keep(s.condition), then=then, otherwise=otherwise)
+
+    def _loop(self, s: c.Stmt) -> c.Stmt | None:
+        if not self._worth(s):
+            return None
+        match s:
+            case c.For(start, condition, step, body):
+                return replace(
+                    s,
+                    start=self._start(start),
+                    condition=self._keep_if_any(condition),
+                    step=self._keep_if_any(step),
+                    body=self._inner(body),
+                )
+            case c.ForEachVcpu(index, vcpu, kvm, body):
+                kept = (self._keep(index), self._keep(vcpu), self._keep(kvm))
+                return c.ForEachVcpu(*kept, self._inner(body), s.span)
+            case c.While(condition, body) | c.DoWhile(body, condition):
+                return replace(s, condition=self._keep(condition), body=self._inner(body))
+            case c.Switch(subject, body):
+                return replace(s, subject=self._keep(subject), body=self._inner(body))
+            case _:
+                raise AssertionError(s)
+
+    def _start(self, s: c.Stmt) -> c.Stmt:
+        match s:
+            case c.Declaration():
+                self.needed |= {d.declarator.name for d in s.declarators}
+                return self._declaration(s) or c.Empty(s.span)
+            case c.ExprStatement(expression):
+                return replace(s, expression=self._keep(expression))
+            case _:
+                return s
+
+    def _inner(self, s: c.Stmt) -> c.Stmt:
+        return self._statement(s) or c.Block((), s.span)
+
+    def _worth(self, s: c.Stmt) -> bool:
+        """Tell whether a loop or switch does anything that is seen from outside."""
+        for node in walk(s):
+            match node:
+                case c.Return() | c.Goto() | c.Label():
+                    return True
+                case c.Declaration(_, _, declarators) if any(
+                    self._matters_here(x)
+                    for d in declarators
+                    if d.initialiser
+                    for x in walk(d.initialiser)
+                ):
+                    return True
+                case c.ForEachVcpu(index, vcpu) if self._target(index) or self._target(vcpu):
+                    return True
+                case _ if self._matters_here(node):
+                    return True
+        return False

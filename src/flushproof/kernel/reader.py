@@ -1,0 +1,225 @@
+"""Single items of kernel files parsed: functions, struct members, enums, typedefs, variables.
+
+Macros that only headers define are taken from there. Assembly is dropped, and a loop macro that is
+not known becomes a loop of any length. What is parsed keeps its place in its own file.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from flushproof.diagnostics import InputError, Note
+from flushproof.frontend import syntax as c
+from flushproof.frontend.cut import Item, Sort
+from flushproof.frontend.errors import Redefined
+from flushproof.frontend.grammar import vocabulary
+from flushproof.frontend.macros import Macro
+from flushproof.frontend.outline import expand
+from flushproof.frontend.parser import ParseContext, parse_items
+from flushproof.frontend.tokens import Kind, Token
+from flushproof.frontend.words import OUTSIDE
+from flushproof.kernel.library import Library, Piece
+from flushproof.source import Span
+
+_ASM = frozenset({"asm", "__asm__", "__asm", "asm_inline"})
+_ASM_WORDS = frozenset({"volatile", "__volatile__", "inline", "__inline__"})
+_HEADS = frozenset({"if", "for", "while", "switch", "kvm_for_each_vcpu", "container_of", "sizeof"})
+ANY = "__any_value"
+
+
+@dataclass
+class Reader:
+    """Parses items of a library; `context` is what the prelude gives."""
+
+    library: Library
+    context: ParseContext
+
+    def function(self, where: Piece, item: Item) -> c.Function:
+        """Parse a function.
+
+        Raises:
+            InputError: it is outside the subset.
+        """
+        twice = where.table[item.sort, item.name]
+        if item.sort is Sort.FUNCTION and len(twice) > 1:
+            first, second = (_name_in(where, i) for i in twice[:2])
+            notes = (Note("first defined here", first),)
+            raise InputError(Redefined(span=second, kind="function", name=item.name, notes=notes))
+        tokens = _loops(_without_assembly(self._expanded(where, item)))
+        found = [f for f in self._parse(tokens) if isinstance(f, c.Function)]
+        return replace(found[-1], annotations=())
+
+    def typedef(self, where: Piece, item: Item) -> tuple[c.TopLevel, ...]:
+        """Parse a typedef and what it defines on the spot."""
+        return self._parse(self._expanded(where, item))
+
+    enumeration = typedef
+
+    def variable(self, where: Piece, item: Item) -> c.Declaration | None:
+        """Parse a variable at file level; None where its type or value is outside the subset."""
+        try:
+            found = self._parse(self._expanded(where, item))
+        except InputError:
+            return None
+        return next((d for d in found if isinstance(d, c.Declaration)), None)
+
+    def field(self, where: Piece, item: Item, name: str) -> c.FieldDecl | None:
+        """Parse one member of a struct; one within a nameless struct counts as its own.
+
+        Raises:
+            InputError: the member is outside the subset.
+        """
+        raw = self._expanded(where, item)
+        brace = next(i for i, t in enumerate(raw) if t.is_punct("{"))
+        chunk = _member(raw, brace + 1, name)
+        if chunk is None:
+            return None
+        at = raw[brace]
+        frame = [Token(Kind.NAME, "struct", at.span), Token(Kind.NAME, "x", at.span), at]
+        close = [Token(Kind.PUNCT, t, at.span) for t in ("}", ";")]
+        built = self._parse((*frame, *chunk, *close))
+        defined = next(d for d in built if isinstance(d, c.StructDef))
+        return defined.fields[0]
+
+    def _parse(self, tokens: tuple[Token, ...]) -> tuple[c.TopLevel, ...]:
+        return parse_items(tokens, self.context.typedefs | self._types(tokens))
+
+    def _types(self, tokens: tuple[Token, ...]) -> frozenset[str]:
+        """Return the words that can only be names of types."""
+        found = {t.text for t in tokens if t.kind is Kind.NAME and t.text.endswith("_t")}
+        words = vocabulary(spec=False)
+        for this, following in pairwise(tokens):
+            both = this.kind is Kind.NAME and following.kind is Kind.NAME
+            plain = both and {words.terminal(t.text) for t in (this, following)} == {"NAME"}
+            known = this.text in found or this.text in self.context.typedefs
+            if plain and not known and self.library.find(Sort.TYPEDEF, this.text):
+                found.add(this.text)
+        return frozenset(found)
+
+    def _expanded(self, where: Piece, item: Item) -> tuple[Token, ...]:
+        table = where.outline.macros_at(item.start, self.context.macros)
+        raw = where.raw(item)
+        for name in {t.text for t in raw if t.kind is Kind.NAME and _constant(t.text)} - set(table):
+            macro = self.library.macro(name)
+            if macro is not None and _harmless(macro):
+                table[name] = macro
+        return expand(raw, table)
+
+
+def _name_in(where: Piece, item: Item) -> Span:
+    raw = where.raw(item)
+    return next((t.span for t in raw if t.text == item.name), raw[0].span)
+
+
+def _constant(name: str) -> bool:
+    return name.isupper() or (len(name) > 3 and name[:3].isupper())
+
+
+def _harmless(macro: Macro) -> bool:
+    words = {t.text for t in macro.body}
+    hidden = any(w.startswith("__") for w in words)
+    return bool(macro.body) and not hidden and not words & ({"{", "#", "##"} | OUTSIDE.keys())
+
+
+def _without_assembly(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+    """Drop each `asm volatile (...)`; one that may jump stays, and is refused."""
+    kept: list[Token] = []
+    index = 0
+    while index < len(tokens):
+        end = _past_assembly(tokens, index)
+        if end == index:
+            kept.append(tokens[index])
+        index = max(end, index + 1)
+    return tuple(kept)
+
+
+def _past_assembly(tokens: tuple[Token, ...], index: int) -> int:
+    if tokens[index].text not in _ASM:
+        return index
+    at = index + 1
+    while at < len(tokens) and tokens[at].text in _ASM_WORDS:
+        at += 1
+    closing = _closing(tokens, at)
+    return index if closing is None else closing + 1
+
+
+def _closing(tokens: tuple[Token, ...], index: int) -> int | None:
+    """Return the index of the parenthesis that closes the one at `index`."""
+    depth = 0
+    for at in range(index, len(tokens)):
+        depth += tokens[at].is_punct("(") - tokens[at].is_punct(")")
+        if depth == 0:
+            return at if at > index else None
+    return None
+
+
+def _loops(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+    """Replace `for_each_thing(...) {` inside a function by a loop that may go on or end."""
+    kept: list[Token] = []
+    index = depth = 0
+    while index < len(tokens):
+        token = tokens[index]
+        depth += token.is_punct("{") - token.is_punct("}")
+        closing = _closing(tokens, index + 1) if depth and _heads_loop(token) else None
+        after = tokens[closing + 1].text if closing and closing + 1 < len(tokens) else ""
+        if closing is not None and (after == "{" or re.fullmatch(r"[A-Za-z_]\w*", after)):
+            kept += [_word(w, token) for w in ("while", "(", ANY, "(", ")", ")")]
+            index = closing + 1
+        else:
+            kept.append(token)
+            index += 1
+    return tuple(kept)
+
+
+def _heads_loop(token: Token) -> bool:
+    return token.kind is Kind.NAME and "for_each" in token.text and token.text not in _HEADS
+
+
+def _word(text: str, at: Token) -> Token:
+    return Token(Kind.NAME if text[0].isalpha() or text[0] == "_" else Kind.PUNCT, text, at.span)
+
+
+def _member(tokens: tuple[Token, ...], start: int, name: str) -> tuple[Token, ...] | None:
+    """Return the declaration among the members from `start` on that declares `name`."""
+    begin, depth, index = start, 0, start
+    while index < len(tokens):
+        text = tokens[index].text
+        depth += (text in {"{", "(", "["}) - (text in {"}", ")", "]"})
+        if depth < 0:
+            return None
+        if depth == 0 and text == ";":
+            chunk = tokens[begin : index + 1]
+            found = chunk if _declares(chunk, name) else _nested(chunk, name)
+            if found is not None:
+                return found
+            begin = index + 1
+        index += 1
+    return None
+
+
+def _nested(chunk: tuple[Token, ...], name: str) -> tuple[Token, ...] | None:
+    """Look into a struct without a name: `struct { ... };`."""
+    if len(chunk) < 4 or chunk[0].text != "struct" or not chunk[1].is_punct("{"):
+        return None
+    return _member(chunk, 2, name) if chunk[-2].is_punct("}") else None
+
+
+def _declares(chunk: tuple[Token, ...], name: str) -> bool:
+    depth = 0
+    for at, token in enumerate(chunk):
+        depth -= token.text in {"}", ")", "]"}
+        pointed = depth == 1 and chunk[at - 1].is_punct("*") and chunk[at - 2].is_punct("(")
+        following = chunk[at + 1].text if at + 1 < len(chunk) else ""
+        if (
+            token.text == name
+            and (depth == 0 or pointed)
+            and following in {";", ",", "[", ":", ")"}
+        ):
+            return True
+        # An attribute may stand behind the name.
+        if token.text == name and depth == 0 and following.startswith("__"):
+            return True
+        depth += token.text in {"{", "(", "["}
+    return False

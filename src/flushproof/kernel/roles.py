@@ -1,0 +1,168 @@
+"""Which function of a kernel file is which: candidates found, and one chosen for each role."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError, Note, closest
+from flushproof.frontend.cut import Item, Sort
+from flushproof.frontend.types import CType, Integer, Pointer, Struct
+from flushproof.ir.types import Int
+from flushproof.kernel.known import Body, Known
+from flushproof.kernel.library import Library, Piece
+from flushproof.kernel.profiles import candidates
+from flushproof.source import Span
+from flushproof.spec.syntax import OperationDecl, Text
+
+PURPOSE = {"flush": "flushes the remote TLBs", "load": "loads a vCPU's root"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoSuchRole(Diagnostic):
+    """A file in which no function has a role."""
+
+    TITLE: ClassVar[str] = "`{path}` defines no function that {purpose}"
+    HELP: ClassVar[str] = (
+        "looked for {names}; name another with --{role}, or the folder of a header with -I"
+    )
+    path: str
+    role: str
+    purpose: str
+    names: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ambiguous(Diagnostic):
+    """Two functions of a file could have a role, and neither calls the other."""
+
+    TITLE: ClassVar[str] = "`{path}` defines several functions that could be the {role}: {names}"
+    HELP: ClassVar[str] = "choose one with --{role}"
+    path: str
+    role: str
+    names: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotDefined(Diagnostic):
+    """A function named by the user that the file does not define."""
+
+    TITLE: ClassVar[str] = "`{path}` defines no function `{name}`{hint}"
+    EXIT: ClassVar[int] = EXIT_USAGE
+    path: str
+    name: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoParameter(Diagnostic):
+    """A function that lacks a parameter that its role needs."""
+
+    TITLE: ClassVar[str] = "`{name}` has no parameter for the {what}"
+    name: str
+    what: str
+
+
+def pick(library: Library, role: str, wanted: str | None) -> tuple[Piece, Item]:
+    """Return the function that has a role.
+
+    Raises:
+        InputError: there is none, or more than one.
+    """
+    if wanted is not None:
+        return _wanted(library, wanted)
+    names = candidates(role)
+    found = {n: p for n in names if (p := library.main.find(Sort.FUNCTION, n))}
+    places = {n: (library.main, p) for n, p in found.items()}
+    if not places:
+        around = ((n, library.find(Sort.FUNCTION, n)) for n in names)
+        places = {n: place for n, place in around if place}
+        # Beside one that others may call there can be one that only its own file calls.
+        for where in [w for w, _ in places.values()]:
+            places |= {n: (where, p) for n in names if (p := where.find(Sort.FUNCTION, n))}
+    chosen = _outermost(places) if role == "load" else _innermost(places)
+    if not chosen:
+        raise InputError(_none(library, role))
+    if len(chosen) > 1:
+        raise InputError(_several(library, role, {n: places[n] for n in chosen}))
+    return places[chosen[0]]
+
+
+def _wanted(library: Library, name: str) -> tuple[Piece, Item]:
+    place = library.find(Sort.FUNCTION, name)
+    if place is None:
+        names = [i.name for i in library.main.items if i.sort is Sort.FUNCTION]
+        hint = closest(name, names)
+        raise InputError(NotDefined(span=None, path=library.main.name, name=name, hint=hint))
+    return place
+
+
+def _innermost(places: dict[str, tuple[Piece, Item]]) -> list[str]:
+    return [
+        n for n, (where, item) in places.items() if not where.words(item) & (places.keys() - {n})
+    ]
+
+
+def _outermost(places: dict[str, tuple[Piece, Item]]) -> list[str]:
+    called = {w for n, (where, item) in places.items() for w in where.words(item) - {n}}
+    return [n for n in places if n not in called]
+
+
+def _none(library: Library, role: str) -> NoSuchRole:
+    around = [p.name for p in library.companions]
+    text = ", ".join(f"`{n}`" for n in candidates(role))
+    places = f" (also in {', '.join(around)})" if around else ""
+    return NoSuchRole(
+        span=None,
+        path=library.main.name,
+        role=role,
+        purpose=PURPOSE[role],
+        names=text + places,
+    )
+
+
+def _several(library: Library, role: str, places: dict[str, tuple[Piece, Item]]) -> Ambiguous:
+    notes = tuple(Note(f"`{n}`", span_in(*place)) for n, place in places.items())
+    names = ", ".join(f"`{n}`" for n in places)
+    return Ambiguous(span=None, notes=notes, path=library.main.name, role=role, names=names)
+
+
+def span_in(where: Piece, item: Item) -> Span:
+    """Return the place of an item's name."""
+    raw = where.raw(item)
+    return next((t.span for t in raw if t.text == item.name), raw[0].span)
+
+
+def operation(known: Known, role: str, body: Body) -> OperationDecl:
+    """Say what each parameter of an operation means, by its type.
+
+    Raises:
+        InputError: a load without a vCPU or without a root.
+    """
+    f = body.function
+    words: list[str] = []
+    for p in f.parameters:
+        words.append(_role(known.declared(p.type, p.declarator), role, words))
+    for what in ("vcpu", "root") if role == "load" else ("kvm",):
+        if what not in words:
+            raise InputError(NoParameter(span=f.span, name=f.name, what=what))
+    texts = tuple(Text(w, p.span) for w, p in zip(words, f.parameters, strict=True))
+    return OperationDecl(role, f.name, texts, f.span)
+
+
+def _role(t: CType, role: str, before: list[str]) -> str:
+    match t:
+        case Pointer(Struct("kvm")):
+            return "kvm"
+        case Pointer(Struct("kvm_vcpu")) if role == "load":
+            return "vcpu"
+        case Pointer(Struct()) if role == "flush":
+            return "range"
+        case Integer(_, Int(width=64)) if role == "load" and "root" not in before:
+            return "root"
+        case Integer(_, Int(width=64)) if role == "flush" and "start" not in before:
+            return "start"
+        case Integer(_, Int(width=64)) if role == "flush" and "pages" not in before:
+            return "pages"
+        case _:
+            return "free"

@@ -1,0 +1,219 @@
+"""A kernel file made a `Setup`: operations found, file reduced, creation and cache looked up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from flushproof.config import Choices
+from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError, closest
+from flushproof.frontend import syntax as c
+from flushproof.frontend.declarations import declare
+from flushproof.frontend.types import Integer
+from flushproof.frontend.walk import walk
+from flushproof.ir.types import Int
+from flushproof.kernel.base import Base, base
+from flushproof.kernel.boot import Setting, settings
+from flushproof.kernel.collect import Collector
+from flushproof.kernel.known import Known
+from flushproof.kernel.library import Library, piece
+from flushproof.kernel.profiles import Profile, choose, profiles, source
+from flushproof.kernel.relevance import Relevance
+from flushproof.kernel.roles import operation, pick
+from flushproof.kernel.slicing import Slice, called_by, closed, slice_of
+from flushproof.kernel.state import Shared
+from flushproof.machine.setup import Assumptions, Bounds, Setup
+from flushproof.resources import DEFAULTS
+from flushproof.source import Source
+from flushproof.spec.parser import parse_spec
+from flushproof.spec.resolve import given, shipped
+from flushproof.spec.syntax import CacheDecl
+
+Boot = dict[tuple[str, str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """What was made of a kernel file; `missing` are included files that were not found."""
+
+    setup: Setup
+    profile: str
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoHypercall(Diagnostic):
+    """A flush that issues no hypercall the machine knows."""
+
+    TITLE: ClassVar[str] = "`{name}` issues no hypercall"
+    HELP: ClassVar[str] = "looked for {names}"
+    name: str
+    names: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoSuchField(Diagnostic):
+    """A field named by the user that neither operation uses."""
+
+    TITLE: ClassVar[str] = "no field `{name}` is used by the flush or the load{hint}"
+    EXIT: ClassVar[int] = EXIT_USAGE
+    name: str
+    hint: str
+
+
+def recognise(variant: Source, choices: Choices) -> Recognised:
+    """Reduce a kernel file to its flush and its load.
+
+    Raises:
+        InputError: something needed is missing, ambiguous or outside the subset.
+    """
+    start = base()
+    main = piece(variant, start.context.macros)
+    library = Library(main, start.context.macros, tuple(Path(f) for f in choices.folders))
+    known = Known(start, library)
+    flush = pick(library, "flush", choices.flush)
+    load = pick(library, "load", choices.load)
+    part = slice_of(known, flush, load)
+    _require_hypercall(known, part)
+    profile = choose(part.flush.function.name, part.load.function.name, part.members)
+    found = settings(library, sorted(part.members), frozenset(part.functions))
+    boot = _boot(profile, part, found)
+    part = closed(known, part, frozenset(boot))
+    return _assemble(known, part, profile, choices, boot, found)
+
+
+def _require_hypercall(known: Known, part: Slice) -> None:
+    names = Relevance(known, frozenset()).hypercalls
+    f = part.flush.function
+    called = {n for body in part.functions.values() for n in called_by(body.function)}
+    if called & names:
+        return
+    listed = ", ".join(f"`{n}`" for n in sorted(names))
+    raise InputError(NoHypercall(span=f.span, name=f.name, names=listed))
+
+
+def _assemble(
+    known: Known,
+    part: Slice,
+    profile: Profile,
+    choices: Choices,
+    boot: Boot,
+    found: tuple[Setting, ...],
+) -> Recognised:
+    start, library = known.base, known.library
+    collector = Collector(known, part.functions, part.notes)
+    unit = collector.unit()
+    caches, blocks = _clauses(part, profile, choices.cache, boot, start)
+    own = library.main.outline.source
+    notes = _assumed(known, part, boot, found)
+    names = dict.fromkeys(b.where.name for b in part.functions.values())
+    others = [Source(n, library.text(Path(n))) for n in names if n != own.name]
+    operations = (
+        operation(known, "flush", part.flush),
+        operation(known, "load", part.load),
+    )
+    setup = Setup(
+        name=Path(own.name).stem,
+        variant=own,
+        declarations=declare((*start.units, unit)),
+        operations=operations,
+        boot=blocks,
+        caches=caches,
+        bounds=Bounds(),
+        assumptions=Assumptions(),
+        exempt=frozenset(),
+        claims=given().claims,
+        expectations=(),
+        sources=(*given().sources, start.source, source(), own, *others),
+        assumed=notes,
+    )
+    return Recognised(setup, profile.name, library.missing)
+
+
+# Creation ----------------------------------------------------------------------------------------
+
+
+def _boot(profile: Profile, part: Slice, found: tuple[Setting, ...]) -> Boot:
+    """Return what creation sets: as the code says where it is at hand, else as the profile says."""
+    seen = {(s.member, s.vcpu): s.value for s in found if s.creates} or _usual(profile)
+    keys = {(s.member, s.vcpu): (s.struct, s.member) for s in part.shared.values()}
+    by_name = {s.member: (s.struct, s.member) for s in part.shared.values()}
+    single = {m for m in by_name if not {(m, True), (m, False)} <= keys.keys()}
+    out: Boot = {}
+    for (member, vcpu), value in seen.items():
+        key = by_name.get(member) if member in single else keys.get((member, vcpu))
+        if key is not None:
+            out[key] = value
+    return out
+
+
+def _usual(profile: Profile) -> dict[tuple[str, bool], str]:
+    out: dict[tuple[str, bool], str] = {}
+    for node in walk(profile.spec.boot) if profile.spec.boot else ():
+        if isinstance(node, c.Assign) and isinstance(node.target, c.Member):
+            names = (n.id for n in walk(node.target) if isinstance(n, c.Name))
+            out[node.target.name, "vcpu" in names] = "INVALID_PAGE"
+    return out
+
+
+# Clauses -----------------------------------------------------------------------------------------
+
+
+def _clauses(
+    part: Slice, profile: Profile, wanted: str | None, boot: Boot, start: Base
+) -> tuple[tuple[CacheDecl, ...], tuple[c.Block, ...]]:
+    paths = {key: p for key, s in part.shared.items() if (p := s.path)}
+    lines = [f"{paths[key]} = {v};" for key, v in boot.items() if key in paths]
+    text = "spec found { boot { " + " ".join(lines) + " } " if lines else "spec found { "
+    cached = _cached(part, wanted)
+    if cached is not None:
+        text += f"cache when VALID_PAGE({cached}) is {cached} & PAGE_MASK; "
+    spec = parse_spec(Source("<found>", text + "}"), start.context).specs[0]
+    blocks = (spec.boot,) if spec.boot else ()
+    if wanted is not None:
+        return spec.caches, blocks
+    known = parse_spec(shipped(DEFAULTS), start.context).specs[0].caches
+    rest = tuple(x for p in (profile, *profiles()) for x in p.spec.caches)
+    return (*known, *dict.fromkeys(rest), *spec.caches), blocks
+
+
+def _cached(part: Slice, wanted: str | None) -> str | None:
+    """Return where the cached root is: as the user says, or the one place that can hold it."""
+    able = {s.member: s.path for s in part.shared.values() if s.path and _holds_root(s)}
+    if wanted is None:
+        return next(iter(able.values())) if len(able) == 1 else None
+    if wanted not in able:
+        raise InputError(NoSuchField(span=None, name=wanted, hint=closest(wanted, able)))
+    return able[wanted]
+
+
+def _holds_root(s: Shared) -> bool:
+    t = s.type.ir if isinstance(s.type, Integer) else None
+    return not s.vcpu and isinstance(t, Int) and t.width == 64
+
+
+# Assumptions -------------------------------------------------------------------------------------
+
+
+def _assumed(known: Known, part: Slice, boot: Boot, found: tuple[Setting, ...]) -> tuple[str, ...]:
+    out = list(part.notes.assumed)
+    own = known.library.main.name
+    files = {b.where.name for b in part.functions.values() if b.where.name.endswith(".c")}
+    out = [f"{Path(n).name} is the file that belongs to it" for n in sorted(files - {own})] + out
+    creators = sorted({s.function for s in found if s.creates})
+    if boot:
+        verb = "set" if len(creators) > 1 else "sets"
+        who = ", ".join(f"{f}()" for f in creators) or "creation"
+        out.append(
+            f"{who} {verb} " + ", ".join(f"{s}.{m} = {v}" for (s, m), v in sorted(boot.items()))
+        )
+    out += [
+        f"{s.function}(), which also writes {s.member}, does not run"
+        for s in found
+        if not s.creates
+    ]
+    invented = sorted({f"{s}.{m}" for s, m in known.invented})
+    if invented:
+        out.append(f"no declaration of {', '.join(invented)} was found; taken from their use")
+    return tuple(dict.fromkeys(out))

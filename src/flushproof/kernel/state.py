@@ -1,0 +1,161 @@
+"""What of the shared data is state of the model, and what may hold anything.
+
+A scalar that no operation writes and no creation sets is written by code outside the model, so each
+read of it gives any value. A variable of the file that is only read keeps its initial value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from flushproof.frontend import syntax as c
+from flushproof.frontend.types import Array, CType, Pointer, Struct
+from flushproof.frontend.walk import walk
+from flushproof.kernel.abstract import Notes, anything
+from flushproof.kernel.known import Body, Known
+from flushproof.kernel.rewrite import below, within
+from flushproof.kernel.typing import accesses, scope_of, struct_of
+
+PATHS = {
+    "kvm": "kvm->",
+    "kvm_arch": "kvm->arch.",
+    "kvm_vmx": "to_kvm_vmx(kvm)->",
+    "kvm_svm": "to_kvm_svm(kvm)->",
+    "kvm_vcpu": "vcpu->",
+    "kvm_vcpu_arch": "vcpu->arch.",
+    "vcpu_vmx": "to_vmx(vcpu)->",
+    "vcpu_svm": "to_svm(vcpu)->",
+}
+STEPS = frozenset({"++", "--"})
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """A scalar of the VM or of a vCPU that the operations use."""
+
+    struct: str
+    member: str
+    type: CType
+
+    @property
+    def vcpu(self) -> bool:
+        """Tell whether each vCPU has one of its own."""
+        return "vcpu" in self.struct
+
+    @property
+    def path(self) -> str | None:
+        """How C reaches it from `kvm` or `vcpu`, None where that is not known."""
+        where = PATHS.get(self.struct)
+        return None if where is None else f"{where}{self.member}"
+
+
+def shared(known: Known, bodies: Iterable[Body]) -> dict[tuple[str, str], Shared]:
+    """Return the scalars that are not members of local variables, in order of use."""
+    found: dict[tuple[str, str], Shared] = {}
+    for body in bodies:
+        own = own_structs(known, body)
+        for a in accesses(known, body):
+            if leads_on(a.type) or a.struct in own:
+                continue
+            found.setdefault((a.struct, a.member), Shared(a.struct, a.member, a.type))
+    return found
+
+
+def locks(known: Known, bodies: Iterable[Body]) -> frozenset[str]:
+    """Return the names of the locks that functions use."""
+    prelude = known.base.prelude
+    kinds = {
+        t.target
+        for f in prelude.functions.values()
+        if any(a.name.startswith("__acquires") for a in f.annotations)
+        for p in f.parameters
+        if isinstance(t := prelude.resolve(p.type, p.declarator), Pointer)
+    }
+    return frozenset(a.member for b in bodies for a in accesses(known, b) if a.type in kinds)
+
+
+def own_structs(known: Known, body: Body) -> frozenset[str]:
+    """Return the structs that the function has objects of, and the ranges it is given."""
+    anchors = known.base.prelude.structs
+    found = {t.name for t in scope_of(known, body.function).values() if isinstance(t, Struct)}
+    for t in scope_of(known, body.function).values():
+        if isinstance(t, Pointer) and isinstance(t.target, Struct) and "range" in t.target.name:
+            found.add(t.target.name)
+    return frozenset(found - (anchors.keys() - {"kvm_tlb_range"}))
+
+
+def leads_on(t: CType) -> bool:
+    """Tell whether a member only leads to another struct or to code."""
+    return isinstance(t, Struct | Array | Pointer)
+
+
+def written(known: Known, bodies: Iterable[Body]) -> frozenset[tuple[str, str]]:
+    """Return the members that some function assigns, changes, or hands on by address."""
+    found: set[tuple[str, str]] = set()
+    for body in bodies:
+        scope = scope_of(known, body.function)
+        for node in walk(body.function.body) if body.function.body else ():
+            target = _target(node)
+            if isinstance(target, c.Member):
+                struct = struct_of(known, body, scope, target)
+                found |= {(struct, target.name)} if struct else set()
+    return frozenset(found)
+
+
+def _target(node: object) -> c.Expr | None:
+    match node:
+        case c.Assign(_, target) | c.Postfix(_, target) | c.Unary("&" | "++" | "--", target):
+            return target
+        case _:
+            return None
+
+
+@dataclass
+class Reads:
+    """Replaces reads of what is not state within one function."""
+
+    known: Known
+    body: Body
+    state: frozenset[tuple[str, str]]
+    notes: Notes
+
+    def function(self) -> c.Function:
+        """Return the function with such reads replaced."""
+        f = self.body.function
+        if f.body is None:
+            return f
+        body = self._statement(f.body)
+        assert isinstance(body, c.Block)
+        return replace(f, body=body)
+
+    def _statement(self, s: c.Stmt) -> c.Stmt:
+        return within(s, self._read, self._statement)
+
+    def _read(self, e: c.Expr) -> c.Expr:
+        match e:
+            case c.Member() if self._outside(e):
+                self.notes.assume(f"{e.name} may hold anything")
+                return anything(e.span)
+            case c.Assign(_, target, value):
+                return replace(e, target=self._place(target), value=self._read(value))
+            case c.Unary(op, operand) if op == "&" or op in STEPS:
+                return replace(e, operand=self._place(operand))
+            case c.Postfix(_, operand):
+                return replace(e, operand=self._place(operand))
+            case _:
+                return below(e, self._read, self._statement)
+
+    def _place(self, e: c.Expr) -> c.Expr:
+        return below(e, self._read, self._statement)
+
+    def _outside(self, e: c.Member) -> bool:
+        struct = struct_of(self.known, self.body, scope_of(self.known, self.body.function), e)
+        if struct is None or (struct, e.name) in self.state:
+            return False
+        if struct in own_structs(self.known, self.body):
+            return False
+        base = self.known.base.prelude.structs.get(struct)
+        if base is not None and e.name in base.members:
+            return False
+        return not leads_on(self.known.member(struct, e.name, e.span))
