@@ -222,7 +222,7 @@ def _add_common(command: argparse.ArgumentParser) -> None:
     bounds.add_argument(
         "--memory", choices=tuple(Memory), help="memory model: sc, or tso with x86 store buffers"
     )
-    bounds.add_argument("--engine", choices=ENGINES, default="auto", help="how to decide")
+    bounds.add_argument("--engine", choices=ENGINES, help="how to decide")
     bounds.add_argument(
         "--jobs", type=int, default=0, metavar="N", help="processes, 0: as many as CPUs"
     )

@@ -17,7 +17,7 @@ MAX_VCPUS = 4096
 MAX_OPERATIONS = 1000
 MAX_ROUNDS = 1_000_000
 MAX_JOBS = 1024
-ENGINES = ("auto", "bounded")
+ENGINES = ("auto", "bounded", "unbounded")
 
 _RANGE = re.compile(r"(\d{1,9})(?:\.\.(\d{1,9}))?", re.ASCII)
 
@@ -64,7 +64,7 @@ class UnknownEngine(Diagnostic):
     """An engine that does not exist."""
 
     TITLE: ClassVar[str] = "there is no engine `{name}`"
-    HELP: ClassVar[str] = "engines: `auto`, `bounded`"
+    HELP: ClassVar[str] = "engines: `auto`, `bounded`, `unbounded`"
     EXIT: ClassVar[int] = EXIT_USAGE
 
     name: str
@@ -105,7 +105,7 @@ class Options:
     `vcpus` is (low, high); `loads` and `flushes` count operations per thread; `claims` names the
     claims to decide (empty: all); `jobs` is the number of processes, 0 for one per processor;
     `rounds` is how many turns each thread takes, None for enough to cover every interleaving;
-    `memory` is the memory model; `choices` are about a kernel file.
+    `memory` is the memory model; `engine` one of `ENGINES`; `choices` are about a kernel file.
     Raises `InputError` with usage diagnostics, all at once.
     """
 
@@ -113,7 +113,7 @@ class Options:
     loads: int | None = None
     flushes: int | None = None
     claims: tuple[str, ...] = ()
-    engine: str = "auto"
+    engine: str | None = None
     jobs: int = 0
     rounds: int | None = None
     memory: Memory | None = None
@@ -130,6 +130,11 @@ class Options:
         ]
         if problems:
             raise InputError(*problems)
+
+    @property
+    def bounded(self) -> bool:
+        """Tell whether some bound is given."""
+        return any(x is not None for x in (self.vcpus, self.loads, self.flushes, self.rounds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,5 +185,5 @@ def _bound_problems(option: str, value: int | None, low: int, high: int) -> list
     return [OutOfBounds(span=None, option=option, value=value, low=low, high=high)]
 
 
-def _engine_problems(engine: str) -> list[Diagnostic]:
-    return [] if engine in ENGINES else [UnknownEngine(span=None, name=engine)]
+def _engine_problems(engine: str | None) -> list[Diagnostic]:
+    return [] if engine is None or engine in ENGINES else [UnknownEngine(span=None, name=engine)]

@@ -1,4 +1,4 @@
-"""Deciding claims about one setup with the bounded engine, every counterexample replayed.
+"""Deciding claims about one setup, every counterexample replayed.
 
 In: a `Machine` and what is asked of it. Out: a `ClaimResult` for each claim, in order of decision.
 """
@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 
 from flushproof.engines import concrete
 from flushproof.engines.found import Found
+from flushproof.engines.symbolic.forks import stream
 from flushproof.errors import InternalError
 from flushproof.explain.trace import explain
+from flushproof.forall import Evidence, ForAll
 from flushproof.ir.kinds import infer
 from flushproof.ir.program import Operation, Program
 from flushproof.machine.buffers.apply import Buffered
@@ -25,9 +27,17 @@ from flushproof.verdict import ClaimResult, Scope, Verdict
 
 if TYPE_CHECKING:
     from flushproof.engines.symbolic.bounded import Bounded
+    from flushproof.engines.symbolic.plan import Plan
 
 FAILURES = (concrete.Stuck, concrete.Undefined, concrete.GoesOn)
 EVERY = "every interleaving"
+NO_CACHE = "nothing says which field caches the root: add a `cache when ... is ...` clause"
+FEW = 3
+"""So many vCPUs are looked at before a proof for all is tried."""
+
+Range = tuple[int, int] | None
+"""From how many to how many vCPUs; None for every number."""
+
 Boundaries = Callable[[Operation], frozenset[int]]
 
 
@@ -36,13 +46,17 @@ class Question:
     """What is asked: claims by name, within bounds.
 
     `boundaries` fixes where steps begin, None has it found out; `rounds` lowers the number of
-    turns that each thread takes, None lets it be enough for every interleaving.
+    turns that each thread takes, None lets it be enough for every interleaving. `engine` is
+    "bounded", "unbounded", or "auto" for both: within the bounds, and for all if that can be done.
+    `jobs` is the number of processes.
     """
 
     claims: tuple[str, ...]
     bounds: Bounds
     boundaries: Boundaries | None = None
     rounds: int | None = None
+    engine: str = "bounded"
+    jobs: int = 1
 
 
 def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
@@ -54,25 +68,27 @@ def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
     """
     machine = machine.within(question.bounds)
     definedness = _Definedness(machine, question)
-    for name in question.claims:
-        if machine.statable(name):
-            yield _Claim(machine, question, name, definedness).decide()
-        else:
-            reason = (
-                "nothing says which field caches the root: add a `cache when ... is ...` clause"
-            )
-            yield _Claim(machine, question, name, definedness).unknown(
-                reason, question.bounds.vcpus
-            )
+    forall = ForAll(machine)
+    if question.jobs > 1 and len(question.claims) > 1:
+        definedness.at(question.bounds.vcpus[0])
+        if question.engine != "bounded":
+            _ = forall.defined
+
+    def one(name: str) -> ClaimResult:
+        claim = _Claim(machine, question, name, definedness, forall)
+        return claim.decide() if machine.statable(name) else claim.unknown(NO_CACHE, unseen)
+
+    unseen = question.bounds.vcpus
+    yield from stream(one, question.claims, question.jobs)
 
 
-def _engine(program: Program, question: Question) -> Bounded:
+def _engine(program: Program, question: Question, plan: Plan | None) -> Bounded:
     from flushproof.engines.symbolic.bounded import Bounded, Settings
     from flushproof.engines.symbolic.threads import Counts
 
     bounds = question.bounds
     most = Counts(bounds.vcpus[1], bounds.loads, bounds.flushes, bounds.flushers)
-    return Bounded(program, most, Settings(question.boundaries, question.rounds))
+    return Bounded(program, most, Settings(question.boundaries, question.rounds, plan))
 
 
 class _Definedness:
@@ -87,7 +103,7 @@ class _Definedness:
     def at(self, vcpus: int) -> str:
         """Describe what is undefined with so many vCPUs, or why that is open; "" if nothing."""
         if vcpus not in self.known:
-            self.engine = self.engine or _engine(self.program, self.question)
+            self.engine = self.engine or _engine(self.program, self.question, None)
             found = self.engine.undefined(vcpus)
             text = _undefined(self.program, found) if isinstance(found, Found) else found
             self.known[vcpus] = text or ""
@@ -102,9 +118,15 @@ class _Claim:
     """One claim being decided."""
 
     def __init__(
-        self, machine: Machine, question: Question, name: str, definedness: _Definedness
+        self,
+        machine: Machine,
+        question: Question,
+        name: str,
+        definedness: _Definedness,
+        forall: ForAll,
     ) -> None:
         self.machine = machine
+        self.forall = forall
         self.question = question
         self.name = name
         self.definedness = definedness
@@ -114,12 +136,33 @@ class _Claim:
         self.buffers: Buffered | None = None
 
     def decide(self) -> ClaimResult:
-        """Look at the smallest number of vCPUs first."""
+        """Look at the smallest number of vCPUs first, and for a proof for all of them in time."""
         low, high = self.question.bounds.vcpus
         program = self.machine.with_claims((self.name,))
         self.buffers = self.machine.buffers((self.name,))
-        engine = _engine(program, self.question)
-        for n in range(low, high + 1):
+        if self.question.engine == "bounded":
+            return self._look(program, None, range(low, high + 1)) or self._proved((low, high))
+        plan = self.forall.plan(program)
+        few = range(low, min(high, FEW) + 1)
+        if self.question.engine == "auto":
+            found = self._look(program, plan, few)
+            if found is not None:
+                return found
+        evidence = self.forall.prove(program, plan)
+        if isinstance(evidence, Evidence):
+            self.exact_roots = evidence.exact_roots
+            return self._proved(None, evidence=evidence)
+        if self.question.engine == "unbounded":
+            return self.unknown(f"not proved for all: {evidence}", None)
+        rest = self._look(program, plan, range(few.stop, high + 1))
+        reason = f"not proved for every number of vCPUs: {evidence}"
+        return rest or self._proved((low, high), reason=reason)
+
+    def _look(self, program: Program, plan: Plan | None, counts: range) -> ClaimResult | None:
+        """Return what is found with so many vCPUs; None where the claim holds."""
+        engine = _engine(program, self.question, plan)
+        low = self.question.bounds.vcpus[0]
+        for n in counts:
             answer = engine.claim(self.name, n)
             self.exact_roots = engine.exact_roots
             self.every_interleaving &= engine.every_interleaving(n)
@@ -131,9 +174,14 @@ class _Claim:
                 return self.unknown(f"undefined behaviour: {undefined}", (low, n))
             if answer is not None:
                 return self.unknown(answer, (low, n))
-        return self._result(Verdict.PROVED, (low, high))
+        return None
 
-    def unknown(self, reason: str, vcpus: tuple[int, int]) -> ClaimResult:
+    def _proved(
+        self, vcpus: Range, *, reason: str = "", evidence: Evidence | None = None
+    ) -> ClaimResult:
+        return self._result(Verdict.PROVED, vcpus, reason=reason, evidence=evidence)
+
+    def unknown(self, reason: str, vcpus: Range) -> ClaimResult:
         """Return that the claim is not decided, and why."""
         return self._result(Verdict.UNKNOWN, vcpus, reason=reason)
 
@@ -156,11 +204,12 @@ class _Claim:
     def _result(
         self,
         verdict: Verdict,
-        vcpus: tuple[int, int],
+        vcpus: Range,
         *,
         smallest: int | None = None,
         trace: Trace | None = None,
         reason: str = "",
+        evidence: Evidence | None = None,
     ) -> ClaimResult:
         claim = self.machine.setup.claim(self.name)
         assert claim is not None
@@ -174,6 +223,8 @@ class _Claim:
             smallest_vcpus=smallest,
             trace=trace,
             reason=reason,
+            invariant=() if evidence is None else evidence.invariant,
+            script="" if evidence is None else evidence.script,
         )
 
     def _assumptions(self) -> tuple[str, ...]:
@@ -182,14 +233,14 @@ class _Claim:
             return (*known, "an unlock waits until the stores before it are in memory")
         return known
 
-    def _scope(self, vcpus: tuple[int, int]) -> Scope:
+    def _scope(self, vcpus: Range) -> Scope:
         bounds = self.question.bounds
         rounds = None if self.every_interleaving else self.question.rounds
         full = self.buffers is not None and self.buffers.full
         return Scope(
             vcpus=vcpus,
-            loads=bounds.loads,
-            flushes=bounds.flushes,
+            loads=None if vcpus is None else bounds.loads,
+            flushes=None if vcpus is None else bounds.flushes,
             flushers=bounds.flushers,
             interleavings=EVERY if rounds is None else _only(rounds),
             roots="uninterpreted" if self.exact_roots else "64-bit vectors",

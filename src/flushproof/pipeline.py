@@ -105,7 +105,8 @@ def review(reviewing: Reviewing, spec: str | None, options: Options, done: OnRep
     def decide_text(source: Source) -> Report:
         setup = _under(from_text(source, spec), options)
         claims = _claims(setup, options)
-        return _told(_report(source.name, setup, options, claims, {}, lambda _: None), done)
+        question = Question(claims, setup.bounds, jobs=options.jobs or cpu_count() or 1)
+        return _told(_report(source.name, setup, question, {}, lambda _: None), done)
 
     def compare_texts(old: Source, new: Source, since: Since) -> Comparison:
         first, second = (replace(from_text(s, spec), memory=Memory.SC) for s in (old, new))
@@ -176,7 +177,15 @@ def _variant(
     setup = _under(_setup(path, spec, options), options)
     claims = _claims(setup, options)
     wanted = dict.fromkeys(claims, expected)
-    return _report(path, setup, options, claims, wanted, on_result)
+    everyone = expected.verdict is Verdict.PROVED and not options.bounded
+    question = Question(
+        claims,
+        setup.bounds,
+        rounds=options.rounds,
+        engine=options.engine or ("auto" if everyone else "bounded"),
+        jobs=options.jobs or cpu_count() or 1,
+    )
+    return _report(path, setup, question, wanted, on_result)
 
 
 def _check(path: str, options: Options) -> Report:
@@ -186,20 +195,20 @@ def _check(path: str, options: Options) -> Report:
     for name in claims:
         if name not in expected:
             raise InputError(NoExpectation(span=None, spec=setup.name, claim=name))
-    return _report(path, setup, options, claims, expected, lambda _: None)
+    engine = options.engine or "bounded"
+    question = Question(claims, setup.bounds, rounds=options.rounds, engine=engine)
+    return _report(path, setup, question, expected, lambda _: None)
 
 
 def _report(
     path: str,
     setup: Setup,
-    options: Options,
-    claims: tuple[str, ...],
+    question: Question,
     expected: dict[str, Expected],
     on_result: OnResult,
 ) -> Report:
     machine = build(setup)
     results: list[ClaimResult] = []
-    question = Question(claims, setup.bounds, rounds=options.rounds)
     for result in decide(machine, question):
         results.append(replace(result, expected=expected.get(result.claim)))
         on_result(results[-1])

@@ -53,7 +53,9 @@ class ClaimResult:
     """The verdict on one claim.
 
     `vcpus` is None where it holds for every count, else the range that was looked at; `expected` is
-    None where nothing was expected in particular; `reason` explains unknown and vacuous.
+    None where nothing was expected in particular; `reason` explains unknown and vacuous, and why a
+    proof is not for every number. Of one that is, `invariant` has the lines of what it rests on in
+    C's terms, and `script` the same as questions in SMT-LIB 2.
     """
 
     claim: str
@@ -66,6 +68,8 @@ class ClaimResult:
     trace: Trace | None = None
     reason: str = ""
     expected: Expected | None = None
+    invariant: tuple[str, ...] = ()
+    script: str = ""
 
     @property
     def as_expected(self) -> bool:

@@ -19,7 +19,7 @@ from flushproof.engines.symbolic.atomicity import Order
 from flushproof.engines.symbolic.forks import each, shared
 from flushproof.engines.symbolic.model import schedule
 from flushproof.engines.symbolic.moves import Population
-from flushproof.engines.symbolic.plan import make_plan
+from flushproof.engines.symbolic.plan import Plan, make_plan
 from flushproof.engines.symbolic.problem import Failure, Problem
 from flushproof.engines.symbolic.threads import Boundaries, Counts
 from flushproof.engines.symbolic.values import NotExact
@@ -30,10 +30,14 @@ from flushproof.ir.types import VCPU
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a user may lower or fix: the number of rounds, and where steps begin."""
+    """What a user may lower or fix: the number of rounds, and where steps begin.
+
+    `plan` is one that was made before, for at least as many vCPUs.
+    """
 
     boundaries: Boundaries | None = None
     rounds: int | None = None
+    plan: Plan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,8 @@ class Bounded:
         self.settings = settings or Settings()
         self._cut: set[int] = set()
         population = Population(most.vcpus, most.flushers)
-        self.plan = make_plan(program, population, self.settings.boundaries)
+        given = self.settings.plan
+        self.plan = given or make_plan(program, population, self.settings.boundaries)
 
     @property
     def exact_roots(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
 from os import cpu_count
@@ -38,6 +38,20 @@ def each(work: Callable[[Case], Answer], cases: Sequence[Case]) -> list[Answer]:
         with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork")) as pool:
             return list(pool.map(_run, cases))
     finally:
+        _work.pop()
+
+
+def stream(work: Callable[[Case], Answer], cases: Sequence[Case], jobs: int) -> Iterator[Answer]:
+    """Yield `work(case)` for every case, in their order, as soon as it is there."""
+    if min(jobs, len(cases)) < 2 or not sys.platform.startswith("linux"):
+        yield from map(work, cases)
+        return
+    _work.append(work)
+    pool = ProcessPoolExecutor(min(jobs, len(cases)), multiprocessing.get_context("fork"))
+    try:
+        yield from pool.map(_run, cases)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
         _work.pop()
 
 

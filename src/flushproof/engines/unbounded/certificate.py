@@ -7,7 +7,7 @@ fails where it holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import z3
 
@@ -18,11 +18,13 @@ from flushproof.engines.unbounded.words import invariant_lines
 EXPECTED = "(set-info :status unsat)"
 
 
-def script(proof: Proof, title: str) -> str:
-    """Return the questions of a proof, one case after the other."""
-    lines = [f"; {title}", "(set-logic ALL)"]
-    for part in proof.parts:
-        lines += ["(push 1)", *(f"; {x}" for x in invariant_lines(part)), *_part(part), "(pop 1)"]
+def script(proofs: Mapping[str, Proof]) -> str:
+    """Return the questions of several proofs, each with a title, one case after the other."""
+    lines = ["(set-logic ALL)"]
+    for title, proof in proofs.items():
+        for part in proof.parts:
+            words = (f"; {x}" for x in (title, *invariant_lines(part)))
+            lines += ["(push 1)", *words, *_part(part), "(pop 1)"]
     return "\n".join(lines) + "\n"
 
 

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 import z3
 
+LOWEST = -8
+"""The least number: below those that a sum may come to (`Algebra.note`)."""
+
 MANY = 20
 """As many vCPUs as a number can stand for, and as far as counters go."""
 
@@ -29,7 +32,7 @@ class Unsupported(Exception):  # noqa: N818 - a finding, no error
 class Finite:
     """Translates the terms of `formulas` and their parts; what was translated is remembered.
 
-    Pages have `page_bits` bits. Numbers range over -4 to `MANY` above the largest constant.
+    Pages have `page_bits` bits. Numbers range over `LOWEST` to `MANY` above the largest constant.
     """
 
     def __init__(self, page_bits: int, formulas: Sequence[z3.ExprRef]) -> None:
@@ -76,7 +79,7 @@ class Finite:
         sort = term.sort()
         if z3.is_int(term):
             number = z3.BitVec(f"{term.decl().name()}#", self.width)
-            self.limits += [number >= -4, number <= self.highest]
+            self.limits += [number >= LOWEST, number <= self.highest]
             return number
         if sort.kind() == z3.Z3_UNINTERPRETED_SORT:
             return z3.Const(f"{term.decl().name()}#", self.pages)

@@ -122,12 +122,20 @@ class _Names:
         return f"!{words}"
 
     def _compared(self, term: z3.ExprRef, signs: Mapping[int, str]) -> str:
+        if z3.is_add(term.arg(1)) and _is_minus_one(term.arg(1).arg(1)):
+            less = {"<=": "<", ">": ">="}.get(signs[term.decl().kind()])
+            if less is not None:
+                return f"{self.text(term.arg(0))} {less} {self.text(term.arg(1).arg(0))}"
         a, b = (self.text(x) for x in term.children())
         if z3.is_int_value(term.arg(0)) or a in CONSTANTS.values():
             turned = _TURNED[signs[term.decl().kind()]]
             return f"{b} {turned} {a}"
         sign = signs.get(term.decl().kind(), str(term.decl().name()))
         return f"{a} {sign} {b}".replace("+ -", "- ")
+
+
+def _is_minus_one(term: z3.ExprRef) -> bool:
+    return bool(z3.is_int_value(term)) and int(term.as_long()) == -1
 
 
 def _bare(name: str) -> str:

@@ -1,0 +1,84 @@
+"""Proofs for every number of vCPUs, as plain data.
+
+In: a `Machine`. Out: for a claim the invariant in words and a script that other solvers can check,
+or why there is none. That the code proper does nothing undefined, and no sum of it leaves its type,
+is proved once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from flushproof.machine.build import Machine
+from flushproof.memory import Memory
+
+if TYPE_CHECKING:
+    from flushproof.engines.symbolic.plan import Plan
+    from flushproof.engines.unbounded.prove import Proof
+    from flushproof.ir.program import Program
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a proof rests on: its invariant in C's terms, line by line, and an SMT-LIB 2 script."""
+
+    invariant: tuple[str, ...]
+    script: str
+    exact_roots: bool
+
+
+class ForAll:
+    """Proves claims about one machine with one flusher."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+
+    def plan(self, program: Program) -> Plan | None:
+        """Return where steps begin, for any number of vCPUs; None where that cannot be told."""
+        from flushproof.engines.symbolic.moves import Population
+        from flushproof.engines.symbolic.plan import make_plan
+        from flushproof.engines.unbounded.prove import out_of_reach
+
+        if out_of_reach(program):
+            return None
+        return make_plan(program, Population(None, self.machine.setup.bounds.flushers))
+
+    def prove(self, program: Program, plan: Plan | None) -> Evidence | str:
+        """Return what proves the claims of a program, or why nothing does."""
+        from flushproof.engines.unbounded.certificate import script
+        from flushproof.engines.unbounded.prove import Subject, out_of_reach, prove
+        from flushproof.engines.unbounded.words import invariant_lines
+
+        if self.machine.setup.memory is not Memory.SC:
+            return "stores are buffered"
+        if self.machine.setup.bounds.flushers != 1:
+            return "there are several flushers"
+        if plan is None:
+            return out_of_reach(program)
+        if isinstance(self.defined, str):
+            return f"the code itself: {self.defined}"
+        found = prove(Subject(program, plan.kinds, plan.boundaries, self._code))
+        if isinstance(found, str):
+            return found
+        lines = tuple(line for part in found.parts for line in invariant_lines(part))
+        proofs = {"nothing undefined, no sum leaves its type": self.defined, "the claim": found}
+        return Evidence(lines, script(proofs), plan.kinds.exact_roots)
+
+    @cached_property
+    def defined(self) -> Proof | str:
+        """A proof that the code proper does nothing undefined, or why there is none."""
+        from flushproof.engines.unbounded.prove import Subject, prove
+
+        base = self.machine.with_claims(())
+        plan = self.plan(base)
+        if plan is None:
+            return "its locks are more than mutual exclusion"
+        return prove(Subject(base, plan.kinds, plan.boundaries, None))
+
+    @cached_property
+    def _code(self) -> frozenset[str]:
+        base = self.machine.with_claims(())
+        spans = (i.span for o in base.operations for i in o.code)
+        return frozenset(span.file for span in spans if span is not None)
