@@ -8,15 +8,16 @@ search takes place over small finite domains; what it finds must be checked in t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import z3
 
-from flushproof.engines.unbounded.atoms import atoms
+from flushproof.engines.unbounded.atoms import atoms, numbered
 from flushproof.engines.unbounded.clauses import Control, System, terms_of
-from flushproof.engines.unbounded.finite import Finite, Unsupported
+from flushproof.engines.unbounded.finite import Finite
 from flushproof.engines.unbounded.query import Cube, Post, Vocabulary
+from flushproof.engines.unbounded.seeds import Fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +44,15 @@ class Lemma:
     level: int
 
 
-def find_invariant(system: System, effort: int) -> Invariant | str:
-    """Return an invariant, or why there is none; `effort` limits the number of queries."""
-    try:
-        found = Search(system, effort).run()
-    except Exhausted:
-        return "the search for an invariant took too many steps"
-    except Unsupported as error:
-        return f"an invariant would have to speak of {error}"
-    return found or "the abstraction is too coarse"
-
-
 PAGE_BITS = 5
 
 
 class Search:
     """One search for an invariant."""
 
-    def __init__(self, system: System, effort: int) -> None:
+    def __init__(self, system: System, effort: int, seeds: Sequence[Fact] = ()) -> None:
         self.effort = effort
-        self.atoms = atoms(system)
+        self.atoms = atoms(system, seeds)
         self.lemmas: list[Lemma] = []
         every = [x for clause in system.clauses for x in terms_of(clause)]
         vocabulary = Vocabulary(system, self.atoms, Finite(PAGE_BITS, every))
@@ -72,8 +62,29 @@ class Search:
                 c for c in system.clauses if (c.head.control if c.head else None) == control
             ]
             self.posts[control] = Post(vocabulary, control, incoming)
+        self.adopted = self._adopted(seeds)
         self.top = 0
         self.score: dict[tuple[Control, int], int] = {}
+
+    def _adopted(self, seeds: Sequence[Fact]) -> list[tuple[Control, Cube]]:
+        """Keep the seeds that are inductive together (Houdini: Flanagan and Leino, FME 2001)."""
+        numbers = ((c, numbered(self.atoms[c], literals)) for c, literals in seeds)
+        lemmas = list({(c, frozenset(-x for x in n)): None for c, n in numbers if n is not None})
+        while lemmas:
+            trials = {c: post.trial(lemmas) for c, post in self.posts.items()}
+            kept = [(c, cube) for c, cube in lemmas if self.posts[c].kept(cube, trials[c])]
+            done = len(kept) == len(lemmas)
+            for c, post in self.posts.items():
+                post.settle(trials[c], good=done)
+            if done:
+                break
+            lemmas = kept
+        return lemmas
+
+    def facts(self) -> tuple[Fact, ...]:
+        """Return all that was learned, however few steps it is known to last for."""
+        cubes = [*self.adopted, *((x.control, x.cube) for x in self.lemmas)]
+        return tuple((c, tuple(self._literals(c, cube))) for c, cube in cubes)
 
     def run(self) -> Invariant | None:
         """Raise the level until some level's lemmas hold at the next, too."""
@@ -162,13 +173,14 @@ class Search:
 
     def _invariant(self, level: int) -> Invariant:
         lemmas: dict[Control, list[z3.BoolRef]] = {}
-        for x in self.lemmas:
-            if x.level > level:
-                lemmas.setdefault(x.control, []).append(self.clause(x.control, x.cube))
+        lasting = [(x.control, x.cube) for x in self.lemmas if x.level > level]
+        for control, cube in (*self.adopted, *lasting):
+            literals = self._literals(control, cube)
+            lemma = z3.Or(*literals) if len(literals) != 1 else literals[0]
+            lemmas.setdefault(control, []).append(lemma)
         return Invariant({c: tuple(found) for c, found in lemmas.items()})
 
-    def clause(self, control: Control, cube: Cube) -> z3.BoolRef:
+    def _literals(self, control: Control, cube: Cube) -> list[z3.BoolRef]:
         """Return the negation of a cube."""
         known = self.atoms[control]
-        parts = [z3.Not(known[x - 1]) if x > 0 else known[-x - 1] for x in sorted(cube, key=abs)]
-        return z3.Or(*parts) if len(parts) != 1 else parts[0]
+        return [z3.Not(known[x - 1]) if x > 0 else known[-x - 1] for x in sorted(cube, key=abs)]

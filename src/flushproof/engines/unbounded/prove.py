@@ -6,15 +6,17 @@ counts only after z3 has confirmed it, clause by clause.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flushproof.engines.symbolic.values import NotExact
 from flushproof.engines.unbounded.build import Builder
 from flushproof.engines.unbounded.clauses import System
+from flushproof.engines.unbounded.finite import Unsupported
 from flushproof.engines.unbounded.frames import Frames
-from flushproof.engines.unbounded.pdr import Invariant, find_invariant
+from flushproof.engines.unbounded.pdr import Exhausted, Invariant, Search
 from flushproof.engines.unbounded.recheck import failing, supported
+from flushproof.engines.unbounded.seeds import Fact, Found, carried
 from flushproof.engines.unbounded.state import Case, Space, space
 from flushproof.ir.code import Scope
 from flushproof.ir.kinds import Kinds
@@ -65,14 +67,12 @@ def prove(subject: Subject) -> Proof | str:
     reason = out_of_reach(subject.program)
     if reason:
         return reason
-    named = sum(f.type == VCPU for f in subject.program.witnesses)
     try:
-        found = _proof(subject, _plain(named), EFFORT)
-        if isinstance(found, Proof) or named > 1:
-            return found
-        return _proof(subject, _generic(named), MORE_EFFORT)
+        return _Attempts(subject).run()
     except NotExact:
         return "the code does arithmetic that has no exact counterpart"
+    except Unsupported as error:
+        return f"an invariant would have to speak of `{error}`"
 
 
 def out_of_reach(program: Program) -> str:
@@ -92,37 +92,53 @@ def out_of_reach(program: Program) -> str:
 MOST_WITNESSES = 2
 
 
-def _plain(named: int) -> Iterator[Case]:
-    """Yield the cases of the witnesses: two vCPUs may be one and the same."""
-    yield Case()
-    if named == MOST_WITNESSES:
-        yield Case(merged=True)
+class _Attempts:
+    """Tries to prove a claim, and remembers what was learned on the way."""
 
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self.named = sum(f.type == VCPU for f in subject.program.witnesses)
+        self.learned: list[Found] = []
 
-def _generic(named: int) -> Iterator[Case]:
-    """Yield the cases with a generic vCPU: there may be none beside the witness."""
-    yield Case(generic=True)
-    if named:
-        yield Case(alone=True)
-
-
-def _proof(subject: Subject, cases: Iterator[Case], effort: int) -> Proof | str:
-    parts: list[Part] = []
-    for case in cases:
-        found = _part(subject, case, effort)
-        if isinstance(found, str):
+    def run(self) -> Proof | str:
+        """Try with the witnesses alone, then with a generic vCPU beside the witness."""
+        plain = [Case(), Case(merged=True)] if self.named == MOST_WITNESSES else [Case()]
+        found = self._proof(plain, EFFORT)
+        if isinstance(found, Proof) or self.named == MOST_WITNESSES:
             return found
-        parts.append(found)
-    return Proof(tuple(parts))
+        alone = [Case(alone=True)] if self.named else []
+        return self._proof([*alone, Case(generic=True)], MORE_EFFORT)
 
+    def _proof(self, cases: list[Case], effort: int) -> Proof | str:
+        parts: list[Part] = []
+        for case in cases:
+            found = self._part(case, effort)
+            if isinstance(found, str):
+                return found
+            parts.append(found)
+        return Proof(tuple(parts))
 
-def _part(subject: Subject, case: Case, effort: int) -> Part | str:
-    where = space(subject.program, subject.kinds, case)
-    builder = Builder(where, subject.boundaries, subject.code)
-    system = builder.run()
-    invariant = find_invariant(system, effort)
-    if isinstance(invariant, str):
-        return invariant
-    if failing(system, invariant):
-        return "an invariant was found that holds for few vCPUs only"
-    return Part(case, where, builder.frames, system, supported(system, invariant))
+    def _part(self, case: Case, effort: int) -> Part | str:
+        where = space(self.subject.program, self.subject.kinds, case)
+        builder = Builder(where, self.subject.boundaries, self.subject.code)
+        system = builder.run()
+        search = Search(system, effort, self._seeds(case, system, where))
+        try:
+            invariant = search.run()
+        except Exhausted:
+            self._learn(search, system, where)
+            return "the search for an invariant took too many steps"
+        if invariant is None:
+            self._learn(search, system, where)
+            return "no invariant was found: what is known of other vCPUs is too little"
+        if failing(system, invariant):
+            return "an invariant was found that holds for few vCPUs only"
+        return Part(case, where, builder.frames, system, supported(system, invariant))
+
+    def _learn(self, search: Search, system: System, where: Space) -> None:
+        self.learned.append(Found(system, where.tracked, search.facts()))
+
+    def _seeds(self, case: Case, system: System, where: Space) -> list[Fact]:
+        if not case.generic:
+            return []
+        return [f for found in self.learned for f in carried(found, system, where.tracked)]

@@ -86,10 +86,28 @@ class Post:
         if control in self.bodies:
             self._exclude(control, cube, self._level(level))
 
+    def trial(self, lemmas: Iterable[tuple[Control, Cube]]) -> int:
+        """Return a literal that says that lemmas hold before a step."""
+        trial = self.fresh()
+        for control, cube in lemmas:
+            if control in self.bodies:
+                self._exclude(control, cube, trial)
+        return trial
+
+    def kept(self, cube: Cube, trial: int) -> bool:
+        """Tell whether a cube does not hold at boot, and no step that starts as tried leads to it."""
+        start = self._assumptions(cube, 0)
+        step = [self.real, trial, *start[1:]]
+        return not any(self.solver.solve(assumptions=a) for a in (start, step))
+
+    def settle(self, trial: int, *, good: bool) -> None:
+        """Have what was tried hold from now on, or forget it."""
+        self.solver.add_clause([trial if good else -trial])
+
     def _exclude(self, control: Control, cube: Cube, condition: int) -> None:
         for selector, own in self.bodies.get(control, ()):
             negated = [-own[x - 1] if x > 0 else own[-x - 1] for x in cube]
-            self.solver.add_clause([-condition, -selector, *negated])
+            self.solver.add_clause([-condition, -selector, -self.real, *negated])
 
     def _assumptions(self, cube: Iterable[Literal], level: int) -> list[int]:
         out = [self.primed[x - 1] if x > 0 else -self.primed[-x - 1] for x in sorted(cube)]
