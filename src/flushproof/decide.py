@@ -48,7 +48,7 @@ class Question:
     `boundaries` fixes where steps begin, None has it found out; `rounds` lowers the number of
     turns that each thread takes, None lets it be enough for every interleaving. `engine` is
     "bounded", "unbounded", or "auto" for both: within the bounds, and for all if that can be done.
-    `jobs` is the number of processes.
+    `jobs` is the number of processes; with `evidence` proofs for all come with their invariant.
     """
 
     claims: tuple[str, ...]
@@ -57,6 +57,7 @@ class Question:
     rounds: int | None = None
     engine: str = "bounded"
     jobs: int = 1
+    evidence: bool = False
 
 
 def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
@@ -68,7 +69,7 @@ def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
     """
     machine = machine.within(question.bounds)
     definedness = _Definedness(machine, question)
-    forall = ForAll(machine)
+    forall = ForAll(machine, evidence=question.evidence)
     if question.jobs > 1 and len(question.claims) > 1:
         definedness.at(question.bounds.vcpus[0])
         if question.engine != "bounded":

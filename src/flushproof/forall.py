@@ -15,9 +15,16 @@ from flushproof.machine.build import Machine
 from flushproof.memory import Memory
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flushproof.engines.symbolic.plan import Plan
     from flushproof.engines.unbounded.prove import Proof
+    from flushproof.engines.unbounded.seeds import Found
     from flushproof.ir.program import Program
+
+
+HELPER = "cache_sound"
+"""The claim whose invariant is tried for other claims."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +37,11 @@ class Evidence:
 
 
 class ForAll:
-    """Proves claims about one machine with one flusher."""
+    """Proves claims about one machine with one flusher; `evidence` says whether to write it out."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, *, evidence: bool) -> None:
         self.machine = machine
+        self.evidence = evidence
 
     def plan(self, program: Program) -> Plan | None:
         """Return where steps begin, for any number of vCPUs; None where that cannot be told."""
@@ -48,7 +56,7 @@ class ForAll:
     def prove(self, program: Program, plan: Plan | None) -> Evidence | str:
         """Return what proves the claims of a program, or why nothing does."""
         from flushproof.engines.unbounded.certificate import script
-        from flushproof.engines.unbounded.prove import Subject, out_of_reach, prove
+        from flushproof.engines.unbounded.prove import concise, out_of_reach
         from flushproof.engines.unbounded.words import invariant_lines
 
         if self.machine.setup.memory is not Memory.SC:
@@ -59,11 +67,14 @@ class ForAll:
             return out_of_reach(program)
         if isinstance(self.defined, str):
             return f"the code itself: {self.defined}"
-        found = prove(Subject(program, plan.kinds, plan.boundaries, self._code))
+        found = self._proof(program, plan, self._helpers)
         if isinstance(found, str):
             return found
+        if not self.evidence:
+            return Evidence((), "", plan.kinds.exact_roots)
+        found, defined = concise(found), concise(self.defined)
         lines = tuple(line for part in found.parts for line in invariant_lines(part))
-        proofs = {"nothing undefined, no sum leaves its type": self.defined, "the claim": found}
+        proofs = {"nothing undefined, no sum leaves its type": defined, "the claim": found}
         return Evidence(lines, script(proofs), plan.kinds.exact_roots)
 
     @cached_property
@@ -75,7 +86,30 @@ class ForAll:
         plan = self.plan(base)
         if plan is None:
             return "its locks are more than mutual exclusion"
-        return prove(Subject(base, plan.kinds, plan.boundaries, None))
+        return prove(Subject(base, plan.kinds, plan.boundaries, list, None))
+
+    def _helpers(self) -> list[Found]:
+        return self.known_of_cache
+
+    @cached_property
+    def known_of_cache(self) -> list[Found]:
+        """What proves that the cache is sound: other claims often rest on it."""
+        from flushproof.engines.unbounded.prove import Proof, found_by
+
+        if not self.machine.statable(HELPER):
+            return []
+        program = self.machine.with_claims((HELPER,))
+        found = self._proof(program, self.plan(program), list)
+        return [found_by(part) for part in found.parts] if isinstance(found, Proof) else []
+
+    def _proof(
+        self, program: Program, plan: Plan | None, helpers: Callable[[], list[Found]]
+    ) -> Proof | str:
+        from flushproof.engines.unbounded.prove import Subject, out_of_reach, prove
+
+        if plan is None:
+            return out_of_reach(program)
+        return prove(Subject(program, plan.kinds, plan.boundaries, helpers, self._code))
 
     @cached_property
     def _code(self) -> frozenset[str]:

@@ -19,6 +19,7 @@ from flushproof.engines.symbolic.moves import Site
 from flushproof.engines.symbolic.values import Value
 from flushproof.engines.unbounded.clauses import NOBODY, Atom, Clause, Control, System
 from flushproof.engines.unbounded.frames import FLUSHER, Frames, Locals, without
+from flushproof.engines.unbounded.history import HISTORY, NOWHERE, walkers
 from flushproof.engines.unbounded.state import Space
 from flushproof.engines.unbounded.steps import Steps, Taken
 from flushproof.ir.program import Role
@@ -87,17 +88,41 @@ class Builder:
         taken = self.steps.own(site, thread)
         who = "flusher" if thread == FLUSHER else f"vcpu {thread - 1}"
         why = f"{who} {site.operation}:{site.at}"
+        noted = self._noted(taken) if self.space.case.history and thread == FLUSHER else {}
         for body, extra in self._bodies(control, taken, thread):
             constraint = t.and_(taken.constraint, extra)
-            self._errors(taken, body, constraint, why)
+            self._errors(taken, body, t.and_(constraint, self._noticed(thread)), why)
             for end in taken.exits:
                 target = self.frames.moved(control, thread, site.operation, end.to)
                 if self.frames.possible(target):
                     self.frames.of(target)
-                    after = {**self.space.state, **taken.step.outputs}
+                    after = {**self.space.state, **taken.step.outputs, **noted}
                     given = {thread: dict(end.locals)}
                     head = Atom(target, self.frames.arguments(target, after, given))
                     self._clause(head, body, t.and_(constraint, end.guard), why)
+
+    def _noted(self, taken: Taken) -> dict[Location, Value]:
+        """Return where the flusher is, in case a claim takes note of something in a step."""
+        where = (HISTORY.name, -1)
+        operation = self.frames.operations[taken.site.operation]
+        walking = sorted((x for x in walkers(operation) if x in taken.locals), key=lambda x: x.name)
+        at = taken.locals[walking[0]] if walking else NOWHERE
+        equal = self.space.algebra.equal
+        changed = (
+            t.not_(equal(value, self.space.state[name, k]))
+            for (name, k), value in taken.step.outputs.items()
+            if k < 0 and self.steps.fields[name].ghost
+        )
+        return {where: self.space.algebra.ite(t.or_(*changed), at, self.space.state[where])}
+
+    def _noticed(self, thread: int) -> t.Bool:
+        """Return that what was noted last was at the vCPU that is tracked for it, or at none."""
+        if not self.space.case.history or thread != FLUSHER:
+            return True
+        last = self.space.state[HISTORY.name, -1]
+        assert isinstance(last, z3.ArithRef)
+        outside = z3.Or(last < 0, last >= self.space.count)
+        return z3.Or(last == self.space.tracked[-1], outside)
 
     def _errors(self, taken: Taken, body: tuple[Atom, ...], constraint: t.Bool, why: str) -> None:
         for text, broken in taken.errors:
@@ -110,7 +135,7 @@ class Builder:
         for _, index in taken.step.others:
             if not any(t.compare("==", index, i) is True for i in indices):
                 indices.append(index)
-        if not self.space.case.generic or thread == self.last or not indices:
+        if not self.space.case.telling or thread == self.last or not indices:
             yield (mine,), True
             return
         places = self.frames.loading(control, self.last)
@@ -159,7 +184,7 @@ class Builder:
         constraint = t.and_(taken.constraint, *self._another(number, site))
         why = f"another vCPU {site.operation}:{site.at}"
         body: tuple[Atom, ...] = (self.frames.atom(control),)
-        if self.space.case.generic:
+        if self.space.case.telling:
             inputs = taken.step.inputs
             seen = {
                 (name, self.last - 1): value
@@ -203,14 +228,18 @@ class Builder:
             for where, value in self.space.state.items()
         }
         given = {self.last: locals_}
+        if self.space.case.typical and like.flusher is not None:
+            own = self.frames.locals(like.flusher, FLUSHER)
+            given[FLUSHER] = self.steps.of_code(like.flusher, own)
         arguments = self.frames.arguments(like, state, given)
         own = self.space.tracked[generic]
         rigid = (t.z3_number(number) if x.eq(own) else x for x in self.space.rigid)
         return Atom(like, (*rigid, *arguments[len(self.space.rigid) :]))
 
     def _unknown(self, where: Location, value: Value, generic: int) -> Value:
-        if where[1] != generic:
-            return value
         f = self.steps.fields[where[0]]
+        monitored = self.space.case.typical and f.ghost
+        if where[1] != generic and not monitored:
+            return value
         kind = self.space.algebra.kinds.field(f)
         return self.space.algebra.fresh(f"like:{f.name}.{self.frames.fresh()}", f.type, kind)

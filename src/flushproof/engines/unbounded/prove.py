@@ -6,8 +6,10 @@ counts only after z3 has confirmed it, clause by clause.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import z3
 
 from flushproof.engines.symbolic.values import NotExact
 from flushproof.engines.unbounded.build import Builder
@@ -15,7 +17,7 @@ from flushproof.engines.unbounded.clauses import System
 from flushproof.engines.unbounded.finite import Unsupported
 from flushproof.engines.unbounded.frames import Frames
 from flushproof.engines.unbounded.pdr import Exhausted, Invariant, Search
-from flushproof.engines.unbounded.recheck import failing, supported
+from flushproof.engines.unbounded.recheck import failing
 from flushproof.engines.unbounded.seeds import Fact, Found, carried
 from flushproof.engines.unbounded.state import Case, Space, space
 from flushproof.ir.code import Scope
@@ -26,7 +28,7 @@ from flushproof.ir.types import VCPU, LockWord
 EFFORT = 30_000
 """Questions that one search may ask, with the claim's witnesses tracked."""
 
-MORE_EFFORT = 80_000
+MORE_EFFORT = 40_000
 """The same with one more vCPU tracked."""
 
 
@@ -53,12 +55,14 @@ class Subject:
     """A program with claims, the kinds of its values, and where its steps begin.
 
     `code` names the files of the code proper, whose sums are looked at by themselves; None where
-    this program is the one that is looked at for that, and for undefined behaviour.
+    this program is the one that is looked at for that, and for undefined behaviour. `helpers` are
+    asked for what was found about other claims.
     """
 
     program: Program
     kinds: Kinds
     boundaries: Mapping[str, frozenset[int]]
+    helpers: Callable[[], list[Found]]
     code: frozenset[str] | None
 
 
@@ -73,6 +77,11 @@ def prove(subject: Subject) -> Proof | str:
         return "the code does arithmetic that has no exact counterpart"
     except Unsupported as error:
         return f"an invariant would have to speak of `{error}`"
+
+
+def concise(proof: Proof) -> Proof:
+    """Leave out what a proof does not need."""
+    return Proof(tuple(replace(p, invariant=supported(p.system, p.invariant)) for p in proof.parts))
 
 
 def out_of_reach(program: Program) -> str:
@@ -102,12 +111,32 @@ class _Attempts:
 
     def run(self) -> Proof | str:
         """Try with the witnesses alone, then with a generic vCPU beside the witness."""
-        plain = [Case(), Case(merged=True)] if self.named == MOST_WITNESSES else [Case()]
-        found = self._proof(plain, EFFORT)
-        if isinstance(found, Proof) or self.named == MOST_WITNESSES:
-            return found
-        alone = [Case(alone=True)] if self.named else []
-        return self._proof([*alone, Case(generic=True)], MORE_EFFORT)
+        reason = ""
+        for cases, effort in self._tries():
+            found = self._proof(cases, effort)
+            if isinstance(found, Proof):
+                return found
+            reason = found
+        return reason
+
+    def _tries(self) -> Iterator[tuple[list[Case], int]]:
+        if self.named == MOST_WITNESSES:
+            yield [Case(), Case(merged=True)], EFFORT
+            return
+        yield [Case()], EFFORT
+        if not self.named and self._records():
+            yield [Case(history=True)], EFFORT
+        if self.named and not self._records():
+            yield [Case(typical=True)], EFFORT
+        elif self.named:
+            self.learned = self.subject.helpers() or self.learned
+        yield [*([Case(alone=True)] if self.named else []), Case(generic=True)], MORE_EFFORT
+
+    def _records(self) -> bool:
+        """Tell whether the claim keeps a record, which depends on who its witness is."""
+        fields = self.subject.program.fields
+        witnesses = self.subject.program.witnesses
+        return any(f.ghost and f.scope is Scope.VM and f not in witnesses for f in fields)
 
     def _proof(self, cases: list[Case], effort: int) -> Proof | str:
         parts: list[Part] = []
@@ -122,23 +151,38 @@ class _Attempts:
         where = space(self.subject.program, self.subject.kinds, case)
         builder = Builder(where, self.subject.boundaries, self.subject.code)
         system = builder.run()
-        search = Search(system, effort, self._seeds(case, system, where))
+        search = Search(system, effort, self._seeds(case, builder, where))
         try:
             invariant = search.run()
         except Exhausted:
-            self._learn(search, system, where)
+            self._learn(search, builder, where)
             return "the search for an invariant took too many steps"
         if invariant is None:
-            self._learn(search, system, where)
+            self._learn(search, builder, where)
             return "no invariant was found: what is known of other vCPUs is too little"
         if failing(system, invariant):
             return "an invariant was found that holds for few vCPUs only"
-        return Part(case, where, builder.frames, system, supported(system, invariant))
+        return Part(case, where, builder.frames, system, invariant)
 
-    def _learn(self, search: Search, system: System, where: Space) -> None:
-        self.learned.append(Found(system, where.tracked, search.facts()))
+    def _learn(self, search: Search, builder: Builder, where: Space) -> None:
+        self.learned.append(_found(where, builder, search.facts()))
 
-    def _seeds(self, case: Case, system: System, where: Space) -> list[Fact]:
+    def _seeds(self, case: Case, builder: Builder, where: Space) -> list[Fact]:
         if not case.generic:
             return []
-        return [f for found in self.learned for f in carried(found, system, where.tracked)]
+        here = _found(where, builder, ())
+        return [f for found in self.learned for f in carried(found, here)]
+
+
+def found_by(part: Part) -> Found:
+    """Return what the invariant of a proof says."""
+    facts = (
+        (control, tuple(x.children()) if z3.is_or(x) else (x,))
+        for control, lemmas in part.invariant.lemmas.items()
+        for x in lemmas
+    )
+    return Found(part.system.parameters, part.space.tracked, part.frames.landmark, tuple(facts))
+
+
+def _found(where: Space, builder: Builder, facts: tuple[Fact, ...]) -> Found:
+    return Found(builder.frames.parameters, where.tracked, builder.frames.landmark, facts)

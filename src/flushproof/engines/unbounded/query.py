@@ -95,7 +95,7 @@ class Post:
         return trial
 
     def kept(self, cube: Cube, trial: int) -> bool:
-        """Tell whether a cube does not hold at boot, and no step that starts as tried leads to it."""
+        """Tell whether a cube is not there at boot, nor after a step that starts as tried."""
         start = self._assumptions(cube, 0)
         step = [self.real, trial, *start[1:]]
         return not any(self.solver.solve(assumptions=a) for a in (start, step))

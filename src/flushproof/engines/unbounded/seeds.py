@@ -1,65 +1,85 @@
-"""Lemmas about one tracked vCPU, carried over to where another one is tracked as well.
+"""Lemmas about one tracked vCPU, carried over to where other ones are tracked.
 
-What a search found about the claim's witness is often true of any vCPU. It is carried over to the
-witness and to the generic vCPU, and kept there as far as it is inductive.
+What a search found about a claim's witness is often true of any vCPU. It is carried over to each
+vCPU that is tracked elsewhere, and kept there as far as it is inductive.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import z3
 
-from flushproof.engines.unbounded.clauses import Control, System, variables
+from flushproof.engines.symbolic.moves import Site
+from flushproof.engines.unbounded.clauses import Control, variables
+from flushproof.engines.unbounded.frames import Landmark
 
 Fact = tuple[Control, tuple[z3.BoolRef, ...]]
 """A control, and literals of which one holds there."""
 
+Pairs = list[tuple[z3.ExprRef, z3.ExprRef]]
+
+_LOCAL = re.compile(r"(\d+):(.*)\.\d+:(.*)")
+_CELL = re.compile(r"(.*)\[(\d+)\]")
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a search learned about a system, whether it came to an end or not."""
+    """What is known of a system with these predicates and tracked vCPUs."""
 
-    system: System
+    parameters: Mapping[Control, tuple[z3.ExprRef, ...]]
     tracked: tuple[z3.ArithRef, ...]
+    landmark: Callable[[Site | None], Landmark]
     facts: tuple[Fact, ...]
 
 
-def carried(found: Found, system: System, tracked: Sequence[z3.ArithRef]) -> Iterator[Fact]:
-    """Yield facts about at most one tracked vCPU, for each vCPU that is tracked in a system."""
-    for control, parameters in system.parameters.items():
-        names = {str(p.decl().name()): p for p in parameters}
-        for k in range(len(tracked)):
-            for start, literals in found.facts:
-                if (start.flusher, *start.loads) == (control.flusher, *_own(start, control, k)):
-                    pairs = [
-                        _pair(v, names, found.tracked, tracked, k) for v in variables(*literals)
-                    ]
-                    known = [p for p in pairs if p is not None]
-                    if len(known) == len(pairs):
-                        yield control, tuple(z3.substitute(x, *known) for x in literals)
+def carried(found: Found, here: Found) -> Iterator[Fact]:
+    """Yield facts about at most one tracked vCPU, for each vCPU that is tracked here."""
+    if len(found.tracked) > 1:
+        return
+    facts: dict[tuple[Landmark, ...], list[tuple[z3.BoolRef, ...]]] = {}
+    for control, literals in found.facts:
+        places = tuple(map(found.landmark, (control.flusher, *control.loads)))
+        facts.setdefault(places, []).append(literals)
+    for control, parameters in here.parameters.items():
+        for k in range(len(here.tracked)):
+            names = {n: p for p in parameters if (n := _name(p, k)) is not None}
+            own = control.loads[k : k + len(found.tracked)]
+            for literals in facts.get(tuple(map(here.landmark, (control.flusher, *own))), ()):
+                pairs = _pairs(literals, found.tracked, here.tracked[k], names)
+                if pairs is not None:
+                    yield control, tuple(z3.substitute(x, *pairs) for x in literals)
 
 
-def _own(start: Control, control: Control, k: int) -> tuple[object, ...]:
-    return control.loads[k : k + len(start.loads)]
-
-
-def _pair(
-    v: z3.ExprRef,
-    names: dict[str, z3.ExprRef],
+def _pairs(
+    literals: Sequence[z3.BoolRef],
     before: Sequence[z3.ArithRef],
-    after: Sequence[z3.ArithRef],
-    k: int,
-) -> tuple[z3.ExprRef, z3.ExprRef] | None:
-    """Return what stands for a variable when vCPU `k` takes the place of the first."""
+    after: z3.ArithRef,
+    names: Mapping[str, z3.ExprRef],
+) -> Pairs | None:
+    """Return what stands for each variable; None where one has no counterpart."""
+    pairs: Pairs = []
+    for v in variables(*literals):
+        name = _name(v, 0) or ""
+        if any(v.eq(w) for w in before):
+            pairs.append((v, after))
+        elif name in names and names[name].sort() == v.sort():
+            pairs.append((v, names[name]))
+        elif not str(v.decl().name()).startswith("page:"):
+            return None
+    return pairs
+
+
+def _name(v: z3.ExprRef, k: int) -> str | None:
+    """Return a variable's name with tracked vCPU `k` as the only one; None if it is of another."""
     name = str(v.decl().name())
-    if any(v.eq(w) for w in before):
-        return v, after[k]
-    if name.startswith("1:"):
-        name = f"{k + 1}:{name[2:]}"
-    elif "[0]" in name:
-        name = name.replace("[0]", f"[{k}]")
-    elif name.startswith("page:"):
-        return v, v
-    return (v, names[name]) if name in names else None
+    if local := _LOCAL.fullmatch(name):
+        thread, operation, rest = local.groups()
+        if thread not in ("0", str(k + 1)):
+            return None
+        return f"{'flusher' if thread == '0' else 'own'}:{operation}:{rest}"
+    if cell := _CELL.fullmatch(name):
+        return f"{cell[1]}[own]" if cell[2] == str(k) else None
+    return name

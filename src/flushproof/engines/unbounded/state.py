@@ -13,6 +13,7 @@ from flushproof.engines.symbolic.cells import Location, Tracked
 from flushproof.engines.symbolic.steps import World
 from flushproof.engines.symbolic.threads import written_fields
 from flushproof.engines.symbolic.values import Algebra, Root, Value
+from flushproof.engines.unbounded.history import HISTORY, with_history
 from flushproof.ir.code import Field, Scope
 from flushproof.ir.kinds import Kinds
 from flushproof.ir.program import Program
@@ -37,12 +38,21 @@ class Case:
     """Which vCPUs are tracked.
 
     These are the claim's witnesses, which are all one vCPU if `merged`, else all different; with
-    `generic` there is one more, any other. With `alone` there are no vCPUs beside them.
+    `generic` there is one more, any other. With `typical` the witness itself stands for any vCPU:
+    what is known of it and the code's state is known of each. With `alone` there are no others.
+    With `history` there is one more as well, the one at which the claim took note of something.
     """
 
     generic: bool = False
+    typical: bool = False
     alone: bool = False
     merged: bool = False
+    history: bool = False
+
+    @property
+    def telling(self) -> bool:
+        """True where the last tracked vCPU tells of others."""
+        return self.generic or self.typical
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +84,13 @@ class Space:
 
 def space(program: Program, kinds: Kinds, case: Case) -> Space:
     """Make the space of a program; sums in it do not wrap around."""
+    program = with_history(program) if case.history else program
     count = z3.Int("N")
     algebra = Algebra(kinds, [], count)
     witnesses = _witnesses(program, algebra, case)
     named = {f: w for f, w in witnesses.items() if isinstance(w, z3.ArithRef) and f.type == VCPU}
     tracked = list({w.get_id(): w for w in named.values()}.values())
-    if case.generic:
+    if case.generic or case.history:
         tracked.append(z3.Int("@vcpu"))
     others = [(f, w) for f, w in witnesses.items() if f not in named]
     constant = unwritten(program, algebra, count)
@@ -88,7 +99,7 @@ def space(program: Program, kinds: Kinds, case: Case) -> Space:
     state = {
         where: algebra.fresh(f"{f.name}[{where[1]}]", f.type, kinds.field(f))
         for f in program.fields
-        if f.name in written
+        if f.name in written or f == HISTORY
         for where in cells.places(f)
     }
     fields = {f.name: f for f in program.fields}

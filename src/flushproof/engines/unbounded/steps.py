@@ -14,7 +14,9 @@ from flushproof.engines.symbolic.roots import any_root
 from flushproof.engines.symbolic.steps import Step
 from flushproof.engines.unbounded.frames import FLUSHER, Frames, Locals
 from flushproof.engines.unbounded.state import Space
+from flushproof.ir.code import Instr
 from flushproof.ir.program import Operation, Role
+from flushproof.ir.uses import defined
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,20 @@ class Steps:
         for claimed in step.claimed:
             yield claimed.claim, t.and_(claimed.broken, *executor.constraints)
 
+    def of_code(self, site: Site, locals_: Locals) -> Locals:
+        """Leave out locals that a claim's handlers may have set, which depend on its witnesses."""
+        operation = self.frames.operations[site.operation]
+        handlers = {defined(i) for i in operation.code if not self._proper(i)}
+        return {x: v for x, v in locals_.items() if x not in handlers}
+
+    def _proper(self, i: Instr) -> bool:
+        """Tell whether an instruction surely belongs to the code proper."""
+        target = defined(i)
+        named = target is not None and (":" in target.name or target.name.startswith("%c"))
+        return (
+            not named and self.code is not None and i.span is not None and i.span.file in self.code
+        )
+
     def _number(self, thread: int) -> z3.ArithRef:
         return self.space.count if thread == FLUSHER else self.space.tracked[thread - 1]
 
@@ -97,8 +113,7 @@ class Steps:
     def _errors(self, operation: Operation, step: Step) -> Iterator[tuple[str, t.Bool]]:
         yield from ((c.claim, c.broken) for c in step.claimed)
         for at, broken in step.overflows:
-            span = operation.code[at].span
-            if self.code is None or span is None or span.file not in self.code:
+            if self.code is None or not self._proper(operation.code[at]):
                 yield "a sum leaves its type", broken
         if self.code is None:
             yield from ((f.text, f.broken) for f in step.faults)

@@ -86,6 +86,8 @@ class _Names:
             return f"{words}, where there is no other"
         if case.generic:
             return f"{words} and every other vCPU v" if words else "for every vCPU v"
+        if case.history:
+            return "for every vCPU v, at which the claim may have taken note of something"
         return words
 
     def place(self, control: Control) -> str:
