@@ -17,7 +17,7 @@ from flushproof.engines.unbounded.clauses import System
 from flushproof.engines.unbounded.finite import Unsupported
 from flushproof.engines.unbounded.frames import Frames
 from flushproof.engines.unbounded.pdr import Exhausted, Invariant, Search
-from flushproof.engines.unbounded.recheck import failing
+from flushproof.engines.unbounded.recheck import failing, supported
 from flushproof.engines.unbounded.seeds import Fact, Found, carried
 from flushproof.engines.unbounded.state import Case, Space, space
 from flushproof.ir.code import Scope
