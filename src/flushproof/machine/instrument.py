@@ -56,6 +56,7 @@ from flushproof.lower.statements import statement
 from flushproof.lower.values import FALSE, TRUE, FieldPlace, PointerTo, Scalar, Value
 from flushproof.machine.environment import context, with_names
 from flushproof.machine.monitors import (
+    PLACE_T,
     RUNS_ON,
     VCPU_POINTER,
     Monitor,
@@ -224,10 +225,11 @@ class _Pass:
         unseen = mode in (Mode.GHOST, Mode.DRAIN)
         if field.ghost or unseen or field.label in self.owner.exempt:
             return
-        base = Const(self.owner.place_number(field) * PLACE_STRIDE, INT)
-        place = base if index is None else Binary("+", base, Cast(index, INT), INT)
+        wide = PLACE_T.ir
+        base = Const(self.owner.place_number(field) * PLACE_STRIDE, wide)
+        place = base if index is None else Binary("+", base, Cast(index, wide), wide)
         once = TRUE if mode is Mode.ONCE else FALSE
-        arguments = (Scalar(place, INT_T), _bool(write), _bool(once))
+        arguments = (Scalar(place, PLACE_T), _bool(write), _bool(once))
         self._fire("access", arguments, span)
 
     def _uninit(self, label: str, written: Expr, span: Span) -> None:

@@ -36,7 +36,7 @@ from flushproof.ir.code import (
     Self,
     Var,
 )
-from flushproof.ir.types import BOOL, INT, NONE, ROOT, U64, VCPU, LockWord, Type
+from flushproof.ir.types import BOOL, INT, NONE, ROOT, U64, VCPU, Int, LockWord, Type
 from flushproof.ir.uses import map_expr
 from flushproof.lower import convert
 from flushproof.lower.context import Binding, Bound, Context, GhostArray, Named, Shorthand, Special
@@ -56,9 +56,11 @@ WITNESS_TYPES: Mapping[str, tuple[Type, CType]] = {
 }
 
 
+PLACE_T = Integer("long", Int(64, signed=True))
+
 ACCESS_PARTS = (
     ("thread", INT_T),
-    ("place", INT_T),
+    ("place", PLACE_T),
     ("write", BOOL_T),
     ("once", BOOL_T),
     ("locks", ULONG_T),

@@ -10,7 +10,7 @@ import z3
 
 from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.locks import LockState
-from flushproof.engines.symbolic.values import Algebra, NotExact, Root, Value
+from flushproof.engines.symbolic.values import SMALL, Algebra, NotExact, Root, Value
 from flushproof.ir.code import (
     COMPARISONS,
     LOCKS,
@@ -27,7 +27,7 @@ from flushproof.ir.code import (
     Unary,
     Var,
 )
-from flushproof.ir.kinds import Kind
+from flushproof.ir.kinds import ROOT_BITS, Kind
 from flushproof.ir.types import BOOL, Int, Type
 
 
@@ -150,7 +150,7 @@ class Evaluator:
         if to.low <= low and high <= to.high:
             return n
         if self.algebra.overflows is not None:
-            self.algebra.note(n, to)
+            self.algebra.note(n, to, True)  # noqa: FBT003
             return n
         size = 1 << to.width
         return self.algebra.ranged((n - to.low) % size + to.low, to.low, to.high)
@@ -199,7 +199,9 @@ class Evaluator:
         x, y = t.z3_number(a), t.z3_number(b)
         total = x + y if op == "+" else x - y
         if self.algebra.overflows is not None:
-            self.algebra.note(total, type_, op == "+" or t.compare("<", b, 0))
+            far = any(isinstance(n, int) and abs(n) > SMALL for n in (a, b))
+            grows = op == "+" or t.compare("<", b, 0)
+            self.algebra.note(total, type_, grows, exactly=far and type_.width == ROOT_BITS)
             return total
         size = 1 << type_.width
         if high > type_.high:

@@ -188,18 +188,18 @@ class Algebra:
         known = self._ranges.get(n.get_id())
         return (known[1], known[2]) if known else (type_.low, type_.high)
 
-    def note(self, total: z3.ArithRef, type_: Int, grows: t.Bool = True) -> None:  # noqa: FBT002
+    def note(self, total: z3.ArithRef, type_: Int, grows: t.Bool, *, exactly: bool = False) -> None:
         """Note the condition that a number is not one of those that surely fit a type.
 
-        These are small numbers and, where an `int` fits, numbers up to that of vCPUs, which is one.
-        A number that does not grow is not too large.
+        These are small numbers and, where an `int` fits, numbers up to that of vCPUs, which is one;
+        or `exactly` those of the type. A number that does not grow is not too large.
         """
         assert self.overflows is not None
-        high = total <= min(type_.high, SMALL)
-        if type_.high > SMALL:
-            more = type_.high if self.most is None or type_.high < INT.high else self.most
-            high = z3.Or(high, total <= more)
-        low = total >= max(type_.low, -SMALL)
+        low, high = total >= type_.low, total <= type_.high
+        if not exactly:
+            most = self.most if self.most is not None and type_.high >= INT.high else type_.high
+            low = total >= max(type_.low, -SMALL)
+            high = z3.Or(total <= min(type_.high, SMALL), total <= most)
         self.overflows.append(t.z3_bool(t.not_(t.and_(low, t.implies(grows, high)))))
 
     # Choosing and comparing ------------------------------------------------------------------
