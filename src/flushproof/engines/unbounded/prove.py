@@ -25,11 +25,11 @@ from flushproof.ir.kinds import Kinds
 from flushproof.ir.program import Program, Role
 from flushproof.ir.types import VCPU, LockWord
 
-EFFORT = 30_000
-"""Questions that one search may ask, with the claim's witnesses tracked."""
+EFFORT = 12_000
+"""Questions that a search may ask where nothing is known of vCPUs that are not tracked."""
 
-MORE_EFFORT = 40_000
-"""The same with one more vCPU tracked."""
+MORE_EFFORT = 30_000
+"""The same where something is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class _Attempts:
         if not self.named and self._records():
             yield [Case(history=True)], EFFORT
         if self.named and not self._records():
-            yield [Case(typical=True)], EFFORT
+            yield [Case(typical=True)], MORE_EFFORT
         elif self.named:
             self.learned = self.subject.helpers() or self.learned
         yield [*([Case(alone=True)] if self.named else []), Case(generic=True)], MORE_EFFORT
