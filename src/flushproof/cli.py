@@ -323,7 +323,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         jobs=arguments.jobs,
         rounds=arguments.rounds,
         memory=None if arguments.memory is None else Memory(arguments.memory),
-        choices=Choices() if arguments.command == "check" else _choices(arguments),
+        choices=_choices(arguments) if "folders" in arguments else Choices(),
     )
 
 
