@@ -148,8 +148,8 @@ class Builder:
                     conditions.append(free)
                 else:
                     conditions.append(t.not_(free))
-                    seen = self._seen(taken, index)
-                    body.append(self._like(control, places[choice], index, seen, {}))
+                    place = without(control, self.last, places[choice])
+                    body.append(self._like(place, index, self._seen(taken, index), {}))
             condition = t.and_(*conditions)
             if condition is not False:
                 yield tuple(body), condition
@@ -191,8 +191,8 @@ class Builder:
                 for (name, k), value in inputs.items()
                 if k == self.last
             }
-            start = None if site.at == 0 else site
-            body = (*body, self._like(control, start, number, seen, taken.locals))
+            place = self._in_load(control, site)
+            body = (*body, self._like(place, number, seen, taken.locals))
         self._errors(taken, body, constraint, why)
         after = {k: v for k, v in taken.step.outputs.items() if k in self.space.state}
         if after:
@@ -207,20 +207,27 @@ class Builder:
         for hold in sorted(self.frames.held[site.operation][site.at]):
             yield self.space.algebra.equal(self.space.state[hold.lock, -1], number + 1)
 
+    def _in_load(self, control: Control, site: Site) -> Control:
+        """Return where the generic vCPU is when it is about to step from a position of a load.
+
+        At the head of a loop within a step it is the one that runs.
+        """
+        if site.at == 0:
+            return without(control, self.last, None)
+        return self.frames.moved(control, self.last, site.operation, site.at)
+
     def _like(
         self,
-        control: Control,
-        at: Site | None,
+        like: Control,
         number: t.Number,
         seen: Mapping[Location, Value],
         locals_: Locals,
     ) -> Atom:
         """Return that a vCPU is in a state in which the generic one can be.
 
-        `at` is where its load is; `seen` are the cells of the generic vCPU that are known of it,
-        and `locals_` those of its locals.
+        `like` is where the generic one is then; `seen` are the cells of it that are known of that
+        vCPU, and `locals_` those of its locals.
         """
-        like = without(control, self.last, at)
         self.frames.of(like)
         generic = self.last - 1
         state = {
