@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, NoReturn
 
 from flushproof import __version__
-from flushproof.commands import Pipeline, Request, run
+from flushproof.commands import Pipeline, Request, guarded, run
 from flushproof.comparison import Compared, Relation, Since
 from flushproof.config import (
     ENGINES,
@@ -30,9 +30,12 @@ from flushproof.memory import Memory
 from flushproof.report.json import z3_version
 from flushproof.report.plain import DEFAULT_WIDTH, MAX_WIDTH, MIN_WIDTH, visible
 from flushproof.report.style import COLOUR_CHOICES
+from flushproof.subcommands import COMMANDS
+from flushproof.subcommands.base import Command
 from flushproof.terminal import Terminal
 
 STAGES = ("ast", "ir", "smt2")
+WIDTH_HELP = "columns of the text"
 
 EPILOG = """\
 exit codes:
@@ -68,6 +71,8 @@ def main(argv: Sequence[str] | None = None, pipeline: Callable[[], Pipeline] | N
     """Run the command line and return the exit code; `pipeline` loads the real one by default."""
     arguments = parser().parse_args(argv)
     terminal = Terminal(sys.stdout, sys.stderr, os.environ, arguments.color, arguments.width)
+    if isinstance(arguments.command, Command):
+        return guarded(lambda: arguments.command.run(arguments, terminal), terminal)
     try:
         request = _request(arguments)
     except InputError as error:
@@ -92,7 +97,19 @@ def parser() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_nfc(commands)
     _add_review(commands)
+    for command in COMMANDS:
+        _add_alone(commands, command)
     return top
+
+
+def _add_alone(commands: argparse._SubParsersAction[_Parser], command: Command) -> None:
+    purpose = command.purpose
+    added = commands.add_parser(command.name, help=purpose, description=purpose, allow_abbrev=False)
+    command.add(added)
+    output = added.add_argument_group("output")
+    output.add_argument("--width", type=_width, default=DEFAULT_WIDTH, metavar="N", help=WIDTH_HELP)
+    output.add_argument("--color", choices=COLOUR_CHOICES, default="auto")
+    added.set_defaults(command=command)
 
 
 def _version() -> str:
@@ -240,9 +257,7 @@ def _add_bounds(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
 def _add_output(command: argparse.ArgumentParser) -> None:
     output = command.add_argument_group("output")
     output.add_argument("--format", choices=("text", "json"), default="text")
-    output.add_argument(
-        "--width", type=_width, default=DEFAULT_WIDTH, metavar="N", help="columns of the text"
-    )
+    output.add_argument("--width", type=_width, default=DEFAULT_WIDTH, metavar="N", help=WIDTH_HELP)
     output.add_argument("--color", choices=COLOUR_CHOICES, default="auto")
 
 

@@ -117,8 +117,13 @@ class Request:
 
 def run(request: Request, pipeline: Callable[[], Pipeline], terminal: Terminal) -> int:
     """Run one command and return the exit code; no exception but a bug in here escapes."""
+    return guarded(lambda: _run(request, pipeline(), terminal), terminal)
+
+
+def guarded(command: Callable[[], int], terminal: Terminal) -> int:
+    """Return a command's exit code, or say on stderr what stopped it and return that one's."""
     try:
-        return _run(request, pipeline(), terminal)
+        return command()
     except InputError as error:
         terminal.input_error(error)
         return error.exit_code

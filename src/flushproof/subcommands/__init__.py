@@ -1,0 +1,11 @@
+"""Commands that stand by themselves: each module says how it is called and what it does.
+
+A command's module imports neither the solver, the parser nor the colours before it runs.
+"""
+
+from __future__ import annotations
+
+from flushproof.subcommands.base import Command
+
+COMMANDS: tuple[Command, ...] = ()
+"""In the order in which `--help` shows them."""
