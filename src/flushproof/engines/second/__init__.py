@@ -1,0 +1,1 @@
+"""A second solver, for questions that another one has answered."""

@@ -1,0 +1,70 @@
+"""The second solver: what it answers, and that nothing it does is taken for an answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from flushproof.diagnostics import InputError
+from flushproof.engines.second import ask as second
+from flushproof.engines.second.ask import Answer, Limits, NotAccepted, ask, version
+
+TWO = """
+(set-logic QF_UF) (declare-sort P 0) (declare-const a P) (declare-const b P)
+(push 1) (assert (not (= a a))) (set-info :status unsat) (check-sat) (pop 1)
+(assert (not (= a b))) (check-sat)
+"""
+HARD = """
+(set-logic QF_NIA) (declare-const a Int) (declare-const b Int) (declare-const c Int)
+(assert (and (> a 2) (> b 2) (= (+ (* a a a) (* b b b)) (* c c c)))) (check-sat)
+"""
+DEEP = f"(set-logic ALL) (assert {'(not ' * 300_000}true{')' * 300_000}) (check-sat)"
+
+
+def test_each_question_is_answered() -> None:
+    """A missing or swapped answer would be taken for that of another question."""
+    assert ask(TWO).answers == (Answer.UNSAT, Answer.SAT)
+    assert version().startswith("cvc5 1.")
+
+
+def test_steps_run_out() -> None:
+    """A question that is too hard is unknown, with the reason."""
+    reply = ask(HARD, Limits(steps=1000))
+    assert reply.answers == (Answer.UNKNOWN,)
+    assert "RESOURCEOUT" in reply.reason
+
+
+def test_time_runs_out() -> None:
+    """The process is ended from outside, and what is open is unknown."""
+    assert ask(HARD, Limits(seconds=0)).answers == (Answer.UNKNOWN,)
+
+
+def test_a_crash_costs_what_is_open() -> None:
+    """A solver that dies takes neither this process nor earlier answers with it."""
+    reply = ask(TWO + DEEP.replace("(set-logic ALL)", ""))
+    assert reply.answers == (Answer.UNSAT, Answer.SAT, Answer.UNKNOWN)
+    assert "stopped" in reply.reason
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("(set-logic QF_UF) (assert x) (check-sat)", "'x' not declared"),
+        ("(set-logic QF_UF) (check-sat", "Expected"),
+        ('(set-logic QF_UF) (echo "sat")', "`echo` is not answered"),
+        ('(set-option :regular-output-channel "out")', "`set-option` is not answered"),
+        ("(set-logic QF_UF) (get-model)", "`get-model` is not answered"),
+    ],
+)
+def test_foreign_scripts(script: str, said: str) -> None:
+    """Nothing but questions is answered: a script could print an answer or write files."""
+    with pytest.raises(NotAccepted, match=said):
+        ask(script)
+
+
+def test_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says what to install."""
+    monkeypatch.setattr(second, "find_spec", lambda _: None)
+    with pytest.raises(InputError) as refused:
+        ask(TWO)
+    assert refused.value.exit_code == 2
+    assert "flushproof[cvc5]" in refused.value.diagnostics[0].help
