@@ -48,7 +48,9 @@ def step(
 ) -> Step:
     """Return a step whose operation follows from its thread."""
     operation = "load" if thread.startswith("vcpu") else "flush"
-    return Step(index, thread, operation, "step", text, span(9, 2), lock, changed, call)
+    loads = text[5:-1] if text.startswith("load(") else ""
+    event = "load" if loads else "hypercall" if call else "step"
+    return Step(index, thread, operation, event, text, span(9, 2), lock, changed, call, loads)
 
 
 COVERAGE_TRACE = Trace(

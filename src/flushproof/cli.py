@@ -132,7 +132,7 @@ def _add_decide(commands: argparse._SubParsersAction[_Parser], name: str, purpos
     )
     _add_claim(command, required=name == "refute")
     _add_kernel(command)
-    _add_common(command)
+    _add_page(_add_common(command))
 
 
 def _add_kernel(command: argparse.ArgumentParser) -> None:
@@ -157,7 +157,7 @@ def _add_check(commands: argparse._SubParsersAction[_Parser]) -> None:
         "specs", nargs="+", metavar="SPEC", help="spec files, or folders searched for `*.spec`"
     )
     _add_claim(command, required=False)
-    _add_common(command)
+    _add_page(_add_common(command))
 
 
 def _add_nfc(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -228,7 +228,7 @@ def _add_claim(command: argparse.ArgumentParser, *, required: bool) -> None:
     )
 
 
-def _add_common(command: argparse.ArgumentParser) -> None:
+def _add_common(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     bounds = _add_bounds(command)
     bounds.add_argument(
         "--rounds",
@@ -243,7 +243,13 @@ def _add_common(command: argparse.ArgumentParser) -> None:
     bounds.add_argument(
         "--jobs", type=int, default=0, metavar="N", help="processes, 0: as many as CPUs"
     )
-    _add_output(command)
+    return _add_output(command)
+
+
+def _add_page(output: argparse._ArgumentGroup) -> None:
+    output.add_argument(
+        "--html", metavar="FILE", help="write the report as a page to this file too"
+    )
 
 
 def _add_bounds(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
@@ -254,11 +260,12 @@ def _add_bounds(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     return bounds
 
 
-def _add_output(command: argparse.ArgumentParser) -> None:
+def _add_output(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     output = command.add_argument_group("output")
     output.add_argument("--format", choices=("text", "json"), default="text")
     output.add_argument("--width", type=_width, default=DEFAULT_WIDTH, metavar="N", help=WIDTH_HELP)
     output.add_argument("--color", choices=COLOUR_CHOICES, default="auto")
+    return output
 
 
 def _width(text: str) -> int:
@@ -276,6 +283,7 @@ def _request(arguments: argparse.Namespace) -> Request:
                 paths=tuple(arguments.specs),
                 options=_options(arguments),
                 format=arguments.format,
+                html=arguments.html,
             )
         case "nfc":
             return Request(
@@ -305,6 +313,7 @@ def _request(arguments: argparse.Namespace) -> Request:
                 atomicity=arguments.explain_atomicity,
                 listing=arguments.list,
                 format=arguments.format,
+                html=arguments.html,
             )
 
 

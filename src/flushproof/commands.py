@@ -17,6 +17,7 @@ from flushproof.comparison import Comparison
 from flushproof.config import Comparing, Options, Reviewing
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.listing import Listing
+from flushproof.output import check_writable, write
 from flushproof.progress import Progress
 from flushproof.report import (
     atomicity,
@@ -29,6 +30,7 @@ from flushproof.report import (
     summary,
     text,
 )
+from flushproof.report.html import page
 from flushproof.report.plain import visible
 from flushproof.report.tally import exit_code
 from flushproof.reviewed import Review
@@ -113,6 +115,7 @@ class Request:
     format: str = "text"
     comparing: Comparing | None = None
     reviewing: Reviewing | None = None
+    html: str | None = None
 
 
 def run(request: Request, pipeline: Callable[[], Pipeline], terminal: Terminal) -> int:
@@ -135,6 +138,8 @@ def guarded(command: Callable[[], int], terminal: Terminal) -> int:
 
 
 def _run(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
+    if request.html is not None:
+        check_writable(request.html)
     if request.stage is not None:
         path = request.paths[0]
         emitted = pipeline.emit(path, request.spec, request.stage, request.options)
@@ -176,6 +181,7 @@ def _decide(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
     progress.clear()
     report = _expecting(report, wanted)
     _show_one(report, report.exit_code, request, terminal)
+    _write_page((report,), request)
     return report.exit_code
 
 
@@ -217,6 +223,7 @@ def _check(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
     progress.clear()
     code = exit_code(reports)
     _show_several(reports, code, request, terminal)
+    _write_page(reports, request)
     return code
 
 
@@ -311,6 +318,13 @@ def _show_several(
     else:
         sources = load_sources(text.places(listed))
         terminal.report(summary.render(listed, sources, terminal.width))
+
+
+def _write_page(reports: tuple[Report, ...], request: Request) -> None:
+    if request.html is not None:
+        sources = load_sources(page.places(reports))
+        expectations = request.command == "check"
+        write(request.html, page.render(reports, sources, expectations=expectations))
 
 
 def _progress(terminal: Terminal, noun: str, total: int | None) -> Progress:

@@ -25,7 +25,8 @@ class Step:
     `thread` is "vcpu1" or "flusher0"; `operation` is "load" or "flush"; `text` is the cell, such as
     "load(A)" or "flush A failed"; `lock` says what the step did to the lock bar of its column
     ("section": the step takes and releases a lock within itself); `changed` maps field names such
-    as "ept_pointer[1]" to values, in order of change.
+    as "ept_pointer[1]" to values, in order of change; `loads` is the root of the load that this
+    step is, begins or ends, "" in all else.
     """
 
     index: int
@@ -37,6 +38,7 @@ class Step:
     lock: LockMark
     changed: tuple[tuple[str, str], ...]
     hypercall: HypercallNote | None
+    loads: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,6 +171,7 @@ def _whole_load(stretch: list[Happening], view: View, index: int) -> Step:
         lock=mark,
         changed=tuple(c for h in stretch for c in _changed(h, view)),
         hypercall=None,
+        loads=_root(first, view),
     )
 
 
@@ -212,7 +213,14 @@ def _line(piece: tuple[Happening, ...], view: View, index: int) -> Step:
         lock=_mark(h),
         changed=_changed(h, view),
         hypercall=note,
+        loads=_handed(piece[-1], view),
     )
+
+
+def _handed(h: Happening, view: View) -> str:
+    """Return the root of a load that begins or ends here."""
+    ends = isinstance(h.instr, (Enter, Return)) and view.roles[h.operation] is Role.LOAD
+    return _root(h, view) if ends else ""
 
 
 def _event(h: Happening) -> str:

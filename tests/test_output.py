@@ -1,0 +1,83 @@
+"""Writing files: whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from flushproof import output
+from flushproof.cli import main
+from flushproof.diagnostics import InputError
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir())
+
+
+def test_writes_and_replaces(tmp_path: Path) -> None:
+    """A second run replaces the file, keeps its permissions and leaves nothing else behind."""
+    target = tmp_path / "page.html"
+    output.write(str(target), "one")
+    target.chmod(0o640)
+    output.write(str(target), "two\n\u00fc")
+    assert target.read_text(encoding="utf-8") == "two\n\u00fc"
+    assert stat.S_IMODE(target.stat().st_mode) == 0o640
+    assert _names(tmp_path) == ["page.html"]
+
+
+def test_follows_links(tmp_path: Path) -> None:
+    """A link stays a link; the file behind it is replaced."""
+    target, link = tmp_path / "a", tmp_path / "b"
+    target.write_text("old")
+    link.symlink_to(target)
+    output.write(str(link), "new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+
+
+def test_failure_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk costs neither the old file nor leaves half a new one."""
+    target = tmp_path / "page.html"
+    target.write_text("old")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError) as stopped:
+        output.write(str(target), "new" * 1000)
+    assert stopped.value.diagnostics[0].title == (
+        f"cannot write `{target}`: no space left on device"
+    )
+    assert target.read_text() == "old"
+    assert _names(tmp_path) == ["page.html"]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        (".", "it is a folder"),
+        ("no/such/page.html", "there is no folder"),
+        ("loop", "loop"),
+        ("pipe", "it is no regular file"),
+        ("x" * 300, "too long"),
+        ("a\0b", "null"),
+    ],
+)
+def test_what_cannot_be_written(tmp_path: Path, name: str, reason: str) -> None:
+    """Each obstacle is named, before anything is decided."""
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError) as stopped:
+        output.check_writable(str(tmp_path / name))
+    assert reason in stopped.value.diagnostics[0].title
+    assert stopped.value.exit_code == 2
+
+
+def test_command_line_complains_first(capsys: pytest.CaptureFixture[str]) -> None:
+    """A run of minutes must not end in an error that could be told at once."""
+    assert main(["prove", "no_such_file.c", "--html", "no/such/folder/x.html"]) == 2
+    assert "cannot write `no/such/folder/x.html`: there is no folder" in capsys.readouterr().err
