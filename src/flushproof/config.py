@@ -17,7 +17,7 @@ MAX_VCPUS = 4096
 MAX_OPERATIONS = 1000
 MAX_ROUNDS = 1_000_000
 MAX_JOBS = 1024
-ENGINES = ("auto", "bounded", "unbounded")
+ENGINES = ("auto", "bounded", "unbounded", "enumerate")
 
 _RANGE = re.compile(r"(\d{1,9})(?:\.\.(\d{1,9}))?", re.ASCII)
 
@@ -64,7 +64,7 @@ class UnknownEngine(Diagnostic):
     """An engine that does not exist."""
 
     TITLE: ClassVar[str] = "there is no engine `{name}`"
-    HELP: ClassVar[str] = "engines: `auto`, `bounded`, `unbounded`"
+    HELP: ClassVar[str] = "engines: `auto`, `bounded`, `unbounded`, `enumerate`"
     EXIT: ClassVar[int] = EXIT_USAGE
 
     name: str

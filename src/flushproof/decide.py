@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flushproof.engines import concrete
+from flushproof.engines.enumerate import Enumerator, Sizes
 from flushproof.engines.found import Found
 from flushproof.engines.symbolic.forks import stream
 from flushproof.errors import InternalError
@@ -29,9 +30,13 @@ if TYPE_CHECKING:
     from flushproof.engines.symbolic.bounded import Bounded
     from flushproof.engines.symbolic.plan import Plan
 
+    Engine = Bounded | Enumerator
+
 FAILURES = (concrete.Stuck, concrete.Undefined, concrete.GoesOn)
 EVERY = "every interleaving"
 NO_CACHE = "nothing says which field caches the root: add a `cache when ... is ...` clause"
+LOOKING = ("bounded", "enumerate")
+"""The engines that look within the bounds only."""
 FEW = 3
 """So many vCPUs are looked at before a proof for all is tried."""
 
@@ -47,7 +52,8 @@ class Question:
 
     `boundaries` fixes where steps begin, None has it found out; `rounds` lowers the number of
     turns that each thread takes, None lets it be enough for every interleaving. `engine` is
-    "bounded", "unbounded", or "auto" for both: within the bounds, and for all if that can be done.
+    "bounded", "enumerate" for a few values instead of any, "unbounded", or "auto" for bounded and
+    unbounded: within the bounds, and for all if that can be done.
     `jobs` is the number of processes; with `evidence` proofs for all come with their invariant.
     """
 
@@ -72,7 +78,7 @@ def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
     forall = ForAll(machine, evidence=question.evidence)
     if question.jobs > 1 and len(question.claims) > 1:
         definedness.at(question.bounds.vcpus[0])
-        if question.engine != "bounded":
+        if question.engine not in LOOKING:
             _ = forall.defined
 
     def one(name: str) -> ClaimResult:
@@ -83,7 +89,10 @@ def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
     yield from stream(one, question.claims, question.jobs)
 
 
-def _engine(program: Program, question: Question, plan: Plan | None) -> Bounded:
+def _engine(program: Program, question: Question, plan: Plan | None) -> Engine:
+    if question.engine == "enumerate":
+        b = question.bounds
+        return Enumerator(program, Sizes(b.vcpus[1], b.loads, b.flushes, b.flushers))
     from flushproof.engines.symbolic.bounded import Bounded, Settings
     from flushproof.engines.symbolic.threads import Counts
 
@@ -98,7 +107,7 @@ class _Definedness:
     def __init__(self, machine: Machine, question: Question) -> None:
         self.program = machine.with_claims(())
         self.question = question
-        self.engine: Bounded | None = None
+        self.engine: Engine | None = None
         self.known: dict[int, str] = {}
 
     def at(self, vcpus: int) -> str:
@@ -141,7 +150,7 @@ class _Claim:
         low, high = self.question.bounds.vcpus
         program = self.machine.with_claims((self.name,))
         self.buffers = self.machine.buffers((self.name,))
-        if self.question.engine == "bounded":
+        if self.question.engine in LOOKING:
             return self._look(program, None, range(low, high + 1)) or self._proved((low, high))
         plan = self.forall.plan(program)
         few = range(low, min(high, FEW) + 1)
@@ -244,11 +253,17 @@ class _Claim:
             flushes=None if vcpus is None else bounds.flushes,
             flushers=bounds.flushers,
             interleavings=EVERY if rounds is None else _only(rounds),
-            roots="uninterpreted" if self.exact_roots else "64-bit vectors",
+            roots=self._roots(vcpus),
             rounds=rounds,
             memory=self.machine.setup.memory,
             buffer=CAPACITY if full else None,
         )
+
+    def _roots(self, vcpus: Range) -> str:
+        if self.question.engine == "enumerate" and vcpus is not None:
+            sizes = Sizes(vcpus[1], self.question.bounds.loads)
+            return f"{_count(sizes.roots, 'root')}, one range and one error code"
+        return "uninterpreted" if self.exact_roots else "64-bit vectors"
 
 
 def _replay(program: Program, found: Found) -> concrete.State:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flushproof.decide import Question, decide
-from flushproof.engines.enumerate import Outcome, Sizes, enumerate_claim
+from flushproof.engines.enumerate import Enumerator, Outcome, Sizes, enumerate_claim
 from flushproof.machine.build import Machine, build
 from flushproof.machine.setup import Bounds
 from flushproof.spec.resolve import from_spec
@@ -95,4 +95,46 @@ def test_undefined_behaviour_is_reported(tmp_path: Path) -> None:
     """Past undefined behaviour nothing is known, so it must not count as explored."""
     nobody = ("to_vmx(vcpu)", "to_vmx(kvm_get_vcpu(vcpu->kvm, 7))")
     outcome = _outcome(_variant(tmp_path, "dedup_all", nobody), "no_bogus", Sizes(1))
-    assert outcome.undefined == "NULL is dereferenced"
+    assert outcome.undefined is not None
+    assert outcome.undefined.text == "NULL is dereferenced"
+
+
+ENUMERATED = [
+    ("enum_cached", "no_wasted", (1, 2), 2, Verdict.REFUTED),
+    ("load_unlocked", "coverage", (1, 1), 1, Verdict.REFUTED),
+    ("lock_order", "no_deadlock", (1, 1), 1, Verdict.REFUTED),
+    ("store_late", "no_race", (1, 1), 1, Verdict.REFUTED),
+    ("early_return", "lock_balanced", (1, 1), 1, Verdict.REFUTED),
+    ("dedup_all", "no_repeat", (1, 2), None, Verdict.PROVED),
+]
+
+
+@pytest.mark.parametrize(("spec", "claim", "vcpus", "smallest", "verdict"), ENUMERATED)
+def test_engine_decides(
+    spec: str, claim: str, vcpus: tuple[int, int], smallest: int | None, verdict: Verdict
+) -> None:
+    """Its counterexamples must replay like the solver's, and its proofs say what they cover."""
+    bounds = Bounds(vcpus, 3 - vcpus[1], 2, 1)
+    (result,) = decide(_machine(spec), Question((claim,), bounds, engine="enumerate"))
+    assert (result.verdict, result.smallest_vcpus) == (verdict, smallest)
+    assert (result.trace is None) == (verdict is Verdict.PROVED)
+    assert result.scope.roots == "2 roots, one range and one error code"
+
+
+def test_smallest_comes_first() -> None:
+    """The first counterexample that a search meets need not be one that a reader wants."""
+    made = _machine("load_unlocked")
+    (solver,) = decide(made, Question(("coverage",), Bounds((1, 1), 2, 2, 1)))
+    found = _outcome(made, "coverage", Sizes(1, 2, 2)).found
+    assert found is not None
+    assert solver.trace is not None
+    assert solver.trace.smallest.startswith(
+        f"{found.schedule.vcpus} vCPU, {found.roots} roots, {found.calls} operations;"
+    )
+
+
+def test_limit_is_no_proof() -> None:
+    """A search that ends early has shown nothing."""
+    made = _machine("dedup_all")
+    engine = Enumerator(made.with_claims(("no_repeat",)), Sizes(2), limit=100)
+    assert engine.claim("no_repeat", 2) == "there are more than 100 states with 2 vCPUs"

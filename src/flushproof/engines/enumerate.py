@@ -1,8 +1,8 @@
 """The enumerator: every interleaving of every visible instruction, state by state. No solver.
 
-In: an instrumented program and how many threads and calls there are. Out: whether the claim fails
-in some reachable state. It shares the IR and the interpreter with the other engines and nothing
-else, so that agreement with them means something.
+In: an instrumented program and how many threads and calls there are. Out: the smallest
+counterexample, or that there is none. It shares the IR and the interpreter with the other engines
+and nothing else, so that agreement with them means something.
 
 Nothing is abstracted but values: roots, ranges, results and witnesses come from the small sets of
 `explicit/domains.py`. A witness is chosen when something first looks at it, which is no different
@@ -11,219 +11,182 @@ from choosing it beforehand: until then it has had no effect.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
+from itertools import pairwise
 
-from flushproof.engines import concrete
-from flushproof.engines.concrete import Location
-from flushproof.engines.explicit.boundaries import boundaries, written
-from flushproof.engines.explicit.domains import (
-    ROOTS,
-    Touch,
-    arguments,
-    has_access,
-    witness_groups,
-)
-from flushproof.engines.explicit.steps import IDLE, UNSET, Leaf, State, Steps
-from flushproof.ir.code import Access, Exchange, Mode, Read, Write
-from flushproof.ir.program import BYSTANDERS, Program, Role
-from flushproof.machine.instrument import PLACE_STRIDE
+from flushproof.engines.explicit.domains import Touch, has_access
+from flushproof.engines.explicit.path import schedule
+from flushproof.engines.explicit.search import Graph, Move, Sizes
+from flushproof.engines.explicit.steps import State
+from flushproof.engines.found import Found
+from flushproof.ir.program import Program, Role
 
+MOST_STATES = 2_000_000
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """How many vCPUs, loads a vCPU, flushes a flusher, and flushers."""
+Cost = tuple[int, int]
 
-    vcpus: int
-    loads: int = 1
-    flushes: int = 2
-    flushers: int = 1
+__all__ = ["MOST_STATES", "Enumerator", "Outcome", "Sizes", "enumerate_claim"]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was found in `states` states; the search ends at the first violation.
+    """What was found in `states` states; no counterexample has fewer calls, then fewer roots.
 
     `undefined` describes undefined behaviour that was met; executions are not followed past it.
+    `complete` is false where the search ended at the limit.
     """
 
-    found: bool
+    found: Found | None
     states: int
-    undefined: str | None
+    undefined: Found | None
+    complete: bool = True
 
 
-def enumerate_claim(program: Program, sizes: Sizes, claim: str) -> Outcome:
+def enumerate_claim(program: Program, sizes: Sizes, claim: str, most: int = MOST_STATES) -> Outcome:
     """Explore all interleavings of a program made by `Machine.with_claims((claim,))`."""
     program.require(sizes.loads, sizes.flushes, sizes.flushers)
     accesses: tuple[Touch, ...] = ()
     if has_access(program):
         nobody = ((0, 0, 0, 0, 0),)
-        scout = _Search(program, sizes, claim, nobody)
-        first = scout.run()
-        if first.found:
+        graph = Graph(program, sizes, claim, nobody)
+        first = _Search(graph, claim, most).run()
+        if first.found or not first.complete:
             return first
-        accesses = scout.accesses()
-    return _Search(program, sizes, claim, accesses).run()
+        accesses = graph.accesses()
+    return _Search(Graph(program, sizes, claim, accesses), claim, most).run()
+
+
+class Enumerator:
+    """Decides claims about one program for one number of vCPUs after the other."""
+
+    exact_roots = True
+
+    def __init__(self, program: Program, most: Sizes, limit: int = MOST_STATES) -> None:
+        self.program = program
+        self.most = most
+        self.limit = limit
+
+    def every_interleaving(self, _vcpus: int) -> bool:
+        """Tell that nothing is left out; where something is, there is no answer."""
+        return True
+
+    def claim(self, name: str, vcpus: int) -> Found | str | None:
+        """Decide a claim: the smallest counterexample, None for none, or why it is not known.
+
+        Executions with undefined behaviour do not count; `undefined` finds those.
+        """
+        outcome = self._run(name, vcpus)
+        return outcome.found or self._limit(outcome, vcpus)
+
+    def undefined(self, vcpus: int) -> Found | str | None:
+        """Look for undefined behaviour in the same way."""
+        outcome = self._run("", vcpus)
+        return outcome.undefined or self._limit(outcome, vcpus)
+
+    def _run(self, claim: str, vcpus: int) -> Outcome:
+        sizes = Sizes(vcpus, self.most.loads, self.most.flushes, self.most.flushers)
+        return enumerate_claim(self.program, sizes, claim, self.limit)
+
+    def _limit(self, outcome: Outcome, vcpus: int) -> str | None:
+        if outcome.complete:
+            return None
+        return f"there are more than {self.limit} states with {vcpus} vCPUs"
 
 
 class _Search:
-    """One exploration.
+    """One exploration, by the number of calls, then of roots, then of steps."""
 
-    A state is a tuple: cells, then each thread's point and number of calls left, then the number
-    of roots in use.
-    """
-
-    def __init__(
-        self, program: Program, sizes: Sizes, claim: str, accesses: tuple[Touch, ...]
-    ) -> None:
-        self.program = program
-        self.sizes = sizes
+    def __init__(self, graph: Graph, claim: str, most: int) -> None:
+        self.graph = graph
         self.claim = claim
-        self.acting = sizes.vcpus + sizes.flushers
-        roots = min(sizes.vcpus * sizes.loads, len(ROOTS))
-        groups = witness_groups(program, sizes.vcpus, self.acting, roots, accesses)
-        self.boot = self._lay_out()
-        self.controls = len(self.boot)
-        self.witnesses = {
-            self.cells[f.name, -1]: tuple((self.cells[g.fields[0].name, -1], *v) for v in g.values)
-            for g in groups
-            for f in g.fields
-        }
-        self.starts = [self._starts(t) for t in range(self.acting)]
-        self.end = self._bystander(Role.END)
-        self.deadlock = self._bystander(Role.DEADLOCK)
-        self.undefined: str | None = None
-        self.found = False
-
-    def _lay_out(self) -> list[int]:
-        """Give each cell a number, witnesses first, and return what they hold at boot."""
-        memory = concrete.boot_memory(self.program, self.sizes.vcpus)
-        changing = written(self.program)
-        witnesses = [(f.name, -1) for f in self.program.witnesses]
-        others = [x for x in memory if x[0] in changing]
-        self.cells: dict[Location, int] = {x: k for k, x in enumerate((*witnesses, *others))}
-        fixed = {x: v for x, v in memory.items() if x not in self.cells}
-        positions = {o.name: boundaries(o, changing) for o in self.program.operations}
-        positions |= {o.name: frozenset({0}) for r in BYSTANDERS for o in self.program.of(r)}
-        self.steps = Steps(self.program, self.sizes.vcpus, self.cells, fixed, positions, self.claim)
-        return [UNSET] * len(witnesses) + [memory[x] for x in others]
-
-    def _starts(self, thread: int) -> list[tuple[int, int]]:
-        """Return the points where a thread's calls begin, each with the place of its root or -1."""
-        role = Role.LOAD if thread < self.sizes.vcpus else Role.FLUSH
-        return [
-            (self.steps.point(thread, k, 0, given), root)
-            for k, o in enumerate(self.program.operations)
-            if o.role is role
-            for given, root in arguments(o, thread)
-        ]
-
-    def _bystander(self, role: Role) -> int:
-        """Return the point of a pseudo-operation, IDLE where there is none."""
-        present = [r for r in BYSTANDERS if self.program.of(r)]
-        if role not in present:
-            return IDLE
-        number = self.acting + present.index(role)
-        for k, o in enumerate(self.program.operations):
-            if o.role is role:
-                return self.steps.point(number, k, 0, {})
-        return IDLE
-
-    def accesses(self) -> tuple[Touch, ...]:
-        """Every access that was made."""
-        shared = [f for f in self.program.fields if not f.ghost]
-        out: set[Touch] = set()
-        for thread, h, held in self.steps.accesses:
-            assert h.location is not None
-            assert isinstance(h.instr, (Read, Write, Exchange, Access))
-            place = shared.index(h.instr.field) * PLACE_STRIDE + max(h.location[1], 0)
-            once = isinstance(h.instr, Exchange) or h.instr.mode is Mode.ONCE
-            write = h.instr.write if isinstance(h.instr, Access) else not isinstance(h.instr, Read)
-            out.add((thread + 1, place, int(write), int(once), held))
-        return tuple(sorted(out))
-
-    # Search ----------------------------------------------------------------------------------
+        self.most = most
+        self.before: dict[State, State | None] = {}
+        self.waiting: dict[Cost, deque[State]] = {}
+        self.best: tuple[Cost, State, Move] | None = None
+        self.undefined: tuple[State, Move] | None = None
 
     def run(self) -> Outcome:
-        """Explore depth first."""
-        work = self._first_states()
-        seen = set(work)
-        while work and not self.found:
-            state = work.pop()
-            self._look(self.end, state)
-            for after in self._successors(state):
-                if after not in seen:
-                    seen.add(after)
-                    work.append(after)
-        return Outcome(self.found, len(seen), self.undefined)
+        """Explore the cheapest states first, until nothing cheaper than what was found is left."""
+        self._boot()
+        while self.waiting and len(self.before) <= self.most:
+            cost = min(self.waiting)
+            if self.best is not None and self.best[0] <= cost:
+                break
+            bucket = self.waiting[cost]
+            state = bucket.popleft()
+            if not bucket:
+                del self.waiting[cost]
+            for move in self.graph.looks(Role.END, state):
+                self._note(state, move)
+            for move in self.graph.moves(state):
+                self._take(state, move)
+        complete = self.best is not None or len(self.before) <= self.most
+        return Outcome(self._found(), len(self.before), self._undefined(), complete)
 
-    def _first_states(self) -> list[State]:
-        """Return the states after whoever observes the boot state."""
-        calls = [self.sizes.loads] * self.sizes.vcpus + [self.sizes.flushes] * self.sizes.flushers
-        state = (*self.boot, *(x for left in calls for x in (IDLE, left)), 0)
-        observer = self._bystander(Role.OBSERVE)
-        if observer == IDLE:
-            return [state]
-        return [
-            _written(base, leaf)
-            for leaf, base in self.steps.outcomes(observer, state, self.witnesses)
-            if self._goes_on(leaf)
-        ]
+    def _boot(self) -> None:
+        """Start with the states after whoever observes the boot state."""
+        boot = self.graph.boot
+        moves = list(self.graph.looks(Role.OBSERVE, boot))
+        if not moves or any(m.after == boot for m in moves):
+            self._reach(boot, None)
+        self.before[boot] = None
+        for move in moves:
+            self._take(boot, move)
 
-    def _look(self, bystander: int, state: State) -> None:
-        """Let a bystander look at a state, which changes nothing; any state may be the last one."""
-        if bystander != IDLE:
-            for leaf, _ in self.steps.outcomes(bystander, state, self.witnesses):
-                self._goes_on(leaf)
+    def _take(self, state: State, move: Move) -> None:
+        """Note what a move shows, and go on behind it where something can follow."""
+        leaf = move.leaf
+        if leaf.violated or leaf.undefined:
+            self._note(state, move)
+        if _goes_on(move) and move.after not in self.before:
+            self._reach(move.after, state)
 
-    def _goes_on(self, leaf: Leaf) -> bool:
-        """Take note of what happened in a step; False where nothing follows."""
-        self.found |= leaf.violated
-        if leaf.undefined and self.undefined is None:
-            self.undefined = leaf.undefined
-        return not leaf.blocked and not leaf.undefined
+    def _reach(self, state: State, before: State | None) -> None:
+        self.before[state] = before
+        self.waiting.setdefault(self.graph.cost(state), deque()).append(state)
 
-    def _successors(self, state: State) -> list[State]:
-        out: list[State] = []
-        leaves: list[Leaf] = []
-        for thread in range(self.acting):
-            at = self.controls + 2 * thread
-            if state[at] == IDLE:
-                out += self._calls(state, thread, at)
-                continue
-            for leaf, base in self.steps.outcomes(state[at], state, self.witnesses):
-                leaves.append(leaf)
-                if self._goes_on(leaf):
-                    out.append(_after(base, leaf, at))
-        if leaves and all(leaf.blocked for leaf in leaves):
-            self._look(self.deadlock, state)
-        return out
+    def _note(self, state: State, move: Move) -> None:
+        cost = self.graph.cost(move.after)
+        if move.leaf.violated and (self.best is None or cost < self.best[0]):
+            self.best = cost, state, move
+        if move.leaf.undefined and self.undefined is None:
+            self.undefined = state, move
 
-    def _calls(self, state: State, thread: int, at: int) -> list[State]:
-        """Begin a call: the next root that is new is always the first one not in use."""
-        left, roots = state[at + 1], state[-1]
-        if left == 0:
-            return []
-        out: list[State] = []
-        for point, root in self.starts[thread]:
-            if root > roots:
-                continue
-            begun = (*state[: at + 1], left - 1, *state[at + 2 : -1], max(roots, root + 1))
-            for leaf, base in self.steps.outcomes(point, begun, self.witnesses):
-                if self._goes_on(leaf):
-                    out.append(_after(base, leaf, at))
-        return out
+    # Paths -----------------------------------------------------------------------------------
+
+    def _found(self) -> Found | None:
+        if self.best is None:
+            return None
+        (_, roots), state, move = self.best
+        return self._counterexample(self.claim, state, move, roots)
+
+    def _undefined(self) -> Found | None:
+        if self.undefined is None:
+            return None
+        state, move = self.undefined
+        return self._counterexample("", state, move, state[-1])
+
+    def _counterexample(self, claim: str, state: State, move: Move, roots: int) -> Found:
+        path = schedule(self.graph, [*self._path(state), move])
+        acting = path.plans[: self.graph.sizes.acting]
+        calls = sum(len(p.calls) for p in acting)
+        return Found(claim, path, self.graph.positions, calls, roots, move.leaf.undefined)
+
+    def _path(self, state: State) -> list[Move]:
+        """Return the moves that lead to a state, found again from one state to the next."""
+        states = [state]
+        while (earlier := self.before[states[-1]]) is not None:
+            states.append(earlier)
+        states.reverse()
+        return [self._between(a, b) for a, b in pairwise(states)]
+
+    def _between(self, state: State, after: State) -> Move:
+        moves = self.graph.moves(state)
+        if state == self.graph.boot:
+            moves = [*self.graph.looks(Role.OBSERVE, state), *moves]
+        return next(m for m in moves if m.after == after and _goes_on(m))
 
 
-def _written(state: State, leaf: Leaf) -> State:
-    new = list(state)
-    for cell, value in leaf.writes:
-        new[cell] = value
-    return tuple(new)
-
-
-def _after(state: State, leaf: Leaf, at: int) -> State:
-    new = list(state)
-    for cell, value in leaf.writes:
-        new[cell] = value
-    new[at] = leaf.point
-    return tuple(new)
+def _goes_on(move: Move) -> bool:
+    return not move.leaf.blocked and not move.leaf.undefined

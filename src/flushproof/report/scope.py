@@ -6,6 +6,8 @@ from flushproof.memory import Memory
 from flushproof.report.plain import count
 from flushproof.verdict import ClaimResult, Scope
 
+ROOTS = {"uninterpreted": "any roots", "64-bit vectors": "roots as 64-bit vectors"}
+
 
 def vcpus_phrase(vcpus: tuple[int, int] | None) -> str:
     """Return "every number of vCPUs", "1 vCPU" or "1..4 vCPUs"."""
@@ -24,7 +26,7 @@ def scope_phrase(scope: Scope) -> str:
         _flushes(scope.flushers, scope.flushes),
         scope.interleavings,
         _memory(scope),
-        "any roots" if scope.roots == "uninterpreted" else f"roots as {scope.roots}",
+        ROOTS.get(scope.roots, scope.roots),
         "some loops cut at a bound" if scope.bound_hit else "",
     )
     return ", ".join(p for p in parts if p)

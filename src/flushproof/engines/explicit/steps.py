@@ -148,14 +148,14 @@ class Steps:
 
     def outcomes(
         self, number: int, state: State, witnesses: Mapping[int, tuple[tuple[int, ...], ...]]
-    ) -> list[tuple[Leaf, State]]:
-        """Return every way to make the step from a point.
+    ) -> list[tuple[Leaf, State, tuple[int, ...]]]:
+        """Return every way to make the step from a point, the free choices last.
 
         `witnesses` gives for the cell of a witness all values of its group, each after the number
         of the group's first cell. The states returned are `state` with the witnesses chosen that
         were asked for, without the writes of the step.
         """
-        out: list[tuple[Leaf, State]] = []
+        out: list[tuple[Leaf, State, tuple[int, ...]]] = []
         pending: list[tuple[State, tuple[int, ...]]] = [(state, ())]
         while pending:
             here, choices = pending.pop()
@@ -164,7 +164,7 @@ class Steps:
                     self._learn(number, here, choices)
                     pending.append((here, choices))
                 case Leaf() as leaf:
-                    out.append((leaf, here))
+                    out.append((leaf, here, choices))
                 case Look(cell):
                     pending += _chosen(here, choices, witnesses[cell])
                 case Pick(options):

@@ -1,0 +1,187 @@
+"""The state graph of one program: which states there are, and every move between them.
+
+A state is a tuple: cells (witnesses first), then each thread's point and number of calls left,
+then the number of roots in use. Roots are named in the order of their first use, so a state stands
+for all that differ from it by a renaming of roots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from flushproof.engines import concrete
+from flushproof.engines.concrete import Location
+from flushproof.engines.explicit.boundaries import boundaries, written
+from flushproof.engines.explicit.domains import ROOTS, Touch, arguments, witness_groups
+from flushproof.engines.explicit.steps import IDLE, UNSET, Leaf, State, Steps
+from flushproof.ir.code import Access, Exchange, Mode, Read, Write
+from flushproof.ir.program import BYSTANDERS, Program, Role
+from flushproof.machine.instrument import PLACE_STRIDE
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How many vCPUs, loads a vCPU, flushes a flusher, and flushers."""
+
+    vcpus: int
+    loads: int = 1
+    flushes: int = 2
+    flushers: int = 1
+
+    @property
+    def acting(self) -> int:
+        """The number of threads that make calls."""
+        return self.vcpus + self.flushers
+
+    @property
+    def roots(self) -> int:
+        """How many different roots loads can bring in."""
+        return min(self.vcpus * self.loads, len(ROOTS))
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One step: of which thread, from which point, with what choices, and the state after it.
+
+    `begins`: the step begins a call. A bystander's step has the number of its own thread.
+    """
+
+    thread: int
+    point: int
+    begins: bool
+    choices: tuple[int, ...]
+    leaf: Leaf
+    after: State
+
+
+class Graph:
+    """The states of a program made by `Machine.with_claims((claim,))`."""
+
+    def __init__(
+        self, program: Program, sizes: Sizes, claim: str, accesses: tuple[Touch, ...]
+    ) -> None:
+        self.program = program
+        self.sizes = sizes
+        groups = witness_groups(program, sizes.vcpus, sizes.acting, sizes.roots, accesses)
+        self.memory, self.positions = self._lay_out(claim)
+        self.controls = len(self.memory)
+        self.witnesses = {
+            self.cells[f.name, -1]: tuple((self.cells[g.fields[0].name, -1], *v) for v in g.values)
+            for g in groups
+            for f in g.fields
+        }
+        self.starts = [self._starts(t) for t in range(sizes.acting)]
+        self.bystanders = {r: self._bystander(r) for r in BYSTANDERS}
+
+    def _lay_out(self, claim: str) -> tuple[list[int], dict[str, frozenset[int]]]:
+        """Give the cells numbers, witnesses first; return what they hold and where steps begin."""
+        memory = concrete.boot_memory(self.program, self.sizes.vcpus)
+        changing = written(self.program)
+        witnesses = [(f.name, -1) for f in self.program.witnesses]
+        others = [x for x in memory if x[0] in changing]
+        self.cells: dict[Location, int] = {x: k for k, x in enumerate((*witnesses, *others))}
+        fixed = {x: v for x, v in memory.items() if x not in self.cells}
+        positions = {o.name: boundaries(o, changing) for o in self.program.operations}
+        positions |= {o.name: frozenset({0}) for r in BYSTANDERS for o in self.program.of(r)}
+        self.steps = Steps(self.program, self.sizes.vcpus, self.cells, fixed, positions, claim)
+        return [UNSET] * len(witnesses) + [memory[x] for x in others], positions
+
+    def _starts(self, thread: int) -> list[tuple[int, int]]:
+        """Return the points where a thread's calls begin, each with the place of its root or -1."""
+        role = Role.LOAD if thread < self.sizes.vcpus else Role.FLUSH
+        return [
+            (self.steps.point(thread, k, 0, given), root)
+            for k, o in enumerate(self.program.operations)
+            if o.role is role
+            for given, root in arguments(o, thread)
+        ]
+
+    def _bystander(self, role: Role) -> int:
+        """Return the point of a pseudo-operation, IDLE where there is none."""
+        present = self.present
+        for k, o in enumerate(self.program.operations):
+            if o.role is role:
+                return self.steps.point(self.sizes.acting + present.index(role), k, 0, {})
+        return IDLE
+
+    @property
+    def present(self) -> list[Role]:
+        """The pseudo-operations that there are."""
+        return [r for r in BYSTANDERS if self.program.of(r)]
+
+    def accesses(self) -> tuple[Touch, ...]:
+        """Return every access that any step made so far."""
+        shared = [f for f in self.program.fields if not f.ghost]
+        out: set[Touch] = set()
+        for thread, h, held in self.steps.accesses:
+            assert h.location is not None
+            assert isinstance(h.instr, (Read, Write, Exchange, Access))
+            place = shared.index(h.instr.field) * PLACE_STRIDE + max(h.location[1], 0)
+            once = isinstance(h.instr, Exchange) or h.instr.mode is Mode.ONCE
+            write = h.instr.write if isinstance(h.instr, Access) else not isinstance(h.instr, Read)
+            out.add((thread + 1, place, int(write), int(once), held))
+        return tuple(sorted(out))
+
+    # Moves -----------------------------------------------------------------------------------
+
+    @property
+    def boot(self) -> State:
+        """The state before anything happens."""
+        calls = [self.sizes.loads] * self.sizes.vcpus + [self.sizes.flushes] * self.sizes.flushers
+        return (*self.memory, *(x for left in calls for x in (IDLE, left)), 0)
+
+    def cost(self, state: State) -> tuple[int, int]:
+        """Return how many calls and roots it takes to get to a state; no move lowers it."""
+        left = sum(state[self.controls + 1 : -1 : 2])
+        return -left, state[-1]
+
+    def looks(self, role: Role, state: State) -> Iterator[Move]:
+        """Yield what a bystander does; it changes no more than claims' own variables."""
+        point = self.bystanders[role]
+        if point == IDLE:
+            return
+        thread = self.sizes.acting + self.present.index(role)
+        for leaf, base, choices in self.steps.outcomes(point, state, self.witnesses):
+            after = _written(base, leaf)
+            yield Move(thread, point, begins=True, choices=choices, leaf=leaf, after=after)
+
+    def moves(self, state: State) -> list[Move]:
+        """Return every step of every thread, and the end of a state in which all wait."""
+        out: list[Move] = []
+        inside: list[Move] = []
+        for thread in range(self.sizes.acting):
+            at = self.controls + 2 * thread
+            if state[at] == IDLE:
+                out += self._calls(state, thread, at)
+                continue
+            inside += self._steps(state, thread, at, state[at], begins=False)
+        out += inside
+        if inside and all(m.leaf.blocked for m in inside):
+            out += self.looks(Role.DEADLOCK, state)
+        return out
+
+    def _calls(self, state: State, thread: int, at: int) -> list[Move]:
+        """Begin a call: the next root that is new is always the first one not in use."""
+        left, roots = state[at + 1], state[-1]
+        if left == 0:
+            return []
+        out: list[Move] = []
+        for point, root in self.starts[thread]:
+            if root <= roots:
+                begun = (*state[: at + 1], left - 1, *state[at + 2 : -1], max(roots, root + 1))
+                out += self._steps(begun, thread, at, point, begins=True)
+        return out
+
+    def _steps(self, state: State, thread: int, at: int, point: int, *, begins: bool) -> list[Move]:
+        return [
+            Move(thread, point, begins, choices, leaf, _written(base, leaf, (at, leaf.point)))
+            for leaf, base, choices in self.steps.outcomes(point, state, self.witnesses)
+        ]
+
+
+def _written(state: State, leaf: Leaf, *more: tuple[int, int]) -> State:
+    new = list(state)
+    for cell, value in (*leaf.writes, *more):
+        new[cell] = value
+    return tuple(new)
