@@ -23,6 +23,7 @@ from flushproof.config import (
     Options,
     Reviewing,
     SaidTwice,
+    Sweeping,
     parse_range,
 )
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
@@ -32,7 +33,9 @@ from flushproof.report.plain import DEFAULT_WIDTH, MAX_WIDTH, MIN_WIDTH, visible
 from flushproof.report.style import COLOUR_CHOICES
 from flushproof.subcommands import COMMANDS
 from flushproof.subcommands.base import Command
+from flushproof.sweep.executors import LOCAL, check_name
 from flushproof.terminal import Terminal
+from flushproof.userdirs import verdict_folder
 
 STAGES = ("ast", "ir", "smt2")
 WIDTH_HELP = "columns of the text"
@@ -133,6 +136,7 @@ def _add_decide(commands: argparse._SubParsersAction[_Parser], name: str, purpos
     _add_claim(command, required=name == "refute")
     _add_kernel(command)
     _add_page(_add_common(command))
+    _add_sweeping(command)
 
 
 def _add_kernel(command: argparse.ArgumentParser) -> None:
@@ -158,6 +162,7 @@ def _add_check(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     _add_claim(command, required=False)
     _add_page(_add_common(command))
+    _add_sweeping(command, "--cache")
 
 
 def _add_nfc(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -250,6 +255,20 @@ def _add_page(output: argparse._ArgumentGroup) -> None:
     output.add_argument(
         "--html", metavar="FILE", help="write the report as a page to this file too"
     )
+
+
+def _add_sweeping(command: argparse.ArgumentParser, *others: str) -> None:
+    sweeping = command.add_argument_group("many jobs")
+    sweeping.add_argument(
+        "--executor",
+        default=LOCAL,
+        metavar="NAME",
+        help="where to decide: `local` processes (default), or `dask://HOST:PORT`",
+    )
+    sweeping.add_argument(
+        "--cache-dir", *others, metavar="DIR", help="keep verdicts here (default: the user's cache)"
+    )
+    sweeping.add_argument("--no-cache", action="store_true", help="neither use nor keep verdicts")
 
 
 def _add_bounds(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
@@ -348,7 +367,15 @@ def _options(arguments: argparse.Namespace) -> Options:
         rounds=arguments.rounds,
         memory=None if arguments.memory is None else Memory(arguments.memory),
         choices=_choices(arguments) if "folders" in arguments else Choices(),
+        sweeping=_sweeping(arguments) if "executor" in arguments else Sweeping(),
     )
+
+
+def _sweeping(arguments: argparse.Namespace) -> Sweeping:
+    check_name(arguments.executor)
+    if arguments.no_cache:
+        return Sweeping(None, arguments.executor)
+    return Sweeping(arguments.cache_dir or verdict_folder(), arguments.executor)
 
 
 def _choices(arguments: argparse.Namespace) -> Choices:
@@ -359,6 +386,6 @@ def _choices(arguments: argparse.Namespace) -> Choices:
 
 
 def _real_pipeline() -> Pipeline:
-    from flushproof import pipeline
+    from flushproof.sweep.front import Front
 
-    return pipeline
+    return Front()

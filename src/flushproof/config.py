@@ -99,13 +99,32 @@ class Choices:
 
 
 @dataclass(frozen=True, slots=True)
+class Project:
+    """What the project's configuration says where a spec says nothing; None: nothing either."""
+
+    vcpus: tuple[int, int] | None = None
+    loads: int | None = None
+    flushes: int | None = None
+    memory: Memory | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sweeping:
+    """How jobs are carried out: the folder of known verdicts (None: none), and where they run."""
+
+    cache: str | None = None
+    executor: str = "local"
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """Bounds and choices of one run; None or an empty tuple leaves the choice to the spec.
 
     `vcpus` is (low, high); `loads` and `flushes` count operations per thread; `claims` names the
     claims to decide (empty: all); `jobs` is the number of processes, 0 for one per processor;
     `rounds` is how many turns each thread takes, None for enough to cover every interleaving;
-    `memory` is the memory model; `engine` one of `ENGINES`; `choices` are about a kernel file.
+    `memory` is the memory model; `engine` one of `ENGINES`; `choices` are about a kernel file;
+    `project` is what is configured; `sweeping` changes no verdict.
     Raises `InputError` with usage diagnostics, all at once.
     """
 
@@ -118,12 +137,17 @@ class Options:
     rounds: int | None = None
     memory: Memory | None = None
     choices: Choices = Choices()
+    project: Project = Project()
+    sweeping: Sweeping = Sweeping()
 
     def __post_init__(self) -> None:
         problems = [
             *_range_problems(self.vcpus),
+            *_range_problems(self.project.vcpus),
             *_bound_problems("--loads", self.loads, 0, MAX_OPERATIONS),
             *_bound_problems("--flushes", self.flushes, 0, MAX_OPERATIONS),
+            *_bound_problems("--loads", self.project.loads, 0, MAX_OPERATIONS),
+            *_bound_problems("--flushes", self.project.flushes, 0, MAX_OPERATIONS),
             *_bound_problems("--rounds", self.rounds, 1, MAX_ROUNDS),
             *_bound_problems("--jobs", self.jobs, 0, MAX_JOBS),
             *_engine_problems(self.engine),

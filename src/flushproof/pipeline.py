@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from os import cpu_count
 
@@ -52,21 +51,30 @@ def check(specs: tuple[str, ...], options: Options, on_report: OnReport) -> tupl
     Raises:
         InputError: a file is not accepted.
     """
-    jobs = min(options.jobs or cpu_count() or 1, len(specs))
-    if jobs <= 1:
-        return tuple(_told(_check(s, options), on_report) for s in specs)
-    with ProcessPoolExecutor(jobs) as pool:
-        running = [pool.submit(_check, s, options) for s in specs]
-        try:
-            return tuple(_told(r.result(), on_report) for r in running)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    from flushproof.sweep.jobs import Task
+    from flushproof.sweep.run import sweep
+
+    return sweep(tuple(Task("check", s, None, options) for s in specs), on_report)
+
+
+def check_one(path: str, options: Options, on_result: OnResult) -> Report:
+    """Decide the expectations of one spec file."""
+    return _check(path, options, on_result)
+
+
+def claims_of(command: str, path: str, spec: str | None, options: Options) -> tuple[str, ...]:
+    """Return which claims a command decides about a file; it is only parsed.
+
+    Raises:
+        InputError: the file is not accepted, or states no such claim.
+    """
+    setup = _setup(path, spec, options)
+    return _expected_claims(setup, options) if command == "check" else _claims(setup, options)
 
 
 def check_claim(spec_path: str, claim: str) -> Report:
     """Decide one expectation of a spec file."""
-    return _check(spec_path, Options(claims=(claim,)))
+    return _check(spec_path, Options(claims=(claim,)), lambda _: None)
 
 
 def expectations(spec_path: str) -> tuple[tuple[str, str, int], ...]:
@@ -119,7 +127,8 @@ def compare_setups(old: Setup, new: Setup, options: Options, comparing: Comparin
     """Compare two set-ups within the bounds asked for, or the wider ones of the two."""
     from flushproof.compare.decide import Wanted, compare
 
-    bounds = _bounds(replace(old, bounds=old.bounds.wider(new.bounds)), options)
+    both = replace(old, bounds=old.bounds.wider(new.bounds), stated=old.stated | new.stated)
+    bounds = _bounds(both, options)
     machines = tuple(build(replace(s, bounds=bounds)) for s in (old, new))
     wanted = Wanted(comparing.compared, comparing.since, bounds, comparing.expected)
 
@@ -188,16 +197,23 @@ def _variant(
     return _report(path, setup, question, wanted, on_result)
 
 
-def _check(path: str, options: Options) -> Report:
+def _check(path: str, options: Options, on_result: OnResult) -> Report:
     setup = _under(from_spec(path), options)
     expected = {e.claim: Expected(Verdict(e.verdict), e.vcpus) for e in setup.expectations}
+    claims = _expected_claims(setup, options)
+    engine = options.engine or "bounded"
+    jobs = options.jobs or cpu_count() or 1
+    question = Question(claims, setup.bounds, rounds=options.rounds, engine=engine, jobs=jobs)
+    return _report(path, setup, question, expected, on_result)
+
+
+def _expected_claims(setup: Setup, options: Options) -> tuple[str, ...]:
+    expected = {e.claim: None for e in setup.expectations}
     claims = _claims(setup, options) if options.claims else tuple(expected)
     for name in claims:
         if name not in expected:
             raise InputError(NoExpectation(span=None, spec=setup.name, claim=name))
-    engine = options.engine or "bounded"
-    question = Question(claims, setup.bounds, rounds=options.rounds, engine=engine)
-    return _report(path, setup, question, expected, lambda _: None)
+    return claims
 
 
 def _report(
@@ -226,18 +242,27 @@ def _claims(setup: Setup, options: Options) -> tuple[str, ...]:
 
 def _under(setup: Setup, options: Options) -> Setup:
     """Return the set-up under the bounds and the memory model asked for."""
-    memory = setup.memory if options.memory is None else options.memory
+    unstated = None if "memory" in setup.stated else options.project.memory
+    memory = options.memory or unstated or setup.memory
     return replace(setup, bounds=_bounds(setup, options), memory=memory)
 
 
 def _bounds(setup: Setup, options: Options) -> Bounds:
-    own = setup.bounds
+    """Return the bounds of the command line, else of the spec, else of the project."""
+    own, project = setup.bounds, options.project
+    vcpus = None if "vcpus" in setup.stated else project.vcpus
+    loads = None if "loads" in setup.stated else project.loads
+    flushes = None if "flushes" in setup.stated else project.flushes
     return Bounds(
-        vcpus=own.vcpus if options.vcpus is None else options.vcpus,
-        loads=own.loads if options.loads is None else options.loads,
-        flushes=own.flushes if options.flushes is None else options.flushes,
+        vcpus=options.vcpus or vcpus or own.vcpus,
+        loads=_first(options.loads, loads, own.loads),
+        flushes=_first(options.flushes, flushes, own.flushes),
         flushers=own.flushers,
     )
+
+
+def _first(*values: int | None) -> int:
+    return next(v for v in values if v is not None)
 
 
 def _told(report: Report, on_report: OnReport) -> Report:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
+from flushproof.files import current
 from flushproof.source import Source, Span
 
 LIMIT = 4 * 1024 * 1024
@@ -83,8 +84,7 @@ def load_bytes(path: str | Path) -> bytes:
 
 def _read(name: str) -> bytes:
     try:
-        with Path(name).open("rb") as stream:
-            data = stream.read(LIMIT + 1)
+        data = current().read(name, LIMIT + 1)
     except FileNotFoundError:
         raise InputError(Missing(span=None, path=name)) from None
     except IsADirectoryError:

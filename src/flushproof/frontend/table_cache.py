@@ -17,6 +17,8 @@ from pathlib import Path
 
 import lark
 
+from flushproof.userdirs import cache_folder
+
 DIGEST = hashlib.sha256().digest_size
 
 
@@ -24,7 +26,7 @@ def cached(build: Callable[[], lark.Lark], depends: Iterable[str]) -> lark.Lark:
     """Return the parser that `build` makes, from the cache if it is there."""
     versions = (lark.__version__, platform.python_version())
     key = hashlib.sha256(repr((*versions, *depends)).encode()).hexdigest()
-    folder = _folder()
+    folder = cache_folder()
     if folder is None:
         return build()
     file = folder / f"table-{key}"
@@ -33,17 +35,6 @@ def cached(build: Callable[[], lark.Lark], depends: Iterable[str]) -> lark.Lark:
         known = build()
         _save(known, file)
     return known
-
-
-def _folder() -> Path | None:
-    """Return the cache directory, None for a user without a home."""
-    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    if given.is_absolute():
-        return given / "flushproof"
-    try:
-        return Path.home() / ".cache" / "flushproof"
-    except RuntimeError:
-        return None
 
 
 def _load(file: Path) -> lark.Lark | None:

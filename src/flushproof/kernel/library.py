@@ -15,6 +15,7 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from flushproof.diagnostics import InputError
+from flushproof.files import current
 from flushproof.frontend.cut import Item, Sort, cut
 from flushproof.frontend.load import load
 from flushproof.frontend.macros import Macro, Macros
@@ -113,8 +114,8 @@ class Library:
     @cached_property
     def root(self) -> Path | None:
         """The root of the tree that the file stands in."""
-        above = self.path.absolute().parents
-        return next((p for p in above if (p / "arch" / "x86").is_dir()), None)
+        above = (current().cwd() / self.path).parents
+        return next((p for p in above if current().is_folder(str(p / "arch" / "x86"))), None)
 
     @property
     def headers(self) -> tuple[Path, ...]:
@@ -142,7 +143,7 @@ class Library:
     def companions(self) -> tuple[Path, ...]:
         """The `x.c` beside each included `x.h`."""
         sources = (h.with_suffix(".c") for h in self.headers)
-        return tuple(p for p in sources if p.is_file() and not _same(p, self.path))
+        return tuple(p for p in sources if _is_file(p) and not _same(p, self.path))
 
     def _included(self, path: Path, text: str, missing: dict[str, None]) -> Iterator[Path]:
         for mark, name in _INCLUDE.findall(text):
@@ -160,7 +161,7 @@ class Library:
             folders = [path.parent, path.parent.parent, *folders]
         for folder in folders:
             candidate = Path(os.path.normpath(folder / name))
-            if candidate.is_file():
+            if _is_file(candidate):
                 yield _shown(candidate)
 
     def text(self, path: Path) -> str:
@@ -228,13 +229,17 @@ def _looks(sort: Sort, name: str) -> re.Pattern[str]:
     return re.compile(_LOOKS[sort].format(name, name), re.MULTILINE)
 
 
+def _is_file(path: Path) -> bool:
+    return current().is_file(str(path))
+
+
 def _same(a: Path, b: Path) -> bool:
-    return os.path.realpath(a) == os.path.realpath(b)
+    return current().real(str(a)) == current().real(str(b))
 
 
 def _shown(path: Path) -> Path:
     """Return the path relative to the current folder where it lies below."""
     try:
-        return path.relative_to(Path.cwd())
+        return path.relative_to(current().cwd())
     except ValueError:
         return path

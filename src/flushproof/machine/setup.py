@@ -46,7 +46,8 @@ class Assumptions:
 class Setup:
     """One variant and everything asked about it.
 
-    `sources` are all texts that spans may name; `assumed` says what else is taken for granted.
+    `sources` are all texts that spans may name; `assumed` says what else is taken for granted;
+    `stated` names the bounds (and `memory`) that the user's spec gives.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Setup:
     sources: tuple[Source, ...]
     memory: Memory = Memory.SC
     assumed: tuple[str, ...] = ()
+    stated: frozenset[str] = frozenset()
 
     def claim(self, name: str) -> s.Claim | None:
         """Return the claim of that name."""

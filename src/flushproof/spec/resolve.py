@@ -135,7 +135,7 @@ def from_text(variant: Source, spec: str | None) -> Setup:
         function = setup.declarations.functions.get(operation.function)
         if function is None or function.body is None:
             raise InputError(NotTheFamily(span=None, path=path, name=operation.function))
-    return replace(setup, name=Path(path).stem)
+    return replace(setup, name=Path(path).stem, stated=frozenset())
 
 
 def only_spec(source: Source) -> tuple[s.Spec, s.SpecFile]:
@@ -176,6 +176,7 @@ def _from_spec_source(source: Source, folder: Path, variant: Source | None) -> S
         expectations=spec.expectations,
         sources=(*start.sources, source, variant),
         memory=Memory.SC if spec.memory is None else Memory(spec.memory.model),
+        stated=frozenset(b.name for b in spec.bounds) | ({"memory"} if spec.memory else set()),
     )
 
 

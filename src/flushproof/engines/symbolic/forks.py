@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
@@ -31,7 +32,7 @@ def shared(count: int) -> list[range]:
 def each(work: Callable[[Case], Answer], cases: Sequence[Case]) -> list[Answer]:
     """Return `work(case)` for every case, in their order; answers must be picklable."""
     jobs = min(cpu_count() or 1, len(cases))
-    if jobs < 2 or not sys.platform.startswith("linux"):
+    if jobs < 2 or not _may_fork():
         return [work(case) for case in cases]
     _work.append(work)
     try:
@@ -43,7 +44,7 @@ def each(work: Callable[[Case], Answer], cases: Sequence[Case]) -> list[Answer]:
 
 def stream(work: Callable[[Case], Answer], cases: Sequence[Case], jobs: int) -> Iterator[Answer]:
     """Yield `work(case)` for every case, in their order, as soon as it is there."""
-    if min(jobs, len(cases)) < 2 or not sys.platform.startswith("linux"):
+    if min(jobs, len(cases)) < 2 or not _may_fork():
         yield from map(work, cases)
         return
     _work.append(work)
@@ -53,6 +54,17 @@ def stream(work: Callable[[Case], Answer], cases: Sequence[Case], jobs: int) -> 
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         _work.pop()
+
+
+def _may_fork() -> bool:
+    """Tell whether this process may have children that go on from here.
+
+    One of several threads may not: others may hold locks that nobody in the child gives back. Nor
+    may a process that somebody else looks after, such as a worker of a cluster.
+    """
+    alone = threading.current_thread() is threading.main_thread()
+    looked_after = multiprocessing.current_process().daemon
+    return sys.platform.startswith("linux") and alone and not looked_after
 
 
 def _run(case: Any) -> Any:  # noqa: ANN401 - whatever the caller's function takes and returns

@@ -1,0 +1,1 @@
+"""Many files, claims and bounds: jobs for any executor, and a store of known verdicts."""

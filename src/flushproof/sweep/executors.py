@@ -1,0 +1,159 @@
+"""Where jobs run, behind the interface of `concurrent.futures`.
+
+In: a name, `local` or `dask://HOST:PORT`, and a number of processes. Out: an `Executor`, shut down
+in the end, at once where something stops the run. A job that a Dask worker was at when it died is
+given to another one by the scheduler.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar, ParamSpec, TypeVar
+
+from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
+from flushproof.errors import InternalError
+
+LOCAL = "local"
+PATIENCE = "10s"
+GONE = "a process that decided claims is gone"
+_DASK = re.compile(r"dask://([^/\s:]+|\[[0-9A-Fa-f:]+\]):(\d{1,5})")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownExecutor(Diagnostic):
+    """An `--executor` that is none."""
+
+    TITLE: ClassVar[str] = "there is no executor `{name}`"
+    HELP: ClassVar[str] = "write `local`, or `dask://HOST:PORT` for a Dask scheduler"
+    EXIT: ClassVar[int] = EXIT_USAGE
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoDask(Diagnostic):
+    """Dask is asked for and not installed."""
+
+    TITLE: ClassVar[str] = "`{name}` needs the Python package `distributed`"
+    HELP: ClassVar[str] = "install it by `pip install 'flushproof[dask]'`"
+    EXIT: ClassVar[int] = EXIT_USAGE
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoScheduler(Diagnostic):
+    """Nobody answers at the address."""
+
+    TITLE: ClassVar[str] = "no Dask scheduler answers at `{name}`"
+    HELP: ClassVar[str] = "start one by `dask scheduler`, and workers by `dask worker`"
+    EXIT: ClassVar[int] = EXIT_USAGE
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostJob(Diagnostic):
+    """A cluster that did not bring a job to its end."""
+
+    TITLE: ClassVar[str] = "the cluster lost a job: {reason}"
+    HELP: ClassVar[str] = "see the logs of its workers; what was finished is kept"
+    EXIT: ClassVar[int] = EXIT_USAGE
+    reason: str
+
+
+class Inline(Executor):
+    """Runs each job at once, in this process; what a job raises, `submit` raises."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Run a job and return its result as a future."""
+        future: Future[T] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+def check_name(name: str) -> None:
+    """Raise `InputError` for the name of no executor."""
+    if name != LOCAL and _DASK.fullmatch(name) is None:
+        raise InputError(UnknownExecutor(span=None, name=name))
+
+
+@contextmanager
+def executor(name: str, workers: int) -> Iterator[Executor]:
+    """Return the executor of that name.
+
+    Raises:
+        InputError: there is none of that name, or it cannot be reached.
+    """
+    check_name(name)
+    if name != LOCAL:
+        with _dask(name) as pool:
+            yield pool
+        return
+    pool = ProcessPoolExecutor(workers) if workers > 1 else Inline()
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def submitted(
+    pool: Executor, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+) -> Future[T]:
+    """Hand out a job; raise `InternalError` where the processes are gone."""
+    try:
+        return pool.submit(fn, *args, **kwargs)
+    except BrokenProcessPool as error:
+        raise InternalError(GONE) from error
+
+
+def result(future: Future[T]) -> T:
+    """Return what a job returned, or raise what it raised.
+
+    Raises:
+        InputError: the cluster gave it up.
+        InternalError: the process that ran it is gone.
+    """
+    try:
+        return future.result()
+    except BrokenProcessPool as error:
+        raise InternalError(GONE) from error
+    except CancelledError as error:
+        raise InputError(LostJob(span=None, reason="its scheduler is gone")) from error
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] == "distributed":
+            raise InputError(LostJob(span=None, reason=str(error))) from error
+        raise
+
+
+@contextmanager
+def _dask(name: str) -> Iterator[Executor]:
+    if importlib.util.find_spec("distributed") is None:
+        raise InputError(NoDask(span=None, name=name))
+    from distributed import Client
+
+    address = name.replace("dask://", "tcp://")
+    client = _connected(Client, name, address)
+    pool: Executor = client.get_executor(pure=False)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False)
+        raise
+    finally:
+        client.close()
+
+
+def _connected(client: Callable[..., Any], name: str, address: str) -> Any:  # noqa: ANN401 - untyped
+    try:
+        return client(address, timeout=PATIENCE, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise InputError(NoScheduler(span=None, name=name)) from error

@@ -1,0 +1,134 @@
+"""Jobs carried out wherever an executor runs them, known verdicts left out.
+
+In: tasks. Out: a report for each, in their order, told of as soon as it is whole. Files go to an
+executor elsewhere together with the job; one here reads the disk itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, as_completed
+from dataclasses import dataclass, field, replace
+from os import cpu_count
+
+from flushproof.sweep.engine import fingerprint
+from flushproof.sweep.executors import LOCAL, check_name, executor, result, submitted
+from flushproof.sweep.jobs import Done, Task, claims_of, elsewhere, here
+from flushproof.sweep.known import Known, opened
+from flushproof.verdict import ClaimResult, Report
+
+OnReport = Callable[[Report], None]
+
+
+@dataclass
+class _Open:
+    """A task that is not wholly known: what is known, and what jobs have found so far."""
+
+    task: Task
+    results: dict[str, ClaimResult] = field(default_factory=dict)
+    wanted: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    pending: int = 0
+    report: Report | None = None
+
+    def take(self, report: Report) -> None:
+        """Add what one job found."""
+        self.pending -= 1
+        self.results |= {r.claim: r for r in report.results}
+        order = self.wanted or tuple(self.results)
+        found = tuple(self.results[name] for name in order if name in self.results)
+        self.report = replace(report, results=found)
+
+
+def sweep(tasks: Sequence[Task], on_report: OnReport) -> tuple[Report, ...]:
+    """Carry out tasks that share their way of being carried out.
+
+    Raises:
+        InputError: a file is not accepted, or the executor cannot be had.
+        InternalError: a counterexample does not replay, or a worker is gone.
+    """
+    if not tasks:
+        return ()
+    sweeping = tasks[0].options.sweeping
+    check_name(sweeping.executor)
+    known = opened(sweeping.cache)
+    finished: dict[int, Report] = {}
+    unknown: dict[int, _Open] = {}
+    for index, task in enumerate(tasks):
+        hit = known.find(task) if known else None
+        if hit is not None and not hit.missing:
+            finished[index] = _told(hit.report, on_report)
+        elif hit is not None:
+            results = {r.claim: r for r in hit.results}
+            unknown[index] = _Open(task, results, hit.wanted, hit.missing)
+        else:
+            unknown[index] = _Open(task)
+    finished |= dict(_decided(unknown, known, on_report))
+    return tuple(finished[index] for index in range(len(tasks)))
+
+
+def _decided(
+    unknown: dict[int, _Open], known: Known | None, on_report: OnReport
+) -> Iterator[tuple[int, Report]]:
+    if not unknown:
+        return
+    options = next(iter(unknown.values())).task.options
+    name = options.sweeping.executor
+    workers = min(options.jobs or cpu_count() or 1, len(unknown))
+    with executor(name, workers) as pool:
+        for index, task, done in _done(unknown, pool, remote=name != LOCAL, workers=workers):
+            report = _report(done)
+            if known is not None:
+                known.add(task, report, done.looks)
+            part = unknown[index]
+            part.take(report)
+            if not part.pending and part.report is not None:
+                yield index, _told(part.report, on_report)
+
+
+def _done(
+    unknown: dict[int, _Open], pool: Executor, *, remote: bool, workers: int
+) -> Iterator[tuple[int, Task, Done]]:
+    """Hand out the jobs; yield what becomes of each, at once where it runs in this process."""
+    running: dict[Future[Done], tuple[int, Task]] = {}
+    for index, part in unknown.items():
+        for task, future in _spread(part, pool) if remote else _whole(part, pool, workers):
+            if future.done():
+                yield index, task, result(future)
+            else:
+                running[future] = index, task
+    for future in as_completed(running):
+        yield *running[future], result(future)
+
+
+def _whole(part: _Open, pool: Executor, workers: int) -> list[tuple[Task, Future[Done]]]:
+    """Hand out a file as one job; only where it is the sole job it may use several processes."""
+    part.pending = 1
+    task = _only(part.task, part.missing, part.task.options.jobs if workers == 1 else 1)
+    return [(task, submitted(pool, here, task))]
+
+
+def _spread(part: _Open, pool: Executor) -> list[tuple[Task, Future[Done]]]:
+    """Hand out each claim of a file as one job, and the file with it."""
+    names, sent = claims_of(part.task)
+    part.wanted = part.wanted or names
+    tasks = [_only(part.task, (name,), 1) for name in part.missing or names]
+    part.pending = len(tasks)
+    return [(t, submitted(pool, elsewhere, t, sent, fingerprint())) for t in tasks]
+
+
+def _only(task: Task, claims: tuple[str, ...], jobs: int) -> Task:
+    wanted = claims or task.options.claims
+    return replace(task, options=replace(task.options, claims=wanted, jobs=jobs))
+
+
+def _report(done: Done) -> Report:
+    if done.error is not None:
+        raise done.error
+    assert done.report is not None
+    return done.report
+
+
+def _told(report: Report, on_report: OnReport) -> Report:
+    on_report(report)
+    return report
