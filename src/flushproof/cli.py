@@ -9,8 +9,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar, NoReturn
 
 from flushproof import __version__
@@ -18,6 +19,7 @@ from flushproof.commands import Pipeline, Request, guarded, run
 from flushproof.comparison import Compared, Relation, Since
 from flushproof.config import (
     ENGINES,
+    LOCAL,
     Choices,
     Comparing,
     Options,
@@ -31,12 +33,14 @@ from flushproof.memory import Memory
 from flushproof.report.json import z3_version
 from flushproof.report.plain import DEFAULT_WIDTH, MAX_WIDTH, MIN_WIDTH, visible
 from flushproof.report.style import COLOUR_CHOICES
+from flushproof.settings.layers import Parser, fill, lend, prepared
+from flushproof.settings.project import find
 from flushproof.subcommands import COMMANDS
 from flushproof.subcommands.base import Command
-from flushproof.sweep.executors import LOCAL, check_name
 from flushproof.terminal import Terminal
 from flushproof.userdirs import verdict_folder
 
+ASKED = "_ARGCOMPLETE"
 STAGES = ("ast", "ir", "smt2")
 WIDTH_HELP = "columns of the text"
 
@@ -62,17 +66,31 @@ class Needs(Diagnostic):
     option: str
 
 
-class _Parser(argparse.ArgumentParser):
+class _Parser(Parser):
     """A parser that repeats foreign arguments without their control characters."""
 
     def error(self, message: str) -> NoReturn:
         """Explain wrong usage on stderr and exit with 2."""
         super().error(visible(message))
 
+    def commands(self) -> dict[str, _Parser]:
+        """Return the parsers of the commands."""
+        found = (a.choices for a in self._actions if isinstance(a.choices, Mapping))
+        return {name: p for choices in found for name, p in choices.items()}
+
 
 def main(argv: Sequence[str] | None = None, pipeline: Callable[[], Pipeline] | None = None) -> int:
     """Run the command line and return the exit code; `pipeline` loads the real one by default."""
-    arguments = parser().parse_args(argv)
+    top = parser()
+    if ASKED in os.environ:
+        from flushproof.completion import complete
+
+        complete(top)
+    try:
+        arguments = _arguments(top, argv)
+    except InputError as error:
+        Terminal(sys.stdout, sys.stderr, os.environ).input_error(error)
+        return error.exit_code
     terminal = Terminal(sys.stdout, sys.stderr, os.environ, arguments.color, arguments.width)
     if isinstance(arguments.command, Command):
         return guarded(lambda: arguments.command.run(arguments, terminal), terminal)
@@ -84,7 +102,17 @@ def main(argv: Sequence[str] | None = None, pipeline: Callable[[], Pipeline] | N
     return run(request, pipeline or _real_pipeline, terminal)
 
 
-def parser() -> argparse.ArgumentParser:
+def _arguments(top: _Parser, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return what is typed, filled up by what the project configures."""
+    usual = {name: prepared(command) for name, command in top.commands().items()}
+    arguments = top.parse_args(argv)
+    command = arguments.command
+    name = command.name if isinstance(command, Command) else str(command)
+    fill(arguments, usual[name], find(Path.cwd()))
+    return arguments
+
+
+def parser() -> _Parser:
     """Return the parser of the whole command line."""
     top = _Parser(
         prog="flushproof",
@@ -102,6 +130,7 @@ def parser() -> argparse.ArgumentParser:
     _add_review(commands)
     for command in COMMANDS:
         _add_alone(commands, command)
+    lend(top.commands()["config"], top.commands().values())
     return top
 
 
@@ -355,6 +384,7 @@ def _bounded(arguments: argparse.Namespace) -> Options:
         vcpus=None if arguments.vcpus is None else parse_range(arguments.vcpus),
         loads=arguments.loads,
         flushes=arguments.flushes,
+        project=arguments.project,
     )
 
 
@@ -372,7 +402,6 @@ def _options(arguments: argparse.Namespace) -> Options:
 
 
 def _sweeping(arguments: argparse.Namespace) -> Sweeping:
-    check_name(arguments.executor)
     if arguments.no_cache:
         return Sweeping(None, arguments.executor)
     return Sweeping(arguments.cache_dir or verdict_folder(), arguments.executor)

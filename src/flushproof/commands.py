@@ -218,7 +218,9 @@ def _check(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
         reports = pipeline.check(specs, request.options, on_report)
     except (KeyboardInterrupt, InputError) as stop:
         progress.clear()
-        _show_finished(stop, done, request, terminal)
+        order = {path: index for index, path in enumerate(specs)}
+        finished = sorted(done, key=lambda report: order.get(report.path, 0))
+        _show_finished(stop, finished, request, terminal)
         raise
     progress.clear()
     code = exit_code(reports)

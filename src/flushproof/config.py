@@ -19,6 +19,9 @@ MAX_ROUNDS = 1_000_000
 MAX_JOBS = 1024
 ENGINES = ("auto", "bounded", "unbounded", "enumerate")
 
+LOCAL = "local"
+
+_DASK = re.compile(r"dask://([^/\s:]+|\[[0-9A-Fa-f:]+\]):(\d{1,5})")
 _RANGE = re.compile(r"(\d{1,9})(?:\.\.(\d{1,9}))?", re.ASCII)
 
 
@@ -79,6 +82,16 @@ class SaidTwice(Diagnostic):
     EXIT: ClassVar[int] = EXIT_USAGE
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownExecutor(Diagnostic):
+    """An `--executor` that is none."""
+
+    TITLE: ClassVar[str] = "there is no executor `{name}`"
+    HELP: ClassVar[str] = "write `local`, or `dask://HOST:PORT` for a Dask scheduler"
+    EXIT: ClassVar[int] = EXIT_USAGE
+    name: str
+
+
 @dataclass(frozen=True, slots=True)
 class Choices:
     """What the user says of a kernel file; None or nothing where it is to be found out.
@@ -110,10 +123,17 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Sweeping:
-    """How jobs are carried out: the folder of known verdicts (None: none), and where they run."""
+    """How jobs are carried out: the folder of known verdicts (None: none), and where they run.
+
+    Raises `InputError` for an executor that does not exist.
+    """
 
     cache: str | None = None
-    executor: str = "local"
+    executor: str = LOCAL
+
+    def __post_init__(self) -> None:
+        if self.executor != LOCAL and _DASK.fullmatch(self.executor) is None:
+            raise InputError(UnknownExecutor(span=None, name=self.executor))
 
 
 @dataclass(frozen=True, slots=True)

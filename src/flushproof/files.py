@@ -12,7 +12,7 @@ import errno
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -126,6 +126,22 @@ class Recorded:
         """Return the path without symbolic links."""
         self.answers["real", path] = found = self.inner.real(path)
         return found
+
+    def ask(self, kind: Kind, path: str, limit: int) -> str:
+        """Return the answer to a question, the same each time."""
+        if (kind, path) in self.answers:
+            return self.answers[kind, path]
+        match kind:
+            case "text":
+                with suppress(OSError, ValueError):
+                    self.read(path, limit)
+            case "file":
+                self.is_file(path)
+            case "folder":
+                self.is_folder(path)
+            case "real":
+                self.real(path)
+        return self.answers[kind, path]
 
     def _flag(self, kind: Kind, path: str, found: bool) -> bool:  # noqa: FBT001 - an answer
         self.answers[kind, path] = YES if found else NO

@@ -8,7 +8,6 @@ given to another one by the scheduler.
 from __future__ import annotations
 
 import importlib.util
-import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -16,26 +15,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, ParamSpec, TypeVar
 
+from flushproof.config import LOCAL
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.errors import InternalError
 
-LOCAL = "local"
 PATIENCE = "10s"
 GONE = "a process that decided claims is gone"
-_DASK = re.compile(r"dask://([^/\s:]+|\[[0-9A-Fa-f:]+\]):(\d{1,5})")
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnknownExecutor(Diagnostic):
-    """An `--executor` that is none."""
-
-    TITLE: ClassVar[str] = "there is no executor `{name}`"
-    HELP: ClassVar[str] = "write `local`, or `dask://HOST:PORT` for a Dask scheduler"
-    EXIT: ClassVar[int] = EXIT_USAGE
-    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,20 +66,13 @@ class Inline(Executor):
         return future
 
 
-def check_name(name: str) -> None:
-    """Raise `InputError` for the name of no executor."""
-    if name != LOCAL and _DASK.fullmatch(name) is None:
-        raise InputError(UnknownExecutor(span=None, name=name))
-
-
 @contextmanager
 def executor(name: str, workers: int) -> Iterator[Executor]:
     """Return the executor of that name.
 
     Raises:
-        InputError: there is none of that name, or it cannot be reached.
+        InputError: it cannot be reached, or its library is not there.
     """
-    check_name(name)
     if name != LOCAL:
         with _dask(name) as pool:
             yield pool

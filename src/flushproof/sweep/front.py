@@ -7,10 +7,9 @@ from dataclasses import replace
 
 from flushproof.atomic import Steps
 from flushproof.comparison import Comparison
-from flushproof.config import Comparing, Options, Reviewing
+from flushproof.config import LOCAL, Comparing, Options, Reviewing
 from flushproof.listing import Listing
 from flushproof.reviewed import Review
-from flushproof.sweep.executors import LOCAL
 from flushproof.sweep.jobs import Task, here
 from flushproof.sweep.known import opened
 from flushproof.sweep.run import sweep

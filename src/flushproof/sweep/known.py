@@ -8,7 +8,6 @@ entry lists every further file that was looked at; each is looked at again befor
 from __future__ import annotations
 
 import hashlib
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -86,10 +85,7 @@ class Known:
         return entry
 
     def _answer(self, look: Look) -> str:
-        seen = self._seen
-        if (look.kind, look.path) not in seen.answers:
-            _look(seen, look)
-        return seen.answers[look.kind, look.path]
+        return self._seen.ask(look.kind, look.path, LIMIT + 1)
 
     def _key(self, task: Task) -> str | None:
         """Return the key; None where a file named cannot be read."""
@@ -106,19 +102,6 @@ class Known:
         options = replace(task.options, jobs=0, sweeping=Sweeping())
         asked = (fingerprint(), task.command, str(files.current().cwd()), names, texts, options)
         return hashlib.sha256(repr(asked).encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _look(seen: Recorded, look: Look) -> None:
-    match look.kind:
-        case "text":
-            with suppress(OSError, ValueError):
-                seen.read(look.path, LIMIT + 1)
-        case "file":
-            seen.is_file(look.path)
-        case "folder":
-            seen.is_folder(look.path)
-        case "real":
-            seen.real(look.path)
 
 
 def opened(folder: str | None) -> Known | None:

@@ -11,8 +11,10 @@ from concurrent.futures import Executor, Future, as_completed
 from dataclasses import dataclass, field, replace
 from os import cpu_count
 
+from flushproof.config import LOCAL
+from flushproof.diagnostics import InputError
 from flushproof.sweep.engine import fingerprint
-from flushproof.sweep.executors import LOCAL, check_name, executor, result, submitted
+from flushproof.sweep.executors import executor, result, submitted
 from flushproof.sweep.jobs import Done, Task, claims_of, elsewhere, here
 from flushproof.sweep.known import Known, opened
 from flushproof.verdict import ClaimResult, Report
@@ -43,6 +45,8 @@ class _Open:
 def sweep(tasks: Sequence[Task], on_report: OnReport) -> tuple[Report, ...]:
     """Carry out tasks that share their way of being carried out.
 
+    A file that is not accepted is complained about when all others are done.
+
     Raises:
         InputError: a file is not accepted, or the executor cannot be had.
         InternalError: a counterexample does not replay, or a worker is gone.
@@ -50,7 +54,6 @@ def sweep(tasks: Sequence[Task], on_report: OnReport) -> tuple[Report, ...]:
     if not tasks:
         return ()
     sweeping = tasks[0].options.sweeping
-    check_name(sweeping.executor)
     known = opened(sweeping.cache)
     finished: dict[int, Report] = {}
     unknown: dict[int, _Open] = {}
@@ -75,15 +78,21 @@ def _decided(
     options = next(iter(unknown.values())).task.options
     name = options.sweeping.executor
     workers = min(options.jobs or cpu_count() or 1, len(unknown))
+    errors: dict[int, InputError] = {}
     with executor(name, workers) as pool:
         for index, task, done in _done(unknown, pool, remote=name != LOCAL, workers=workers):
-            report = _report(done)
+            if done.report is None:
+                assert done.error is not None
+                errors.setdefault(index, done.error)
+                continue
             if known is not None:
-                known.add(task, report, done.looks)
+                known.add(task, done.report, done.looks)
             part = unknown[index]
-            part.take(report)
+            part.take(done.report)
             if not part.pending and part.report is not None:
                 yield index, _told(part.report, on_report)
+    if errors:
+        raise errors[min(errors)]
 
 
 def _done(
@@ -110,7 +119,12 @@ def _whole(part: _Open, pool: Executor, workers: int) -> list[tuple[Task, Future
 
 def _spread(part: _Open, pool: Executor) -> list[tuple[Task, Future[Done]]]:
     """Hand out each claim of a file as one job, and the file with it."""
-    names, sent = claims_of(part.task)
+    try:
+        names, sent = claims_of(part.task)
+    except InputError as error:
+        failed: Future[Done] = Future()
+        failed.set_result(Done(None, error, ()))
+        return [(part.task, failed)]
     part.wanted = part.wanted or names
     tasks = [_only(part.task, (name,), 1) for name in part.missing or names]
     part.pending = len(tasks)
@@ -120,13 +134,6 @@ def _spread(part: _Open, pool: Executor) -> list[tuple[Task, Future[Done]]]:
 def _only(task: Task, claims: tuple[str, ...], jobs: int) -> Task:
     wanted = claims or task.options.claims
     return replace(task, options=replace(task.options, claims=wanted, jobs=jobs))
-
-
-def _report(done: Done) -> Report:
-    if done.error is not None:
-        raise done.error
-    assert done.report is not None
-    return done.report
 
 
 def _told(report: Report, on_report: OnReport) -> Report:

@@ -1,0 +1,100 @@
+"""Which options a project may set, and what is said about settings that are not accepted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from flushproof.diagnostics import EXIT_USAGE, Diagnostic
+
+FILE = "pyproject.toml"
+TABLE = "tool.flushproof"
+
+KINDS: dict[type, str] = {int: "a number", str: "a string", bool: "true or false"}
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One option that may be set, by its name on the command line, and the kinds of its value."""
+
+    name: str
+    kinds: tuple[type, ...]
+
+    @property
+    def dest(self) -> str:
+        """The name under which the command line keeps it."""
+        return self.name.replace("-", "_")
+
+
+KEYS = (
+    Key("vcpus", (int, str)),
+    Key("loads", (int,)),
+    Key("flushes", (int,)),
+    Key("rounds", (int,)),
+    Key("memory", (str,)),
+    Key("engine", (str,)),
+    Key("jobs", (int,)),
+    Key("executor", (str,)),
+    Key("cache-dir", (str,)),
+    Key("no-cache", (bool,)),
+    Key("format", (str,)),
+    Key("width", (int,)),
+    Key("color", (str,)),
+)
+IN_SPECS = ("vcpus", "loads", "flushes", "memory")
+"""What a spec may say too, which then counts more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownKey(Diagnostic):
+    """A key that means nothing."""
+
+    TITLE: ClassVar[str] = "`[tool.flushproof]` has no key `{name}`{hint}"
+    HELP: ClassVar[str] = "keys: {known}"
+    EXIT: ClassVar[int] = EXIT_USAGE
+    name: str
+    hint: str
+    known: str = ", ".join(k.name for k in KEYS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrongKind(Diagnostic):
+    """A value of another kind than the key takes."""
+
+    TITLE: ClassVar[str] = "`{name}` must be {wanted}"
+    LABEL: ClassVar[str] = "this is {given}"
+    EXIT: ClassVar[int] = EXIT_USAGE
+    name: str
+    wanted: str
+    given: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotAChoice(Diagnostic):
+    """A value that is none of those allowed."""
+
+    TITLE: ClassVar[str] = "`{name}` cannot be `{value}`{hint}"
+    HELP: ClassVar[str] = "{allowed}"
+    EXIT: ClassVar[int] = EXIT_USAGE
+    name: str
+    value: str
+    hint: str
+    allowed: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotToml(Diagnostic):
+    """A project file that is no TOML."""
+
+    TITLE: ClassVar[str] = "not accepted as TOML: {problem}"
+    EXIT: ClassVar[int] = EXIT_USAGE
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotATable(Diagnostic):
+    """`tool.flushproof` is something else than a table."""
+
+    TITLE: ClassVar[str] = "`tool.flushproof` must be a table"
+    HELP: ClassVar[str] = "write `[tool.flushproof]` and the settings below it"
+    EXIT: ClassVar[int] = EXIT_USAGE
