@@ -7,12 +7,12 @@ given to another one by the scheduler.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, ClassVar, ParamSpec, TypeVar
 
 from flushproof.config import LOCAL
@@ -117,7 +117,7 @@ def result(future: Future[T]) -> T:
 
 @contextmanager
 def _dask(name: str) -> Iterator[Executor]:
-    if importlib.util.find_spec("distributed") is None:
+    if find_spec("distributed") is None:
         raise InputError(NoDask(span=None, name=name))
     from distributed import Client
 

@@ -1,0 +1,121 @@
+"""Jobs on local processes, and on files that were sent along."""
+
+from __future__ import annotations
+
+import pickle
+from concurrent.futures import Executor, Future
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from flushproof import files
+from flushproof.config import Options, Sweeping
+from flushproof.diagnostics import InputError
+from flushproof.errors import InternalError
+from flushproof.files import Recorded, Sent
+from flushproof.frontend.load import load
+from flushproof.sweep import executors
+from flushproof.sweep.engine import fingerprint
+from flushproof.sweep.executors import Inline, executor, result
+from flushproof.sweep.jobs import Task, claims_of, elsewhere, here
+from flushproof.sweep.run import sweep
+from flushproof.verdict import Report
+
+SPECS = Path(__file__).parent.parent.parent / "specs"
+SMALL = Options(vcpus=(1, 1), loads=1, flushes=1, claims=("range_kept",), jobs=2)
+
+
+def test_processes_and_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports come in the order of the files whoever finishes first; the last one may be bad."""
+    monkeypatch.chdir(SPECS)
+    tasks = [Task("check", f"{n}.spec", None, SMALL) for n in ("vcpu0_first", "dedup_all")]
+    assert [r.spec for r in sweep(tasks, lambda _: None)] == ["vcpu0_first", "dedup_all"]
+    bad = [Task("check", str(tmp_path / n), None, SMALL) for n in ("b.spec", "a.spec")]
+    told: list[Report] = []
+    with pytest.raises(InputError, match=r"b\.spec"):
+        sweep([bad[0], tasks[0], bad[1]], told.append)
+    assert [r.spec for r in told] == ["vcpu0_first"]
+
+
+def test_a_job_needs_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker on another machine has neither the files nor the folder; names stay as they were."""
+    monkeypatch.chdir(SPECS)
+    task = Task("check", "enum_status.spec", None, replace(SMALL, claims=("no_bogus",), jobs=1))
+    names, sent = claims_of(task)
+    assert names == ("no_bogus",)
+    plain = here(task).report
+    job, box = pickle.loads(pickle.dumps((task, sent)))
+    monkeypatch.chdir(tmp_path)
+    done = elsewhere(job, box, fingerprint())
+    assert done.report is not None
+    assert plain is not None
+    assert done.report.results[0].trace == plain.results[0].trace
+    assert done.report.path == "enum_status.spec"
+
+
+def test_what_was_not_sent_is_not_there(tmp_path: Path) -> None:
+    """A worker must not find another file of that name on its own disk."""
+    (tmp_path / "x.h").write_text("int x;")
+    with files.using(Sent("/", {}, {})), pytest.raises(InternalError, match="not sent"):
+        load(tmp_path / "x.h")
+
+
+def test_answers_are_the_sender_s(tmp_path: Path) -> None:
+    """Absent files, folders and links must look the same to a worker."""
+    (tmp_path / "a").write_bytes(b"text")
+    recorded = Recorded(files.DISK)
+    here_ = str(tmp_path)
+    a, no = f"{here_}/a", f"{here_}/no"
+
+    def asked(where: files.Files) -> list[object]:
+        out: list[object] = [where.is_file(a), where.is_file(no), where.is_folder(here_)]
+        out += [where.real(a), where.read(a, 9), where.cwd()]
+        with pytest.raises(FileNotFoundError):
+            where.read(no, 9)
+        with pytest.raises(IsADirectoryError):
+            where.read(here_, 9)
+        return out
+
+    first = asked(recorded)
+    assert asked(pickle.loads(pickle.dumps(recorded.sent()))) == first
+
+
+def test_any_executor_will_do() -> None:
+    """The interface is the standard one: what `submit` returns is a future."""
+    with executor("local", 1) as pool:
+        assert isinstance(pool, Inline)
+        assert pool.submit(pow, 2, 5).result() == 32
+    with executor("local", 2) as pool:
+        assert isinstance(pool, Executor)
+
+
+def test_a_process_that_dies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system may take a process away: no verdict, and no traceback."""
+    import os
+
+    with executor("local", 2) as pool, pytest.raises(InternalError, match="is gone"):
+        result(pool.submit(os._exit, 1))
+
+
+def test_a_scheduler_that_dies() -> None:
+    """A cancelled job is a lost one."""
+    future: Future[int] = Future()
+    future.cancel()
+    with pytest.raises(InputError, match="lost a job"):
+        result(future)
+
+
+def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The extra is optional: say which one is missing."""
+    monkeypatch.setattr(executors, "find_spec", lambda _: None)
+    options = replace(SMALL, sweeping=Sweeping(None, "dask://h:1"))
+    with pytest.raises(InputError, match="`dask://h:1` needs the Python package `distributed`"):
+        sweep([Task("check", "a.spec", None, options)], lambda _: None)
+
+
+@pytest.mark.parametrize("name", ["", "dask", "dask://", "dask://h", "dask://h:x", "ssh://h:1"])
+def test_unknown_executors(name: str) -> None:
+    """A name that is mistyped must not quietly mean this machine."""
+    with pytest.raises(InputError, match="there is no executor"):
+        Sweeping(None, name)
