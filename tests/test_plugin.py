@@ -31,7 +31,8 @@ def expectations(path):
     assert "z3" not in sys.modules
     return tuple((claim, "proved", at + 1) for at, claim in enumerate(lines))
 
-def check_claim(path, claim):
+def check_claim(path, claim, options):
+    print("options", options.sweeping.cache, options.project.loads, options.rounds)
     if claim == "bad_c":
         raise InputError(DIAGNOSTIC)
     return report(RESULTS[claim], spec=path)
@@ -130,3 +131,34 @@ def test_other_files_are_left_alone(project: pytest.Pytester) -> None:
     (project.path / "x.speck").write_text("good")
     (project.path / "spec").write_text("good")
     assert _run(project).ret == pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ini", "cache"),
+    [((), "", "None"), (("--flushproof-cache",), "", "/c"), ((), "flushproof_cache = true", "/c")],
+)
+def test_verdicts_are_kept_on_demand_only(
+    project: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    ini: str,
+    cache: str,
+) -> None:
+    """A kept verdict would hide that the engine no longer finds it; the settings count as ever."""
+    monkeypatch.setenv("FLUSHPROOF_CACHE", "/c")
+    settings = "[tool.flushproof]\nloads = 3\nrounds = 4\n"
+    project.makepyprojecttoml(f"[tool.pytest.ini_options]\n{ini}\n{settings}")
+    _write(project, "good")
+    done = _run(project, "-s", *arguments)
+    done.stdout.fnmatch_lines([f"*options {cache} 3 4*"])
+    done.assert_outcomes(passed=1)
+
+
+def test_a_setting_that_is_refused(project: pytest.Pytester) -> None:
+    """The place is shown, not a traceback."""
+    project.makepyprojecttoml("[tool.flushproof]\nloads = 'x'\n")
+    _write(project, "good")
+    done = _run(project)
+    done.stdout.fnmatch_lines(["*pyproject.toml:2:9: error: `loads` must be a number*"])
+    done.stdout.no_fnmatch_line("*Traceback*")
+    assert done.ret == 1

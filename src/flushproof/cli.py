@@ -17,6 +17,7 @@ from typing import ClassVar, NoReturn
 from flushproof import __version__
 from flushproof.commands import Pipeline, Request, guarded, run
 from flushproof.comparison import Compared, Relation, Since
+from flushproof.completion import claims
 from flushproof.config import (
     ENGINES,
     LOCAL,
@@ -252,7 +253,7 @@ def _add_comparing(command: argparse.ArgumentParser) -> None:
 
 
 def _add_claim(command: argparse.ArgumentParser, *, required: bool) -> None:
-    command.add_argument(
+    added = command.add_argument(
         "--claim",
         action="append",
         default=[],
@@ -260,6 +261,7 @@ def _add_claim(command: argparse.ArgumentParser, *, required: bool) -> None:
         metavar="NAME",
         help="decide only this claim (may be repeated)",
     )
+    vars(added)["completer"] = claims
 
 
 def _add_common(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:

@@ -22,7 +22,7 @@ def complete(parser: argparse.ArgumentParser) -> None:
     """Answer the shell and leave the process."""
     import argcomplete
 
-    argcomplete.autocomplete(parser)
+    argcomplete.autocomplete(parser, always_complete_options=False)
 
 
 def claims(**_: object) -> list[str]:

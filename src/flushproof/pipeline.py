@@ -72,9 +72,10 @@ def claims_of(command: str, path: str, spec: str | None, options: Options) -> tu
     return _expected_claims(setup, options) if command == "check" else _claims(setup, options)
 
 
-def check_claim(spec_path: str, claim: str) -> Report:
+def check_claim(spec_path: str, claim: str, options: Options | None = None) -> Report:
     """Decide one expectation of a spec file."""
-    return _check(spec_path, Options(claims=(claim,)), lambda _: None)
+    asked = replace(options or Options(), claims=(claim,), jobs=1)
+    return check((spec_path,), asked, lambda _: None)[0]
 
 
 def expectations(spec_path: str) -> tuple[tuple[str, str, int], ...]:

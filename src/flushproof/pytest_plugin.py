@@ -7,14 +7,19 @@ is undecided or could not fail is a failure of its own kind, never a skip.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from flushproof.config import Options, Sweeping
 from flushproof.diagnostics import InputError
 from flushproof.report import diagnostics, text
 from flushproof.report.plain import visible
+from flushproof.settings.layers import options_of
+from flushproof.settings.project import find
 from flushproof.terminal import load_sources
+from flushproof.userdirs import verdict_folder
 from flushproof.verdict import ClaimResult, Report, Verdict
 
 
@@ -32,6 +37,13 @@ class UndecidedError(ClaimError):
 
 class VacuousError(ClaimError):
     """The claim could not fail, so that its success would say nothing."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Verdicts are decided anew in each run, unless the user wants those that are kept."""
+    text = "answer from kept verdicts of unchanged files (see `flushproof check --help`)"
+    parser.addoption("--flushproof-cache", action="store_true", help=text)
+    parser.addini("flushproof_cache", text, "bool", default=False)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -68,7 +80,8 @@ class ClaimItem(pytest.Item):
         """Decide the claim; raise a `ClaimError` unless the verdict is the expected one."""
         from flushproof import pipeline
 
-        report = pipeline.check_claim(str(self.path), self.name)
+        options = _options(self.config)
+        report = pipeline.check_claim(str(self.path), self.name, options)
         result = report.results[0]
         if not result.as_expected:
             raise _failure(report, result, self.verdict)
@@ -88,6 +101,13 @@ class ClaimItem(pytest.Item):
     def reportinfo(self) -> tuple[Path, int, str]:
         """Return the place of the expectation, and what it says."""
         return self.path, self.line - 1, f"{self.name}: {self.verdict}"
+
+
+def _options(config: pytest.Config) -> Options:
+    """Return what the project configures."""
+    kept = config.getoption("--flushproof-cache") or config.getini("flushproof_cache")
+    options = options_of(find(config.rootpath))
+    return replace(options, sweeping=Sweeping(verdict_folder() if kept else None))
 
 
 def _failure(report: Report, result: ClaimResult, expected: str) -> ClaimError:

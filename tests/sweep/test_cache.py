@@ -12,7 +12,7 @@ import pytest
 from flushproof import pipeline
 from flushproof.config import Choices, Options, Sweeping
 from flushproof.files import DISK, Look, Recorded
-from flushproof.sweep import front, jobs, known
+from flushproof.sweep import jobs, known
 from flushproof.sweep.engine import fingerprint
 from flushproof.sweep.front import Front
 from flushproof.sweep.jobs import Task
@@ -292,5 +292,4 @@ def test_looks_are_those_of_a_kernel_file(tmp_path: Path, monkeypatch: pytest.Mo
 def test_the_store_is_off_in_tests() -> None:
     """Verdicts of a developer's own runs would hide a broken engine."""
     assert known.opened(Sweeping().cache) is None
-    assert front.opened(None) is None
     assert Recorded(DISK).looks == ()

@@ -74,21 +74,20 @@ def fill(arguments: argparse.Namespace, usual: Usual, project: ProjectFile | Non
     origins = []
     for (key, action), value in zip(usual.actions, usual.values, strict=True):
         setting = project.get(key.name) if project else None
+        configured = value if setting is None else _converted(setting, action)
         typed = getattr(arguments, action.dest)
         if typed is not UNSET:
             origins.append(Origin(key.name, _text(typed), "command line"))
             continue
-        kept = value
-        if setting is not None:
-            converted = _converted(setting, action)
-            kept = value if key.name in IN_SPECS else converted
+        setattr(arguments, action.dest, value if key.name in IN_SPECS else configured)
+        if setting is None:
+            origins.append(Origin(key.name, _text(value), "default"))
+        else:
             place = f"{setting.span.file}:{setting.span.line}"
             origins.append(Origin(key.name, _text(setting.value), place))
-        else:
-            origins.append(Origin(key.name, _text(value), "default"))
-        setattr(arguments, action.dest, kept)
     arguments.project = project_of(project)
-    arguments.origins = tuple(origins)
+    order = [k.name for k in KEYS]
+    arguments.origins = tuple(sorted(origins, key=lambda o: order.index(o.name)))
 
 
 def project_of(project: ProjectFile | None) -> Project:
@@ -101,6 +100,27 @@ def project_of(project: ProjectFile | None) -> Project:
     for setting in project.settings if project else ():
         try:
             out = _with(out, setting)
+        except InputError as error:
+            raise _placed(error, setting) from None
+    return out
+
+
+def options_of(project: ProjectFile | None) -> Options:
+    """Return what a project says of how to decide, where no command line says more.
+
+    Raises:
+        InputError: a value is not accepted.
+    """
+    out = Options(project=project_of(project))
+    for setting in project.settings if project else ():
+        try:
+            match setting.key.name:
+                case "engine":
+                    out = replace(out, engine=str(setting.value))
+                case "rounds":
+                    out = replace(out, rounds=int(setting.value))
+                case _:
+                    pass
         except InputError as error:
             raise _placed(error, setting) from None
     return out
