@@ -16,7 +16,7 @@ import pytest
 
 from flushproof import cli
 from flushproof.atomic import Steps
-from flushproof.commands import OnReport, OnResult, find_specs
+from flushproof.commands import OnReport, OnResult, Reports, Several, find_specs
 from flushproof.comparison import Compared, Comparison, Relation, Since, Version
 from flushproof.config import Choices, Comparing, Options, Reviewing
 from flushproof.diagnostics import InputError
@@ -75,6 +75,13 @@ class Fake:
         self, specs: tuple[str, ...], options: Options, on_report: OnReport
     ) -> tuple[Report, ...]:
         self.seen = ("check", specs, options)
+        for made in self.reports:
+            on_report(made)
+            self._halt()
+        return self.reports
+
+    def several(self, request: Several, options: Options, on_report: OnReport) -> Reports:
+        self.seen = ("several", request, options)
         for made in self.reports:
             on_report(made)
             self._halt()
@@ -429,3 +436,21 @@ def test_names_and_a_spec(capsys: pytest.CaptureFixture[str]) -> None:
     """A spec says what is what, so nothing else may."""
     assert _run(Fake(), "prove", "a.c", "--spec", "a.spec", "--flush", "f") == 2
     assert "cannot stand beside a spec" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["prove", "refute"])
+def test_several_files(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Several variants are one table, and one exit code."""
+    fake = Fake(CHECKED)
+    assert _run(fake, command, "a.c", "b.c", "a.c", "--spec", "s.spec", "--claim", "x") == 1
+    asked = Several(command, ("a.c", "b.c"), "s.spec")
+    assert fake.seen == ("several", asked, Options(claims=("x",)))
+    assert "as expected" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("option", ["--emit=ir", "--list", "--explain-atomicity"])
+def test_one_file_is_shown(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two listings in one would not tell which is which."""
+    assert _run(Fake(), "prove", "a.c", "b.c", option) == 2
+    error = capsys.readouterr().err
+    assert f"`{option.partition('=')[0]}` shows one file at a time" in error

@@ -67,6 +67,16 @@ class Needs(Diagnostic):
     option: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneFile(Diagnostic):
+    """An option that shows one file, and several files."""
+
+    TITLE: ClassVar[str] = "`{option}` shows one file at a time"
+    EXIT: ClassVar[int] = EXIT_USAGE
+
+    option: str
+
+
 class _Parser(Parser):
     """A parser that repeats foreign arguments without their control characters."""
 
@@ -151,7 +161,9 @@ def _version() -> str:
 
 def _add_decide(commands: argparse._SubParsersAction[_Parser], name: str, purpose: str) -> None:
     command = commands.add_parser(name, help=purpose, description=purpose, allow_abbrev=False)
-    command.add_argument("file", metavar="FILE", help="the variant, kernel-like C")
+    command.add_argument(
+        "files", nargs="+", metavar="FILE", help="variants, kernel-like C or spec files"
+    )
     command.add_argument("--spec", metavar="FILE", help="take the set-up from this spec file")
     instead = command.add_mutually_exclusive_group()
     instead.add_argument("--emit", choices=STAGES, help="print one stage and decide nothing")
@@ -356,7 +368,7 @@ def _request(arguments: argparse.Namespace) -> Request:
         case command:
             return Request(
                 command=command,
-                paths=(arguments.file,),
+                paths=_files(arguments),
                 options=_options(arguments),
                 spec=arguments.spec,
                 stage=arguments.emit,
@@ -365,6 +377,20 @@ def _request(arguments: argparse.Namespace) -> Request:
                 format=arguments.format,
                 html=arguments.html,
             )
+
+
+def _files(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Return the files, only one of which can be shown instead of being decided.
+
+    Raises:
+        InputError: there are several.
+    """
+    shown = ("--emit", arguments.emit), ("--list", arguments.list)
+    asked = (*shown, ("--explain-atomicity", arguments.explain_atomicity))
+    option = next((name for name, value in asked if value), None)
+    if option is not None and len(arguments.files) > 1:
+        raise InputError(OneFile(span=None, option=option))
+    return tuple(arguments.files)
 
 
 def _reviewing(arguments: argparse.Namespace) -> Reviewing:
@@ -411,7 +437,9 @@ def _sweeping(arguments: argparse.Namespace) -> Sweeping:
 
 def _choices(arguments: argparse.Namespace) -> Choices:
     chosen = Choices(arguments.flush, arguments.load, arguments.cache, tuple(arguments.folders))
-    if chosen.any and (arguments.spec is not None or arguments.file.endswith(".spec")):
+    if chosen.any and (
+        arguments.spec is not None or any(f.endswith(".spec") for f in arguments.files)
+    ):
         raise InputError(SaidTwice(span=None))
     return chosen
 

@@ -41,6 +41,16 @@ EXIT_INTERRUPTED = 130
 
 OnResult = Callable[[ClaimResult], None]
 OnReport = Callable[[Report], None]
+Reports = tuple[Report, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """Files to be decided by one command, "prove" or "refute", under one set-up."""
+
+    command: str
+    paths: tuple[str, ...]
+    spec: str | None
 
 
 class Pipeline(Protocol):
@@ -56,6 +66,9 @@ class Pipeline(Protocol):
         self, specs: tuple[str, ...], options: Options, on_report: OnReport
     ) -> tuple[Report, ...]:
         """Decide every expectation of the spec files."""
+
+    def several(self, request: Several, options: Options, on_report: OnReport) -> Reports:
+        """Prove or refute claims about several files."""
 
     def nfc(
         self, old: str, new: str, spec: str | None, options: Options, comparing: Comparing
@@ -101,8 +114,8 @@ class NoSpecs(Diagnostic):
 class Request:
     """One command line.
 
-    `paths` holds one file, for `nfc` the old and the new one, for `check` files and folders, and
-    for `review` nothing.
+    `paths` holds one file or several, for `nfc` the old and the new one, for `check` files and
+    folders, and for `review` nothing.
     """
 
     command: str
@@ -150,6 +163,8 @@ def _run(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
     if request.listing:
         return _list(request, pipeline, terminal)
     if request.command == "check":
+        return _check(request, pipeline, terminal)
+    if request.command in {"prove", "refute"} and len(request.paths) > 1:
         return _check(request, pipeline, terminal)
     if request.comparing is not None:
         return _nfc(request, request.comparing, pipeline, terminal)
@@ -206,19 +221,24 @@ def _list(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
 
 
 def _check(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
-    specs = find_specs(request.paths)
+    checked = request.command == "check"
+    paths = find_specs(request.paths) if checked else tuple(dict.fromkeys(request.paths))
     done: list[Report] = []
-    progress = _progress(terminal, "specs", len(specs))
+    progress = _progress(terminal, "specs" if checked else "files", len(paths))
 
     def on_report(report: Report) -> None:
         done.append(report)
         progress.advance()
 
     try:
-        reports = pipeline.check(specs, request.options, on_report)
+        if checked:
+            reports = pipeline.check(paths, request.options, on_report)
+        else:
+            asked = Several(request.command, paths, request.spec)
+            reports = pipeline.several(asked, request.options, on_report)
     except (KeyboardInterrupt, InputError) as stop:
         progress.clear()
-        order = {path: index for index, path in enumerate(specs)}
+        order = {path: index for index, path in enumerate(paths)}
         finished = sorted(done, key=lambda report: order.get(report.path, 0))
         _show_finished(stop, finished, request, terminal)
         raise
@@ -295,7 +315,7 @@ def _show_finished(
     code = stop.exit_code if isinstance(stop, InputError) else EXIT_INTERRUPTED
     if not reports:
         return
-    if request.command == "check":
+    if request.command == "check" or len(request.paths) > 1:
         _show_several(reports, code, request, terminal)
     else:
         _show_one(reports[0], code, request, terminal)

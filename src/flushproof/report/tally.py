@@ -31,10 +31,14 @@ def verdict_counts(results: Iterable[ClaimResult]) -> str:
 
 
 def expectation_counts(reports: Iterable[Report]) -> str:
-    """Return such as "7 specs, 60 claims: 58 as expected, 1 otherwise, 1 undecided"."""
+    """Return such as "7 specs, 60 claims: 58 as expected, 1 otherwise, 1 undecided".
+
+    They are files where not all are specs.
+    """
     listed = tuple(reports)
     results = [r for report in listed for r in report.results]
-    total = f"{count(len(listed), 'spec')}, {count(len(results), 'claim')}: "
+    noun = "spec" if all(r.path.endswith(".spec") for r in listed) else "file"
+    total = f"{count(len(listed), noun)}, {count(len(results), 'claim')}: "
     if results and all(r.as_expected for r in results):
         return total + "all as expected"
     expected = sum(r.as_expected for r in results)

@@ -51,11 +51,14 @@ class Usual:
 
 
 def prepared(parser: Parser) -> Usual:
-    """Return a command's usual values, after replacing them by what cannot be typed."""
+    """Return a command's usual values, after replacing them by what cannot be typed.
+
+    Options that may be repeated are left alone: what is configured stands where none is typed.
+    """
     found = []
     for action in parser.listed():
         key = next((k for k in KEYS if f"--{k.name}" in action.option_strings), None)
-        if key is not None:
+        if key is not None and not isinstance(action.default, list):
             found.append((key, action))
     values = tuple(action.default for _, action in found)
     for _, action in found:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from flushproof.atomic import Steps
+from flushproof.commands import Reports, Several
 from flushproof.comparison import Comparison
 from flushproof.config import LOCAL, Comparing, Options, Reviewing
 from flushproof.listing import Listing
 from flushproof.reviewed import Review
-from flushproof.sweep.jobs import Task, here
+from flushproof.sweep.jobs import Command, Task, here
 from flushproof.sweep.known import opened
 from flushproof.sweep.run import sweep
 from flushproof.verdict import ClaimResult, Report
@@ -35,6 +36,12 @@ class Front:
     ) -> tuple[Report, ...]:
         """Decide every expectation of the spec files."""
         return sweep(tuple(Task("check", s, None, options) for s in specs), on_report)
+
+    def several(self, request: Several, options: Options, on_report: OnReport) -> Reports:
+        """Prove or refute claims about several files."""
+        command: Command = "refute" if request.command == "refute" else "prove"
+        tasks = tuple(Task(command, p, request.spec, options) for p in request.paths)
+        return sweep(tasks, on_report)
 
     def nfc(
         self, old: str, new: str, spec: str | None, options: Options, comparing: Comparing
