@@ -15,9 +15,9 @@ from report_samples import COVERAGE_TRACE, Made, report, result
 SPECS = Path(__file__).parent.parent.parent / "specs"
 TABLE = """\
 counter_first.spec
-             1..1 x 1 x 1  1..1 x 0 x 1
-no_bogus     N=1           N=1
-range_kept   ok            ok
+            1..1 x 1 x 1  1..1 x 0 x 1
+no_bogus    N=1           N=1
+range_kept  ok            ok
 
 columns: vCPUs x loads x flushes, - as the spec says;
 ok proved within these bounds, N=3 refuted at 3 vCPUs, ? unknown,
