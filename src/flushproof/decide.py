@@ -89,6 +89,23 @@ def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
     yield from stream(one, question.claims, question.jobs)
 
 
+def counterexample(
+    machine: Machine, question: Question, name: str
+) -> tuple[ClaimResult, Found | None]:
+    """Decide one claim; return also what refutes it, in the engines' own terms.
+
+    Raises:
+        InternalError: a counterexample does not replay.
+        InputError: the claim or the variant is not accepted.
+    """
+    machine = machine.within(question.bounds)
+    forall = ForAll(machine, evidence=False)
+    claim = _Claim(machine, question, name, _Definedness(machine, question), forall)
+    if not machine.statable(name):
+        return claim.unknown(NO_CACHE, question.bounds.vcpus), None
+    return claim.decide(), claim.found
+
+
 def _engine(program: Program, question: Question, plan: Plan | None) -> Engine:
     if question.engine == "enumerate":
         b = question.bounds
@@ -144,6 +161,7 @@ class _Claim:
         self.exact_roots = True
         self.every_interleaving = True
         self.buffers: Buffered | None = None
+        self.found: Found | None = None
 
     def decide(self) -> ClaimResult:
         """Look at the smallest number of vCPUs first, and for a proof for all of them in time."""
@@ -197,6 +215,7 @@ class _Claim:
 
     def _refuted(self, program: Program, found: Found) -> ClaimResult:
         state = _replay(program, found)
+        self.found = found
         schedule = found.schedule
         claim = self.machine.setup.claim(self.name)
         assert claim is not None

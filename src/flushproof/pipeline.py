@@ -19,6 +19,7 @@ from flushproof.listing import Listing
 from flushproof.machine.build import Machine, build
 from flushproof.machine.setup import Bounds, Setup
 from flushproof.memory import Memory
+from flushproof.reproduce.reproduction import Reproduction
 from flushproof.reviewed import Review
 from flushproof.source import Source
 from flushproof.spec.resolve import (
@@ -137,6 +138,20 @@ def compare_setups(old: Setup, new: Setup, options: Options, comparing: Comparin
         return next(decide(machine, Question(("coverage",), bounds)))
 
     return compare(machines[0], machines[1], wanted, cover)
+
+
+def reproduce(path: str, spec: str | None, options: Options) -> Reproduction:
+    """Write the smallest counterexample of the claim in the options as a C program.
+
+    Raises:
+        InputError: the file is not accepted, or running C cannot show it.
+    """
+    from flushproof.reproduce.find import reproduce
+
+    setup = _under(_setup(path, spec, options), options)
+    engine = options.engine or "bounded"
+    question = Question(_claims(setup, options), setup.bounds, engine=engine)
+    return reproduce(build(setup), question)
 
 
 def emit(path: str, spec: str | None, stage: str, options: Options) -> str:

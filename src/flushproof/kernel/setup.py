@@ -127,6 +127,7 @@ def _assemble(
         expectations=(),
         sources=(*given().sources, start.source, source(), own, *others),
         assumed=notes,
+        units=(*start.units, unit),
     )
     return Recognised(setup, profile.name, library.missing)
 

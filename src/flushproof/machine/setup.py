@@ -48,6 +48,9 @@ class Setup:
 
     `sources` are all texts that spans may name; `assumed` says what else is taken for granted;
     `stated` names the bounds (and `memory`) that the user's spec gives.
+    `sources` are all texts that spans may name; `assumed` says what else is taken for granted.
+    `units` are the trees that were declared, in order; with `whole` one of them is all of the
+    variant's text.
     """
 
     name: str
@@ -65,6 +68,8 @@ class Setup:
     memory: Memory = Memory.SC
     assumed: tuple[str, ...] = ()
     stated: frozenset[str] = frozenset()
+    units: tuple[c.TranslationUnit, ...] = ()
+    whole: bool = False
 
     def claim(self, name: str) -> s.Claim | None:
         """Return the claim of that name."""

@@ -159,7 +159,8 @@ def _from_spec_source(source: Source, folder: Path, variant: Source | None) -> S
     unit, context = parse_c(variant, start.context)
     file = parse_spec(source, context)
     spec = file.specs[0]
-    declarations = declare((*start.units, unit, c.TranslationUnit(file.functions)))
+    units = (*start.units, unit, c.TranslationUnit(file.functions))
+    declarations = declare(units)
     claims = joined_claims(start.claims, (*file.claims, *spec.claims))
     _check_expectations(spec, claims)
     return Setup(
@@ -177,6 +178,8 @@ def _from_spec_source(source: Source, folder: Path, variant: Source | None) -> S
         sources=(*start.sources, source, variant),
         memory=Memory.SC if spec.memory is None else Memory(spec.memory.model),
         stated=frozenset(b.name for b in spec.bounds) | ({"memory"} if spec.memory else set()),
+        units=units,
+        whole=True,
     )
 
 

@@ -5,8 +5,14 @@ A command's module imports neither the solver, the parser nor the colours before
 
 from __future__ import annotations
 
-from flushproof.subcommands import completion, config, sweep, watch
+from flushproof.subcommands import completion, config, reproduce, sweep, watch
 from flushproof.subcommands.base import Command
 
-COMMANDS: tuple[Command, ...] = (sweep.COMMAND, watch.COMMAND, config.COMMAND, completion.COMMAND)
+COMMANDS: tuple[Command, ...] = (
+    reproduce.COMMAND,
+    sweep.COMMAND,
+    watch.COMMAND,
+    config.COMMAND,
+    completion.COMMAND,
+)
 """In the order in which `--help` shows them."""

@@ -1,0 +1,1 @@
+"""A counterexample as a C program that stands by itself, driven step by step."""

@@ -1,0 +1,200 @@
+"""The C text of a variant with a stand-in for the kernel around it.
+
+In: a machine and the places that need hooks. Out: text that defines the operations, the objects
+`the_vm` and `the_vcpus`, and all that the code calls. A variant written for this program stands in
+it as it is; of anything else, such as a kernel file, the part that was read is written from its
+tree.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from flushproof.frontend import printer
+from flushproof.frontend import syntax as c
+from flushproof.frontend.walk import walk
+from flushproof.frontend.words import SKIPPED, SKIPPED_WITH_ARGUMENTS
+from flushproof.ir.code import Havoc, Scope
+from flushproof.machine.build import Machine
+from flushproof.reproduce import functions as fn
+from flushproof.reproduce.hooks import Spans, edited, hooked, settled
+from flushproof.reproduce.layout import Layout
+from flushproof.reproduce.types import definitions, type_items
+from flushproof.resources import PRELUDE
+
+BEFORE = (Path(__file__).parent / "before.c").read_text(encoding="utf-8")
+"""What the code's accesses, locks and hypercalls become."""
+
+MACROS = """\
+#define container_of(pointer, type, member) \\
+	((type *)(void *)((char *)(pointer) - __builtin_offsetof(type, member)))
+#define kvm_for_each_vcpu(i, v, k) \\
+	for ((void)(k), (i) = 0; (long long)(i) < VCPUS && ((v) = vcpu_at((int)(i)), 1); (i)++)
+
+"""
+VCPU_AT = "static struct kvm_vcpu *vcpu_at(int i)"
+_DEFINE = re.compile(r"^[ \t]*#[ \t]*define\b(?:.*\\\n)*.*$", re.MULTILINE)
+_WORD = re.compile(r"\b[A-Za-z_]\w*\b")
+NATIVE = frozenset({"__attribute__", "__attribute", "__extension__"})
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Text in three parts: before the code proper, the code, and after it."""
+
+    before: str
+    proper: str
+    after: str
+    file: str
+
+
+def code(
+    machine: Machine, layout: Layout, hooks: Spans, extra: Iterable[c.Expr | c.Stmt] = ()
+) -> Code:
+    """Return the C text of a machine's code; `extra` is code that needs its functions too.
+
+    Raises:
+        InputError: a function cannot be written as C.
+    """
+    declarations = machine.env.declarations
+    own = _own_functions(machine)
+    dead = _dead(machine, own)
+    verbatim = not dead and _verbatim(machine, own)
+    if not verbatim:
+        roots = [declarations.functions[o.function] for o in machine.setup.operations]
+        bodies = [f.body for f in roots if f.body is not None]
+        own = list(
+            {f.name: f for f in (*roots, *_plain(fn.reached(declarations, bodies)))}.values()
+        )
+        dead = _dead(machine, own)
+    needed = fn.reached(declarations, (*(f.body for f in own if f.body is not None), *extra))
+    names_ = {f.name for f in own}
+    others = [f for f in needed if f.name not in names_]
+    before = _before(machine, others, verbatim=verbatim)
+    variant = machine.setup.variant
+    if verbatim:
+        proper = edited(variant, own, hooks)
+    else:
+        heads = "".join(f"{fn.head(f)};\n" for f in own)
+        proper = (
+            _globals(machine)
+            + heads
+            + "".join(
+                "\nstatic " + printer.item(hooked(settled(f, dead), hooks)) + "\n" for f in own
+            )
+        )
+    after = _objects(layout) + "".join(
+        "\n" + fn.definition(f) for f in others if not fn.is_macro(f)
+    )
+    return Code(before, proper, after, variant.name if verbatim else "")
+
+
+def _dead(machine: Machine, functions: Iterable[c.Function]) -> Spans:
+    """Return the calls that may return anything and of which the operations use nothing."""
+    known = machine.env.declarations.functions
+    free = {f.name for f in known.values() if any(a.name == "__free" for a in f.annotations)}
+    live = {i.span for o in machine.base.operations for i in o.code if isinstance(i, Havoc)}
+    calls = (
+        n
+        for f in functions
+        if f.body is not None
+        for n in walk(f.body)
+        if isinstance(n, c.Call) and isinstance(n.function, c.Name) and n.function.id in free
+    )
+    return frozenset(n.span for n in calls if n.span not in live)
+
+
+def _plain(functions: list[c.Function]) -> list[c.Function]:
+    return [f for f in functions if f.body is not None and not f.annotations]
+
+
+def _own_functions(machine: Machine) -> list[c.Function]:
+    name = machine.setup.variant.name
+    found = machine.env.declarations.functions.values()
+    return [f for f in found if f.span.file == name and f.body is not None]
+
+
+def _verbatim(machine: Machine, own: list[c.Function]) -> bool:
+    """Tell whether the file can stand in C as it is: it defines what it uses, and nothing twice."""
+    setup = machine.setup
+    if not setup.whole or re.search(
+        r"^[ \t]*#[ \t]*include\b|\bextern\b", setup.variant.text, re.MULTILINE
+    ):
+        return False
+    given = [u for u in setup.units if not _of(u, setup.variant.name)]
+    theirs = [u for u in setup.units if _of(u, setup.variant.name)]
+    if type_items(given).keys() & {k for k in type_items(theirs) if not k[1].isdigit()}:
+        return False
+    known = machine.env.declarations
+    bodies = {i.name for u in theirs for i in u.items if isinstance(i, c.Function)}
+    if any(known.functions[n].annotations for n in bodies):
+        return False
+    calls = {
+        n.function.id
+        for f in own
+        if f.body is not None
+        for n in walk(f.body)
+        if isinstance(n, c.Call) and isinstance(n.function, c.Name)
+    }
+    return calls <= known.functions.keys()
+
+
+def _of(unit: c.TranslationUnit, file: str) -> bool:
+    return any(i.span.file == file for i in unit.items)
+
+
+# Before ----------------------------------------------------------------------------------------
+
+
+def _before(machine: Machine, others: list[c.Function], *, verbatim: bool) -> str:
+    setup = machine.setup
+    units = setup.units
+    macros = [MACROS]
+    if verbatim:
+        units = tuple(u for u in units if not _of(u, setup.variant.name))
+        macros += [f"{m}\n" for m in _DEFINE.findall(PRELUDE.read_text(encoding="utf-8"))]
+        macros += _empty_words(setup.variant.text)
+    types = definitions(type_items(units), machine.env.lock_types)
+    macros += [fn.macro(f) for f in others if fn.is_macro(f)]
+    heads = [f"{fn.head(f)};\n" for f in others if not fn.is_macro(f)]
+    return "".join((types, "\n", *macros, "\n", VCPU_AT, ";\n", *heads))
+
+
+def _empty_words(text: str) -> list[str]:
+    """Return definitions, as nothing, of the kernel's words that mean nothing here."""
+    out: list[str] = []
+    for word in dict.fromkeys(_WORD.findall(text)):
+        if word in NATIVE:
+            continue
+        if word in SKIPPED:
+            out.append(f"#undef {word}\n#define {word}\n")
+        elif word in SKIPPED_WITH_ARGUMENTS:
+            out.append(f"#undef {word}\n#define {word}(...)\n")
+    return out
+
+
+def _globals(machine: Machine) -> str:
+    """Return the variables at file level; one with a value comes before one without."""
+    found: dict[str, str] = {}
+    used = set(machine.env.declarations.globals)
+    for unit in machine.setup.units:
+        for item in unit.items:
+            if isinstance(item, c.Declaration):
+                kept = tuple(d for d in item.declarators if d.declarator.name in used)
+                for d in kept:
+                    one = c.Declaration(item.type, ("static",), (d,), item.span)
+                    if d.initialiser is not None or d.declarator.name not in found:
+                        found[d.declarator.name] = printer.item(one) + "\n"
+    return "".join(found.values())
+
+
+def _objects(layout: Layout) -> str:
+    return (
+        f"static struct {layout.outer[Scope.VM]} the_vm;\n"
+        f"static struct {layout.outer[Scope.VCPU]} the_vcpus[VCPUS];\n\n"
+        f"{VCPU_AT}\n{{\n\treturn i >= 0 && i < VCPUS ? &{layout.anchor(Scope.VCPU).format('i')} : "
+        "(void *)0;\n}\n"
+    )

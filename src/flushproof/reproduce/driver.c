@@ -1,0 +1,201 @@
+/* The driver: threads are coroutines; each row of the schedule lets one of them do one thing. */
+
+static struct thread {
+	ucontext_t context;
+	const struct call *call;	/* the one it is in, if any */
+	enum kind kind;			/* what it is about to do, and where */
+	const void *place;
+	struct flush_request request;
+	long long value;		/* how that ends, or what the call returned */
+	char stack[STACK];
+} threads[THREADS];
+
+static ucontext_t scheduler;
+
+static long long visit(enum kind kind, const void *place)
+{
+	struct thread *t = &threads[self];
+
+	t->kind = kind;
+	t->place = place;
+	swapcontext(&t->context, &scheduler);
+	return t->value;
+}
+
+static int hypercall(unsigned long long as, _Bool whole, unsigned long long start,
+		     unsigned long long pages)
+{
+	threads[self].request = (struct flush_request){ as, start, pages, whole };
+	return (int)visit(HYPERCALL, NULL);
+}
+
+static void go_on(struct thread *t)
+{
+	swapcontext(&scheduler, &t->context);
+}
+
+static void thread_body(void)
+{
+	struct thread *t = &threads[self];
+
+	t->value = t->call->run();
+	visit(RETURN, NULL);
+}
+
+static void begin(struct thread *t, const struct call *call)
+{
+	t->call = call;
+	getcontext(&t->context);
+	t->context.uc_stack.ss_sp = t->stack;
+	t->context.uc_stack.ss_size = sizeof(t->stack);
+	t->context.uc_link = &scheduler;
+	makecontext(&t->context, thread_body, 0);
+	if (call->load)
+		runs_on[call->vcpu] = NONE;
+	on_enter(call);
+	on_step();
+	go_on(t);
+}
+
+static void finish(struct thread *t)
+{
+	const struct call *call = t->call;
+
+	if (call->load)
+		runs_on[call->vcpu] = call->root;
+	t->call = NULL;
+	on_return(call, t->value);
+	on_step();
+}
+
+static int available(const struct lock_state *l, int shared)
+{
+	int i;
+
+	for (i = 0; i < THREADS; i++)
+		if (!shared && l->readers[i])
+			return 0;
+	return !l->writer;
+}
+
+static void take(struct lock_state *l, int shared)
+{
+	if (shared)
+		l->readers[self]++;
+	else
+		l->writer = self + 1;
+}
+
+static void give_back(struct lock_state *l, int shared)
+{
+	if (!shared)
+		*l = (struct lock_state){ 0 };
+	else if (l->readers[self])
+		l->readers[self]--;
+}
+
+/* Do what a row says; 0 where the thread is about to do something else, or cannot. */
+static int act(const struct step *row)
+{
+	struct thread *t = &threads[row->thread];
+	struct lock_state *lock = (struct lock_state *)row->place;
+	int shared = row->kind == READ_LOCK || row->kind == READ_UNLOCK ||
+		     row->kind == TRY_READ_LOCK;
+
+	self = row->thread;
+	if (row->kind == ENTER) {
+		if (t->call)
+			return 0;
+		begin(t, row->call);
+		return 1;
+	}
+	if (!t->call || t->kind != row->kind || t->place != row->place)
+		return 0;
+	t->value = row->kind == RETURN ? t->value : row->value;
+	switch (row->kind) {
+	case LOCK:
+	case READ_LOCK:
+		on_lock(lock, shared);
+		if (violated)
+			return 1;
+		if (!available(lock, shared))
+			return 0;
+		take(lock, shared);
+		break;
+	case TRY_LOCK:
+	case TRY_READ_LOCK:
+		t->value = available(lock, shared);
+		if (t->value)
+			take(lock, shared);
+		break;
+	case UNLOCK:
+	case READ_UNLOCK:
+		on_unlock(lock, shared);
+		give_back(lock, shared);
+		on_step();
+		break;
+	case HYPERCALL:
+		on_hypercall(t->call, &t->request, t->value == 0);
+		break;
+	case RETURN:
+		finish(t);
+		return 1;
+	default:
+		break;
+	}
+	go_on(t);
+	switch (row->kind) {
+	case READ:
+	case READ_MARKED:
+		on_access(row->place, 0, row->kind == READ_MARKED);
+		break;
+	case WRITE:
+	case WRITE_MARKED:
+	case EXCHANGE:
+		on_access(row->place, 1, row->kind != WRITE);
+		on_step();
+		break;
+	default:
+		break;
+	}
+	return 1;
+}
+
+/* Whether some thread is in a call, and each of those waits for a lock. */
+static int deadlocked(void)
+{
+	int i, inside = 0;
+
+	for (i = 0; i < THREADS; i++) {
+		const struct thread *t = &threads[i];
+
+		if (!t->call)
+			continue;
+		inside = 1;
+		if ((t->kind != LOCK && t->kind != READ_LOCK) ||
+		    available(t->place, t->kind == READ_LOCK))
+			return 0;
+	}
+	return inside;
+}
+
+int main(void)
+{
+	unsigned long i;
+
+	set_up();
+	on_step();
+	for (i = 0; i < sizeof(schedule) / sizeof(*schedule) && !violated; i++) {
+		printf("%4lu  %s\n", i + 1, schedule[i].says);
+		if (!act(&schedule[i])) {
+			printf("the code does not do this: not reproduced\n");
+			return 2;
+		}
+	}
+	if (!violated && deadlocked())
+		on_deadlock();
+	if (!violated)
+		on_end();
+	printf(violated ? "reproduced: %s\n" : "not reproduced: %s\n", FAILURE);
+	return !violated;
+}

@@ -1,0 +1,29 @@
+"""The smallest counterexample of one claim, for `emit`."""
+
+from __future__ import annotations
+
+from flushproof.decide import Question, counterexample
+from flushproof.machine.build import Machine
+from flushproof.reproduce.emit import emit, require
+from flushproof.reproduce.reproduction import Reproduction
+from flushproof.verdict import Verdict
+
+
+def reproduce(machine: Machine, question: Question) -> Reproduction:
+    """Look for a counterexample of the one claim asked for, and write it as C.
+
+    Raises:
+        InputError: running C shows no violation of such a claim.
+        InternalError: the counterexample does not replay.
+    """
+    (name,) = question.claims
+    claim = machine.setup.claim(name)
+    assert claim is not None
+    require(machine, claim)
+    machine = machine.within(question.bounds)
+    result, found = counterexample(machine, question, name)
+    if found is None or result.trace is None:
+        reason = result.reason or f"`{name}` holds within the bounds"
+        return Reproduction("", reason, open=result.verdict is not Verdict.PROVED)
+    text = emit(machine, machine.with_claims((name,)), found, result.trace.headline)
+    return Reproduction(text)

@@ -1,0 +1,192 @@
+"""Places in the code's own text at which the driver must be able to stop it.
+
+In: the events of a counterexample. Out: which plain accesses need a hook, and the text or the tree
+with hooks around them. Locks, hypercalls and marked accesses need none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from flushproof.frontend import printer
+from flushproof.frontend import syntax as c
+from flushproof.frontend.walk import walk
+from flushproof.kernel.rewrite import below, within
+from flushproof.reproduce.events import Event
+from flushproof.source import Source, Span
+
+Spans = frozenset[Span]
+
+
+def needed(events: Sequence[Event], *, every: bool) -> Spans:
+    """Return the plain accesses that need a hook: all, or those first after another thread."""
+    out: set[Span] = set()
+    last: dict[str, int] = {}
+    for e in events:
+        switched = last.get("thread") != e.thread
+        last["thread"] = e.thread
+        if e.plain and e.span is not None and (every or switched):
+            out.add(e.span)
+    return frozenset(out)
+
+
+def kept(events: Sequence[Event], hooks: Spans) -> tuple[Event, ...]:
+    """Return the events that the driver sees."""
+    return tuple(e for e in events if not e.plain or e.span in hooks)
+
+
+# In a tree -------------------------------------------------------------------------------------
+
+
+def hooked(f: c.Function, hooks: Spans) -> c.Function:
+    """Return a function with hooks around the accesses at these places."""
+    if f.body is None or not any(n.span in hooks for n in walk(f.body)):
+        return f
+    body = within(f.body, lambda e: _expr(e, hooks), lambda s: _stmt(s, hooks))
+    assert isinstance(body, c.Block)
+    return replace(f, body=body)
+
+
+def _stmt(s: c.Stmt, hooks: Spans) -> c.Stmt:
+    return within(s, lambda e: _expr(e, hooks), lambda x: _stmt(x, hooks))
+
+
+def _target(e: c.Expr, hooks: Spans) -> c.Expr:
+    """Return an lvalue with hooks in what it reads, and none around itself."""
+    return below(e, lambda x: _expr(x, hooks), lambda s: _stmt(s, hooks))
+
+
+def _expr(e: c.Expr, hooks: Spans) -> c.Expr:
+    match e:
+        case c.Unary("&", operand):
+            return replace(e, operand=_target(operand, hooks))
+        case c.Assign("=", target, value) if e.span in hooks:
+            return _call("HOOK_WRITE", e.span, _target(target, hooks), _expr(value, hooks))
+        case c.Assign("=", target, value):
+            return replace(e, target=_target(target, hooks), value=_expr(value, hooks))
+        case c.Assign(op, target, value):
+            value = _expr(value, hooks)
+            if e.span in hooks:
+                sign = c.Name(op[:-1], e.span)
+                return _call("HOOK_UPDATE", e.span, _target(target, hooks), sign, value)
+            return replace(e, target=_target(target, hooks), value=value)
+        case c.Postfix(op, operand) if e.span in hooks:
+            return _call("HOOK_AFTER", e.span, _target(operand, hooks), c.Name(op[0], e.span))
+        case c.Unary("++" | "--" as op, operand) if e.span in hooks:
+            one = c.Number(1, "", e.span)
+            sign = c.Name(op[0], e.span)
+            return _call("HOOK_UPDATE", e.span, _target(operand, hooks), sign, one)
+        case c.Postfix() | c.Unary("++" | "--"):
+            return _target(e, hooks)
+        case c.Member() | c.Index() | c.Name() | c.Unary("*") if e.span in hooks:
+            return _call("HOOK_READ", e.span, _target(e, hooks))
+        case _:
+            return below(e, lambda x: _expr(x, hooks), lambda s: _stmt(s, hooks))
+
+
+def _call(name: str, span: Span, *arguments: c.Expr) -> c.Expr:
+    return c.Call(c.Name(name, span), arguments, span)
+
+
+def settled(f: c.Function, dead: Spans) -> c.Function:
+    """Return a function in which calls that may return anything, whatever they do return, are 0."""
+
+    def expr(e: c.Expr) -> c.Expr:
+        if isinstance(e, c.Call) and e.span in dead:
+            return c.Number(0, "", e.span)
+        return below(e, expr, stmt)
+
+    def stmt(s: c.Stmt) -> c.Stmt:
+        return within(s, expr, stmt)
+
+    if f.body is None or not dead:
+        return f
+    body = stmt(f.body)
+    assert isinstance(body, c.Block)
+    return replace(f, body=body)
+
+
+# In a text -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    """A replacement of text[start:end]; of edits at one place the outer one comes first."""
+
+    start: int
+    end: int
+    text: str
+
+
+def edited(source: Source, functions: Sequence[c.Function], hooks: Spans) -> str:
+    """Return a C file with hooks around the accesses at these places, all else as it stands.
+
+    Where an access comes out of a macro, the body around it is written anew.
+    """
+    starts = _line_starts(source.text)
+    edits: list[_Edit] = []
+    for f in functions:
+        if f.body is None or f.span.file != source.name:
+            continue
+        nodes = [n for n in walk(f.body) if n.span in hooks and isinstance(n, c.Expr)]
+        if all(_as_written(n, source.text, starts) for n in nodes):
+            edits += [x for n in nodes for x in _around(n, starts)]
+        else:
+            body = hooked(f, hooks).body
+            assert body is not None
+            edits.append(_Edit(*_range(f.body.span, starts), printer.statement(body)))
+    return _applied(source.text, edits)
+
+
+def _line_starts(text: str) -> list[int]:
+    out = [0]
+    for line in text.split("\n"):
+        out.append(out[-1] + len(line) + 1)
+    return out
+
+
+def _range(span: Span, starts: Sequence[int]) -> tuple[int, int]:
+    start = starts[span.line - 1] + span.column - 1
+    return start, starts[span.end_line - 1] + span.end_column - 1
+
+
+def _text(node: c.Expr | c.Stmt, text: str, starts: Sequence[int]) -> str:
+    start, end = _range(node.span, starts)
+    return text[start:end]
+
+
+def _as_written(node: c.Expr | c.Stmt, text: str, starts: Sequence[int]) -> bool:
+    """Tell whether an access stands in the text as it stands in the tree."""
+    if not isinstance(node, c.Expr):
+        return False
+    return "".join(_text(node, text, starts).split()) == "".join(printer.expression(node).split())
+
+
+def _around(node: c.Expr | c.Stmt, starts: Sequence[int]) -> Iterator[_Edit]:
+    start, end = _range(node.span, starts)
+    match node:
+        case c.Assign(op, target, value):
+            middle = _range(target.span, starts)[1], _range(value.span, starts)[0]
+            name = "HOOK_WRITE(" if op == "=" else "HOOK_UPDATE("
+            yield _Edit(start, start, name)
+            yield _Edit(*middle, ", " if op == "=" else f", {op[:-1]}, ")
+            yield _Edit(end, end, ")")
+        case c.Postfix(op):
+            yield _Edit(start, start, "HOOK_AFTER(")
+            yield _Edit(end - len(op), end, f", {op[0]})")
+        case c.Unary("++" | "--" as op):
+            yield _Edit(start, start + len(op), "HOOK_UPDATE(")
+            yield _Edit(end, end, f", {op[0]}, 1)")
+        case _:
+            yield _Edit(start, start, "HOOK_READ(")
+            yield _Edit(end, end, ")")
+
+
+def _applied(text: str, edits: list[_Edit]) -> str:
+    out: list[str] = []
+    at = 0
+    for e in sorted(edits, key=lambda e: (e.start, e.end)):
+        out += [text[at : e.start], e.text]
+        at = e.end
+    return "".join((*out, text[at:]))

@@ -1,0 +1,134 @@
+"""Where the fields of the IR are in C: the VM is `the_vm`, vCPU i is `the_vcpus[i]`.
+
+In: a machine. Out: a C lvalue for each shared field, and for each struct in the VM or a vCPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from flushproof.diagnostics import Diagnostic, InputError
+from flushproof.engines.concrete import Location
+from flushproof.frontend.types import Array, CType, Pointer, Struct
+from flushproof.ir.code import Scope
+from flushproof.lower.objects import ANCHORS
+from flushproof.machine.build import Machine
+
+OBJECTS = {Scope.VM: "the_vm", Scope.VCPU: "the_vcpus[{}]"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeveralOuter(Diagnostic):
+    """Structs of two kinds around one anchor, which cannot share memory."""
+
+    TITLE: ClassVar[str] = "{names} lie around `struct {anchor}`, and C can have only one of them"
+    anchor: str
+    names: str
+
+
+@dataclass(slots=True)
+class Layout:
+    """The objects of a machine; a vCPU's lvalues have `{}` for its number.
+
+    `outer` names the struct that the VM and each vCPU is; `fields`, `structs` and `pointers` map
+    canonical field names, struct names, and pointers to the VM to lvalues.
+    """
+
+    outer: dict[Scope, str] = field(default_factory=dict)
+    fields: dict[str, str] = field(default_factory=dict)
+    structs: dict[str, str] = field(default_factory=dict)
+    pointers: list[tuple[str, str]] = field(default_factory=list)
+
+    def place(self, location: Location) -> str:
+        """Return the C lvalue of a location."""
+        name, index = location
+        return self.fields[name].format(index)
+
+    def anchor(self, scope: Scope) -> str:
+        """Return the lvalue of the struct that stands for the whole object."""
+        return self.structs[ANCHORS[scope]]
+
+
+def layout(machine: Machine) -> Layout:
+    """Lay out the objects of a machine.
+
+    Raises:
+        InputError: two different structs contain the VM's or a vCPU's own.
+    """
+    out = Layout()
+    for scope in Scope:
+        out.outer[scope] = _outer(machine, scope)
+        _walk(machine, out, scope, (out.outer[scope],), OBJECTS[scope])
+    for g in machine.env.declarations.globals.values():
+        if isinstance(g.type, Struct) and g.type.name not in machine.env.lock_types:
+            _walk(machine, out, None, (g.name,), g.name, g.type.name)
+        else:
+            out.fields.setdefault(g.name, g.name)
+    return out
+
+
+def _outer(machine: Machine, scope: Scope) -> str:
+    anchor = ANCHORS[scope]
+    structs = machine.env.declarations.structs
+    parts = {name: set(_parts(machine, name)) for name in structs}
+    holders = [n for n in structs if n == anchor or anchor in parts[n]]
+    outer = [n for n in holders if not any(n in parts[h] for h in holders)]
+    used = [n for n in outer if _used(machine, scope, {n, *parts[n]})] or outer[:1]
+    if len(used) > 1:
+        names = " and ".join(f"`struct {n}`" for n in used)
+        raise InputError(SeveralOuter(span=None, anchor=anchor, names=names))
+    return used[0]
+
+
+def _used(machine: Machine, scope: Scope, structs: set[str]) -> bool:
+    """Tell whether a field of the program lies in one of these structs and not in the anchor."""
+    inner = {ANCHORS[scope], *_parts(machine, ANCHORS[scope])}
+    names = structs - inner
+    return any(
+        f.scope is scope and any(f.name.startswith(f"{n}.") for n in names) for f in machine.places
+    )
+
+
+def _parts(machine: Machine, name: str, depth: int = 0) -> Iterator[str]:
+    info = machine.env.declarations.structs.get(name)
+    for member in info.members.values() if info and depth < 20 else ():
+        inner = _element(member)
+        if isinstance(inner, Struct):
+            yield inner.name
+            yield from _parts(machine, inner.name, depth + 1)
+
+
+def _element(t: CType) -> CType:
+    return _element(t.element) if isinstance(t, Array) else t
+
+
+def _walk(
+    machine: Machine,
+    out: Layout,
+    scope: Scope | None,
+    path: tuple[str, ...],
+    lvalue: str,
+    struct: str = "",
+) -> None:
+    """Note every member below a struct under the name that lowering gives it."""
+    env = machine.env
+    struct = struct or path[-1]
+    if scope is not None:
+        out.structs.setdefault(struct, lvalue)
+    info = env.declarations.structs.get(struct)
+    for name, t in info.members.items() if info else ():
+        where = f"{lvalue}.{name}"
+        if isinstance(t, Struct) and t.name not in env.lock_types:
+            deeper = (
+                (*path, name) if scope is None else env.objects.enter(scope, path, name, t.name)
+            )
+            _walk(machine, out, scope, deeper, where, t.name)
+            continue
+        out.fields.setdefault(".".join((*path, name)), where)
+        match t:
+            case Pointer(Struct(target)) if env.objects.scope_of(target) is Scope.VM:
+                out.pointers.append((where, target))
+            case _:
+                pass

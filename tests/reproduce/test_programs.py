@@ -1,0 +1,161 @@
+"""Counterexamples as C: they compile without a warning, show the violation, and can fail to."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from flushproof.config import Choices
+from flushproof.decide import Question
+from flushproof.diagnostics import InputError
+from flushproof.kernel.entry import open_file
+from flushproof.machine.build import Machine, build
+from flushproof.machine.setup import Bounds
+from flushproof.reproduce.find import reproduce
+from flushproof.spec.resolve import from_spec
+
+ROOT = Path(__file__).parents[2]
+SPECS = ROOT / "specs"
+TREES = ROOT / "tests" / "kernel" / "trees"
+COMPILERS = [c for c in ("gcc", "clang") if shutil.which(c)]
+WARNINGS = ("-std=gnu11", "-Wall", "-Wextra", "-Werror")
+SMALL = Bounds((1, 3), 2, 2, 1)
+
+needs_compiler = pytest.mark.skipif(not COMPILERS, reason="no C compiler is installed")
+
+REFUTED = [
+    ("load_unlocked", "coverage"),
+    ("counter_first", "no_repeat"),
+    ("enum_status", "no_bogus"),
+    ("vcpu0_first", "no_wasted"),
+    ("enum_status", "converges"),
+    ("flush_unlocked", "cache_sound"),
+    ("early_return", "lock_balanced"),
+    ("lock_order", "no_deadlock"),
+    ("cache_read_late", "no_race"),
+    ("rwlock_readers", "coverage"),
+    ("hypercall_unlocked", "no_repeat"),
+]
+
+
+@cache
+def _machine(spec: str) -> Machine:
+    return build(from_spec(str(SPECS / f"{spec}.spec")))
+
+
+@cache
+def _program(spec: str, claim: str) -> str:
+    return _reproduced(_machine(spec), claim)
+
+
+def _reproduced(made: Machine, claim: str) -> str:
+    found = reproduce(made, Question((claim,), SMALL))
+    assert found.program, found.reason
+    return found.program
+
+
+def _run(text: str, folder: Path, compiler: str = "") -> subprocess.CompletedProcess[str]:
+    path = folder / "reproduce.c"
+    path.write_text(text)
+    command = [compiler or COMPILERS[0], *WARNINGS, "-o", str(folder / "it"), str(path)]
+    made = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (made.returncode, made.stderr) == (0, "")
+    return subprocess.run([folder / "it"], check=False, capture_output=True, text=True)
+
+
+@needs_compiler
+@pytest.mark.parametrize("compiler", COMPILERS)
+@pytest.mark.parametrize(("spec", "claim"), REFUTED)
+def test_violation_shows(spec: str, claim: str, compiler: str, tmp_path: Path) -> None:
+    """A counterexample that the C does not have would be about our own model only."""
+    done = _run(_program(spec, claim), tmp_path, compiler)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.splitlines()[-1].startswith("reproduced: ")
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("tree", "claim"),
+    [
+        ("v5_0/vmx.c", "no_repeat"),
+        ("v4_19/vmx.c", "no_bogus"),
+        ("v6_4/arch/x86/kvm/vmx/vmx.c", "no_repeat"),
+    ],
+)
+def test_kernel_file(tree: str, claim: str, tmp_path: Path) -> None:
+    """What was read of a kernel file must be C too, with its holes filled as the trace says."""
+    made = build(open_file(str(TREES / tree), Choices()).setup)
+    assert _run(_reproduced(made, claim), tmp_path).returncode == 0
+
+
+@needs_compiler
+def test_other_schedule_shows_nothing(tmp_path: Path) -> None:
+    """A program that says "reproduced" whatever happens would show nothing."""
+    text = _program("vcpu0_first", "no_wasted")
+    other, count = re.subn(r"(HYPERCALL, \(void \*\)0, )-\d+", r"\g<1>0", text)
+    assert count
+    assert _run(other, tmp_path).returncode != 0
+
+
+@needs_compiler
+def test_mended_code_does_not_do_it(tmp_path: Path) -> None:
+    """With the lock back in place, the schedule is impossible, and the program says so."""
+    text = _program("hypercall_unlocked", "no_repeat")
+    mended = text.replace("if (!VALID_PAGE(root)", "if (i > 0 || !VALID_PAGE(root)")
+    assert mended != text
+    assert _run(mended, tmp_path).returncode == 2
+
+
+def test_text_stands_as_it_is() -> None:
+    """A reader must find the code under review, not a translation of it."""
+    own = (SPECS / "counter_first.c").read_text()
+    assert own in _program("counter_first", "no_repeat")
+
+
+def test_only_switches_are_marked() -> None:
+    """Of code that races, only the accesses at which threads change are touched."""
+    text = _program("load_unlocked", "coverage")
+    own = (SPECS / "load_unlocked.c").read_text()
+    assert own not in text
+    restored = re.sub(r"HOOK_READ\(([^()]*(?:\([^()]*\)[^()]*)*)\)", r"\1", text)
+    restored = re.sub(r"HOOK_WRITE\(([^,]*?), ([^;]*)\);", r"\1 = \2;", restored)
+    assert own in restored
+
+
+USERS = """
+	claim once "a call issues at most one hypercall" {
+		any call c;
+		int calls;
+		on hypercall(r) in c { calls++; assert(calls <= 1, "one more"); }
+	}
+"""
+
+
+@needs_compiler
+def test_users_claim(tmp_path: Path) -> None:
+    """The claim is compiled, not known beforehand."""
+    text = (SPECS / "enum_cached.spec").read_text().replace("expect {", USERS + "\n\texpect {")
+    (tmp_path / "enum_cached.c").write_text((SPECS / "enum_cached.c").read_text())
+    (tmp_path / "enum_cached.spec").write_text(text)
+    made = build(from_spec(str(tmp_path / "enum_cached.spec")))
+    done = _run(_reproduced(made, "once"), tmp_path)
+    assert done.returncode == 0
+    assert "one more" in done.stdout
+
+
+def test_what_running_cannot_show() -> None:
+    """A run of C with an uninitialised variable means nothing, so none is offered."""
+    with pytest.raises(InputError) as caught:
+        reproduce(_machine("counter_first"), Question(("no_uninit",), SMALL))
+    assert "cannot be reproduced by running C" in str(caught.value)
+
+
+def test_nothing_to_reproduce() -> None:
+    """A claim that holds has no counterexample."""
+    found = reproduce(_machine("counter_first"), Question(("no_wasted",), Bounds((1, 2), 1, 1, 1)))
+    assert (found.program, found.reason) == ("", "`no_wasted` holds within the bounds")
