@@ -67,8 +67,12 @@ class NotText(Diagnostic):
 
 def load(path: str | Path) -> Source:
     """Return the text of the file at `path`, under that name; raise `InputError` if it has none."""
-    name = str(path)
-    text = _decode(name, _read(name))
+    return source_of(str(path), _read(str(path)))
+
+
+def source_of(name: str, data: bytes) -> Source:
+    """Return bytes as a text of that name; raise `InputError` as `load`."""
+    text = _decode(name, data)
     if not text.strip():
         raise InputError(EmptyFile(span=None, path=name))
     return Source(name, text.replace("\r\n", "\n").replace("\r", "\n"))

@@ -1,0 +1,163 @@
+"""What is fuzzed: for each grammar and format, what reads it, and texts to begin with.
+
+A target takes bytes as a file holds them and goes as far as it can without deciding anything. It
+may raise `InputError` and nothing else.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from flushproof.config import Choices
+from flushproof.frontend.declarations import declare
+from flushproof.frontend.load import load, source_of
+from flushproof.frontend.parser import parse_c
+from flushproof.kernel.base import base
+from flushproof.kernel.profiles import Profile, choose
+from flushproof.kernel.setup import recognise
+from flushproof.machine.build import Machine, build
+from flushproof.report.diagnostics import render
+from flushproof.resources import CLAIMS, DEFAULTS, KERNEL, PRELUDE, PROFILES, SPECS
+from flushproof.review.changes import from_patch
+from flushproof.source import Source
+from flushproof.spec.parser import parse_spec
+from flushproof.spec.resolve import from_spec, from_text, given
+
+TESTS = Path(__file__).parent.parent
+BASE = SPECS / "mismatch_flag.c"
+
+__all__ = ["TARGETS", "Target", "render"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Something that reads bytes, and the texts that changes start from."""
+
+    read: Callable[[bytes], object]
+    seeds: Callable[[], tuple[bytes, ...]]
+
+
+def _source(data: bytes) -> Source:
+    return source_of("fuzz", data)
+
+
+@cache
+def _folder() -> Path:
+    """Return a folder for files that must be read by name, with what specs name beside them."""
+    folder = Path(tempfile.mkdtemp(prefix="flushproof-fuzz-"))
+    for path in SPECS.glob("*.c"):
+        (folder / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+def _all_claims(machine: Machine) -> None:
+    for claim in machine.setup.claims:
+        if machine.statable(claim.name):
+            machine.with_claims((claim.name,))
+
+
+def _variant(data: bytes) -> None:
+    build(from_text(_source(data), None))
+
+
+def _kernel(data: bytes) -> None:
+    build(recognise(_source(data), Choices()).setup)
+
+
+def _spec(data: bytes) -> None:
+    path = _folder() / "fuzz.spec"
+    path.write_bytes(data)
+    _all_claims(build(from_spec(str(path))))
+
+
+def _claims(data: bytes) -> None:
+    """Read claims as a part of a spec file, as a user would add them."""
+    source = _source(data)
+    parse_spec(source, given().context)
+    _spec(data + b"\n" + (SPECS / "counter_first.spec").read_bytes())
+
+
+def _prelude(data: bytes) -> None:
+    unit, _ = parse_c(_source(data), given().context)
+    declare((*given().units, unit))
+
+
+def _profiles(data: bytes) -> None:
+    found = [Profile(s) for s in parse_spec(_source(data), base().context).specs]
+    for p in found:
+        assert p.state is not None
+        p.functions("flush")
+    choose("hv_remote_flush_tlb", "vmx_set_cr3", frozenset({"tlbs_same_ept"}))
+
+
+def _mail(data: bytes) -> None:
+    path = _folder() / "fuzz.mbox"
+    path.write_bytes(data)
+    from_patch(str(path), str(BASE), None)
+
+
+def _patched(data: bytes) -> None:
+    """Read a mail without the check of the path, so that more of it is applied."""
+    path = _folder() / "fuzz.mbox"
+    path.write_bytes(data)
+    for change in from_patch(str(path), str(BASE), "mismatch_flag.c"):
+        assert change.after.text != change.before.text
+
+
+def _of(*globs: str) -> Callable[[], tuple[bytes, ...]]:
+    def seeds() -> tuple[bytes, ...]:
+        return tuple(p.read_bytes() for g in globs for p in sorted(SPECS.glob(g)))
+
+    return seeds
+
+
+def _of_kernels() -> tuple[bytes, ...]:
+    paths = sorted((TESTS / "kernel" / "trees").rglob("*.c"))
+    return tuple(p.read_bytes() for p in paths) + _of("*.c")()
+
+
+def _of_claims() -> tuple[bytes, ...]:
+    return (CLAIMS.read_bytes(),)
+
+
+def _of_mails() -> tuple[bytes, ...]:
+    plain = _diff()
+    head = b"From a Mon Sep 17 00:00:00 2001\nFrom: A <a@example.org>\n"
+    body = b"Subject: [PATCH 1/2] KVM: use less\n\nNo functional change intended.\n---\n"
+    quoted = b"".join(b"> " + x for x in plain.splitlines(keepends=True))
+    parts = b'Content-Type: multipart/mixed; boundary="x"\n\n--x\n\n' + plain + b"\n--x--\n"
+    coded = b"Content-Transfer-Encoding: quoted-printable\n\n" + plain.replace(b"=", b"=3D")
+    mail = head + body + plain
+    return (
+        plain,
+        mail,
+        mail + b"-- \n2.1\n\n" + mail,
+        head + b"\n" + quoted,
+        head + parts,
+        head + coded,
+    )
+
+
+def _diff() -> bytes:
+    lines = BASE.read_bytes().splitlines(keepends=True)
+    at = next(k for k, x in enumerate(lines) if b"return" in x)
+    before = b"".join(b" " + x for x in lines[at - 3 : at])
+    after = b"".join(b" " + x for x in lines[at + 1 : at + 4])
+    head = b"--- a/mismatch_flag.c\n+++ b/mismatch_flag.c\n@@ -%d,7 +%d,7 @@\n" % (at - 2, at - 2)
+    return head + before + b"-" + lines[at] + b"+\treturn 1;\n" + after
+
+
+TARGETS: dict[str, Target] = {
+    "variant": Target(_variant, _of("*.c", "litmus/*.c")),
+    "kernel": Target(_kernel, _of_kernels),
+    "spec": Target(_spec, _of("*.spec")),
+    "claims": Target(_claims, _of_claims),
+    "prelude": Target(_prelude, lambda: (PRELUDE.read_bytes(), KERNEL.read_bytes())),
+    "profiles": Target(_profiles, lambda: (PROFILES.read_bytes(), DEFAULTS.read_bytes())),
+    "mail": Target(_mail, _of_mails),
+    "patched": Target(_patched, _of_mails),
+}
