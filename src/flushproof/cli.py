@@ -21,6 +21,7 @@ from flushproof.completion import claims
 from flushproof.config import (
     ENGINES,
     LOCAL,
+    SECOND,
     Choices,
     Comparing,
     Options,
@@ -178,6 +179,7 @@ def _add_decide(commands: argparse._SubParsersAction[_Parser], name: str, purpos
     _add_claim(command, required=name == "refute")
     _add_kernel(command)
     _add_page(_add_common(command))
+    _add_agree(command)
     _add_sweeping(command)
 
 
@@ -204,6 +206,7 @@ def _add_check(commands: argparse._SubParsersAction[_Parser]) -> None:
     )
     _add_claim(command, required=False)
     _add_page(_add_common(command))
+    _add_agree(command)
     _add_sweeping(command, "--cache")
 
 
@@ -300,6 +303,10 @@ def _add_page(output: argparse._ArgumentGroup) -> None:
     )
 
 
+def _add_agree(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--agree", choices=SECOND, help="ask a second solver each question, too")
+
+
 def _add_sweeping(command: argparse.ArgumentParser, *others: str) -> None:
     sweeping = command.add_argument_group("many jobs")
     sweeping.add_argument(
@@ -319,6 +326,12 @@ def _add_bounds(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     bounds.add_argument("--vcpus", metavar="N|A..B", help="up to N vCPUs, or A to B vCPUs")
     bounds.add_argument("--loads", type=int, metavar="N", help="loads per vCPU")
     bounds.add_argument("--flushes", type=int, metavar="N", help="flushes per flusher")
+    bounds.add_argument(
+        "--max-steps",
+        type=int,
+        metavar="N",
+        help="steps that a solver may take for one question; what needs more is unknown",
+    )
     return bounds
 
 
@@ -412,6 +425,7 @@ def _bounded(arguments: argparse.Namespace) -> Options:
         vcpus=None if arguments.vcpus is None else parse_range(arguments.vcpus),
         loads=arguments.loads,
         flushes=arguments.flushes,
+        steps=arguments.max_steps,
         project=arguments.project,
     )
 
@@ -423,6 +437,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         engine=arguments.engine,
         jobs=arguments.jobs,
         rounds=arguments.rounds,
+        agree=getattr(arguments, "agree", None),
         memory=None if arguments.memory is None else Memory(arguments.memory),
         choices=_choices(arguments) if "folders" in arguments else Choices(),
         sweeping=_sweeping(arguments) if "executor" in arguments else Sweeping(),

@@ -17,6 +17,8 @@ MAX_VCPUS = 4096
 MAX_OPERATIONS = 1000
 MAX_ROUNDS = 1_000_000
 MAX_JOBS = 1024
+MAX_STEPS = 4_000_000_000
+SECOND = ("cvc5",)
 ENGINES = ("auto", "bounded", "unbounded", "enumerate")
 
 LOCAL = "local"
@@ -83,6 +85,16 @@ class SaidTwice(Diagnostic):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NothingToAgreeOn(Diagnostic):
+    """A second opinion on what no solver answers."""
+
+    TITLE: ClassVar[str] = "--agree wants an engine that asks a solver, not `{name}`"
+    HELP: ClassVar[str] = "engines that do: `auto`, `bounded`, `unbounded`"
+    EXIT: ClassVar[int] = EXIT_USAGE
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownExecutor(Diagnostic):
     """An `--executor` that is none."""
 
@@ -144,7 +156,8 @@ class Options:
     claims to decide (empty: all); `jobs` is the number of processes, 0 for one per processor;
     `rounds` is how many turns each thread takes, None for enough to cover every interleaving;
     `memory` is the memory model; `engine` one of `ENGINES`; `choices` are about a kernel file;
-    `project` is what is configured; `sweeping` changes no verdict.
+    `project` is what is configured; `sweeping` changes no verdict; `steps` is how many of its own
+    steps a solver may take for one question, and `agree` names a second solver.
     Raises `InputError` with usage diagnostics, all at once.
     """
 
@@ -159,6 +172,8 @@ class Options:
     choices: Choices = Choices()
     project: Project = Project()
     sweeping: Sweeping = Sweeping()
+    steps: int | None = None
+    agree: str | None = None
 
     def __post_init__(self) -> None:
         problems = [
@@ -170,7 +185,9 @@ class Options:
             *_bound_problems("--flushes", self.project.flushes, 0, MAX_OPERATIONS),
             *_bound_problems("--rounds", self.rounds, 1, MAX_ROUNDS),
             *_bound_problems("--jobs", self.jobs, 0, MAX_JOBS),
+            *_bound_problems("--max-steps", self.steps, 1, MAX_STEPS),
             *_engine_problems(self.engine),
+            *_agree_problems(self.agree, self.engine),
         ]
         if problems:
             raise InputError(*problems)
@@ -231,3 +248,8 @@ def _bound_problems(option: str, value: int | None, low: int, high: int) -> list
 
 def _engine_problems(engine: str | None) -> list[Diagnostic]:
     return [] if engine is None or engine in ENGINES else [UnknownEngine(span=None, name=engine)]
+
+
+def _agree_problems(agree: str | None, engine: str | None) -> list[Diagnostic]:
+    alone = agree is not None and engine == "enumerate"
+    return [NothingToAgreeOn(span=None, name="enumerate")] if alone else []

@@ -22,11 +22,13 @@ from flushproof.ir.program import Operation, Program
 from flushproof.machine.buffers.apply import Buffered
 from flushproof.machine.build import CAPACITY, Machine
 from flushproof.machine.setup import Bounds
+from flushproof.opinion import Opinion, joined
 from flushproof.resources import PRELUDE
 from flushproof.trace import Trace
 from flushproof.verdict import ClaimResult, Scope, Verdict
 
 if TYPE_CHECKING:
+    from flushproof.engines.second.opinion import Second
     from flushproof.engines.symbolic.bounded import Bounded
     from flushproof.engines.symbolic.plan import Plan
 
@@ -55,6 +57,8 @@ class Question:
     "bounded", "enumerate" for a few values instead of any, "unbounded", or "auto" for bounded and
     unbounded: within the bounds, and for all if that can be done.
     `jobs` is the number of processes; with `evidence` proofs for all come with their invariant.
+    `steps` is how many of its own steps a solver may take for one question, None for the usual
+    number; `second` is asked each question again.
     """
 
     claims: tuple[str, ...]
@@ -64,6 +68,8 @@ class Question:
     engine: str = "bounded"
     jobs: int = 1
     evidence: bool = False
+    steps: int | None = None
+    second: Second | None = None
 
 
 def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
@@ -75,7 +81,7 @@ def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
     """
     machine = machine.within(question.bounds)
     definedness = _Definedness(machine, question)
-    forall = ForAll(machine, evidence=question.evidence)
+    forall = ForAll(machine, evidence=question.evidence, second=question.second)
     if question.jobs > 1 and len(question.claims) > 1:
         definedness.at(question.bounds.vcpus[0])
         if question.engine not in LOOKING:
@@ -111,11 +117,26 @@ def _engine(program: Program, question: Question, plan: Plan | None) -> Engine:
         b = question.bounds
         return Enumerator(program, Sizes(b.vcpus[1], b.loads, b.flushes, b.flushers))
     from flushproof.engines.symbolic.bounded import Bounded, Settings
+    from flushproof.engines.symbolic.problem import EFFORT
     from flushproof.engines.symbolic.threads import Counts
 
     bounds = question.bounds
     most = Counts(bounds.vcpus[1], bounds.loads, bounds.flushes, bounds.flushers)
-    return Bounded(program, most, Settings(question.boundaries, question.rounds, plan))
+    effort = question.steps or EFFORT
+    return Bounded(
+        program,
+        most,
+        Settings(question.boundaries, question.rounds, plan, effort, question.second),
+    )
+
+
+def _taken(engine: Engine) -> tuple[Opinion, ...]:
+    """Return the opinions that were given since the last time."""
+    if isinstance(engine, Enumerator):
+        return ()
+    found = tuple(engine.opinions)
+    engine.opinions.clear()
+    return found
 
 
 class _Definedness:
@@ -126,12 +147,14 @@ class _Definedness:
         self.question = question
         self.engine: Engine | None = None
         self.known: dict[int, str] = {}
+        self.opinions: dict[int, tuple[Opinion, ...]] = {}
 
     def at(self, vcpus: int) -> str:
         """Describe what is undefined with so many vCPUs, or why that is open; "" if nothing."""
         if vcpus not in self.known:
             self.engine = self.engine or _engine(self.program, self.question, None)
             found = self.engine.undefined(vcpus)
+            self.opinions[vcpus] = _taken(self.engine)
             text = _undefined(self.program, found) if isinstance(found, Found) else found
             self.known[vcpus] = text or ""
         return self.known[vcpus]
@@ -162,6 +185,7 @@ class _Claim:
         self.every_interleaving = True
         self.buffers: Buffered | None = None
         self.found: Found | None = None
+        self.opinions: list[Opinion] = []
 
     def decide(self) -> ClaimResult:
         """Look at the smallest number of vCPUs first, and for a proof for all of them in time."""
@@ -178,6 +202,7 @@ class _Claim:
                 return found
         evidence = self.forall.prove(program, plan)
         if isinstance(evidence, Evidence):
+            self.opinions += evidence.opinions
             self.exact_roots = evidence.exact_roots
             return self._proved(None, evidence=evidence)
         if self.question.engine == "unbounded":
@@ -192,11 +217,13 @@ class _Claim:
         low = self.question.bounds.vcpus[0]
         for n in counts:
             answer = engine.claim(self.name, n)
+            self.opinions += _taken(engine)
             self.exact_roots = engine.exact_roots
             self.every_interleaving &= engine.every_interleaving(n)
             if isinstance(answer, Found):
                 return self._refuted(program, answer)
             undefined = self.definedness.at(n)
+            self.opinions += self.definedness.opinions[n]
             self.every_interleaving &= self.definedness.every_interleaving(n)
             if undefined:
                 return self.unknown(f"undefined behaviour: {undefined}", (low, n))
@@ -254,7 +281,15 @@ class _Claim:
             reason=reason,
             invariant=() if evidence is None else evidence.invariant,
             script="" if evidence is None else evidence.script,
+            opinion=self._opinion(),
         )
+
+    def _opinion(self) -> Opinion | None:
+        second = self.question.second
+        found = joined(self.opinions)
+        if second is None or found is not None:
+            return found
+        return Opinion(second.solver, 0, 0, "no question needed a solver")
 
     def _assumptions(self) -> tuple[str, ...]:
         known = assumptions(self.machine)

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 
 from flushproof.machine.build import Machine
 from flushproof.memory import Memory
+from flushproof.opinion import Opinion
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from flushproof.engines.second.opinion import Second
     from flushproof.engines.symbolic.plan import Plan
     from flushproof.engines.unbounded.prove import Proof
     from flushproof.engines.unbounded.seeds import Found
@@ -29,19 +31,27 @@ HELPER = "cache_sound"
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a proof rests on: its invariant in C's terms, line by line, and an SMT-LIB 2 script."""
+    """What a proof rests on: its invariant in C's terms, line by line, and an SMT-LIB 2 script.
+
+    `opinions` are a second solver's on the script.
+    """
 
     invariant: tuple[str, ...]
     script: str
     exact_roots: bool
+    opinions: tuple[Opinion, ...] = ()
 
 
 class ForAll:
-    """Proves claims about one machine with one flusher; `evidence` says whether to write it out."""
+    """Proves claims about one machine with one flusher; `evidence` says whether to write it out.
 
-    def __init__(self, machine: Machine, *, evidence: bool) -> None:
+    A second solver, where there is one, goes through each proof.
+    """
+
+    def __init__(self, machine: Machine, *, evidence: bool, second: Second | None = None) -> None:
         self.machine = machine
         self.evidence = evidence
+        self.second = second
 
     def plan(self, program: Program) -> Plan | None:
         """Return where steps begin, for any number of vCPUs; None where that cannot be told."""
@@ -70,12 +80,23 @@ class ForAll:
         found = self._proof(program, plan, self._helpers)
         if isinstance(found, str):
             return found
-        if not self.evidence:
+        if not self.evidence and self.second is None:
             return Evidence((), "", plan.kinds.exact_roots)
         found, defined = concise(found), concise(self.defined)
-        lines = tuple(line for part in found.parts for line in invariant_lines(part))
         proofs = {"nothing undefined, no sum leaves its type": defined, "the claim": found}
-        return Evidence(lines, script(proofs), plan.kinds.exact_roots)
+        written = script(proofs)
+        opinions = self._opinions(written)
+        if not self.evidence:
+            return Evidence((), "", plan.kinds.exact_roots, opinions)
+        lines = tuple(line for part in found.parts for line in invariant_lines(part))
+        return Evidence(lines, written, plan.kinds.exact_roots, opinions)
+
+    def _opinions(self, script: str) -> tuple[Opinion, ...]:
+        if self.second is None:
+            return ()
+        from flushproof.engines.second.ask import Answer
+
+        return (self.second.on(script, Answer.UNSAT, "a proof for every number of vCPUs"),)
 
     @cached_property
     def defined(self) -> Proof | str:

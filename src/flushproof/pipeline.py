@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from os import cpu_count
+from typing import TYPE_CHECKING
 
 from flushproof.atomic import Steps
 from flushproof.comparison import Comparison, Since
@@ -31,6 +32,9 @@ from flushproof.spec.resolve import (
     only_spec,
 )
 from flushproof.verdict import ClaimResult, Expected, Report, Verdict
+
+if TYPE_CHECKING:
+    from flushproof.engines.second.opinion import Second
 
 OnResult = Callable[[ClaimResult], None]
 OnReport = Callable[[Report], None]
@@ -115,7 +119,8 @@ def review(reviewing: Reviewing, spec: str | None, options: Options, done: OnRep
     def decide_text(source: Source) -> Report:
         setup = _under(from_text(source, spec), options)
         claims = _claims(setup, options)
-        question = Question(claims, setup.bounds, jobs=options.jobs or cpu_count() or 1)
+        jobs = options.jobs or cpu_count() or 1
+        question = Question(claims, setup.bounds, jobs=jobs, steps=options.steps)
         return _told(_report(source.name, setup, question, {}, lambda _: None), done)
 
     def compare_texts(old: Source, new: Source, since: Since) -> Comparison:
@@ -132,10 +137,10 @@ def compare_setups(old: Setup, new: Setup, options: Options, comparing: Comparin
     both = replace(old, bounds=old.bounds.wider(new.bounds), stated=old.stated | new.stated)
     bounds = _bounds(both, options)
     machines = tuple(build(replace(s, bounds=bounds)) for s in (old, new))
-    wanted = Wanted(comparing.compared, comparing.since, bounds, comparing.expected)
+    wanted = Wanted(comparing.compared, comparing.since, bounds, comparing.expected, options.steps)
 
     def cover(machine: Machine) -> ClaimResult:
-        return next(decide(machine, Question(("coverage",), bounds)))
+        return next(decide(machine, Question(("coverage",), bounds, steps=options.steps)))
 
     return compare(machines[0], machines[1], wanted, cover)
 
@@ -209,6 +214,8 @@ def _variant(
         rounds=options.rounds,
         engine=options.engine or ("auto" if everyone else "bounded"),
         jobs=options.jobs or cpu_count() or 1,
+        steps=options.steps,
+        second=_second(options),
     )
     return _report(path, setup, question, wanted, on_result)
 
@@ -219,7 +226,15 @@ def _check(path: str, options: Options, on_result: OnResult) -> Report:
     claims = _expected_claims(setup, options)
     engine = options.engine or "bounded"
     jobs = options.jobs or cpu_count() or 1
-    question = Question(claims, setup.bounds, rounds=options.rounds, engine=engine, jobs=jobs)
+    question = Question(
+        claims,
+        setup.bounds,
+        rounds=options.rounds,
+        engine=engine,
+        jobs=jobs,
+        steps=options.steps,
+        second=_second(options),
+    )
     return _report(path, setup, question, expected, on_result)
 
 
@@ -254,6 +269,15 @@ def _claims(setup: Setup, options: Options) -> tuple[str, ...]:
         if name not in known:
             raise InputError(UnknownClaim(span=None, name=name, hint=closest(name, known)))
     return tuple(dict.fromkeys(options.claims)) or known
+
+
+def _second(options: Options) -> Second | None:
+    """Return the solver that is to be asked again; raise `InputError` if it is not installed."""
+    if options.agree is None:
+        return None
+    from flushproof.engines.second.opinion import Second
+
+    return Second()
 
 
 def _under(setup: Setup, options: Options) -> Setup:

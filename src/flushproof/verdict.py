@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from flushproof.memory import Memory
+from flushproof.opinion import Opinion
 from flushproof.trace import Trace
 
 EXIT_OK = 0
@@ -55,7 +56,8 @@ class ClaimResult:
     `vcpus` is None where it holds for every count, else the range that was looked at; `expected` is
     None where nothing was expected in particular; `reason` explains unknown and vacuous, and why a
     proof is not for every number. Of one that is, `invariant` has the lines of what it rests on in
-    C's terms, and `script` the same as questions in SMT-LIB 2.
+    C's terms, and `script` the same as questions in SMT-LIB 2. `opinion` is what a second solver
+    says to the questions that the verdict rests on, None where none was asked.
     """
 
     claim: str
@@ -70,6 +72,7 @@ class ClaimResult:
     expected: Expected | None = None
     invariant: tuple[str, ...] = ()
     script: str = ""
+    opinion: Opinion | None = None
 
     @property
     def as_expected(self) -> bool:

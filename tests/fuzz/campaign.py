@@ -37,8 +37,8 @@ class TooSlow(BaseException):
 class Campaign:
     """Counts, and keeps what goes wrong, once for each place."""
 
-    def __init__(self, read: Callable[[bytes], object], found: Path, seconds: float) -> None:
-        self.read = read
+    def __init__(self, accepts: Callable[[bytes], bool], found: Path, seconds: float) -> None:
+        self.accepts = accepts
         self.found = found
         self.end = time.monotonic() + seconds
         self.told = 0.0
@@ -49,16 +49,11 @@ class Campaign:
 
     def one(self, data: bytes) -> None:
         """Try one text."""
-        from flushproof.diagnostics import InputError
-
         started = time.process_time()
         self.tried += 1
         signal.setitimer(signal.ITIMER_VIRTUAL, CPU)
         try:
-            self.read(data)
-        except InputError as error:
-            self.refused += 1
-            assert all(len(d.title) < 5000 for d in error.diagnostics)
+            self.refused += not self.accepts(data)
         except (Exception, TooSlow) as error:  # noqa: BLE001 - whatever it is, it is a finding
             self._keep(data, error)
         finally:
@@ -111,7 +106,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     signal.signal(signal.SIGVTALRM, _too_slow)
     try:
-        import atheris  # type: ignore[import-not-found]
+        import atheris
     except ImportError:
         given.blind = True
     if given.blind:
@@ -131,7 +126,7 @@ def _blind(given: argparse.Namespace) -> None:
     target = TARGETS[given.target]
     seeds = list(target.seeds())
     chance = random.Random(given.seed)
-    campaign = Campaign(target.read, given.found, given.seconds)
+    campaign = Campaign(target.accepts, given.found, given.seconds)
     while True:
         data = mutate(chance.choice(seeds), seeds, chance)
         if chance.random() < 0.3:
@@ -146,7 +141,7 @@ def _guided(given: argparse.Namespace, atheris) -> None:  # type: ignore[no-unty
 
     target = TARGETS[given.target]
     seeds = list(target.seeds())
-    campaign = Campaign(target.read, given.found, given.seconds)
+    campaign = Campaign(target.accepts, given.found, given.seconds)
     corpus = given.corpus or given.found / f"corpus-{given.target}"
     corpus.mkdir(parents=True, exist_ok=True)
     for seed in seeds:

@@ -13,8 +13,9 @@ from functools import cache
 from pathlib import Path
 
 from flushproof.config import Choices
+from flushproof.diagnostics import InputError
 from flushproof.frontend.declarations import declare
-from flushproof.frontend.load import load, source_of
+from flushproof.frontend.load import source_of
 from flushproof.frontend.parser import parse_c
 from flushproof.kernel.base import base
 from flushproof.kernel.profiles import Profile, choose
@@ -30,7 +31,7 @@ from flushproof.spec.resolve import from_spec, from_text, given
 TESTS = Path(__file__).parent.parent
 BASE = SPECS / "mismatch_flag.c"
 
-__all__ = ["TARGETS", "Target", "render"]
+LONGEST_MESSAGE = 8000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,24 @@ class Target:
 
     read: Callable[[bytes], object]
     seeds: Callable[[], tuple[bytes, ...]]
+
+    def accepts(self, data: bytes) -> bool:
+        """Tell whether the text is accepted; else what is said about it must be fit to be read."""
+        try:
+            self.read(data)
+        except InputError as error:
+            refused = error
+        else:
+            return True
+        text = render(refused.diagnostics, {"fuzz": _shown(data)}, 75)
+        assert refused.exit_code in (2, 4)
+        assert len(text) < LONGEST_MESSAGE, len(text)
+        assert all(c.isprintable() or c == "\n" for c in text)
+        return False
+
+
+def _shown(data: bytes) -> Source:
+    return Source("fuzz", data.decode(errors="replace"))
 
 
 def _source(data: bytes) -> Source:

@@ -38,12 +38,16 @@ Cover = Callable[[Machine], ClaimResult]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is asked: what is compared, since when, within which bounds, and what is expected."""
+    """What is asked: what is compared, since when, within which bounds, and what is expected.
+
+    `steps` is how many of its own steps the solver may take, None for the usual number.
+    """
 
     compared: Compared
     since: Since
     bounds: Bounds
     expected: Relation = Relation.EQUAL
+    steps: int | None = None
 
 
 def compare(old: Machine, new: Machine, wanted: Wanted, cover: Cover) -> Comparison:
@@ -115,7 +119,7 @@ class _Compared:
     def _ask(self, joint: Product) -> _Answer:
         """Look at the smallest number of vCPUs first."""
         low, high = self.wanted.bounds.vcpus
-        engine = _engine(joint.program, self.wanted.bounds)
+        engine = _engine(joint.program, self.wanted)
         for n in range(low, high + 1):
             found = engine.claim(SAME, n)
             if isinstance(found, Found):
@@ -180,12 +184,14 @@ class _Compared:
         )
 
 
-def _engine(program: Program, bounds: Bounds) -> Bounded:
+def _engine(program: Program, wanted: Wanted) -> Bounded:
     from flushproof.engines.symbolic.bounded import Bounded, Settings
+    from flushproof.engines.symbolic.problem import EFFORT
     from flushproof.engines.symbolic.threads import Counts
 
+    bounds = wanted.bounds
     most = Counts(bounds.vcpus[1], bounds.loads, bounds.flushes, bounds.flushers)
-    return Bounded(program, most, Settings(whole_operation))
+    return Bounded(program, most, Settings(whole_operation, effort=wanted.steps or EFFORT))
 
 
 def _gap(engine: Bounded, vcpus: int) -> str:

@@ -12,6 +12,7 @@ from importlib import metadata
 
 from flushproof import __version__
 from flushproof.atomic import OperationSteps, Steps
+from flushproof.opinion import Opinion
 from flushproof.report.tally import exit_code
 from flushproof.source import Source, Span
 from flushproof.trace import Step, Trace
@@ -107,6 +108,16 @@ def _claim(result: ClaimResult) -> Tree:
         "reason": result.reason or None,
         "seconds": round(result.seconds, 3),
         "trace": None if result.trace is None else _trace(result.trace),
+        "second_opinion": None if result.opinion is None else _opinion(result.opinion),
+    }
+
+
+def _opinion(opinion: Opinion) -> Tree:
+    return {
+        "solver": opinion.solver,
+        "questions": opinion.asked,
+        "agreed": opinion.agreed,
+        "reason": opinion.reason or None,
     }
 
 

@@ -102,7 +102,8 @@ def _proved_group(results: list[ClaimResult], width: int) -> list[str]:
     lead = f"proved for {vcpus_phrase(results[0].scope.vcpus)}  "
     lines: list[str] = []
     for result in results:
-        lines += [*hang(lead, result.claim, width), *_mismatch(result, width)]
+        lines += hang(lead, f"{result.claim}{_agreed(result)}", width)
+        lines += [*_unagreed(result, width), *_mismatch(result, width)]
     return lines + _scope(results[0], width)
 
 
@@ -116,7 +117,7 @@ def _undecided(result: ClaimResult, width: int) -> list[str]:
     lines = hang("", head, width, indent=INDENT)
     reason = result.reason or _default_reason(result.verdict)
     lines += _labelled("because", reason, width)
-    return lines + _mismatch(result, width)
+    return lines + _unagreed(result, width) + _mismatch(result, width)
 
 
 def _default_reason(verdict: Verdict) -> str:
@@ -135,7 +136,29 @@ def _refuted(result: ClaimResult, report: Report, sources: Sources, width: int) 
     lines = _headline(result, report, width)
     if result.trace is not None:
         lines += _trace(result.trace, sources, width)
+    lines += _labelled("second", _agreed(result).lstrip(", "), width) if _agreed(result) else []
+    lines += _unagreed(result, width)
     return lines + _mismatch(result, width) + _scope(result, width)
+
+
+def _agreed(result: ClaimResult) -> str:
+    """Return what a second solver says, to be put behind the claim; "" where none was asked."""
+    opinion = result.opinion
+    if opinion is None:
+        return ""
+    if opinion.agreed == 0:
+        return f", no second opinion by {opinion.solver}"
+    if opinion.agreed == opinion.asked:
+        return f", agreed {opinion.solver}"
+    return f", agreed {opinion.solver} on {opinion.agreed} of {opinion.asked} questions"
+
+
+def _unagreed(result: ClaimResult, width: int) -> list[str]:
+    """Return why a second solver says nothing, where it does not."""
+    opinion = result.opinion
+    if opinion is None or not opinion.reason:
+        return []
+    return _labelled("silent", f"{opinion.solver}: {opinion.reason}", width)
 
 
 def _headline(result: ClaimResult, report: Report, width: int) -> list[str]:

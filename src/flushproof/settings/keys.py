@@ -32,6 +32,8 @@ KEYS = (
     Key("flushes", (int,)),
     Key("rounds", (int,)),
     Key("memory", (str,)),
+    Key("max-steps", (int,)),
+    Key("agree", (str,)),
     Key("engine", (str,)),
     Key("jobs", (int,)),
     Key("executor", (str,)),

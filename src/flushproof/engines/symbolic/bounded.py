@@ -14,39 +14,50 @@ import z3
 
 from flushproof.engines.found import Found
 from flushproof.engines.schedule import Schedule
+from flushproof.engines.second.ask import Answer
+from flushproof.engines.second.opinion import Second
 from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.atomicity import Order
 from flushproof.engines.symbolic.forks import each, shared
 from flushproof.engines.symbolic.model import schedule
 from flushproof.engines.symbolic.moves import Population
 from flushproof.engines.symbolic.plan import Plan, make_plan
-from flushproof.engines.symbolic.problem import Failure, Problem
+from flushproof.engines.symbolic.problem import EFFORT, Failure, Problem
+from flushproof.engines.symbolic.standard import script
 from flushproof.engines.symbolic.threads import Boundaries, Counts
 from flushproof.engines.symbolic.values import NotExact
 from flushproof.ir.kinds import infer
 from flushproof.ir.program import Program
 from flushproof.ir.types import VCPU
+from flushproof.opinion import Opinion
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a user may lower or fix: the number of rounds, and where steps begin.
 
-    `plan` is one that was made before, for at least as many vCPUs.
+    `plan` is one that was made before, for at least as many vCPUs. `effort` is how many of its own
+    steps the solver may take for one question, and `second` is asked it again.
     """
 
     boundaries: Boundaries | None = None
     rounds: int | None = None
     plan: Plan | None = None
+    effort: int = EFFORT
+    second: Second | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """The answer for one case, and whether rounds were enough and roots page numbers."""
+    """The answer for one case, and whether rounds were enough and roots page numbers.
+
+    `opinions` are the second solver's.
+    """
 
     answer: Found | str | None
     enough: bool
     exact_roots: bool
+    opinions: tuple[Opinion, ...]
 
 
 FEW = 4
@@ -64,6 +75,7 @@ class Bounded:
         self.most = most
         self.settings = settings or Settings()
         self._cut: set[int] = set()
+        self.opinions: list[Opinion] = []
         population = Population(most.vcpus, most.flushers)
         given = self.settings.plan
         self.plan = given or make_plan(program, population, self.settings.boundaries)
@@ -86,12 +98,13 @@ class Bounded:
 
     def _problem(self, vcpus: int, among: Witnesses | None) -> Problem:
         counts = replace(self.most, vcpus=vcpus)
+        rounds, effort = self.settings.rounds, self.settings.effort
         try:
-            return Problem(self.program, self.plan, counts, self.settings.rounds, among)
+            return Problem(self.program, self.plan, counts, rounds, among, effort)
         except NotExact:
             kinds = infer(self.program, exact_roots=False)
             self.plan = replace(self.plan, kinds=kinds)
-            return Problem(self.program, self.plan, counts, self.settings.rounds, among)
+            return Problem(self.program, self.plan, counts, rounds, among, effort)
 
     def claim(self, name: str, vcpus: int) -> Found | str | None:
         """Decide a claim: the smallest counterexample, None for none, or why it is not known.
@@ -122,6 +135,7 @@ class Bounded:
     ) -> list[Found | str | None]:
         """Return the answers to a question about a claim, for each case of its witness."""
         results = each(lambda among: self._case(name, vcpus, among, question), cases)
+        self.opinions += (o for r in results for o in r.opinions)
         if not all(r.enough for r in results):
             self._cut.add(vcpus)
         if not all(r.exact_roots for r in results):
@@ -133,20 +147,38 @@ class Bounded:
         failures = p.failures(name)
         if failures:
             p.constraints += (t.z3_bool(t.not_(f.condition)) for f in p.faults())
-        return _Result(question(p, name, failures), p.turns.enough, self.exact_roots)
+        answer = question(p, name, failures)
+        opinions = self._opinions(p, f"`{name}`", failures, answer)
+        return _Result(answer, p.turns.enough, self.exact_roots, opinions)
 
     def undefined(self, vcpus: int) -> Found | str | None:
         """Look for undefined behaviour in the same way."""
         p = self.problem(vcpus)
-        return _smallest(p, "", p.faults())
+        answer = _smallest(p, "", p.faults())
+        self.opinions += self._opinions(p, "undefined behaviour", p.faults(), answer)
+        return answer
+
+    def _opinions(
+        self, p: Problem, what: str, failures: list[Failure], answer: Found | str | None
+    ) -> tuple[Opinion, ...]:
+        """Put a question that has an answer to the second solver.
+
+        Raises:
+            InternalError: the two disagree.
+        """
+        second = self.settings.second
+        goal = t.or_(*(f.condition for f in failures))
+        if second is None or goal is False or isinstance(answer, str):
+            return ()
+        first = Answer.UNSAT if answer is None else Answer.SAT
+        about = f"{what} with {p.counts.vcpus} vCPUs"
+        return (second.on(script((*p.constraints, t.z3_bool(goal)), about), first, about),)
 
 
 def smt2(p: Problem, claim: str) -> str:
     """Return the question whether a claim can fail, as SMT-LIB 2 text; unsat means it cannot."""
-    solver = z3.Solver()
-    solver.add(*p.constraints)
-    solver.add(t.z3_bool(t.or_(*(f.condition for f in p.failures(claim)))))
-    return str(solver.to_smt2())
+    goal = t.z3_bool(t.or_(*(f.condition for f in p.failures(claim))))
+    return script((*p.constraints, goal), f"{claim}: sat if the claim can fail")
 
 
 def _open(p: Problem, claim: str, failures: list[Failure]) -> str | None:

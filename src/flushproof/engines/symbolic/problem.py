@@ -48,10 +48,12 @@ class Problem:
         counts: Counts,
         rounds: int | None = None,
         among: Mapping[str, range] | None = None,
+        effort: int = EFFORT,
     ) -> None:
         self.program = program
         self.plan = plan
         self.counts = counts
+        self.effort = effort
         self.algebra = Algebra(plan.kinds)
         start = boot(program, self.algebra, counts.vcpus, counts.vcpus, counts.flushers, among)
         self.among = among or {}
@@ -71,11 +73,11 @@ class Problem:
     @cached_property
     def solver(self) -> Apart:
         """The constraints in a solver, made when it is asked for."""
-        return Apart(self.constraints, EFFORT)
+        return Apart(self.constraints, self.effort)
 
     def excludes(self, goal: t.Bool) -> bool:
         """Return true if it is quickly shown that `goal` cannot hold."""
-        return impossible((*self.constraints, t.z3_bool(goal)), EFFORT // 4)
+        return impossible((*self.constraints, t.z3_bool(goal)), self.effort // 4)
 
     def _windows(self) -> tuple[Window, ...]:
         """Return the loads that may be taken together, in an order that loses nothing."""
@@ -100,6 +102,7 @@ class Problem:
 
     def _feasible(self, condition: t.Bool) -> bool:
         solver = z3.Solver()
+        solver.set("rlimit", self.effort)
         solver.add(*self.algebra.axioms(), t.z3_bool(condition))
         return bool(solver.check() != z3.unsat)
 
