@@ -120,8 +120,16 @@ def _arguments(top: _Parser, argv: Sequence[str] | None) -> argparse.Namespace:
     arguments = top.parse_args(argv)
     command = arguments.command
     name = command.name if isinstance(command, Command) else str(command)
-    fill(arguments, usual[name], find(Path.cwd()))
+    fill(arguments, usual[name], find(_folder()))
     return arguments
+
+
+def _folder() -> Path:
+    """Return the current folder, even where it is gone."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return Path()
 
 
 def parser() -> _Parser:

@@ -73,6 +73,10 @@ class InputError(Exception):
         self.sources: tuple[Source, ...] = ()
         """Texts that spans name and that stand in no file."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Let another process raise it: it is made of its diagnostics, not of its message."""
+        return type(self), self.diagnostics, {"sources": self.sources}
+
     @property
     def exit_code(self) -> int:
         """The process exit code this error asks for: usage (2) only if every part is."""

@@ -59,8 +59,11 @@ class Disk:
     """The files of this machine."""
 
     def cwd(self) -> Path:
-        """Return the current folder."""
-        return Path.cwd()
+        """Return the current folder, even where it is gone."""
+        try:
+            return Path.cwd()
+        except OSError:
+            return Path("/")
 
     def read(self, path: str, limit: int) -> bytes:
         """Return what the file begins with."""

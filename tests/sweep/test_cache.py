@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flushproof import pipeline
+from flushproof import cli, pipeline
 from flushproof.config import Choices, Options, Sweeping
 from flushproof.files import DISK, Look, Recorded
 from flushproof.sweep import jobs, known
@@ -287,6 +288,24 @@ def test_looks_are_those_of_a_kernel_file(tmp_path: Path, monkeypatch: pytest.Mo
     done = jobs.here(task)
     assert done.error is not None
     assert ("file", "b.h", "no") in {(x.kind, x.path, x.answer) for x in done.looks}
+
+
+def test_a_pipe_is_read_once(corpus: Path) -> None:
+    """`prove <(sed ... variant.c)` gives its text to one reader only."""
+    os.mkfifo("pipe.c")
+    store = Known(Store(corpus / "cache", "e"))
+    assert store.find(Task("prove", "pipe.c", None, Options())) is None
+
+
+def test_the_folder_may_be_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody may remove the folder that a shell stands in."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert cli.main(["prove", str(tmp_path / "a.c"), "--cache-dir", str(tmp_path)]) == 2
+    assert "cannot find" in capsys.readouterr().err
 
 
 def test_the_store_is_off_in_tests() -> None:

@@ -15,6 +15,7 @@ from flushproof.diagnostics import InputError
 from flushproof.errors import InternalError
 from flushproof.files import Recorded, Sent
 from flushproof.frontend.load import load
+from flushproof.source import Source
 from flushproof.sweep import executors
 from flushproof.sweep.engine import fingerprint
 from flushproof.sweep.executors import Inline, executor, result
@@ -36,6 +37,17 @@ def test_processes_and_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(InputError, match=r"b\.spec"):
         sweep([bad[0], tasks[0], bad[1]], told.append)
     assert [r.spec for r in told] == ["vcpu0_first"]
+
+
+def test_complaints_travel() -> None:
+    """A bad file that another process reads must be complained about as one that this one reads."""
+    with pytest.raises(InputError) as refused:
+        load("no/such/file")
+    error = refused.value
+    error.sources = (Source("a", "b"),)
+    again = pickle.loads(pickle.dumps(error))
+    assert (again.diagnostics, again.sources) == (error.diagnostics, error.sources)
+    assert str(again) == str(error)
 
 
 def test_a_job_needs_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

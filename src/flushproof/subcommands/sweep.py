@@ -46,7 +46,7 @@ def _add(command: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     from flushproof.sweep.jobs import Task
-    from flushproof.sweep.run import sweep
+    from flushproof.sweep.run import each
 
     paths = find_specs(arguments.files)
     asked = list(_options(arguments))
@@ -54,16 +54,25 @@ def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     progress = Progress(
         terminal.err, shown=terminal.live, noun="jobs", total=len(tasks), clock=time.monotonic
     )
+    done: dict[int, Swept] = {}
     try:
-        reports = sweep(tasks, lambda _: progress.advance())
+        for index, report in each(tasks):
+            done[index] = Swept(_name(tasks[index].options), report)
+            progress.advance()
     finally:
         progress.clear()
-    swept = [Swept(_name(t.options), r) for t, r in zip(tasks, reports, strict=True)]
-    if arguments.format == "json":
+        swept = [done[index] for index in sorted(done)]
+        if swept:
+            _show(swept, arguments.format, terminal)
+    return exit_code(swept)
+
+
+def _show(swept: list[Swept], form: str, terminal: Terminal) -> None:
+    """Show what is decided, also where the rest was interrupted."""
+    if form == "json":
         terminal.raw(json.dumps(document(swept)))
     else:
         terminal.report(render(swept, terminal.width))
-    return exit_code(swept)
 
 
 def _options(arguments: argparse.Namespace) -> Iterator[Options]:

@@ -88,7 +88,7 @@ class Known:
         return self._seen.ask(look.kind, look.path, LIMIT + 1)
 
     def _key(self, task: Task) -> str | None:
-        """Return the key; None where a file named cannot be read."""
+        """Return the key; None where a file named cannot be read, or only once, as a pipe."""
         bare = replace(task, options=replace(task.options, claims=()))
         if bare not in self._keys:
             self._keys[bare] = self._made(bare)
@@ -96,6 +96,8 @@ class Known:
 
     def _made(self, task: Task) -> str | None:
         names = [task.path] if task.spec is None else [task.path, task.spec]
+        if not all(files.current().is_file(name) for name in names):
+            return None
         texts = [self._answer(Look("text", name, "")) for name in names]
         if not all(name in self._seen.texts for name in names):
             return None

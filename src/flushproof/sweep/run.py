@@ -43,7 +43,16 @@ class _Open:
 
 
 def sweep(tasks: Sequence[Task], on_report: OnReport) -> tuple[Report, ...]:
-    """Carry out tasks that share their way of being carried out.
+    """Carry out tasks as `each` does, and return their reports in order."""
+    finished: dict[int, Report] = {}
+    for index, report in each(tasks):
+        finished[index] = report
+        on_report(report)
+    return tuple(finished[index] for index in range(len(tasks)))
+
+
+def each(tasks: Sequence[Task]) -> Iterator[tuple[int, Report]]:
+    """Carry out tasks that share their way of being carried out; yield each when it is done.
 
     A file that is not accepted is complained about when all others are done.
 
@@ -52,29 +61,23 @@ def sweep(tasks: Sequence[Task], on_report: OnReport) -> tuple[Report, ...]:
         InternalError: a counterexample does not replay, or a worker is gone.
     """
     if not tasks:
-        return ()
-    sweeping = tasks[0].options.sweeping
-    known = opened(sweeping.cache)
-    finished: dict[int, Report] = {}
+        return
+    known = opened(tasks[0].options.sweeping.cache)
     unknown: dict[int, _Open] = {}
     for index, task in enumerate(tasks):
         hit = known.find(task) if known else None
         if hit is not None and not hit.missing:
-            finished[index] = _told(hit.report, on_report)
+            yield index, hit.report
         elif hit is not None:
             results = {r.claim: r for r in hit.results}
             unknown[index] = _Open(task, results, hit.wanted, hit.missing)
         else:
             unknown[index] = _Open(task)
-    finished |= dict(_decided(unknown, known, on_report))
-    return tuple(finished[index] for index in range(len(tasks)))
+    if unknown:
+        yield from _decided(unknown, known)
 
 
-def _decided(
-    unknown: dict[int, _Open], known: Known | None, on_report: OnReport
-) -> Iterator[tuple[int, Report]]:
-    if not unknown:
-        return
+def _decided(unknown: dict[int, _Open], known: Known | None) -> Iterator[tuple[int, Report]]:
     options = next(iter(unknown.values())).task.options
     name = options.sweeping.executor
     workers = min(options.jobs or cpu_count() or 1, len(unknown))
@@ -90,7 +93,7 @@ def _decided(
             part = unknown[index]
             part.take(done.report)
             if not part.pending and part.report is not None:
-                yield index, _told(part.report, on_report)
+                yield index, part.report
     if errors:
         raise errors[min(errors)]
 
@@ -134,8 +137,3 @@ def _spread(part: _Open, pool: Executor) -> list[tuple[Task, Future[Done]]]:
 def _only(task: Task, claims: tuple[str, ...], jobs: int) -> Task:
     wanted = claims or task.options.claims
     return replace(task, options=replace(task.options, claims=wanted, jobs=jobs))
-
-
-def _told(report: Report, on_report: OnReport) -> Report:
-    on_report(report)
-    return report
