@@ -113,12 +113,12 @@ class Bounded:
         """
         witness = self._witness(vcpus)
         if witness is None:
-            return self._asked(name, vcpus, [{}], _smallest)[0]
+            return self._asked(name, vcpus, [{}], smallest)[0]
         shares = [{witness: share} for share in shared(vcpus)]
         if not any(self._asked(name, vcpus, shares, _open)):
             return None
         one_by_one = [{witness: range(v, v + 1)} for v in range(vcpus)]
-        answers = self._asked(name, vcpus, one_by_one, _smallest)
+        answers = self._asked(name, vcpus, one_by_one, smallest)
         found = [a for a in answers if isinstance(a, Found)]
         if found:
             return min(found, key=lambda f: (f.calls, f.roots))
@@ -154,7 +154,7 @@ class Bounded:
     def undefined(self, vcpus: int) -> Found | str | None:
         """Look for undefined behaviour in the same way."""
         p = self.problem(vcpus)
-        answer = _smallest(p, "", p.faults())
+        answer = smallest(p, "", p.faults())
         self.opinions += self._opinions(p, "undefined behaviour", p.faults(), answer)
         return answer
 
@@ -187,7 +187,7 @@ def _open(p: Problem, claim: str, failures: list[Failure]) -> str | None:
     return None if goal is False or p.excludes(goal) else f"`{claim}` may fail"
 
 
-def _smallest(p: Problem, claim: str, failures: list[Failure]) -> Found | str | None:
+def smallest(p: Problem, claim: str, failures: list[Failure]) -> Found | str | None:
     """Return the smallest counterexample, None if there is none, or why that is not known."""
     goal = t.or_(*(f.condition for f in failures))
     if goal is False or p.excludes(goal):
