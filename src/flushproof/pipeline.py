@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from flushproof.atomic import Steps
 from flushproof.comparison import Comparison, Since
 from flushproof.config import Comparing, Options, Reviewing
+from flushproof.costs import Costs
 from flushproof.decide import Question, decide
 from flushproof.diagnostics import InputError, closest
 from flushproof.explain.atomicity import Explainer
@@ -29,6 +30,7 @@ from flushproof.spec.resolve import (
     from_spec,
     from_text,
     from_variant,
+    given,
     only_spec,
 )
 from flushproof.verdict import ClaimResult, Expected, Report, Verdict
@@ -128,6 +130,18 @@ def review(reviewing: Reviewing, spec: str | None, options: Options, done: OnRep
         return compare_setups(first, second, options, Comparing(since=since))
 
     return review(reviewing.git or reviewing.patch, changes, Means(decide_text, compare_texts))
+
+
+def costs(path: str, spec: str | None, options: Options) -> Costs:
+    """Find the most hypercalls that one call of a variant can issue.
+
+    Raises:
+        InputError: a file is not accepted.
+    """
+    from flushproof.cost.decide import costs
+
+    machine = build(_under(_setup(path, spec, options), options))
+    return costs(machine, path, given().context, options.jobs or cpu_count() or 1)
 
 
 def compare_setups(old: Setup, new: Setup, options: Options, comparing: Comparing) -> Comparison:

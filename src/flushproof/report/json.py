@@ -107,7 +107,7 @@ def _claim(result: ClaimResult) -> Tree:
         "assumptions": list(result.assumptions),
         "reason": result.reason or None,
         "seconds": round(result.seconds, 3),
-        "trace": None if result.trace is None else _trace(result.trace),
+        "trace": None if result.trace is None else trace_tree(result.trace),
         "second_opinion": None if result.opinion is None else _opinion(result.opinion),
     }
 
@@ -148,7 +148,8 @@ def scope_tree(scope: Scope) -> Tree:
     }
 
 
-def _trace(trace: Trace) -> Tree:
+def trace_tree(trace: Trace) -> Tree:
+    """Return one schedule."""
     return {
         "vcpus": trace.vcpus,
         "threads": list(trace.columns),

@@ -15,20 +15,19 @@ from flushproof.report.tally import expectation_counts
 from flushproof.report.text import Sources, joined, report_blocks
 from flushproof.verdict import ClaimResult, Report, Scope, Verdict
 
-LEGEND = (
+VERDICTS = (
     "ok proved,",
     "<=4 proved for 1..4 vCPUs only,",
     "N=3 refuted at 3 vCPUs,",
     "? unknown,",
     "vac could not fail,",
-    "- not checked,",
-    "! not as expected",
 )
+LEGEND = (*VERDICTS, "- not checked,", "! not as expected")
 
 
 def render(reports: Sequence[Report], sources: Sources, width: int = DEFAULT_WIDTH) -> str:
     """Return the table, the details of what was not as expected and a closing line."""
-    blocks = [table for group in _alike(reports) for table in _tables(group, width)]
+    blocks = [table for group in _alike(reports) for table in tables(group, width)]
     if reports:
         blocks.append(pack(LEGEND, width))
     blocks.append(_limited(reports, width))
@@ -86,9 +85,10 @@ def _proved(scope: Scope) -> str:
     return f"<={high}" if low == 1 else f"{low}..{high}"
 
 
-def _tables(reports: Sequence[Report], width: int) -> Iterator[list[str]]:
+def tables(reports: Sequence[Report], width: int) -> Iterator[list[str]]:
+    """Yield tables of verdicts that fit the width, a row for each report."""
     claims = tuple(dict.fromkeys(r.claim for report in reports for r in report.results))
-    names = [cut_left(n, width // 3) for n in _names(reports)]
+    names = [cut_left(n, width // 3) for n in names_of(reports)]
     left = max(len(n) for n in names) + 2
     pitch = max((len(mark(r)) for report in reports for r in report.results), default=1) + 1
     for chunk in _chunks(claims, pitch, width - left):
@@ -99,7 +99,7 @@ def _tables(reports: Sequence[Report], width: int) -> Iterator[list[str]]:
         yield [*_stair(chunk, left, pitch, width), *rows]
 
 
-def _names(reports: Sequence[Report]) -> list[str]:
+def names_of(reports: Sequence[Report]) -> list[str]:
     """Return the specs' paths without their common folder and without `.spec`."""
     paths = [(r.spec or r.path).removesuffix(".spec") for r in reports]
     folders = {str(PurePath(p).parent) for p in paths}

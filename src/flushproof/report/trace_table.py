@@ -29,9 +29,9 @@ class _Row:
     changed: tuple[str, ...]
 
 
-def table(trace: Trace, width: int) -> list[str]:
-    """Return the trace as a table of at most `width` columns."""
-    rows = _rows(trace)
+def table(trace: Trace, width: int, end: str = VIOLATION) -> list[str]:
+    """Return the trace as a table of at most `width` columns; `end` is said in the last row."""
+    rows = _rows(trace, end)
     threads = _threads(trace)
     active = tuple(t for t in threads if any(t in r.texts for r in rows))
     everyone = _wide(rows, threads, threads)
@@ -53,7 +53,7 @@ def _threads(trace: Trace) -> tuple[str, ...]:
     return tuple(dict.fromkeys(seen))
 
 
-def _rows(trace: Trace) -> list[_Row]:
+def _rows(trace: Trace, end: str) -> list[_Row]:
     held: frozenset[str] = frozenset()
     rows: list[_Row] = []
     for step in trace.steps:
@@ -62,7 +62,7 @@ def _rows(trace: Trace) -> list[_Row]:
         held = after
     standing = {thread: text for thread, text in trace.standing if text}
     bars = dict.fromkeys(held, ("|", "|"))
-    return [*rows, _Row("", standing, bars, (VIOLATION,))]
+    return [*rows, _Row("", standing, bars, (end,))]
 
 
 def _step_row(step: Step, before: frozenset[str], after: frozenset[str]) -> _Row:

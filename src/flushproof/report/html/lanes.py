@@ -117,12 +117,12 @@ class Picture:
     changes: float
 
 
-def picture(trace: Trace) -> Picture:
-    """Lay out a trace."""
+def picture(trace: Trace, end: str = VIOLATION) -> Picture:
+    """Lay out a trace; `end` is said in the last row."""
     lanes = _lanes(trace)
     by_thread = dict(zip(shown_threads(trace), lanes, strict=False))
     left = lanes[-1].x + lanes[-1].width + 14
-    rows = tuple(_rows(trace, by_thread, lanes[-1], left))
+    rows = tuple(_rows(trace, by_thread, lanes[-1], Text(left, 0, (end,))))
     bottom = rows[-1].y + rows[-1].height
     widest = max((len(x) for r in rows for x in r.changed.lines), default=0)
     return Picture(
@@ -177,7 +177,7 @@ def _wrapped(text: str, width: int = WIDEST) -> tuple[str, ...]:
 # Rows ------------------------------------------------------------------------------------------
 
 
-def _rows(trace: Trace, lanes: dict[str, Lane], hypervisor: Lane, changes: float) -> Iterator[Row]:
+def _rows(trace: Trace, lanes: dict[str, Lane], hypervisor: Lane, end: Text) -> Iterator[Row]:
     y = float(HEAD)
     for step in trace.steps:
         said = _wrapped(step.text)
@@ -185,13 +185,13 @@ def _rows(trace: Trace, lanes: dict[str, Lane], hypervisor: Lane, changes: float
         height = max(len(said), len(changed)) * LINE + PADDING
         text = _text(lanes[step.thread].x + INSET, y, height, said)
         arrow = _arrow(step, text, hypervisor, y + height / 2)
-        after = _text(changes, y, height, changed)
+        after = _text(end.x, y, height, changed)
         yield Row(step, y, height, (text,), after, arrow, tone(step.loads) if step.loads else "")
         y += height
     standing = [(lanes[t], _wrapped(text)) for t, text in trace.standing if text and t in lanes]
     height = max([1, *(len(lines) for _, lines in standing)]) * LINE + PADDING
     texts = tuple(_text(lane.x + INSET, y, height, lines) for lane, lines in standing)
-    yield Row(None, y, height, texts, _text(changes, y, height, (VIOLATION,)), None)
+    yield Row(None, y, height, texts, _text(end.x, y, height, end.lines), None)
 
 
 def _text(x: float, y: float, height: float, lines: tuple[str, ...]) -> Text:

@@ -9,22 +9,26 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flushproof import __version__
+from flushproof.costs import SideBySide
 from flushproof.report.html.clean import clean
+from flushproof.report.html.costs_view import costs_view
+from flushproof.report.html.plot import panels, sheet
 from flushproof.report.html.tones import tone
-from flushproof.report.html.view import places, view
+from flushproof.report.html.view import View, short_names, traces_of, view
+from flushproof.report.html.view import places as shown_places
 from flushproof.source import Source
 from flushproof.verdict import Report
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["places", "render"]
-
+HEADING = 66
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -32,18 +36,52 @@ def render(
     reports: Sequence[Report], sources: Mapping[str, Source], *, expectations: bool = False
 ) -> str:
     """Return the page about reports, with `expectations` marking what was not expected."""
-    style, script = _own("style.css"), _own("script.js")
+    return _page(view(reports, sources, expectations=expectations))
+
+
+def compared(found: SideBySide, sources: Mapping[str, Source]) -> str:
+    """Return the page about variants side by side."""
+    seen = view(found.reports, sources, expectations=False)
+    costs = costs_view([v.name for v in seen.variants], found.costs, sources)
+    return _page(replace(seen, costs=costs))
+
+
+def drawing(found: SideBySide) -> str:
+    """Return the plot of costs as a drawing of its own."""
+    shown = sheet(panels(short_names(found.reports), found.costs), HEADING)
+    template = _environment().get_template("drawing.svg")
+    return template.render(sheet=shown, style=_style("colours.css", "plot.css"))
+
+
+def places(reports: Sequence[Report]) -> tuple[str, ...]:
+    """Return the names of the files that the page about reports shows, sorted."""
+    return shown_places(traces_of(reports))
+
+
+def places_of(found: SideBySide) -> tuple[str, ...]:
+    """Return the names of the files that the page about variants shows, sorted."""
+    costs = [c.trace for each in found.costs for c in each.cells if c.trace is not None]
+    return shown_places([*traces_of(found.reports), *costs])
+
+
+def _page(seen: View) -> str:
+    style = _style("colours.css", "style.css", "plot.css")
+    script = _own("script.js")
     return (
         _environment()
         .get_template("page.html")
         .render(
-            view=view(reports, sources, expectations=expectations),
+            view=seen,
             version=__version__,
             style=style,
             script=script,
             policy=policy(style, script),
         )
     )
+
+
+def _style(*names: str) -> str:
+    return "".join(_own(name) for name in names)
 
 
 def policy(style: str, script: str) -> str:

@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import assert_never
 
-from flushproof.report.html.lanes import Picture, picture
-from flushproof.report.html.listing import Listing, listings
+from flushproof.report.html.cases import Case, claim_case
+from flushproof.report.html.costs_view import CostView
 from flushproof.report.plain import count
 from flushproof.report.scope import scope_lines, vcpus_phrase
 from flushproof.report.tally import verdict_counts
-from flushproof.report.text import REPLAYED, expected_phrase
-from flushproof.report.trace_table import title
-from flushproof.source import Source, Span
-from flushproof.trace import Step, Trace
+from flushproof.report.text import expected_phrase
+from flushproof.source import Source
+from flushproof.trace import Trace
 from flushproof.verdict import ClaimResult, Report, Verdict
 
 
@@ -60,46 +59,18 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """One counterexample: what it shows, its picture, and the code beside it."""
-
-    anchor: str
-    heading: str
-    claim: str
-    variant: str
-    function: str
-    vcpus: str
-    headline: str
-    because: str
-    facts: tuple[tuple[str, str], ...]
-    picture: Picture
-    listings: tuple[Listing, ...]
-
-    def place(self, span: Span | None) -> str:
-        """Return the name of a line that the page shows, "" for one that it does not."""
-        files = [x.file for x in self.listings]
-        if span is None or span.file not in files:
-            return ""
-        return f"{self.anchor}-f{files.index(span.file)}-l{span.line}"
-
-    def told(self, step: Step) -> str:
-        """Return a step in words, for those who do not see the picture."""
-        threads = tuple(lane.title for lane in self.picture.lanes)
-        name = title(step.thread, (step.thread,) if "flusher" in threads else threads)
-        changes = "".join(f"; {field} = {value}" for field, value in step.changed)
-        where = "" if step.span is None else f", {step.span.file}:{step.span.line}"
-        return f"{name}: {step.text}{changes}{where}"
-
-
-@dataclass(frozen=True, slots=True)
 class View:
-    """A page's contents; `claims` are pairs of a name and what it says."""
+    """A page's contents; `claims` are pairs of a name and what it says.
+
+    `costs` is there where variants were compared in them.
+    """
 
     title: str
     tally: str
     claims: tuple[tuple[str, str], ...]
     variants: tuple[Variant, ...]
     cases: tuple[Case, ...]
+    costs: CostView | None = None
 
 
 Sources = Mapping[str, Source]
@@ -126,7 +97,7 @@ def view(reports: Sequence[Report], sources: Sources, *, expectations: bool) -> 
         for name, report, found in zip(names, reports, cells, strict=True)
     )
     cases = tuple(
-        _case(_anchor(k, r.claim), name, report, r, r.trace, sources)
+        claim_case(_anchor(k, r.claim), name, r, r.trace, sources)
         for k, (name, report) in enumerate(zip(names, reports, strict=True))
         for r in report.results
         if r.trace is not None
@@ -185,31 +156,14 @@ def _covered(results: Iterable[ClaimResult]) -> tuple[Covered, ...]:
     return tuple(Covered(tuple(claims), lines) for lines, claims in groups.items())
 
 
-def _case(
-    anchor: str, name: str, report: Report, result: ClaimResult, trace: Trace, sources: Sources
-) -> Case:
-    return Case(
-        anchor=anchor,
-        heading=f"{result.claim} in {name}",
-        claim=result.claim,
-        variant=name,
-        function=report.function,
-        vcpus="" if result.smallest_vcpus is None else count(result.smallest_vcpus, "vCPU"),
-        headline=trace.headline,
-        because=trace.because,
-        facts=(
-            ("smallest", trace.smallest),
-            ("checked", REPLAYED),
-            *scope_lines(result),
-        ),
-        picture=picture(trace),
-        listings=listings(trace, sources),
-    )
-
-
-def places(reports: Iterable[Report]) -> tuple[str, ...]:
-    """Return the names of the files that a page wants to show, sorted."""
-    traces = [r.trace for report in reports for r in report.results if r.trace is not None]
-    spans = [b.span for t in traces for b in t.blame]
-    spans += [s.span for t in traces for s in t.steps if s.span is not None]
+def places(traces: Iterable[Trace]) -> tuple[str, ...]:
+    """Return the names of the files that a page wants to show of these traces, sorted."""
+    listed = tuple(traces)
+    spans = [b.span for t in listed for b in t.blame]
+    spans += [s.span for t in listed for s in t.steps if s.span is not None]
     return tuple(sorted({s.file for s in spans}))
+
+
+def traces_of(reports: Iterable[Report]) -> list[Trace]:
+    """Return the counterexamples of reports."""
+    return [r.trace for report in reports for r in report.results if r.trace is not None]

@@ -1,0 +1,111 @@
+"""Schedules as the page shows them: counterexamples, and what costs most.
+
+In: a verdict or a cost with its trace, and the sources by name. Out: a `Case` for the templates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flushproof.costs import Cost, Costs
+from flushproof.report.costs_text import covers
+from flushproof.report.html.lanes import Picture, picture
+from flushproof.report.html.listing import Listing, listings
+from flushproof.report.plain import count
+from flushproof.report.scope import scope_lines
+from flushproof.report.text import REPLAYED
+from flushproof.report.trace_table import title
+from flushproof.source import Source, Span
+from flushproof.trace import Step, Trace
+from flushproof.verdict import ClaimResult
+
+Sources = Mapping[str, Source]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One schedule: what it shows, its picture, and the code beside it.
+
+    `verdict` stands in a pill whose colours are those of `kind`; `alarm` says whether the end of
+    the schedule is a violation.
+    """
+
+    anchor: str
+    heading: str
+    verdict: str
+    kind: str
+    alarm: bool
+    claim: str
+    variant: str
+    vcpus: str
+    headline: str
+    because: str
+    facts: tuple[tuple[str, str], ...]
+    picture: Picture
+    listings: tuple[Listing, ...]
+
+    def place(self, span: Span | None) -> str:
+        """Return the name of a line that the page shows, "" for one that it does not."""
+        files = [x.file for x in self.listings]
+        if span is None or span.file not in files:
+            return ""
+        return f"{self.anchor}-f{files.index(span.file)}-l{span.line}"
+
+    def told(self, step: Step) -> str:
+        """Return a step in words, for those who do not see the picture."""
+        threads = tuple(lane.title for lane in self.picture.lanes)
+        name = title(step.thread, (step.thread,) if "flusher" in threads else threads)
+        changes = "".join(f"; {field} = {value}" for field, value in step.changed)
+        where = "" if step.span is None else f", {step.span.file}:{step.span.line}"
+        return f"{name}: {step.text}{changes}{where}"
+
+
+def claim_case(
+    anchor: str, variant: str, result: ClaimResult, trace: Trace, sources: Sources
+) -> Case:
+    """Return the counterexample of a claim."""
+    return Case(
+        anchor=anchor,
+        heading=f"{result.claim} in {variant}",
+        verdict="refuted",
+        kind="refuted",
+        alarm=True,
+        claim=result.claim,
+        variant=variant,
+        vcpus="" if result.smallest_vcpus is None else count(result.smallest_vcpus, "vCPU"),
+        headline=trace.headline,
+        because=trace.because,
+        facts=(("smallest", trace.smallest), ("checked", REPLAYED), *scope_lines(result)),
+        picture=picture(trace),
+        listings=listings(trace, sources),
+    )
+
+
+def cost_case(
+    anchor: str, variant: str, costs: Costs, cost: Cost, trace: Trace, sources: Sources
+) -> Case:
+    """Return the schedule that attains a cost."""
+    roots = count(cost.roots, "root")
+    calls = count(cost.most or 0, "hypercall")
+    assumed = ", ".join(costs.assumptions)
+    return Case(
+        anchor=anchor,
+        heading=f"{calls} in {variant} with {count(cost.vcpus, 'vCPU')} on {roots}",
+        verdict=f"{cost.most} on {roots}",
+        kind="refuted" if cost.excess else "all",
+        alarm=False,
+        claim="hypercalls",
+        variant=variant,
+        vcpus=count(cost.vcpus, "vCPU"),
+        headline=trace.headline,
+        because=trace.because,
+        facts=(
+            ("smallest", trace.smallest),
+            ("checked", REPLAYED),
+            ("scope", covers(costs)),
+            *((("assuming", assumed),) if assumed else ()),
+        ),
+        picture=picture(trace, calls),
+        listings=listings(trace, sources),
+    )

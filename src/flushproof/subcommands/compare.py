@@ -1,0 +1,107 @@
+"""`flushproof compare`: variants side by side, in what holds of them and in what a call costs."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from functools import partial
+
+from flushproof.config import ENGINES, Options, Sweeping, parse_range
+from flushproof.costs import SideBySide
+from flushproof.output import check_writable, write
+from flushproof.progress import Progress
+from flushproof.report import costs_json, costs_text, json
+from flushproof.report.html import page
+from flushproof.subcommands.base import Command
+from flushproof.terminal import Terminal, load_sources
+from flushproof.userdirs import verdict_folder
+
+
+def _add(command: argparse.ArgumentParser) -> None:
+    command.add_argument("files", nargs="+", metavar="FILE", help="the variants, C or spec files")
+    command.add_argument("--spec", metavar="FILE", help="take the set-up of all C from this file")
+    command.add_argument(
+        "--claim",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="decide only this claim (may be repeated)",
+    )
+    _add_bounds(command.add_argument_group("bounds"))
+    _add_files(command.add_argument_group("files"))
+
+
+def _add_bounds(bounds: argparse._ArgumentGroup) -> None:
+    bounds.add_argument("--vcpus", metavar="N", help="costs, and verdicts, for up to N vCPUs")
+    bounds.add_argument("--loads", type=int, metavar="N", help="loads per vCPU")
+    bounds.add_argument("--flushes", type=int, metavar="N", help="flushes per flusher")
+    bounds.add_argument("--engine", choices=ENGINES, help="how to decide claims")
+    bounds.add_argument(
+        "--jobs", type=int, default=0, metavar="N", help="processes, 0: as many as CPUs"
+    )
+    bounds.add_argument("--cache-dir", metavar="DIR", help="keep verdicts here")
+    bounds.add_argument("--no-cache", action="store_true", help="neither use nor keep verdicts")
+
+
+def _add_files(files: argparse._ArgumentGroup) -> None:
+    files.add_argument("--format", choices=("text", "json"), default="text")
+    files.add_argument("--html", metavar="FILE", help="write everything as a page to this file too")
+    files.add_argument("--svg", metavar="FILE", help="draw the costs in this file")
+
+
+def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    for path in (arguments.html, arguments.svg):
+        if path is not None:
+            check_writable(path)
+    found = _compared(arguments, _options(arguments), terminal)
+    if arguments.format == "json":
+        terminal.raw(json.dumps(costs_json.document(found)))
+    else:
+        terminal.report(costs_text.render(found, terminal.width))
+    if arguments.svg is not None:
+        write(arguments.svg, page.drawing(found))
+    if arguments.html is not None:
+        write(arguments.html, page.compared(found, load_sources(page.places_of(found))))
+    return found.exit_code
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    cache = None if arguments.no_cache else arguments.cache_dir or verdict_folder()
+    return Options(
+        vcpus=None if arguments.vcpus is None else parse_range(arguments.vcpus),
+        loads=arguments.loads,
+        flushes=arguments.flushes,
+        claims=tuple(dict.fromkeys(arguments.claim)),
+        engine=arguments.engine,
+        jobs=arguments.jobs,
+        project=arguments.project,
+        sweeping=Sweeping(cache),
+    )
+
+
+def _compared(arguments: argparse.Namespace, options: Options, terminal: Terminal) -> SideBySide:
+    from flushproof import pipeline
+    from flushproof.sweep.jobs import Task
+    from flushproof.sweep.run import sweep
+
+    files = tuple(dict.fromkeys(arguments.files))
+    progress = Progress(
+        terminal.err,
+        shown=terminal.live,
+        noun="parts",
+        total=2 * len(files),
+        clock=time.monotonic,
+    )
+    try:
+        tasks = tuple(Task("prove", f, arguments.spec, options) for f in files)
+        reports = sweep(tasks, lambda _: progress.advance())
+        costs = []
+        for find in (partial(pipeline.costs, f, arguments.spec, options) for f in files):
+            costs.append(find())
+            progress.advance()
+    finally:
+        progress.clear()
+    return SideBySide(reports, tuple(costs))
+
+
+COMMAND = Command("compare", "put variants side by side: verdicts, and cost", _add, _run)
