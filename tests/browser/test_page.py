@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from browser.chromium import Scheme, browser, low_contrasts, opened
-from flushproof.report.html.page import render
+from flushproof.costs import Cost, Costs, SideBySide
+from flushproof.report.html.page import compared, render
 from flushproof.source import Source
 from flushproof.verdict import Verdict
 from report_samples import (
@@ -19,6 +20,7 @@ from report_samples import (
     COVERAGE_TRACE,
     FILE,
     MIXED,
+    SCOPE,
     SECTION_TRACE,
     SOURCES,
     report,
@@ -31,6 +33,11 @@ if TYPE_CHECKING:
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 MANY_CLAIMS = report(
     *MIXED.results, result(Verdict.REFUTED, "no_repeat", trace=SECTION_TRACE), path="other.c"
+)
+CELLS = (Cost(1, 1, 1, COVERAGE_TRACE), Cost(2, 1, 2, SECTION_TRACE), Cost(2, 2, None))
+COMPARED = SideBySide(
+    (MIXED, MANY_CLAIMS),
+    tuple(Costs(r.path, CELLS, SCOPE, ("this holds",), 0.1) for r in (MIXED, MANY_CLAIMS)),
 )
 
 
@@ -48,6 +55,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "one.html").write_text(render((MIXED,), SOURCES), encoding="utf-8")
     several = render((*CHECKED, MANY_CLAIMS), SOURCES, expectations=True)
     (folder / "several.html").write_text(several, encoding="utf-8")
+    (folder / "costs.html").write_text(compared(COMPARED, SOURCES), encoding="utf-8")
     return folder
 
 
@@ -72,7 +80,7 @@ def _slider(page: Page) -> Locator:
     return page.locator(".case[open] input[type=range]")
 
 
-@pytest.mark.parametrize("name", ["one", "several"])
+@pytest.mark.parametrize("name", ["one", "several", "costs"])
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_loads_alone(chromium: Browser, pages: Path, name: str, scheme: Scheme) -> None:
     """From the disk: nothing is asked of any network, nothing is complained of."""
@@ -86,7 +94,7 @@ def test_loads_alone(chromium: Browser, pages: Path, name: str, scheme: Scheme) 
 
 @pytest.mark.parametrize("width", [1280, 400])
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("name", ["one", "several"])
+@pytest.mark.parametrize("name", ["one", "several", "costs"])
 def test_contrast(chromium: Browser, pages: Path, name: str, scheme: Scheme, width: int) -> None:
     """Every text can be read, on bands and marks too, and while a veil lies over later steps."""
     with opened(chromium, pages / f"{name}.html", scheme, width) as shown:
@@ -98,7 +106,7 @@ def test_contrast(chromium: Browser, pages: Path, name: str, scheme: Scheme, wid
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("name", ["one", "several"])
+@pytest.mark.parametrize("name", ["one", "several", "costs"])
 def test_accessibility_rules(chromium: Browser, pages: Path, name: str, scheme: Scheme) -> None:
     """The rules of axe-core on names, roles, order and contrast find nothing."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
@@ -200,7 +208,7 @@ def test_link_opens_its_counterexample(chromium: Browser, pages: Path) -> None:
         assert shown.page.locator("#v0-coverage[open]").count() == 1
 
 
-@pytest.mark.parametrize("name", ["one", "several"])
+@pytest.mark.parametrize("name", ["one", "several", "costs"])
 def test_narrow_screen(chromium: Browser, pages: Path, name: str) -> None:
     """On a telephone the page itself does not scroll sideways; what is wide does so by itself."""
     with opened(chromium, pages / f"{name}.html", width=400) as shown:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from flushproof.costs import Cost, Costs
+from flushproof.report.plain import count
 
 BAR = 15
 STEP = 18
@@ -127,4 +128,5 @@ def _bar(cost: Cost, x: float, unit: float, base: float) -> Bar:
 
 def _told(cost: Cost) -> str:
     most = "not known" if cost.most is None else f"at most {cost.most}"
-    return f"{cost.vcpus} vCPUs, {cost.roots} roots: {most}, least {cost.least}"
+    where = f"{count(cost.vcpus, 'vCPU')}, {count(cost.roots, 'root')}"
+    return f"{where}: {most}, least {cost.least}"
