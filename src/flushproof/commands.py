@@ -30,7 +30,6 @@ from flushproof.report import (
     summary,
     text,
 )
-from flushproof.report.html import page
 from flushproof.report.plain import visible
 from flushproof.report.tally import exit_code
 from flushproof.reviewed import Review
@@ -344,6 +343,8 @@ def _show_several(
 
 def _write_page(reports: tuple[Report, ...], request: Request) -> None:
     if request.html is not None:
+        from flushproof.report.html import page
+
         sources = load_sources(page.places(reports))
         expectations = request.command == "check"
         write(request.html, page.render(reports, sources, expectations=expectations))

@@ -5,16 +5,17 @@ from __future__ import annotations
 import argparse
 import time
 from functools import partial
+from typing import TYPE_CHECKING
 
 from flushproof.config import ENGINES, Options, Sweeping, parse_range
-from flushproof.costs import SideBySide
 from flushproof.output import check_writable, write
 from flushproof.progress import Progress
-from flushproof.report import costs_json, costs_text, json
-from flushproof.report.html import page
 from flushproof.subcommands.base import Command
 from flushproof.terminal import Terminal, load_sources
 from flushproof.userdirs import verdict_folder
+
+if TYPE_CHECKING:
+    from flushproof.costs import SideBySide
 
 
 def _add(command: argparse.ArgumentParser) -> None:
@@ -54,6 +55,14 @@ def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         if path is not None:
             check_writable(path)
     found = _compared(arguments, _options(arguments), terminal)
+    _show(found, arguments, terminal)
+    return found.exit_code
+
+
+def _show(found: SideBySide, arguments: argparse.Namespace, terminal: Terminal) -> None:
+    from flushproof.report import costs_json, costs_text, json
+    from flushproof.report.html import page
+
     if arguments.format == "json":
         terminal.raw(json.dumps(costs_json.document(found)))
     else:
@@ -62,7 +71,6 @@ def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         write(arguments.svg, page.drawing(found))
     if arguments.html is not None:
         write(arguments.html, page.compared(found, load_sources(page.places_of(found))))
-    return found.exit_code
 
 
 def _options(arguments: argparse.Namespace) -> Options:
@@ -81,6 +89,7 @@ def _options(arguments: argparse.Namespace) -> Options:
 
 def _compared(arguments: argparse.Namespace, options: Options, terminal: Terminal) -> SideBySide:
     from flushproof import pipeline
+    from flushproof.costs import SideBySide
     from flushproof.sweep.jobs import Task
     from flushproof.sweep.run import sweep
 

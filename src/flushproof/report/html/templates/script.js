@@ -123,7 +123,8 @@
   };
 
   const printing = () => {
-    const shut = [...document.querySelectorAll("details:not([open])")];
+    const shut = [...document.querySelectorAll("details:not([open])")]
+      .filter((d) => !d.closest(".schedules"));
     for (const d of shut) d.open = true;
     window.addEventListener("afterprint", () => {
       for (const d of shut) d.open = false;
