@@ -153,6 +153,15 @@ def test_undefined_behaviour_is_no_number() -> None:
     assert SideBySide((), (found,)).exit_code == 3
 
 
+def test_out_of_steps() -> None:
+    """A solver that may do next to nothing leaves numbers open, and says why."""
+    found = costs(
+        _machine("dedup_all").within(Bounds((1, 2), 1, 1, 1)), "x.c", given().context, 1, 9
+    )
+    assert None in {c.most for c in found.cells}
+    assert all(c.reason for c in found.cells if c.most is None)
+
+
 def test_schedules_are_counted_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A number that the replayed schedule does not show is our own mistake, and never printed."""
 

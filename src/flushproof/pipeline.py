@@ -139,9 +139,11 @@ def costs(path: str, spec: str | None, options: Options) -> Costs:
         InputError: a file is not accepted.
     """
     from flushproof.cost.decide import costs
+    from flushproof.engines.symbolic.problem import EFFORT
 
     machine = build(_under(_setup(path, spec, options), options))
-    return costs(machine, path, given().context, options.jobs or cpu_count() or 1)
+    jobs = options.jobs or cpu_count() or 1
+    return costs(machine, path, given().context, jobs, options.steps or EFFORT)
 
 
 def compare_setups(old: Setup, new: Setup, options: Options, comparing: Comparing) -> Comparison:

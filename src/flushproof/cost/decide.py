@@ -19,6 +19,7 @@ from flushproof.engines.found import Found
 from flushproof.engines.symbolic.bounded import Bounded, Settings
 from flushproof.engines.symbolic.forks import stream
 from flushproof.engines.symbolic.most import largest
+from flushproof.engines.symbolic.problem import EFFORT
 from flushproof.engines.symbolic.threads import Counts
 from flushproof.errors import InternalError
 from flushproof.explain.trace import explain
@@ -43,8 +44,12 @@ class _Found:
     exact_roots: bool
 
 
-def costs(machine: Machine, path: str, context: ParseContext, jobs: int = 1) -> Costs:
+def costs(
+    machine: Machine, path: str, context: ParseContext, jobs: int = 1, effort: int = EFFORT
+) -> Costs:
     """Find the costs with 1 vCPU up to the machine's bound, and up to `ROOTS` roots in use.
+
+    `effort` is how many of its own steps the solver may take for one question.
 
     Raises:
         InputError: the variant is not accepted.
@@ -57,8 +62,8 @@ def costs(machine: Machine, path: str, context: ParseContext, jobs: int = 1) -> 
     claims = tuple(claim_of(k, context) for k in numbers)
     wide = replace(setup, bounds=bounds, claims=(*setup.claims, *claims))
     looked = replace(machine, setup=wide)
-    undefined = _undefined(looked)
-    found = list(stream(lambda roots: _with_roots(looked, roots, undefined), numbers, jobs))
+    undefined = _undefined(looked, effort)
+    found = list(stream(lambda roots: _with_roots(looked, roots, undefined, effort), numbers, jobs))
     exact = all(f.exact_roots for f in found)
     return Costs(
         path=path,
@@ -81,20 +86,20 @@ def _order(cost: Cost) -> tuple[int, int]:
     return cost.vcpus, cost.roots
 
 
-def _engines(machine: Machine, program: Program) -> tuple[Bounded, ...]:
+def _engines(machine: Machine, program: Program, effort: int) -> tuple[Bounded, ...]:
     """Return one engine for a single load and flush of each, if that is less, and one for all."""
     bounds = machine.setup.bounds
     counts = Counts(bounds.vcpus[1], bounds.loads, bounds.flushes, bounds.flushers)
     few = replace(counts, loads=min(1, counts.loads), flushes=min(1, counts.flushes))
-    whole = Bounded(program, counts)
+    whole = Bounded(program, counts, Settings(effort=effort))
     if few == counts:
         return (whole,)
-    return (Bounded(program, few, Settings(plan=whole.plan)), whole)
+    return (Bounded(program, few, Settings(plan=whole.plan, effort=effort)), whole)
 
 
-def _undefined(machine: Machine) -> dict[int, str]:
+def _undefined(machine: Machine, effort: int) -> dict[int, str]:
     """Return for which numbers of vCPUs something undefined can happen, or may for all we know."""
-    engine = _engines(machine, machine.with_claims(()))[-1]
+    engine = _engines(machine, machine.with_claims(()), effort)[-1]
     out: dict[int, str] = {}
     for vcpus in range(1, machine.setup.bounds.vcpus[1] + 1):
         found = engine.undefined(vcpus)
@@ -103,10 +108,10 @@ def _undefined(machine: Machine) -> dict[int, str]:
     return out
 
 
-def _with_roots(machine: Machine, roots: int, undefined: dict[int, str]) -> _Found:
+def _with_roots(machine: Machine, roots: int, undefined: dict[int, str], effort: int) -> _Found:
     """Find the costs with so many roots; with one vCPU more a call rarely costs less."""
     program = machine.with_claims((name_of(roots),))
-    engines = _engines(machine, program)
+    engines = _engines(machine, program, effort)
     cells: list[Cost] = []
     guess = roots
     for vcpus in range(roots, machine.setup.bounds.vcpus[1] + 1):

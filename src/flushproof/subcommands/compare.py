@@ -40,6 +40,9 @@ def _add_bounds(bounds: argparse._ArgumentGroup) -> None:
     bounds.add_argument(
         "--jobs", type=int, default=0, metavar="N", help="processes, 0: as many as CPUs"
     )
+    bounds.add_argument(
+        "--max-steps", type=int, metavar="N", help="the solver's own steps for one question"
+    )
     bounds.add_argument("--cache-dir", metavar="DIR", help="keep verdicts here")
     bounds.add_argument("--no-cache", action="store_true", help="neither use nor keep verdicts")
 
@@ -82,6 +85,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         claims=tuple(dict.fromkeys(arguments.claim)),
         engine=arguments.engine,
         jobs=arguments.jobs,
+        steps=arguments.max_steps,
         project=arguments.project,
         sweeping=Sweeping(cache),
     )
