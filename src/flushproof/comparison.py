@@ -91,7 +91,9 @@ class Difference:
 class Comparison:
     """The verdict on two variants.
 
-    `reason` explains `unknown`, and for `differs` why the new variant does not refine the old one.
+    `reason` explains `unknown`, for `differs` why the new variant does not refine the old one, and
+    for `equal` why that is not shown for every number of vCPUs. Where it is, `invariant` is the
+    relation between the two states that shows it, line by line.
     """
 
     old: Version
@@ -105,6 +107,7 @@ class Comparison:
     difference: Difference | None = None
     reason: str = ""
     expected: Relation = Relation.EQUAL
+    invariant: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:

@@ -153,7 +153,9 @@ def compare_setups(old: Setup, new: Setup, options: Options, comparing: Comparin
     both = replace(old, bounds=old.bounds.wider(new.bounds), stated=old.stated | new.stated)
     bounds = _bounds(both, options)
     machines = tuple(build(replace(s, bounds=bounds)) for s in (old, new))
-    wanted = Wanted(comparing.compared, comparing.since, bounds, comparing.expected, options.steps)
+    everyone = not options.bounded and options.engine != "bounded"
+    what = (comparing.compared, comparing.since, bounds, comparing.expected)
+    wanted = Wanted(*what, options.steps, everyone)
 
     def cover(machine: Machine) -> ClaimResult:
         return next(decide(machine, Question(("coverage",), bounds, steps=options.steps)))

@@ -6,7 +6,7 @@ be: the call hangs. A counter says this where a lock would leave the whole step 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -39,6 +39,7 @@ from flushproof.ir.code import (
     Var,
     Write,
 )
+from flushproof.ir.flow import successors
 from flushproof.ir.program import Operation
 from flushproof.ir.types import BOOL, INT, LockWord
 from flushproof.ir.uses import map_expr, map_operands
@@ -61,7 +62,7 @@ class Apart:
     def field(self, f: Field) -> Field:
         """Return the field that stands for one of the variant; a lock becomes a counter."""
         t = INT if isinstance(f.type, LockWord) else f.type
-        return replace(f, name=f"{f.name}@{self.side}", type=t)
+        return replace(f, name=f"{f.name}@{self.side}", label=f"{self.side} {f.label}", type=t)
 
 
 class Watcher(Protocol):
@@ -90,6 +91,19 @@ def place(emitter: Emitter, operation: Operation, names: Apart, watcher: Watcher
     _Side(emitter, operation, names, watcher, e).run()
 
 
+def place_part(
+    emitter: Emitter,
+    operation: Operation,
+    names: Apart,
+    watcher: Watcher,
+    e: Ends,
+    start: int,
+    stops: Mapping[int, Label],
+) -> None:
+    """Emit the code from `start` on, as far as to the positions `stops`, which are elsewhere."""
+    _Side(emitter, operation, names, watcher, e).run_from(start, stops)
+
+
 class _Side:
     """One operation being copied."""
 
@@ -107,6 +121,19 @@ class _Side:
         for at, instr in enumerate(self.operation.code):
             self.emitter.place(self.labels[at])
             self._instr(instr)
+
+    def run_from(self, start: int, stops: Mapping[int, Label]) -> None:
+        code = self.operation.code
+        begin = self.emitter.label()
+        self.emitter.jump(begin, None)
+        for at in sorted(_reached(code, start, stops)):
+            self.emitter.place(self.labels[at])
+            if at in stops:
+                self.emitter.jump(stops[at], None)
+            if at == start:
+                self.emitter.place(begin)
+            if at == start or at not in stops:
+                self._instr(code[at])
 
     def _instr(self, instr: Instr) -> None:
         i = map_operands(instr, lambda x: Var(self.names.local(x)))
@@ -181,6 +208,20 @@ class _Side:
             case Release():
                 after = _freed(now, shared=i.shared)
         self.emitter.emit(Write(counter, i.index, after, Mode.GHOST, i.span))
+
+
+def _reached(code: tuple[Instr, ...], start: int, stops: Mapping[int, Label]) -> frozenset[int]:
+    """Return the positions that are reached from `start`, those of `stops` included."""
+    found = {start}
+    work = [start]
+    while work:
+        at = work.pop()
+        for to in successors(code, at):
+            if to not in found:
+                found.add(to)
+                if to not in stops:
+                    work.append(to)
+    return frozenset(found)
 
 
 def _freed(now: Expr, *, shared: bool) -> Expr:

@@ -30,12 +30,13 @@ class Cuts:
         return f"{self.places[0].file}, {noun} {', '.join(map(str, lines))}"
 
 
-def cuts(program: Program, bounds: Bounds) -> Cuts | None:
-    """Return where calls are not atomic, None where all are."""
+def cuts(program: Program, bounds: Bounds | None) -> Cuts | None:
+    """Return where calls are not atomic, None where all are; without bounds for any number."""
     from flushproof.engines.symbolic.moves import Population
     from flushproof.engines.symbolic.plan import make_plan
 
-    plan = make_plan(program, Population(bounds.vcpus[1], bounds.flushers))
+    many = Population(None, 1) if bounds is None else Population(bounds.vcpus[1], bounds.flushers)
+    plan = make_plan(program, many)
     found = tuple(_places(program, plan.boundaries))
     return Cuts(found) if found else None
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from flushproof.compare.atomic import EVERY, WHOLE_CALLS, cuts
 from flushproof.compare.explain import difference
+from flushproof.compare.forall import Related, equal_for_all
 from flushproof.compare.product import Product, product
 from flushproof.compare.runs import Run, both, first_difference, whole_operation
 from flushproof.compare.watch import FOLLOWED, SAME, Sight
 from flushproof.comparison import Compared, Comparison, Difference, Relation, Since, Version
-from flushproof.decide import assumptions
+from flushproof.decide import FEW, assumptions
 from flushproof.engines.found import Found
 from flushproof.ir.program import Program, Role
 from flushproof.machine.build import Machine
@@ -40,7 +41,11 @@ Cover = Callable[[Machine], ClaimResult]
 class Wanted:
     """What is asked: what is compared, since when, within which bounds, and what is expected.
 
+<<<<<<< HEAD
     `steps` is how many of its own steps the solver may take, None for the usual number.
+=======
+    With `everyone` equality is looked for for every number of vCPUs first.
+>>>>>>> 775196a (nfc: equal for every number of vCPUs, by a relation between the two states)
     """
 
     compared: Compared
@@ -48,6 +53,7 @@ class Wanted:
     bounds: Bounds
     expected: Relation = Relation.EQUAL
     steps: int | None = None
+    everyone: bool = False
 
 
 def compare(old: Machine, new: Machine, wanted: Wanted, cover: Cover) -> Comparison:
@@ -79,11 +85,20 @@ class _Compared:
         self.cover = cover
         self.plain = (old.with_claims(()), new.with_claims(()))
         self.started = time.monotonic()
+        self.reason = ""
 
     def decide(self) -> Comparison:
         sight = Sight(str(self.wanted.compared))
         joint = self._product(sight)
-        answer = self._ask(joint)
+        low, high = self.wanted.bounds.vcpus
+        few = min(high, FEW) if self.wanted.everyone else high
+        answer = self._ask(joint, range(low, few + 1))
+        if answer.found is None and not answer.reason and self.wanted.everyone:
+            related = equal_for_all(*self.plain, after_load=self.wanted.since is Since.LOAD)
+            if isinstance(related, Related):
+                return self._for_all(related)
+            self.reason = f"not shown for every number of vCPUs: {related}"
+            answer = self._ask(joint, range(few + 1, high + 1)) if few < high else answer
         if answer.found is not None:
             told = self._told(joint, answer.found)
             relation, reason = self._refines()
@@ -91,6 +106,12 @@ class _Compared:
         if answer.reason:
             return self._result(Relation.UNKNOWN, answer, None, answer.reason)
         return self._equal(answer)
+
+    def _for_all(self, related: Related) -> Comparison:
+        answer = _Answer(0, None, "", related.exact_roots)
+        found = self._result(Relation.EQUAL, answer, None, "", EVERY)
+        scope = replace(found.scope, vcpus=None, loads=None, flushes=None, flushers=None)
+        return replace(found, scope=scope, invariant=related.lines)
 
     def _equal(self, answer: _Answer) -> Comparison:
         """Say what it means that whole calls are alike: little, if only the old ones are atomic."""
@@ -100,7 +121,7 @@ class _Compared:
             return self._result(Relation.UNKNOWN, answer, None, reason)
         was, now = (cuts(p, bounds) for p in self.plain)
         if now is None and was is None:
-            return self._result(Relation.EQUAL, answer, None, "", EVERY)
+            return self._result(Relation.EQUAL, answer, None, self.reason, EVERY)
         if was is not None:
             which = was if now is None else now
             reason = f"what others see within a call is not compared ({which.words()})"
@@ -116,18 +137,17 @@ class _Compared:
         after_load = self.wanted.since is Since.LOAD
         return product(*self.plain, sight, after_load=after_load)
 
-    def _ask(self, joint: Product) -> _Answer:
+    def _ask(self, joint: Product, counts: range) -> _Answer:
         """Look at the smallest number of vCPUs first."""
-        low, high = self.wanted.bounds.vcpus
         engine = _engine(joint.program, self.wanted)
-        for n in range(low, high + 1):
+        for n in counts:
             found = engine.claim(SAME, n)
             if isinstance(found, Found):
                 return _Answer(n, found, "", engine.exact_roots)
             reason = found or _gap(engine, n)
             if reason:
                 return _Answer(n, None, reason, engine.exact_roots)
-        return _Answer(high, None, "", engine.exact_roots)
+        return _Answer(counts[-1], None, "", engine.exact_roots)
 
     def _told(self, joint: Product, found: Found) -> Difference:
         old, new = both(joint, *self.plain, found.schedule)
@@ -138,7 +158,8 @@ class _Compared:
 
     def _refines(self) -> tuple[Relation, str]:
         """Tell whether the new variant issues a subset and keeps coverage, and why not."""
-        answer = self._ask(self._product(Sight.SUBSET))
+        low, high = self.wanted.bounds.vcpus
+        answer = self._ask(self._product(Sight.SUBSET), range(low, high + 1))
         if answer.found is not None:
             return Relation.DIFFERS, ""
         if answer.reason:

@@ -90,9 +90,9 @@ class _Operation:
         watched = witnesses(self.sight) if self._issued() else ()
         outcome = next((i.target.type for i in self._issued()), INT)
         call = begin(e, self.sight, watched, outcome, tuple(self._shared()), span)
-        old = Side.of(call, OLD, _result(self.pair.old), None)
+        old = Side.of(call, OLD, result_type(self.pair.old), None)
         ends_old = self._run(old, self.pair.old)
-        new = Side.of(call, NEW, _result(self.pair.new), old)
+        new = Side.of(call, NEW, result_type(self.pair.new), old)
         ends_new = self._run(new, self.pair.new)
         self._compare(call, (old, ends_old), (new, ends_new))
         e.emit(Return(None, span))
@@ -214,7 +214,8 @@ def _returns(status: Local) -> Expr:
     return Binary("==", Var(status), Const(RETURNS, INT), BOOL)
 
 
-def _result(operation: Operation) -> Type:
+def result_type(operation: Operation) -> Type:
+    """Return the type of what an operation returns."""
     values = (i.value for i in operation.code if isinstance(i, Return))
     return next((v.type for v in values if v is not None), INT)
 

@@ -23,6 +23,7 @@ def tree(found: Comparison) -> Tree:
         "scope": scope_tree(found.scope),
         "assumptions": list(found.assumptions),
         "reason": found.reason or None,
+        "invariant": list(found.invariant),
         "seconds": round(found.seconds, 3),
         "difference": None if found.difference is None else _difference(found.difference),
     }

@@ -25,6 +25,9 @@ from flushproof.source import Source
 REPLAYED = "each variant replayed by itself in the interpreter"
 MARK = "<--"
 LEAST = 5
+MOST_FACTS = 6
+"""A relation of more facts than this is only counted."""
+
 CODE_INDENT = 6
 
 Sources = Mapping[str, Source]
@@ -79,10 +82,18 @@ def _labels(found: Comparison, width: int) -> list[str]:
         parts.append(("because" if undecided else "note", found.reason))
     if found.difference is not None:
         parts += [("smallest", found.difference.smallest), ("checked", REPLAYED)]
+    if found.invariant:
+        parts.append(("related", _related(found.invariant)))
     parts += [("compares", compares(found)), ("scope", scope_phrase(found.scope))]
     if found.assumptions:
         parts.append(("assuming", ", ".join(found.assumptions)))
     return [line for label, text in parts for line in hang(f"  {label:<8} ", text, width)]
+
+
+def _related(facts: tuple[str, ...]) -> str:
+    if len(facts) > MOST_FACTS:
+        return f"by an invariant of {len(facts)} facts about both states (see --format json)"
+    return "; ".join(facts)
 
 
 def compares(found: Comparison) -> str:

@@ -1,0 +1,97 @@
+"""Whether two variants are equal for every number of vCPUs, loads and flushes.
+
+In: their plain programs. Out: the relation between their states that shows it, found as an
+invariant and confirmed the way those of claims are, or why there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from flushproof.compare.atomic import cuts
+from flushproof.compare.lockstep import lockstep
+from flushproof.ir.kinds import infer
+from flushproof.ir.program import Program
+
+if TYPE_CHECKING:
+    from flushproof.engines.unbounded.prove import Part
+
+EFFORT = 10_000
+"""Questions that the search for a relation may ask."""
+
+FACT = 4
+"""How far a fact is indented among the lines of an invariant."""
+
+NONE_FOUND = "no relation between the two states was found that is kept and says so"
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """The relation between the two states between calls, line by line in C's terms."""
+
+    lines: tuple[str, ...]
+    exact_roots: bool
+
+
+def equal_for_all(old: Program, new: Program, *, after_load: bool) -> Related | str:
+    """Return what shows that two variants are equal, or why nothing does.
+
+    Raises:
+        InputError: the operations of the two do not correspond.
+    """
+    from flushproof.engines.symbolic.values import NotExact
+    from flushproof.engines.unbounded.finite import Unsupported
+    from flushproof.engines.unbounded.prove import out_of_reach
+
+    for program in (old, new):
+        reason = out_of_reach(program)
+        if reason:
+            return reason
+        if cuts(program, None) is not None:
+            return "with any number of vCPUs, others may see a call in the middle"
+    joint = lockstep(old, new, after_load=after_load)
+    if joint is None:
+        return "there are too many loops, or a lock for each vCPU"
+    try:
+        return _search(joint)
+    except (NotExact, Unsupported):
+        return "the relation would have to speak of arithmetic"
+
+
+def _search(joint: Program) -> Related | str:
+    """Look for a relation that each vCPU's fields satisfy, a vCPU that stands for all included."""
+    from flushproof.engines.unbounded.build import Builder
+    from flushproof.engines.unbounded.pdr import Exhausted, Search
+    from flushproof.engines.unbounded.prove import Part
+    from flushproof.engines.unbounded.recheck import failing
+    from flushproof.engines.unbounded.state import Case, space
+
+    kinds = infer(joint)
+    case = Case(generic=True)
+    where = space(joint, kinds, case)
+    builder = Builder(where, {o.name: frozenset({0}) for o in joint.operations}, None)
+    system = builder.run()
+    try:
+        found = Search(system, EFFORT).run()
+    except Exhausted:
+        return "the search for a relation between the two states took too many steps"
+    if found is None or failing(system, found):
+        return NONE_FOUND
+    part = Part(case, where, builder.frames, system, found)
+    return Related(tuple(_between_calls(part)), kinds.exact_roots)
+
+
+def _between_calls(part: Part) -> Iterator[str]:
+    """Yield what holds between calls."""
+    from flushproof.engines.unbounded.pdr import Invariant
+    from flushproof.engines.unbounded.words import invariant_lines
+
+    idle = {
+        control: lemmas
+        for control, lemmas in part.invariant.lemmas.items()
+        if control.flusher is None and not any(control.loads)
+    }
+    lines = tuple(invariant_lines(replace(part, invariant=Invariant(idle))))
+    yield from (line.strip() for line in lines if line.startswith(" " * FACT))

@@ -1,0 +1,71 @@
+"""Equality of two variants for every number of vCPUs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flushproof import pipeline
+from flushproof.compare.forall import Related, equal_for_all
+from flushproof.comparison import Relation
+from flushproof.config import Comparing, Options
+from flushproof.ir.program import Program
+from flushproof.machine.build import build
+from flushproof.spec.resolve import from_variant
+from two_variants import SPECS
+
+
+def program(path: Path) -> Program:
+    """Return the plain program of a C file."""
+    return build(from_variant(str(path), None)).with_claims(())
+
+
+def changed(tmp_path: Path, name: str, old: str, new: str) -> Path:
+    """Write a variant with a piece of it changed."""
+    text = (SPECS / f"{name}.c").read_text()
+    assert text.count(old) == 1
+    path = tmp_path / f"{name}.c"
+    path.write_text(text.replace(old, new))
+    return path
+
+
+def test_equal_for_all() -> None:
+    """A reviewer with a thousand vCPUs is not told about four, and sees what relates the two."""
+    paths = (str(SPECS / "counter_late.c"), str(SPECS / "counter_first.c"))
+    found = pipeline.nfc(*paths, None, Options(), Comparing())
+    assert found.relation is Relation.EQUAL
+    assert (found.scope.vcpus, found.scope.loads, found.scope.flushes) == (None, None, None)
+    assert "old hv_tlb_pgd == new hv_tlb_pgd" in found.invariant
+    assert "old hv_tlb_pgd[v] == new hv_tlb_pgd[v]" in found.invariant
+
+
+def test_not_equal_with_many(tmp_path: Path) -> None:
+    """Equal for as many vCPUs as are tried is not equal: the sixth vCPU is left out."""
+    loop = "kvm_for_each_vcpu(i, vcpu, kvm) {"
+    path = changed(tmp_path, "vcpu0_first", loop, f"{loop} if (i == 5) continue;")
+    old = program(SPECS / "vcpu0_first.c")
+    assert isinstance(equal_for_all(old, program(path), after_load=False), str)
+
+
+@pytest.mark.parametrize("after_load", [False, True])
+def test_not_equal_at_boot(after_load: bool) -> None:
+    """Two variants that differ before the first load only are related from then on."""
+    old, new = (program(SPECS / f"{n}.c") for n in ("enum_cached", "mismatch_flag"))
+    found = equal_for_all(old, new, after_load=after_load)
+    assert isinstance(found, Related) == after_load
+
+
+def test_results_are_compared(tmp_path: Path) -> None:
+    """Another error code is another result, whatever the number of vCPUs."""
+    path = changed(tmp_path, "vcpu0_first", "return ret;", "return ret ? 1 : 0;")
+    old = program(SPECS / "vcpu0_first.c")
+    assert isinstance(equal_for_all(old, program(path), after_load=False), str)
+
+
+def test_a_lock_that_is_kept(tmp_path: Path) -> None:
+    """A call that keeps its lock makes the next wait for ever: nothing is equal after that."""
+    unlock = "spin_unlock(&kvm_vmx->ept_pointer_lock);\n\treturn ret;"
+    path = changed(tmp_path, "vcpu0_first", unlock, "return ret;")
+    same = program(path)
+    assert isinstance(equal_for_all(same, same, after_load=False), str)
