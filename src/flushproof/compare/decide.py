@@ -41,11 +41,8 @@ Cover = Callable[[Machine], ClaimResult]
 class Wanted:
     """What is asked: what is compared, since when, within which bounds, and what is expected.
 
-<<<<<<< HEAD
-    `steps` is how many of its own steps the solver may take, None for the usual number.
-=======
-    With `everyone` equality is looked for for every number of vCPUs first.
->>>>>>> 775196a (nfc: equal for every number of vCPUs, by a relation between the two states)
+    `steps` is what each question may cost; with `everyone` equality is looked for with every
+    number of vCPUs first.
     """
 
     compared: Compared
