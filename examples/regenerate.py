@@ -1,5 +1,6 @@
-"""Rewrite the outputs in README.md and examples/README.md: `python examples/regenerate.py`.
+"""Rewrite the outputs that README.md, examples/README.md and docs/tutorial.md show.
 
+Run it as `python examples/regenerate.py`.
 Each block of these pages that starts with three backquotes and `console` holds one command after
 `$ ` and below it what that command prints. `--check` writes nothing and exits with 1 if a block is
 out of date.
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
-PAGES = (TOP / "README.md", TOP / "examples" / "README.md")
+PAGES = (TOP / "README.md", TOP / "examples" / "README.md", TOP / "docs" / "tutorial.md")
 DECIDED = (0, 1)
 
 _BLOCK = re.compile(r"^```console\n\$ (?P<command>.*)\n(?P<output>(?:.*\n)*?)```$", re.MULTILINE)
@@ -63,6 +64,7 @@ def output(command: str) -> str:
     if name != "flushproof":
         raise RuntimeError(f"not a flushproof command: {command}")
     plain = {k: v for k, v in os.environ.items() if k not in ("FORCE_COLOR", "PYTHONHASHSEED")}
+    plain["FLUSHPROOF_CACHE"] = "off"
     run = subprocess.run(  # noqa: S603 - the commands are those of our own page
         [sys.executable, "-m", "flushproof", *arguments],
         cwd=TOP,
