@@ -137,6 +137,22 @@ def test_numbers_beyond_every_guess() -> None:
     assert _table(found) == {(1, 1): 2, (2, 1): 4, (2, 2): 4}
 
 
+def test_only_the_second_call_costs() -> None:
+    """Short runs are looked at first; what they do not show must still be found."""
+    late = TWICE.replace("u64 unused;", "bool seen;").replace(
+        "int i, ret = 0;",
+        "int i, ret = 0;\n\tif (!to_kvm_vmx(kvm)->seen) {\n\t\tto_kvm_vmx(kvm)->seen = true;\n"
+        "\t\treturn 0;\n\t}",
+    )
+    [cell] = _costs(_code(late % "", SMALL), Bounds((1, 1), 1, 2, 1)).cells
+    assert cell.most == 2
+    assert cell.trace is not None
+    assert cell.trace.smallest == "3 operations; none with fewer"
+    [other] = _costs(_code(TWICE % "", SMALL), Bounds((1, 1), 1, 2, 1)).cells
+    assert other.trace is not None
+    assert other.trace.smallest.endswith("none with fewer where each thread acts at most once")
+
+
 def test_no_hypercall_at_all() -> None:
     """A call that does nothing costs nothing, and there is nothing to show."""
     idle = TWICE.replace("hyperv_flush_guest_mapping", "(int)!!")

@@ -11,7 +11,7 @@ import pytest
 
 from browser.chromium import Scheme, browser, low_contrasts, opened
 from flushproof.costs import Cost, Costs, SideBySide
-from flushproof.report.html.page import compared, render
+from flushproof.report.html.page import compared, drawing, render
 from flushproof.source import Source
 from flushproof.verdict import Verdict
 from report_samples import (
@@ -206,6 +206,32 @@ def test_link_opens_its_counterexample(chromium: Browser, pages: Path) -> None:
         assert _current(shown.page).startswith("Violation")
     with opened(chromium, path, fragment="#v0-coverage") as shown:
         assert shown.page.locator("#v0-coverage[open]").count() == 1
+
+
+def test_cost_leads_to_its_schedule(chromium: Browser, pages: Path) -> None:
+    """A number in the table of costs opens the schedule that attains it, which is no violation."""
+    with opened(chromium, pages / "costs.html") as shown:
+        page = shown.page
+        page.evaluate("for (const d of document.querySelectorAll('details')) d.open = false")
+        page.locator('a[href="#c0-2-1"]').click()
+        page.locator("#c0-2-1[open]").wait_for()
+        assert _current(page) == f"End: {SECTION_TRACE.headline}"
+        assert "VIOLATION" not in page.locator("#c0-2-1").inner_text()
+        _slider(page).press("ArrowLeft")
+        assert _current(page).startswith("Step 3, ")
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_drawing_alone(chromium: Browser, tmp_path: Path, scheme: Scheme) -> None:
+    """The drawing of costs needs nothing else, and its colours follow the scheme."""
+    path = tmp_path / "costs.svg"
+    path.write_text(drawing(COMPARED), encoding="utf-8")
+    with opened(chromium, path, scheme) as shown:
+        assert shown.complaints == []
+        assert shown.requests == [path.as_uri()]
+        ink = "getComputedStyle(document.querySelector('text')).fill"
+        dark = shown.page.evaluate(ink) == "rgb(231, 234, 238)"
+        assert dark == (scheme == "dark")
 
 
 @pytest.mark.parametrize("name", ["one", "several", "costs"])

@@ -18,7 +18,7 @@ from flushproof.engines import concrete
 from flushproof.engines.found import Found
 from flushproof.engines.symbolic.bounded import Bounded, Settings
 from flushproof.engines.symbolic.forks import stream
-from flushproof.engines.symbolic.most import largest
+from flushproof.engines.symbolic.most import Largest, largest
 from flushproof.engines.symbolic.problem import EFFORT
 from flushproof.engines.symbolic.threads import Counts
 from flushproof.errors import InternalError
@@ -129,13 +129,15 @@ def _cost(machine: Machine, program: Program, engines: tuple[Bounded, ...], soug
     answer = largest(engines, name, witness_of(sought.roots), sought.vcpus, guess)
     if isinstance(answer, str):
         return replace(sought, most=None, reason=answer)
-    trace = None
-    if answer.found is not None:
-        trace = _replayed(machine, program, answer.found, replace(sought, most=answer.number))
-    return replace(sought, most=answer.number, trace=trace)
+    cost = replace(sought, most=answer.number)
+    if answer.found is None:
+        return cost
+    return replace(cost, trace=_replayed(machine, program, answer, answer.found, cost))
 
 
-def _replayed(machine: Machine, program: Program, found: Found, cost: Cost) -> Trace:
+def _replayed(
+    machine: Machine, program: Program, answer: Largest, found: Found, cost: Cost
+) -> Trace:
     """Replay a schedule, count its hypercalls and roots once more, and put it into words."""
     try:
         state = concrete.replay(program, found.schedule, lambda o: found.boundaries[o.name])
@@ -148,7 +150,7 @@ def _replayed(machine: Machine, program: Program, found: Found, cost: Cost) -> T
         raise InternalError(f"the schedule of a cost replays with {text}")
     claim = machine.setup.claim(found.claim)
     assert claim is not None
-    return explain(machine, claim, program, found.schedule, state, _smallest(found))
+    return explain(machine, claim, program, found.schedule, state, _smallest(answer, found))
 
 
 def _calls(state: concrete.State, at: concrete.Violation) -> list[concrete.Happening]:
@@ -163,6 +165,9 @@ def _roots(state: concrete.State) -> Iterator[int]:
     return (state.memory[RUNS_ON.name, v] for v in range(state.vcpus))
 
 
-def _smallest(found: Found) -> str:
+def _smallest(answer: Largest, found: Found) -> str:
     calls = "1 operation" if found.calls == 1 else f"{found.calls} operations"
-    return f"{calls}; {'none with fewer' if found.least else 'fewer were not ruled out'}"
+    if not found.least:
+        return f"{calls}; fewer were not ruled out"
+    limited = "" if answer.whole else " where each thread acts at most once"
+    return f"{calls}; none with fewer{limited}"

@@ -23,10 +23,14 @@ HIGHEST = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Largest:
-    """The largest number, 0 for none, and a counterexample with it, None for none."""
+    """The largest number, 0 for none, and a counterexample with it, None for none.
+
+    `whole` is false where the counterexample is the smallest one within narrower bounds only.
+    """
 
     number: int
     found: Found | None
+    whole: bool = True
 
 
 def largest(
@@ -50,7 +54,9 @@ def largest(
     if attained is None:
         return Largest(0, None)
     found = smallest(attained.p, claim, attained.with_number(number))
-    return Largest(number, found) if isinstance(found, Found) else found or "no model was found"
+    if not isinstance(found, Found):
+        return found or "no model was found"
+    return Largest(number, found, whole=attained is search)
 
 
 class _GaveUpError(Exception):

@@ -96,7 +96,7 @@
     }
 
     state() {
-      const names = [...new Set(this.changes.flat().map(([name]) => name))];
+      const names = [...new Set(this.changes.flat().map(([name]) => name))].sort();
       const list = this.root.querySelector(".state");
       list.hidden = names.length === 0;
       list.replaceChildren(...names.flatMap((name) => this.entry(name)));
@@ -118,6 +118,7 @@
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
     if (target instanceof HTMLDetailsElement) {
       target.open = true;
+      if (target.matches(".case")) begin(target);
       target.scrollIntoView();
     }
   };
@@ -131,7 +132,14 @@
     }, { once: true });
   };
 
-  const cases = [...document.querySelectorAll(".body")].map((b) => new Case(b));
+  // A page may hold a hundred schedules: each begins to listen when it is first unfolded.
+  const cases = [];
+  const begun = new Set();
+  const begin = (details) => {
+    if (!details.open || begun.has(details)) return;
+    begun.add(details);
+    cases.push(new Case(details.querySelector(".body")));
+  };
   const visible = () => cases.find((c) => {
     const place = c.root.getBoundingClientRect();
     return place.height > 0 && place.bottom > 0 && place.top < window.innerHeight;
@@ -145,6 +153,10 @@
       shown.go(by);
     }
   });
+  for (const details of document.querySelectorAll(".case")) {
+    begin(details);
+    details.addEventListener("toggle", () => begin(details));
+  }
   window.addEventListener("hashchange", open);
   window.addEventListener("beforeprint", printing);
   if (location.hash) open();
