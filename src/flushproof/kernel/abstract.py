@@ -156,11 +156,18 @@ class Abstractor:
 
     def _set(self, entry: c.Member) -> c.Expr:
         held = installed(self.known, entry.name)
-        if held & self.family or (not held and "flush" in entry.name):
+        if any(self._flushes(f) for f in held) or (not held and "flush" in entry.name):
             self.notes.assume(f"{_shown(entry)} is set")
             return c.Number(1, "", entry.span)
         self.notes.assume(f"{_shown(entry)} may be anything")
         return anything(entry.span)
+
+    def _flushes(self, name: str) -> bool:
+        """Tell whether a function is one of the flush, or calls one."""
+        if name in self.family:
+            return True
+        place = self.known.library.find(Sort.FUNCTION, name, self.body.where)
+        return place is not None and bool(place[0].words(place[1]) & self.family)
 
 
 def _null(e: c.Expr) -> bool:

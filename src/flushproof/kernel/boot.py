@@ -37,14 +37,19 @@ class Setting:
         return _CREATES.search(self.function) is not None and self.value != ""
 
 
-def settings(library: Library, members: Iterable[str], own: frozenset[str]) -> tuple[Setting, ...]:
-    """Return the assignments to members outside the functions of the slice."""
+def settings(
+    library: Library, members: Iterable[tuple[str, str]], own: frozenset[str]
+) -> tuple[Setting, ...]:
+    """Return the assignments to members, given as (struct, member), outside of functions `own`."""
     found: dict[tuple[str, bool, str, str], Setting] = {}
+    structs: dict[str, set[str]] = {}
+    for struct, member in members:
+        structs.setdefault(member, set()).add(struct)
     for path, text in _texts(library):
-        for member in members:
+        for member in sorted(structs):
             if member not in text:
                 continue
-            for s in _in_text(text, member, path.name):
+            for s in _in_text(text, member, structs[member], path.name):
                 if s.function not in own:
                     found.setdefault((s.member, s.vcpu, s.value, s.function), s)
     return tuple(found.values())
@@ -62,18 +67,29 @@ def _texts(library: Library) -> Iterator[tuple[Path, str]]:
             yield path, library.text(path)
 
 
-def _in_text(text: str, member: str, file: str) -> Iterator[Setting]:
+def _in_text(text: str, member: str, structs: set[str], file: str) -> Iterator[Setting]:
     pattern = re.compile(rf"([\w>().\[\] -]*)(?:->|\.){re.escape(member)}\s*=(?!=)\s*([^;]*);")
     for found in pattern.finditer(text):
         value = found[2].strip()
         word = value if re.fullmatch(r"\w+", value) else ""
         vcpu = _VCPU.search(found[1]) is not None
-        yield Setting(member, vcpu, word, _function(text, found.start()), file)
+        start, function = _function(text, found.start())
+        if _pointed(text[start : found.start()], found[1]) in {"", *structs}:
+            yield Setting(member, vcpu, word, function, file)
 
 
-def _function(text: str, position: int) -> str:
-    """Return the function around a place: the last line before it that begins one."""
+def _pointed(before: str, base: str) -> str:
+    """Return the struct that a variable was declared a pointer to, "" where that is not seen."""
+    if not re.fullmatch(r"\s*\w+", base):
+        return ""
+    name = base.strip()
+    found = re.findall(rf"\bstruct\s+(\w+)\s*\*\s*(?:const\s+)?{name}\b", before)
+    return found[-1] if found else ""
+
+
+def _function(text: str, position: int) -> tuple[int, str]:
+    """Return the function around a place, and where it begins: the last line before that does."""
     before = text.rfind("\n{", 0, position)
-    start = text.rfind("\n\n", 0, max(before, 0)) + 1
-    headers = _HEADER.findall(text, max(start, 0), max(before, 0) + 1)
-    return headers[-1] if headers else ""
+    start = max(text.rfind("\n\n", 0, max(before, 0)) + 1, 0)
+    headers = _HEADER.findall(text, start, max(before, 0) + 1)
+    return start, headers[-1] if headers else ""

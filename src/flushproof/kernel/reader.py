@@ -14,13 +14,13 @@ from flushproof.diagnostics import InputError, Note
 from flushproof.frontend import syntax as c
 from flushproof.frontend.cut import Item, Sort
 from flushproof.frontend.errors import Redefined
-from flushproof.frontend.grammar import vocabulary
 from flushproof.frontend.macros import Macro
 from flushproof.frontend.outline import expand
 from flushproof.frontend.parser import ParseContext, parse_items
 from flushproof.frontend.tokens import Kind, Token
 from flushproof.frontend.words import OUTSIDE
 from flushproof.kernel.library import Library, Piece
+from flushproof.kernel.typenames import names_of_types, plain
 from flushproof.source import Span
 
 _ASM = frozenset({"asm", "__asm__", "__asm", "asm_inline"})
@@ -89,13 +89,12 @@ class Reader:
     def _types(self, tokens: tuple[Token, ...]) -> frozenset[str]:
         """Return the words that can only be names of types."""
         found = {t.text for t in tokens if t.kind is Kind.NAME and t.text.endswith("_t")}
-        words = vocabulary(spec=False)
+        found |= names_of_types(tokens)
         for this, following in pairwise(tokens):
-            both = this.kind is Kind.NAME and following.kind is Kind.NAME
-            plain = both and {words.terminal(t.text) for t in (this, following)} == {"NAME"}
             known = this.text in found or this.text in self.context.typedefs
-            if plain and not known and self.library.find(Sort.TYPEDEF, this.text):
-                found.add(this.text)
+            if plain(this) and plain(following) and not known:
+                if self.library.find(Sort.TYPEDEF, this.text):
+                    found.add(this.text)
         return frozenset(found)
 
     def _expanded(self, where: Piece, item: Item) -> tuple[Token, ...]:

@@ -77,7 +77,7 @@ def recognise(variant: Source, choices: Choices) -> Recognised:
     part = slice_of(known, flush, load)
     _require_hypercall(known, part)
     profile = choose(part.flush.function.name, part.load.function.name, part.members)
-    found = settings(library, sorted(part.members), frozenset(part.functions))
+    found = settings(library, sorted(part.shared), frozenset(part.functions))
     boot = _boot(profile, part, found)
     part = closed(known, part, frozenset(boot))
     return _assemble(known, part, profile, choices, boot, found)
