@@ -189,6 +189,38 @@ class Sent:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Overlaid:
+    """Other files, but for some texts by their paths without links; an empty one is no file."""
+
+    inner: Files
+    texts: Mapping[str, bytes]
+
+    def cwd(self) -> Path:
+        """Return the folder that relative paths start from."""
+        return self.inner.cwd()
+
+    def read(self, path: str, limit: int) -> bytes:
+        """Return what the file begins with."""
+        found = self.texts.get(self.inner.real(path))
+        if found == b"":
+            raise OSError(errno.ENOENT, "no such file", path)
+        return self.inner.read(path, limit) if found is None else found[:limit]
+
+    def is_file(self, path: str) -> bool:
+        """Tell whether a file is there."""
+        found = self.texts.get(self.inner.real(path))
+        return self.inner.is_file(path) if found is None else found != b""
+
+    def is_folder(self, path: str) -> bool:
+        """Tell whether a folder is there."""
+        return self.inner.is_folder(path)
+
+    def real(self, path: str) -> str:
+        """Return the path without symbolic links."""
+        return self.inner.real(path)
+
+
 DISK = Disk()
 _in_use: ContextVar[Files] = ContextVar("files", default=DISK)
 

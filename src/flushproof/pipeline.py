@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from os import cpu_count
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flushproof.atomic import Steps
@@ -14,16 +15,16 @@ from flushproof.costs import Costs
 from flushproof.decide import Question, decide
 from flushproof.diagnostics import InputError, closest
 from flushproof.explain.atomicity import Explainer
+from flushproof.files import current, using
 from flushproof.frontend.load import load
-from flushproof.kernel.entry import Opened, open_file
+from flushproof.kernel.entry import Opened, open_file, open_text
 from flushproof.kernel.listed import listing
 from flushproof.listing import Listing
 from flushproof.machine.build import Machine, build
 from flushproof.machine.setup import Bounds, Setup
 from flushproof.memory import Memory
 from flushproof.reproduce.reproduction import Reproduction
-from flushproof.reviewed import Review
-from flushproof.source import Source
+from flushproof.reviewed import Review, Version
 from flushproof.spec.resolve import (
     NoExpectation,
     UnknownClaim,
@@ -118,15 +119,21 @@ def review(reviewing: Reviewing, spec: str | None, options: Options, done: OnRep
     else:
         changes = from_patch(reviewing.patch, reviewing.base, reviewing.path)
 
-    def decide_text(source: Source) -> Report:
-        setup = _under(from_text(source, spec), options)
+    def opened(version: Version) -> Setup:
+        if spec is not None:
+            return from_text(version.source, spec)
+        with using(version.files(current())):
+            return open_text(version.source, Path(version.path), options.choices).setup
+
+    def decide_text(version: Version) -> Report:
+        setup = _under(opened(version), options)
         claims = _claims(setup, options)
         jobs = options.jobs or cpu_count() or 1
         question = Question(claims, setup.bounds, jobs=jobs, steps=options.steps)
-        return _told(_report(source.name, setup, question, {}, lambda _: None), done)
+        return _told(_report(version.source.name, setup, question, {}, lambda _: None), done)
 
-    def compare_texts(old: Source, new: Source, since: Since) -> Comparison:
-        first, second = (replace(from_text(s, spec), memory=Memory.SC) for s in (old, new))
+    def compare_texts(old: Version, new: Version, since: Since) -> Comparison:
+        first, second = (replace(opened(v), memory=Memory.SC) for v in (old, new))
         return compare_setups(first, second, options, Comparing(since=since))
 
     return review(reviewing.git or reviewing.patch, changes, Means(decide_text, compare_texts))

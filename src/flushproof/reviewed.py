@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from flushproof.comparison import Comparison, Relation
+from flushproof.files import Files, Overlaid
 from flushproof.source import Source
 from flushproof.trace import Trace
 from flushproof.verdict import EXIT_OK, EXIT_OTHERWISE, EXIT_UNDECIDED, ClaimResult, Report, Verdict
@@ -32,6 +33,21 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Version:
+    """A text of the file `path`; `around` are other files that are otherwise than on disk."""
+
+    source: Source
+    path: str
+    around: tuple[Source, ...] = ()
+
+    def files(self, others: Files) -> Files:
+        """Return the files as they are with this version."""
+        if not self.around:
+            return others
+        return Overlaid(others, {others.real(s.name): s.text.encode() for s in self.around})
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """A line of the message that says that nothing changes."""
 
@@ -43,8 +59,10 @@ class Statement:
 class Change:
     """One file before and after one patch.
 
-    `places` are the lines of the new file that stand in the patch, and where; `others` are the
-    files that the patch changes as well; `notes` say where hunks were found.
+    `path` is where it stands, `around` gives the files beside it before and after, as far as they
+    are not as they stand there. `places` are the lines of the new file that stand in the patch, and
+    where; `others` are files that the patch changes and that were not found; `notes` say where
+    hunks were found.
     """
 
     before: Source
@@ -54,6 +72,16 @@ class Change:
     places: tuple[tuple[int, Line], ...]
     others: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    path: str = ""
+    around: tuple[tuple[Source, ...], tuple[Source, ...]] = ((), ())
+
+    @property
+    def versions(self) -> tuple[Version, Version]:
+        """The file before and after, with what is around it."""
+        path = self.path or self.before.name
+        texts = zip((self.before, self.after), self.around, strict=True)
+        old, new = (Version(text, path, around) for text, around in texts)
+        return old, new
 
     def place(self, trace: Trace) -> Line | None:
         """Return the line of the patch on which a schedule of the new file rests most, if any.

@@ -84,7 +84,7 @@ def _variant(data: bytes) -> None:
 
 
 def _kernel(data: bytes) -> None:
-    build(recognise(_source(data), Choices()).setup)
+    build(recognise(_source(data), Choices(), Path("fuzz.c")).setup)
 
 
 def _spec(data: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from flushproof.config import Choices
 from flushproof.diagnostics import InputError
@@ -12,7 +13,7 @@ from flushproof.kernel.setup import recognise
 from flushproof.machine.build import build
 from flushproof.machine.setup import Setup
 from flushproof.source import Source
-from flushproof.spec.resolve import NotTheFamily, from_variant
+from flushproof.spec.resolve import NotTheFamily, from_text
 
 _INCLUDE = re.compile(r"^[ \t]*#[ \t]*include\b", re.MULTILINE)
 
@@ -32,27 +33,35 @@ def open_file(path: str, choices: Choices) -> Opened:
     Raises:
         InputError: the file is not accepted either way.
     """
-    variant = load(path)
+    return open_text(load(path), Path(path), choices)
+
+
+def open_text(variant: Source, place: Path, choices: Choices) -> Opened:
+    """Do as `open_file` with a text that is meant to stand in the file `place`.
+
+    Raises:
+        InputError: the text is not accepted either way.
+    """
     if choices.any or _INCLUDE.search(variant.text):
-        return _reduced(variant, choices)
+        return _reduced(variant, choices, place)
     try:
-        setup = from_variant(path, None)
+        setup = from_text(variant, None)
         build(setup)
     except InputError as error:
-        return _instead(variant, choices, error)
+        return _instead(variant, choices, place, error)
     return Opened(setup)
 
 
-def _reduced(variant: Source, choices: Choices) -> Opened:
-    found = recognise(variant, choices)
+def _reduced(variant: Source, choices: Choices, place: Path) -> Opened:
+    found = recognise(variant, choices, place)
     return Opened(found.setup, found.profile, found.missing)
 
 
-def _instead(variant: Source, choices: Choices, error: InputError) -> Opened:
+def _instead(variant: Source, choices: Choices, place: Path, error: InputError) -> Opened:
     """Try the file as one of a kernel; where that fails too, the first complaint stands."""
     family = any(isinstance(d, NotTheFamily) for d in error.diagnostics)
     try:
-        opened = _reduced(variant, choices)
+        opened = _reduced(variant, choices, place)
         build(opened.setup)
     except InputError:
         if family:

@@ -97,19 +97,15 @@ def piece(source: Source, start: Macros) -> Piece:
 
 @dataclass
 class Library:
-    """The main file and, found when asked for, everything around it."""
+    """The main file, which stands at `path`, and, found when asked for, everything around it."""
 
     main: Piece
     start: Macros
     folders: tuple[Path, ...]
+    path: Path
     _texts: dict[Path, str] = field(default_factory=dict)
     _pieces: dict[Path, Piece | None] = field(default_factory=dict)
     _around: dict[tuple[Sort, str], tuple[Piece, Item] | None] = field(default_factory=dict)
-
-    @cached_property
-    def path(self) -> Path:
-        """The main file's path."""
-        return Path(self.main.name)
 
     @cached_property
     def root(self) -> Path | None:

@@ -92,9 +92,9 @@ class Reader:
         found |= names_of_types(tokens)
         for this, following in pairwise(tokens):
             known = this.text in found or this.text in self.context.typedefs
-            if plain(this) and plain(following) and not known:
-                if self.library.find(Sort.TYPEDEF, this.text):
-                    found.add(this.text)
+            declares = plain(this) and plain(following) and not known
+            if declares and self.library.find(Sort.TYPEDEF, this.text):
+                found.add(this.text)
         return frozenset(found)
 
     def _expanded(self, where: Piece, item: Item) -> tuple[Token, ...]:

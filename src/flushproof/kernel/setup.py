@@ -62,15 +62,15 @@ class NoSuchField(Diagnostic):
     hint: str
 
 
-def recognise(variant: Source, choices: Choices) -> Recognised:
-    """Reduce a kernel file to its flush and its load.
+def recognise(variant: Source, choices: Choices, place: Path) -> Recognised:
+    """Reduce a kernel file, which stands at `place`, to its flush and its load.
 
     Raises:
         InputError: something needed is missing, ambiguous or outside the subset.
     """
     start = base()
     main = piece(variant, start.context.macros)
-    library = Library(main, start.context.macros, tuple(Path(f) for f in choices.folders))
+    library = Library(main, start.context.macros, tuple(Path(f) for f in choices.folders), place)
     known = Known(start, library)
     flush = pick(library, "flush", choices.flush)
     load = pick(library, "load", choices.load)

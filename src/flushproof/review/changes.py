@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.frontend.load import load, load_bytes
 from flushproof.review.apply import Applied, Target, apply, unchanged
+from flushproof.review.beside import Around, patched_beside, texts
 from flushproof.review.diff import FileDiff, Patch, patch_of
 from flushproof.review.mail import Letter, letters
 from flushproof.reviewed import Change, Line
@@ -110,6 +111,7 @@ def _common(a: str, b: str) -> int:
 
 def _changes(source: Source, patches: list[tuple[Patch, tuple[FileDiff, ...]]]) -> Iterator[Change]:
     before = source
+    around: Around = {}
     for number, (patch, files) in enumerate(patches, 1):
         name = f"{source.name}@patched" if len(patches) == 1 else f"{source.name}@{number}"
         letter = patch.letter
@@ -117,16 +119,19 @@ def _changes(source: Source, patches: list[tuple[Patch, tuple[FileDiff, ...]]]) 
         after = Source(name, "\n".join(x.text for x in applied.lines))
         if after.text == before.text:
             raise InputError(NothingChanges(span=None, path=source.name))
+        beside = patched_beside(patch, files, Path(source.name), around)
         yield Change(
             before=before,
             after=after,
             subject=letter.subject,
             statement=patch.statement,
             places=tuple(_places(applied, letter)),
-            others=tuple(f.path for f in patch.files if f not in files),
+            others=tuple(f.path for f in patch.files if f not in (*files, *beside.files)),
             notes=applied.notes,
+            path=source.name,
+            around=(texts(around), texts(beside.around)),
         )
-        before = after
+        before, around = after, beside.around
 
 
 def _applied(before: Source, letter: Letter, files: tuple[FileDiff, ...]) -> Applied:

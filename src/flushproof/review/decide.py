@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 from flushproof.comparison import Comparison, Relation, Since
 from flushproof.diagnostics import InputError
-from flushproof.reviewed import Change, ChangeReview, Review, Row
-from flushproof.source import Source
+from flushproof.reviewed import Change, ChangeReview, Review, Row, Version
 from flushproof.verdict import Report
 
 
@@ -19,8 +18,8 @@ from flushproof.verdict import Report
 class Means:
     """How to decide claims about a text, and how to compare two from some point on."""
 
-    decide: Callable[[Source], Report]
-    compare: Callable[[Source, Source, Since], Comparison]
+    decide: Callable[[Version], Report]
+    compare: Callable[[Version, Version, Since], Comparison]
 
 
 def review(patch: str, changes: tuple[Change, ...], means: Means) -> Review:
@@ -41,17 +40,17 @@ def _reviews(
     changes: tuple[Change, ...], means: Means, known: dict[str, Report]
 ) -> Iterator[ChangeReview]:
     for change in changes:
-        for source in (change.before, change.after):
-            if source.name not in known:
-                known[source.name] = means.decide(source)
+        for version in change.versions:
+            if version.source.name not in known:
+                known[version.source.name] = means.decide(version)
         yield _review(change, means, known)
 
 
 def _review(change: Change, means: Means, known: dict[str, Report]) -> ChangeReview:
     before, after = known[change.before.name], known[change.after.name]
-    comparison = means.compare(change.before, change.after, Since.BOOT)
+    comparison = means.compare(*change.versions, Since.BOOT)
     found = comparison.relation in (Relation.DIFFERS, Relation.REFINES)
-    later = means.compare(change.before, change.after, Since.LOAD) if found else None
+    later = means.compare(*change.versions, Since.LOAD) if found else None
     results = {r.claim: r for r in after.results}
     rows = tuple(Row(r, results[r.claim]) for r in before.results if r.claim in results)
     return ChangeReview(change, before, after, rows, comparison, later)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,11 @@ from flushproof.reviewed import Change
 from flushproof.source import Source
 
 SECONDS = 60
+FOLDERS = ("arch/x86/kvm", "arch/x86/include/asm", "include/linux")
+"""Where headers of a kernel file stand, from the top of the tree."""
+
+MOST = 200
+"""So many files around one are looked at, at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +58,32 @@ def from_git(text: str, path: str) -> tuple[Change, ...]:
     message = _git(path, "log", "--format=%B", span, "--", Path(path).name)
     subjects = _git(path, "log", "--format=%s", span, "--", Path(path).name).splitlines()
     subject = subjects[0] if len(subjects) == 1 else text
-    return (Change(before, after, subject, statement_in(message), ()),)
+    around = (_around(old, path), _around(new, path))
+    statement = statement_in(message)
+    return (Change(before, after, subject, statement, (), path=path, around=around),)
+
+
+def _around(rev: str, path: str) -> tuple[Source, ...]:
+    """Return the code around a file that is otherwise at a revision than on disk."""
+    commit = _commit(rev, path)
+    top = Path(_git(path, "rev-parse", "--show-toplevel").strip())
+    folders = [str(Path(path).absolute().parent), *(str(top / f) for f in FOLDERS)]
+    changed = _git(path, "diff", "--name-only", "-z", "--no-renames", commit, "--", *folders)
+    names = [n for n in changed.split("\0") if n.endswith((".c", ".h"))]
+    own = os.path.realpath(path)
+    return tuple(
+        Source(str(top / n), _text_at(commit, n, path))
+        for n in names[:MOST]
+        if os.path.realpath(top / n) != own
+    )
+
+
+def _text_at(commit: str, name: str, path: str) -> str:
+    """Return a file at a commit, empty where it has none of that name."""
+    try:
+        return _git(path, "show", f"{commit}:{name}").replace("\r\n", "\n")
+    except InputError:
+        return ""
 
 
 def _at(rev: str, path: str) -> Source:

@@ -1,0 +1,99 @@
+"""`review` on files of a kernel tree, whose headers a patch changes along with them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from contextlib import chdir
+from difflib import unified_diff
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flushproof import cli
+
+if TYPE_CHECKING:
+    import pytest
+
+TREE = Path(__file__).parent.parent / "kernel" / "trees" / "v5_0"
+FILES = ("vmx.c", "vmx.h")
+QUICK = ("--vcpus", "1", "--claim", "coverage", "--claim", "lock_balanced")
+RENAMED = ("ept_pointers_match", "ept_agreement")
+
+
+def copied(to: Path) -> Path:
+    """Copy the tree into the places its files have in a kernel."""
+    folder = to / "arch/x86/kvm/vmx"
+    folder.mkdir(parents=True)
+    for name in FILES:
+        shutil.copy(TREE / name, folder / name)
+    return folder
+
+
+def patch(old: str, new: str, names: tuple[str, ...] = FILES) -> str:
+    """Return a patch that replaces a word in files."""
+    parts = []
+    for name in names:
+        before = (TREE / name).read_text()
+        path = f"arch/x86/kvm/vmx/{name}"
+        was = before.splitlines(keepends=True)
+        now = before.replace(old, new).splitlines(keepends=True)
+        parts += unified_diff(was, now, f"a/{path}", f"b/{path}")
+    return "".join(parts)
+
+
+def review(
+    capsys: pytest.CaptureFixture[str], folder: Path, *arguments: str
+) -> tuple[int, str, str]:
+    """Run the command in a folder; return its exit code, its report and its complaints."""
+    with chdir(folder):
+        code = cli.main(["review", *arguments, *QUICK])
+    out, err = capsys.readouterr()
+    return code, " ".join(out.split()), err
+
+
+def test_a_header_changes_too(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A member that the patch renames in the header is looked for under its old name."""
+    folder = copied(tmp_path)
+    (tmp_path / "fix").write_text("Subject: rename\n\n---\n" + patch(*RENAMED))
+    code, out, err = review(capsys, tmp_path, "fix", "--base", str(folder / "vmx.c"))
+    assert (code, err) == (0, "")
+    assert "broke nothing nfc equal for 1 vCPU from boot" in out
+    assert "not looked at" not in out
+    assert RENAMED[0] in (folder / "vmx.h").read_text(), "a file was written"
+
+
+def test_a_header_that_is_left_behind(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A patch that forgets the header is told so, with the line that has no such member."""
+    folder = copied(tmp_path)
+    (tmp_path / "fix").write_text(patch(*RENAMED, names=("vmx.c",)))
+    code, _, err = review(capsys, tmp_path, "fix", "--base", str(folder / "vmx.c"))
+    assert code == 4
+    assert "has no member `ept_agreement`" in " ".join(err.split())
+
+
+def test_a_header_of_another_version(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The hunk of the header that does not apply is named, and nothing is decided."""
+    folder = copied(tmp_path)
+    header = folder / "vmx.h"
+    header.write_text(header.read_text().replace(RENAMED[0], "something_else"))
+    (tmp_path / "fix").write_text(patch(*RENAMED))
+    code, out, err = review(capsys, tmp_path, "fix", "--base", str(folder / "vmx.c"))
+    assert (code, out) == (4, "")
+    assert "hunk 1 of `arch/x86/kvm/vmx/vmx.h` does not apply" in " ".join(err.split())
+
+
+def test_commits_with_their_headers(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Each revision is read with its own header, not with the one that is checked out."""
+    folder = copied(tmp_path)
+    git = ("git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x@y")
+    subprocess.run([*git, "init", "-q"], check=True)
+    for message in ("first", "rename"):
+        subprocess.run([*git, "add", "-A"], check=True)
+        subprocess.run([*git, "commit", "-qm", message], check=True)
+        for name in FILES:
+            path = folder / name
+            path.write_text(path.read_text().replace(*RENAMED))
+    arguments = ("--git", "HEAD~1..HEAD", "--path", str(folder / "vmx.c"))
+    code, out, err = review(capsys, tmp_path, *arguments)
+    assert (code, err) == (0, "")
+    assert "broke nothing nfc equal for 1 vCPU from boot" in out
