@@ -31,7 +31,7 @@ def copied(to: Path) -> Path:
 
 def patch(old: str, new: str, names: tuple[str, ...] = FILES) -> str:
     """Return a patch that replaces a word in files."""
-    parts = []
+    parts: list[str] = []
     for name in names:
         before = (TREE / name).read_text()
         path = f"arch/x86/kvm/vmx/{name}"
