@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, as_completed
 from dataclasses import dataclass, field, replace
+from functools import partial
 from os import cpu_count
 
 from flushproof.config import LOCAL
@@ -40,6 +41,9 @@ class _Open:
         order = self.wanted or tuple(self.results)
         found = tuple(self.results[name] for name in order if name in self.results)
         self.report = replace(report, results=found)
+
+
+HandOut = Callable[[_Open, Executor], list[tuple[Task, Future[Done]]]]
 
 
 def sweep(tasks: Sequence[Task], on_report: OnReport) -> tuple[Report, ...]:
@@ -80,10 +84,12 @@ def each(tasks: Sequence[Task]) -> Iterator[tuple[int, Report]]:
 def _decided(unknown: dict[int, _Open], known: Known | None) -> Iterator[tuple[int, Report]]:
     options = next(iter(unknown.values())).task.options
     name = options.sweeping.executor
-    workers = min(options.jobs or cpu_count() or 1, len(unknown))
+    jobs = options.jobs or cpu_count() or 1
+    workers = min(jobs, len(unknown))
+    hand_out = partial(_whole, jobs=jobs // workers) if name == LOCAL else _spread
     errors: dict[int, InputError] = {}
     with executor(name, workers) as pool:
-        for index, task, done in _done(unknown, pool, remote=name != LOCAL, workers=workers):
+        for index, task, done in _done(unknown, pool, hand_out):
             if done.report is None:
                 assert done.error is not None
                 errors.setdefault(index, done.error)
@@ -99,12 +105,12 @@ def _decided(unknown: dict[int, _Open], known: Known | None) -> Iterator[tuple[i
 
 
 def _done(
-    unknown: dict[int, _Open], pool: Executor, *, remote: bool, workers: int
+    unknown: dict[int, _Open], pool: Executor, hand_out: HandOut
 ) -> Iterator[tuple[int, Task, Done]]:
     """Hand out the jobs; yield what becomes of each, at once where it runs in this process."""
     running: dict[Future[Done], tuple[int, Task]] = {}
     for index, part in unknown.items():
-        for task, future in _spread(part, pool) if remote else _whole(part, pool, workers):
+        for task, future in hand_out(part, pool):
             if future.done():
                 yield index, task, result(future)
             else:
@@ -113,10 +119,10 @@ def _done(
         yield *running[future], result(future)
 
 
-def _whole(part: _Open, pool: Executor, workers: int) -> list[tuple[Task, Future[Done]]]:
-    """Hand out a file as one job; only where it is the sole job it may use several processes."""
+def _whole(part: _Open, pool: Executor, *, jobs: int) -> list[tuple[Task, Future[Done]]]:
+    """Hand out a file as one job, which may use so many processes itself."""
     part.pending = 1
-    task = _only(part.task, part.missing, part.task.options.jobs if workers == 1 else 1)
+    task = _only(part.task, part.missing, jobs)
     return [(task, submitted(pool, here, task))]
 
 
