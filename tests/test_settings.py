@@ -65,6 +65,8 @@ def _spec(folder: Path, clauses: str) -> None:
         ("loads = -1", 9, "`--loads` cannot be -1"),
         ("jobs=-4", 6, "`--jobs` cannot be -4"),
         ("rounds = 0", 10, "`--rounds` cannot be 0"),
+        ("max-steps = 0", 13, "`--max-steps` cannot be 0"),
+        ("agree = 'me'", 9, "`agree` cannot be `me`"),
         ("vcpus = '4..1'", 9, "the range `4..1` of vCPUs is empty"),
         ("vcpus = 0", 9, "`--vcpus` cannot be 0"),
         ("engine = 'bouded'", 10, "`engine` cannot be `bouded` (did you mean `bounded`?)"),

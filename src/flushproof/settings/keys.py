@@ -35,6 +35,8 @@ KEYS = (
     Key("max-steps", (int,)),
     Key("agree", (str,)),
     Key("engine", (str,)),
+    Key("agree", (str,)),
+    Key("max-steps", (int,)),
     Key("jobs", (int,)),
     Key("executor", (str,)),
     Key("cache-dir", (str,)),

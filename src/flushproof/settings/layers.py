@@ -33,6 +33,16 @@ class _Unset:
 UNSET: Final = _Unset()
 
 
+NUMBERS: Final = {
+    "loads": "loads",
+    "flushes": "flushes",
+    "rounds": "rounds",
+    "jobs": "jobs",
+    "max-steps": "steps",
+}
+"""Under which names `Options` keeps, and checks, numbers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """A value that holds, and what it comes from: a place, or "command line", or "default"."""
@@ -120,8 +130,12 @@ def options_of(project: ProjectFile | None) -> Options:
             match setting.key.name:
                 case "engine":
                     out = replace(out, engine=str(setting.value))
+                case "agree":
+                    out = replace(out, agree=str(setting.value))
                 case "rounds":
                     out = replace(out, rounds=int(setting.value))
+                case "max-steps":
+                    out = replace(out, steps=int(setting.value))
                 case _:
                     pass
         except InputError as error:
@@ -190,8 +204,8 @@ def _try(name: str, value: object) -> None:
         Options(vcpus=parse_range(str(value)))
     elif name == "executor":
         Sweeping(executor=str(value))
-    elif name in {"loads", "flushes", "rounds", "jobs"} and isinstance(value, int):
-        numbers: dict[str, int] = {name: value}
+    elif name in NUMBERS and isinstance(value, int):
+        numbers: dict[str, int] = {NUMBERS[name]: value}
         Options(**numbers)  # type: ignore[arg-type]
 
 

@@ -83,6 +83,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         claims=(arguments.claim,),
         engine=arguments.engine,
         choices=choices,
+        project=arguments.project,
     )
 
 

@@ -34,6 +34,9 @@ def _add(command: argparse.ArgumentParser) -> None:
     for name, help_ in (("--loads", "loads per vCPU"), ("--flushes", "flushes per flusher")):
         bounds.add_argument(name, action="append", type=int, default=[], metavar="N", help=help_)
     bounds.add_argument("--memory", choices=tuple(Memory), help="memory model: sc or tso")
+    bounds.add_argument(
+        "--max-steps", type=int, metavar="N", help="steps that a solver may take for one question"
+    )
     jobs = command.add_argument_group("many jobs")
     jobs.add_argument(
         "--jobs", type=int, default=0, metavar="N", help="processes, 0: as many as CPUs"
@@ -93,6 +96,7 @@ def _options(arguments: argparse.Namespace) -> Iterator[Options]:
             jobs=arguments.jobs,
             memory=None if arguments.memory is None else Memory(arguments.memory),
             project=arguments.project,
+            steps=arguments.max_steps,
             sweeping=Sweeping(cache, arguments.executor),
         )
 
