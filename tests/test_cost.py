@@ -239,6 +239,15 @@ def test_text_says_all() -> None:
     assert "!" not in words
 
 
+def test_same_name_in_two_folders() -> None:
+    """Two versions of one file must be told apart."""
+    first, second = (replace(r, spec="x") for r in FOUND.reports)
+    reports = (replace(first, path="a/x.c"), replace(second, path="b/x.c"))
+    text = costs_text.render(replace(FOUND, reports=reports))
+    assert "\na/x.c  1   2*  ?" in text
+    assert "\nb/x.c  1   -   -" in text
+
+
 def test_many_columns_go_on_below() -> None:
     """With many vCPUs the table is cut, and each part has its own head."""
     cells = tuple(Cost(n, r, r) for n in range(1, 9) for r in range(1, min(n, 4) + 1))

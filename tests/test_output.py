@@ -77,6 +77,29 @@ def test_what_cannot_be_written(tmp_path: Path, name: str, reason: str) -> None:
     assert stopped.value.exit_code == 2
 
 
+def test_a_slip_costs_no_source(tmp_path: Path) -> None:
+    """`--html` before the files of a command would else replace the first of them."""
+    source = tmp_path / "x.c"
+    source.write_text("int x;")
+    for call in (output.check_writable, lambda p, b: output.write(p, "<!DOCTYPE html>", b)):
+        with pytest.raises(InputError) as stopped:
+            call(str(source), output.PAGE)
+        assert "is there already" in stopped.value.diagnostics[0].title
+    assert source.read_text() == "int x;"
+    for old in ("", "<!DOCTYPE html>\nold"):
+        source.write_text(old)
+        output.write(str(source), "<!DOCTYPE html>\nnew", output.PAGE)
+    assert source.read_text() == "<!DOCTYPE html>\nnew"
+
+
+def test_no_page_without_verdicts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A page that is asked for in vain is not left out silently."""
+    page = tmp_path / "x.html"
+    assert main(["prove", "x.c", "--list", "--html", str(page)]) == 2
+    assert "`--html` needs verdicts" in capsys.readouterr().err
+    assert not page.exists()
+
+
 def test_command_line_complains_first(capsys: pytest.CaptureFixture[str]) -> None:
     """A run of minutes must not end in an error that could be told at once."""
     assert main(["prove", "no_such_file.c", "--html", "no/such/folder/x.html"]) == 2

@@ -17,7 +17,7 @@ from flushproof.comparison import Comparison
 from flushproof.config import Comparing, Options, Reviewing
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.listing import Listing
-from flushproof.output import check_writable, write
+from flushproof.output import PAGE, check_writable, write
 from flushproof.progress import Progress
 from flushproof.report import (
     atomicity,
@@ -109,6 +109,15 @@ class NoSpecs(Diagnostic):
     path: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoPage(Diagnostic):
+    """A page was asked for, and nothing is decided that it could show."""
+
+    TITLE: ClassVar[str] = "`--html` needs verdicts, and this decides nothing"
+    HELP: ClassVar[str] = "leave out `--emit`, `--list` or `--explain-atomicity`"
+    EXIT: ClassVar[int] = EXIT_USAGE
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One command line.
@@ -151,7 +160,9 @@ def guarded(command: Callable[[], int], terminal: Terminal) -> int:
 
 def _run(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
     if request.html is not None:
-        check_writable(request.html)
+        if request.stage is not None or request.atomicity or request.listing:
+            raise InputError(NoPage(span=None))
+        check_writable(request.html, PAGE)
     if request.stage is not None:
         path = request.paths[0]
         emitted = pipeline.emit(path, request.spec, request.stage, request.options)
@@ -347,7 +358,7 @@ def _write_page(reports: tuple[Report, ...], request: Request) -> None:
 
         sources = load_sources(page.places(reports))
         expectations = request.command == "check"
-        write(request.html, page.render(reports, sources, expectations=expectations))
+        write(request.html, page.render(reports, sources, expectations=expectations), PAGE)
 
 
 def _progress(terminal: Terminal, noun: str, total: int | None) -> Progress:

@@ -14,6 +14,8 @@ from typing import ClassVar
 
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
 
+PAGE, DRAWING = "<!DOCTYPE html>", "<svg"
+"""How the files begin that may be replaced."""
 _UMASKED = 0o666
 
 
@@ -28,8 +30,11 @@ class CannotWrite(Diagnostic):
     reason: str
 
 
-def check_writable(path: str) -> None:
+def check_writable(path: str, begins: str = "") -> None:
     """Tell early what `write` would stumble over at the end of a long run; nothing is created.
+
+    A file that is there already is replaced only if it is empty or begins in this way, so that a
+    slip on the command line costs no source.
 
     Raises:
         InputError: the path cannot be written.
@@ -41,6 +46,8 @@ def check_writable(path: str) -> None:
             raise _cannot(path, "it is a folder")
         if target.exists() and not target.is_file():
             raise _cannot(path, "it is no regular file")
+        if target.exists() and not _begins(target, begins):
+            raise _cannot(path, f"it is there already, and does not begin with `{begins}`")
         if not folder.is_dir():
             raise _cannot(path, f"there is no folder `{folder}`")
         if not os.access(folder, os.W_OK | os.X_OK):
@@ -49,13 +56,19 @@ def check_writable(path: str) -> None:
         raise _cannot(path, _reason(error)) from None
 
 
-def write(path: str, text: str) -> None:
+def _begins(target: Path, begins: str) -> bool:
+    with target.open("rb") as stream:
+        found = stream.read(len(begins.encode()))
+    return not found or found == begins.encode()
+
+
+def write(path: str, text: str, begins: str = "") -> None:
     """Write the text under this name, at once; a link is followed.
 
     Raises:
         InputError: the path cannot be written; whatever was there before is left as it was.
     """
-    check_writable(path)
+    check_writable(path, begins)
     target = Path(path).resolve()
     try:
         _replace(target, text)

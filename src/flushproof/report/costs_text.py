@@ -28,11 +28,12 @@ Key = tuple[int, int]
 
 def render(found: SideBySide, width: int = DEFAULT_WIDTH) -> str:
     """Return everything as text that ends in a newline."""
-    names = names_of(found.reports)
+    reports = [_as_found(r) for r in found.reports]
+    names = names_of(reports)
     pairs = tuple(zip(names, found.costs, strict=True))
     return joined(
         [
-            *tables([_as_found(r) for r in found.reports], width),
+            *tables(reports, width),
             pack((*VERDICTS, "- not checked"), width),
             *_cost_tables(pairs, width),
             pack(LEGEND, width),
@@ -45,9 +46,9 @@ def render(found: SideBySide, width: int = DEFAULT_WIDTH) -> str:
 
 
 def _as_found(report: Report) -> Report:
-    """Return the report with each verdict expected, so that none stands out as unexpected."""
+    """Return the report under its path, with no verdict standing out as unexpected."""
     results = (replace(r, expected=Expected(r.verdict, r.smallest_vcpus)) for r in report.results)
-    return replace(report, results=tuple(results))
+    return replace(report, spec="", results=tuple(results))
 
 
 def _tally(report: Report, width: int) -> list[str]:

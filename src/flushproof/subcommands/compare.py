@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from flushproof.config import ENGINES, Options, Sweeping, parse_range
-from flushproof.output import check_writable, write
+from flushproof.output import DRAWING, PAGE, check_writable, write
 from flushproof.progress import Progress
 from flushproof.subcommands.base import Command
 from flushproof.terminal import Terminal, load_sources
@@ -54,9 +54,9 @@ def _add_files(files: argparse._ArgumentGroup) -> None:
 
 
 def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    for path in (arguments.html, arguments.svg):
+    for path, begins in ((arguments.html, PAGE), (arguments.svg, DRAWING)):
         if path is not None:
-            check_writable(path)
+            check_writable(path, begins)
     found = _compared(arguments, _options(arguments), terminal)
     _show(found, arguments, terminal)
     return found.exit_code
@@ -71,9 +71,9 @@ def _show(found: SideBySide, arguments: argparse.Namespace, terminal: Terminal) 
     else:
         terminal.report(costs_text.render(found, terminal.width))
     if arguments.svg is not None:
-        write(arguments.svg, page.drawing(found))
+        write(arguments.svg, page.drawing(found), DRAWING)
     if arguments.html is not None:
-        write(arguments.html, page.compared(found, load_sources(page.places_of(found))))
+        write(arguments.html, page.compared(found, load_sources(page.places_of(found))), PAGE)
 
 
 def _options(arguments: argparse.Namespace) -> Options:

@@ -21,7 +21,7 @@ TOP = 46
 PLOT = 84
 BELOW = 40
 TALLEST_UNIT = 20.0
-ACROSS = 3
+ACROSS = 900
 GAP = 22
 
 
@@ -85,11 +85,11 @@ def sheet(shown: Sequence[Panel], above: float) -> Sheet:
     """Return panels side by side, a few in each row, below a heading of height `above`."""
     width = max((p.width for p in shown), default=0.0) + GAP
     height = max((p.height for p in shown), default=0.0) + GAP
+    across = max(1, min(int(ACROSS // width), len(shown)))
     placed = tuple(
-        (GAP + (k % ACROSS) * width, above + (k // ACROSS) * height, p) for k, p in enumerate(shown)
+        (GAP + (k % across) * width, above + (k // across) * height, p) for k, p in enumerate(shown)
     )
-    rows = -(-len(shown) // ACROSS)
-    across = min(ACROSS, len(shown))
+    rows = -(-len(shown) // across)
     return Sheet(max(GAP + across * width, 480), above + rows * height, placed)
 
 
