@@ -326,6 +326,10 @@ PIECES: dict[str, Piece] = {
         "struct kvm_vcpu *v = kvm_get_vcpu(kvm, a & 1); to_kvm_vmx(v->kvm)->word = b;\n"
         "return to_kvm_vmx(kvm)->word;"
     ),
+    "null_for_a_struct": Piece(
+        "struct pair q = { b, 3 }; return get(NULL, a) * 10 + get(&q, a);",
+        "static int get(struct pair *p, int v) { if (p) return p->x + p->y; return v; }",
+    ),
     "vcpu_null": Piece("return !kvm_get_vcpu(kvm, a) * 2 + (kvm_get_vcpu(kvm, b) == NULL);"),
     "vcpu_fields": Piece(
         "struct kvm_vcpu *v = kvm_get_vcpu(kvm, a & 1), *w = kvm_get_vcpu(kvm, 1);\n"

@@ -148,6 +148,19 @@ def test_users_claim(tmp_path: Path) -> None:
     assert "one more" in done.stdout
 
 
+@needs_compiler
+def test_value_of_unset_variable(tmp_path: Path) -> None:
+    """What a variable holds before it is set is part of the counterexample, not of luck."""
+    text = (SPECS / "enum_cached.c").read_text()
+    unset = text.replace("int ret = 0,", "int ret,")
+    assert unset != text
+    (tmp_path / "enum_cached.c").write_text(unset)
+    (tmp_path / "enum_cached.spec").write_text((SPECS / "enum_cached.spec").read_text())
+    program = _reproduced(build(from_spec(str(tmp_path / "enum_cached.spec"))), "failure_true")
+    assert "int ret = HOOK_UNSET," in program
+    assert _run(program, tmp_path).returncode == 0
+
+
 def test_what_running_cannot_show() -> None:
     """A run of C with an uninitialised variable means nothing, so none is offered."""
     with pytest.raises(InputError) as caught:

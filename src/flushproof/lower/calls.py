@@ -15,7 +15,17 @@ from flushproof.lower.places import as_pointer
 from flushproof.lower.primitives import primitive
 from flushproof.lower.statements import statement
 from flushproof.lower.store import assign_alias, store
-from flushproof.lower.values import Frame, LocalPlace, Nothing, Scalar, StructPlace, Value
+from flushproof.lower.values import (
+    FALSE,
+    Frame,
+    LocalPlace,
+    Nothing,
+    Null,
+    PointerTo,
+    Scalar,
+    StructPlace,
+    Value,
+)
 from flushproof.source import Span
 
 
@@ -79,7 +89,7 @@ def _bind_parameter(
     t = ctx.env.declarations.resolve(p.type, p.declarator)
     fixed = function.body is None or not _assigned(function.body, name)
     if isinstance(t, Pointer) and not ctx.is_vcpu_pointer(t):
-        value = as_pointer(ctx, argument, t.target, span)
+        value = _nowhere(ctx, name, as_pointer(ctx, argument, t.target, span), t.target)
         ctx.bind(name, Bound(value) if fixed else _alias(ctx, name, t, value, span))
     elif isinstance(t, Struct) and function.body is not None:
         copy = StructPlace(Frame(ctx.emitter.local(name, BOOL).name), (), t)
@@ -90,6 +100,15 @@ def _bind_parameter(
     else:
         expr = convert.as_type(argument, t, span)
         ctx.bind(name, _scalar_parameter(ctx, name, t, expr, span, fixed=fixed))
+
+
+def _nowhere(ctx: Context, name: str, value: Value, t: CType) -> Value:
+    """Give NULL a struct to point to, for code that reads it only where it is not NULL."""
+    if not isinstance(value, Null) or not isinstance(t, Struct):
+        return value
+    if t.name not in ctx.env.declarations.structs:
+        return value
+    return PointerTo(StructPlace(Frame(ctx.emitter.local(name, BOOL).name), (), t), FALSE)
 
 
 def _alias(ctx: Context, name: str, t: Pointer, value: Value, span: Span) -> Alias:

@@ -53,6 +53,8 @@ static int hypercall(unsigned long long as, _Bool whole, unsigned long long star
 	visit(WRITE, hook_at);				\
 	*hook_at = hook_old op 1;			\
 	hook_old; })
+/* The value of a variable that is declared without one. */
+#define HOOK_UNSET visit(ANYTHING, (void *)0)
 /* Marked accesses and read-modify-write. */
 #define MARKED_LOAD(p) HOOK_READ_AS(*(p), READ_MARKED)
 #define MARKED_STORE(p, v) ((void)HOOK_WRITE_AS(*(p), v, WRITE_MARKED))

@@ -20,7 +20,7 @@ from flushproof.frontend.words import SKIPPED, SKIPPED_WITH_ARGUMENTS
 from flushproof.ir.code import Havoc, Scope
 from flushproof.machine.build import Machine
 from flushproof.reproduce import functions as fn
-from flushproof.reproduce.hooks import Spans, edited, hooked, settled
+from flushproof.reproduce.hooks import Spans, edited, free_calls, hooked, settled
 from flushproof.reproduce.layout import Layout
 from flushproof.reproduce.types import definitions, type_items
 from flushproof.resources import PRELUDE
@@ -92,19 +92,16 @@ def code(
     return Code(before, proper, after, variant.name if verbatim else "")
 
 
+def free_names(machine: Machine) -> frozenset[str]:
+    """Return the functions that may return anything."""
+    known = machine.env.declarations.functions.values()
+    return frozenset(f.name for f in known if any(a.name == "__free" for a in f.annotations))
+
+
 def _dead(machine: Machine, functions: Iterable[c.Function]) -> Spans:
     """Return the calls that may return anything and of which the operations use nothing."""
-    known = machine.env.declarations.functions
-    free = {f.name for f in known.values() if any(a.name == "__free" for a in f.annotations)}
     live = {i.span for o in machine.base.operations for i in o.code if isinstance(i, Havoc)}
-    calls = (
-        n
-        for f in functions
-        if f.body is not None
-        for n in walk(f.body)
-        if isinstance(n, c.Call) and isinstance(n.function, c.Name) and n.function.id in free
-    )
-    return frozenset(n.span for n in calls if n.span not in live)
+    return free_calls(functions, free_names(machine)) - live
 
 
 def _plain(functions: list[c.Function]) -> list[c.Function]:

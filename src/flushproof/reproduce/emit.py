@@ -25,7 +25,7 @@ from flushproof.machine.monitors import RUNS_ON
 from flushproof.memory import Memory
 from flushproof.reproduce import code as variant
 from flushproof.reproduce.events import Event, Happened, happened
-from flushproof.reproduce.hooks import kept, needed
+from flushproof.reproduce.hooks import Spans, free_calls, kept, needed, unset
 from flushproof.reproduce.layout import Layout, layout
 from flushproof.reproduce.monitor import (
     Monitored,
@@ -117,7 +117,7 @@ class _Emitter:
 
     def run(self, headline: str) -> str:
         every = uses(self.claim, "step") or uses(self.claim, "access")
-        hooks = needed(self.run_.events, every=every)
+        hooks = needed(self.run_.events, every=every) | self._chosen()
         events = kept(self.run_.events, hooks)
         wanted = code_of(self.claim)
         text = variant.code(self.machine, self.layout, hooks, (*wanted, *self._cache()))
@@ -152,6 +152,13 @@ class _Emitter:
         ]
         parts += [f'#define FAILURE "{_quoted(headline)}"\n\n', DRIVER]
         return "".join(parts)
+
+    def _chosen(self) -> Spans:
+        """Return where the code takes any value and the counterexample says which."""
+        functions = self.machine.env.declarations.functions.values()
+        known = unset(functions) | free_calls(functions, variant.free_names(self.machine))
+        taken = {e.span for e in self.run_.events if e.kind == "ANYTHING" and e.span is not None}
+        return known & taken
 
     def _cache(self) -> tuple[c.Expr, ...]:
         cache = self.machine.cache

@@ -129,7 +129,7 @@ class _Recorder:
         for h in self.state.happenings[before:]:
             self._note(thread, h)
         match instr:
-            case Havoc(target) if not target.name.startswith(CLAIMS_OWN) and instr.span:
+            case Havoc(target) if not target.name.startswith(CLAIMS_OWN):
                 self._add(thread, instr, "ANYTHING", value=thread.locals[target])
             case Assign(target) if thread.locals[target] and target.name.startswith(
                 f"{self.found.claim}:"

@@ -6,7 +6,7 @@ with hooks around them. Locks, hypercalls and marked accesses need none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from flushproof.frontend import printer
@@ -17,6 +17,8 @@ from flushproof.reproduce.events import Event
 from flushproof.source import Source, Span
 
 Spans = frozenset[Span]
+UNSET = "HOOK_UNSET"
+"""The value of a variable that is declared without one."""
 
 
 def needed(events: Sequence[Event], *, every: bool) -> Spans:
@@ -33,7 +35,29 @@ def needed(events: Sequence[Event], *, every: bool) -> Spans:
 
 def kept(events: Sequence[Event], hooks: Spans) -> tuple[Event, ...]:
     """Return the events that the driver sees."""
-    return tuple(e for e in events if not e.plain or e.span in hooks)
+    return tuple(e for e in events if e.span in hooks or not (e.plain or e.kind == "ANYTHING"))
+
+
+def unset(functions: Iterable[c.Function]) -> Spans:
+    """Return the integer variables that are declared without a value."""
+    nodes = (n for f in functions if f.body is not None for n in walk(f.body))
+    return frozenset(
+        d.span
+        for n in nodes
+        if isinstance(n, c.Declaration) and n.type.kind != "struct"
+        for d in n.declarators
+        if d.initialiser is None and not d.declarator.pointers and not d.declarator.arrays
+    )
+
+
+def free_calls(functions: Iterable[c.Function], names: Collection[str]) -> Spans:
+    """Return the calls of functions that may return anything."""
+    nodes = (n for f in functions if f.body is not None for n in walk(f.body))
+    return frozenset(
+        n.span
+        for n in nodes
+        if isinstance(n, c.Call) and isinstance(n.function, c.Name) and n.function.id in names
+    )
 
 
 # In a tree -------------------------------------------------------------------------------------
@@ -41,15 +65,27 @@ def kept(events: Sequence[Event], hooks: Spans) -> tuple[Event, ...]:
 
 def hooked(f: c.Function, hooks: Spans) -> c.Function:
     """Return a function with hooks around the accesses at these places."""
-    if f.body is None or not any(n.span in hooks for n in walk(f.body)):
+    if f.body is None or not any(s in hooks for n in walk(f.body) for s in _spans(n)):
         return f
     body = within(f.body, lambda e: _expr(e, hooks), lambda s: _stmt(s, hooks))
     assert isinstance(body, c.Block)
     return replace(f, body=body)
 
 
+def _spans(n: c.Expr | c.Stmt) -> tuple[Span, ...]:
+    return (n.span, *(d.span for d in n.declarators)) if isinstance(n, c.Declaration) else (n.span,)
+
+
 def _stmt(s: c.Stmt, hooks: Spans) -> c.Stmt:
+    if isinstance(s, c.Declaration):
+        s = replace(s, declarators=tuple(_declared(d, hooks) for d in s.declarators))
     return within(s, lambda e: _expr(e, hooks), lambda x: _stmt(x, hooks))
+
+
+def _declared(d: c.InitDeclarator, hooks: Spans) -> c.InitDeclarator:
+    if d.span not in hooks or d.initialiser is not None:
+        return d
+    return replace(d, initialiser=c.Name(UNSET, d.span))
 
 
 def _target(e: c.Expr, hooks: Spans) -> c.Expr:
@@ -130,8 +166,17 @@ def edited(source: Source, functions: Sequence[c.Function], hooks: Spans) -> str
         if f.body is None or f.span.file != source.name:
             continue
         nodes = [n for n in walk(f.body) if n.span in hooks and isinstance(n, c.Expr)]
+        declared = [
+            d.span
+            for n in walk(f.body)
+            if isinstance(n, c.Declaration)
+            for d in n.declarators
+            if d.span in hooks
+        ]
         if all(_as_written(n, source.text, starts) for n in nodes):
             edits += [x for n in nodes for x in _around(n, starts)]
+            ends = [_range(s, starts)[1] for s in declared]
+            edits += [_Edit(end, end, f" = {UNSET}") for end in ends]
         else:
             body = hooked(f, hooks).body
             assert body is not None
