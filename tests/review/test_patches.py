@@ -303,3 +303,51 @@ def test_no_such_range(tree: Path, given: str, words: str) -> None:
     with pytest.raises(InputError, match=words) as caught:
         from_git(given, str(tree))
     assert caught.value.exit_code in (2, 4)
+
+
+def _nested(depth: int) -> bytes:
+    names = [b"b%d" % k for k in range(depth)]
+    heads = (b'Content-Type: multipart/mixed; boundary="%b"\n\n--%b\n' % (n, n) for n in names)
+    ends = (b"\n--%b--\n" % n for n in reversed(names))
+    return b"".join((*heads, b"Content-Type: text/plain\n\nhello", *ends))
+
+
+HEAD = b"From: a\nSubject: x\n"
+DIFF = b"--- a/x.c\n+++ b/x.c\n@@ -1,1 +1,1 @@\n-a\n+b\n"
+REFUSED: dict[str, bytes] = {
+    "nested parts": HEAD + _nested(3000),
+    "nested letters": HEAD + b"Content-Type: message/rfc822\n\n" * 2000 + b"x",
+    "nested comments": HEAD + b"Content-Type: " + b"(" * 3500 + b"\n\n" + DIFF,
+    "a long subject": b"From: a\nSubject: " + b"=?utf-8?q?a?= " * 30000 + b"\n\n" + DIFF,
+    "a subject of digits": b"From: a\nSubject: [" + b"1" * 100_000 + b"\n\n" + DIFF,
+    "many parameters": HEAD + b"Content-Type: text/plain; " + b"a=b; " * 20000 + b"\n\n" + DIFF,
+    "folded": HEAD + b"Content-Type: text/plain;" + b"\n a=b;" * 20000 + b"\n\n" + DIFF,
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_mails_that_would_take_long(name: str) -> None:
+    """The standard library reads these in quadratic time, or by recursion without an end."""
+    with pytest.raises(InputError) as refused:
+        letters("m", REFUSED[name])
+    assert "is damaged or cut off: " in refused.value.diagnostics[0].title
+
+
+@pytest.mark.parametrize("charset", [b"idna", b"punycode", b"rot13", b'"\xff"', b"undefined", b"x"])
+def test_encodings_that_are_none(charset: bytes) -> None:
+    """What Python would decode in odd ways or not at all is read as UTF-8."""
+    head = HEAD + b"Content-Type: text/plain; charset=" + charset + b"\n\n"
+    assert patch_of(letters("m", head + DIFF)[0]) is not None
+
+
+@pytest.mark.parametrize("head", [b"@@ -%b,1 +1,1 @@", b"@@ -1,%b +1,1 @@", b"@@ -1,1 +1,%b @@"])
+def test_numbers_without_an_end(head: bytes) -> None:
+    """Python refuses to read numbers of so many digits."""
+    letter = letters("m", b"--- a/x.c\n+++ b/x.c\n" + head % (b"9" * 5000) + b"\n-a\n+b\n")
+    assert patch_of(letter[0]) is None
+
+
+def test_a_subject_is_kept_short() -> None:
+    """A first line of megabytes must not be searched for numbers again and again."""
+    (letter,) = letters("m", b"[" + b"1" * 1_000_000 + b"\n" + DIFF)
+    assert len(letter.subject) == 400

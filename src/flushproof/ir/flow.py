@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import takewhile
 
 from flushproof.ir.code import Branch, Instr, Jump, Stop
 
@@ -16,24 +17,35 @@ def insert(code: tuple[Instr, ...], at: int, more: tuple[Instr, ...]) -> tuple[I
 
 def simplify(code: tuple[Instr, ...]) -> tuple[Instr, ...]:
     """Thread jumps to jumps and drop what cannot be reached; positions are renumbered."""
-    threaded = tuple(_threaded(code, i) for i in code)
+    final = _finals(code)
+    threaded = tuple(_threaded(final, i) for i in code)
     return _compact(threaded, _reachable(threaded))
 
 
-def _final(code: tuple[Instr, ...], at: int) -> int:
-    seen: set[int] = set()
-    while isinstance(instr := code[at], Jump) and at not in seen:
-        seen.add(at)
-        at = instr.target
-    return at
+def _finals(code: tuple[Instr, ...]) -> dict[int, int]:
+    """Return where each position leads; jumps in a circle lead to where it is entered."""
+    final: dict[int, int] = {}
+    for start in range(len(code)):
+        path: dict[int, None] = {}
+        at = start
+        while at not in final and at not in path and isinstance(instr := code[at], Jump):
+            path[at] = None
+            at = instr.target
+        circle = at in path
+        end = final.get(at, at)
+        outside = takewhile(at.__ne__, path) if circle else path
+        final.update((x, end) for x in outside)
+        final.update((x, x) for x in path if x not in final)
+        final.setdefault(at, end)
+    return final
 
 
-def _threaded(code: tuple[Instr, ...], instr: Instr) -> Instr:
+def _threaded(final: dict[int, int], instr: Instr) -> Instr:
     match instr:
         case Jump(target):
-            return replace(instr, target=_final(code, target))
+            return replace(instr, target=final[target])
         case Branch(_, then, otherwise):
-            return replace(instr, then=_final(code, then), otherwise=_final(code, otherwise))
+            return replace(instr, then=final[then], otherwise=final[otherwise])
         case _:
             return instr
 
@@ -65,14 +77,12 @@ def successors(code: tuple[Instr, ...], at: int) -> tuple[int, ...]:
 def _compact(code: tuple[Instr, ...], live: set[int]) -> tuple[Instr, ...]:
     kept = [at for at in sorted(live) if not _falls_through(code, at, live)]
     position = {at: number for number, at in enumerate(kept)}
+    following = -1
     for at in sorted(live, reverse=True):
         if at not in position:
-            position[at] = position[_after(at, live)]
+            position[at] = position[following]
+        following = at
     return tuple(_moved(code[at], position) for at in kept)
-
-
-def _after(at: int, live: set[int]) -> int:
-    return min(a for a in live if a > at)
 
 
 def _falls_through(code: tuple[Instr, ...], at: int, live: set[int]) -> bool:

@@ -8,7 +8,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from flushproof.ir.code import (
     Assign,
@@ -30,6 +31,8 @@ from flushproof.ir.types import BOOL, NO_VCPU, VCPU
 from flushproof.ir.uses import defined, locals_of, map_operands, operands, used
 
 Code = tuple[Instr, ...]
+Idle = Callable[[Instr, frozenset[Local]], bool]
+"""Tells of an instruction, by what is live behind it, whether it does nothing."""
 
 
 def clean(code: Code) -> Code:
@@ -56,15 +59,36 @@ def propagate(code: Code) -> Code:
     joins = leaders | {
         t for at, i in enumerate(code) if isinstance(i, Branch) for t in successors(code, at)
     }
-    known: dict[Local, Expr] = {}
+    known = _Known({}, {})
     out: list[Instr] = []
     for at, instr in enumerate(code):
         if at in joins:
-            known = {}
-        new = _substituted(instr, known)
+            known = _Known({}, {})
+        new = _substituted(instr, known.values)
         out.append(new)
         _learn(known, new, counts)
     return simplify(tuple(out))
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What locals are known to hold, and for each local whose value may speak of it."""
+
+    values: dict[Local, Expr]
+    readers: dict[Local, list[Local]]
+
+    def forget(self, target: Local) -> None:
+        """Drop what is known of a local and of all that depend on it."""
+        self.values.pop(target, None)
+        for x in self.readers.pop(target, ()):
+            if x in self.values and target in set(locals_of(self.values[x])):
+                del self.values[x]
+
+    def learn(self, target: Local, value: Expr) -> None:
+        """Note what a local holds."""
+        self.values[target] = value
+        for x in locals_of(value):
+            self.readers.setdefault(x, []).append(target)
 
 
 def _substituted(instr: Instr, known: Mapping[Local, Expr]) -> Instr:
@@ -76,18 +100,16 @@ def _uses(i: Instr) -> Iterator[Local]:
         yield from locals_of(e)
 
 
-def _learn(known: dict[Local, Expr], instr: Instr, counts: Counter[Local]) -> None:
+def _learn(known: _Known, instr: Instr, counts: Counter[Local]) -> None:
     target = defined(instr)
     if target is None:
         return
-    known.pop(target, None)
-    for x in [x for x, e in known.items() if target in set(locals_of(e))]:
-        del known[x]
+    known.forget(target)
     if not isinstance(instr, Assign) or target in set(locals_of(instr.value)):
         return
     copy = isinstance(instr.value, (Const, Var))
     if copy or (target.name[0] == "%" and counts[target] == 1):
-        known[target] = instr.value
+        known.learn(target, instr.value)
 
 
 # Discharge -------------------------------------------------------------------------------------
@@ -138,9 +160,8 @@ def _nonnull(e: Expr, facts: Facts) -> bool:
 
 def _facts(code: Code) -> dict[int, Facts]:
     """Locals known to be true or not NULL before each reachable position (a must-analysis)."""
-    start = frozenset(
-        x for i in code for x in used(i) if x.type == VCPU and not _is_defined(code, x)
-    )
+    given = {x for i in code for x in used(i) if x.type == VCPU}
+    start = frozenset(given - {defined(i) for i in code})
     facts: dict[int, Facts] = {0: start}
     work = [0]
     while work:
@@ -152,10 +173,6 @@ def _facts(code: Code) -> dict[int, Facts]:
                 facts[target] = merged
                 work.append(target)
     return facts
-
-
-def _is_defined(code: Code, x: Local) -> bool:
-    return any(defined(i) == x for i in code)
 
 
 def _flow(code: Code, at: int, facts: Facts) -> Iterator[tuple[int, Facts]]:
@@ -198,24 +215,31 @@ def _transfer(instr: Instr, facts: Facts) -> Facts:
 
 
 def prune(code: Code) -> Code:
-    """Drop assignments to locals that are not read afterwards (a backward liveness analysis)."""
-    live = liveness(code)
-    dead = {
-        at
-        for at, i in enumerate(code)
-        if isinstance(i, (Assign, Havoc)) and i.target not in _out(code, at, live)
-    }
+    """Drop assignments to locals on which nothing depends afterwards."""
+    live = _live(code, _idle)
+    dead = {at for at, i in enumerate(code) if _idle(i, _out(code, at, live))}
     return _without(code, dead) if dead else code
+
+
+def _idle(i: Instr, out: frozenset[Local]) -> bool:
+    """Tell whether all that an instruction does is to set what nothing depends on."""
+    return isinstance(i, (Assign, Havoc)) and i.target not in out
 
 
 def liveness(code: Code) -> tuple[frozenset[Local], ...]:
     """Return the locals that may still be read, before each position."""
+    return _live(code, lambda _i, _out: False)
+
+
+def _live(code: Code, idle: Idle) -> tuple[frozenset[Local], ...]:
+    """Return the locals that may still be read by something that is not idle."""
     live: list[frozenset[Local]] = [frozenset()] * len(code)
     changed = True
     while changed:
         changed = False
         for at in range(len(code) - 1, -1, -1):
-            new = (_out(code, at, live) - {defined(code[at])}) | used(code[at])
+            instr, out = code[at], _out(code, at, live)
+            new = out if idle(instr, out) else (out - {defined(instr)}) | used(instr)
             if new != live[at]:
                 live[at] = new
                 changed = True

@@ -17,7 +17,7 @@ from flushproof.review.mail import Letter, letters
 from flushproof.reviewed import Change, Line
 from flushproof.source import Source
 
-_NUMBER = re.compile(r"\[[^\]]*?(\d+)/\d+[^\]]*\]")
+_NUMBER = re.compile(r"\[[^\]]*?(\d{1,9})/\d+[^\]]*\]", re.ASCII)
 _CODE = (".c", ".h")
 
 

@@ -20,7 +20,7 @@ from flushproof.review.mail import Letter
 from flushproof.reviewed import Line, Statement
 
 _MARKS = re.compile(r"(?:> ?)*")
-_HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+_HUNK = re.compile(r"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@", re.ASCII)
 _NOTHING = re.compile(
     r"\bno[\s>]+functional[\s>]+changes?\b(?:[\s>]+(?:is|are)\b)?(?:[\s>]+(?:intended|expected)\b)?"
     r"|\bNFCI?\b",

@@ -5,6 +5,7 @@ In: the bytes of a patch, a mail or an mbox. Out: a `Letter` for each mail, a pl
 
 from __future__ import annotations
 
+import codecs
 import email
 import email.policy
 import re
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from email.errors import MessageDefect
 from email.message import EmailMessage
+from itertools import pairwise
 from typing import ClassVar
 
 from flushproof.diagnostics import Diagnostic, InputError
@@ -21,6 +23,13 @@ _SEPARATOR = re.compile(rb"^From \S+ .*\d{4}\s*$", re.MULTILINE)
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]*:\s")
 _DAMAGE = ("Base64", "Boundary")
 _MARKS = frozenset({"from", "subject", "date", "message-id", "content-type"})
+_SLOW = re.compile(r"(subject|mime-version|content-[a-z-]*)\s*:", re.IGNORECASE)
+_NO_TEXT = frozenset({"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape"})
+"""Encodings that Python knows and no mail has; some take time that is quadratic."""
+LONGEST = 4000
+"""How many characters a header that is read may have; real ones have a few hundred."""
+SUBJECT = 400
+"""How many characters of a subject are kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,33 +71,39 @@ def letters(path: str, data: bytes) -> tuple[Letter, ...]:
     Raises:
         InputError: a mail is damaged.
     """
-    data = data.replace(b"\r\n", b"\n")
+    try:
+        return _split(path, data.replace(b"\r\n", b"\n"))
+    except RecursionError:
+        raise _damaged(path, "its parts or comments stand in each other too deeply") from None
+
+
+def _split(path: str, data: bytes) -> tuple[Letter, ...]:
     starts = [m.start() for m in _SEPARATOR.finditer(data)]
     if not starts or data[: starts[0]].strip():
         return tuple(_letters(path, data, 0))
-    ends = [*starts[1:], len(data)]
-    return tuple(
-        letter
-        for start, end in zip(starts, ends, strict=True)
-        for letter in _mail(path, data, start, end)
-    )
+    return tuple(_mails(path, data, starts))
 
 
-def _mail(path: str, data: bytes, start: int, end: int) -> Iterator[Letter]:
-    """Read one mail of an mbox, without its separator line."""
-    begin = data.index(b"\n", start) + 1 if b"\n" in data[start:end] else end
-    yield from _letters(path, data[begin:end], data[:begin].count(b"\n"))
+def _mails(path: str, data: bytes, starts: list[int]) -> Iterator[Letter]:
+    """Read each mail of an mbox, without its separator line."""
+    before = line = 0
+    for start, end in pairwise([*starts, len(data)]):
+        begin = data.find(b"\n", start, end) + 1 or end
+        line += data.count(b"\n", before, begin)
+        before = begin
+        yield from _letters(path, data[begin:end], line)
 
 
 def _letters(path: str, data: bytes, before: int) -> Iterator[Letter]:
     text = data.decode("utf-8", "replace")
     if not _is_mail(text):
         lines = tuple(text.split("\n"))
-        yield Letter(path, _first_words(lines), lines, before + 1)
+        yield Letter(path, _first_words(lines)[:SUBJECT], lines, before + 1)
         return
+    _require_short(path, text)
     message = email.message_from_bytes(data, policy=email.policy.default)
     assert isinstance(message, EmailMessage)
-    subject = " ".join(str(message.get("subject", "")).split())
+    subject = " ".join(str(message.get("subject", "")).split())[:SUBJECT]
     _require_whole(path, message.defects)
     for part in message.walk():
         body = _body(path, part)
@@ -128,10 +143,27 @@ def _body(path: str, part: EmailMessage) -> str | None:
     if not isinstance(payload, bytes):
         return None
     charset = part.get_content_charset("utf-8")
+    return _decoded(payload, charset).replace("\r\n", "\n")
+
+
+def _decoded(payload: bytes, charset: str) -> str:
+    """Return a payload as text, as UTF-8 where the encoding named is not known."""
     try:
-        return payload.decode(charset, "replace").replace("\r\n", "\n")
-    except LookupError:
-        return payload.decode("utf-8", "replace").replace("\r\n", "\n")
+        name = codecs.lookup(charset).name.replace("-", "_")
+        return payload.decode("utf-8" if name in _NO_TEXT else charset, "replace")
+    except (LookupError, ValueError):
+        return payload.decode("utf-8", "replace")
+
+
+def _require_short(path: str, text: str) -> None:
+    """Refuse headers, of parts too, that the standard library would take long to read."""
+    length = 0
+    for line in text.split("\n"):
+        starts = _SLOW.match(line) is not None
+        goes_on = bool(length) and line.startswith((" ", "\t"))
+        length = len(line) + (length if goes_on else 0) if starts or goes_on else 0
+        if length > LONGEST:
+            raise _damaged(path, f"a header has more than {LONGEST} characters")
 
 
 def _require_whole(path: str, defects: list[MessageDefect]) -> None:
@@ -139,6 +171,8 @@ def _require_whole(path: str, defects: list[MessageDefect]) -> None:
     bad = [n for n in names if any(word in n for word in _DAMAGE)]
     if bad:
         what = "base64 text" if "Base64" in bad[0] else "parts"
-        raise InputError(
-            DamagedMail(span=None, path=path, reason=f"its {what} do not end properly")
-        )
+        raise _damaged(path, f"its {what} do not end properly")
+
+
+def _damaged(path: str, reason: str) -> InputError:
+    return InputError(DamagedMail(span=None, path=path, reason=reason))
