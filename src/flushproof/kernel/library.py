@@ -1,8 +1,9 @@
 """The files that belong to one kernel file: what it includes, as far as found, and companions.
 
 Headers are looked for beside the file, in the folder above it, in those of the tree it stands in,
-and where the user says. A companion is the `x.c` beside an included `x.h`. Texts are searched for
-words before any file is cut up, so a tree of many headers costs little.
+and where the user says; what lies elsewhere is not read, whatever an include or a link says. A
+companion is the `x.c` beside an included `x.h`. Texts are searched for words before any file is cut
+up, so a tree of many headers costs little.
 """
 
 from __future__ import annotations
@@ -22,8 +23,11 @@ from flushproof.frontend.macros import Macro, Macros
 from flushproof.frontend.outline import Outline, expand, outline
 from flushproof.frontend.tokens import Kind, Token
 from flushproof.source import Source
+from flushproof.spec.confined import within
 
 MOST_FILES = 400
+MOST_TEXT = 32 * 1024 * 1024
+"""So many characters of headers are read, several times what the largest file of a kernel has."""
 DEEPEST = 6
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">\n]+)[">]', re.MULTILINE)
 _LOOKS = {
@@ -139,7 +143,8 @@ class Library:
     def companions(self) -> tuple[Path, ...]:
         """The `x.c` beside each included `x.h`."""
         sources = (h.with_suffix(".c") for h in self.headers)
-        return tuple(p for p in sources if _is_file(p) and not _same(p, self.path))
+        found = (p for p in sources if _is_file(p) and not _same(p, self.path))
+        return tuple(p for p in found if within(p, self._allowed))
 
     def _included(self, path: Path, text: str, missing: dict[str, None]) -> Iterator[Path]:
         for mark, name in _INCLUDE.findall(text):
@@ -157,17 +162,28 @@ class Library:
             folders = [path.parent, path.parent.parent, *folders]
         for folder in folders:
             candidate = Path(os.path.normpath(folder / name))
-            if _is_file(candidate):
+            if _is_file(candidate) and within(candidate, self._allowed):
                 yield _shown(candidate)
+
+    @cached_property
+    def _allowed(self) -> tuple[Path, ...]:
+        """The folders outside of which nothing is read, wherever an include or a link leads."""
+        beside = (current().cwd() / self.path).parents[:2]
+        return (*self.folders, *beside, *(() if self.root is None else (self.root,)))
 
     def text(self, path: Path) -> str:
         """Return the text of a file, empty where it cannot be read."""
         if path not in self._texts:
-            try:
-                self._texts[path] = load(path).text
-            except InputError:
-                self._texts[path] = ""
+            self._texts[path] = self._read(path)
         return self._texts[path]
+
+    def _read(self, path: Path) -> str:
+        if sum(map(len, self._texts.values())) > MOST_TEXT:
+            return ""
+        try:
+            return load(path).text
+        except InputError:
+            return ""
 
     def mentions(self, path: Path, word: str) -> bool:
         """Tell whether a file's text holds a word."""

@@ -17,6 +17,7 @@ from flushproof.memory import Memory
 from flushproof.resources import CLAIMS, DEFAULTS, PRELUDE
 from flushproof.source import Source, Span
 from flushproof.spec import syntax as s
+from flushproof.spec.confined import confined
 from flushproof.spec.parser import parse_spec
 
 
@@ -186,7 +187,8 @@ def _from_spec_source(source: Source, folder: Path, variant: Source | None) -> S
 def _variant(spec: s.Spec, folder: Path) -> Source:
     if spec.variant is None:
         raise InputError(NoVariant(span=spec.span, name=spec.name))
-    return _load_for(spec.variant.span, folder / spec.variant.value)
+    path = confined(folder, spec.variant.value, spec.variant.span)
+    return _load_for(spec.variant.span, path)
 
 
 def _load_for(span: Span, path: Path) -> Source:

@@ -1,0 +1,50 @@
+"""Which files a spec may name: those in its own folder and below, symbolic links resolved.
+
+A spec can come from anybody, and what is wrong in a file is shown with its lines. A file elsewhere
+is the user's to name, on the command line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from flushproof.diagnostics import Diagnostic, InputError
+from flushproof.files import current
+from flushproof.frontend.load import Missing
+from flushproof.source import Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside(Diagnostic):
+    """A spec names a file that is not its own."""
+
+    TITLE: ClassVar[str] = "`{path}` is not in the folder of the spec that names it"
+    HELP: ClassVar[str] = "name it on the command line: flushproof prove FILE --spec SPEC"
+    path: str
+
+
+def confined(folder: Path, name: str, span: Span) -> Path:
+    """Return the path of a file that a spec in a folder names.
+
+    Raises:
+        InputError: it is outside the folder, or no regular file.
+    """
+    path = folder / name
+    files = current()
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise InputError(Outside(span=span, path=name))
+    if files.is_folder(str(path)):
+        return path  # reading it says what is wrong
+    if not files.is_file(str(path)):
+        raise InputError(Missing(span=span, path=str(path)))
+    if not within(path, (folder,)):
+        raise InputError(Outside(span=span, path=name))
+    return path
+
+
+def within(path: Path, folders: tuple[Path, ...]) -> bool:
+    """Tell whether a file is in one of the folders or below, whatever links lead there."""
+    real = Path(current().real(str(path)))
+    return any(real.is_relative_to(current().real(str(f))) for f in folders)
