@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -204,7 +205,7 @@ def test_locks_taken_by_helpers(tmp_path: Path) -> None:
 
 def test_unknown_functions_get_no_state(tmp_path: Path) -> None:
     """Nobody guesses what an unknown function does with the address of the state."""
-    for call in ("guard(spinlock)(&arch->hv_root_tdp_lock);", "mystery(&arch->hv_root_tdp);"):
+    for call in ("guard(other)(&arch->hv_root_tdp_lock);", "mystery(&arch->hv_root_tdp);"):
         path = _changed(tmp_path, TAKE, f"{TAKE} {call}")
         with pytest.raises(InputError) as caught:
             _listing(Path(path))
@@ -257,3 +258,13 @@ def test_a_name_that_is_not_there() -> None:
         with pytest.raises(InputError) as caught:
             _listing(path, choices)
         assert caught.value.exit_code == 2
+
+
+def test_locks_that_free_themselves(tmp_path: Path) -> None:
+    """A guard is a lock that is held to the end of its block."""
+    path = Path(_changed(tmp_path, TAKE, f"guard(spinlock)({TAKE[10:]}"))
+    assert "spin_unlock(" in path.read_text()
+    path.write_text(re.sub(r"\n\s*spin_unlock\([^;]*;", "", path.read_text()))
+    options = Options(vcpus=(1, 1), claims=("coverage", "lock_balanced"))
+    report = pipeline.prove(str(path), None, options, lambda _: None)
+    assert {r.verdict for r in report.results} == {Verdict.PROVED}

@@ -17,6 +17,7 @@ from flushproof.frontend import constants, syntax
 from flushproof.frontend.branches import Branch, Tokens, Tree, parts, rule, span_of, tree_in, trees
 from flushproof.frontend.constants import Outside
 from flushproof.frontend.operators import PRECEDENCE, integer_type
+from flushproof.frontend.walk import walk
 from flushproof.source import Span
 
 
@@ -329,6 +330,17 @@ def _for_each_vcpu(tokens: Tokens, tree: Tree, span: Span) -> syntax.Stmt:
     return syntax.ForEachVcpu(index, vcpu, kvm, statement(tokens, tree.children[3]), span)
 
 
+def _scoped_guard(tokens: Tokens, tree: Tree, span: Span) -> syntax.Stmt:
+    """Build a block with a guard; `break` and `continue` end what it is around."""
+    name, lock, body = parts(tree)
+    made = syntax.Call(syntax.Name("guard", span), (syntax.Name(str(name), span),), span)
+    guard = syntax.Call(made, (expression(tokens, lock),), span)
+    once = statement(tokens, body)
+    if any(isinstance(node, syntax.Break | syntax.Continue) for node in walk(once)):
+        once = syntax.DoWhile(once, syntax.Number(0, "", span), span)
+    return syntax.Block((syntax.ExprStatement(guard, span), once), span)
+
+
 def _while(tokens: Tokens, tree: Tree, span: Span) -> syntax.Stmt:
     condition, body = parts(tree)
     return syntax.While(expression(tokens, condition), statement(tokens, body), span)
@@ -362,6 +374,7 @@ _STATEMENTS: dict[str, Callable[[Tokens, Tree, Span], syntax.Stmt]] = {
     "if_statement": _if,
     "for_statement": _for,
     "for_each_vcpu": _for_each_vcpu,
+    "scoped_guard": _scoped_guard,
     "while_statement": _while,
     "do_while": _do_while,
     "switch": _switch,

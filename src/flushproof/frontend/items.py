@@ -17,13 +17,14 @@ from flushproof.frontend.builder import (
     typed,
 )
 from flushproof.frontend.constants import Outside
+from flushproof.frontend.guards import without_guards
 
 
 def item(tokens: Tokens, tree: Tree) -> tuple[syntax.TopLevel, ...]:
     """Build the items of one tree; a type defined on the spot is an item of its own."""
     match rule(tree):
         case "function":
-            return (function(tokens, tree),)
+            return (without_guards(function(tokens, tree)),)
         case "typedef":
             return _typedef(tokens, tree)
         case "declaration":
