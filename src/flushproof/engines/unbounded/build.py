@@ -2,8 +2,8 @@
 
 Threads are the flusher, the loads of each tracked vCPU, and the loads of any other vCPU. The last
 have no control of their own: each of their steps may happen at any time, from any locals, as long
-as the locks are held that are surely held there. With a generic tracked vCPU, whatever holds of it
-holds of each other one too; a step that looks at another vCPU may then assume that.
+as the locks are held that are surely held there. Where the tracked vCPU is any, what is known of it
+is known of each, and a step that looks at another vCPU may assume that.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ class Builder:
     """Builds the clauses of one program; `Frames` and `Steps` say what the parameters mean."""
 
     def __init__(
-        self, space: Space, boundaries: Mapping[str, frozenset[int]], code: frozenset[str] | None
+        self,
+        space: Space,
+        boundaries: Mapping[str, frozenset[int]],
+        code: frozenset[str] | None,
     ) -> None:
         self.space = space
         self.frames = Frames(space, boundaries)
@@ -42,8 +45,7 @@ class Builder:
 
     def run(self) -> System:
         """Explore every control from the first."""
-        idle = Control(None, tuple(None for _ in self.space.tracked))
-        self._boot(idle)
+        self._boot(Control(None, tuple(None for _ in self.space.tracked)))
         while self.frames.waiting:
             control = self.frames.waiting.pop()
             for thread in self.frames.running(control):
@@ -65,6 +67,8 @@ class Builder:
     def _clause(
         self, head: Atom | None, body: tuple[Atom, ...], constraint: t.Bool, why: str
     ) -> None:
+        if head is None:
+            constraint = t.and_(constraint, *self.space.failing)
         if constraint is not False:
             self.clauses.append(Clause(head, body, t.z3_bool(constraint), why))
 
@@ -135,7 +139,7 @@ class Builder:
         for _, index in taken.step.others:
             if not any(t.compare("==", index, i) is True for i in indices):
                 indices.append(index)
-        if not self.space.case.telling or thread == self.last or not indices:
+        if not self.space.case.generic or thread == self.last or not indices:
             yield (mine,), True
             return
         places = self.frames.loading(control, self.last)
@@ -148,22 +152,21 @@ class Builder:
                     conditions.append(free)
                 else:
                     conditions.append(t.not_(free))
-                    place = without(control, self.last, places[choice])
-                    body.append(self._like(place, index, self._seen(taken, index), {}))
+                    like = without(control, self.last, places[choice])
+                    body.append(self._like(like, index, self._seen(taken, index), {}))
             condition = t.and_(*conditions)
             if condition is not False:
                 yield tuple(body), condition
 
     def _no_other(self, index: t.Number) -> t.Bool:
-        """Return that a number is no vCPU, or a witness, so that the generic one tells nothing."""
+        """Return that a number is no vCPU, or one that is tracked, so that nothing tells of it."""
         inside = t.and_(t.compare("<=", 0, index), t.compare("<", index, self.space.count))
-        named = self.space.tracked[:-1]
-        return t.or_(t.not_(inside), *(t.compare("==", index, w) for w in named))
+        return t.or_(t.not_(inside), t.compare("==", index, self.space.tracked[-1]))
 
     def _seen(self, taken: Taken, index: t.Number) -> dict[Location, Value]:
-        """Return what a step reads of another vCPU, as cells of the generic one."""
+        """Return what a step reads of another vCPU, as cells of the one that tells of it."""
         return {
-            (where[0], self.last - 1): taken.step.inputs[where]
+            (where[0], 0): taken.step.inputs[where]
             for where, i in taken.step.others
             if t.compare("==", index, i) is True
         }
@@ -184,13 +187,9 @@ class Builder:
         constraint = t.and_(taken.constraint, *self._another(number, site))
         why = f"another vCPU {site.operation}:{site.at}"
         body: tuple[Atom, ...] = (self.frames.atom(control),)
-        if self.space.case.telling:
+        if self.space.case.generic:
             inputs = taken.step.inputs
-            seen = {
-                (name, self.last - 1): value
-                for (name, k), value in inputs.items()
-                if k == self.last
-            }
+            seen = {(name, 0): value for (name, k), value in inputs.items() if k == self.last}
             place = self._in_load(control, site)
             body = (*body, self._like(place, number, seen, taken.locals))
         self._errors(taken, body, constraint, why)
@@ -208,7 +207,7 @@ class Builder:
             yield self.space.algebra.equal(self.space.state[hold.lock, -1], number + 1)
 
     def _in_load(self, control: Control, site: Site) -> Control:
-        """Return where the generic vCPU is when it is about to step from a position of a load.
+        """Return where another vCPU is when it is about to step from a position of a load.
 
         At the head of a loop within a step it is the one that runs.
         """
@@ -223,30 +222,25 @@ class Builder:
         seen: Mapping[Location, Value],
         locals_: Locals,
     ) -> Atom:
-        """Return that a vCPU is in a state in which the generic one can be.
+        """Return that a vCPU is in a state in which the one that tells of it can be.
 
-        `like` is where the generic one is then; `seen` are the cells of it that are known of that
-        vCPU, and `locals_` those of its locals.
+        `like` is where that one is then; `seen` are the cells of it that are known of the vCPU, and
+        `locals_` those of its locals.
         """
         self.frames.of(like)
-        generic = self.last - 1
         state = {
-            where: seen[where] if where in seen else self._unknown(where, value, generic)
+            where: seen[where] if where in seen else self._unknown(where, value)
             for where, value in self.space.state.items()
         }
-        given = {self.last: locals_}
-        if self.space.case.typical and like.flusher is not None:
-            own = self.frames.locals(like.flusher, FLUSHER)
-            given[FLUSHER] = self.steps.of_code(like.flusher, own)
-        arguments = self.frames.arguments(like, state, given)
-        own = self.space.tracked[generic]
-        rigid = (t.z3_number(number) if x.eq(own) else x for x in self.space.rigid)
-        return Atom(like, (*rigid, *arguments[len(self.space.rigid) :]))
+        arguments = self.frames.arguments(like, state, {self.last: locals_})
+        (own,) = self.space.tracked
+        rigid = [t.z3_number(number) if x.eq(own) else x for x in self.space.rigid]
+        return Atom(like, (*rigid, *arguments[len(rigid) :]))
 
-    def _unknown(self, where: Location, value: Value, generic: int) -> Value:
-        f = self.steps.fields[where[0]]
-        monitored = self.space.case.typical and f.ghost
-        if where[1] != generic and not monitored:
+    def _unknown(self, where: Location, value: Value) -> Value:
+        """Return what is shared, and any value for what is a vCPU's own."""
+        if where[1] < 0:
             return value
+        f = self.steps.fields[where[0]]
         kind = self.space.algebra.kinds.field(f)
         return self.space.algebra.fresh(f"like:{f.name}.{self.frames.fresh()}", f.type, kind)

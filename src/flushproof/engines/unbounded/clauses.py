@@ -64,6 +64,7 @@ class System:
 
     `axioms` hold of the constants that occur, `known` of the parameters at any time; `counters` are
     the parameters, by the identity of their terms, that count something, `indices` the number of
+    vCPUs and those that name one; `sizes` are numbers that stay small in small domains.
     """
 
     clauses: tuple[Clause, ...]

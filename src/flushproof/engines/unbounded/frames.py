@@ -83,10 +83,8 @@ class Frames:
         inside = to is not None and to not in self.boundaries[operation]
         running = thread if inside else NOBODY
         if thread == FLUSHER:
-            return Control(site, control.loads, running)
-        loads = list(control.loads)
-        loads[thread - 1] = site
-        return Control(control.flusher, tuple(loads), running)
+            return replace(control, flusher=site, running=running)
+        return replace(without(control, thread, site), running=running)
 
     def possible(self, control: Control) -> bool:
         """Two threads never hold one lock."""

@@ -126,11 +126,7 @@ class _Attempts:
         yield [Case()], EFFORT
         if not self.named and self._records():
             yield [Case(history=True)], EFFORT
-        if self.named and not self._records():
-            yield [Case(typical=True)], MORE_EFFORT
-        elif self.named:
-            self.learned = self.subject.helpers() or self.learned
-        yield [*([Case(alone=True)] if self.named else []), Case(generic=True)], MORE_EFFORT
+        yield [Case(generic=True)], MORE_EFFORT
 
     def _records(self) -> bool:
         """Tell whether the claim keeps a record, which depends on who its witness is."""

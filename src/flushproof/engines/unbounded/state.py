@@ -35,24 +35,16 @@ def flat(algebra: Algebra, value: Value) -> tuple[z3.ExprRef, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Which vCPUs are tracked.
+    """Which vCPUs are tracked, and what is known of others.
 
-    These are the claim's witnesses, which are all one vCPU if `merged`, else all different; with
-    `generic` there is one more, any other. With `typical` the witness itself stands for any vCPU:
-    what is known of it and the code's state is known of each. With `alone` there are no others.
-    With `history` there is one more as well, the one at which the claim took note of something.
+    Tracked are the claim's witnesses, which are all one vCPU if `merged`, else all different. With
+    `generic` it is one vCPU, any: what is known of it is known of each, and where a claim fails it
+    is the witness. With `history` one more is tracked, at which the claim took note of something.
     """
 
     generic: bool = False
-    typical: bool = False
-    alone: bool = False
     merged: bool = False
     history: bool = False
-
-    @property
-    def telling(self) -> bool:
-        """True where the last tracked vCPU tells of others."""
-        return self.generic or self.typical
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +53,8 @@ class Space:
 
     `rigid` never changes: the number of vCPUs, the tracked vCPUs, the witnesses. `state` gives the
     unknown for every location that changes, `boot` its first value, and `known` what holds of all
-    of them at any time.
+    of them at any time; `failing` are the cases in which failures of the claim are looked at, one
+    of which there is if it fails.
     """
 
     program: Program
@@ -74,6 +67,7 @@ class Space:
     state: Mapping[Location, Value]
     boot: Mapping[Location, Value]
     known: tuple[z3.BoolRef, ...]
+    failing: tuple[z3.BoolRef, ...]
     constant: Mapping[str, FirstValue]
 
     def world(self, *more: z3.ArithRef) -> World:
@@ -89,10 +83,10 @@ def space(program: Program, kinds: Kinds, case: Case) -> Space:
     algebra = Algebra(kinds, [], count)
     witnesses = _witnesses(program, algebra, case)
     named = {f: w for f, w in witnesses.items() if isinstance(w, z3.ArithRef) and f.type == VCPU}
-    tracked = list({w.get_id(): w for w in named.values()}.values())
+    tracked = [] if case.generic else list({w.get_id(): w for w in named.values()}.values())
     if case.generic or case.history:
         tracked.append(z3.Int("@vcpu"))
-    others = [(f, w) for f, w in witnesses.items() if f not in named]
+    others = [(f, w) for f, w in witnesses.items() if case.generic or f not in named]
     constant = unwritten(program, algebra, count)
     cells = Tracked(tuple(tracked), constant, algebra)
     written = written_fields(program)
@@ -118,10 +112,11 @@ def space(program: Program, kinds: Kinds, case: Case) -> Space:
         state,
         boot,
         (
-            *_population(count, tracked, case),
+            *_population(count, tracked),
             *_limits(algebra, count, others),
             *_limits(algebra, count, [(fields[name], v) for (name, _), v in state.items()]),
         ),
+        tuple(tracked[0] == w for w in named.values()) if case.generic else (),
         constant,
     )
 
@@ -146,14 +141,12 @@ def _fixed(
     return fixed
 
 
-def _population(count: z3.ArithRef, tracked: list[z3.ArithRef], case: Case) -> list[z3.BoolRef]:
+def _population(count: z3.ArithRef, tracked: list[z3.ArithRef]) -> list[z3.BoolRef]:
     """Return what is known of the number of vCPUs and of the tracked ones."""
     known = [count >= 1, count <= INT.high]
     known += [c for v in tracked for c in (v >= 0, v < count)]
     if len(tracked) > 1:
         known.append(z3.Distinct(*tracked))
-    if case.alone:
-        known.append(count == len(tracked))
     return known
 
 

@@ -80,15 +80,11 @@ class _Names:
         if not self.vcpus:
             return "for every number of vCPUs"
         case = self.part.case
-        named = self.vcpus[: len(self.vcpus) - case.generic]
-        words = f"for every vCPU {' and '.join(named)}" if named else ""
-        if case.alone:
-            return f"{words}, where there is no other"
         if case.generic:
-            return f"{words} and every other vCPU v" if words else "for every vCPU v"
+            return "for every vCPU v"
         if case.history:
             return "for every vCPU v, at which the claim may have taken note of something"
-        return words
+        return f"for every vCPU {' and '.join(self.vcpus)}"
 
     def place(self, control: Control) -> str:
         """Return where threads are, in words."""
