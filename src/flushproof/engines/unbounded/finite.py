@@ -1,16 +1,28 @@
-"""Terms over small finite domains, and formulas as clauses for a SAT solver.
+"""The meaning of terms over small finite domains, as gates.
 
-Pages become short bit-vectors, of which there are enough for all pages that one question speaks of
+Pages become short words, of which there are enough for all pages that one question speaks of
 (range allocation: Pnueli, Rodeh, Shtrichman and Siegel, CAV 1999); numbers stay small. What is
 found this way is a guess about the unbounded domains: the second look (`recheck`) asks anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import neg
 
 import z3
+
+from flushproof.engines.unbounded.circuit import (
+    FALSE,
+    TRUE,
+    Circuit,
+    Word,
+    chain,
+    exclusive,
+    number,
+)
 
 LOWEST = -8
 """The least number: below those that a sum may come to (`Algebra.note`)."""
@@ -24,68 +36,128 @@ LARGE = 64
 LIMIT = 1 << 31
 """Numbers from here on are limits of types: larger than all others."""
 
+PAGE_BITS = 5
+
 
 class Unsupported(Exception):  # noqa: N818 - a finding, no error
     """A term has no counterpart in small domains."""
 
 
-class Finite:
-    """Translates the terms of `formulas` and their parts; what was translated is remembered.
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """A term that has been looked at: how to make its word from those of its parts.
 
-    Pages have `page_bits` bits. Numbers range over `LOWEST` to `MANY` above the largest constant.
+    `name` is what an unknown is called, "" for all else.
     """
 
-    def __init__(self, page_bits: int, formulas: Sequence[z3.ExprRef]) -> None:
-        self.pages = z3.BitVecSort(page_bits)
-        self.known: dict[int, tuple[z3.ExprRef, z3.ExprRef]] = {}
-        self.limits: list[z3.BoolRef] = []
+    parts: tuple[Node, ...]
+    make: Callable[[Circuit, list[Word]], Word]
+    name: str = ""
+
+
+class Finite:
+    """Looks at terms; what was looked at is remembered.
+
+    Numbers range over `LOWEST` to `MANY` above the largest constant of `formulas`. `constants` are
+    pages that all differ.
+    """
+
+    def __init__(self, formulas: Sequence[z3.ExprRef], constants: Sequence[z3.ExprRef]) -> None:
+        self.known: dict[int, tuple[z3.ExprRef, Node]] = {}
+        self.pages = {x.get_id(): k for k, x in enumerate(constants)}
         large = sorted(c for c in _numerals(formulas) if LARGE < c < LIMIT - 1)
         self.stand_ins = {c: LARGE + 2 * MANY * (k + 1) for k, c in enumerate(large)}
         self.highest = max((MANY, *(c + MANY for c in self.stand_ins.values())))
         self.width = (4 * self.highest + LARGE).bit_length() + 1
+        self.page_bits = max(PAGE_BITS, len(constants).bit_length() + 1)
 
-    def __call__(self, term: z3.ExprRef) -> z3.ExprRef:
-        """Return the counterpart of a term.
+    def __call__(self, term: z3.ExprRef) -> Node:
+        """Return what a term means.
 
         Raises:
-            Unsupported: there is none.
+            Unsupported: it means nothing in small domains.
         """
         found = self.known.get(term.get_id())
         if found is None:
-            arguments = [self(x) for x in term.children()]
-            found = (term, self._made(term, arguments))
+            found = (term, self._node(term, tuple(self(x) for x in term.children())))
             self.known[term.get_id()] = found
         return found[1]
 
-    def _made(self, term: z3.ExprRef, arguments: list[z3.ExprRef]) -> z3.ExprRef:
+    def _node(self, term: z3.ExprRef, parts: tuple[Node, ...]) -> Node:
         kind = term.decl().kind()
-        if kind == z3.Z3_OP_UNINTERPRETED and not arguments:
-            return self._variable(term)
+        if kind == z3.Z3_OP_UNINTERPRETED and not parts:
+            return self._unknown(term)
         if z3.is_int_value(term):
-            return self._number(term.as_long())
-        if kind in _CHANGED:
-            return _CHANGED[kind](arguments)
-        if kind in _KEPT or z3.is_bv_sort(term.sort()):
-            return _rebuilt(kind, term, arguments)
-        raise Unsupported(str(term.decl()))
+            return _constant(self._number(term.as_long()))
+        if z3.is_bv_value(term):
+            return _constant(number(term.as_long(), term.size()))
+        make = _MEANING.get(kind)
+        if make is None or (z3.is_bv(term) and kind not in _SAME_WIDTH):
+            raise Unsupported(str(term.decl()))
+        return Node(parts, make)
 
-    def _number(self, value: int) -> z3.BitVecRef:
+    def _number(self, value: int) -> Word:
         top = 2 * self.highest + LARGE
         if abs(value) > LARGE:
             value = self.stand_ins.get(value, top if value > 0 else -top)
-        return z3.BitVecVal(value, self.width)
+        return number(value, self.width)
 
-    def _variable(self, term: z3.ExprRef) -> z3.ExprRef:
-        sort = term.sort()
+    def _unknown(self, term: z3.ExprRef) -> Node:
+        name = str(term.decl().name())
+        if term.get_id() in self.pages:
+            return _constant(number(self.pages[term.get_id()], self.page_bits))
         if z3.is_int(term):
-            number = z3.BitVec(f"{term.decl().name()}#", self.width)
-            self.limits += [number >= LOWEST, number <= self.highest]
-            return number
-        if sort.kind() == z3.Z3_UNINTERPRETED_SORT:
-            return z3.Const(f"{term.decl().name()}#", self.pages)
-        if z3.is_bool(term) or z3.is_bv(term):
-            return term
-        raise Unsupported(str(sort))
+            return Node((), self._small, name)
+        if z3.is_bool(term):
+            return Node((), lambda c, _: (c.fresh(),), name)
+        if z3.is_bv(term):
+            width = term.size()
+            return Node((), lambda c, _: c.word(width), name)
+        if term.sort().kind() == z3.Z3_UNINTERPRETED_SORT:
+            return Node((), lambda c, _: c.word(self.page_bits), name)
+        raise Unsupported(str(term.sort()))
+
+    def _small(self, circuit: Circuit, _: list[Word]) -> Word:
+        """Return a new number in the range."""
+        n = circuit.word(self.width)
+        circuit.require(circuit.at_most(number(LOWEST, self.width), n, signed=True))
+        circuit.require(circuit.at_most(n, number(self.highest, self.width), signed=True))
+        return n
+
+
+class Instance:
+    """The words of nodes in one circuit; unknowns of one name are one."""
+
+    def __init__(self, circuit: Circuit) -> None:
+        self.circuit = circuit
+        self.unknown: dict[str, Word] = {}
+        self.words: dict[Node, Word] = {}
+
+    def word(self, node: Node) -> Word:
+        """Return the word of a node."""
+        found = self.words.get(node)
+        if found is None:
+            found = self.words[node] = self._made(node, [self.word(x) for x in node.parts])
+        return found
+
+    def where(self, node: Node, given: Mapping[Node, Word]) -> Word:
+        """Return the word that a small node has where some unknowns have other words."""
+        if node in given:
+            return given[node]
+        if not node.parts:
+            return self.word(node)
+        return node.make(self.circuit, [self.where(x, given) for x in node.parts])
+
+    def _made(self, node: Node, parts: list[Word]) -> Word:
+        if not node.name:
+            return node.make(self.circuit, parts)
+        if node.name not in self.unknown:
+            self.unknown[node.name] = node.make(self.circuit, parts)
+        return self.unknown[node.name]
+
+
+def _constant(word: Word) -> Node:
+    return Node((), lambda _, __: word)
 
 
 def _numerals(formulas: Sequence[z3.ExprRef]) -> set[int]:
@@ -102,93 +174,78 @@ def _numerals(formulas: Sequence[z3.ExprRef]) -> set[int]:
     return found
 
 
-_KEPT = (
-    z3.Z3_OP_TRUE,
-    z3.Z3_OP_FALSE,
-    z3.Z3_OP_AND,
-    z3.Z3_OP_OR,
-    z3.Z3_OP_NOT,
-    z3.Z3_OP_IMPLIES,
-    z3.Z3_OP_XOR,
-    z3.Z3_OP_ITE,
-    z3.Z3_OP_EQ,
-    z3.Z3_OP_DISTINCT,
-    z3.Z3_OP_ULEQ,
-    z3.Z3_OP_ULT,
-    z3.Z3_OP_UGEQ,
-    z3.Z3_OP_UGT,
-    z3.Z3_OP_SLEQ,
-    z3.Z3_OP_SLT,
-    z3.Z3_OP_SGEQ,
-    z3.Z3_OP_SGT,
-)
+def _all(c: Circuit, parts: list[Word]) -> Word:
+    return (c.conjunction(x for (x,) in parts),)
 
 
-def _total(terms: Sequence[z3.ExprRef]) -> z3.ExprRef:
-    out = terms[0]
-    for x in terms[1:]:
-        out = out + x
-    return out
+def _any(c: Circuit, parts: list[Word]) -> Word:
+    return (c.disjunction(x for (x,) in parts),)
 
 
-def _difference(terms: Sequence[z3.ExprRef]) -> z3.ExprRef:
-    out = terms[0]
-    for x in terms[1:]:
-        out = out - x
-    return out
+def _not(_: Circuit, parts: list[Word]) -> Word:
+    return (-parts[0][0],)
 
 
-_CHANGED: dict[int, Callable[[list[z3.ExprRef]], z3.ExprRef]] = {
-    z3.Z3_OP_ADD: _total,
-    z3.Z3_OP_SUB: _difference,
-    z3.Z3_OP_UMINUS: lambda a: -a[0],
-    z3.Z3_OP_LE: lambda a: a[0] <= a[1],
-    z3.Z3_OP_LT: lambda a: a[0] < a[1],
-    z3.Z3_OP_GE: lambda a: a[0] >= a[1],
-    z3.Z3_OP_GT: lambda a: a[0] > a[1],
+def _least(*, signed: bool, turned: bool, negated: bool) -> Callable[[Circuit, list[Word]], Word]:
+    """Return `a <= b`, the arguments turned round, or negated."""
+
+    def make(c: Circuit, parts: list[Word]) -> Word:
+        a, b = reversed(parts) if turned else parts
+        result = c.at_most(a, b, signed=signed)
+        return (-result if negated else result,)
+
+    return make
+
+
+def _bitwise(gate: Callable[[Circuit, Word], int]) -> Callable[[Circuit, list[Word]], Word]:
+    return lambda c, parts: tuple(gate(c, bits) for bits in zip(*parts, strict=True))
+
+
+def _total(c: Circuit, parts: list[Word]) -> Word:
+    return reduce(c.sum, parts)
+
+
+_LE = _least(signed=True, turned=False, negated=False)
+_GE = _least(signed=True, turned=True, negated=False)
+_LT = _least(signed=True, turned=True, negated=True)
+_GT = _least(signed=True, turned=False, negated=True)
+
+_SAME_WIDTH: dict[int, Callable[[Circuit, list[Word]], Word]] = {
+    z3.Z3_OP_ITE: lambda c, p: c.select(p[0][0], p[1], p[2]),
+    z3.Z3_OP_BAND: _bitwise(lambda c, bits: c.conjunction(bits)),
+    z3.Z3_OP_BOR: _bitwise(lambda c, bits: c.disjunction(bits)),
+    z3.Z3_OP_BXOR: _bitwise(lambda c, bits: reduce(c.differ, bits)),
+    z3.Z3_OP_BNOT: lambda _, p: tuple(map(neg, p[0])),
+    z3.Z3_OP_BADD: _total,
+    z3.Z3_OP_BSUB: lambda c, p: reduce(c.difference, p),
+    z3.Z3_OP_BNEG: lambda c, p: c.difference((FALSE,) * len(p[0]), p[0]),
 }
+"""What bit-vectors are made of."""
 
-
-def _rebuilt(kind: int, term: z3.ExprRef, arguments: list[z3.ExprRef]) -> z3.ExprRef:
-    match kind:
-        case z3.Z3_OP_ITE:
-            return z3.If(*arguments)
-        case z3.Z3_OP_EQ:
-            return arguments[0] == arguments[1]
-        case z3.Z3_OP_DISTINCT:
-            return z3.Distinct(*arguments)
-        case _:
-            if any(z3.is_int(x) for x in term.children()):
-                raise Unsupported(str(term.decl()))
-            return term.decl()(*arguments) if arguments else term
-
-
-@dataclass(frozen=True, slots=True)
-class Clauses:
-    """A formula in conjunctive normal form; `numbers` are the variables that have a name."""
-
-    variables: int
-    clauses: tuple[tuple[int, ...], ...]
-    numbers: dict[str, int]
-
-
-_TACTIC = ("simplify", "bit-blast", "simplify", "tseitin-cnf")
-
-
-def clauses(formulas: Sequence[z3.BoolRef]) -> Clauses:
-    """Return formulas over booleans and bit-vectors as clauses."""
-    goal = z3.Goal()
-    goal.add(*formulas)
-    (result,) = z3.Then(*_TACTIC)(goal)
-    numbers: dict[str, int] = {}
-    found: list[tuple[int, ...]] = []
-    variables = 0
-    for line in result.dimacs(True).splitlines():  # noqa: FBT003
-        if line.startswith("c "):
-            _, number, name = line.split(" ", 2)
-            numbers[name] = int(number)
-        elif line.startswith("p "):
-            variables = int(line.split()[2])
-        elif line:
-            found.append(tuple(int(x) for x in line.split()[:-1]))
-    return Clauses(variables, tuple(found), numbers)
+_MEANING: dict[int, Callable[[Circuit, list[Word]], Word]] = {
+    **_SAME_WIDTH,
+    z3.Z3_OP_TRUE: lambda *_: (TRUE,),
+    z3.Z3_OP_FALSE: lambda *_: (FALSE,),
+    z3.Z3_OP_AND: _all,
+    z3.Z3_OP_OR: _any,
+    z3.Z3_OP_NOT: _not,
+    z3.Z3_OP_IMPLIES: lambda c, p: (c.disjunction((-p[0][0], p[1][0])),),
+    z3.Z3_OP_XOR: lambda c, p: (reduce(c.differ, (x for (x,) in p)),),
+    z3.Z3_OP_EQ: lambda c, p: (chain(p, c),),
+    z3.Z3_OP_DISTINCT: lambda c, p: (exclusive(p, c),),
+    z3.Z3_OP_LE: _LE,
+    z3.Z3_OP_GE: _GE,
+    z3.Z3_OP_LT: _LT,
+    z3.Z3_OP_GT: _GT,
+    z3.Z3_OP_SLEQ: _LE,
+    z3.Z3_OP_SGEQ: _GE,
+    z3.Z3_OP_SLT: _LT,
+    z3.Z3_OP_SGT: _GT,
+    z3.Z3_OP_ULEQ: _least(signed=False, turned=False, negated=False),
+    z3.Z3_OP_UGEQ: _least(signed=False, turned=True, negated=False),
+    z3.Z3_OP_ULT: _least(signed=False, turned=True, negated=True),
+    z3.Z3_OP_UGT: _least(signed=False, turned=False, negated=True),
+    z3.Z3_OP_ADD: _total,
+    z3.Z3_OP_SUB: lambda c, p: reduce(c.difference, p),
+    z3.Z3_OP_UMINUS: lambda c, p: c.difference((FALSE,) * len(p[0]), p[0]),
+}

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 import z3
 
 from flushproof.engines.unbounded.atoms import atoms, numbered
-from flushproof.engines.unbounded.clauses import Control, System, terms_of
-from flushproof.engines.unbounded.finite import Finite
+from flushproof.engines.unbounded.clauses import Control, System
 from flushproof.engines.unbounded.query import Cube, Post, Vocabulary
 from flushproof.engines.unbounded.seeds import Fact
 
@@ -37,14 +36,15 @@ class Exhausted(Exception):  # noqa: N818 - a limit, no error
 
 @dataclass(slots=True)
 class Lemma:
-    """No state at `control` is in `cube`, as far as `level` steps can tell."""
+    """No state at `control` is in `cube`, as far as `level` steps can tell.
+
+    `reached` are states, found before, from which the cube is reached in one more step.
+    """
 
     control: Control
     cube: Cube
     level: int
-
-
-PAGE_BITS = 5
+    reached: list[tuple[Control, Cube]] | None = None
 
 
 class Search:
@@ -54,8 +54,7 @@ class Search:
         self.effort = effort
         self.atoms = atoms(system, seeds)
         self.lemmas: list[Lemma] = []
-        every = [x for clause in system.clauses for x in terms_of(clause)]
-        vocabulary = Vocabulary(system, self.atoms, Finite(PAGE_BITS, every))
+        vocabulary = Vocabulary(system, self.atoms)
         self.posts: dict[Control | None, Post] = {}
         for control in (*system.parameters, None):
             incoming = [
@@ -103,7 +102,7 @@ class Search:
 
     def _reached(self, control: Control | None, cube: Cube, level: int) -> bool:
         self._spend()
-        return self.posts[control].predecessor(cube, level) is not None
+        return self.posts[control].reached(cube, level)
 
     def _block(self, control: Control | None, cube: Cube, level: int) -> bool:
         """Make sure that no state of a cube is reached within `level` steps; False if one is."""
@@ -160,12 +159,26 @@ class Search:
         """Raise lemmas that also hold one level up; return a level that has none of its own."""
         for level in range(1, self.top + 1):
             for lemma in [x for x in self.lemmas if x.level == level]:
-                if not self._reached(lemma.control, lemma.cube, level):
+                if not self._stays(lemma):
                     lemma.level = level + 1
+                    lemma.reached = None
                     self._tell(lemma)
             if not any(x.level == level for x in self.lemmas) and self._safe(level):
                 return level
         return None
+
+    def _stays(self, lemma: Lemma) -> bool:
+        """Tell whether a lemma's cube can be reached from its own level."""
+        if lemma.reached is None or any(self._excluded(x, lemma.level) for x in lemma.reached):
+            self._spend()
+            lemma.reached = self.posts[lemma.control].witness(lemma.cube, lemma.level)
+        return lemma.reached is not None
+
+    def _excluded(self, state: tuple[Control, Cube], level: int) -> bool:
+        """Tell whether a state is known to be out of reach within `level` steps."""
+        control, cube = state
+        known = (x for x in self.lemmas if x.control == control and x.level >= level)
+        return any(x.cube <= cube for x in known)
 
     def _safe(self, level: int) -> bool:
         """Tell whether no assertion fails where the lemmas of a level hold."""

@@ -7,39 +7,78 @@ from collections.abc import Iterable, Mapping, Sequence
 import z3
 from pysat.solvers import Solver
 
-from flushproof.engines.unbounded.clauses import Clause, Control, System
-from flushproof.engines.unbounded.finite import MANY, Clauses, Finite, clauses
+from flushproof.engines.unbounded.circuit import TRUE, Circuit, Word
+from flushproof.engines.unbounded.clauses import Atom, Clause, Control, System, terms_of
+from flushproof.engines.unbounded.finite import MANY, Finite, Instance, Node
 
 Literal = int
 """The number of an atom, plus one; negative where the atom is false."""
 
 Cube = frozenset[Literal]
 
-Pairs = list[tuple[z3.ExprRef, z3.ExprRef]]
-Atoms = Mapping[Control, Sequence[z3.BoolRef]]
-
-SOLVER = "glucose4"
+SOLVER = "cadical153"
 
 
 class Vocabulary:
-    """The atoms of each control, over parameters and over what a clause puts in their place."""
+    """The atoms of each control, and what they and the clauses mean in small domains."""
 
-    def __init__(self, system: System, atoms: Atoms, finite: Finite) -> None:
+    def __init__(self, system: System, atoms: Mapping[Control, Sequence[z3.BoolRef]]) -> None:
         self.system = system
+        constants = [x for axiom in system.axioms for x in axiom.children()]
+        every = [x for clause in system.clauses for x in terms_of(clause)]
+        self.finite = Finite(every, constants)
+        small = (n <= MANY for n in system.sizes)
+        self.always = [self.finite(x) for x in (*system.axioms, *system.known, *small)]
+        self.parameters = {c: tuple(map(self.finite, p)) for c, p in system.parameters.items()}
+        self.atoms = {c: tuple(map(self.finite, found)) for c, found in atoms.items()}
+        self.subjects = {
+            c: tuple(_subjects(x, frozenset(self.parameters[c])) for x in found)
+            for c, found in self.atoms.items()
+        }
+
+
+def _subjects(node: Node, parameters: frozenset[Node]) -> frozenset[Node]:
+    """Return the parameters that an atom speaks of."""
+    if node in parameters:
+        return frozenset((node,))
+    return frozenset(x for part in node.parts for x in _subjects(part, parameters))
+
+
+class _Start:
+    """A predicate in a clause's body: its atoms, and what their parameters depend on."""
+
+    def __init__(
+        self,
+        control: Control,
+        atoms: tuple[int, ...],
+        given: Mapping[Node, Word],
+        subjects: Sequence[frozenset[Node]],
+        used: int,
+    ) -> None:
+        self.control = control
         self.atoms = atoms
-        self.finite = finite
-        self.always = [finite(x) for x in (*system.axioms, *system.known)]
-        self.always += [finite(n <= MANY) for n in system.sizes]
+        self.used = used
+        numbers = {p: k for k, p in enumerate(given)}
+        words = [frozenset(map(abs, word)) - {TRUE} for word in given.values()]
+        self.varying = [(1 << k, word) for k, word in enumerate(words) if word]
+        self.constant = sum(1 << k for k, word in enumerate(words) if not word)
+        about = (sum(1 << numbers[p] for p in found) for found in subjects)
+        self.literals = [
+            (k, abs(x) - 1, x > 0, mask)
+            for k, (x, mask) in enumerate(zip(atoms, about, strict=True), 1)
+        ]
 
-    def pairs(self, control: Control, arguments: Sequence[z3.ExprRef]) -> Pairs:
-        """Return the parameters that a clause gives another value."""
-        parameters = self.system.parameters[control]
-        return [(p, a) for p, a in zip(parameters, arguments, strict=True) if not p.eq(a)]
-
-    def instances(self, control: Control, pairs: Pairs) -> list[z3.BoolRef]:
-        """Return the atoms over the arguments of a clause."""
-        found = self.atoms[control]
-        return [self.finite(z3.substitute(a, *pairs) if pairs else a) for a in found]
+    def before(self, model: Sequence[int], reasons: set[int] | None) -> Cube:
+        """Return the atoms about parameters that mattered, or all without reasons."""
+        matter = self.constant
+        for bit, word in self.varying:
+            if reasons is None or not reasons.isdisjoint(word):
+                matter |= bit
+        return frozenset(
+            k if (model[v] > 0) == positive else -k
+            for k, v, positive, mask in self.literals
+            if not mask & ~matter
+        )
 
 
 class Post:
@@ -50,26 +89,64 @@ class Post:
     ) -> None:
         self.vocabulary = vocabulary
         self.control = control
-        self.bodies: dict[Control, list[tuple[int, tuple[int, ...]]]] = {}
-        self.starts: list[list[tuple[Control, tuple[int, ...]]]] = []
-        encoder = _Encoder(vocabulary)
-        self.incoming = [encoder.step(k, clause) for k, clause in enumerate(incoming)]
-        primed = () if control is None else encoder.after(control)
-        found = encoder.clauses()
-        numbers = found.numbers
-        self.solver = Solver(SOLVER, bootstrap_with=found.clauses)
-        self.variables = found.variables
-        self.selectors = [numbers[f"step{k}"] for k in range(len(incoming))]
-        self.solver.add_clause(self.selectors)
-        self.real = numbers.get("real", self.fresh())
-        self.primed = [numbers[name] for name in primed]
-        self.atom_of = {v: k + 1 for k, v in enumerate(self.primed)}
-        for selector, names in zip(self.selectors, self.incoming, strict=True):
-            starts = [(c, tuple(numbers[n] for n in own)) for c, own in names]
-            self.starts.append(starts)
-            for c, own in starts:
-                self.bodies.setdefault(c, []).append((selector, own))
+        self.circuit = Circuit()
+        self.instance = Instance(self.circuit)
+        self.real = self.circuit.fresh()
+        self.plain: dict[Control, _Start] = {}
+        self.bodies: dict[Control, list[_Start]] = {}
+        self.selectors: list[int] = []
+        self.conditions: list[int] = []
+        self.starts: list[tuple[_Start, ...]] = []
+        self.after: list[tuple[int, ...]] = []
+        count = 0 if control is None else len(vocabulary.atoms[control])
+        self.primed = self.circuit.word(count)
+        self.atom_of = {v: k for k, v in enumerate(self.primed, 1)}
+        for node in vocabulary.always:
+            self.circuit.require(*self.instance.word(node))
+        for clause in incoming:
+            self._add(clause)
+        self.circuit.require(*self.selectors)
+        self.solver = Solver(SOLVER, bootstrap_with=self.circuit.clauses)
+        self.variables = self.circuit.size
         self.levels: list[int] = []
+
+    def _add(self, clause: Clause) -> None:
+        circuit, finite = self.circuit, self.vocabulary.finite
+        selector = circuit.fresh()
+        (condition,) = self.instance.word(finite(clause.constraint))
+        circuit.require(-selector, condition)
+        starts = tuple(self._start(a) for a in clause.body)
+        if starts:
+            circuit.require(-selector, self.real)
+        for start in starts:
+            circuit.require(-selector, start.used)
+        after = () if clause.head is None else self._atoms(clause.head)[0]
+        for before, x in zip(self.primed, after, strict=True):
+            circuit.require(-selector, -before, x)
+            circuit.require(-selector, before, -x)
+        self.selectors.append(selector)
+        self.conditions.append(condition)
+        self.starts.append(starts)
+        self.after.append(after)
+
+    def _start(self, a: Atom) -> _Start:
+        plain = a.arguments == self.vocabulary.system.parameters[a.control]
+        if plain and a.control in self.plain:
+            return self.plain[a.control]
+        atoms, given = self._atoms(a)
+        subjects = self.vocabulary.subjects[a.control]
+        start = _Start(a.control, atoms, given, subjects, self.circuit.fresh())
+        self.bodies.setdefault(a.control, []).append(start)
+        if plain:
+            self.plain[a.control] = start
+        return start
+
+    def _atoms(self, a: Atom) -> tuple[tuple[int, ...], dict[Node, Word]]:
+        """Return the atoms of a predicate over its arguments, and these."""
+        v = self.vocabulary
+        words = (self.instance.word(v.finite(x)) for x in a.arguments)
+        given = dict(zip(v.parameters[a.control], words, strict=True))
+        return tuple(self.instance.where(x, given)[0] for x in v.atoms[a.control]), given
 
     def fresh(self) -> int:
         """Return a new variable."""
@@ -105,9 +182,10 @@ class Post:
         self.solver.add_clause([trial if good else -trial])
 
     def _exclude(self, control: Control, cube: Cube, condition: int) -> None:
-        for selector, own in self.bodies.get(control, ()):
+        for start in self.bodies.get(control, ()):
+            own = start.atoms
             negated = [-own[x - 1] if x > 0 else own[-x - 1] for x in cube]
-            self.solver.add_clause([-condition, -selector, -self.real, *negated])
+            self.solver.add_clause([-condition, -start.used, *negated])
 
     def _assumptions(self, cube: Iterable[Literal], level: int) -> list[int]:
         out = [self.primed[x - 1] if x > 0 else -self.primed[-x - 1] for x in sorted(cube)]
@@ -116,23 +194,33 @@ class Post:
         self._level(level)
         return [self.real, *self.levels[level:], *out]
 
+    def reached(self, cube: Cube, level: int) -> bool:
+        """Tell whether a cube is reached from states within `level` steps."""
+        return bool(self.solver.solve(assumptions=self._assumptions(cube, level)))
+
+    def witness(self, cube: Cube, level: int) -> list[tuple[Control, Cube]] | None:
+        """Return states within `level` steps from which a cube is reached, in full, or None."""
+        if not self.reached(cube, level):
+            return None
+        model = self.solver.get_model()
+        return [(s.control, s.before(model, None)) for s in self.starts[self._chosen(model)]]
+
+    def _chosen(self, model: Sequence[int]) -> int:
+        return next(k for k, s in enumerate(self.selectors) if model[s - 1] > 0)
+
     def predecessor(self, cube: Cube, level: int) -> list[tuple[Control, Cube]] | None:
         """Return states within `level` steps from which a cube is reached, None if there are none.
 
         The list is empty where the cube holds at boot.
         """
-        if not self.solver.solve(assumptions=self._assumptions(cube, level)):
+        if not self.reached(cube, level):
             return None
         model = self.solver.get_model()
-        chosen = next(
-            starts
-            for s, starts in zip(self.selectors, self.starts, strict=True)
-            if model[s - 1] > 0
-        )
-        return [
-            (c, frozenset(k if model[v - 1] > 0 else -k for k, v in enumerate(own, 1)))
-            for c, own in chosen
-        ]
+        chosen = self._chosen(model)
+        after = self.after[chosen]
+        ends = (after[abs(x) - 1] for x in cube)
+        reasons = self.circuit.reasons((self.conditions[chosen], *ends), model)
+        return [(s.control, s.before(model, reasons)) for s in self.starts[chosen]]
 
     def core(self) -> Cube:
         """Return the part of the cube last asked about that was out of reach."""
@@ -153,59 +241,3 @@ class Post:
         core = None if reached else self.core()
         self.solver.add_clause([-here])
         return core
-
-
-class _Encoder:
-    """Collects the formulas of one `Post`; literals are known by their names."""
-
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        self.vocabulary = vocabulary
-        self.formulas: list[z3.BoolRef] = list(vocabulary.always)
-        self.arguments: list[tuple[z3.BoolRef, Sequence[z3.ExprRef]]] = []
-        self.names: dict[tuple[Control, int], list[str]] = {}
-        self.real = z3.Bool("real")
-        self.formulas.append(z3.Or(self.real, z3.Not(self.real)))
-
-    def step(self, number: int, clause: Clause) -> list[tuple[Control, list[str]]]:
-        """Add a clause; return its body's controls and the names of their atoms."""
-        finite = self.vocabulary.finite
-        selector = z3.Bool(f"step{number}")
-        parts = [finite(clause.constraint)]
-        if clause.body:
-            parts.append(self.real)
-        self.formulas.append(z3.Implies(selector, z3.And(*parts)))
-        if clause.head is not None:
-            self.arguments.append((selector, clause.head.arguments))
-        return [
-            (a.control, self._atoms(a.control, self.vocabulary.pairs(a.control, a.arguments)))
-            for a in clause.body
-        ]
-
-    def _atoms(self, control: Control, pairs: Pairs) -> list[str]:
-        key = (control, 0 if not pairs else len(self.names) + 1)
-        if key not in self.names:
-            self.names[key] = self._defined(self.vocabulary.instances(control, pairs))
-        return self.names[key]
-
-    def _defined(self, terms: Iterable[z3.BoolRef]) -> list[str]:
-        names = []
-        for term in terms:
-            names.append(f"atom{len(self.formulas)}")
-            self.formulas.append(z3.Bool(names[-1]) == term)
-        return names
-
-    def after(self, control: Control) -> list[str]:
-        """Add the atoms of the head."""
-        finite = self.vocabulary.finite
-        parameters = self.vocabulary.system.parameters[control]
-        after = [z3.Const(f"{p.decl().name()}'", p.sort()) for p in parameters]
-        for selector, arguments in self.arguments:
-            same = [finite(x) == finite(y) for x, y in zip(after, arguments, strict=True)]
-            self.formulas.append(z3.Implies(selector, z3.And(*same)))
-        pairs = list(zip(parameters, after, strict=True))
-        return self._defined(self.vocabulary.instances(control, pairs))
-
-    def clauses(self) -> Clauses:
-        """Return everything as clauses."""
-        limits = self.vocabulary.finite.limits
-        return clauses([*self.formulas, *limits])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import z3
 
+from flushproof.engines.symbolic.nodes import Substitution, add, conjunction
 from flushproof.engines.unbounded.clauses import Atom, Clause, Control, System
 from flushproof.engines.unbounded.pdr import Invariant
 
@@ -16,22 +17,29 @@ Used = frozenset[tuple[Control, int]]
 
 def question(system: System, invariant: Invariant, clause: Clause) -> z3.BoolRef:
     """Return a formula that is unsatisfiable exactly if the clause holds under the invariant."""
-    parts = [*system.axioms, *system.known, clause.constraint]
-    parts += (z3.And(*_lemmas(system, invariant, a)) for a in clause.body)
+    parts = [clause.constraint, *(_holds(system, invariant, a) for a in clause.body)]
     if clause.head is not None:
-        parts.append(z3.Not(z3.And(*_lemmas(system, invariant, clause.head))))
-    return z3.And(*parts)
+        parts.append(z3.Not(_holds(system, invariant, clause.head)))
+    return conjunction(parts)
 
 
 def failing(system: System, invariant: Invariant) -> list[Clause]:
     """Return the clauses that an invariant does not make true."""
     out: list[Clause] = []
     for clause in system.clauses:
-        solver = z3.Solver()
-        solver.add(question(system, invariant, clause))
+        solver = z3.SimpleSolver()
+        add(solver, (*system.axioms, *system.known, question(system, invariant, clause)))
         if solver.check() != z3.unsat:
             out.append(clause)
     return out
+
+
+def _holds(system: System, invariant: Invariant, a: Atom) -> z3.BoolRef:
+    """Return that the lemmas about a control hold of the arguments."""
+    replace = Substitution(zip(system.parameters[a.control], a.arguments, strict=True))
+    holds = replace(invariant.formula(a.control))
+    assert isinstance(holds, z3.BoolRef)
+    return holds
 
 
 def supported(system: System, invariant: Invariant) -> Invariant:
@@ -46,9 +54,11 @@ def supported(system: System, invariant: Invariant) -> Invariant:
 
 
 def _lemmas(system: System, invariant: Invariant, a: Atom) -> Iterator[z3.BoolRef]:
-    pairs = list(zip(system.parameters[a.control], a.arguments, strict=True))
+    replace = Substitution(zip(system.parameters[a.control], a.arguments, strict=True))
     for lemma in invariant.lemmas.get(a.control, ()):
-        yield z3.substitute(lemma, *pairs)
+        found = replace(lemma)
+        assert isinstance(found, z3.BoolRef)
+        yield found
 
 
 @dataclass(frozen=True, slots=True)
