@@ -57,6 +57,32 @@ def add(solver: z3.Solver, constraints: Iterable[z3.BoolRef]) -> None:
         z3.Z3_solver_assert(solver.ctx.ref(), solver.solver, c.ast)
 
 
+def children(term: z3.ExprRef) -> list[z3.ExprRef]:
+    """Return the arguments of an application without quantifiers."""
+    ctx = term.ctx.ref()
+    app = z3.Z3_to_app(ctx, term.ast)
+    count = z3.Z3_get_app_num_args(ctx, app)
+    return [_wrapped(z3.Z3_get_app_arg(ctx, app, k), term.ctx) for k in range(count)]
+
+
+def _wrapped(ast: z3.Ast, ctx: z3.Context) -> z3.ExprRef:
+    kind = z3.Z3_get_sort_kind(ctx.ref(), z3.Z3_get_sort(ctx.ref(), ast))
+    numeral = z3.Z3_get_ast_kind(ctx.ref(), ast) == z3.Z3_NUMERAL_AST
+    return (_NUMERALS if numeral else _SORTS).get(kind, z3.ExprRef)(ast, ctx)
+
+
+_SORTS: dict[int, type[z3.ExprRef]] = {
+    z3.Z3_BOOL_SORT: z3.BoolRef,
+    z3.Z3_INT_SORT: z3.ArithRef,
+    z3.Z3_BV_SORT: z3.BitVecRef,
+    z3.Z3_ARRAY_SORT: z3.ArrayRef,
+}
+_NUMERALS: dict[int, type[z3.ExprRef]] = {
+    z3.Z3_INT_SORT: z3.IntNumRef,
+    z3.Z3_BV_SORT: z3.BitVecNumRef,
+}
+
+
 class Substitution:
     """Terms to be put in the place of others of the same sorts, all at once."""
 

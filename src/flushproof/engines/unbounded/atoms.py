@@ -12,6 +12,7 @@ from itertools import combinations, product
 
 import z3
 
+from flushproof.engines.symbolic.nodes import children
 from flushproof.engines.unbounded.clauses import Clause, Control, System, terms_of, variables
 
 SMALL = (0, 1)
@@ -29,8 +30,7 @@ def atoms(system: System, more: Iterable[tuple[Control, Sequence[z3.BoolRef]]] =
     for control, literals in more:
         for x in literals:
             mined[control].add(x.arg(0) if z3.is_not(x) else x)
-    for clause in system.clauses:
-        _mine(system, clause, mined)
+    _mine(system, mined)
     _carry_back(system, mined)
     indices = {_local(v) for bag in mined.values() for x in bag for v in _compared(system, x)}
     constants = _used_constants(system)
@@ -81,7 +81,7 @@ def _normal(atom: z3.BoolRef) -> tuple[object, z3.BoolRef]:
     """Return a key that atoms of one meaning share, and the atom to keep; no key for constants."""
     if atom.num_args() != 2:
         return atom.get_id(), atom
-    a, b = atom.children()
+    a, b = children(atom)
     if z3.is_int(a):
         return _linear(b, a, equal=False) if z3.is_ge(atom) else _linear(a, b, equal=z3.is_eq(atom))
     if not z3.is_eq(atom):
@@ -120,9 +120,9 @@ def _collect(term: z3.ArithRef, sign: int, terms: dict[int, tuple[z3.ArithRef, i
     if z3.is_int_value(term):
         return sign * int(term.as_long())
     if z3.is_add(term):
-        return sum(_collect(x, sign, terms) for x in term.children())
+        return sum(_collect(x, sign, terms) for x in children(term))
     if z3.is_sub(term):
-        first, *rest = term.children()
+        first, *rest = children(term)
         return _collect(first, sign, terms) + sum(_collect(x, -sign, terms) for x in rest)
     known = terms.get(term.get_id(), (term, 0))[1]
     terms[term.get_id()] = (term, known + sign)
@@ -132,7 +132,7 @@ def _collect(term: z3.ArithRef, sign: int, terms: dict[int, tuple[z3.ArithRef, i
 
 
 def _constants(system: System) -> list[z3.ExprRef]:
-    return [x for axiom in system.axioms for x in axiom.children()]
+    return [x for axiom in system.axioms for x in children(axiom)]
 
 
 def _used_constants(system: System) -> list[z3.ExprRef]:
@@ -145,34 +145,35 @@ def _used_constants(system: System) -> list[z3.ExprRef]:
 # Mining ------------------------------------------------------------------------------------------
 
 
-def _mine(system: System, clause: Clause, mined: dict[Control, _Bag]) -> None:
-    if not clause.body:
-        return
-    control = clause.body[0].control
-    known = {x.get_id() for x in (*system.parameters[control], *_constants(system))}
-    arguments = () if clause.head is None else clause.head.arguments
-    for term in _comparisons((clause.constraint, *arguments)):
-        for atom in _orders(term):
-            if all(v.get_id() in known for v in variables(atom)):
-                mined[control].add(atom)
+def _mine(system: System, mined: dict[Control, _Bag]) -> None:
+    steps: dict[Control, list[Clause]] = {}
+    for clause in system.clauses:
+        if clause.body:
+            steps.setdefault(clause.body[0].control, []).append(clause)
+    constants = {x.get_id() for x in _constants(system)}
+    for control, clauses in steps.items():
+        known = {x.get_id() for x in system.parameters[control]} | constants
+        for term in _comparisons([x for c in clauses for x in _mentioned(c)]):
+            for atom in _orders(term):
+                if all(v.get_id() in known for v in variables(atom)):
+                    mined[control].add(atom)
+
+
+def _mentioned(clause: Clause) -> tuple[z3.ExprRef, ...]:
+    return (clause.constraint, *(() if clause.head is None else clause.head.arguments))
 
 
 def _comparisons(terms: Sequence[z3.ExprRef]) -> Iterator[z3.BoolRef]:
     seen: set[int] = set()
-    work = list(terms)
+    work = list(reversed(terms))
     while work:
         term = work.pop()
         if term.get_id() not in seen:
             seen.add(term.get_id())
-            work.extend(term.children())
-            if _is_comparison(term):
+            parts = children(term)
+            work.extend(parts)
+            if len(parts) > 1 and z3.is_bool(term) and not any(map(z3.is_bool, parts)):
                 yield term
-
-
-def _is_comparison(term: z3.ExprRef) -> bool:
-    if not z3.is_bool(term) or term.num_args() < 2:
-        return False
-    return not any(z3.is_bool(x) for x in term.children())
 
 
 def _orders(term: z3.BoolRef) -> Iterator[z3.BoolRef]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import z3
 
 from flushproof.engines.symbolic.moves import Site
+from flushproof.engines.symbolic.nodes import children
 
 NOBODY = -1
 
@@ -88,7 +89,7 @@ def variables(*terms: z3.ExprRef) -> list[z3.ExprRef]:
         seen.add(term.get_id())
         if z3.is_const(term) and term.decl().kind() == z3.Z3_OP_UNINTERPRETED:
             found[term.get_id()] = term
-        work.extend(term.children())
+        work.extend(children(term))
     return list(found.values())
 
 

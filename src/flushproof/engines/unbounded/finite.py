@@ -14,6 +14,7 @@ from operator import neg
 
 import z3
 
+from flushproof.engines.symbolic.nodes import children
 from flushproof.engines.unbounded.circuit import (
     FALSE,
     TRUE,
@@ -79,7 +80,7 @@ class Finite:
         """
         found = self.known.get(term.get_id())
         if found is None:
-            found = (term, self._node(term, tuple(self(x) for x in term.children())))
+            found = (term, self._node(term, tuple(self(x) for x in children(term))))
             self.known[term.get_id()] = found
         return found[1]
 
@@ -168,7 +169,7 @@ def _numerals(formulas: Sequence[z3.ExprRef]) -> set[int]:
         term = work.pop()
         if term.get_id() not in seen:
             seen.add(term.get_id())
-            work.extend(term.children())
+            work.extend(children(term))
             if z3.is_int_value(term):
                 found.add(term.as_long())
     return found
