@@ -133,11 +133,15 @@ class Builder:
             self._clause(None, body, t.and_(constraint, broken), f"{text} in {why}")
 
     def _bodies(self, control: Control, taken: Taken, thread: int) -> Iterator[Body]:
-        """Yield the cases of a step: what is known of each other vCPU that it looks at."""
+        """Yield the cases of a step: what is known of each other vCPU that it looks at.
+
+        Of a claim's witness nothing is assumed: where it matters it is the tracked vCPU.
+        """
         mine = self.frames.atom(control)
+        named = [x for x in self.space.rigid if z3.is_int(x)]
         indices: list[t.Number] = []
         for _, index in taken.step.others:
-            if not any(t.compare("==", index, i) is True for i in indices):
+            if not any(t.compare("==", index, i) is True for i in (*named, *indices)):
                 indices.append(index)
         if not self.space.case.generic or thread == self.last or not indices:
             yield (mine,), True
