@@ -15,7 +15,7 @@ import z3
 
 from flushproof.engines.unbounded.atoms import atoms, numbered
 from flushproof.engines.unbounded.clauses import Control, System
-from flushproof.engines.unbounded.query import Cube, Post, Vocabulary
+from flushproof.engines.unbounded.query import Cube, Led, Post, State, Vocabulary
 from flushproof.engines.unbounded.seeds import Fact
 
 
@@ -44,7 +44,7 @@ class Lemma:
     control: Control
     cube: Cube
     level: int
-    reached: list[tuple[Control, Cube]] | None = None
+    reached: tuple[State, ...] | None = None
 
 
 class Search:
@@ -62,6 +62,7 @@ class Search:
             ]
             self.posts[control] = Post(vocabulary, control, incoming)
         self.adopted = self._adopted(seeds)
+        self.reached: dict[Control | None, list[Cube]] = {}
         self.top = 0
         self.score: dict[tuple[Control, int], int] = {}
 
@@ -89,7 +90,7 @@ class Search:
         """Raise the level until some level's lemmas hold at the next, too."""
         while True:
             self.top += 1
-            if not self._block(None, frozenset(), self.top):
+            if self._block(None, frozenset(), self.top) is not None:
                 return None
             done = self._push()
             if done is not None:
@@ -104,21 +105,52 @@ class Search:
         self._spend()
         return self.posts[control].reached(cube, level)
 
-    def _block(self, control: Control | None, cube: Cube, level: int) -> bool:
-        """Make sure that no state of a cube is reached within `level` steps; False if one is."""
+    def _block(self, control: Control | None, cube: Cube, level: int) -> Cube | None:
+        """Make sure that no state of a cube is reached within `level` steps, or return one that is.
+
+        States known to be reached make short work of cubes that cannot be blocked (must summaries:
+        Ivrii and Gurfinkel, FMCAD 2015).
+        """
         post = self.posts[control]
         while True:
+            known = self._met(control, cube)
+            if known is not None:
+                return known
             self._spend()
-            before = post.predecessor(cube, level - 1)
-            if before is None:
+            led = post.step(cube, level - 1)
+            if led is None:
                 break
-            if not before:
-                return False
-            if not any(self._block(c, pre, level - 1) for c, pre in reversed(before)):
-                return False
+            starts = self._reach(led, level - 1)
+            if starts is not None:
+                return self._note(control, self._arrived(post, led, starts, cube))
         if control is not None:
             self._learn(control, self._generalised(control, level - 1), level)
-        return True
+        return None
+
+    def _reach(self, led: Led, level: int) -> list[Cube] | None:
+        """Return states that are reached before a step; None where that is blocked."""
+        starts: list[Cube] = []
+        for control, cube in reversed(led.needed):
+            state = self._block(control, cube, level)
+            if state is None:
+                return None
+            starts.append(state)
+        return starts[::-1]
+
+    def _arrived(self, post: Post, led: Led, starts: list[Cube], cube: Cube) -> Cube:
+        """Return a state that is reached by a step from states that are reached."""
+        if not starts:
+            return led.end
+        self._spend()
+        return post.carried(led, starts, cube) or cube
+
+    def _met(self, control: Control | None, cube: Cube) -> Cube | None:
+        """Return a state of a cube that is known to be reached."""
+        return next((x for x in self.reached.get(control, ()) if cube <= x), None)
+
+    def _note(self, control: Control | None, state: Cube) -> Cube:
+        self.reached.setdefault(control, []).append(state)
+        return state
 
     def _generalised(self, control: Control, level: int) -> Cube:
         """Drop literals of the cube just asked about, as long as it stays out of reach.
@@ -128,10 +160,8 @@ class Search:
         post = self.posts[control]
         small = post.core()
         self._spend()
-        if post.outside(small, level) is None:
-            return small
         for x in sorted(small, key=lambda x: (self.score.get((control, x), 0), x)):
-            if x in small:
+            if x in small and self._met(control, small - {x}) is None:
                 self._spend()
                 core = post.outside(small - {x}, level)
                 if core is not None:
@@ -171,10 +201,11 @@ class Search:
         """Tell whether a lemma's cube can be reached from its own level."""
         if lemma.reached is None or any(self._excluded(x, lemma.level) for x in lemma.reached):
             self._spend()
-            lemma.reached = self.posts[lemma.control].witness(lemma.cube, lemma.level)
+            led = self.posts[lemma.control].step(lemma.cube, lemma.level)
+            lemma.reached = None if led is None else led.whole
         return lemma.reached is not None
 
-    def _excluded(self, state: tuple[Control, Cube], level: int) -> bool:
+    def _excluded(self, state: State, level: int) -> bool:
         """Tell whether a state is known to be out of reach within `level` steps."""
         control, cube = state
         known = (x for x in self.lemmas if x.control == control and x.level >= level)

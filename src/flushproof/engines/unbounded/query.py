@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import z3
 from pysat.solvers import Solver
@@ -42,6 +43,23 @@ def _subjects(node: Node, parameters: frozenset[Node]) -> frozenset[Node]:
     if node in parameters:
         return frozenset((node,))
     return frozenset(x for part in node.parts for x in _subjects(part, parameters))
+
+
+State = tuple[Control, Cube]
+
+
+@dataclass(frozen=True, slots=True)
+class Led:
+    """A step that leads to a cube, by the number of its clause.
+
+    `needed` is what must hold before, `whole` all that does, `end` the state that it leads to.
+    Where the cube holds at boot both are empty.
+    """
+
+    clause: int
+    needed: tuple[State, ...]
+    whole: tuple[State, ...]
+    end: Cube
 
 
 class _Start:
@@ -198,29 +216,37 @@ class Post:
         """Tell whether a cube is reached from states within `level` steps."""
         return bool(self.solver.solve(assumptions=self._assumptions(cube, level)))
 
-    def witness(self, cube: Cube, level: int) -> list[tuple[Control, Cube]] | None:
-        """Return states within `level` steps from which a cube is reached, in full, or None."""
+    def step(self, cube: Cube, level: int) -> Led | None:
+        """Return a step from states within `level` steps to a cube, None if there is none."""
         if not self.reached(cube, level):
             return None
         model = self.solver.get_model()
-        return [(s.control, s.before(model, None)) for s in self.starts[self._chosen(model)]]
-
-    def _chosen(self, model: Sequence[int]) -> int:
-        return next(k for k, s in enumerate(self.selectors) if model[s - 1] > 0)
-
-    def predecessor(self, cube: Cube, level: int) -> list[tuple[Control, Cube]] | None:
-        """Return states within `level` steps from which a cube is reached, None if there are none.
-
-        The list is empty where the cube holds at boot.
-        """
-        if not self.reached(cube, level):
-            return None
-        model = self.solver.get_model()
-        chosen = self._chosen(model)
+        chosen = next(k for k, s in enumerate(self.selectors) if model[s - 1] > 0)
         after = self.after[chosen]
         ends = (after[abs(x) - 1] for x in cube)
         reasons = self.circuit.reasons((self.conditions[chosen], *ends), model)
-        return [(s.control, s.before(model, reasons)) for s in self.starts[chosen]]
+        starts = self.starts[chosen]
+        return Led(
+            chosen,
+            tuple((s.control, s.before(model, reasons)) for s in starts),
+            tuple((s.control, s.before(model, None)) for s in starts),
+            self._state(model),
+        )
+
+    def carried(self, led: Led, starts: Sequence[Cube], cube: Cube) -> Cube | None:
+        """Return a state in a cube that the same step reaches from given states, if it does."""
+        assumptions = self._assumptions(cube, len(self.levels))
+        assumptions.append(self.selectors[led.clause])
+        for start, state in zip(self.starts[led.clause], starts, strict=True):
+            own = start.atoms
+            assumptions += [own[x - 1] if x > 0 else -own[-x - 1] for x in state]
+        if not self.solver.solve(assumptions=assumptions):
+            return None
+        return self._state(self.solver.get_model())
+
+    def _state(self, model: Sequence[int]) -> Cube:
+        """Return the atoms at the end of a step."""
+        return frozenset(k if model[v - 1] > 0 else -k for k, v in enumerate(self.primed, 1))
 
     def core(self) -> Cube:
         """Return the part of the cube last asked about that was out of reach."""
