@@ -120,37 +120,40 @@ class Search:
             led = post.step(cube, level - 1)
             if led is None:
                 break
-            starts = self._reach(led, level - 1)
-            if starts is not None:
-                return self._note(control, self._arrived(post, led, starts, cube))
+            state = self._led(post, led, cube, level - 1)
+            if state is not None:
+                self.reached.setdefault(control, []).append(state)
+                return state
         if control is not None:
             self._learn(control, self._generalised(control, level - 1), level)
         return None
 
-    def _reach(self, led: Led, level: int) -> list[Cube] | None:
-        """Return states that are reached before a step; None where that is blocked."""
+    def _led(self, post: Post, led: Led, cube: Cube, level: int) -> Cube | None:
+        """Return a state in a cube that a step reaches from states that are reached, if it does."""
+        starts = self._reach(led.needed, level)
+        if starts is None:
+            return None
+        if not starts:
+            return led.end
+        self._spend()
+        state = post.carried(led, starts, cube)
+        if state is None and self._reach(led.whole, level) is not None:
+            return led.end
+        return state
+
+    def _reach(self, wanted: Sequence[State], level: int) -> list[Cube] | None:
+        """Return states that are reached, one for each cube; None where one is blocked."""
         starts: list[Cube] = []
-        for control, cube in reversed(led.needed):
+        for control, cube in reversed(wanted):
             state = self._block(control, cube, level)
             if state is None:
                 return None
             starts.append(state)
         return starts[::-1]
 
-    def _arrived(self, post: Post, led: Led, starts: list[Cube], cube: Cube) -> Cube:
-        """Return a state that is reached by a step from states that are reached."""
-        if not starts:
-            return led.end
-        self._spend()
-        return post.carried(led, starts, cube) or cube
-
     def _met(self, control: Control | None, cube: Cube) -> Cube | None:
         """Return a state of a cube that is known to be reached."""
         return next((x for x in self.reached.get(control, ()) if cube <= x), None)
-
-    def _note(self, control: Control | None, state: Cube) -> Cube:
-        self.reached.setdefault(control, []).append(state)
-        return state
 
     def _generalised(self, control: Control, level: int) -> Cube:
         """Drop literals of the cube just asked about, as long as it stays out of reach.
