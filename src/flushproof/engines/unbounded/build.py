@@ -112,21 +112,26 @@ class Builder:
         walking = sorted((x for x in walkers(operation) if x in taken.locals), key=lambda x: x.name)
         at = taken.locals[walking[0]] if walking else NOWHERE
         equal = self.space.algebra.equal
-        changed = (
-            t.not_(equal(value, self.space.state[name, k]))
-            for (name, k), value in taken.step.outputs.items()
-            if k < 0 and self.steps.fields[name].ghost
-        )
+        changed = (t.not_(equal(x, self.space.state[w])) for w, x in self._recorded(taken).items())
         return {where: self.space.algebra.ite(t.or_(*changed), at, self.space.state[where])}
+
+    def _recorded(self, taken: Taken) -> dict[Location, Value]:
+        """Return what a step writes into the record of a claim."""
+        outputs = taken.step.outputs.items()
+        return {w: x for w, x in outputs if w[1] < 0 and self.steps.fields[w[0]].ghost}
 
     def _noticed(self, thread: int) -> t.Bool:
         """Return that what was noted last was at the vCPU that is tracked for it, or at none."""
-        if not self.space.case.history or thread != FLUSHER:
+        if not self.space.case.history or self.space.case.generic or thread != FLUSHER:
             return True
-        last = self.space.state[HISTORY.name, -1]
-        assert isinstance(last, z3.ArithRef)
+        last = self._history()
         outside = z3.Or(last < 0, last >= self.space.count)
         return z3.Or(last == self.space.tracked[-1], outside)
+
+    def _history(self) -> z3.ArithRef:
+        last = self.space.state[HISTORY.name, -1]
+        assert isinstance(last, z3.ArithRef)
+        return last
 
     def _errors(self, taken: Taken, body: tuple[Atom, ...], constraint: t.Bool, why: str) -> None:
         for text, broken in taken.errors:
@@ -143,6 +148,8 @@ class Builder:
         for _, index in taken.step.others:
             if not any(t.compare("==", index, i) is True for i in (*named, *indices)):
                 indices.append(index)
+        if self.space.case.history and thread == FLUSHER and self._recorded(taken):
+            indices.append(self._history())
         if not self.space.case.generic or thread == self.last or not indices:
             yield (mine,), True
             return

@@ -92,8 +92,8 @@ class Finite:
             return _constant(self._number(term.as_long()))
         if z3.is_bv_value(term):
             return _constant(number(term.as_long(), term.size()))
-        make = _MEANING.get(kind)
-        if make is None or (z3.is_bv(term) and kind not in _SAME_WIDTH):
+        make = _MEANING.get(kind) or _of_width(term, kind)
+        if make is None:
             raise Unsupported(str(term.decl()))
         return Node(parts, make)
 
@@ -206,12 +206,45 @@ def _total(c: Circuit, parts: list[Word]) -> Word:
     return reduce(c.sum, parts)
 
 
+def _of_width(term: z3.ExprRef, kind: int) -> Callable[[Circuit, list[Word]], Word] | None:
+    """Return how a bit-vector of another width is made of its parts, if it is one."""
+    match kind:
+        case z3.Z3_OP_EXTRACT:
+            high, low = term.decl().params()
+            return lambda _, p: p[0][low : high + 1]
+        case z3.Z3_OP_CONCAT:
+            return lambda _, p: tuple(x for word in reversed(p) for x in word)
+        case z3.Z3_OP_ZERO_EXT:
+            (more,) = term.decl().params()
+            return lambda _, p: (*p[0], *(FALSE,) * more)
+        case z3.Z3_OP_SIGN_EXT:
+            (more,) = term.decl().params()
+            return lambda _, p: (*p[0], *p[0][-1:] * more)
+    return None
+
+
+def _shift(*, left: bool, signed: bool) -> Callable[[Circuit, list[Word]], Word]:
+    """Return a shift by as many places as the second word says."""
+
+    def make(c: Circuit, parts: list[Word]) -> Word:
+        word, places = parts
+        filler = word[-1] if signed else FALSE
+        if left:
+            word = word[::-1]
+        for k, bit in enumerate(places):
+            by = min(1 << k, len(word))
+            word = c.select(bit, (*word[by:], *(filler,) * by), word)
+        return word[::-1] if left else word
+
+    return make
+
+
 _LE = _least(signed=True, turned=False, negated=False)
 _GE = _least(signed=True, turned=True, negated=False)
 _LT = _least(signed=True, turned=True, negated=True)
 _GT = _least(signed=True, turned=False, negated=True)
 
-_SAME_WIDTH: dict[int, Callable[[Circuit, list[Word]], Word]] = {
+_MEANING: dict[int, Callable[[Circuit, list[Word]], Word]] = {
     z3.Z3_OP_ITE: lambda c, p: c.select(p[0][0], p[1], p[2]),
     z3.Z3_OP_BAND: _bitwise(lambda c, bits: c.conjunction(bits)),
     z3.Z3_OP_BOR: _bitwise(lambda c, bits: c.disjunction(bits)),
@@ -220,11 +253,9 @@ _SAME_WIDTH: dict[int, Callable[[Circuit, list[Word]], Word]] = {
     z3.Z3_OP_BADD: _total,
     z3.Z3_OP_BSUB: lambda c, p: reduce(c.difference, p),
     z3.Z3_OP_BNEG: lambda c, p: c.difference((FALSE,) * len(p[0]), p[0]),
-}
-"""What bit-vectors are made of."""
-
-_MEANING: dict[int, Callable[[Circuit, list[Word]], Word]] = {
-    **_SAME_WIDTH,
+    z3.Z3_OP_BSHL: _shift(left=True, signed=False),
+    z3.Z3_OP_BLSHR: _shift(left=False, signed=False),
+    z3.Z3_OP_BASHR: _shift(left=False, signed=True),
     z3.Z3_OP_TRUE: lambda *_: (TRUE,),
     z3.Z3_OP_FALSE: lambda *_: (FALSE,),
     z3.Z3_OP_AND: _all,

@@ -128,6 +128,8 @@ class _Attempts:
         if not self.named and self._records():
             yield [Case(history=True)], EFFORT
         yield [Case(generic=True)], MORE_EFFORT
+        if self._records():
+            yield [Case(generic=True, history=True)], MORE_EFFORT
 
     def _speaks_of_all(self) -> bool:
         """Tell whether the claim's handlers look at every vCPU."""
