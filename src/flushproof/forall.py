@@ -16,17 +16,10 @@ from flushproof.memory import Memory
 from flushproof.opinion import Opinion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from flushproof.engines.second.opinion import Second
     from flushproof.engines.symbolic.plan import Plan
     from flushproof.engines.unbounded.prove import Proof
-    from flushproof.engines.unbounded.seeds import Found
     from flushproof.ir.program import Program
-
-
-HELPER = "cache_sound"
-"""The claim whose invariant is tried for other claims."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +70,7 @@ class ForAll:
             return out_of_reach(program)
         if isinstance(self.defined, str):
             return f"the code itself: {self.defined}"
-        found = self._proof(program, plan, self._helpers)
+        found = self._proof(program, plan)
         if isinstance(found, str):
             return found
         if not self.evidence and self.second is None:
@@ -107,30 +100,12 @@ class ForAll:
         plan = self.plan(base)
         if plan is None:
             return "its locks are more than mutual exclusion"
-        return prove(Subject(base, plan.kinds, plan.boundaries, list, None))
+        return prove(Subject(base, plan.kinds, plan.boundaries, None))
 
-    def _helpers(self) -> list[Found]:
-        return self.known_of_cache
+    def _proof(self, program: Program, plan: Plan) -> Proof | str:
+        from flushproof.engines.unbounded.prove import Subject, prove
 
-    @cached_property
-    def known_of_cache(self) -> list[Found]:
-        """What proves that the cache is sound: other claims often rest on it."""
-        from flushproof.engines.unbounded.prove import Proof, found_by
-
-        if not self.machine.statable(HELPER):
-            return []
-        program = self.machine.with_claims((HELPER,))
-        found = self._proof(program, self.plan(program), list)
-        return [found_by(part) for part in found.parts] if isinstance(found, Proof) else []
-
-    def _proof(
-        self, program: Program, plan: Plan | None, helpers: Callable[[], list[Found]]
-    ) -> Proof | str:
-        from flushproof.engines.unbounded.prove import Subject, out_of_reach, prove
-
-        if plan is None:
-            return out_of_reach(program)
-        return prove(Subject(program, plan.kinds, plan.boundaries, helpers, self._code))
+        return prove(Subject(program, plan.kinds, plan.boundaries, self._code))
 
     @cached_property
     def _code(self) -> frozenset[str]:

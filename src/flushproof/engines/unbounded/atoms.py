@@ -7,7 +7,7 @@ numbers that index vCPUs compare with the tracked vCPUs and their number.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations, product
 
 import z3
@@ -24,12 +24,9 @@ LARGE = 64
 Atoms = dict[Control, tuple[z3.BoolRef, ...]]
 
 
-def atoms(system: System, more: Iterable[tuple[Control, Sequence[z3.BoolRef]]] = ()) -> Atoms:
-    """Return the atoms of each control, over its parameters, and those of `more` literals."""
+def atoms(system: System) -> Atoms:
+    """Return the atoms of each control, over its parameters."""
     mined = {control: _Bag() for control in system.parameters}
-    for control, literals in more:
-        for x in literals:
-            mined[control].add(x.arg(0) if z3.is_not(x) else x)
     _mine(system, mined)
     _carry_back(system, mined)
     indices = {_local(v) for bag in mined.values() for x in bag for v in _compared(system, x)}
@@ -56,22 +53,6 @@ class _Bag:
 
     def __iter__(self) -> Iterator[z3.BoolRef]:
         return iter(list(self._found.values()))
-
-
-def numbered(found: Sequence[z3.BoolRef], literals: Sequence[z3.BoolRef]) -> frozenset[int] | None:
-    """Return literals as numbers of atoms, negative where an atom is negated; None if one is new.
-
-    The atoms are those of one control, counted from 1.
-    """
-    keys = {_normal(atom)[0]: k for k, atom in enumerate(found, 1)}
-    out = set()
-    for x in literals:
-        atom = x.arg(0) if z3.is_not(x) else x
-        number = keys.get(_normal(atom)[0])
-        if number is None:
-            return None
-        out.add(-number if z3.is_not(x) else number)
-    return frozenset(out)
 
 
 # Normal form -------------------------------------------------------------------------------------

@@ -19,11 +19,9 @@ from flushproof.ir.held import exclude, surely_held
 from flushproof.ir.program import Operation, Role
 from flushproof.ir.types import Int
 from flushproof.ir.wto import heads
-from flushproof.source import Span
 
 FLUSHER = 0
 Locals = dict[Local, Value]
-Landmark = tuple[str, str, Span | None] | None
 
 
 class Frames:
@@ -57,13 +55,6 @@ class Frames:
     def position(self, control: Control, thread: int) -> Site | None:
         """Return where a thread is; None between calls."""
         return control.flusher if thread == FLUSHER else control.loads[thread - 1]
-
-    def landmark(self, site: Site | None) -> Landmark:
-        """Return what a site has in common with the same place of a program with other claims."""
-        if site is None:
-            return None
-        instr = self.operations[site.operation].code[site.at]
-        return site.operation, type(instr).__name__, instr.span
 
     def sites(self, control: Control, thread: int) -> list[Site]:
         """Return where a thread's next step may begin."""

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 
 import z3
 
-from flushproof.engines.unbounded.atoms import atoms, numbered
+from flushproof.engines.unbounded.atoms import atoms
 from flushproof.engines.unbounded.clauses import Control, System
 from flushproof.engines.unbounded.query import Cube, Led, Post, State, Vocabulary
-from flushproof.engines.unbounded.seeds import Fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +49,9 @@ class Lemma:
 class Search:
     """One search for an invariant."""
 
-    def __init__(self, system: System, effort: int, seeds: Sequence[Fact] = ()) -> None:
+    def __init__(self, system: System, effort: int) -> None:
         self.effort = effort
-        self.atoms = atoms(system, seeds)
+        self.atoms = atoms(system)
         self.lemmas: list[Lemma] = []
         vocabulary = Vocabulary(system, self.atoms)
         self.posts: dict[Control | None, Post] = {}
@@ -61,30 +60,9 @@ class Search:
                 c for c in system.clauses if (c.head.control if c.head else None) == control
             ]
             self.posts[control] = Post(vocabulary, control, incoming)
-        self.adopted = self._adopted(seeds)
         self.reached: dict[Control | None, list[Cube]] = {}
         self.top = 0
         self.score: dict[tuple[Control, int], int] = {}
-
-    def _adopted(self, seeds: Sequence[Fact]) -> list[tuple[Control, Cube]]:
-        """Keep the seeds that are inductive together (Houdini: Flanagan and Leino, FME 2001)."""
-        numbers = ((c, numbered(self.atoms[c], literals)) for c, literals in seeds)
-        lemmas = list({(c, frozenset(-x for x in n)): None for c, n in numbers if n is not None})
-        while lemmas:
-            trials = {c: post.trial(lemmas) for c, post in self.posts.items()}
-            kept = [(c, cube) for c, cube in lemmas if self.posts[c].kept(cube, trials[c])]
-            done = len(kept) == len(lemmas)
-            for c, post in self.posts.items():
-                post.settle(trials[c], good=done)
-            if done:
-                break
-            lemmas = kept
-        return lemmas
-
-    def facts(self) -> tuple[Fact, ...]:
-        """Return all that was learned, however few steps it is known to last for."""
-        cubes = [*self.adopted, *((x.control, x.cube) for x in self.lemmas)]
-        return tuple((c, tuple(self._literals(c, cube))) for c, cube in cubes)
 
     def run(self) -> Invariant | None:
         """Raise the level until some level's lemmas hold at the next, too."""
@@ -220,11 +198,11 @@ class Search:
 
     def _invariant(self, level: int) -> Invariant:
         lemmas: dict[Control, list[z3.BoolRef]] = {}
-        lasting = [(x.control, x.cube) for x in self.lemmas if x.level > level]
-        for control, cube in (*self.adopted, *lasting):
-            literals = self._literals(control, cube)
-            lemma = z3.Or(*literals) if len(literals) != 1 else literals[0]
-            lemmas.setdefault(control, []).append(lemma)
+        for x in self.lemmas:
+            if x.level > level:
+                literals = self._literals(x.control, x.cube)
+                lemma = z3.Or(*literals) if len(literals) != 1 else literals[0]
+                lemmas.setdefault(x.control, []).append(lemma)
         return Invariant({c: tuple(found) for c, found in lemmas.items()})
 
     def _literals(self, control: Control, cube: Cube) -> list[z3.BoolRef]:

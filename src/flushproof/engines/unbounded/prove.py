@@ -1,15 +1,13 @@
 """Claims proved for every number of vCPUs, loads and flushes, by invariants.
 
-A claim is first tried with its witnesses tracked, then with a generic vCPU as well. An invariant
+A claim is first tried with its witnesses tracked, then with one vCPU that is any. An invariant
 counts only after z3 has confirmed it, clause by clause.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-
-import z3
 
 from flushproof.engines.symbolic.values import NotExact
 from flushproof.engines.unbounded.build import Builder
@@ -18,18 +16,14 @@ from flushproof.engines.unbounded.finite import Unsupported
 from flushproof.engines.unbounded.frames import Frames
 from flushproof.engines.unbounded.pdr import Exhausted, Invariant, Search
 from flushproof.engines.unbounded.recheck import failing, supported
-from flushproof.engines.unbounded.seeds import Fact, Found, carried
 from flushproof.engines.unbounded.state import Case, Space, space
 from flushproof.ir.code import Every, Scope
 from flushproof.ir.kinds import Kinds
 from flushproof.ir.program import Program, Role
 from flushproof.ir.types import VCPU, LockWord
 
-EFFORT = 12_000
-"""Questions that a search may ask where nothing is known of vCPUs that are not tracked."""
-
-MORE_EFFORT = 30_000
-"""The same where something is."""
+EFFORT = 30_000
+"""Questions that a search may ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +49,12 @@ class Subject:
     """A program with claims, the kinds of its values, and where its steps begin.
 
     `code` names the files of the code proper, whose sums are looked at by themselves; None where
-    this program is the one that is looked at for that, and for undefined behaviour. `helpers` are
-    asked for what was found about other claims.
+    this program is the one that is looked at for that, and for undefined behaviour.
     """
 
     program: Program
     kinds: Kinds
     boundaries: Mapping[str, frozenset[int]]
-    helpers: Callable[[], list[Found]]
     code: frozenset[str] | None
 
 
@@ -102,34 +94,33 @@ MOST_WITNESSES = 2
 
 
 class _Attempts:
-    """Tries to prove a claim, and remembers what was learned on the way."""
+    """Tries to prove a claim, with what is cheap first."""
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
         self.named = sum(f.type == VCPU for f in subject.program.witnesses)
-        self.learned: list[Found] = []
 
     def run(self) -> Proof | str:
-        """Try with the witnesses alone, then with a generic vCPU beside the witness."""
+        """Try with the witnesses tracked, then with any vCPU."""
         reason = ""
-        for cases, effort in self._tries():
-            found = self._proof(cases, effort)
+        for cases in self._tries():
+            found = self._proof(cases)
             if isinstance(found, Proof):
                 return found
             reason = found
         return reason
 
-    def _tries(self) -> Iterator[tuple[list[Case], int]]:
+    def _tries(self) -> Iterator[list[Case]]:
         if self.named == MOST_WITNESSES:
-            yield [Case(), Case(merged=True)], EFFORT
+            yield [Case(), Case(merged=True)]
             return
         if not self._speaks_of_all():
-            yield [Case()], EFFORT
+            yield [Case()]
         if not self.named and self._records():
-            yield [Case(history=True)], EFFORT
-        yield [Case(generic=True)], MORE_EFFORT
+            yield [Case(history=True)]
+        yield [Case(generic=True)]
         if self._records():
-            yield [Case(generic=True, history=True)], MORE_EFFORT
+            yield [Case(generic=True, history=True)]
 
     def _speaks_of_all(self) -> bool:
         """Tell whether the claim's handlers look at every vCPU."""
@@ -142,51 +133,26 @@ class _Attempts:
         witnesses = self.subject.program.witnesses
         return any(f.ghost and f.scope is Scope.VM and f not in witnesses for f in fields)
 
-    def _proof(self, cases: list[Case], effort: int) -> Proof | str:
+    def _proof(self, cases: list[Case]) -> Proof | str:
         parts: list[Part] = []
         for case in cases:
-            found = self._part(case, effort)
+            found = self._part(case)
             if isinstance(found, str):
                 return found
             parts.append(found)
         return Proof(tuple(parts))
 
-    def _part(self, case: Case, effort: int) -> Part | str:
+    def _part(self, case: Case) -> Part | str:
         where = space(self.subject.program, self.subject.kinds, case)
         builder = Builder(where, self.subject.boundaries, self.subject.code)
         system = builder.run()
-        search = Search(system, effort, self._seeds(case, builder, where))
+        search = Search(system, EFFORT)
         try:
             invariant = search.run()
         except Exhausted:
-            self._learn(search, builder, where)
             return "the search for an invariant took too many steps"
         if invariant is None:
-            self._learn(search, builder, where)
             return "no invariant was found: what is known of other vCPUs is too little"
         if failing(system, invariant):
             return "an invariant was found that holds for few vCPUs only"
         return Part(case, where, builder.frames, system, invariant)
-
-    def _learn(self, search: Search, builder: Builder, where: Space) -> None:
-        self.learned.append(_found(where, builder, search.facts()))
-
-    def _seeds(self, case: Case, builder: Builder, where: Space) -> list[Fact]:
-        if not case.generic:
-            return []
-        here = _found(where, builder, ())
-        return [f for found in self.learned for f in carried(found, here)]
-
-
-def found_by(part: Part) -> Found:
-    """Return what the invariant of a proof says."""
-    facts = (
-        (control, tuple(x.children()) if z3.is_or(x) else (x,))
-        for control, lemmas in part.invariant.lemmas.items()
-        for x in lemmas
-    )
-    return Found(part.system.parameters, part.space.tracked, part.frames.landmark, tuple(facts))
-
-
-def _found(where: Space, builder: Builder, facts: tuple[Fact, ...]) -> Found:
-    return Found(builder.frames.parameters, where.tracked, builder.frames.landmark, facts)

@@ -181,24 +181,6 @@ class Post:
         if control in self.bodies:
             self._exclude(control, cube, self._level(level))
 
-    def trial(self, lemmas: Iterable[tuple[Control, Cube]]) -> int:
-        """Return a literal that says that lemmas hold before a step."""
-        trial = self.fresh()
-        for control, cube in lemmas:
-            if control in self.bodies:
-                self._exclude(control, cube, trial)
-        return trial
-
-    def kept(self, cube: Cube, trial: int) -> bool:
-        """Tell whether a cube is not there at boot, nor after a step that starts as tried."""
-        start = self._assumptions(cube, 0)
-        step = [self.real, trial, *start[1:]]
-        return not any(self.solver.solve(assumptions=a) for a in (start, step))
-
-    def settle(self, trial: int, *, good: bool) -> None:
-        """Have what was tried hold from now on, or forget it."""
-        self.solver.add_clause([trial if good else -trial])
-
     def _exclude(self, control: Control, cube: Cube, condition: int) -> None:
         for start in self.bodies.get(control, ()):
             own = start.atoms
