@@ -35,6 +35,7 @@ def _system(spec: str, claim: str, *, generic: bool = False) -> System:
         ("counter_first", "cache_sound", False),
         ("counter_first", "no_wasted", False),
         ("dedup_all", "range_kept", False),
+        ("counter_late", "converges", True),
         ("enum_cached", "no_bogus", True),
         ("enum_cached", "no_race", False),
     ],
