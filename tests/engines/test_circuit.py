@@ -13,8 +13,8 @@ from flushproof.engines.unbounded.finite import Finite, Instance, Unsupported
 
 X, Y = z3.BitVecs("x y", 8)
 C = z3.Bool("c")
-I, J = z3.Ints("i j")
-UNKNOWNS = (X, Y, C, I, J)
+M, N = z3.Ints("i j")
+UNKNOWNS = (X, Y, C, M, N)
 TERMS = {
     "add": X + Y,
     "subtract": X - Y,
@@ -41,20 +41,20 @@ TERMS = {
     "least": z3.UGE(X, Y),
     "equal": X == Y,
     "distinct": z3.Distinct(X, Y),
-    "number most": I <= J,
-    "number less": I < J,
-    "number more": I > J,
-    "number least": I >= J,
-    "number equal": I == J,
-    "sum": I + J <= 3,
-    "difference": I - J == 2,
-    "negative": -I < J,
-    "number choice": z3.If(C, I, J) == 2,
-    "exclusive": z3.Xor(C, I < J),
-    "implies": z3.Implies(C, I == J),
-    "all": z3.And(C, I < J, X == Y),
-    "any": z3.Or(C, I < J, X == Y),
-    "not": z3.Not(z3.And(C, I == J)),
+    "number most": M <= N,
+    "number less": M < N,
+    "number more": M > N,
+    "number least": M >= N,
+    "number equal": M == N,
+    "sum": M + N <= 3,
+    "difference": M - N == 2,
+    "negative": -M < N,
+    "number choice": z3.If(C, M, N) == 2,
+    "exclusive": z3.Xor(C, M < N),
+    "implies": z3.Implies(C, M == N),
+    "all": z3.And(C, M < N, X == Y),
+    "any": z3.Or(C, M < N, X == Y),
+    "not": z3.Not(z3.And(C, M == N)),
 }
 
 

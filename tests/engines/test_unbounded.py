@@ -18,7 +18,7 @@ from flushproof.machine.build import build
 from flushproof.spec.resolve import from_spec
 
 FOLDER = Path(__file__).parents[2] / "specs"
-EFFORT = 3000
+EFFORT = 30_000
 
 
 def _system(spec: str, claim: str, *, generic: bool = False) -> System:
