@@ -25,7 +25,7 @@ VARIANTS = int(os.environ.get("FLUSHPROOF_VARIANTS", "500"))
 FIRST = int(os.environ.get("FLUSHPROOF_FIRST_SEED", "0"))
 THOROUGH = os.environ.get("FLUSHPROOF_FOR_ALL") == "every"
 AT_ONCE = 50
-STATES = 60_000 if THOROUGH else 8_000
+STATES = 60_000 if THOROUGH else 5_000
 EFFORT = 3_000 if THOROUGH else 100
 """Questions that a search for an invariant may ask."""
 
@@ -49,7 +49,7 @@ def _answers(seeds: range, folder: Path) -> Iterator[Answers]:
         how = Ask(
             BOUNDS[seed % len(BOUNDS)],
             states=STATES,
-            for_all=THOROUGH or seed % (3 if claim in QUICK else 20) == 0,
+            for_all=THOROUGH or seed % (6 if claim in QUICK else 40) == 0,
             folder=folder if have_gcc() else None,
         )
         yield ask(machine, claim, how)
@@ -68,8 +68,8 @@ def test_oracles_agree(first: int, tmp_path: Path) -> None:
     sys.stdout.write(f"{dict(count)}\n")
     assert count["proved"] >= AT_ONCE // 5
     assert count["refuted"] >= AT_ONCE // 10
-    assert count["all states"] >= AT_ONCE // 2
-    assert count["for all"] + count["not for all"] >= AT_ONCE // 10
+    assert count["all states"] >= AT_ONCE // 3
+    assert count["for all"] + count["not for all"] >= 1
     if have_gcc():
         assert count["seen in C"] >= 1
 

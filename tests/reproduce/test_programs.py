@@ -17,7 +17,7 @@ from flushproof.kernel.entry import open_file
 from flushproof.machine.build import Machine, build
 from flushproof.machine.setup import Bounds
 from flushproof.reproduce.find import reproduce
-from flushproof.spec.resolve import from_spec
+from flushproof.spec.resolve import from_spec, from_variant
 
 ROOT = Path(__file__).parents[2]
 SPECS = ROOT / "specs"
@@ -159,6 +159,16 @@ def test_value_of_unset_variable(tmp_path: Path) -> None:
     program = _reproduced(build(from_spec(str(tmp_path / "enum_cached.spec"))), "failure_true")
     assert "int ret = HOOK_UNSET," in program
     assert _run(program, tmp_path).returncode == 0
+
+
+@needs_compiler
+def test_names_stay_names(tmp_path: Path) -> None:
+    """A file name is text in the program, whatever it holds; it must not become code."""
+    odd = tmp_path / 'a"*_%d_\\.c'
+    odd.write_text((SPECS / "vcpu0_first.c").read_text())
+    made = build(from_variant(str(odd), str(SPECS / "vcpu0_first.spec")))
+    done = _run(_reproduced(made, "no_wasted"), tmp_path)
+    assert done.returncode == 0
 
 
 def test_what_running_cannot_show() -> None:

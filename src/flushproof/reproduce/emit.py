@@ -23,6 +23,7 @@ from flushproof.ir.program import BOOT_VCPU, Operation, Program, Role
 from flushproof.machine.build import Machine
 from flushproof.machine.monitors import RUNS_ON
 from flushproof.memory import Memory
+from flushproof.report.plain import visible
 from flushproof.reproduce import code as variant
 from flushproof.reproduce.events import Event, Happened, happened
 from flushproof.reproduce.hooks import Spans, free_calls, kept, needed, unset
@@ -34,6 +35,7 @@ from flushproof.reproduce.monitor import (
     code_of,
     handlers,
     literal,
+    remark,
     start_lines,
     uses,
     words,
@@ -131,8 +133,8 @@ class _Emitter:
         )
         threads = self.run_.vcpus + self.machine.setup.bounds.flushers
         head = HEAD.format(
-            title=f"{self.claim.name} of {self.machine.setup.variant.name}",
-            headline=headline,
+            title=remark(f"{self.claim.name} of {self.machine.setup.variant.name}"),
+            headline=remark(headline),
             vcpus=self.run_.vcpus,
             threads=threads,
         )
@@ -311,10 +313,11 @@ class _Emitter:
 
 def _quiet(parts: list[str], text: str, file: str) -> list[str]:
     """Add text in which a compiler shall warn of nothing, as in a system header."""
-    before = "".join((*parts, SYSTEM.format(file=file), text))
+    before = "".join((*parts, SYSTEM.format(file=_quoted(file)), text))
     line = before.count("\n") + 2
     return [before if before.endswith("\n") else before + "\n", BACK.format(line=line)]
 
 
 def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    """Write a text so that it stays within the quotes around it."""
+    return visible(text).replace("\\", "\\\\").replace('"', '\\"')

@@ -17,6 +17,7 @@ from flushproof.ir.types import NO_VCPU, NONE
 from flushproof.kernel.rewrite import below, within
 from flushproof.machine.build import Machine
 from flushproof.machine.instrument import PLACE_STRIDE
+from flushproof.report.plain import visible
 from flushproof.reproduce.layout import Layout
 from flushproof.spec.syntax import Claim, Handler, Witness
 
@@ -249,7 +250,12 @@ def handlers(m: Monitored) -> str:
     """Return the claim's variables and its handlers."""
     claim = m.claim
     arrays = frozenset(d.declarator.name for d in _ghosts(claim) if d.declarator.arrays)
-    lines = [f"/* The claim: {claim.text}. */\n", *_witnesses(m), *_ghost_lines(claim), "\n"]
+    lines = [
+        f"/* The claim: {remark(claim.text)}. */\n",
+        *_witnesses(m),
+        *_ghost_lines(claim),
+        "\n",
+    ]
     lines += [_handler(k, h, arrays | {"runs_on"}) for k, h in enumerate(claim.handlers)]
     return "".join(lines)
 
@@ -276,6 +282,11 @@ def _is_vcpu(w: Witness) -> bool:
 def vcpu(number: int) -> str:
     """Return a pointer to a vCPU."""
     return "(void *)0" if number == NO_VCPU else f"vcpu_at({number})"
+
+
+def remark(text: str) -> str:
+    """Write a text so that it stays within the comment around it."""
+    return visible(text).replace("*/", "* /")
 
 
 def literal(value: int) -> str:
