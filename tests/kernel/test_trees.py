@@ -268,3 +268,14 @@ def test_locks_that_free_themselves(tmp_path: Path) -> None:
     options = Options(vcpus=(1, 1), claims=("coverage", "lock_balanced"))
     report = pipeline.prove(str(path), None, options, lambda _: None)
     assert {r.verdict for r in report.results} == {Verdict.PROVED}
+
+
+def test_assembly_gives_any_value(tmp_path: Path) -> None:
+    """What assembly writes is not what the variable held before."""
+    change = 'asm volatile ("mov %1, %0" : [out] "=r" (root) : "r" (arch) : "memory");'
+    store = "vcpu->arch.hv_root_tdp = root;"
+    path = Path(_changed(tmp_path, store, f"{change} {store}"))
+    options = Options(vcpus=(1, 1), claims=("coverage", "lock_balanced"))
+    report = pipeline.prove(str(path), None, options, lambda _: None)
+    found = {r.claim: r.verdict for r in report.results}
+    assert found == {"coverage": Verdict.REFUTED, "lock_balanced": Verdict.PROVED}

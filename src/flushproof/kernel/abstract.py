@@ -15,8 +15,8 @@ from flushproof.frontend import syntax as c
 from flushproof.frontend.cut import Sort
 from flushproof.frontend.errors import UnknownFunction
 from flushproof.frontend.walk import walk
+from flushproof.kernel.assembly import ANY
 from flushproof.kernel.known import Body, Known
-from flushproof.kernel.reader import ANY
 from flushproof.kernel.relevance import Relevance
 from flushproof.kernel.rewrite import below, within
 from flushproof.kernel.typing import Scope

@@ -12,10 +12,10 @@ from flushproof.frontend.errors import UnknownName
 from flushproof.frontend.types import BUILTIN
 from flushproof.frontend.walk import walk
 from flushproof.kernel.abstract import Notes, anything
+from flushproof.kernel.assembly import ANY
 from flushproof.kernel.base import names_of
 from flushproof.kernel.folding import folded
 from flushproof.kernel.known import Body, Known
-from flushproof.kernel.reader import ANY
 from flushproof.kernel.rewrite import below, within
 from flushproof.kernel.typing import scope_of
 

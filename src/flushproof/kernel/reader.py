@@ -1,6 +1,6 @@
 """Single items of kernel files parsed: functions, struct members, enums, typedefs, variables.
 
-Macros that only headers define are taken from there. Assembly is dropped, and a loop macro that is
+Macros that only headers define are taken from there. Assembly is replaced, and a loop macro that is
 not known becomes a loop of any length. What is parsed keeps its place in its own file.
 """
 
@@ -19,14 +19,12 @@ from flushproof.frontend.outline import expand
 from flushproof.frontend.parser import ParseContext, parse_items
 from flushproof.frontend.tokens import Kind, Token
 from flushproof.frontend.words import OUTSIDE
+from flushproof.kernel.assembly import ANY, closing, without_assembly, word
 from flushproof.kernel.library import Library, Piece
 from flushproof.kernel.typenames import names_of_types, plain
 from flushproof.source import Span
 
-_ASM = frozenset({"asm", "__asm__", "__asm", "asm_inline"})
-_ASM_WORDS = frozenset({"volatile", "__volatile__", "inline", "__inline__"})
 _HEADS = frozenset({"if", "for", "while", "switch", "kvm_for_each_vcpu", "container_of", "sizeof"})
-ANY = "__any_value"
 
 
 @dataclass
@@ -47,7 +45,7 @@ class Reader:
             first, second = (_name_in(where, i) for i in twice[:2])
             notes = (Note("first defined here", first),)
             raise InputError(Redefined(span=second, kind="function", name=item.name, notes=notes))
-        tokens = _loops(_without_assembly(self._expanded(where, item)))
+        tokens = _loops(without_assembly(self._expanded(where, item)))
         found = [f for f in self._parse(tokens) if isinstance(f, c.Function)]
         return replace(found[-1], annotations=())
 
@@ -122,38 +120,6 @@ def _harmless(macro: Macro) -> bool:
     return bool(macro.body) and not hidden and not words & ({"{", "#", "##"} | OUTSIDE.keys())
 
 
-def _without_assembly(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
-    """Drop each `asm volatile (...)`; one that may jump stays, and is refused."""
-    kept: list[Token] = []
-    index = 0
-    while index < len(tokens):
-        end = _past_assembly(tokens, index)
-        if end == index:
-            kept.append(tokens[index])
-        index = max(end, index + 1)
-    return tuple(kept)
-
-
-def _past_assembly(tokens: tuple[Token, ...], index: int) -> int:
-    if tokens[index].text not in _ASM:
-        return index
-    at = index + 1
-    while at < len(tokens) and tokens[at].text in _ASM_WORDS:
-        at += 1
-    closing = _closing(tokens, at)
-    return index if closing is None else closing + 1
-
-
-def _closing(tokens: tuple[Token, ...], index: int) -> int | None:
-    """Return the index of the parenthesis that closes the one at `index`."""
-    depth = 0
-    for at in range(index, len(tokens)):
-        depth += tokens[at].is_punct("(") - tokens[at].is_punct(")")
-        if depth == 0:
-            return at if at > index else None
-    return None
-
-
 def _loops(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
     """Replace `for_each_thing(...) {` inside a function by a loop that may go on or end."""
     kept: list[Token] = []
@@ -161,11 +127,11 @@ def _loops(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
     while index < len(tokens):
         token = tokens[index]
         depth += token.is_punct("{") - token.is_punct("}")
-        closing = _closing(tokens, index + 1) if depth and _heads_loop(token) else None
-        after = tokens[closing + 1].text if closing and closing + 1 < len(tokens) else ""
-        if closing is not None and (after == "{" or re.fullmatch(r"[A-Za-z_]\w*", after)):
-            kept += [_word(w, token) for w in ("while", "(", ANY, "(", ")", ")")]
-            index = closing + 1
+        end = closing(tokens, index + 1) if depth and _heads_loop(token) else None
+        after = tokens[end + 1].text if end and end + 1 < len(tokens) else ""
+        if end is not None and (after == "{" or re.fullmatch(r"[A-Za-z_]\w*", after)):
+            kept += [word(w, token) for w in ("while", "(", ANY, "(", ")", ")")]
+            index = end + 1
         else:
             kept.append(token)
             index += 1
@@ -174,10 +140,6 @@ def _loops(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
 
 def _heads_loop(token: Token) -> bool:
     return token.kind is Kind.NAME and "for_each" in token.text and token.text not in _HEADS
-
-
-def _word(text: str, at: Token) -> Token:
-    return Token(Kind.NAME if text[0].isalpha() or text[0] == "_" else Kind.PUNCT, text, at.span)
 
 
 def _member(tokens: tuple[Token, ...], start: int, name: str) -> tuple[Token, ...] | None:
