@@ -7,7 +7,7 @@ from enum import Enum
 from typing import ClassVar
 
 from flushproof.diagnostics import Diagnostic, InputError
-from flushproof.frontend.grammar import preprocessing_lexer
+from flushproof.frontend.grammar import preprocessing_pattern
 from flushproof.source import Source, Span
 
 NO_NAMES: frozenset[str] = frozenset()
@@ -76,17 +76,20 @@ def tokenise(source: Source) -> tuple[Token, ...]:
     """Cut the text into tokens, line ends included; stray characters are tokens of their own."""
     name = source.name
     tokens = []
-    for raw in preprocessing_lexer().lex(source.text):
-        kind = _KINDS[raw.type]
-        # lark counts from 1 as we do, and its ends are exclusive; the lexer sets all four.
-        assert raw.line is not None
-        assert raw.column is not None
-        assert raw.end_line is not None
-        assert raw.end_column is not None
-        span = Span(name, raw.line, raw.column, raw.end_line, raw.end_column)
+    line, start = 1, 0
+    for found in preprocessing_pattern().finditer(source.text):
+        text, first = found[0], found.start()
+        before, column = line, first - start + 1
+        if "\n" in text:
+            line += text.count("\n")
+            start = first + text.rindex("\n") + 1
+        kind = _KINDS.get(found.lastgroup or "")
+        if kind is None:
+            continue
+        span = Span(name, before, column, line, found.end() - start + 1)
         if kind is Kind.OPEN_COMMENT:
             raise InputError(OpenComment(span=span))
-        tokens.append(Token(kind, str(raw), span))
+        tokens.append(Token(kind, text, span))
     return tuple(tokens)
 
 

@@ -68,14 +68,22 @@ def _texts(library: Library) -> Iterator[tuple[Path, str]]:
 
 
 def _in_text(text: str, member: str, structs: set[str], file: str) -> Iterator[Setting]:
-    pattern = re.compile(rf"([\w>().\[\] -]*)(?:->|\.){re.escape(member)}\s*=(?!=)\s*([^;]*);")
+    pattern = re.compile(rf"(?:->|\.){re.escape(member)}\s*=(?!=)\s*([^;]*);")
     for found in pattern.finditer(text):
-        value = found[2].strip()
+        value = found[1].strip()
         word = value if re.fullmatch(r"\w+", value) else ""
-        vcpu = _VCPU.search(found[1]) is not None
+        base = _base(text, found.start())
+        vcpu = _VCPU.search(base) is not None
         start, function = _function(text, found.start())
-        if _pointed(text[start : found.start()], found[1]) in {"", *structs}:
+        if _pointed(text[start : found.start()], base) in {"", *structs}:
             yield Setting(member, vcpu, word, function, file)
+
+
+def _base(text: str, end: int) -> str:
+    """Return the expression before a member, as far as it stands on the line."""
+    line = text[text.rfind("\n", 0, end) + 1 : end]
+    found = re.search(r"[\w>().\[\] -]*$", line)
+    return found[0] if found else ""
 
 
 def _pointed(before: str, base: str) -> str:

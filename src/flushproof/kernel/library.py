@@ -246,7 +246,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _same(a: Path, b: Path) -> bool:
-    return current().real(str(a)) == current().real(str(b))
+    return a.name == b.name and current().real(str(a)) == current().real(str(b))
 
 
 def _shown(path: Path) -> Path:

@@ -1,0 +1,52 @@
+"""Tokens are those of the lexer that the grammar describes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flushproof.diagnostics import InputError
+from flushproof.frontend.grammar import preprocessing_lexer
+from flushproof.frontend.tokens import tokenise
+from flushproof.source import Source
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted((*(ROOT / "specs").glob("*.*"), *(ROOT / "tests/kernel/trees").rglob("*.[ch]")))
+COMMENTS = ("/*", "*/", "//", "\\\n", "\n", '"', "'")
+PIECES = (*COMMENTS, "a", "1.e", "...", "->", "#", " ", "\t", "@", "\\")
+
+
+def by_lexer(text: str) -> list[tuple[str, str, int | None, int | None, int | None, int | None]]:
+    """Return what the lexer itself cuts a text into."""
+    raw = preprocessing_lexer().lex(text)
+    return [(t.type, str(t), t.line, t.column, t.end_line, t.end_column) for t in raw]
+
+
+def check(text: str) -> None:
+    """Compare both."""
+    expected = by_lexer(text)
+    if any(kind == "OPEN_COMMENT" for kind, *_ in expected):
+        with pytest.raises(InputError):
+            tokenise(Source("x.c", text))
+        return
+    spans = [
+        (t.kind.value, t.text, s.line, s.column, s.end_line, s.end_column)
+        for t in tokenise(Source("x.c", text))
+        for s in (t.span,)
+    ]
+    assert spans == expected
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
+def test_files(path: Path) -> None:
+    """A token that is cut otherwise, or stands elsewhere, changes code or what is shown of it."""
+    check(path.read_text(encoding="utf-8"))
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12))
+def test_pieces(pieces: list[str]) -> None:
+    """The same for whatever begins and ends comments, strings and lines."""
+    check("".join(pieces))
