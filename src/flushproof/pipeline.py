@@ -211,6 +211,15 @@ def recognised(path: str, spec: str | None, options: Options) -> Listing:
     return listing(path, opened, build(opened.setup))
 
 
+def chosen(setup: Setup, options: Options) -> tuple[Setup, tuple[str, ...]]:
+    """Return the set-up under what was asked for, and the claims asked for, or all.
+
+    Raises:
+        InputError: there is no claim of some name.
+    """
+    return _under(setup, options), _claims(setup, options)
+
+
 # Steps -----------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -62,15 +63,20 @@ class NoSuchField(Diagnostic):
     hint: str
 
 
-def recognise(variant: Source, choices: Choices, place: Path) -> Recognised:
+def recognise(
+    variant: Source, choices: Choices, place: Path, texts: Mapping[Path, str] | None = None
+) -> Recognised:
     """Reduce a kernel file, which stands at `place`, to its flush and its load.
+
+    `texts` stand in for what other files hold.
 
     Raises:
         InputError: something needed is missing, ambiguous or outside the subset.
     """
     start = base()
     main = piece(variant, start.context.macros)
-    library = Library(main, start.context.macros, tuple(Path(f) for f in choices.folders), place)
+    folders = tuple(Path(f) for f in choices.folders)
+    library = Library(main, start.context.macros, folders, place, dict(texts or {}))
     known = Known(start, library)
     flush = pick(library, "flush", choices.flush)
     load = pick(library, "load", choices.load)

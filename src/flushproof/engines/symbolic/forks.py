@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
 from os import cpu_count
@@ -42,7 +42,9 @@ def each(work: Callable[[Case], Answer], cases: Sequence[Case]) -> list[Answer]:
         _work.pop()
 
 
-def stream(work: Callable[[Case], Answer], cases: Sequence[Case], jobs: int) -> Iterator[Answer]:
+def stream(
+    work: Callable[[Case], Answer], cases: Sequence[Case], jobs: int
+) -> Generator[Answer, None, None]:
     """Yield `work(case)` for every case, in their order, as soon as it is there."""
     if min(jobs, len(cases)) < 2 or not _may_fork():
         yield from map(work, cases)

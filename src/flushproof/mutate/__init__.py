@@ -1,0 +1,1 @@
+"""Mutants of a variant: small edits of its text, and which claims notice them."""

@@ -1,0 +1,64 @@
+"""All mutants of a variant, in a fixed order.
+
+In: a `Setup`. Out: mutants, each with the text that it is. Edits that give the same text are one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from flushproof.machine.setup import Setup
+from flushproof.mutate.edit import Edit
+from flushproof.mutate.places import Place, places
+from flushproof.mutate.statements import Statements
+from flushproof.source import Source
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One edit of the text `original`; `number` counts from 1."""
+
+    number: int
+    function: str
+    edit: Edit
+    original: Source
+
+    @cached_property
+    def source(self) -> Source:
+        """The text with the edit."""
+        return self.edit.apply(self.original)
+
+    @property
+    def line(self) -> int:
+        """The line where the edit begins."""
+        return self.edit.line(self.original)
+
+
+def mutants(setup: Setup) -> tuple[Mutant, ...]:
+    """Return every mutant of a set-up, those of one function together."""
+    siblings = _siblings(setup)
+    found: dict[tuple[str, str], tuple[str, Edit, Source]] = {}
+    for place in places(setup):
+        for edit in _edits(place, siblings):
+            text = edit.apply(place.source).text
+            if text != place.source.text:
+                found.setdefault((edit.file, text), (place.name, edit, place.source))
+    numbered = enumerate(found.values(), start=1)
+    return tuple(Mutant(n, name, edit, source) for n, (name, edit, source) in numbered)
+
+
+def _edits(place: Place, siblings: dict[str, tuple[str, ...]]) -> Iterator[Edit]:
+    found = list(Statements(place, siblings).all())
+    yield from sorted(found, key=lambda e: e.start)
+
+
+def _siblings(setup: Setup) -> dict[str, tuple[str, ...]]:
+    """Return for each word of an enum that has a name the other words of it."""
+    out: dict[str, tuple[str, ...]] = {}
+    for name, words in setup.declarations.enums.items():
+        if name:
+            for word in words.values():
+                out[word] = tuple(w for w in words.values() if w != word)
+    return out

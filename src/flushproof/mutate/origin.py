@@ -1,0 +1,63 @@
+"""Where a variant came from, so that an edited text of it can be read in the same way.
+
+In: the path a user names and the choices. Out: the set-up, and a set-up for any edited text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from flushproof.config import Choices
+from flushproof.kernel.entry import open_file
+from flushproof.kernel.setup import recognise
+from flushproof.machine.setup import Setup
+from flushproof.source import Source
+from flushproof.spec.resolve import from_spec, from_text, from_variant
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A set-up and how it was made: under a spec, by the default one, or from a kernel file."""
+
+    setup: Setup
+    spec: str | None
+    kernel: bool = False
+    choices: Choices = field(default_factory=Choices)
+
+    def again(self, edited: Source) -> Setup:
+        """Return the set-up with one of its files edited.
+
+        Raises:
+            InputError: the edited text is not accepted.
+        """
+        if not self.kernel:
+            made = from_text(edited, self.spec)
+        elif edited.name == self.setup.variant.name:
+            made = recognise(edited, self.choices).setup
+        else:
+            texts = {Path(edited.name): edited.text}
+            made = recognise(self.setup.variant, self.choices, texts).setup
+        return replace(made, bounds=self.setup.bounds, memory=self.setup.memory)
+
+    def under(self, setup: Setup) -> Origin:
+        """Return the origin with the bounds and the memory model of a set-up."""
+        return replace(self, setup=setup)
+
+
+def origin(path: str, spec: str | None, choices: Choices) -> Origin:
+    """Read a C file, a spec file or a kernel file.
+
+    Raises:
+        InputError: it is not accepted.
+    """
+    if path.endswith(".spec"):
+        return Origin(from_spec(path), path)
+    if spec is not None:
+        return Origin(from_variant(path, spec), spec)
+    opened = open_file(path, choices)
+    if not opened.profile:
+        return Origin(opened.setup, None)
+    names = {o.role: o.function for o in opened.setup.operations}
+    fixed = replace(choices, flush=names["flush"], load=names["load"])
+    return Origin(opened.setup, None, kernel=True, choices=fixed)

@@ -1,0 +1,159 @@
+"""The variant's own functions as they stand in its text, macros as written.
+
+In: a `Setup`. Out: for each function that an operation can reach, its tree and where in the text
+each node of the tree stands. Only code that is left in the set-up counts: what was reduced away of
+a kernel file has no part in any answer.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+from flushproof.diagnostics import InputError
+from flushproof.frontend import syntax as c
+from flushproof.frontend.cut import Sort, cut
+from flushproof.frontend.outline import Outline, expand, outline
+from flushproof.frontend.parser import parse_items
+from flushproof.frontend.tokens import Kind, Token
+from flushproof.kernel.slicing import called_by
+from flushproof.machine.setup import Setup
+from flushproof.source import Source, Span
+from flushproof.spec.resolve import given
+
+
+class Spanned(Protocol):
+    """A node of the syntax tree."""
+
+    @property
+    def span(self) -> Span:
+        """Where it stands."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One function in its text: `tree` is its body, `tokens` are what it is made of."""
+
+    source: Source
+    name: str
+    tree: c.Block
+    tokens: tuple[Token, ...]
+
+    @cached_property
+    def _lines(self) -> tuple[int, ...]:
+        ends = [0]
+        for line in self.source.lines:
+            ends.append(ends[-1] + len(line) + 1)
+        return tuple(ends)
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [self.offset(t.span.line, t.span.column) for t in self.tokens]
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        return [self.offset(t.span.end_line, t.span.end_column) for t in self.tokens]
+
+    def offset(self, line: int, column: int) -> int:
+        """Return the offset of a line and a column."""
+        return self._lines[line - 1] + column - 1
+
+    def stretch(self, node: Spanned) -> tuple[int, int] | None:
+        """Return from where to where a node stands, parentheses balanced.
+
+        None where a macro has a part in it, so that the text there is not the node's.
+        """
+        span = node.span
+        start, end = (
+            self.offset(span.line, span.column),
+            self.offset(span.end_line, span.end_column),
+        )
+        first, last = bisect_left(self._starts, start), bisect_right(self._ends, end) - 1
+        if first > last or self._starts[first] != start or self._ends[last] != end:
+            return None
+        missing, spare = _unbalanced(self.tokens[first : last + 1])
+        first, last = first - missing, last + spare
+        if first < 0 or last >= len(self.tokens) or any(_unbalanced(self.tokens[first : last + 1])):
+            return None
+        if any(t.hidden for t in self.tokens[first : last + 1]):
+            return None
+        return self._starts[first], self._ends[last]
+
+    def text(self, node: Spanned) -> str | None:
+        """Return the text of a node, None where a macro has a part in it."""
+        found = self.stretch(node)
+        return None if found is None else self.source.text[found[0] : found[1]]
+
+
+def places(setup: Setup) -> tuple[Place, ...]:
+    """Return the functions of the variant that its operations can reach, in the order of the text.
+
+    One that cannot be read by itself is left out.
+    """
+    found: list[Place] = []
+    for source in own_sources(setup):
+        reached = _reached(setup, source.name)
+        try:
+            lines = outline(source, given().context.macros)
+            found += _in_file(setup, lines, reached)
+        except InputError:
+            continue
+    return tuple(found)
+
+
+def own_sources(setup: Setup) -> tuple[Source, ...]:
+    """Return the variant, and the C files that belong to it."""
+    others = (s for s in setup.sources if s.name.endswith(".c") and s.name != setup.variant.name)
+    return (setup.variant, *others)
+
+
+def _reached(setup: Setup, file: str) -> dict[str, c.Function]:
+    """Return the functions with a body in a file that the operations call, themselves included."""
+    functions = setup.declarations.functions
+    pending = [o.function for o in setup.operations]
+    seen: dict[str, c.Function] = {}
+    while pending:
+        f = functions.get(pending.pop())
+        if f is None or f.body is None or f.name in seen:
+            continue
+        seen[f.name] = f
+        pending += called_by(f)
+    return {n: f for n, f in seen.items() if f.span.file == file}
+
+
+def _in_file(setup: Setup, lines: Outline, reached: dict[str, c.Function]) -> Iterator[Place]:
+    for item in cut(lines.tokens):
+        if item.sort is not Sort.FUNCTION or item.name not in reached:
+            continue
+        raw = lines.tokens[item.start : item.end]
+        types = frozenset(setup.declarations.typedefs) | _type_words(raw)
+        tree = _parsed(raw, types)
+        if tree is None:
+            raw = expand(raw, lines.macros_at(item.start, given().context.macros))
+            tree = _parsed(raw, types)
+        if tree is not None:
+            yield Place(lines.source, item.name, tree, raw)
+
+
+def _type_words(tokens: tuple[Token, ...]) -> frozenset[str]:
+    return frozenset(t.text for t in tokens if t.kind is Kind.NAME and t.text.endswith("_t"))
+
+
+def _parsed(tokens: tuple[Token, ...], types: frozenset[str]) -> c.Block | None:
+    try:
+        items = parse_items(tokens, types)
+    except InputError:
+        return None
+    return next((f.body for f in items if isinstance(f, c.Function) and f.body), None)
+
+
+def _unbalanced(tokens: tuple[Token, ...]) -> tuple[int, int]:
+    """Return how many parentheses are closed but not opened, and opened but not closed."""
+    depth = lowest = 0
+    for token in tokens:
+        depth += token.is_punct("(") - token.is_punct(")")
+        lowest = min(lowest, depth)
+    return -lowest, depth - lowest

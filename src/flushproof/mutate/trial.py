@@ -1,0 +1,108 @@
+"""One variant on trial: asked claim by claim, for one number of vCPUs at a time.
+
+In: a machine. Out: whether a claim fails there, by a counterexample that was replayed. What was
+found out about the program of a claim is kept for the next number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flushproof.engines import concrete
+from flushproof.engines.found import Found
+from flushproof.errors import InternalError
+from flushproof.ir.program import Program
+from flushproof.machine.build import Machine
+
+if TYPE_CHECKING:
+    from flushproof.engines.symbolic.bounded import Bounded
+
+
+@dataclass(frozen=True, slots=True)
+class Fails:
+    """A claim fails with so many vCPUs, after no fewer than so many calls."""
+
+    vcpus: int
+    calls: int
+
+    def smaller(self, other: Fails) -> bool:
+        """Tell whether this needs fewer vCPUs, or as many and fewer calls."""
+        return (self.vcpus, self.calls) < (other.vcpus, other.calls)
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """It could not be told whether a claim fails."""
+
+    reason: str
+
+
+Answer = Fails | Open | None
+"""None: the claim holds."""
+
+
+class Trial:
+    """One machine; answers are for its own bounds."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self._programs: dict[str, tuple[Program, Bounded]] = {}
+
+    def claim(self, name: str, vcpus: int) -> Answer:
+        """Ask whether a claim fails.
+
+        Raises:
+            InputError: the variant is not accepted with this claim.
+            InternalError: a counterexample does not replay.
+        """
+        program, engine = self._program(name)
+        return self._answer(program, engine.claim(name, vcpus))
+
+    def undefined(self, vcpus: int) -> Answer:
+        """Ask whether the code does anything undefined.
+
+        Raises:
+            InputError: the variant is not accepted.
+            InternalError: an execution does not replay.
+        """
+        program, engine = self._program("")
+        return self._answer(program, engine.undefined(vcpus))
+
+    def _program(self, name: str) -> tuple[Program, Bounded]:
+        from flushproof.engines.symbolic.bounded import Bounded
+        from flushproof.engines.symbolic.threads import Counts
+
+        if name not in self._programs:
+            program = self.machine.with_claims((name,) if name else ())
+            b = self.machine.setup.bounds
+            engine = Bounded(program, Counts(b.vcpus[1], b.loads, b.flushes, b.flushers))
+            self._programs[name] = (program, engine)
+        return self._programs[name]
+
+    def _answer(self, program: Program, answer: Found | str | None) -> Answer:
+        match answer:
+            case None:
+                return None
+            case Found():
+                replay(program, answer)
+                return Fails(answer.schedule.vcpus, answer.calls)
+            case reason:
+                return Open(reason)
+
+
+def replay(program: Program, found: Found) -> None:
+    """Run a counterexample in the interpreter.
+
+    Raises:
+        InternalError: what was said to fail does not.
+    """
+    try:
+        state = concrete.replay(program, found.schedule, lambda o: found.boundaries[o.name])
+        fails = any(v.claim == found.claim for v in state.violations)
+    except concrete.Undefined:
+        fails = not found.claim
+    except (concrete.Stuck, concrete.GoesOn, StopIteration, KeyError) as error:
+        raise InternalError(f"a mutant's counterexample does not replay: {error!r}") from error
+    if not fails:
+        raise InternalError("a mutant's counterexample does not replay: nothing fails")

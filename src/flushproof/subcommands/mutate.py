@@ -1,0 +1,126 @@
+"""`flushproof mutate FILE`: small edits of a variant, and which claims notice them."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import dataclass, replace
+from os import cpu_count
+from typing import TYPE_CHECKING, ClassVar
+
+from flushproof.config import Choices, Options, parse_range
+from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
+from flushproof.mutated import MutantResult, Mutation
+from flushproof.progress import Progress
+from flushproof.report import json, mutate_json, mutate_text
+from flushproof.subcommands.base import Command
+from flushproof.terminal import Terminal
+
+if TYPE_CHECKING:
+    from flushproof.mutate.origin import Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoSuchMutant(Diagnostic):
+    """A number that no mutant has."""
+
+    TITLE: ClassVar[str] = "there is no mutant {number}"
+    HELP: ClassVar[str] = "they are numbered 1..{count}"
+    EXIT: ClassVar[int] = EXIT_USAGE
+
+    number: int
+    count: int
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("file", metavar="FILE", help="the variant: C, a spec or a kernel file")
+    parser.add_argument("--spec", metavar="FILE", help="take the set-up from this spec file")
+    parser.add_argument(
+        "--claim", action="append", default=[], metavar="NAME", help="ask only this claim"
+    )
+    parser.add_argument(
+        "--all-claims",
+        action="store_true",
+        help="ask every claim about every mutant, not only until one notices",
+    )
+    parser.add_argument(
+        "--write", type=int, metavar="N", help="print the text of mutant N, and decide nothing"
+    )
+    parser.add_argument("--vcpus", metavar="N|A..B", help="up to N vCPUs, or A to B vCPUs")
+    parser.add_argument("--loads", type=int, metavar="N", help="loads per vCPU")
+    parser.add_argument("--flushes", type=int, metavar="N", help="flushes per flusher")
+    parser.add_argument("-I", action="append", default=[], dest="folders", metavar="DIR")
+    parser.add_argument(
+        "--jobs", type=int, default=0, metavar="N", help="processes, 0: as many as CPUs"
+    )
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    """Judge the mutants and show them; return the exit code."""
+    from flushproof.mutate.origin import origin
+    from flushproof.pipeline import chosen
+
+    options = _options(arguments)
+    start = origin(arguments.file, arguments.spec, options.choices)
+    setup, claims = chosen(start.setup, options)
+    start = start.under(setup)
+    if arguments.write is not None:
+        terminal.raw(_text(start, arguments.write))
+        return 0
+    found = _mutate(start, claims, arguments, terminal)
+    if arguments.format == "json":
+        terminal.raw(json.dumps(mutate_json.document(found)))
+    else:
+        terminal.report(mutate_text.render(found, terminal.width))
+    return found.exit_code
+
+
+def _mutate(
+    start: Origin, claims: tuple[str, ...], arguments: argparse.Namespace, terminal: Terminal
+) -> Mutation:
+    from flushproof.mutate.decide import Asked, mutate
+    from flushproof.mutate.mutants import mutants
+
+    total = len(mutants(start.setup))
+    progress = Progress(
+        terminal.err, shown=terminal.live, noun="mutants", total=total, clock=time.monotonic
+    )
+    asked = Asked(claims, arguments.all_claims, arguments.jobs or cpu_count() or 1)
+
+    def on_mutant(_: MutantResult) -> None:
+        progress.advance()
+
+    try:
+        return mutate(start, asked, on_mutant)
+    finally:
+        progress.clear()
+
+
+def _text(start: Origin, number: int) -> str:
+    from flushproof.mutate.mutants import mutants
+
+    listed = mutants(start.setup)
+    if not 1 <= number <= len(listed):
+        raise InputError(NoSuchMutant(span=None, number=number, count=len(listed)))
+    return listed[number - 1].source.text
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    options = Options(
+        vcpus=None if arguments.vcpus is None else parse_range(arguments.vcpus),
+        loads=arguments.loads,
+        flushes=arguments.flushes,
+        claims=tuple(dict.fromkeys(arguments.claim)),
+        jobs=arguments.jobs,
+    )
+    return replace(options, choices=Choices(folders=tuple(arguments.folders)))
+
+
+COMMAND = Command(
+    name="mutate",
+    purpose="edit a variant in small ways, and say which claims notice each edit",
+    add=add,
+    run=run,
+)
