@@ -112,7 +112,8 @@ def _any_of(judge: Judge, known: Baseline, n: int, dead: tuple[Mutant, ...], job
             trial = Trial(build(judge.origin.again(mutant.source)))
             if not trial.machine.statable(known.claim):
                 return False
-            return kill_of(known, trial.claim(known.claim, n)) is not None
+            quick = trial.quick(known.claim) if n == 1 else None
+            return kill_of(known, quick or trial.claim(known.claim, n)) is not None
         except InputError:
             return False
 

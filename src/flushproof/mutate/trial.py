@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flushproof.engines import concrete
+from flushproof.engines.enumerate import Sizes, enumerate_claim
 from flushproof.engines.found import Found
 from flushproof.errors import InternalError
 from flushproof.ir.program import Program
@@ -17,6 +18,9 @@ from flushproof.machine.build import Machine
 
 if TYPE_CHECKING:
     from flushproof.engines.symbolic.bounded import Bounded
+
+STATES = 3000
+"""A quick look ends after so many states."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,23 @@ class Trial:
         """
         program, engine = self._program(name)
         return self._answer(program, engine.claim(name, vcpus))
+
+    def quick(self, name: str, vcpus: int = 1) -> Fails | None:
+        """Look for a short counterexample, one load a vCPU and two flushes, without the solver.
+
+        None means nothing: there may be one with more calls, or among more states.
+
+        Raises:
+            InputError: the variant is not accepted with this claim.
+        """
+        program = self.machine.with_claims((name,))
+        bounds = self.machine.setup.bounds
+        sizes = Sizes(vcpus, min(bounds.loads, 1), min(bounds.flushes, 2), min(bounds.flushers, 1))
+        found = enumerate_claim(program, sizes, name, STATES).found
+        if found is None:
+            return None
+        replay(program, found)
+        return Fails(found.schedule.vcpus, found.calls)
 
     def undefined(self, vcpus: int) -> Answer:
         """Ask whether the code does anything undefined.
