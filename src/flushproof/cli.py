@@ -27,6 +27,7 @@ from flushproof.config import (
     Options,
     Reviewing,
     SaidTwice,
+    Sanity,
     Sweeping,
     parse_range,
 )
@@ -188,6 +189,7 @@ def _add_decide(commands: argparse._SubParsersAction[_Parser], name: str, purpos
     _add_kernel(command)
     _add_page(_add_common(command))
     _add_agree(command)
+    _add_sanity(command)
     _add_sweeping(command)
 
 
@@ -215,6 +217,7 @@ def _add_check(commands: argparse._SubParsersAction[_Parser]) -> None:
     _add_claim(command, required=False)
     _add_page(_add_common(command))
     _add_agree(command)
+    _add_sanity(command)
     _add_sweeping(command, "--cache")
 
 
@@ -303,6 +306,20 @@ def _add_common(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         "--jobs", type=int, default=0, metavar="N", help="processes, 0: as many as CPUs"
     )
     return _add_output(command)
+
+
+def _add_sanity(command: argparse.ArgumentParser) -> None:
+    sanity = command.add_argument_group("proofs that mean something")
+    levels = sanity.add_mutually_exclusive_group()
+    levels.add_argument(
+        "--sanity",
+        choices=tuple(Sanity),
+        help="beside each proof: nothing, whether the claim is put to the test, also whether one "
+        "of a few edits of the code breaks it (usual), or of all",
+    )
+    levels.add_argument(
+        "--no-sanity", dest="sanity", action="store_const", const=Sanity.OFF, help="same as off"
+    )
 
 
 def _add_page(output: argparse._ArgumentGroup) -> None:
@@ -449,7 +466,13 @@ def _options(arguments: argparse.Namespace) -> Options:
         memory=None if arguments.memory is None else Memory(arguments.memory),
         choices=_choices(arguments) if "folders" in arguments else Choices(),
         sweeping=_sweeping(arguments) if "executor" in arguments else Sweeping(),
+        sanity=_sanity(arguments),
     )
+
+
+def _sanity(arguments: argparse.Namespace) -> Sanity | None:
+    level = vars(arguments).get("sanity")
+    return None if level is None else Sanity(level)
 
 
 def _sweeping(arguments: argparse.Namespace) -> Sweeping:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import ClassVar
 
 from flushproof.comparison import Compared, Relation, Since
@@ -148,6 +149,19 @@ class Sweeping:
             raise InputError(UnknownExecutor(span=None, name=self.executor))
 
 
+class Sanity(StrEnum):
+    """What is asked beside a proof.
+
+    Nothing; whether the claim is ever put to the test; also whether one of a few likely edits of
+    the code breaks it; or any edit.
+    """
+
+    OFF = "off"
+    REACH = "reach"
+    QUICK = "quick"
+    FULL = "full"
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """Bounds and choices of one run; None or an empty tuple leaves the choice to the spec.
@@ -157,7 +171,8 @@ class Options:
     `rounds` is how many turns each thread takes, None for enough to cover every interleaving;
     `memory` is the memory model; `engine` one of `ENGINES`; `choices` are about a kernel file;
     `project` is what is configured; `sweeping` changes no verdict; `steps` is how many of its own
-    steps a solver may take for one question, and `agree` names a second solver.
+    steps a solver may take for one question, and `agree` names a second solver;
+    `sanity` is what to ask beside proofs, None for the usual.
     Raises `InputError` with usage diagnostics, all at once.
     """
 
@@ -174,6 +189,7 @@ class Options:
     sweeping: Sweeping = Sweeping()
     steps: int | None = None
     agree: str | None = None
+    sanity: Sanity | None = None
 
     def __post_init__(self) -> None:
         problems = [

@@ -59,6 +59,7 @@ class Question:
     `jobs` is the number of processes; with `evidence` proofs for all come with their invariant.
     `steps` is how many of its own steps a solver may take for one question, None for the usual
     number; `second` is asked each question again.
+    `doubt` looks at every result before it is told.
     """
 
     claims: tuple[str, ...]
@@ -70,6 +71,7 @@ class Question:
     evidence: bool = False
     steps: int | None = None
     second: Second | None = None
+    doubt: Callable[[ClaimResult], ClaimResult] | None = None
 
 
 def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
@@ -89,7 +91,8 @@ def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
 
     def one(name: str) -> ClaimResult:
         claim = _Claim(machine, question, name, definedness, forall)
-        return claim.decide() if machine.statable(name) else claim.unknown(NO_CACHE, unseen)
+        found = claim.decide() if machine.statable(name) else claim.unknown(NO_CACHE, unseen)
+        return found if question.doubt is None else question.doubt(found)
 
     unseen = question.bounds.vcpus
     yield from stream(one, question.claims, question.jobs)

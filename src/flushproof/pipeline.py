@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from flushproof.atomic import Steps
 from flushproof.comparison import Comparison, Since
-from flushproof.config import Comparing, Options, Reviewing
+from flushproof.config import Comparing, Options, Reviewing, Sanity
 from flushproof.costs import Costs
 from flushproof.decide import Question, decide
 from flushproof.diagnostics import InputError, closest
@@ -23,6 +23,7 @@ from flushproof.listing import Listing
 from flushproof.machine.build import Machine, build
 from flushproof.machine.setup import Bounds, Setup
 from flushproof.memory import Memory
+from flushproof.mutate.origin import Origin, origin_of
 from flushproof.reproduce.reproduction import Reproduction
 from flushproof.reviewed import Review, Version
 from flushproof.spec.resolve import (
@@ -238,9 +239,11 @@ def _opened(path: str, spec: str | None, options: Options) -> Opened:
 def _variant(
     path: str, spec: str | None, options: Options, on_result: OnResult, expected: Expected
 ) -> Report:
-    setup = _under(_setup(path, spec, options), options)
+    opened = _opened(path, spec, options)
+    setup = _under(opened.setup, options)
     claims = _claims(setup, options)
     wanted = dict.fromkeys(claims, expected)
+    level = options.sanity or Sanity.QUICK
     everyone = expected.verdict is Verdict.PROVED and not options.bounded
     question = Question(
         claims,
@@ -250,6 +253,7 @@ def _variant(
         jobs=options.jobs or cpu_count() or 1,
         steps=options.steps,
         second=_second(options),
+        doubt=_doubt(origin_of(path, spec, opened, options.choices), setup, level),
     )
     return _report(path, setup, question, wanted, on_result)
 
@@ -259,6 +263,7 @@ def _check(path: str, options: Options, on_result: OnResult) -> Report:
     expected = {e.claim: Expected(Verdict(e.verdict), e.vcpus) for e in setup.expectations}
     claims = _expected_claims(setup, options)
     engine = options.engine or "bounded"
+    level = options.sanity or Sanity.REACH
     jobs = options.jobs or cpu_count() or 1
     question = Question(
         claims,
@@ -268,8 +273,20 @@ def _check(path: str, options: Options, on_result: OnResult) -> Report:
         jobs=jobs,
         steps=options.steps,
         second=_second(options),
+        doubt=_doubt(
+            origin_of(path, None, Opened(setup), options.choices),
+            setup,
+            options.sanity or Sanity.REACH,
+        ),
     )
     return _report(path, setup, question, expected, on_result)
+
+
+def _doubt(origin: Origin, setup: Setup, level: Sanity) -> Callable[[ClaimResult], ClaimResult]:
+    """Return what asks of a proof whether the claim could fail."""
+    from flushproof.mutate.sanity import Doubt
+
+    return Doubt(origin.under(setup), build(setup), level).about
 
 
 def _expected_claims(setup: Setup, options: Options) -> tuple[str, ...]:

@@ -50,6 +50,29 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
+class Breaker:
+    """An edit of the variant that breaks a claim: in words, the lines it touches, and from where.
+
+    `vcpus` is the smallest number of vCPUs that shows it.
+    """
+
+    file: str
+    line: int
+    words: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    vcpus: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sane:
+    """Whether a proved claim could fail: the edit that breaks it, None if none of `tried` does."""
+
+    breaker: Breaker | None
+    tried: int
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimResult:
     """The verdict on one claim.
 
@@ -58,6 +81,7 @@ class ClaimResult:
     proof is not for every number. Of one that is, `invariant` has the lines of what it rests on in
     C's terms, and `script` the same as questions in SMT-LIB 2. `opinion` is what a second solver
     says to the questions that the verdict rests on, None where none was asked.
+    `sane` stands beside a proof where that was asked.
     """
 
     claim: str
@@ -73,6 +97,7 @@ class ClaimResult:
     invariant: tuple[str, ...] = ()
     script: str = ""
     opinion: Opinion | None = None
+    sane: Sane | None = None
 
     @property
     def as_expected(self) -> bool:

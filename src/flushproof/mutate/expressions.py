@@ -88,7 +88,7 @@ class Expressions:
         if where is None or text is None:
             return
         old = squeezed(self.place.source.text[slice(*where)])
-        words = f"make `{old}` `{squeezed(text)}`"
+        words = f"`{old}` becomes `{squeezed(text)}`"
         yield Edit(operator, self.place.source.name, *where, text, words)
 
     def _infix(self, node: c.Expr, op: str, left: c.Expr, right: c.Expr) -> Iterator[Edit]:

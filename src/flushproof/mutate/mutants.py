@@ -50,8 +50,9 @@ def mutants(setup: Setup) -> tuple[Mutant, ...]:
 
 
 def _edits(place: Place, siblings: dict[str, tuple[str, ...]]) -> Iterator[Edit]:
-    found = list(Statements(place, siblings).all())
-    yield from sorted(found, key=lambda e: e.start)
+    found = Statements(place, siblings).all()
+    live = [e for e in found if e.line(place.source) in place.lines]
+    yield from sorted(live, key=lambda e: e.start)
 
 
 def _siblings(setup: Setup) -> dict[str, tuple[str, ...]]:

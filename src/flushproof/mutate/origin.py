@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flushproof.config import Choices
-from flushproof.kernel.entry import open_file
+from flushproof.kernel.entry import Opened, open_file
 from flushproof.kernel.setup import recognise
 from flushproof.machine.setup import Setup
 from flushproof.source import Source
@@ -52,12 +52,18 @@ def origin(path: str, spec: str | None, choices: Choices) -> Origin:
         InputError: it is not accepted.
     """
     if path.endswith(".spec"):
-        return Origin(from_spec(path), path)
-    if spec is not None:
-        return Origin(from_variant(path, spec), spec)
-    opened = open_file(path, choices)
+        opened = Opened(from_spec(path))
+    elif spec is not None:
+        opened = Opened(from_variant(path, spec))
+    else:
+        opened = open_file(path, choices)
+    return origin_of(path, spec, opened, choices)
+
+
+def origin_of(path: str, spec: str | None, opened: Opened, choices: Choices) -> Origin:
+    """Return where a set-up that was made before came from."""
     if not opened.profile:
-        return Origin(opened.setup, None)
+        return Origin(opened.setup, path if path.endswith(".spec") else spec)
     names = {o.role: o.function for o in opened.setup.operations}
     fixed = replace(choices, flush=names["flush"], load=names["load"])
     return Origin(opened.setup, None, kernel=True, choices=fixed)

@@ -19,6 +19,7 @@ from flushproof.frontend.cut import Sort, cut
 from flushproof.frontend.outline import Outline, expand, outline
 from flushproof.frontend.parser import parse_items
 from flushproof.frontend.tokens import Kind, Token
+from flushproof.frontend.walk import walk
 from flushproof.kernel.slicing import called_by
 from flushproof.machine.setup import Setup
 from flushproof.source import Source, Span
@@ -35,12 +36,29 @@ class Spanned(Protocol):
 
 @dataclass(frozen=True)
 class Place:
-    """One function in its text: `tree` is its body, `tokens` are what it is made of."""
+    """One function in its text: `tokens` are what it is made of, `lines` those that count."""
 
     source: Source
-    name: str
-    tree: c.Block
+    function: c.Function
     tokens: tuple[Token, ...]
+    lines: frozenset[int]
+
+    @property
+    def name(self) -> str:
+        """The name of the function."""
+        return self.function.name
+
+    @property
+    def tree(self) -> c.Block:
+        """The body of the function."""
+        assert self.function.body is not None
+        return self.function.body
+
+    @property
+    def ranges(self) -> tuple[str, ...]:
+        """The parameters that are a range of pages to flush."""
+        pages = (p for p in self.function.parameters if p.type.name == "kvm_tlb_range")
+        return tuple(p.declarator.name for p in pages if p.declarator.pointers == 1)
 
     @cached_property
     def _lines(self) -> tuple[int, ...]:
@@ -130,24 +148,30 @@ def _in_file(setup: Setup, lines: Outline, reached: dict[str, c.Function]) -> It
             continue
         raw = lines.tokens[item.start : item.end]
         types = frozenset(setup.declarations.typedefs) | _type_words(raw)
-        tree = _parsed(raw, types)
-        if tree is None:
+        function = _parsed(raw, types)
+        if function is None:
             raw = expand(raw, lines.macros_at(item.start, given().context.macros))
-            tree = _parsed(raw, types)
-        if tree is not None:
-            yield Place(lines.source, item.name, tree, raw)
+            function = _parsed(raw, types)
+        if function is not None:
+            yield Place(lines.source, function, raw, _lines(reached[item.name]))
+
+
+def _lines(function: c.Function) -> frozenset[int]:
+    """Return the lines on which something of a function begins."""
+    nodes = walk(function.body) if function.body else ()
+    return frozenset(n.span.line for n in nodes)
 
 
 def _type_words(tokens: tuple[Token, ...]) -> frozenset[str]:
     return frozenset(t.text for t in tokens if t.kind is Kind.NAME and t.text.endswith("_t"))
 
 
-def _parsed(tokens: tuple[Token, ...], types: frozenset[str]) -> c.Block | None:
+def _parsed(tokens: tuple[Token, ...], types: frozenset[str]) -> c.Function | None:
     try:
         items = parse_items(tokens, types)
     except InputError:
         return None
-    return next((f.body for f in items if isinstance(f, c.Function) and f.body), None)
+    return next((f for f in items if isinstance(f, c.Function) and f.body), None)
 
 
 def _unbalanced(tokens: tuple[Token, ...]) -> tuple[int, int]:

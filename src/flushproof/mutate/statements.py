@@ -33,6 +33,7 @@ class Statements:
     def all(self) -> Iterator[Edit]:
         """Yield every edit of the function."""
         inner = Expressions(self.place, self.siblings)
+        yield from self._range()
         last = self.place.tree.statements[-1:]
         for node in walk(self.place.tree):
             if isinstance(node, c.Expr):
@@ -82,7 +83,7 @@ class Statements:
     def _instead(self, node: c.Stmt, text: str, operator: str) -> Iterator[Edit]:
         where = self.place.stretch(node)
         if where is not None:
-            words = f"make `{self._short(where)}` `{text}`"
+            words = f"`{self._short(where)}` becomes `{text}`"
             yield Edit(operator, self.place.source.name, *where, text, words)
 
     def _returned(self, inner: Expressions, value: c.Expr | None) -> Iterator[Edit]:
@@ -103,6 +104,16 @@ class Statements:
         skip = f"{{ if (!{text}) continue;"
         yield Edit("skip-first", name, start, start + 1, skip, "leave the first vCPU out")
 
+    def _range(self) -> Iterator[Edit]:
+        """Yield the edit that lets a function go on with one page of the range it was given."""
+        body = (s for s in self.place.tree.statements if not isinstance(s, c.Declaration))
+        where = next((self.place.stretch(s) for s in body), None)
+        for name in self.place.ranges if where is not None else ():
+            assert where is not None
+            text = f"if ({name}) {name}->pages = 1; "
+            words = f"go on with one page of `{name}` only"
+            yield Edit("range", self.place.source.name, where[0], where[0], text, words)
+
     def _swap(self, first: c.Stmt, second: c.Stmt) -> Iterator[Edit]:
         if isinstance(first, c.Declaration) or isinstance(second, c.Declaration):
             return
@@ -121,7 +132,7 @@ class Statements:
         where, kept = self.place.stretch(declared), self.place.stretch(declared.declarator)
         if where is not None and kept is not None:
             text = self.place.source.text[slice(*kept)]
-            words = f"make `{self._short(where)}` `{text}`"
+            words = f"`{self._short(where)}` becomes `{text}`"
             yield Edit("drop-start", self.place.source.name, *where, text, words)
 
     def _short(self, where: tuple[int, int]) -> str:

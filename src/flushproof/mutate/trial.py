@@ -19,7 +19,7 @@ from flushproof.machine.build import Machine
 if TYPE_CHECKING:
     from flushproof.engines.symbolic.bounded import Bounded
 
-STATES = 3000
+STATES = 6000
 """A quick look ends after so many states."""
 
 
@@ -64,7 +64,7 @@ class Trial:
         return self._answer(program, engine.claim(name, vcpus))
 
     def quick(self, name: str, vcpus: int = 1) -> Fails | None:
-        """Look for a short counterexample, one load a vCPU and two flushes, without the solver.
+        """Look for a short counterexample without the solver: one load a vCPU, few flushes.
 
         None means nothing: there may be one with more calls, or among more states.
 
@@ -73,7 +73,8 @@ class Trial:
         """
         program = self.machine.with_claims((name,))
         bounds = self.machine.setup.bounds
-        sizes = Sizes(vcpus, min(bounds.loads, 1), min(bounds.flushes, 2), min(bounds.flushers, 1))
+        flushes = min(bounds.flushes, 2 if vcpus == 1 else 1)
+        sizes = Sizes(vcpus, min(bounds.loads, 1), flushes, min(bounds.flushers, 1))
         found = enumerate_claim(program, sizes, name, STATES).found
         if found is None:
             return None

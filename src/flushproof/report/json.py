@@ -16,7 +16,7 @@ from flushproof.opinion import Opinion
 from flushproof.report.tally import exit_code
 from flushproof.source import Source, Span
 from flushproof.trace import Step, Trace
-from flushproof.verdict import EXIT_OK, ClaimResult, Expected, Report, Scope
+from flushproof.verdict import EXIT_OK, ClaimResult, Expected, Report, Sane, Scope
 
 SCHEMA_VERSION = 1
 
@@ -106,6 +106,7 @@ def _claim(result: ClaimResult) -> Tree:
         "scope": scope_tree(result.scope),
         "assumptions": list(result.assumptions),
         "reason": result.reason or None,
+        "could_fail": None if result.sane is None else _sane(result.sane),
         "seconds": round(result.seconds, 3),
         "trace": None if result.trace is None else trace_tree(result.trace),
         "second_opinion": None if result.opinion is None else _opinion(result.opinion),
@@ -119,6 +120,20 @@ def _opinion(opinion: Opinion) -> Tree:
         "agreed": opinion.agreed,
         "reason": opinion.reason or None,
     }
+
+
+def _sane(sane: Sane) -> Tree:
+    b = sane.breaker
+    breaker = None
+    if b is not None:
+        breaker = {
+            "span": {"file": b.file, "line": b.line},
+            "words": b.words,
+            "before": list(b.before),
+            "after": list(b.after),
+            "vcpus": b.vcpus,
+        }
+    return {"mutant": breaker, "tried": sane.tried}
 
 
 def _expected(expected: Expected | None) -> Tree | None:

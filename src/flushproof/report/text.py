@@ -103,8 +103,21 @@ def _proved_group(results: list[ClaimResult], width: int) -> list[str]:
     lines: list[str] = []
     for result in results:
         lines += hang(lead, f"{result.claim}{_agreed(result)}", width)
-        lines += [*_unagreed(result, width), *_mismatch(result, width)]
+        lines += [*_could_fail(result, width), *_unagreed(result, width)]
+        lines += _mismatch(result, width)
     return lines + _scope(results[0], width)
+
+
+def _could_fail(result: ClaimResult, width: int) -> list[str]:
+    """Return an edit that breaks a proved claim, where one was looked for."""
+    if result.sane is None:
+        return []
+    b = result.sane.breaker
+    if b is None:
+        text = f"after none of {count(result.sane.tried, 'edit')} tried"
+    else:
+        text = f"with {count(b.vcpus, 'vCPU')} if line {b.line} is edited: {b.words}"
+    return _labelled("breaks", text, width)
 
 
 def _undecided_group(results: list[ClaimResult], width: int) -> list[str]:
