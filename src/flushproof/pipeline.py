@@ -273,11 +273,7 @@ def _check(path: str, options: Options, on_result: OnResult) -> Report:
         jobs=jobs,
         steps=options.steps,
         second=_second(options),
-        doubt=_doubt(
-            origin_of(path, None, Opened(setup), options.choices),
-            setup,
-            options.sanity or Sanity.REACH,
-        ),
+        doubt=_doubt(origin_of(path, None, Opened(setup), options.choices), setup, level),
     )
     return _report(path, setup, question, expected, on_result)
 

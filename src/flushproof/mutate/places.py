@@ -150,7 +150,7 @@ def _in_file(setup: Setup, lines: Outline, reached: dict[str, c.Function]) -> It
         types = frozenset(setup.declarations.typedefs) | _type_words(raw)
         function = _parsed(raw, types)
         if function is None:
-            raw = expand(raw, lines.macros_at(item.start, given().context.macros))
+            raw = expand(raw, lines.macros_at(item.end - 1, given().context.macros))
             function = _parsed(raw, types)
         if function is not None:
             yield Place(lines.source, function, raw, _lines(reached[item.name]))

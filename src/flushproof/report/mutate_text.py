@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from flushproof.mutated import Effect, Fate, How, Kill, MutantResult, Mutation
 from flushproof.report.plain import DEFAULT_WIDTH, count, hang, visible
+from flushproof.report.scope import vcpus_phrase
 from flushproof.verdict import Verdict
 
 SHOWN = 2
@@ -99,7 +100,7 @@ def _effects(found: Mutation) -> list[str]:
     if not found.effects:
         return []
     wide = max(len(e.claim) for e in found.effects)
-    head = f"{'claim':<{wide}}  kills" + ("" if found.every else "   (each mutant only once)")
+    head = f"{'claim':<{wide}}  kills" + ("" if found.every else "   (each mutant counts once)")
     lines = [head]
     lines += [visible(f"{e.claim:<{wide}}  {e.kills:>5}{_idle(e)}") for e in found.effects]
     return lines
@@ -119,7 +120,6 @@ def _original(found: Mutation, width: int) -> list[str]:
             lines += hang("  ", text, width)
         elif b.verdict is not Verdict.PROVED:
             lines += hang("  ", f"{b.claim} is open in the original: {b.reason}", width)
-    low, high = found.vcpus
     flushes = "1 flush" if found.flushes == 1 else f"{found.flushes} flushes"
-    scope = f"{low}..{high} vCPUs, up to {count(found.loads, 'load')} each, up to {flushes}"
+    scope = f"{vcpus_phrase(found.vcpus)}, up to {count(found.loads, 'load')} each, up to {flushes}"
     return [*lines, *hang("  scope    ", scope, width)]
