@@ -278,8 +278,12 @@ def _check(path: str, options: Options, on_result: OnResult) -> Report:
     return _report(path, setup, question, expected, on_result)
 
 
-def _doubt(origin: Origin, setup: Setup, level: Sanity) -> Callable[[ClaimResult], ClaimResult]:
-    """Return what asks of a proof whether the claim could fail."""
+def _doubt(
+    origin: Origin, setup: Setup, level: Sanity
+) -> Callable[[ClaimResult], ClaimResult] | None:
+    """Return what asks of a proof whether the claim could fail; None where nobody wants to know."""
+    if level is Sanity.OFF:
+        return None
     from flushproof.mutate.sanity import Doubt
 
     return Doubt(origin.under(setup), build(setup), level).about
