@@ -31,13 +31,14 @@ class Origin:
         Raises:
             InputError: the edited text is not accepted.
         """
+        place = Path(self.setup.variant.name)
         if not self.kernel:
             made = from_text(edited, self.spec)
         elif edited.name == self.setup.variant.name:
-            made = recognise(edited, self.choices).setup
+            made = recognise(edited, self.choices, place).setup
         else:
             texts = {Path(edited.name): edited.text}
-            made = recognise(self.setup.variant, self.choices, texts).setup
+            made = recognise(self.setup.variant, self.choices, place, texts).setup
         return replace(made, bounds=self.setup.bounds, memory=self.setup.memory)
 
     def under(self, setup: Setup) -> Origin:
