@@ -157,9 +157,9 @@ def _in_file(setup: Setup, lines: Outline, reached: dict[str, c.Function]) -> It
 
 
 def _lines(function: c.Function) -> frozenset[int]:
-    """Return the lines on which something of a function begins."""
+    """Return the lines on which something of a function begins or ends."""
     nodes = walk(function.body) if function.body else ()
-    return frozenset(n.span.line for n in nodes)
+    return frozenset(x for n in nodes for x in (n.span.line, n.span.end_line))
 
 
 def _type_words(tokens: tuple[Token, ...]) -> frozenset[str]:
