@@ -38,7 +38,6 @@ BOUNDS = (Bounds((1, 1), 1, 2, 1), Bounds((1, 2), 1, 1, 1), Bounds((1, 1), 2, 1,
 @pytest.fixture(autouse=True)
 def _little_effort(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prove, "EFFORT", EFFORT)
-    monkeypatch.setattr(prove, "MORE_EFFORT", EFFORT)
 
 
 def _answers(seeds: range, folder: Path) -> Iterator[Answers]:
