@@ -187,10 +187,24 @@ def _add_decide(commands: argparse._SubParsersAction[_Parser], name: str, purpos
     )
     _add_claim(command, required=name == "refute")
     _add_kernel(command)
-    _add_page(_add_common(command))
+    output = _add_common(command)
+    _add_page(output)
+    if name == "prove":
+        _add_evidence(output)
     _add_agree(command)
     _add_sanity(command)
     _add_sweeping(command)
+
+
+def _add_evidence(output: argparse._ArgumentGroup) -> None:
+    output.add_argument(
+        "--show-invariant",
+        action="store_true",
+        help="show what proofs for every number of vCPUs rest on, in C's terms",
+    )
+    output.add_argument(
+        "--certificate", metavar="OUT", help="write these proofs for `flushproof recheck`"
+    )
 
 
 def _add_kernel(command: argparse.ArgumentParser) -> None:
@@ -414,17 +428,24 @@ def _request(arguments: argparse.Namespace) -> Request:
                 listing=arguments.list,
                 format=arguments.format,
                 html=arguments.html,
+                invariant=getattr(arguments, "show_invariant", False),
+                certificate=getattr(arguments, "certificate", None),
             )
 
 
 def _files(arguments: argparse.Namespace) -> tuple[str, ...]:
-    """Return the files, only one of which can be shown instead of being decided.
+    """Return the files, only one of which can be shown, or proved with evidence.
 
     Raises:
         InputError: there are several.
     """
     shown = ("--emit", arguments.emit), ("--list", arguments.list)
-    asked = (*shown, ("--explain-atomicity", arguments.explain_atomicity))
+    evidence = ("--show-invariant", "show_invariant"), ("--certificate", "certificate")
+    asked = (
+        *shown,
+        ("--explain-atomicity", arguments.explain_atomicity),
+        *((option, getattr(arguments, name, None)) for option, name in evidence),
+    )
     option = next((name for name, value in asked if value), None)
     if option is not None and len(arguments.files) > 1:
         raise InputError(OneFile(span=None, option=option))
@@ -467,6 +488,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         choices=_choices(arguments) if "folders" in arguments else Choices(),
         sweeping=_sweeping(arguments) if "executor" in arguments else Sweeping(),
         sanity=_sanity(arguments),
+        evidence=_evidence(arguments),
     )
 
 
@@ -475,8 +497,13 @@ def _sanity(arguments: argparse.Namespace) -> Sanity | None:
     return None if level is None else Sanity(level)
 
 
+def _evidence(arguments: argparse.Namespace) -> bool:
+    """Tell whether proofs are to be written out, which kept verdicts do not do."""
+    return any(getattr(arguments, x, None) for x in ("show_invariant", "certificate"))
+
+
 def _sweeping(arguments: argparse.Namespace) -> Sweeping:
-    if arguments.no_cache:
+    if arguments.no_cache or _evidence(arguments):
         return Sweeping(None, arguments.executor)
     return Sweeping(arguments.cache_dir or verdict_folder(), arguments.executor)
 

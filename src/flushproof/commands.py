@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 from flushproof.atomic import Steps
+from flushproof.certificates import BEGINS, certificate
 from flushproof.comparison import Comparison
 from flushproof.config import Comparing, Options, Reviewing
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
@@ -137,6 +138,8 @@ class Request:
     comparing: Comparing | None = None
     reviewing: Reviewing | None = None
     html: str | None = None
+    invariant: bool = False
+    certificate: str | None = None
 
 
 def run(request: Request, pipeline: Callable[[], Pipeline], terminal: Terminal) -> int:
@@ -159,10 +162,7 @@ def guarded(command: Callable[[], int], terminal: Terminal) -> int:
 
 
 def _run(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
-    if request.html is not None:
-        if request.stage is not None or request.atomicity or request.listing:
-            raise InputError(NoPage(span=None))
-        check_writable(request.html, PAGE)
+    _check_outputs(request)
     if request.stage is not None:
         path = request.paths[0]
         emitted = pipeline.emit(path, request.spec, request.stage, request.options)
@@ -181,6 +181,16 @@ def _run(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
     if request.reviewing is not None:
         return _review(request, request.reviewing, pipeline, terminal)
     return _decide(request, pipeline, terminal)
+
+
+def _check_outputs(request: Request) -> None:
+    """Tell of files that cannot be written before anything is decided."""
+    if request.html is not None:
+        if request.stage is not None or request.atomicity or request.listing:
+            raise InputError(NoPage(span=None))
+        check_writable(request.html, PAGE)
+    if request.certificate is not None:
+        check_writable(request.certificate, BEGINS)
 
 
 def _decide(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
@@ -205,6 +215,11 @@ def _decide(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
         raise
     progress.clear()
     report = _expecting(report, wanted)
+    if request.certificate is not None:
+        write(request.certificate, certificate(path, report.results), BEGINS)
+    if not request.invariant:
+        plain = (replace(r, invariant=()) for r in report.results)
+        report = replace(report, results=tuple(plain))
     _show_one(report, report.exit_code, request, terminal)
     _write_page((report,), request)
     return report.exit_code

@@ -171,8 +171,9 @@ class Options:
     `rounds` is how many turns each thread takes, None for enough to cover every interleaving;
     `memory` is the memory model; `engine` one of `ENGINES`; `choices` are about a kernel file;
     `project` is what is configured; `sweeping` changes no verdict; `steps` is how many of its own
-    steps a solver may take for one question, and `agree` names a second solver;
-    `sanity` is what to ask beside proofs, None for the usual.
+    steps a solver may take for one question, `agree` names a second solver; `sanity` is what to ask
+    beside proofs, None for the usual, and with `evidence` proofs for every number of vCPUs come
+    with what they rest on.
     Raises `InputError` with usage diagnostics, all at once.
     """
 
@@ -190,6 +191,7 @@ class Options:
     steps: int | None = None
     agree: str | None = None
     sanity: Sanity | None = None
+    evidence: bool = False
 
     def __post_init__(self) -> None:
         problems = [

@@ -254,6 +254,7 @@ def _variant(
         steps=options.steps,
         second=_second(options),
         doubt=_doubt(origin_of(path, spec, opened, options.choices), setup, level),
+        evidence=options.evidence,
     )
     return _report(path, setup, question, wanted, on_result)
 

@@ -109,6 +109,7 @@ def _claim(result: ClaimResult) -> Tree:
         "could_fail": None if result.sane is None else _sane(result.sane),
         "seconds": round(result.seconds, 3),
         "trace": None if result.trace is None else trace_tree(result.trace),
+        "invariant": list(result.invariant),
         "second_opinion": None if result.opinion is None else _opinion(result.opinion),
     }
 

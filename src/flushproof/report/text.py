@@ -59,6 +59,7 @@ def results_blocks(
     refuted = [r for r in listed if r.verdict is Verdict.REFUTED]
     return [
         *(_proved_group(group, width) for group in _by_scope(proved)),
+        *(_invariant(result, width) for result in proved if result.invariant),
         *(_undecided_group(group, width) for group in _by_scope(undecided)),
         *(_refuted(result, report, sources, width) for result in refuted),
     ]
@@ -118,6 +119,16 @@ def _could_fail(result: ClaimResult, width: int) -> list[str]:
     else:
         text = f"with {count(b.vcpus, 'vCPU')} if line {b.line} is edited: {b.words}"
     return _labelled("breaks", text, width)
+
+
+def _invariant(result: ClaimResult, width: int) -> list[str]:
+    """Return what a proof rests on, every line of it indented as it is."""
+    lines = [f"invariant for {visible(result.claim)}"]
+    for line in result.invariant:
+        text = line.lstrip()
+        lead = " " * (INDENT + len(line) - len(text))
+        lines += hang(lead, visible(text), width)
+    return lines
 
 
 def _undecided_group(results: list[ClaimResult], width: int) -> list[str]:

@@ -5,12 +5,22 @@ A command's module imports neither the solver, the parser nor the colours before
 
 from __future__ import annotations
 
-from flushproof.subcommands import compare, completion, config, mutate, reproduce, sweep, watch
+from flushproof.subcommands import (
+    compare,
+    completion,
+    config,
+    mutate,
+    recheck,
+    reproduce,
+    sweep,
+    watch,
+)
 from flushproof.subcommands.base import Command
 
 COMMANDS: tuple[Command, ...] = (
     compare.COMMAND,
     mutate.COMMAND,
+    recheck.COMMAND,
     reproduce.COMMAND,
     sweep.COMMAND,
     watch.COMMAND,

@@ -193,7 +193,7 @@ class Builder:
                     self._other_step(control, site)
 
     def _other_step(self, control: Control, site: Site) -> None:
-        number = z3.Int("@other")
+        number = z3.Int("other:vcpu")
         taken = self.steps.other(site, number)
         constraint = t.and_(taken.constraint, *self._another(number, site))
         why = f"another vCPU {site.operation}:{site.at}"

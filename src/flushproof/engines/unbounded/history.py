@@ -15,7 +15,7 @@ from flushproof.ir.program import Operation, Program
 from flushproof.ir.types import INT
 from flushproof.ir.uses import operands
 
-HISTORY = Field("@history", "vCPU noted last", Scope.VM, INT, ghost=True)
+HISTORY = Field("noted:vcpu", "vCPU noted last", Scope.VM, INT, ghost=True)
 NOWHERE = -1
 
 

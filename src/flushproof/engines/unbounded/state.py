@@ -85,7 +85,7 @@ def space(program: Program, kinds: Kinds, case: Case) -> Space:
     named = {f: w for f, w in witnesses.items() if isinstance(w, z3.ArithRef) and f.type == VCPU}
     tracked = [] if case.generic else list({w.get_id(): w for w in named.values()}.values())
     if case.generic or case.history:
-        tracked.append(z3.Int("@vcpu"))
+        tracked.append(z3.Int("any:vcpu"))
     others = [(f, w) for f, w in witnesses.items() if case.generic or f not in named]
     constant = unwritten(program, algebra, count)
     cells = Tracked(tuple(tracked), constant, algebra)

@@ -44,8 +44,8 @@ class _Names:
         self.part = part
         self.frames: Frames = part.frames
         space = part.space
-        self.vcpus = [_bare(str(v.decl().name())) for v in space.tracked]
-        self.vcpus = ["v" if name == "@vcpu" else name for name in self.vcpus]
+        names = (str(v.decl().name()) for v in space.tracked)
+        self.vcpus = ["v" if name == "any:vcpu" else _bare(name) for name in names]
         self.names: dict[int, str] = {space.count.get_id(): "the number of vCPUs"}
         fields = {f.name: f for f in space.program.fields}
         for v, name in zip(space.tracked, self.vcpus, strict=True):
