@@ -114,7 +114,9 @@ def _commands(source: Source) -> Iterator[tuple[str, int]]:
                 raise InputError(Unbalanced(span=_span(source, at, word), bracket=word))
             first = False
         else:
-            if depth == 0 or (depth == 1 and first):
+            if depth == 0:
+                raise InputError(NotAsked(span=_span(source, at, word), command=word))
+            if depth == 1 and first:
                 yield word, at
             first = False
     if depth:

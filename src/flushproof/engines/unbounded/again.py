@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import z3
 
 
 class NotAccepted(Exception):  # noqa: N818 - whose error it is, the caller knows
     """The script is not accepted; the text of the exception says why."""
 
+
+_STATUS = re.compile(r"\(set-info\s+:status[^)]*\)")
+"""What answer is expected, which z3 takes for a reason to complain."""
 
 STEPS = 200_000_000
 """z3's own steps for one question, so that nothing hangs; those of a proof take far fewer."""
@@ -21,14 +26,20 @@ def answers(script: str) -> tuple[str, ...]:
     """
     context = z3.Context()
     try:
-        out = z3.Z3_eval_smtlib2_string(context.ref(), f"(set-option :rlimit {STEPS})\n{script}")
+        asked = f"(set-option :rlimit {STEPS})\n{_STATUS.sub('', script)}"
+        out = z3.Z3_eval_smtlib2_string(context.ref(), asked)
     except z3.Z3Exception as error:
-        raise NotAccepted(str(error).strip()) from None
+        raise NotAccepted(_first_error(str(error))) from None
     lines = [line.strip() for line in out.splitlines() if line.strip()]
-    for line in lines:
-        if line not in ("sat", "unsat", "unknown"):
-            raise NotAccepted(line)
+    if not all(line in ("sat", "unsat", "unknown") for line in lines):
+        raise NotAccepted(_first_error(out))
     return tuple(lines)
+
+
+def _first_error(text: str) -> str:
+    """Return the first error in what z3 says."""
+    found = re.search(r'\(error "(.*?)"\)', text)
+    return found[1] if found else text.strip()[:200]
 
 
 def version() -> str:

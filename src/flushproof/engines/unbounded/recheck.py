@@ -25,13 +25,13 @@ def question(system: System, invariant: Invariant, clause: Clause) -> z3.BoolRef
 
 def failing(system: System, invariant: Invariant) -> list[Clause]:
     """Return the clauses that an invariant does not make true."""
-    out: list[Clause] = []
-    for clause in system.clauses:
-        solver = z3.SimpleSolver()
-        add(solver, (*system.axioms, *system.known, question(system, invariant, clause)))
-        if solver.check() != z3.unsat:
-            out.append(clause)
-    return out
+    return [clause for clause in system.clauses if _fails(system, invariant, clause)]
+
+
+def _fails(system: System, invariant: Invariant, clause: Clause) -> bool:
+    solver = z3.SimpleSolver()
+    add(solver, (*system.axioms, *system.known, question(system, invariant, clause)))
+    return bool(solver.check() != z3.unsat)
 
 
 def _holds(system: System, invariant: Invariant, a: Atom) -> z3.BoolRef:
@@ -43,14 +43,31 @@ def _holds(system: System, invariant: Invariant, a: Atom) -> z3.BoolRef:
 
 
 def supported(system: System, invariant: Invariant) -> Invariant:
-    """Return the part of a confirmed invariant that its own proof makes use of."""
+    """Return a part of a confirmed invariant that is one, and that can do without no lemma."""
     support = _Support(system, invariant)
-    return Invariant(
+    found = Invariant(
         {
             control: tuple(x for k, x in enumerate(lemmas) if (control, k) in support.wanted)
             for control, lemmas in invariant.lemmas.items()
         }
     )
+    while True:
+        smaller = _thinned(system, found)
+        if smaller.lemmas == found.lemmas:
+            return found
+        found = smaller
+
+
+def _thinned(system: System, invariant: Invariant) -> Invariant:
+    """Leave out each lemma in turn, where the rest is an invariant without it."""
+    for control, lemmas in invariant.lemmas.items():
+        uses = [c for c in system.clauses if any(a.control == control for a in c.body)]
+        for lemma in lemmas:
+            rest = tuple(x for x in invariant.lemmas[control] if x is not lemma)
+            without = Invariant({**invariant.lemmas, control: rest})
+            if not any(_fails(system, without, clause) for clause in uses):
+                invariant = without
+    return invariant
 
 
 def _lemmas(system: System, invariant: Invariant, a: Atom) -> Iterator[z3.BoolRef]:
