@@ -122,16 +122,12 @@ class Builder:
 
     def _noticed(self, thread: int) -> t.Bool:
         """Return that what was noted last was at the vCPU that is tracked for it, or at none."""
-        if not self.space.case.history or self.space.case.generic or thread != FLUSHER:
+        if not self.space.case.history or thread != FLUSHER:
             return True
-        last = self._history()
-        outside = z3.Or(last < 0, last >= self.space.count)
-        return z3.Or(last == self.space.tracked[-1], outside)
-
-    def _history(self) -> z3.ArithRef:
         last = self.space.state[HISTORY.name, -1]
         assert isinstance(last, z3.ArithRef)
-        return last
+        outside = z3.Or(last < 0, last >= self.space.count)
+        return z3.Or(last == self.space.tracked[-1], outside)
 
     def _errors(self, taken: Taken, body: tuple[Atom, ...], constraint: t.Bool, why: str) -> None:
         for text, broken in taken.errors:
@@ -148,8 +144,6 @@ class Builder:
         for _, index in taken.step.others:
             if not any(t.compare("==", index, i) is True for i in (*named, *indices)):
                 indices.append(index)
-        if self.space.case.history and thread == FLUSHER and self._recorded(taken):
-            indices.append(self._history())
         if not self.space.case.generic or thread == self.last or not indices:
             yield (mine,), True
             return

@@ -22,7 +22,7 @@ from flushproof.ir.kinds import Kinds
 from flushproof.ir.program import Program, Role
 from flushproof.ir.types import VCPU, LockWord
 
-EFFORT = 30_000
+EFFORT = 20_000
 """Questions that a search may ask."""
 
 
@@ -119,8 +119,6 @@ class _Attempts:
         if not self.named and self._records():
             yield [Case(history=True)]
         yield [Case(generic=True)]
-        if self._records():
-            yield [Case(generic=True, history=True)]
 
     def _speaks_of_all(self) -> bool:
         """Tell whether the claim's handlers look at every vCPU."""
