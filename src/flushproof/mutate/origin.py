@@ -65,6 +65,4 @@ def origin_of(path: str, spec: str | None, opened: Opened, choices: Choices) -> 
     """Return where a set-up that was made before came from."""
     if not opened.profile:
         return Origin(opened.setup, path if path.endswith(".spec") else spec)
-    names = {o.role: o.function for o in opened.setup.operations}
-    fixed = replace(choices, flush=names["flush"], load=names["load"])
-    return Origin(opened.setup, None, kernel=True, choices=fixed)
+    return Origin(opened.setup, None, kernel=True, choices=choices)

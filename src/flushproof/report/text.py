@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import chain
+from pathlib import PurePath
 from typing import assert_never
 
 from flushproof.report.excerpt import excerpt
@@ -58,7 +59,7 @@ def results_blocks(
     undecided = [r for r in listed if r.verdict in (Verdict.UNKNOWN, Verdict.VACUOUS)]
     refuted = [r for r in listed if r.verdict is Verdict.REFUTED]
     return [
-        *(_proved_group(group, width) for group in _by_scope(proved)),
+        *(_proved_group(group, report.path, width) for group in _by_scope(proved)),
         *(_invariant(result, width) for result in proved if result.invariant),
         *(_undecided_group(group, width) for group in _by_scope(undecided)),
         *(_refuted(result, report, sources, width) for result in refuted),
@@ -99,17 +100,17 @@ def _by_scope(results: Iterable[ClaimResult]) -> list[list[ClaimResult]]:
     return list(groups.values())
 
 
-def _proved_group(results: list[ClaimResult], width: int) -> list[str]:
+def _proved_group(results: list[ClaimResult], path: str, width: int) -> list[str]:
     lead = f"proved for {vcpus_phrase(results[0].scope.vcpus)}  "
     lines: list[str] = []
     for result in results:
         lines += hang(lead, f"{result.claim}{_agreed(result)}", width)
-        lines += [*_could_fail(result, width), *_unagreed(result, width)]
+        lines += [*_could_fail(result, path, width), *_unagreed(result, width)]
         lines += _mismatch(result, width)
     return lines + _scope(results[0], width)
 
 
-def _could_fail(result: ClaimResult, width: int) -> list[str]:
+def _could_fail(result: ClaimResult, path: str, width: int) -> list[str]:
     """Return an edit that breaks a proved claim, where one was looked for."""
     if result.sane is None:
         return []
@@ -117,7 +118,9 @@ def _could_fail(result: ClaimResult, width: int) -> list[str]:
     if b is None:
         text = f"after none of {count(result.sane.tried, 'edit')} tried"
     else:
-        text = f"with {count(b.vcpus, 'vCPU')} if line {b.line} is edited: {b.words}"
+        own = PurePath(b.file).stem == PurePath(path).stem
+        where = f"line {b.line}" if own else f"{b.file}:{b.line}"
+        text = f"with {count(b.vcpus, 'vCPU')} if {where} is edited: {b.words}"
     return _labelled("breaks", text, width)
 
 
