@@ -82,7 +82,7 @@ def _refused(
     code, out, err = _prove(capsys, path)
     assert (code, out) == (4, ""), err
     excerpt = err.splitlines()[1:]
-    found = re.match(rf"{re.escape(str(path))}:(\d+):(\d+): error: (.*)", _flat(err))
+    found = re.match(rf"{re.escape(str(path))}:(\d+):(\d+): error\[FP\d+\]: (.*)", _flat(err))
     assert found, err
     assert found[3].startswith(said)
     assert any(line.strip(" |").startswith("^") for line in excerpt), err
@@ -270,7 +270,7 @@ def test_files(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     path.write_bytes(content)
     code, out, err = _prove(capsys, path)
     assert (code, out) == (expected, "")
-    assert "error: " in err
+    assert "error[FP" in err
     assert said in err
     assert len(err) < 4000
 
@@ -325,7 +325,7 @@ def test_huge(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert len(out) + len(err) < 8000
     if code == 4:
         assert out == ""
-        assert re.match(r".*bad\.c:\d+:\d+: error: ", err)
+        assert re.match(r".*bad\.c:\d+:\d+: error\[FP\d+\]: ", err)
 
 
 MACROS = {
@@ -349,7 +349,7 @@ def test_macros(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     path.write_text(_text("ret = v;", MACROS[name]))
     code, out, err = _prove(capsys, path)
     assert (code, out) == (4, "")
-    assert re.match(r".*bad\.c:\d+:\d+: error: ", err)
+    assert re.match(r".*bad\.c:\d+:\d+: error\[FP\d+\]: ", err)
     assert len(err) < 4000
 
 
@@ -460,7 +460,7 @@ def test_options(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     path.write_text(_text())
     code, out, err = _run(capsys, "prove", str(path), *OPTIONS[name])
     assert (code, out) == (2, "")
-    assert "error: " in err
+    assert "error[FP" in err
 
 
 CLAUSES: dict[str, tuple[str, int, str]] = {
@@ -579,7 +579,7 @@ def test_specs(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     head = _flat(err)
     assert said in head
     if place is not None:
-        assert head.startswith(f"{spec}:{place[0]}:{place[1]}: error: "), head
+        assert head.startswith(f"{spec}:{place[0]}:{place[1]}: error[FP"), head
 
 
 def test_recursion_limit_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:

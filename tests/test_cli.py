@@ -207,7 +207,7 @@ def test_usage_errors_of_ours(
 ) -> None:
     """Bounds that contradict themselves are code 2, and nothing is decided."""
     assert _run(Fake(), *arguments) == 2
-    assert f"error: {message}\n" in capsys.readouterr().err
+    assert re.search(rf"^error\[FP\d+\]: {re.escape(message)}\n", capsys.readouterr().err)
 
 
 def test_input_error(capsys: pytest.CaptureFixture[str]) -> None:

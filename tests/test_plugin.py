@@ -159,6 +159,6 @@ def test_a_setting_that_is_refused(project: pytest.Pytester) -> None:
     project.makepyprojecttoml("[tool.flushproof]\nloads = 'x'\n")
     _write(project, "good")
     done = _run(project)
-    done.stdout.fnmatch_lines(["*pyproject.toml:2:9: error: `loads` must be a number*"])
+    done.stdout.fnmatch_lines(["*pyproject.toml:2:9: error[[]FP0115]: `loads` must be a number*"])
     done.stdout.no_fnmatch_line("*Traceback*")
     assert done.ret == 1

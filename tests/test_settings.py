@@ -84,7 +84,7 @@ def test_what_is_refused(
     _write(folder, f"[project]\nname = 'x'\n\n[tool.flushproof] # loads = 3\n{line}  # loads\n")
     assert cli.main(["prove", "a.c", "--width", "200"]) == 2
     error = capsys.readouterr().err
-    assert error.startswith(f"pyproject.toml:5:{column}: error: ")
+    assert error.startswith(f"pyproject.toml:5:{column}: error[FP")
     assert message in error.splitlines()[0] + " " + " ".join(error.splitlines()[1].split())
     assert error.count("\n") > 2
 

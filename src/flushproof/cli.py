@@ -33,6 +33,7 @@ from flushproof.config import (
 )
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.memory import Memory
+from flushproof.report.formats import FORMATS
 from flushproof.report.json import z3_version
 from flushproof.report.plain import DEFAULT_WIDTH, MAX_WIDTH, MIN_WIDTH, visible
 from flushproof.report.style import COLOUR_CHOICES
@@ -45,7 +46,10 @@ from flushproof.userdirs import verdict_folder
 
 ASKED = "_ARGCOMPLETE"
 STAGES = ("ast", "ir", "smt2")
-WIDTH_HELP = "columns of the text"
+PLAIN = ("text", "json")
+WIDTH_HELP = "columns of the text (default: those of the terminal, 75 elsewhere)"
+READABLE = 120
+"""Columns beyond which lines of text are hard to read."""
 
 EPILOG = """\
 exit codes:
@@ -62,6 +66,7 @@ exit codes:
 class Needs(Diagnostic):
     """An option that another argument cannot do without."""
 
+    CODE: ClassVar[str] = "FP0101"
     TITLE: ClassVar[str] = "`{what}` needs `{option} FILE`"
     EXIT: ClassVar[int] = EXIT_USAGE
 
@@ -73,6 +78,7 @@ class Needs(Diagnostic):
 class OneFile(Diagnostic):
     """An option that shows one file, and several files."""
 
+    CODE: ClassVar[str] = "FP0122"
     TITLE: ClassVar[str] = "`{option}` shows one file at a time"
     EXIT: ClassVar[int] = EXIT_USAGE
 
@@ -104,6 +110,8 @@ def main(argv: Sequence[str] | None = None, pipeline: Callable[[], Pipeline] | N
     except InputError as error:
         Terminal(sys.stdout, sys.stderr, os.environ).input_error(error)
         return error.exit_code
+    if arguments.mail:
+        arguments.color, arguments.width = "never", DEFAULT_WIDTH
     terminal = Terminal(sys.stdout, sys.stderr, os.environ, arguments.color, arguments.width)
     if isinstance(arguments.command, Command):
         return guarded(lambda: arguments.command.run(arguments, terminal), terminal)
@@ -160,8 +168,7 @@ def _add_alone(commands: argparse._SubParsersAction[_Parser], command: Command) 
     added = commands.add_parser(command.name, help=purpose, description=purpose, allow_abbrev=False)
     command.add(added)
     output = added.add_argument_group("output")
-    output.add_argument("--width", type=_width, default=DEFAULT_WIDTH, metavar="N", help=WIDTH_HELP)
-    output.add_argument("--color", choices=COLOUR_CHOICES, default="auto")
+    _add_looks(output)
     added.set_defaults(command=command)
 
 
@@ -187,7 +194,7 @@ def _add_decide(commands: argparse._SubParsersAction[_Parser], name: str, purpos
     )
     _add_claim(command, required=name == "refute")
     _add_kernel(command)
-    output = _add_common(command)
+    output = _add_common(command, tuple(FORMATS))
     _add_page(output)
     if name == "prove":
         _add_evidence(output)
@@ -229,7 +236,7 @@ def _add_check(commands: argparse._SubParsersAction[_Parser]) -> None:
         "specs", nargs="+", metavar="SPEC", help="spec files, or folders searched for `*.spec`"
     )
     _add_claim(command, required=False)
-    _add_page(_add_common(command))
+    _add_page(_add_common(command, tuple(FORMATS)))
     _add_agree(command)
     _add_sanity(command)
     _add_sweeping(command, "--cache")
@@ -304,7 +311,9 @@ def _add_claim(command: argparse.ArgumentParser, *, required: bool) -> None:
     vars(added)["completer"] = claims
 
 
-def _add_common(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+def _add_common(
+    command: argparse.ArgumentParser, formats: Sequence[str] = PLAIN
+) -> argparse._ArgumentGroup:
     bounds = _add_bounds(command)
     bounds.add_argument(
         "--rounds",
@@ -319,7 +328,7 @@ def _add_common(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     bounds.add_argument(
         "--jobs", type=int, default=0, metavar="N", help="processes, 0: as many as CPUs"
     )
-    return _add_output(command)
+    return _add_output(command, formats)
 
 
 def _add_sanity(command: argparse.ArgumentParser) -> None:
@@ -339,6 +348,9 @@ def _add_sanity(command: argparse.ArgumentParser) -> None:
 def _add_page(output: argparse._ArgumentGroup) -> None:
     output.add_argument(
         "--html", metavar="FILE", help="write the report as a page to this file too"
+    )
+    output.add_argument(
+        "-o", "--output", metavar="FILE", help="write what --format says here, and text to stdout"
     )
 
 
@@ -374,12 +386,32 @@ def _add_bounds(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     return bounds
 
 
-def _add_output(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+def _add_output(
+    command: argparse.ArgumentParser, formats: Sequence[str] = PLAIN
+) -> argparse._ArgumentGroup:
     output = command.add_argument_group("output")
-    output.add_argument("--format", choices=("text", "json"), default="text")
-    output.add_argument("--width", type=_width, default=DEFAULT_WIDTH, metavar="N", help=WIDTH_HELP)
-    output.add_argument("--color", choices=COLOUR_CHOICES, default="auto")
+    output.add_argument("--format", choices=formats, default=formats[0])
+    _add_looks(output)
     return output
+
+
+def _add_looks(output: argparse._ArgumentGroup) -> None:
+    output.add_argument(
+        "--width", type=_width, default=_usual_width(), metavar="N", help=WIDTH_HELP
+    )
+    output.add_argument("--color", choices=COLOUR_CHOICES, default="auto")
+    output.add_argument(
+        "--mail", action="store_true", help=f"plain text of {DEFAULT_WIDTH} columns, for a reply"
+    )
+
+
+def _usual_width() -> int:
+    """Return the columns of the terminal, as far as text reads well; those of a mail elsewhere."""
+    try:
+        columns = os.get_terminal_size(sys.stdout.fileno()).columns
+    except (OSError, ValueError, AttributeError):
+        return DEFAULT_WIDTH
+    return max(MIN_WIDTH, min(columns, READABLE)) if columns else DEFAULT_WIDTH
 
 
 def _width(text: str) -> int:
@@ -398,6 +430,7 @@ def _request(arguments: argparse.Namespace) -> Request:
                 options=_options(arguments),
                 format=arguments.format,
                 html=arguments.html,
+                output=arguments.output,
             )
         case "nfc":
             return Request(
@@ -430,6 +463,7 @@ def _request(arguments: argparse.Namespace) -> Request:
                 html=arguments.html,
                 invariant=getattr(arguments, "show_invariant", False),
                 certificate=getattr(arguments, "certificate", None),
+                output=arguments.output,
             )
 
 

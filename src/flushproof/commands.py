@@ -24,13 +24,15 @@ from flushproof.report import (
     atomicity,
     compare_json,
     compare_text,
+    formats,
     json,
+    jsonl,
     listing,
     review_json,
     review_text,
-    summary,
-    text,
 )
+from flushproof.report.findings import Results
+from flushproof.report.formats import FORMATS, LINES, TEXT, TRACE, places
 from flushproof.report.plain import visible
 from flushproof.report.tally import exit_code
 from flushproof.reviewed import Review
@@ -94,6 +96,7 @@ class Pipeline(Protocol):
 class NoSuchPath(Diagnostic):
     """A file or folder named on the command line that does not exist."""
 
+    CODE: ClassVar[str] = "FP0102"
     TITLE: ClassVar[str] = "no such file or folder: `{path}`"
     EXIT: ClassVar[int] = EXIT_USAGE
 
@@ -104,6 +107,7 @@ class NoSuchPath(Diagnostic):
 class NoSpecs(Diagnostic):
     """A folder without spec files."""
 
+    CODE: ClassVar[str] = "FP0103"
     TITLE: ClassVar[str] = "no `*.spec` file in `{path}`"
     EXIT: ClassVar[int] = EXIT_USAGE
 
@@ -114,8 +118,19 @@ class NoSpecs(Diagnostic):
 class NoPage(Diagnostic):
     """A page was asked for, and nothing is decided that it could show."""
 
+    CODE: ClassVar[str] = "FP0126"
     TITLE: ClassVar[str] = "`--html` needs verdicts, and this decides nothing"
     HELP: ClassVar[str] = "leave out `--emit`, `--list` or `--explain-atomicity`"
+    EXIT: ClassVar[int] = EXIT_USAGE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneClaim(Diagnostic):
+    """A form that holds one trace is asked for, and not of one claim."""
+
+    CODE: ClassVar[str] = "FP0111"
+    TITLE: ClassVar[str] = "`--format itf` holds the trace of one claim"
+    HELP: ClassVar[str] = "choose it with `--claim NAME`"
     EXIT: ClassVar[int] = EXIT_USAGE
 
 
@@ -140,11 +155,22 @@ class Request:
     html: str | None = None
     invariant: bool = False
     certificate: str | None = None
+    output: str | None = None
 
 
 def run(request: Request, pipeline: Callable[[], Pipeline], terminal: Terminal) -> int:
     """Run one command and return the exit code; no exception but a bug in here escapes."""
-    return guarded(lambda: _run(request, pipeline(), terminal), terminal)
+    return guarded(lambda: _told(request, pipeline(), terminal), terminal)
+
+
+def _told(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
+    """Run one command; readers of JSON are told on stdout too that the input is not accepted."""
+    try:
+        return _run(request, pipeline, terminal)
+    except InputError as error:
+        if request.format == "json" and not error.told:
+            terminal.raw(json.dumps(json.refused(error)))
+        raise
 
 
 def guarded(command: Callable[[], int], terminal: Terminal) -> int:
@@ -184,13 +210,17 @@ def _run(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
 
 
 def _check_outputs(request: Request) -> None:
-    """Tell of files that cannot be written before anything is decided."""
+    """Refuse early what could not be written at the end, or would not be what was asked for."""
     if request.html is not None:
         if request.stage is not None or request.atomicity or request.listing:
             raise InputError(NoPage(span=None))
         check_writable(request.html, PAGE)
     if request.certificate is not None:
         check_writable(request.certificate, BEGINS)
+    if request.output is not None:
+        check_writable(request.output, formats.BEGINS.get(request.format, ""))
+    if request.format == TRACE and len(request.options.claims) != 1:
+        raise InputError(OneClaim(span=None))
 
 
 def _decide(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
@@ -203,6 +233,8 @@ def _decide(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
     def on_result(result: ClaimResult) -> None:
         done.append(result)
         progress.advance()
+        if request.format == LINES:
+            _stream(partial(), request, terminal)
 
     def partial() -> Report:
         return _expecting(_unfinished(path, request.spec, tuple(done)), wanted)
@@ -220,7 +252,7 @@ def _decide(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
     if not request.invariant:
         plain = (replace(r, invariant=()) for r in report.results)
         report = replace(report, results=tuple(plain))
-    _show_one(report, report.exit_code, request, terminal)
+    _show((report,), report.exit_code, request, terminal)
     _write_page((report,), request)
     return report.exit_code
 
@@ -254,6 +286,8 @@ def _check(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
     def on_report(report: Report) -> None:
         done.append(report)
         progress.advance()
+        for result in report.results:
+            _stream(replace(report, results=(result,)), request, terminal)
 
     try:
         if checked:
@@ -269,7 +303,7 @@ def _check(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
         raise
     progress.clear()
     code = exit_code(reports)
-    _show_several(reports, code, request, terminal)
+    _show(reports, code, request, terminal)
     _write_page(reports, request)
     return code
 
@@ -340,31 +374,48 @@ def _show_finished(
     code = stop.exit_code if isinstance(stop, InputError) else EXIT_INTERRUPTED
     if not reports:
         return
-    if request.command == "check" or len(request.paths) > 1:
-        _show_several(reports, code, request, terminal)
-    else:
-        _show_one(reports[0], code, request, terminal)
-    if code == EXIT_INTERRUPTED and request.format == "text":
+    if isinstance(stop, InputError):
+        stop.told = request.format == "json"
+    _show(tuple(reports), code, request, terminal, stop)
+    if code == EXIT_INTERRUPTED and request.format == TEXT:
         terminal.raw("interrupted: only what was finished is shown\n")
 
 
-def _show_one(report: Report, code: int, request: Request, terminal: Terminal) -> None:
-    if request.format == "json":
-        terminal.raw(json.dumps(json.one(report, code)))
-    else:
-        sources = load_sources(text.places((report,)))
-        terminal.report(text.render(report, sources, terminal.width))
+def _stream(report: Report, request: Request, terminal: Terminal) -> None:
+    """Write the line of the last result at once, in a form that has one for each."""
+    if request.format == LINES and request.output is None:
+        terminal.raw(jsonl.result_line(report, report.results[-1]))
 
 
-def _show_several(
-    reports: Iterable[Report], code: int, request: Request, terminal: Terminal
+def _show(
+    reports: tuple[Report, ...],
+    code: int,
+    request: Request,
+    terminal: Terminal,
+    stop: BaseException | None = None,
 ) -> None:
-    listed = tuple(reports)
-    if request.format == "json":
-        terminal.raw(json.dumps(json.several(listed, code)))
+    """Write the report in the form asked for, to the file asked for or to stdout."""
+    spec = request.spec or next((p for p in request.paths if p.endswith(".spec")), "")
+    results = Results(
+        reports=reports,
+        code=code,
+        sources=load_sources((*places(reports), spec)),
+        expectations=request.command == "check",
+        many=request.command == "check" or len(request.paths) > 1,
+        width=terminal.width,
+        spec=spec,
+        refused=stop if isinstance(stop, InputError) else None,
+    )
+    if request.output is not None:
+        text = FORMATS[request.format](results)
+        write(request.output, text, formats.BEGINS.get(request.format, ""))
+        terminal.report(FORMATS[TEXT](results))
+    elif request.format == TEXT:
+        terminal.report(FORMATS[TEXT](results))
+    elif request.format == LINES:
+        terminal.raw(jsonl.last_line(code))
     else:
-        sources = load_sources(text.places(listed))
-        terminal.report(summary.render(listed, sources, terminal.width))
+        terminal.raw(FORMATS[request.format](results))
 
 
 def _write_page(reports: tuple[Report, ...], request: Request) -> None:

@@ -32,6 +32,7 @@ _RANGE = re.compile(r"(\d{1,9})(?:\.\.(\d{1,9}))?", re.ASCII)
 class NotARange(Diagnostic):
     """A `--vcpus` that is neither a number nor a range."""
 
+    CODE: ClassVar[str] = "FP0104"
     TITLE: ClassVar[str] = "`{text}` is not a number of vCPUs"
     HELP: ClassVar[str] = "write `4` for 1..4 vCPUs, or a range such as `2..4`"
     EXIT: ClassVar[int] = EXIT_USAGE
@@ -43,6 +44,7 @@ class NotARange(Diagnostic):
 class ReversedRange(Diagnostic):
     """A range whose end comes before its start."""
 
+    CODE: ClassVar[str] = "FP0105"
     TITLE: ClassVar[str] = "the range `{low}..{high}` of vCPUs is empty"
     HELP: ClassVar[str] = "the smaller number comes first"
     EXIT: ClassVar[int] = EXIT_USAGE
@@ -55,6 +57,7 @@ class ReversedRange(Diagnostic):
 class OutOfBounds(Diagnostic):
     """A number outside what the option allows."""
 
+    CODE: ClassVar[str] = "FP0106"
     TITLE: ClassVar[str] = "`{option}` cannot be {value}"
     HELP: ClassVar[str] = "it must lie in {low}..{high}"
     EXIT: ClassVar[int] = EXIT_USAGE
@@ -69,6 +72,7 @@ class OutOfBounds(Diagnostic):
 class UnknownEngine(Diagnostic):
     """An engine that does not exist."""
 
+    CODE: ClassVar[str] = "FP0107"
     TITLE: ClassVar[str] = "there is no engine `{name}`"
     HELP: ClassVar[str] = "engines: `auto`, `bounded`, `unbounded`, `enumerate`"
     EXIT: ClassVar[int] = EXIT_USAGE
@@ -80,6 +84,7 @@ class UnknownEngine(Diagnostic):
 class SaidTwice(Diagnostic):
     """A spec and options that say the same things."""
 
+    CODE: ClassVar[str] = "FP0108"
     TITLE: ClassVar[str] = "--flush, --load, --cache and -I cannot stand beside a spec"
     HELP: ClassVar[str] = "the spec says what is what"
     EXIT: ClassVar[int] = EXIT_USAGE
@@ -89,6 +94,7 @@ class SaidTwice(Diagnostic):
 class NothingToAgreeOn(Diagnostic):
     """A second opinion on what no solver answers."""
 
+    CODE: ClassVar[str] = "FP0123"
     TITLE: ClassVar[str] = "--agree wants an engine that asks a solver, not `{name}`"
     HELP: ClassVar[str] = "engines that do: `auto`, `bounded`, `unbounded`"
     EXIT: ClassVar[int] = EXIT_USAGE
@@ -99,6 +105,7 @@ class NothingToAgreeOn(Diagnostic):
 class UnknownExecutor(Diagnostic):
     """An `--executor` that is none."""
 
+    CODE: ClassVar[str] = "FP0112"
     TITLE: ClassVar[str] = "there is no executor `{name}`"
     HELP: ClassVar[str] = "write `local`, or `dask://HOST:PORT` for a Dask scheduler"
     EXIT: ClassVar[int] = EXIT_USAGE

@@ -1,7 +1,9 @@
 """What is said about bad input: frozen values whose text stands beside the class.
 
 A concrete diagnostic is a frozen dataclass deriving from `Diagnostic`; its class variables `TITLE`,
-`LABEL` and `HELP` are format strings filled from its own fields. Rendering is the report's work.
+`LABEL` and `HELP` are format strings filled from its own fields. `CODE` names it for good; what
+`flushproof explain` says of it stands under that code in `messages.toml`. Rendering is the report's
+work.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ class Note:
 class Diagnostic:
     """One complaint about the input, at `span` (None where no place can be named)."""
 
+    CODE: ClassVar[str] = ""
     TITLE: ClassVar[str] = ""
     LABEL: ClassVar[str] = ""
     HELP: ClassVar[str] = ""
@@ -72,6 +75,8 @@ class InputError(Exception):
         self.diagnostics = diagnostics
         self.sources: tuple[Source, ...] = ()
         """Texts that spans name and that stand in no file."""
+        self.told = False
+        """Whether a document on stdout speaks of it already."""
 
     def __reduce__(self) -> tuple[object, ...]:
         """Let another process raise it: it is made of its diagnostics, not of its message."""

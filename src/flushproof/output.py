@@ -23,6 +23,7 @@ _UMASKED = 0o666
 class CannotWrite(Diagnostic):
     """A file that was asked for and cannot be written."""
 
+    CODE: ClassVar[str] = "FP0110"
     TITLE: ClassVar[str] = "cannot write `{path}`: {reason}"
     EXIT: ClassVar[int] = EXIT_USAGE
 

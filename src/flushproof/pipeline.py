@@ -228,6 +228,15 @@ def _setup(path: str, spec: str | None, options: Options) -> Setup:
     return _opened(path, spec, options).setup
 
 
+def setup_of(path: str, spec: str | None, options: Options) -> Setup:
+    """Return what a C or spec file is set up as.
+
+    Raises:
+        InputError: the file is not accepted.
+    """
+    return _setup(path, spec, options)
+
+
 def _opened(path: str, spec: str | None, options: Options) -> Opened:
     if path.endswith(".spec"):
         return Opened(from_spec(path))

@@ -7,6 +7,7 @@ nothing about verdicts.
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,6 +40,12 @@ class Terminal:
     def live(self) -> bool:
         """True where stderr is a terminal on which a line can be rewritten."""
         return self.err.isatty() and self.environ.get("TERM") != "dumb"
+
+    @property
+    def interactive(self) -> bool:
+        """True where a reader can press keys and see what comes of it."""
+        seen = self.out.isatty() and self.environ.get("TERM") != "dumb"
+        return seen and sys.stdin is not None and sys.stdin.isatty()
 
     def report(self, text: str) -> None:
         """Write finished text to stdout, in colour where that is wanted."""

@@ -49,6 +49,59 @@ class Blame:
     text: str
 
 
+EventKind = Literal[
+    "enter", "return", "lock", "unlock", "hypercall", "read", "write", "store", "drain"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that the code did which other threads, or the hypervisor, can see.
+
+    `thread` is a position in `Recipe.threads`, `call` counts the thread's calls from 0; `field`
+    is the member that is touched, "" for none; `outcome` the result of a hypercall.
+    """
+
+    thread: int
+    call: int
+    kind: EventKind
+    field: str = ""
+    outcome: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedCall:
+    """One call of an operation; `arguments` are by role: vcpu, root, whole, start and pages."""
+
+    operation: str
+    role: str
+    arguments: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedThread:
+    """The calls of one thread in order; a vCPU's thread has its number."""
+
+    name: str
+    number: int
+    calls: tuple[RecordedCall, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What it takes to make another variant do the same.
+
+    `witnesses` are what the claim's monitor chose at the beginning, `initial` the shared fields and
+    their first values as a reader calls them, `roots` the values that roots stand for.
+    """
+
+    witnesses: tuple[tuple[str, int], ...]
+    threads: tuple[RecordedThread, ...]
+    events: tuple[Event, ...]
+    initial: tuple[tuple[str, str], ...]
+    roots: tuple[tuple[str, int], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Trace:
     """One counterexample.
@@ -66,3 +119,4 @@ class Trace:
     because: str
     blame: tuple[Blame, ...]
     smallest: str
+    recipe: Recipe | None = None

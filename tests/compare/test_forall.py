@@ -36,8 +36,8 @@ def test_equal_for_all() -> None:
     found = pipeline.nfc(*paths, None, Options(), Comparing())
     assert found.relation is Relation.EQUAL
     assert (found.scope.vcpus, found.scope.loads, found.scope.flushes) == (None, None, None)
-    assert "old hv_tlb_pgd == new hv_tlb_pgd" in found.invariant
-    assert "old hv_tlb_pgd[v] == new hv_tlb_pgd[v]" in found.invariant
+    assert "old kvm.hv_tlb_pgd == new kvm.hv_tlb_pgd" in found.invariant
+    assert "old vcpu[v].hv_tlb_pgd == new vcpu[v].hv_tlb_pgd" in found.invariant
 
 
 def test_not_equal_with_many(tmp_path: Path) -> None:

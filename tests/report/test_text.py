@@ -109,7 +109,7 @@ def test_bar_of_a_holder_goes_on_while_others_step() -> None:
         step(3, "flusher0", "unlock", "release"),
     )
     trace = replace(COVERAGE_TRACE, columns=("vcpu0", "flusher0"), steps=steps, standing=())
-    bars = [line[15:18].strip() for line in table(trace, 75)[2:5]]
+    bars = [line[16:17].strip() for line in table(trace, 75)[2:5]]
     assert bars == ["[", "|", "]"]
 
 

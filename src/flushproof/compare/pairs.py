@@ -19,6 +19,7 @@ WHOLE = Local("range.whole", BOOL)
 class Unpaired(Diagnostic):
     """Variants whose operations do not correspond."""
 
+    CODE: ClassVar[str] = "FP0701"
     TITLE: ClassVar[str] = (
         "the variants cannot be compared: the old one has {old} `{role}` operations, the new {new}"
     )
@@ -34,6 +35,7 @@ class Unpaired(Diagnostic):
 class NoCommonRange(Diagnostic):
     """Flushes that cannot be given the same range."""
 
+    CODE: ClassVar[str] = "FP0702"
     TITLE: ClassVar[str] = (
         "`{old}` and `{new}` cannot be compared: one flushes everything, the other only ranges"
     )

@@ -212,7 +212,8 @@ def _field(instr: Instr) -> Field | None:
 
 
 def _label(field: Field) -> str:
-    return field.label if field.scope is Scope.VM else f"{field.label}[vcpu]"
+    indexed = field.scope is Scope.VCPU and not field.twofold
+    return f"{field.label}[vcpu]" if indexed else field.label
 
 
 def _plain(instr: Read | Write | Exchange) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flushproof.engines.concrete import Happening
 from flushproof.explain.message import Facts, touches
 from flushproof.explain.names import place, thread
-from flushproof.explain.steps import visible
+from flushproof.explain.steps import visible, where
 from flushproof.ir.code import Exchange, Hypercall, Mode, Read, Return, Scope, Write
 from flushproof.trace import Blame
 
@@ -55,9 +55,10 @@ def _waits(facts: Facts) -> tuple[Blame, ...]:
 
 
 def _hypercall(h: Happening, facts: Facts) -> Blame:
-    assert h.instr.span is not None
+    place_of_call = where(h.instr)
+    assert place_of_call is not None
     outcome = "succeeds" if h.value == 0 else "fails"
-    return Blame(h.instr.span, f"flushes {facts.names.root(h.root or 0)}, which {outcome}")
+    return Blame(place_of_call, f"flushes {facts.names.root(h.root or 0)}, which {outcome}")
 
 
 def _related(hypercalls: list[Happening]) -> list[Happening]:

@@ -115,13 +115,13 @@ def _hypercalls(facts: Facts) -> list[Happening]:
 
 
 def _flushed(_: str, facts: Facts) -> str:
-    done = [facts.names.root(h.root or 0) for h in _hypercalls(facts) if h.value == 0]
+    done = [facts.names.flushed(h.root or 0) for h in _hypercalls(facts) if h.value == 0]
     return "{" + ", ".join(dict.fromkeys(done)) + "}" if done else "nothing"
 
 
 def _calls(_: str, facts: Facts) -> str:
     texts = [
-        f"{facts.names.root(h.root or 0)}{'' if h.value == 0 else ' (failed)'}"
+        f"{facts.names.flushed(h.root or 0)}{'' if h.value == 0 else ' (failed)'}"
         for h in _hypercalls(facts)
     ]
     return ", then ".join(texts) if texts else "no hypercall"

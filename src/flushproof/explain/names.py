@@ -35,6 +35,10 @@ class Names:
             return f"{self.letters[page]} | {low:#x}"
         return f"{low:#x}" if page == 0 else hex(value)
 
+    def flushed(self, value: int) -> str:
+        """Name the root of a hypercall, where every INVALID is as good as any other."""
+        return "INVALID" if value == INVALID & ~LOW else self.root(value)
+
     def field(self, f: Field, value: int) -> str:
         """Name the value of a shared field."""
         if self.kinds.is_root(f) or f.type == ROOT:
@@ -72,8 +76,8 @@ def _shared(words: Collection[str]) -> int:
 
 
 def place(f: Field, location: Location) -> str:
-    """Name a shared location, such as `ept_pointer[1]`."""
-    return f.label if location[1] < 0 else f"{f.label}[{location[1]}]"
+    """Name a shared location, such as `ept_pointer[1]`, or `vcpu1.pgd` where the VM has one too."""
+    return f.label if location[1] < 0 else f.at(str(location[1]))
 
 
 def thread(name: str) -> str:

@@ -16,6 +16,7 @@ from flushproof.ir.code import (
     Exchange,
     Field,
     Hypercall,
+    Instr,
     Mode,
     Read,
     Release,
@@ -24,6 +25,7 @@ from flushproof.ir.code import (
     Write,
 )
 from flushproof.ir.program import Role
+from flushproof.source import Span
 from flushproof.trace import HypercallNote, LockMark, Step
 
 _TAKEN: Mapping[LockMark, int] = {"acquire": 1, "release": -1}
@@ -209,7 +211,7 @@ def _line(piece: tuple[Happening, ...], view: View, index: int) -> Step:
         operation=str(view.roles[h.operation]),
         event=_event(h),
         text=", ".join(_text(x, view) for x in piece),
-        span=h.instr.span,
+        span=where(h.instr),
         lock=_mark(h),
         changed=_changed(h, view),
         hypercall=note,
@@ -221,6 +223,15 @@ def _handed(h: Happening, view: View) -> str:
     """Return the root of a load that begins or ends here."""
     ends = isinstance(h.instr, (Enter, Return)) and view.roles[h.operation] is Role.LOAD
     return _root(h, view) if ends else ""
+
+
+def where(instr: Instr) -> Span | None:
+    """Return the place of an instruction, for a hypercall that in the operation's own code."""
+    match instr:
+        case Hypercall(site=Span() as site):
+            return site
+        case _:
+            return instr.span
 
 
 def _event(h: Happening) -> str:
@@ -254,7 +265,8 @@ def _mark(h: Happening) -> LockMark:
 
 
 def _text(h: Happening, view: View) -> str:
-    at = "" if h.instr.span is None else f"{h.instr.span.line}: "
+    span = where(h.instr)
+    at = "" if span is None else f"{span.line}: "
     match h.instr:
         case Acquire(field, shared=shared):
             return _named("read lock" if shared else "lock", field, h, view)
@@ -263,7 +275,7 @@ def _text(h: Happening, view: View) -> str:
         case Release(field, shared=shared):
             return _named("read unlock" if shared else "unlock", field, h, view)
         case Hypercall():
-            root = view.names.root(h.root or 0)
+            root = view.names.flushed(h.root or 0)
             return f"{at}flush {root} {'ok' if h.value == 0 else 'failed'}"
         case Return():
             if view.roles[h.operation] is Role.LOAD:
@@ -297,8 +309,10 @@ def _access(h: Happening, at: str, field: Field, where: str, view: View) -> str:
             return f"{at}buffers {where} = {value}"
         case Write(mode=Mode.DRAIN):
             return f"{where} drains"
+        case _ if h.value == h.before:
+            return f"{at}{where} stays {value}"
         case _:
-            return f"{at}{where} = {value}"
+            return f"{at}write"
 
 
 def _code(value: int) -> str:

@@ -7,6 +7,7 @@ from flushproof.engines.schedule import Schedule
 from flushproof.explain.blame import blame
 from flushproof.explain.message import Facts, fill
 from flushproof.explain.names import Names, letters
+from flushproof.explain.record import record
 from flushproof.explain.steps import View, lines
 from flushproof.ir.kinds import Kinds, infer
 from flushproof.ir.program import Program, Role
@@ -41,6 +42,7 @@ def explain(
         because=fill(claim.because, facts),
         blame=blame(facts),
         smallest=smallest,
+        recipe=record(program, schedule, state, view.names),
     )
 
 
@@ -80,4 +82,6 @@ def _standing(schedule: Schedule, state: State, view: View) -> tuple[tuple[str, 
             root = state.memory[RUNS_ON.name, plan.number]
             if root != NONE:
                 out.append((plan.name, f"still on {view.names.root(root)}"))
+            elif not any(h.thread == plan.number for h in state.happenings):
+                out.append((plan.name, "no root"))
     return tuple(out)

@@ -25,6 +25,7 @@ from flushproof.source import Span
 class BadType(Diagnostic):
     """The words before a declarator make no type."""
 
+    CODE: ClassVar[str] = "FP0409"
     TITLE: ClassVar[str] = "{words} make no type"
     words: str
 

@@ -29,6 +29,7 @@ _KCONFIG = {
 class BadCondition(Diagnostic):
     """A condition is not an integer expression."""
 
+    CODE: ClassVar[str] = "FP0309"
     TITLE: ClassVar[str] = "bad condition: {problem}"
     problem: str
 

@@ -23,6 +23,7 @@ _INT_MAX = (1 << 31) - 1
 class Outside(Diagnostic):
     """A construct of C that the subset leaves out."""
 
+    CODE: ClassVar[str] = "FP0405"
     TITLE: ClassVar[str] = "outside the subset: {construct}"
     construct: str
 
@@ -31,6 +32,7 @@ class Outside(Diagnostic):
 class BadNumber(Diagnostic):
     """A number that is no integer constant of C."""
 
+    CODE: ClassVar[str] = "FP0406"
     TITLE: ClassVar[str] = "`{text}` is not an integer constant"
     text: str
 
@@ -39,6 +41,7 @@ class BadNumber(Diagnostic):
 class WideNumber(Diagnostic):
     """An integer constant that fits no type."""
 
+    CODE: ClassVar[str] = "FP0407"
     TITLE: ClassVar[str] = "`{text}` does not fit into {bits} bits"
     text: str
     bits: int = _BITS
@@ -48,6 +51,7 @@ class WideNumber(Diagnostic):
 class BadEscape(Diagnostic):
     """An escape that C does not know."""
 
+    CODE: ClassVar[str] = "FP0408"
     TITLE: ClassVar[str] = "`\\{escape}` is not an escape of C"
     escape: str
 

@@ -12,6 +12,7 @@ from flushproof.diagnostics import Diagnostic
 class UnknownName(Diagnostic):
     """A name that nothing declares."""
 
+    CODE: ClassVar[str] = "FP0410"
     TITLE: ClassVar[str] = "`{name}` is not declared{hint}"
     name: str
     hint: str = ""
@@ -21,6 +22,7 @@ class UnknownName(Diagnostic):
 class UnknownFunction(Diagnostic):
     """A call of a function without a body and without a meaning for the machine."""
 
+    CODE: ClassVar[str] = "FP0411"
     TITLE: ClassVar[str] = "function `{name}` is not defined{hint}"
     LABEL: ClassVar[str] = "called here"
     HELP: ClassVar[str] = "define it in the file or describe it in a prelude"
@@ -32,6 +34,7 @@ class UnknownFunction(Diagnostic):
 class UnknownType(Diagnostic):
     """A type name that is neither built in nor declared."""
 
+    CODE: ClassVar[str] = "FP0412"
     TITLE: ClassVar[str] = "type `{name}` is not defined{hint}"
     name: str
     hint: str = ""
@@ -41,6 +44,7 @@ class UnknownType(Diagnostic):
 class UnknownMember(Diagnostic):
     """A member that the struct does not have."""
 
+    CODE: ClassVar[str] = "FP0413"
     TITLE: ClassVar[str] = "`struct {struct}` has no member `{name}`{hint}"
     struct: str
     name: str
@@ -51,6 +55,7 @@ class UnknownMember(Diagnostic):
 class Redefined(Diagnostic):
     """A second definition of one name in one file."""
 
+    CODE: ClassVar[str] = "FP0414"
     TITLE: ClassVar[str] = "{kind} `{name}` is defined twice"
     kind: str
     name: str
@@ -60,6 +65,7 @@ class Redefined(Diagnostic):
 class Mismatch(Diagnostic):
     """The operands or operand of a construct have the wrong type."""
 
+    CODE: ClassVar[str] = "FP0415"
     TITLE: ClassVar[str] = "{text}"
     text: str
 
@@ -68,6 +74,7 @@ class Mismatch(Diagnostic):
 class WrongArity(Diagnostic):
     """A call with too many or too few arguments."""
 
+    CODE: ClassVar[str] = "FP0416"
     TITLE: ClassVar[str] = "`{name}` takes {wanted} arguments, {given} given"
     name: str
     wanted: int
@@ -78,6 +85,7 @@ class WrongArity(Diagnostic):
 class Unsupported(Diagnostic):
     """A construct that the subset leaves out."""
 
+    CODE: ClassVar[str] = "FP0417"
     TITLE: ClassVar[str] = "outside the subset: {construct}"
     construct: str
 
@@ -86,6 +94,7 @@ class Unsupported(Diagnostic):
 class Recursive(Diagnostic):
     """A function that reaches itself; `chain` is the calls on the way."""
 
+    CODE: ClassVar[str] = "FP0418"
     TITLE: ClassVar[str] = "`{name}` calls itself: {chain}"
     HELP: ClassVar[str] = "functions are inlined, so a call may not be recursive"
     name: str
@@ -96,6 +105,7 @@ class Recursive(Diagnostic):
 class NotConstant(Diagnostic):
     """A value that must be known when the program is read, and is not."""
 
+    CODE: ClassVar[str] = "FP0419"
     TITLE: ClassVar[str] = "not an integer constant expression"
 
 
@@ -103,6 +113,7 @@ class NotConstant(Diagnostic):
 class StrayJump(Diagnostic):
     """A jump or label without its counterpart."""
 
+    CODE: ClassVar[str] = "FP0420"
     TITLE: ClassVar[str] = "{text}"
     text: str
 
@@ -111,6 +122,7 @@ class StrayJump(Diagnostic):
 class TooLarge(Diagnostic):
     """An operation with too many instructions to go on."""
 
+    CODE: ClassVar[str] = "FP0421"
     TITLE: ClassVar[str] = "`{name}` is too large: more than {limit} instructions after inlining"
     name: str
     limit: int
@@ -120,6 +132,7 @@ class TooLarge(Diagnostic):
 class Unbounded(Diagnostic):
     """A loop that does not end by itself."""
 
+    CODE: ClassVar[str] = "FP0422"
     TITLE: ClassVar[str] = "loop without a bound: still running after {limit} iterations"
     HELP: ClassVar[str] = "a loop must end by itself, whatever values it reads"
     limit: int

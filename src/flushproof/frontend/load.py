@@ -17,6 +17,7 @@ LIMIT = 4 * 1024 * 1024
 class Missing(Diagnostic):
     """No file has this name."""
 
+    CODE: ClassVar[str] = "FP0201"
     TITLE: ClassVar[str] = "cannot find `{path}`"
     EXIT: ClassVar[int] = EXIT_USAGE
     path: str
@@ -26,6 +27,7 @@ class Missing(Diagnostic):
 class Directory(Diagnostic):
     """A directory stands where a file is wanted."""
 
+    CODE: ClassVar[str] = "FP0202"
     TITLE: ClassVar[str] = "`{path}` is a directory, not a file"
     path: str
 
@@ -34,6 +36,7 @@ class Directory(Diagnostic):
 class Unreadable(Diagnostic):
     """The system refuses to read the file."""
 
+    CODE: ClassVar[str] = "FP0203"
     TITLE: ClassVar[str] = "cannot read `{path}`: {reason}"
     path: str
     reason: str
@@ -43,6 +46,7 @@ class Unreadable(Diagnostic):
 class EmptyFile(Diagnostic):
     """The file holds nothing but blanks."""
 
+    CODE: ClassVar[str] = "FP0204"
     TITLE: ClassVar[str] = "`{path}` is empty"
     path: str
 
@@ -51,6 +55,7 @@ class EmptyFile(Diagnostic):
 class TooLarge(Diagnostic):
     """The file is longer than any source file is."""
 
+    CODE: ClassVar[str] = "FP0205"
     TITLE: ClassVar[str] = "`{path}` is larger than {limit} bytes"
     path: str
     limit: int = LIMIT
@@ -60,6 +65,7 @@ class TooLarge(Diagnostic):
 class NotText(Diagnostic):
     """The bytes are no UTF-8 text."""
 
+    CODE: ClassVar[str] = "FP0206"
     TITLE: ClassVar[str] = "`{path}` is not a text file: {reason}"
     path: str
     reason: str

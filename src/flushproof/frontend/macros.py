@@ -60,6 +60,7 @@ class Macros:
 class UnbalancedCall(Diagnostic):
     """The arguments of a macro never end."""
 
+    CODE: ClassVar[str] = "FP0310"
     TITLE: ClassVar[str] = "the arguments of macro `{name}` are never closed"
     HELP: ClassVar[str] = "add the missing `)`"
     name: str
@@ -69,6 +70,7 @@ class UnbalancedCall(Diagnostic):
 class ArgumentCount(Diagnostic):
     """A macro is used with the wrong number of arguments."""
 
+    CODE: ClassVar[str] = "FP0311"
     TITLE: ClassVar[str] = "macro `{name}` wants {wanted}, {found} given"
     name: str
     wanted: str
@@ -79,6 +81,7 @@ class ArgumentCount(Diagnostic):
 class MacroBomb(Diagnostic):
     """Expansion produces more tokens than any honest file."""
 
+    CODE: ClassVar[str] = "FP0312"
     TITLE: ClassVar[str] = "macros expand to more than {limit} tokens"
     limit: int = TOKEN_LIMIT
 
@@ -87,6 +90,7 @@ class MacroBomb(Diagnostic):
 class DeepCalls(Diagnostic):
     """Macro calls stand inside the arguments of macro calls beyond reason."""
 
+    CODE: ClassVar[str] = "FP0313"
     TITLE: ClassVar[str] = "macro calls nest deeper than {limit} levels"
     limit: int = CALL_DEPTH
 
@@ -95,6 +99,7 @@ class DeepCalls(Diagnostic):
 class BadPaste(Diagnostic):
     """The two sides of `##` do not form one token."""
 
+    CODE: ClassVar[str] = "FP0314"
     TITLE: ClassVar[str] = "`##` does not make one token of `{left}` and `{right}`"
     left: str
     right: str

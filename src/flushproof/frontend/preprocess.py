@@ -60,6 +60,7 @@ class Preprocessed:
 class OpenCondition(Diagnostic):
     """An `#if` runs to the end of the file."""
 
+    CODE: ClassVar[str] = "FP0304"
     TITLE: ClassVar[str] = "this `#{directive}` has no `#endif`"
     directive: str
 
@@ -68,6 +69,7 @@ class OpenCondition(Diagnostic):
 class LooseDirective(Diagnostic):
     """An `#else`, `#elif` or `#endif` stands where it belongs to no `#if`."""
 
+    CODE: ClassVar[str] = "FP0305"
     TITLE: ClassVar[str] = "`#{directive}` {problem}"
     directive: str
     problem: str
@@ -77,6 +79,7 @@ class LooseDirective(Diagnostic):
 class UnknownDirective(Diagnostic):
     """A directive that is not known."""
 
+    CODE: ClassVar[str] = "FP0306"
     TITLE: ClassVar[str] = "unknown directive `#{directive}`{hint}"
     directive: str
     hint: str
@@ -86,6 +89,7 @@ class UnknownDirective(Diagnostic):
 class BadDirective(Diagnostic):
     """A directive that is not complete or not well formed."""
 
+    CODE: ClassVar[str] = "FP0307"
     TITLE: ClassVar[str] = "`#{directive}` {problem}"
     directive: str
     problem: str
@@ -95,6 +99,7 @@ class BadDirective(Diagnostic):
 class UserError(Diagnostic):
     """A live `#error`."""
 
+    CODE: ClassVar[str] = "FP0308"
     TITLE: ClassVar[str] = "#error {message}"
     message: str
 

@@ -37,6 +37,7 @@ _WORDS = {
 class SyntaxProblem(Diagnostic):
     """A token that fits nowhere in the grammar."""
 
+    CODE: ClassVar[str] = "FP0401"
     TITLE: ClassVar[str] = "unexpected {found}, expected {expected}"
     LABEL: ClassVar[str] = "does not fit here"
     HELP: ClassVar[str] = "{advice}"
@@ -49,6 +50,7 @@ class SyntaxProblem(Diagnostic):
 class Unclosed(Diagnostic):
     """A bracket is not closed by its partner."""
 
+    CODE: ClassVar[str] = "FP0402"
     TITLE: ClassVar[str] = "this `{opening}` is never closed"
     HELP: ClassVar[str] = "add the missing `{closing}`"
     opening: str
@@ -59,6 +61,7 @@ class Unclosed(Diagnostic):
 class Unopened(Diagnostic):
     """A closing bracket has no partner."""
 
+    CODE: ClassVar[str] = "FP0403"
     TITLE: ClassVar[str] = "this `{closing}` closes nothing"
     closing: str
 
@@ -67,6 +70,7 @@ class Unopened(Diagnostic):
 class TooDeep(Diagnostic):
     """Constructs stand inside each other beyond reason."""
 
+    CODE: ClassVar[str] = "FP0404"
     TITLE: ClassVar[str] = "{what} nest deeper than {limit} levels"
     HELP: ClassVar[str] = "split it up"
     what: str

@@ -49,6 +49,7 @@ class Token:
 class OpenComment(Diagnostic):
     """A comment runs to the end of the file."""
 
+    CODE: ClassVar[str] = "FP0301"
     TITLE: ClassVar[str] = "this comment is never closed"
     HELP: ClassVar[str] = "close it with `*/`"
 
@@ -57,6 +58,7 @@ class OpenComment(Diagnostic):
 class StrayCharacter(Diagnostic):
     """A character that begins no token stands in live text."""
 
+    CODE: ClassVar[str] = "FP0302"
     TITLE: ClassVar[str] = "unexpected character {character}"
     character: str
 
@@ -65,6 +67,7 @@ class StrayCharacter(Diagnostic):
 class OpenQuote(Diagnostic):
     """A string or character constant is not closed on its line."""
 
+    CODE: ClassVar[str] = "FP0303"
     TITLE: ClassVar[str] = "this quotation is not closed on its line"
     LABEL: ClassVar[str] = "opened here"
 

@@ -51,8 +51,9 @@ class Local:
 class Field:
     """A shared variable. Ghost fields belong to the machine or to a claim and are no accesses.
 
-    `name` is unique in a program; `label` is what a reader sees; `enum` names the enumeration whose
-    enumerators are its values, "" if there is none.
+    `name` is unique in a program; `label` is what a reader sees, `kvm.x` and `vcpu.x` where both
+    have a member `x`; `enum` names the enumeration whose enumerators are its values, "" if there is
+    none.
     """
 
     name: str
@@ -61,6 +62,22 @@ class Field:
     type: Type
     ghost: bool = False
     enum: str = ""
+
+    @property
+    def member(self) -> str:
+        """The name that the member has in C."""
+        return self.name.rpartition(".")[2]
+
+    @property
+    def twofold(self) -> bool:
+        """Tell whether the VM and a vCPU both have a member of this name."""
+        return self.label.rpartition(" ")[2].startswith(("kvm.", "vcpu."))
+
+    def at(self, vcpu: str) -> str:
+        """Name the location of one vCPU, whose number or name is given."""
+        if not self.twofold:
+            return f"{self.label}[{vcpu}]"
+        return self.label.replace("vcpu.", f"vcpu{vcpu}." if vcpu.isdigit() else f"vcpu[{vcpu}].")
 
 
 LOCKS = 32
@@ -291,7 +308,10 @@ class Holds:
 
 @dataclass(frozen=True, slots=True)
 class Hypercall:
-    """Flush `root` for the range (`whole`, or `pages` from `start`); 0 in `target` on success."""
+    """Flush `root` for the range (`whole`, or `pages` from `start`); 0 in `target` on success.
+
+    `site` is where the operation itself calls what leads here.
+    """
 
     target: Local
     root: Expr
@@ -299,6 +319,7 @@ class Hypercall:
     start: Expr
     pages: Expr
     span: Span | None = dataclasses.field(compare=False)
+    site: Span | None = dataclasses.field(compare=False, default=None)
 
 
 @dataclass(frozen=True, slots=True)

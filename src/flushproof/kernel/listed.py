@@ -55,7 +55,7 @@ def _functions(machine: Machine) -> tuple[Part, ...]:
 
 def _field(f: Field, boot: Expr | None) -> SharedField:
     name = f.name.rpartition(".")[0]
-    shown = f"{name}.{f.label}" if name else f.label
+    shown = f"{name}.{f.member}" if name else f.member
     return SharedField(shown, str(f.scope), isinstance(f.type, LockWord), _value(boot))
 
 

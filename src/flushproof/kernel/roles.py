@@ -22,6 +22,7 @@ PURPOSE = {"flush": "flushes the remote TLBs", "load": "loads a vCPU's root"}
 class NoSuchRole(Diagnostic):
     """A file in which no function has a role."""
 
+    CODE: ClassVar[str] = "FP0601"
     TITLE: ClassVar[str] = "`{path}` defines no function that {purpose}"
     HELP: ClassVar[str] = (
         "looked for {names}; name another with --{role}, or the folder of a header with -I"
@@ -36,6 +37,7 @@ class NoSuchRole(Diagnostic):
 class Ambiguous(Diagnostic):
     """Two functions of a file could have a role, and neither calls the other."""
 
+    CODE: ClassVar[str] = "FP0602"
     TITLE: ClassVar[str] = "`{path}` defines several functions that could be the {role}: {names}"
     HELP: ClassVar[str] = "choose one with --{role}"
     path: str
@@ -47,6 +49,7 @@ class Ambiguous(Diagnostic):
 class NotDefined(Diagnostic):
     """A function named by the user that the file does not define."""
 
+    CODE: ClassVar[str] = "FP0603"
     TITLE: ClassVar[str] = "`{path}` defines no function `{name}`{hint}"
     EXIT: ClassVar[int] = EXIT_USAGE
     path: str
@@ -58,6 +61,7 @@ class NotDefined(Diagnostic):
 class NoParameter(Diagnostic):
     """A function that lacks a parameter that its role needs."""
 
+    CODE: ClassVar[str] = "FP0604"
     TITLE: ClassVar[str] = "`{name}` has no parameter for the {what}"
     name: str
     what: str

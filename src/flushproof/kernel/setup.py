@@ -47,6 +47,7 @@ class Recognised:
 class NoHypercall(Diagnostic):
     """A flush that issues no hypercall the machine knows."""
 
+    CODE: ClassVar[str] = "FP0605"
     TITLE: ClassVar[str] = "`{name}` issues no hypercall"
     HELP: ClassVar[str] = "looked for {names}"
     name: str
@@ -57,6 +58,7 @@ class NoHypercall(Diagnostic):
 class NoSuchField(Diagnostic):
     """A field named by the user that neither operation uses."""
 
+    CODE: ClassVar[str] = "FP0606"
     TITLE: ClassVar[str] = "no field `{name}` is used by the flush or the load{hint}"
     EXIT: ClassVar[int] = EXIT_USAGE
     name: str

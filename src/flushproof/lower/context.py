@@ -94,6 +94,14 @@ class Environment:
     machine: Mapping[str, Binding] = field(default_factory=dict)
     specials: Mapping[str, Special] = field(default_factory=dict)
 
+    def twofold(self, member: str) -> bool:
+        """Tell whether a member of this name is found in the VM and in a vCPU."""
+        structs = self.declarations.structs
+        named = (name for name, info in structs.items() if member in info.members)
+        return len({self.objects.scope_of(name) for name in named} - {None}) == len(Scope)
+
+
+_OWNERS = {Scope.VM: "kvm", Scope.VCPU: "vcpu"}
 
 Inline = Callable[["Context", c.Function, tuple[Value, ...], Span], Value]
 
@@ -115,6 +123,10 @@ class Context:
     def frame(self) -> Activation:
         """The innermost call."""
         return self.stack[-1]
+
+    def site(self, span: Span) -> Span:
+        """Return where the operation itself makes the call that led to `span`."""
+        return self.stack[2].span if len(self.stack) > 2 else span
 
     def mode(self, wanted: Mode) -> Mode:
         """Return the mode of an access: a claim only observes."""
@@ -150,7 +162,8 @@ class Context:
             ir = self.field_type(t, span)
             if ir == RW_LOCK and scope is Scope.VCPU:
                 raise unsupported("a lock with readers in each vCPU", span)
-            known = self.fields[name] = Field(name, member, scope, ir, enum=enum)
+            label = f"{_OWNERS[scope]}.{member}" if self.env.twofold(member) else member
+            known = self.fields[name] = Field(name, label, scope, ir, enum=enum)
         return known
 
     def field_type(self, t: CType, span: Span) -> Type:

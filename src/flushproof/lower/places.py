@@ -63,7 +63,7 @@ def write(ctx: Context, place: Place, value: Expr, span: Span, mode: Mode = Mode
             if isinstance(field.type, LockWord):
                 raise unsupported("assignment to a lock", span)
             if ctx.observing and not field.ghost:
-                text = f"a claim cannot change `{field.label}`"
+                text = f"a claim cannot change `{field.member}`"
                 raise InputError(Mismatch(span=span, text=text))
             ctx.emitter.emit(Write(field, index, value, ctx.mode(mode), span))
         case StructPlace(struct=struct):

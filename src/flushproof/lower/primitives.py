@@ -71,10 +71,10 @@ def _lock(ctx: Context, pointer: c.Expr, span: Span, *, shared: bool) -> FieldPl
     match where.field.type:
         case LockWord(readers):
             if shared and not readers:
-                text = f"`{where.field.label}` is a lock that has no readers"
+                text = f"`{where.field.member}` is a lock that has no readers"
                 raise InputError(Mismatch(span=span, text=text))
         case _:
-            raise InputError(Mismatch(span=span, text=f"`{where.field.label}` is not a lock"))
+            raise InputError(Mismatch(span=span, text=f"`{where.field.member}` is not a lock"))
     return where
 
 
@@ -107,7 +107,7 @@ def _hypercall(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value
     )
     whole = truth(ctx, arguments[1])
     result = ctx.emitter.temp(INT)
-    ctx.emitter.emit(Hypercall(result, root, whole, start, pages, span))
+    ctx.emitter.emit(Hypercall(result, root, whole, start, pages, span, ctx.site(span)))
     return Scalar(Var(result), INT_T)
 
 
@@ -167,7 +167,7 @@ def _exchange_add(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Va
     where = _field(ctx, arguments[0], span)
     t = where.field.type
     if not isinstance(t, Int) or t == BOOL:
-        raise InputError(Mismatch(span=span, text=f"`{where.field.label}` is not an integer"))
+        raise InputError(Mismatch(span=span, text=f"`{where.field.member}` is not an integer"))
     more = convert.as_type(lower(ctx, arguments[1]), where.type, span)
     result, old = ctx.emitter.temp(t), ctx.emitter.temp(t)
     total = convert.arithmetic("+", Var(old), more)

@@ -71,6 +71,7 @@ ACCESS_PARTS = (
 class NoCache(Diagnostic):
     """A claim speaks of the cache and nothing says which field that is."""
 
+    CODE: ClassVar[str] = "FP0511"
     TITLE: ClassVar[str] = "claim `{claim}` needs a `cache when ... is ...` clause"
     claim: str
 

@@ -37,6 +37,7 @@ from flushproof.spec.syntax import OperationDecl, Text
 class BadRole(Diagnostic):
     """A parameter role that does not fit the parameter or the operation."""
 
+    CODE: ClassVar[str] = "FP0512"
     TITLE: ClassVar[str] = "{text}"
     text: str
 

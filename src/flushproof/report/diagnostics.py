@@ -2,7 +2,7 @@
 
 In: the diagnostics of an `InputError` and the sources by name. Out: plain ASCII text.
 
-    variant.c:12:9: error: no such variable `ret2`
+    variant.c:12:9: error[FP0410]: no such variable `ret2`
         return ret2;
                ^^^^ not declared here
       note: variant.c:3:9: `ret` is declared here
@@ -38,7 +38,8 @@ def places(diagnostics: Iterable[Diagnostic]) -> tuple[str, ...]:
 
 
 def _lines(diagnostic: Diagnostic, sources: Mapping[str, Source], width: int) -> list[str]:
-    lines = _headed(f"{_place(diagnostic.span)}error:", diagnostic.title, width)
+    code = f"[{diagnostic.CODE}]" if diagnostic.CODE else ""
+    lines = _headed(f"{_place(diagnostic.span)}error{code}:", diagnostic.title, width)
     if diagnostic.span is not None:
         lines += excerpt(diagnostic.span, diagnostic.label, sources, 4, width)
     for note in diagnostic.notes:

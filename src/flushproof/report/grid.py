@@ -17,8 +17,8 @@ GAP = 2
 class Cell:
     """What stands in one cell.
 
-    `pieces` are wrapped between, not within; `bar` stands before the first line and `tail` before
-    the others, as a lock's bar does.
+    `pieces` are wrapped between, not within; `bar` stands in the gap before the first line and
+    `tail` before the others, as a lock's bar does. Such a gap is wider by one.
     """
 
     pieces: tuple[str, ...] = ()
@@ -26,16 +26,19 @@ class Cell:
     tail: str = ""
     right: bool = False
 
-    def lines(self, width: int, gutter: int) -> list[str]:
-        """Return the lines of the cell, the bar in a gutter of its own."""
-        first, *rest = pack(self.pieces, width - gutter)
-        if self.right:
-            first = first.rjust(width - gutter)
-        return [f"{self.bar:<{gutter}}{first}", *(f"{self.tail:<{gutter}}{r}" for r in rest)]
+    def lines(self, width: int) -> list[str]:
+        """Return the lines of the cell."""
+        first, *rest = pack(self.pieces, width)
+        return [first.rjust(width) if self.right else first, *rest]
 
-    def natural(self, gutter: int) -> int:
-        """Return the width that needs no wrapping."""
-        return gutter + len(pack(self.pieces, 10_000)[0])
+    @property
+    def natural(self) -> int:
+        """The width that needs no wrapping."""
+        return len(pack(self.pieces, 10_000)[0])
+
+    def bars(self, height: int) -> list[str]:
+        """Return what stands in the gap before each line of a row that is so many lines high."""
+        return [self.bar, *[self.tail] * (height - 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,33 +50,50 @@ class Column:
     cells: tuple[Cell, ...]
 
     @property
-    def gutter(self) -> int:
-        """The room for lock bars: none, one sign, or two signs (`[]`) and a blank."""
-        longest = max((len(c.bar) for c in self.cells), default=0)
-        return longest + 1 if longest else 0
-
-    @property
     def natural(self) -> int:
         """The width at which nothing wraps."""
-        return max(len(self.title), *(c.natural(self.gutter) for c in self.cells))
+        return max(len(self.title), *(c.natural for c in self.cells))
+
+    @property
+    def broken(self) -> int:
+        """The width at which no piece is broken."""
+        return max((len(p) for c in self.cells for p in c.pieces), default=0)
+
+    @property
+    def gap(self) -> int:
+        """The room before the column, where it is not the first."""
+        return GAP + any(c.bar for c in self.cells)
+
+    def height(self, width: int) -> int:
+        """Return the lines of the tallest cell at a width."""
+        return max((len(c.lines(width)) for c in self.cells), default=1)
 
 
-def draw(columns: tuple[Column, ...], width: int) -> list[str] | None:
+def draw(columns: tuple[Column, ...], width: int, indent: int = INDENT) -> list[str] | None:
     """Return the table within `width`, or None where even the least widths do not fit."""
-    widths = _fit(columns, width - INDENT - GAP * (len(columns) - 1))
+    widths = _fit(columns, _room(columns, width, indent))
     if widths is None:
         return None
+    form = [
+        (c.gap if at else indent, w) for at, (c, w) in enumerate(zip(columns, widths, strict=True))
+    ]
+    blank = [Cell()] * len(columns)
     titles = [pack((c.title,), w) for c, w in zip(columns, widths, strict=True)]
-    lines = [*_row(titles, widths), *_row([["-" * w] for w in widths], widths)]
+    lines = [*_row(blank, titles, form), *_row(blank, [["-" * w] for w in widths], form)]
     for at in range(len(columns[0].cells)):
-        cells = [c.cells[at].lines(w, c.gutter) for c, w in zip(columns, widths, strict=True)]
-        lines += _row(cells, widths)
+        cells = [c.cells[at] for c in columns]
+        texts = [c.lines(w) for c, w in zip(cells, widths, strict=True)]
+        lines += _row(cells, texts, form)
     return lines
 
 
 def fits(columns: tuple[Column, ...], width: int) -> bool:
     """Tell whether the table needs no shrinking."""
-    return sum(c.natural for c in columns) <= width - INDENT - GAP * (len(columns) - 1)
+    return sum(c.natural for c in columns) <= _room(columns, width, INDENT)
+
+
+def _room(columns: tuple[Column, ...], width: int, indent: int) -> int:
+    return width - indent - sum(c.gap for c in columns[1:])
 
 
 def _fit(columns: tuple[Column, ...], room: int) -> list[int] | None:
@@ -89,11 +109,22 @@ def _fit(columns: tuple[Column, ...], room: int) -> list[int] | None:
     return widths
 
 
-def _row(cells: list[list[str]], widths: list[int]) -> list[str]:
-    height = max(len(c) for c in cells)
-    return [_line([c[at] if at < len(c) else "" for c in cells], widths) for at in range(height)]
+_Form = list[tuple[int, int]]
+"""For each column the room before it and its width."""
 
 
-def _line(texts: list[str], widths: list[int]) -> str:
-    padded = (f"{text:<{width}}" for text, width in zip(texts, widths, strict=True))
-    return (" " * INDENT + (" " * GAP).join(padded)).rstrip()
+def _row(cells: list[Cell], texts: list[list[str]], form: _Form) -> list[str]:
+    height = max(len(t) for t in texts)
+    bars = [c.bars(height) for c in cells]
+    return [
+        _line([b[at] for b in bars], [t[at] if at < len(t) else "" for t in texts], form)
+        for at in range(height)
+    ]
+
+
+def _line(bars: list[str], texts: list[str], form: _Form) -> str:
+    parts = (
+        f"{f'{bar} ' if bar else '':>{gap}}{text:<{width}}"
+        for bar, text, (gap, width) in zip(bars, texts, form, strict=True)
+    )
+    return "".join(parts).rstrip()

@@ -12,6 +12,7 @@ from importlib import metadata
 
 from flushproof import __version__
 from flushproof.atomic import OperationSteps, Steps
+from flushproof.diagnostics import InputError
 from flushproof.opinion import Opinion
 from flushproof.report.tally import exit_code
 from flushproof.source import Source, Span
@@ -64,6 +65,29 @@ def _cut_operation(operation: OperationSteps) -> Tree:
         "accesses": accesses,
         "begins": [list(reasons) for reasons in operation.begins],
     }
+
+
+def refused(error: InputError) -> Tree:
+    """Return the document about input that is not accepted."""
+    return {**head(), "errors": errors(error), "exit": error.exit_code}
+
+
+def errors(error: InputError) -> list[Tree]:
+    """Return what is said about input that is not accepted."""
+    return [
+        {
+            "code": d.CODE or None,
+            "title": d.title,
+            "label": d.label or None,
+            "help": d.help or None,
+            "span": None if d.span is None else span_tree(d.span),
+            "notes": [
+                {"text": n.text, "span": None if n.span is None else span_tree(n.span)}
+                for n in d.notes
+            ],
+        }
+        for d in error.diagnostics
+    ]
 
 
 def dumps(document: Tree) -> str:
@@ -189,6 +213,7 @@ def _step(step: Step) -> Tree:
         "lock": step.lock,
         "span": None if step.span is None else span_tree(step.span),
         "changed": dict(step.changed),
+        "loads": step.loads or None,
         "hypercall": None if call is None else {"root": call.root, "ok": call.ok},
     }
 

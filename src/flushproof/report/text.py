@@ -1,24 +1,27 @@
 """A report as text, the form that goes into a mail: plain ASCII, no line over the width.
 
-In: a `Report` and the sources by name, for the excerpts. Out: lines. Proved claims take one line
-each and share their scope line; refuted ones come last, each as a block that stands by itself.
+In: a `Report` and the sources by name, for the excerpts. Out: lines. Several claims come as a table
+first, with what their verdicts cover; a block for each counterexample follows. What all claims
+assume is said once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import chain
 from pathlib import PurePath
-from typing import assert_never
 
 from flushproof.report.excerpt import excerpt
+from flushproof.report.findings import expected_phrase
+from flushproof.report.overview import agreed, default_reason, overview
 from flushproof.report.plain import DEFAULT_WIDTH, count, hang, visible
-from flushproof.report.scope import scope_lines, vcpus_phrase
+from flushproof.report.scope import scope_phrase, vcpus_phrase
 from flushproof.report.tally import verdict_counts
 from flushproof.report.trace_table import table
 from flushproof.source import Source, Span
 from flushproof.trace import Blame, Trace
-from flushproof.verdict import ClaimResult, Expected, Report, Verdict
+from flushproof.verdict import ClaimResult, Report, Verdict
 
 INDENT = 2
 CODE_INDENT = 6
@@ -29,7 +32,14 @@ Sources = Mapping[str, Source]
 
 def render(report: Report, sources: Sources, width: int = DEFAULT_WIDTH) -> str:
     """Return the whole report as text that ends in a newline."""
-    blocks = report_blocks(report, report.results, sources, width)
+    report = _unsurprised(report)
+    if len(report.results) > 1:
+        blocks = _overview(report, width)
+        refuted = (r for r in report.results if r.verdict is Verdict.REFUTED)
+        said = _shared(report.results)
+        blocks += [_refuted(r, report, sources, width, said) for r in refuted]
+    else:
+        blocks = report_blocks(report, report.results, sources, width)
     blocks.append(hang("", f"{report.path}: {verdict_counts(report.results)}", width, INDENT))
     return joined(blocks)
 
@@ -55,14 +65,16 @@ def results_blocks(
 ) -> list[list[str]]:
     """Return the results in blocks of lines: proved ones by scope, undecided ones, refuted ones."""
     listed = tuple(results)
+    said = _shared(listed)
     proved = [r for r in listed if r.verdict is Verdict.PROVED]
     undecided = [r for r in listed if r.verdict in (Verdict.UNKNOWN, Verdict.VACUOUS)]
     refuted = [r for r in listed if r.verdict is Verdict.REFUTED]
     return [
-        *(_proved_group(group, report.path, width) for group in _by_scope(proved)),
+        *(_proved_group(group, report.path, width, said) for group in _by_scope(proved)),
         *(_invariant(result, width) for result in proved if result.invariant),
-        *(_undecided_group(group, width) for group in _by_scope(undecided)),
-        *(_refuted(result, report, sources, width) for result in refuted),
+        *(_undecided_group(group, width, said) for group in _by_scope(undecided)),
+        *(_refuted(result, report, sources, width, said) for result in refuted),
+        _assuming("assuming", said, width),
     ]
 
 
@@ -80,17 +92,51 @@ def places(reports: Iterable[Report]) -> tuple[str, ...]:
     return tuple(sorted({b.span.file for b in blames}))
 
 
-def expected_phrase(expected: Expected | None) -> str:
-    """Return such as "refuted at 3 vCPUs", or "nothing in particular"."""
-    if expected is None:
-        return "nothing in particular"
-    if expected.vcpus is None:
-        return str(expected.verdict)
-    return f"{expected.verdict} at {count(expected.vcpus, 'vCPU')}"
-
-
 def _subject(report: Report) -> str:
     return f"{report.path}: {report.function}()" if report.function else report.path
+
+
+def _unsurprised(report: Report) -> Report:
+    """Leave out what was expected where that is the same of all claims: the command said so."""
+    if len({r.expected for r in report.results}) > 1:
+        return report
+    return replace(report, results=tuple(replace(r, expected=None) for r in report.results))
+
+
+def _shared(results: tuple[ClaimResult, ...]) -> tuple[str, ...]:
+    """Return what several results all assume; for one alone nothing, as it says so itself."""
+    if len(results) < 2:
+        return ()
+    first, *rest = results
+    return tuple(a for a in first.assumptions if all(a in r.assumptions for r in rest))
+
+
+def _overview(report: Report, width: int) -> list[list[str]]:
+    """Return a table with a row for each claim, and what the verdicts cover and assume."""
+    results = report.results
+    said = _shared(results)
+    rest = [r for r in results if r.verdict is not Verdict.REFUTED]
+    groups = _by_scope(rest)
+    scopes = [line for g in groups for line in _covered(g, groups, width, said)]
+    silent = [line for r in rest for line in _could_fail(r, report.path, width, f"{r.claim} ")]
+    silent += [line for r in rest for line in _unagreed(r, width)]
+    return [
+        hang("", _subject(report), width, indent=INDENT),
+        overview(results, width),
+        [*silent, *scopes, *_assuming("assuming", said, width)],
+        *(_invariant(r, width) for r in rest if r.invariant),
+    ]
+
+
+def _covered(
+    group: list[ClaimResult], groups: list[list[ClaimResult]], width: int, said: tuple[str, ...]
+) -> list[str]:
+    """Return what a group of verdicts covers, with the names of its claims if vCPUs do not tell."""
+    first = group[0]
+    alike = sum(g[0].scope.vcpus == first.scope.vcpus for g in groups) > 1
+    names = ", ".join(r.claim for r in group)
+    lines = _labelled("of", names, width) if alike else []
+    return lines + _scope(first, width, said)
 
 
 def _by_scope(results: Iterable[ClaimResult]) -> list[list[ClaimResult]]:
@@ -100,17 +146,24 @@ def _by_scope(results: Iterable[ClaimResult]) -> list[list[ClaimResult]]:
     return list(groups.values())
 
 
-def _proved_group(results: list[ClaimResult], path: str, width: int) -> list[str]:
+def _proved_group(
+    results: list[ClaimResult], path: str, width: int, said: tuple[str, ...]
+) -> list[str]:
     lead = f"proved for {vcpus_phrase(results[0].scope.vcpus)}  "
     lines: list[str] = []
     for result in results:
-        lines += hang(lead, f"{result.claim}{_agreed(result)}", width)
-        lines += [*_could_fail(result, path, width), *_unagreed(result, width)]
-        lines += _mismatch(result, width)
-    return lines + _scope(results[0], width)
+        lines += hang(lead, f"{result.claim}{agreed(result)}", width)
+        lines += [*_note(result, width), *_could_fail(result, path, width)]
+        lines += [*_unagreed(result, width), *_mismatch(result, width)]
+    return lines + _scope(results[0], width, said)
 
 
-def _could_fail(result: ClaimResult, path: str, width: int) -> list[str]:
+def _note(result: ClaimResult, width: int) -> list[str]:
+    """Return why a proof is not for more, where there is a reason."""
+    return _labelled("note", result.reason, width) if result.reason else []
+
+
+def _could_fail(result: ClaimResult, path: str, width: int, name: str = "") -> list[str]:
     """Return an edit that breaks a proved claim, where one was looked for."""
     if result.sane is None:
         return []
@@ -121,7 +174,7 @@ def _could_fail(result: ClaimResult, path: str, width: int) -> list[str]:
         own = PurePath(b.file).stem == PurePath(path).stem
         where = f"line {b.line}" if own else f"{b.file}:{b.line}"
         text = f"with {count(b.vcpus, 'vCPU')} if {where} is edited: {b.words}"
-    return _labelled("breaks", text, width)
+    return _labelled("breaks", f"{name}{text}", width)
 
 
 def _invariant(result: ClaimResult, width: int) -> list[str]:
@@ -134,50 +187,28 @@ def _invariant(result: ClaimResult, width: int) -> list[str]:
     return lines
 
 
-def _undecided_group(results: list[ClaimResult], width: int) -> list[str]:
+def _undecided_group(results: list[ClaimResult], width: int, said: tuple[str, ...]) -> list[str]:
     lines = [line for result in results for line in _undecided(result, width)]
-    return lines + _scope(results[0], width)
+    return lines + _scope(results[0], width, said)
 
 
 def _undecided(result: ClaimResult, width: int) -> list[str]:
     head = f"{result.verdict:<7}  {visible(result.claim)}"
     lines = hang("", head, width, indent=INDENT)
-    reason = result.reason or _default_reason(result.verdict)
+    reason = result.reason or default_reason(result.verdict)
     lines += _labelled("because", reason, width)
     return lines + _unagreed(result, width) + _mismatch(result, width)
 
 
-def _default_reason(verdict: Verdict) -> str:
-    match verdict:
-        case Verdict.UNKNOWN:
-            return "neither a proof nor a counterexample was found"
-        case Verdict.VACUOUS:
-            return "the claim could not fail here, so that it says nothing"
-        case Verdict.PROVED | Verdict.REFUTED:
-            return ""
-        case _:
-            assert_never(verdict)
-
-
-def _refuted(result: ClaimResult, report: Report, sources: Sources, width: int) -> list[str]:
+def _refuted(
+    result: ClaimResult, report: Report, sources: Sources, width: int, said: tuple[str, ...]
+) -> list[str]:
     lines = _headline(result, report, width)
     if result.trace is not None:
         lines += _trace(result.trace, sources, width)
-    lines += _labelled("second", _agreed(result).lstrip(", "), width) if _agreed(result) else []
+    lines += _labelled("second", agreed(result).lstrip(", "), width) if agreed(result) else []
     lines += _unagreed(result, width)
-    return lines + _mismatch(result, width) + _scope(result, width)
-
-
-def _agreed(result: ClaimResult) -> str:
-    """Return what a second solver says, to be put behind the claim; "" where none was asked."""
-    opinion = result.opinion
-    if opinion is None:
-        return ""
-    if opinion.agreed == 0:
-        return f", no second opinion by {opinion.solver}"
-    if opinion.agreed == opinion.asked:
-        return f", agreed {opinion.solver}"
-    return f", agreed {opinion.solver} on {opinion.agreed} of {opinion.asked} questions"
+    return lines + _mismatch(result, width) + _scope(result, width, said)
 
 
 def _unagreed(result: ClaimResult, width: int) -> list[str]:
@@ -203,13 +234,20 @@ def _trace(trace: Trace, sources: Sources, width: int) -> list[str]:
         "",
         *hang("  ", trace.headline, width),
         "",
+        *trace_lines(trace, sources, width),
+        *_labelled("checked", REPLAYED, width),
+    ]
+
+
+def trace_lines(trace: Trace, sources: Sources, width: int) -> list[str]:
+    """Return the places, the table and the reason of a trace."""
+    return [
         *_blame(trace.blame, sources, width),
         "",
         *table(trace, width),
         "",
         *_labelled("because", trace.because, width),
-        *_labelled("smallest", trace.smallest, width),
-        *_labelled("checked", REPLAYED, width),
+        *(_labelled("smallest", trace.smallest, width) if trace.smallest else []),
     ]
 
 
@@ -226,11 +264,15 @@ def _place(span: Span) -> str:
     return f"{span.file}:{span.line}"
 
 
-def _scope(result: ClaimResult, width: int) -> list[str]:
-    lines: list[str] = []
-    for label, text in scope_lines(result):
-        lines += _labelled(label, text, width)
-    return lines
+def _scope(result: ClaimResult, width: int, said: tuple[str, ...]) -> list[str]:
+    """Return what a verdict covers, and assumes beyond what is said of all."""
+    lines = _labelled("scope", scope_phrase(result.scope), width)
+    own = tuple(a for a in result.assumptions if a not in said)
+    return lines + _assuming("and" if said else "assuming", own, width)
+
+
+def _assuming(label: str, assumptions: tuple[str, ...], width: int) -> list[str]:
+    return _labelled(label, ", ".join(assumptions), width) if assumptions else []
 
 
 def _mismatch(result: ClaimResult, width: int) -> list[str]:

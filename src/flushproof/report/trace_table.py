@@ -1,22 +1,25 @@
 """A trace as reviewers draw it: a column per thread, time running downwards.
 
 In: a `Trace`. Out: lines within the width. A lock is drawn as a bar before the cells of the thread
-that holds it: `[` where it is taken, `|` while it is held, `]` where it is given back, `[]` for a
-step that does both. Where the threads are too many for columns they are named in one column.
+that holds it: `[` where it is taken, `|` while it is held, `]` where it is given back. A step that
+does both shows none. Where the threads are too many for columns they are named in one column.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from flushproof.report.grid import Cell, Column, draw, fits
 from flushproof.trace import LockMark, Step, Trace
 
 VIOLATION = "VIOLATION"
+CHANGED = "changed"
 LEAST_THREAD = 9
 LEAST_CHANGED = 14
 LEAST_OF_ALL = 5
+TALLEST = 2
+TALLEST_OF_ALL = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +33,40 @@ class _Row:
 
 
 def table(trace: Trace, width: int, end: str = VIOLATION) -> list[str]:
-    """Return the trace as a table of at most `width` columns; `end` is said in the last row."""
-    rows = _rows(trace, end)
+    """Return the trace as a table of at most `width` columns; `end` is said in the last row.
+
+    Every thread has a column where that fits without breaking a name or a change, and with rows of
+    at most two lines; else those have that do something, and else one column names the thread.
+    """
     threads = _threads(trace)
-    active = tuple(t for t in threads if any(t in r.texts for r in rows))
+    rows = _rows(trace, end)
+    brief = [_brief(row) for row in rows]
     everyone = _wide(rows, threads, threads)
-    wide = everyone if fits(everyone, width) else _wide(rows, active, threads)
-    return draw(wide, width) or draw(_narrow(rows, threads), width) or []
+    if fits(everyone, width):
+        return draw(everyone, width) or []
+    active = tuple(t for t in threads if any(s.thread == t for s in trace.steps))
+    wide = (_wide(brief, threads, threads), _wide(brief, active, threads))
+    narrow = _narrow(brief, threads)
+    tries = [(columns, tallest) for tallest in (1, TALLEST) for columns in wide]
+    tries += [(narrow, TALLEST), (narrow, TALLEST_OF_ALL)]
+    drawn = (_drawn(columns, width, tallest) for columns, tallest in tries)
+    return next((d for d in drawn if d is not None), None) or draw(narrow, width) or []
+
+
+def _drawn(columns: tuple[Column, ...], width: int, tallest: int) -> list[str] | None:
+    """Draw a table in which no row is taller; where need be without indentation."""
+    shaped = tuple(_comfortable(c, tallest) for c in columns)
+    return draw(shaped, width) or draw(shaped, width, indent=0)
+
+
+def _comfortable(column: Column, tallest: int) -> Column:
+    """Let a column be shrunk no further than reads well."""
+    if column.title == CHANGED:
+        return replace(column, least=column.broken)
+    least = min(column.natural, max(column.broken, len(column.title)))
+    while column.height(least) > tallest:
+        least += 1
+    return replace(column, least=least)
 
 
 def title(thread: str, threads: tuple[str, ...]) -> str:
@@ -85,7 +115,7 @@ def _held_after(step: Step, held: frozenset[str]) -> frozenset[str]:
 
 def _bar(mark: LockMark) -> str:
     match mark:
-        case "none":
+        case "none" | "section":
             return ""
         case "acquire":
             return "["
@@ -93,10 +123,14 @@ def _bar(mark: LockMark) -> str:
             return "|"
         case "release":
             return "]"
-        case "section":
-            return "[]"
         case _:
             assert_never(mark)
+
+
+def _brief(row: _Row) -> _Row:
+    """Leave out what a reader does not miss: "on A" for "still on A"."""
+    texts = {thread: text.removeprefix("still ") for thread, text in row.texts.items()}
+    return replace(row, texts=texts)
 
 
 def _wide(rows: list[_Row], threads: tuple[str, ...], named: tuple[str, ...]) -> tuple[Column, ...]:
@@ -130,7 +164,7 @@ def _split(row: _Row) -> list[tuple[str, _Row]]:
     if len(row.texts) < 1:
         return [("", row)]
     *early, last = row.texts
-    return [*((t, _Row("", row.texts, {}, ())) for t in early), (last, row)]
+    return [*((t, replace(row, step="", bars={}, changed=())) for t in early), (last, row)]
 
 
 def _steps(rows: list[_Row]) -> Column:
@@ -138,4 +172,4 @@ def _steps(rows: list[_Row]) -> Column:
 
 
 def _changes(rows: list[_Row]) -> Column:
-    return Column("changed", LEAST_CHANGED, tuple(Cell(r.changed) for r in rows))
+    return Column(CHANGED, LEAST_CHANGED, tuple(Cell(r.changed) for r in rows))

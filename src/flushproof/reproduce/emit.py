@@ -73,6 +73,7 @@ BACK = '# {line} "reproduce.c"\n'
 class NotByRunning(Diagnostic):
     """A claim whose violation cannot be seen when C runs."""
 
+    CODE: ClassVar[str] = "FP0904"
     TITLE: ClassVar[str] = "`{claim}` cannot be reproduced by running C: {why}"
     claim: str
     why: str

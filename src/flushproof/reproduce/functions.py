@@ -37,6 +37,7 @@ TAKES = {
 class NoMeaningInC(Diagnostic):
     """An annotated function that the stand-in cannot write in C."""
 
+    CODE: ClassVar[str] = "FP0905"
     TITLE: ClassVar[str] = "`{name}` cannot be written as C: {why}"
     name: str
     why: str

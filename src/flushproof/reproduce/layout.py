@@ -23,6 +23,7 @@ OBJECTS = {Scope.VM: "the_vm", Scope.VCPU: "the_vcpus[{}]"}
 class SeveralOuter(Diagnostic):
     """Structs of two kinds around one anchor, which cannot share memory."""
 
+    CODE: ClassVar[str] = "FP0906"
     TITLE: ClassVar[str] = "{names} lie around `struct {anchor}`, and C can have only one of them"
     anchor: str
     names: str

@@ -20,6 +20,7 @@ from flushproof.source import Source, Span
 class DoesNotApply(Diagnostic):
     """A hunk whose old lines do not stand in the file."""
 
+    CODE: ClassVar[str] = "FP0804"
     TITLE: ClassVar[str] = "hunk {number} of `{file}` does not apply to `{base}`{hint}"
     HELP: ClassVar[str] = "--base names the file as it is before the patch"
     number: int
@@ -32,6 +33,7 @@ class DoesNotApply(Diagnostic):
 class NoChange(Diagnostic):
     """A file that the patch creates or deletes."""
 
+    CODE: ClassVar[str] = "FP0805"
     TITLE: ClassVar[str] = "the patch creates or deletes `{file}`, so it cannot change `{base}`"
     file: str
     base: str

@@ -25,6 +25,7 @@ _CODE = (".c", ".h")
 class NoDiff(Diagnostic):
     """A file without any diff."""
 
+    CODE: ClassVar[str] = "FP0801"
     TITLE: ClassVar[str] = "there is no diff in `{path}`"
     HELP: ClassVar[str] = "a patch, a mail or an mbox with lines `---`, `+++` and `@@` is wanted"
     path: str
@@ -34,6 +35,7 @@ class NoDiff(Diagnostic):
 class OtherFiles(Diagnostic):
     """A patch of which no file is the base."""
 
+    CODE: ClassVar[str] = "FP0802"
     TITLE: ClassVar[str] = "the patch does not change `{base}`, but {files}"
     HELP: ClassVar[str] = "--base names the file that it changes, --path which of its files that is"
     EXIT: ClassVar[int] = EXIT_USAGE
@@ -45,6 +47,7 @@ class OtherFiles(Diagnostic):
 class NothingChanges(Diagnostic):
     """Two versions of a file that are the same."""
 
+    CODE: ClassVar[str] = "FP0803"
     TITLE: ClassVar[str] = "`{path}` is the same before and after"
     path: str
 

@@ -32,6 +32,7 @@ _NOTHING = re.compile(
 class CutOff(Diagnostic):
     """A hunk with fewer lines than its head says."""
 
+    CODE: ClassVar[str] = "FP0806"
     TITLE: ClassVar[str] = (
         "hunk {number} of `{file}` is cut off: {missing} of its lines are missing"
     )
@@ -45,6 +46,7 @@ class CutOff(Diagnostic):
 class BadDiff(Diagnostic):
     """A diff that cannot be read."""
 
+    CODE: ClassVar[str] = "FP0807"
     TITLE: ClassVar[str] = "the diff cannot be read: {reason}"
     reason: str
 

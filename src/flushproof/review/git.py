@@ -26,6 +26,7 @@ MOST = 200
 class NotARange(Diagnostic):
     """Something other than two revisions."""
 
+    CODE: ClassVar[str] = "FP0808"
     TITLE: ClassVar[str] = "`{text}` is no range of revisions"
     HELP: ClassVar[str] = "write `OLD..NEW`, such as `HEAD~1..HEAD`"
     EXIT: ClassVar[int] = EXIT_USAGE
@@ -36,6 +37,7 @@ class NotARange(Diagnostic):
 class GitFails(Diagnostic):
     """Git does not find what it is asked for."""
 
+    CODE: ClassVar[str] = "FP0809"
     TITLE: ClassVar[str] = "git: {reason}"
     EXIT: ClassVar[int] = EXIT_USAGE
     reason: str

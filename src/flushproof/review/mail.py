@@ -36,6 +36,7 @@ SUBJECT = 400
 class DamagedMail(Diagnostic):
     """A mail that ends too early or is not encoded as it says."""
 
+    CODE: ClassVar[str] = "FP0810"
     TITLE: ClassVar[str] = "the mail in `{path}` is damaged or cut off: {reason}"
     path: str
     reason: str

@@ -53,6 +53,7 @@ IN_SPECS = ("vcpus", "loads", "flushes", "memory")
 class UnknownKey(Diagnostic):
     """A key that means nothing."""
 
+    CODE: ClassVar[str] = "FP0114"
     TITLE: ClassVar[str] = "`[tool.flushproof]` has no key `{name}`{hint}"
     HELP: ClassVar[str] = "keys: {known}"
     EXIT: ClassVar[int] = EXIT_USAGE
@@ -65,6 +66,7 @@ class UnknownKey(Diagnostic):
 class WrongKind(Diagnostic):
     """A value of another kind than the key takes."""
 
+    CODE: ClassVar[str] = "FP0115"
     TITLE: ClassVar[str] = "`{name}` must be {wanted}"
     LABEL: ClassVar[str] = "this is {given}"
     EXIT: ClassVar[int] = EXIT_USAGE
@@ -77,6 +79,7 @@ class WrongKind(Diagnostic):
 class NotAChoice(Diagnostic):
     """A value that is none of those allowed."""
 
+    CODE: ClassVar[str] = "FP0116"
     TITLE: ClassVar[str] = "`{name}` cannot be `{value}`{hint}"
     HELP: ClassVar[str] = "{allowed}"
     EXIT: ClassVar[int] = EXIT_USAGE
@@ -90,6 +93,7 @@ class NotAChoice(Diagnostic):
 class NotToml(Diagnostic):
     """A project file that is no TOML."""
 
+    CODE: ClassVar[str] = "FP0117"
     TITLE: ClassVar[str] = "not accepted as TOML: {problem}"
     EXIT: ClassVar[int] = EXIT_USAGE
     problem: str
@@ -99,6 +103,7 @@ class NotToml(Diagnostic):
 class NotATable(Diagnostic):
     """`tool.flushproof` is something else than a table."""
 
+    CODE: ClassVar[str] = "FP0118"
     TITLE: ClassVar[str] = "`tool.flushproof` must be a table"
     HELP: ClassVar[str] = "write `[tool.flushproof]` and the settings below it"
     EXIT: ClassVar[int] = EXIT_USAGE

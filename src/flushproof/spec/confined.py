@@ -20,6 +20,7 @@ from flushproof.source import Span
 class Outside(Diagnostic):
     """A spec names a file that is not its own."""
 
+    CODE: ClassVar[str] = "FP0513"
     TITLE: ClassVar[str] = "`{path}` is not in the folder of the spec that names it"
     HELP: ClassVar[str] = "name it on the command line: flushproof prove FILE --spec SPEC"
     path: str

@@ -14,6 +14,7 @@ from flushproof.source import Span
 class UnknownWord(Diagnostic):
     """A word that names nothing of the kind that is wanted."""
 
+    CODE: ClassVar[str] = "FP0501"
     TITLE: ClassVar[str] = "`{word}` is no {kind}{hint}"
     HELP: ClassVar[str] = "{advice}"
     word: str
@@ -26,6 +27,7 @@ class UnknownWord(Diagnostic):
 class Repeated(Diagnostic):
     """Something that may stand once stands twice."""
 
+    CODE: ClassVar[str] = "FP0502"
     TITLE: ClassVar[str] = "{kind} `{name}` stands twice"
     LABEL: ClassVar[str] = "again here"
     kind: str
@@ -36,6 +38,7 @@ class Repeated(Diagnostic):
 class BadBounds(Diagnostic):
     """A bound that nothing fits into."""
 
+    CODE: ClassVar[str] = "FP0503"
     TITLE: ClassVar[str] = "{problem}"
     HELP: ClassVar[str] = "write a count such as `2` or a range such as `1..4`"
     EXIT: ClassVar[int] = EXIT_USAGE
@@ -46,6 +49,7 @@ class BadBounds(Diagnostic):
 class SubjectWanted(Diagnostic):
     """`on enter` and `on return` name an operation or a call; other events do not."""
 
+    CODE: ClassVar[str] = "FP0504"
     TITLE: ClassVar[str] = "`on {event}` {problem}"
     event: str
     problem: str

@@ -25,6 +25,7 @@ from flushproof.spec.parser import parse_spec
 class UnknownClaim(Diagnostic):
     """A claim that neither the program nor the spec states."""
 
+    CODE: ClassVar[str] = "FP0505"
     TITLE: ClassVar[str] = "there is no claim `{name}`{hint}"
     EXIT: ClassVar[int] = EXIT_USAGE
     name: str
@@ -35,6 +36,7 @@ class UnknownClaim(Diagnostic):
 class NoExpectation(Diagnostic):
     """A claim that is to be checked and of which the spec expects nothing."""
 
+    CODE: ClassVar[str] = "FP0506"
     TITLE: ClassVar[str] = "spec `{spec}` states no expectation of claim `{claim}`"
     EXIT: ClassVar[int] = EXIT_USAGE
     spec: str
@@ -45,6 +47,7 @@ class NoExpectation(Diagnostic):
 class NoVariant(Diagnostic):
     """A spec without a variant to check."""
 
+    CODE: ClassVar[str] = "FP0507"
     TITLE: ClassVar[str] = "spec `{name}` names no variant"
     HELP: ClassVar[str] = 'add `variant "file.c";`'
     name: str
@@ -54,6 +57,7 @@ class NoVariant(Diagnostic):
 class NoOperation(Diagnostic):
     """A spec without operations of some role."""
 
+    CODE: ClassVar[str] = "FP0508"
     TITLE: ClassVar[str] = "spec `{name}` has no `{role}` operation"
     name: str
     role: str
@@ -63,6 +67,7 @@ class NoOperation(Diagnostic):
 class NoSpecHere(Diagnostic):
     """A spec file that holds no spec, or more than one where one is needed."""
 
+    CODE: ClassVar[str] = "FP0509"
     TITLE: ClassVar[str] = "`{path}` holds {count} specs, one is needed"
     path: str
     count: int
@@ -72,6 +77,7 @@ class NoSpecHere(Diagnostic):
 class NotTheFamily(Diagnostic):
     """A C file without the functions that the default spec looks for."""
 
+    CODE: ClassVar[str] = "FP0510"
     TITLE: ClassVar[str] = "`{path}` defines no function `{name}`"
     HELP: ClassVar[str] = "write a spec that names the operations, and give it with --spec"
     path: str
@@ -137,6 +143,15 @@ def from_text(variant: Source, spec: str | None) -> Setup:
         if function is None or function.body is None:
             raise InputError(NotTheFamily(span=None, path=path, name=operation.function))
     return replace(setup, name=Path(path).stem, stated=frozenset())
+
+
+def from_texts(variant: Source, spec: Source) -> Setup:
+    """Read a variant under the set-up of a spec, neither of which need stand in a file.
+
+    Raises:
+        InputError: one of them is not accepted.
+    """
+    return _from_spec_source(spec, Path(spec.name).parent, variant)
 
 
 def only_spec(source: Source) -> tuple[s.Spec, s.SpecFile]:

@@ -9,8 +9,10 @@ from flushproof.subcommands import (
     compare,
     completion,
     config,
+    explain,
     mutate,
     recheck,
+    replay,
     reproduce,
     sweep,
     watch,
@@ -19,6 +21,8 @@ from flushproof.subcommands.base import Command
 
 COMMANDS: tuple[Command, ...] = (
     compare.COMMAND,
+    explain.COMMAND,
+    replay.COMMAND,
     mutate.COMMAND,
     recheck.COMMAND,
     reproduce.COMMAND,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 class NoSuchMutant(Diagnostic):
     """A number that no mutant has."""
 
+    CODE: ClassVar[str] = "FP0127"
     TITLE: ClassVar[str] = "there is no mutant {number}"
     HELP: ClassVar[str] = "they are numbered 1..{count}"
     EXIT: ClassVar[int] = EXIT_USAGE

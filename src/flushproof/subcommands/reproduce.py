@@ -25,6 +25,7 @@ FLAGS = ("-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O0")
 class CannotWrite(Diagnostic):
     """The output file cannot be written."""
 
+    CODE: ClassVar[str] = "FP0124"
     TITLE: ClassVar[str] = "cannot write `{path}`: {reason}"
     EXIT: ClassVar[int] = EXIT_USAGE
     path: str
@@ -35,6 +36,7 @@ class CannotWrite(Diagnostic):
 class NoCompiler(Diagnostic):
     """No C compiler is found."""
 
+    CODE: ClassVar[str] = "FP0125"
     TITLE: ClassVar[str] = "no C compiler is found: looked for {names}"
     HELP: ClassVar[str] = "name one with `--cc`"
     EXIT: ClassVar[int] = EXIT_USAGE

@@ -30,6 +30,7 @@ T = TypeVar("T")
 class NoDask(Diagnostic):
     """Dask is asked for and not installed."""
 
+    CODE: ClassVar[str] = "FP0119"
     TITLE: ClassVar[str] = "`{name}` needs the Python package `distributed`"
     HELP: ClassVar[str] = "install it by `pip install 'flushproof[dask]'`"
     EXIT: ClassVar[int] = EXIT_USAGE
@@ -40,6 +41,7 @@ class NoDask(Diagnostic):
 class NoScheduler(Diagnostic):
     """Nobody answers at the address."""
 
+    CODE: ClassVar[str] = "FP0120"
     TITLE: ClassVar[str] = "no Dask scheduler answers at `{name}`"
     HELP: ClassVar[str] = "start one by `dask scheduler`, and workers by `dask worker`"
     EXIT: ClassVar[int] = EXIT_USAGE
@@ -50,6 +52,7 @@ class NoScheduler(Diagnostic):
 class LostJob(Diagnostic):
     """A cluster that did not bring a job to its end."""
 
+    CODE: ClassVar[str] = "FP0121"
     TITLE: ClassVar[str] = "the cluster lost a job: {reason}"
     HELP: ClassVar[str] = "see the logs of its workers; what was finished is kept"
     EXIT: ClassVar[int] = EXIT_USAGE

@@ -57,6 +57,7 @@ class Reply:
 class NotInstalled(Diagnostic):
     """A second opinion is asked for, and there is no one to give it."""
 
+    CODE: ClassVar[str] = "FP0113"
     TITLE: ClassVar[str] = "cvc5 is not installed"
     HELP: ClassVar[str] = "pip install 'flushproof[cvc5]'"
     EXIT: ClassVar[int] = EXIT_USAGE

@@ -51,8 +51,8 @@ class _Names:
         for v, name in zip(space.tracked, self.vcpus, strict=True):
             self.names[v.get_id()] = name
         for (name, k), value in space.state.items():
-            label = fields[name].label
-            self._name(value, label if k < 0 else f"{label}[{self.vcpus[k]}]")
+            field = fields[name]
+            self._name(value, field.label if k < 0 else field.at(self.vcpus[k]))
         for page, term in space.algebra.known_pages().items():
             self.names[term.get_id()] = self._constant(page)
         for parameters in part.system.parameters.values():

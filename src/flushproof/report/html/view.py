@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import assert_never
 
+from flushproof.report.findings import expected_phrase
 from flushproof.report.html.cases import Case, claim_case
 from flushproof.report.html.costs_view import CostView
 from flushproof.report.plain import count
 from flushproof.report.scope import scope_lines, vcpus_phrase
 from flushproof.report.tally import verdict_counts
-from flushproof.report.text import expected_phrase
 from flushproof.source import Source
 from flushproof.trace import Trace
 from flushproof.verdict import ClaimResult, Report, Verdict

@@ -1,0 +1,1 @@
+"""Counterexamples read back from files, and tried in other variants."""

@@ -1,0 +1,103 @@
+"""What the renderers for machines are given, and what of it is a finding.
+
+In: the reports of one command. Out: for each claim that is not as a reader wants it a `Finding`: a
+level, a place and one line of words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from flushproof.diagnostics import InputError
+from flushproof.report.overview import default_reason
+from flushproof.report.plain import DEFAULT_WIDTH, count
+from flushproof.source import Source, Span
+from flushproof.verdict import ClaimResult, Expected, Report, Verdict
+
+Level = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The reports of one command and its exit code.
+
+    With `expectations` specs say what they expect, as for `check`; `many` tells whether there can
+    be several reports; `spec` is the file that the set-up comes from, "" for the built-in one;
+    `refused` is what stopped the run, so that there are only some of the reports.
+    """
+
+    reports: tuple[Report, ...]
+    code: int
+    sources: Mapping[str, Source]
+    expectations: bool = False
+    many: bool = False
+    width: int = DEFAULT_WIDTH
+    spec: str = ""
+    refused: InputError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One claim that is not proved, or of which a spec expects something else."""
+
+    report: Report
+    result: ClaimResult
+    level: Level
+    span: Span
+    text: str
+
+
+def findings(results: Results) -> Iterator[Finding]:
+    """Yield what a reader wants to be told of, in the order of the reports."""
+    for report in results.reports:
+        for result in report.results:
+            if _told(result, expectations=results.expectations):
+                text = _text(result, expectations=results.expectations)
+                yield Finding(report, result, _level(result), place(report, result), text)
+
+
+def place(report: Report, result: ClaimResult) -> Span:
+    """Return the telling place of a result: for one without a trace the beginning of the file."""
+    if result.trace is not None:
+        return result.trace.blame[0].span
+    return Span(report.path, 1, 1, 1, 1)
+
+
+def _told(result: ClaimResult, *, expectations: bool) -> bool:
+    if expectations:
+        return not result.as_expected
+    return result.verdict is not Verdict.PROVED
+
+
+def _level(result: ClaimResult) -> Level:
+    return "warning" if result.verdict in (Verdict.UNKNOWN, Verdict.VACUOUS) else "error"
+
+
+def _text(result: ClaimResult, *, expectations: bool) -> str:
+    instead = ""
+    if expectations and result.expected is not None:
+        instead = f" (expected: {expected_phrase(result.expected)})"
+    return f"{_said(result)}{instead}"
+
+
+def _said(result: ClaimResult) -> str:
+    match result.verdict:
+        case Verdict.REFUTED:
+            at = count(result.smallest_vcpus or 0, "vCPU")
+            headline = result.text if result.trace is None else result.trace.headline
+            return f"{headline}, with {at}"
+        case Verdict.PROVED:
+            return f"proved: {result.text}"
+        case Verdict.UNKNOWN | Verdict.VACUOUS:
+            return f"{result.verdict}: {result.reason or default_reason(result.verdict)}"
+
+
+def expected_phrase(expected: Expected | None) -> str:
+    """Return such as "refuted at 3 vCPUs", or "nothing in particular"."""
+    if expected is None:
+        return "nothing in particular"
+    if expected.vcpus is None:
+        return str(expected.verdict)
+    return f"{expected.verdict} at {count(expected.vcpus, 'vCPU')}"

@@ -1,0 +1,50 @@
+"""The command line with a pipeline that answers by heart, for tests in a pseudo-terminal.
+
+`SLOW` in the environment lets each result take half a second by the clock, which does not wait.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+
+from flushproof import cli, commands
+from flushproof.config import Options
+from flushproof.verdict import ClaimResult, Report, Verdict
+from report_samples import COVERAGE_TRACE, MANY_TRACE, SECTION_TRACE, Made, report, result
+
+RESULTS = (
+    result(Verdict.REFUTED, "coverage", Made(), COVERAGE_TRACE),
+    result(Verdict.REFUTED, "no_repeat", Made(), SECTION_TRACE),
+    result(Verdict.REFUTED, "no_bogus", Made(), MANY_TRACE),
+    result(Verdict.PROVED, "failure_kept"),
+    result(Verdict.UNKNOWN, "no_race", Made(reason="out of steps")),
+)
+
+
+class _Clock:
+    """A clock that goes on by half a second each time somebody looks."""
+
+    def __init__(self) -> None:
+        self.ticks = itertools.count()
+
+    def monotonic(self) -> float:
+        return next(self.ticks) / 2
+
+
+class _Pipeline:
+    def prove(
+        self, path: str, spec: str | None, options: Options, on_result: commands.OnResult
+    ) -> Report:
+        done: list[ClaimResult] = []
+        for one in RESULTS:
+            on_result(one)
+            done.append(one)
+        return report(*done)
+
+
+if __name__ == "__main__":
+    if "SLOW" in os.environ:
+        commands.time = _Clock()  # type: ignore[assignment, attr-defined]
+    sys.exit(cli.main(sys.argv[1:], _Pipeline))  # type: ignore[arg-type]

@@ -1,0 +1,170 @@
+"""What a reader sees in a real pseudo-terminal: wide, narrow, piped, without colour, in ASCII."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from flushproof.report import itf
+from flushproof.saved import save
+from flushproof.verdict import Verdict
+from report_samples import COVERAGE_TRACE, SOURCES, report, result
+
+HERE = Path(__file__).parent
+APP = str(HERE / "terminal_app.py")
+ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+PLAIN = {"PATH": os.environ["PATH"], "PYTHONPATH": str(HERE), "TERM": "xterm", "LANG": "C.UTF-8"}
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """A terminal: its columns, and what differs in its environment."""
+
+    columns: int = 100
+    environ: dict[str, str] = field(default_factory=dict)
+
+
+def _seen(screen: Screen, *arguments: str) -> str:
+    """Run `prove` in a pseudo-terminal and return all that came, line ends as in a file."""
+    child = pexpect.spawn(
+        sys.executable,
+        [APP, "prove", "enum_status.c", *arguments],
+        env=PLAIN | screen.environ,
+        dimensions=(40, screen.columns),
+        encoding="utf-8",
+        timeout=120,
+        echo=False,
+    )
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 1
+    text = child.before or ""
+    return text.replace("\r\n", "\n")
+
+
+def _piped(environ: dict[str, str], *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, APP, "prove", "enum_status.c", *arguments],
+        env=PLAIN | environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == ""
+    return done.stdout
+
+
+def _widest(text: str) -> int:
+    return max(len(ESCAPE.sub("", line)) for line in text.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("screen", "arguments", "coloured", "columns"),
+    [
+        (Screen(100), (), True, 100),
+        (Screen(60), (), True, 60),
+        (Screen(300), (), True, 120),
+        (Screen(20), (), True, 40),
+        (Screen(100, {"NO_COLOR": "1"}), (), False, 100),
+        (Screen(100, {"NO_COLOR": "1", "FORCE_COLOR": "1"}), (), False, 100),
+        (Screen(100, {"TERM": "dumb"}), (), False, 100),
+        (Screen(100, {"LANG": "C", "LC_ALL": "C"}), (), True, 100),
+        (Screen(100), ("--width", "50"), True, 50),
+        (Screen(100), ("--color", "never"), False, 100),
+        (Screen(100, {"FORCE_COLOR": "1"}), ("--mail",), False, 75),
+    ],
+)
+def test_on_a_terminal(
+    screen: Screen, arguments: tuple[str, ...], coloured: bool, columns: int
+) -> None:
+    """Lines that the terminal breaks destroy the columns; colours may not change a letter."""
+    text = _seen(screen, *arguments)
+    assert ("\x1b[" in text) is coloured
+    assert _widest(text) <= columns
+    assert text.isascii()
+    plain = ESCAPE.sub("", text)
+    assert plain == _piped({}, "--width", str(columns))
+    assert plain.count("VIOLATION") == 3
+
+
+def test_the_table_comes_first() -> None:
+    """Ten seconds are enough for the table, not for the traces."""
+    lines = _piped({}).splitlines()
+    head = next(k for k, line in enumerate(lines) if line.split()[:2] == ["verdict", "claim"])
+    assert head == 2
+    assert lines[head + 2].split()[:3] == ["refuted", "coverage", "2"]
+    assert next(k for k, line in enumerate(lines) if "step  " in line) > head + 7
+
+
+@pytest.mark.parametrize(
+    ("environ", "arguments", "coloured"),
+    [({}, (), False), ({"FORCE_COLOR": "1"}, (), True), ({}, ("--color", "always"), True)],
+)
+def test_in_a_pipe(environ: dict[str, str], arguments: tuple[str, ...], coloured: bool) -> None:
+    """A log wants 75 plain columns, unless colour is asked for; and no progress at all."""
+    text = _piped(environ, *arguments)
+    assert ("\x1b[" in text) is coloured
+    assert _widest(text) <= 75
+
+
+def test_colours_of_a_trace() -> None:
+    """Bars, changed values and the outcome of hypercalls stand out."""
+    text = _seen(Screen(100))
+    for styled in (
+        "\x1b[1;36m[\x1b[0m lock",
+        "\x1b[35mmatch = MATCH\x1b[0m",
+        "\x1b[32mflush INVALID ",
+        "\x1b[1;31mVIOLATION\x1b[0m",
+        "\x1b[31mrefuted\x1b[0m",
+    ):
+        assert styled in text, styled
+
+
+def test_progress_is_for_terminals_and_for_what_takes_long() -> None:
+    """A line that rewrites itself is junk in a log, and flickers in a run of half a second."""
+    slow = {"SLOW": "1"}
+    text = _seen(Screen(100, slow), "--color", "never")
+    assert re.search(r"\r\d of 5 claims, \d+ s, about \d+ s left|\r\d claims done, \d+ s", text)
+    assert "\r" not in _piped(slow)
+    assert "\r" not in _seen(Screen(100, {}), "--color", "never")
+    assert "\r" not in _seen(Screen(100, {**slow, "TERM": "dumb"}))
+
+
+def test_replay_by_keys(tmp_path: Path) -> None:
+    """N and p go forwards and backwards, arrows too, G to the end; q ends it."""
+    made = result(Verdict.REFUTED, "coverage", trace=COVERAGE_TRACE)
+    path = tmp_path / "t.itf.json"
+    path.write_text(itf.render(save(report(made), made, "", SOURCES)), encoding="utf-8")
+    child = pexpect.spawn(
+        sys.executable,
+        [APP, "replay", str(path)],
+        env={**PLAIN, "NO_COLOR": "1"},
+        dimensions=(40, 90),
+        encoding="utf-8",
+        timeout=120,
+    )
+    shown = [
+        ("", "step 0 of 5   boot"),
+        ("n", r"step 1 of 5   vCPU1: load\(A\)"),
+        ("\x1b[C", "step 2 of 5   flusher: lock"),
+        ("p", r"step 1 of 5   vCPU1: load\(A\)"),
+        ("G", "step 5 of 5   flusher: unlock, return 0"),
+        ("n", "step 5 of 5"),
+        ("g", "step 0 of 5"),
+    ]
+    for key, expected in shown:
+        child.send(key)
+        child.expect(expected)
+        child.expect("q: quit")
+    child.send("q")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
