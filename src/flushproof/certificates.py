@@ -43,6 +43,7 @@ _TOKEN = re.compile(r';[^\n]*|"(?:[^"]|"")*"|\|[^|]*\||[()]|[^\s()";|]+')
 class NotAsked(Diagnostic):
     """A command that has no place in a certificate."""
 
+    CODE: ClassVar[str] = "FP0907"
     TITLE: ClassVar[str] = "`{command}` cannot stand in a certificate"
     HELP: ClassVar[str] = "`flushproof prove FILE --certificate OUT` writes one"
     EXIT: ClassVar[int] = EXIT_INPUT
@@ -54,6 +55,7 @@ class NotAsked(Diagnostic):
 class NothingAsked(Diagnostic):
     """A file without questions."""
 
+    CODE: ClassVar[str] = "FP0908"
     TITLE: ClassVar[str] = "`{path}` asks nothing: it is no certificate"
     HELP: ClassVar[str] = "`flushproof prove FILE --certificate OUT` writes one"
     EXIT: ClassVar[int] = EXIT_INPUT
@@ -65,6 +67,7 @@ class NothingAsked(Diagnostic):
 class Unbalanced(Diagnostic):
     """A bracket too many or too few."""
 
+    CODE: ClassVar[str] = "FP0909"
     TITLE: ClassVar[str] = "`{bracket}` has no counterpart"
     EXIT: ClassVar[int] = EXIT_INPUT
 
