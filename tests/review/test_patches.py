@@ -179,6 +179,18 @@ def test_a_truncated_mail(tmp_path: Path, form: str, lines: int) -> None:
     assert "is cut off" in error.diagnostics[0].title
 
 
+def test_a_mail_without_its_last_hunks(tmp_path: Path) -> None:
+    """A mail that was cut between two hunks is not taken for the whole patch."""
+    counts = " 1 file changed, 900 insertions(+), 2 deletions(-)\n\n"
+    message = counts + diff("enum_cached", "mismatch_flag")
+    error = complaint(tmp_path, mail(message), "enum_cached")
+    assert error.exit_code == 4
+    (found,) = error.diagnostics
+    assert "cut off" in found.title
+    assert found.span is not None
+    assert mail(message).splitlines()[found.span.line - 1].startswith(" 1 file changed")
+
+
 def test_truncated_base64(tmp_path: Path) -> None:
     """Half of an encoded mail is reviewed as if it were all."""
     encoded = FORMS["base64"].rstrip("\n=")

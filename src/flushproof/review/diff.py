@@ -21,6 +21,11 @@ from flushproof.reviewed import Line, Statement
 
 _MARKS = re.compile(r"(?:> ?)*")
 _HUNK = re.compile(r"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@", re.ASCII)
+_COUNTS = re.compile(
+    r"\s*\d{1,6} files? changed"
+    r"(?:, (\d{1,9}) insertions?\(\+\))?(?:, (\d{1,9}) deletions?\(-\))?\s*",
+    re.ASCII,
+)
 _NOTHING = re.compile(
     r"\bno[\s>]+functional[\s>]+changes?\b(?:[\s>]+(?:is|are)\b)?(?:[\s>]+(?:intended|expected)\b)?"
     r"|\bNFCI?\b",
@@ -40,6 +45,18 @@ class CutOff(Diagnostic):
     number: int
     file: str
     missing: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOff(Diagnostic):
+    """A mail that holds less than its own statistics count."""
+
+    TITLE: ClassVar[str] = (
+        "the patch is cut off: it adds {adds} and deletes {deletes} lines, fewer than its mail says"
+    )
+    HELP: ClassVar[str] = "is the mail complete? without the line of the counts it is not compared"
+    adds: int
+    deletes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +126,21 @@ def patch_of(letter: Letter) -> Patch | None:
     files = tuple(found.files())
     if not files:
         return None
+    if found.depth == 0:
+        _require_all(letter, files)
     return Patch(letter, files, _statement(letter, found), found.depth > 0)
+
+
+def _require_all(letter: Letter, files: tuple[FileDiff, ...]) -> None:
+    """Refuse a diff with fewer lines than the counts below the message say."""
+    signs = [x.sign for f in files for h in f.hunks for x in h.lines]
+    adds, deletes = signs.count("+"), signs.count("-")
+    for at, line in enumerate(letter.lines):
+        if line.startswith(("diff ", "--- ", "@@")):
+            return
+        said = _COUNTS.fullmatch(line)
+        if said and (adds < int(said[1] or 0) or deletes < int(said[2] or 0)):
+            raise InputError(LeftOff(span=letter.span(at), adds=adds, deletes=deletes))
 
 
 class _Reader:
