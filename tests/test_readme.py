@@ -1,4 +1,4 @@
-"""README.md and ARCHITECTURE.md speak of what is there."""
+"""README.md, ARCHITECTURE.md and the pages of docs/ speak of what is there."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ import pytest
 
 from flushproof.cli import parser
 from flushproof.pipeline import check_claim, expectations
+from flushproof.settings.keys import KEYS
 
 TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text(encoding="utf-8")
+USAGE = (TOP / "docs" / "usage.md").read_text(encoding="utf-8")
 PAGES = (
     *("README.md", "ARCHITECTURE.md", "examples/README.md"),
-    *("docs/tutorial.md", "docs/limits.md", "docs/grammar.md"),
+    *("docs/usage.md", "docs/tutorial.md", "docs/limits.md", "docs/grammar.md"),
 )
 SOURCE = TOP / "src" / "flushproof"
 PLACES = (
@@ -39,7 +41,7 @@ def _parsers(top: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
 
 def _table(head: str) -> list[str]:
     """Return the first cells of the table whose head begins like this."""
-    rows = README.partition(f"| {head} |")[2].splitlines()[2:]
+    rows = f"{README}\n{USAGE}\n".partition(f"| {head} |")[2].splitlines()[2:]
     table = rows[: next(k for k, row in enumerate(rows) if not row.startswith("|"))]
     return [row.split("|")[1] for row in table]
 
@@ -49,6 +51,23 @@ def test_the_options_are_those_of_the_command_line() -> None:
     named = {o for cell in _table("option") for o in re.findall(r"--[\w-]+", cell)}
     known = {o for p in _parsers(parser()) for a in p._actions for o in a.option_strings}
     assert named == {o for o in known if o.startswith("--")}
+
+
+def test_the_commands_are_those_of_the_command_line() -> None:
+    """If this fails, the README hides a command, or promises one that does not exist."""
+    named = [re.findall(r"`flushproof ([\w-]+)", cell)[0] for cell in _table("command")]
+    assert sorted(named) == sorted(parser().commands())
+
+
+def test_the_settings_are_those_that_are_accepted() -> None:
+    """If this fails, the page lacks a setting, or names one that is refused."""
+    listed = USAGE.partition("Keys are the names of options: ")[2].partition(".")[0]
+    assert re.findall(r"`([\w-]+)`", listed) == [k.name for k in KEYS]
+
+
+def test_the_readme_is_short() -> None:
+    """If this fails, what sells and teaches takes more than two screens: move details to docs/."""
+    assert len(README.splitlines()) <= 100
 
 
 def test_the_choices_are_those_of_the_command_line() -> None:
@@ -90,8 +109,8 @@ def test_named_files_exist(page: str) -> None:
 
 
 def test_the_example_spec_is_accepted(tmp_path: Path) -> None:
-    """If this fails, a user who starts from the README's spec gets an error."""
-    blocks = re.findall(r"(?:^(?:    .*)?\n)+", README, re.MULTILINE)
+    """If this fails, a user who starts from the page's spec gets an error."""
+    blocks = re.findall(r"(?:^(?:    .*)?\n)+", USAGE, re.MULTILINE)
     spec = next(b for b in blocks if b.lstrip().startswith("spec "))
     claim = next(b for b in blocks if b.lstrip().startswith("claim "))
     variant = (TOP / "specs" / "mismatch_flag.c").read_text(encoding="utf-8")

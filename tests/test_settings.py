@@ -48,7 +48,9 @@ def _shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, tup
 
 
 def _spec(folder: Path, clauses: str) -> None:
-    text = SPEC.format(variant=SPECS / "counter_first.c", clauses=clauses)
+    variant = (SPECS / "counter_first.c").read_text(encoding="utf-8")
+    (folder / "counter_first.c").write_text(variant, encoding="utf-8")
+    text = SPEC.format(variant="counter_first.c", clauses=clauses)
     (folder / "some.spec").write_text(text, encoding="utf-8")
 
 
@@ -108,6 +110,12 @@ def test_places(folder: Path, text: str, line: int, column: int) -> None:
     (found,) = refused.value.diagnostics
     assert found.span is not None
     assert (found.span.line, found.span.column) == (line, column)
+
+
+def test_each_key_once() -> None:
+    """If this fails, an option has two entries, and one of them is never asked."""
+    names = [k.name for k in KEYS]
+    assert len(set(names)) == len(names)
 
 
 def test_layers(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,8 +32,6 @@ KEYS = (
     Key("flushes", (int,)),
     Key("rounds", (int,)),
     Key("memory", (str,)),
-    Key("max-steps", (int,)),
-    Key("agree", (str,)),
     Key("engine", (str,)),
     Key("agree", (str,)),
     Key("max-steps", (int,)),
