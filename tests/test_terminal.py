@@ -123,7 +123,7 @@ def test_colours_of_a_trace() -> None:
         "\x1b[35mmatch = MATCH\x1b[0m",
         "\x1b[32mflush INVALID ",
         "\x1b[1;31mVIOLATION\x1b[0m",
-        "\x1b[31mrefuted\x1b[0m",
+        "\x1b[31m  refuted",
     ):
         assert styled in text, styled
 
