@@ -1,0 +1,96 @@
+"""What is proved for every number of vCPUs has no counterexample: the corpus and its mutants.
+
+By default a few mutants of each file are taken, one claim of each. `FLUSHPROOF_MUTANTS` gives the
+number of mutants of each file; 15 are more than two hundred in all, and take some minutes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from flushproof.config import Choices
+from flushproof.decide import Question, decide
+from flushproof.diagnostics import InputError
+from flushproof.engines.enumerate import Sizes, enumerate_claim
+from flushproof.engines.unbounded import prove
+from flushproof.forall import Evidence, ForAll
+from flushproof.machine.build import Machine, build
+from flushproof.machine.setup import Bounds
+from flushproof.mutate.mutants import mutants
+from flushproof.mutate.origin import origin
+from flushproof.verdict import Verdict
+
+FOLDER = Path(__file__).parents[2] / "specs"
+SPECS = sorted(p.stem for p in FOLDER.glob("*.spec"))
+EACH = int(os.environ.get("FLUSHPROOF_MUTANTS", "2"))
+EFFORT = 300 if EACH <= 2 else 3_000
+CLAIMS = ("failure_kept", "no_wasted", "no_bogus", "no_repeat", "coverage", "range_kept")
+FEW = Bounds((1, 3), 1, 2, 1)
+
+
+def _proved_for_all(machine: Machine, claim: str) -> bool:
+    forall = ForAll(machine, evidence=False)
+    program = machine.with_claims((claim,))
+    return isinstance(forall.prove(program, forall.plan(program)), Evidence)
+
+
+def _look(machine: Machine, claim: str) -> Verdict:
+    """Look for a counterexample with up to three vCPUs, and with two by the enumerator."""
+    (result,) = decide(machine, Question((claim,), FEW))
+    outcome = enumerate_claim(machine.with_claims((claim,)), Sizes(2, 1, 1), claim, 5_000)
+    if outcome.found is not None:
+        assert result.verdict is Verdict.REFUTED
+    return result.verdict
+
+
+def _check(machine: Machine, claim: str, count: Counter[str]) -> None:
+    verdict = _look(machine, claim)
+    proved = _proved_for_all(machine, claim)
+    count[str(verdict)] += 1
+    count["for all"] += proved
+    assert not proved or verdict is Verdict.PROVED, claim
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_proofs_for_all_have_no_counterexample(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An abstraction that loses a step of some vCPU would prove what is false."""
+    monkeypatch.setattr(prove, "EFFORT", EFFORT)
+    start = origin(str(FOLDER / f"{spec}.spec"), None, Choices())
+    found = mutants(start.setup)
+    count: Counter[str] = Counter()
+    stride = max(1, len(found) // EACH)
+    for mutant in found[SPECS.index(spec) % stride :: stride][:EACH]:
+        claim = CLAIMS[(mutant.number + SPECS.index(spec)) % len(CLAIMS)]
+        try:
+            machine = build(start.again(mutant.source))
+        except InputError:
+            count["not accepted"] += 1
+            continue
+        _check(machine.within(FEW), claim, count)
+    sys.stdout.write(f"{spec}: {dict(count)}\n")
+    assert count["proved"] + count["refuted"] + count["unknown"] + count["not accepted"] == EACH
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "claim", "proved"),
+    [
+        ("if (!ret)\n", "if (ret == 0)\n", "failure_kept", True),
+        ("if (!ret)\n", "if (1)\n", "failure_kept", False),
+        ("ret && nr_roots > 1", "!ret && nr_roots > 1", "coverage", False),
+        ("if (!ret)\n", "if (1)\n", "no_wasted", False),
+    ],
+)
+def test_both_outcomes_occur(old: str, new: str, claim: str, proved: bool) -> None:
+    """If all mutants came out alike, agreement on them would mean nothing."""
+    start = origin(str(FOLDER / "counter_first.spec"), None, Choices())
+    source = start.setup.variant
+    assert old in source.text
+    machine = build(start.again(type(source)(source.name, source.text.replace(old, new, 1))))
+    machine = machine.within(FEW)
+    assert (_look(machine, claim) is Verdict.PROVED) == proved
+    assert _proved_for_all(machine, claim) == proved
