@@ -343,7 +343,9 @@ def test_reader_that_goes_away() -> None:
 def test_progress_line() -> None:
     """An estimate must not divide by zero nor be negative."""
     assert progress_line(3, 7, "specs", 3.0) == "3 of 7 specs, 3 s, about 4 s left"
-    assert progress_line(0, 7, "specs", 3.0) == "0 specs done, 3 s"
+    assert progress_line(0, 7, "specs", 3.0) == "0 of 7 specs, 3 s"
+    counted = progress_line(3, 7, "claims", 3.0, 9)
+    assert counted == "3 of 7 claims, 9 vCPU counts, 3 s, about 4 s left"
     assert progress_line(9, 7, "specs", 3.0) == "9 of 7 specs, 3 s, about 0 s left"
     assert progress_line(2, None, "claims", 3.0) == "2 claims done, 3 s"
 

@@ -19,7 +19,7 @@ from flushproof.config import Comparing, Options, Reviewing
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.listing import Listing
 from flushproof.output import PAGE, check_writable, write
-from flushproof.progress import Progress
+from flushproof.progress import Board, Listener, Progress
 from flushproof.report import (
     atomicity,
     compare_json,
@@ -228,7 +228,8 @@ def _decide(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
     decide = pipeline.refute if request.command == "refute" else pipeline.prove
     path = request.paths[0]
     done: list[ClaimResult] = []
-    progress = _progress(terminal, "claims", len(request.options.claims) or None)
+    board = Board()
+    progress = _progress(terminal, "claims", len(request.options.claims) or None, board)
 
     def on_result(result: ClaimResult) -> None:
         done.append(result)
@@ -240,7 +241,8 @@ def _decide(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
         return _expecting(_unfinished(path, request.spec, tuple(done)), wanted)
 
     try:
-        report = decide(path, request.spec, request.options, on_result)
+        listener = Listener(on_result, progress.expect, board)
+        report = decide(path, request.spec, request.options, listener)
     except (KeyboardInterrupt, InputError) as stop:
         progress.clear()
         _show_finished(stop, [partial()] if done else [], request, terminal)
@@ -427,5 +429,16 @@ def _write_page(reports: tuple[Report, ...], request: Request) -> None:
         write(request.html, page.render(reports, sources, expectations=expectations), PAGE)
 
 
-def _progress(terminal: Terminal, noun: str, total: int | None) -> Progress:
-    return Progress(terminal.err, shown=terminal.live, noun=noun, total=total, clock=time.monotonic)
+def _progress(
+    terminal: Terminal, noun: str, total: int | None, board: Board | None = None
+) -> Progress:
+    progress = Progress(
+        terminal.err,
+        shown=terminal.live,
+        noun=noun,
+        total=total,
+        clock=time.monotonic,
+        board=board,
+    )
+    progress.start()
+    return progress

@@ -23,6 +23,7 @@ from flushproof.machine.buffers.apply import Buffered
 from flushproof.machine.build import CAPACITY, Machine
 from flushproof.machine.setup import Bounds
 from flushproof.opinion import Opinion, joined
+from flushproof.progress import Board
 from flushproof.resources import PRELUDE
 from flushproof.trace import Trace
 from flushproof.verdict import ClaimResult, Scope, Verdict
@@ -58,7 +59,8 @@ class Question:
     unbounded: within the bounds, and for all if that can be done.
     `jobs` is the number of processes; with `evidence` proofs for all come with their invariant.
     `steps` is how many of its own steps a solver may take for one question, None for the usual
-    number; `second` is asked each question again.
+    number; `second` is asked each question again; `board` is told of each number of vCPUs that a
+    claim has been looked at with.
     `doubt` looks at every result before it is told.
     """
 
@@ -72,6 +74,7 @@ class Question:
     steps: int | None = None
     second: Second | None = None
     doubt: Callable[[ClaimResult], ClaimResult] | None = None
+    board: Board | None = None
 
 
 def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
@@ -220,6 +223,7 @@ class _Claim:
         low = self.question.bounds.vcpus[0]
         for n in counts:
             answer = engine.claim(self.name, n)
+            self._tell()
             self.opinions += _taken(engine)
             self.exact_roots = engine.exact_roots
             self.every_interleaving &= engine.every_interleaving(n)
@@ -233,6 +237,10 @@ class _Claim:
             if answer is not None:
                 return self.unknown(answer, (low, n))
         return None
+
+    def _tell(self) -> None:
+        if self.question.board is not None:
+            self.question.board.look(self.question.claims.index(self.name))
 
     def _proved(
         self, vcpus: Range, *, reason: str = "", evidence: Evidence | None = None

@@ -24,6 +24,7 @@ from flushproof.machine.build import Machine, build
 from flushproof.machine.setup import Bounds, Setup
 from flushproof.memory import Memory
 from flushproof.mutate.origin import Origin, origin_of
+from flushproof.progress import Listener
 from flushproof.reproduce.reproduction import Reproduction
 from flushproof.reviewed import Review, Version
 from flushproof.spec.resolve import (
@@ -317,6 +318,9 @@ def _report(
 ) -> Report:
     machine = build(setup)
     results: list[ClaimResult] = []
+    if isinstance(on_result, Listener):
+        on_result.planned(len(question.claims))
+        question = replace(question, board=on_result.board)
     for result in decide(machine, question):
         results.append(replace(result, expected=expected.get(result.claim)))
         on_result(results[-1])
