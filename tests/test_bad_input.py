@@ -12,7 +12,7 @@ import pytest
 from flushproof import cli
 
 STRUCTS = """\
-struct kvm_vmx { struct kvm kvm; u64 cached; int word; bool flag; spinlock_t lock; };
+struct kvm_vmx { struct kvm kvm; u64 cached; int word; bool flag; spinlock_t lock; rwlock_t rw; };
 struct vcpu_vmx { struct kvm_vcpu vcpu; u64 root; };
 """
 FLUSH = """
@@ -140,6 +140,10 @@ BODIES: dict[str, tuple[str, str]] = {
     "readers of a spinlock": (
         "@read_lock(&to_kvm_vmx(kvm)->lock);",
         "`lock` is a lock that has no readers",
+    ),
+    "another sort of lock": (
+        "@spin_lock(&to_kvm_vmx(kvm)->rw);",
+        "`spin_lock()` takes a `struct spinlock *`, and `rw` is a `struct rwlock`",
     ),
     "not a lock": ("@spin_lock(&to_kvm_vmx(kvm)->word);", "`word` is not a lock"),
     "too many arguments": (

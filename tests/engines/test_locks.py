@@ -169,6 +169,16 @@ CASES = {
         "int old = 0; try_cmpxchg(&vmx->n, &old, 1);",
         {"no_bogus": None, "no_race": 1},
     ),
+    "a comparing exchange that finds another value only reads": Case(
+        f"if (vmx->n > 1) {BOGUS}",
+        "cmpxchg(&vmx->n, 5, 1);",
+        {"no_bogus": None, "no_race": None},
+    ),
+    "an exchange writes, also what was there": Case(
+        f"if (vmx->n > 1) {BOGUS}",
+        "xchg(&vmx->n, 0);",
+        {"no_bogus": None, "no_race": 1},
+    ),
     "an atomic count": Case(
         f"if (atomic_read(&vmx->done) == 2 && atomic_read(&vmx->count) != 2) {BOGUS}",
         "atomic_inc(&vmx->count); atomic_inc(&vmx->done);",

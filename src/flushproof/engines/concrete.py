@@ -91,7 +91,7 @@ class Happening:
 
     `value` is what was read, written or returned, or the hypercall's result; `before` what a
     location held; `root` the hypercall's root, `reach` whether it is of everything, the start and
-    the number of pages.
+    the number of pages. `kept`: an exchange found another value than it compares with.
     """
 
     step: int
@@ -104,6 +104,20 @@ class Happening:
     before: int | None = None
     root: int | None = None
     reach: tuple[int, int, int] | None = None
+    kept: bool = False
+
+    @property
+    def writes(self) -> bool:
+        """Tell whether the code writes to the location here, if only what it held before."""
+        match self.instr:
+            case Write():
+                return True
+            case Exchange():
+                return not self.kept
+            case Access(write=write):
+                return write
+            case _:
+                return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,6 +362,8 @@ def _note(
     before: int | None = None,
     root: int | None = None,
     reach: tuple[int, int, int] | None = None,
+    *,
+    kept: bool = False,
 ) -> None:
     operation = thread.operation
     assert operation is not None
@@ -363,6 +379,7 @@ def _note(
             before,
             root,
             reach,
+            kept,
         )
     )
 
@@ -378,6 +395,7 @@ def _access(state: State, thread: Thread, instr: Read | Write | Exchange, env: V
     where = _location(instr.field, instr.index, env, instr)
     before = state.memory[where]
     value = before
+    matches = True
     match instr:
         case Read(target):
             thread.locals[target] = before
@@ -388,7 +406,7 @@ def _access(state: State, thread: Thread, instr: Read | Write | Exchange, env: V
             value = evaluate(instr.value, _with_old(env, instr, before)) if matches else before
             thread.locals[target] = before
     state.memory[where] = value
-    _note(state, thread, instr, where, value, before)
+    _note(state, thread, instr, where, value, before, kept=not matches)
 
 
 def _with_old(env: Values, instr: Exchange, before: int) -> Values:

@@ -150,13 +150,9 @@ def touches(name: str, facts: Facts) -> list[Happening]:
     """Return one access of each thread to the place that `name` holds, its last write if any."""
     telling: dict[int, Happening] = {}
     for h in _accesses(name, facts):
-        if h.thread not in telling or _writes(h):
+        if h.thread not in telling or h.writes:
             telling[h.thread] = h
     return list(telling.values())
-
-
-def _writes(h: Happening) -> bool:
-    return h.instr.write if isinstance(h.instr, Access) else isinstance(h.instr, Write)
 
 
 def _accesses(name: str, facts: Facts) -> list[Happening]:
@@ -186,8 +182,7 @@ def _race(name: str, facts: Facts) -> str:
 
 
 def _touch(h: Happening, facts: Facts) -> str:
-    reads = isinstance(h.instr, Read) or (isinstance(h.instr, Access) and not h.instr.write)
-    verb = "reads" if reads else "writes"
+    verb = "writes" if h.writes else "reads"
     line = 0 if h.instr.span is None else h.instr.span.line
     return f"{thread(facts.view.threads[h.thread])} {verb} it in line {line}"
 

@@ -303,6 +303,8 @@ def _access(h: Happening, at: str, field: Field, where: str, view: View) -> str:
     match h.instr:
         case Read():
             return f"{at}reads {value} in {where}"
+        case Exchange() if h.kept:
+            return f"{at}finds {value} in {where}"
         case Access(write=False):
             return f"{at}reads own {value} in {where}"
         case Access():

@@ -75,7 +75,19 @@ def _lock(ctx: Context, pointer: c.Expr, span: Span, *, shared: bool) -> FieldPl
                 raise InputError(Mismatch(span=span, text=text))
         case _:
             raise InputError(Mismatch(span=span, text=f"`{where.field.member}` is not a lock"))
+    _check_sort(ctx, pointer, where, span)
     return where
+
+
+def _check_sort(ctx: Context, pointer: c.Expr, where: FieldPlace, span: Span) -> None:
+    """Refuse a lock of another type than the function declares."""
+    name = ctx.frame.name
+    for p in ctx.env.declarations.functions[name].parameters:
+        wanted = ctx.env.declarations.resolve(p.type, p.declarator)
+        named = isinstance(pointer, c.Name) and pointer.id == p.declarator.name
+        if named and wanted != Pointer(where.type):
+            text = f"`{name}()` takes a `{wanted}`, and `{where.field.member}` is a `{where.type}`"
+            raise InputError(Mismatch(span=span, text=text))
 
 
 def _acquire(

@@ -158,9 +158,10 @@ class _Pass:
                 emit(instr)
                 self._access(field, index, TRUE, mode, _sure(span))
                 self._fire("step", (), _sure(span))
-            case Exchange(_, field, index, _, _, span):
+            case Exchange(target, field, index, compare, _, span):
                 emit(instr)
-                self._access(field, index, TRUE, Mode.ONCE, _sure(span))
+                matches = TRUE if compare is None else Binary("==", Var(target), compare, BOOL)
+                self._access(field, index, matches, Mode.ONCE, _sure(span))
                 self._fire("step", (), _sure(span))
             case _:
                 emit(instr)

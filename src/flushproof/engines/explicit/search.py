@@ -119,8 +119,7 @@ class Graph:
             assert isinstance(h.instr, (Read, Write, Exchange, Access))
             place = shared.index(h.instr.field) * PLACE_STRIDE + max(h.location[1], 0)
             once = isinstance(h.instr, Exchange) or h.instr.mode is Mode.ONCE
-            write = h.instr.write if isinstance(h.instr, Access) else not isinstance(h.instr, Read)
-            out.add((thread + 1, place, int(write), int(once), held))
+            out.add((thread + 1, place, int(h.writes), int(once), held))
         return tuple(sorted(out))
 
     # Moves -----------------------------------------------------------------------------------
