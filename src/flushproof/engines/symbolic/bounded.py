@@ -63,6 +63,9 @@ class _Result:
 FEW = 4
 """Up to so many vCPUs one question with any witness is quicker than several."""
 
+ACTIVE = 2
+"""A counterexample among many vCPUs is looked for first with only so many that load."""
+
 Witnesses = Mapping[str, range]
 _Question = Callable[[Problem, str, list[Failure]], Found | str | None]
 
@@ -75,6 +78,7 @@ class Bounded:
         self.most = most
         self.settings = settings or Settings()
         self._cut: set[int] = set()
+        self._looked: dict[str, int] = {}
         self.opinions: list[Opinion] = []
         population = Population(most.vcpus, most.flushers)
         given = self.settings.plan
@@ -96,8 +100,8 @@ class Bounded:
             self._cut.add(vcpus)
         return p
 
-    def _problem(self, vcpus: int, among: Witnesses | None) -> Problem:
-        counts = replace(self.most, vcpus=vcpus)
+    def _problem(self, vcpus: int, among: Witnesses | None, active: int | None = None) -> Problem:
+        counts = replace(self.most, vcpus=vcpus, active=active)
         rounds, effort = self.settings.rounds, self.settings.effort
         try:
             return Problem(self.program, self.plan, counts, rounds, among, effort)
@@ -111,6 +115,11 @@ class Bounded:
 
         Executions with undefined behaviour do not count; `undefined` finds those.
         """
+        fewer = self._looked.setdefault(name, vcpus) < vcpus
+        if vcpus > FEW and not fewer:
+            early = self._with_idle(name, vcpus)
+            if early is not None:
+                return early
         witness = self._witness(vcpus)
         if witness is None:
             return self._asked(name, vcpus, [{}], smallest)[0]
@@ -123,6 +132,22 @@ class Bounded:
         if found:
             return min(found, key=lambda f: (f.calls, f.roots))
         return next((a for a in answers if a is not None), None)
+
+    def _with_idle(self, name: str, vcpus: int) -> Found | None:
+        """Look for a counterexample in which only the first vCPUs ever load.
+
+        Where fewer vCPUs were looked at before there is hardly one. Little effort is spent on it.
+        """
+        for active in range(1, ACTIVE + 1):
+            p = self._problem(vcpus, None, active)
+            p.effort //= 20
+            failures = p.failures(name)
+            p.constraints += (t.z3_bool(t.not_(f.condition)) for f in p.faults())
+            found = smallest(p, name, failures)
+            if isinstance(found, Found):
+                self.opinions += self._opinions(p, f"`{name}`", failures, found)
+                return replace(found, least=found.calls <= 1)
+        return None
 
     def _witness(self, vcpus: int) -> str | None:
         """Return the only vCPU witness, where knowing more of it helps to order loads."""
@@ -205,11 +230,12 @@ def smallest(p: Problem, claim: str, failures: list[Failure]) -> Found | str | N
 
 
 def _shrink(p: Problem, claim: str, failures: list[Failure]) -> Found | str:
-    calls = _least(p, p.calls(), 0)
+    calls = _least(p, p.calls())
     _fewest_roots(p)
     _lowest_vcpus(p)
-    _least(p, p.switches(), 0)
-    _least(p, p.oddities(), 0)
+    _least(p, p.switches())
+    _least(p, p.moments())
+    _least(p, p.oddities())
     if p.solver.check() != z3.sat:
         return "the solver gave up on making a counterexample small"
     model = p.solver.model()
@@ -233,18 +259,25 @@ def _true(model: z3.ModelRef, b: t.Bool) -> bool:
     return b if isinstance(b, bool) else z3.is_true(model.eval(b, model_completion=True))
 
 
-def _least(p: Problem, conditions: list[t.Bool], low: int) -> int:
+def _least(p: Problem, conditions: list[t.Bool]) -> int:
     """Find the least number of conditions that have to hold, and keep to it."""
     terms = [t.z3_bool(c) for c in conditions if c is not False]
-    for count in range(low, len(terms)):
-        if _try(p, z3.AtMost(*terms, count)):
-            return count
-    return len(terms)
+    low, high = 0, len(terms)
+    while low < high:
+        count = (low + high) // 2
+        model = _model(p, z3.AtMost(*terms, count))
+        if model is None:
+            low = count + 1
+        else:
+            high = sum(_true(model, c) for c in terms)
+    if terms:
+        p.solver.add(z3.AtMost(*terms, high))
+    return high
 
 
 def _lowest_vcpus(p: Problem) -> None:
     """Prefer vCPUs with low numbers, so that the choice is not left to the solver."""
-    for vcpu in reversed(range(p.counts.vcpus)):
+    for vcpu in reversed(p.counts.loading):
         _try(p, t.z3_bool(t.not_(t.or_(*p.begun(vcpu)))))
 
 
@@ -263,12 +296,18 @@ def _fewest_roots(p: Problem) -> None:
 
 def _try(p: Problem, constraint: z3.BoolRef) -> bool:
     """Add a constraint if it leaves a counterexample."""
+    possible = _model(p, constraint) is not None
+    if possible:
+        p.solver.add(constraint)
+    return possible
+
+
+def _model(p: Problem, constraint: z3.BoolRef) -> z3.ModelRef | None:
+    """Return a counterexample under one more constraint, None where none is found."""
     p.solver.push()
     p.solver.add(constraint)
     answer = p.solver.check()
+    model = p.solver.model() if answer == z3.sat else None
     p.solver.pop()
-    if answer == z3.sat:
-        p.solver.add(constraint)
-    elif answer == z3.unknown:
-        p.gave_up = True
-    return bool(answer == z3.sat)
+    p.gave_up |= bool(answer == z3.unknown)
+    return model

@@ -81,8 +81,8 @@ class Problem:
 
     def _windows(self) -> tuple[Window, ...]:
         """Return the loads that may be taken together, in an order that loses nothing."""
-        everyone = tuple(range(self.counts.vcpus))
-        match self.plan.order:
+        everyone = tuple(self.counts.loading)
+        match Order.ANY if len(everyone) == 1 else self.plan.order:
             case Order.ANY:
                 return (Window(tuple((v, True) for v in everyone)),)
             case Order.NAMED_FIRST:
@@ -175,12 +175,34 @@ class Problem:
         )
 
     def switches(self) -> list[t.Bool]:
-        """For each slot, whether anything happens in it: a measure of context switches."""
+        """For each slot, whether a thread acts in it that is not the one that acted last."""
+        acted: dict[int, t.Bool] = {}
+        out: list[t.Bool] = []
+        for thread, acts in self._slots():
+            out.append(t.and_(acts, t.not_(acted.get(thread, False))))
+            acted = {
+                x: t.and_(before, t.not_(acts)) for x, before in acted.items() if x != thread
+            } | {thread: t.or_(acts, acted.get(thread, False))}
+        return out
+
+    def moments(self) -> list[t.Bool]:
+        """Return for each step of a load or a flush whether it happens."""
+        return [
+            t.and_(happens, step.guard)
+            for position, _, step, happens in self.steps()
+            if self.threads[position].role in (Role.LOAD, Role.FLUSH)
+        ]
+
+    def _slots(self) -> list[tuple[int, t.Bool]]:
+        """Return for each slot of a load or a flush the thread, and whether it does anything."""
         here: dict[int, list[t.Bool]] = {}
+        threads: dict[int, int] = {}
         for placed in self.wired.placed:
             step = self.threads[placed.thread].steps[placed.step]
-            here.setdefault(placed.slot, []).append(t.and_(placed.here, step.guard))
-        return [t.or_(*h) for h in here.values()]
+            if self.threads[placed.thread].role in (Role.LOAD, Role.FLUSH):
+                here.setdefault(placed.slot, []).append(t.and_(placed.here, step.guard))
+                threads[placed.slot] = placed.thread
+        return [(threads[slot], t.or_(*acts)) for slot, acts in here.items()]
 
     def oddities(self) -> list[t.Bool]:
         """Return what a reader would rather not see without need: failures, partial ranges."""

@@ -21,12 +21,21 @@ Boundaries = Callable[[Operation], frozenset[int]]
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many vCPUs, loads a vCPU, flushes a flusher, and flushers."""
+    """How many vCPUs, loads a vCPU, flushes a flusher, and flushers.
+
+    Only the first `active` vCPUs load; None: all may.
+    """
 
     vcpus: int
     loads: int
     flushes: int
     flushers: int
+    active: int | None = None
+
+    @property
+    def loading(self) -> range:
+        """The vCPUs that load."""
+        return range(self.vcpus if self.active is None else self.active)
 
 
 class Unroller:
@@ -48,9 +57,11 @@ class Unroller:
         self.layouts = {o.name: layout(o, boundaries[o.name]) for o in world.program.operations}
 
     def threads(self) -> tuple[ThreadSteps, ...]:
-        """All threads: vCPU threads first, in order, then flushers."""
+        """All threads: those of vCPUs that load first, in order, then flushers."""
         n = self.counts.vcpus
-        loads = [self._thread(v, f"vcpu{v}", Role.LOAD, self.counts.loads) for v in range(n)]
+        loads = [
+            self._thread(v, f"vcpu{v}", Role.LOAD, self.counts.loads) for v in self.counts.loading
+        ]
         flushes = [
             self._thread(n + k, f"flusher{k}", Role.FLUSH, self.counts.flushes)
             for k in range(self.counts.flushers)
