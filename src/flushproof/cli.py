@@ -7,6 +7,7 @@ carries the report, stderr progress and errors.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -46,6 +47,8 @@ from flushproof.userdirs import verdict_folder
 
 ASKED = "_ARGCOMPLETE"
 STAGES = ("ast", "ir", "smt2")
+YOUNG = 100_000
+"""Syntax trees and terms are many and live long: to look for garbage rarely saves a tenth."""
 PLAIN = ("text", "json")
 WIDTH_HELP = "columns of the text (default: those of the terminal, 75 elsewhere)"
 READABLE = 120
@@ -100,6 +103,7 @@ class _Parser(Parser):
 
 def main(argv: Sequence[str] | None = None, pipeline: Callable[[], Pipeline] | None = None) -> int:
     """Run the command line and return the exit code; `pipeline` loads the real one by default."""
+    gc.set_threshold(YOUNG)
     top = parser()
     if ASKED in os.environ:
         from flushproof.completion import complete

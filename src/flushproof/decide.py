@@ -15,7 +15,6 @@ from flushproof.engines.enumerate import Enumerator, Sizes
 from flushproof.engines.found import Found
 from flushproof.engines.symbolic.forks import stream
 from flushproof.errors import InternalError
-from flushproof.explain.trace import explain
 from flushproof.forall import Evidence, ForAll
 from flushproof.ir.kinds import infer
 from flushproof.ir.program import Operation, Program
@@ -252,6 +251,8 @@ class _Claim:
         return self._result(Verdict.UNKNOWN, vcpus, reason=reason)
 
     def _refuted(self, program: Program, found: Found) -> ClaimResult:
+        from flushproof.explain.trace import explain
+
         state = _replay(program, found)
         self.found = found
         schedule = found.schedule

@@ -14,11 +14,9 @@ from flushproof.config import Comparing, Options, Reviewing, Sanity
 from flushproof.costs import Costs
 from flushproof.decide import Question, decide
 from flushproof.diagnostics import InputError, closest
-from flushproof.explain.atomicity import Explainer
 from flushproof.files import current, using
 from flushproof.frontend.load import load
 from flushproof.kernel.entry import Opened, open_file, open_text
-from flushproof.kernel.listed import listing
 from flushproof.listing import Listing
 from flushproof.machine.build import Machine, build
 from flushproof.machine.setup import Bounds, Setup
@@ -209,6 +207,8 @@ def atomicity(path: str, spec: str | None, options: Options) -> tuple[Steps, ...
 
 def recognised(path: str, spec: str | None, options: Options) -> Listing:
     """Return what the file was taken for, without deciding anything."""
+    from flushproof.kernel.listed import listing
+
     opened = _opened(path, spec, options)
     return listing(path, opened, build(opened.setup))
 
@@ -382,6 +382,7 @@ def _expected_text(verdict: str, vcpus: int | None) -> str:
 def _atomic_steps(machine: Machine, claim: str, bounds: Bounds) -> Steps:
     from flushproof.engines.symbolic.moves import Population
     from flushproof.engines.symbolic.plan import make_plan
+    from flushproof.explain.atomicity import Explainer
 
     program = machine.with_claims((claim,) if claim else ())
     population = Population(bounds.vcpus[1], bounds.flushers)

@@ -9,7 +9,6 @@ from pathlib import Path
 from flushproof.config import Choices
 from flushproof.diagnostics import InputError
 from flushproof.frontend.load import load
-from flushproof.kernel.setup import recognise
 from flushproof.machine.build import build
 from flushproof.machine.setup import Setup
 from flushproof.source import Source
@@ -53,6 +52,8 @@ def open_text(variant: Source, place: Path, choices: Choices) -> Opened:
 
 
 def _reduced(variant: Source, choices: Choices, place: Path) -> Opened:
+    from flushproof.kernel.setup import recognise
+
     found = recognise(variant, choices, place)
     return Opened(found.setup, found.profile, found.missing)
 

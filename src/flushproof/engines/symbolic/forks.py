@@ -6,14 +6,15 @@ data. Where processes cannot be forked the cases are taken one after the other.
 
 from __future__ import annotations
 
-import multiprocessing
 import sys
 import threading
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
 from os import cpu_count
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
 
 _work: list[Callable[[Any], Any]] = []
 
@@ -36,7 +37,7 @@ def each(work: Callable[[Case], Answer], cases: Sequence[Case]) -> list[Answer]:
         return [work(case) for case in cases]
     _work.append(work)
     try:
-        with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork")) as pool:
+        with _pool(jobs) as pool:
             return list(pool.map(_run, cases))
     finally:
         _work.pop()
@@ -50,12 +51,20 @@ def stream(
         yield from map(work, cases)
         return
     _work.append(work)
-    pool = ProcessPoolExecutor(min(jobs, len(cases)), multiprocessing.get_context("fork"))
+    pool = _pool(min(jobs, len(cases)))
     try:
         yield from pool.map(_run, cases)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         _work.pop()
+
+
+def _pool(jobs: int) -> ProcessPoolExecutor:
+    """Return workers that are forked; one question alone does not wait for these modules."""
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    return ProcessPoolExecutor(jobs, multiprocessing.get_context("fork"))
 
 
 def _may_fork() -> bool:
@@ -64,6 +73,8 @@ def _may_fork() -> bool:
     One of several threads may not: others may hold locks that nobody in the child gives back. Nor
     may a process that somebody else looks after, such as a worker of a cluster.
     """
+    import multiprocessing
+
     alone = threading.current_thread() is threading.main_thread()
     looked_after = multiprocessing.current_process().daemon
     return sys.platform.startswith("linux") and alone and not looked_after
