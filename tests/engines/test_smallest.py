@@ -1,0 +1,87 @@
+"""Counterexamples are small: few context switches and steps, and found although most vCPUs idle."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+from flushproof.decide import Question, decide
+from flushproof.engines.found import Found
+from flushproof.engines.symbolic.bounded import Bounded
+from flushproof.engines.symbolic.threads import Counts
+from flushproof.machine.build import Machine, build
+from flushproof.machine.setup import Bounds
+from flushproof.spec.resolve import from_variant
+from flushproof.verdict import Verdict
+
+TALK = """\
+struct kvm_vmx { struct kvm kvm; int word; };
+struct vcpu_vmx { struct kvm_vcpu vcpu; int own; };
+
+int hv_remote_flush_tlb_with_range(struct kvm *kvm, struct kvm_tlb_range *range)
+{
+	struct kvm_vmx *vmx = to_kvm_vmx(kvm);
+
+	WRITE_ONCE(vmx->word, READ_ONCE(vmx->word) + 1);
+	WRITE_ONCE(vmx->word, READ_ONCE(vmx->word) + 1);
+	if (READ_ONCE(vmx->word) == 3)
+		hyperv_flush_guest_mapping(0);
+	return 0;
+}
+
+void vmx_load_mmu_pgd(struct kvm_vcpu *vcpu, unsigned long root, int level)
+{
+	if (READ_ONCE(to_kvm_vmx(vcpu->kvm)->word) == 1)
+		WRITE_ONCE(to_kvm_vmx(vcpu->kvm)->word, 2);
+}
+"""
+"""The root 0 is flushed only where a load comes between the two increments."""
+
+
+def _machine(folder: Path) -> Machine:
+    (folder / "talk.c").write_text(TALK)
+    return build(from_variant(str(folder / "talk.c"), None))
+
+
+def _found(machine: Machine, claim: str, counts: Counts) -> Found:
+    found = Bounded(machine.with_claims((claim,)), counts).claim(claim, counts.vcpus)
+    assert isinstance(found, Found)
+    return found
+
+
+def test_threads_take_turns_as_seldom_as_can_be(tmp_path: Path) -> None:
+    """A reader follows every switch; here one thread acts in between and the other goes on."""
+    found = _found(_machine(tmp_path), "no_bogus", Counts(1, 2, 2, 1))
+    order = found.schedule.order
+    assert sum(a != b for a, b in pairwise(order)) == 2
+    assert order[0] == order[-1]
+
+
+def test_nothing_happens_that_is_not_needed(tmp_path: Path) -> None:
+    """Steps after the failure, or of a call that takes no part, would only distract."""
+    found = _found(_machine(tmp_path), "no_bogus", Counts(2, 2, 2, 1))
+    assert found.calls == 2
+    assert found.least
+    assert [len(plan.calls) for plan in found.schedule.plans] == [1, 0, 1]
+
+
+def test_few_of_many_vcpus_are_enough(tmp_path: Path) -> None:
+    """A search among all the schedules of many vCPUs at once would go on for minutes."""
+    bounds = Bounds((8, 8), 2, 2, 1)
+    result = next(decide(_machine(tmp_path), Question(("no_bogus",), bounds)))
+    assert result.verdict is Verdict.REFUTED
+    assert result.smallest_vcpus == 8
+    assert result.trace is not None
+    assert result.trace.smallest.endswith("fewer were not ruled out")
+
+
+def test_many_vcpus_without_a_counterexample(tmp_path: Path) -> None:
+    """That those who load first do no harm must not pass for a proof."""
+    late = TALK.replace("== 1)", "== 1 && vcpu->vcpu_id == 5)")
+    assert late != TALK
+    (tmp_path / "late.c").write_text(late)
+    machine = build(from_variant(str(tmp_path / "late.c"), None))
+    bounds = Bounds((6, 6), 1, 1, 1)
+    result = next(decide(machine, Question(("no_bogus",), bounds)))
+    assert result.verdict is Verdict.REFUTED
+    assert result.smallest_vcpus == 6
