@@ -387,6 +387,12 @@ def _add_bounds(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         metavar="N",
         help="steps that a solver may take for one question; what needs more is unknown",
     )
+    bounds.add_argument(
+        "--max-memory",
+        type=int,
+        metavar="MB",
+        help="memory that one process may take; what needs more is unknown",
+    )
     return bounds
 
 
@@ -510,6 +516,7 @@ def _bounded(arguments: argparse.Namespace) -> Options:
         loads=arguments.loads,
         flushes=arguments.flushes,
         steps=arguments.max_steps,
+        megabytes=arguments.max_memory,
         project=arguments.project,
     )
 

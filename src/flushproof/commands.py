@@ -17,6 +17,7 @@ from flushproof.certificates import BEGINS, certificate
 from flushproof.comparison import Comparison
 from flushproof.config import Comparing, Options, Reviewing
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
+from flushproof.limits import memory_limit
 from flushproof.listing import Listing
 from flushproof.output import PAGE, check_writable, write
 from flushproof.progress import Board, Listener, Progress
@@ -37,7 +38,15 @@ from flushproof.report.plain import visible
 from flushproof.report.tally import exit_code
 from flushproof.reviewed import Review
 from flushproof.terminal import Terminal, load_sources
-from flushproof.verdict import EXIT_INTERNAL, EXIT_OK, ClaimResult, Expected, Report, Verdict
+from flushproof.verdict import (
+    EXIT_INTERNAL,
+    EXIT_OK,
+    EXIT_UNDECIDED,
+    ClaimResult,
+    Expected,
+    Report,
+    Verdict,
+)
 
 EXIT_INTERRUPTED = 130
 
@@ -90,6 +99,15 @@ class Pipeline(Protocol):
 
     def recognised(self, path: str, spec: str | None, options: Options) -> Listing:
         """Return what a file was taken for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutOfMemory(Diagnostic):
+    """Memory ran out before any claim was looked at."""
+
+    TITLE: ClassVar[str] = "out of memory"
+    HELP: ClassVar[str] = "a higher --max-memory may be enough"
+    EXIT: ClassVar[int] = EXIT_UNDECIDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,13 +178,14 @@ class Request:
 
 def run(request: Request, pipeline: Callable[[], Pipeline], terminal: Terminal) -> int:
     """Run one command and return the exit code; no exception but a bug in here escapes."""
-    return guarded(lambda: _told(request, pipeline(), terminal), terminal)
+    return guarded(lambda: _told(request, pipeline, terminal), terminal)
 
 
-def _told(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
+def _told(request: Request, pipeline: Callable[[], Pipeline], terminal: Terminal) -> int:
     """Run one command; readers of JSON are told on stdout too that the input is not accepted."""
     try:
-        return _run(request, pipeline, terminal)
+        with memory_limit(request.options.megabytes):
+            return _run(request, pipeline(), terminal)
     except InputError as error:
         if request.format == "json" and not error.told:
             terminal.raw(json.dumps(json.refused(error)))
@@ -182,6 +201,9 @@ def guarded(command: Callable[[], int], terminal: Terminal) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+    except MemoryError:
+        terminal.input_error(InputError(OutOfMemory(span=None)))
+        return EXIT_UNDECIDED
     except Exception as error:  # noqa: BLE001 - whatever it is, it is our own fault
         terminal.internal_error(error)
         return EXIT_INTERNAL

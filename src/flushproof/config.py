@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from flushproof.comparison import Compared, Relation, Since
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
+from flushproof.limits import LEAST
 from flushproof.memory import Memory
 
 MAX_VCPUS = 4096
@@ -19,6 +20,7 @@ MAX_OPERATIONS = 1000
 MAX_ROUNDS = 1_000_000
 MAX_JOBS = 1024
 MAX_STEPS = 4_000_000_000
+MAX_MEGABYTES = 1 << 24
 SECOND = ("cvc5",)
 ENGINES = ("auto", "bounded", "unbounded", "enumerate")
 
@@ -178,9 +180,9 @@ class Options:
     `rounds` is how many turns each thread takes, None for enough to cover every interleaving;
     `memory` is the memory model; `engine` one of `ENGINES`; `choices` are about a kernel file;
     `project` is what is configured; `sweeping` changes no verdict; `steps` is how many of its own
-    steps a solver may take for one question, `agree` names a second solver; `sanity` is what to ask
-    beside proofs, None for the usual, and with `evidence` proofs for every number of vCPUs come
-    with what they rest on.
+    steps a solver may take for one question, `megabytes` what a process may take, `agree` names a
+    second solver; `sanity` is what to ask beside proofs, None for the usual, and with `evidence`
+    proofs for every number of vCPUs come with what they rest on.
     Raises `InputError` with usage diagnostics, all at once.
     """
 
@@ -196,6 +198,7 @@ class Options:
     project: Project = Project()
     sweeping: Sweeping = Sweeping()
     steps: int | None = None
+    megabytes: int | None = None
     agree: str | None = None
     sanity: Sanity | None = None
     evidence: bool = False
@@ -211,6 +214,7 @@ class Options:
             *_bound_problems("--rounds", self.rounds, 1, MAX_ROUNDS),
             *_bound_problems("--jobs", self.jobs, 0, MAX_JOBS),
             *_bound_problems("--max-steps", self.steps, 1, MAX_STEPS),
+            *_bound_problems("--max-memory", self.megabytes, LEAST, MAX_MEGABYTES),
             *_engine_problems(self.engine),
             *_agree_problems(self.agree, self.engine),
         ]

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flushproof.engines import concrete
 from flushproof.engines.enumerate import Enumerator, Sizes
 from flushproof.engines.found import Found
-from flushproof.engines.symbolic.forks import stream
+from flushproof.engines.symbolic.forks import GONE, stream
 from flushproof.errors import InternalError
 from flushproof.forall import Evidence, ForAll
 from flushproof.ir.kinds import infer
 from flushproof.ir.program import Operation, Program
+from flushproof.limits import EXHAUSTED
 from flushproof.machine.buffers.apply import Buffered
 from flushproof.machine.build import CAPACITY, Machine
 from flushproof.machine.setup import Bounds
@@ -59,8 +61,8 @@ class Question:
     `jobs` is the number of processes; with `evidence` proofs for all come with their invariant.
     `steps` is how many of its own steps a solver may take for one question, None for the usual
     number; `second` is asked each question again; `board` is told of each number of vCPUs that a
-    claim has been looked at with.
-    `doubt` looks at every result before it is told.
+    claim has been looked at with. `apart` has each claim in a process of its own, which may run out
+    of memory without harm to others. `doubt` looks at every result before it is told.
     """
 
     claims: tuple[str, ...]
@@ -74,6 +76,7 @@ class Question:
     second: Second | None = None
     doubt: Callable[[ClaimResult], ClaimResult] | None = None
     board: Board | None = None
+    apart: bool = False
 
 
 def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
@@ -83,21 +86,35 @@ def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
         InternalError: a counterexample does not replay.
         InputError: a claim or the variant is not accepted.
     """
+    from flushproof.engines.symbolic.exhausted import exhausting
+
     machine = machine.within(question.bounds)
     definedness = _Definedness(machine, question)
-    forall = ForAll(machine, evidence=question.evidence, second=question.second)
+    forall = ForAll(
+        machine, evidence=question.evidence, second=question.second, steps=question.steps
+    )
     if question.jobs > 1 and len(question.claims) > 1:
-        definedness.at(question.bounds.vcpus[0])
-        if question.engine not in LOOKING:
-            _ = forall.defined
+        with suppress(MemoryError), exhausting():
+            definedness.at(question.bounds.vcpus[0])
+            if question.engine not in LOOKING:
+                _ = forall.defined
 
     def one(name: str) -> ClaimResult:
         claim = _Claim(machine, question, name, definedness, forall)
-        found = claim.decide() if machine.statable(name) else claim.unknown(NO_CACHE, unseen)
-        return found if question.doubt is None else question.doubt(found)
+        if not machine.statable(name):
+            return claim.unknown(NO_CACHE, unseen)
+        try:
+            with exhausting():
+                found = claim.decide()
+                return found if question.doubt is None else question.doubt(found)
+        except MemoryError as error:
+            return claim.unknown(str(error) or EXHAUSTED, unseen)
+
+    def lost(name: str) -> ClaimResult:
+        return _Claim(machine, question, name, definedness, forall).unknown(GONE, unseen)
 
     unseen = question.bounds.vcpus
-    yield from stream(one, question.claims, question.jobs)
+    yield from stream(one, question.claims, question.jobs, lost, apart=question.apart)
 
 
 def counterexample(

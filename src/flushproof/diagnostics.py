@@ -43,7 +43,7 @@ class Diagnostic:
     notes: tuple[Note, ...] = ()
 
     def _fill(self, template: str) -> str:
-        return template.format_map({f.name: _short(getattr(self, f.name)) for f in fields(self)})
+        return template.format_map({f.name: _shown(getattr(self, f.name)) for f in fields(self)})
 
     @property
     def title(self) -> str:
@@ -61,10 +61,13 @@ class Diagnostic:
         return self._fill(self.HELP)
 
 
-def _short(value: object) -> object:
+def short(text: str) -> str:
     """Cut what somebody else wrote to a length that a message can hold."""
-    long = isinstance(value, str) and len(value) > LONGEST
-    return f"{str(value)[:LONGEST]}..." if long else value
+    return f"{text[:LONGEST]}..." if len(text) > LONGEST else text
+
+
+def _shown(value: object) -> object:
+    return short(value) if isinstance(value, str) else value
 
 
 class InputError(Exception):

@@ -41,10 +41,18 @@ class ForAll:
     A second solver, where there is one, goes through each proof.
     """
 
-    def __init__(self, machine: Machine, *, evidence: bool, second: Second | None = None) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        *,
+        evidence: bool,
+        second: Second | None = None,
+        steps: int | None = None,
+    ) -> None:
         self.machine = machine
         self.evidence = evidence
         self.second = second
+        self.steps = steps
 
     def plan(self, program: Program) -> Plan | None:
         """Return where steps begin, for any number of vCPUs; None where that cannot be told."""
@@ -100,12 +108,12 @@ class ForAll:
         plan = self.plan(base)
         if plan is None:
             return "its locks are more than mutual exclusion"
-        return prove(Subject(base, plan.kinds, plan.boundaries, None))
+        return prove(Subject(base, plan.kinds, plan.boundaries, None, self.steps))
 
     def _proof(self, program: Program, plan: Plan) -> Proof | str:
         from flushproof.engines.unbounded.prove import Subject, prove
 
-        return prove(Subject(program, plan.kinds, plan.boundaries, self._code))
+        return prove(Subject(program, plan.kinds, plan.boundaries, self._code, self.steps))
 
     @cached_property
     def _code(self) -> frozenset[str]:

@@ -265,6 +265,7 @@ def _variant(
         second=_second(options),
         doubt=_doubt(origin_of(path, spec, opened, options.choices), setup, level),
         evidence=options.evidence,
+        apart=options.megabytes is not None,
     )
     return _report(path, setup, question, wanted, on_result)
 
@@ -285,6 +286,7 @@ def _check(path: str, options: Options, on_result: OnResult) -> Report:
         steps=options.steps,
         second=_second(options),
         doubt=_doubt(origin_of(path, None, Opened(setup), options.choices), setup, level),
+        apart=options.megabytes is not None,
     )
     return _report(path, setup, question, expected, on_result)
 

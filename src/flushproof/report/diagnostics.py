@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from flushproof.diagnostics import Diagnostic, Note
+from flushproof.diagnostics import Diagnostic, Note, short
 from flushproof.report.excerpt import excerpt
 from flushproof.report.plain import DEFAULT_WIDTH, hang, visible
 from flushproof.source import Source, Span
@@ -57,7 +57,7 @@ def _headed(head: str, text: str, width: int) -> list[str]:
 
 
 def _note(note: Note, sources: Mapping[str, Source], width: int) -> list[str]:
-    lines = _headed(f"  note: {_place(note.span)}".rstrip(), note.text, width)
+    lines = _headed(f"  note: {_place(note.span)}".rstrip(), short(note.text), width)
     if note.span is None or note.span.file not in sources:
         return lines
     return lines + excerpt(note.span, "", sources, 6, width)

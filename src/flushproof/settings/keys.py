@@ -32,6 +32,7 @@ KEYS = (
     Key("flushes", (int,)),
     Key("rounds", (int,)),
     Key("memory", (str,)),
+    Key("max-memory", (int,)),
     Key("engine", (str,)),
     Key("agree", (str,)),
     Key("max-steps", (int,)),

@@ -224,9 +224,16 @@ def smallest(p: Problem, claim: str, failures: list[Failure]) -> Found | str | N
     if answer == z3.sat:
         result = _shrink(p, claim, failures)
     elif answer != z3.unsat:
-        result = f"the solver gave up: {p.solver.reason_unknown()}"
+        result = f"the solver gave up{_why(p)}"
     p.solver.pop()
     return result
+
+
+def _why(p: Problem) -> str:
+    """Return why the solver has no answer; it calls the end of its steps by several names."""
+    reason = p.solver.reason_unknown()
+    stopped = "cancel" in reason or "resource" in reason
+    return f" after {p.effort:,} steps" if stopped else f": {reason}"
 
 
 def _shrink(p: Problem, claim: str, failures: list[Failure]) -> Found | str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from os import cpu_count
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
 
+GONE = "a process is gone, as happens to those that take too much memory"
 _work: list[Callable[[Any], Any]] = []
 
 
@@ -31,40 +33,89 @@ def shared(count: int) -> list[range]:
 
 
 def each(work: Callable[[Case], Answer], cases: Sequence[Case]) -> list[Answer]:
-    """Return `work(case)` for every case, in their order; answers must be picklable."""
+    """Return `work(case)` for every case, in their order; answers must be picklable.
+
+    Raises:
+        MemoryError: a process is gone, which happens to those that take too much.
+    """
     jobs = min(cpu_count() or 1, len(cases))
     if jobs < 2 or not _may_fork():
         return [work(case) for case in cases]
+    from concurrent.futures import BrokenExecutor
+
     _work.append(work)
     try:
         with _pool(jobs) as pool:
             return list(pool.map(_run, cases))
+    except BrokenExecutor as error:
+        raise MemoryError(GONE) from error
     finally:
         _work.pop()
 
 
 def stream(
-    work: Callable[[Case], Answer], cases: Sequence[Case], jobs: int
+    work: Callable[[Case], Answer],
+    cases: Sequence[Case],
+    jobs: int,
+    lost: Callable[[Case], Answer] | None = None,
+    *,
+    apart: bool = False,
 ) -> Generator[Answer, None, None]:
-    """Yield `work(case)` for every case, in their order, as soon as it is there."""
-    if min(jobs, len(cases)) < 2 or not _may_fork():
+    """Yield `work(case)` for every case, in their order, as soon as it is there.
+
+    Where the process of a case dies, `lost(case)` takes the place of its answer; `apart` has even
+    a single one in a process of its own.
+
+    Raises:
+        MemoryError: a process died, and `lost` is None.
+    """
+    few = not apart and min(jobs, len(cases)) < 2
+    if few or not _may_fork():
         yield from map(work, cases)
         return
     _work.append(work)
-    pool = _pool(min(jobs, len(cases)))
     try:
-        yield from pool.map(_run, cases)
+        yield from _answers(cases, max(1, min(jobs, len(cases))), lost)
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
         _work.pop()
 
 
-def _pool(jobs: int) -> ProcessPoolExecutor:
-    """Return workers that are forked; one question alone does not wait for these modules."""
+def _answers(
+    cases: Sequence[Case], jobs: int, lost: Callable[[Case], Answer] | None
+) -> Iterator[Answer]:
+    """Yield each answer; when a process dies, all that is open is asked again one by one."""
+    from concurrent.futures import BrokenExecutor
+
+    done = 0
+    with _pool(jobs) as pool:
+        try:
+            for answer in pool.map(_run, cases):
+                yield answer
+                done += 1
+        except BrokenExecutor:
+            pass
+    for case in cases[done:]:
+        with _pool(1) as pool:
+            try:
+                answer = pool.submit(_run, case).result()
+            except BrokenExecutor as error:
+                if lost is None:
+                    raise MemoryError(GONE) from error
+                answer = lost(case)
+        yield answer
+
+
+@contextmanager
+def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """Have workers that are forked; one question alone does not wait for these modules."""
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
-    return ProcessPoolExecutor(jobs, multiprocessing.get_context("fork"))
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("fork"))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _may_fork() -> bool:

@@ -15,7 +15,7 @@ from flushproof.engines.unbounded.clauses import System
 from flushproof.engines.unbounded.finite import Unsupported
 from flushproof.engines.unbounded.frames import Frames
 from flushproof.engines.unbounded.pdr import Exhausted, Invariant, Search
-from flushproof.engines.unbounded.recheck import failing, supported
+from flushproof.engines.unbounded.recheck import STEPS, failing, supported
 from flushproof.engines.unbounded.state import Case, Space, space
 from flushproof.ir.code import Every, Scope
 from flushproof.ir.kinds import Kinds
@@ -49,13 +49,16 @@ class Subject:
     """A program with claims, the kinds of its values, and where its steps begin.
 
     `code` names the files of the code proper, whose sums are looked at by themselves; None where
-    this program is the one that is looked at for that, and for undefined behaviour.
+    this program is the one that is looked at for that, and for undefined behaviour. `steps` is how
+    many steps of z3 one question may take, None for the usual number; a search may ask the more
+    questions the more these are.
     """
 
     program: Program
     kinds: Kinds
     boundaries: Mapping[str, frozenset[int]]
     code: frozenset[str] | None
+    steps: int | None = None
 
 
 def prove(subject: Subject) -> Proof | str:
@@ -99,6 +102,7 @@ class _Attempts:
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
         self.named = sum(f.type == VCPU for f in subject.program.witnesses)
+        self.steps = subject.steps or STEPS
 
     def run(self) -> Proof | str:
         """Try with the witnesses tracked, then with any vCPU."""
@@ -144,13 +148,13 @@ class _Attempts:
         where = space(self.subject.program, self.subject.kinds, case)
         builder = Builder(where, self.subject.boundaries, self.subject.code)
         system = builder.run()
-        search = Search(system, EFFORT)
+        search = Search(system, EFFORT * self.steps // STEPS)
         try:
             invariant = search.run()
         except Exhausted:
             return "the search for an invariant took too many steps"
         if invariant is None:
             return "no invariant was found: what is known of other vCPUs is too little"
-        if failing(system, invariant):
+        if failing(system, invariant, self.steps):
             return "an invariant was found that holds for few vCPUs only"
         return Part(case, where, builder.frames, system, invariant)

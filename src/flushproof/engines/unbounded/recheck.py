@@ -11,6 +11,9 @@ from flushproof.engines.symbolic.nodes import Substitution, add, conjunction
 from flushproof.engines.unbounded.clauses import Atom, Clause, Control, System
 from flushproof.engines.unbounded.pdr import Invariant
 
+STEPS = 500_000_000
+"""Steps of z3 that one question may take."""
+
 Used = frozenset[tuple[Control, int]]
 """Lemmas by their control and number."""
 
@@ -23,13 +26,14 @@ def question(system: System, invariant: Invariant, clause: Clause) -> z3.BoolRef
     return conjunction(parts)
 
 
-def failing(system: System, invariant: Invariant) -> list[Clause]:
-    """Return the clauses that an invariant does not make true."""
-    return [clause for clause in system.clauses if _fails(system, invariant, clause)]
+def failing(system: System, invariant: Invariant, steps: int = STEPS) -> list[Clause]:
+    """Return the clauses that an invariant is not shown to make true, each in so many steps."""
+    return [clause for clause in system.clauses if _fails(system, invariant, clause, steps)]
 
 
-def _fails(system: System, invariant: Invariant, clause: Clause) -> bool:
+def _fails(system: System, invariant: Invariant, clause: Clause, steps: int) -> bool:
     solver = z3.SimpleSolver()
+    solver.set("rlimit", steps)
     add(solver, (*system.axioms, *system.known, question(system, invariant, clause)))
     return bool(solver.check() != z3.unsat)
 
