@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -250,3 +251,31 @@ def test_roles_have_distinct_operations() -> None:
     """The table of roles is what schedules are made of."""
     program = build(from_spec(str(SPECS[0]))).base
     assert {o.role for o in program.operations} == {Role.LOAD, Role.FLUSH}
+
+
+MANY = 4000
+
+
+def test_a_long_chain_of_assignments() -> None:
+    """Forgetting, or dropping, one assignment at a time takes minutes for code of this length."""
+    names = [Local(f"v{n}", INT) for n in range(MANY)]
+    chain = [Assign(b, Binary("+", Var(a), Const(1, INT), INT), None) for a, b in pairwise(names)]
+    copies = [Assign(x, Const(n, INT), None) for n, x in enumerate(names)]
+    end = (Return(Var(names[3]), None), Stop(None))
+    assert len(clean((*copies, *chain, *end))) == 5
+    assert len(clean((*copies, *chain, Return(Const(0, INT), None), Stop(None)))) == 2
+
+
+def test_jumps_in_a_circle() -> None:
+    """A circle is entered where it was, however long the way to it, and nothing goes round."""
+    code: tuple[Instr, ...] = (
+        Branch(Var(SURE), 1, 4, None),
+        *(Jump(n, None) for n in (2, 3, 2)),
+        *(Jump(n + 5, None) for n in range(MANY)),
+        Return(None, None),
+        Stop(None),
+    )
+    short = simplify(code)
+    assert len(short) < 6
+    assert Return(None, None) in short
+    assert any(isinstance(i, Jump) and short[i.target] == i for i in short)

@@ -82,3 +82,9 @@ def test_places() -> None:
     """A file that only a note points into needs an excerpt as well."""
     other = NoSuchName(span=None, name="x", near="y", notes=(Note("n", span(1, 1, file="b.c")),))
     assert places((DIAGNOSTIC, other)) == ("b.c", "enum_status.c")
+
+
+def test_notes_are_cut() -> None:
+    """A note repeats what the input says, which may be one line of megabytes."""
+    notes = (Note("the patch has `" + "9" * 100_000),)
+    assert len(render((NoSuchName(span=None, notes=notes, name="x", near="y"),), {})) < 1000
