@@ -170,6 +170,6 @@ def test_text(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _write(folder, "[tool.flushproof]\nloads = 7\nno-cache = true\n")
     assert cli.main(["config"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "loads      7           pyproject.toml:2" in lines
-    assert "no-cache   true        pyproject.toml:3" in lines
-    assert "vcpus      1..4        default" in lines
+    assert "loads       7           pyproject.toml:2" in lines
+    assert "no-cache    true        pyproject.toml:3" in lines
+    assert "vcpus       1..4        default" in lines

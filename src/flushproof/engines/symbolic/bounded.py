@@ -140,7 +140,7 @@ class Bounded:
         """
         for active in range(1, ACTIVE + 1):
             p = self._problem(vcpus, None, active)
-            p.effort //= 20
+            p.effort = max(1, p.effort // 20)
             failures = p.failures(name)
             p.constraints += (t.z3_bool(t.not_(f.condition)) for f in p.faults())
             found = smallest(p, name, failures)

@@ -60,7 +60,6 @@ class Problem:
         self.world = start.world
         self.witnesses = start.witnesses
         self.gave_up = False
-        self.effort = EFFORT
         self.threads = Unroller(self.world, counts, plan.boundaries, self._feasible).threads()
         self.turns = slots_for(self.threads, self._windows(), rounds)
         self.wired: Wired = Wiring(self.algebra, self.threads, self.turns.slots, start.memory).run()
@@ -78,7 +77,7 @@ class Problem:
 
     def excludes(self, goal: t.Bool) -> bool:
         """Return true if it is quickly shown that `goal` cannot hold."""
-        return impossible((*self.constraints, t.z3_bool(goal)), self.effort // 4)
+        return impossible((*self.constraints, t.z3_bool(goal)), max(1, self.effort // 4))
 
     def _windows(self) -> tuple[Window, ...]:
         """Return the loads that may be taken together, in an order that loses nothing."""
