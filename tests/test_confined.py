@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,7 @@ def test_outside(capsys: pytest.CaptureFixture[str], variant: str) -> None:
     """Nothing elsewhere is read, let alone shown, whatever the path or the link looks like."""
     code, out, err = _check(capsys, variant)
     assert (code, out) == (4, "")
-    assert "small.spec:2:10: error: " in err
+    assert err.startswith("small.spec:2:10: error")
     assert "is not in the folder of the spec" in " ".join(err.split())
     assert SECRET not in err
 
@@ -78,7 +79,7 @@ def test_no_regular_file(capsys: pytest.CaptureFixture[str], variant: str) -> No
     """Opening a pipe would wait for ever; names that no system has are merely not found."""
     code, out, err = _check(capsys, variant)
     assert (code, out) == (2, "")
-    assert "small.spec:2:10: error: cannot find" in err
+    assert re.match(r"small\.spec:2:10: error\S* cannot find", err)
 
 
 def test_named_by_the_user(capsys: pytest.CaptureFixture[str], folder: Path) -> None:

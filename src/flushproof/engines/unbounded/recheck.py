@@ -31,7 +31,7 @@ def failing(system: System, invariant: Invariant, steps: int = STEPS) -> list[Cl
     return [clause for clause in system.clauses if _fails(system, invariant, clause, steps)]
 
 
-def _fails(system: System, invariant: Invariant, clause: Clause, steps: int) -> bool:
+def _fails(system: System, invariant: Invariant, clause: Clause, steps: int = STEPS) -> bool:
     solver = z3.SimpleSolver()
     solver.set("rlimit", steps)
     add(solver, (*system.axioms, *system.known, question(system, invariant, clause)))
