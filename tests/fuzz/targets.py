@@ -21,12 +21,15 @@ from flushproof.kernel.base import base
 from flushproof.kernel.profiles import Profile, choose
 from flushproof.kernel.setup import recognise
 from flushproof.machine.build import Machine, build
+from flushproof.replay.elsewhere import elsewhere
+from flushproof.replay.read import read
 from flushproof.report.diagnostics import render
+from flushproof.report.replay import answer, overview, step
 from flushproof.resources import CLAIMS, DEFAULTS, KERNEL, PRELUDE, PROFILES, SPECS
 from flushproof.review.changes import from_patch
 from flushproof.source import Source
 from flushproof.spec.parser import parse_spec
-from flushproof.spec.resolve import from_spec, from_text, given
+from flushproof.spec.resolve import from_spec, from_text, from_variant, given
 
 TESTS = Path(__file__).parent.parent
 BASE = SPECS / "mismatch_flag.c"
@@ -127,6 +130,19 @@ def _patched(data: bytes) -> None:
         assert change.after.text != change.before.text
 
 
+def _trace(data: bytes) -> None:
+    """Read a saved trace, and show each of its steps."""
+    saved = read(_source(data))
+    overview(saved, 75)
+    for number in range(min(len(saved.trace.steps), 20) + 1):
+        step(saved, number, 75)
+
+
+def _against(data: bytes) -> None:
+    """Try a saved trace in a variant."""
+    answer(elsewhere(read(_source(data)), str(BASE), lambda path: from_variant(path, None)), 75)
+
+
 def _of(*globs: str) -> Callable[[], tuple[bytes, ...]]:
     def seeds() -> tuple[bytes, ...]:
         return tuple(p.read_bytes() for g in globs for p in sorted(SPECS.glob(g)))
@@ -170,6 +186,10 @@ def _diff() -> bytes:
     return head + before + b"-" + lines[at] + b"+\treturn 1;\n" + after
 
 
+def _of_traces() -> tuple[bytes, ...]:
+    return tuple(p.read_bytes() for p in sorted((Path(__file__).parent / "seeds").glob("*.itf")))
+
+
 TARGETS: dict[str, Target] = {
     "variant": Target(_variant, _of("*.c", "litmus/*.c")),
     "kernel": Target(_kernel, _of_kernels),
@@ -179,4 +199,6 @@ TARGETS: dict[str, Target] = {
     "profiles": Target(_profiles, lambda: (PROFILES.read_bytes(), DEFAULTS.read_bytes())),
     "mail": Target(_mail, _of_mails),
     "patched": Target(_patched, _of_mails),
+    "trace": Target(_trace, _of_traces),
+    "against": Target(_against, _of_traces),
 }

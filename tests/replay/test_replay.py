@@ -258,3 +258,14 @@ def test_a_trace_without_its_schedule(tmp_path: Path, capsys: pytest.CaptureFixt
     assert read(load(str(path))).trace.recipe is None
     assert cli.main(["replay", str(path), "--against", str(SPECS / "enum_status.c")]) == 4
     assert "error[FP0902]" in capsys.readouterr().err
+
+
+def test_events_of_calls_that_are_not_carried_out() -> None:
+    """A call whose role nobody knows is left out, and then its number is that of no call."""
+    seed = Path(__file__).parent.parent / "fuzz" / "seeds" / "no_bogus.itf"
+    text = seed.read_text()
+    broken = text.replace('"role": "flush"', '"role": "flsh"')
+    assert broken != text
+    assert read(Source("t.itf", text)).claim == "no_bogus"
+    with pytest.raises(InputError, match="speaks of a call that is not there"):
+        read(Source("t.itf", broken))

@@ -31,6 +31,8 @@ from flushproof.trace import (
 VERSION = 1
 KINDS: tuple[EventKind, ...] = get_args(EventKind)
 MARKS: tuple[LockMark, ...] = get_args(LockMark)
+ACTING = ("load", "flush")
+"""The roles of calls that are carried out again; the others are made where they are due."""
 
 T = TypeVar("T")
 
@@ -212,8 +214,9 @@ def _step(at: _At) -> Step:
 def _recipe(at: _At) -> Recipe:
     threads = at.member("threads").each(_thread)
     events = at.member("events").each(_event)
+    acting = [sum(c.role in ACTING for c in t.calls) for t in threads]
     for e in events:
-        if not 0 <= e.thread < len(threads) or not 0 <= e.call < len(threads[e.thread].calls):
+        if not 0 <= e.thread < len(threads) or not 0 <= e.call < acting[e.thread]:
             raise _Misfit(f"`{at.way}.events` speaks of a call that is not there")
     return Recipe(
         witnesses=at.member("witnesses").pairs(_At.number),
