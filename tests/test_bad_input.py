@@ -372,7 +372,7 @@ def test_structs_that_contain_themselves(before: str, capsys: pytest.CaptureFixt
     body = "struct s v; v.x = 1; ret = v.x;" if "s;" in before or "x;" in before else ""
     path.write_text(_text(body, before))
     code, _, err = _prove(capsys, path)
-    assert code in (0, 1, 4), err
+    assert code in (0, 1, 3, 4), err
 
 
 def test_goto_into_a_loop(capsys: pytest.CaptureFixture[str]) -> None:
@@ -464,7 +464,7 @@ def test_options(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     path.write_text(_text())
     code, out, err = _run(capsys, "prove", str(path), *OPTIONS[name])
     assert (code, out) == (2, "")
-    assert "error[FP" in err
+    assert re.search(r"error(\[FP\d{4}\])?: ", err)
 
 
 CLAUSES: dict[str, tuple[str, int, str]] = {

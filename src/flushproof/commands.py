@@ -105,6 +105,7 @@ class Pipeline(Protocol):
 class OutOfMemory(Diagnostic):
     """Memory ran out before any claim was looked at."""
 
+    CODE: ClassVar[str] = "FP0130"
     TITLE: ClassVar[str] = "out of memory"
     HELP: ClassVar[str] = "a higher --max-memory may be enough"
     EXIT: ClassVar[int] = EXIT_UNDECIDED

@@ -35,7 +35,7 @@ def test_a_false_statement(capsys: pytest.CaptureFixture[str], tmp_path: Path) -
     patch = mail(body(diff("enum_cached", "mismatch_flag")))
     code, out, err = review(capsys, tmp_path, patch, "enum_cached", *QUICK)
     assert (code, err) == (1, "")
-    assert "no_bogus proved refuted at 1 broke 27 line" in out
+    assert "no_bogus proved refuted at 1 broke 60 line" in out
     assert "fixed nothing broke no_bogus nfc differs at 1 vCPU from boot; equal for 1..2" in out
     assert f'"{NOTHING[:-1]}" (patch:10): false, but true once any vCPU has loaded' in out
     assert "a hypercall is issued on 0, which is no root" in out

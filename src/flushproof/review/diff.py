@@ -51,6 +51,7 @@ class CutOff(Diagnostic):
 class LeftOff(Diagnostic):
     """A mail that holds less than its own statistics count."""
 
+    CODE: ClassVar[str] = "FP0811"
     TITLE: ClassVar[str] = (
         "the patch is cut off: it adds {adds} and deletes {deletes} lines, fewer than its mail says"
     )
