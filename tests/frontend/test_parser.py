@@ -201,7 +201,13 @@ def test_outside_the_subset(text: str, line: int, column: int, construct: str) -
             "add `;` after `1`",
         ),
         (inside("a = (a > );"), 3, 10, "unexpected `)`, expected an expression", ""),
-        (inside("else a;"), 3, 1, "unexpected `else`, expected a statement, a type, `}` or `scoped_guard`", ""),
+        (
+            inside("else a;"),
+            3,
+            1,
+            "unexpected `else`, expected a statement, a type, `}` or `scoped_guard`",
+            "",
+        ),
         (
             "foo_t x;",
             1,

@@ -120,7 +120,7 @@ class _Emitter:
 
     def run(self, headline: str) -> str:
         every = uses(self.claim, "step") or uses(self.claim, "access")
-        hooks = needed(self.run_.events, every=every) | self._chosen()
+        hooks = needed(self.run_.events, every=every) | self.run_.ahead | self._chosen()
         events = kept(self.run_.events, hooks)
         wanted = code_of(self.claim)
         text = variant.code(self.machine, self.layout, hooks, (*wanted, *self._cache()))

@@ -6,7 +6,7 @@ The interpreter runs the counterexample again, an instruction at a time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flushproof.engines import concrete
@@ -34,6 +34,8 @@ from flushproof.ir.code import (
 from flushproof.ir.program import BYSTANDERS, Operation, Program
 from flushproof.source import Span
 
+PLAIN = ("READ", "WRITE")
+
 CLAIMS_OWN = "%c"
 """How the names of a claim's temporaries begin."""
 
@@ -53,18 +55,23 @@ class Event:
     @property
     def plain(self) -> bool:
         """Tell whether this is a plain access, at which C code does not stop by itself."""
-        return self.kind in ("READ", "WRITE")
+        return self.kind in PLAIN
 
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """All that happens; `chosen` names the call witnesses that a call of a thread is."""
+    """All that happens; `chosen` names the call witnesses that a call of a thread is.
+
+    `ahead` are the plain accesses of operations in which a thread is left, one of which it stands
+    before.
+    """
 
     calls: Mapping[tuple[int, int], Call]
     events: tuple[Event, ...]
     chosen: Mapping[tuple[int, int], frozenset[str]]
     witnesses: Mapping[str, int]
     vcpus: int
+    ahead: frozenset[Span]
 
 
 def happened(program: Program, found: Found) -> Happened:
@@ -94,6 +101,19 @@ class _Recorder:
             {k: frozenset(v) for k, v in self.chosen.items()},
             self.found.schedule.witnesses,
             self.found.schedule.vcpus,
+            self._ahead(self.found.schedule.order[-1])
+            if self.found.schedule.order
+            else frozenset(),
+        )
+
+    def _ahead(self, last: Sequence[int]) -> frozenset[Span]:
+        threads = enumerate(self.state.threads)
+        left = (t for k, t in threads if k not in last and not self._ghostly(t))
+        code = (i for t in left if t.operation is not None for i in t.operation.code)
+        return frozenset(
+            i.span
+            for i in code
+            if isinstance(i, Read | Write) and i.span is not None and _kind(i) in PLAIN
         )
 
     def _step(self, thread: Thread) -> None:
