@@ -101,9 +101,7 @@ class _Recorder:
             {k: frozenset(v) for k, v in self.chosen.items()},
             self.found.schedule.witnesses,
             self.found.schedule.vcpus,
-            self._ahead(self.found.schedule.order[-1])
-            if self.found.schedule.order
-            else frozenset(),
+            self._ahead(self.found.schedule.order[-1:]),
         )
 
     def _ahead(self, last: Sequence[int]) -> frozenset[Span]:
