@@ -87,7 +87,7 @@ def test_memory_before_any_claim(prove: Run, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(load, "source_of", lambda *_: bytearray(MORE_THAN_ALLOWED))
     code, out, err = prove("--max-memory", "4096")
     assert (code, out) == (3, "")
-    assert err.startswith("error: out of memory\n")
+    assert err.startswith("error[FP0130]: out of memory\n")
 
 
 @pytest.mark.parametrize("option", ["--max-steps", "--max-memory"])
