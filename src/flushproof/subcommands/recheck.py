@@ -69,17 +69,13 @@ def _present() -> tuple[str, ...]:
 
 
 def _ask(solver: str, script: str, asked: int, name: str) -> Said:
-    if solver == "z3":
-        from flushproof.engines.unbounded import again
-
-        try:
-            return Said(again.version(), asked, again.answers(script))
-        except again.NotAccepted as error:
-            return Said(again.version(), asked, (), f"it does not accept {name}: {error}")
     from flushproof.engines.second import ask
+    from flushproof.engines.unbounded import again
 
-    version = ask.version()
+    version = again.version() if solver == "z3" else ask.version()
     try:
+        if solver == "z3":
+            return Said(version, asked, again.answers(script))
         reply = ask.ask(script)
     except ask.NotAccepted as error:
         return Said(version, asked, (), f"it does not accept {name}: {error}")

@@ -6,10 +6,7 @@ import re
 
 import z3
 
-
-class NotAccepted(Exception):  # noqa: N818 - whose error it is, the caller knows
-    """The script is not accepted; the text of the exception says why."""
-
+from flushproof.engines.second.ask import NotAccepted
 
 _STATUS = re.compile(r"\(set-info\s+:status[^)]*\)")
 """What answer is expected, which z3 takes for a reason to complain."""

@@ -98,7 +98,7 @@ class Search:
             led = post.step(cube, level - 1)
             if led is None:
                 break
-            state = self._led(post, led, cube, level - 1)
+            state = self._led(post, led, level - 1)
             if state is not None:
                 self.reached.setdefault(control, []).append(state)
                 return state
@@ -106,17 +106,17 @@ class Search:
             self._learn(control, self._generalised(control, level - 1), level)
         return None
 
-    def _led(self, post: Post, led: Led, cube: Cube, level: int) -> Cube | None:
-        """Return a state in a cube that a step reaches from states that are reached, if it does."""
-        starts = self._reach(led.needed, level)
+    def _led(self, post: Post, led: Led, level: int) -> Cube | None:
+        """Return a state in its cube that a step reaches from reached states, if it does."""
+        starts = self._reach(post.needed(led), level)
         if starts is None:
             return None
         if not starts:
-            return led.end
+            return post.end(led)
         self._spend()
-        state = post.carried(led, starts, cube)
-        if state is None and self._reach(led.whole, level) is not None:
-            return led.end
+        state = post.carried(led, starts)
+        if state is None and self._reach(post.whole(led), level) is not None:
+            return post.end(led)
         return state
 
     def _reach(self, wanted: Sequence[State], level: int) -> list[Cube] | None:
@@ -182,8 +182,9 @@ class Search:
         """Tell whether a lemma's cube can be reached from its own level."""
         if lemma.reached is None or any(self._excluded(x, lemma.level) for x in lemma.reached):
             self._spend()
-            led = self.posts[lemma.control].step(lemma.cube, lemma.level)
-            lemma.reached = None if led is None else led.whole
+            post = self.posts[lemma.control]
+            led = post.step(lemma.cube, lemma.level)
+            lemma.reached = None if led is None else post.whole(led)
         return lemma.reached is not None
 
     def _excluded(self, state: State, level: int) -> bool:

@@ -50,16 +50,11 @@ State = tuple[Control, Cube]
 
 @dataclass(frozen=True, slots=True)
 class Led:
-    """A step that leads to a cube, by the number of its clause.
-
-    `needed` is what must hold before, `whole` all that does, `end` the state that it leads to.
-    Where the cube holds at boot both are empty.
-    """
+    """A step that leads to a cube: the number of its clause, and the model that shows it."""
 
     clause: int
-    needed: tuple[State, ...]
-    whole: tuple[State, ...]
-    end: Cube
+    cube: Cube
+    model: Sequence[int]
 
 
 class _Start:
@@ -125,7 +120,6 @@ class Post:
             self._add(clause)
         self.circuit.require(*self.selectors)
         self.solver = Solver(SOLVER, bootstrap_with=self.circuit.clauses)
-        self.variables = self.circuit.size
         self.levels: list[int] = []
 
     def _add(self, clause: Clause) -> None:
@@ -166,14 +160,9 @@ class Post:
         given = dict(zip(v.parameters[a.control], words, strict=True))
         return tuple(self.instance.where(x, given)[0] for x in v.atoms[a.control]), given
 
-    def fresh(self) -> int:
-        """Return a new variable."""
-        self.variables += 1
-        return self.variables
-
     def _level(self, level: int) -> int:
         while len(self.levels) <= level:
-            self.levels.append(self.fresh())
+            self.levels.append(self.circuit.fresh())
         return self.levels[level]
 
     def add(self, control: Control, cube: Cube, level: int) -> None:
@@ -204,20 +193,27 @@ class Post:
             return None
         model = self.solver.get_model()
         chosen = next(k for k, s in enumerate(self.selectors) if model[s - 1] > 0)
-        after = self.after[chosen]
-        ends = (after[abs(x) - 1] for x in cube)
-        reasons = self.circuit.reasons((self.conditions[chosen], *ends), model)
-        starts = self.starts[chosen]
-        return Led(
-            chosen,
-            tuple((s.control, s.before(model, reasons)) for s in starts),
-            tuple((s.control, s.before(model, None)) for s in starts),
-            self._state(model),
-        )
+        return Led(chosen, cube, model)
 
-    def carried(self, led: Led, starts: Sequence[Cube], cube: Cube) -> Cube | None:
-        """Return a state in a cube that the same step reaches from given states, if it does."""
-        assumptions = self._assumptions(cube, len(self.levels))
+    def needed(self, led: Led) -> tuple[State, ...]:
+        """Return what must hold before a step; nothing where its cube holds at boot."""
+        after = self.after[led.clause]
+        ends = (after[abs(x) - 1] for x in led.cube)
+        reasons = self.circuit.reasons((self.conditions[led.clause], *ends), led.model)
+        starts = self.starts[led.clause]
+        return tuple((s.control, s.before(led.model, reasons)) for s in starts)
+
+    def whole(self, led: Led) -> tuple[State, ...]:
+        """Return all that holds before a step."""
+        return tuple((s.control, s.before(led.model, None)) for s in self.starts[led.clause])
+
+    def end(self, led: Led) -> Cube:
+        """Return the state that a step leads to."""
+        return self._state(led.model)
+
+    def carried(self, led: Led, starts: Sequence[Cube]) -> Cube | None:
+        """Return a state in its cube that a step reaches from given states, if it does."""
+        assumptions = self._assumptions(led.cube, len(self.levels))
         assumptions.append(self.selectors[led.clause])
         for start, state in zip(self.starts[led.clause], starts, strict=True):
             own = start.atoms
@@ -243,7 +239,7 @@ class Post:
         assumptions = self._assumptions(cube, level)
         if level == 0:
             return None if self.solver.solve(assumptions=assumptions) else self.core()
-        here = self.fresh()
+        here = self.circuit.fresh()
         self._exclude(self.control, cube, here)
         reached = self.solver.solve(assumptions=[*assumptions, here])
         core = None if reached else self.core()
