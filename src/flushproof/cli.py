@@ -30,7 +30,6 @@ from flushproof.config import (
     SaidTwice,
     Sanity,
     Sweeping,
-    parse_range,
 )
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.memory import Memory
@@ -41,7 +40,7 @@ from flushproof.report.style import COLOUR_CHOICES
 from flushproof.settings.layers import Parser, fill, lend, prepared
 from flushproof.settings.project import find
 from flushproof.subcommands import COMMANDS
-from flushproof.subcommands.base import Command
+from flushproof.subcommands.base import Command, add_bounds, add_jobs, vcpus_asked
 from flushproof.terminal import Terminal
 from flushproof.userdirs import verdict_folder
 
@@ -329,9 +328,7 @@ def _add_common(
         "--memory", choices=tuple(Memory), help="memory model: sc, or tso with x86 store buffers"
     )
     bounds.add_argument("--engine", choices=ENGINES, help="how to decide")
-    bounds.add_argument(
-        "--jobs", type=int, default=0, metavar="N", help="processes, 0: as many as CPUs"
-    )
+    add_jobs(bounds)
     return _add_output(command, formats)
 
 
@@ -378,9 +375,7 @@ def _add_sweeping(command: argparse.ArgumentParser, *others: str) -> None:
 
 def _add_bounds(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     bounds = command.add_argument_group("bounds")
-    bounds.add_argument("--vcpus", metavar="N|A..B", help="up to N vCPUs, or A to B vCPUs")
-    bounds.add_argument("--loads", type=int, metavar="N", help="loads per vCPU")
-    bounds.add_argument("--flushes", type=int, metavar="N", help="flushes per flusher")
+    add_bounds(bounds)
     bounds.add_argument(
         "--max-steps",
         type=int,
@@ -512,7 +507,7 @@ def _comparing(arguments: argparse.Namespace) -> Comparing:
 
 def _bounded(arguments: argparse.Namespace) -> Options:
     return Options(
-        vcpus=None if arguments.vcpus is None else parse_range(arguments.vcpus),
+        vcpus=vcpus_asked(arguments),
         loads=arguments.loads,
         flushes=arguments.flushes,
         steps=arguments.max_steps,

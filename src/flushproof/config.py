@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from os import cpu_count
 from typing import ClassVar
 
 from flushproof.comparison import Compared, Relation, Since
@@ -220,6 +221,11 @@ class Options:
         ]
         if problems:
             raise InputError(*problems)
+
+    @property
+    def processes(self) -> int:
+        """The number of processes to use."""
+        return self.jobs or cpu_count() or 1
 
     @property
     def bounded(self) -> bool:

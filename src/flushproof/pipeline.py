@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from os import cpu_count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,7 +127,7 @@ def review(reviewing: Reviewing, spec: str | None, options: Options, done: OnRep
     def decide_text(version: Version) -> Report:
         setup = _under(opened(version), options)
         claims = _claims(setup, options)
-        jobs = options.jobs or cpu_count() or 1
+        jobs = options.processes
         question = Question(claims, setup.bounds, jobs=jobs, steps=options.steps)
         return _told(_report(version.source.name, setup, question, {}, lambda _: None), done)
 
@@ -149,7 +148,7 @@ def costs(path: str, spec: str | None, options: Options) -> Costs:
     from flushproof.engines.symbolic.problem import EFFORT
 
     machine = build(_under(_setup(path, spec, options), options))
-    jobs = options.jobs or cpu_count() or 1
+    jobs = options.processes
     return costs(machine, path, given().context, jobs, options.steps or EFFORT)
 
 
@@ -260,7 +259,7 @@ def _variant(
         setup.bounds,
         rounds=options.rounds,
         engine=options.engine or ("auto" if everyone else "bounded"),
-        jobs=options.jobs or cpu_count() or 1,
+        jobs=options.processes,
         steps=options.steps,
         second=_second(options),
         doubt=_doubt(origin_of(path, spec, opened, options.choices), setup, level),
@@ -276,7 +275,7 @@ def _check(path: str, options: Options, on_result: OnResult) -> Report:
     claims = _expected_claims(setup, options)
     engine = options.engine or "bounded"
     level = options.sanity or Sanity.REACH
-    jobs = options.jobs or cpu_count() or 1
+    jobs = options.processes
     question = Question(
         claims,
         setup.bounds,

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from flushproof.config import parse_range
 from flushproof.terminal import Terminal
 
 
@@ -21,3 +22,26 @@ class Command:
     purpose: str
     add: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace, Terminal], int]
+
+
+def add_bounds(to: argparse._ActionsContainer) -> None:
+    """Add the bounds of a search: vCPUs, loads and flushes."""
+    to.add_argument("--vcpus", metavar="N|A..B", help="up to N vCPUs, or A to B vCPUs")
+    to.add_argument("--loads", type=int, metavar="N", help="loads per vCPU")
+    to.add_argument("--flushes", type=int, metavar="N", help="flushes per flusher")
+
+
+def add_jobs(to: argparse._ActionsContainer) -> None:
+    """Add the number of processes."""
+    to.add_argument(
+        "--jobs", type=int, default=0, metavar="N", help="processes, 0: as many as CPUs"
+    )
+
+
+def vcpus_asked(arguments: argparse.Namespace) -> tuple[int, int] | None:
+    """Return the range of vCPUs on the command line, None where there is none.
+
+    Raises:
+        InputError: it is no range.
+    """
+    return None if arguments.vcpus is None else parse_range(arguments.vcpus)

@@ -7,10 +7,10 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from flushproof.config import ENGINES, Options, Sweeping, parse_range
+from flushproof.config import ENGINES, Options, Sweeping
 from flushproof.output import DRAWING, PAGE, check_writable, write
 from flushproof.progress import Progress
-from flushproof.subcommands.base import Command
+from flushproof.subcommands.base import Command, add_jobs, vcpus_asked
 from flushproof.terminal import Terminal, load_sources
 from flushproof.userdirs import verdict_folder
 
@@ -37,9 +37,7 @@ def _add_bounds(bounds: argparse._ArgumentGroup) -> None:
     bounds.add_argument("--loads", type=int, metavar="N", help="loads per vCPU")
     bounds.add_argument("--flushes", type=int, metavar="N", help="flushes per flusher")
     bounds.add_argument("--engine", choices=ENGINES, help="how to decide claims")
-    bounds.add_argument(
-        "--jobs", type=int, default=0, metavar="N", help="processes, 0: as many as CPUs"
-    )
+    add_jobs(bounds)
     bounds.add_argument(
         "--max-steps", type=int, metavar="N", help="the solver's own steps for one question"
     )
@@ -79,7 +77,7 @@ def _show(found: SideBySide, arguments: argparse.Namespace, terminal: Terminal) 
 def _options(arguments: argparse.Namespace) -> Options:
     cache = None if arguments.no_cache else arguments.cache_dir or verdict_folder()
     return Options(
-        vcpus=None if arguments.vcpus is None else parse_range(arguments.vcpus),
+        vcpus=vcpus_asked(arguments),
         loads=arguments.loads,
         flushes=arguments.flushes,
         claims=tuple(dict.fromkeys(arguments.claim)),

@@ -5,18 +5,18 @@ from __future__ import annotations
 import argparse
 import time
 from dataclasses import dataclass, replace
-from os import cpu_count
 from typing import TYPE_CHECKING, ClassVar
 
-from flushproof.config import Choices, Options, parse_range
+from flushproof.config import Choices, Options
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.mutated import MutantResult, Mutation
 from flushproof.progress import Progress
 from flushproof.report import json, mutate_json, mutate_text
-from flushproof.subcommands.base import Command
+from flushproof.subcommands.base import Command, add_bounds, add_jobs, vcpus_asked
 from flushproof.terminal import Terminal
 
 if TYPE_CHECKING:
+    from flushproof.mutate.decide import Asked
     from flushproof.mutate.origin import Origin
 
 
@@ -48,18 +48,15 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--write", type=int, metavar="N", help="print the text of mutant N, and decide nothing"
     )
-    parser.add_argument("--vcpus", metavar="N|A..B", help="up to N vCPUs, or A to B vCPUs")
-    parser.add_argument("--loads", type=int, metavar="N", help="loads per vCPU")
-    parser.add_argument("--flushes", type=int, metavar="N", help="flushes per flusher")
+    add_bounds(parser)
     parser.add_argument("-I", action="append", default=[], dest="folders", metavar="DIR")
-    parser.add_argument(
-        "--jobs", type=int, default=0, metavar="N", help="processes, 0: as many as CPUs"
-    )
+    add_jobs(parser)
     parser.add_argument("--format", choices=("text", "json"), default="text")
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Judge the mutants and show them; return the exit code."""
+    from flushproof.mutate.decide import Asked
     from flushproof.mutate.origin import origin
     from flushproof.pipeline import chosen
 
@@ -70,7 +67,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if arguments.write is not None:
         terminal.raw(_text(start, arguments.write))
         return 0
-    found = _mutate(start, claims, arguments, terminal)
+    asked = Asked(claims, arguments.all_claims, options.processes)
+    found = _mutate(start, asked, terminal)
     if arguments.format == "json":
         terminal.raw(json.dumps(mutate_json.document(found)))
     else:
@@ -78,17 +76,14 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     return found.exit_code
 
 
-def _mutate(
-    start: Origin, claims: tuple[str, ...], arguments: argparse.Namespace, terminal: Terminal
-) -> Mutation:
-    from flushproof.mutate.decide import Asked, mutate
+def _mutate(start: Origin, asked: Asked, terminal: Terminal) -> Mutation:
+    from flushproof.mutate.decide import mutate
     from flushproof.mutate.mutants import mutants
 
     total = len(mutants(start.setup))
     progress = Progress(
         terminal.err, shown=terminal.live, noun="mutants", total=total, clock=time.monotonic
     )
-    asked = Asked(claims, arguments.all_claims, arguments.jobs or cpu_count() or 1)
 
     def on_mutant(_: MutantResult) -> None:
         progress.advance()
@@ -110,7 +105,7 @@ def _text(start: Origin, number: int) -> str:
 
 def _options(arguments: argparse.Namespace) -> Options:
     options = Options(
-        vcpus=None if arguments.vcpus is None else parse_range(arguments.vcpus),
+        vcpus=vcpus_asked(arguments),
         loads=arguments.loads,
         flushes=arguments.flushes,
         claims=tuple(dict.fromkeys(arguments.claim)),

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from flushproof.config import ENGINES, Choices, Options, SaidTwice, parse_range
+from flushproof.config import ENGINES, Choices, Options, SaidTwice
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.report.plain import visible
-from flushproof.subcommands.base import Command
+from flushproof.subcommands.base import Command, add_bounds, vcpus_asked
 from flushproof.terminal import Terminal
 from flushproof.verdict import EXIT_OK, EXIT_OTHERWISE, EXIT_UNDECIDED
 
@@ -50,9 +50,7 @@ def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", dest="output", metavar="OUT.c", help="write the program to this file")
     parser.add_argument("--run", action="store_true", help="compile the program and run it")
     parser.add_argument("--cc", metavar="COMPILER", help="the compiler for `--run`")
-    parser.add_argument("--vcpus", metavar="N|A..B", help="up to N vCPUs, or A to B vCPUs")
-    parser.add_argument("--loads", type=int, metavar="N", help="loads per vCPU")
-    parser.add_argument("--flushes", type=int, metavar="N", help="flushes per flusher")
+    add_bounds(parser)
     parser.add_argument("--engine", choices=ENGINES, help="how to look for a counterexample")
     parser.add_argument("--flush", metavar="NAME", help="the flush of a kernel file")
     parser.add_argument("--load", metavar="NAME", help="the load of a kernel file")
@@ -79,7 +77,7 @@ def _options(arguments: argparse.Namespace) -> Options:
     if choices.any and arguments.spec is not None:
         raise InputError(SaidTwice(span=None))
     return Options(
-        vcpus=None if arguments.vcpus is None else parse_range(arguments.vcpus),
+        vcpus=vcpus_asked(arguments),
         loads=arguments.loads,
         flushes=arguments.flushes,
         claims=(arguments.claim,),

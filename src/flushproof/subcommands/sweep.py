@@ -14,7 +14,7 @@ from flushproof.memory import Memory
 from flushproof.progress import Progress
 from flushproof.report import json
 from flushproof.report.sweep import Swept, document, exit_code, render
-from flushproof.subcommands.base import Command
+from flushproof.subcommands.base import Command, add_jobs
 from flushproof.terminal import Terminal
 from flushproof.userdirs import verdict_folder
 
@@ -38,9 +38,7 @@ def _add(command: argparse.ArgumentParser) -> None:
         "--max-steps", type=int, metavar="N", help="steps that a solver may take for one question"
     )
     jobs = command.add_argument_group("many jobs")
-    jobs.add_argument(
-        "--jobs", type=int, default=0, metavar="N", help="processes, 0: as many as CPUs"
-    )
+    add_jobs(jobs)
     jobs.add_argument("--executor", default=LOCAL, metavar="NAME", help="see `check --help`")
     jobs.add_argument("--cache-dir", "--cache", metavar="DIR", help="keep verdicts here")
     jobs.add_argument("--no-cache", action="store_true", help="neither use nor keep verdicts")

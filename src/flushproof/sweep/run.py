@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, as_completed
 from dataclasses import dataclass, field, replace
 from functools import partial
-from os import cpu_count
 
 from flushproof.config import LOCAL
 from flushproof.diagnostics import InputError
@@ -84,7 +83,7 @@ def each(tasks: Sequence[Task]) -> Iterator[tuple[int, Report]]:
 def _decided(unknown: dict[int, _Open], known: Known | None) -> Iterator[tuple[int, Report]]:
     options = next(iter(unknown.values())).task.options
     name = options.sweeping.executor
-    jobs = options.jobs or cpu_count() or 1
+    jobs = options.processes
     workers = min(jobs, len(unknown))
     hand_out = partial(_whole, jobs=jobs // workers) if name == LOCAL else _spread
     errors: dict[int, InputError] = {}

@@ -14,9 +14,6 @@ from flushproof.engines.unbounded.pdr import Invariant
 STEPS = 500_000_000
 """Steps of z3 that one question may take."""
 
-Used = frozenset[tuple[Control, int]]
-"""Lemmas by their control and number."""
-
 
 def question(system: System, invariant: Invariant, clause: Clause) -> z3.BoolRef:
     """Return a formula that is unsatisfiable exactly if the clause holds under the invariant."""

@@ -68,12 +68,6 @@ class Steps:
         for claimed in step.claimed:
             yield claimed.claim, t.and_(claimed.broken, *executor.constraints)
 
-    def of_code(self, site: Site, locals_: Locals) -> Locals:
-        """Leave out locals that a claim's handlers may have set, which depend on its witnesses."""
-        operation = self.frames.operations[site.operation]
-        handlers = {defined(i) for i in operation.code if not self._proper(i)}
-        return {x: v for x, v in locals_.items() if x not in handlers}
-
     def _proper(self, i: Instr) -> bool:
         """Tell whether an instruction surely belongs to the code proper."""
         target = defined(i)

@@ -14,7 +14,6 @@ from flushproof.engines.unbounded.prove import Part
 from flushproof.engines.unbounded.state import flat
 from flushproof.ir.types import NONE
 
-LOW_BITS = "low bits"
 CONSTANTS = {0: "0", INVALID: "INVALID_PAGE", NONE: "NONE"}
 
 
