@@ -127,6 +127,5 @@ def _commands(source: Source) -> Iterator[tuple[str, int]]:
 
 
 def _span(source: Source, at: int, word: str) -> Span:
-    line = source.text.count("\n", 0, at) + 1
-    column = at - (source.text.rfind("\n", 0, at) + 1) + 1
+    line, column = source.place(at)
     return Span(source.name, line, column, line, column + min(len(word), 40))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -47,6 +48,28 @@ class Source:
     def lines(self) -> tuple[str, ...]:
         """The lines without their ends."""
         return tuple(self.text.split("\n"))
+
+    @cached_property
+    def _starts(self) -> tuple[int, ...]:
+        """The offsets of the lines, and of what would be one after the last."""
+        starts = [0]
+        for line in self.lines:
+            starts.append(starts[-1] + len(line) + 1)
+        return tuple(starts)
+
+    def offset(self, line: int, column: int) -> int:
+        """Return the offset of a line and a column in the text."""
+        return self._starts[line - 1] + column - 1
+
+    def stretch(self, span: Span) -> tuple[int, int]:
+        """Return the offsets of the start and the end of a span in the text."""
+        start = self.offset(span.line, span.column)
+        return start, self.offset(span.end_line, span.end_column)
+
+    def place(self, offset: int) -> tuple[int, int]:
+        """Return the line and the column of an offset in the text."""
+        line = bisect_right(self._starts, offset)
+        return line, offset - self._starts[line - 1] + 1
 
     @property
     def sha256(self) -> str:

@@ -32,7 +32,7 @@ class Edit:
 
     def line(self, source: Source) -> int:
         """Return the number of the line where the edit begins."""
-        return source.text.count("\n", 0, self.start) + 1
+        return source.place(self.start)[0]
 
     def diff(self, source: Source) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the lines that the edit touches, as they were and as they are, both trimmed."""

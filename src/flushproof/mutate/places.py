@@ -61,34 +61,19 @@ class Place:
         return tuple(p.declarator.name for p in pages if p.declarator.pointers == 1)
 
     @cached_property
-    def _lines(self) -> tuple[int, ...]:
-        ends = [0]
-        for line in self.source.lines:
-            ends.append(ends[-1] + len(line) + 1)
-        return tuple(ends)
-
-    @cached_property
     def _starts(self) -> list[int]:
-        return [self.offset(t.span.line, t.span.column) for t in self.tokens]
+        return [self.source.stretch(t.span)[0] for t in self.tokens]
 
     @cached_property
     def _ends(self) -> list[int]:
-        return [self.offset(t.span.end_line, t.span.end_column) for t in self.tokens]
-
-    def offset(self, line: int, column: int) -> int:
-        """Return the offset of a line and a column."""
-        return self._lines[line - 1] + column - 1
+        return [self.source.stretch(t.span)[1] for t in self.tokens]
 
     def stretch(self, node: Spanned) -> tuple[int, int] | None:
         """Return from where to where a node stands, parentheses balanced.
 
         None where a macro has a part in it, so that the text there is not the node's.
         """
-        span = node.span
-        start, end = (
-            self.offset(span.line, span.column),
-            self.offset(span.end_line, span.end_column),
-        )
+        start, end = self.source.stretch(node.span)
         first, last = bisect_left(self._starts, start), bisect_right(self._ends, end) - 1
         if first > last or self._starts[first] != start or self._ends[last] != end:
             return None

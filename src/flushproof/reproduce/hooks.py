@@ -160,7 +160,6 @@ def edited(source: Source, functions: Sequence[c.Function], hooks: Spans) -> str
 
     Where an access comes out of a macro, the body around it is written anew.
     """
-    starts = _line_starts(source.text)
     edits: list[_Edit] = []
     for f in functions:
         if f.body is None or f.span.file != source.name:
@@ -173,46 +172,34 @@ def edited(source: Source, functions: Sequence[c.Function], hooks: Spans) -> str
             for d in n.declarators
             if d.span in hooks
         ]
-        if all(_as_written(n, source.text, starts) for n in nodes):
-            edits += [x for n in nodes for x in _around(n, starts)]
-            ends = [_range(s, starts)[1] for s in declared]
+        if all(_as_written(n, source) for n in nodes):
+            edits += [x for n in nodes for x in _around(n, source)]
+            ends = [source.stretch(s)[1] for s in declared]
             edits += [_Edit(end, end, f" = {UNSET}") for end in ends]
         else:
             body = hooked(f, hooks).body
             assert body is not None
-            edits.append(_Edit(*_range(f.body.span, starts), printer.statement(body)))
+            edits.append(_Edit(*source.stretch(f.body.span), printer.statement(body)))
     return _applied(source.text, edits)
 
 
-def _line_starts(text: str) -> list[int]:
-    out = [0]
-    for line in text.split("\n"):
-        out.append(out[-1] + len(line) + 1)
-    return out
+def _text(node: c.Expr | c.Stmt, source: Source) -> str:
+    start, end = source.stretch(node.span)
+    return source.text[start:end]
 
 
-def _range(span: Span, starts: Sequence[int]) -> tuple[int, int]:
-    start = starts[span.line - 1] + span.column - 1
-    return start, starts[span.end_line - 1] + span.end_column - 1
-
-
-def _text(node: c.Expr | c.Stmt, text: str, starts: Sequence[int]) -> str:
-    start, end = _range(node.span, starts)
-    return text[start:end]
-
-
-def _as_written(node: c.Expr | c.Stmt, text: str, starts: Sequence[int]) -> bool:
+def _as_written(node: c.Expr | c.Stmt, source: Source) -> bool:
     """Tell whether an access stands in the text as it stands in the tree."""
     if not isinstance(node, c.Expr):
         return False
-    return "".join(_text(node, text, starts).split()) == "".join(printer.expression(node).split())
+    return "".join(_text(node, source).split()) == "".join(printer.expression(node).split())
 
 
-def _around(node: c.Expr | c.Stmt, starts: Sequence[int]) -> Iterator[_Edit]:
-    start, end = _range(node.span, starts)
+def _around(node: c.Expr | c.Stmt, source: Source) -> Iterator[_Edit]:
+    start, end = source.stretch(node.span)
     match node:
         case c.Assign(op, target, value):
-            middle = _range(target.span, starts)[1], _range(value.span, starts)[0]
+            middle = source.stretch(target.span)[1], source.stretch(value.span)[0]
             name = "HOOK_WRITE(" if op == "=" else "HOOK_UPDATE("
             yield _Edit(start, start, name)
             yield _Edit(*middle, ", " if op == "=" else f", {op[:-1]}, ")
