@@ -14,7 +14,7 @@ Without the last condition the claim does not hold, which shows that the questio
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import z3
@@ -30,6 +30,7 @@ from flushproof.ir.kinds import infer
 from flushproof.ir.program import Program
 from flushproof.ir.types import NONE, ROOT
 from flushproof.machine.build import build
+from flushproof.record import replace
 from flushproof.spec.resolve import from_spec
 
 SPEC = Path(__file__).parent.parent / "specs" / "counter_first.spec"

@@ -171,8 +171,7 @@ CHECKED = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoSuchName(Diagnostic):
+class NoSuchName(Diagnostic, frozen=True, kw_only=True):
     """A diagnostic as the stages that read input make them."""
 
     TITLE: ClassVar[str] = "no variable `{name}`"

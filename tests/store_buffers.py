@@ -8,7 +8,6 @@ Nothing of `flushproof.machine.buffers` is used.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 
 from flushproof.engines.concrete import boot_memory
 from flushproof.engines.values import Values, evaluate
@@ -35,14 +34,14 @@ from flushproof.ir.code import (
     Write,
 )
 from flushproof.ir.program import Operation, Program, Role
+from flushproof.record import Record, replace
 
 Location = tuple[str, int]
 Ending = tuple[tuple[tuple[int, ...], ...], tuple[int, ...]]
 """What each thread's calls returned, and memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class Thread:
+class Thread(Record, frozen=True):
     """One thread: what it returned, its calls with the present one, where it is, its buffer."""
 
     number: int
@@ -53,8 +52,7 @@ class Thread:
     buffer: tuple[tuple[Location, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Record, frozen=True):
     """Memory in the order of the machine's locations, and the threads."""
 
     memory: tuple[int, ...]

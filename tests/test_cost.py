@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -23,6 +22,7 @@ from flushproof.engines.symbolic.most import Largest, largest
 from flushproof.errors import InternalError
 from flushproof.machine.build import Machine, build
 from flushproof.machine.setup import Bounds
+from flushproof.record import replace
 from flushproof.report import costs_text
 from flushproof.report.costs_json import document
 from flushproof.report.html.page import compared, drawing

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from flushproof import cli, pipeline
 from flushproof.config import Options, Project
 from flushproof.diagnostics import InputError
 from flushproof.memory import Memory
+from flushproof.record import replace
 from flushproof.settings.keys import KEYS
 from flushproof.settings.layers import project_of
 from flushproof.settings.project import find

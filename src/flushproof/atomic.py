@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from flushproof.record import Record
 from flushproof.source import Span
 
 Moving = Literal["both", "right", "left", "neither"]
 """Past what other threads do: put off (right), made earlier (left), both or neither."""
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Record, frozen=True):
     """One place where an operation touches what others touch; `does` is such as "takes `lock`".
 
     `steps` are the numbers of the steps that may come here, from 1.
@@ -24,8 +23,7 @@ class Access:
     steps: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class OperationSteps:
+class OperationSteps(Record, frozen=True):
     """How one operation is cut; `name` is its C function, accesses are in the order of its code.
 
     `begins` says for each step why it is no part of the one before, a sentence for each kind of
@@ -39,8 +37,7 @@ class OperationSteps:
     begins: tuple[tuple[str, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FieldLocks:
+class FieldLocks(Record, frozen=True):
     """The locks that are held at every access to a field; `bare` are accesses without any lock."""
 
     label: str
@@ -48,8 +45,7 @@ class FieldLocks:
     bare: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Steps:
+class Steps(Record, frozen=True):
     """All operations of one variant, as `claim` sees them ("" without any claim)."""
 
     claim: str

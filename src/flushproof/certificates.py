@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
 from flushproof.diagnostics import EXIT_INPUT, Diagnostic, InputError
@@ -39,8 +38,7 @@ ALLOWED = frozenset(
 _TOKEN = re.compile(r';[^\n]*|"(?:[^"]|"")*"|\|[^|]*\||[()]|[^\s()";|]+')
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotAsked(Diagnostic):
+class NotAsked(Diagnostic, frozen=True, kw_only=True):
     """A command that has no place in a certificate."""
 
     CODE: ClassVar[str] = "FP0907"
@@ -51,8 +49,7 @@ class NotAsked(Diagnostic):
     command: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NothingAsked(Diagnostic):
+class NothingAsked(Diagnostic, frozen=True, kw_only=True):
     """A file without questions."""
 
     CODE: ClassVar[str] = "FP0908"
@@ -63,8 +60,7 @@ class NothingAsked(Diagnostic):
     path: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unbalanced(Diagnostic):
+class Unbalanced(Diagnostic, frozen=True, kw_only=True):
     """A bracket too many or too few."""
 
     CODE: ClassVar[str] = "FP0909"

@@ -11,7 +11,6 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, NoReturn
 
@@ -33,6 +32,7 @@ from flushproof.config import (
 )
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.memory import Memory
+from flushproof.record import replace
 from flushproof.report.formats import FORMATS
 from flushproof.report.json import z3_version
 from flushproof.report.plain import DEFAULT_WIDTH, MAX_WIDTH, MIN_WIDTH, visible
@@ -64,8 +64,7 @@ exit codes:
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Needs(Diagnostic):
+class Needs(Diagnostic, frozen=True, kw_only=True):
     """An option that another argument cannot do without."""
 
     CODE: ClassVar[str] = "FP0101"
@@ -76,8 +75,7 @@ class Needs(Diagnostic):
     option: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OneFile(Diagnostic):
+class OneFile(Diagnostic, frozen=True, kw_only=True):
     """An option that shows one file, and several files."""
 
     CODE: ClassVar[str] = "FP0122"

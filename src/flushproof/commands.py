@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -21,6 +20,7 @@ from flushproof.limits import memory_limit
 from flushproof.listing import Listing
 from flushproof.output import PAGE, check_writable, write
 from flushproof.progress import Board, Listener, Progress
+from flushproof.record import Record, replace
 from flushproof.report import (
     atomicity,
     compare_json,
@@ -55,8 +55,7 @@ OnReport = Callable[[Report], None]
 Reports = tuple[Report, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Several:
+class Several(Record, frozen=True):
     """Files to be decided by one command, "prove" or "refute", under one set-up."""
 
     command: str
@@ -101,8 +100,7 @@ class Pipeline(Protocol):
         """Return what a file was taken for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutOfMemory(Diagnostic):
+class OutOfMemory(Diagnostic, frozen=True, kw_only=True):
     """Memory ran out before any claim was looked at."""
 
     CODE: ClassVar[str] = "FP0130"
@@ -111,8 +109,7 @@ class OutOfMemory(Diagnostic):
     EXIT: ClassVar[int] = EXIT_UNDECIDED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoSuchPath(Diagnostic):
+class NoSuchPath(Diagnostic, frozen=True, kw_only=True):
     """A file or folder named on the command line that does not exist."""
 
     CODE: ClassVar[str] = "FP0102"
@@ -122,8 +119,7 @@ class NoSuchPath(Diagnostic):
     path: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoSpecs(Diagnostic):
+class NoSpecs(Diagnostic, frozen=True, kw_only=True):
     """A folder without spec files."""
 
     CODE: ClassVar[str] = "FP0103"
@@ -133,8 +129,7 @@ class NoSpecs(Diagnostic):
     path: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoPage(Diagnostic):
+class NoPage(Diagnostic, frozen=True, kw_only=True):
     """A page was asked for, and nothing is decided that it could show."""
 
     CODE: ClassVar[str] = "FP0126"
@@ -143,8 +138,7 @@ class NoPage(Diagnostic):
     EXIT: ClassVar[int] = EXIT_USAGE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OneClaim(Diagnostic):
+class OneClaim(Diagnostic, frozen=True, kw_only=True):
     """A form that holds one trace is asked for, and not of one claim."""
 
     CODE: ClassVar[str] = "FP0111"
@@ -153,8 +147,7 @@ class OneClaim(Diagnostic):
     EXIT: ClassVar[int] = EXIT_USAGE
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Record, frozen=True):
     """One command line.
 
     `paths` holds one file or several, for `nfc` the old and the new one, for `check` files and

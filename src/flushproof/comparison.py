@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from flushproof.record import Record
 from flushproof.source import Span
 from flushproof.verdict import EXIT_OK, EXIT_OTHERWISE, EXIT_UNDECIDED, Scope
 
@@ -32,8 +32,7 @@ class Since(StrEnum):
     LOAD = "load"
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(Record, frozen=True):
     """One of the two variants; `function` is its flush function."""
 
     path: str
@@ -41,16 +40,14 @@ class Version:
     function: str
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
+class Act(Record, frozen=True):
     """One thing that a call did: a hypercall, its return, or that it waits for ever."""
 
     text: str
     span: Span | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(Record, frozen=True):
     """What one variant did in one call: its hypercalls, how it ended, the fields that changed.
 
     `end` is None for a load that simply returns.
@@ -61,8 +58,7 @@ class Side:
     changed: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
+class Shared(Record, frozen=True):
     """One call that both variants were given: `text` is such as "load(A)" or "flush"."""
 
     index: int
@@ -72,8 +68,7 @@ class Shared:
     new: Side
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Record, frozen=True):
     """One schedule under both variants, up to the call in which they differ.
 
     `at` is the number (from 0) of the hypercall of the last call with which the difference begins,
@@ -87,8 +82,7 @@ class Difference:
     smallest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Record, frozen=True):
     """The verdict on two variants.
 
     `reason` explains `unknown`, for `differs` why the new variant does not refine the old one, and

@@ -6,7 +6,6 @@ In: strings and numbers from the command line. Out: `Options`, which every later
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from os import cpu_count
 from typing import ClassVar
@@ -15,6 +14,7 @@ from flushproof.comparison import Compared, Relation, Since
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.limits import LEAST
 from flushproof.memory import Memory
+from flushproof.record import Record
 
 MAX_VCPUS = 4096
 MAX_OPERATIONS = 1000
@@ -31,8 +31,7 @@ _DASK = re.compile(r"dask://([^/\s:]+|\[[0-9A-Fa-f:]+\]):(\d{1,5})")
 _RANGE = re.compile(r"(\d{1,9})(?:\.\.(\d{1,9}))?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotARange(Diagnostic):
+class NotARange(Diagnostic, frozen=True, kw_only=True):
     """A `--vcpus` that is neither a number nor a range."""
 
     CODE: ClassVar[str] = "FP0104"
@@ -43,8 +42,7 @@ class NotARange(Diagnostic):
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReversedRange(Diagnostic):
+class ReversedRange(Diagnostic, frozen=True, kw_only=True):
     """A range whose end comes before its start."""
 
     CODE: ClassVar[str] = "FP0105"
@@ -56,8 +54,7 @@ class ReversedRange(Diagnostic):
     high: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutOfBounds(Diagnostic):
+class OutOfBounds(Diagnostic, frozen=True, kw_only=True):
     """A number outside what the option allows."""
 
     CODE: ClassVar[str] = "FP0106"
@@ -71,8 +68,7 @@ class OutOfBounds(Diagnostic):
     high: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnknownEngine(Diagnostic):
+class UnknownEngine(Diagnostic, frozen=True, kw_only=True):
     """An engine that does not exist."""
 
     CODE: ClassVar[str] = "FP0107"
@@ -83,8 +79,7 @@ class UnknownEngine(Diagnostic):
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SaidTwice(Diagnostic):
+class SaidTwice(Diagnostic, frozen=True, kw_only=True):
     """A spec and options that say the same things."""
 
     CODE: ClassVar[str] = "FP0108"
@@ -93,8 +88,7 @@ class SaidTwice(Diagnostic):
     EXIT: ClassVar[int] = EXIT_USAGE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NothingToAgreeOn(Diagnostic):
+class NothingToAgreeOn(Diagnostic, frozen=True, kw_only=True):
     """A second opinion on what no solver answers."""
 
     CODE: ClassVar[str] = "FP0123"
@@ -104,8 +98,7 @@ class NothingToAgreeOn(Diagnostic):
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnknownExecutor(Diagnostic):
+class UnknownExecutor(Diagnostic, frozen=True, kw_only=True):
     """An `--executor` that is none."""
 
     CODE: ClassVar[str] = "FP0112"
@@ -115,8 +108,7 @@ class UnknownExecutor(Diagnostic):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Choices:
+class Choices(Record, frozen=True):
     """What the user says of a kernel file; None or nothing where it is to be found out.
 
     `flush` and `load` name functions, `cache` the field that holds the cached root, and headers are
@@ -134,8 +126,7 @@ class Choices:
         return self != Choices()
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(Record, frozen=True):
     """What the project's configuration says where a spec says nothing; None: nothing either."""
 
     vcpus: tuple[int, int] | None = None
@@ -144,8 +135,7 @@ class Project:
     memory: Memory | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Sweeping:
+class Sweeping(Record, frozen=True):
     """How jobs are carried out: the folder of known verdicts (None: none), and where they run.
 
     Raises `InputError` for an executor that does not exist.
@@ -172,8 +162,7 @@ class Sanity(StrEnum):
     FULL = "full"
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Record, frozen=True):
     """Bounds and choices of one run; None or an empty tuple leaves the choice to the spec.
 
     `vcpus` is (low, high); `loads` and `flushes` count operations per thread; `claims` names the
@@ -233,8 +222,7 @@ class Options:
         return any(x is not None for x in (self.vcpus, self.loads, self.flushes, self.rounds))
 
 
-@dataclass(frozen=True, slots=True)
-class Comparing:
+class Comparing(Record, frozen=True):
     """What two variants are compared in, since when, and how they are expected to stand."""
 
     compared: Compared = Compared.SEQUENCE
@@ -242,8 +230,7 @@ class Comparing:
     expected: Relation = Relation.EQUAL
 
 
-@dataclass(frozen=True, slots=True)
-class Reviewing:
+class Reviewing(Record, frozen=True):
     """What is reviewed: a patch to the file `base`, or what a range of git commits did to it.
 
     `path` says which file of the patch is meant where the base has another name.

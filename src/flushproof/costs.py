@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from flushproof.record import Record
 from flushproof.trace import Trace
 from flushproof.verdict import EXIT_OK, EXIT_UNDECIDED, Report, Scope, Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(Record, frozen=True):
     """The most hypercalls of one call with so many vCPUs, on exactly so many roots.
 
     `most` is None where it is not known, for which `reason` tells why; `trace` is a schedule that
@@ -33,8 +31,7 @@ class Cost:
         return 0 if self.most is None else max(0, self.most - self.least)
 
 
-@dataclass(frozen=True, slots=True)
-class Costs:
+class Costs(Record, frozen=True):
     """All costs of one variant, fewest vCPUs first; `scope` says within which bounds they hold."""
 
     path: str
@@ -53,8 +50,7 @@ class Costs:
         return next((c for c in self.cells if c.excess), None)
 
 
-@dataclass(frozen=True, slots=True)
-class SideBySide:
+class SideBySide(Record, frozen=True):
     """Variants side by side: the verdicts on each, and what its calls cost, in the same order."""
 
     reports: tuple[Report, ...]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flushproof.engines import concrete
@@ -25,6 +24,7 @@ from flushproof.machine.build import CAPACITY, Machine
 from flushproof.machine.setup import Bounds
 from flushproof.opinion import Opinion, joined
 from flushproof.progress import Board
+from flushproof.record import Record
 from flushproof.resources import PRELUDE
 from flushproof.trace import Trace
 from flushproof.verdict import ClaimResult, Scope, Verdict
@@ -50,8 +50,7 @@ Range = tuple[int, int] | None
 Boundaries = Callable[[Operation], frozenset[int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Record, frozen=True):
     """What is asked: claims by name, within bounds.
 
     `boundaries` fixes where steps begin, None has it found out; `rounds` lowers the number of

@@ -1,6 +1,6 @@
 """What is said about bad input: frozen values whose text stands beside the class.
 
-A concrete diagnostic is a frozen dataclass deriving from `Diagnostic`; its class variables `TITLE`,
+A concrete diagnostic is a frozen record deriving from `Diagnostic`; its class variables `TITLE`,
 `LABEL` and `HELP` are format strings filled from its own fields. `CODE` names it for good; what
 `flushproof explain` says of it stands under that code in `messages.toml`. Rendering is the report's
 work.
@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
 from typing import ClassVar
 
+from flushproof.record import Record, fields
 from flushproof.source import Source, Span
 
 EXIT_USAGE = 2
@@ -21,16 +21,14 @@ LONGEST = 400
 """How many characters of a name or text are repeated."""
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Record, frozen=True):
     """A second place that belongs to a diagnostic (`span` None: no place)."""
 
     text: str
     span: Span | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnostic:
+class Diagnostic(Record, frozen=True, kw_only=True):
     """One complaint about the input, at `span` (None where no place can be named)."""
 
     CODE: ClassVar[str] = ""

@@ -7,20 +7,19 @@ Out: frozen values. Neither the solver nor the machine is loaded.
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field, fields
 from importlib import import_module
 from pathlib import Path
 from typing import ClassVar
 
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError, closest
+from flushproof.record import Record, field, fields
 from flushproof.resources import HERE, SPECS
 
 CLAIMS_TABLE = SPECS / "claims.toml"
 CODES_TABLE = HERE / "messages.toml"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NothingKnown(Diagnostic):
+class NothingKnown(Diagnostic, frozen=True, kw_only=True):
     """A word that is neither a claim nor the code of a diagnostic."""
 
     CODE: ClassVar[str] = "FP0109"
@@ -32,8 +31,7 @@ class NothingKnown(Diagnostic):
     hint: str
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimExplained:
+class ClaimExplained(Record, frozen=True):
     """A claim in words: `lines` are how it is stated, `example` a path that breaks it, or ""."""
 
     name: str
@@ -46,8 +44,7 @@ class ClaimExplained:
     example: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CodeExplained:
+class CodeExplained(Record, frozen=True):
     """A diagnostic in words; `title` and `help` have `<name>` where its own fields stand."""
 
     code: str
@@ -57,8 +54,7 @@ class CodeExplained:
     exit_code: int
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Record, frozen=True):
     """Everything that can be explained, in order."""
 
     claims: tuple[ClaimExplained, ...] = ()

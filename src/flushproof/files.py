@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from flushproof.errors import InternalError
+from flushproof.record import Record
 
 Kind = Literal["text", "file", "folder", "real"]
 YES, NO = "yes", "no"
@@ -43,8 +44,7 @@ class Files(Protocol):
         """Return the path without symbolic links."""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Record, frozen=True):
     """One question about a file, and the answer.
 
     For a text it is the digest of its bytes, or the name of the error that reading it gives.
@@ -151,8 +151,7 @@ class Recorded:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Record, frozen=True):
     """What one process noted, for another one that need not see the same disk."""
 
     folder: str
@@ -189,8 +188,7 @@ class Sent:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Overlaid:
+class Overlaid(Record, frozen=True):
     """Other files, but for some texts by their paths without links; an empty one is no file."""
 
     inner: Files

@@ -7,13 +7,13 @@ is proved once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from flushproof.machine.build import Machine
 from flushproof.memory import Memory
 from flushproof.opinion import Opinion
+from flushproof.record import Record
 
 if TYPE_CHECKING:
     from flushproof.engines.second.opinion import Second
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from flushproof.ir.program import Program
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Record, frozen=True):
     """What a proof rests on: its invariant in C's terms, line by line, and an SMT-LIB 2 script.
 
     `opinions` are a second solver's on the script.

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from flushproof.record import Record
 from flushproof.source import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Record, frozen=True):
     """A function that is part of the model; `role` is flush, load or helper."""
 
     name: str
@@ -16,8 +14,7 @@ class Part:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class SharedField:
+class SharedField(Record, frozen=True):
     """A field of the VM or of each vCPU (`scope`); `boot` is its value before anything runs."""
 
     name: str
@@ -26,8 +23,7 @@ class SharedField:
     boot: str
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Record, frozen=True):
     """One file as it was understood.
 
     `profile` is the generation it was taken for, "" where a spec said what is what; `cache` is the

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from flushproof.record import Record
 from flushproof.verdict import EXIT_OK, EXIT_OTHERWISE, EXIT_UNDECIDED, Verdict
 
 UNDEFINED = "undefined behaviour"
@@ -33,8 +33,7 @@ class How(StrEnum):
     UNDEFINED = "undefined"
 
 
-@dataclass(frozen=True, slots=True)
-class Kill:
+class Kill(Record, frozen=True):
     """The claim that noticed, the smallest number of vCPUs and calls for it, and why it counts."""
 
     claim: str
@@ -43,8 +42,7 @@ class Kill:
     how: How
 
 
-@dataclass(frozen=True, slots=True)
-class MutantResult:
+class MutantResult(Record, frozen=True):
     """One mutant: the edit in words, the lines it touches before and after, and its fate.
 
     `reason` explains any fate but a kill; `mends` are claims that fail in the original, and not in
@@ -65,8 +63,7 @@ class MutantResult:
     mends: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Baseline:
+class Baseline(Record, frozen=True):
     """What a claim says of the original; `vcpus` and `calls` belong to a counterexample."""
 
     claim: str
@@ -76,8 +73,7 @@ class Baseline:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(Record, frozen=True):
     """How many mutants a claim killed, of those it was asked about; `idle` if it can kill none."""
 
     claim: str
@@ -85,8 +81,7 @@ class Effect:
     idle: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Mutation:
+class Mutation(Record, frozen=True):
     """Everything about the mutants of one variant.
 
     `vcpus` is the range looked at; `every` says whether every claim was asked about every mutant,

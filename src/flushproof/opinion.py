@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from flushproof.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Opinion:
+class Opinion(Record, frozen=True):
     """How many questions were put to a second solver, and to how many it gave the same answer.
 
     To the others it gave none, for the `reason` given; two different answers are no opinion but

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,8 +18,7 @@ PAGE, DRAWING = "<!DOCTYPE html>", "<svg"
 _UMASKED = 0o666
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CannotWrite(Diagnostic):
+class CannotWrite(Diagnostic, frozen=True, kw_only=True):
     """A file that was asked for and cannot be written."""
 
     CODE: ClassVar[str] = "FP0110"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from flushproof.machine.setup import Bounds, Setup
 from flushproof.memory import Memory
 from flushproof.mutate.origin import Origin, origin_of
 from flushproof.progress import Listener
+from flushproof.record import replace
 from flushproof.reproduce.reproduction import Reproduction
 from flushproof.reviewed import Review, Version
 from flushproof.spec.resolve import (

@@ -9,10 +9,10 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from mmap import mmap
 from typing import TextIO
 
+from flushproof.record import Record
 from flushproof.verdict import ClaimResult
 
 PATIENCE = 1.0
@@ -115,8 +115,7 @@ class Progress:
         self._last = line
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
+class Listener(Record, frozen=True):
     """Somebody who is told of each result, how many there will be, and what is looked at."""
 
     told: Callable[[ClaimResult], None]

@@ -7,13 +7,13 @@ is undecided or could not fail is a failure of its own kind, never a skip.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from flushproof.config import Options, Sweeping
 from flushproof.diagnostics import InputError
+from flushproof.record import replace
 from flushproof.report import diagnostics, text
 from flushproof.report.plain import visible
 from flushproof.settings.layers import options_of

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from flushproof.comparison import Comparison, Relation
 from flushproof.files import Files, Overlaid
+from flushproof.record import Record
 from flushproof.source import Source
 from flushproof.trace import Trace
 from flushproof.verdict import EXIT_OK, EXIT_OTHERWISE, EXIT_UNDECIDED, ClaimResult, Report, Verdict
@@ -22,8 +22,7 @@ class Effect(StrEnum):
     OPEN = "open"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Record, frozen=True):
     """A line of the patch: `number` is that of its file, or of the decoded text of the mail."""
 
     file: str
@@ -32,8 +31,7 @@ class Line:
     added: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(Record, frozen=True):
     """A text of the file `path`; `around` are other files that are otherwise than on disk."""
 
     source: Source
@@ -47,16 +45,14 @@ class Version:
         return Overlaid(others, {others.real(s.name): s.text.encode() for s in self.around})
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(Record, frozen=True):
     """A line of the message that says that nothing changes."""
 
     text: str
     line: Line | None
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Record, frozen=True):
     """One file before and after one patch.
 
     `path` is where it stands, `around` gives the files beside it before and after, as far as they
@@ -96,8 +92,7 @@ class Change:
         return next(iter((*added, *lines)), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Record, frozen=True):
     """One claim before and after."""
 
     before: ClaimResult
@@ -114,8 +109,7 @@ class Row:
         return Effect.SAME if was.smallest_vcpus == now.smallest_vcpus else Effect.CHANGED
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeReview:
+class ChangeReview(Record, frozen=True):
     """All about one change.
 
     `later` is the comparison that begins once any vCPU has loaded, None where the one from boot
@@ -152,8 +146,7 @@ class ChangeReview:
         return EXIT_OK
 
 
-@dataclass(frozen=True, slots=True)
-class Review:
+class Review(Record, frozen=True):
     """Every change, in order; `patch` is how the user named it."""
 
     patch: str

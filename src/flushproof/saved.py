@@ -7,10 +7,10 @@ computed from its steps alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import assert_never
 
 from flushproof.memory import Memory
+from flushproof.record import Record
 from flushproof.source import Source
 from flushproof.trace import Step, Trace
 from flushproof.verdict import ClaimResult, Report
@@ -19,8 +19,7 @@ OUTSIDE = "none"
 """What a vCPU runs on that is not in the guest."""
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
+class Saved(Record, frozen=True):
     """One counterexample.
 
     `path` is the file that was given, `spec` that with its set-up, "" for the built-in one;
@@ -45,8 +44,7 @@ class Saved:
         return next((s for s in self.sources if s.name == name), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Record, frozen=True):
     """What is true after a step, in a reader's words: shared fields, roots in use, lock holders."""
 
     fields: Mapping[str, str]

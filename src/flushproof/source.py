@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from dataclasses import dataclass
 from functools import cached_property
 
+from flushproof.record import Record
 
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
+
+class Span(Record, frozen=True, order=True):
     """A stretch of one file, from (line, column) up to but not including (end_line, end_column)."""
 
     file: str
@@ -37,8 +37,7 @@ class Span:
         return Span(self.file, self.line, self.column, other.end_line, other.end_column)
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(Record, frozen=True, dict=True):
     """The text of one input file under the name the user gave it."""
 
     name: str

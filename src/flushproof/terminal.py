@@ -10,10 +10,10 @@ import os
 import sys
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TextIO
 
 from flushproof.diagnostics import InputError
+from flushproof.record import Record
 from flushproof.report import diagnostics, style
 from flushproof.report.plain import DEFAULT_WIDTH, visible
 from flushproof.source import Source
@@ -26,8 +26,7 @@ please report it with the command line and the files
 DEBUG = "set FLUSHPROOF_DEBUG=1 to see the traceback\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Terminal:
+class Terminal(Record, frozen=True):
     """The two streams and how to write to them."""
 
     out: TextIO

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from flushproof.record import Record
 from flushproof.source import Span
 
 LockMark = Literal["none", "acquire", "held", "release", "section"]
 
 
-@dataclass(frozen=True, slots=True)
-class HypercallNote:
+class HypercallNote(Record, frozen=True):
     """One hypercall as seen in a trace: the root's letter or name, and whether it succeeded."""
 
     root: str
     ok: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Record, frozen=True):
     """One line of a trace.
 
     `thread` is "vcpu1" or "flusher0"; `operation` is "load" or "flush"; `text` is the cell, such as
@@ -41,8 +39,7 @@ class Step:
     loads: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Blame:
+class Blame(Record, frozen=True):
     """A source place that the trace rests on, and what happened there."""
 
     span: Span
@@ -54,8 +51,7 @@ EventKind = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Record, frozen=True):
     """Something that the code did which other threads, or the hypervisor, can see.
 
     `thread` is a position in `Recipe.threads`, `call` counts the thread's calls from 0; `field`
@@ -69,8 +65,7 @@ class Event:
     outcome: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedCall:
+class RecordedCall(Record, frozen=True):
     """One call of an operation; `arguments` are by role: vcpu, root, whole, start and pages."""
 
     operation: str
@@ -78,8 +73,7 @@ class RecordedCall:
     arguments: tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedThread:
+class RecordedThread(Record, frozen=True):
     """The calls of one thread in order; a vCPU's thread has its number."""
 
     name: str
@@ -87,8 +81,7 @@ class RecordedThread:
     calls: tuple[RecordedCall, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(Record, frozen=True):
     """What it takes to make another variant do the same.
 
     `witnesses` are what the claim's monitor chose at the beginning, `initial` the shared fields and
@@ -102,8 +95,7 @@ class Recipe:
     roots: tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(Record, frozen=True):
     """One counterexample.
 
     `columns` are the threads that appear, in order; `standing` maps a thread to what is true of

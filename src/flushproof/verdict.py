@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from flushproof.memory import Memory
 from flushproof.opinion import Opinion
+from flushproof.record import Record
 from flushproof.trace import Trace
 
 EXIT_OK = 0
@@ -24,8 +24,7 @@ class Verdict(StrEnum):
     VACUOUS = "vacuous"
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Record, frozen=True):
     """What a verdict covers.
 
     `vcpus` is None for every number, else (low, high); `loads` and `flushes` count per thread, None
@@ -49,8 +48,7 @@ class Scope:
     buffer: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Breaker:
+class Breaker(Record, frozen=True):
     """An edit of the variant that breaks a claim: in words, the lines it touches, and from where.
 
     `vcpus` is the smallest number of vCPUs that shows it.
@@ -64,16 +62,14 @@ class Breaker:
     vcpus: int
 
 
-@dataclass(frozen=True, slots=True)
-class Sane:
+class Sane(Record, frozen=True):
     """Whether a proved claim could fail: the edit that breaks it, None if none of `tried` does."""
 
     breaker: Breaker | None
     tried: int
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimResult:
+class ClaimResult(Record, frozen=True):
     """The verdict on one claim.
 
     `vcpus` is None where it holds for every count, else the range that was looked at; `expected` is
@@ -105,8 +101,7 @@ class ClaimResult:
         return self.expected is not None and self.expected.matches(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(Record, frozen=True):
     """The verdict a user expects; `vcpus` None means any smallest count."""
 
     verdict: Verdict
@@ -118,8 +113,7 @@ class Expected:
         return same and (self.vcpus is None or self.vcpus == result.smallest_vcpus)
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Record, frozen=True):
     """Every result about one variant; `function` is the flush function's name."""
 
     path: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import pytest
 
 from browser.chromium import Scheme, browser, low_contrasts, opened
 from flushproof.costs import Cost, Costs, SideBySide
+from flushproof.record import replace
 from flushproof.report.html.page import compared, drawing, render
 from flushproof.source import Source
 from flushproof.verdict import Verdict

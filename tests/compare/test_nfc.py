@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from flushproof import cli
 from flushproof.comparison import Compared, Relation, Since
 from flushproof.machine.build import Machine, build
 from flushproof.machine.setup import Bounds
+from flushproof.record import replace
 from flushproof.spec.resolve import from_variant
 from two_variants import SPECS, found, machine, machine_setup, text
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -18,6 +17,7 @@ from flushproof.ir.code import Acquire
 from flushproof.ir.program import Role
 from flushproof.machine.build import Machine, build
 from flushproof.machine.setup import Bounds
+from flushproof.record import replace
 from flushproof.spec.resolve import from_spec, from_variant
 from flushproof.verdict import ClaimResult, Verdict
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from flushproof.engines.unbounded.pdr import Invariant, Search
 from flushproof.engines.unbounded.recheck import failing
 from flushproof.engines.unbounded.state import Case, space
 from flushproof.machine.build import build
+from flushproof.record import replace
 from flushproof.spec.resolve import from_spec
 
 FOLDER = Path(__file__).parents[2] / "specs"

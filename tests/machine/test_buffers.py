@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from flushproof.machine.buffers.fields import guarded
 from flushproof.machine.build import Machine, build
 from flushproof.machine.setup import Bounds
 from flushproof.memory import Memory
+from flushproof.record import replace
 from flushproof.spec.resolve import from_spec
 from store_buffers import Ending
 from store_buffers import Machine as Reference

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from flushproof.ir.program import Operation, Program, Role
 from flushproof.ir.types import BOOL, LOCK, ROOT, VCPU, Int
 from flushproof.machine.build import Machine, build
 from flushproof.machine.setup import Bounds
+from flushproof.record import replace
 from flushproof.spec.resolve import from_spec
 from flushproof.verdict import Verdict
 from small_c import each

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from flushproof.mutate.judge import kill_of
 from flushproof.mutate.origin import origin
 from flushproof.mutate.trial import Fails
 from flushproof.mutated import Baseline, Effect, Fate, How, Kill, MutantResult, Mutation
+from flushproof.record import replace
 from flushproof.report import mutate_json, mutate_text
 from flushproof.verdict import Verdict
 
@@ -164,7 +164,7 @@ def _row(number: int, fate: Fate, **rest: object) -> MutantResult:
     row = MutantResult(
         number, "number", "a.c", "f", 7, "`1` becomes `2`", ("n = 1;",), ("n = 2;",), fate
     )
-    return replace(row, **rest)  # type: ignore[arg-type]
+    return replace(row, **rest)
 
 
 ROWS = (

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from importlib.resources import files
 
 import jsonschema
 import pytest
 
+from flushproof.record import replace
 from flushproof.report import json as report_json
 from flushproof.report import text
 from flushproof.verdict import Breaker, Sane, Verdict

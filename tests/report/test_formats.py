@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
 import jsonschema
 import pytest
 
+from flushproof.record import replace
 from flushproof.report import github, itf, jsonl, sarif
 from flushproof.report import json as report_json
 from flushproof.report.findings import Results, findings

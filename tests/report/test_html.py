@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
+from flushproof.record import replace
 from flushproof.report.html.clean import clean
 from flushproof.report.html.lanes import picture, shown_threads
 from flushproof.report.html.listing import listings

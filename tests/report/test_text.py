@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flushproof.record import replace
 from flushproof.report import summary, text
 from flushproof.report.scope import vcpus_phrase
 from flushproof.report.trace_table import table

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from flushproof import cli, pipeline
 from flushproof.config import Choices, Options, Sweeping
 from flushproof.files import DISK, Look, Recorded
+from flushproof.record import replace
 from flushproof.sweep import jobs, known
 from flushproof.sweep.engine import fingerprint
 from flushproof.sweep.front import Front

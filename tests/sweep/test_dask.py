@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from flushproof.config import Options, Sweeping
 from flushproof.diagnostics import InputError
 from flushproof.errors import InternalError
 from flushproof.files import Sent
+from flushproof.record import replace
 from flushproof.sweep.jobs import Task, elsewhere
 from flushproof.sweep.run import sweep
 from flushproof.verdict import Report

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 from concurrent.futures import Executor, Future
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from flushproof.diagnostics import InputError
 from flushproof.errors import InternalError
 from flushproof.files import Recorded, Sent
 from flushproof.frontend.load import load
+from flushproof.record import replace
 from flushproof.source import Source
 from flushproof.sweep import executors
 from flushproof.sweep.engine import fingerprint

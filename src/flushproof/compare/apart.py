@@ -7,7 +7,6 @@ be: the call hangs. A counter says this where a lock would leave the whole step 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Protocol
 
 from flushproof.errors import InternalError
@@ -44,13 +43,13 @@ from flushproof.ir.program import Operation
 from flushproof.ir.types import BOOL, INT, LockWord
 from flushproof.ir.uses import map_expr, map_operands
 from flushproof.lower.emitter import Emitter, Label
+from flushproof.record import Record, replace
 
 WRITTEN = -1
 """The counter of a lock that is held alone; else it counts readers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Apart:
+class Apart(Record, frozen=True):
     """Names of one side: `side` is "old" or "new"."""
 
     side: str
@@ -78,8 +77,7 @@ class Watcher(Protocol):
         """Take note of the value that is returned."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ends:
+class Ends(Record, frozen=True):
     """Where a side's code goes on: after it returned, or where it would wait for ever."""
 
     done: Label

@@ -7,18 +7,17 @@ that comparing whole calls loses nothing. If it is not, what others see in betwe
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from flushproof.ir.program import Program, Role
 from flushproof.machine.setup import Bounds
+from flushproof.record import Record
 from flushproof.source import Span
 
 WHOLE_CALLS = "calls one after the other"
 EVERY = "every interleaving (each call is one atomic step)"
 
 
-@dataclass(frozen=True, slots=True)
-class Cuts:
+class Cuts(Record, frozen=True):
     """The places at which others may see a variant in the middle of a call."""
 
     places: tuple[Span, ...]

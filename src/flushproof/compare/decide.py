@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from flushproof.compare.atomic import EVERY, WHOLE_CALLS, cuts
@@ -23,6 +22,7 @@ from flushproof.engines.found import Found
 from flushproof.ir.program import Program, Role
 from flushproof.machine.build import Machine
 from flushproof.machine.setup import Bounds
+from flushproof.record import Record, replace
 from flushproof.verdict import ClaimResult, Scope, Verdict
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ Cover = Callable[[Machine], ClaimResult]
 """Decides whether a variant keeps `coverage`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Record, frozen=True):
     """What is asked: what is compared, since when, within which bounds, and what is expected.
 
     `steps` is what each question may cost; with `everyone` equality is looked for with every
@@ -63,8 +62,7 @@ def compare(old: Machine, new: Machine, wanted: Wanted, cover: Cover) -> Compari
     return _Compared(old, new, wanted, cover).decide()
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(Record, frozen=True):
     """What one joint program showed: the vCPUs looked at, and a difference or why it is open."""
 
     vcpus: int

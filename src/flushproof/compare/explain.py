@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from flushproof.compare.runs import Done, Issued, Place, Run
 from flushproof.compare.watch import Sight
@@ -15,10 +14,10 @@ from flushproof.ir.kinds import infer
 from flushproof.ir.program import Operation, Role
 from flushproof.machine.build import Machine
 from flushproof.machine.monitors import RUNS_ON
+from flushproof.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class _Words:
+class _Words(Record, frozen=True):
     """How the values of one side are called."""
 
     names: Names

@@ -7,13 +7,13 @@ invariant and confirmed the way those of claims are, or why there is none.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from flushproof.compare.atomic import cuts
 from flushproof.compare.lockstep import lockstep
 from flushproof.ir.kinds import infer
 from flushproof.ir.program import Program
+from flushproof.record import Record, replace
 
 if TYPE_CHECKING:
     from flushproof.engines.unbounded.prove import Part
@@ -27,8 +27,7 @@ FACT = 4
 NONE_FOUND = "no relation between the two states was found that is kept and says so"
 
 
-@dataclass(frozen=True, slots=True)
-class Related:
+class Related(Record, frozen=True):
     """The relation between the two states between calls, line by line in C's terms."""
 
     lines: tuple[str, ...]

@@ -13,7 +13,6 @@ at the same vCPU in turn, and a relation between the two states is an invariant 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 
 from flushproof.compare.apart import Apart, Ends, locks, place_part
 from flushproof.compare.narrow import narrowed
@@ -48,6 +47,7 @@ from flushproof.ir.wto import heads, order
 from flushproof.lower import convert
 from flushproof.lower.emitter import Emitter, Label
 from flushproof.lower.values import FALSE, TRUE
+from flushproof.record import Record, replace
 
 LOADED = Field("nfc:has_loaded", "has loaded", Scope.VM, BOOL)
 MOST_PLACES = 16
@@ -78,8 +78,7 @@ def _places(pair: Pair) -> int:
     return (1 + len(heads(pair.old.code))) * (1 + len(heads(pair.new.code)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Watcher:
+class _Watcher(Record, frozen=True):
     """What happens at the events of one side."""
 
     emitter: Emitter

@@ -8,7 +8,6 @@ difference shows with two bits if it shows at all, and the solver has few bits t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from flushproof.ir.code import (
     Assign,
@@ -29,6 +28,7 @@ from flushproof.ir.code import (
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.ir.types import Int, Type
 from flushproof.ir.uses import defined, locals_of, operands
+from flushproof.record import replace
 
 NARROW = Int(2, signed=False)
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.ir.code import Cast, Const, Expr, Local, Var
 from flushproof.ir.program import Operation, Parameters, Program, Role
 from flushproof.ir.types import BOOL, U64, VCPU
+from flushproof.record import Record
 
 WHOLE = Local("range.whole", BOOL)
 """Whether a flush is of everything; the name is one that keeps counterexamples plain."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unpaired(Diagnostic):
+class Unpaired(Diagnostic, frozen=True, kw_only=True):
     """Variants whose operations do not correspond."""
 
     CODE: ClassVar[str] = "FP0701"
@@ -31,8 +30,7 @@ class Unpaired(Diagnostic):
     new: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoCommonRange(Diagnostic):
+class NoCommonRange(Diagnostic, frozen=True, kw_only=True):
     """Flushes that cannot be given the same range."""
 
     CODE: ClassVar[str] = "FP0702"
@@ -45,8 +43,7 @@ class NoCommonRange(Diagnostic):
     new: str
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(Record, frozen=True):
     """Two operations under the same arguments.
 
     `old_given` and `new_given` say what each parameter is in terms of those of `parameters`.

@@ -8,7 +8,6 @@ its operations is meant to be one step.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from flushproof.compare.apart import Apart, Ends, locks, place
 from flushproof.compare.narrow import narrowed
@@ -40,6 +39,7 @@ from flushproof.ir.uses import fields_of
 from flushproof.lower import convert
 from flushproof.lower.emitter import Emitter
 from flushproof.lower.values import TRUE
+from flushproof.record import Record
 
 OLD = Apart("old")
 NEW = Apart("new")
@@ -47,8 +47,7 @@ RETURNS, HANGS, KEEPS = 0, 1, 2
 """How a call ends: it returns, waits for ever, or returns with a lock held."""
 
 
-@dataclass(frozen=True, slots=True)
-class Product:
+class Product(Record, frozen=True):
     """Both variants as one program, and which of its operations stands for which two."""
 
     program: Program

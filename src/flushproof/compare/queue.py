@@ -6,8 +6,6 @@ vCPUs. Code that lets one side get further ahead than that is told so by an asse
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flushproof.compare.table import either, equal
 from flushproof.compare.watch import SAME
 from flushproof.ir.code import Assert, Const, Expr, Havoc, Local, Var
@@ -15,11 +13,11 @@ from flushproof.ir.types import BOOL, Type
 from flushproof.lower import convert
 from flushproof.lower.emitter import Emitter
 from flushproof.lower.values import FALSE, TRUE
+from flushproof.record import Record
 from flushproof.source import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Queue:
+class Queue(Record, frozen=True):
     """Room for one event: what has to match, and the value that both sides are to get.
 
     `waits` says by side that an event of that side waits for the other one.

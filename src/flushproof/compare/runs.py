@@ -8,7 +8,6 @@ two runs turn out alike, that is an internal error.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 from flushproof.compare.apart import Apart
 from flushproof.compare.pairs import Pair
@@ -21,11 +20,11 @@ from flushproof.engines.values import Values, evaluate
 from flushproof.errors import InternalError
 from flushproof.ir.code import Access, Hypercall, Local, Mode, Return
 from flushproof.ir.program import Operation, Program, Role
+from flushproof.record import Record, replace
 from flushproof.source import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Issued:
+class Issued(Record, frozen=True):
     """A hypercall: its root and range as the hypervisor sees them, and its result."""
 
     root: int
@@ -41,8 +40,7 @@ class Issued:
         return (self.root, True, 0, 0) if self.whole else (self.root, False, self.start, self.pages)
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Record, frozen=True):
     """What one call did: `issued` in order, its result, whether it returned and freed its locks."""
 
     issued: tuple[Issued, ...]
@@ -52,8 +50,7 @@ class Done:
     happenings: tuple[Happening, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Record, frozen=True):
     """One variant's run: what each call did, in order, and the state at the end."""
 
     program: Program
@@ -183,8 +180,7 @@ def _issued(h: Happening) -> Issued:
 # Where they differ -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Record, frozen=True):
     """The first difference: the number of the call, and of the hypercall in it.
 
     `hypercall` is None where all hypercalls of the call are alike and its end is not.

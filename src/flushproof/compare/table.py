@@ -6,8 +6,6 @@ count from 0 within one call, how many there are is a local of the operation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flushproof.ir.code import (
     Binary,
     Cast,
@@ -28,6 +26,7 @@ from flushproof.ir.types import BOOL, INT, VCPU, Type
 from flushproof.lower import convert
 from flushproof.lower.emitter import Emitter, Label
 from flushproof.lower.values import FALSE, TRUE
+from flushproof.record import Record
 from flushproof.source import Span
 
 DEPTH = 2
@@ -39,8 +38,7 @@ def column(name: str, t: Type) -> tuple[Field, ...]:
     return tuple(Field(f"{name}@{k}", name, Scope.VCPU, t, ghost=True) for k in range(DEPTH))
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Record, frozen=True):
     """Columns, each of `DEPTH` fields, and code that reads and writes them."""
 
     columns: tuple[tuple[Field, ...], ...]
@@ -92,8 +90,7 @@ class Table:
         return total
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Record, frozen=True):
     """What the second column has to be; None: there must be no such row at all."""
 
     value: Expr | None

@@ -8,7 +8,6 @@ before, the execution does not count from then on (`off`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from flushproof.compare.apart import Apart
@@ -32,6 +31,7 @@ from flushproof.ir.types import BOOL, INT, U64, Int, Type
 from flushproof.lower import convert
 from flushproof.lower.emitter import Emitter, Label
 from flushproof.lower.values import TRUE
+from flushproof.record import Record
 from flushproof.source import Span
 
 SAME = "same"
@@ -77,8 +77,7 @@ def witnesses(sight: Sight) -> tuple[Field, ...]:
             return (ROOT_SEEN, WHOLE_SEEN, START_SEEN, PAGES_SEEN)
 
 
-@dataclass(slots=True)
-class Call:
+class Call(Record):
     """One operation under watch: its locals."""
 
     emitter: Emitter
@@ -129,8 +128,7 @@ def _outcomes(sight: Sight, t: Type) -> Table:
     return Table((column("nfc:on", U64), outcome) if sight.by_root else (outcome,))
 
 
-@dataclass(slots=True)
-class Side:
+class Side(Record):
     """The watcher of one side's code within one operation; `other` is the side before it."""
 
     call: Call

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 from flushproof.cost.monitor import claim_of, name_of, witness_of
 from flushproof.costs import Cost, Costs
@@ -29,6 +28,7 @@ from flushproof.ir.program import Program
 from flushproof.ir.types import NONE
 from flushproof.machine.build import Machine
 from flushproof.machine.monitors import RUNS_ON
+from flushproof.record import Record, replace
 from flushproof.trace import Trace
 from flushproof.verdict import Scope
 
@@ -36,8 +36,7 @@ ROOTS = 4
 """More roots in use than this are not looked at."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(Record, frozen=True):
     """The costs with so many roots, and whether roots were uninterpreted."""
 
     cells: tuple[Cost, ...]

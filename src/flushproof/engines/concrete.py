@@ -7,7 +7,6 @@ choice of boundaries is the granularity of interleaving.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import assert_never
 
 from flushproof.engines import words
@@ -45,6 +44,7 @@ from flushproof.ir.code import (
 )
 from flushproof.ir.program import BOOT_VCPU, Operation, Program, Role
 from flushproof.ir.types import LockWord
+from flushproof.record import Record, field
 
 Location = tuple[str, int]
 """A field's name and a vCPU number, -1 for VM fields."""
@@ -73,8 +73,7 @@ class GoesOn(Exception):  # noqa: N818 - what became of the run; it is no deadlo
     """A deadlock was announced, and there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Record, frozen=True):
     """A thread that waits at `instr` for a lock, which thread number `holder` holds."""
 
     thread: int
@@ -85,8 +84,7 @@ class Wait:
     holder: int
 
 
-@dataclass(frozen=True, slots=True)
-class Happening:
+class Happening(Record, frozen=True):
     """One executed instruction that a reader may want to know of.
 
     `value` is what was read, written or returned, or the hypercall's result; `before` what a
@@ -120,8 +118,7 @@ class Happening:
                 return False
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(Record, frozen=True):
     """A failed assertion of a claim, with the named values of its handler."""
 
     claim: str
@@ -132,8 +129,7 @@ class Violation:
     call: int
 
 
-@dataclass(slots=True)
-class Thread:
+class Thread(Record):
     """One thread's control state; `operation` is None between calls."""
 
     number: int
@@ -145,8 +141,7 @@ class Thread:
     choices: Iterator[int] = field(default_factory=lambda: iter(()))
 
 
-@dataclass(slots=True)
-class State:
+class State(Record):
     """A running machine."""
 
     program: Program

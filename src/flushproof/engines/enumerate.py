@@ -12,7 +12,6 @@ from choosing it beforehand: until then it has had no effect.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from itertools import pairwise
 
 from flushproof.engines.explicit.domains import Touch, has_access
@@ -21,6 +20,7 @@ from flushproof.engines.explicit.search import Graph, Move, Sizes
 from flushproof.engines.explicit.steps import State
 from flushproof.engines.found import Found
 from flushproof.ir.program import Program, Role
+from flushproof.record import Record
 
 MOST_STATES = 2_000_000
 
@@ -29,8 +29,7 @@ Cost = tuple[int, int]
 __all__ = ["MOST_STATES", "Enumerator", "Outcome", "Sizes", "enumerate_claim"]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Record, frozen=True):
     """What was found in `states` states; no counterexample has fewer calls, then fewer roots.
 
     `undefined` describes undefined behaviour that was met; executions are not followed past it.

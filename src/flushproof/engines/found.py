@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from flushproof.engines.schedule import Schedule
+from flushproof.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Record, frozen=True):
     """A counterexample of `claim` ("" for undefined behaviour, described by `text`).
 
     `least` is false where the solver gave up on some smaller one.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from flushproof.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Record, frozen=True):
     """One call of an operation: its arguments by local name, and the values of its free choices.
 
     `choices` are consumed in the order of execution by `Havoc` and `Hypercall` instructions.
@@ -18,8 +18,7 @@ class Call:
     choices: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Record, frozen=True):
     """The calls of one thread; `number` is the thread's number, `name` "vcpu1" or "flusher0"."""
 
     number: int
@@ -27,8 +26,7 @@ class Plan:
     calls: tuple[Call, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(Record, frozen=True):
     """An execution: `order` holds the position in `plans` of the thread that makes each step."""
 
     vcpus: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import assert_never
 
 from flushproof.ir.arith import binary, unary
@@ -22,10 +21,10 @@ from flushproof.ir.code import (
     Var,
 )
 from flushproof.ir.types import Int
+from flushproof.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Values:
+class Values(Record, frozen=True):
     """What expressions range over: locals, the number of vCPUs, and the running thread's locks.
 
     `self` is the thread's number plus one, `held` the set of locks it holds as bits.

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from flushproof.engines import words
 from flushproof.engines.concrete import Happening, Location, State, Violation, Wait
@@ -35,14 +34,14 @@ from flushproof.ir.program import Role
 from flushproof.ir.types import ROOT
 from flushproof.machine.instrument import PLACE_STRIDE
 from flushproof.machine.monitors import RUNS_ON
+from flushproof.record import Record
 from flushproof.spec.syntax import Claim
 from flushproof.trace import Step
 
 _PART = re.compile(r"\{([^{}.]+)(?:\.([a-z]+))?\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Record, frozen=True):
     """Everything that a message may speak of."""
 
     claim: Claim

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from itertools import takewhile
 from string import ascii_uppercase
 
@@ -11,13 +10,13 @@ from flushproof.engines.concrete import Happening, Location
 from flushproof.ir.code import Field, Write
 from flushproof.ir.kinds import LOW, Kinds
 from flushproof.ir.types import BOOL, NO_VCPU, NONE, ROOT, LockWord, Type, VcpuRef
+from flushproof.record import Record
 
 INVALID = (1 << 64) - 1
 PLAIN = {0: "0", INVALID: "INVALID", INVALID & ~LOW: "INVALID & PAGE_MASK", NONE: "none"}
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(Record, frozen=True):
     """How values are called in one trace."""
 
     letters: Mapping[int, str]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from itertools import groupby
 
 from flushproof.engines.concrete import Happening, Wait
@@ -25,14 +24,14 @@ from flushproof.ir.code import (
     Write,
 )
 from flushproof.ir.program import Role
+from flushproof.record import Record, replace
 from flushproof.source import Span
 from flushproof.trace import HypercallNote, LockMark, Step
 
 _TAKEN: Mapping[LockMark, int] = {"acquire": 1, "release": -1}
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Record, frozen=True):
     """What the lines are made from: thread names, operation roles, fields and value names."""
 
     threads: Mapping[int, str]

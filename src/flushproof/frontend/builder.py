@@ -7,7 +7,6 @@ The trees come from `c.lark` with token indices as positions (see `words.named`)
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import ClassVar
 
 import lark
@@ -18,11 +17,11 @@ from flushproof.frontend.branches import Branch, Tokens, Tree, parts, rule, span
 from flushproof.frontend.constants import Outside
 from flushproof.frontend.operators import PRECEDENCE, integer_type
 from flushproof.frontend.walk import walk
+from flushproof.record import Record
 from flushproof.source import Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BadType(Diagnostic):
+class BadType(Diagnostic, frozen=True, kw_only=True):
     """The words before a declarator make no type."""
 
     CODE: ClassVar[str] = "FP0409"
@@ -30,8 +29,7 @@ class BadType(Diagnostic):
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(Record, frozen=True):
     """What stands before the declarators; `definition` is a struct or enum defined on the spot."""
 
     type: syntax.WrittenType

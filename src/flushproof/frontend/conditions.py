@@ -6,7 +6,6 @@ The arithmetic is that of C's intmax_t, wrapped to 64 bits. Names that are no ma
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar
 
 from flushproof.diagnostics import Diagnostic, InputError
@@ -25,8 +24,7 @@ _KCONFIG = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BadCondition(Diagnostic):
+class BadCondition(Diagnostic, frozen=True, kw_only=True):
     """A condition is not an integer expression."""
 
     CODE: ClassVar[str] = "FP0309"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import ClassVar
 
 from flushproof.diagnostics import Diagnostic, InputError
@@ -19,8 +18,7 @@ _BITS = 64
 _INT_MAX = (1 << 31) - 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outside(Diagnostic):
+class Outside(Diagnostic, frozen=True, kw_only=True):
     """A construct of C that the subset leaves out."""
 
     CODE: ClassVar[str] = "FP0405"
@@ -28,8 +26,7 @@ class Outside(Diagnostic):
     construct: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BadNumber(Diagnostic):
+class BadNumber(Diagnostic, frozen=True, kw_only=True):
     """A number that is no integer constant of C."""
 
     CODE: ClassVar[str] = "FP0406"
@@ -37,8 +34,7 @@ class BadNumber(Diagnostic):
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WideNumber(Diagnostic):
+class WideNumber(Diagnostic, frozen=True, kw_only=True):
     """An integer constant that fits no type."""
 
     CODE: ClassVar[str] = "FP0407"
@@ -47,8 +43,7 @@ class WideNumber(Diagnostic):
     bits: int = _BITS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BadEscape(Diagnostic):
+class BadEscape(Diagnostic, frozen=True, kw_only=True):
     """An escape that C does not know."""
 
     CODE: ClassVar[str] = "FP0408"

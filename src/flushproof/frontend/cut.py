@@ -7,13 +7,13 @@ name, or is left off the front of the item that follows it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
 
 from flushproof.frontend.problems import check_brackets
 from flushproof.frontend.tokens import Kind, Token
 from flushproof.frontend.words import SKIPPED, SKIPPED_WITH_ARGUMENTS, declared_typedefs
+from flushproof.record import Record
 
 _OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
 _TAGS = frozenset({"struct", "enum", "union"})
@@ -32,8 +32,7 @@ class Sort(Enum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Record, frozen=True):
     """The tokens from `start` up to `end`; an enum without a name goes by its enumerators."""
 
     sort: Sort

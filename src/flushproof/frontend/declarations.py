@@ -7,7 +7,6 @@ is kept: it says how the machine sees the function, whatever body the file gives
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import assert_never
 
 from flushproof.diagnostics import InputError, Note, closest
@@ -16,11 +15,11 @@ from flushproof.frontend.consteval import evaluate
 from flushproof.frontend.errors import Redefined, UnknownType
 from flushproof.frontend.types import BUILTIN, Array, Code, CType, Integer, Pointer, Struct
 from flushproof.ir.types import INT, S64, U32, U64, Int
+from flushproof.record import Record
 from flushproof.source import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Global:
+class Global(Record, frozen=True):
     """A variable at file level."""
 
     name: str
@@ -29,8 +28,7 @@ class Global:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class StructInfo:
+class StructInfo(Record, frozen=True):
     """A struct's members by name, anonymous inner structs flattened."""
 
     name: str
@@ -38,8 +36,7 @@ class StructInfo:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Declarations:
+class Declarations(Record, frozen=True):
     """The names of a program; `enums` maps each enumeration's values to their names."""
 
     structs: Mapping[str, StructInfo]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from flushproof.diagnostics import Diagnostic
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnknownName(Diagnostic):
+class UnknownName(Diagnostic, frozen=True, kw_only=True):
     """A name that nothing declares."""
 
     CODE: ClassVar[str] = "FP0410"
@@ -18,8 +16,7 @@ class UnknownName(Diagnostic):
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnknownFunction(Diagnostic):
+class UnknownFunction(Diagnostic, frozen=True, kw_only=True):
     """A call of a function without a body and without a meaning for the machine."""
 
     CODE: ClassVar[str] = "FP0411"
@@ -30,8 +27,7 @@ class UnknownFunction(Diagnostic):
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnknownType(Diagnostic):
+class UnknownType(Diagnostic, frozen=True, kw_only=True):
     """A type name that is neither built in nor declared."""
 
     CODE: ClassVar[str] = "FP0412"
@@ -40,8 +36,7 @@ class UnknownType(Diagnostic):
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnknownMember(Diagnostic):
+class UnknownMember(Diagnostic, frozen=True, kw_only=True):
     """A member that the struct does not have."""
 
     CODE: ClassVar[str] = "FP0413"
@@ -51,8 +46,7 @@ class UnknownMember(Diagnostic):
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Redefined(Diagnostic):
+class Redefined(Diagnostic, frozen=True, kw_only=True):
     """A second definition of one name in one file."""
 
     CODE: ClassVar[str] = "FP0414"
@@ -61,8 +55,7 @@ class Redefined(Diagnostic):
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mismatch(Diagnostic):
+class Mismatch(Diagnostic, frozen=True, kw_only=True):
     """The operands or operand of a construct have the wrong type."""
 
     CODE: ClassVar[str] = "FP0415"
@@ -70,8 +63,7 @@ class Mismatch(Diagnostic):
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WrongArity(Diagnostic):
+class WrongArity(Diagnostic, frozen=True, kw_only=True):
     """A call with too many or too few arguments."""
 
     CODE: ClassVar[str] = "FP0416"
@@ -81,8 +73,7 @@ class WrongArity(Diagnostic):
     given: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unsupported(Diagnostic):
+class Unsupported(Diagnostic, frozen=True, kw_only=True):
     """A construct that the subset leaves out."""
 
     CODE: ClassVar[str] = "FP0417"
@@ -90,8 +81,7 @@ class Unsupported(Diagnostic):
     construct: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recursive(Diagnostic):
+class Recursive(Diagnostic, frozen=True, kw_only=True):
     """A function that reaches itself; `chain` is the calls on the way."""
 
     CODE: ClassVar[str] = "FP0418"
@@ -101,16 +91,14 @@ class Recursive(Diagnostic):
     chain: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotConstant(Diagnostic):
+class NotConstant(Diagnostic, frozen=True, kw_only=True):
     """A value that must be known when the program is read, and is not."""
 
     CODE: ClassVar[str] = "FP0419"
     TITLE: ClassVar[str] = "not an integer constant expression"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StrayJump(Diagnostic):
+class StrayJump(Diagnostic, frozen=True, kw_only=True):
     """A jump or label without its counterpart."""
 
     CODE: ClassVar[str] = "FP0420"
@@ -118,8 +106,7 @@ class StrayJump(Diagnostic):
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TooLarge(Diagnostic):
+class TooLarge(Diagnostic, frozen=True, kw_only=True):
     """An operation with too many instructions to go on."""
 
     CODE: ClassVar[str] = "FP0421"
@@ -128,8 +115,7 @@ class TooLarge(Diagnostic):
     limit: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unbounded(Diagnostic):
+class Unbounded(Diagnostic, frozen=True, kw_only=True):
     """A loop that does not end by itself."""
 
     CODE: ClassVar[str] = "FP0422"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from lark import Lark, Token
 from lark.lexer import Lexer, PatternStr
 
 from flushproof.frontend.table_cache import cached
+from flushproof.record import Record
 
 if TYPE_CHECKING:
     from lark.common import LexerConf
@@ -60,8 +60,7 @@ class ReadyTokens(Lexer):
         yield from data
 
 
-@dataclass(frozen=True)
-class Vocabulary:
+class Vocabulary(Record, frozen=True, dict=True):
     """Which terminal each text is: exact texts first, then the patterns of word classes."""
 
     exact: dict[str, str]

@@ -8,12 +8,12 @@ that is returned is computed first, as C does. `scoped_guard` arrives as a block
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax as c
 from flushproof.frontend.constants import Outside
 from flushproof.frontend.walk import Node, walk
+from flushproof.record import Record, replace
 from flushproof.source import Span
 
 GUARD = "guard"
@@ -30,8 +30,7 @@ _VARIANTS = ("_irqsave", "_irq", "_bh", "_nested", "_nest")
 """Ways to take a lock that come to the same here."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
+class _Held(Record, frozen=True):
     """A lock that is freed at the end of its block."""
 
     free: str
@@ -39,8 +38,7 @@ class _Held:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class _Where:
+class _Where(Record, frozen=True):
     """The guards in force, and how many of them are left by `break` and by `continue`."""
 
     held: tuple[_Held, ...] = ()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax
 from flushproof.frontend.branches import Tokens, Tree, parts, rule, span_of, tree_in, trees
@@ -18,6 +16,7 @@ from flushproof.frontend.builder import (
 )
 from flushproof.frontend.constants import Outside
 from flushproof.frontend.guards import without_guards
+from flushproof.record import replace
 
 
 def item(tokens: Tokens, tree: Tree) -> tuple[syntax.TopLevel, ...]:

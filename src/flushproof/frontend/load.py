@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,8 +12,7 @@ from flushproof.source import Source, Span
 LIMIT = 4 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Missing(Diagnostic):
+class Missing(Diagnostic, frozen=True, kw_only=True):
     """No file has this name."""
 
     CODE: ClassVar[str] = "FP0201"
@@ -23,8 +21,7 @@ class Missing(Diagnostic):
     path: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Directory(Diagnostic):
+class Directory(Diagnostic, frozen=True, kw_only=True):
     """A directory stands where a file is wanted."""
 
     CODE: ClassVar[str] = "FP0202"
@@ -32,8 +29,7 @@ class Directory(Diagnostic):
     path: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unreadable(Diagnostic):
+class Unreadable(Diagnostic, frozen=True, kw_only=True):
     """The system refuses to read the file."""
 
     CODE: ClassVar[str] = "FP0203"
@@ -42,8 +38,7 @@ class Unreadable(Diagnostic):
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmptyFile(Diagnostic):
+class EmptyFile(Diagnostic, frozen=True, kw_only=True):
     """The file holds nothing but blanks."""
 
     CODE: ClassVar[str] = "FP0204"
@@ -51,8 +46,7 @@ class EmptyFile(Diagnostic):
     path: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TooLarge(Diagnostic):
+class TooLarge(Diagnostic, frozen=True, kw_only=True):
     """The file is longer than any source file is."""
 
     CODE: ClassVar[str] = "FP0205"
@@ -61,8 +55,7 @@ class TooLarge(Diagnostic):
     limit: int = LIMIT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotText(Diagnostic):
+class NotText(Diagnostic, frozen=True, kw_only=True):
     """The bytes are no UTF-8 text."""
 
     CODE: ClassVar[str] = "FP0206"

@@ -8,13 +8,13 @@ arguments keep their own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from types import MappingProxyType
 from typing import ClassVar
 
 from flushproof.diagnostics import Diagnostic, InputError, Note
 from flushproof.frontend.tokens import Kind, Token, tokenise
+from flushproof.record import Placed, Record, field, replace
 from flushproof.source import Source, Span
 
 TOKEN_LIMIT = 500_000
@@ -23,19 +23,17 @@ CALL_DEPTH = 100
 BUILT_IN = frozenset({"kvm_for_each_vcpu", "container_of", "fallthrough", "scoped_guard"})
 
 
-@dataclass(frozen=True, slots=True)
-class Macro:
+class Macro(Placed, frozen=True):
     """One definition; no `parameters` (None) for an object-like one, `rest` is the variadic one."""
 
     name: str
     parameters: tuple[str, ...] | None
     rest: str
     body: tuple[Token, ...]
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Macros:
+class Macros(Record, frozen=True):
     """The definitions in force, by name."""
 
     table: Mapping[str, Macro] = field(default_factory=lambda: MappingProxyType({}))
@@ -56,8 +54,7 @@ class Macros:
         return cls.of({name: Macro(name, None, "", one, span) for name in names})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnbalancedCall(Diagnostic):
+class UnbalancedCall(Diagnostic, frozen=True, kw_only=True):
     """The arguments of a macro never end."""
 
     CODE: ClassVar[str] = "FP0310"
@@ -66,8 +63,7 @@ class UnbalancedCall(Diagnostic):
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArgumentCount(Diagnostic):
+class ArgumentCount(Diagnostic, frozen=True, kw_only=True):
     """A macro is used with the wrong number of arguments."""
 
     CODE: ClassVar[str] = "FP0311"
@@ -77,8 +73,7 @@ class ArgumentCount(Diagnostic):
     found: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MacroBomb(Diagnostic):
+class MacroBomb(Diagnostic, frozen=True, kw_only=True):
     """Expansion produces more tokens than any honest file."""
 
     CODE: ClassVar[str] = "FP0312"
@@ -86,8 +81,7 @@ class MacroBomb(Diagnostic):
     limit: int = TOKEN_LIMIT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeepCalls(Diagnostic):
+class DeepCalls(Diagnostic, frozen=True, kw_only=True):
     """Macro calls stand inside the arguments of macro calls beyond reason."""
 
     CODE: ClassVar[str] = "FP0313"
@@ -95,8 +89,7 @@ class DeepCalls(Diagnostic):
     limit: int = CALL_DEPTH
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BadPaste(Diagnostic):
+class BadPaste(Diagnostic, frozen=True, kw_only=True):
     """The two sides of `##` do not form one token."""
 
     CODE: ClassVar[str] = "FP0314"

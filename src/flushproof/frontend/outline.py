@@ -7,8 +7,6 @@ hold at a token, so that a stretch of tokens can be expanded by itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flushproof.diagnostics import InputError
 from flushproof.frontend.macros import Expander, Macro, Macros
 from flushproof.frontend.preprocess import (
@@ -21,11 +19,11 @@ from flushproof.frontend.preprocess import (
     read_name,
 )
 from flushproof.frontend.tokens import Token, tokenise
+from flushproof.record import Record
 from flushproof.source import Source
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Record, frozen=True):
     """A `#define` or, where `macro` is None, an `#undef`, before the token with index `at`."""
 
     at: int
@@ -33,8 +31,7 @@ class Change:
     macro: Macro | None
 
 
-@dataclass(frozen=True, slots=True)
-class Outline:
+class Outline(Record, frozen=True):
     """The live tokens of one file in order, how its macros change, and its live includes."""
 
     source: Source

@@ -6,8 +6,6 @@ that cut a file up themselves.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import lark
 
 from flushproof.diagnostics import InputError
@@ -18,11 +16,11 @@ from flushproof.frontend.macros import Macros
 from flushproof.frontend.preprocess import preprocess
 from flushproof.frontend.tokens import Token
 from flushproof.frontend.words import declared_typedefs, named, significant
+from flushproof.record import Record, field
 from flushproof.source import Source
 
 
-@dataclass(frozen=True, slots=True)
-class ParseContext:
+class ParseContext(Record, frozen=True):
     """What earlier files give to later ones: macros and the names of types."""
 
     macros: Macros = field(default_factory=Macros)

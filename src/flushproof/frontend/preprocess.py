@@ -6,13 +6,13 @@ Includes are recorded, not followed. What comes out holds no line ends and no st
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from flushproof.diagnostics import Diagnostic, InputError, Note, closest
 from flushproof.frontend.conditions import holds
 from flushproof.frontend.macros import BUILT_IN, Expander, Macro, Macros
 from flushproof.frontend.tokens import Kind, Token, refuse_stray, tokenise
+from flushproof.record import Placed, Record, replace
 from flushproof.source import Source, Span
 
 Line = tuple[Token, ...]
@@ -38,17 +38,15 @@ _DIRECTIVES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Include:
+class Include(Placed, frozen=True):
     """One live `#include`: the name between the quotes or brackets."""
 
     name: str
     quoted: bool
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Preprocessed:
+class Preprocessed(Record, frozen=True):
     """The live tokens of one file, the macros in force at its end, and its includes."""
 
     tokens: tuple[Token, ...]
@@ -56,8 +54,7 @@ class Preprocessed:
     includes: tuple[Include, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenCondition(Diagnostic):
+class OpenCondition(Diagnostic, frozen=True, kw_only=True):
     """An `#if` runs to the end of the file."""
 
     CODE: ClassVar[str] = "FP0304"
@@ -65,8 +62,7 @@ class OpenCondition(Diagnostic):
     directive: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LooseDirective(Diagnostic):
+class LooseDirective(Diagnostic, frozen=True, kw_only=True):
     """An `#else`, `#elif` or `#endif` stands where it belongs to no `#if`."""
 
     CODE: ClassVar[str] = "FP0305"
@@ -75,8 +71,7 @@ class LooseDirective(Diagnostic):
     problem: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnknownDirective(Diagnostic):
+class UnknownDirective(Diagnostic, frozen=True, kw_only=True):
     """A directive that is not known."""
 
     CODE: ClassVar[str] = "FP0306"
@@ -85,8 +80,7 @@ class UnknownDirective(Diagnostic):
     hint: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BadDirective(Diagnostic):
+class BadDirective(Diagnostic, frozen=True, kw_only=True):
     """A directive that is not complete or not well formed."""
 
     CODE: ClassVar[str] = "FP0307"
@@ -95,8 +89,7 @@ class BadDirective(Diagnostic):
     problem: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserError(Diagnostic):
+class UserError(Diagnostic, frozen=True, kw_only=True):
     """A live `#error`."""
 
     CODE: ClassVar[str] = "FP0308"
@@ -104,8 +97,7 @@ class UserError(Diagnostic):
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Branch:
+class _Branch(Record, frozen=True):
     """One open `#if`: whether this branch is live, some branch was, and `#else` was seen."""
 
     opening: Token

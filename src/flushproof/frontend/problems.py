@@ -7,7 +7,6 @@ text) and the terminals that would have fitted.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import ClassVar
 
 from flushproof.diagnostics import Diagnostic, InputError, Note, closest
@@ -33,8 +32,7 @@ _WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyntaxProblem(Diagnostic):
+class SyntaxProblem(Diagnostic, frozen=True, kw_only=True):
     """A token that fits nowhere in the grammar."""
 
     CODE: ClassVar[str] = "FP0401"
@@ -46,8 +44,7 @@ class SyntaxProblem(Diagnostic):
     advice: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unclosed(Diagnostic):
+class Unclosed(Diagnostic, frozen=True, kw_only=True):
     """A bracket is not closed by its partner."""
 
     CODE: ClassVar[str] = "FP0402"
@@ -57,8 +54,7 @@ class Unclosed(Diagnostic):
     closing: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unopened(Diagnostic):
+class Unopened(Diagnostic, frozen=True, kw_only=True):
     """A closing bracket has no partner."""
 
     CODE: ClassVar[str] = "FP0403"
@@ -66,8 +62,7 @@ class Unopened(Diagnostic):
     closing: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TooDeep(Diagnostic):
+class TooDeep(Diagnostic, frozen=True, kw_only=True):
     """Constructs stand inside each other beyond reason."""
 
     CODE: ClassVar[str] = "FP0404"

@@ -1,4 +1,4 @@
-"""The syntax tree of the C-like subset: frozen dataclasses, spans on every node.
+"""The syntax tree of the C-like subset: frozen records, spans on every node.
 
 Spans do not take part in comparison, so two trees are equal when they print alike. Nothing here is
 resolved: names are strings and types are written types.
@@ -6,13 +6,11 @@ resolved: names are strings and types are written types.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from flushproof.record import Placed, Record
 from flushproof.source import Span
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenType:
+class WrittenType(Placed, frozen=True):
     """A type as written: `kind` is "name" (a typedef or an integer type), "struct" or "enum".
 
     Integer types are normalised to one of: void, bool, char, signed char, unsigned char, short,
@@ -21,11 +19,10 @@ class WrittenType:
 
     kind: str
     name: str
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Declarator:
+class Declarator(Placed, frozen=True):
     """What stands beside the base type: `*` count, name ("" if none), array sizes, bit width.
 
     `function_pointer` marks `(*name)(...)`; its parameters are not kept.
@@ -36,152 +33,135 @@ class Declarator:
     arrays: tuple[Expr | None, ...]
     function_pointer: bool
     bits: Expr | None
-    span: Span = field(compare=False)
+    span: Span
 
 
 # Expressions ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Placed, frozen=True):
     """An integer constant; `suffix` is a normalised subset of "ul", "ull", "l", "ll", "u", ""."""
 
     value: int
     suffix: str
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class String:
+class String(Placed, frozen=True):
     text: str
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(Placed, frozen=True):
     id: str
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Unary:
+class Unary(Placed, frozen=True):
     """Prefix `op`: one of - + ! ~ * & ++ --."""
 
     op: str
     operand: Expr
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Postfix:
+class Postfix(Placed, frozen=True):
     """Suffix `op`: ++ or --."""
 
     op: str
     operand: Expr
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(Placed, frozen=True):
     """Infix `op`: * / % + - << >> < > <= >= == != & ^ | && || and the comma."""
 
     op: str
     left: Expr
     right: Expr
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Assign:
+class Assign(Placed, frozen=True):
     """`op` is = or a compound such as |=."""
 
     op: str
     target: Expr
     value: Expr
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Conditional:
+class Conditional(Placed, frozen=True):
     """`condition ? then : otherwise`; `then` is None in the GNU form `condition ?: otherwise`."""
 
     condition: Expr
     then: Expr | None
     otherwise: Expr
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Placed, frozen=True):
     function: Expr
     arguments: tuple[Expr, ...]
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Placed, frozen=True):
     base: Expr
     name: str
     arrow: bool
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Placed, frozen=True):
     base: Expr
     index: Expr
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Cast:
+class Cast(Placed, frozen=True):
     type: WrittenType
     declarator: Declarator
     operand: Expr
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerOf:
+class ContainerOf(Placed, frozen=True):
     """`container_of(pointer, struct outer, member)`; the member may be a dotted path."""
 
     pointer: Expr
     type: WrittenType
     member: tuple[str, ...]
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class SizeOf:
+class SizeOf(Placed, frozen=True):
     """`sizeof(type)` or `sizeof expression` (then `type` is None)."""
 
     type: WrittenType | None
     declarator: Declarator | None
     operand: Expr | None
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class InitItem:
+class InitItem(Placed, frozen=True):
     """One entry of a braced initialiser; `member` is the designator, "" where there is none."""
 
     member: str
     value: Expr
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class InitList:
+class InitList(Placed, frozen=True):
     items: tuple[InitItem, ...]
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class StatementExpr:
+class StatementExpr(Placed, frozen=True):
     """GNU `({ ... })`."""
 
     body: Block
-    span: Span = field(compare=False)
+    span: Span
 
 
 Expr = (
@@ -206,127 +186,110 @@ Expr = (
 # Statements ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class InitDeclarator:
+class InitDeclarator(Placed, frozen=True):
     declarator: Declarator
     initialiser: Expr | None
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(Placed, frozen=True):
     """`static`/`const`/... are in `qualifiers` as written, sorted."""
 
     type: WrittenType
     qualifiers: tuple[str, ...]
     declarators: tuple[InitDeclarator, ...]
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class ExprStatement:
+class ExprStatement(Placed, frozen=True):
     expression: Expr
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Empty:
-    span: Span = field(compare=False)
+class Empty(Placed, frozen=True):
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Placed, frozen=True):
     statements: tuple[Stmt, ...]
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class If:
+class If(Placed, frozen=True):
     condition: Expr
     then: Stmt
     otherwise: Stmt | None
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class For:
+class For(Placed, frozen=True):
     """`start` is a declaration, an expression statement or an empty statement."""
 
     start: Stmt
     condition: Expr | None
     step: Expr | None
     body: Stmt
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class ForEachVcpu:
+class ForEachVcpu(Placed, frozen=True):
     """`kvm_for_each_vcpu(index, vcpu, kvm) body`."""
 
     index: Expr
     vcpu: Expr
     kvm: Expr
     body: Stmt
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class While:
+class While(Placed, frozen=True):
     condition: Expr
     body: Stmt
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class DoWhile:
+class DoWhile(Placed, frozen=True):
     body: Stmt
     condition: Expr
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Switch:
+class Switch(Placed, frozen=True):
     subject: Expr
     body: Stmt
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Placed, frozen=True):
     """`case value:`; `value` is None for `default:`."""
 
     value: Expr | None
     statement: Stmt
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(Placed, frozen=True):
     name: str
     statement: Stmt
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Goto:
+class Goto(Placed, frozen=True):
     label: str
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Break:
-    span: Span = field(compare=False)
+class Break(Placed, frozen=True):
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Continue:
-    span: Span = field(compare=False)
+class Continue(Placed, frozen=True):
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Return:
+class Return(Placed, frozen=True):
     value: Expr | None
-    span: Span = field(compare=False)
+    span: Span
 
 
 Stmt = (
@@ -351,62 +314,54 @@ Stmt = (
 # Declarations at file level --------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class FieldDecl:
+class FieldDecl(Placed, frozen=True):
     """One member declaration of a struct; `nested` is the body of an anonymous inner struct."""
 
     type: WrittenType
     declarators: tuple[Declarator, ...]
     nested: StructDef | None
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class StructDef:
+class StructDef(Placed, frozen=True):
     name: str
     fields: tuple[FieldDecl, ...]
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Enumerator:
+class Enumerator(Placed, frozen=True):
     name: str
     value: Expr | None
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class EnumDef:
+class EnumDef(Placed, frozen=True):
     name: str
     enumerators: tuple[Enumerator, ...]
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Typedef:
+class Typedef(Placed, frozen=True):
     type: WrittenType
     declarator: Declarator
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Placed, frozen=True):
     type: WrittenType
     declarator: Declarator
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Annotation:
+class Annotation(Placed, frozen=True):
     """A trailing word of a prelude declaration, such as `__acquires(lock)`."""
 
     name: str
     arguments: tuple[Expr, ...]
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(Placed, frozen=True):
     """A function definition, or a declaration where `body` is None. `span` covers the name."""
 
     name: str
@@ -415,12 +370,11 @@ class Function:
     parameters: tuple[Parameter, ...]
     annotations: tuple[Annotation, ...]
     body: Block | None
-    span: Span = field(compare=False)
+    span: Span
 
 
 TopLevel = StructDef | EnumDef | Typedef | Declaration | Function
 
 
-@dataclass(frozen=True, slots=True)
-class TranslationUnit:
+class TranslationUnit(Record, frozen=True):
     items: tuple[TopLevel, ...]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar
 
 from flushproof.diagnostics import Diagnostic, InputError
 from flushproof.frontend.grammar import preprocessing_pattern
+from flushproof.record import Placed
 from flushproof.source import Source, Span
 
 NO_NAMES: frozenset[str] = frozenset()
@@ -26,13 +26,12 @@ class Kind(Enum):
     STRAY = "STRAY"
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Placed, frozen=True):
     """One token; `hidden` names the macros whose expansion it came from."""
 
     kind: Kind
     text: str
-    span: Span = field(compare=False)
+    span: Span
     hidden: frozenset[str] = NO_NAMES
 
     def is_punct(self, text: str) -> bool:
@@ -45,8 +44,7 @@ class Token:
         return end == (following.span.line, following.span.column)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenComment(Diagnostic):
+class OpenComment(Diagnostic, frozen=True, kw_only=True):
     """A comment runs to the end of the file."""
 
     CODE: ClassVar[str] = "FP0301"
@@ -54,8 +52,7 @@ class OpenComment(Diagnostic):
     HELP: ClassVar[str] = "close it with `*/`"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StrayCharacter(Diagnostic):
+class StrayCharacter(Diagnostic, frozen=True, kw_only=True):
     """A character that begins no token stands in live text."""
 
     CODE: ClassVar[str] = "FP0302"
@@ -63,8 +60,7 @@ class StrayCharacter(Diagnostic):
     character: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenQuote(Diagnostic):
+class OpenQuote(Diagnostic, frozen=True, kw_only=True):
     """A string or character constant is not closed on its line."""
 
     CODE: ClassVar[str] = "FP0303"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flushproof.ir.types import BOOL, INT, ROOT, S64, U32, U64, Int
+from flushproof.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Integer:
+class Integer(Record, frozen=True):
     """An integer, enumeration or bool type; `name` is for messages."""
 
     name: str
@@ -18,16 +16,14 @@ class Integer:
         return self.name
 
 
-@dataclass(frozen=True, slots=True)
-class Void:
+class Void(Record, frozen=True):
     """No value."""
 
     def __str__(self) -> str:
         return "void"
 
 
-@dataclass(frozen=True, slots=True)
-class Pointer:
+class Pointer(Record, frozen=True):
     """A pointer to a type."""
 
     target: CType
@@ -36,8 +32,7 @@ class Pointer:
         return f"{self.target} *"
 
 
-@dataclass(frozen=True, slots=True)
-class Struct:
+class Struct(Record, frozen=True):
     """A struct by its tag; its members are with the declarations."""
 
     name: str
@@ -46,16 +41,14 @@ class Struct:
         return f"struct {self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(Record, frozen=True):
     """A function; only its address can be taken."""
 
     def __str__(self) -> str:
         return "function"
 
 
-@dataclass(frozen=True, slots=True)
-class Array:
+class Array(Record, frozen=True):
     """An array; `size` is None where it is left open."""
 
     element: CType

@@ -7,12 +7,11 @@ instructions; jumps name positions in it.
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
 from flushproof.ir.types import BOOL, INT, U64, Type
+from flushproof.record import Placed, Record
 from flushproof.source import Span
 
 
@@ -35,8 +34,7 @@ class Scope(StrEnum):
     VCPU = "vcpu"
 
 
-@dataclass(frozen=True, slots=True)
-class Local:
+class Local(Record, frozen=True):
     """A variable of one operation; the names are unique within it."""
 
     name: str
@@ -47,8 +45,7 @@ class Local:
         return hash(self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Record, frozen=True):
     """A shared variable. Ghost fields belong to the machine or to a claim and are no accesses.
 
     `name` is unique in a program; `label` is what a reader sees, `kvm.x` and `vcpu.x` where both
@@ -92,16 +89,14 @@ BinaryOp = Literal[
 COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
 
 
-@dataclass(frozen=True, slots=True)
-class Const:
+class Const(Record, frozen=True):
     """A constant of a type; a bool is 0 or 1, a vCPU its number."""
 
     value: int
     type: Type
 
 
-@dataclass(frozen=True, slots=True)
-class Var:
+class Var(Record, frozen=True):
     """The value of a local."""
 
     local: Local
@@ -112,22 +107,19 @@ class Var:
         return self.local.type
 
 
-@dataclass(frozen=True, slots=True)
-class NumVcpus:
+class NumVcpus(Record, frozen=True):
     """How many vCPUs the VM has."""
 
     type: Type = INT
 
 
-@dataclass(frozen=True, slots=True)
-class Self:
+class Self(Record, frozen=True):
     """The number of the running thread, plus one."""
 
     type: Type = INT
 
 
-@dataclass(frozen=True, slots=True)
-class HeldLocks:
+class HeldLocks(Record, frozen=True):
     """The set of locks the running thread holds.
 
     Lock number k has bit k, and bit k + `LOCKS` as well unless it is held as a reader.
@@ -136,15 +128,13 @@ class HeldLocks:
     type: Type = U64
 
 
-@dataclass(frozen=True, slots=True)
-class AllFree:
+class AllFree(Record, frozen=True):
     """True when no thread holds any lock."""
 
     type: Type = BOOL
 
 
-@dataclass(frozen=True, slots=True)
-class Unary:
+class Unary(Record, frozen=True):
     """Prefix `op`: the minus sign, ~ or !."""
 
     op: UnaryOp
@@ -152,8 +142,7 @@ class Unary:
     type: Type
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(Record, frozen=True):
     """Both operands have one type; `type` is that of the result (BOOL for comparisons)."""
 
     op: BinaryOp
@@ -162,16 +151,14 @@ class Binary:
     type: Type
 
 
-@dataclass(frozen=True, slots=True)
-class Cast:
+class Cast(Record, frozen=True):
     """Convert an integer to another type, or between a number and a vCPU."""
 
     operand: Expr
     type: Type
 
 
-@dataclass(frozen=True, slots=True)
-class Ite:
+class Ite(Record, frozen=True):
     """`condition ? then : otherwise`; only the chosen part is evaluated."""
 
     condition: Expr
@@ -185,39 +172,35 @@ Expr = Const | Var | NumVcpus | Self | HeldLocks | AllFree | Unary | Binary | Ca
 # Instructions --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Assign:
+class Assign(Placed, frozen=True):
     """`target = value`."""
 
     target: Local
     value: Expr
-    span: Span | None = dataclasses.field(compare=False)
+    span: Span | None
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(Placed, frozen=True):
     """`target = field[index]`; `index` is None for VM fields."""
 
     target: Local
     field: Field
     index: Expr | None
     mode: Mode
-    span: Span | None = dataclasses.field(compare=False)
+    span: Span | None
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(Placed, frozen=True):
     """`field[index] = value`."""
 
     field: Field
     index: Expr | None
     value: Expr
     mode: Mode
-    span: Span | None = dataclasses.field(compare=False)
+    span: Span | None
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Placed, frozen=True):
     """`target = field[index]; if (!compare || target == compare) field[index] = value`, at once.
 
     `value` may depend on the old value, by the name `old`, which means nothing anywhere else.
@@ -228,12 +211,11 @@ class Exchange:
     index: Expr | None
     compare: Expr | None
     value: Expr
-    span: Span | None = dataclasses.field(compare=False)
+    span: Span | None
     old: Local | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Placed, frozen=True):
     """The code reads or writes `value` at `field[index]`, in its own store buffer.
 
     Memory stays as it is: this is an event, for claims and for readers of a trace.
@@ -244,25 +226,22 @@ class Access:
     value: Expr
     write: bool
     mode: Mode
-    span: Span | None = dataclasses.field(compare=False)
+    span: Span | None
 
 
-@dataclass(frozen=True, slots=True)
-class Drain:
+class Drain(Placed, frozen=True):
     """A store buffer turns to its oldest entry: the write that follows begins here."""
 
-    span: Span | None = dataclasses.field(compare=False)
+    span: Span | None
 
 
-@dataclass(frozen=True, slots=True)
-class Fence:
+class Fence(Placed, frozen=True):
     """A full memory barrier."""
 
-    span: Span | None = dataclasses.field(compare=False)
+    span: Span | None
 
 
-@dataclass(frozen=True, slots=True)
-class Acquire:
+class Acquire(Placed, frozen=True):
     """Wait until the lock is free and take it; `shared`: until nobody writes, as one more reader.
 
     A thread may be a reader several times.
@@ -271,43 +250,39 @@ class Acquire:
     field: Field
     index: Expr | None
     shared: bool
-    span: Span | None = dataclasses.field(compare=False)
+    span: Span | None
 
 
-@dataclass(frozen=True, slots=True)
-class TryAcquire:
+class TryAcquire(Placed, frozen=True):
     """Take the lock as `Acquire` does if that needs no wait; `target` says whether it did."""
 
     target: Local
     field: Field
     index: Expr | None
     shared: bool
-    span: Span | None = dataclasses.field(compare=False)
+    span: Span | None
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(Placed, frozen=True):
     """Free the lock, whoever holds it; `shared`: be its reader once less, if at all."""
 
     field: Field
     index: Expr | None
     shared: bool
-    span: Span | None = dataclasses.field(compare=False)
+    span: Span | None
 
 
-@dataclass(frozen=True, slots=True)
-class Holds:
+class Holds(Placed, frozen=True):
     """`target` = the running thread holds the lock; with `sole` only if not as a reader."""
 
     target: Local
     field: Field
     index: Expr | None
     sole: bool
-    span: Span | None = dataclasses.field(compare=False)
+    span: Span | None
 
 
-@dataclass(frozen=True, slots=True)
-class Hypercall:
+class Hypercall(Placed, frozen=True):
     """Flush `root` for the range (`whole`, or `pages` from `start`); 0 in `target` on success.
 
     `site` is where the operation itself calls what leads here.
@@ -318,49 +293,44 @@ class Hypercall:
     whole: Expr
     start: Expr
     pages: Expr
-    span: Span | None = dataclasses.field(compare=False)
-    site: Span | None = dataclasses.field(compare=False, default=None)
+    span: Span | None
+    site: Span | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Havoc:
+class Havoc(Placed, frozen=True):
     """Give `target` any value of its type."""
 
     target: Local
-    span: Span | None = dataclasses.field(compare=False)
+    span: Span | None
 
 
-@dataclass(frozen=True, slots=True)
-class Every:
+class Every(Placed, frozen=True):
     """`target` = for all vCPUs v: `condition`, where reads give (local, field) at v."""
 
     target: Local
     bound: Local
     reads: tuple[tuple[Local, Field], ...]
     condition: Expr
-    span: Span | None = dataclasses.field(compare=False)
+    span: Span | None
 
 
-@dataclass(frozen=True, slots=True)
-class Uninit:
+class Uninit(Placed, frozen=True):
     """A read of `local` (C name `label`) that no write may have preceded, when `written` is 0."""
 
     label: str
     written: Expr
-    span: Span | None = dataclasses.field(compare=False)
+    span: Span | None
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Placed, frozen=True):
     """Undefined behaviour (`text`) unless `condition` holds."""
 
     condition: Expr
     text: str
-    span: Span | None = dataclasses.field(compare=False)
+    span: Span | None
 
 
-@dataclass(frozen=True, slots=True)
-class Assert:
+class Assert(Placed, frozen=True):
     """A claim's own assertion, at the place of the event.
 
     `values` are named values for its message, `text` replaces the claim's headline if not empty,
@@ -372,47 +342,42 @@ class Assert:
     values: tuple[tuple[str, Expr], ...]
     text: str
     subject: str
-    span: Span | None = dataclasses.field(compare=False)
+    span: Span | None
 
 
-@dataclass(frozen=True, slots=True)
-class Jump:
+class Jump(Placed, frozen=True):
     """Go on at position `target`."""
 
     target: int
-    span: Span | None = dataclasses.field(compare=False)
+    span: Span | None
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(Placed, frozen=True):
     """Go on at `then` or at `otherwise`."""
 
     condition: Expr
     then: int
     otherwise: int
-    span: Span | None = dataclasses.field(compare=False)
+    span: Span | None
 
 
-@dataclass(frozen=True, slots=True)
-class Enter:
+class Enter(Placed, frozen=True):
     """The operation begins."""
 
-    span: Span | None = dataclasses.field(compare=False)
+    span: Span | None
 
 
-@dataclass(frozen=True, slots=True)
-class Return:
+class Return(Placed, frozen=True):
     """The operation ends with `value` (None for void)."""
 
     value: Expr | None
-    span: Span | None = dataclasses.field(compare=False)
+    span: Span | None
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Placed, frozen=True):
     """Nothing follows; the thread goes on to its next operation."""
 
-    span: Span | None = dataclasses.field(compare=False)
+    span: Span | None
 
 
 Instr = (

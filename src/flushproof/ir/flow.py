@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import takewhile
 
 from flushproof.ir.code import Branch, Instr, Jump, Stop
+from flushproof.record import replace
 
 
 def insert(code: tuple[Instr, ...], at: int, more: tuple[Instr, ...]) -> tuple[Instr, ...]:

@@ -7,15 +7,14 @@ true as long as nobody else frees the lock, see `guarded`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from flushproof.ir.code import Acquire, Branch, Instr, Release, Return, Scope, TryAcquire, Var
 from flushproof.ir.flow import successors
 from flushproof.ir.program import Operation
+from flushproof.record import Record
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Hold:
+class Hold(Record, frozen=True, order=True):
     """A lock field that is held, as a reader if `shared`."""
 
     lock: str

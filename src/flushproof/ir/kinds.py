@@ -14,7 +14,6 @@ arithmetic merge classes. What is done to the members of a class decides its kin
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
@@ -45,6 +44,7 @@ from flushproof.ir.code import (
 from flushproof.ir.program import Operation, Program
 from flushproof.ir.types import BOOL, ROOT, Int, Type
 from flushproof.ir.uses import operands
+from flushproof.record import Record
 
 PAGE_BITS = 12
 LOW = (1 << PAGE_BITS) - 1
@@ -74,8 +74,7 @@ class _Mark(StrEnum):
 Slot = tuple[str, Local] | Field | int
 
 
-@dataclass(frozen=True, slots=True)
-class Kinds:
+class Kinds(Record, frozen=True):
     """The outcome: a kind for every slot; an expression has the kind of the slots in it.
 
     `constants` are the constants that meet roots, `odd` those that a root can be equal to and that

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from flushproof.ir.code import (
     Assign,
@@ -29,6 +28,7 @@ from flushproof.ir.code import (
 from flushproof.ir.flow import simplify, successors
 from flushproof.ir.types import BOOL, NO_VCPU, VCPU
 from flushproof.ir.uses import defined, locals_of, map_operands, operands, used
+from flushproof.record import Record
 
 Code = tuple[Instr, ...]
 Idle = Callable[[Instr, frozenset[Local]], bool]
@@ -70,8 +70,7 @@ def propagate(code: Code) -> Code:
     return simplify(tuple(out))
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(Record, frozen=True):
     """What locals are known to hold, and for each local whose value may speak of it."""
 
     values: dict[Local, Expr]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from flushproof.errors import InternalError
 from flushproof.ir.code import Expr, Field, Instr, Local
 from flushproof.ir.types import VCPU
+from flushproof.record import Record
 from flushproof.source import Span
 
 BOOT_VCPU = Local("@vcpu", VCPU)
@@ -33,8 +33,7 @@ BYSTANDERS = (Role.OBSERVE, Role.DEADLOCK, Role.END)
 """The roles of pseudo-operations, in the order in which they may act."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parameters:
+class Parameters(Record, frozen=True):
     """The locals that hold what the caller of an operation chose; None where it has no such one.
 
     `vcpu` and `root` belong to a load; `whole`, `start` and `pages` to a flush; `free` are all the
@@ -55,8 +54,7 @@ class Parameters:
         return tuple(p for p in named if p is not None) + self.free
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Record, frozen=True):
     """One operation: code starting with `Enter` at 0; `name` is its C function."""
 
     name: str
@@ -66,8 +64,7 @@ class Operation:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Record, frozen=True):
     """How many loads a vCPU, flushes a flusher and flushers there may be."""
 
     loads: int
@@ -75,8 +72,7 @@ class Limits:
     flushers: int
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Record, frozen=True):
     """All operations, the shared fields they and the claims use, and the boot code.
 
     `boot` gives an initial value to every field that does not start as 0, over `BOOT_VCPU` where it

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from flushproof.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Int:
+class Int(Record, frozen=True):
     """A machine integer of `width` bits in two's complement."""
 
     width: int
@@ -28,13 +27,11 @@ class Int:
         return value - (1 << self.width) if value > self.high else value
 
 
-@dataclass(frozen=True, slots=True)
-class VcpuRef:
+class VcpuRef(Record, frozen=True):
     """A vCPU by its number, or `NO_VCPU` for NULL."""
 
 
-@dataclass(frozen=True, slots=True)
-class LockWord:
+class LockWord(Record, frozen=True):
     """A lock. Only one thread holds it, or where it is `shared`, several as readers.
 
     Which number stands for which state is up to each engine; 0 is a free lock.

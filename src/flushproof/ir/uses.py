@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import assert_never
 
 from flushproof.ir.code import (
@@ -44,6 +43,7 @@ from flushproof.ir.code import (
     Var,
     Write,
 )
+from flushproof.record import replace
 
 Substitution = Callable[[Local], Expr]
 

@@ -7,14 +7,12 @@ that can reach an instance comes before it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flushproof.ir.code import Instr
 from flushproof.ir.flow import successors
+from flushproof.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Record, frozen=True):
     """For each position: its rank, and the heads of the loops around it, outermost first.
 
     A head counts as inside its own loop.

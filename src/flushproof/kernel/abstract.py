@@ -7,7 +7,7 @@ installed becomes true. Each replacement is noted in words, to be listed as an a
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeGuard
 
 from flushproof.diagnostics import InputError
@@ -20,6 +20,7 @@ from flushproof.kernel.known import Body, Known
 from flushproof.kernel.relevance import Relevance
 from flushproof.kernel.rewrite import below, within
 from flushproof.kernel.typing import Scope
+from flushproof.record import replace
 from flushproof.source import Span
 
 CHECKS = frozenset({"==", "!="})

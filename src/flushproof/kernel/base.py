@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 
 from flushproof.frontend import syntax as c
 from flushproof.frontend.declarations import Declarations, declare
 from flushproof.frontend.parser import ParseContext, parse_c
+from flushproof.record import Record
 from flushproof.resources import KERNEL
 from flushproof.source import Source
 from flushproof.spec.resolve import given, shipped
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(Record, frozen=True):
     """The prelude's declarations, and with `defaults` those of `kernel.h` behind them."""
 
     context: ParseContext

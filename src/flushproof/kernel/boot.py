@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from flushproof.kernel.library import Library
+from flushproof.record import Record
 
 _CREATES = re.compile(r"creat|init|alloc|setup")
 _VCPU = re.compile(r"vcpu|(?<!kvm_)(vmx|svm)")
 _HEADER = re.compile(r"^[A-Za-z_][^;={}]*?\b(\w+)[ \t]*\(", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Record, frozen=True):
     """`function` in `file` assigns `value`, a word or "" for anything else, to `member`.
 
     `vcpu` tells whether the place it is assigned in is one of a vCPU, by the words used for it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax as c
@@ -18,6 +18,7 @@ from flushproof.kernel.folding import folded
 from flushproof.kernel.known import Body, Known
 from flushproof.kernel.rewrite import below, within
 from flushproof.kernel.typing import scope_of
+from flushproof.record import replace
 
 
 @dataclass

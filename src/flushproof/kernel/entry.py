@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from flushproof.config import Choices
@@ -11,14 +10,14 @@ from flushproof.diagnostics import InputError
 from flushproof.frontend.load import load
 from flushproof.machine.build import build
 from flushproof.machine.setup import Setup
+from flushproof.record import Record
 from flushproof.source import Source
 from flushproof.spec.resolve import NotTheFamily, from_text
 
 _INCLUDE = re.compile(r"^[ \t]*#[ \t]*include\b", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Record, frozen=True):
     """A set-up; `profile` is "" where the file is taken as it stands."""
 
     setup: Setup

@@ -8,7 +8,7 @@ at hand declares gets a type from how it is used.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from flushproof.diagnostics import InputError, closest
 from flushproof.frontend import syntax as c
@@ -28,13 +28,13 @@ from flushproof.ir.types import U64
 from flushproof.kernel.base import Base
 from flushproof.kernel.library import Library, Piece
 from flushproof.kernel.reader import Reader
+from flushproof.record import Record, replace
 from flushproof.source import Span
 
 WIDE = Integer("u64", U64)
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(Record, frozen=True):
     """A function with its file."""
 
     function: c.Function

@@ -22,6 +22,7 @@ from flushproof.frontend.load import load
 from flushproof.frontend.macros import Macro, Macros
 from flushproof.frontend.outline import Outline, expand, outline
 from flushproof.frontend.tokens import Kind, Token
+from flushproof.record import Record
 from flushproof.source import Source
 from flushproof.spec.confined import within
 
@@ -42,8 +43,7 @@ _LOOKS = {
 _TREE = ("include", "arch/x86/include", "arch/x86/kvm")
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(Record, frozen=True, dict=True):
     """One file cut up."""
 
     outline: Outline

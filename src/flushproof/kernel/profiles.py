@@ -6,12 +6,12 @@ a role are candidates; what cannot be found in a file is left out of considerati
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 
 from flushproof.frontend import syntax as c
 from flushproof.frontend.walk import walk
 from flushproof.kernel.base import base
+from flushproof.record import Record
 from flushproof.resources import PROFILES
 from flushproof.source import Source
 from flushproof.spec.parser import parse_spec
@@ -19,8 +19,7 @@ from flushproof.spec.resolve import shipped
 from flushproof.spec.syntax import CacheDecl, Spec
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Record, frozen=True):
     """One generation."""
 
     spec: Spec

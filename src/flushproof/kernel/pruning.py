@@ -7,12 +7,13 @@ dropped. Dropping the rest changes nothing that the model can see.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from flushproof.frontend import syntax as c
 from flushproof.frontend.cut import Sort
 from flushproof.frontend.walk import Node, walk
 from flushproof.kernel.abstract import Abstractor
+from flushproof.record import replace
 
 
 @dataclass

@@ -7,7 +7,7 @@ not known becomes a loop of any length. What is parsed keeps its place in its ow
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 from flushproof.diagnostics import InputError, Note
@@ -22,6 +22,7 @@ from flushproof.frontend.words import OUTSIDE
 from flushproof.kernel.assembly import ANY, closing, without_assembly, word
 from flushproof.kernel.library import Library, Piece
 from flushproof.kernel.typenames import names_of_types, plain
+from flushproof.record import replace
 from flushproof.source import Span
 
 _HEADS = frozenset({"if", "for", "while", "switch", "kvm_for_each_vcpu", "container_of", "sizeof"})

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import assert_never
 
 from flushproof.frontend import syntax as c
+from flushproof.record import replace
 
 OnExpr = Callable[[c.Expr], c.Expr]
 OnStmt = Callable[[c.Stmt], c.Stmt]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError, Note, closest
@@ -18,8 +17,7 @@ from flushproof.spec.syntax import OperationDecl, Text
 PURPOSE = {"flush": "flushes the remote TLBs", "load": "loads a vCPU's root"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoSuchRole(Diagnostic):
+class NoSuchRole(Diagnostic, frozen=True, kw_only=True):
     """A file in which no function has a role."""
 
     CODE: ClassVar[str] = "FP0601"
@@ -33,8 +31,7 @@ class NoSuchRole(Diagnostic):
     names: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ambiguous(Diagnostic):
+class Ambiguous(Diagnostic, frozen=True, kw_only=True):
     """Two functions of a file could have a role, and neither calls the other."""
 
     CODE: ClassVar[str] = "FP0602"
@@ -45,8 +42,7 @@ class Ambiguous(Diagnostic):
     names: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotDefined(Diagnostic):
+class NotDefined(Diagnostic, frozen=True, kw_only=True):
     """A function named by the user that the file does not define."""
 
     CODE: ClassVar[str] = "FP0603"
@@ -57,8 +53,7 @@ class NotDefined(Diagnostic):
     hint: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoParameter(Diagnostic):
+class NoParameter(Diagnostic, frozen=True, kw_only=True):
     """A function that lacks a parameter that its role needs."""
 
     CODE: ClassVar[str] = "FP0604"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -25,6 +24,7 @@ from flushproof.kernel.roles import operation, pick
 from flushproof.kernel.slicing import Slice, called_by, closed, slice_of
 from flushproof.kernel.state import Shared
 from flushproof.machine.setup import Assumptions, Bounds, Setup
+from flushproof.record import Record
 from flushproof.resources import DEFAULTS
 from flushproof.source import Source
 from flushproof.spec.parser import parse_spec
@@ -34,8 +34,7 @@ from flushproof.spec.syntax import CacheDecl
 Boot = dict[tuple[str, str], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Recognised:
+class Recognised(Record, frozen=True):
     """What was made of a kernel file; `missing` are included files that were not found."""
 
     setup: Setup
@@ -43,8 +42,7 @@ class Recognised:
     missing: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoHypercall(Diagnostic):
+class NoHypercall(Diagnostic, frozen=True, kw_only=True):
     """A flush that issues no hypercall the machine knows."""
 
     CODE: ClassVar[str] = "FP0605"
@@ -54,8 +52,7 @@ class NoHypercall(Diagnostic):
     names: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoSuchField(Diagnostic):
+class NoSuchField(Diagnostic, frozen=True, kw_only=True):
     """A field named by the user that neither operation uses."""
 
     CODE: ClassVar[str] = "FP0606"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax as c
@@ -16,10 +15,10 @@ from flushproof.kernel.pruning import Pruner
 from flushproof.kernel.relevance import Relevance
 from flushproof.kernel.state import Reads, Shared, locks, own_structs, shared, written
 from flushproof.kernel.typing import scope_of, usage_of
+from flushproof.record import Record, replace
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(Record, frozen=True):
     """The functions of both operations by name, and the scalars they share."""
 
     flush: Body

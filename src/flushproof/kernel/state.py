@@ -7,7 +7,7 @@ read of it gives any value. A variable of the file that is only read keeps its i
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from flushproof.frontend import syntax as c
 from flushproof.frontend.types import Array, CType, Pointer, Struct
@@ -16,6 +16,7 @@ from flushproof.kernel.abstract import Notes, anything
 from flushproof.kernel.known import Body, Known
 from flushproof.kernel.rewrite import below, within
 from flushproof.kernel.typing import accesses, scope_of, struct_of
+from flushproof.record import Record, replace
 
 PATHS = {
     "kvm": "kvm->",
@@ -30,8 +31,7 @@ PATHS = {
 STEPS = frozenset({"++", "--"})
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
+class Shared(Record, frozen=True):
     """A scalar of the VM or of a vCPU that the operations use."""
 
     struct: str

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from flushproof.frontend import syntax as c
 from flushproof.frontend.cut import Sort
 from flushproof.frontend.types import Array, CType, Pointer, Struct
 from flushproof.frontend.walk import Node, walk
 from flushproof.kernel.known import Body, Known
+from flushproof.record import Record
 from flushproof.source import Span
 
 Scope = Mapping[str, CType]
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Record, frozen=True):
     """A use of a struct member."""
 
     struct: str

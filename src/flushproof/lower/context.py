@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 from flushproof.diagnostics import InputError, closest
 from flushproof.frontend import syntax as c
@@ -15,33 +14,30 @@ from flushproof.ir.types import RW_LOCK, U64, VCPU, LockWord, Type
 from flushproof.lower.emitter import Emitter, Label
 from flushproof.lower.objects import ObjectModel
 from flushproof.lower.values import Frame, LocalPlace, Place, StructPlace, Value, Vcpu, Vm
+from flushproof.record import Record, field
 from flushproof.source import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Record, frozen=True):
     """A name bound to a place."""
 
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(Record, frozen=True):
     """A name bound to a value that cannot be assigned (a parameter, a machine name)."""
 
     value: Value
 
 
-@dataclass(frozen=True, slots=True)
-class GhostArray:
+class GhostArray(Record, frozen=True):
     """A ghost field with one element per vCPU, read as `name[v]`."""
 
     field: Field
     type: CType
 
 
-@dataclass(slots=True)
-class Alias:
+class Alias(Record):
     """A local pointer whose target is known: the place is fixed by the first assignment."""
 
     type: Pointer
@@ -50,8 +46,7 @@ class Alias:
     written: Local | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Shorthand:
+class Shorthand(Record, frozen=True):
     """A name that stands for an expression."""
 
     expression: c.Expr
@@ -61,8 +56,7 @@ Binding = Named | Bound | GhostArray | Alias | Shorthand
 Special = Callable[["Context", c.Call], Value]
 
 
-@dataclass(slots=True)
-class Activation:
+class Activation(Record):
     """One inlined call: its scopes and where its jumps go."""
 
     name: str
@@ -79,8 +73,7 @@ class Activation:
     pointer_result: Value | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(Record, frozen=True):
     """What is the same for every operation of a program.
 
     `machine` binds names that exist for claims only; `lock_types` are the structs taken by
@@ -106,8 +99,7 @@ _OWNERS = {Scope.VM: "kvm", Scope.VCPU: "vcpu"}
 Inline = Callable[["Context", c.Function, tuple[Value, ...], Span], Value]
 
 
-@dataclass(slots=True)
-class Context:
+class Context(Record):
     """Mutable state of lowering; `inline` and `block` are the statement lowering, handed in."""
 
     env: Environment

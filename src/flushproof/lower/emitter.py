@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from flushproof.diagnostics import InputError
 from flushproof.frontend.errors import TooLarge
 from flushproof.ir.code import Assign, Branch, Check, Const, Expr, Instr, Jump, Local, Stop, Var
 from flushproof.ir.flow import simplify
 from flushproof.ir.types import Type
+from flushproof.record import Record, replace
 from flushproof.source import Span
 
 LIMIT = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(Record, frozen=True):
     """A place in the code, not yet a position; also used as a jump target while emitting."""
 
     number: int

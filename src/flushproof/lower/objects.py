@@ -10,17 +10,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from flushproof.frontend.declarations import Declarations, StructInfo
 from flushproof.frontend.types import Array, CType, Struct
 from flushproof.ir.code import Scope
+from flushproof.record import Record
 
 ANCHORS = {Scope.VM: "kvm", Scope.VCPU: "kvm_vcpu"}
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectModel:
+class ObjectModel(Record, frozen=True):
     """How often each struct type stands in the VM and in a vCPU."""
 
     counts: Mapping[Scope, Mapping[str, int]]

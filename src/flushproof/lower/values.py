@@ -7,30 +7,26 @@ are not assigned again while the value lives.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flushproof.frontend.types import CType, Struct
 from flushproof.ir.code import Const, Expr, Field, Local
 from flushproof.ir.types import BOOL
+from flushproof.record import Record
 
 TRUE = Const(1, BOOL)
 FALSE = Const(0, BOOL)
 
 
-@dataclass(frozen=True, slots=True)
-class Vm:
+class Vm(Record, frozen=True):
     """The one VM (and file-level variables)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Vcpu:
+class Vcpu(Record, frozen=True):
     """The vCPU with number `index`."""
 
     index: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Record, frozen=True):
     """A local struct variable; `prefix` is unique within the operation."""
 
     prefix: str
@@ -39,8 +35,7 @@ class Frame:
 Base = Vm | Vcpu | Frame
 
 
-@dataclass(frozen=True, slots=True)
-class LocalPlace:
+class LocalPlace(Record, frozen=True):
     """A local scalar; `written` shadows whether it has been assigned, None where it surely was."""
 
     local: Local
@@ -49,8 +44,7 @@ class LocalPlace:
     label: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class FieldPlace:
+class FieldPlace(Record, frozen=True):
     """A shared scalar."""
 
     field: Field
@@ -58,8 +52,7 @@ class FieldPlace:
     type: CType
 
 
-@dataclass(frozen=True, slots=True)
-class StructPlace:
+class StructPlace(Record, frozen=True):
     """A struct within a base object; `path` is canonical (see `objects`)."""
 
     base: Base
@@ -70,43 +63,37 @@ class StructPlace:
 Place = LocalPlace | FieldPlace | StructPlace
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(Record, frozen=True):
     """An integer or a vCPU pointer."""
 
     expr: Expr
     type: CType
 
 
-@dataclass(frozen=True, slots=True)
-class PointerTo:
+class PointerTo(Record, frozen=True):
     """The address of a known place, or NULL where `nonnull` is false."""
 
     place: Place
     nonnull: Expr = TRUE
 
 
-@dataclass(frozen=True, slots=True)
-class Null:
+class Null(Record, frozen=True):
     """A null pointer constant."""
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionRef:
+class FunctionRef(Record, frozen=True):
     """The address of a function."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class StructValue:
+class StructValue(Record, frozen=True):
     """A struct read as a whole, to be copied."""
 
     place: StructPlace
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
+class Nothing(Record, frozen=True):
     """The value of a call to a void function, or of a string."""
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax as c
 from flushproof.frontend.errors import NotConstant
@@ -51,6 +49,7 @@ from flushproof.machine.monitors import (
 from flushproof.machine.operations import lower_operation
 from flushproof.machine.setup import Bounds, Setup
 from flushproof.memory import Memory
+from flushproof.record import Record, replace
 from flushproof.source import Span
 from flushproof.spec.syntax import CacheDecl, Claim
 
@@ -59,8 +58,7 @@ CAPACITY = 2
 """How many stores a store buffer holds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(Record, frozen=True):
     """A setup made executable: the plain program, and what claims need to be added to it.
 
     `cache` is the clause in force, None where none is; `fields` are the shared fields by name.

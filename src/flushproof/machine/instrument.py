@@ -16,8 +16,6 @@ Events and their arguments, in order:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from flushproof.frontend.types import BOOL_T, INT_T, ROOT_T, ULONG_T, Struct
 from flushproof.ir.code import (
     Access,
@@ -67,6 +65,7 @@ from flushproof.machine.monitors import (
     special_some,
     special_unlocked,
 )
+from flushproof.record import Record, replace
 from flushproof.source import Span
 from flushproof.spec.syntax import Handler
 
@@ -76,8 +75,7 @@ PLACE_STRIDE = 1 << 16
 Arguments = tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Instrumenter:
+class Instrumenter(Record, frozen=True):
     """What is the same for every operation: monitors and the numbering of shared fields."""
 
     env: Environment

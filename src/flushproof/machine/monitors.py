@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from flushproof.diagnostics import Diagnostic, InputError
@@ -43,6 +42,7 @@ from flushproof.lower.context import Binding, Bound, Context, GhostArray, Named,
 from flushproof.lower.expressions import lower, truth
 from flushproof.lower.values import FieldPlace, Nothing, PointerTo, Scalar, StructPlace, Value, Vm
 from flushproof.machine.setup import Setup
+from flushproof.record import Record, replace
 from flushproof.spec.syntax import CacheDecl, Claim, Handler
 
 RUNS_ON = Field("runs_on", "runs_on", Scope.VCPU, ROOT, ghost=True)
@@ -67,8 +67,7 @@ ACCESS_PARTS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoCache(Diagnostic):
+class NoCache(Diagnostic, frozen=True, kw_only=True):
     """A claim speaks of the cache and nothing says which field that is."""
 
     CODE: ClassVar[str] = "FP0511"
@@ -76,8 +75,7 @@ class NoCache(Diagnostic):
     claim: str
 
 
-@dataclass(frozen=True, slots=True)
-class Monitor:
+class Monitor(Record, frozen=True):
     """A claim with its ghost fields.
 
     `choices` are its call witnesses, each with the field that says whether one was chosen, and its

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from flushproof.diagnostics import Diagnostic, InputError, closest
@@ -29,12 +28,12 @@ from flushproof.lower.values import (
     Vm,
 )
 from flushproof.machine.environment import context
+from flushproof.record import Record
 from flushproof.source import Span
 from flushproof.spec.syntax import OperationDecl, Text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BadRole(Diagnostic):
+class BadRole(Diagnostic, frozen=True, kw_only=True):
     """A parameter role that does not fit the parameter or the operation."""
 
     CODE: ClassVar[str] = "FP0512"
@@ -42,8 +41,7 @@ class BadRole(Diagnostic):
     text: str
 
 
-@dataclass(slots=True)
-class _Roles:
+class _Roles(Record):
     """The parameters bound so far."""
 
     ctx: Context

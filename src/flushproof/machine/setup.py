@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flushproof.frontend import syntax as c
 from flushproof.frontend.declarations import Declarations
 from flushproof.memory import Memory
+from flushproof.record import Record
 from flushproof.source import Source
 from flushproof.spec import syntax as s
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Record, frozen=True):
     """How far to look: vCPU counts (low, high), operations per thread, flusher threads."""
 
     vcpus: tuple[int, int] = (1, 4)
@@ -30,8 +28,7 @@ class Bounds:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Assumptions:
+class Assumptions(Record, frozen=True):
     """What is taken for granted.
 
     `load_flushes`: a load flushes the vCPU's own TLB for its new root. `vcpu_roots_start_invalid`:
@@ -42,8 +39,7 @@ class Assumptions:
     vcpu_roots_start_invalid: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
+class Setup(Record, frozen=True):
     """One variant and everything asked about it.
 
     `sources` are all texts that spans may name; `assumed` says what else is taken for granted;

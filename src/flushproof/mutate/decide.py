@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
 
 from flushproof.diagnostics import InputError
@@ -26,6 +25,7 @@ from flushproof.mutate.mutants import Mutant, mutants
 from flushproof.mutate.origin import Origin
 from flushproof.mutate.trial import Trial
 from flushproof.mutated import UNDEFINED, Baseline, Effect, Fate, MutantResult, Mutation
+from flushproof.record import Record
 from flushproof.verdict import Verdict
 
 OnMutant = Callable[[MutantResult], None]
@@ -33,8 +33,7 @@ IDLE_VCPUS = 2
 """A claim is idle if it kills no mutant with so many vCPUs, and none within the bounds first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Record, frozen=True):
     """Which claims to ask, whether all of them about every mutant, and with how many processes."""
 
     claims: tuple[str, ...]

@@ -6,13 +6,11 @@ as a diff.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from flushproof.record import Record
 from flushproof.source import Source
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(Record, frozen=True):
     """Replace what stands from offset `start` up to `end` in the text of `file` by `text`.
 
     `operator` is the kind of edit, and `words` says what is done, such as "drop `continue;`".

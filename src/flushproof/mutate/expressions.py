@@ -8,12 +8,12 @@ sense is no valid C, and found out where it is read.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from flushproof.frontend import syntax as c
 from flushproof.mutate.edit import Edit, squeezed
 from flushproof.mutate.places import Place, Spanned
+from flushproof.record import Record
 
 OTHER = {
     "==": ("!=",),
@@ -36,8 +36,7 @@ NO_ROOT = "INVALID_PAGE"
 TEST = "VALID_PAGE"
 
 
-@dataclass(frozen=True)
-class Expressions:
+class Expressions(Record, frozen=True, dict=True):
     """Edits of the expressions of one function; `siblings` are the other words of an enum."""
 
     place: Place

@@ -8,7 +8,6 @@ compared with the original call by call.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from flushproof.compare.decide import Wanted, compare
 from flushproof.comparison import Compared, Relation, Since
@@ -20,6 +19,7 @@ from flushproof.mutate.mutants import Mutant
 from flushproof.mutate.origin import Origin
 from flushproof.mutate.trial import Answer, Fails, Open, Trial
 from flushproof.mutated import UNDEFINED, Baseline, Fate, How, Kill, MutantResult
+from flushproof.record import Record
 from flushproof.verdict import ClaimResult, Verdict
 
 CHEAP = (
@@ -44,8 +44,7 @@ CHEAP = (
 SAME = "the same code"
 
 
-@dataclass(frozen=True)
-class Judge:
+class Judge(Record, frozen=True, dict=True):
     """The original and what is known of it."""
 
     origin: Origin

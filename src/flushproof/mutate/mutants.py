@@ -6,18 +6,17 @@ In: a `Setup`. Out: mutants, each with the text that it is. Edits that give the 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 from flushproof.machine.setup import Setup
 from flushproof.mutate.edit import Edit
 from flushproof.mutate.places import Place, places
 from flushproof.mutate.statements import Statements
+from flushproof.record import Record
 from flushproof.source import Source
 
 
-@dataclass(frozen=True)
-class Mutant:
+class Mutant(Record, frozen=True, dict=True):
     """One edit of the text `original`; `number` counts from 1."""
 
     number: int

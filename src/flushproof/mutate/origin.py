@@ -5,19 +5,18 @@ In: the path a user names and the choices. Out: the set-up, and a set-up for any
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flushproof.config import Choices
 from flushproof.kernel.entry import Opened, open_file
 from flushproof.kernel.setup import recognise
 from flushproof.machine.setup import Setup
+from flushproof.record import Record, field, replace
 from flushproof.source import Source
 from flushproof.spec.resolve import from_spec, from_text, from_variant
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Record, frozen=True):
     """A set-up and how it was made: under a spec, by the default one, or from a kernel file."""
 
     setup: Setup

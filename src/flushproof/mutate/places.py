@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
@@ -22,6 +21,7 @@ from flushproof.frontend.tokens import Kind, Token
 from flushproof.frontend.walk import walk
 from flushproof.kernel.slicing import called_by
 from flushproof.machine.setup import Setup
+from flushproof.record import Record
 from flushproof.source import Source, Span
 from flushproof.spec.resolve import given
 
@@ -34,8 +34,7 @@ class Spanned(Protocol):
         """Where it stands."""
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(Record, frozen=True, dict=True):
     """One function in its text: `tokens` are what it is made of, `lines` those that count."""
 
     source: Source

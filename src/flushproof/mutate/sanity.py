@@ -6,7 +6,7 @@ found, or as vacuous. A proof of a claim that cannot fail says nothing about the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from flushproof.config import Sanity
@@ -16,6 +16,7 @@ from flushproof.mutate.mutants import Mutant, mutants
 from flushproof.mutate.origin import Origin
 from flushproof.mutate.trial import Answer, Fails, Open, Trial
 from flushproof.mutate.vacuity import reaching
+from flushproof.record import replace
 from flushproof.spec.syntax import Claim
 from flushproof.verdict import Breaker, ClaimResult, Sane, Verdict
 

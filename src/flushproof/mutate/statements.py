@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 
 from flushproof.frontend import syntax as c
@@ -16,6 +15,7 @@ from flushproof.frontend.walk import walk
 from flushproof.mutate.edit import Edit, squeezed
 from flushproof.mutate.expressions import Expressions
 from flushproof.mutate.places import Place
+from flushproof.record import Record
 
 _LOCK = re.compile(r"lock|mutex|down_|up_")
 _UNLOCK = re.compile(r"unlock|up_read|up_write")
@@ -23,8 +23,7 @@ LONG = 40
 """So many characters of a statement are shown in words."""
 
 
-@dataclass(frozen=True)
-class Statements:
+class Statements(Record, frozen=True, dict=True):
     """Edits of one function."""
 
     place: Place

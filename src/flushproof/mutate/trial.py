@@ -6,7 +6,6 @@ found out about the program of a claim is kept for the next number.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flushproof.engines import concrete
@@ -15,6 +14,7 @@ from flushproof.engines.found import Found
 from flushproof.errors import InternalError
 from flushproof.ir.program import Program
 from flushproof.machine.build import Machine
+from flushproof.record import Record
 
 if TYPE_CHECKING:
     from flushproof.engines.symbolic.bounded import Bounded
@@ -23,8 +23,7 @@ STATES = 6000
 """A quick look ends after so many states."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fails:
+class Fails(Record, frozen=True):
     """A claim fails with so many vCPUs, after no fewer than so many calls."""
 
     vcpus: int
@@ -35,8 +34,7 @@ class Fails:
         return (self.vcpus, self.calls) < (other.vcpus, other.calls)
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
+class Open(Record, frozen=True):
     """It could not be told whether a claim fails."""
 
     reason: str

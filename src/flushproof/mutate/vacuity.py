@@ -13,11 +13,11 @@ behind a condition, its antecedent is that the event happens.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import assert_never
 
 from flushproof.frontend import syntax as c
 from flushproof.frontend.walk import walk
+from flushproof.record import replace
 from flushproof.source import Span
 from flushproof.spec.syntax import Claim, Handler
 

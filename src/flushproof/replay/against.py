@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from itertools import groupby, islice, product
@@ -24,6 +23,7 @@ from flushproof.ir.code import Exchange, Havoc, Hypercall, Instr, Mode, Read, Wr
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.machine.build import Machine
 from flushproof.machine.instrument import PLACE_STRIDE
+from flushproof.record import Record, field
 from flushproof.trace import Event, Recipe, RecordedCall
 
 MOST_TRIES = 20_000
@@ -43,8 +43,7 @@ class Ending(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Tried:
+class Tried(Record, frozen=True):
     """One run of the other variant; `misfits` says where it could not follow what was recorded."""
 
     schedule: Schedule
@@ -58,8 +57,7 @@ class Tried:
         return bool(self.state.violations)
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(Record, frozen=True):
     """What a thread did without interruption.
 
     `stops` are the later events of the call, `first` the first of them; of a call that was never
@@ -74,8 +72,7 @@ class Stretch:
     rest: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Record, frozen=True):
     """What the monitor of the claim chooses: initial witnesses, and which call is which."""
 
     witnesses: Mapping[str, int]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from flushproof.record import Record
 from flushproof.source import Source
 from flushproof.trace import Trace
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Record, frozen=True):
     """What became of the schedule in another variant; `trace` is there where the claim fails.
 
     `misfits` say where the variant does not follow it, `notes` what else a reader must know.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from flushproof.diagnostics import Diagnostic, InputError, closest
@@ -12,6 +11,7 @@ from flushproof.frontend.load import load
 from flushproof.machine.build import Machine, build
 from flushproof.machine.setup import Bounds, Setup
 from flushproof.memory import Memory
+from flushproof.record import replace
 from flushproof.replay.against import NoCounterpart, Tried, attempt
 from flushproof.replay.answer import Answer
 from flushproof.saved import Saved
@@ -19,8 +19,7 @@ from flushproof.spec.resolve import UnknownClaim, from_texts
 from flushproof.trace import Trace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CannotTry(Diagnostic):
+class CannotTry(Diagnostic, frozen=True, kw_only=True):
     """A trace that cannot be tried in another variant."""
 
     CODE: ClassVar[str] = "FP0902"

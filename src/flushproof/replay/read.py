@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar, TypeVar, get_args
 
 from flushproof.diagnostics import Diagnostic, InputError
 from flushproof.memory import Memory
+from flushproof.record import Record
 from flushproof.saved import Saved
 from flushproof.source import Source, Span
 from flushproof.trace import (
@@ -37,8 +37,7 @@ ACTING = ("load", "flush")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoTrace(Diagnostic):
+class NoTrace(Diagnostic, frozen=True, kw_only=True):
     """A file that holds no trace, or not one of this program."""
 
     CODE: ClassVar[str] = "FP0901"
@@ -53,8 +52,7 @@ class _Misfit(Exception):  # noqa: N818 - a value that is not what it should be
     """What is wrong, and where."""
 
 
-@dataclass(frozen=True, slots=True)
-class _At:
+class _At(Record, frozen=True):
     """A value in the document, and the way there."""
 
     value: object

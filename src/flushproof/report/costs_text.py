@@ -7,9 +7,9 @@ marked; the schedule shown for it is the one with the fewest vCPUs.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from flushproof.costs import Cost, Costs, SideBySide
+from flushproof.record import replace
 from flushproof.report.plain import DEFAULT_WIDTH, count, cut_left, hang, pack
 from flushproof.report.scope import scope_phrase
 from flushproof.report.summary import VERDICTS, names_of, tables

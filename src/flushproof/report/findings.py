@@ -7,10 +7,10 @@ level, a place and one line of words.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from flushproof.diagnostics import InputError
+from flushproof.record import Record
 from flushproof.report.overview import default_reason
 from flushproof.report.plain import DEFAULT_WIDTH, count
 from flushproof.source import Source, Span
@@ -19,8 +19,7 @@ from flushproof.verdict import ClaimResult, Expected, Report, Verdict
 Level = Literal["error", "warning"]
 
 
-@dataclass(frozen=True, slots=True)
-class Results:
+class Results(Record, frozen=True):
     """The reports of one command and its exit code.
 
     With `expectations` specs say what they expect, as for `check`; `many` tells whether there can
@@ -38,8 +37,7 @@ class Results:
     refused: InputError | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Record, frozen=True):
     """One claim that is not proved, or of which a spec expects something else."""
 
     report: Report

@@ -5,16 +5,14 @@ In: titles and rows of cells. Out: lines, or None where the columns cannot be sh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from flushproof.record import Record
 from flushproof.report.plain import pack
 
 INDENT = 2
 GAP = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Record, frozen=True):
     """What stands in one cell.
 
     `pieces` are wrapped between, not within; `bar` stands in the gap before the first line and
@@ -41,8 +39,7 @@ class Cell:
         return [self.bar, *[self.tail] * (height - 1)]
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Record, frozen=True):
     """One column: its title, the least width it may be shrunk to, and its cells from the top."""
 
     title: str

@@ -6,8 +6,8 @@ A line is one object, whose shape is `#/$defs/jsonl` of `schema.json`.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
+from flushproof.record import replace
 from flushproof.report.findings import Results
 from flushproof.report.json import Tree, body, head
 from flushproof.verdict import ClaimResult, Report

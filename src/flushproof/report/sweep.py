@@ -7,9 +7,9 @@ headed by vCPUs x loads x flushes; where they do not fit side by side the table 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import assert_never
 
+from flushproof.record import Record
 from flushproof.report.json import Tree, body, head
 from flushproof.report.plain import DEFAULT_WIDTH, pack, visible
 from flushproof.report.tally import verdict_counts
@@ -25,8 +25,7 @@ LEGEND = (
 GAP = "  "
 
 
-@dataclass(frozen=True, slots=True)
-class Swept:
+class Swept(Record, frozen=True):
     """One file under one set of bounds, which `bounds` names."""
 
     bounds: str

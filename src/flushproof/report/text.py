@@ -8,10 +8,10 @@ assume is said once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from itertools import chain
 from pathlib import PurePath
 
+from flushproof.record import replace
 from flushproof.report.excerpt import excerpt
 from flushproof.report.findings import expected_phrase
 from flushproof.report.overview import agreed, default_reason, overview

@@ -7,9 +7,9 @@ does both shows none. Where the threads are too many for columns they are named 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import assert_never
 
+from flushproof.record import Record, replace
 from flushproof.report.grid import Cell, Column, draw, fits
 from flushproof.trace import LockMark, Step, Trace
 
@@ -22,8 +22,7 @@ TALLEST = 2
 TALLEST_OF_ALL = 4
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(Record, frozen=True):
     """One step, or the last row, seen by all threads; `bars` maps a thread to (bar, tail)."""
 
     step: str

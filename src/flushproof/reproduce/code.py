@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from flushproof.frontend import printer
@@ -19,6 +18,7 @@ from flushproof.frontend.walk import walk
 from flushproof.frontend.words import SKIPPED, SKIPPED_WITH_ARGUMENTS
 from flushproof.ir.code import Havoc, Scope
 from flushproof.machine.build import Machine
+from flushproof.record import Record
 from flushproof.reproduce import functions as fn
 from flushproof.reproduce.hooks import Spans, edited, free_calls, hooked, settled
 from flushproof.reproduce.layout import Layout
@@ -41,8 +41,7 @@ _WORD = re.compile(r"\b[A-Za-z_]\w*\b")
 NATIVE = frozenset({"__attribute__", "__attribute", "__extension__"})
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(Record, frozen=True):
     """Text in three parts: before the code proper, the code, and after it."""
 
     before: str

@@ -8,7 +8,6 @@ says.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -23,6 +22,7 @@ from flushproof.ir.program import BOOT_VCPU, Operation, Program, Role
 from flushproof.machine.build import Machine
 from flushproof.machine.monitors import RUNS_ON
 from flushproof.memory import Memory
+from flushproof.record import Record
 from flushproof.report.plain import visible
 from flushproof.reproduce import code as variant
 from flushproof.reproduce.events import Event, Happened, happened
@@ -69,8 +69,7 @@ SYSTEM = '# 1 "{file}" 3\n'
 BACK = '# {line} "reproduce.c"\n'
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotByRunning(Diagnostic):
+class NotByRunning(Diagnostic, frozen=True, kw_only=True):
     """A claim whose violation cannot be seen when C runs."""
 
     CODE: ClassVar[str] = "FP0904"
@@ -110,8 +109,7 @@ def emit(machine: Machine, program: Program, found: Found, headline: str) -> str
     )
 
 
-@dataclass(slots=True)
-class _Emitter:
+class _Emitter(Record):
     machine: Machine
     claim: Claim
     layout: Layout

@@ -7,7 +7,6 @@ The interpreter runs the counterexample again, an instruction at a time.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from flushproof.engines import concrete
 from flushproof.engines.concrete import Location, Thread
@@ -32,6 +31,7 @@ from flushproof.ir.code import (
     Write,
 )
 from flushproof.ir.program import BYSTANDERS, Operation, Program
+from flushproof.record import Record
 from flushproof.source import Span
 
 PLAIN = ("READ", "WRITE")
@@ -40,8 +40,7 @@ CLAIMS_OWN = "%c"
 """How the names of a claim's temporaries begin."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Record, frozen=True):
     """One thing that one thread does; `kind` is one of those of `before.c`, `value` its result."""
 
     thread: int
@@ -58,8 +57,7 @@ class Event:
         return self.kind in PLAIN
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
+class Happened(Record, frozen=True):
     """All that happens; `chosen` names the call witnesses that a call of a thread is.
 
     `ahead` are the plain accesses of operations in which a thread is left, one of which it stands

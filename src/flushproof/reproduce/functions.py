@@ -7,7 +7,6 @@ the machine that it stands for.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from flushproof.diagnostics import Diagnostic, InputError
@@ -15,6 +14,7 @@ from flushproof.frontend import printer
 from flushproof.frontend import syntax as c
 from flushproof.frontend.declarations import Declarations
 from flushproof.frontend.walk import walk
+from flushproof.record import replace
 
 GENERIC = {
     "__load": "MARKED_LOAD",
@@ -33,8 +33,7 @@ TAKES = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoMeaningInC(Diagnostic):
+class NoMeaningInC(Diagnostic, frozen=True, kw_only=True):
     """An annotated function that the stand-in cannot write in C."""
 
     CODE: ClassVar[str] = "FP0905"

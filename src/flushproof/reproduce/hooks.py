@@ -7,12 +7,12 @@ with hooks around them. Locks, hypercalls and marked accesses need none.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 
 from flushproof.frontend import printer
 from flushproof.frontend import syntax as c
 from flushproof.frontend.walk import walk
 from flushproof.kernel.rewrite import below, within
+from flushproof.record import Record, replace
 from flushproof.reproduce.events import Event
 from flushproof.source import Source, Span
 
@@ -146,8 +146,7 @@ def settled(f: c.Function, dead: Spans) -> c.Function:
 # In a text -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Edit:
+class _Edit(Record, frozen=True):
     """A replacement of text[start:end]; of edits at one place the outer one comes first."""
 
     start: int

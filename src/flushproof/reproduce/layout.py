@@ -6,7 +6,6 @@ In: a machine. Out: a C lvalue for each shared field, and for each struct in the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import ClassVar
 
 from flushproof.diagnostics import Diagnostic, InputError
@@ -15,12 +14,12 @@ from flushproof.frontend.types import Array, CType, Pointer, Struct
 from flushproof.ir.code import Scope
 from flushproof.lower.objects import ANCHORS
 from flushproof.machine.build import Machine
+from flushproof.record import Record, field
 
 OBJECTS = {Scope.VM: "the_vm", Scope.VCPU: "the_vcpus[{}]"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeveralOuter(Diagnostic):
+class SeveralOuter(Diagnostic, frozen=True, kw_only=True):
     """Structs of two kinds around one anchor, which cannot share memory."""
 
     CODE: ClassVar[str] = "FP0906"
@@ -29,8 +28,7 @@ class SeveralOuter(Diagnostic):
     names: str
 
 
-@dataclass(slots=True)
-class Layout:
+class Layout(Record):
     """The objects of a machine; a vCPU's lvalues have `{}` for its number.
 
     `outer` names the struct that the VM and each vCPU is; `fields`, `structs` and `pointers` map

@@ -7,7 +7,6 @@ that the driver announces. The handlers' bodies are the claim's own text.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 from flushproof.engines import concrete
 from flushproof.frontend import printer
@@ -17,6 +16,7 @@ from flushproof.ir.types import NO_VCPU, NONE
 from flushproof.kernel.rewrite import below, within
 from flushproof.machine.build import Machine
 from flushproof.machine.instrument import PLACE_STRIDE
+from flushproof.record import Record, replace
 from flushproof.report.plain import visible
 from flushproof.reproduce.layout import Layout
 from flushproof.spec.syntax import Claim, Handler, Witness
@@ -204,8 +204,7 @@ static void on_end(void)
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Monitored:
+class Monitored(Record, frozen=True):
     """A claim, the program with its monitor, and the values of its witnesses."""
 
     machine: Machine

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from flushproof.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Reproduction:
+class Reproduction(Record, frozen=True):
     """A C program; where there is none, `reason` says why, and `open` whether one may exist."""
 
     program: str

@@ -7,17 +7,16 @@ change them. Context lines keep the blanks of the file.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from flushproof.diagnostics import Diagnostic, InputError, Note
+from flushproof.record import Record, replace
 from flushproof.review.diff import DiffLine, FileDiff, Hunk
 from flushproof.review.mail import Letter
 from flushproof.source import Source, Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DoesNotApply(Diagnostic):
+class DoesNotApply(Diagnostic, frozen=True, kw_only=True):
     """A hunk whose old lines do not stand in the file."""
 
     CODE: ClassVar[str] = "FP0804"
@@ -29,8 +28,7 @@ class DoesNotApply(Diagnostic):
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoChange(Diagnostic):
+class NoChange(Diagnostic, frozen=True, kw_only=True):
     """A file that the patch creates or deletes."""
 
     CODE: ClassVar[str] = "FP0805"
@@ -39,8 +37,7 @@ class NoChange(Diagnostic):
     base: str
 
 
-@dataclass(frozen=True, slots=True)
-class TextLine:
+class TextLine(Record, frozen=True):
     """A line of the text: the line of the patch that shows it, its number before the patch."""
 
     text: str
@@ -48,16 +45,14 @@ class TextLine:
     number: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(Record, frozen=True):
     """The new lines."""
 
     lines: tuple[TextLine, ...]
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Record, frozen=True):
     """What hunks are applied to: the file as the user named it, and the letter they are in."""
 
     base: str

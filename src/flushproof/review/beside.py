@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from flushproof.files import current
 from flushproof.frontend.load import load
+from flushproof.record import Record
 from flushproof.review.apply import Applied, Target, TextLine, apply, unchanged
 from flushproof.review.diff import FileDiff, Patch
 from flushproof.source import Source
@@ -20,8 +20,7 @@ Around = Mapping[Path, Applied]
 _CODE = (".c", ".h")
 
 
-@dataclass(frozen=True, slots=True)
-class Beside:
+class Beside(Record, frozen=True):
     """Which other files of a patch were found, and all that patches changed so far."""
 
     files: tuple[FileDiff, ...]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
@@ -21,8 +20,7 @@ _NUMBER = re.compile(r"\[[^\]]*?(\d{1,9})/\d+[^\]]*\]", re.ASCII)
 _CODE = (".c", ".h")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoDiff(Diagnostic):
+class NoDiff(Diagnostic, frozen=True, kw_only=True):
     """A file without any diff."""
 
     CODE: ClassVar[str] = "FP0801"
@@ -31,8 +29,7 @@ class NoDiff(Diagnostic):
     path: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OtherFiles(Diagnostic):
+class OtherFiles(Diagnostic, frozen=True, kw_only=True):
     """A patch of which no file is the base."""
 
     CODE: ClassVar[str] = "FP0802"
@@ -43,8 +40,7 @@ class OtherFiles(Diagnostic):
     files: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NothingChanges(Diagnostic):
+class NothingChanges(Diagnostic, frozen=True, kw_only=True):
     """Two versions of a file that are the same."""
 
     CODE: ClassVar[str] = "FP0803"

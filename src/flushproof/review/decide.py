@@ -6,16 +6,15 @@ In: changes, and how to decide claims of a text and to compare two texts. Out: a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from flushproof.comparison import Comparison, Relation, Since
 from flushproof.diagnostics import InputError
+from flushproof.record import Record
 from flushproof.reviewed import Change, ChangeReview, Review, Row, Version
 from flushproof.verdict import Report
 
 
-@dataclass(frozen=True, slots=True)
-class Means:
+class Means(Record, frozen=True):
     """How to decide claims about a text, and how to compare two from some point on."""
 
     decide: Callable[[Version], Report]

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
 from unidiff.errors import UnidiffParseError
 from unidiff.patch import PatchSet
 
 from flushproof.diagnostics import Diagnostic, InputError
+from flushproof.record import Record
 from flushproof.review.mail import Letter
 from flushproof.reviewed import Line, Statement
 
@@ -33,8 +33,7 @@ _NOTHING = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CutOff(Diagnostic):
+class CutOff(Diagnostic, frozen=True, kw_only=True):
     """A hunk with fewer lines than its head says."""
 
     CODE: ClassVar[str] = "FP0806"
@@ -47,8 +46,7 @@ class CutOff(Diagnostic):
     missing: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeftOff(Diagnostic):
+class LeftOff(Diagnostic, frozen=True, kw_only=True):
     """A mail that holds less than its own statistics count."""
 
     CODE: ClassVar[str] = "FP0811"
@@ -60,8 +58,7 @@ class LeftOff(Diagnostic):
     deletes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BadDiff(Diagnostic):
+class BadDiff(Diagnostic, frozen=True, kw_only=True):
     """A diff that cannot be read."""
 
     CODE: ClassVar[str] = "FP0807"
@@ -69,8 +66,7 @@ class BadDiff(Diagnostic):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class DiffLine:
+class DiffLine(Record, frozen=True):
     """One line of a hunk: its sign, its text, and its position in the letter."""
 
     sign: str
@@ -78,8 +74,7 @@ class DiffLine:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Hunk:
+class Hunk(Record, frozen=True):
     """A hunk: its number in its file, the first old line, its lines, its head's position."""
 
     number: int
@@ -98,8 +93,7 @@ class Hunk:
         return tuple(x for x in self.lines if x.sign != "-")
 
 
-@dataclass(frozen=True, slots=True)
-class FileDiff:
+class FileDiff(Record, frozen=True):
     """The hunks for one file; `whole` is set where it is created or deleted."""
 
     path: str
@@ -107,8 +101,7 @@ class FileDiff:
     whole: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Patch:
+class Patch(Record, frozen=True):
     """A letter with its diffs; `quoted` tells whether these are somebody else's words."""
 
     letter: Letter

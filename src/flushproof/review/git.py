@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,8 +21,7 @@ MOST = 200
 """So many files around one are looked at, at most."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotARange(Diagnostic):
+class NotARange(Diagnostic, frozen=True, kw_only=True):
     """Something other than two revisions."""
 
     CODE: ClassVar[str] = "FP0808"
@@ -33,8 +31,7 @@ class NotARange(Diagnostic):
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GitFails(Diagnostic):
+class GitFails(Diagnostic, frozen=True, kw_only=True):
     """Git does not find what it is asked for."""
 
     CODE: ClassVar[str] = "FP0809"

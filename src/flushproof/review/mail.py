@@ -10,13 +10,13 @@ import email
 import email.policy
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from email.errors import MessageDefect
 from email.message import EmailMessage
 from itertools import pairwise
 from typing import ClassVar
 
 from flushproof.diagnostics import Diagnostic, InputError
+from flushproof.record import Record
 from flushproof.source import Span
 
 _SEPARATOR = re.compile(rb"^From \S+ .*\d{4}\s*$", re.MULTILINE)
@@ -32,8 +32,7 @@ SUBJECT = 400
 """How many characters of a subject are kept."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DamagedMail(Diagnostic):
+class DamagedMail(Diagnostic, frozen=True, kw_only=True):
     """A mail that ends too early or is not encoded as it says."""
 
     CODE: ClassVar[str] = "FP0810"
@@ -42,8 +41,7 @@ class DamagedMail(Diagnostic):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(Record, frozen=True):
     """One mail: `first` is the number in its file of the first line, None where that is unknown.
 
     Lines of a letter with no such number are counted from 1, as decoded.

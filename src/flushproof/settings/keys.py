@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic
+from flushproof.record import Record
 
 FILE = "pyproject.toml"
 TABLE = "tool.flushproof"
@@ -13,8 +13,7 @@ TABLE = "tool.flushproof"
 KINDS: dict[type, str] = {int: "a number", str: "a string", bool: "true or false"}
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Record, frozen=True):
     """One option that may be set, by its name on the command line, and the kinds of its value."""
 
     name: str
@@ -48,8 +47,7 @@ IN_SPECS = ("vcpus", "loads", "flushes", "memory")
 """What a spec may say too, which then counts more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnknownKey(Diagnostic):
+class UnknownKey(Diagnostic, frozen=True, kw_only=True):
     """A key that means nothing."""
 
     CODE: ClassVar[str] = "FP0114"
@@ -61,8 +59,7 @@ class UnknownKey(Diagnostic):
     known: str = ", ".join(k.name for k in KEYS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WrongKind(Diagnostic):
+class WrongKind(Diagnostic, frozen=True, kw_only=True):
     """A value of another kind than the key takes."""
 
     CODE: ClassVar[str] = "FP0115"
@@ -74,8 +71,7 @@ class WrongKind(Diagnostic):
     given: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotAChoice(Diagnostic):
+class NotAChoice(Diagnostic, frozen=True, kw_only=True):
     """A value that is none of those allowed."""
 
     CODE: ClassVar[str] = "FP0116"
@@ -88,8 +84,7 @@ class NotAChoice(Diagnostic):
     allowed: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotToml(Diagnostic):
+class NotToml(Diagnostic, frozen=True, kw_only=True):
     """A project file that is no TOML."""
 
     CODE: ClassVar[str] = "FP0117"
@@ -98,8 +93,7 @@ class NotToml(Diagnostic):
     problem: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotATable(Diagnostic):
+class NotATable(Diagnostic, frozen=True, kw_only=True):
     """`tool.flushproof` is something else than a table."""
 
     CODE: ClassVar[str] = "FP0118"

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
 
 from flushproof.config import Options, Project, Sweeping, parse_range
 from flushproof.diagnostics import InputError, closest
 from flushproof.memory import Memory
+from flushproof.record import Record, replace
 from flushproof.settings.keys import IN_SPECS, KEYS, Key, NotAChoice
 from flushproof.settings.project import ProjectFile, Setting
 
@@ -43,8 +43,7 @@ NUMBERS: Final = {
 """Under which names `Options` keeps, and checks, numbers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Record, frozen=True):
     """A value that holds, and what it comes from: a place, or "command line", or "default"."""
 
     name: str
@@ -52,8 +51,7 @@ class Origin:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Usual:
+class Usual(Record, frozen=True):
     """The defaults of one command's options that a project may set."""
 
     actions: tuple[tuple[Key, argparse.Action], ...]

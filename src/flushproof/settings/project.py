@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 
 from flushproof.diagnostics import InputError, closest
+from flushproof.record import Record
 from flushproof.settings.keys import (
     FILE,
     KEYS,
@@ -30,8 +30,7 @@ Value = int | str | bool
 _PLACE = re.compile(r"^(.*) \(at (?:line (\d+), column (\d+)|end of document)\)$", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Record, frozen=True):
     """A key that is set, its value, and where the value stands."""
 
     key: Key
@@ -39,8 +38,7 @@ class Setting:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectFile:
+class ProjectFile(Record, frozen=True):
     """The settings of one file, in its order."""
 
     source: Source
@@ -118,8 +116,7 @@ def _not_toml(source: Source, error: tomllib.TOMLDecodeError) -> NotToml:
     return NotToml(span=span, problem=f"{problem[:1].lower()}{problem[1:]}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Places:
+class _Places(Record, frozen=True):
     """Where keys stand: `tomllib` does not tell, but it does tell what the lines so far say.
 
     A key stands in the line that names it, before which it is not set and after which it is.

@@ -6,7 +6,6 @@ is the user's to name, on the command line.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,8 +15,7 @@ from flushproof.frontend.load import Missing
 from flushproof.source import Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outside(Diagnostic):
+class Outside(Diagnostic, frozen=True, kw_only=True):
     """A spec names a file that is not its own."""
 
     CODE: ClassVar[str] = "FP0513"

@@ -7,8 +7,6 @@ known here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import lark
 
 from flushproof.diagnostics import InputError
@@ -19,6 +17,7 @@ from flushproof.frontend.items import function
 from flushproof.frontend.parser import ParseContext, read_tokens, tree_of
 from flushproof.frontend.words import significant
 from flushproof.memory import Memory
+from flushproof.record import Record
 from flushproof.source import Source, Span
 from flushproof.spec import syntax
 from flushproof.spec.problems import BadBounds, check_known, check_once, misplaced
@@ -52,8 +51,7 @@ def parse_spec(source: Source, context: ParseContext) -> syntax.SpecFile:
     return parsed
 
 
-@dataclass(frozen=True, slots=True)
-class _Clauses:
+class _Clauses(Record, frozen=True):
     """The clauses of one spec or claim by their rules, with the tokens they were read from."""
 
     tokens: Tokens

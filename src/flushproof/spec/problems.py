@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError, Note, closest
 from flushproof.source import Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnknownWord(Diagnostic):
+class UnknownWord(Diagnostic, frozen=True, kw_only=True):
     """A word that names nothing of the kind that is wanted."""
 
     CODE: ClassVar[str] = "FP0501"
@@ -23,8 +21,7 @@ class UnknownWord(Diagnostic):
     advice: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repeated(Diagnostic):
+class Repeated(Diagnostic, frozen=True, kw_only=True):
     """Something that may stand once stands twice."""
 
     CODE: ClassVar[str] = "FP0502"
@@ -34,8 +31,7 @@ class Repeated(Diagnostic):
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BadBounds(Diagnostic):
+class BadBounds(Diagnostic, frozen=True, kw_only=True):
     """A bound that nothing fits into."""
 
     CODE: ClassVar[str] = "FP0503"
@@ -45,8 +41,7 @@ class BadBounds(Diagnostic):
     problem: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubjectWanted(Diagnostic):
+class SubjectWanted(Diagnostic, frozen=True, kw_only=True):
     """`on enter` and `on return` name an operation or a call; other events do not."""
 
     CODE: ClassVar[str] = "FP0504"

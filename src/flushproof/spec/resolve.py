@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import ClassVar
@@ -14,6 +13,7 @@ from flushproof.frontend.load import load
 from flushproof.frontend.parser import ParseContext, parse_c
 from flushproof.machine.setup import Assumptions, Bounds, Setup
 from flushproof.memory import Memory
+from flushproof.record import Record, replace
 from flushproof.resources import CLAIMS, DEFAULTS, PRELUDE
 from flushproof.source import Source, Span
 from flushproof.spec import syntax as s
@@ -21,8 +21,7 @@ from flushproof.spec.confined import confined
 from flushproof.spec.parser import parse_spec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnknownClaim(Diagnostic):
+class UnknownClaim(Diagnostic, frozen=True, kw_only=True):
     """A claim that neither the program nor the spec states."""
 
     CODE: ClassVar[str] = "FP0505"
@@ -32,8 +31,7 @@ class UnknownClaim(Diagnostic):
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoExpectation(Diagnostic):
+class NoExpectation(Diagnostic, frozen=True, kw_only=True):
     """A claim that is to be checked and of which the spec expects nothing."""
 
     CODE: ClassVar[str] = "FP0506"
@@ -43,8 +41,7 @@ class NoExpectation(Diagnostic):
     claim: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoVariant(Diagnostic):
+class NoVariant(Diagnostic, frozen=True, kw_only=True):
     """A spec without a variant to check."""
 
     CODE: ClassVar[str] = "FP0507"
@@ -53,8 +50,7 @@ class NoVariant(Diagnostic):
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoOperation(Diagnostic):
+class NoOperation(Diagnostic, frozen=True, kw_only=True):
     """A spec without operations of some role."""
 
     CODE: ClassVar[str] = "FP0508"
@@ -63,8 +59,7 @@ class NoOperation(Diagnostic):
     role: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoSpecHere(Diagnostic):
+class NoSpecHere(Diagnostic, frozen=True, kw_only=True):
     """A spec file that holds no spec, or more than one where one is needed."""
 
     CODE: ClassVar[str] = "FP0509"
@@ -73,8 +68,7 @@ class NoSpecHere(Diagnostic):
     count: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotTheFamily(Diagnostic):
+class NotTheFamily(Diagnostic, frozen=True, kw_only=True):
     """A C file without the functions that the default spec looks for."""
 
     CODE: ClassVar[str] = "FP0510"
@@ -84,8 +78,7 @@ class NotTheFamily(Diagnostic):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Record, frozen=True):
     """What every setup starts from."""
 
     context: ParseContext

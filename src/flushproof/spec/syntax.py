@@ -1,97 +1,85 @@
-"""The syntax tree of spec and claim files: frozen dataclasses around C blocks and expressions."""
+"""The syntax tree of spec and claim files: frozen records around C blocks and expressions."""
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
-
 from flushproof.frontend import syntax as c
+from flushproof.record import Placed, Record
 from flushproof.source import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Placed, frozen=True):
     """A quoted string and where it stands."""
 
     value: str
-    span: Span = dataclasses.field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class OperationDecl:
+class OperationDecl(Placed, frozen=True):
     """`flush f(kvm, range);`: `role` is flush or load; `roles` name each parameter's meaning."""
 
     role: str
     function: str
     roles: tuple[Text, ...]
-    span: Span = dataclasses.field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class CacheDecl:
+class CacheDecl(Placed, frozen=True):
     """`cache when CONDITION is ROOT;`: when the cached common root is in use, and where it is."""
 
     condition: c.Expr
     root: c.Expr
-    span: Span = dataclasses.field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(Placed, frozen=True):
     """`vcpus 1..4;` or `loads 2;` (then low == high)."""
 
     name: str
     low: int
     high: int
-    span: Span = dataclasses.field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Assumption:
+class Assumption(Placed, frozen=True):
     """`assume load_flushes;` or `assume no load_flushes;`."""
 
     name: str
     holds: bool
-    span: Span = dataclasses.field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Exempt:
+class Exempt(Placed, frozen=True):
     """`exempt field;`: a field that the race claim leaves out."""
 
     field: str
-    span: Span = dataclasses.field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryDecl:
+class MemoryDecl(Placed, frozen=True):
     """`memory tso;`: the memory model, one of those of `Memory`."""
 
     model: str
-    span: Span = dataclasses.field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
+class Expectation(Placed, frozen=True):
     """`coverage refuted at 2;`: `vcpus` is None where no count is stated."""
 
     claim: str
     verdict: str
     vcpus: int | None
-    span: Span = dataclasses.field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Witness:
+class Witness(Placed, frozen=True):
     """`any vcpu w;`: `kind` is one of vcpu, root, call, gfn, access, thread."""
 
     kind: str
     name: str
-    span: Span = dataclasses.field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Handler:
+class Handler(Placed, frozen=True):
     """`on EVENT [SUBJECT] (PARAMETERS) [in CALL] BLOCK`.
 
     `event` is enter, return, hypercall, lock, unlock, access, uninit, step, deadlock or end;
@@ -104,11 +92,10 @@ class Handler:
     parameters: tuple[Text, ...]
     inside: str
     body: c.Block
-    span: Span = dataclasses.field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Placed, frozen=True):
     """One monitor; `because` and `headline` are templates filled with witness and ghost values."""
 
     name: str
@@ -118,11 +105,10 @@ class Claim:
     handlers: tuple[Handler, ...]
     headline: str
     because: str
-    span: Span = dataclasses.field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Spec:
+class Spec(Placed, frozen=True):
     """One `spec NAME { ... }`; clauses that are absent are None or empty."""
 
     name: str
@@ -135,12 +121,11 @@ class Spec:
     exempt: tuple[Exempt, ...]
     expectations: tuple[Expectation, ...]
     claims: tuple[Claim, ...]
-    span: Span = dataclasses.field(compare=False)
+    span: Span
     memory: MemoryDecl | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SpecFile:
+class SpecFile(Record, frozen=True):
     """What one spec or claim file holds, in order of appearance within each kind."""
 
     specs: tuple[Spec, ...]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from flushproof.config import parse_range
+from flushproof.record import Record
 from flushproof.terminal import Terminal
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Record, frozen=True):
     """One command: its name and purpose, its arguments, and what it does.
 
     `run` returns the exit code. It may raise `InputError`, `InternalError` and

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from flushproof.config import Choices, Options
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.mutated import MutantResult, Mutation
 from flushproof.progress import Progress
+from flushproof.record import replace
 from flushproof.report import json, mutate_json, mutate_text
 from flushproof.subcommands.base import Command, add_bounds, add_jobs, vcpus_asked
 from flushproof.terminal import Terminal
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from flushproof.mutate.origin import Origin
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoSuchMutant(Diagnostic):
+class NoSuchMutant(Diagnostic, frozen=True, kw_only=True):
     """A number that no mutant has."""
 
     CODE: ClassVar[str] = "FP0127"

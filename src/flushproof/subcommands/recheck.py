@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import dataclass
 from importlib.util import find_spec
 
 from flushproof.errors import InternalError
+from flushproof.record import Record
 from flushproof.report.plain import count
 from flushproof.subcommands.base import Command
 from flushproof.terminal import Terminal
@@ -16,8 +16,7 @@ from flushproof.verdict import EXIT_OK, EXIT_OTHERWISE, EXIT_UNDECIDED
 SOLVERS = ("z3", "cvc5")
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Record, frozen=True):
     """What one solver says to the questions, in order; fewer answers where it was stopped."""
 
     solver: str

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
@@ -22,8 +21,7 @@ _MOVES = {"n": 1, " ": 1, "\r": 1, "\n": 1, "j": 1, "p": -1, "b": -1, "k": -1}
 _ARROWS = {"\x1b[C": 1, "\x1b[B": 1, "\x1b[D": -1, "\x1b[A": -1}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoSuchStep(Diagnostic):
+class NoSuchStep(Diagnostic, frozen=True, kw_only=True):
     """Steps that the trace does not have."""
 
     CODE: ClassVar[str] = "FP0903"

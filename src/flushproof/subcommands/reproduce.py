@@ -6,7 +6,6 @@ import argparse
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,8 +20,7 @@ COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O0")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CannotWrite(Diagnostic):
+class CannotWrite(Diagnostic, frozen=True, kw_only=True):
     """The output file cannot be written."""
 
     CODE: ClassVar[str] = "FP0124"
@@ -32,8 +30,7 @@ class CannotWrite(Diagnostic):
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoCompiler(Diagnostic):
+class NoCompiler(Diagnostic, frozen=True, kw_only=True):
     """No C compiler is found."""
 
     CODE: ClassVar[str] = "FP0125"

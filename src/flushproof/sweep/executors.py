@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, ClassVar, ParamSpec, TypeVar
 
@@ -26,8 +25,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoDask(Diagnostic):
+class NoDask(Diagnostic, frozen=True, kw_only=True):
     """Dask is asked for and not installed."""
 
     CODE: ClassVar[str] = "FP0119"
@@ -37,8 +35,7 @@ class NoDask(Diagnostic):
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoScheduler(Diagnostic):
+class NoScheduler(Diagnostic, frozen=True, kw_only=True):
     """Nobody answers at the address."""
 
     CODE: ClassVar[str] = "FP0120"
@@ -48,8 +45,7 @@ class NoScheduler(Diagnostic):
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LostJob(Diagnostic):
+class LostJob(Diagnostic, frozen=True, kw_only=True):
     """A cluster that did not bring a job to its end."""
 
     CODE: ClassVar[str] = "FP0121"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from flushproof.atomic import Steps
 from flushproof.commands import Reports, Several
 from flushproof.comparison import Comparison
 from flushproof.config import LOCAL, Comparing, Options, Reviewing
 from flushproof.listing import Listing
+from flushproof.record import replace
 from flushproof.reviewed import Review
 from flushproof.sweep.jobs import Command, Task, here
 from flushproof.sweep.known import opened

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 from flushproof import files
@@ -16,6 +15,7 @@ from flushproof.config import Options
 from flushproof.diagnostics import InputError
 from flushproof.errors import InternalError
 from flushproof.files import Look, Sent
+from flushproof.record import Record
 from flushproof.verdict import ClaimResult, Report
 
 Command = Literal["prove", "refute", "check"]
@@ -23,8 +23,7 @@ _one_at_a_time = threading.Lock()
 """The solver's terms belong to the process: a worker of several threads takes turns."""
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Record, frozen=True):
     """Decide claims about one file; without any in `options`, all that the command means."""
 
     command: Command
@@ -33,8 +32,7 @@ class Task:
     options: Options
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Record, frozen=True):
     """What became of a job; exactly one of `report` and `error` is there."""
 
     report: Report | None

@@ -8,21 +8,21 @@ entry lists every further file that was looked at; each is looked at again befor
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from flushproof import files
 from flushproof.config import Sweeping
 from flushproof.files import Look, Recorded
 from flushproof.frontend.load import LIMIT
+from flushproof.record import Record, replace
 from flushproof.sweep.engine import fingerprint
 from flushproof.sweep.jobs import Task
 from flushproof.sweep.store import Entry, Store
 from flushproof.verdict import ClaimResult, Report, Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(Record, frozen=True):
     """What is known of a job; `missing` are the claims that are still to be decided."""
 
     entry: Entry

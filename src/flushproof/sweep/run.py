@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, as_completed
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 from flushproof.config import LOCAL
 from flushproof.diagnostics import InputError
+from flushproof.record import replace
 from flushproof.sweep.engine import fingerprint
 from flushproof.sweep.executors import executor, result, submitted
 from flushproof.sweep.jobs import Done, Task, claims_of, elsewhere, here

@@ -15,20 +15,19 @@ import hashlib
 import shutil
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from flushproof.files import Look
+from flushproof.record import Record
 from flushproof.verdict import ClaimResult
 
 KEPT = 4
 """Of so many versions of the program entries are kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Record, frozen=True):
     """What is known of one file under one set of options.
 
     `looks` are all questions about files that the verdicts rest on; `claims` names what is decided
@@ -45,8 +44,7 @@ class Entry:
     results: tuple[ClaimResult, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
+class Store(Record, frozen=True):
     """The entries of one version of the program, below a folder that may not exist yet."""
 
     folder: Path

@@ -7,12 +7,12 @@ loads name them in the order of their first use. One range of pages stands for a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import assert_never
 
 from flushproof.ir.code import Field, Local
 from flushproof.ir.program import Operation, Program
 from flushproof.ir.types import BOOL, INT, NO_VCPU, ROOT, Int, LockWord, Type, VcpuRef
+from flushproof.record import Record
 
 ROOTS = (0x1000, 0x2000, 0x3000)
 BAD_ROOTS = (0, (1 << 64) - 1)
@@ -25,8 +25,7 @@ Touch = tuple[int, int, int, int, int]
 """Thread number plus one, place, whether it writes, whether it is marked, and the locks held."""
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Record, frozen=True):
     """Witness fields that are chosen together, and the values they may have."""
 
     fields: tuple[Field, ...]

@@ -8,7 +8,6 @@ for all that differ from it by a renaming of roots.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from flushproof.engines import concrete
 from flushproof.engines.concrete import Location
@@ -18,10 +17,10 @@ from flushproof.engines.explicit.steps import IDLE, UNSET, Leaf, State, Steps
 from flushproof.ir.code import Access, Exchange, Mode, Read, Write
 from flushproof.ir.program import BYSTANDERS, Program, Role
 from flushproof.machine.instrument import PLACE_STRIDE
+from flushproof.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
+class Sizes(Record, frozen=True):
     """How many vCPUs, loads a vCPU, flushes a flusher, and flushers."""
 
     vcpus: int
@@ -40,8 +39,7 @@ class Sizes:
         return min(self.vcpus * self.loads, len(ROOTS))
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(Record, frozen=True):
     """One step: of which thread, from which point, with what choices, and the state after it.
 
     `begins`: the step begins a call. A bystander's step has the number of its own thread.

@@ -9,7 +9,6 @@ the interpreter alone says what instructions mean.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 from flushproof.engines import concrete
 from flushproof.engines.concrete import Happening, Location
@@ -17,6 +16,7 @@ from flushproof.engines.explicit.domains import FAILURE, any_value
 from flushproof.ir.code import Access, Exchange, Havoc, Hypercall, Local, Mode, Read, Write
 from flushproof.ir.passes import liveness
 from flushproof.ir.program import Operation, Program
+from flushproof.record import Record, field
 
 UNSET = -(1 << 70)
 """The value of a witness that nothing has looked at so far."""
@@ -27,8 +27,7 @@ IDLE = 0
 State = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(Record, frozen=True):
     """The end of a step: the cells it changes and where its thread is then.
 
     `blocked`: it waits for a lock. `undefined`: what C leaves undefined, "" if nothing.
@@ -41,16 +40,14 @@ class Leaf:
     undefined: str = ""
 
 
-@dataclass(slots=True)
-class Look:
+class Look(Record):
     """The step asks for a cell."""
 
     cell: int
     branches: dict[int, Node] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Pick:
+class Pick(Record):
     """The step makes a free choice."""
 
     options: tuple[int, ...]
@@ -61,8 +58,7 @@ Node = Leaf | Look | Pick
 Trail = list[tuple[Look | Pick, int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(Record, frozen=True):
     """Where a thread is: a position in an operation with the values of its live locals."""
 
     thread: int

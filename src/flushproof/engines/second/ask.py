@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass
 from enum import StrEnum
 from importlib import metadata
 from importlib.util import find_spec
 from typing import ClassVar
 
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
+from flushproof.record import Record
 
 CHILD = "flushproof.engines.second.child"
 EXIT_REFUSED = 4
@@ -30,8 +30,7 @@ class Answer(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Record, frozen=True):
     """How much the solver may take: its own steps a question, seconds and megabytes in all.
 
     Steps are the same on every machine; time is there so that nothing hangs.
@@ -42,8 +41,7 @@ class Limits:
     memory: int = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Record, frozen=True):
     """The answers in order, and why some are unknown ("" if none is).
 
     Where the solver was stopped the last answer is unknown, and later questions have none.
@@ -53,8 +51,7 @@ class Reply:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotInstalled(Diagnostic):
+class NotInstalled(Diagnostic, frozen=True, kw_only=True):
     """A second opinion is asked for, and there is no one to give it."""
 
     CODE: ClassVar[str] = "FP0113"

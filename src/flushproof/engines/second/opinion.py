@@ -7,16 +7,15 @@ two disagree is kept in a file.
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from flushproof.engines.second.ask import ASKED, Answer, Limits, NotAccepted, ask, version
 from flushproof.errors import InternalError
 from flushproof.opinion import Opinion
+from flushproof.record import Record, field
 
 
-@dataclass(frozen=True, slots=True)
-class Second:
+class Second(Record, frozen=True):
     """The second solver.
 
     Raises `InputError` where it is not installed.

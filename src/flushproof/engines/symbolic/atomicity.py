@@ -10,7 +10,6 @@ it is seen.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 from flushproof.engines.symbolic.moves import Moves, Population, Site, Standing
@@ -35,10 +34,10 @@ from flushproof.ir.flow import successors
 from flushproof.ir.held import waits_end
 from flushproof.ir.program import Operation, Role
 from flushproof.ir.wto import heads
+from flushproof.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Mover:
+class Mover(Record, frozen=True):
     """How a site moves past the sites of other threads.
 
     It cannot be put off until after those in `earlier`, nor made before those in `later`.
@@ -59,8 +58,7 @@ class Mover:
         return not self.later
 
 
-@dataclass(frozen=True, slots=True)
-class Atomicity:
+class Atomicity(Record, frozen=True):
     """Where steps begin in each operation, and how each site moves."""
 
     boundaries: Mapping[str, frozenset[int]]

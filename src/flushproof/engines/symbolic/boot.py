@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from functools import partial
 
 import z3
@@ -18,12 +17,12 @@ from flushproof.ir.code import Expr, Field, Scope
 from flushproof.ir.focus import focused
 from flushproof.ir.program import BOOT_VCPU, Program
 from flushproof.ir.types import BOOL, ROOT, Int
+from flushproof.record import Record, replace
 
 FirstValue = Callable[[t.Number], Value]
 
 
-@dataclass(frozen=True, slots=True)
-class Boot:
+class Boot(Record, frozen=True):
     """The world of a run, every location's first value, and what witnesses satisfy."""
 
     world: World

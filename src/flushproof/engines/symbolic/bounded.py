@@ -8,7 +8,6 @@ the caller replays it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 
 import z3
 
@@ -30,10 +29,10 @@ from flushproof.ir.kinds import infer
 from flushproof.ir.program import Program
 from flushproof.ir.types import VCPU
 from flushproof.opinion import Opinion
+from flushproof.record import Record, replace
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Record, frozen=True):
     """What a user may lower or fix: the number of rounds, and where steps begin.
 
     `plan` is one that was made before, for at least as many vCPUs. `effort` is how many of its own
@@ -47,8 +46,7 @@ class Settings:
     second: Second | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Result:
+class _Result(Record, frozen=True):
     """The answer for one case, and whether rounds were enough and roots page numbers.
 
     `opinions` are the second solver's.

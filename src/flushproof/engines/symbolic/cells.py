@@ -8,7 +8,6 @@ Monniaux and Gonnord, SAS 2016).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 import z3
@@ -16,6 +15,7 @@ import z3
 from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.values import Algebra, Root, Value
 from flushproof.ir.code import Field, Local, Scope
+from flushproof.record import Record
 
 Location = tuple[str, int]
 """A field's name, and which of its cells; -1 where there is only one."""
@@ -63,8 +63,7 @@ class Cells(Protocol):
         """Return the condition that `holds` is true at every vCPU."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finite:
+class Finite(Record, frozen=True):
     """Cells for `vcpus` vCPUs, of which `count` exist.
 
     `focus` maps fields of which one cell is enough to the witness whose cell it is.
@@ -121,8 +120,7 @@ class Finite:
         return t.and_(*parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Arrays:
+class Arrays(Record, frozen=True):
     """One array a field, exact for any number of vCPUs.
 
     `constant` gives the value at an index for fields that nothing writes.
@@ -204,8 +202,7 @@ def _stored(algebra: Algebra, array: Value, index: z3.ArithRef, value: Value) ->
     return stored
 
 
-@dataclass(frozen=True, slots=True)
-class Tracked:
+class Tracked(Record, frozen=True):
     """The cells of the vCPUs `indices`; where two of these coincide, so must their cells.
 
     `constant` gives the value at an index for fields that nothing writes.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import z3
 
@@ -12,10 +11,10 @@ from flushproof.engines.symbolic.cells import Location
 from flushproof.engines.symbolic.nodes import Substitution
 from flushproof.engines.symbolic.steps import Step, World
 from flushproof.engines.symbolic.values import Algebra, Root, Value
+from flushproof.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class After:
+class After(Record, frozen=True):
     """A state after a step, and which claims failed on the way.
 
     `known` is, for each way out of the step, its condition and the values of the thread's locals.

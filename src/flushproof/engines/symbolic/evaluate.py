@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import assert_never
 
 import z3
@@ -29,10 +28,10 @@ from flushproof.ir.code import (
 )
 from flushproof.ir.kinds import ROOT_BITS, Kind
 from flushproof.ir.types import BOOL, Int, Type
+from flushproof.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(Record, frozen=True):
     """What expressions range over besides locals: the number of vCPUs, the thread, its locks."""
 
     vcpus: t.Number

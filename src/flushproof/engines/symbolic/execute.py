@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import z3
 
@@ -54,13 +53,13 @@ from flushproof.ir.code import (
 )
 from flushproof.ir.kinds import Kind
 from flushproof.ir.uses import mentions_locks
+from flushproof.record import Record
 
 SHORT = 2
 """Rounds of a loop beyond the number of vCPUs after which it is asked whether there are more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(Record, frozen=True):
     """One end of a step: at which position (None: the call is over), when, with which locals."""
 
     to: int | None

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 from flushproof.ir.code import Instr, Local
 from flushproof.ir.passes import liveness
 from flushproof.ir.program import Operation
 from flushproof.ir.wto import Order, order
+from flushproof.record import Record
 
 Instance = tuple[int, tuple[int, ...]]
 """A position and the iteration counts of the loops around it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Record, frozen=True):
     """What is computed once for an operation's code."""
 
     operation: Operation

@@ -7,7 +7,6 @@ location for each thread besides, which counts how many times the thread is a re
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import z3
@@ -19,12 +18,12 @@ from flushproof.engines.symbolic.steps import World
 from flushproof.engines.symbolic.values import Value
 from flushproof.ir.code import Field
 from flushproof.ir.types import LockWord
+from flushproof.record import Record
 
 Index: TypeAlias = int | z3.ArithRef
 
 
-@dataclass(frozen=True, slots=True)
-class LockState:
+class LockState(Record, frozen=True):
     """Who holds a lock: this thread alone, this thread as a reader, nobody at all."""
 
     sole: t.Bool

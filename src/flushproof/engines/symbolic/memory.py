@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import z3
 
@@ -13,6 +12,7 @@ from flushproof.engines.symbolic.paths import Path
 from flushproof.engines.symbolic.steps import Step, World
 from flushproof.engines.symbolic.values import Value
 from flushproof.ir.code import Field
+from flushproof.record import Record
 
 OTHER = 1000
 """Cells with this number and beyond are of vCPUs that have none in a state."""
@@ -85,8 +85,7 @@ class Memory:
         return self.input(where)
 
 
-@dataclass(frozen=True, slots=True)
-class _View:
+class _View(Record, frozen=True):
     """The memory of one path, as `cells.py` sees it."""
 
     memory: Memory

@@ -8,7 +8,6 @@ to it. The claim must fail with every number below one with which it fails, from
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import z3
 
@@ -16,13 +15,13 @@ from flushproof.engines.found import Found
 from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.bounded import Bounded, smallest
 from flushproof.engines.symbolic.problem import Failure, Problem
+from flushproof.record import Record, replace
 
 HIGHEST = 1 << 16
 """No number is looked for beyond this one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Largest:
+class Largest(Record, frozen=True):
     """The largest number, 0 for none, and a counterexample with it, None for none.
 
     `whole` is false where the counterexample is the smallest one within narrower bounds only.

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import z3
 
@@ -27,26 +26,24 @@ from flushproof.ir.held import Hold, exclude, surely_held
 from flushproof.ir.program import Operation, Role
 from flushproof.ir.types import INT, VCPU, LockWord
 from flushproof.ir.wto import heads
+from flushproof.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Record, frozen=True):
     """A position of an operation where a step may begin."""
 
     operation: str
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Population:
+class Population(Record, frozen=True):
     """How many vCPUs there are, None for any number, and how many flushers."""
 
     vcpus: int | None
     flushers: int
 
 
-@dataclass(frozen=True, slots=True)
-class Passing:
+class Passing(Record, frozen=True):
     """Whether one step can be moved right past another (`ab` to `ba`), and left (`ba` to `ab`)."""
 
     right: bool
@@ -59,8 +56,7 @@ EFFORT = 2_000_000
 FREELY = Passing(right=True, left=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Record, frozen=True):
     """Whether the two threads are vCPUs that a claim's witness names; None leaves it open."""
 
     a: bool | None = None
@@ -75,8 +71,7 @@ class Standing:
 ANYONE = Standing()
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
+class _Run(Record, frozen=True):
     """Two steps in one order: what each did, and the state at the end."""
 
     a: After

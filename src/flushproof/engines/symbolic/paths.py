@@ -6,21 +6,19 @@ meet again the decision drops out, so a condition stays as small as the code's s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import z3
 
 from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.values import Algebra, Value
 from flushproof.ir.code import Local
+from flushproof.record import Record
 
 Location = tuple[str, int]
 Cube = tuple[int, ...]
 """Decisions as numbers of conditions, negative where the condition was false."""
 
 
-@dataclass(slots=True)
-class Path:
+class Path(Record):
     """A symbolic state on its way: path condition, locals, and shared memory so far."""
 
     cubes: tuple[Cube, ...]

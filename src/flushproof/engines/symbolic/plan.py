@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import z3
 
@@ -15,10 +14,10 @@ from flushproof.engines.symbolic.threads import Boundaries, written_fields
 from flushproof.engines.symbolic.values import Algebra, NotExact
 from flushproof.ir.kinds import Kinds, infer
 from flushproof.ir.program import Program, Role
+from flushproof.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Record, frozen=True):
     """The kinds of values, where steps begin and why, and how loads can be ordered.
 
     `stale` are, by step, the assertions that need not be looked at: they fail only where a claim's

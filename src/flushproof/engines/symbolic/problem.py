@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 import z3
@@ -23,13 +22,13 @@ from flushproof.engines.symbolic.wiring import Wired, Wiring
 from flushproof.ir.kinds import PAGE_BITS
 from flushproof.ir.program import Program, Role
 from flushproof.ir.types import VCPU
+from flushproof.record import Record
 
 EFFORT = 500_000_000
 """The solver's own steps that one question may take, about a minute's worth."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Record, frozen=True):
     """A way for one step to go wrong: it happens, and `broken` holds."""
 
     thread: int

@@ -13,23 +13,20 @@ one round more than those suffices.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.steps import ThreadSteps
 from flushproof.engines.symbolic.wiring import Slot
 from flushproof.ir.program import Role
+from flushproof.record import Record, replace
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Record, frozen=True):
     """One pass over load threads: positions, each with the condition that it belongs here."""
 
     threads: tuple[tuple[int, t.Bool], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Turns:
+class Turns(Record, frozen=True):
     """Slots, the rounds they make, and the rounds that it takes to cover every interleaving."""
 
     slots: tuple[Slot, ...]

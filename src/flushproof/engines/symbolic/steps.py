@@ -8,7 +8,6 @@ scheduler later decides is only when the step happens, that is, what its inputs 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import z3
 
@@ -18,11 +17,11 @@ from flushproof.engines.symbolic.values import Algebra, Value
 from flushproof.ir.code import Field, Instr, Local
 from flushproof.ir.program import Program, Role
 from flushproof.ir.types import LockWord, Type
+from flushproof.record import Record, field
 from flushproof.source import Span
 
 
-@dataclass(frozen=True, slots=True)
-class World:
+class World(Record, frozen=True):
     """What is the same for all threads of a run.
 
     `count` vCPUs exist, `vcpus` at most where that is known (else 0), and so many `threads`;
@@ -52,8 +51,7 @@ class World:
         return tuple(k for _, k in self.cells.places(f))
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Record, frozen=True):
     """A free value taken on the way, when `guard` holds."""
 
     guard: t.Bool
@@ -62,8 +60,7 @@ class Choice:
     hypercall: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(Record, frozen=True):
     """A claim's assertion at position `at` fails in this step when `broken` holds."""
 
     claim: str
@@ -72,8 +69,7 @@ class Claimed:
     span: Span | None
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Record, frozen=True):
     """Undefined behaviour in this step when `broken` holds."""
 
     text: str
@@ -81,8 +77,7 @@ class Fault:
     instr: Instr
 
 
-@dataclass(slots=True)
-class Step:
+class Step(Record):
     """A step of one thread.
 
     `guard`: control reaches it (over the thread's earlier inputs). `inputs`: the unknowns that
@@ -111,8 +106,7 @@ class Step:
     overflows: list[tuple[int, t.Bool]] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class ThreadSteps:
+class ThreadSteps(Record, frozen=True):
     """A thread: its steps in order, and constraints on unknowns.
 
     For each call there are its arguments, keyed "operation/parameter", and one condition for each

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import z3
 
@@ -15,12 +14,12 @@ from flushproof.engines.symbolic.steps import Step, ThreadSteps, World
 from flushproof.engines.symbolic.values import Value
 from flushproof.ir.code import Acquire, Exchange, Local, Release, TryAcquire, Write
 from flushproof.ir.program import BYSTANDERS, Operation, Program, Role
+from flushproof.record import Record
 
 Boundaries = Callable[[Operation], frozenset[int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Record, frozen=True):
     """How many vCPUs, loads a vCPU, flushes a flusher, and flushers.
 
     Only the first `active` vCPUs load; None: all may.

@@ -7,7 +7,6 @@ bits there are none, and the "page" is the whole 64-bit value.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import z3
@@ -16,6 +15,7 @@ from flushproof.engines.symbolic import nodes
 from flushproof.engines.symbolic import terms as t
 from flushproof.ir.kinds import LOW, PAGE_BITS, Kind, Kinds
 from flushproof.ir.types import BOOL, INT, NO_VCPU, NONE, ROOT, Int, LockWord, Type, VcpuRef
+from flushproof.record import Record
 
 INVALID = (1 << 64) - 1
 
@@ -23,8 +23,7 @@ SMALL = 4
 """Numbers up to this one fit any type."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Root:
+class Root(Record, frozen=True, eq=False):
     """A root: `page` is an int for a constant, else a term; `bits` one boolean a bit class."""
 
     page: int | z3.ExprRef

@@ -9,7 +9,6 @@ within the bounds is covered if the slots allow it up to swapping of steps that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import z3
@@ -21,10 +20,10 @@ from flushproof.engines.symbolic.deadlock import nobody_goes_on
 from flushproof.engines.symbolic.steps import Step, ThreadSteps
 from flushproof.engines.symbolic.values import Algebra, Root, Value
 from flushproof.ir.program import Role
+from flushproof.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(Record, frozen=True):
     """Steps `first` to `last` (exclusive) of the thread at position `thread` may happen here.
 
     They may do so only if `gate` holds.
@@ -36,8 +35,7 @@ class Slot:
     gate: t.Bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(Record, frozen=True):
     """Step `step` of thread position `thread` happens in slot `slot` when `here` holds."""
 
     thread: int
@@ -46,8 +44,7 @@ class Placed:
     here: t.Bool
 
 
-@dataclass(frozen=True, slots=True)
-class Wired:
+class Wired(Record, frozen=True):
     """The scheduled system: constraints, and for each step of each thread whether it happens."""
 
     constraints: tuple[z3.BoolRef, ...]

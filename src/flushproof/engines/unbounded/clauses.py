@@ -8,18 +8,17 @@ stands for a failed assertion.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import z3
 
 from flushproof.engines.symbolic.moves import Site
 from flushproof.engines.symbolic.nodes import children
+from flushproof.record import Record
 
 NOBODY = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Control:
+class Control(Record, frozen=True):
     """Where the flusher and the loads of tracked vCPUs are; None between calls.
 
     `running` is the number of the thread (0 the flusher, k + 1 tracked vCPU k) that is in the
@@ -41,16 +40,14 @@ def _word(site: Site | None) -> str:
     return "idle" if site is None else f"{site.operation}.{site.at}"
 
 
-@dataclass(frozen=True, slots=True)
-class Atom:
+class Atom(Record, frozen=True):
     """A predicate applied to terms."""
 
     control: Control
     arguments: tuple[z3.ExprRef, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
+class Clause(Record, frozen=True):
     """`body` and `constraint` imply `head`; `why` says what step it is, for a reader."""
 
     head: Atom | None
@@ -59,8 +56,7 @@ class Clause:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class System:
+class System(Record, frozen=True):
     """All clauses about one program; `parameters` are the variables of each predicate.
 
     `axioms` hold of the constants that occur, `known` of the parameters at any time; `counters` are

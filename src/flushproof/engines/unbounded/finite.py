@@ -8,7 +8,6 @@ found this way is a guess about the unbounded domains: the second look (`recheck
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import reduce
 from operator import neg
 
@@ -24,6 +23,7 @@ from flushproof.engines.unbounded.circuit import (
     exclusive,
     number,
 )
+from flushproof.record import Record
 
 LOWEST = -8
 """The least number: below those that a sum may come to (`Algebra.note`)."""
@@ -44,8 +44,7 @@ class Unsupported(Exception):  # noqa: N818 - a finding, no error
     """A term has no counterpart in small domains."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Node:
+class Node(Record, frozen=True, eq=False):
     """A term that has been looked at: how to make its word from those of its parts.
 
     `name` is what an unknown is called, "" for all else.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from itertools import combinations
 
 import z3
@@ -19,6 +18,7 @@ from flushproof.ir.held import exclude, surely_held
 from flushproof.ir.program import Operation, Role
 from flushproof.ir.types import Int
 from flushproof.ir.wto import heads
+from flushproof.record import replace
 
 FLUSHER = 0
 Locals = dict[Local, Value]

@@ -8,12 +8,12 @@ at where it is the tracked vCPU, which is any, or no vCPU at all.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from flushproof.ir.code import Binary, Cast, Const, Expr, Field, Local, NumVcpus, Scope, Var
 from flushproof.ir.program import Operation, Program
 from flushproof.ir.types import INT
 from flushproof.ir.uses import operands
+from flushproof.record import replace
 
 HISTORY = Field("noted:vcpu", "vCPU noted last", Scope.VM, INT, ghost=True)
 NOWHERE = -1

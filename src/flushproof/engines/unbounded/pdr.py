@@ -9,17 +9,16 @@ search takes place over small finite domains; what it finds must be checked in t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import z3
 
 from flushproof.engines.unbounded.atoms import atoms
 from flushproof.engines.unbounded.clauses import Control, System
 from flushproof.engines.unbounded.query import Cube, Led, Post, State, Vocabulary
+from flushproof.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Invariant:
+class Invariant(Record, frozen=True):
     """For each control the lemmas that hold there, each a disjunction over its parameters."""
 
     lemmas: Mapping[Control, tuple[z3.BoolRef, ...]]
@@ -33,8 +32,7 @@ class Exhausted(Exception):  # noqa: N818 - a limit, no error
     """The search took more steps than it was given."""
 
 
-@dataclass(slots=True)
-class Lemma:
+class Lemma(Record):
     """No state at `control` is in `cube`, as far as `level` steps can tell.
 
     `reached` are states, found before, from which the cube is reached in one more step.

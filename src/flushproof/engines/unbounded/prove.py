@@ -7,7 +7,6 @@ counts only after z3 has confirmed it, clause by clause.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 
 from flushproof.engines.symbolic.values import NotExact
 from flushproof.engines.unbounded.build import Builder
@@ -21,13 +20,13 @@ from flushproof.ir.code import Every, Scope
 from flushproof.ir.kinds import Kinds
 from flushproof.ir.program import Program, Role
 from flushproof.ir.types import VCPU, LockWord
+from flushproof.record import Record, replace
 
 EFFORT = 20_000
 """Questions that a search may ask."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Record, frozen=True):
     """An invariant that was confirmed, of what, and for which case."""
 
     case: Case
@@ -37,15 +36,13 @@ class Part:
     invariant: Invariant
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(Record, frozen=True):
     """The invariants that prove a claim, one for each case of its witnesses."""
 
     parts: tuple[Part, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Record, frozen=True):
     """A program with claims, the kinds of its values, and where its steps begin.
 
     `code` names the files of the code proper, whose sums are looked at by themselves; None where

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import z3
 from pysat.solvers import Solver
@@ -11,6 +10,7 @@ from pysat.solvers import Solver
 from flushproof.engines.unbounded.circuit import TRUE, Circuit, Word
 from flushproof.engines.unbounded.clauses import Atom, Clause, Control, System, terms_of
 from flushproof.engines.unbounded.finite import MANY, Finite, Instance, Node
+from flushproof.record import Record
 
 Literal = int
 """The number of an atom, plus one; negative where the atom is false."""
@@ -48,8 +48,7 @@ def _subjects(node: Node, parameters: frozenset[Node]) -> frozenset[Node]:
 State = tuple[Control, Cube]
 
 
-@dataclass(frozen=True, slots=True)
-class Led:
+class Led(Record, frozen=True):
     """A step that leads to a cube: the number of its clause, and the model that shows it."""
 
     clause: int

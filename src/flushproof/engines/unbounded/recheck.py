@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import z3
 
 from flushproof.engines.symbolic.nodes import Substitution, add, conjunction
 from flushproof.engines.unbounded.clauses import Atom, Clause, Control, System
 from flushproof.engines.unbounded.pdr import Invariant
+from flushproof.record import Record
 
 STEPS = 500_000_000
 """Steps of z3 that one question may take."""
@@ -79,8 +79,7 @@ def _lemmas(system: System, invariant: Invariant, a: Atom) -> Iterator[z3.BoolRe
         yield found
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(Record, frozen=True):
     """A clause in a solver of its own, with a name for each lemma before and after it."""
 
     solver: z3.Solver

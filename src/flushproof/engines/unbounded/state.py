@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import z3
 
@@ -18,6 +17,7 @@ from flushproof.ir.code import Field, Scope
 from flushproof.ir.kinds import Kinds
 from flushproof.ir.program import Program
 from flushproof.ir.types import BOOL, INT, ROOT, VCPU
+from flushproof.record import Record
 
 
 def flat(algebra: Algebra, value: Value) -> tuple[z3.ExprRef, ...]:
@@ -33,8 +33,7 @@ def flat(algebra: Algebra, value: Value) -> tuple[z3.ExprRef, ...]:
             return (value,)
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Record, frozen=True):
     """Which vCPUs are tracked, and what is known of others.
 
     Tracked are the claim's witnesses, which are all one vCPU if `merged`, else all different. With
@@ -47,8 +46,7 @@ class Case:
     history: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Space:
+class Space(Record, frozen=True):
     """What predicates range over.
 
     `rigid` never changes: the number of vCPUs, the tracked vCPUs, the witnesses. `state` gives the

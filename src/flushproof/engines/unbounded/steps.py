@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import z3
 
@@ -17,10 +16,10 @@ from flushproof.engines.unbounded.state import Space
 from flushproof.ir.code import Instr
 from flushproof.ir.program import Operation, Role
 from flushproof.ir.uses import defined
+from flushproof.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Record, frozen=True):
     """A step from a site: what it does, where it ends, and what its unknowns satisfy.
 
     `errors` are what may go wrong in it, and when.

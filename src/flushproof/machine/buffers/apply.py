@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from flushproof.ir.code import Exchange, Field, Release, Write
 from flushproof.ir.program import Limits, Operation, Program, Role
 from flushproof.machine.buffers.contents import Buffering, Contents, contents_before
 from flushproof.machine.buffers.fields import ROLES, buffered_fields, guarded
 from flushproof.machine.buffers.weave import Weaver
+from flushproof.record import Record
 from flushproof.source import Span
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Record, frozen=True):
     """What claims look at: the names of the fields they read, and whether accesses themselves."""
 
     fields: frozenset[str]
     accesses: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Buffered:
+class Buffered(Record, frozen=True):
     """Operations with store buffers.
 
     `full`: a buffer may be full when the code stores, and then drains although it need not.

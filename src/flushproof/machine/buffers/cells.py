@@ -8,7 +8,6 @@ number which, flushers coming after the vCPUs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from flushproof.ir.code import (
@@ -28,13 +27,13 @@ from flushproof.ir.code import (
 from flushproof.ir.program import Operation, Role
 from flushproof.ir.types import BOOL, INT, VCPU, Type
 from flushproof.lower.emitter import Emitter
+from flushproof.record import Record
 from flushproof.source import Span
 
 Part = Literal["pending", "value", "index"]
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Record, frozen=True):
     """One part of entry `slot` (0 is the oldest) for stores to `field`."""
 
     slot: int

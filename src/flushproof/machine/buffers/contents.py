@@ -7,7 +7,6 @@ The buffer survives a call, so what the calls of a role may leave is there when 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from flushproof.ir.code import (
     Acquire,
@@ -26,6 +25,7 @@ from flushproof.ir.code import (
 )
 from flushproof.ir.flow import successors
 from flushproof.ir.program import Operation
+from flushproof.record import Record
 
 Queue = tuple[Field, ...]
 Contents = frozenset[Queue]
@@ -33,8 +33,7 @@ Contents = frozenset[Queue]
 EMPTY: Contents = frozenset({()})
 
 
-@dataclass(frozen=True, slots=True)
-class Buffering:
+class Buffering(Record, frozen=True):
     """The fields that are buffered, how many entries there are, and the fields ever written.
 
     `noticed`: some claim notices stores as they are made.

@@ -17,7 +17,6 @@ followed by the claims' `step`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from flushproof.ir.code import (
     Access,
@@ -52,6 +51,7 @@ from flushproof.machine.buffers.contents import (
     popped,
     with_room,
 )
+from flushproof.record import replace
 from flushproof.source import Span
 
 

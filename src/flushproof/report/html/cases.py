@@ -6,9 +6,9 @@ In: a verdict or a cost with its trace, and the sources by name. Out: a `Case` f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from flushproof.costs import Cost, Costs
+from flushproof.record import Record
 from flushproof.report.costs_text import covers
 from flushproof.report.html.lanes import Picture, picture
 from flushproof.report.html.listing import Listing, listings
@@ -23,8 +23,7 @@ from flushproof.verdict import ClaimResult
 Sources = Mapping[str, Source]
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Record, frozen=True):
     """One schedule: what it shows, its picture, and the code beside it.
 
     `verdict` stands in a pill whose colours are those of `kind`; `alarm` says whether the end of

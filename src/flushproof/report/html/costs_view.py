@@ -6,10 +6,10 @@ In: variants side by side and the sources by name. Out: a `CostView` for the tem
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 from flushproof.costs import Cost, Costs
+from flushproof.record import Record
 from flushproof.report.costs_text import covers
 from flushproof.report.html.cases import Case, cost_case
 from flushproof.report.html.plot import Panel, panels
@@ -17,8 +17,7 @@ from flushproof.report.plain import count
 from flushproof.source import Source
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(Record, frozen=True):
     """One cell of the table; `kind` chooses its colours, `target` is the anchor of its schedule."""
 
     text: str
@@ -27,8 +26,7 @@ class Price:
     target: str
 
 
-@dataclass(frozen=True, slots=True)
-class CostView:
+class CostView(Record, frozen=True):
     """The table: groups of columns by vCPUs with their numbers of roots, a row for each variant."""
 
     columns: tuple[tuple[str, tuple[int, ...]], ...]

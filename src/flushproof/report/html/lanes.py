@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from flushproof.record import Record
 from flushproof.report.html.tones import tone
 from flushproof.report.trace_table import VIOLATION, title
 from flushproof.trace import Step, Trace
@@ -28,8 +28,7 @@ WIDEST_CHANGE = 34
 HYPERVISOR = "Hyper-V"
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(Record, frozen=True):
     """A thread's column, or that of the hypervisor."""
 
     title: str
@@ -43,8 +42,7 @@ class Lane:
         return self.x + self.width / 2
 
 
-@dataclass(frozen=True, slots=True)
-class Band:
+class Band(Record, frozen=True):
     """A stretch of a vCPU's lane in which it runs on one root."""
 
     x: float
@@ -54,8 +52,7 @@ class Band:
     tone: str
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(Record, frozen=True):
     """A stretch in which a thread holds a lock; `open` where it is not freed."""
 
     x: float
@@ -64,8 +61,7 @@ class Bar:
     open: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Record, frozen=True):
     """Lines of text from `x` on; `y` is that of the first line."""
 
     x: float
@@ -73,8 +69,7 @@ class Text:
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Arrow:
+class Arrow(Record, frozen=True):
     """A hypercall, from the thread to the hypervisor; `chip` is the width of the root's name."""
 
     start: float
@@ -86,8 +81,7 @@ class Arrow:
     tone: str
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Record, frozen=True):
     """One step, or the last row, which has no step: what is true of the threads at the end."""
 
     step: Step | None
@@ -104,8 +98,7 @@ class Row:
         return self.y + self.height / 2
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(Record, frozen=True):
     """Everything that is drawn."""
 
     width: float

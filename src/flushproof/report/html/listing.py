@@ -7,8 +7,8 @@ the places that the trace rests on marked within their line.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
+from flushproof.record import Record
 from flushproof.source import Source, Span
 from flushproof.trace import Blame, Trace
 
@@ -18,16 +18,14 @@ CLOSE = 3
 """Gaps of no more lines than this are shown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Record, frozen=True):
     """A stretch of a line; `kind` is "main" or "note" where the trace rests on it, else ""."""
 
     text: str
     kind: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Record, frozen=True):
     """One line of source, and what is said about it; `gap` where lines before it are left out."""
 
     number: int
@@ -36,8 +34,7 @@ class Line:
     gap: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Record, frozen=True):
     """What is shown of one file."""
 
     file: str

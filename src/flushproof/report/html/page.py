@@ -9,13 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flushproof import __version__
 from flushproof.costs import SideBySide
+from flushproof.record import replace
 from flushproof.report.html.clean import clean
 from flushproof.report.html.costs_view import costs_view
 from flushproof.report.html.plot import panels, sheet

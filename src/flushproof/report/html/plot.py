@@ -7,10 +7,10 @@ bar is what is needed, the upper part what is more than that; all panels have th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 from flushproof.costs import Cost, Costs
+from flushproof.record import Record
 from flushproof.report.plain import count
 
 BAR = 15
@@ -25,8 +25,7 @@ ACROSS = 900
 GAP = 22
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(Record, frozen=True):
     """One cost: `needed` and `excess` are heights above `base`, `outline` that of the least."""
 
     x: float
@@ -44,8 +43,7 @@ class Bar:
         return self.x + self.wide / 2
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Record, frozen=True):
     """The bars with one number of vCPUs, and where its name stands."""
 
     text: str
@@ -53,8 +51,7 @@ class Group:
     bars: tuple[Bar, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Panel:
+class Panel(Record, frozen=True):
     """The plot of one variant; `told` says the same in words."""
 
     name: str
@@ -65,8 +62,7 @@ class Panel:
     told: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sheet:
+class Sheet(Record, frozen=True):
     """Panels on a drawing of their own, each with its place."""
 
     width: float

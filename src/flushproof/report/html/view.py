@@ -6,10 +6,10 @@ In: reports and the sources by name. Out: frozen data for the templates, still w
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import assert_never
 
+from flushproof.record import Record
 from flushproof.report.findings import expected_phrase
 from flushproof.report.html.cases import Case, claim_case
 from flushproof.report.html.costs_view import CostView
@@ -21,8 +21,7 @@ from flushproof.trace import Trace
 from flushproof.verdict import ClaimResult, Report, Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Record, frozen=True):
     """One verdict: `kind` chooses its colours, `short` fits a narrow column, `words` says it all.
 
     `target` is the anchor of its counterexample, "" without one; `surprise` says what was expected
@@ -38,16 +37,14 @@ class Cell:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Covered:
+class Covered(Record, frozen=True):
     """Claims that share a scope, and the labelled lines that say what it is."""
 
     claims: tuple[str, ...]
     lines: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(Record, frozen=True):
     """One file and its verdicts, `cells` in the order of the page's claims (None: not checked)."""
 
     name: str
@@ -58,8 +55,7 @@ class Variant:
     covered: tuple[Covered, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Record, frozen=True):
     """A page's contents; `claims` are pairs of a name and what it says.
 
     `costs` is there where variants were compared in them.
