@@ -19,15 +19,9 @@ class Span(Record, frozen=True, order=True):
     end_column: int
 
     def __post_init__(self) -> None:
-        if (
-            self.line < 1
-            or self.column < 1
-            or (self.end_line, self.end_column)
-            < (
-                self.line,
-                self.column,
-            )
-        ):
+        line, column = self.line, self.column
+        more = self.end_line - line
+        if line < 1 or column < 1 or more < 0 or (more == 0 and self.end_column < column):
             raise ValueError(f"not a span: {self}")
 
     def to(self, other: Span) -> Span:

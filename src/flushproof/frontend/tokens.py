@@ -73,22 +73,28 @@ _KINDS = {kind.value: kind for kind in Kind}
 
 def tokenise(source: Source) -> tuple[Token, ...]:
     """Cut the text into tokens, line ends included; stray characters are tokens of their own."""
-    name = source.name
+    name, text = source.name, source.text
     tokens = []
-    line, start = 1, 0
-    for found in preprocessing_pattern().finditer(source.text):
-        text, first = found[0], found.start()
-        before, column = line, first - start + 1
-        if "\n" in text:
-            line += text.count("\n")
-            start = first + text.rindex("\n") + 1
-        kind = _KINDS.get(found.lastgroup or "")
-        if kind is None:
+    # `line` begins at `start`; `seen` is where the last token ended.
+    line, start, seen = 1, 0, 0
+    for found in preprocessing_pattern().finditer(text):
+        group = found.lastgroup
+        if group is None:
             continue
-        span = Span(name, before, column, line, found.end() - start + 1)
+        first, end = found.span(group)
+        if first > seen and (skipped := text.count("\n", seen, first)):
+            line += skipped
+            start = text.rindex("\n", seen, first) + 1
+        kind = _KINDS[group]
+        seen = end
+        if kind is Kind.NEWLINE:
+            tokens.append(Token(kind, "\n", Span(name, line, first - start + 1, line + 1, 1)))
+            line, start = line + 1, end
+            continue
+        span = Span(name, line, first - start + 1, line, end - start + 1)
         if kind is Kind.OPEN_COMMENT:
             raise InputError(OpenComment(span=span))
-        tokens.append(Token(kind, text, span))
+        tokens.append(Token(kind, found[group], span))
     return tuple(tokens)
 
 

@@ -9,10 +9,9 @@ up, so a tree of many headers costs little.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from flushproof.diagnostics import InputError
@@ -22,24 +21,18 @@ from flushproof.frontend.load import load
 from flushproof.frontend.macros import Macro, Macros
 from flushproof.frontend.outline import Outline, expand, outline
 from flushproof.frontend.tokens import Kind, Token
+from flushproof.kernel.base import base
+from flushproof.kernel.looks import could_define, could_define_macro, included, occurrences
 from flushproof.record import Record
 from flushproof.source import Source
-from flushproof.spec.confined import within
+from flushproof.spec.confined import below
 
 MOST_FILES = 400
 MOST_TEXT = 32 * 1024 * 1024
 """So many characters of headers are read, several times what the largest file of a kernel has."""
 DEEPEST = 6
-_INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">\n]+)[">]', re.MULTILINE)
-_LOOKS = {
-    Sort.FUNCTION: r"^(?!return\b)[A-Za-z_].*?\b{}[ \t]*\(|^{}[ \t]*\(",
-    Sort.PROTOTYPE: r"^(?!return\b)[A-Za-z_].*?\b{}[ \t]*\(|^{}[ \t]*\(",
-    Sort.STRUCT: r"\bstruct\b[^;{{}}]*\b{}\s*\{{",
-    Sort.ENUM: r"\benum\s+{}\s*\{{|^\s*{}\s*(?:[,=}}]|$)",
-    Sort.TYPEDEF: r"\btypedef\b[^;]*\b{}\b|\}}\s*{}\s*;",
-    Sort.GLOBAL: r"^[A-Za-z_].*?\b{}\s*[;=,\[]",
-}
-"""What the text around a definition looks like, to be told without cutting a file up."""
+_KEPT = 16
+"""So many files stay cut up for the next reading, which has often changed one of them."""
 _TREE = ("include", "arch/x86/include", "arch/x86/kvm")
 
 
@@ -89,13 +82,14 @@ class Piece(Record, frozen=True, dict=True):
         return frozenset(seen)
 
 
-def piece(source: Source, start: Macros) -> Piece:
-    """Cut up a source text.
+@lru_cache(maxsize=_KEPT)
+def piece(source: Source) -> Piece:
+    """Cut up a source text under the macros of the prelude.
 
     Raises:
         InputError: comments, conditions or brackets are not closed.
     """
-    done = outline(source, start)
+    done = outline(source, base().context.macros)
     return Piece(done, cut(done.tokens))
 
 
@@ -104,10 +98,10 @@ class Library:
     """The main file, which stands at `path`, and, found when asked for, everything around it."""
 
     main: Piece
-    start: Macros
     folders: tuple[Path, ...]
     path: Path
     _texts: dict[Path, str] = field(default_factory=dict)
+    _places: dict[tuple[str, str], Path | None] = field(default_factory=dict)
     _pieces: dict[Path, Piece | None] = field(default_factory=dict)
     _around: dict[tuple[Sort, str], tuple[Piece, Item] | None] = field(default_factory=dict)
 
@@ -144,32 +138,42 @@ class Library:
         """The `x.c` beside each included `x.h`."""
         sources = (h.with_suffix(".c") for h in self.headers)
         found = (p for p in sources if _is_file(p) and not _same(p, self.path))
-        return tuple(p for p in found if within(p, self._allowed))
+        return tuple(p for p in found if below(str(p), self._allowed))
 
     def _included(self, path: Path, text: str, missing: dict[str, None]) -> Iterator[Path]:
-        for mark, name in _INCLUDE.findall(text):
-            found = next((p for p in self._places(path, name, quoted=mark == '"')), None)
+        folder = str(path.parent)
+        for mark, name in included(text):
+            found = self._place(folder if mark == '"' else "", name)
             if found is None:
                 missing.setdefault(name)
             elif not _same(found, self.path):
                 yield found
 
-    def _places(self, path: Path, name: str, *, quoted: bool) -> Iterator[Path]:
-        folders: list[Path] = [*self.folders]
-        if self.root is not None:
-            folders += [self.root / part for part in _TREE]
-        if quoted:
-            folders = [path.parent, path.parent.parent, *folders]
-        for folder in folders:
-            candidate = Path(os.path.normpath(folder / name))
-            if _is_file(candidate) and within(candidate, self._allowed):
-                yield _shown(candidate)
+    def _place(self, beside: str, name: str) -> Path | None:
+        """Return where an included file is; one in quotes may stand beside the file or above."""
+        if (beside, name) not in self._places:
+            near = (beside, os.path.join(beside, os.pardir)) if beside else ()  # noqa: PTH118
+            found = (self._allowed_file(f, name) for f in (*near, *self._folders))
+            self._places[beside, name] = next((p for p in found if p), None)
+        return self._places[beside, name]
+
+    def _allowed_file(self, folder: str, name: str) -> Path | None:
+        path = os.path.normpath(os.path.join(folder, name))  # noqa: PTH118 - often, and faster
+        allowed = current().is_file(path) and below(path, self._allowed)
+        return _shown(Path(path)) if allowed else None
 
     @cached_property
-    def _allowed(self) -> tuple[Path, ...]:
+    def _folders(self) -> tuple[str, ...]:
+        """The folders in which every header is looked for."""
+        tree = () if self.root is None else (self.root / part for part in _TREE)
+        return tuple(map(str, (*self.folders, *tree)))
+
+    @cached_property
+    def _allowed(self) -> tuple[str, ...]:
         """The folders outside of which nothing is read, wherever an include or a link leads."""
         beside = (current().cwd() / self.path).parents[:2]
-        return (*self.folders, *beside, *(() if self.root is None else (self.root,)))
+        folders = (*self.folders, *beside, *(() if self.root is None else (self.root,)))
+        return tuple(current().real(str(f)) for f in folders)
 
     def text(self, path: Path) -> str:
         """Return the text of a file, empty where it cannot be read."""
@@ -187,14 +191,13 @@ class Library:
 
     def mentions(self, path: Path, word: str) -> bool:
         """Tell whether a file's text holds a word."""
-        text = self.text(path)
-        return word in text and re.search(rf"\b{re.escape(word)}\b", text) is not None
+        return next(occurrences(self.text(path), word), None) is not None
 
     def piece(self, path: Path) -> Piece | None:
         """Return a file cut up, None where that fails: then it is as if it were not there."""
         if path not in self._pieces:
             try:
-                self._pieces[path] = piece(Source(str(path), self.text(path)), self.start)
+                self._pieces[path] = piece(Source(str(path), self.text(path)))
             except InputError:
                 self._pieces[path] = None
         return self._pieces[path]
@@ -216,7 +219,7 @@ class Library:
     def find_in(self, path: Path, sort: Sort, name: str) -> tuple[Piece, Item] | None:
         """Return what a file around the main one defines; what only it can see is left out."""
         text = self.text(path)
-        if name not in text or not _looks(sort, name).search(text):
+        if not could_define(text, sort, name):
             return None
         where = self.piece(path)
         found = where.find(sort, name) if where else None
@@ -226,19 +229,13 @@ class Library:
 
     def macro(self, name: str) -> Macro | None:
         """Return a macro that some header defines."""
-        pattern = re.compile(rf"^[ \t]*#[ \t]*define[ \t]+{re.escape(name)}\b", re.MULTILINE)
         for path in self.headers:
-            if name in self.text(path) and pattern.search(self.text(path)):
+            if could_define_macro(self.text(path), name):
                 where = self.piece(path)
                 found = where.outline.macro(name) if where else None
                 if found:
                     return found
         return None
-
-
-@cache
-def _looks(sort: Sort, name: str) -> re.Pattern[str]:
-    return re.compile(_LOOKS[sort].format(name, name), re.MULTILINE)
 
 
 def _is_file(path: Path) -> bool:

@@ -73,9 +73,9 @@ def recognise(
         InputError: something needed is missing, ambiguous or outside the subset.
     """
     start = base()
-    main = piece(variant, start.context.macros)
+    main = piece(variant)
     folders = tuple(Path(f) for f in choices.folders)
-    library = Library(main, start.context.macros, folders, place, dict(texts or {}))
+    library = Library(main, folders, place, dict(texts or {}))
     known = Known(start, library)
     flush = pick(library, "flush", choices.flush)
     load = pick(library, "load", choices.load)

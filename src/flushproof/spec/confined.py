@@ -45,5 +45,10 @@ def confined(folder: Path, name: str, span: Span) -> Path:
 
 def within(path: Path, folders: tuple[Path, ...]) -> bool:
     """Tell whether a file is in one of the folders or below, whatever links lead there."""
-    real = Path(current().real(str(path)))
-    return any(real.is_relative_to(current().real(str(f))) for f in folders)
+    return below(str(path), tuple(current().real(str(f)) for f in folders))
+
+
+def below(path: str, real: tuple[str, ...]) -> bool:
+    """Do as `within` with folders that are given without symbolic links."""
+    found = current().real(path)
+    return any(found == folder or found.startswith(folder.rstrip("/") + "/") for folder in real)
