@@ -17,6 +17,7 @@ from flushproof.frontend.errors import UnknownFunction
 from flushproof.frontend.walk import walk
 from flushproof.kernel.assembly import ANY
 from flushproof.kernel.known import Body, Known
+from flushproof.kernel.looks import occurrences
 from flushproof.kernel.relevance import Relevance
 from flushproof.kernel.rewrite import below, within
 from flushproof.kernel.typing import Scope
@@ -24,6 +25,7 @@ from flushproof.record import replace
 from flushproof.source import Span
 
 CHECKS = frozenset({"==", "!="})
+_GIVEN = re.compile(r"\s*=\s*(\w+)\s*[;,]")
 
 
 def anything(span: Span) -> c.Expr:
@@ -183,8 +185,8 @@ def _shown(entry: c.Member) -> str:
 def installed(known: Known, entry: str) -> frozenset[str]:
     """Return the functions that some file at hand puts into the entry of a table."""
     library = known.library
-    pattern = re.compile(rf"\b{re.escape(entry)}\s*=\s*(\w+)\s*[;,]")
     texts = [library.main.outline.source.text]
     texts += [library.text(p) for p in (*library.companions, *library.headers)]
-    found = {name for t in texts if entry in t for name in pattern.findall(t)}
+    places = ((t, at + len(entry)) for t in texts for at in occurrences(t, entry))
+    found = {value[1] for t, end in places if (value := _GIVEN.match(t, end))}
     return frozenset(found - {"NULL"})
