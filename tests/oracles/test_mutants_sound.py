@@ -1,7 +1,9 @@
 """What is proved for every number of vCPUs has no counterexample: the corpus and its mutants.
 
 By default a few mutants of each file are taken, one claim of each. `FLUSHPROOF_MUTANTS` gives the
-number of mutants of each file; 15 are more than two hundred in all, and take some minutes.
+number of mutants of each file; 15 are more than two hundred in all, and take some minutes. Where a
+mutant does something undefined with fewer vCPUs than it takes to refute the claim, that is what is
+told; a mutant that loops for ever is not accepted.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ def _look(machine: Machine, claim: str) -> Verdict:
     """Look for a counterexample with up to three vCPUs, and with two by the enumerator."""
     (result,) = decide(machine, Question((claim,), FEW))
     outcome = enumerate_claim(machine.with_claims((claim,)), Sizes(2, 1, 1), claim, 5_000)
-    if outcome.found is not None:
+    if outcome.found is not None and not result.reason.startswith("undefined behaviour"):
         assert result.verdict is Verdict.REFUTED
     return result.verdict
 
@@ -67,11 +69,9 @@ def test_proofs_for_all_have_no_counterexample(spec: str, monkeypatch: pytest.Mo
     for mutant in found[SPECS.index(spec) % stride :: stride][:EACH]:
         claim = CLAIMS[(mutant.number + SPECS.index(spec)) % len(CLAIMS)]
         try:
-            machine = build(start.again(mutant.source))
+            _check(build(start.again(mutant.source)).within(FEW), claim, count)
         except InputError:
             count["not accepted"] += 1
-            continue
-        _check(machine.within(FEW), claim, count)
     sys.stdout.write(f"{spec}: {dict(count)}\n")
     assert count["proved"] + count["refuted"] + count["unknown"] + count["not accepted"] == EACH
 
