@@ -5,6 +5,7 @@ One process per variant: commands go in on stdin, what each operation did comes 
 
 from __future__ import annotations
 
+import random
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from flushproof.engines.schedule import Call, Plan, Schedule
 from flushproof.engines.values import Values, evaluate
 from flushproof.frontend import syntax as c
 from flushproof.ir.code import Havoc, Hypercall, Return
-from flushproof.ir.program import BOOT_VCPU, Operation
+from flushproof.ir.program import BOOT_VCPU, Operation, Role
 from flushproof.ir.types import LockWord, VcpuRef
 from flushproof.machine.build import Machine
 from flushproof.machine.monitors import RUNS_ON
@@ -158,6 +159,32 @@ class Step:
         words_ = " ".join(f"{n:x}" for n in (*numbers, self.free))
         results = " ".join(str(r) for r in self.results)
         return f"o {self.thread} {words_} {len(self.results)} {results}\n"
+
+
+LENGTH = 21
+"""Operations of one random sequence."""
+
+ROOTS = (0x1000, 0x2000, 0x3000)
+
+
+def sequences(machine: Machine, vcpus: int, count: int, seed: str) -> list[list[Step]]:
+    """Return random sequences of operations."""
+    dice = random.Random(seed)
+    operations = list(enumerate(machine.base.operations))
+    out: list[list[Step]] = []
+    for _ in range(count):
+        sequence: list[Step] = []
+        for _ in range(LENGTH):
+            number, operation = dice.choice(operations)
+            load = operation.role is Role.LOAD
+            thread = dice.randrange(vcpus) if load else vcpus
+            results = tuple(dice.choice((0, 0, -5)) for _ in range(4))
+            root = dice.choice(ROOTS)
+            whole, start, pages = dice.randrange(2), dice.randrange(32), dice.randrange(8)
+            free = dice.randrange(3)
+            sequence.append(Step(number, thread, root, whole, start, pages, free, results))
+        out.append(sequence)
+    return out
 
 
 def source(machine: Machine, vcpus: int) -> str:

@@ -1,11 +1,13 @@
-"""One claim about one machine, put to every engine and to the compiled C; they must agree.
+"""Claims about one machine, put to every engine and to the compiled C; they must agree.
 
-In: a machine and a claim. Out: an `Answers`, or a `DisagreementError` where two oracles differ.
+In: a machine and claims. Out: an `Answers` for each, or a `DisagreementError` where two oracles
+differ.
 """
 
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,19 +53,25 @@ class Ask:
     folder: Path | None = None
 
 
-def ask(machine: Machine, claim: str, how: Ask) -> Answers:
-    """Put a claim to all oracles.
+def ask(machine: Machine, claims: tuple[str, ...], how: Ask) -> Iterator[Answers]:
+    """Put claims to all oracles, one after the other.
 
     Raises:
         DisagreementError: two of them contradict each other.
     """
     machine = machine.within(how.bounds)
+    forall = ForAll(machine, evidence=False)
+    for claim in claims:
+        yield _ask(machine, claim, how, forall)
+
+
+def _ask(machine: Machine, claim: str, how: Ask, forall: ForAll) -> Answers:
     result, found = counterexample(machine, Question((claim,), how.bounds), claim)
     enumerated = _enumerated(machine, claim, how, result)
-    for_all = _for_all(machine, claim, result) if how.for_all else None
+    for_all = _for_all(machine, claim, result, forall) if how.for_all else None
     ran = False
     if found is not None and how.folder is not None and claim not in OUT_OF_REACH:
-        _run(machine, found, how.folder, how.compiler)
+        run_compiled(machine, found, how.folder, how.compiler)
         ran = True
     return Answers(result.verdict, result.smallest_vcpus, for_all, enumerated, ran)
 
@@ -108,9 +116,8 @@ def _replays(machine: Machine, claim: str, vcpus: int, how: Ask) -> None:
     _expect(result.trace is not None, claim, result, "the enumerator's counterexample is not drawn")
 
 
-def _for_all(machine: Machine, claim: str, result: ClaimResult) -> bool:
+def _for_all(machine: Machine, claim: str, result: ClaimResult, forall: ForAll) -> bool:
     """Tell whether a claim is proved for all; that excludes any counterexample."""
-    forall = ForAll(machine, evidence=False)
     program = machine.with_claims((claim,))
     proved = isinstance(forall.prove(program, forall.plan(program)), Evidence)
     if proved:
@@ -118,7 +125,7 @@ def _for_all(machine: Machine, claim: str, result: ClaimResult) -> bool:
     return proved
 
 
-def _run(machine: Machine, found: Found, folder: Path, compiler: str) -> None:
+def run_compiled(machine: Machine, found: Found, folder: Path, compiler: str) -> None:
     """Compile a counterexample and let it show the violation."""
     text = emit(machine, machine.with_claims((found.claim,)), found, "it fails")
     path = folder / "reproduce.c"

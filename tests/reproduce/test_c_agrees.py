@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 
 import pytest
 
-from c_harness import Step, compiled, interpreted
-from flushproof.ir.program import Role
-from flushproof.machine.build import Machine, build
+from c_harness import LENGTH, compiled, interpreted, sequences
+from flushproof.machine.build import build
 from flushproof.spec.resolve import from_spec
 from small_c import have_gcc
 
@@ -22,28 +20,6 @@ SPECS = sorted(FOLDER.rglob("*.spec"))
 VARIANTS = {from_spec(str(p)).variant.name: p for p in SPECS}
 MOST_VCPUS = 3
 OPERATIONS = 10_500
-LENGTH = 21
-ROOTS = (0x1000, 0x2000, 0x3000)
-
-
-def sequences(machine: Machine, vcpus: int, count: int, seed: str) -> list[list[Step]]:
-    """Return random sequences of operations."""
-    dice = random.Random(seed)
-    operations = list(enumerate(machine.base.operations))
-    out: list[list[Step]] = []
-    for _ in range(count):
-        sequence: list[Step] = []
-        for _ in range(LENGTH):
-            number, operation = dice.choice(operations)
-            load = operation.role is Role.LOAD
-            thread = dice.randrange(vcpus) if load else vcpus
-            results = tuple(dice.choice((0, 0, -5)) for _ in range(4))
-            root = dice.choice(ROOTS)
-            whole, start, pages = dice.randrange(2), dice.randrange(32), dice.randrange(8)
-            free = dice.randrange(3)
-            sequence.append(Step(number, thread, root, whole, start, pages, free, results))
-        out.append(sequence)
-    return out
 
 
 @pytest.mark.parametrize("name", sorted(VARIANTS), ids=lambda n: Path(n).stem)

@@ -7,6 +7,7 @@ The interpreter runs the counterexample again, an instruction at a time.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain, repeat
 
 from flushproof.engines import concrete
 from flushproof.engines.concrete import Location, Thread
@@ -120,8 +121,12 @@ class _Recorder:
                 return
 
     def _finish(self, thread: Thread) -> None:
-        """Go on to the event before which a claim failed, where it fails before one."""
+        """Go on to the event before which a claim failed, where it fails before one.
+
+        What a counterexample does not choose any more may be anything.
+        """
         count = len(self.events)
+        thread.choices = chain(thread.choices, repeat(0))
         while thread.operation is not None and len(self.events) == count:
             instr = thread.operation.code[thread.pc]
             try:

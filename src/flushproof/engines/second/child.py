@@ -75,10 +75,16 @@ def _run(command: Any, solver: Any, known: Any) -> None:  # noqa: ANN401 - cvc5 
         raise RuntimeError(f"`{name}` is not answered here")
     said = str(command.invoke(solver, known)).strip()
     if name == ASKED:
-        sys.stdout.write(f"{said}\n")
+        sys.stdout.write(f"{_answered(said)}\n")
         sys.stdout.flush()
     elif said and said != "success":
         raise RuntimeError(said)
+
+
+def _answered(said: str) -> str:
+    """Return what was said on one line; whatever is no answer is a reason for having none."""
+    words = " ".join(said.split())
+    return words if words.startswith(("sat", "unsat", "unknown")) else f"unknown {words}"
 
 
 if __name__ == "__main__":
