@@ -106,14 +106,16 @@ class Builder:
                     self._clause(head, body, t.and_(constraint, end.guard), why)
 
     def _noted(self, taken: Taken) -> dict[Location, Value]:
-        """Return where the flusher is, in case a claim takes note of something in a step."""
+        """Return where the flusher is, if a claim first takes note of something in a step."""
         where = (HISTORY.name, -1)
         operation = self.frames.operations[taken.site.operation]
         walking = sorted((x for x in walkers(operation) if x in taken.locals), key=lambda x: x.name)
         at = taken.locals[walking[0]] if walking else NOWHERE
         equal = self.space.algebra.equal
         changed = (t.not_(equal(x, self.space.state[w])) for w, x in self._recorded(taken).items())
-        return {where: self.space.algebra.ite(t.or_(*changed), at, self.space.state[where])}
+        before = NOWHERE if taken.site.at == 0 else self.space.state[where]
+        first = t.and_(t.or_(*changed), t.compare("==", before, NOWHERE))
+        return {where: self.space.algebra.ite(first, at, before)}
 
     def _recorded(self, taken: Taken) -> dict[Location, Value]:
         """Return what a step writes into the record of a claim."""
@@ -121,13 +123,13 @@ class Builder:
         return {w: x for w, x in outputs if w[1] < 0 and self.steps.fields[w[0]].ghost}
 
     def _noticed(self, thread: int) -> t.Bool:
-        """Return that what was noted last was at the vCPU that is tracked for it, or at none."""
+        """Return that what was noted first was at the vCPU that is tracked for it, or at none."""
         if not self.space.case.history or thread != FLUSHER:
             return True
-        last = self.space.state[HISTORY.name, -1]
-        assert isinstance(last, z3.ArithRef)
-        outside = z3.Or(last < 0, last >= self.space.count)
-        return z3.Or(last == self.space.tracked[-1], outside)
+        noted = self.space.state[HISTORY.name, -1]
+        assert isinstance(noted, z3.ArithRef)
+        outside = z3.Or(noted < 0, noted >= self.space.count)
+        return z3.Or(noted == self.space.tracked[-1], outside)
 
     def _errors(self, taken: Taken, body: tuple[Atom, ...], constraint: t.Bool, why: str) -> None:
         for text, broken in taken.errors:

@@ -1,4 +1,4 @@
-"""Which vCPU the flusher was at when a claim last took note of something.
+"""Which vCPU the flusher was at when a claim first took note of something in a call.
 
 A claim that relates two rounds of a loop over vCPUs needs the vCPU of the first one: an auxiliary
 variable holds it (a history variable: Abadi and Lamport, TCS 1991), and only failures are looked
@@ -15,7 +15,7 @@ from flushproof.ir.types import INT
 from flushproof.ir.uses import operands
 from flushproof.record import replace
 
-HISTORY = Field("noted:vcpu", "vCPU noted last", Scope.VM, INT, ghost=True)
+HISTORY = Field("noted:vcpu", "vCPU noted first", Scope.VM, INT, ghost=True)
 NOWHERE = -1
 
 

@@ -8,7 +8,7 @@ search takes place over small finite domains; what it finds must be checked in t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import z3
 
@@ -45,9 +45,9 @@ class Lemma(Record):
 
 
 class Search:
-    """One search for an invariant."""
+    """One search for an invariant, with those in `known` to start from, over the same names."""
 
-    def __init__(self, system: System, effort: int) -> None:
+    def __init__(self, system: System, effort: int, known: Iterable[Invariant] = ()) -> None:
         self.effort = effort
         self.atoms = atoms(system)
         self.lemmas: list[Lemma] = []
@@ -58,6 +58,10 @@ class Search:
                 c for c in system.clauses if (c.head.control if c.head else None) == control
             ]
             self.posts[control] = Post(vocabulary, control, incoming)
+        self.known = list(self._told(known))
+        for control, cube in self.known:
+            for post in self.posts.values():
+                post.exclude(control, cube)
         self.reached: dict[Control | None, list[Cube]] = {}
         self.top = 0
         self.score: dict[tuple[Control, int], int] = {}
@@ -197,12 +201,27 @@ class Search:
 
     def _invariant(self, level: int) -> Invariant:
         lemmas: dict[Control, list[z3.BoolRef]] = {}
-        for x in self.lemmas:
-            if x.level > level:
-                literals = self._literals(x.control, x.cube)
-                lemma = z3.Or(*literals) if len(literals) != 1 else literals[0]
-                lemmas.setdefault(x.control, []).append(lemma)
+        found = ((x.control, x.cube) for x in self.lemmas if x.level > level)
+        for control, cube in dict.fromkeys((*self.known, *found)):
+            literals = self._literals(control, cube)
+            lemma = z3.Or(*literals) if len(literals) != 1 else literals[0]
+            lemmas.setdefault(control, []).append(lemma)
         return Invariant({c: tuple(found) for c, found in lemmas.items()})
+
+    def _told(self, known: Iterable[Invariant]) -> Iterator[State]:
+        """Yield the lemmas of invariants that are made of this search's atoms."""
+        for invariant in known:
+            for control, lemmas in invariant.lemmas.items():
+                numbers = {x.get_id(): k for k, x in enumerate(self.atoms.get(control, ()), 1)}
+                for lemma in lemmas:
+                    literals = lemma.children() if z3.is_or(lemma) else (lemma,)
+                    bare = [x.arg(0) if z3.is_not(x) else x for x in literals]
+                    if all(x.get_id() in numbers for x in bare):
+                        signed = zip(literals, bare, strict=True)
+                        cube = (
+                            numbers[b.get_id()] * (1 if z3.is_not(x) else -1) for x, b in signed
+                        )
+                        yield control, frozenset(cube)
 
     def _literals(self, control: Control, cube: Cube) -> list[z3.BoolRef]:
         """Return the negation of a cube."""

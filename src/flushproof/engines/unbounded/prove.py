@@ -1,7 +1,7 @@
 """Claims proved for every number of vCPUs, loads and flushes, by invariants.
 
-A claim is first tried with its witnesses tracked, then with one vCPU that is any. An invariant
-counts only after z3 has confirmed it, clause by clause.
+A claim is first tried with its witnesses tracked, then with one vCPU that is any, then each way in
+which it can fail alone. An invariant counts only after z3 has confirmed it, clause by clause.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from flushproof.engines.unbounded.frames import Frames
 from flushproof.engines.unbounded.pdr import Exhausted, Invariant, Search
 from flushproof.engines.unbounded.recheck import STEPS, failing, supported
 from flushproof.engines.unbounded.state import Case, Space, space
+from flushproof.engines.unbounded.ways import ways
 from flushproof.ir.code import Every, Scope
 from flushproof.ir.kinds import Kinds
 from flushproof.ir.program import Program, Role
 from flushproof.ir.types import VCPU, LockWord
 from flushproof.record import Record, replace
 
-EFFORT = 20_000
+EFFORT = 40_000
 """Questions that a search may ask."""
 
 
@@ -37,7 +38,7 @@ class Part(Record, frozen=True):
 
 
 class Proof(Record, frozen=True):
-    """The invariants that prove a claim, one for each case of its witnesses."""
+    """The invariants that prove a claim, one for each case of its witnesses or way to fail."""
 
     parts: tuple[Part, ...]
 
@@ -91,6 +92,7 @@ def out_of_reach(program: Program) -> str:
 
 
 MOST_WITNESSES = 2
+TOO_LITTLE = "no invariant was found: what is known of other vCPUs is too little"
 
 
 class _Attempts:
@@ -102,14 +104,24 @@ class _Attempts:
         self.steps = subject.steps or STEPS
 
     def run(self) -> Proof | str:
-        """Try with the witnesses tracked, then with any vCPU."""
-        reason = ""
+        """Try with the witnesses tracked, then with any vCPU, then one way to fail at a time."""
         for cases in self._tries():
-            found = self._proof(cases)
+            found = self._proof([(self.subject.program, case) for case in cases])
             if isinstance(found, Proof):
                 return found
-            reason = found
-        return reason
+        return self._in_ways() if self._records() else found
+
+    def _in_ways(self) -> Proof | str:
+        """Try each way to fail, with the witness as the vCPU that is any, then with the one noted.
+
+        What differs between them is what is asserted, so each starts from what is known of others.
+        """
+        left = ways(self.subject.program)
+        cases = [Case(generic=True), Case(generic=True, history=True)]
+        parts: list[Part] = []
+        for case in cases if len(left) > 1 else cases[1:]:
+            left = tuple(program for program in left if not self._more(parts, program, case))
+        return Proof(tuple(parts)) if not left else TOO_LITTLE
 
     def _tries(self) -> Iterator[list[Case]]:
         if self.named == MOST_WITNESSES:
@@ -132,26 +144,33 @@ class _Attempts:
         witnesses = self.subject.program.witnesses
         return any(f.ghost and f.scope is Scope.VM and f not in witnesses for f in fields)
 
-    def _proof(self, cases: list[Case]) -> Proof | str:
+    def _proof(self, goals: list[tuple[Program, Case]]) -> Proof | str:
         parts: list[Part] = []
-        for case in cases:
-            found = self._part(case)
+        for program, case in goals:
+            found = self._part(program, case)
             if isinstance(found, str):
                 return found
             parts.append(found)
         return Proof(tuple(parts))
 
-    def _part(self, case: Case) -> Part | str:
-        where = space(self.subject.program, self.subject.kinds, case)
+    def _more(self, parts: list[Part], program: Program, case: Case) -> bool:
+        """Add one part more, if it is found."""
+        found = self._part(program, case, tuple(p.invariant for p in parts))
+        if isinstance(found, Part):
+            parts.append(found)
+        return isinstance(found, Part)
+
+    def _part(self, program: Program, case: Case, known: tuple[Invariant, ...] = ()) -> Part | str:
+        where = space(program, self.subject.kinds, case)
         builder = Builder(where, self.subject.boundaries, self.subject.code)
         system = builder.run()
-        search = Search(system, EFFORT * self.steps // STEPS)
+        search = Search(system, EFFORT * self.steps // STEPS, known)
         try:
             invariant = search.run()
         except Exhausted:
             return "the search for an invariant took too many steps"
         if invariant is None:
-            return "no invariant was found: what is known of other vCPUs is too little"
+            return TOO_LITTLE
         if failing(system, invariant, self.steps):
             return "an invariant was found that holds for few vCPUs only"
         return Part(case, where, builder.frames, system, invariant)

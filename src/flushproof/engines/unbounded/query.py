@@ -167,9 +167,10 @@ class Post:
     def add(self, control: Control, cube: Cube, level: int) -> None:
         """Take note that a control has no states in a cube, within `level` steps."""
         if control in self.bodies:
-            self._exclude(control, cube, self._level(level))
+            self.exclude(control, cube, self._level(level))
 
-    def _exclude(self, control: Control, cube: Cube, condition: int) -> None:
+    def exclude(self, control: Control, cube: Cube, condition: int = TRUE) -> None:
+        """Take note that a control has no states in a cube, under a condition."""
         for start in self.bodies.get(control, ()):
             own = start.atoms
             negated = [-own[x - 1] if x > 0 else own[-x - 1] for x in cube]
@@ -239,7 +240,7 @@ class Post:
         if level == 0:
             return None if self.solver.solve(assumptions=assumptions) else self.core()
         here = self.circuit.fresh()
-        self._exclude(self.control, cube, here)
+        self.exclude(self.control, cube, here)
         reached = self.solver.solve(assumptions=[*assumptions, here])
         core = None if reached else self.core()
         self.solver.add_clause([-here])

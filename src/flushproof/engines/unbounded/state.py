@@ -38,7 +38,8 @@ class Case(Record, frozen=True):
 
     Tracked are the claim's witnesses, which are all one vCPU if `merged`, else all different. With
     `generic` it is one vCPU, any: what is known of it is known of each, and where a claim fails it
-    is the witness. With `history` one more is tracked, at which the claim took note of something.
+    is the witness. With `history` one more is tracked, at which the claim took note of something;
+    with both it is the one that is any.
     """
 
     generic: bool = False
@@ -114,7 +115,7 @@ def space(program: Program, kinds: Kinds, case: Case) -> Space:
             *_limits(algebra, count, others),
             *_limits(algebra, count, [(fields[name], v) for (name, _), v in state.items()]),
         ),
-        tuple(tracked[0] == w for w in named.values()) if case.generic else (),
+        tuple(tracked[0] == w for w in named.values()) if case.generic and not case.history else (),
         constant,
     )
 
