@@ -112,8 +112,13 @@ def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
     def lost(name: str) -> ClaimResult:
         return _Claim(machine, question, name, definedness, forall).unknown(GONE, unseen)
 
+    def weight(name: str) -> int:
+        claim = machine.setup.claim(name)
+        return 0 if claim is None else len(claim.handlers) + len(claim.witnesses)
+
     unseen = question.bounds.vcpus
-    yield from stream(one, question.claims, question.jobs, lost, apart=question.apart)
+    asked = question.claims, question.jobs, lost
+    yield from stream(one, *asked, apart=question.apart, weight=weight)
 
 
 def counterexample(

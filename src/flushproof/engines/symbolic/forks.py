@@ -60,11 +60,13 @@ def stream(
     lost: Callable[[Case], Answer] | None = None,
     *,
     apart: bool = False,
+    weight: Callable[[Case], int] | None = None,
 ) -> Generator[Answer, None, None]:
     """Yield `work(case)` for every case, in their order, as soon as it is there.
 
     Where the process of a case dies, `lost(case)` takes the place of its answer; `apart` has even
-    a single one in a process of its own.
+    a single one in a process of its own. By `weight` the heaviest are begun first, so that no
+    processor waits for the last (LPT: Graham, SIAM J. Appl. Math. 1969).
 
     Raises:
         MemoryError: a process died, and `lost` is None.
@@ -75,13 +77,14 @@ def stream(
         return
     _work.append(work)
     try:
-        yield from _answers(cases, max(1, min(jobs, len(cases))), lost)
+        order = sorted(range(len(cases)), key=lambda k: 0 if weight is None else -weight(cases[k]))
+        yield from _answers(cases, order, max(1, min(jobs, len(cases))), lost)
     finally:
         _work.pop()
 
 
 def _answers(
-    cases: Sequence[Case], jobs: int, lost: Callable[[Case], Answer] | None
+    cases: Sequence[Case], order: list[int], jobs: int, lost: Callable[[Case], Answer] | None
 ) -> Iterator[Answer]:
     """Yield each answer; when a process dies, all that is open is asked again one by one."""
     from concurrent.futures import BrokenExecutor
@@ -89,8 +92,9 @@ def _answers(
     done = 0
     with _pool(jobs) as pool:
         try:
-            for answer in pool.map(_run, cases):
-                yield answer
+            begun = {k: pool.submit(_run, cases[k]) for k in order}
+            for k in range(len(cases)):
+                yield begun[k].result()
                 done += 1
         except BrokenExecutor:
             pass

@@ -28,10 +28,10 @@ from flushproof.record import Record
 LOWEST = -8
 """The least number: below those that a sum may come to (`Algebra.note`)."""
 
-MANY = 20
+MANY = 8
 """As many vCPUs as a number can stand for, and as far as counters go."""
 
-LARGE = 64
+LARGE = 16
 """Numbers up to this stand for themselves; there is room for sums of `MANY` between larger ones."""
 
 LIMIT = 1 << 31
