@@ -27,8 +27,9 @@ from flushproof.report import costs_text
 from flushproof.report.costs_json import document
 from flushproof.report.html.page import compared, drawing
 from flushproof.source import Source
+from flushproof.spec.given import given
 from flushproof.spec.parser import parse_spec
-from flushproof.spec.resolve import from_spec, from_text, given
+from flushproof.spec.resolve import from_spec, from_text
 from flushproof.verdict import Verdict
 from report_samples import COVERAGE_TRACE, SCOPE, SECTION_TRACE, SOURCES, report, result
 

@@ -12,7 +12,8 @@ from flushproof import cli
 from flushproof.explanations import ClaimExplained, codes, diagnostic, known
 from flushproof.frontend.load import load
 from flushproof.resources import HERE, SPECS
-from flushproof.spec.resolve import given, only_spec
+from flushproof.spec.given import given
+from flushproof.spec.resolve import only_spec
 
 CLAIMS = known(None).claims
 OWN = """\

@@ -106,7 +106,7 @@ def diagnostic(path: str) -> type[Diagnostic]:
 
 
 def _shipped_claims() -> tuple[ClaimExplained, ...]:
-    from flushproof.spec.resolve import given
+    from flushproof.spec.given import given
 
     start = given()
     source = start.sources[1]
@@ -119,8 +119,8 @@ def _shipped_claims() -> tuple[ClaimExplained, ...]:
 
 def _claims_of(path: str) -> tuple[ClaimExplained, ...]:
     from flushproof.frontend.load import load
+    from flushproof.spec.given import given
     from flushproof.spec.parser import parse_spec
-    from flushproof.spec.resolve import given
 
     source = load(path)
     file = parse_spec(source, given().context)

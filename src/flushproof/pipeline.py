@@ -24,13 +24,13 @@ from flushproof.progress import Listener
 from flushproof.record import replace
 from flushproof.reproduce.reproduction import Reproduction
 from flushproof.reviewed import Review, Version
+from flushproof.spec.given import given
 from flushproof.spec.resolve import (
     NoExpectation,
     UnknownClaim,
     from_spec,
     from_text,
     from_variant,
-    given,
     only_spec,
 )
 from flushproof.verdict import ClaimResult, Expected, Report, Verdict

@@ -28,8 +28,9 @@ from flushproof.report.replay import answer, overview, step
 from flushproof.resources import CLAIMS, DEFAULTS, KERNEL, PRELUDE, PROFILES, SPECS
 from flushproof.review.changes import from_patch
 from flushproof.source import Source
+from flushproof.spec.given import given
 from flushproof.spec.parser import parse_spec
-from flushproof.spec.resolve import from_spec, from_text, from_variant, given
+from flushproof.spec.resolve import from_spec, from_text, from_variant
 
 TESTS = Path(__file__).parent.parent
 BASE = SPECS / "mismatch_flag.c"

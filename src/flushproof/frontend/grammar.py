@@ -12,16 +12,19 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import lark
 from lark import Lark, Token
 from lark.lexer import Lexer, PatternStr
 
 from flushproof.frontend.table_cache import cached
+from flushproof.kept import kept
 from flushproof.record import Record
 
 if TYPE_CHECKING:
     from lark.common import LexerConf
 
 GRAMMARS = Path(__file__).parent.parent / "grammars"
+TOKENS = GRAMMARS / "tokens.lark"
 STARTS = ("spec_file", "translation_unit", "item")
 SPEC_WORDS = frozenset(
     [
@@ -76,7 +79,7 @@ class Vocabulary(Record, frozen=True, dict=True):
 @cache
 def preprocessing_lexer() -> Lark:
     """Return the lexer of `tokens.lark`."""
-    return Lark.open(str(GRAMMARS / "tokens.lark"), parser=None, lexer="basic")
+    return Lark.open(str(TOKENS), parser=None, lexer="basic")
 
 
 @cache
@@ -87,15 +90,20 @@ def preprocessing_pattern() -> re.Pattern[str]:
     takes a tenth of the lexer's time over a long file. What is ignored is skipped in front of a
     token, without ever going back on it; at the end of the text no group matches.
     """
+    depends = (lark.__version__, __name__, TOKENS.read_text("utf-8"))
+    return re.compile(kept("tokens", depends, _preprocessing_text, str.encode, bytes.decode))
+
+
+def _preprocessing_text() -> str:
     lexer = preprocessing_lexer()
     found = sorted(
         lexer.terminals,
         key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value), t.name),
     )
     skipped = "|".join(t.pattern.to_regexp() for t in found if t.name in lexer.ignore_tokens)
-    kept = (t for t in found if t.name not in lexer.ignore_tokens)
-    tokens = "|".join(f"(?P<{t.name}>{t.pattern.to_regexp()})" for t in kept)
-    return re.compile(f"(?:{skipped})*+(?:{tokens}|\\Z)")
+    wanted = (t for t in found if t.name not in lexer.ignore_tokens)
+    tokens = "|".join(f"(?P<{t.name}>{t.pattern.to_regexp()})" for t in wanted)
+    return f"(?:{skipped})*+(?:{tokens}|\\Z)"
 
 
 @cache

@@ -38,6 +38,9 @@ class Macros(Record, frozen=True):
 
     table: Mapping[str, Macro] = field(default_factory=lambda: MappingProxyType({}))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return Macros.of, (dict(self.table),)
+
     def __contains__(self, name: str) -> bool:
         return name in self.table
 

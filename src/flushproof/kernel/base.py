@@ -10,7 +10,7 @@ from flushproof.frontend.parser import ParseContext, parse_c
 from flushproof.record import Record
 from flushproof.resources import KERNEL
 from flushproof.source import Source
-from flushproof.spec.resolve import given, shipped
+from flushproof.spec.given import given, shipped
 
 
 class Base(Record, frozen=True):

@@ -14,8 +14,8 @@ from flushproof.kernel.base import base
 from flushproof.record import Record
 from flushproof.resources import PROFILES
 from flushproof.source import Source
+from flushproof.spec.given import shipped
 from flushproof.spec.parser import parse_spec
-from flushproof.spec.resolve import shipped
 from flushproof.spec.syntax import CacheDecl, Spec
 
 

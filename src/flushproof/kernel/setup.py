@@ -27,8 +27,8 @@ from flushproof.machine.setup import Assumptions, Bounds, Setup
 from flushproof.record import Record
 from flushproof.resources import DEFAULTS
 from flushproof.source import Source
+from flushproof.spec.given import given, shipped
 from flushproof.spec.parser import parse_spec
-from flushproof.spec.resolve import given, shipped
 from flushproof.spec.syntax import CacheDecl
 
 Boot = dict[tuple[str, str], str]

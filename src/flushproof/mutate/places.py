@@ -23,7 +23,7 @@ from flushproof.kernel.slicing import called_by
 from flushproof.machine.setup import Setup
 from flushproof.record import Record
 from flushproof.source import Source, Span
-from flushproof.spec.resolve import given
+from flushproof.spec.given import given
 
 
 class Spanned(Protocol):

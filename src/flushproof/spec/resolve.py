@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,14 +9,15 @@ from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError, Note, clo
 from flushproof.frontend import syntax as c
 from flushproof.frontend.declarations import declare
 from flushproof.frontend.load import load
-from flushproof.frontend.parser import ParseContext, parse_c
+from flushproof.frontend.parser import parse_c
 from flushproof.machine.setup import Assumptions, Bounds, Setup
 from flushproof.memory import Memory
-from flushproof.record import Record, replace
-from flushproof.resources import CLAIMS, DEFAULTS, PRELUDE
+from flushproof.record import replace
+from flushproof.resources import DEFAULTS
 from flushproof.source import Source, Span
 from flushproof.spec import syntax as s
 from flushproof.spec.confined import confined
+from flushproof.spec.given import given, shipped
 from flushproof.spec.parser import parse_spec
 
 
@@ -76,30 +76,6 @@ class NotTheFamily(Diagnostic, frozen=True, kw_only=True):
     HELP: ClassVar[str] = "write a spec that names the operations, and give it with --spec"
     path: str
     name: str
-
-
-class Given(Record, frozen=True):
-    """What every setup starts from."""
-
-    context: ParseContext
-    units: tuple[c.TranslationUnit, ...]
-    claims: tuple[s.Claim, ...]
-    sources: tuple[Source, ...]
-
-
-@cache
-def given() -> Given:
-    """Read the prelude and the claims that come with the program."""
-    prelude, claims = shipped(PRELUDE), shipped(CLAIMS)
-    unit, context = parse_c(prelude, ParseContext())
-    file = parse_spec(claims, context)
-    helpers = c.TranslationUnit(file.functions)
-    return Given(context, (unit, helpers), file.claims, (prelude, claims))
-
-
-def shipped(path: Path) -> Source:
-    """Read a file that comes with the program; its folder is not shown."""
-    return Source(path.name, path.read_text(encoding="utf-8"))
 
 
 def from_spec(path: str) -> Setup:

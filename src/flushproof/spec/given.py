@@ -1,0 +1,63 @@
+"""What every setup starts from: the prelude and the claims that come with the program."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from functools import cache
+from pathlib import Path
+
+from flushproof.frontend import syntax as c
+from flushproof.frontend.parser import ParseContext, parse_c
+from flushproof.kept import kept
+from flushproof.record import Record
+from flushproof.resources import CLAIMS, HERE, PRELUDE
+from flushproof.source import Source
+from flushproof.spec import syntax as s
+from flushproof.spec.parser import parse_spec
+
+
+class Given(Record, frozen=True):
+    """What every setup starts from."""
+
+    context: ParseContext
+    units: tuple[c.TranslationUnit, ...]
+    claims: tuple[s.Claim, ...]
+    sources: tuple[Source, ...]
+
+
+@cache
+def given() -> Given:
+    """Return the prelude and the claims that come with the program; once read they are kept."""
+    prelude, claims = shipped(PRELUDE), shipped(CLAIMS)
+    depends = (prelude.text, claims.text, _reader())
+    return kept("given", depends, lambda: _read(prelude, claims), pickle.dumps, _unpickled)
+
+
+def _reader() -> str:
+    """Return a digest of the program's own text that decides what is read."""
+    total = hashlib.sha256()
+    folders = (HERE / name for name in ("frontend", "spec", "grammars"))
+    for path in sorted(p for folder in folders for p in folder.iterdir() if p.is_file()):
+        total.update(path.name.encode() + path.read_bytes())
+    for path in (HERE / "record.py", HERE / "source.py"):
+        total.update(path.read_bytes())
+    return total.hexdigest()
+
+
+def _unpickled(data: bytes) -> Given:
+    found = pickle.loads(data)  # noqa: S301 - the user's own file, with its digest
+    assert isinstance(found, Given)
+    return found
+
+
+def _read(prelude: Source, claims: Source) -> Given:
+    unit, context = parse_c(prelude, ParseContext())
+    file = parse_spec(claims, context)
+    helpers = c.TranslationUnit(file.functions)
+    return Given(context, (unit, helpers), file.claims, (prelude, claims))
+
+
+def shipped(path: Path) -> Source:
+    """Read a file that comes with the program; its folder is not shown."""
+    return Source(path.name, path.read_text(encoding="utf-8"))
