@@ -31,7 +31,7 @@ def given() -> Given:
     """Return the prelude and the claims that come with the program; once read they are kept."""
     prelude, claims = shipped(PRELUDE), shipped(CLAIMS)
     depends = (prelude.text, claims.text, _reader())
-    return kept("given", depends, lambda: _read(prelude, claims), pickle.dumps, _unpickled)
+    return kept("given", depends, lambda: _read(prelude, claims), _pickled, _unpickled)
 
 
 def _reader() -> str:
@@ -43,6 +43,10 @@ def _reader() -> str:
     for path in (HERE / "record.py", HERE / "source.py"):
         total.update(path.read_bytes())
     return total.hexdigest()
+
+
+def _pickled(found: Given) -> bytes:
+    return pickle.dumps(found)
 
 
 def _unpickled(data: bytes) -> Given:
