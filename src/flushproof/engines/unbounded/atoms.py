@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations, product
+from math import prod
 
 import z3
 
@@ -17,6 +18,9 @@ from flushproof.engines.unbounded.clauses import Clause, Control, System, terms_
 
 SMALL = (0, 1)
 """Numbers that counters are compared with in any case."""
+
+MOST_NUMBERS = 16
+"""A set of more locks than make so many sets is not looked into."""
 
 LARGE = 64
 """Numbers beyond this are limits of types, which matter to overflow only."""
@@ -183,8 +187,23 @@ def _leaves(term: z3.ExprRef) -> list[z3.ExprRef]:
         if x.decl().kind() == z3.Z3_OP_ITE:
             work += [x.arg(1), x.arg(2)]
         else:
-            found.append(x)
+            found += _numbers(x) or [x]
     return found
+
+
+def _numbers(term: z3.ExprRef) -> list[z3.ExprRef]:
+    """Return the numbers that a bit-vector of choices between numbers can be; none if too many.
+
+    A set of locks is such a one: each lock adds its bits if it is held.
+    """
+    parts = children(term)
+    if not parts or not z3.is_bv(term) or not all(map(z3.is_bv, parts)):
+        return []
+    choices = [_leaves(x) for x in parts]
+    few = prod(map(len, choices)) <= MOST_NUMBERS
+    if not few or not all(z3.is_bv_value(x) for found in choices for x in found):
+        return []
+    return [z3.simplify(term.decl()(*chosen)) for chosen in product(*choices)]
 
 
 def _large(term: z3.ExprRef) -> bool:

@@ -1,0 +1,67 @@
+"""A claim's ways to fail: together they are the claim; each may need an invariant of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flushproof.engines.found import Found
+from flushproof.engines.symbolic.bounded import Bounded, Settings
+from flushproof.engines.symbolic.threads import Counts
+from flushproof.engines.unbounded.ways import ways
+from flushproof.forall import Evidence, ForAll
+from flushproof.ir.program import Program
+from flushproof.machine.build import Machine, build
+from flushproof.source import Source
+from flushproof.spec.resolve import from_spec, from_text
+
+FOLDER = Path(__file__).parents[2] / "specs"
+SMALL = Counts(2, 1, 2, 1)
+
+
+def _machine(spec: str) -> Machine:
+    return build(from_spec(str(FOLDER / f"{spec}.spec")))
+
+
+def _fails(program: Program, claim: str) -> bool:
+    engine = Bounded(program, SMALL, Settings())
+    return any(isinstance(engine.claim(claim, n), Found) for n in (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("spec", "claim", "count"),
+    [
+        ("counter_first", "converges", 3),
+        ("enum_status", "converges", 3),
+        ("vcpu0_first", "no_repeat", 2),
+        ("counter_first", "coverage", 1),
+        ("enum_status", "coverage", 1),
+    ],
+)
+def test_a_claim_fails_exactly_if_one_of_its_ways_does(spec: str, claim: str, count: int) -> None:
+    """Nothing is lost where the ways are looked at one by one, and nothing comes in."""
+    program = _machine(spec).with_claims((claim,))
+    found = ways(program)
+    assert len(found) == count
+    assert any(_fails(p, claim) for p in found) == _fails(program, claim)
+
+
+def test_each_way_is_one() -> None:
+    """A variant that fails in one way does not fail in the others."""
+    text = (FOLDER / "counter_first.c").read_text()
+    call = "ret = hv_remote_flush_pgd(kvm_vmx->hv_tlb_pgd, range);"
+    twice = text.replace(call, f"{call}\n\t\t{call}")
+    assert twice != text
+    machine = build(from_text(Source("twice.c", twice), None))
+    failing = [_fails(p, "converges") for p in ways(machine.with_claims(("converges",)))]
+    assert failing == [False, True, False]
+
+
+@pytest.mark.parametrize("claim", ["no_repeat", "converges"])
+def test_the_second_call_on_one_root_is_found_by_the_first(claim: str) -> None:
+    """That no root is flushed twice has to speak of the vCPU at which it was flushed first."""
+    machine = _machine("dedup_all")
+    forall = ForAll(machine, evidence=False)
+    program = machine.with_claims((claim,))
+    assert isinstance(forall.prove(program, forall.plan(program)), Evidence)
