@@ -90,7 +90,7 @@ def preprocessing_pattern() -> re.Pattern[str]:
     takes a tenth of the lexer's time over a long file. What is ignored is skipped in front of a
     token, without ever going back on it; at the end of the text no group matches.
     """
-    depends = (lark.__version__, __name__, TOKENS.read_text("utf-8"))
+    depends = (lark.__version__, *(p.read_text("utf-8") for p in (TOKENS, Path(__file__))))
     return re.compile(kept("tokens", depends, _preprocessing_text, str.encode, bytes.decode))
 
 
