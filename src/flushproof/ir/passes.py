@@ -233,12 +233,16 @@ def liveness(code: Code) -> tuple[frozenset[Local], ...]:
 def _live(code: Code, idle: Idle) -> tuple[frozenset[Local], ...]:
     """Return the locals that may still be read by something that is not idle."""
     live: list[frozenset[Local]] = [frozenset()] * len(code)
+    about = [
+        (at, i, {defined(i)}, used(i), tuple(successors(code, at))) for at, i in enumerate(code)
+    ]
+    about.reverse()
     changed = True
     while changed:
         changed = False
-        for at in range(len(code) - 1, -1, -1):
-            instr, out = code[at], _out(code, at, live)
-            new = out if idle(instr, out) else (out - {defined(instr)}) | used(instr)
+        for at, instr, written, read, then in about:
+            out = live[then[0]] if len(then) == 1 else frozenset().union(*(live[t] for t in then))
+            new = out if idle(instr, out) else (out - written) | read
             if new != live[at]:
                 live[at] = new
                 changed = True
