@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from importlib import metadata
 
 from flushproof import __version__
 from flushproof.atomic import OperationSteps, Steps
@@ -97,6 +96,8 @@ def dumps(document: Tree) -> str:
 
 def z3_version() -> str:
     """Return the version of the installed solver, without loading it."""
+    from importlib import metadata
+
     try:
         return metadata.version("z3-solver")
     except metadata.PackageNotFoundError:

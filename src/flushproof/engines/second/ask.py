@@ -10,7 +10,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from enum import StrEnum
-from importlib import metadata
 from importlib.util import find_spec
 from typing import ClassVar
 
@@ -73,6 +72,8 @@ def version() -> str:
     """
     if find_spec("cvc5") is None:
         raise InputError(NotInstalled(span=None))
+    from importlib import metadata
+
     return f"cvc5 {metadata.version('cvc5')}"
 
 
