@@ -73,7 +73,10 @@ SKIPPED_WITH_ARGUMENTS = frozenset(
         "__assume_aligned",
     ]
 )
+# Destructors that only give memory back; what others do at the end of a block is not followed.
+_DESTRUCTORS = frozenset({"kfree", "kvfree", "kfree_sensitive", "free_page", "bitmap"})
 OUTSIDE = {
+    "__cleanup": "a destructor",
     "asm": "inline assembly",
     "__asm__": "inline assembly",
     "__asm": "inline assembly",
@@ -109,6 +112,11 @@ def _significant(tokens: tuple[Token, ...]) -> Iterator[Token]:
         if token.text in SKIPPED:
             continue
         if token.text in SKIPPED_WITH_ARGUMENTS:
+            index = _past_parentheses(tokens, index)
+            continue
+        if token.text == "__free" and index + 2 < len(tokens) and tokens[index].is_punct("("):
+            if tokens[index + 1].text not in _DESTRUCTORS:
+                raise InputError(Outside(span=token.span, construct="a destructor"))
             index = _past_parentheses(tokens, index)
             continue
         if token.text in OUTSIDE:

@@ -15,7 +15,7 @@ from flushproof.record import Record
 
 _CREATES = re.compile(r"creat|init|alloc|setup")
 _VCPU = re.compile(r"vcpu|(?<!kvm_)(vmx|svm)")
-_HEADER = re.compile(r"^[A-Za-z_][^;={}]*?\b(\w+)[ \t]*\(", re.MULTILINE)
+_HEADER = re.compile(r"^(?:[A-Za-z_][^;={}]*?)?\b(?!__attribute)(\w+)[ \t]*\(", re.MULTILINE)
 
 
 class Setting(Record, frozen=True):

@@ -10,14 +10,14 @@ from flushproof.frontend import syntax as c
 from flushproof.frontend.cut import Sort
 from flushproof.frontend.errors import UnknownName
 from flushproof.frontend.types import BUILTIN
-from flushproof.frontend.walk import walk
+from flushproof.frontend.walk import Node, walk
 from flushproof.kernel.abstract import Notes, anything
 from flushproof.kernel.assembly import ANY
 from flushproof.kernel.base import names_of
 from flushproof.kernel.folding import folded
 from flushproof.kernel.known import Body, Known
 from flushproof.kernel.rewrite import below, within
-from flushproof.kernel.typing import scope_of
+from flushproof.kernel.typing import Scope, scope_of
 from flushproof.record import replace
 
 
@@ -148,6 +148,8 @@ class Collector:
             match e:
                 case c.Name(name) if name not in scope:
                     return self._named(e, name, body)
+                case c.Member() if (root := _root(e)) and self._elsewhere(root.id, scope):
+                    return self._any(root)
                 case c.Call(c.Name()):
                     return replace(e, arguments=tuple(expression(a) for a in e.arguments))
                 case _:
@@ -186,6 +188,17 @@ class Collector:
     def _any(self, e: c.Name) -> c.Expr:
         self.notes.assume(f"{e.id} may hold anything")
         return anything(e.span)
+
+    def _elsewhere(self, name: str, scope: Scope) -> bool:
+        """Tell whether a variable is one of the kernel that no function of the slice changes."""
+        prelude = self.known.base.prelude
+        known = name in scope or name in prelude.constants or name in prelude.functions
+        return not known and not any(
+            (root := _root(target)) is not None and root.id == name
+            for b in self.functions.values()
+            for n in (walk(b.function.body) if b.function.body else ())
+            if (target := _changed(n)) is not None
+        )
 
     def _variable(self, name: str, body: Body) -> c.Declaration | None:
         """Return the declaration of a variable at file level, one with a value if possible."""
@@ -228,6 +241,22 @@ class Collector:
                 None,
                 free[0].span,
             )
+
+
+def _root(e: c.Expr) -> c.Name | None:
+    """Return the variable that an expression names, or names a member of."""
+    while isinstance(e, c.Member | c.Index):
+        e = e.base
+    return e if isinstance(e, c.Name) else None
+
+
+def _changed(n: Node) -> c.Expr | None:
+    """Return what an expression assigns, changes, or hands on by address."""
+    match n:
+        case c.Assign(_, target) | c.Postfix(_, target) | c.Unary("&" | "++" | "--", target):
+            return target
+        case _:
+            return None
 
 
 def _starts(d: c.Declaration, name: str) -> bool:

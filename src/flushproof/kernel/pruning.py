@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax as c
 from flushproof.frontend.cut import Sort
 from flushproof.frontend.walk import Node, walk
 from flushproof.kernel.abstract import Abstractor
+from flushproof.kernel.loops import UnknownLoop, unknown_loop
 from flushproof.record import replace
 
 
@@ -166,6 +168,8 @@ class Pruner:
                 kept = (self._keep(index), self._keep(vcpu), self._keep(kvm))
                 return c.ForEachVcpu(*kept, self._inner(body), s.span)
             case c.While(condition, body) | c.DoWhile(body, condition):
+                if (unknown := unknown_loop(condition)) is not None:
+                    raise InputError(UnknownLoop(span=condition.span, name=unknown[0]))
                 return replace(s, condition=self._keep(condition), body=self._inner(body))
             case c.Switch(subject, body):
                 return replace(s, subject=self._keep(subject), body=self._inner(body))
@@ -199,6 +203,8 @@ class Pruner:
                 ):
                     return True
                 case c.ForEachVcpu(index, vcpu) if self._target(index) or self._target(vcpu):
+                    return True
+                case c.While(test) if (unknown := unknown_loop(test)) and unknown[1] & self.needed:
                     return True
                 case _ if self._matters_here(node):
                     return True

@@ -6,7 +6,6 @@ not known becomes a loop of any length. What is parsed keeps its place in its ow
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -19,13 +18,13 @@ from flushproof.frontend.outline import expand
 from flushproof.frontend.parser import ParseContext, parse_items
 from flushproof.frontend.tokens import Kind, Token
 from flushproof.frontend.words import OUTSIDE
-from flushproof.kernel.assembly import ANY, closing, without_assembly, word
+from flushproof.kernel.assembly import without_assembly
+from flushproof.kernel.counted import counted
 from flushproof.kernel.library import Library, Piece
+from flushproof.kernel.loops import heads, loops, plain_head
 from flushproof.kernel.typenames import names_of_types, plain
 from flushproof.record import replace
 from flushproof.source import Span
-
-_HEADS = frozenset({"if", "for", "while", "switch", "kvm_for_each_vcpu", "container_of", "sizeof"})
 
 
 @dataclass
@@ -46,9 +45,9 @@ class Reader:
             first, second = (_name_in(where, i) for i in twice[:2])
             notes = (Note("first defined here", first),)
             raise InputError(Redefined(span=second, kind="function", name=item.name, notes=notes))
-        tokens = _loops(without_assembly(self._expanded(where, item)))
+        tokens = loops(without_assembly(self._expanded(where, item)))
         found = [f for f in self._parse(tokens) if isinstance(f, c.Function)]
-        return replace(found[-1], annotations=())
+        return counted(replace(found[-1], annotations=()))
 
     def typedef(self, where: Piece, item: Item) -> tuple[c.TopLevel, ...]:
         """Parse a typedef and what it defines on the spot."""
@@ -103,6 +102,10 @@ class Reader:
             macro = self.library.macro(name)
             if macro is not None and _harmless(macro):
                 table[name] = macro
+        for name in heads(raw) - set(table):
+            macro = self.library.macro(name)
+            if macro is not None and plain_head(macro):
+                table[name] = macro
         return expand(raw, table)
 
 
@@ -119,28 +122,6 @@ def _harmless(macro: Macro) -> bool:
     words = {t.text for t in macro.body}
     hidden = any(w.startswith("__") for w in words)
     return bool(macro.body) and not hidden and not words & ({"{", "#", "##"} | OUTSIDE.keys())
-
-
-def _loops(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
-    """Replace `for_each_thing(...) {` inside a function by a loop that may go on or end."""
-    kept: list[Token] = []
-    index = depth = 0
-    while index < len(tokens):
-        token = tokens[index]
-        depth += token.is_punct("{") - token.is_punct("}")
-        end = closing(tokens, index + 1) if depth and _heads_loop(token) else None
-        after = tokens[end + 1].text if end and end + 1 < len(tokens) else ""
-        if end is not None and (after == "{" or re.fullmatch(r"[A-Za-z_]\w*", after)):
-            kept += [word(w, token) for w in ("while", "(", ANY, "(", ")", ")")]
-            index = end + 1
-        else:
-            kept.append(token)
-            index += 1
-    return tuple(kept)
-
-
-def _heads_loop(token: Token) -> bool:
-    return token.kind is Kind.NAME and "for_each" in token.text and token.text not in _HEADS
 
 
 def _member(tokens: tuple[Token, ...], start: int, name: str) -> tuple[Token, ...] | None:

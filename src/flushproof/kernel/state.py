@@ -29,6 +29,7 @@ PATHS = {
     "vcpu_svm": "to_svm(vcpu)->",
 }
 STEPS = frozenset({"++", "--"})
+READERS = frozenset({"__read_marked", "atomic_read", "atomic64_read"})
 
 
 class Shared(Record, frozen=True):
@@ -95,12 +96,23 @@ def written(known: Known, bodies: Iterable[Body]) -> frozenset[tuple[str, str]]:
     found: set[tuple[str, str]] = set()
     for body in bodies:
         scope = scope_of(known, body.function)
-        for node in walk(body.function.body) if body.function.body else ():
-            target = _target(node)
+        nodes = tuple(walk(body.function.body)) if body.function.body else ()
+        only_read = {id(r) for node in nodes if (r := read_through(node)) is not None}
+        for node in nodes:
+            target = None if id(node) in only_read else _target(node)
             if isinstance(target, c.Member):
                 struct = struct_of(known, body, scope, target)
                 found |= {(struct, target.name)} if struct else set()
     return frozenset(found)
+
+
+def read_through(node: object) -> c.Unary | None:
+    """Return the address that a call only reads through, as `READ_ONCE()` does."""
+    match node:
+        case c.Call(c.Name(name), (c.Unary("&", c.Member()) as address,)) if name in READERS:
+            return address
+        case _:
+            return None
 
 
 def _target(node: object) -> c.Expr | None:
@@ -135,8 +147,13 @@ class Reads:
     def _read(self, e: c.Expr) -> c.Expr:
         match e:
             case c.Member() if self._outside(e):
-                self.notes.assume(f"{e.name} may hold anything")
-                return anything(e.span)
+                return self._any(e)
+            case c.Call() if (address := read_through(e)) is not None:
+                member = address.operand
+                assert isinstance(member, c.Member)
+                if self._unwritten(member) and not self._points(member):
+                    return self._any(member)
+                return below(e, self._read, self._statement)
             case c.Assign(_, target, value):
                 return replace(e, target=self._place(target), value=self._read(value))
             case c.Unary(op, operand) if op == "&" or op in STEPS:
@@ -149,13 +166,25 @@ class Reads:
     def _place(self, e: c.Expr) -> c.Expr:
         return below(e, self._read, self._statement)
 
+    def _any(self, e: c.Member) -> c.Expr:
+        self.notes.assume(f"{e.name} may hold anything")
+        return anything(e.span)
+
     def _outside(self, e: c.Member) -> bool:
+        struct = struct_of(self.known, self.body, scope_of(self.known, self.body.function), e)
+        known = None if struct is None else self.known.member(struct, e.name, e.span)
+        return known is not None and self._unwritten(e) and not leads_on(known)
+
+    def _points(self, e: c.Member) -> bool:
+        struct = struct_of(self.known, self.body, scope_of(self.known, self.body.function), e)
+        return struct is not None and isinstance(self.known.member(struct, e.name, e.span), Pointer)
+
+    def _unwritten(self, e: c.Member) -> bool:
+        """Tell whether a member is neither state nor part of something of the function's own."""
         struct = struct_of(self.known, self.body, scope_of(self.known, self.body.function), e)
         if struct is None or (struct, e.name) in self.state:
             return False
         if struct in own_structs(self.known, self.body):
             return False
         base = self.known.base.prelude.structs.get(struct)
-        if base is not None and e.name in base.members:
-            return False
-        return not leads_on(self.known.member(struct, e.name, e.span))
+        return base is None or e.name not in base.members

@@ -79,7 +79,10 @@ class Emitter:
         self.emit(Jump(label.number, span))
 
     def branch(self, condition: Expr, then: Label, otherwise: Label, span: Span | None) -> None:
-        """Append a two-way branch."""
+        """Append a two-way branch, or a jump where the condition is known."""
+        if isinstance(condition, Const):
+            self.jump(then if condition.value else otherwise, span)
+            return
         self.emit(Branch(condition, then.number, otherwise.number, span))
 
     def finish(self) -> tuple[Instr, ...]:
