@@ -220,6 +220,11 @@ BAD = {
         "defines no function",
     ),
     "no C": ("#include <a.h>\nDear all, the `patch' below (really) fixes it.\n", "error"),
+    "a letter": ("#include <a.h>\nDear all,\nthe patch below fixes it; please look.\n", "like C"),
+    "a patch": (
+        "--- a/x.c\n+++ b/x.c\n@@ -1 +1,2 @@\n #include <a.h>\n+#include <b.h>\n",
+        "like C",
+    ),
     "no hypercall": (
         (
             "#include <a.h>\nint hv_remote_flush_tlb(struct kvm *kvm) { return 0; }\n"

@@ -6,11 +6,14 @@ from typing import ClassVar
 
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError, Note, closest
 from flushproof.frontend.cut import Item, Sort
+from flushproof.frontend.parser import parse_items
 from flushproof.frontend.types import CType, Integer, Pointer, Struct
 from flushproof.ir.types import Int
+from flushproof.kernel.base import base
 from flushproof.kernel.known import Body, Known
 from flushproof.kernel.library import Library, Piece
 from flushproof.kernel.profiles import candidates
+from flushproof.kernel.typenames import names_of_types
 from flushproof.source import Span
 from flushproof.spec.syntax import OperationDecl, Text
 
@@ -107,7 +110,20 @@ def _outermost(places: dict[str, tuple[Piece, Item]]) -> list[str]:
     return [n for n in places if n not in called]
 
 
-def _none(library: Library, role: str) -> NoSuchRole:
+class NotC(Diagnostic, frozen=True, kw_only=True):
+    """A text in which nothing can be read as C."""
+
+    CODE: ClassVar[str] = "FP0608"
+    TITLE: ClassVar[str] = "`{path}` does not look like C: it declares nothing"
+    LABEL: ClassVar[str] = "no declaration begins like this"
+    path: str
+
+
+def _none(library: Library, role: str) -> Diagnostic:
+    main = library.main
+    tokens = main.outline.tokens
+    if tokens and not any(_declares(main, item) for item in main.items):
+        return NotC(span=tokens[0].span, path=main.name)
     around = [p.name for p in library.companions]
     text = ", ".join(f"`{n}`" for n in candidates(role))
     places = f" (also in {', '.join(around)})" if around else ""
@@ -118,6 +134,19 @@ def _none(library: Library, role: str) -> NoSuchRole:
         purpose=PURPOSE[role],
         names=text + places,
     )
+
+
+def _declares(main: Piece, item: Item) -> bool:
+    """Tell whether an item can be read as C, or has the shape of something only C has."""
+    if item.sort in {Sort.FUNCTION, Sort.STRUCT, Sort.ENUM, Sort.TYPEDEF}:
+        return True
+    if item.sort is Sort.OTHER:
+        return False
+    raw = main.raw(item)
+    try:
+        return bool(parse_items(raw, base().context.typedefs | names_of_types(raw)))
+    except InputError:
+        return False
 
 
 def _several(library: Library, role: str, places: dict[str, tuple[Piece, Item]]) -> Ambiguous:
