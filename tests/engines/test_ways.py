@@ -65,3 +65,35 @@ def test_the_second_call_on_one_root_is_found_by_the_first(claim: str) -> None:
     forall = ForAll(machine, evidence=False)
     program = machine.with_claims((claim,))
     assert isinstance(forall.prove(program, forall.plan(program)), Evidence)
+
+
+PAIR = """
+claim pair "no two vCPUs have both loaded" {
+	any vcpu a;
+	any vcpu b;
+	bool first, second, both, never;
+
+	on return load(v) {
+		if (v == a)
+			first = true;
+		if (v == b)
+			second = true;
+		both = first && second;
+	}
+	on return flush() { assert(a == b || (!both && !never)); }
+}
+"""
+
+
+def test_a_claim_about_two_vcpus_is_not_looked_at_where_they_are_one(tmp_path: Path) -> None:
+    """What fails for two different vCPUs holds wherever both are the one that is tracked."""
+    spec = (FOLDER / "counter_first.spec").read_text()
+    path = tmp_path / "pair.spec"
+    (tmp_path / "counter_first.c").write_text((FOLDER / "counter_first.c").read_text())
+    path.write_text(PAIR + spec)
+    machine = build(from_spec(str(path)))
+    program = machine.with_claims(("pair",))
+    assert len(ways(program)) == 2
+    assert _fails(program, "pair")
+    forall = ForAll(machine, evidence=False)
+    assert not isinstance(forall.prove(program, forall.plan(program)), Evidence)

@@ -109,7 +109,8 @@ class _Attempts:
             found = self._proof([(self.subject.program, case) for case in cases])
             if isinstance(found, Proof):
                 return found
-        return self._in_ways() if self._records() else found
+        alone = self.named < MOST_WITNESSES and self._records()
+        return self._in_ways() if alone else found
 
     def _in_ways(self) -> Proof | str:
         """Try each way to fail, with the witness as the vCPU that is any, then with the one noted.

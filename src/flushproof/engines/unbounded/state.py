@@ -52,8 +52,8 @@ class Space(Record, frozen=True):
 
     `rigid` never changes: the number of vCPUs, the tracked vCPUs, the witnesses. `state` gives the
     unknown for every location that changes, `boot` its first value, and `known` what holds of all
-    of them at any time; `failing` are the cases in which failures of the claim are looked at, one
-    of which there is if it fails.
+    of them at any time; failures of the claim are looked at where `failing` holds, as it does of
+    one of the cases if it fails.
     """
 
     program: Program
@@ -115,9 +115,17 @@ def space(program: Program, kinds: Kinds, case: Case) -> Space:
             *_limits(algebra, count, others),
             *_limits(algebra, count, [(fields[name], v) for (name, _), v in state.items()]),
         ),
-        tuple(tracked[0] == w for w in named.values()) if case.generic and not case.history else (),
+        _failing(case, tracked, [*named.values()]),
         constant,
     )
+
+
+def _failing(
+    case: Case, tracked: list[z3.ArithRef], witnesses: list[z3.ArithRef]
+) -> tuple[z3.BoolRef, ...]:
+    """Return that the one vCPU that is any is the one witness; two are not always one."""
+    alone = case.generic and not case.history and len(witnesses) == 1
+    return (tracked[0] == witnesses[0],) if alone else ()
 
 
 def _witnesses(program: Program, algebra: Algebra, case: Case) -> dict[Field, Value]:
