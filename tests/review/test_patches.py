@@ -191,6 +191,27 @@ def test_a_mail_without_its_last_hunks(tmp_path: Path) -> None:
     assert mail(message).splitlines()[found.span.line - 1].startswith(" 1 file changed")
 
 
+COUNTED = " 1 file changed, 900 insertions(+), 2 deletions(-)\n\n" + CHANGES
+
+
+def test_an_answer_that_quotes_a_part(tmp_path: Path) -> None:
+    """What an answer quotes of a patch is not taken for the whole patch either."""
+    answer = mail(ANSWER + quoted(COUNTED) + "\nFine.\n", "Re: [PATCH] KVM: x")
+    error = complaint(tmp_path, answer, "enum_cached")
+    (found,) = error.diagnostics
+    assert "cut off" in found.title
+    assert found.span is not None
+    assert answer.splitlines()[found.span.line - 1].startswith(">  1 file changed")
+
+
+def test_an_answer_beside_the_patch(tmp_path: Path) -> None:
+    """An answer may quote as little as it likes where the patch itself is there."""
+    patch = mail(body(CHANGES), "[PATCH] KVM: x")
+    answer = mail(ANSWER + quoted(COUNTED) + "\nFine.\n", "Re: [PATCH] KVM: x")
+    (change,) = changes(tmp_path, f"{FROM}{patch}\n{FROM}{answer}", "enum_cached")
+    assert change.after.text == text("mismatch_flag")
+
+
 def test_truncated_base64(tmp_path: Path) -> None:
     """Half of an encoded mail is reviewed as if it were all."""
     encoded = FORMS["base64"].rstrip("\n=")

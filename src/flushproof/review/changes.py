@@ -11,7 +11,7 @@ from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.frontend.load import load, load_bytes
 from flushproof.review.apply import Applied, Target, apply, unchanged
 from flushproof.review.beside import Around, patched_beside, texts
-from flushproof.review.diff import FileDiff, Patch, patch_of
+from flushproof.review.diff import FileDiff, Patch, patch_of, require_all
 from flushproof.review.mail import Letter, letters
 from flushproof.reviewed import Change, Line
 from flushproof.source import Source
@@ -71,6 +71,8 @@ def _patches(path: str) -> tuple[Patch, ...]:
     if not found:
         raise InputError(NoDiff(span=None, path=path))
     own = [p for p in found if not p.quoted] or found
+    for whole in own:
+        require_all(whole)
     if all(_NUMBER.search(p.letter.subject) for p in own):
         own.sort(key=lambda p: _position(p.letter))
     return tuple(own)

@@ -120,16 +120,20 @@ def patch_of(letter: Letter) -> Patch | None:
     files = tuple(found.files())
     if not files:
         return None
-    if found.depth == 0:
-        _require_all(letter, files)
     return Patch(letter, files, _statement(letter, found), found.depth > 0)
 
 
-def _require_all(letter: Letter, files: tuple[FileDiff, ...]) -> None:
-    """Refuse a diff with fewer lines than the counts below the message say."""
-    signs = [x.sign for f in files for h in f.hunks for x in h.lines]
+def require_all(patch: Patch) -> None:
+    """Refuse a diff with fewer lines than the counts below the message say.
+
+    Raises:
+        InputError: lines are missing, in a mail of its own or in what a reply quotes of it.
+    """
+    letter = patch.letter
+    signs = [x.sign for f in patch.files for h in f.hunks for x in h.lines]
     adds, deletes = signs.count("+"), signs.count("-")
-    for at, line in enumerate(letter.lines):
+    for at, marked in enumerate(letter.lines):
+        line = _unquoted(marked)[1] if patch.quoted else marked
         if line.startswith(("diff ", "--- ", "@@")):
             return
         said = _COUNTS.fullmatch(line)
