@@ -19,6 +19,7 @@ LATE = "arch/x86/kvm/"
 FILES = {
     "v4_19/vmx.c": ("4.19..4.20", "vmx_hv_remote_flush_tlb", "vmx_set_cr3"),
     "v5_0/vmx.c": ("5.0..5.12", "hv_remote_flush_tlb_with_range", "vmx_set_cr3"),
+    "v5_10/vmx.c": ("5.0..5.12", "hv_remote_flush_tlb_with_range", "vmx_load_mmu_pgd"),
     "v5_13/vmx.c": ("5.13", "hv_remote_flush_tlb_with_range", "vmx_load_mmu_pgd"),
     f"v5_14/{LATE}kvm_onhyperv.c": (
         "5.14..6.3",
@@ -36,6 +37,7 @@ FILES = {
 REFUTED = {
     "v4_19/vmx.c": {"no_bogus": 1, "failure_true": 2},
     "v5_0/vmx.c": {"no_repeat": 3},
+    "v5_10/vmx.c": {"coverage": 2, "no_bogus": 1, "no_repeat": 3},
     "v5_13/vmx.c": {"no_bogus": 1, "no_repeat": 3},
 }
 USUAL = {"no_repeat": 3}
