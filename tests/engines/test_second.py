@@ -33,6 +33,14 @@ def test_steps_run_out() -> None:
     assert reply.reason == "no answer within its limit"
 
 
+def test_an_error_is_a_reason() -> None:
+    """What is said in place of an answer says why there is none."""
+    number = "(set-logic QF_UF) (declare-const b Bool) (assert (= (ite b 0 1) 1)) (check-sat)"
+    reply = ask(number)
+    assert reply.answers == (Answer.UNKNOWN,)
+    assert "THEORY_ARITH" in reply.reason
+
+
 def test_time_runs_out() -> None:
     """The process is ended from outside, and what is open is unknown."""
     assert ask(HARD, Limits(seconds=0)).answers == (Answer.UNKNOWN,)

@@ -13,6 +13,9 @@ import z3
 
 _NOTES = re.compile(r"^(; benchmark .*|\(set-info :status unknown\))\n", re.MULTILINE)
 
+_INDICES = re.compile(r"\|[^|]*\||\(_ [^)]*\)|\(declare-sort [^)]*\)")
+_NUMBER = re.compile(r"(?<=[ (\n])[0-9]+(?=[ )\n])")
+
 
 def script(constraints: Iterable[z3.BoolRef], title: str) -> str:
     """Return the question whether constraints can hold together; `title` is one line."""
@@ -29,5 +32,6 @@ def _logic(body: str) -> str:
     arrays = "A" if "(Array " in body else ""
     vectors = "BV" if "(_ BitVec " in body else ""
     whole = "(_ int_to_bv" in body or "(_ int2bv" in body
-    numbers = ("NIA" if "(* " in body else "LIA") if re.search(r"\bInt\b", body) else ""
+    counts = re.search(r"\bInt\b", body) or _NUMBER.search(_INDICES.sub("", body))
+    numbers = ("NIA" if "(* " in body else "LIA") if counts else ""
     return "ALL" if whole else f"QF_{arrays}UF{vectors}{numbers}"
