@@ -183,3 +183,10 @@ def test_looks_of_directives() -> None:
     ]
     assert could_define_macro(" #  define f(x) x\n", "f")
     assert not could_define_macro("#define ff 1\n/* #define f */ int f;\n#undef f\n", "f")
+
+
+@pytest.mark.parametrize("sort", [s for s in Sort if s is not Sort.OTHER])
+def test_looks_at_endless_lines(sort: Sort) -> None:
+    """A name that stands everywhere costs time that grows with the text, not with its square."""
+    assert could_define("f(" * 20_000, sort, "f") in {True, False}
+    assert could_define("f f;" * 10_000, sort, "f") in {True, False}

@@ -13,10 +13,11 @@ from typing import assert_never
 
 from flushproof.frontend.cut import Sort
 
+_FAR = 2000
+"""So many characters before a name are looked at, lest a text of one endless line take for ever."""
 _INCLUDE = re.compile(r'#[ \t]*include[ \t]*(["<])([^">\n]+)[">]')
 _DEFINE = re.compile(r"[ \t]*#[ \t]*define[ \t]+")
 _DECLARES = re.compile(r"(?!return\b)[A-Za-z_]|$")
-_STRUCT, _TYPEDEF = re.compile(r"\bstruct\b"), re.compile(r"\btypedef\b")
 _ENUM = re.compile(r"\benum\s+$")
 _IN_ENUM = re.compile(r"\benum\b[^;{}]*\{[^;{}]*$")
 _OPENS, _BRACE = re.compile(r"[ \t]*\("), re.compile(r"\s*\{")
@@ -58,13 +59,13 @@ def _fits(text: str, sort: Sort, at: int, end: int) -> bool:
         case Sort.FUNCTION | Sort.PROTOTYPE:
             return bool(_OPENS.match(text, end) and _DECLARES.match(_line(text, at)))
         case Sort.STRUCT:
-            return bool(_BRACE.match(text, end) and _STRUCT.search(_since(text, at, ";{}")))
+            return bool(_BRACE.match(text, end)) and "struct" in _since(text, at, ";{}")
         case Sort.ENUM:
             return _enumerates(text, at, end)
         case Sort.TYPEDEF:
-            if _TYPEDEF.search(_since(text, at, ";")):
+            if "typedef" in _since(text, at, ";"):
                 return True
-            return bool(_ENDS.match(text, end)) and text[:at].rstrip().endswith("}")
+            return bool(_ENDS.match(text, end)) and _near(text, at).rstrip().endswith("}")
         case Sort.GLOBAL:
             return bool(_ASSIGNED.match(text, end) and _DECLARES.match(_line(text, at)))
         case Sort.OTHER:
@@ -83,11 +84,16 @@ def _enumerates(text: str, at: int, end: int) -> bool:
     return not _line(text, at).strip() or _IN_ENUM.search(_since(text, at, ";}")) is not None
 
 
+def _near(text: str, at: int) -> str:
+    return text[max(0, at - _FAR) : at]
+
+
 def _line(text: str, at: int) -> str:
     """Return the line up to a place."""
-    return text[text.rfind("\n", 0, at) + 1 : at]
+    return _near(text, at).rpartition("\n")[2]
 
 
 def _since(text: str, at: int, marks: str) -> str:
     """Return the text from the last of the marks up to a place."""
-    return text[max(text.rfind(m, 0, at) for m in marks) + 1 : at]
+    near = _near(text, at)
+    return near[max(near.rfind(m) for m in marks) + 1 :]
