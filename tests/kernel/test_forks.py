@@ -130,6 +130,21 @@ def test_marked_reads_of_what_others_write(condition: str, tmp_path: Path) -> No
     assert found["coverage"] == (Verdict.REFUTED, 1)
 
 
+@pytest.mark.parametrize(
+    ("condition", "verdict"),
+    [
+        ("IS_ENABLED(CONFIG_HYPERV)", Verdict.REFUTED),
+        ("IS_ENABLED(CONFIG_NOTHING)", Verdict.PROVED),
+        ("!IS_BUILTIN(CONFIG_HYPERV)", Verdict.PROVED),
+    ],
+)
+def test_configuration_in_code(condition: str, verdict: Verdict, tmp_path: Path) -> None:
+    """A condition on the configuration means in code what it means in `#if`."""
+    early = f"\tif ({condition})\n\t\treturn 0;\n{TAKE}"
+    found = _verdicts(_fork(tmp_path, (TAKE, early)), "coverage")
+    assert found["coverage"][0] is verdict
+
+
 def test_destructors(tmp_path: Path) -> None:
     """One that gives memory back is no matter; what another one does is not guessed."""
     local = "\tstruct kvm_vcpu *vcpu;\n\tint ret"

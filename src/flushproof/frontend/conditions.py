@@ -39,6 +39,23 @@ def holds(tokens: tuple[Token, ...], table: dict[str, Macro], directive: Token) 
     return reader.whole() != 0
 
 
+def configured(tokens: tuple[Token, ...], table: dict[str, Macro]) -> tuple[Token, ...]:
+    """Replace `IS_ENABLED(X)` and its like in code, before any expansion, as `#if` takes them."""
+    result: list[Token] = []
+    index = 0
+    while index < len(tokens):
+        token = tokens[index]
+        shape = [t.text for t in tokens[index + 1 : index + 4]]
+        if token.text in _KCONFIG and token.text not in table and shape[::2] == ["(", ")"]:
+            found = any(shape[1] + suffix in table for suffix in _KCONFIG[token.text])
+            result.append(Token(Kind.NUMBER, str(int(found)), token.span))
+            index += 4
+        else:
+            result.append(token)
+            index += 1
+    return tuple(result)
+
+
 def _resolve(tokens: tuple[Token, ...], table: dict[str, Macro]) -> list[Token]:
     """Replace `defined X`, `defined(X)` and `IS_ENABLED(X)` by 0 or 1, before any expansion."""
     result: list[Token] = []

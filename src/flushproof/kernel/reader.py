@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from flushproof.diagnostics import InputError, Note
 from flushproof.frontend import syntax as c
+from flushproof.frontend.conditions import configured
 from flushproof.frontend.cut import Item, Sort
 from flushproof.frontend.errors import Redefined
 from flushproof.frontend.macros import Macro
@@ -97,7 +98,7 @@ class Reader:
 
     def _expanded(self, where: Piece, item: Item) -> tuple[Token, ...]:
         table = where.outline.macros_at(item.start, self.context.macros)
-        raw = where.raw(item)
+        raw = configured(where.raw(item), table)
         for name in {t.text for t in raw if t.kind is Kind.NAME and _constant(t.text)} - set(table):
             macro = self.library.macro(name)
             if macro is not None and _harmless(macro):
