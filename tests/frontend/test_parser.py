@@ -169,6 +169,8 @@ def test_slices_parse_alone() -> None:
         ("union u { int a; };", 1, 1, "unions"),
         ("struct s { union { int a; }; };", 1, 12, "unions"),
         (inside("a = (struct x){ 1 };"), 3, 15, "compound literals"),
+        (inside("return (struct x){ 1 };"), 3, 18, "compound literals"),
+        (inside("for_all(a, b) { a = 1; }"), 3, 15, "`for_all` before a block, not defined"),
         (inside("typeof(a) b;"), 3, 1, "`typeof`"),
         (inside("a = _Generic(a, int: 1);"), 3, 5, "`_Generic`"),
         (inside("int g(int x) { return x; }"), 3, 6, "functions declared inside functions"),

@@ -132,6 +132,18 @@ def _text(tokens: tuple[Token, ...], index: int) -> str:
     return tokens[index].text if 0 <= index < len(tokens) else ""
 
 
+def _head(tokens: tuple[Token, ...], closing: int) -> str:
+    """Return the word before the parentheses that close at an index, "" if none that heads them."""
+    depth = 0
+    for at in range(closing, 0, -1):
+        depth += tokens[at].is_punct(")") - tokens[at].is_punct("(")
+        if depth == 0:
+            word = tokens[at - 1]
+            named = word.kind is Kind.NAME and word.text not in {"return", "sizeof"}
+            return word.text if named else ""
+    return ""
+
+
 def _outside(tokens: tuple[Token, ...], index: int) -> str:
     """Name the construct of C that usually looks like this, or return an empty string."""
     before, found, after = (_text(tokens, index + offset) for offset in (-1, 0, 1))
@@ -141,7 +153,10 @@ def _outside(tokens: tuple[Token, ...], index: int) -> str:
         case (")", "{") if not inside:
             return ""
         case (")", "{"):
-            return "compound literals"
+            head = _head(tokens, index - 1)
+            return (
+                f"`{head}` before a block, which no file defines" if head else "compound literals"
+            )
         case ("{" | ",", "["):
             return "array designators"
         case (_, "..."):
