@@ -154,9 +154,7 @@ def _outside(tokens: tuple[Token, ...], index: int) -> str:
             return ""
         case (")", "{"):
             head = _head(tokens, index - 1)
-            return (
-                f"`{head}` before a block, which no file defines" if head else "compound literals"
-            )
+            return f"`{head}` before a block, not defined" if head else "compound literals"
         case ("{" | ",", "["):
             return "array designators"
         case (_, "..."):
