@@ -469,6 +469,7 @@ def test_options(name: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 CLAUSES: dict[str, tuple[str, int, str]] = {
     "missing variant": (SPEC.replace('"small.c"', '@"gone.c"'), 2, "cannot find"),
+    "variant of a long name": (SPEC.replace('"small.c"', f'@"{"x" * 5000}.c"'), 2, "cannot find"),
     "no variant": (SPEC.replace('variant "small.c";', ""), 4, "spec `small` names no variant"),
     "no load": (
         SPEC.replace("load vmx_load_mmu_pgd(vcpu, root, free);", ""),

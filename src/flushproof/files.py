@@ -71,12 +71,16 @@ class Disk:
             return stream.read(limit)
 
     def is_file(self, path: str) -> bool:
-        """Tell whether a file is there."""
-        return Path(path).is_file()
+        """Tell whether a file is there; a name that is too long is that of none."""
+        with suppress(OSError):
+            return Path(path).is_file()
+        return False
 
     def is_folder(self, path: str) -> bool:
         """Tell whether a folder is there."""
-        return Path(path).is_dir()
+        with suppress(OSError):
+            return Path(path).is_dir()
+        return False
 
     def real(self, path: str) -> str:
         """Return the path without symbolic links."""
