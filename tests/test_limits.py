@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import re
 import resource
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -119,3 +122,36 @@ def test_only_the_case_that_died_is_lost() -> None:
         list(stream(_dies_at_two, (1, 2, 3), 2))
     with pytest.raises(MemoryError, match="a process is gone"):
         each(_dies_at_two, (1, 2, 3))
+
+
+WAITING = """
+import os, threading
+from flushproof.engines.symbolic.forks import stream
+
+def wait(_):
+    print(os.getpid(), flush=True)
+    threading.Event().wait()
+
+list(stream(wait, (1, 2), 2))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
+def test_no_worker_goes_on_without_its_parent() -> None:
+    """Whoever kills the program does not want to have it running still."""
+    command = [sys.executable, "-c", WAITING]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        workers = [int(parent.stdout.readline()) for _ in range(2)]
+        parent.kill()
+        assert parent.stdout.read() == ""  # whose end comes with the last worker's
+    assert not any(_running(worker) for worker in workers)
+
+
+def _running(process: int) -> bool:
+    """Tell whether a process is there, and no zombie that nobody has asked for yet."""
+    try:
+        words = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2]
+    except FileNotFoundError:
+        return False
+    return words.split()[0] != "Z"

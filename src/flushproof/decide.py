@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from flushproof.engines.second.opinion import Second
     from flushproof.engines.symbolic.bounded import Bounded
     from flushproof.engines.symbolic.plan import Plan
+    from flushproof.spec.syntax import Claim
 
     Engine = Bounded | Enumerator
 
@@ -114,11 +115,17 @@ def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
 
     def weight(name: str) -> int:
         claim = machine.setup.claim(name)
-        return 0 if claim is None else len(claim.handlers) + len(claim.witnesses)
+        return 0 if claim is None else _weight(claim)
 
     unseen = question.bounds.vcpus
     asked = question.claims, question.jobs, lost
     yield from stream(one, *asked, apart=question.apart, weight=weight)
+
+
+def _weight(claim: Claim) -> int:
+    """Return about how long a claim takes; those that look at every step take longest."""
+    looking = any(h.event == "step" for h in claim.handlers)
+    return len(claim.handlers) + len(claim.witnesses) + 5 * looking
 
 
 def counterexample(

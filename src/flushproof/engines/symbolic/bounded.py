@@ -78,6 +78,7 @@ class Bounded:
         self._cut: set[int] = set()
         self._looked: dict[str, int] = {}
         self.opinions: list[Opinion] = []
+        self._proofs = z3.Context()
         population = Population(most.vcpus, most.flushers)
         given = self.settings.plan
         self.plan = given or make_plan(program, population, self.settings.boundaries)
@@ -101,12 +102,13 @@ class Bounded:
     def _problem(self, vcpus: int, among: Witnesses | None, active: int | None = None) -> Problem:
         counts = replace(self.most, vcpus=vcpus, active=active)
         rounds, effort = self.settings.rounds, self.settings.effort
+        asked = rounds, among, effort, self._proofs
         try:
-            return Problem(self.program, self.plan, counts, rounds, among, effort)
+            return Problem(self.program, self.plan, counts, *asked)
         except NotExact:
             kinds = infer(self.program, exact_roots=False)
             self.plan = replace(self.plan, kinds=kinds)
-            return Problem(self.program, self.plan, counts, rounds, among, effort)
+            return Problem(self.program, self.plan, counts, *asked)
 
     def claim(self, name: str, vcpus: int) -> Found | str | None:
         """Decide a claim: the smallest counterexample, None for none, or why it is not known.

@@ -6,18 +6,20 @@ data. Where processes cannot be forked the cases are taken one after the other.
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
-from os import cpu_count
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
 
 GONE = "a process is gone, as happens to those that take too much memory"
+PR_SET_PDEATHSIG = 1
 _work: list[Callable[[Any], Any]] = []
 
 
@@ -27,7 +29,7 @@ Answer = TypeVar("Answer")
 
 def shared(count: int) -> list[range]:
     """Return 0..count in as many parts as there are processors, all about as long."""
-    parts = min(cpu_count() or 1, count)
+    parts = min(os.cpu_count() or 1, count)
     cuts = [count * part // parts for part in range(parts + 1)]
     return [range(a, b) for a, b in pairwise(cuts)]
 
@@ -38,7 +40,7 @@ def each(work: Callable[[Case], Answer], cases: Sequence[Case]) -> list[Answer]:
     Raises:
         MemoryError: a process is gone, which happens to those that take too much.
     """
-    jobs = min(cpu_count() or 1, len(cases))
+    jobs = min(os.cpu_count() or 1, len(cases))
     if jobs < 2 or not _may_fork():
         return [work(case) for case in cases]
     from concurrent.futures import BrokenExecutor
@@ -115,11 +117,21 @@ def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("fork"))
+    context = multiprocessing.get_context("fork")
+    pool = ProcessPoolExecutor(jobs, context, _end_with, (os.getpid(),))
     try:
         yield pool
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _end_with(parent: int) -> None:
+    """Have this process end when its parent does, however that ends."""
+    import ctypes
+
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def _may_fork() -> bool:

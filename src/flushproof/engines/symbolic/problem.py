@@ -48,7 +48,9 @@ class Problem:
         rounds: int | None = None,
         among: Mapping[str, range] | None = None,
         effort: int = EFFORT,
+        proofs: z3.Context | None = None,
     ) -> None:
+        self.proofs = proofs
         self.program = program
         self.plan = plan
         self.counts = counts
@@ -76,7 +78,9 @@ class Problem:
 
     def excludes(self, goal: t.Bool) -> bool:
         """Return true if it is quickly shown that `goal` cannot hold."""
-        return impossible((*self.constraints, t.z3_bool(goal)), max(1, self.effort // 4))
+        self.proofs = self.proofs or z3.Context()
+        asked = (*self.constraints, t.z3_bool(goal))
+        return impossible(asked, max(1, self.effort // 4), self.proofs)
 
     def _windows(self) -> tuple[Window, ...]:
         """Return the loads that may be taken together, in an order that loses nothing."""

@@ -8,7 +8,7 @@ is constant folds. From a model can be read which inputs made a gate what it is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import pairwise, starmap
 
 Literal = int
 Word = tuple[Literal, ...]
@@ -49,7 +49,19 @@ class Circuit:
             return FALSE
         if len(parts) < 2:
             return parts.pop() if parts else TRUE
-        key = tuple(sorted(parts))
+        return self._gate(tuple(sorted(parts)))
+
+    def both(self, a: Literal, b: Literal) -> Literal:
+        """Return a literal that is true if two are: most gates are of this kind."""
+        if a == FALSE or b in (FALSE, -a):
+            return FALSE
+        if a in (TRUE, b):
+            return b
+        if b == TRUE:
+            return a
+        return self._gate((a, b) if a < b else (b, a))
+
+    def _gate(self, key: tuple[Literal, ...]) -> Literal:
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = self.fresh()
@@ -71,12 +83,12 @@ class Circuit:
         if a == -b:
             return -self.differ(c, a)
         if TRUE in (a, -a):
-            return self.disjunction((c, b)) if a == TRUE else self.conjunction((-c, b))
+            return -self.both(-c, -b) if a == TRUE else self.both(-c, b)
         if TRUE in (b, -b):
-            return self.disjunction((-c, a)) if b == TRUE else self.conjunction((c, a))
+            return -self.both(c, -a) if b == TRUE else self.both(c, a)
         if c < 0:
             c, a, b = -c, b, a
-        return self.disjunction((self.conjunction((c, a)), self.conjunction((-c, b))))
+        return -self.both(-self.both(c, a), -self.both(-c, b))
 
     def differ(self, a: Literal, b: Literal) -> Literal:
         """Return a literal that is true if one of two is, and not both."""
@@ -86,7 +98,7 @@ class Circuit:
             return a if b == FALSE else -a
         if a in (b, -b):
             return FALSE if a == b else TRUE
-        return -self.conjunction((-self.conjunction((a, -b)), -self.conjunction((-a, b))))
+        return -self.both(-self.both(a, -b), -self.both(-a, b))
 
     # Words -----------------------------------------------------------------------------------
 
@@ -105,7 +117,7 @@ class Circuit:
         result = TRUE
         for x, y in zip(a, b, strict=True):
             pairs = ((-x, y), (-x, result), (y, result))
-            result = self.disjunction(map(self.conjunction, pairs))
+            result = self.disjunction(starmap(self.both, pairs))
         return result
 
     def sum(self, a: Word, b: Word, carry: Literal = FALSE) -> Word:
