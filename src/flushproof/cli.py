@@ -85,6 +85,15 @@ class OneFile(Diagnostic, frozen=True, kw_only=True):
     option: str
 
 
+class _ShowVersion(argparse.Action):
+    """Shows the versions, which are looked up only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        """Write to stdout and exit with 0."""
+        sys.stdout.write(f"flushproof {__version__} (z3 {z3_version()})\n")
+        parser.exit()
+
+
 class _Parser(Parser):
     """A parser that repeats foreign arguments without their control characters."""
 
@@ -151,7 +160,8 @@ def parser() -> _Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    top.add_argument("--version", action="version", version=_version())
+    version = "show program's version number and exit"
+    top.add_argument("--version", action=_ShowVersion, nargs=0, help=version)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_decide(commands, "prove", "prove every claim about a C file, or show where it fails")
     _add_decide(commands, "refute", "search for a counterexample to one claim about a C file")
@@ -171,10 +181,6 @@ def _add_alone(commands: argparse._SubParsersAction[_Parser], command: Command) 
     output = added.add_argument_group("output")
     _add_looks(output)
     added.set_defaults(command=command)
-
-
-def _version() -> str:
-    return f"flushproof {__version__} (z3 {z3_version()})"
 
 
 def _add_decide(commands: argparse._SubParsersAction[_Parser], name: str, purpose: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from flushproof.engines import concrete
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from flushproof.engines.second.opinion import Second
     from flushproof.engines.symbolic.bounded import Bounded
     from flushproof.engines.symbolic.plan import Plan
-    from flushproof.spec.syntax import Claim
 
     Engine = Bounded | Enumerator
 
@@ -113,17 +113,22 @@ def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
     def lost(name: str) -> ClaimResult:
         return _Claim(machine, question, name, definedness, forall).unknown(GONE, unseen)
 
-    def weight(name: str) -> int:
-        claim = machine.setup.claim(name)
-        return 0 if claim is None else _weight(claim)
-
     unseen = question.bounds.vcpus
-    asked = question.claims, question.jobs, lost
-    yield from stream(one, *asked, apart=question.apart, weight=weight)
+    yield from stream(
+        one,
+        question.claims,
+        question.jobs,
+        lost,
+        apart=question.apart,
+        weight=partial(_weight, machine),
+    )
 
 
-def _weight(claim: Claim) -> int:
+def _weight(machine: Machine, name: str) -> int:
     """Return about how long a claim takes; those that look at every step take longest."""
+    claim = machine.setup.claim(name)
+    if claim is None:
+        return 0
     looking = any(h.event == "step" for h in claim.handlers)
     return len(claim.handlers) + len(claim.witnesses) + 5 * looking
 

@@ -41,40 +41,45 @@ def holds(tokens: tuple[Token, ...], table: dict[str, Macro], directive: Token) 
 
 def configured(tokens: tuple[Token, ...], table: dict[str, Macro]) -> tuple[Token, ...]:
     """Replace `IS_ENABLED(X)` and its like in code, before any expansion, as `#if` takes them."""
+    return _answered(tokens, table, _asked_in_code)
+
+
+def _resolve(tokens: tuple[Token, ...], table: dict[str, Macro]) -> tuple[Token, ...]:
+    """Replace `defined X`, `defined(X)` and `IS_ENABLED(X)` by 0 or 1, before any expansion."""
+    return _answered(tokens, table, _asked)
+
+
+def _answered(
+    tokens: tuple[Token, ...],
+    table: dict[str, Macro],
+    asked: Callable[[tuple[Token, ...], int], tuple[str, int] | None],
+) -> tuple[Token, ...]:
+    """Replace by 0 or 1 what asks for a name; `asked` returns the name and how long that is."""
     result: list[Token] = []
     index = 0
     while index < len(tokens):
         token = tokens[index]
-        shape = [t.text for t in tokens[index + 1 : index + 4]]
-        if token.text in _KCONFIG and token.text not in table and shape[::2] == ["(", ")"]:
-            found = any(shape[1] + suffix in table for suffix in _KCONFIG[token.text])
-            result.append(Token(Kind.NUMBER, str(int(found)), token.span))
-            index += 4
-        else:
+        question = None if token.text in _KCONFIG and token.text in table else asked(tokens, index)
+        if question is None:
             result.append(token)
             index += 1
+            continue
+        name, width = question
+        found = any(name + suffix in table for suffix in _KCONFIG.get(token.text, ("",)))
+        result.append(Token(Kind.NUMBER, str(int(found)), token.span))
+        index += width
     return tuple(result)
 
 
-def _resolve(tokens: tuple[Token, ...], table: dict[str, Macro]) -> list[Token]:
-    """Replace `defined X`, `defined(X)` and `IS_ENABLED(X)` by 0 or 1, before any expansion."""
-    result: list[Token] = []
-    index = 0
-    while index < len(tokens):
-        token = tokens[index]
-        if token.text == "defined" or (token.text in _KCONFIG and token.text not in table):
-            name, width = _operand(tokens, index)
-            suffixes = _KCONFIG.get(token.text, ("",))
-            found = any(name + suffix in table for suffix in suffixes)
-            result.append(Token(Kind.NUMBER, str(int(found)), token.span))
-            index += width
-        else:
-            result.append(token)
-            index += 1
-    return result
+def _asked_in_code(tokens: tuple[Token, ...], index: int) -> tuple[str, int] | None:
+    shape = [t.text for t in tokens[index + 1 : index + 4]]
+    asks = tokens[index].text in _KCONFIG and shape[::2] == ["(", ")"]
+    return (shape[1], 4) if asks else None
 
 
-def _operand(tokens: tuple[Token, ...], index: int) -> tuple[str, int]:
+def _asked(tokens: tuple[Token, ...], index: int) -> tuple[str, int] | None:
+    if tokens[index].text != "defined" and tokens[index].text not in _KCONFIG:
+        return None
     match tokens[index + 1 : index + 4]:
         case (Token(text="("), Token(kind=Kind.NAME, text=name), Token(text=")")):
             return name, 4

@@ -216,7 +216,7 @@ def _transfer(instr: Instr, facts: Facts) -> Facts:
 def prune(code: Code) -> Code:
     """Drop assignments to locals on which nothing depends afterwards."""
     live = _live(code, _idle)
-    dead = {at for at, i in enumerate(code) if _idle(i, _out(code, at, live))}
+    dead = {at for at, i in enumerate(code) if _idle(i, _out(successors(code, at), live))}
     return _without(code, dead) if dead else code
 
 
@@ -233,15 +233,13 @@ def liveness(code: Code) -> tuple[frozenset[Local], ...]:
 def _live(code: Code, idle: Idle) -> tuple[frozenset[Local], ...]:
     """Return the locals that may still be read by something that is not idle."""
     live: list[frozenset[Local]] = [frozenset()] * len(code)
-    about = [
-        (at, i, {defined(i)}, used(i), tuple(successors(code, at))) for at, i in enumerate(code)
-    ]
+    about = [(at, i, {defined(i)}, used(i), successors(code, at)) for at, i in enumerate(code)]
     about.reverse()
     changed = True
     while changed:
         changed = False
         for at, instr, written, read, then in about:
-            out = live[then[0]] if len(then) == 1 else frozenset().union(*(live[t] for t in then))
+            out = _out(then, live)
             new = out if idle(instr, out) else (out - written) | read
             if new != live[at]:
                 live[at] = new
@@ -249,5 +247,6 @@ def _live(code: Code, idle: Idle) -> tuple[frozenset[Local], ...]:
     return tuple(live)
 
 
-def _out(code: Code, at: int, live: Sequence[frozenset[Local]]) -> frozenset[Local]:
-    return frozenset().union(*(live[t] for t in successors(code, at)))
+def _out(then: tuple[int, ...], live: Sequence[frozenset[Local]]) -> frozenset[Local]:
+    """Return what is live behind an instruction, which `then` may follow."""
+    return live[then[0]] if len(then) == 1 else frozenset().union(*(live[t] for t in then))

@@ -10,13 +10,14 @@ from flushproof.frontend import syntax as c
 from flushproof.frontend.cut import Sort
 from flushproof.frontend.errors import UnknownName
 from flushproof.frontend.types import BUILTIN
-from flushproof.frontend.walk import Node, walk
+from flushproof.frontend.walk import walk
 from flushproof.kernel.abstract import Notes, anything
 from flushproof.kernel.assembly import ANY
 from flushproof.kernel.base import names_of
 from flushproof.kernel.folding import folded
 from flushproof.kernel.known import Body, Known
 from flushproof.kernel.rewrite import below, within
+from flushproof.kernel.state import changed
 from flushproof.kernel.typing import Scope, scope_of
 from flushproof.record import replace
 
@@ -197,7 +198,7 @@ class Collector:
             (root := _root(target)) is not None and root.id == name
             for b in self.functions.values()
             for n in (walk(b.function.body) if b.function.body else ())
-            if (target := _changed(n)) is not None
+            if (target := changed(n)) is not None
         )
 
     def _variable(self, name: str, body: Body) -> c.Declaration | None:
@@ -248,15 +249,6 @@ def _root(e: c.Expr) -> c.Name | None:
     while isinstance(e, c.Member | c.Index):
         e = e.base
     return e if isinstance(e, c.Name) else None
-
-
-def _changed(n: Node) -> c.Expr | None:
-    """Return what an expression assigns, changes, or hands on by address."""
-    match n:
-        case c.Assign(_, target) | c.Postfix(_, target) | c.Unary("&" | "++" | "--", target):
-            return target
-        case _:
-            return None
 
 
 def _starts(d: c.Declaration, name: str) -> bool:

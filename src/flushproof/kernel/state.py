@@ -99,7 +99,7 @@ def written(known: Known, bodies: Iterable[Body]) -> frozenset[tuple[str, str]]:
         nodes = tuple(walk(body.function.body)) if body.function.body else ()
         only_read = {id(r) for node in nodes if (r := read_through(node)) is not None}
         for node in nodes:
-            target = None if id(node) in only_read else _target(node)
+            target = None if id(node) in only_read else changed(node)
             if isinstance(target, c.Member):
                 struct = struct_of(known, body, scope, target)
                 found |= {(struct, target.name)} if struct else set()
@@ -115,7 +115,8 @@ def read_through(node: object) -> c.Unary | None:
             return None
 
 
-def _target(node: object) -> c.Expr | None:
+def changed(node: object) -> c.Expr | None:
+    """Return what an expression assigns, changes, or hands on by address."""
     match node:
         case c.Assign(_, target) | c.Postfix(_, target) | c.Unary("&" | "++" | "--", target):
             return target

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from flushproof import __version__
 from flushproof.atomic import OperationSteps, Steps
 from flushproof.diagnostics import InputError
+from flushproof.installed import installed
 from flushproof.opinion import Opinion
 from flushproof.report.tally import exit_code
 from flushproof.source import Source, Span
@@ -96,12 +97,7 @@ def dumps(document: Tree) -> str:
 
 def z3_version() -> str:
     """Return the version of the installed solver, without loading it."""
-    from importlib import metadata
-
-    try:
-        return metadata.version("z3-solver")
-    except metadata.PackageNotFoundError:
-        return "unknown"
+    return installed("z3-solver") or "unknown"
 
 
 def head() -> Tree:

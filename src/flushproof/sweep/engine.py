@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from flushproof.installed import installed
 from flushproof.resources import HERE, SPECS
 
 LIBRARIES = ("z3-solver", "python-sat", "lark", "unidiff", "cvc5")
@@ -18,7 +19,7 @@ def fingerprint() -> str:
     """Return the digest; the interpreter's version is no part of it."""
     total = hashlib.sha256()
     for name in LIBRARIES:
-        total.update(f"{name} {_version(name)}\n".encode())
+        total.update(f"{name} {installed(name) or 'absent'}\n".encode())
     for path in sorted(_parts()):
         data = path.read_bytes()
         total.update(f"{path.relative_to(HERE).as_posix()} {len(data)}\n".encode())
@@ -30,12 +31,3 @@ def _parts() -> Iterator[Path]:
     yield from HERE.rglob("*.py")
     yield from (HERE / "grammars").glob("*.lark")
     yield from (p for p in SPECS.iterdir() if p.is_file() and p.suffix not in _CORPUS)
-
-
-def _version(name: str) -> str:
-    from importlib import metadata
-
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return "absent"

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from typing import ClassVar
 
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
+from flushproof.installed import installed
 from flushproof.record import Record
 
 CHILD = "flushproof.engines.second.child"
@@ -72,9 +73,7 @@ def version() -> str:
     """
     if find_spec("cvc5") is None:
         raise InputError(NotInstalled(span=None))
-    from importlib import metadata
-
-    return f"cvc5 {metadata.version('cvc5')}"
+    return f"cvc5 {installed('cvc5')}"
 
 
 def ask(script: str, limits: Limits | None = None) -> Reply:

@@ -45,10 +45,10 @@ class Problem:
         program: Program,
         plan: Plan,
         counts: Counts,
-        rounds: int | None = None,
-        among: Mapping[str, range] | None = None,
-        effort: int = EFFORT,
-        proofs: z3.Context | None = None,
+        rounds: int | None,
+        among: Mapping[str, range] | None,
+        effort: int,
+        proofs: z3.Context,
     ) -> None:
         self.proofs = proofs
         self.program = program
@@ -78,7 +78,6 @@ class Problem:
 
     def excludes(self, goal: t.Bool) -> bool:
         """Return true if it is quickly shown that `goal` cannot hold."""
-        self.proofs = self.proofs or z3.Context()
         asked = (*self.constraints, t.z3_bool(goal))
         return impossible(asked, max(1, self.effort // 4), self.proofs)
 

@@ -14,7 +14,7 @@ import z3
 
 from flushproof.engines.unbounded.atoms import atoms
 from flushproof.engines.unbounded.clauses import Control, System
-from flushproof.engines.unbounded.query import Cube, Led, Post, State, Vocabulary
+from flushproof.engines.unbounded.query import Cube, Led, Literal, Post, State, Vocabulary
 from flushproof.record import Record
 
 
@@ -213,17 +213,22 @@ class Search:
         for invariant in known:
             for control, lemmas in invariant.lemmas.items():
                 numbers = {x.get_id(): k for k, x in enumerate(self.atoms.get(control, ()), 1)}
-                for lemma in lemmas:
-                    literals = lemma.children() if z3.is_or(lemma) else (lemma,)
-                    bare = [x.arg(0) if z3.is_not(x) else x for x in literals]
-                    if all(x.get_id() in numbers for x in bare):
-                        signed = zip(literals, bare, strict=True)
-                        cube = (
-                            numbers[b.get_id()] * (1 if z3.is_not(x) else -1) for x, b in signed
-                        )
-                        yield control, frozenset(cube)
+                cubes = (_cube(lemma, numbers) for lemma in lemmas)
+                yield from ((control, cube) for cube in cubes if cube is not None)
 
     def _literals(self, control: Control, cube: Cube) -> list[z3.BoolRef]:
         """Return the negation of a cube."""
         known = self.atoms[control]
         return [z3.Not(known[x - 1]) if x > 0 else known[-x - 1] for x in sorted(cube, key=abs)]
+
+
+def _cube(lemma: z3.BoolRef, numbers: Mapping[int, Literal]) -> Cube | None:
+    """Return the cube that a lemma excludes, by the numbers of atoms; None if one has none."""
+    found: set[Literal] = set()
+    for x in lemma.children() if z3.is_or(lemma) else (lemma,):
+        negated = z3.is_not(x)
+        number = numbers.get((x.arg(0) if negated else x).get_id())
+        if number is None:
+            return None
+        found.add(number if negated else -number)
+    return frozenset(found)

@@ -106,7 +106,7 @@ class _Attempts:
     def run(self) -> Proof | str:
         """Try with the witnesses tracked, then with any vCPU, then one way to fail at a time."""
         for cases in self._tries():
-            found = self._proof([(self.subject.program, case) for case in cases])
+            found = self._proof(cases)
             if isinstance(found, Proof):
                 return found
         alone = self.named < MOST_WITNESSES and self._records()
@@ -145,10 +145,10 @@ class _Attempts:
         witnesses = self.subject.program.witnesses
         return any(f.ghost and f.scope is Scope.VM and f not in witnesses for f in fields)
 
-    def _proof(self, goals: list[tuple[Program, Case]]) -> Proof | str:
+    def _proof(self, cases: list[Case]) -> Proof | str:
         parts: list[Part] = []
-        for program, case in goals:
-            found = self._part(program, case)
+        for case in cases:
+            found = self._part(self.subject.program, case)
             if isinstance(found, str):
                 return found
             parts.append(found)

@@ -8,6 +8,7 @@ next, so each is looked at alone.
 from __future__ import annotations
 
 from flushproof.ir.code import Assert, Assign, Branch, Const, Instr, Jump, Var
+from flushproof.ir.flow import successors
 from flushproof.ir.program import Operation, Program
 from flushproof.ir.types import BOOL
 from flushproof.record import replace
@@ -86,7 +87,7 @@ def _edges(code: tuple[Instr, ...], at: int) -> list[tuple[int, int, int]]:
         return []
     if any(_after(code, k) != at for k in values):
         return []
-    starts = [k for k, i in enumerate(code) if false[0] in _targets(code, k)]
+    starts = [k for k in range(len(code)) if false[0] in successors(code, k)]
     if not all(isinstance(code[k], Branch) for k in starts):
         return []
     return [(k, false[0], true[0]) for k in starts]
@@ -95,13 +96,3 @@ def _edges(code: tuple[Instr, ...], at: int) -> list[tuple[int, int, int]]:
 def _after(code: tuple[Instr, ...], at: int) -> int:
     following = code[at + 1]
     return following.target if isinstance(following, Jump) else at + 1
-
-
-def _targets(code: tuple[Instr, ...], at: int) -> tuple[int, ...]:
-    match code[at]:
-        case Branch(_, then, otherwise):
-            return (then, otherwise)
-        case Jump(target):
-            return (target,)
-        case _:
-            return (at + 1,)

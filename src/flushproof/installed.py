@@ -1,0 +1,13 @@
+"""Which version of a package is installed, told without loading it."""
+
+from __future__ import annotations
+
+
+def installed(name: str) -> str | None:
+    """Return the version of a package, None where it is not installed."""
+    from importlib import metadata
+
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
