@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from contextlib import chdir
@@ -97,3 +98,28 @@ def test_commits_with_their_headers(capsys: pytest.CaptureFixture[str], tmp_path
     code, out, err = review(capsys, tmp_path, *arguments)
     assert (code, err) == (0, "")
     assert "broke nothing nfc equal for 1 vCPU from boot" in out
+
+
+def test_where_it_goes_wrong_in_another_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """What fails in a file beside the one under review is told by its name.
+
+    The flush keeps its lock, in a file that the first patch does not touch.
+    """
+    tree = tmp_path / "tree"
+    shutil.copytree(TREE.parent / "v5_14", tree)
+    flush = tree / "arch/x86/kvm/kvm_onhyperv.c"
+    text = flush.read_text().replace("spin_unlock(&arch->hv_root_tdp_lock);\n\treturn", "return")
+    flush.write_text(text)
+    for name, where in (
+        ("vmx/vmx.c", r"refuted at 1 fixed .* fails at lock_balanced: \S*/kvm_onhyperv\.c:\d+ nfc"),
+        ("kvm_onhyperv.c", r"refuted at 1 \d+ fixed nothing broke nothing nfc"),
+    ):
+        path = f"arch/x86/kvm/{name}"
+        old = (tree / path).read_text().splitlines(keepends=True)
+        fix = "".join(unified_diff(old, [*old, "/* end */\n"], f"a/{path}", f"b/{path}"))
+        (tmp_path / "fix").write_text(fix)
+        _, out, err = review(capsys, tree, "../fix", "--base", path)
+        assert err == ""
+        assert re.search(where, out), out

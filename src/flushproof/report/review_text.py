@@ -65,7 +65,7 @@ def _table(review: ChangeReview, width: int) -> list[str]:
         _column("before", (verdict(r.before) for r in rows)),
         _column("after", (verdict(r.after) for r in rows)),
         _column("effect", (_word(r) for r in rows)),
-        _column("line", (_line(r) for r in rows)),
+        _column("line", (_line(r, review) for r in rows)),
         _column("in the patch", (_inside(r, review) for r in rows)),
     )
     return draw(columns, width) or []
@@ -87,10 +87,19 @@ def _word(row: Row) -> str:
     return "" if row.effect is Effect.SAME else str(row.effect)
 
 
-def _line(row: Row) -> str:
+def _line(row: Row, review: ChangeReview) -> str:
     """Return the line of the new file where it goes wrong."""
     trace = row.after.trace
-    return "" if trace is None else str(trace.blame[0].span.line)
+    own = trace is not None and trace.blame[0].span.file == review.change.after.name
+    return str(trace.blame[0].span.line) if trace is not None and own else ""
+
+
+def _elsewhere(review: ChangeReview, width: int) -> list[str]:
+    """Return where claims fail in other files than the one under review."""
+    traces = [(r.after.claim, r.after.trace) for r in review.rows if r.after.trace is not None]
+    spans = [(claim, trace.blame[0].span) for claim, trace in traces]
+    found = [f"{c}: {s.file}:{s.line}" for c, s in spans if s.file != review.change.after.name]
+    return [part for words in found for part in _labelled("fails at", words, width)]
 
 
 def _inside(row: Row, review: ChangeReview) -> str:
@@ -117,6 +126,7 @@ def _outcome(review: ChangeReview, width: int) -> list[str]:
         names = [r.before.claim for r in review.rows if r.effect is effect]
         if names or effect in (Effect.FIXED, Effect.BROKE):
             out += _labelled(str(effect), ", ".join(names) or NOTHING, width)
+    out += _elsewhere(review, width)
     out += _labelled("nfc", _compared(review), width)
     return out + _statement(review, width)
 

@@ -116,13 +116,16 @@ class _Attempts:
         """Try each way to fail, with the witness as the vCPU that is any, then with the one noted.
 
         What differs between them is what is asserted, so each starts from what is known of others.
+        Once one is not proved in either case nothing more is tried.
         """
         left = ways(self.subject.program)
-        cases = [Case(generic=True), Case(generic=True, history=True)]
         parts: list[Part] = []
-        for case in cases if len(left) > 1 else cases[1:]:
-            left = tuple(program for program in left if not self._more(parts, program, case))
-        return Proof(tuple(parts)) if not left else TOO_LITTLE
+        if len(left) > 1:
+            left = tuple(p for p in left if not self._more(parts, p, Case(generic=True)))
+        last = Case(generic=True, history=True)
+        if all(self._more(parts, p, last) for p in left):
+            return Proof(tuple(parts))
+        return TOO_LITTLE
 
     def _tries(self) -> Iterator[list[Case]]:
         if self.named == MOST_WITNESSES:
