@@ -7,7 +7,7 @@ from enum import StrEnum
 from flushproof.comparison import Comparison, Relation
 from flushproof.files import Files, Overlaid
 from flushproof.record import Record
-from flushproof.source import Source
+from flushproof.source import Source, Span
 from flushproof.trace import Trace
 from flushproof.verdict import EXIT_OK, EXIT_OTHERWISE, EXIT_UNDECIDED, ClaimResult, Report, Verdict
 
@@ -79,6 +79,10 @@ class Change(Record, frozen=True):
         old, new = (Version(text, path, around) for text, around in texts)
         return old, new
 
+    def holds(self, span: Span) -> bool:
+        """Tell whether a place is in the new file, and not in one beside it."""
+        return span.file == self.after.name
+
     def place(self, trace: Trace) -> Line | None:
         """Return the line of the patch on which a schedule of the new file rests most, if any.
 
@@ -87,7 +91,7 @@ class Change(Record, frozen=True):
         known = dict(self.places)
         steps = reversed([s.span for s in trace.steps if s.span is not None])
         spans = [*(b.span for b in trace.blame), *steps]
-        lines = [known[s.line] for s in spans if s.file == self.after.name and s.line in known]
+        lines = [known[s.line] for s in spans if self.holds(s) and s.line in known]
         added = [x for x in lines if x.added]
         return next(iter((*added, *lines)), None)
 
@@ -107,6 +111,12 @@ class Row(Record, frozen=True):
         if was.verdict is not now.verdict:
             return Effect.FIXED if now.verdict is Verdict.PROVED else Effect.BROKE
         return Effect.SAME if was.smallest_vcpus == now.smallest_vcpus else Effect.CHANGED
+
+    @property
+    def blame(self) -> Span | None:
+        """Where it goes wrong after the change, if it does."""
+        trace = self.after.trace
+        return None if trace is None else trace.blame[0].span
 
 
 class ChangeReview(Record, frozen=True):

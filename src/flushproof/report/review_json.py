@@ -36,14 +36,13 @@ def _change(review: ChangeReview) -> Tree:
 
 def _row(row: Row, review: ChangeReview) -> Tree:
     trace = row.after.trace
-    span = None if trace is None else trace.blame[0].span
     line = None if trace is None else review.change.place(trace)
     return {
         "claim": row.before.claim,
         "before": str(row.before.verdict),
         "after": str(row.after.verdict),
         "effect": str(row.effect),
-        "span": None if span is None else span_tree(span),
+        "span": None if row.blame is None else span_tree(row.blame),
         "patch": None if line is None else _line(line),
     }
 

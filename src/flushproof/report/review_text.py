@@ -89,17 +89,19 @@ def _word(row: Row) -> str:
 
 def _line(row: Row, review: ChangeReview) -> str:
     """Return the line of the new file where it goes wrong."""
-    trace = row.after.trace
-    own = trace is not None and trace.blame[0].span.file == review.change.after.name
-    return str(trace.blame[0].span.line) if trace is not None and own else ""
+    span = row.blame
+    return str(span.line) if span is not None and review.change.holds(span) else ""
 
 
 def _elsewhere(review: ChangeReview, width: int) -> list[str]:
     """Return where claims fail in other files than the one under review."""
-    traces = [(r.after.claim, r.after.trace) for r in review.rows if r.after.trace is not None]
-    spans = [(claim, trace.blame[0].span) for claim, trace in traces]
-    found = [f"{c}: {s.file}:{s.line}" for c, s in spans if s.file != review.change.after.name]
-    return [part for words in found for part in _labelled("fails at", words, width)]
+    out: list[str] = []
+    for row in review.rows:
+        span = row.blame
+        if span is not None and not review.change.holds(span):
+            words = f"{row.after.claim}: {span.file}:{span.line}"
+            out += _labelled("fails at", words, width)
+    return out
 
 
 def _inside(row: Row, review: ChangeReview) -> str:
