@@ -18,7 +18,7 @@ from flushproof.engines.symbolic.cells import Location
 from flushproof.engines.symbolic.effects import After, after, start_state, unknown
 from flushproof.engines.symbolic.execute import Executor
 from flushproof.engines.symbolic.layout import layout
-from flushproof.engines.symbolic.nodes import add
+from flushproof.engines.symbolic.nodes import Substitution, add, same
 from flushproof.engines.symbolic.steps import Step, World
 from flushproof.engines.symbolic.values import Value
 from flushproof.ir.code import Local
@@ -116,6 +116,8 @@ class Moves:
         self._steps: dict[tuple[Site, int], Step] = {}
         self._answers: dict[tuple[Site, Site, Standing], Passing] = {}
         self.witnesses = tuple(f for f in program.witnesses if f.type == VCPU)
+        looks = tuple(self._step(Site(o.name, 0), 0) for o in program.of(Role.OBSERVE))
+        self.observers = looks if self._reported(looks) else ()
 
     def meet(self, a: str, b: str) -> bool:
         """Return true when two threads may run these operations at the same time."""
@@ -138,8 +140,7 @@ class Moves:
         x, y = self._step(a, 0), self._step(b, 1)
         if not _overlap(x, y):
             return FREELY
-        observers = self._observers()
-        start = start_state(self.world, (x, y, *observers))
+        start = start_state(self.world, (x, y, *self.observers))
         a_first = after(self.algebra, x, start)
         b_second = after(self.algebra, y, a_first.state)
         b_first = after(self.algebra, y, start)
@@ -147,7 +148,7 @@ class Moves:
         ab = _Run(a_first, b_second, b_second.state)
         ba = _Run(a_second, b_first, a_second.state)
         goals = self._unmatched(ab, ba), self._unmatched(ba, ab)
-        with self._assuming(start, (a, b), standing):
+        with self._assuming(start, (a, b), self.observers, standing):
             right, left = (not self._possible(g) for g in goals)
         return Passing(right=right, left=left)
 
@@ -166,20 +167,49 @@ class Moves:
     def stale(self, site: Site) -> frozenset[int]:
         """Return the assertions of a step that fail only where something was wrong before."""
         step = self._step(site, 0)
-        observers = self._observers()
-        if not observers:
+        if not self.observers:
             return frozenset()
-        start = start_state(self.world, (step, *observers))
+        start = start_state(self.world, (step, *self.observers))
         failures = after(self.algebra, step, start).failures
-        with self._assuming(start, (site,)):
+        with self._assuming(start, (site,), self.observers):
             return frozenset(
                 c.at
                 for c, (_, broken) in zip(step.claimed, failures, strict=False)
                 if not self._possible(broken)
             )
 
-    def _observers(self) -> tuple[Step, ...]:
-        return tuple(self._step(Site(o.name, 0), 0) for o in self.program.of(Role.OBSERVE))
+    def _reported(self, observers: tuple[Step, ...]) -> bool:
+        """Whether no state to which a `step` handler objects is reached without that being told.
+
+        A handler runs after some accesses only, as the thread that made them. It must take no
+        notes and be of one mind in all threads, and what leads to its objection must tell it.
+        """
+        objections = [c.broken for o in observers for c in o.claimed]
+        if any(o.outputs for o in observers) or any(map(self._of_a_thread, objections)):
+            return False
+        acting = (o.name for o in self.program.operations if o.role in (Role.LOAD, Role.FLUSH))
+        sites = (Site(name, at) for name in acting for at in self.layouts[name].boundaries)
+        return all(self._reports(site, observers) for site in sites)
+
+    def _of_a_thread(self, condition: t.Bool) -> bool:
+        if isinstance(condition, bool):
+            return False
+        return not same(condition, Substitution([self.threads])(condition))
+
+    def _reports(self, site: Site, observers: tuple[Step, ...]) -> bool:
+        """Whether a step tells of each objection to what it leaves behind."""
+        step = self._step(site, 0)
+        if not any(step.outputs.keys() & o.inputs.keys() for o in observers):
+            return True
+        start = start_state(self.world, (step, *observers))
+        done = after(self.algebra, step, start)
+        untold = (
+            t.and_(done.enabled, broken, t.not_(done.failing(claim)))
+            for o in observers
+            for claim, broken in after(self.algebra, o, done.state).failures
+        )
+        with self._assuming(start, (site,), observers):
+            return not any(self._possible(u) for u in untold)
 
     def _possible(self, condition: t.Bool) -> bool:
         if isinstance(condition, bool):
@@ -196,22 +226,25 @@ class Moves:
 
     @contextmanager
     def _assuming(
-        self, start: dict[Location, Value], at: tuple[Site, ...], standing: Standing = ANYONE
+        self,
+        start: dict[Location, Value],
+        at: tuple[Site, ...],
+        observers: tuple[Step, ...],
+        standing: Standing = ANYONE,
     ) -> Iterator[None]:
         """Let the solver take for granted what holds when threads are about to step from `start`.
 
         What is known of unknowns stays in the solver for later questions.
         """
-        assumed = [*self._known(at, start), *self._standing(standing), *self._unobjected(start)]
+        unobjected = (
+            t.not_(f) for o in observers for _, f in after(self.algebra, o, start).failures
+        )
+        assumed = [*self._known(at, start), *self._standing(standing), *unobjected]
         add(self.solver, self.constraints[self._told :])
         self._told = len(self.constraints)
         with _level(self.solver):
             add(self.solver, (*self.algebra.axioms(), *map(t.z3_bool, assumed)))
             yield
-
-    def _unobjected(self, start: dict[Location, Value]) -> Iterator[t.Bool]:
-        for o in self._observers():
-            yield from (t.not_(f) for _, f in after(self.algebra, o, start).failures)
 
     def _known(self, at: tuple[Site, ...], start: dict[Location, Value]) -> Iterator[t.Bool]:
         x, y = self.threads

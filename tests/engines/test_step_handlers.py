@@ -1,0 +1,67 @@
+"""Claims of one's own on `step`: engines say what the enumerator finds.
+
+A handler runs in the thread that made the access and after some accesses only. What it would say of
+a state is known where each way into that state says it; not for handlers that look at their own
+thread's locks, that take notes, or that speak of what changes without a `step`.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from flushproof.decide import Question, decide
+from flushproof.engines.enumerate import Sizes, enumerate_claim
+from flushproof.machine.build import Machine, build
+from flushproof.machine.setup import Bounds
+from flushproof.source import Source
+from flushproof.spec.resolve import from_texts
+from flushproof.verdict import Verdict
+
+FOLDER = Path(__file__).parents[2] / "specs"
+CLAIMS = {
+    "free_when_seen": "on step() { assert(unlocked()); }",
+    "none_held": "on step() { assert(LOCKS == 0); }",
+    "alternates": "bool x; on step() { assert(!x); x = true; }",
+    "few": "int n; on step() { assert(n < 12); n = n + 1; }",
+    "enough": "int n; on step() { assert(n < 40); n = n + 1; }",
+    "quiet": "bool h; on hypercall(r) { h = true; } on step() { assert(!h); }",
+    "bystander": """
+        bool h;
+        on hypercall(r) { h = true; }
+        on enter load(v) { h = false; }
+        on step() { assert(!h || LOCKS != 0 || unlocked()); }""",
+    "behind": """
+        bool h;
+        on return load(v) { h = true; }
+        on step() { assert(!h || LOCKS == 0 || CACHE_IN_USE); }""",
+}
+
+
+@cache
+def _machine(name: str) -> Machine:
+    text = (FOLDER / f"{name}.spec").read_text()
+    own = "".join(f'claim {c} "{c}" {{ {body} headline "x"; }}\n' for c, body in CLAIMS.items())
+    spec = f"{text[: text.index('expect {')]} {own} }}\n"
+    variant = Source(f"{name}.c", (FOLDER / f"{name}.c").read_text())
+    return build(from_texts(variant, Source(f"{name}.spec", spec)))
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+@pytest.mark.parametrize("name", ["counter_first", "load_unlocked"])
+def test_own_claims_on_steps(name: str, claim: str) -> None:
+    """One load and one flush, for one vCPU and for two."""
+    made = _machine(name)
+    program = made.with_claims((claim,))
+    found = any(enumerate_claim(program, Sizes(n, 1, 1), claim).found for n in (1, 2))
+    (result,) = decide(made, Question((claim,), Bounds((1, 2), 1, 1, 1)))
+    assert result.verdict == (Verdict.REFUTED if found else Verdict.PROVED)
+
+
+def test_both_verdicts_are_met() -> None:
+    """The claims are not all of one kind."""
+    made = _machine("counter_first")
+    question = Question(("enough", "bystander"), Bounds((1, 2), 1, 1, 1))
+    assert [r.verdict for r in decide(made, question)] == [Verdict.PROVED, Verdict.REFUTED]
