@@ -10,10 +10,12 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from flushproof.ir.program import Role
 from flushproof.machine.build import Machine
+from flushproof.machine.lock_order import in_order
 from flushproof.memory import Memory
 from flushproof.opinion import Opinion
-from flushproof.record import Record
+from flushproof.record import Record, replace
 
 if TYPE_CHECKING:
     from flushproof.engines.second.opinion import Second
@@ -65,16 +67,40 @@ class ForAll:
 
     def prove(self, program: Program, plan: Plan | None) -> Evidence | str:
         """Return what proves the claims of a program, or why nothing does."""
-        from flushproof.engines.unbounded.certificate import script
-        from flushproof.engines.unbounded.prove import concise, out_of_reach
-        from flushproof.engines.unbounded.words import invariant_lines
+        from flushproof.engines.unbounded.prove import out_of_reach
 
         if self.machine.setup.memory is not Memory.SC:
             return "stores are buffered"
         if self.machine.setup.bounds.flushers != 1:
             return "there are several flushers"
+        if program.of(Role.DEADLOCK):
+            return self._prove_in_order(program)
         if plan is None:
             return out_of_reach(program)
+        return self._prove(program, plan, "the claim")
+
+    def _prove_in_order(self, program: Program) -> Evidence | str:
+        """Prove that locks are taken in one order, so that nobody waits for ever."""
+        from flushproof.engines.unbounded.prove import out_of_reach
+
+        ordered = in_order(program)
+        if ordered is None:
+            return "there is no one order in which the locks are taken"
+        plan = self.plan(ordered.program)
+        if plan is None:
+            return out_of_reach(ordered.program)
+        order = ", then ".join(f.label for f in ordered.locks) or "none"
+        text = f"locks are waited for in one order ({order}), and none is held between calls"
+        found = self._prove(ordered.program, plan, text)
+        if isinstance(found, str):
+            return found
+        return replace(found, invariant=(text, *found.invariant) if self.evidence else ())
+
+    def _prove(self, program: Program, plan: Plan, title: str) -> Evidence | str:
+        from flushproof.engines.unbounded.certificate import script
+        from flushproof.engines.unbounded.prove import concise
+        from flushproof.engines.unbounded.words import invariant_lines
+
         if isinstance(self.defined, str):
             return f"the code itself: {self.defined}"
         found = self._proof(program, plan)
@@ -83,7 +109,7 @@ class ForAll:
         if not self.evidence and self.second is None:
             return Evidence((), "", plan.kinds.exact_roots)
         found, defined = concise(found), concise(self.defined)
-        proofs = {"nothing undefined, no sum leaves its type": defined, "the claim": found}
+        proofs = {"nothing undefined, no sum leaves its type": defined, title: found}
         written = script(proofs)
         opinions = self._opinions(written)
         if not self.evidence:

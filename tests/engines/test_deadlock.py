@@ -143,6 +143,53 @@ def test_random_code_goes_both_ways(tmp_path: Path) -> None:
     assert found == {None, 1}
 
 
+# For every number of vCPUs ---------------------------------------------------------------------
+
+
+IN_ORDER = (
+    "the same order",
+    "one after the other",
+    "taken twice never",
+    "never where x is set",
+)
+
+
+@pytest.mark.parametrize("name", list(VARIANTS))
+def test_for_every_number(name: str, tmp_path: Path) -> None:
+    """An order of the locks is a proof for any number; where none is found the bounds are told."""
+    flush, load, least = VARIANTS[name]
+    machine = _machine(tmp_path, flush, load)
+    (result,) = decide(machine, Question((CLAIM,), Bounds((1, 2), 2, 1, 1), engine="auto"))
+    assert result.smallest_vcpus == least
+    assert (result.verdict is Verdict.PROVED) == (least is None)
+    assert (result.scope.vcpus is None) == (name in IN_ORDER)
+
+
+@pytest.mark.parametrize("start", range(0, 40, 20))
+def test_random_code_for_every_number(start: int, tmp_path: Path) -> None:
+    """What is proved for all has no counterexample with few; some is proved and some is not."""
+    proved = 0
+    for seed in range(start, start + 20):
+        chance = Random(seed)
+        flush, load = (_random_code(chance) for _ in range(2))
+        machine = _machine(tmp_path, flush.replace("{};", " 0;"), load.replace("{};", ";"))
+        question = Question((CLAIM,), Bounds((1, 1), 1, 1, 1), engine="unbounded")
+        (result,) = decide(machine, question)
+        if result.verdict is Verdict.PROVED:
+            proved += 1
+            assert _enumerated(machine, Bounds((1, 2), 2, 2, 1)) is None
+    assert 0 < proved < 20
+
+
+def test_the_order_is_told(tmp_path: Path) -> None:
+    """A reader of the proof sees what keeps threads from waiting for each other."""
+    machine = _machine(tmp_path, AB, A + C + FREE_C + FREE_A)
+    bounds = Bounds((1, 1), 1, 1, 1)
+    (result,) = decide(machine, Question((CLAIM,), bounds, engine="auto", evidence=True))
+    assert result.invariant[0].startswith("locks are waited for in one order (a, then ")
+    assert "(check-sat)" in result.script
+
+
 # What is shown ---------------------------------------------------------------------------------
 
 

@@ -110,23 +110,25 @@ def waits_end(operations: Iterable[Operation]) -> bool:
 
 
 def _frees_without_waiting(operation: Operation) -> bool:
-    code = operation.code
+    pairs = zip(operation.code, maybe_held(operation.code), strict=True)
+    return not any(held and isinstance(instr, (Acquire, Return)) for instr, held in pairs)
+
+
+def maybe_held(code: tuple[Instr, ...]) -> tuple[frozenset[str], ...]:
+    """Name the locks that may be held before each position, starting with none."""
     maybe: dict[int, frozenset[str]] = {0: frozenset()}
     tried = _tried(code)
     decided = {at - 1 for at, _ in tried}
     work = [0]
     while work:
         at = work.pop()
-        instr = code[at]
-        if maybe[at] and isinstance(instr, (Acquire, Return)):
-            return False
-        after = maybe[at] if at in decided else _maybe_after(instr, maybe[at])
+        after = maybe[at] if at in decided else _maybe_after(code[at], maybe[at])
         for target in successors(code, at):
             out = after | {tried[at, target].lock} if (at, target) in tried else after
             if target not in maybe or out - maybe[target]:
                 maybe[target] = maybe.get(target, frozenset()) | out
                 work.append(target)
-    return True
+    return tuple(maybe.get(at, frozenset()) for at in range(len(code)))
 
 
 def _maybe_after(instr: Instr, held: frozenset[str]) -> frozenset[str]:

@@ -117,7 +117,7 @@ class Moves:
         self._answers: dict[tuple[Site, Site, Standing], Passing] = {}
         self.witnesses = tuple(f for f in program.witnesses if f.type == VCPU)
         looks = tuple(self._step(Site(o.name, 0), 0) for o in program.of(Role.OBSERVE))
-        self.observers = looks if self._reported(looks) else ()
+        self.observers = looks if looks and self._reported(looks) else ()
 
     def meet(self, a: str, b: str) -> bool:
         """Return true when two threads may run these operations at the same time."""

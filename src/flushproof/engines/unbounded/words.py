@@ -21,6 +21,8 @@ def invariant_lines(part: Part) -> Iterator[str]:
     """Yield the invariant, a line a fact, under a heading for each place where threads can be."""
     names = _Names(part)
     yield f"{names.cast()}:"
+    if not any(part.invariant.lemmas.values()):
+        yield "  nothing has to be known"
     for control, lemmas in _in_order(part.invariant):
         if lemmas:
             yield f"  {names.place(control)}:"

@@ -1,0 +1,106 @@
+"""No deadlock, by an order of the locks.
+
+Where a thread waits for a lock only while all that it holds come before it in one order, and holds
+none between its calls, somebody can always go on: of the threads that wait, look at one whose lock
+comes last; its holder is in a call and does not wait (Havender, IBM Systems Journal 1968). In place
+of the event `deadlock` each such place asserts just that, which can be proved of one thread alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from graphlib import CycleError, TopologicalSorter
+
+from flushproof.ir.code import (
+    Acquire,
+    Assert,
+    Branch,
+    Field,
+    Holds,
+    Instr,
+    Jump,
+    Return,
+    Stop,
+    TryAcquire,
+    Unary,
+    Var,
+)
+from flushproof.ir.held import maybe_held
+from flushproof.ir.program import Operation, Program, Role
+from flushproof.ir.types import BOOL
+from flushproof.lower.emitter import Emitter
+from flushproof.record import Record, replace
+
+
+class Ordered(Record, frozen=True):
+    """A program that keeps to an order of its locks unless an assertion fails."""
+
+    program: Program
+    locks: tuple[Field, ...]
+
+
+def in_order(program: Program) -> Ordered | None:
+    """Return a program with assertions in place of the event `deadlock`.
+
+    None where the code proper may take its locks in no one order, as far as its paths can tell.
+    """
+    acting = [o for o in program.operations if o.role is not Role.DEADLOCK]
+    locks = _order(acting)
+    if locks is None:
+        return None
+    claims = [i.claim for o in program.of(Role.DEADLOCK) for i in o.code if isinstance(i, Assert)]
+    operations = tuple(_asserting(o, locks, claims[0]) for o in acting)
+    return Ordered(replace(program, operations=operations), locks)
+
+
+def _order(operations: Iterable[Operation]) -> tuple[Field, ...] | None:
+    """Return the locks, each after all that may be held where it is waited for."""
+    before: TopologicalSorter[str] = TopologicalSorter()
+    fields: dict[str, Field] = {}
+    for o in operations:
+        for instr, held in zip(o.code, maybe_held(o.code), strict=True):
+            if isinstance(instr, (Acquire, TryAcquire)):
+                fields[instr.field.name] = instr.field
+            if isinstance(instr, Acquire):
+                before.add(instr.field.name, *sorted(held - {instr.field.name}))
+    try:
+        return tuple(fields[name] for name in before.static_order())
+    except CycleError:
+        return None
+
+
+def _asserting(operation: Operation, locks: Sequence[Field], claim: str) -> Operation:
+    """Return an operation that asserts to keep to the order and to end with no lock held."""
+    emitter = Emitter(operation.name, temporary="%l")
+    labels = [emitter.label() for _ in operation.code]
+    for label, instr in zip(labels, operation.code, strict=True):
+        emitter.place(label)
+        for lock in _unwelcome(instr, locks):
+            _assert_free(emitter, lock, claim, instr)
+        match instr:
+            case Stop():
+                pass
+            case Jump(target):
+                emitter.jump(labels[target], instr.span)
+            case Branch(condition, then, otherwise):
+                emitter.branch(condition, labels[then], labels[otherwise], instr.span)
+            case _:
+                emitter.emit(instr)
+    return replace(operation, code=emitter.finish())
+
+
+def _unwelcome(instr: Instr, locks: Sequence[Field]) -> Sequence[Field]:
+    """Return the locks that must not be held before an instruction."""
+    match instr:
+        case Acquire(field):
+            return locks[locks.index(field) :]
+        case Return():
+            return locks
+        case _:
+            return ()
+
+
+def _assert_free(emitter: Emitter, lock: Field, claim: str, instr: Instr) -> None:
+    held = emitter.temp(BOOL)
+    emitter.emit(Holds(held, lock, None, sole=False, span=instr.span))
+    emitter.emit(Assert(claim, Unary("!", Var(held), BOOL), (), "", lock.label, instr.span))
