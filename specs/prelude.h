@@ -150,6 +150,7 @@ void smp_wmb(void) __fence;
 void smp_mb__before_atomic(void) __fence;
 void smp_mb__after_atomic(void) __fence;
 void barrier(void) __ignored;
+static inline void cpu_relax(void) { }
 #define smp_load_acquire(p) READ_ONCE(*(p))
 #define smp_store_release(p, v) WRITE_ONCE(*(p), v)
 #define smp_store_mb(x, v) do { WRITE_ONCE(x, v); smp_mb(); } while (0)

@@ -111,6 +111,34 @@ def test_mended_code_does_not_do_it(tmp_path: Path) -> None:
     assert _run(mended, tmp_path).returncode == 2
 
 
+TRIES = r"while (!spin_trylock(\1)) smp_mb();"
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("spec", "claim"),
+    [
+        ("lock_order", "no_deadlock"),
+        ("early_return", "lock_balanced"),
+        ("counter_first", "no_bogus"),
+    ],
+)
+def test_a_loop_that_tries_waits(spec: str, claim: str, tmp_path: Path) -> None:
+    """What is a wait for us is an attempt in C, made again and again."""
+    text = re.sub(r"spin_lock\((.*?)\);", TRIES, (SPECS / f"{spec}.c").read_text())
+    assert "spin_trylock" in text
+    (tmp_path / f"{spec}.c").write_text(text)
+    (tmp_path / f"{spec}.spec").write_text((SPECS / f"{spec}.spec").read_text())
+    program = _reproduced(build(from_spec(str(tmp_path / f"{spec}.spec"))), claim)
+    assert _run(program, tmp_path).returncode == 0
+    tries = "while (!spin_trylock("
+    once = program.replace(tries, "for (int k = 0; !k && !spin_trylock(")
+    once = once.replace(")) smp_mb();", "); k = 1) ;")
+    assert once != program
+    deadlock = claim == "no_deadlock"
+    assert bool(_run(once, tmp_path).returncode) == deadlock
+
+
 def test_text_stands_as_it_is() -> None:
     """A reader must find the code under review, not a translation of it."""
     own = (SPECS / "counter_first.c").read_text()

@@ -16,7 +16,7 @@ def insert(code: tuple[Instr, ...], at: int, more: tuple[Instr, ...]) -> tuple[I
 
 
 def simplify(code: tuple[Instr, ...]) -> tuple[Instr, ...]:
-    """Thread jumps to jumps and drop what cannot be reached; positions are renumbered."""
+    """Thread jumps and drop what cannot be reached or decided; positions are renumbered."""
     final = _finals(code)
     threaded = tuple(_threaded(final, i) for i in code)
     return _compact(threaded, _reachable(threaded))
@@ -45,6 +45,8 @@ def _threaded(final: dict[int, int], instr: Instr) -> Instr:
         case Jump(target):
             return replace(instr, target=final[target])
         case Branch(_, then, otherwise):
+            if final[then] == final[otherwise]:
+                return Jump(final[then], instr.span)
             return replace(instr, then=final[then], otherwise=final[otherwise])
         case _:
             return instr

@@ -13,6 +13,7 @@ from flushproof.ir.flow import insert
 from flushproof.ir.passes import clean, liveness
 from flushproof.ir.program import Operation, Parameters, Role
 from flushproof.ir.types import BOOL, U64, VCPU
+from flushproof.ir.waiting import waiting
 from flushproof.lower.calls import inline
 from flushproof.lower.context import Context, Environment
 from flushproof.lower.places import member
@@ -75,7 +76,7 @@ def lower_operation(env: Environment, decl: OperationDecl, fields: dict[str, Fie
     ctx.emitter.emit(Return(value, _end(function)))
     role = Role(decl.role)
     parameters = roles.frozen()
-    code = _defined(clean(ctx.emitter.finish()), parameters)
+    code = _defined(waiting(clean(ctx.emitter.finish())), parameters)
     return Operation(function.name, role, parameters, code, function.span)
 
 

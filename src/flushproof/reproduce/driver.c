@@ -94,6 +94,13 @@ static void give_back(struct lock_state *l, int shared)
 		l->readers[self]--;
 }
 
+/* Whether a thread is about to take a lock, or to try to, as a row says that it takes it. */
+static int takes(const struct thread *t, const struct step *row)
+{
+	return (row->kind == LOCK && t->kind == TRY_LOCK) ||
+	       (row->kind == READ_LOCK && t->kind == TRY_READ_LOCK);
+}
+
 /* Do what a row says; 0 where the thread is about to do something else, or cannot. */
 static int act(const struct step *row)
 {
@@ -109,7 +116,9 @@ static int act(const struct step *row)
 		begin(t, row->call);
 		return 1;
 	}
-	if (!t->call || t->kind != row->kind || t->place != row->place)
+	if (!t->call || t->place != row->place)
+		return 0;
+	if (t->kind != row->kind && !takes(t, row))
 		return 0;
 	t->value = row->kind == RETURN ? t->value : row->value;
 	switch (row->kind) {
@@ -121,6 +130,7 @@ static int act(const struct step *row)
 		if (!available(lock, shared))
 			return 0;
 		take(lock, shared);
+		t->value = 1;
 		break;
 	case TRY_LOCK:
 	case TRY_READ_LOCK:
@@ -161,19 +171,39 @@ static int act(const struct step *row)
 	return 1;
 }
 
+/* Whether a thread waits for a lock that is not free, be it by trying again and again. */
+static int waits(struct thread *t)
+{
+	const void *place = t->place;
+	int shared = t->kind == READ_LOCK || t->kind == TRY_READ_LOCK;
+
+	if (t->kind != LOCK && t->kind != TRY_LOCK && !shared)
+		return 0;
+	if (available(place, shared))
+		return 0;
+	if (t->kind == LOCK || t->kind == READ_LOCK)
+		return 1;
+	self = t - threads;
+	do {
+		t->value = 0;
+		go_on(t);
+	} while (t->kind == FENCE || t->kind == ANYTHING);
+	return t->place == place &&
+	       t->kind == (shared ? TRY_READ_LOCK : TRY_LOCK);
+}
+
 /* Whether some thread is in a call, and each of those waits for a lock. */
 static int deadlocked(void)
 {
 	int i, inside = 0;
 
 	for (i = 0; i < THREADS; i++) {
-		const struct thread *t = &threads[i];
+		struct thread *t = &threads[i];
 
 		if (!t->call)
 			continue;
 		inside = 1;
-		if ((t->kind != LOCK && t->kind != READ_LOCK) ||
-		    available(t->place, t->kind == READ_LOCK))
+		if (!waits(t))
 			return 0;
 	}
 	return inside;
