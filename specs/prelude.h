@@ -12,6 +12,11 @@
  *   __vcpu_at(i) __num_vcpus                 the vCPUs of the VM
  *   __fence __load(p) __store(p, v) __exchange(p, v) __compare_exchange(p, old, v)
  *   __exchange_add(p, v)
+ *   __value(v)                               the value, as it is now
+ *   __typed(x, v)                            (typeof(x))(v); x is not evaluated
+ *   __least(a, b) __greatest(a, b)           the one or the other, in their common type
+ *   __first(a, b)                            a, once b has been evaluated
+ *   __elements(x)                            how many an array has; x is not evaluated
  */
 
 typedef signed char s8;
@@ -59,6 +64,38 @@ typedef unsigned long hva_t;
 #define BIT(n) (1UL << (n))
 #define BIT_ULL(n) (1ULL << (n))
 
+/* Numbers. What a kernel evaluates once is evaluated once, in the order in which it stands. */
+struct __number { };
+u64 __number_value(struct __number v) __value(v);
+u64 __number_typed(struct __number x, struct __number v) __typed(x, v);
+u64 __number_least(struct __number a, struct __number b) __least(a, b);
+u64 __number_greatest(struct __number a, struct __number b) __greatest(a, b);
+u64 __number_first(struct __number a, struct __number b) __first(a, b);
+u64 __number_elements(struct __number x) __elements(x);
+
+#define min(a, b) __number_least(__number_value(a), __number_value(b))
+#define max(a, b) __number_greatest(__number_value(a), __number_value(b))
+#define min3(a, b, c) min(min(a, b), c)
+#define max3(a, b, c) max(max(a, b), c)
+#define min_t(type, a, b) min((type)(a), (type)(b))
+#define max_t(type, a, b) max((type)(a), (type)(b))
+#define clamp(v, low, high) min(max(v, low), high)
+#define clamp_t(type, v, low, high) min_t(type, max_t(type, v, low), high)
+#define swap(a, b) do { (b) = __number_first(__number_value(a), (a) = (b)); } while (0)
+#define ARRAY_SIZE(array) __number_elements(array)
+#define GENMASK(high, low) ((~0UL << (low)) & (~0UL >> (63 - (high))))
+#define GENMASK_ULL(high, low) ((~0ULL << (low)) & (~0ULL >> (63 - (high))))
+#define lower_32_bits(n) ((u32)((n) & 0xffffffff))
+#define upper_32_bits(n) ((u32)(((n) >> 16) >> 16))
+#define __ALIGN_BITS(x, a) (__number_typed(x, a) - 1)
+#define ALIGN(x, a) (((x) + __ALIGN_BITS(x, a)) & ~__ALIGN_BITS(x, a))
+#define ALIGN_DOWN(x, a) ALIGN((x) - ((a) - 1), a)
+#define IS_ALIGNED(x, a) (((x) & __ALIGN_BITS(x, a)) == 0)
+#define __ROUND_BITS(x, y) __number_typed(x, (y) - 1)
+#define round_up(x, y) ((((x) - 1) | __ROUND_BITS(x, y)) + 1)
+#define round_down(x, y) ((x) & ~__ROUND_BITS(x, y))
+#define DIV_ROUND_UP(n, d) (((n) + (d) - 1) / (d))
+
 #define EINVAL 22
 #define ENOTSUPP 524
 #define EOPNOTSUPP 95
@@ -69,6 +106,7 @@ typedef unsigned long hva_t;
 #define PAGE_SHIFT 12
 #define PAGE_SIZE (1UL << PAGE_SHIFT)
 #define PAGE_MASK (~(PAGE_SIZE - 1))
+#define PAGE_ALIGN(x) ALIGN(x, PAGE_SIZE)
 #define INVALID_PAGE (~(hpa_t)0)
 #define VALID_PAGE(x) ((x) != INVALID_PAGE)
 

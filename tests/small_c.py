@@ -41,6 +41,7 @@ struct kvm_vmx {
 	rwlock_t rw;
 	struct rw_semaphore sem;
 	struct mutex mutex;
+	u16 table[12];
 };
 struct vcpu_vmx { struct kvm_vcpu vcpu; u64 root; int tag; struct pair own; };
 """
@@ -121,6 +122,32 @@ struct mutex { int held; };
 #define down_write(l) write_lock(l)
 #define up_write(l) write_unlock(l)
 #define likely(x) (x)
+#define PICK(a, op, b) ({ __typeof__(a) x_ = (a); __typeof__(b) y_ = (b); x_ op y_ ? x_ : y_; })
+#define PICK_AS(t, a, op, b) ({ t x_ = (a); t y_ = (b); x_ op y_ ? x_ : y_; })
+#define min(a, b) PICK(a, <, b)
+#define max(a, b) PICK(a, >, b)
+#define min3(a, b, c) ({ __typeof__(a) m_ = min(a, b); min(m_, c); })
+#define max3(a, b, c) ({ __typeof__(a) m_ = max(a, b); max(m_, c); })
+#define min_t(t, a, b) PICK_AS(t, a, <, b)
+#define max_t(t, a, b) PICK_AS(t, a, >, b)
+#define clamp(v, l, h) ({ __typeof__(v) v_ = (v), l_ = (l), h_ = (h); \
+	v_ >= h_ ? h_ : v_ <= l_ ? l_ : v_; })
+#define clamp_t(t, v, l, h) clamp((t)(v), (t)(l), (t)(h))
+#define swap(a, b) do { __typeof__(a) t_ = (a); (a) = (b); (b) = t_; } while (0)
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define GENMASK(h, l) (((~0UL) - (1UL << (l)) + 1) & (~0UL >> (64 - 1 - (h))))
+#define GENMASK_ULL(h, l) (((~0ULL) - (1ULL << (l)) + 1) & (~0ULL >> (64 - 1 - (h))))
+#define lower_32_bits(n) ((u32)((n) & 0xffffffff))
+#define upper_32_bits(n) ((u32)(((n) >> 16) >> 16))
+#define ALIGN_MASK(x, m) (((x) + (m)) & ~(m))
+#define ALIGN(x, a) ALIGN_MASK(x, (__typeof__(x))(a) - 1)
+#define ALIGN_DOWN(x, a) ALIGN((x) - ((a) - 1), (a))
+#define IS_ALIGNED(x, a) (((x) & ((__typeof__(x))(a) - 1)) == 0)
+#define round_mask(x, y) ((__typeof__(x))((y) - 1))
+#define round_up(x, y) ((((x) - 1) | round_mask(x, y)) + 1)
+#define round_down(x, y) ((x) & ~round_mask(x, y))
+#define DIV_ROUND_UP(n, d) (((n) + (d) - 1) / (d))
+#define PAGE_ALIGN(x) ALIGN(x, 4096UL)
 #define BIT(n) (1UL << (n))
 static inline void spin_lock(spinlock_t *lock) { lock->held = 1; }
 static inline void spin_unlock(spinlock_t *lock) { lock->held = 0; }

@@ -165,3 +165,25 @@ def test_bombs(text: str, said: str) -> None:
     """Exponential macros end in a diagnostic, not in the machine's memory."""
     with pytest.raises(InputError, match=said):
         expanded(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("least(a, b);", "( a < b ) ;"),
+        ("int f(void) { if (least(a, b)) { } }", "int f ( void ) { if ( ( a < b ) ) { } }"),
+        (
+            "static inline u64\nleast(u64 *a, u64 (*b)(int))\n{ } least(1, 2)",
+            "static inline u64 least ( u64 * a , u64 ( * b ) ( int ) ) { } least ( 1 , 2 )",
+        ),
+        ("u64 *least(u64 a, u64 b) { }", "u64 * least ( u64 a , u64 b ) { }"),
+        ("#define least(a, b) { a }\nleast(1, 2)", "{ 1 }"),
+        ("#ifndef least\nu64 least(int a, int b) { }\n#endif", "u64 least ( int a , int b ) { }"),
+        ("return least(a, b) { }", "return ( a < b ) { }"),
+        ("LEAST", "( 1 )"),
+    ],
+)
+def test_a_function_of_the_file_is_no_macro_of_ours(text: str, result: str) -> None:
+    """What a file defines has the meaning that the file gives it."""
+    ours = preprocess(Source("p.h", "#define least(a, b) (a < b)\n#define LEAST (1)"), Macros())
+    assert expanded(text, ours.macros) == result

@@ -205,3 +205,35 @@ def test_looks_at_endless_lines(sort: Sort) -> None:
     """A name that stands everywhere costs time that grows with the text, not with its square."""
     assert could_define("f(" * 20_000, sort, "f") in {True, False}
     assert could_define("f f;" * 10_000, sort, "f") in {True, False}
+
+
+OWN = "static u64 max(u64 a, u64 b) { return b; }\nstatic u64 min(u64 a, u64 b) { return a; }\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "before", "verdict"),
+    [
+        ("max(root, ALIGN_DOWN(root, 64))", "", Verdict.PROVED),
+        ("max((hpa_t)0, root)", "", Verdict.PROVED),
+        ("min_t(u32, root, 1)", "", Verdict.REFUTED),
+        ("root & ~GENMASK_ULL(63, 0)", "", Verdict.REFUTED),
+        ("((u64)upper_32_bits(root) << 32) | lower_32_bits(root)", "", Verdict.PROVED),
+        ("max((hpa_t)0, root)", OWN, Verdict.PROVED),
+        ("min((hpa_t)0, root)", OWN, Verdict.REFUTED),
+        ("max(root, (hpa_t)0)", OWN, Verdict.REFUTED),
+        ("max(root, (hpa_t)0)", "#define max(a, b) (b)\n", Verdict.REFUTED),
+    ],
+)
+def test_macros_on_numbers(given: str, before: str, verdict: Verdict, tmp_path: Path) -> None:
+    """They mean what the kernel's do, unless the file says otherwise; nothing is assumed."""
+    head = '#include "kvm_onhyperv.h"\n'
+    path = _fork(
+        tmp_path,
+        ("flush_guest_mapping(root)", f"flush_guest_mapping({given})"),
+        ("flush_guest_mapping_range(root,", f"flush_guest_mapping_range({given},"),
+        (head, head + before),
+    )
+    options = Options(vcpus=(1, 2), claims=("coverage",), sanity=Sanity.OFF, jobs=1)
+    (result,) = pipeline.prove(path, None, options, lambda _: None).results
+    assert (result.verdict, result.reason) == (verdict, "")
+    assert not any("may return anything" in x for x in result.assumptions)

@@ -291,8 +291,8 @@ PIECES: dict[str, Piece] = {
     "pointer_to_local": Piece("int x = a; int *p = &x; *p += b; (*p)++; return x + *p;"),
     "pointer_to_byte": Piece("u8 x = a; u8 *p = &x; *p += b; return x;"),
     "pointer_passed_down": Piece(
-        "int x = a, y = b; swap(&x, &y); return x - y * 2;",
-        "static void swap(int *p, int *q) { int t = *p; *p = *q; *q = t; }",
+        "int x = a, y = b; turn(&x, &y); return x - y * 2;",
+        "static void turn(int *p, int *q) { int t = *p; *p = *q; *q = t; }",
     ),
     "pointer_passed_twice": Piece(
         "int x = 0; outer(&x, a); outer(&x, b); return x;",
@@ -506,6 +506,58 @@ PIECES: dict[str, Piece] = {
         "x += 4 * down_read_trylock(&to_kvm_vmx(kvm)->sem);\n"
         "up_write(&to_kvm_vmx(kvm)->sem); down_write(&to_kvm_vmx(kvm)->sem); "
         "up_write(&to_kvm_vmx(kvm)->sem); return x;"
+    ),
+    # The kernel's macros on numbers
+    "min_of_ints": Piece("return min(a, b) * 2 + max(a, b);"),
+    "min_of_mixed_signs": Piece("return min(a, (u32)b) > 5 ? 1 : max((u64)a, (s16)b) >> 40;"),
+    "min_of_narrow": Piece("return min((u8)a, (s8)b) - max((u8)a, (u8)b);"),
+    "min_promotes": Piece("return min((u8)a, (u8)b) - 256 < 0;"),
+    "min_of_wide": Piece("return min((u64)a << 3, (u64)b) >> 33;"),
+    "min_of_conditions": Piece("return min(a < b, a == b) + max(a > 0, b > 0);"),
+    "min_once": Piece("int x = a, y = b; int r = min(x++, y--); return r + x * 3 + y * 5;"),
+    "min_in_order": Piece("int x = a & 7; return min(x, x++) * 100 + max(x, --x) * 10 + x;"),
+    "min_of_calls": Piece(
+        "to_kvm_vmx(kvm)->word = 0;\n"
+        "return max(next(kvm, a), next(kvm, b)) * 100 + to_kvm_vmx(kvm)->word;",
+        "static int next(struct kvm *kvm, int x) { return to_kvm_vmx(kvm)->word++ * x; }",
+    ),
+    "min_t_converts": Piece("return min_t(u8, a, b) * 3 - max_t(s16, a, b);"),
+    "min_t_unsigned": Piece("return min_t(unsigned int, a, b) >> 4;"),
+    "min_t_once": Piece("int x = a, y = b; int r = max_t(u16, ++x, ++y); return r ^ x ^ y;"),
+    "min_of_three": Piece("return min3(a, b, 5) + max3(a, b, 7) * 2;"),
+    "min_nested": Piece("return min(max(a, -9), min(b, 300));"),
+    "clamp": Piece("int x = a; int r = clamp(x++, -5, 100); return r * 2 + x;"),
+    "clamp_t": Piece("return clamp_t(s16, a, -300, b & 255) + clamp_t(u8, b, 3, 9);"),
+    "swap": Piece("int x = a, y = b; swap(x, y); return x - y * 2;"),
+    "swap_narrows": Piece("u8 x = a; int y = b; swap(x, y); return x * 1000 + (y & 255);"),
+    "swap_fields": Piece(
+        "to_kvm_vmx(kvm)->word = a; to_kvm_vmx(kvm)->pair.x = b;\n"
+        "swap(to_kvm_vmx(kvm)->word, to_kvm_vmx(kvm)->pair.x);\n"
+        "return to_kvm_vmx(kvm)->word - 3 * to_kvm_vmx(kvm)->pair.x;"
+    ),
+    "swap_in_if": Piece("int x = a, y = b; if (x > y) swap(x, y); else x--; return y - x;"),
+    "genmask": Piece("return (GENMASK(a & 63, 0) >> 7) ^ GENMASK(40, b & 31) ^ GENMASK(63, 52);"),
+    "genmask_ull": Piece(
+        "return (GENMASK_ULL(51, 12) & ((u64)a << 20)) >> 31 > GENMASK_ULL(3, 1);"
+    ),
+    "halves": Piece("u64 x = ((u64)a << 32) | (u32)b; return upper_32_bits(x) ^ lower_32_bits(x);"),
+    "halves_of_int": Piece("return upper_32_bits(a) + lower_32_bits(b) / 2;"),
+    "align": Piece("return ALIGN(a, 8) + ALIGN((u32)b, 4096UL) * 3 + ALIGN((u8)a, 16);"),
+    "align_to_type": Piece("return ALIGN((u16)a, 1ULL << 20) + ALIGN((s64)b, 64) / 2;"),
+    "align_down": Piece("return ALIGN_DOWN(a, 16) ^ ALIGN_DOWN((u64)b, 4096);"),
+    "is_aligned": Piece("return IS_ALIGNED(a, 8) + 2 * IS_ALIGNED((u64)b, 256UL);"),
+    "round": Piece("return round_up(a, 8) + round_down(b, 256) * 3 + round_up((u8)b, 64);"),
+    "round_once": Piece("int x = a; int r = round_up(x++, 32); return r + x * 7;"),
+    "div_round_up": Piece("return DIV_ROUND_UP((u32)a, 7) + DIV_ROUND_UP(b & 255, (a & 3) + 1);"),
+    "page_align": Piece("return PAGE_ALIGN(a & 0xffff) + (PAGE_ALIGN((u64)b) >> 12);"),
+    "array_size": Piece(
+        "int n = 0; for (int i = 0; i < ARRAY_SIZE(to_kvm_vmx(kvm)->table); i++) n += a;\n"
+        "return n - (ARRAY_SIZE(to_kvm_vmx(kvm)->table) > -1);"
+    ),
+    "macros_of_its_own": Piece(
+        "return max(a, b) + min(a) * 2 + clamp(b);",
+        "#define max(x, y) ((x) - (y))\n#undef min\n#define min(x) ((x) & 3)\n"
+        "#undef clamp\nstatic int clamp(int x) { return x | 1; }",
     ),
 }
 

@@ -18,6 +18,7 @@ from flushproof.frontend.preprocess import (
     read_include,
     read_name,
 )
+from flushproof.frontend.shadowed import shadowed
 from flushproof.frontend.tokens import Token, tokenise
 from flushproof.record import Record
 from flushproof.source import Source
@@ -62,8 +63,11 @@ def outline(source: Source, start: Macros) -> Outline:
     Raises:
         InputError: a comment or a condition is never closed.
     """
+    tokens = tokenise(source)
     state = _Outliner(dict(start.table))
-    for line in lines(tokenise(source)):
+    for name in sorted(shadowed(tokens, start.table)):
+        state.forget(name)
+    for line in lines(tokens):
         state.feed(line)
     return state.outline(source)
 
@@ -86,6 +90,11 @@ class _Outliner(Preprocessor):
             self._directive(line)
         elif self._live:
             self._output.extend(line)
+
+    def forget(self, name: str) -> None:
+        """Take a macro away, as `#undef` does."""
+        self._table.pop(name, None)
+        self._changes.append(Change(len(self._output), name, None))
 
     def outline(self, source: Source) -> Outline:
         """Return what was collected."""
@@ -113,9 +122,7 @@ class _Outliner(Preprocessor):
                 if macro.name in self._table:
                     self._changes.append(Change(at, macro.name, macro))
             case "undef":
-                name = read_name(word, rest)
-                self._table.pop(name, None)
-                self._changes.append(Change(at, name, None))
+                self.forget(read_name(word, rest))
             case "include":
                 self._includes.append(read_include(word, rest))
             case _:

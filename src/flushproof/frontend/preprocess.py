@@ -11,6 +11,7 @@ from typing import ClassVar
 from flushproof.diagnostics import Diagnostic, InputError, Note, closest
 from flushproof.frontend.conditions import holds
 from flushproof.frontend.macros import BUILT_IN, Expander, Macro, Macros
+from flushproof.frontend.shadowed import unshadowed
 from flushproof.frontend.tokens import Kind, Token, refuse_stray, tokenise
 from flushproof.record import Placed, Record, replace
 from flushproof.source import Source, Span
@@ -109,8 +110,9 @@ class _Branch(Record, frozen=True):
 
 def preprocess(source: Source, macros: Macros) -> Preprocessed:
     """Return the live tokens of `source` under `macros`; raise `InputError` if malformed."""
-    state = Preprocessor(dict(macros.table))
-    for line in lines(tokenise(source)):
+    tokens = tokenise(source)
+    state = Preprocessor(unshadowed(tokens, macros.table))
+    for line in lines(tokens):
         state.feed(line)
     return state.finish()
 

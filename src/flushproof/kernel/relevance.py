@@ -19,7 +19,8 @@ from flushproof.kernel.known import Known
 from flushproof.kernel.library import Piece
 from flushproof.kernel.typing import accesses
 
-QUIET = frozenset({"__ignored", "__free", "__vcpu_at", "__num_vcpus", "__load"})
+NUMBERS = {"__value", "__typed", "__least", "__greatest", "__first", "__elements"}
+QUIET = frozenset({"__ignored", "__free", "__vcpu_at", "__num_vcpus", "__load", *NUMBERS})
 
 
 @dataclass

@@ -165,6 +165,15 @@ def _named_place(ctx: Context, name: str, span: Span) -> Place:
 
 
 def _member(ctx: Context, e: c.Member) -> Place:
+    return member(ctx, _owner(ctx, e), e.name, e.span)
+
+
+def struct_of(ctx: Context, e: c.Member) -> Struct:
+    """Emit code for what a member belongs to, and return its struct."""
+    return _owner(ctx, e).struct
+
+
+def _owner(ctx: Context, e: c.Member) -> StructPlace:
     if e.arrow:
         value = lower(ctx, e.base)
         inner = target(ctx, value, _type_of(value), e.base.span)
@@ -172,7 +181,7 @@ def _member(ctx: Context, e: c.Member) -> Place:
         inner = _place_or_result(ctx, e.base)
     if not isinstance(inner, StructPlace):
         raise InputError(Mismatch(span=e.base.span, text="this is not a struct"))
-    return member(ctx, inner, e.name, e.span)
+    return inner
 
 
 def _place_or_result(ctx: Context, e: c.Expr) -> Place:

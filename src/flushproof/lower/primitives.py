@@ -12,6 +12,8 @@ __load(p)  __store(p, v)                one marked access through a pointer
 __exchange(p, v)  __compare_exchange(p, old, v)  __exchange_add(p, v)
                                         one atomic access, returning the old value
 __ignored                               no effect; arguments are not even evaluated
+
+Those on numbers are in `lower/numbers.py`.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ from flushproof.ir.code import (
     Var,
 )
 from flushproof.ir.types import BOOL, INT, NO_VCPU, U64, VCPU, Int, LockWord
-from flushproof.lower import convert
+from flushproof.lower import convert, numbers
 from flushproof.lower.context import Context, unsupported
 from flushproof.lower.expressions import lower, truth
 from flushproof.lower.places import read, target, write
@@ -204,5 +206,9 @@ _TABLE: dict[str, Callable[[Context, tuple[c.Expr, ...], Span], Value]] = {
     "__exchange": _exchange,
     "__compare_exchange": _exchange,
     "__exchange_add": _exchange_add,
+    "__value": numbers.value,
+    "__least": numbers.least,
+    "__greatest": numbers.greatest,
+    "__first": numbers.first,
     "__ignored": lambda _ctx, _arguments, _span: Nothing(),
 }

@@ -11,6 +11,7 @@ from flushproof.ir.types import LOCK, LockWord
 from flushproof.lower.calls import inline
 from flushproof.lower.context import Activation, Binding, Context, Environment, Special
 from flushproof.lower.emitter import Emitter
+from flushproof.lower.numbers import unevaluated
 from flushproof.lower.objects import object_model
 from flushproof.lower.statements import run_block
 from flushproof.source import Span
@@ -18,7 +19,8 @@ from flushproof.source import Span
 
 def environment(declarations: Declarations) -> Environment:
     """Return the environment in which a variant's own code is lowered."""
-    return Environment(declarations, object_model(declarations), _lock_types(declarations))
+    objects, locks = object_model(declarations), _lock_types(declarations)
+    return Environment(declarations, objects, locks, specials=unevaluated(declarations))
 
 
 def _lock_types(declarations: Declarations) -> dict[str, LockWord]:
@@ -40,7 +42,9 @@ def with_names(
     env: Environment, machine: Mapping[str, Binding], specials: Mapping[str, Special]
 ) -> Environment:
     """Return the environment with the claim language's names added."""
-    return Environment(env.declarations, env.objects, env.lock_types, machine, specials)
+    return Environment(
+        env.declarations, env.objects, env.lock_types, machine, {**env.specials, **specials}
+    )
 
 
 def context(

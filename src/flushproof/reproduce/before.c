@@ -80,3 +80,19 @@ static int hypercall(unsigned long long as, _Bool whole, unsigned long long star
 	hook_old = *hook_at;				\
 	*hook_at = hook_old + hook_value;		\
 	hook_old; })
+/* Numbers. */
+#define VALUE(v) (v)
+#define TYPED(x, v) ((__typeof__(x))(v))
+#define LEAST(a, b) __extension__ ({			\
+	__auto_type hook_a = (a);			\
+	__auto_type hook_b = (b);			\
+	hook_a < hook_b ? hook_a : hook_b; })
+#define GREATEST(a, b) __extension__ ({			\
+	__auto_type hook_a = (a);			\
+	__auto_type hook_b = (b);			\
+	hook_a > hook_b ? hook_a : hook_b; })
+#define FIRST(a, b) __extension__ ({			\
+	__auto_type hook_a = (a);			\
+	(void)(b);					\
+	hook_a; })
+#define ELEMENTS(x) (sizeof(x) / sizeof((x)[0]))

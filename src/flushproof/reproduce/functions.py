@@ -22,6 +22,12 @@ GENERIC = {
     "__exchange": "ATOMIC_EXCHANGE",
     "__compare_exchange": "ATOMIC_COMPARE_EXCHANGE",
     "__exchange_add": "ATOMIC_ADD",
+    "__value": "VALUE",
+    "__typed": "TYPED",
+    "__least": "LEAST",
+    "__greatest": "GREATEST",
+    "__first": "FIRST",
+    "__elements": "ELEMENTS",
 }
 TAKES = {
     "__acquires": "LOCK",
@@ -74,7 +80,8 @@ def is_macro(f: c.Function) -> bool:
 
 
 def _untyped(f: c.Function) -> bool:
-    return any(p.type.name == "void" and p.declarator.pointers for p in f.parameters)
+    written = ((p.type.name, bool(p.declarator.pointers)) for p in f.parameters)
+    return not {("void", True), ("__number", False)}.isdisjoint(written)
 
 
 def macro(f: c.Function) -> str:
