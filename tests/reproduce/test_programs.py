@@ -139,6 +139,26 @@ def test_a_loop_that_tries_waits(spec: str, claim: str, tmp_path: Path) -> None:
     assert bool(_run(once, tmp_path).returncode) == deadlock
 
 
+@needs_compiler
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("if (++nr_roots == 1)", "nr_roots = min(nr_roots + 1, 2); if (nr_roots == 1)"),
+        ("if (++nr_roots == 1)", "if (clamp_t(s16, ++nr_roots, 0, 2) == 1)"),
+        ("root = to_vmx(vcpu)->hv_tlb_pgd;", "root = 0; swap(root, to_vmx(vcpu)->hv_tlb_pgd);"),
+        ("if (nr_roots > 1)", "if (IS_ALIGNED(nr_roots, 2) || nr_roots > 1)"),
+    ],
+)
+def test_macros_on_numbers(old: str, new: str, tmp_path: Path) -> None:
+    """What the prelude says of numbers must be said in the C as well."""
+    text = (SPECS / "counter_first.c").read_text()
+    assert old in text
+    (tmp_path / "counter_first.c").write_text(text.replace(old, new))
+    (tmp_path / "counter_first.spec").write_text((SPECS / "counter_first.spec").read_text())
+    made = build(from_spec(str(tmp_path / "counter_first.spec")))
+    assert _run(_reproduced(made, "no_repeat"), tmp_path).returncode == 0
+
+
 def test_text_stands_as_it_is() -> None:
     """A reader must find the code under review, not a translation of it."""
     own = (SPECS / "counter_first.c").read_text()
