@@ -113,16 +113,22 @@ def _answers(
 
 @contextmanager
 def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
-    """Have workers that are forked; one question alone does not wait for these modules."""
+    """Have workers that are forked; one question alone does not wait for these modules.
+
+    Whoever gives up early does not wait for what is still being worked on. Else the pool is gone
+    before the interpreter ends, which could wake it up while it goes.
+    """
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
     context = multiprocessing.get_context("fork")
     pool = ProcessPoolExecutor(jobs, context, _end_with, (os.getpid(),))
+    done = False
     try:
         yield pool
+        done = True
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        pool.shutdown(wait=done, cancel_futures=True)
 
 
 def _end_with(parent: int) -> None:
