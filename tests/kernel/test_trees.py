@@ -18,7 +18,10 @@ CLAIMS = ("coverage", "no_repeat", "no_bogus", "failure_kept", "failure_true", "
 LATE = "arch/x86/kvm/"
 FILES = {
     "v4_19/vmx.c": ("4.19..4.20", "vmx_hv_remote_flush_tlb", "vmx_set_cr3"),
+    "v4_20/vmx.c": ("4.19..4.20", "vmx_hv_remote_flush_tlb", "vmx_set_cr3"),
     "v5_0/vmx.c": ("5.0..5.12", "hv_remote_flush_tlb_with_range", "vmx_set_cr3"),
+    "v5_3/vmx.c": ("5.0..5.12", "hv_remote_flush_tlb_with_range", "vmx_set_cr3"),
+    f"v5_9/{LATE}vmx/vmx.c": ("5.0..5.12", "hv_remote_flush_tlb_with_range", "vmx_load_mmu_pgd"),
     "v5_10/vmx.c": ("5.0..5.12", "hv_remote_flush_tlb_with_range", "vmx_load_mmu_pgd"),
     "v5_13/vmx.c": ("5.13", "hv_remote_flush_tlb_with_range", "vmx_load_mmu_pgd"),
     f"v5_14/{LATE}kvm_onhyperv.c": (
@@ -33,10 +36,20 @@ FILES = {
         "hv_track_root_tdp",
     ),
     f"v6_4/{LATE}vmx/vmx.c": ("6.4..newest", "__hv_flush_remote_tlbs_range", "vmx_load_mmu_pgd"),
+    f"v6_16/{LATE}kvm_onhyperv.c": (
+        "6.4..newest",
+        "__hv_flush_remote_tlbs_range",
+        "hv_track_root_tdp",
+    ),
+    f"v6_16/{LATE}vmx/main.c": ("6.4..newest", "__hv_flush_remote_tlbs_range", "vmx_load_mmu_pgd"),
+    f"v6_16/{LATE}svm/svm.c": ("6.4..newest", "__hv_flush_remote_tlbs_range", "svm_load_mmu_pgd"),
 }
 REFUTED = {
     "v4_19/vmx.c": {"no_bogus": 1, "failure_true": 2},
     "v5_0/vmx.c": {"no_repeat": 3},
+    "v4_20/vmx.c": {"no_bogus": 1, "no_repeat": 3, "failure_true": 2},
+    "v5_3/vmx.c": {"coverage": 2, "no_bogus": 1, "no_repeat": 3},
+    f"v5_9/{LATE}vmx/vmx.c": {"coverage": 2, "no_bogus": 1, "no_repeat": 3},
     "v5_10/vmx.c": {"coverage": 2, "no_bogus": 1, "no_repeat": 3},
     "v5_13/vmx.c": {"no_bogus": 1, "no_repeat": 3},
 }
@@ -82,6 +95,38 @@ def test_creation_is_read(tmp_path: Path) -> None:
     )
     boot = {f.name: f.boot for f in _listing(path).fields}
     assert boot["vcpu_vmx.ept_pointer"] == "0"
+
+
+def test_a_return_under_the_lock_is_met_once_pointers_are_invalid(tmp_path: Path) -> None:
+    """In 4.20 a pointer was never invalid; where creation makes it so, a return keeps the lock."""
+    path = _copy(
+        "v4_20/vmx.c",
+        tmp_path,
+        "static struct kvm *vmx_vm_alloc(void)\n",
+        "static int vmx_create_vcpu(struct kvm_vcpu *vcpu)\n{\n"
+        "\tto_vmx(vcpu)->ept_pointer = INVALID_PAGE;\n\treturn 0;\n}\n\n"
+        "static struct kvm *vmx_vm_alloc(void)\n",
+    )
+    options = Options(vcpus=(1, 2), claims=("lock_balanced", "no_deadlock", "no_bogus"))
+    report = pipeline.prove(str(path), None, options, lambda _: None)
+    found = {r.claim: (r.verdict, r.smallest_vcpus) for r in report.results}
+    assert found == {
+        "lock_balanced": (Verdict.REFUTED, 1),
+        "no_deadlock": (Verdict.REFUTED, 1),
+        "no_bogus": (Verdict.PROVED, None),
+    }
+
+
+def test_a_load_without_a_level(tmp_path: Path) -> None:
+    """In 5.7 and 5.8 the load has its new name and still two parameters."""
+    path = _copy("v5_3/vmx.c", tmp_path, "void vmx_set_cr3(", "void vmx_load_mmu_pgd(")
+    path.write_text(path.read_text().replace("kvm_x86_ops->", "kvm_x86_ops."))
+    found = _listing(path)
+    assert found.profile == "5.0..5.12"
+    assert "vmx_load_mmu_pgd" in {p.name for p in found.functions if p.role == "load"}
+    options = Options(vcpus=(1, 2), claims=("coverage", "failure_kept"))
+    report = pipeline.prove(str(path), None, options, lambda _: None)
+    assert [r.smallest_vcpus for r in report.results] == [2, None]
 
 
 def test_other_writers_are_told(tmp_path: Path) -> None:
