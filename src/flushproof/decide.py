@@ -25,7 +25,7 @@ from flushproof.machine.build import CAPACITY, Machine
 from flushproof.machine.setup import Bounds
 from flushproof.opinion import Opinion, joined
 from flushproof.progress import Board
-from flushproof.record import Record
+from flushproof.record import Record, replace
 from flushproof.resources import PRELUDE
 from flushproof.trace import Trace
 from flushproof.verdict import ClaimResult, Scope, Verdict
@@ -42,8 +42,12 @@ EVERY = "every interleaving"
 NO_CACHE = "nothing says which field caches the root: add a `cache when ... is ...` clause"
 LOOKING = ("bounded", "enumerate")
 """The engines that look within the bounds only."""
-FEW = 3
+FEW = 2
 """So many vCPUs are looked at before a proof for all is tried."""
+SOME = 3
+"""So many are looked at where the first attempt at one fails."""
+GLANCE = 50
+"""Before a proof for all is tried, questions may take this part of their usual effort."""
 
 Range = tuple[int, int] | None
 """From how many to how many vCPUs; None for every number."""
@@ -95,8 +99,9 @@ def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
     )
     if question.jobs > 1 and len(question.claims) > 1:
         with suppress(MemoryError), exhausting():
-            definedness.at(question.bounds.vcpus[0])
-            if question.engine not in LOOKING:
+            if question.engine in LOOKING:
+                definedness.at(question.bounds.vcpus[0])
+            else:
                 _ = forall.defined
 
     def one(name: str) -> ClaimResult:
@@ -150,7 +155,8 @@ def counterexample(
     return claim.decide(), claim.found
 
 
-def _engine(program: Program, question: Question, plan: Plan | None) -> Engine:
+def _engine(program: Program, question: Question, plan: Plan | None, part: int = 1) -> Engine:
+    """Return the engine asked for, with one part in so many of the usual effort."""
     if question.engine == "enumerate":
         b = question.bounds
         return Enumerator(program, Sizes(b.vcpus[1], b.loads, b.flushes, b.flushers))
@@ -160,7 +166,7 @@ def _engine(program: Program, question: Question, plan: Plan | None) -> Engine:
 
     bounds = question.bounds
     most = Counts(bounds.vcpus[1], bounds.loads, bounds.flushes, bounds.flushers)
-    effort = question.steps or EFFORT
+    effort = max(1, (question.steps or EFFORT) // part)
     return Bounded(
         program,
         most,
@@ -224,41 +230,80 @@ class _Claim:
         self.buffers: Buffered | None = None
         self.found: Found | None = None
         self.opinions: list[Opinion] = []
+        self.seen: dict[int, Found | str | None] = {}
+        self.early: ClaimResult | None = None
 
     def decide(self) -> ClaimResult:
         """Look at the smallest number of vCPUs first, and for a proof for all of them in time."""
         low, high = self.question.bounds.vcpus
         program = self.machine.with_claims((self.name,))
         self.buffers = self.machine.buffers((self.name,))
+        every = range(low, high + 1)
         if self.question.engine in LOOKING:
-            return self._look(program, None, range(low, high + 1)) or self._proved((low, high))
+            return self._look(program, None, every) or self._proved((low, high))
         plan = self.forall.plan(program)
-        few = range(low, min(high, FEW) + 1)
         if self.question.engine == "auto":
-            found = self._look(program, plan, few)
+            found = self._glance(program, plan, range(low, min(high, FEW) + 1))
             if found is not None:
                 return found
-        evidence = self.forall.prove(program, plan)
+        hopeless = partial(self._hopeless, program, plan)
+        evidence = self.forall.prove(program, plan, hopeless)
+        if self.early is not None:
+            return self.early
         if isinstance(evidence, Evidence):
             self.opinions += evidence.opinions
             self.exact_roots = evidence.exact_roots
             return self._proved(None, evidence=evidence)
         if self.question.engine == "unbounded":
             return self.unknown(f"not proved for all: {evidence}", None)
-        rest = self._look(program, plan, range(few.stop, high + 1))
         reason = f"not proved for every number of vCPUs: {evidence}"
-        return rest or self._proved((low, high), reason=reason)
+        return self._look(program, plan, every) or self._proved((low, high), reason=reason)
+
+    def _glance(self, program: Program, plan: Plan | None, counts: range) -> ClaimResult | None:
+        """Look with little effort, and note what is found; return what refutes the claim."""
+        engine = _engine(program, self.question, plan, GLANCE)
+        for n in counts:
+            answer = engine.claim(self.name, n)
+            self._tell()
+            if isinstance(answer, str) or (isinstance(answer, Found) and not answer.least):
+                continue
+            self._note(engine, n)
+            self.seen[n] = answer
+            if isinstance(answer, Found):
+                return self._look(program, plan, range(self.question.bounds.vcpus[0], n + 1))
+        return None
+
+    def _hopeless(self, program: Program, plan: Plan | None) -> str:
+        """Return why there is no proof for all, where a few vCPUs more show it with little effort.
+
+        Beyond the bounds only a little is tried.
+        """
+        if self.question.engine != "auto":
+            return ""
+        bounds = self.question.bounds
+        within = range(min(bounds.vcpus[1], FEW) + 1, min(bounds.vcpus[1], SOME) + 1)
+        self.early = self._glance(program, plan, within)
+        if self.early is not None:
+            return "it is decided with few"
+        little = replace(bounds, vcpus=(1, SOME), loads=1, flushes=1)
+        engine = _engine(program, replace(self.question, bounds=little), plan, 10 * GLANCE)
+        for n in range(bounds.vcpus[1] + 1, SOME + 1):
+            found = engine.claim(self.name, n)
+            if isinstance(found, Found):
+                _replay(program, found)
+                return f"it fails with {_count(n, 'vCPU')}"
+        return ""
 
     def _look(self, program: Program, plan: Plan | None, counts: range) -> ClaimResult | None:
         """Return what is found with so many vCPUs; None where the claim holds."""
         engine = _engine(program, self.question, plan)
         low = self.question.bounds.vcpus[0]
         for n in counts:
-            answer = engine.claim(self.name, n)
-            self._tell()
-            self.opinions += _taken(engine)
-            self.exact_roots = engine.exact_roots
-            self.every_interleaving &= engine.every_interleaving(n)
+            if n not in self.seen:
+                self.seen[n] = engine.claim(self.name, n)
+                self._tell()
+                self._note(engine, n)
+            answer = self.seen[n]
             if isinstance(answer, Found):
                 return self._refuted(program, answer)
             undefined = self.definedness.at(n)
@@ -269,6 +314,11 @@ class _Claim:
             if answer is not None:
                 return self.unknown(answer, (low, n))
         return None
+
+    def _note(self, engine: Engine, n: int) -> None:
+        self.opinions += _taken(engine)
+        self.exact_roots = engine.exact_roots
+        self.every_interleaving &= engine.every_interleaving(n)
 
     def _tell(self) -> None:
         if self.question.board is not None:

@@ -7,6 +7,7 @@ is proved once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from flushproof.engines.symbolic.plan import Plan
     from flushproof.engines.unbounded.prove import Proof
     from flushproof.ir.program import Program
+
+
+def _hopeful() -> str:
+    return ""
 
 
 class Evidence(Record, frozen=True):
@@ -65,8 +70,13 @@ class ForAll:
             return None
         return make_plan(program, Population(None, self.machine.setup.bounds.flushers))
 
-    def prove(self, program: Program, plan: Plan | None) -> Evidence | str:
-        """Return what proves the claims of a program, or why nothing does."""
+    def prove(
+        self, program: Program, plan: Plan | None, hopeless: Callable[[], str] = _hopeful
+    ) -> Evidence | str:
+        """Return what proves the claims of a program, or why nothing does.
+
+        `hopeless` is asked once an attempt has failed, and may say why no other is worth while.
+        """
         from flushproof.engines.unbounded.prove import out_of_reach
 
         if self.machine.setup.memory is not Memory.SC:
@@ -74,12 +84,12 @@ class ForAll:
         if self.machine.setup.bounds.flushers != 1:
             return "there are several flushers"
         if program.of(Role.DEADLOCK):
-            return self._prove_in_order(program)
+            return self._prove_in_order(program, hopeless)
         if plan is None:
             return out_of_reach(program)
-        return self._prove(program, plan, "the claim")
+        return self._prove(program, plan, hopeless, "the claim")
 
-    def _prove_in_order(self, program: Program) -> Evidence | str:
+    def _prove_in_order(self, program: Program, hopeless: Callable[[], str]) -> Evidence | str:
         """Prove that locks are taken in one order, so that nobody waits for ever."""
         from flushproof.engines.unbounded.prove import out_of_reach
 
@@ -90,20 +100,22 @@ class ForAll:
         if plan is None:
             return out_of_reach(ordered.program)
         order = ", then ".join(f.label for f in ordered.locks) or "none"
-        text = f"locks are waited for in one order ({order}), and none is held between calls"
-        found = self._prove(ordered.program, plan, text)
+        text = f"locks are waited for in one order ({order}), freed by who holds them, and not kept"
+        found = self._prove(ordered.program, plan, hopeless, text)
         if isinstance(found, str):
             return found
         return replace(found, invariant=(text, *found.invariant) if self.evidence else ())
 
-    def _prove(self, program: Program, plan: Plan, title: str) -> Evidence | str:
+    def _prove(
+        self, program: Program, plan: Plan, hopeless: Callable[[], str], title: str
+    ) -> Evidence | str:
         from flushproof.engines.unbounded.certificate import script
         from flushproof.engines.unbounded.prove import concise
         from flushproof.engines.unbounded.words import invariant_lines
 
         if isinstance(self.defined, str):
             return f"the code itself: {self.defined}"
-        found = self._proof(program, plan)
+        found = self._proof(program, plan, hopeless)
         if isinstance(found, str):
             return found
         if not self.evidence and self.second is None:
@@ -133,12 +145,13 @@ class ForAll:
         plan = self.plan(base)
         if plan is None:
             return "its locks are more than mutual exclusion"
-        return prove(Subject(base, plan.kinds, plan.boundaries, None, self.steps))
+        return prove(Subject(base, plan.kinds, plan.boundaries, None, self.steps), _hopeful)
 
-    def _proof(self, program: Program, plan: Plan) -> Proof | str:
+    def _proof(self, program: Program, plan: Plan, hopeless: Callable[[], str]) -> Proof | str:
         from flushproof.engines.unbounded.prove import Subject, prove
 
-        return prove(Subject(program, plan.kinds, plan.boundaries, self._code, self.steps))
+        subject = Subject(program, plan.kinds, plan.boundaries, self._code, self.steps)
+        return prove(subject, hopeless)
 
     @cached_property
     def _code(self) -> frozenset[str]:

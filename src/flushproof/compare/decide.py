@@ -17,7 +17,7 @@ from flushproof.compare.product import Product, product
 from flushproof.compare.runs import Run, both, first_difference, whole_operation
 from flushproof.compare.watch import FOLLOWED, SAME, Sight
 from flushproof.comparison import Compared, Comparison, Difference, Relation, Since, Version
-from flushproof.decide import FEW, assumptions
+from flushproof.decide import assumptions
 from flushproof.engines.found import Found
 from flushproof.ir.program import Program, Role
 from flushproof.machine.build import Machine
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from flushproof.engines.symbolic.bounded import Bounded
 
 COVERAGE = "coverage"
+FEW = 3
+"""So many vCPUs are looked at before a proof for all is tried."""
 LOST = (
     "what follows a call that keeps a lock, waits for ever or issues more than two hypercalls a "
     "vCPU is not compared"

@@ -3,7 +3,8 @@
 Where a thread waits for a lock only while all that it holds come before it in one order, and holds
 none between its calls, somebody can always go on: of the threads that wait, look at one whose lock
 comes last; its holder is in a call and does not wait (Havender, IBM Systems Journal 1968). In place
-of the event `deadlock` each such place asserts just that, which can be proved of one thread alone.
+of the event `deadlock` each such place asserts just that. That a lock is freed by its holder is
+asserted too: it need not be so, but else little is known of who holds it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from flushproof.ir.code import (
     Holds,
     Instr,
     Jump,
+    Release,
     Return,
     Stop,
     TryAcquire,
@@ -76,8 +78,11 @@ def _asserting(operation: Operation, locks: Sequence[Field], claim: str) -> Oper
     for label, instr in zip(labels, operation.code, strict=True):
         emitter.place(label)
         for lock in _unwelcome(instr, locks):
-            _assert_free(emitter, lock, claim, instr)
+            _assert(emitter, lock, claim, instr, held=False)
         match instr:
+            case Release(field) if field in locks:
+                _assert(emitter, field, claim, instr, held=True)
+                emitter.emit(instr)
             case Stop():
                 pass
             case Jump(target):
@@ -100,7 +105,8 @@ def _unwelcome(instr: Instr, locks: Sequence[Field]) -> Sequence[Field]:
             return ()
 
 
-def _assert_free(emitter: Emitter, lock: Field, claim: str, instr: Instr) -> None:
-    held = emitter.temp(BOOL)
-    emitter.emit(Holds(held, lock, None, sole=False, span=instr.span))
-    emitter.emit(Assert(claim, Unary("!", Var(held), BOOL), (), "", lock.label, instr.span))
+def _assert(emitter: Emitter, lock: Field, claim: str, instr: Instr, *, held: bool) -> None:
+    found = emitter.temp(BOOL)
+    emitter.emit(Holds(found, lock, None, sole=False, span=instr.span))
+    condition = Var(found) if held else Unary("!", Var(found), BOOL)
+    emitter.emit(Assert(claim, condition, (), "", lock.label, instr.span))

@@ -6,7 +6,7 @@ which it can fail alone. An invariant counts only after z3 has confirmed it, cla
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from flushproof.engines.symbolic.values import NotExact
 from flushproof.engines.unbounded.build import Builder
@@ -59,13 +59,16 @@ class Subject(Record, frozen=True):
     steps: int | None = None
 
 
-def prove(subject: Subject) -> Proof | str:
-    """Return a proof for every number of vCPUs, or why there is none."""
+def prove(subject: Subject, hopeless: Callable[[], str]) -> Proof | str:
+    """Return a proof for every number of vCPUs, or why there is none.
+
+    `hopeless` is asked once an attempt has failed, and may say why no other is worth while.
+    """
     reason = out_of_reach(subject.program)
     if reason:
         return reason
     try:
-        return _Attempts(subject).run()
+        return _Attempts(subject, hopeless).run()
     except NotExact:
         return "the code does arithmetic that has no exact counterpart"
     except Unsupported as error:
@@ -98,17 +101,21 @@ TOO_LITTLE = "no invariant was found: what is known of other vCPUs is too little
 class _Attempts:
     """Tries to prove a claim, with what is cheap first."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: Subject, hopeless: Callable[[], str]) -> None:
         self.subject = subject
+        self.hopeless = hopeless
         self.named = sum(f.type == VCPU for f in subject.program.witnesses)
         self.steps = subject.steps or STEPS
 
     def run(self) -> Proof | str:
         """Try with the witnesses tracked, then with any vCPU, then one way to fail at a time."""
-        for cases in self._tries():
+        for k, cases in enumerate(self._tries()):
             found = self._proof(cases)
             if isinstance(found, Proof):
                 return found
+            reason = "" if k else self.hopeless()
+            if reason:
+                return reason
         alone = self.named < MOST_WITNESSES and self._records()
         return self._in_ways() if alone else found
 
