@@ -52,6 +52,8 @@ class Passing(Record, frozen=True):
 
 EFFORT = 2_000_000
 """The solver's own steps that one question may take; without an answer nothing moves."""
+FIRST = 100_000
+"""So many it takes at first; what it has learned from other questions can lead it astray."""
 
 FREELY = Passing(right=True, left=True)
 
@@ -107,7 +109,7 @@ class Moves:
         self.held = surely_held(program.operations)
         self.threads = (z3.Int("thread.a"), z3.Int("thread.b"))
         self.solver = z3.Solver()
-        self.solver.set("rlimit", EFFORT)
+        self.solver.set("rlimit", FIRST)
         self.constraints: list[z3.BoolRef] = []
         self._told = 0
         if isinstance(world.count, z3.ArithRef):
@@ -216,7 +218,13 @@ class Moves:
             return condition
         with _level(self.solver):
             add(self.solver, (condition,))
-            return bool(self.solver.check() != z3.unsat)
+            answer = self.solver.check()
+            if answer == z3.unknown:
+                alone = z3.Solver()
+                alone.set("rlimit", EFFORT)
+                add(alone, self.solver.assertions())
+                answer = alone.check()
+            return bool(answer != z3.unsat)
 
     def _excluded(self, a: Site, b: Site) -> bool:
         """Return true when two threads cannot be there at the same time, because of a lock."""
