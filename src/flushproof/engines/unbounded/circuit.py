@@ -139,16 +139,17 @@ class Circuit:
         """Return variables, down to inputs, whose values make literals what they are in a model."""
         seen: set[int] = set()
         work = [abs(x) for x in literals]
+        gates = self.gates
         while work:
             v = work.pop()
             if v in seen:
                 continue
             seen.add(v)
-            inputs = self.gates.get(v)
+            inputs = gates.get(v)
             if inputs is None:
                 continue
             if model[v - 1] > 0:
-                work.extend(abs(x) for x in inputs)
+                work += map(abs, inputs)
             else:
                 work.append(_false(inputs, model, seen))
         return seen
@@ -158,8 +159,8 @@ def _false(inputs: Iterable[Literal], model: Sequence[int], seen: set[int]) -> i
     """Return the variable of a literal that is false in a model, one that was seen if there is."""
     found = 0
     for x in inputs:
-        v = abs(x)
-        if (model[v - 1] > 0) != (x > 0):
+        v = x if x > 0 else -x
+        if model[v - 1] != x:
             if v in seen:
                 return v
             found = found or v

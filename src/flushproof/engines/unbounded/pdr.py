@@ -192,8 +192,9 @@ class Search:
     def _excluded(self, state: State, level: int) -> bool:
         """Tell whether a state is known to be out of reach within `level` steps."""
         control, cube = state
-        known = (x for x in self.lemmas if x.control == control and x.level >= level)
-        return any(x.cube <= cube for x in known)
+        return any(
+            x.level >= level and x.control == control and x.cube <= cube for x in self.lemmas
+        )
 
     def _safe(self, level: int) -> bool:
         """Tell whether no assertion fails where the lemmas of a level hold."""
