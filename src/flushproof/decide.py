@@ -286,7 +286,9 @@ class _Claim:
         if self.early is not None:
             return "it is decided with few"
         little = replace(bounds, vcpus=(1, SOME), loads=1, flushes=1)
-        engine = _engine(program, replace(self.question, bounds=little), plan, 10 * GLANCE)
+        engine = _engine(
+            program, replace(self.question, bounds=little, second=None), plan, 10 * GLANCE
+        )
         for n in range(bounds.vcpus[1] + 1, SOME + 1):
             found = engine.claim(self.name, n)
             if isinstance(found, Found):

@@ -76,6 +76,21 @@ class Search:
             if done is not None:
                 return self._invariant(done)
 
+    def kept(self) -> Invariant:
+        """Return what a search that failed has learned and holds at any time: an invariant, too.
+
+        Lemmas that the others and what was known do not keep up are dropped until none is (Houdini:
+        Flanagan and Leino, FME 2001).
+        """
+        left, level = self.lemmas, self.top + 2
+        while True:
+            for x in left:
+                self._tell(Lemma(x.control, x.cube, level))
+            stay = [x for x in left if not self.posts[x.control].reached(x.cube, level)]
+            if len(stay) == len(left):
+                return self._disjunctions((x.control, x.cube) for x in stay)
+            left, level = stay, level + 1
+
     def _spend(self) -> None:
         self.effort -= 1
         if self.effort < 0:
@@ -201,9 +216,13 @@ class Search:
         return not self._reached(None, frozenset(), level)
 
     def _invariant(self, level: int) -> Invariant:
-        lemmas: dict[Control, list[z3.BoolRef]] = {}
         found = ((x.control, x.cube) for x in self.lemmas if x.level > level)
-        for control, cube in dict.fromkeys((*self.known, *found)):
+        return self._disjunctions(dict.fromkeys((*self.known, *found)))
+
+    def _disjunctions(self, excluded: Iterable[State]) -> Invariant:
+        """Return the invariant that no state is in one of some cubes."""
+        lemmas: dict[Control, list[z3.BoolRef]] = {}
+        for control, cube in excluded:
             literals = self._literals(control, cube)
             lemma = z3.Or(*literals) if len(literals) != 1 else literals[0]
             lemmas.setdefault(control, []).append(lemma)

@@ -94,6 +94,7 @@ def out_of_reach(program: Program) -> str:
     return ""
 
 
+ANY = Case(generic=True)
 MOST_WITNESSES = 2
 TOO_LITTLE = "no invariant was found: what is known of other vCPUs is too little"
 
@@ -106,6 +107,8 @@ class _Attempts:
         self.hopeless = hopeless
         self.named = sum(f.type == VCPU for f in subject.program.witnesses)
         self.steps = subject.steps or STEPS
+        self.failed: list[Search] = []
+        self.kept: list[Invariant] = []
 
     def run(self) -> Proof | str:
         """Try with the witnesses tracked, then with any vCPU, then one way to fail at a time."""
@@ -122,13 +125,14 @@ class _Attempts:
     def _in_ways(self) -> Proof | str:
         """Try each way to fail, with the witness as the vCPU that is any, then with the one noted.
 
-        What differs between them is what is asserted, so each starts from what is known of others.
+        What differs between them is what is asserted, so each starts from what others have proved
+        or learned. That does not speak of the vCPU noted: its atoms would lead a search astray.
         Once one is not proved in either case nothing more is tried.
         """
         left = ways(self.subject.program)
         parts: list[Part] = []
         if len(left) > 1:
-            left = tuple(p for p in left if not self._more(parts, p, Case(generic=True)))
+            left = tuple(p for p in left if not self._more(parts, p, ANY))
         last = Case(generic=True, history=True)
         if all(self._more(parts, p, last) for p in left):
             return Proof(tuple(parts))
@@ -142,7 +146,7 @@ class _Attempts:
             yield [Case()]
         if not self.named and self._records():
             yield [Case(history=True)]
-        yield [Case(generic=True)]
+        yield [ANY]
 
     def _speaks_of_all(self) -> bool:
         """Tell whether the claim's handlers look at every vCPU."""
@@ -166,7 +170,9 @@ class _Attempts:
 
     def _more(self, parts: list[Part], program: Program, case: Case) -> bool:
         """Add one part more, if it is found."""
-        found = self._part(program, case, tuple(p.invariant for p in parts))
+        while self.failed:
+            self.kept.append(self.failed.pop().kept())
+        found = self._part(program, case, (*self.kept, *(p.invariant for p in parts)))
         if isinstance(found, Part):
             parts.append(found)
         return isinstance(found, Part)
@@ -181,6 +187,8 @@ class _Attempts:
         except Exhausted:
             return "the search for an invariant took too many steps"
         if invariant is None:
+            if case == ANY:
+                self.failed.append(search)
             return TOO_LITTLE
         if failing(system, invariant, self.steps):
             return "an invariant was found that holds for few vCPUs only"
