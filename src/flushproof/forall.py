@@ -75,7 +75,7 @@ class ForAll:
     ) -> Evidence | str:
         """Return what proves the claims of a program, or why nothing does.
 
-        `hopeless` is asked once an attempt has failed, and may say why no other is worth while.
+        `hopeless` is asked once attempts have failed, and may say why no other is worth while.
         """
         from flushproof.engines.unbounded.prove import out_of_reach
 

@@ -62,7 +62,7 @@ class Subject(Record, frozen=True):
 def prove(subject: Subject, hopeless: Callable[[], str]) -> Proof | str:
     """Return a proof for every number of vCPUs, or why there is none.
 
-    `hopeless` is asked once an attempt has failed, and may say why no other is worth while.
+    `hopeless` is asked once attempts have failed, and may say why no other is worth while.
     """
     reason = out_of_reach(subject.program)
     if reason:
@@ -111,12 +111,17 @@ class _Attempts:
         self.kept: list[Invariant] = []
 
     def run(self) -> Proof | str:
-        """Try with the witnesses tracked, then with any vCPU, then one way to fail at a time."""
-        for k, cases in enumerate(self._tries()):
+        """Try with the witnesses tracked, then with any vCPU, then one way to fail at a time.
+
+        A claim that names a vCPU often needs the second, so it is not doubted before that fails.
+        """
+        tries = list(self._tries())
+        doubtful = tries[-1] if self.named else tries[0]
+        for cases in tries:
             found = self._proof(cases)
             if isinstance(found, Proof):
                 return found
-            reason = "" if k else self.hopeless()
+            reason = self.hopeless() if cases == doubtful else ""
             if reason:
                 return reason
         alone = self.named < MOST_WITNESSES and self._records()
