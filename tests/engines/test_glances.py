@@ -1,0 +1,79 @@
+"""A glance at few vCPUs before a proof for all is tried: it saves work and changes no verdict."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from flushproof import decide as deciding
+from flushproof.decide import Question, decide
+from flushproof.machine.build import Machine, build
+from flushproof.machine.setup import Bounds
+from flushproof.source import Source
+from flushproof.spec.resolve import from_spec, from_texts
+from flushproof.verdict import ClaimResult, Verdict
+
+SPECS = Path(__file__).parents[2] / "specs"
+
+
+@cache
+def _machine(name: str) -> Machine:
+    return build(from_spec(str(SPECS / f"{name}.spec")))
+
+
+def _decided(made: Machine, claim: str, bounds: Bounds, engine: str = "auto") -> ClaimResult:
+    (result,) = decide(made, Question((claim,), bounds, engine=engine))
+    return result
+
+
+@pytest.mark.parametrize(
+    ("name", "claim"), [("store_late", "no_repeat"), ("early_return", "no_wasted")]
+)
+def test_a_failure_beyond_the_bounds_is_told(name: str, claim: str) -> None:
+    """The proof is for the bounds; the reader learns that there is none for more vCPUs."""
+    made = _machine(name)
+    result = _decided(made, claim, Bounds((1, 1), 2, 2, 1))
+    assert (result.verdict, result.scope.vcpus) == (Verdict.PROVED, (1, 1))
+    counted = [n for n in (2, 3) if f"it fails with {n} vCPUs" in result.reason]
+    assert len(counted) == 1
+    beyond = _decided(made, claim, Bounds((1, 3), 1, 1, 1), engine="bounded")
+    assert beyond.smallest_vcpus == counted[0]
+
+
+def test_nothing_is_looked_at_beyond_where_a_proof_holds() -> None:
+    """A proof for all comes with no such remark."""
+    result = _decided(_machine("store_late"), "no_wasted", Bounds((1, 1), 2, 2, 1))
+    assert (result.scope.vcpus, result.reason) == (None, "")
+
+
+@pytest.mark.parametrize("claim", ["no_repeat", "no_bogus", "coverage", "no_deadlock"])
+def test_without_effort_the_verdict_is_the_same(
+    claim: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a glance does not see is looked at in full."""
+    made = _machine("counter_first")
+    bounds = Bounds((1, 3), 1, 1, 1)
+    seen = _decided(made, claim, bounds)
+    monkeypatch.setattr(deciding, "GLANCE", 10**12)
+    unseen = _decided(made, claim, bounds)
+    assert (unseen.verdict, unseen.scope, unseen.smallest_vcpus) == (
+        seen.verdict,
+        seen.scope,
+        seen.smallest_vcpus,
+    )
+
+
+def test_what_is_undefined_with_fewer_comes_first() -> None:
+    """Nothing is refuted with two vCPUs where one leads to undefined behaviour."""
+    text = (SPECS / "vcpu0_first.c").read_text()
+    spec = Source("v.spec", (SPECS / "vcpu0_first.spec").read_text())
+    plain = build(from_texts(Source("vcpu0_first.c", text), spec))
+    assert _decided(plain, "no_repeat", Bounds((1, 2), 1, 1, 1)).verdict is Verdict.REFUTED
+    broken = text.replace("int ret = 0", "int zero = 0, ret = 1 / zero - 1", 1)
+    assert broken != text
+    made = build(from_texts(Source("vcpu0_first.c", broken), spec))
+    result = _decided(made, "no_repeat", Bounds((1, 2), 1, 1, 1))
+    assert (result.verdict, result.scope.vcpus) == (Verdict.UNKNOWN, (1, 1))
+    assert "division by zero" in result.reason
