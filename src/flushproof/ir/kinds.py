@@ -98,16 +98,21 @@ class Kinds(Record, frozen=True):
         return self.slots.get((operation, local), Kind.COUNT)
 
     def expr(self, operation: str, e: Expr) -> Kind | None:
-        """Return the kind of an integer expression; None where any will do (constants)."""
+        """Return the kind of an integer expression; None where a number will do, as any other."""
         match e:
             case Var(local):
                 return self.local(operation, local)
             case HeldLocks():
                 return Kind.BITS
-            case Cast(a) | Unary(_, a):
+            case Cast(a):
                 return self.expr(operation, a) if _is_int(a.type) else None
-            case Binary(_, a, b) | Ite(_, a, b):
+            case Unary(op, a) if _is_int(a.type):
+                return self.expr(operation, a) or (Kind.BITS if op == "~" else None)
+            case Ite(_, a, b):
                 return self.expr(operation, a) or self.expr(operation, b)
+            case Binary(_, a, b):
+                known = self.expr(operation, a) or self.expr(operation, b)
+                return known or (Kind.BITS if _in_bits(e) else None)
             case _:
                 return None
 
@@ -296,6 +301,11 @@ class _Inference:
         both = self.classes.union(a, b)
         self.classes.mark(both, _binary_mark(e))
         return both
+
+
+def _in_bits(e: Binary) -> bool:
+    """Tell whether an operation on numbers is one on their bits, or neither a sum nor a test."""
+    return _is_int(e.type) and e.op not in ("+", "-")
 
 
 def _is_int(t: Type) -> bool:

@@ -40,8 +40,17 @@ def nonzero(expr: Expr) -> Expr:
         return expr
     if isinstance(expr, Const):
         return TRUE if expr.value else FALSE
-    if isinstance(expr, Cast) and widens(expr):
-        return nonzero(expr.operand)
+    match expr:
+        case Cast(operand) if widens(expr):
+            return nonzero(operand)
+        case Binary("^" | "-", left, right):
+            return arithmetic("!=", left, right)
+        case Binary("|", left, right):
+            return either(nonzero(left), nonzero(right))
+        case Binary("&", Cast(left), Cast(right)) if left.type == right.type == BOOL:
+            return both(left, right)
+        case _:
+            pass
     return Binary("!=", expr, Const(0, expr.type), BOOL)
 
 
@@ -77,6 +86,15 @@ def both(a: Expr, b: Expr) -> Expr:
     return Binary("&", a, b, BOOL)
 
 
+def either(a: Expr, b: Expr) -> Expr:
+    """Disjoin two conditions, both of which are evaluated."""
+    if isinstance(a, Const):
+        return TRUE if a.value else b
+    if isinstance(b, Const):
+        return TRUE if b.value else a
+    return Binary("|", a, b, BOOL)
+
+
 def arithmetic(op: BinaryOp, left: Expr, right: Expr) -> Expr:
     """Apply an operator to operands that already have one type, folding constants."""
     t = left.type
@@ -85,6 +103,9 @@ def arithmetic(op: BinaryOp, left: Expr, right: Expr) -> Expr:
         value = binary(op, left.value, right.value, t)
         if value is not None:
             return Const(value, result)
+    if op in ("==", "!=") and t != BOOL and isinstance(right, Const) and right.value == 0:
+        test = nonzero(left) if isinstance(left, Binary) else Binary("!=", left, right, BOOL)
+        return test if op == "!=" else negate(test)
     return Binary(op, left, right, result)
 
 

@@ -115,6 +115,8 @@ class Evaluator:
             return t.not_(_bool(a))
         if isinstance(a, z3.BitVecRef):
             return _fold(~a if e.op == "~" else -a)
+        if e.op != "-":
+            raise TypeError(f"`{e.op}` of a number")
         return self.wrap("-", 0, _number(a), _int(e.type))
 
     def _cast(self, e: Cast, env: Mapping[Local, Value], m: Machine, kind: Kind | None) -> Value:
@@ -187,6 +189,8 @@ class Evaluator:
     def _numbers(self, e: Binary, a: t.Number, b: t.Number) -> Value:
         if e.op in COMPARISONS:
             return t.compare(e.op, a, b)
+        if e.op not in ("+", "-"):
+            raise TypeError(f"`{e.op}` of numbers")
         return self.wrap(e.op, a, b, _int(e.type))
 
     def wrap(self, op: str, a: t.Number, b: t.Number, type_: Int) -> t.Number:

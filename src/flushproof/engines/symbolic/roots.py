@@ -1,11 +1,11 @@
-"""The root that a load is given: any page, aligned, but for 0 and INVALID_PAGE."""
+"""The root that a load is given: any page, aligned, but for 0 and that of INVALID_PAGE."""
 
 from __future__ import annotations
 
 import z3
 
 from flushproof.engines.symbolic.values import INVALID, Algebra, Value
-from flushproof.ir.kinds import PAGE_BITS, ROOT_BITS
+from flushproof.ir.kinds import LOW, PAGE_BITS, ROOT_BITS
 
 
 def any_root(algebra: Algebra, name: str) -> tuple[Value, list[z3.BoolRef]]:
@@ -15,4 +15,4 @@ def any_root(algebra: Algebra, name: str) -> tuple[Value, list[z3.BoolRef]]:
         return root, algebra.proper(root)
     value = z3.BitVec(name, ROOT_BITS)
     aligned = z3.Extract(PAGE_BITS - 1, 0, value) == 0
-    return value, [value != 0, value != INVALID, aligned]
+    return value, [value != 0, value != INVALID & ~LOW, aligned]

@@ -1,0 +1,104 @@
+"""Conditions computed with operators on bits: the engines say what the enumerator finds.
+
+What is tested is made of conditions and numbers alone, or of roots, so that nothing but the
+operators themselves says how it is to be represented.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flushproof.decide import Question, decide
+from flushproof.engines.enumerate import Sizes, enumerate_claim
+from flushproof.machine.build import build
+from flushproof.machine.setup import Bounds
+from flushproof.spec.resolve import from_variant
+from flushproof.verdict import Verdict
+
+CODE = """\
+struct kvm_vmx { struct kvm kvm; int n, m; u64 root; spinlock_t lock; };
+struct vcpu_vmx { struct kvm_vcpu vcpu; u64 root; };
+
+int hv_remote_flush_tlb_with_range(struct kvm *kvm, struct kvm_tlb_range *range)
+{
+	struct kvm_vmx *vmx = to_kvm_vmx(kvm);
+	u64 first = to_vmx(kvm_get_vcpu(kvm, 0))->root, last;
+	int x, y;
+
+	spin_lock(&vmx->lock);
+	x = vmx->n;
+	y = vmx->m;
+	last = vmx->root;
+	if (CONDITION)
+		hyperv_flush_guest_mapping(0);
+	spin_unlock(&vmx->lock);
+	return 0;
+}
+
+void vmx_load_mmu_pgd(struct kvm_vcpu *vcpu, unsigned long root, int level)
+{
+	struct kvm_vmx *vmx = to_kvm_vmx(vcpu->kvm);
+
+	spin_lock(&vmx->lock);
+	vmx->n = 1;
+	vmx->m = 2;
+	to_vmx(vcpu)->root = root;
+	vmx->root = root;
+	spin_unlock(&vmx->lock);
+}
+"""
+CONDITIONS = (
+    "(x == 1) | (y == 3)",
+    "(x == 3) | (y == 3)",
+    "(x == 1) & (y == 2)",
+    "(x == 1) & (y == 0)",
+    "(x == 0) & (y == 0)",
+    "(x == 1) ^ (y == 2)",
+    "(x == 1) ^ (y == 3)",
+    "((x == 1) ^ (y == 2)) == 1",
+    "((x == 1) | (y == 2)) == 0",
+    "((x == 1) | 2) == 2",
+    "((x == 1) + (y == 2)) == 2",
+    "((x == 1) + (y == 2)) & 1",
+    "((x == 1) - (y == 2)) | (x == 5)",
+    "(x == 1) * (y == 2)",
+    "((x == 1) << (y == 2)) == 2",
+    "((x == 1) << 1 | (y == 2)) == 1",
+    "((x == 1) << 1 | (y == 2)) == 3",
+    "~(x == y)",
+    "~(x == y) == -2",
+    "-(x == 1) & 4",
+    "(x == 1) % 2 && (y == 2) / 1",
+    "(__online_vcpus(kvm) & 1) == 0",
+    "__online_vcpus(kvm) / 2",
+    "(__online_vcpus(kvm) | (x == 1)) == 3",
+    "__online_vcpus(kvm) ^ 1",
+    "!(x ^ y)",
+    "!(x ^ 1) && (y ^ 2)",
+    "x - 1 == 0 && y - 2 != 0",
+    "!(x - y - 1 + 2)",
+    "!(x | y)",
+    "(x | y) && !(x == 1 | y == 2)",
+    "!(first ^ last) && x",
+    "first - last && x",
+    "(first == last) & (x == 1)",
+    "((first == last) | (first == 0)) == 0 && x",
+)
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_engines_and_enumerator_agree(condition: str, tmp_path: Path) -> None:
+    """An operator taken for another one makes proofs of what is false."""
+    path = tmp_path / "variant.c"
+    path.write_text(CODE.replace("CONDITION", condition))
+    machine = build(from_variant(str(path), None))
+    program = machine.with_claims(("no_bogus",))
+    found = (n for n in (1, 2) if enumerate_claim(program, Sizes(n, 1, 1, 1), "no_bogus").found)
+    smallest = next(found, None)
+    result = next(decide(machine, Question(("no_bogus",), Bounds((1, 2), 1, 1, 1))))
+    assert (result.smallest_vcpus, result.reason) == (smallest, "")
+    every = Question(("no_bogus",), Bounds((1, 2), 1, 1, 1), engine="unbounded")
+    whole = next(decide(machine, every))
+    assert whole.verdict is not Verdict.PROVED or smallest is None
