@@ -151,6 +151,8 @@ class Moves:
         ba = _Run(a_second, b_first, a_second.state)
         goals = self._unmatched(ab, ba), self._unmatched(ba, ab)
         with self._assuming(start, (a, b), self.observers, standing):
+            if not self._possible(t.or_(*goals)):
+                return FREELY
             right, left = (not self._possible(g) for g in goals)
         return Passing(right=right, left=left)
 

@@ -139,9 +139,8 @@ def _mine(system: System, mined: dict[Control, _Bag]) -> None:
     for control, clauses in steps.items():
         known = {x.get_id() for x in system.parameters[control]} | constants
         for term in _comparisons([x for c in clauses for x in _mentioned(c)]):
-            for atom in _orders(term):
-                if all(v.get_id() in known for v in variables(atom)):
-                    mined[control].add(atom)
+            for atom in _orders(term, known):
+                mined[control].add(atom)
 
 
 def _mentioned(clause: Clause) -> tuple[z3.ExprRef, ...]:
@@ -161,11 +160,13 @@ def _comparisons(terms: Sequence[z3.ExprRef]) -> Iterator[z3.BoolRef]:
                 yield term
 
 
-def _orders(term: z3.BoolRef) -> Iterator[z3.BoolRef]:
-    """Yield what a comparison may come down to; of two numbers, all ways to be ordered."""
+def _orders(term: z3.BoolRef, known: set[int]) -> Iterator[z3.BoolRef]:
+    """Yield what a comparison of known values may come down to; of two numbers, all orders."""
     if term.num_args() > 2:
         return
-    for a, b in product(_leaves(term.arg(0)), _leaves(term.arg(1))):
+    sides = (_leaves(x) for x in children(term))
+    about = ([x for x in s if all(v.get_id() in known for v in variables(x))] for s in sides)
+    for a, b in product(*about):
         if not z3.is_int(a):
             yield a == b if z3.is_eq(term) or z3.is_distinct(term) else term.decl()(a, b)
         elif not _large(a) and not _large(b):
