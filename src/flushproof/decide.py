@@ -265,10 +265,9 @@ class _Claim:
         for n in counts:
             answer = engine.claim(self.name, n)
             self._tell()
-            if isinstance(answer, str) or (isinstance(answer, Found) and not answer.least):
-                continue
-            self._note(engine, n)
-            self.seen[n] = answer
+            if answer is None or (isinstance(answer, Found) and answer.least):
+                self._note(engine, n)
+                self.seen[n] = answer
             if isinstance(answer, Found):
                 return self._look(program, plan, range(self.question.bounds.vcpus[0], n + 1))
         return None
@@ -281,7 +280,8 @@ class _Claim:
         if self.question.engine != "auto":
             return ""
         bounds = self.question.bounds
-        within = range(min(bounds.vcpus[1], FEW) + 1, min(bounds.vcpus[1], SOME) + 1)
+        low, high = bounds.vcpus
+        within = range(max(low, FEW + 1), min(high, SOME) + 1)
         self.early = self._glance(program, plan, within)
         if self.early is not None:
             return "it is decided with few"
@@ -289,7 +289,7 @@ class _Claim:
         engine = _engine(
             program, replace(self.question, bounds=little, second=None), plan, 10 * GLANCE
         )
-        for n in range(bounds.vcpus[1] + 1, SOME + 1):
+        for n in range(high + 1, SOME + 1):
             found = engine.claim(self.name, n)
             if isinstance(found, Found):
                 _replay(program, found)
