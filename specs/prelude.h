@@ -8,7 +8,7 @@
  *   __tries(lock) __tries_shared(lock)       take the lock and return 1, or return 0 at once
  *   __hypercall(root, whole, start, pages)   flush a root for everything or for a range of pages
  *   __free                                   any result
- *   __ignored                                no effect, arguments are not looked at
+ *   __ignored                                no effect; arguments are evaluated for theirs only
  *   __vcpu_at(i) __num_vcpus                 the vCPUs of the VM
  *   __fence __load(p) __store(p, v) __exchange(p, v) __compare_exchange(p, old, v)
  *   __exchange_add(p, v)
@@ -147,6 +147,12 @@ void mutex_init(struct mutex *lock) __ignored;
 void rwlock_init(rwlock_t *lock) __ignored;
 void init_rwsem(struct rw_semaphore *sem) __ignored;
 void lockdep_assert_held(spinlock_t *lock) __ignored;
+void lockdep_assert_held_once(spinlock_t *lock) __ignored;
+void lockdep_assert_not_held(spinlock_t *lock) __ignored;
+void lockdep_assert(int condition) __ignored;
+void assert_spin_locked(spinlock_t *lock) __ignored;
+int lockdep_is_held(spinlock_t *lock) __free;
+int spin_is_locked(spinlock_t *lock) __free;
 void lockdep_assert_held_read(rwlock_t *lock) __ignored;
 void lockdep_assert_held_write(rwlock_t *lock) __ignored;
 
@@ -249,7 +255,7 @@ void pr_warn(void) __ignored;
 void pr_info(void) __ignored;
 void pr_debug(void) __ignored;
 void might_sleep(void) __ignored;
-#define BUG_ON(condition) do { } while (0)
+#define BUG_ON(condition) ((void)(condition))
 #define WARN_ON_ONCE(condition) (!!(condition))
 #define WARN_ON(condition) (!!(condition))
 

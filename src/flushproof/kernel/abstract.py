@@ -13,7 +13,7 @@ from typing import TypeGuard
 from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax as c
 from flushproof.frontend.cut import Sort
-from flushproof.frontend.errors import UnknownFunction
+from flushproof.frontend.errors import UnknownFunction, Unsupported
 from flushproof.frontend.walk import walk
 from flushproof.kernel.assembly import ANY
 from flushproof.kernel.known import Body, Known
@@ -91,13 +91,42 @@ class Abstractor:
             self.notes.assume("a call through a pointer may return anything")
             return anything(e.span)
         name = e.function.id
+        self.refuse_pointer(e.function)
         if not self.keeps(name):
+            self.refuse_handed(e)
             self._refuse_state(e, name)
             self.notes.assume(f"{name}() may return anything")
             return anything(e.span)
         self.notes.called.setdefault(name)
         given = tuple(self._argument(a) for a in e.arguments)
         return replace(e, arguments=self._fitted(name, given, e.span))
+
+    def refuse_pointer(self, called: c.Name) -> None:
+        """Refuse to guess what a variable that is called points to: it may be a hypercall.
+
+        Raises:
+            InputError: the name is that of a parameter or a local variable.
+        """
+        if called.id in self.scope:
+            text = f"a call through `{called.id}`, which may be one of several functions"
+            raise InputError(Unsupported(span=called.span, construct=text))
+
+    def refuse_handed(self, e: c.Call) -> None:
+        """Refuse to leave out a call that is handed a function that matters.
+
+        Raises:
+            InputError: an argument is such a function.
+        """
+        for node in (n for a in e.arguments for n in walk(a)):
+            if isinstance(node, c.Name) and self._matters(node.id):
+                text = f"a call that is handed `{node.id}`, and may call it"
+                raise InputError(Unsupported(span=node.span, construct=text))
+
+    def _matters(self, name: str) -> bool:
+        """Tell whether a name is that of a function that acts on the state, or flushes."""
+        if name in self.scope:
+            return False
+        return self.relevance.acts(name) or self.relevance.touches(name, self.body.where)
 
     def _fitted(self, name: str, given: tuple[c.Expr, ...], span: Span) -> tuple[c.Expr, ...]:
         """Fit arguments to the prelude's body of a function, whose last ones came and went."""

@@ -28,11 +28,11 @@ def without_assembly(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
 
 
 def closing(tokens: tuple[Token, ...], index: int) -> int | None:
-    """Return the index of the parenthesis that closes the one at `index`."""
+    """Return the index of the parenthesis that closes the one at `index`; None if none is there."""
     depth = 0
     for at in range(index, len(tokens)):
         depth += tokens[at].is_punct("(") - tokens[at].is_punct(")")
-        if depth == 0:
+        if depth <= 0:
             return at if at > index else None
     return None
 

@@ -119,7 +119,10 @@ class Pruner:
         for node in walk(e):
             if isinstance(node, c.Call) and isinstance(node.function, c.Name):
                 name = node.function.id
+                a.refuse_pointer(node.function)
                 found = a.known.library.find(Sort.FUNCTION, name, a.body.where)
+                if a.known.modelled(name) is None:
+                    a.refuse_handed(node)
                 if found is None and a.known.modelled(name) is None:
                     a.notes.assume(f"{name}(), which was not found, changes nothing here")
 

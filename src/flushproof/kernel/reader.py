@@ -21,6 +21,7 @@ from flushproof.frontend.tokens import Kind, Token
 from flushproof.frontend.words import OUTSIDE
 from flushproof.kernel.assembly import without_assembly
 from flushproof.kernel.counted import counted
+from flushproof.kernel.direct import direct
 from flushproof.kernel.library import Library, Piece
 from flushproof.kernel.loops import heads, loops, plain_head
 from flushproof.kernel.typenames import names_of_types, plain
@@ -48,7 +49,7 @@ class Reader:
             raise InputError(Redefined(span=second, kind="function", name=item.name, notes=notes))
         tokens = loops(without_assembly(self._expanded(where, item)))
         found = [f for f in self._parse(tokens) if isinstance(f, c.Function)]
-        return counted(replace(found[-1], annotations=()))
+        return direct(counted(replace(found[-1], annotations=())))
 
     def typedef(self, where: Piece, item: Item) -> tuple[c.TopLevel, ...]:
         """Parse a typedef and what it defines on the spot."""

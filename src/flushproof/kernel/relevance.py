@@ -13,14 +13,12 @@ from pathlib import Path
 from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax as c
 from flushproof.frontend.cut import Item, Sort
+from flushproof.frontend.effects import QUIET
 from flushproof.frontend.types import Pointer, Struct
 from flushproof.frontend.walk import walk
 from flushproof.kernel.known import Known
 from flushproof.kernel.library import Piece
 from flushproof.kernel.typing import accesses
-
-NUMBERS = {"__value", "__typed", "__least", "__greatest", "__first", "__elements"}
-QUIET = frozenset({"__ignored", "__free", "__vcpu_at", "__num_vcpus", "__load", *NUMBERS})
 
 
 @dataclass

@@ -7,6 +7,7 @@ from typing import assert_never
 from flushproof.diagnostics import InputError, closest
 from flushproof.frontend import syntax as c
 from flushproof.frontend.consteval import enumerator_type, number_type
+from flushproof.frontend.effects import acts
 from flushproof.frontend.errors import Mismatch, UnknownFunction
 from flushproof.frontend.types import CType, Integer, Pointer, Struct, Void, promote
 from flushproof.ir.code import Const, Expr, Scope, Uninit, Var
@@ -357,6 +358,9 @@ def _call(ctx: Context, e: c.Call) -> Value:
         hint = closest(name, ctx.env.declarations.functions)
         raise InputError(UnknownFunction(span=e.function.span, name=name, hint=hint))
     if any(a.name == "__ignored" for a in function.annotations):
+        for a in e.arguments:
+            if acts(ctx.env.declarations.functions, a):
+                lower(ctx, a)
         return Nothing()
     arguments = tuple(lower(ctx, a) for a in e.arguments)
     return ctx.inline(ctx, function, arguments, e.span)

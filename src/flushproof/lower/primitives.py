@@ -11,7 +11,7 @@ __fence                                 a full memory barrier
 __load(p)  __store(p, v)                one marked access through a pointer
 __exchange(p, v)  __compare_exchange(p, old, v)  __exchange_add(p, v)
                                         one atomic access, returning the old value
-__ignored                               no effect; arguments are not even evaluated
+__ignored                               no effect; arguments are evaluated for theirs only
 
 Those on numbers are in `lower/numbers.py`.
 """
