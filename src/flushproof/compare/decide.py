@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from flushproof.compare.alike import SAME_CODE, alike
 from flushproof.compare.atomic import EVERY, WHOLE_CALLS, cuts
 from flushproof.compare.explain import difference
 from flushproof.compare.forall import Related, equal_for_all
@@ -17,6 +18,7 @@ from flushproof.compare.product import Product, product
 from flushproof.compare.runs import Run, both, first_difference, whole_operation
 from flushproof.compare.watch import FOLLOWED, SAME, Sight
 from flushproof.comparison import Compared, Comparison, Difference, Relation, Since, Version
+from flushproof.decide import EVERY as ANY_INTERLEAVING
 from flushproof.decide import assumptions
 from flushproof.engines.found import Found
 from flushproof.ir.program import Program, Role
@@ -85,6 +87,8 @@ class _Compared:
         self.reason = ""
 
     def decide(self) -> Comparison:
+        if self.wanted.everyone and alike(*self.plain):
+            return self._for_all(Related((SAME_CODE,), exact_roots=True), ANY_INTERLEAVING)
         sight = Sight(str(self.wanted.compared))
         joint = self._product(sight)
         low, high = self.wanted.bounds.vcpus
@@ -93,7 +97,7 @@ class _Compared:
         if answer.found is None and not answer.reason and self.wanted.everyone:
             related = equal_for_all(*self.plain, after_load=self.wanted.since is Since.LOAD)
             if isinstance(related, Related):
-                return self._for_all(related)
+                return self._for_all(related, EVERY)
             self.reason = f"not shown for every number of vCPUs: {related}"
             answer = self._ask(joint, range(few + 1, high + 1)) if few < high else answer
         if answer.found is not None:
@@ -104,9 +108,9 @@ class _Compared:
             return self._result(Relation.UNKNOWN, answer, None, answer.reason)
         return self._equal(answer)
 
-    def _for_all(self, related: Related) -> Comparison:
+    def _for_all(self, related: Related, interleavings: str) -> Comparison:
         answer = _Answer(0, None, "", related.exact_roots)
-        found = self._result(Relation.EQUAL, answer, None, "", EVERY)
+        found = self._result(Relation.EQUAL, answer, None, "", interleavings)
         scope = replace(found.scope, vcpus=None, loads=None, flushes=None, flushers=None)
         return replace(found, scope=scope, invariant=related.lines)
 
