@@ -13,6 +13,7 @@ from flushproof.compare.atomic import cuts
 from flushproof.compare.lockstep import lockstep
 from flushproof.ir.kinds import infer
 from flushproof.ir.program import Program
+from flushproof.ir.types import RW_LOCK
 from flushproof.record import Record, replace
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def equal_for_all(old: Program, new: Program, *, after_load: bool) -> Related | 
         reason = out_of_reach(program)
         if reason:
             return reason
+        if any(f.type == RW_LOCK for f in program.fields):
+            return "there is a lock for readers and writers"
         if cuts(program, None) is not None:
             return "with any number of vCPUs, others may see a call in the middle"
     joint = lockstep(old, new, after_load=after_load)

@@ -10,7 +10,7 @@ import z3
 from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.cells import Arrays, Finite, Location
 from flushproof.engines.symbolic.evaluate import Evaluator, Machine
-from flushproof.engines.symbolic.steps import World
+from flushproof.engines.symbolic.steps import Readers, World
 from flushproof.engines.symbolic.threads import written_fields
 from flushproof.engines.symbolic.values import Algebra, Value
 from flushproof.ir.code import Expr, Field, Scope
@@ -57,9 +57,8 @@ def boot(
         c for f in program.witnesses for c in _limits(algebra, f, witnesses[f.name], count)
     ]
     focus = {f: witnesses[w] for f, w in focused(program).items()}
-    world = World(
-        program, algebra, vcpus, vcpus + flushers, count, Finite(vcpus, count, focus, algebra), {}
-    )
+    readers = Readers(tuple((k, k) for k in range(vcpus + flushers)))
+    world = World(program, algebra, vcpus, readers, count, Finite(vcpus, count, focus, algebra), {})
     memory = {
         where: witnesses[f.name]
         if f.name in witnesses
@@ -102,7 +101,7 @@ def any_number(program: Program, algebra: Algebra, count: z3.ArithRef) -> World:
         elif f.scope is Scope.VM and f.name not in written:
             fixed[f.name, -1] = first(program, algebra, count, f, -1)
     cells = Arrays(count, unwritten(program, algebra, count), algebra)
-    return World(program, algebra, 0, 0, count, cells, fixed)
+    return World(program, algebra, 0, Readers(()), count, cells, fixed)
 
 
 def _limits(algebra: Algebra, f: Field, value: Value, count: t.Number) -> list[z3.BoolRef]:

@@ -1,7 +1,7 @@
 """Locks as one thread sees them in one step.
 
-The location of a lock holds the number of its one holder plus one, or 0. A lock with readers has a
-location for each thread besides, which counts how many times the thread is a reader.
+The location of a lock holds the number of its one holder plus one, or 0. A lock with readers has
+locations for threads besides, which count how many times a thread is a reader (`Readers`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TypeAlias
 import z3
 
 from flushproof.engines.symbolic import terms as t
+from flushproof.engines.symbolic.cells import Location
 from flushproof.engines.symbolic.memory import Memory
 from flushproof.engines.symbolic.paths import Path
 from flushproof.engines.symbolic.steps import World
@@ -39,6 +40,7 @@ class Locks:
         self.algebra = world.algebra
         self.thread = thread
         self.memory = memory
+        self.readers = world.readers.of(thread)
 
     def states(self, path: Path) -> tuple[LockState, ...]:
         """Return the state of every lock, in the order of the bits of a lock set."""
@@ -48,15 +50,16 @@ class Locks:
     def state(self, path: Path, f: Field, index: Index) -> LockState:
         """Return the state of one lock."""
         sole = self.algebra.equal(self.memory.load(path, f, index), self.thread + 1)
-        reads = t.compare(">", self._reads(path, f), 0) if _has_readers(f) else False
+        reads = t.compare(">", self._reads(path, f), 0)
         return LockState(sole, reads, self.available(path, f, index, shared=False))
 
     def available(self, path: Path, f: Field, index: Index, *, shared: bool) -> t.Bool:
         """Return the condition that nobody stands in the way of one more holder."""
         free = self.algebra.equal(self.memory.load(path, f, index), 0)
-        if shared or not _has_readers(f):
+        if shared:
             return free
-        return t.and_(free, *(self.algebra.equal(n, 0) for n in self._all_reads(path, f)))
+        reads = (self.memory.peek(path, where) for where in self.world.reads(f))
+        return t.and_(free, *(self.algebra.equal(n, 0) for n in reads))
 
     def take(self, path: Path, f: Field, index: Index, got: t.Bool, *, shared: bool) -> None:
         """Take a lock if `got` holds."""
@@ -78,29 +81,22 @@ class Locks:
 
     # Readers ---------------------------------------------------------------------------------
 
-    def _all_reads(self, path: Path, f: Field) -> Iterator[Value]:
-        return (self.memory.peek(path, (f.name, k)) for k in range(self.world.threads))
-
     def _reads(self, path: Path, f: Field) -> t.Number:
         """Return how many times this thread is a reader."""
-        if isinstance(self.thread, int):
-            known = self.thread < self.world.threads
-            return _number(self.memory.peek(path, (f.name, self.thread))) if known else 0
         total: Value = 0
-        for k, reads in enumerate(self._all_reads(path, f)):
-            total = self.algebra.ite(self.thread == k, reads, total)
+        for where, mine in self._mine(f):
+            total = self.algebra.ite(mine, self.memory.peek(path, where), total)
         return _number(total)
 
     def _set_reads(self, path: Path, f: Field, value: t.Number) -> None:
-        for k in range(self.world.threads):
-            mine = t.compare("==", self.thread, k)
-            if mine is not False:
-                old = self.memory.peek(path, (f.name, k))
-                path.memory[f.name, k] = self.algebra.ite(mine, value, old)
+        for where, mine in self._mine(f):
+            old = self.memory.peek(path, where)
+            path.memory[where] = self.algebra.ite(mine, value, old)
 
-
-def _has_readers(f: Field) -> bool:
-    return isinstance(f.type, LockWord) and f.type.shared
+    def _mine(self, f: Field) -> Iterator[tuple[Location, t.Bool]]:
+        """Yield the locations that may count this thread's reads, each with when it does."""
+        known = self.world.reads(f)
+        yield from (((f.name, k), same) for k, same in self.readers if (f.name, k) in known)
 
 
 def _number(value: Value) -> t.Number:

@@ -19,14 +19,14 @@ from flushproof.engines.symbolic.effects import After, after, start_state, unkno
 from flushproof.engines.symbolic.execute import Executor
 from flushproof.engines.symbolic.layout import layout
 from flushproof.engines.symbolic.nodes import Substitution, add, same
-from flushproof.engines.symbolic.steps import Step, World
+from flushproof.engines.symbolic.steps import Readers, Step, World
 from flushproof.engines.symbolic.values import Value
 from flushproof.ir.code import Local
 from flushproof.ir.held import Hold, exclude, surely_held
 from flushproof.ir.program import Operation, Role
-from flushproof.ir.types import INT, VCPU, LockWord
+from flushproof.ir.types import INT, VCPU
 from flushproof.ir.wto import heads
-from flushproof.record import Record
+from flushproof.record import Record, replace
 
 
 class Site(Record, frozen=True):
@@ -97,7 +97,9 @@ class Moves:
         population: Population,
         cuts: Mapping[str, frozenset[int]],
     ) -> None:
-        self.world = world
+        self.threads = (z3.Int("thread.a"), z3.Int("thread.b"))
+        readers = Readers(tuple(enumerate(self.threads)), rest=True)
+        self.world = replace(world, readers=readers)
         self.program = program = world.program
         self.algebra = world.algebra
         self.population = population
@@ -107,7 +109,6 @@ class Moves:
             name: layout(o, _with_heads(o, cuts)) for name, o in self.operations.items()
         }
         self.held = surely_held(program.operations)
-        self.threads = (z3.Int("thread.a"), z3.Int("thread.b"))
         self.solver = z3.Solver()
         self.solver.set("rlimit", FIRST)
         self.constraints: list[z3.BoolRef] = []
@@ -271,14 +272,13 @@ class Moves:
         f = self.fields[hold.lock]
         word = unknown(self.world, (f.name, -1))
         yield self.algebra.equal(word, 0 if hold.shared else number + 1)
-        if not isinstance(f.type, LockWord) or not f.type.shared:
-            return
-        for k in range(self.world.threads):
-            reads = unknown(self.world, (f.name, k))
-            if hold.shared:
-                yield t.implies(number == k, t.not_(self.algebra.equal(reads, 0)))
-            else:
-                yield self.algebra.equal(reads, 0)
+        mine = {(f.name, k) for k, _ in self.world.readers.of(number)}
+        for where in self.world.reads(f):
+            none = self.algebra.equal(unknown(self.world, where), 0)
+            if not hold.shared:
+                yield none
+            elif where in mine:
+                yield t.not_(none)
 
     def _standing(self, standing: Standing) -> Iterator[t.Bool]:
         for number, wanted in zip(self.threads, (standing.a, standing.b), strict=True):

@@ -20,26 +20,56 @@ from flushproof.ir.types import LockWord, Type
 from flushproof.record import Record, field
 from flushproof.source import Span
 
+ELSEWHERE = -2
+"""Which cell of a lock tells of its readers that have no cell of their own."""
+
+
+class Readers(Record, frozen=True):
+    """The cells of a lock that tell how many times threads are its readers.
+
+    `threads` are the numbers of cells, each with the number of its thread, all different; `rest`
+    says that there is one for all other threads together.
+    """
+
+    threads: tuple[tuple[int, t.Number], ...]
+    rest: bool = False
+
+    @property
+    def cells(self) -> tuple[int, ...]:
+        """The numbers of all cells."""
+        return (*(k for k, _ in self.threads), *((ELSEWHERE,) if self.rest else ()))
+
+    def of(self, thread: t.Number) -> tuple[tuple[int, t.Bool], ...]:
+        """Return the cells that may be a thread's, each with the condition that it is."""
+        found = [(k, t.compare("==", thread, number)) for k, number in self.threads]
+        sure = [(k, same) for k, same in found if same is True]
+        return tuple(sure or [(k, same) for k, same in found if same is not False])
+
 
 class World(Record, frozen=True):
     """What is the same for all threads of a run.
 
-    `count` vCPUs exist, `vcpus` at most where that is known (else 0), and so many `threads`;
-    `cells` represents per-vCPU fields; `fixed` are the values of locations that nothing writes.
+    `count` vCPUs exist, `vcpus` at most where that is known (else 0); `readers` are the cells of
+    locks that have readers, `cells` represents per-vCPU fields; `fixed` are the values of locations
+    that nothing writes.
     """
 
     program: Program
     algebra: Algebra
     vcpus: int
-    threads: int
+    readers: Readers
     count: t.Number
     cells: Cells
     fixed: Mapping[Location, Value]
 
     def places(self, f: Field) -> tuple[Location, ...]:
-        """Every location of a field."""
-        readers = range(self.threads if isinstance(f.type, LockWord) and f.type.shared else 0)
-        return (*self.cells.places(f), *((f.name, k) for k in readers))
+        """Return every location of a field."""
+        return (*self.cells.places(f), *self.reads(f))
+
+    def reads(self, f: Field) -> tuple[Location, ...]:
+        """Return the locations that tell of a lock's readers; none where nobody takes it."""
+        shared = isinstance(f.type, LockWord) and f.type.shared and (f.name, -1) not in self.fixed
+        return tuple((f.name, k) for k in self.readers.cells) if shared else ()
 
     def unknown(self, name: str, where: Location) -> Value:
         """Return a new unknown for a location."""

@@ -20,6 +20,7 @@ from flushproof.engines.symbolic.values import Value
 from flushproof.engines.unbounded.clauses import NOBODY, Atom, Clause, Control, System
 from flushproof.engines.unbounded.frames import FLUSHER, Frames, Locals, without
 from flushproof.engines.unbounded.history import HISTORY, NOWHERE, walkers
+from flushproof.engines.unbounded.readers import holds
 from flushproof.engines.unbounded.state import Space
 from flushproof.engines.unbounded.steps import Steps, Taken
 from flushproof.ir.program import Role
@@ -191,7 +192,7 @@ class Builder:
     def _other_step(self, control: Control, site: Site) -> None:
         number = z3.Int("other:vcpu")
         taken = self.steps.other(site, number)
-        constraint = t.and_(taken.constraint, *self._another(number, site))
+        constraint = t.and_(taken.constraint, *self._another(number, taken))
         why = f"another vCPU {site.operation}:{site.at}"
         body: tuple[Atom, ...] = (self.frames.atom(control),)
         if self.space.case.generic:
@@ -206,12 +207,14 @@ class Builder:
             head = Atom(control, self.frames.arguments(control, changed, {}))
             self._clause(head, body, constraint, why)
 
-    def _another(self, number: z3.ArithRef, site: Site) -> Iterator[t.Bool]:
+    def _another(self, number: z3.ArithRef, taken: Taken) -> Iterator[t.Bool]:
         """Yield that a vCPU is none of the tracked ones and holds the locks it surely holds."""
         yield from (number >= 0, number < self.space.count)
         yield from (number != v for v in self.space.tracked)
-        for hold in sorted(self.frames.held[site.operation][site.at]):
-            yield self.space.algebra.equal(self.space.state[hold.lock, -1], number + 1)
+        world = self.space.world(number)
+        state = {**taken.step.inputs, **self.space.state}
+        for hold in sorted(self.frames.held[taken.site.operation][taken.site.at]):
+            yield from holds(world, state, hold, number)
 
     def _in_load(self, control: Control, site: Site) -> Control:
         """Return where another vCPU is when it is about to step from a position of a load.

@@ -85,8 +85,6 @@ def out_of_reach(program: Program) -> str:
     if program.of(Role.DEADLOCK):
         return "deadlock is looked for among a given number of vCPUs"
     locks = [f for f in program.fields if isinstance(f.type, LockWord)]
-    if any(f.type.shared for f in locks if isinstance(f.type, LockWord)):
-        return "there is a lock for readers and writers"
     if any(f.scope is Scope.VCPU for f in locks):
         return "every vCPU has a lock of its own"
     if sum(f.type == VCPU for f in program.witnesses) > MOST_WITNESSES:

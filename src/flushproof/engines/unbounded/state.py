@@ -13,6 +13,7 @@ from flushproof.engines.symbolic.steps import World
 from flushproof.engines.symbolic.threads import written_fields
 from flushproof.engines.symbolic.values import Algebra, Root, Value
 from flushproof.engines.unbounded.history import HISTORY, with_history
+from flushproof.engines.unbounded.readers import kept, readers
 from flushproof.ir.code import Field, Scope
 from flushproof.ir.kinds import Kinds
 from flushproof.ir.program import Program
@@ -71,8 +72,8 @@ class Space(Record, frozen=True):
 
     def world(self, *more: z3.ArithRef) -> World:
         """Return a world with cells for the tracked vCPUs and for more of them."""
-        memory = Tracked((*self.tracked, *more), self.constant, self.algebra)
-        return World(self.program, self.algebra, 0, 0, self.count, memory, self.fixed)
+        vcpus = (*self.tracked, *more)
+        return _world(self.program, self.algebra, self.count, vcpus, self.constant, self.fixed)
 
 
 def space(program: Program, kinds: Kinds, case: Case) -> Space:
@@ -87,13 +88,14 @@ def space(program: Program, kinds: Kinds, case: Case) -> Space:
         tracked.append(z3.Int("any:vcpu"))
     others = [(f, w) for f, w in witnesses.items() if case.generic or f not in named]
     constant = unwritten(program, algebra, count)
-    cells = Tracked(tuple(tracked), constant, algebra)
+    fixed = _fixed(program, algebra, count, witnesses)
     written = written_fields(program)
+    world = _world(program, algebra, count, tuple(tracked), constant, fixed)
     state = {
         where: algebra.fresh(f"{f.name}[{where[1]}]", f.type, kinds.field(f))
         for f in program.fields
         if f.name in written or f == HISTORY
-        for where in cells.places(f)
+        for where in kept(world, f)
     }
     fields = {f.name: f for f in program.fields}
     boot = {
@@ -107,7 +109,7 @@ def space(program: Program, kinds: Kinds, case: Case) -> Space:
         count,
         tuple(tracked),
         (count, *tracked, *(x for _, w in others for x in flat(algebra, w))),
-        _fixed(program, algebra, count, witnesses),
+        fixed,
         state,
         boot,
         (
@@ -118,6 +120,18 @@ def space(program: Program, kinds: Kinds, case: Case) -> Space:
         _failing(case, tracked, [*named.values()]),
         constant,
     )
+
+
+def _world(
+    program: Program,
+    algebra: Algebra,
+    count: z3.ArithRef,
+    vcpus: tuple[z3.ArithRef, ...],
+    constant: Mapping[str, FirstValue],
+    fixed: Mapping[Location, Value],
+) -> World:
+    memory = Tracked(vcpus, constant, algebra)
+    return World(program, algebra, 0, readers(count, vcpus), count, memory, fixed)
 
 
 def _failing(

@@ -11,7 +11,9 @@ from flushproof.engines.unbounded.clauses import Control
 from flushproof.engines.unbounded.frames import FLUSHER, Frames
 from flushproof.engines.unbounded.pdr import Invariant
 from flushproof.engines.unbounded.prove import Part
+from flushproof.engines.unbounded.readers import BY_FLUSHER
 from flushproof.engines.unbounded.state import flat
+from flushproof.ir.code import Field, Scope
 from flushproof.ir.types import NONE
 
 CONSTANTS = {0: "0", INVALID: "INVALID_PAGE", NONE: "NONE"}
@@ -52,13 +54,19 @@ class _Names:
         for v, name in zip(space.tracked, self.vcpus, strict=True):
             self.names[v.get_id()] = name
         for (name, k), value in space.state.items():
-            field = fields[name]
-            self._name(value, field.label if k < 0 else field.at(self.vcpus[k]))
+            self._name(value, self._place(fields[name], k))
         for page, term in space.algebra.known_pages().items():
             self.names[term.get_id()] = self._constant(page)
         for parameters in part.system.parameters.values():
             for p in parameters:
                 self.names.setdefault(p.get_id(), _bare(str(p.decl().name())))
+
+    def _place(self, field: Field, k: int) -> str:
+        """Return what a location of the state is called."""
+        who = "flusher" if k == BY_FLUSHER else self.vcpus[k] if k >= 0 else ""
+        if who and field.scope is Scope.VM:
+            return f"{field.label}.reads[{who}]"
+        return field.at(who) if who else field.label
 
     def _name(self, value: object, name: str) -> None:
         if isinstance(value, Root):

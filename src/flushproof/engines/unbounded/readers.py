@@ -1,0 +1,55 @@
+"""Who holds a lock as a reader, where any number of vCPUs may.
+
+Cells count how many times the flusher and each tracked vCPU are readers, and in a step of another
+vCPU how many times that one is. Of the rest nothing is kept: what they hold is an unknown of each
+step, the cell `ELSEWHERE`, which no predicate has. So a lock that none of the cells holds may be
+free or not, as suits a step best, and no invariant can rest on who else is a reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import z3
+
+from flushproof.engines.symbolic import terms as t
+from flushproof.engines.symbolic.cells import Location
+from flushproof.engines.symbolic.steps import ELSEWHERE, Readers, World
+from flushproof.engines.symbolic.values import Value
+from flushproof.ir.code import Field
+from flushproof.ir.held import Hold
+
+BY_FLUSHER = -3
+"""Which cell of a lock counts how many times the flusher is a reader.
+
+It is shared as far as vCPUs are concerned, as all cells with numbers below 0 are.
+"""
+
+
+def readers(count: z3.ArithRef, vcpus: tuple[z3.ArithRef, ...]) -> Readers:
+    """Return the cells for the flusher, whose number is `count`, and for some vCPUs."""
+    return Readers(((BY_FLUSHER, count), *enumerate(vcpus)), rest=True)
+
+
+def kept(world: World, f: Field) -> tuple[Location, ...]:
+    """Return the locations of a field that a state has: of a lock's readers those with a cell."""
+    return tuple(where for where in world.places(f) if where[1] != ELSEWHERE)
+
+
+def holds(
+    world: World, state: Mapping[Location, Value], hold: Hold, number: z3.ArithRef
+) -> Iterator[t.Bool]:
+    """Yield what is known of a lock that a vCPU surely holds, in a state with a cell for it.
+
+    Nobody else frees such a lock (`guarded`), so one that is held alone has no readers, and one
+    that is held by a reader nobody holds alone.
+    """
+    equal = world.algebra.equal
+    (lock,) = (f for f in world.program.fields if f.name == hold.lock)
+    yield equal(state[hold.lock, -1], 0 if hold.shared else number + 1)
+    mine = {k for k, same in world.readers.of(number) if same is True}
+    for where in world.reads(lock):
+        if where in state and not hold.shared:
+            yield equal(state[where], 0)
+        elif where in state and where[1] in mine:
+            yield t.not_(equal(state[where], 0))
