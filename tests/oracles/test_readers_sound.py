@@ -1,0 +1,74 @@
+"""Random variants around a lock with readers: what is proved has no counterexample.
+
+Of each variant one claim is put to the enumerator, for two vCPUs. What is proved for every number
+of vCPUs is looked at by the bounded engine besides, with up to three vCPUs and with more calls.
+`FLUSHPROOF_READERS` gives the number of variants, and `FLUSHPROOF_FIRST_SEED` where to start.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from flushproof.decide import Question, decide
+from flushproof.engines.enumerate import Sizes, enumerate_claim
+from flushproof.engines.symbolic.moves import Population
+from flushproof.engines.symbolic.plan import make_plan
+from flushproof.engines.unbounded.prove import Proof, Subject, prove
+from flushproof.machine.build import Machine
+from flushproof.machine.setup import Bounds
+from flushproof.verdict import Verdict
+from rwlock_variants import sample, write
+
+VARIANTS = int(os.environ.get("FLUSHPROOF_READERS", "30"))
+FIRST = int(os.environ.get("FLUSHPROOF_FIRST_SEED", "0"))
+AT_ONCE = 15
+SEEDS = [
+    range(first, min(first + AT_ONCE, FIRST + VARIANTS))
+    for first in range(FIRST, FIRST + VARIANTS, AT_ONCE)
+]
+CLAIMS = ("no_bogus", "no_bogus", "lock_balanced", "no_bogus")
+STATES = 5_000
+EFFORT = 100
+"""Questions that a search for an invariant may ask."""
+
+BOUNDS = (Bounds((1, 3), 1, 1, 1), Bounds((1, 1), 2, 2, 1))
+
+
+def _proved_for_all(machine: Machine, claim: str) -> bool:
+    """Tell whether an invariant is found; that nothing is undefined in a variant need not be."""
+    program = machine.with_claims((claim,))
+    plan = make_plan(program, Population(None, 1))
+    spans = (i.span for o in machine.with_claims(()).operations for i in o.code)
+    code = frozenset(span.file for span in spans if span is not None)
+    return isinstance(prove(Subject(program, plan.kinds, plan.boundaries, code)), Proof)
+
+
+def _holds(machine: Machine, claim: str) -> bool:
+    """Tell whether the bounded engine finds nothing wrong either."""
+    asked = (next(decide(machine, Question((claim,), b))) for b in BOUNDS)
+    return all(result.verdict is Verdict.PROVED for result in asked)
+
+
+@pytest.mark.parametrize("seeds", SEEDS, ids=str)
+def test_proofs_have_no_counterexample(
+    seeds: range, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader that is taken for none, or a lock that is trusted too much, proves what is false."""
+    monkeypatch.setattr("flushproof.engines.unbounded.prove.EFFORT", EFFORT)
+    count: Counter[str] = Counter()
+    for seed in seeds:
+        machine = write(sample(seed), tmp_path)
+        claim = CLAIMS[seed % len(CLAIMS)]
+        outcome = enumerate_claim(machine.with_claims((claim,)), Sizes(2, 1, 1), claim, STATES)
+        proved = _proved_for_all(machine, claim)
+        wrong = outcome.found is not None or outcome.undefined is not None
+        assert not proved or (not wrong and _holds(machine, claim)), f"{claim} of seed {seed}"
+        count["found"] += wrong
+        count["proved"] += proved
+    sys.stdout.write(f"{seeds}: {dict(count)}\n")
+    assert len(seeds) < AT_ONCE or (count["found"] and count["proved"])
