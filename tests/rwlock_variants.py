@@ -102,8 +102,8 @@ class _Sampler:
         if depth == 0 and self._often(0.15):
             inside = self._section(flusher=flusher, depth=1)
         unlock = f"{mode}_unlock(&vmx->rw);"
-        if self._often(0.2):
-            failed = ["else {", self._marked(flusher=flusher), "}"] if self._often(0.4) else []
+        if self._often(0.4):
+            failed = ["else {", self._marked(flusher=flusher), "}"] if self._often(0.6) else []
             return [f"if ({mode}_trylock(&vmx->rw)) {{", *inside, unlock, "}", *failed]
         return [f"{mode}_lock(&vmx->rw);", *inside, *self._freed(mode, unlock)]
 
