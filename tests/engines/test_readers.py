@@ -102,6 +102,12 @@ CASES = {
     "a stranger can free for a writer": Case(
         _as("write", LOOKS), "write_unlock(&vmx->rw);" + WRITES, 1
     ),
+    "one vCPU is a reader and the next is not": Case(
+        "kvm_for_each_vcpu(i, vcpu, kvm) { if (to_vmx(vcpu)->a == 1) x = 1;"
+        f"if (x && to_vmx(vcpu)->a == 2) {BOGUS} }}",
+        _first("read_lock(&vmx->rw); own->a = 1;", "own->a = 2;"),
+        2,
+    ),
     "readers race": Case(
         _as("read", "vmx->n = 1;"), READS + _as("read", "x = vmx->n;"), 1, "no_race"
     ),
