@@ -12,6 +12,7 @@ from flushproof.engines.symbolic.layout import Layout, layout
 from flushproof.engines.symbolic.moves import Site
 from flushproof.engines.symbolic.values import Value
 from flushproof.engines.unbounded.clauses import NOBODY, Atom, Control
+from flushproof.engines.unbounded.readers import counts
 from flushproof.engines.unbounded.state import Space, flat
 from flushproof.ir.code import Havoc, Hypercall, Local
 from flushproof.ir.held import exclude, surely_held
@@ -45,8 +46,8 @@ class Frames:
         fields = {f.name: f for f in space.program.fields}
         self.counters = {
             x.get_id()
-            for (name, _), value in space.state.items()
-            if isinstance(fields[name].type, Int)
+            for (name, k), value in space.state.items()
+            if isinstance(fields[name].type, Int) or counts(fields[name], k)
             for x in flat(self.algebra, value)
         }
 

@@ -18,12 +18,17 @@ from flushproof.engines.symbolic.steps import ELSEWHERE, Readers, World
 from flushproof.engines.symbolic.values import Value
 from flushproof.ir.code import Field
 from flushproof.ir.held import Hold
+from flushproof.ir.types import LockWord
 
 BY_FLUSHER = -3
 """Which cell of a lock counts how many times the flusher is a reader.
 
 It is shared as far as vCPUs are concerned, as all cells with numbers below 0 are.
 """
+
+
+THE_HOLDER = -1
+"""Which cell of a lock says who holds it alone."""
 
 
 def readers(count: z3.ArithRef, vcpus: tuple[z3.ArithRef, ...]) -> Readers:
@@ -34,6 +39,11 @@ def readers(count: z3.ArithRef, vcpus: tuple[z3.ArithRef, ...]) -> Readers:
 def kept(world: World, f: Field) -> tuple[Location, ...]:
     """Return the locations of a field that a state has: of a lock's readers those with a cell."""
     return tuple(where for where in world.places(f) if where[1] != ELSEWHERE)
+
+
+def counts(f: Field, k: int) -> bool:
+    """Tell whether a cell of a field counts how many times somebody is a reader of a lock."""
+    return isinstance(f.type, LockWord) and k != THE_HOLDER
 
 
 def holds(
