@@ -69,3 +69,9 @@ def test_a_lock_that_is_kept(tmp_path: Path) -> None:
     path = changed(tmp_path, "vcpu0_first", unlock, "return ret;")
     same = program(path)
     assert isinstance(equal_for_all(same, same, after_load=False), str)
+
+
+def test_readers() -> None:
+    """How many readers a lock has is more than the relation speaks of, which is said."""
+    same = program(SPECS / "rwlock_walk.c")
+    assert equal_for_all(same, same, after_load=False) == "there is a lock for readers and writers"

@@ -197,6 +197,7 @@ class Moves:
         return all(self._reports(site, observers) for site in sites)
 
     def _of_a_thread(self, condition: t.Bool) -> bool:
+        """Whether a condition names the thread, as it does where it asks what that one holds."""
         if isinstance(condition, bool):
             return False
         return not same(condition, Substitution([self.threads])(condition))
