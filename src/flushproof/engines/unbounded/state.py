@@ -88,9 +88,8 @@ def space(program: Program, kinds: Kinds, case: Case) -> Space:
         tracked.append(z3.Int("any:vcpu"))
     others = [(f, w) for f, w in witnesses.items() if case.generic or f not in named]
     constant = unwritten(program, algebra, count)
-    fixed = _fixed(program, algebra, count, witnesses)
     written = written_fields(program)
-    world = _world(program, algebra, count, tuple(tracked), constant, fixed)
+    world = _world(program, algebra, count, tuple(tracked), constant, {})
     state = {
         where: algebra.fresh(f"{f.name}[{where[1]}]", f.type, kinds.field(f))
         for f in program.fields
@@ -109,7 +108,7 @@ def space(program: Program, kinds: Kinds, case: Case) -> Space:
         count,
         tuple(tracked),
         (count, *tracked, *(x for _, w in others for x in flat(algebra, w))),
-        fixed,
+        _fixed(program, algebra, count, witnesses),
         state,
         boot,
         (
