@@ -115,6 +115,11 @@ CASES = {
         _as("write", "vmx->n = 1;"), _as("read", "x = vmx->n;"), None, "no_race"
     ),
     "a section that ends": Case(_as("read", WALK), _as("read", STARTLED), None, "lock_balanced"),
+    "one lock, two readers": Case(_as("read", ""), _as("read", ""), None, "no_deadlock"),
+    "a reader that waits to write": Case(
+        "", "read_lock(&vmx->rw);" + _as("write", "") + "read_unlock(&vmx->rw);", 1, "no_deadlock"
+    ),
+    "a reader that is kept": Case(_as("write", ""), "read_lock(&vmx->rw);", 1, "no_deadlock"),
     "freed as the wrong sort": Case(
         _as("write", ""), "read_lock(&vmx->rw); write_unlock(&vmx->rw);", 1, "lock_balanced"
     ),

@@ -40,7 +40,6 @@ class Locks:
         self.algebra = world.algebra
         self.thread = thread
         self.memory = memory
-        self.readers = world.readers.of(thread)
 
     def states(self, path: Path) -> tuple[LockState, ...]:
         """Return the state of every lock, in the order of the bits of a lock set."""
@@ -95,8 +94,8 @@ class Locks:
 
     def _mine(self, f: Field) -> Iterator[tuple[Location, t.Bool]]:
         """Yield the locations that may count this thread's reads, each with when it does."""
-        known = self.world.reads(f)
-        yield from (((f.name, k), same) for k, same in self.readers if (f.name, k) in known)
+        if self.world.reads(f):
+            yield from (((f.name, k), same) for k, same in self.world.readers.of(self.thread))
 
 
 def _number(value: Value) -> t.Number:

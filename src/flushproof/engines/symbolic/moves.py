@@ -97,9 +97,6 @@ class Moves:
         population: Population,
         cuts: Mapping[str, frozenset[int]],
     ) -> None:
-        self.threads = (z3.Int("thread.a"), z3.Int("thread.b"))
-        readers = Readers(tuple(enumerate(self.threads)), rest=True)
-        self.world = replace(world, readers=readers)
         self.program = program = world.program
         self.algebra = world.algebra
         self.population = population
@@ -109,6 +106,9 @@ class Moves:
             name: layout(o, _with_heads(o, cuts)) for name, o in self.operations.items()
         }
         self.held = surely_held(program.operations)
+        self.threads = (z3.Int("thread.a"), z3.Int("thread.b"))
+        readers = Readers(tuple(enumerate(self.threads)), rest=True)
+        self.world = replace(world, readers=readers)
         self.solver = z3.Solver()
         self.solver.set("rlimit", FIRST)
         self.constraints: list[z3.BoolRef] = []

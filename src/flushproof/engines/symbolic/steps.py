@@ -41,9 +41,11 @@ class Readers(Record, frozen=True):
 
     def of(self, thread: t.Number) -> tuple[tuple[int, t.Bool], ...]:
         """Return the cells that may be a thread's, each with the condition that it is."""
-        found = [(k, t.compare("==", thread, number)) for k, number in self.threads]
-        sure = [(k, same) for k, same in found if same is True]
-        return tuple(sure or [(k, same) for k, same in found if same is not False])
+        sure = [k for k, number in self.threads if t.same(thread, number)]
+        if sure:
+            return ((sure[0], True),)
+        found = ((k, t.compare("==", thread, number)) for k, number in self.threads)
+        return tuple((k, same) for k, same in found if same is not False)
 
 
 class World(Record, frozen=True):

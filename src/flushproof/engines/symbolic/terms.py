@@ -63,6 +63,13 @@ def or_(*parts: Bool) -> Bool:
     return terms[0] if len(terms) == 1 else nodes.disjunction(terms)
 
 
+def same(a: Number, b: Number) -> bool:
+    """Tell whether two numbers are one as they are written."""
+    if isinstance(a, int) or isinstance(b, int):
+        return isinstance(a, int) and isinstance(b, int) and a == b
+    return nodes.same(a, b)
+
+
 def implies(a: Bool, b: Bool) -> Bool:
     """Implication."""
     return or_(not_(a), b)
@@ -111,6 +118,5 @@ def compare(op: str, a: Number, b: Number) -> Bool:
     if isinstance(a, int) and isinstance(b, int):
         return a == b if op == "==" else (a < b if op == "<" else a <= b)
     if op == "==":
-        same = not isinstance(a, int) and not isinstance(b, int) and nodes.same(a, b)
-        return True if same else nodes.equality(z3_number(a), z3_number(b))
+        return True if same(a, b) else nodes.equality(z3_number(a), z3_number(b))
     return z3_number(a) < z3_number(b) if op == "<" else z3_number(a) <= z3_number(b)
