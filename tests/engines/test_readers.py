@@ -25,6 +25,10 @@ LOOKS = f"x = vmx->n; if (x != vmx->n) {BOGUS}"
 SEES = f"x = vmx->n; if (x != vmx->n) {MARK}"
 WRITES = "write_lock(&vmx->rw); vmx->n = 1; write_unlock(&vmx->rw);"
 STARTLED = "own->a = 1; own->a = 0;"
+TWICE = (
+    "if (read_trylock(&vmx->rw)) { if (read_trylock(&vmx->rw)) { read_unlock(&vmx->rw); }"
+    "else { read_unlock(&vmx->rw); } }"
+)
 WALK = f"kvm_for_each_vcpu(i, vcpu, kvm) {{ if (to_vmx(vcpu)->a == 1) {BOGUS} }}"
 
 
@@ -89,6 +93,21 @@ CASES = {
         f"if (vmx->n) {{ write_lock(&vmx->rw); {BOGUS} }} vmx->n = 1; read_lock(&vmx->rw);",
         "",
         None,
+    ),
+    "the flusher does not get in after two attempts and one unlock": Case(
+        f"if (vmx->n) {{ {BOGUS} {_as('write', '')} }} else {{ vmx->n = 1; {TWICE} }}", "", 1
+    ),
+    "nor after the wrong unlock": Case(
+        f"if (vmx->n) {{ {BOGUS} {_as('write', '')} }}"
+        "else { vmx->n = 1; read_lock(&vmx->rw); write_unlock(&vmx->rw); }",
+        "",
+        1,
+    ),
+    "nor after the other wrong unlock": Case(
+        f"if (vmx->n) {{ {BOGUS} {_as('write', '')} }}"
+        "else { vmx->n = 1; write_lock(&vmx->rw); read_unlock(&vmx->rw); }",
+        "",
+        1,
     ),
     "a load never gets in again": Case(
         CHECK, f"if (own->a) {{ {_as('write', MARK)} }} own->a = 1; read_lock(&vmx->rw);", None

@@ -104,19 +104,37 @@ def waits_end(operations: Iterable[Operation]) -> bool:
     """Tell whether a thread that waits for a lock surely gets it in time.
 
     That is so where no operation may return with a lock held or wait for one while it may hold
-    another: then who holds a lock can always go on until it frees it.
+    another: then who holds a lock can always go on until it frees it. Nobody may be a reader twice,
+    which takes two unlocks to end.
     """
     return all(_frees_without_waiting(o) for o in operations)
 
 
 def _frees_without_waiting(operation: Operation) -> bool:
-    pairs = zip(operation.code, maybe_held(operation.code), strict=True)
-    return not any(held and isinstance(instr, (Acquire, Return)) for instr, held in pairs)
+    pairs = zip(operation.code, _maybe(operation.code), strict=True)
+    return not any(_keeps(instr, held) for instr, held in pairs)
+
+
+def _keeps(instr: Instr, held: Held) -> bool:
+    match instr:
+        case Acquire() | Return():
+            return bool(held)
+        case TryAcquire(field=field, shared=True):
+            return Hold(field.name, shared=True) in held
+        case _:
+            return False
 
 
 def maybe_held(code: tuple[Instr, ...]) -> tuple[frozenset[str], ...]:
-    """Name the locks that may be held before each position, starting with none."""
-    maybe: dict[int, frozenset[str]] = {0: frozenset()}
+    """Name the locks that may be held before each position, starting with none.
+
+    One that is taken as a reader twice is not told from one that is taken once.
+    """
+    return tuple(frozenset(h.lock for h in held) for held in _maybe(code))
+
+
+def _maybe(code: tuple[Instr, ...]) -> tuple[Held, ...]:
+    maybe: dict[int, Held] = {0: frozenset()}
     tried = _tried(code)
     decided = {at - 1 for at, _ in tried}
     work = [0]
@@ -124,18 +142,18 @@ def maybe_held(code: tuple[Instr, ...]) -> tuple[frozenset[str], ...]:
         at = work.pop()
         after = maybe[at] if at in decided else _maybe_after(code[at], maybe[at])
         for target in successors(code, at):
-            out = after | {tried[at, target].lock} if (at, target) in tried else after
+            out = after | {tried[at, target]} if (at, target) in tried else after
             if target not in maybe or out - maybe[target]:
                 maybe[target] = maybe.get(target, frozenset()) | out
                 work.append(target)
     return tuple(maybe.get(at, frozenset()) for at in range(len(code)))
 
 
-def _maybe_after(instr: Instr, held: frozenset[str]) -> frozenset[str]:
+def _maybe_after(instr: Instr, held: Held) -> Held:
     match instr:
-        case Acquire(field) | TryAcquire(_, field):
-            return held | {field.name}
-        case Release(field) if field.scope is Scope.VM:
-            return held - {field.name}
+        case Acquire(field, _, shared) | TryAcquire(_, field, _, shared):
+            return held | {Hold(field.name, shared)}
+        case Release(field, _, shared) if field.scope is Scope.VM:
+            return held - {Hold(field.name, shared)}
         case _:
             return held
