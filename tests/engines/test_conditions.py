@@ -6,6 +6,7 @@ operators themselves says how it is to be represented.
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,32 @@ CONDITIONS = (
 )
 
 
-@pytest.mark.parametrize("condition", CONDITIONS)
+OPERATORS = ("+", "-", "&", "|", "^", "==", "!=", "<", ">=", "&&", "||")
+LEAVES = ("x", "y", "0", "1", "2", "3", "__online_vcpus(kvm)")
+
+
+def _random(chance: random.Random, depth: int) -> str:
+    """Return an expression whose value is defined whatever its parts are."""
+    if depth == 0:
+        return chance.choice(LEAVES)
+    one, other = (_random(chance, depth - 1) for _ in range(2))
+    match chance.randrange(6):
+        case 0:
+            return f"({chance.choice('~-!')}{one})"
+        case 1:
+            return f"(({chance.choice(('u8', 's8', 'u64', 'bool', 's16'))}){one})"
+        case 2:
+            return f"({one} {chance.choice(('<<', '>>', '*'))} {chance.randrange(1, 4)})"
+        case 3:
+            return f"({one} ? {other} : {chance.choice(LEAVES)})"
+        case _:
+            return f"({one} {chance.choice(OPERATORS)} {other})"
+
+
+RANDOM = tuple(_random(random.Random(seed), 3) for seed in range(60))
+
+
+@pytest.mark.parametrize("condition", [*CONDITIONS, *RANDOM])
 def test_engines_and_enumerator_agree(condition: str, tmp_path: Path) -> None:
     """An operator taken for another one makes proofs of what is false."""
     path = tmp_path / "variant.c"

@@ -278,6 +278,20 @@ CHANGED: dict[str, tuple[Edit, dict[str, int]]] = {
         ),
         {**AS_IT_IS, "coverage": 1},
     ),
+    "the second of two options": (
+        (
+            _before("static bool slow = 1, fast;"),
+            (CALL, f"\t\t\tif (fast)\n\t\t\t\tcontinue;\n{CALL}"),
+        ),
+        {**AS_IT_IS, "coverage": 1},
+    ),
+    "the first of two options": (
+        (
+            _before("static bool slow = 1, *other, fast;"),
+            (CALL, f"\t\t\tif (slow)\n\t\t\t\tcontinue;\n{CALL}"),
+        ),
+        {"coverage": 1},
+    ),
     "both operators": (
         ((SKIP, "(!VALID_PAGE(root)) & (root == kvm_arch->hv_root_tdp))"),),
         {"no_repeat": 2, "no_bogus": 2},
@@ -310,6 +324,10 @@ REFUSED: dict[str, tuple[Edit, str]] = {
             (CALL, "\t\t\ton(hyperv_flush_guest_mapping, root);"),
         ),
         "a call that is handed `hyperv_flush_guest_mapping`, and may call it",
+    ),
+    "a tag for a variable": (
+        (_before("struct tag;"), (ROOT, f"{ROOT}\n\t\t\tret |= tag > ret;")),
+        "`tag` is not declared",
     ),
     "a word that is not there": ((("if (!ret)", "if (!rett)"),), "`rett` is not declared"),
 }

@@ -33,14 +33,17 @@ class Sort(Enum):
 
 
 class Item(Record, frozen=True):
-    """The tokens from `start` up to `end`; an enum without a name goes by its enumerators."""
+    """The tokens from `start` up to `end`; an enum without a name goes by its enumerators.
+
+    `others` are the enumerators of an enum, and what a declaration declares behind `name`.
+    """
 
     sort: Sort
     name: str
     start: int
     end: int
     static: bool = False
-    enumerators: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 def cut(tokens: tuple[Token, ...]) -> tuple[Item, ...]:
@@ -156,7 +159,7 @@ def _tagged(tokens: tuple[Token, ...], start: int, end: int, top: list[int]) -> 
     name = next((w for w in words if w not in SKIPPED and _can_name(w)), "")
     begin = _begin(tokens, start, tag) if tag > start else start
     if tokens[tag].text == "enum":
-        return Item(Sort.ENUM, name, begin, end, enumerators=_enumerators(tokens, brace))
+        return Item(Sort.ENUM, name, begin, end, others=_enumerators(tokens, brace))
     return Item(Sort.STRUCT, name, begin, end)
 
 
@@ -179,4 +182,16 @@ def _global(tokens: tuple[Token, ...], start: int, end: int, top: list[int]) -> 
     names = [i for i in names if tokens[i].text not in SKIPPED]
     if len(names) < 2 or (stop < end and tokens[stop].text == "("):
         return Item(Sort.OTHER, "", start, end)
-    return Item(Sort.GLOBAL, tokens[names[-1]].text, start, end)
+    return Item(Sort.GLOBAL, tokens[names[-1]].text, start, end, others=_others(tokens, end, top))
+
+
+def _others(tokens: tuple[Token, ...], end: int, top: list[int]) -> tuple[str, ...]:
+    """Return the names that a declaration declares behind its first one."""
+    found = []
+    for comma in (i for i in top if tokens[i].is_punct(",")):
+        at = comma + 1
+        while at < end and (tokens[at].is_punct("*") or tokens[at].text in SKIPPED):
+            at += 1
+        if at < end and tokens[at].kind is Kind.NAME:
+            found.append(tokens[at].text)
+    return tuple(found)

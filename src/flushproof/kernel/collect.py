@@ -211,7 +211,7 @@ class Collector:
         if declared is None:
             return None
         entries = tuple(d for d in declared.declarators if d.declarator.name == name)
-        return replace(declared, declarators=entries)
+        return replace(declared, declarators=entries) if entries else None
 
     def _writes(self, name: str) -> bool:
         nodes = (

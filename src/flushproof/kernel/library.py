@@ -52,7 +52,7 @@ class Piece(Record, frozen=True, dict=True):
         """The items by what they declare; an enum without a tag is found by its enumerators."""
         found: dict[tuple[Sort, str], list[Item]] = {}
         for item in self.items:
-            for name in (item.name, *item.enumerators) if item.name else item.enumerators:
+            for name in (item.name, *item.others) if item.name else item.others:
                 found.setdefault((item.sort, name), []).append(item)
         return found
 
