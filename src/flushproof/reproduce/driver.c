@@ -29,12 +29,12 @@ static int hypercall(unsigned long long as, _Bool whole, unsigned long long star
 	return (int)visit(HYPERCALL, NULL);
 }
 
-static void go_on(struct thread *t)
+static void driver_go_on(struct thread *t)
 {
 	swapcontext(&scheduler, &t->context);
 }
 
-static void thread_body(void)
+static void driver_thread_body(void)
 {
 	struct thread *t = &threads[self];
 
@@ -42,22 +42,22 @@ static void thread_body(void)
 	visit(RETURN, NULL);
 }
 
-static void begin(struct thread *t, const struct call *call)
+static void driver_begin(struct thread *t, const struct call *call)
 {
 	t->call = call;
 	getcontext(&t->context);
 	t->context.uc_stack.ss_sp = t->stack;
 	t->context.uc_stack.ss_size = sizeof(t->stack);
 	t->context.uc_link = &scheduler;
-	makecontext(&t->context, thread_body, 0);
+	makecontext(&t->context, driver_thread_body, 0);
 	if (call->load)
 		runs_on[call->vcpu] = NONE;
 	on_enter(call);
 	on_step();
-	go_on(t);
+	driver_go_on(t);
 }
 
-static void finish(struct thread *t)
+static void driver_finish(struct thread *t)
 {
 	const struct call *call = t->call;
 
@@ -68,7 +68,7 @@ static void finish(struct thread *t)
 	on_step();
 }
 
-static int available(const struct lock_state *l, int shared)
+static int driver_available(const struct lock_state *l, int shared)
 {
 	int i;
 
@@ -78,7 +78,7 @@ static int available(const struct lock_state *l, int shared)
 	return !l->writer;
 }
 
-static void take(struct lock_state *l, int shared)
+static void driver_take(struct lock_state *l, int shared)
 {
 	if (shared)
 		l->readers[self]++;
@@ -86,7 +86,7 @@ static void take(struct lock_state *l, int shared)
 		l->writer = self + 1;
 }
 
-static void give_back(struct lock_state *l, int shared)
+static void driver_give_back(struct lock_state *l, int shared)
 {
 	if (!shared)
 		*l = (struct lock_state){ 0 };
@@ -95,14 +95,14 @@ static void give_back(struct lock_state *l, int shared)
 }
 
 /* Whether a thread is about to take a lock, or to try to, as a row says that it takes it. */
-static int takes(const struct thread *t, const struct step *row)
+static int driver_takes(const struct thread *t, const struct step *row)
 {
 	return (row->kind == LOCK && t->kind == TRY_LOCK) ||
 	       (row->kind == READ_LOCK && t->kind == TRY_READ_LOCK);
 }
 
 /* Do what a row says; 0 where the thread is about to do something else, or cannot. */
-static int act(const struct step *row)
+static int driver_act(const struct step *row)
 {
 	struct thread *t = &threads[row->thread];
 	struct lock_state *lock = (struct lock_state *)row->place;
@@ -113,12 +113,12 @@ static int act(const struct step *row)
 	if (row->kind == ENTER) {
 		if (t->call)
 			return 0;
-		begin(t, row->call);
+		driver_begin(t, row->call);
 		return 1;
 	}
 	if (!t->call || t->place != row->place)
 		return 0;
-	if (t->kind != row->kind && !takes(t, row))
+	if (t->kind != row->kind && !driver_takes(t, row))
 		return 0;
 	t->value = row->kind == RETURN ? t->value : row->value;
 	switch (row->kind) {
@@ -127,33 +127,33 @@ static int act(const struct step *row)
 		on_lock(lock, shared);
 		if (violated)
 			return 1;
-		if (!available(lock, shared))
+		if (!driver_available(lock, shared))
 			return 0;
-		take(lock, shared);
+		driver_take(lock, shared);
 		t->value = 1;
 		break;
 	case TRY_LOCK:
 	case TRY_READ_LOCK:
-		t->value = available(lock, shared);
+		t->value = driver_available(lock, shared);
 		if (t->value)
-			take(lock, shared);
+			driver_take(lock, shared);
 		break;
 	case UNLOCK:
 	case READ_UNLOCK:
 		on_unlock(lock, shared);
-		give_back(lock, shared);
+		driver_give_back(lock, shared);
 		on_step();
 		break;
 	case HYPERCALL:
 		on_hypercall(t->call, &t->request, t->value == 0);
 		break;
 	case RETURN:
-		finish(t);
+		driver_finish(t);
 		return 1;
 	default:
 		break;
 	}
-	go_on(t);
+	driver_go_on(t);
 	switch (row->kind) {
 	case READ:
 	case READ_MARKED:
@@ -172,28 +172,28 @@ static int act(const struct step *row)
 }
 
 /* Whether a thread waits for a lock that is not free, be it by trying again and again. */
-static int waits(struct thread *t)
+static int driver_waits(struct thread *t)
 {
 	const void *place = t->place;
 	int shared = t->kind == READ_LOCK || t->kind == TRY_READ_LOCK;
 
 	if (t->kind != LOCK && t->kind != TRY_LOCK && !shared)
 		return 0;
-	if (available(place, shared))
+	if (driver_available(place, shared))
 		return 0;
 	if (t->kind == LOCK || t->kind == READ_LOCK)
 		return 1;
 	self = t - threads;
 	do {
 		t->value = 0;
-		go_on(t);
+		driver_go_on(t);
 	} while (t->kind == FENCE || t->kind == ANYTHING);
 	return t->place == place &&
 	       t->kind == (shared ? TRY_READ_LOCK : TRY_LOCK);
 }
 
 /* Whether some thread is in a call, and each of those waits for a lock. */
-static int deadlocked(void)
+static int driver_deadlocked(void)
 {
 	int i, inside = 0;
 
@@ -203,7 +203,7 @@ static int deadlocked(void)
 		if (!t->call)
 			continue;
 		inside = 1;
-		if (!waits(t))
+		if (!driver_waits(t))
 			return 0;
 	}
 	return inside;
@@ -217,12 +217,12 @@ int main(void)
 	on_step();
 	for (i = 0; i < sizeof(schedule) / sizeof(*schedule) && !violated; i++) {
 		printf("%4lu  %s\n", i + 1, schedule[i].says);
-		if (!act(&schedule[i])) {
+		if (!driver_act(&schedule[i])) {
 			printf("the code does not do this: not reproduced\n");
 			return 2;
 		}
 	}
-	if (!violated && deadlocked())
+	if (!violated && driver_deadlocked())
 		on_deadlock();
 	if (!violated)
 		on_end();
