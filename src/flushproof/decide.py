@@ -46,6 +46,8 @@ FEW = 2
 """So many vCPUs are looked at before a proof for all is tried."""
 SOME = 3
 """So many are looked at where the first attempt at one fails."""
+MORE = 3
+"""So many flushes of one vCPU are looked at there, whatever the bounds."""
 GLANCE = 50
 """Before a proof for all is tried, questions may take this part of their usual effort."""
 
@@ -285,16 +287,22 @@ class _Claim:
         self.early = self._glance(program, plan, within)
         if self.early is not None:
             return "it is decided with few"
-        little = replace(bounds, vcpus=(1, SOME), loads=1, flushes=1)
-        engine = _engine(
-            program, replace(self.question, bounds=little, second=None), plan, 10 * GLANCE
-        )
         for n in range(high + 1, SOME + 1):
-            found = engine.claim(self.name, n)
-            if isinstance(found, Found):
-                _replay(program, found)
+            if self._fails(program, plan, replace(bounds, vcpus=(n, n), loads=1, flushes=1)):
                 return f"it fails with {_count(n, 'vCPU')}"
+        if bounds.flushes < MORE:
+            more = replace(bounds, vcpus=(1, 1), loads=max(2, bounds.loads), flushes=MORE)
+            if self._fails(program, plan, more):
+                return f"it fails with 1 vCPU, {more.loads} loads and {MORE} flushes"
         return ""
+
+    def _fails(self, program: Program, plan: Plan | None, bounds: Bounds) -> bool:
+        """Tell whether little effort shows that the claim fails within other bounds."""
+        question = replace(self.question, bounds=bounds, second=None)
+        found = _engine(program, question, plan, 10 * GLANCE).claim(self.name, bounds.vcpus[1])
+        if isinstance(found, Found):
+            _replay(program, found)
+        return isinstance(found, Found)
 
     def _look(self, program: Program, plan: Plan | None, counts: range) -> ClaimResult | None:
         """Return what is found with so many vCPUs; None where the claim holds."""

@@ -42,6 +42,16 @@ def test_a_failure_beyond_the_bounds_is_told(name: str, claim: str) -> None:
     assert beyond.smallest_vcpus == counted[0]
 
 
+def test_a_failure_with_more_flushes_is_told() -> None:
+    """Where one vCPU is enough, three flushes may be needed."""
+    made = _machine("rwlock_readers")
+    result = _decided(made, "converges", Bounds((1, 1), 2, 2, 1))
+    assert (result.verdict, result.scope.vcpus) == (Verdict.PROVED, (1, 1))
+    assert result.reason.endswith("it fails with 1 vCPU, 2 loads and 3 flushes")
+    beyond = _decided(made, "converges", Bounds((1, 1), 2, 3, 1), engine="bounded")
+    assert beyond.verdict is Verdict.REFUTED
+
+
 def test_nothing_is_looked_at_beyond_where_a_proof_holds() -> None:
     """A proof for all comes with no such remark."""
     result = _decided(_machine("store_late"), "no_wasted", Bounds((1, 1), 2, 2, 1))
