@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flushproof import decide as deciding
+from flushproof import claim as deciding
 from flushproof.decide import Question, decide
 from flushproof.machine.build import Machine, build
 from flushproof.machine.setup import Bounds

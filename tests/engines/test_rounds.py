@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.decide import EVERY, Question, decide
+from flushproof.claim import EVERY
+from flushproof.decide import Question, decide
 from flushproof.engines.symbolic.bounded import Bounded, Settings
 from flushproof.engines.symbolic.threads import Counts
 from flushproof.machine.build import Machine, build

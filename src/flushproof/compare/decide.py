@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from flushproof.assumptions import assumptions
+from flushproof.claim import EVERY as ANY_INTERLEAVING
 from flushproof.compare.alike import SAME_CODE, alike
 from flushproof.compare.atomic import EVERY, WHOLE_CALLS, cuts
 from flushproof.compare.explain import difference
@@ -18,8 +20,6 @@ from flushproof.compare.product import Product, product
 from flushproof.compare.runs import Run, both, first_difference, whole_operation
 from flushproof.compare.watch import FOLLOWED, SAME, Sight
 from flushproof.comparison import Compared, Comparison, Difference, Relation, Since, Version
-from flushproof.decide import EVERY as ANY_INTERLEAVING
-from flushproof.decide import assumptions
 from flushproof.engines.found import Found
 from flushproof.ir.program import Program, Role
 from flushproof.machine.build import Machine

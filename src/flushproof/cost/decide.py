@@ -10,9 +10,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from flushproof.assumptions import assumptions
+from flushproof.claim import EVERY
 from flushproof.cost.monitor import claim_of, name_of, witness_of
 from flushproof.costs import Cost, Costs
-from flushproof.decide import EVERY, FAILURES, assumptions
 from flushproof.engines import concrete
 from flushproof.engines.found import Found
 from flushproof.engines.symbolic.bounded import Bounded, Settings
@@ -28,6 +29,7 @@ from flushproof.ir.program import Program
 from flushproof.ir.types import NONE
 from flushproof.machine.build import Machine
 from flushproof.machine.monitors import RUNS_ON
+from flushproof.question import FAILURES
 from flushproof.record import Record, replace
 from flushproof.trace import Trace
 from flushproof.verdict import Scope

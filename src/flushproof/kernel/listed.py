@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flushproof.decide import assumptions
+from flushproof.assumptions import assumptions
 from flushproof.frontend import printer
 from flushproof.frontend import syntax as c
 from flushproof.frontend.walk import walk

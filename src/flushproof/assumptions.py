@@ -1,0 +1,22 @@
+"""What verdicts about a machine take for granted, in words."""
+
+from __future__ import annotations
+
+from flushproof.ir.kinds import infer
+from flushproof.machine.build import Machine
+from flushproof.resources import PRELUDE
+
+
+def assumptions(machine: Machine) -> tuple[str, ...]:
+    """Return the assumptions in words."""
+    given = machine.setup.assumptions
+    out = []
+    if given.load_flushes:
+        out.append("a load flushes the vCPU's own TLB for its new root")
+    if given.vcpu_roots_start_invalid:
+        out.append("vCPU creation sets the root fields to INVALID_PAGE")
+    eptp = machine.setup.declarations.functions.get("construct_eptp")
+    shipped = eptp is not None and eptp.span.file == PRELUDE.name
+    if shipped and infer(machine.base).split:
+        out.append("the attribute bits of an EPT pointer depend on its root alone")
+    return (*out, *machine.setup.assumed)

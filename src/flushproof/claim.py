@@ -1,0 +1,258 @@
+"""One claim being decided: a few vCPUs, a proof for every number, the bounds."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from flushproof.assumptions import assumptions
+from flushproof.engines.enumerate import Sizes
+from flushproof.engines.found import Found
+from flushproof.forall import Evidence, ForAll
+from flushproof.ir.program import Program
+from flushproof.machine.buffers.apply import Buffered
+from flushproof.machine.build import CAPACITY, Machine
+from flushproof.machine.setup import Bounds
+from flushproof.opinion import Opinion, joined
+from flushproof.question import LOOKING, Definedness, Question, count, engine_for, replayed, taken
+from flushproof.record import replace
+from flushproof.trace import Trace
+from flushproof.verdict import ClaimResult, Scope, Verdict
+
+if TYPE_CHECKING:
+    from flushproof.engines.symbolic.plan import Plan
+    from flushproof.question import Engine
+
+EVERY = "every interleaving"
+FEW = 2
+"""So many vCPUs are looked at before a proof for all is tried."""
+SOME = 3
+"""So many are looked at where the first attempt at one fails."""
+MORE = 3
+"""So many flushes of one vCPU are looked at there, whatever the bounds."""
+GLANCE = 50
+"""Before a proof for all is tried, questions may take this part of their usual effort."""
+
+
+Range = tuple[int, int] | None
+"""From how many to how many vCPUs; None for every number."""
+
+
+class Claim:
+    """One claim being decided."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        question: Question,
+        name: str,
+        definedness: Definedness,
+        forall: ForAll,
+    ) -> None:
+        self.machine = machine
+        self.forall = forall
+        self.question = question
+        self.name = name
+        self.definedness = definedness
+        self.started = time.monotonic()
+        self.exact_roots = True
+        self.every_interleaving = True
+        self.buffers: Buffered | None = None
+        self.found: Found | None = None
+        self.opinions: list[Opinion] = []
+        self.seen: dict[int, Found | str | None] = {}
+        self.early: ClaimResult | None = None
+
+    def decide(self) -> ClaimResult:
+        """Look at the smallest number of vCPUs first, and for a proof for all of them in time."""
+        low, high = self.question.bounds.vcpus
+        program = self.machine.with_claims((self.name,))
+        self.buffers = self.machine.buffers((self.name,))
+        every = range(low, high + 1)
+        if self.question.engine in LOOKING:
+            return self._look(program, None, every) or self._proved((low, high))
+        plan = self.forall.plan(program)
+        if self.question.engine == "auto":
+            found = self._glance(program, plan, range(low, min(high, FEW) + 1))
+            if found is not None:
+                return found
+        hopeless = partial(self._hopeless, program, plan)
+        evidence = self.forall.prove(program, plan, hopeless)
+        if self.early is not None:
+            return self.early
+        if isinstance(evidence, Evidence):
+            self.opinions += evidence.opinions
+            self.exact_roots = evidence.exact_roots
+            return self._proved(None, evidence=evidence)
+        if self.question.engine == "unbounded":
+            return self.unknown(f"not proved for all: {evidence}", None)
+        reason = f"not proved for every number of vCPUs: {evidence}"
+        return self._look(program, plan, every) or self._proved((low, high), reason=reason)
+
+    def _glance(self, program: Program, plan: Plan | None, counts: range) -> ClaimResult | None:
+        """Look with little effort, and note what is found; return what refutes the claim."""
+        engine = engine_for(program, self.question, plan, GLANCE)
+        for n in counts:
+            answer = engine.claim(self.name, n)
+            self._tell()
+            if answer is None or (isinstance(answer, Found) and answer.least):
+                self._note(engine, n)
+                self.seen[n] = answer
+            if isinstance(answer, Found):
+                return self._look(program, plan, range(self.question.bounds.vcpus[0], n + 1))
+        return None
+
+    def _hopeless(self, program: Program, plan: Plan | None) -> str:
+        """Return why there is no proof for all, where a few vCPUs more show it with little effort.
+
+        Beyond the bounds only a little is tried.
+        """
+        if self.question.engine != "auto":
+            return ""
+        bounds = self.question.bounds
+        low, high = bounds.vcpus
+        within = range(max(low, FEW + 1), min(high, SOME) + 1)
+        self.early = self._glance(program, plan, within)
+        if self.early is not None:
+            return "it is decided with few"
+        for n in range(high + 1, SOME + 1):
+            if self._fails(program, plan, replace(bounds, vcpus=(n, n), loads=1, flushes=1)):
+                return f"it fails with {count(n, 'vCPU')}"
+        if bounds.flushes < MORE:
+            more = replace(bounds, vcpus=(1, 1), loads=max(2, bounds.loads), flushes=MORE)
+            if self._fails(program, plan, more):
+                return f"it fails with 1 vCPU, {more.loads} loads and {MORE} flushes"
+        return ""
+
+    def _fails(self, program: Program, plan: Plan | None, bounds: Bounds) -> bool:
+        """Tell whether little effort shows that the claim fails within other bounds."""
+        question = replace(self.question, bounds=bounds, second=None)
+        found = engine_for(program, question, plan, 10 * GLANCE).claim(self.name, bounds.vcpus[1])
+        if isinstance(found, Found):
+            replayed(program, found)
+        return isinstance(found, Found)
+
+    def _look(self, program: Program, plan: Plan | None, counts: range) -> ClaimResult | None:
+        """Return what is found with so many vCPUs; None where the claim holds."""
+        engine = engine_for(program, self.question, plan)
+        low = self.question.bounds.vcpus[0]
+        for n in counts:
+            if n not in self.seen:
+                self.seen[n] = engine.claim(self.name, n)
+                self._tell()
+                self._note(engine, n)
+            answer = self.seen[n]
+            if isinstance(answer, Found):
+                return self._refuted(program, answer)
+            undefined = self.definedness.at(n)
+            self.opinions += self.definedness.opinions[n]
+            self.every_interleaving &= self.definedness.every_interleaving(n)
+            if undefined:
+                return self.unknown(f"undefined behaviour: {undefined}", (low, n))
+            if answer is not None:
+                return self.unknown(answer, (low, n))
+        return None
+
+    def _note(self, engine: Engine, n: int) -> None:
+        self.opinions += taken(engine)
+        self.exact_roots = engine.exact_roots
+        self.every_interleaving &= engine.every_interleaving(n)
+
+    def _tell(self) -> None:
+        if self.question.board is not None:
+            self.question.board.look(self.question.claims.index(self.name))
+
+    def _proved(
+        self, vcpus: Range, *, reason: str = "", evidence: Evidence | None = None
+    ) -> ClaimResult:
+        return self._result(Verdict.PROVED, vcpus, reason=reason, evidence=evidence)
+
+    def unknown(self, reason: str, vcpus: Range) -> ClaimResult:
+        """Return that the claim is not decided, and why."""
+        return self._result(Verdict.UNKNOWN, vcpus, reason=reason)
+
+    def _refuted(self, program: Program, found: Found) -> ClaimResult:
+        from flushproof.explain.trace import explain
+
+        state = replayed(program, found)
+        self.found = found
+        schedule = found.schedule
+        claim = self.machine.setup.claim(self.name)
+        assert claim is not None
+        n = schedule.vcpus
+        least = found.least and self.every_interleaving
+        smallest = (
+            f"{count(n, 'vCPU')}, {count(found.roots, 'root')}, "
+            f"{count(found.calls, 'operation')}; "
+            f"{'none with fewer' if least else 'fewer were not ruled out'}"
+        )
+        trace = explain(self.machine, claim, program, schedule, state, smallest)
+        low = self.question.bounds.vcpus[0]
+        return self._result(Verdict.REFUTED, (low, n), smallest=n, trace=trace)
+
+    def _result(
+        self,
+        verdict: Verdict,
+        vcpus: Range,
+        *,
+        smallest: int | None = None,
+        trace: Trace | None = None,
+        reason: str = "",
+        evidence: Evidence | None = None,
+    ) -> ClaimResult:
+        claim = self.machine.setup.claim(self.name)
+        assert claim is not None
+        return ClaimResult(
+            claim=self.name,
+            text=claim.text,
+            verdict=verdict,
+            scope=self._scope(vcpus),
+            assumptions=self._assumptions(),
+            seconds=time.monotonic() - self.started,
+            smallest_vcpus=smallest,
+            trace=trace,
+            reason=reason,
+            invariant=() if evidence is None else evidence.invariant,
+            script="" if evidence is None else evidence.script,
+            opinion=self._opinion(),
+        )
+
+    def _opinion(self) -> Opinion | None:
+        second = self.question.second
+        found = joined(self.opinions)
+        if second is None or found is not None:
+            return found
+        return Opinion(second.solver, 0, 0, "no question needed a solver")
+
+    def _assumptions(self) -> tuple[str, ...]:
+        known = assumptions(self.machine)
+        if self.buffers is not None and self.buffers.unlocks:
+            return (*known, "an unlock waits until the stores before it are in memory")
+        return known
+
+    def _scope(self, vcpus: Range) -> Scope:
+        bounds = self.question.bounds
+        rounds = None if self.every_interleaving else self.question.rounds
+        full = self.buffers is not None and self.buffers.full
+        return Scope(
+            vcpus=vcpus,
+            loads=None if vcpus is None else bounds.loads,
+            flushes=None if vcpus is None else bounds.flushes,
+            flushers=bounds.flushers,
+            interleavings=EVERY if rounds is None else _only(rounds),
+            roots=self._roots(vcpus),
+            rounds=rounds,
+            memory=self.machine.setup.memory,
+            buffer=CAPACITY if full else None,
+        )
+
+    def _roots(self, vcpus: Range) -> str:
+        if self.question.engine == "enumerate" and vcpus is not None:
+            sizes = Sizes(vcpus[1], self.question.bounds.loads)
+            return f"{count(sizes.roots, 'root')}, one range and one error code"
+        return "uninterpreted" if self.exact_roots else "64-bit vectors"
+
+
+def _only(rounds: int) -> str:
+    return f"up to {count(rounds, 'round')}, not every interleaving"
