@@ -96,12 +96,25 @@ class Claim:
         for n in counts:
             answer = engine.claim(self.name, n)
             self._tell()
-            if answer is None or (isinstance(answer, Found) and answer.least):
+            if isinstance(answer, str) or (answer is not None and not answer.least):
+                small = replace(self.question.bounds, vcpus=(n, n), loads=1, flushes=1)
+                answer = self._within(program, plan, small, GLANCE) or answer
+            if not isinstance(answer, str):
                 self._note(engine, n)
                 self.seen[n] = answer
             if isinstance(answer, Found):
-                return self._look(program, plan, range(self.question.bounds.vcpus[0], n + 1))
+                return self._followed_up(program, answer, n)
         return None
+
+    def _followed_up(self, program: Program, found: Found, vcpus: int) -> ClaimResult:
+        """Return what was found, unless something undefined happens with fewer vCPUs."""
+        low = self.question.bounds.vcpus[0]
+        for n in range(low, vcpus):
+            undefined = self._undefined(n)
+            if undefined:
+                return self.unknown(f"undefined behaviour: {undefined}", (low, n))
+        sure = all(n in self.seen for n in range(low, vcpus))
+        return self._refuted(program, replace(found, least=found.least and sure))
 
     def _hopeless(self, program: Program, plan: Plan | None) -> str:
         """Return why there is no proof for all, where a few vCPUs more show it with little effort.
@@ -126,12 +139,19 @@ class Claim:
         return ""
 
     def _fails(self, program: Program, plan: Plan | None, bounds: Bounds) -> bool:
-        """Tell whether little effort shows that the claim fails within other bounds."""
-        question = replace(self.question, bounds=bounds, second=None)
-        found = engine_for(program, question, plan, 10 * GLANCE).claim(self.name, bounds.vcpus[1])
-        if isinstance(found, Found):
+        """Tell whether very little effort shows that the claim fails within other bounds."""
+        found = self._within(program, plan, bounds, 10 * GLANCE)
+        if found is not None:
             replayed(program, found)
-        return isinstance(found, Found)
+        return found is not None
+
+    def _within(
+        self, program: Program, plan: Plan | None, bounds: Bounds, part: int
+    ) -> Found | None:
+        """Return a counterexample within other bounds, which may not be the least within ours."""
+        question = replace(self.question, bounds=bounds, second=None)
+        found = engine_for(program, question, plan, part).claim(self.name, bounds.vcpus[1])
+        return replace(found, least=False) if isinstance(found, Found) else None
 
     def _look(self, program: Program, plan: Plan | None, counts: range) -> ClaimResult | None:
         """Return what is found with so many vCPUs; None where the claim holds."""
@@ -145,14 +165,19 @@ class Claim:
             answer = self.seen[n]
             if isinstance(answer, Found):
                 return self._refuted(program, answer)
-            undefined = self.definedness.at(n)
-            self.opinions += self.definedness.opinions[n]
-            self.every_interleaving &= self.definedness.every_interleaving(n)
+            undefined = self._undefined(n)
             if undefined:
                 return self.unknown(f"undefined behaviour: {undefined}", (low, n))
             if answer is not None:
                 return self.unknown(answer, (low, n))
         return None
+
+    def _undefined(self, vcpus: int) -> str:
+        """Describe what is undefined with so many vCPUs, or why that is open; "" if nothing."""
+        undefined = self.definedness.at(vcpus)
+        self.opinions += self.definedness.opinions[vcpus]
+        self.every_interleaving &= self.definedness.every_interleaving(vcpus)
+        return undefined
 
     def _note(self, engine: Engine, n: int) -> None:
         self.opinions += taken(engine)
