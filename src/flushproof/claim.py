@@ -97,14 +97,19 @@ class Claim:
             answer = engine.claim(self.name, n)
             self._tell()
             if isinstance(answer, str) or (answer is not None and not answer.least):
-                small = replace(self.question.bounds, vcpus=(n, n), loads=1, flushes=1)
-                answer = self._within(program, plan, small, GLANCE) or answer
+                answer = self._within(program, plan, self._smallest(n), GLANCE) or answer
             if not isinstance(answer, str):
                 self._note(engine, n)
                 self.seen[n] = answer
             if isinstance(answer, Found):
                 return self._followed_up(program, answer, n)
         return None
+
+    def _smallest(self, vcpus: int) -> Bounds:
+        """Return bounds with one load and one flush at most, none beyond those asked for."""
+        own = self.question.bounds
+        few = min(1, own.loads), min(1, own.flushes)
+        return replace(own, vcpus=(vcpus, vcpus), loads=few[0], flushes=few[1])
 
     def _followed_up(self, program: Program, found: Found, vcpus: int) -> ClaimResult:
         """Return what was found, unless something undefined happens with fewer vCPUs."""

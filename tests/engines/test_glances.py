@@ -75,6 +75,24 @@ def test_without_effort_the_verdict_is_the_same(
     )
 
 
+def test_no_more_is_looked_at_than_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A counterexample with a flush is none where there are no flushes."""
+    asked: list[Bounds] = []
+
+    def within(_: object, __: object, ___: object, bounds: Bounds, ____: int) -> None:
+        asked.append(bounds)
+
+    monkeypatch.setattr(deciding, "GLANCE", 10**12)
+    monkeypatch.setattr(deciding, "FEW", 3)
+    monkeypatch.setattr(deciding.Claim, "_within", within)
+    for bounds in (Bounds((1, 3), 2, 0, 1), Bounds((1, 3), 0, 2, 1), Bounds((1, 3), 2, 2, 1)):
+        asked.clear()
+        _decided(_machine("counter_first"), "no_race", bounds)
+        inside = [b for b in asked if b.vcpus[1] <= bounds.vcpus[1] and b.flushes <= 1]
+        assert all(b.loads <= bounds.loads and b.flushes <= bounds.flushes for b in inside)
+    assert inside
+
+
 def test_what_is_undefined_with_fewer_comes_first() -> None:
     """Nothing is refuted with two vCPUs where one leads to undefined behaviour."""
     text = (SPECS / "vcpu0_first.c").read_text()
