@@ -15,7 +15,8 @@ from flushproof.machine.buffers.apply import Buffered
 from flushproof.machine.build import CAPACITY, Machine
 from flushproof.machine.setup import Bounds
 from flushproof.opinion import Opinion, joined
-from flushproof.question import LOOKING, Definedness, Question, count, engine_for, replayed, taken
+from flushproof.plural import count
+from flushproof.question import LOOKING, Definedness, Question, engine_for, replayed, taken
 from flushproof.record import replace
 from flushproof.trace import Trace
 from flushproof.verdict import ClaimResult, Scope, Verdict

@@ -16,6 +16,7 @@ from flushproof.ir.program import Operation, Program
 from flushproof.machine.build import Machine
 from flushproof.machine.setup import Bounds
 from flushproof.opinion import Opinion
+from flushproof.plural import count
 from flushproof.progress import Board
 from flushproof.record import Record
 from flushproof.verdict import ClaimResult
@@ -142,8 +143,3 @@ def _undefined(program: Program, found: Found) -> str:
     except concrete.Stuck:
         pass
     raise InternalError("undefined behaviour that does not replay")
-
-
-def count(n: int, noun: str) -> str:
-    """Return a number of things in words."""
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -24,6 +24,7 @@ from flushproof.engines.found import Found
 from flushproof.ir.program import Program, Role
 from flushproof.machine.build import Machine
 from flushproof.machine.setup import Bounds
+from flushproof.plural import count
 from flushproof.record import Record, replace
 from flushproof.verdict import ClaimResult, Scope, Verdict
 
@@ -220,7 +221,7 @@ def _gap(engine: Bounded, vcpus: int) -> str:
     """Return why executions in which nothing differs do not make the variants equal, or ""."""
     undefined = engine.undefined(vcpus)
     if isinstance(undefined, Found):
-        return f"undefined behaviour: {undefined.text}, with {_count(vcpus, 'vCPU')}"
+        return f"undefined behaviour: {undefined.text}, with {count(vcpus, 'vCPU')}"
     lost = engine.claim(FOLLOWED, vcpus)
     if isinstance(lost, Found):
         return LOST
@@ -245,9 +246,9 @@ def _after_first_load(run: Run) -> int:
 def _smallest(found: Found) -> str:
     least = "none with fewer" if found.least else "fewer were not ruled out"
     parts = (
-        _count(found.schedule.vcpus, "vCPU"),
-        _count(found.roots, "root"),
-        _count(found.calls, "operation"),
+        count(found.schedule.vcpus, "vCPU"),
+        count(found.roots, "root"),
+        count(found.calls, "operation"),
     )
     return f"{', '.join(parts)}; {least}"
 
@@ -262,7 +263,3 @@ def _assumptions(old: Machine, new: Machine) -> tuple[str, ...]:
     """Return what is assumed of either variant; that loads flush does not matter here."""
     given = (*assumptions(old), *assumptions(new))
     return tuple(a for a in dict.fromkeys(given) if not a.startswith("a load flushes"))
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -19,7 +19,7 @@ from flushproof.compare.narrow import narrowed
 from flushproof.compare.pairs import Pair, pair_up
 from flushproof.compare.product import NEW, OLD, result_type
 from flushproof.compare.queue import Queue
-from flushproof.compare.table import either, equal
+from flushproof.compare.table import equal
 from flushproof.compare.tidy import tidy
 from flushproof.compare.watch import SAME
 from flushproof.engines.unbounded.history import walkers
@@ -196,7 +196,7 @@ class _Operation:
         """Claim that both sides were alike so far, and that their loops are at the same vCPU."""
         if at == (None, None):
             return
-        fine = either(watcher.idle, watcher.hypercalls.nothing_waits)
+        fine = convert.either(watcher.idle, watcher.hypercalls.nothing_waits)
         for old, new in self._walkers(at):
             fine = convert.both(fine, _alike(Var(old), Var(new)))
         self.emitter.emit(Assert(SAME, fine, (), "", "", self.pair.new.span))
@@ -243,7 +243,7 @@ class _Operation:
         fine = old.hypercalls.nothing_waits
         if self.pair.role is Role.FLUSH:
             fine = convert.both(fine, _alike(Var(old.result), Var(new.result)))
-        e.emit(Assert(SAME, either(old.idle, fine), (), "", "", span))
+        e.emit(Assert(SAME, convert.either(old.idle, fine), (), "", "", span))
         if self.after_load and self.pair.role is Role.LOAD:
             e.emit(Write(LOADED, None, TRUE, Mode.GHOST, span))
         e.emit(Return(None, span))

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from flushproof.compare.apart import Apart, Ends, locks, place
 from flushproof.compare.narrow import narrowed
 from flushproof.compare.pairs import Pair, pair_up
-from flushproof.compare.table import either, equal
+from flushproof.compare.table import equal
 from flushproof.compare.watch import LOADED, OFF, SAME, Call, Side, Sight, begin, witnesses
 from flushproof.ir.code import (
     Assert,
@@ -160,7 +160,7 @@ class _Operation:
             counts = convert.both(counts, Var(loaded))
         idle = convert.negate(counts)
         for text, condition in self._claims(old, new):
-            e.emit(Assert(SAME, either(idle, condition), (), text, "", span))
+            e.emit(Assert(SAME, convert.either(idle, condition), (), text, "", span))
         self._end(call, old[1], new[1])
         if self.after_load and self.pair.role is Role.LOAD:
             e.emit(Write(LOADED, None, TRUE, Mode.GHOST, span))
@@ -173,7 +173,7 @@ class _Operation:
         if not self._issued():
             pass
         elif self.sight is Sight.SUBSET:
-            yield "hypercalls", either(convert.negate(Var(now.has)), Var(was.has))
+            yield "hypercalls", convert.either(convert.negate(Var(now.has)), Var(was.has))
         else:
             yield "hypercalls", equal(Var(now.has), Var(was.has))
         if self.pair.role is Role.FLUSH:
@@ -186,7 +186,7 @@ class _Operation:
                 yield "result", equal(old, new) if same else equal(_wide(old), _wide(new))
             case Sight.SUBSET:
                 fine = convert.negate(convert.nonzero(new))
-                yield "result", either(fine, convert.nonzero(old))
+                yield "result", convert.either(fine, convert.nonzero(old))
             case Sight.SET:
                 pass
 

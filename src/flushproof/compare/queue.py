@@ -6,7 +6,7 @@ vCPUs. Code that lets one side get further ahead than that is told so by an asse
 
 from __future__ import annotations
 
-from flushproof.compare.table import either, equal
+from flushproof.compare.table import equal
 from flushproof.compare.watch import SAME
 from flushproof.ir.code import Assert, Const, Expr, Havoc, Local, Var
 from flushproof.ir.types import BOOL, Type
@@ -61,7 +61,7 @@ class Queue(Record, frozen=True):
         alike: Expr = TRUE
         for kept, column in zip(self.columns, columns, strict=True):
             alike = convert.both(alike, equal(Var(kept), column))
-        self._claim(either(idle, alike))
+        self._claim(convert.either(idle, alike))
         e.assign(target, Var(self.value), None)
         e.assign(self.waits[other], FALSE, None)
         e.jump(end, None)

@@ -84,7 +84,7 @@ class Table(Record, frozen=True):
             number = Binary("+", Cast(Var(bound), INT), _times(k), INT)
             absent = convert.negate(Binary("<", number, rows, BOOL))
             other = Binary("!=", Var(reads[0][0]), wanted, BOOL)
-            holds = either(absent, either(other, given.holds(Var(reads[1][0]))))
+            holds = convert.either(absent, convert.either(other, given.holds(Var(reads[1][0]))))
             e.emit(Every(target, bound, reads, holds, span))
             total = convert.both(total, Var(target))
         return total
@@ -102,19 +102,10 @@ class Match(Record, frozen=True):
         return Binary("==", second, self.value, BOOL)
 
 
-def either(a: Expr, b: Expr) -> Expr:
-    """Return `a || b`."""
-    if isinstance(a, Const):
-        return a if a.value else b
-    if isinstance(b, Const):
-        return b if b.value else a
-    return Binary("|", a, b, BOOL)
-
-
 def equal(a: Expr, b: Expr) -> Expr:
     """Return `a == b` of values that may have different types."""
     if a.type == BOOL and b.type == BOOL:
-        return either(convert.both(a, b), convert.both(_not(a), _not(b)))
+        return convert.either(convert.both(a, b), convert.both(_not(a), _not(b)))
     return Binary("==", a, b, BOOL)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from flushproof.compare.apart import Apart
-from flushproof.compare.table import Match, Table, column, either, equal
+from flushproof.compare.table import Match, Table, column, equal
 from flushproof.ir.code import (
     Access,
     Assert,
@@ -97,7 +97,7 @@ class Call(Record):
 
     def require(self, condition: Expr) -> None:
         """Let the execution count only where the condition holds."""
-        value = either(Var(self.off), convert.negate(condition))
+        value = convert.either(Var(self.off), convert.negate(condition))
         self.emitter.assign(self.off, value, None)
 
 
@@ -158,7 +158,7 @@ class Side(Record):
             self._by_root(i)
         else:
             self._by_position(i)
-        e.assign(self.has, either(Var(self.has), self._alike(i)), None)
+        e.assign(self.has, convert.either(Var(self.has), self._alike(i)), None)
         e.assign(self.count, _next(self.count), None)
 
     def _alike(self, i: Hypercall) -> Expr:
@@ -169,7 +169,7 @@ class Side(Record):
         if WHOLE_SEEN in seen:
             part = convert.both(equal(i.start, seen[START_SEEN]), equal(i.pages, seen[PAGES_SEEN]))
             alike = convert.both(alike, equal(i.whole, seen[WHOLE_SEEN]))
-            alike = convert.both(alike, either(i.whole, part))
+            alike = convert.both(alike, convert.either(i.whole, part))
         return alike
 
     def _by_position(self, i: Hypercall) -> None:

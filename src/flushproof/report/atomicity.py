@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from flushproof.atomic import Access, FieldLocks, OperationSteps, Steps
+from flushproof.plural import count
 from flushproof.report.grid import GAP, INDENT, Cell, Column, draw
-from flushproof.report.plain import DEFAULT_WIDTH, count, hang, visible
+from flushproof.report.plain import DEFAULT_WIDTH, hang, visible
 from flushproof.report.text import joined
 from flushproof.source import Source
 

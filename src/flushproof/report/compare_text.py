@@ -16,9 +16,10 @@ from flushproof.comparison import (
     Side,
     Since,
 )
+from flushproof.plural import count
 from flushproof.report.excerpt import excerpt
 from flushproof.report.grid import Cell, Column, draw
-from flushproof.report.plain import DEFAULT_WIDTH, count, hang
+from flushproof.report.plain import DEFAULT_WIDTH, hang
 from flushproof.report.scope import scope_phrase, vcpus_phrase
 from flushproof.source import Source
 

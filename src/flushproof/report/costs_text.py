@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from flushproof.costs import Cost, Costs, SideBySide
+from flushproof.plural import count
 from flushproof.record import replace
-from flushproof.report.plain import DEFAULT_WIDTH, count, cut_left, hang, pack
+from flushproof.report.plain import DEFAULT_WIDTH, cut_left, hang, pack
 from flushproof.report.scope import scope_phrase
 from flushproof.report.summary import VERDICTS, names_of, tables
 from flushproof.report.tally import verdict_counts

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from flushproof.diagnostics import InputError
+from flushproof.plural import count
 from flushproof.record import Record
 from flushproof.report.overview import default_reason
-from flushproof.report.plain import DEFAULT_WIDTH, count
+from flushproof.report.plain import DEFAULT_WIDTH
 from flushproof.source import Source, Span
 from flushproof.verdict import ClaimResult, Expected, Report, Verdict
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from flushproof.mutated import Effect, Fate, How, Kill, MutantResult, Mutation
-from flushproof.report.plain import DEFAULT_WIDTH, count, hang, visible
+from flushproof.plural import count
+from flushproof.report.plain import DEFAULT_WIDTH, hang, visible
 from flushproof.report.scope import vcpus_phrase
 from flushproof.verdict import Verdict
 

@@ -58,11 +58,6 @@ def hang(first: str, text: str, width: int, indent: int | None = None) -> list[s
     return wrapped or [first.rstrip()]
 
 
-def count(number: int, noun: str) -> str:
-    """Return "1 vCPU" or "2 vCPUs"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def cut_left(text: str, width: int) -> str:
     """Keep the end of a text that is too long, as the end of a path tells most."""
     shown = visible(text)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from flushproof.comparison import Comparison, Relation
+from flushproof.plural import count
 from flushproof.report import compare_text, text
 from flushproof.report.grid import Cell, Column, draw
-from flushproof.report.plain import DEFAULT_WIDTH, count, hang, visible
+from flushproof.report.plain import DEFAULT_WIDTH, hang, visible
 from flushproof.report.scope import scope_lines, vcpus_phrase
 from flushproof.reviewed import ChangeReview, Effect, Line, Review, Row
 from flushproof.source import Source

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flushproof.memory import Memory
-from flushproof.report.plain import count
+from flushproof.plural import count
 from flushproof.verdict import ClaimResult, Scope
 
 ROOTS = {"uninterpreted": "any roots", "64-bit vectors": "roots as 64-bit vectors"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from flushproof.report.plain import count
+from flushproof.plural import count
 from flushproof.verdict import (
     EXIT_OK,
     EXIT_OTHERWISE,

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import PurePath
 
+from flushproof.plural import count
 from flushproof.record import replace
 from flushproof.report.excerpt import excerpt
 from flushproof.report.findings import expected_phrase
 from flushproof.report.overview import agreed, default_reason, overview
-from flushproof.report.plain import DEFAULT_WIDTH, count, hang, visible
+from flushproof.report.plain import DEFAULT_WIDTH, hang, visible
 from flushproof.report.scope import scope_phrase, vcpus_phrase
 from flushproof.report.tally import verdict_counts
 from flushproof.report.trace_table import table

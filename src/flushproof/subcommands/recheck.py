@@ -7,8 +7,8 @@ import json
 from importlib.util import find_spec
 
 from flushproof.errors import InternalError
+from flushproof.plural import count
 from flushproof.record import Record
-from flushproof.report.plain import count
 from flushproof.subcommands.base import Command
 from flushproof.terminal import Terminal
 from flushproof.verdict import EXIT_OK, EXIT_OTHERWISE, EXIT_UNDECIDED

@@ -6,7 +6,7 @@ locations for threads besides, which count how many times a thread is a reader (
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 import z3
@@ -18,6 +18,7 @@ from flushproof.engines.symbolic.paths import Path
 from flushproof.engines.symbolic.steps import World
 from flushproof.engines.symbolic.values import Value
 from flushproof.ir.code import Field
+from flushproof.ir.held import Hold
 from flushproof.ir.types import LockWord
 from flushproof.record import Record
 
@@ -96,6 +97,28 @@ class Locks:
         """Yield the locations that may count this thread's reads, each with when it does."""
         if self.world.reads(f):
             yield from (((f.name, k), same) for k, same in self.world.readers.of(self.thread))
+
+
+def holds(
+    world: World, at: Callable[[Location], Value | None], hold: Hold, number: z3.ArithRef
+) -> Iterator[t.Bool]:
+    """Yield what is known of a lock that a thread surely holds; `at` gives what is in a location.
+
+    Nobody else frees such a lock (`guarded`), so one that is held alone has no readers, and one
+    that is held by a reader nobody holds alone. Of a location without a value nothing is known.
+    """
+    equal = world.algebra.equal
+    (lock,) = (f for f in world.program.fields if f.name == hold.lock)
+    word = at((lock.name, -1))
+    assert word is not None
+    yield equal(word, 0 if hold.shared else number + 1)
+    mine = {k for k, same in world.readers.of(number) if same is True}
+    for where in world.reads(lock):
+        reads = at(where)
+        if reads is not None and not hold.shared:
+            yield equal(reads, 0)
+        elif reads is not None and where[1] in mine:
+            yield t.not_(equal(reads, 0))
 
 
 def _number(value: Value) -> t.Number:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 
 import z3
 
@@ -18,11 +19,12 @@ from flushproof.engines.symbolic.cells import Location
 from flushproof.engines.symbolic.effects import After, after, start_state, unknown
 from flushproof.engines.symbolic.execute import Executor
 from flushproof.engines.symbolic.layout import layout
+from flushproof.engines.symbolic.locks import holds
 from flushproof.engines.symbolic.nodes import Substitution, add, same
 from flushproof.engines.symbolic.steps import Readers, Step, World
 from flushproof.engines.symbolic.values import Value
 from flushproof.ir.code import Local
-from flushproof.ir.held import Hold, exclude, surely_held
+from flushproof.ir.held import exclude, surely_held
 from flushproof.ir.program import Operation, Role
 from flushproof.ir.types import INT, VCPU
 from flushproof.ir.wto import heads
@@ -119,8 +121,9 @@ class Moves:
         self._steps: dict[tuple[Site, int], Step] = {}
         self._answers: dict[tuple[Site, Site, Standing], Passing] = {}
         self.witnesses = tuple(f for f in program.witnesses if f.type == VCPU)
-        looks = tuple(self._step(Site(o.name, 0), 0) for o in program.of(Role.OBSERVE))
-        self.observers = looks if looks and self._reported(looks) else ()
+        self.observers = tuple(self._step(Site(o.name, 0), 0) for o in program.of(Role.OBSERVE))
+        if self.observers and not self._reported():
+            self.observers = ()
 
     def meet(self, a: str, b: str) -> bool:
         """Return true when two threads may run these operations at the same time."""
@@ -151,7 +154,7 @@ class Moves:
         ab = _Run(a_first, b_second, b_second.state)
         ba = _Run(a_second, b_first, a_second.state)
         goals = self._unmatched(ab, ba), self._unmatched(ba, ab)
-        with self._assuming(start, (a, b), self.observers, standing):
+        with self._assuming(start, (a, b), standing):
             if not self._possible(t.or_(*goals)):
                 return FREELY
             right, left = (not self._possible(g) for g in goals)
@@ -176,25 +179,25 @@ class Moves:
             return frozenset()
         start = start_state(self.world, (step, *self.observers))
         failures = after(self.algebra, step, start).failures
-        with self._assuming(start, (site,), self.observers):
+        with self._assuming(start, (site,)):
             return frozenset(
                 c.at
                 for c, (_, broken) in zip(step.claimed, failures, strict=False)
                 if not self._possible(broken)
             )
 
-    def _reported(self, observers: tuple[Step, ...]) -> bool:
+    def _reported(self) -> bool:
         """Whether no state to which a `step` handler objects is reached without that being told.
 
         A handler runs after some accesses only, as the thread that made them. It must take no
         notes and be of one mind in all threads, and what leads to its objection must tell it.
         """
-        objections = [c.broken for o in observers for c in o.claimed]
-        if any(o.outputs for o in observers) or any(map(self._of_a_thread, objections)):
+        objections = [c.broken for o in self.observers for c in o.claimed]
+        if any(o.outputs for o in self.observers) or any(map(self._of_a_thread, objections)):
             return False
         acting = (o.name for o in self.program.operations if o.role in (Role.LOAD, Role.FLUSH))
         sites = (Site(name, at) for name in acting for at in self.layouts[name].boundaries)
-        return all(self._reports(site, observers) for site in sites)
+        return all(map(self._reports, sites))
 
     def _of_a_thread(self, condition: t.Bool) -> bool:
         """Whether a condition names the thread, as it does where it asks what that one holds."""
@@ -202,19 +205,19 @@ class Moves:
             return False
         return not same(condition, Substitution([self.threads])(condition))
 
-    def _reports(self, site: Site, observers: tuple[Step, ...]) -> bool:
+    def _reports(self, site: Site) -> bool:
         """Whether a step tells of each objection to what it leaves behind."""
         step = self._step(site, 0)
-        if not any(step.outputs.keys() & o.inputs.keys() for o in observers):
+        if not any(step.outputs.keys() & o.inputs.keys() for o in self.observers):
             return True
-        start = start_state(self.world, (step, *observers))
+        start = start_state(self.world, (step, *self.observers))
         done = after(self.algebra, step, start)
         untold = (
             t.and_(done.enabled, broken, t.not_(done.failing(claim)))
-            for o in observers
+            for o in self.observers
             for claim, broken in after(self.algebra, o, done.state).failures
         )
-        with self._assuming(start, (site,), observers):
+        with self._assuming(start, (site,)):
             return not any(self._possible(u) for u in untold)
 
     def _possible(self, condition: t.Bool) -> bool:
@@ -238,18 +241,14 @@ class Moves:
 
     @contextmanager
     def _assuming(
-        self,
-        start: dict[Location, Value],
-        at: tuple[Site, ...],
-        observers: tuple[Step, ...],
-        standing: Standing = ANYONE,
+        self, start: dict[Location, Value], at: tuple[Site, ...], standing: Standing = ANYONE
     ) -> Iterator[None]:
         """Let the solver take for granted what holds when threads are about to step from `start`.
 
         What is known of unknowns stays in the solver for later questions.
         """
         unobjected = (
-            t.not_(f) for o in observers for _, f in after(self.algebra, o, start).failures
+            t.not_(f) for o in self.observers for _, f in after(self.algebra, o, start).failures
         )
         assumed = [*self._known(at, start), *self._standing(standing), *unobjected]
         add(self.solver, self.constraints[self._told :])
@@ -264,22 +263,9 @@ class Moves:
         for site, number in zip(at, self.threads, strict=False):
             yield self._among(self.operations[site.operation].role, number)
             for hold in sorted(self.held[site.operation][site.at]):
-                yield from self._holding(hold, number)
+                yield from holds(self.world, partial(unknown, self.world), hold, number)
         for where, value in start.items():
             yield from self.algebra.limits(value, self.fields[where[0]].type, self.world.count)
-
-    def _holding(self, hold: Hold, number: z3.ArithRef) -> Iterator[t.Bool]:
-        """Return what is known of a lock that a thread holds."""
-        f = self.fields[hold.lock]
-        word = unknown(self.world, (f.name, -1))
-        yield self.algebra.equal(word, 0 if hold.shared else number + 1)
-        mine = {(f.name, k) for k, _ in self.world.readers.of(number)}
-        for where in self.world.reads(f):
-            none = self.algebra.equal(unknown(self.world, where), 0)
-            if not hold.shared:
-                yield none
-            elif where in mine:
-                yield t.not_(none)
 
     def _standing(self, standing: Standing) -> Iterator[t.Bool]:
         for number, wanted in zip(self.threads, (standing.a, standing.b), strict=True):

@@ -15,12 +15,12 @@ import z3
 
 from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.cells import Location
+from flushproof.engines.symbolic.locks import holds
 from flushproof.engines.symbolic.moves import Site
 from flushproof.engines.symbolic.values import Value
 from flushproof.engines.unbounded.clauses import NOBODY, Atom, Clause, Control, System
 from flushproof.engines.unbounded.frames import FLUSHER, Frames, Locals, without
 from flushproof.engines.unbounded.history import HISTORY, NOWHERE, walkers
-from flushproof.engines.unbounded.readers import holds
 from flushproof.engines.unbounded.state import Space
 from flushproof.engines.unbounded.steps import Steps, Taken
 from flushproof.ir.program import Role
@@ -214,7 +214,7 @@ class Builder:
         world = self.space.world(number)
         state = {**taken.step.inputs, **self.space.state}
         for hold in sorted(self.frames.held[taken.site.operation][taken.site.at]):
-            yield from holds(world, state, hold, number)
+            yield from holds(world, state.get, hold, number)
 
     def _in_load(self, control: Control, site: Site) -> Control:
         """Return where another vCPU is when it is about to step from a position of a load.

@@ -8,16 +8,11 @@ free or not, as suits a step best, and no invariant can rest on who else is a re
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-
 import z3
 
-from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.cells import Location
 from flushproof.engines.symbolic.steps import ELSEWHERE, Readers, World
-from flushproof.engines.symbolic.values import Value
 from flushproof.ir.code import Field
-from flushproof.ir.held import Hold
 from flushproof.ir.types import LockWord
 
 BY_FLUSHER = -3
@@ -44,22 +39,3 @@ def kept(world: World, f: Field) -> tuple[Location, ...]:
 def counts(f: Field, k: int) -> bool:
     """Tell whether a cell of a field counts how many times somebody is a reader of a lock."""
     return isinstance(f.type, LockWord) and k != THE_HOLDER
-
-
-def holds(
-    world: World, state: Mapping[Location, Value], hold: Hold, number: z3.ArithRef
-) -> Iterator[t.Bool]:
-    """Yield what is known of a lock that a vCPU surely holds, in a state with a cell for it.
-
-    Nobody else frees such a lock (`guarded`), so one that is held alone has no readers, and one
-    that is held by a reader nobody holds alone.
-    """
-    equal = world.algebra.equal
-    (lock,) = (f for f in world.program.fields if f.name == hold.lock)
-    yield equal(state[hold.lock, -1], 0 if hold.shared else number + 1)
-    mine = {k for k, same in world.readers.of(number) if same is True}
-    for where in world.reads(lock):
-        if where in state and not hold.shared:
-            yield equal(state[where], 0)
-        elif where in state and where[1] in mine:
-            yield t.not_(equal(state[where], 0))

@@ -40,6 +40,7 @@ from flushproof.ir.code import (
 from flushproof.ir.passes import clean
 from flushproof.ir.program import Operation
 from flushproof.ir.types import BOOL
+from flushproof.lower import convert
 from flushproof.lower.emitter import Emitter, Label
 from flushproof.lower.values import FALSE, TRUE
 from flushproof.machine.buffers.cells import Cell, Cells, entry
@@ -143,7 +144,7 @@ class Weaver:
                 here = self._matches(slot, instr, span)
                 mine = self.cells.read(Cell(slot, "value", instr.field), span)
                 value = mine if value is None else Ite(here, mine, value, mine.type)
-                found = _either(found, here)
+                found = convert.either(found, here)
         if value is None:
             self.emitter.emit(instr)
             return
@@ -242,7 +243,7 @@ class Weaver:
         found: Expr = FALSE
         for field in sorted({q[slot] for q in contents if len(q) > slot}, key=_name):
             flag = self.cells.read(Cell(slot, "pending", field), self.operation.span)
-            found = _either(found, flag)
+            found = convert.either(found, flag)
         return found
 
     def _where(self, condition: Expr, span: Span) -> Label:
@@ -273,10 +274,6 @@ def _part(cell: Cell, instr: Write) -> Expr:
         case "index":
             assert instr.index is not None
             return instr.index
-
-
-def _either(a: Expr, b: Expr) -> Expr:
-    return b if a == FALSE else Binary("|", a, b, BOOL)
 
 
 def _name(field: Field) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flushproof.costs import Cost, Costs
+from flushproof.plural import count
 from flushproof.record import Record
 from flushproof.report.costs_text import covers
 from flushproof.report.html.lanes import Picture, picture
 from flushproof.report.html.listing import Listing, listings
-from flushproof.report.plain import count
 from flushproof.report.scope import scope_lines
 from flushproof.report.text import REPLAYED
 from flushproof.report.trace_table import title

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from flushproof.costs import Cost, Costs
+from flushproof.plural import count
 from flushproof.record import Record
 from flushproof.report.costs_text import covers
 from flushproof.report.html.cases import Case, cost_case
 from flushproof.report.html.plot import Panel, panels
-from flushproof.report.plain import count
 from flushproof.source import Source
 
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from flushproof.costs import Cost, Costs
+from flushproof.plural import count
 from flushproof.record import Record
-from flushproof.report.plain import count
 
 BAR = 15
 STEP = 18

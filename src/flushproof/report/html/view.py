@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import assert_never
 
+from flushproof.plural import count
 from flushproof.record import Record
 from flushproof.report.findings import expected_phrase
 from flushproof.report.html.cases import Case, claim_case
 from flushproof.report.html.costs_view import CostView
-from flushproof.report.plain import count
 from flushproof.report.scope import scope_lines, vcpus_phrase
 from flushproof.report.tally import verdict_counts
 from flushproof.source import Source
