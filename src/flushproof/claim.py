@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from functools import partial
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from flushproof.assumptions import assumptions
@@ -65,21 +65,28 @@ class Claim:
         self.seen: dict[int, Found | str | None] = {}
         self.early: ClaimResult | None = None
 
+    @cached_property
+    def program(self) -> Program:
+        """The machine with the claim."""
+        return self.machine.with_claims((self.name,))
+
+    @cached_property
+    def plan(self) -> Plan | None:
+        """Where steps begin with any number of vCPUs; None where each engine finds that out."""
+        return None if self.question.engine in LOOKING else self.forall.plan(self.program)
+
     def decide(self) -> ClaimResult:
         """Look at the smallest number of vCPUs first, and for a proof for all of them in time."""
         low, high = self.question.bounds.vcpus
-        program = self.machine.with_claims((self.name,))
         self.buffers = self.machine.buffers((self.name,))
         every = range(low, high + 1)
         if self.question.engine in LOOKING:
-            return self._look(program, None, every) or self._proved((low, high))
-        plan = self.forall.plan(program)
+            return self._look(every) or self._proved((low, high))
         if self.question.engine == "auto":
-            found = self._glance(program, plan, range(low, min(high, FEW) + 1))
+            found = self._glance(range(low, min(high, FEW) + 1))
             if found is not None:
                 return found
-        hopeless = partial(self._hopeless, program, plan)
-        evidence = self.forall.prove(program, plan, hopeless)
+        evidence = self.forall.prove(self.program, self.plan, self._hopeless)
         if self.early is not None:
             return self.early
         if isinstance(evidence, Evidence):
@@ -89,21 +96,21 @@ class Claim:
         if self.question.engine == "unbounded":
             return self.unknown(f"not proved for all: {evidence}", None)
         reason = f"not proved for every number of vCPUs: {evidence}"
-        return self._look(program, plan, every) or self._proved((low, high), reason=reason)
+        return self._look(every) or self._proved((low, high), reason=reason)
 
-    def _glance(self, program: Program, plan: Plan | None, counts: range) -> ClaimResult | None:
+    def _glance(self, counts: range) -> ClaimResult | None:
         """Look with little effort, and note what is found; return what refutes the claim."""
-        engine = engine_for(program, self.question, plan, GLANCE)
+        engine = engine_for(self.program, self.question, self.plan, GLANCE)
         for n in counts:
             answer = engine.claim(self.name, n)
             self._tell()
             if isinstance(answer, str) or (answer is not None and not answer.least):
-                answer = self._within(program, plan, self._smallest(n), GLANCE) or answer
+                answer = self._within(self._smallest(n), GLANCE) or answer
             if not isinstance(answer, str):
                 self._note(engine, n)
                 self.seen[n] = answer
             if isinstance(answer, Found):
-                return self._followed_up(program, answer, n)
+                return self._followed_up(answer, n)
         return None
 
     def _smallest(self, vcpus: int) -> Bounds:
@@ -112,7 +119,7 @@ class Claim:
         few = min(1, own.loads), min(1, own.flushes)
         return replace(own, vcpus=(vcpus, vcpus), loads=few[0], flushes=few[1])
 
-    def _followed_up(self, program: Program, found: Found, vcpus: int) -> ClaimResult:
+    def _followed_up(self, found: Found, vcpus: int) -> ClaimResult:
         """Return what was found, unless something undefined happens with fewer vCPUs."""
         low = self.question.bounds.vcpus[0]
         for n in range(low, vcpus):
@@ -120,9 +127,9 @@ class Claim:
             if undefined:
                 return self.unknown(f"undefined behaviour: {undefined}", (low, n))
         sure = all(n in self.seen for n in range(low, vcpus))
-        return self._refuted(program, replace(found, least=found.least and sure))
+        return self._refuted(replace(found, least=found.least and sure))
 
-    def _hopeless(self, program: Program, plan: Plan | None) -> str:
+    def _hopeless(self) -> str:
         """Return why there is no proof for all, where a few vCPUs more show it with little effort.
 
         Beyond the bounds only a little is tried.
@@ -132,36 +139,36 @@ class Claim:
         bounds = self.question.bounds
         low, high = bounds.vcpus
         within = range(max(low, FEW + 1), min(high, SOME) + 1)
-        self.early = self._glance(program, plan, within)
+        self.early = self._glance(within)
         if self.early is not None:
             return "it is decided with few"
         for n in range(high + 1, SOME + 1):
-            if self._fails(program, plan, replace(bounds, vcpus=(n, n), loads=1, flushes=1)):
+            if self._fails(replace(bounds, vcpus=(n, n), loads=1, flushes=1)):
                 return f"it fails with {count(n, 'vCPU')}"
         if bounds.flushes < MORE:
             more = replace(bounds, vcpus=(1, 1), loads=max(2, bounds.loads), flushes=MORE)
-            if self._fails(program, plan, more):
+            if self._fails(more):
                 return f"it fails with 1 vCPU, {more.loads} loads and {MORE} flushes"
         return ""
 
-    def _fails(self, program: Program, plan: Plan | None, bounds: Bounds) -> bool:
+    def _fails(self, bounds: Bounds) -> bool:
         """Tell whether very little effort shows that the claim fails within other bounds."""
-        found = self._within(program, plan, bounds, 10 * GLANCE)
+        found = self._within(bounds, 10 * GLANCE)
         if found is not None:
-            replayed(program, found)
+            replayed(self.program, found)
         return found is not None
 
-    def _within(
-        self, program: Program, plan: Plan | None, bounds: Bounds, part: int
-    ) -> Found | None:
+    def _within(self, bounds: Bounds, part: int) -> Found | None:
         """Return a counterexample within other bounds, which may not be the least within ours."""
         question = replace(self.question, bounds=bounds, second=None)
-        found = engine_for(program, question, plan, part).claim(self.name, bounds.vcpus[1])
+        found = engine_for(self.program, question, self.plan, part).claim(
+            self.name, bounds.vcpus[1]
+        )
         return replace(found, least=False) if isinstance(found, Found) else None
 
-    def _look(self, program: Program, plan: Plan | None, counts: range) -> ClaimResult | None:
+    def _look(self, counts: range) -> ClaimResult | None:
         """Return what is found with so many vCPUs; None where the claim holds."""
-        engine = engine_for(program, self.question, plan)
+        engine = engine_for(self.program, self.question, self.plan)
         low = self.question.bounds.vcpus[0]
         for n in counts:
             if n not in self.seen:
@@ -170,7 +177,7 @@ class Claim:
                 self._note(engine, n)
             answer = self.seen[n]
             if isinstance(answer, Found):
-                return self._refuted(program, answer)
+                return self._refuted(answer)
             undefined = self._undefined(n)
             if undefined:
                 return self.unknown(f"undefined behaviour: {undefined}", (low, n))
@@ -203,10 +210,10 @@ class Claim:
         """Return that the claim is not decided, and why."""
         return self._result(Verdict.UNKNOWN, vcpus, reason=reason)
 
-    def _refuted(self, program: Program, found: Found) -> ClaimResult:
+    def _refuted(self, found: Found) -> ClaimResult:
         from flushproof.explain.trace import explain
 
-        state = replayed(program, found)
+        state = replayed(self.program, found)
         self.found = found
         schedule = found.schedule
         claim = self.machine.setup.claim(self.name)
@@ -218,7 +225,7 @@ class Claim:
             f"{count(found.calls, 'operation')}; "
             f"{'none with fewer' if least else 'fewer were not ruled out'}"
         )
-        trace = explain(self.machine, claim, program, schedule, state, smallest)
+        trace = explain(self.machine, claim, self.program, schedule, state, smallest)
         low = self.question.bounds.vcpus[0]
         return self._result(Verdict.REFUTED, (low, n), smallest=n, trace=trace)
 

@@ -79,7 +79,7 @@ def test_no_more_is_looked_at_than_was_asked_for(monkeypatch: pytest.MonkeyPatch
     """A counterexample with a flush is none where there are no flushes."""
     asked: list[Bounds] = []
 
-    def within(_: object, __: object, ___: object, bounds: Bounds, ____: int) -> None:
+    def within(_: object, bounds: Bounds, __: int) -> None:
         asked.append(bounds)
 
     monkeypatch.setattr(deciding, "GLANCE", 10**12)
