@@ -21,7 +21,7 @@ from typing import Literal, Protocol
 from flushproof.errors import InternalError
 from flushproof.record import Record
 
-Kind = Literal["text", "file", "folder", "real"]
+Kind = Literal["text", "file", "folder", "names", "real"]
 YES, NO = "yes", "no"
 
 
@@ -40,6 +40,9 @@ class Files(Protocol):
     def is_folder(self, path: str) -> bool:
         """Tell whether a folder is there."""
 
+    def names(self, path: str) -> tuple[str, ...]:
+        """Return what is in a folder, sorted; nothing where that cannot be listed."""
+
     def real(self, path: str) -> str:
         """Return the path without symbolic links."""
 
@@ -47,7 +50,8 @@ class Files(Protocol):
 class Look(Record, frozen=True):
     """One question about a file, and the answer.
 
-    For a text it is the digest of its bytes, or the name of the error that reading it gives.
+    For a text it is the digest of its bytes, or the name of the error that reading it gives; for
+    what is in a folder each name, with a slash after it.
     """
 
     kind: Kind
@@ -81,6 +85,12 @@ class Disk:
         with suppress(OSError):
             return Path(path).is_dir()
         return False
+
+    def names(self, path: str) -> tuple[str, ...]:
+        """Return what is in a folder, sorted."""
+        with suppress(OSError, ValueError):
+            return tuple(sorted(os.listdir(path)))  # noqa: PTH208 - names, not paths
+        return ()
 
     def real(self, path: str) -> str:
         """Return the path without symbolic links."""
@@ -129,6 +139,12 @@ class Recorded:
         """Tell whether a folder is there."""
         return self._flag("folder", path, self.inner.is_folder(path))
 
+    def names(self, path: str) -> tuple[str, ...]:
+        """Return what is in a folder, sorted."""
+        found = self.inner.names(path)
+        self.answers["names", path] = _joined(found)
+        return found
+
     def real(self, path: str) -> str:
         """Return the path without symbolic links."""
         self.answers["real", path] = found = self.inner.real(path)
@@ -146,6 +162,8 @@ class Recorded:
                 self.is_file(path)
             case "folder":
                 self.is_folder(path)
+            case "names":
+                self.names(path)
             case "real":
                 self.real(path)
         return self.answers[kind, path]
@@ -180,6 +198,10 @@ class Sent(Record, frozen=True):
     def is_folder(self, path: str) -> bool:
         """Tell whether a folder is there."""
         return self._answer("folder", path) == YES
+
+    def names(self, path: str) -> tuple[str, ...]:
+        """Return what is in a folder, sorted."""
+        return tuple(self._answer("names", path).split("/")[:-1])
 
     def real(self, path: str) -> str:
         """Return the path without symbolic links."""
@@ -218,6 +240,18 @@ class Overlaid(Record, frozen=True):
         """Tell whether a folder is there."""
         return self.inner.is_folder(path)
 
+    def names(self, path: str) -> tuple[str, ...]:
+        """Return what is in a folder, sorted."""
+        folder = self.inner.real(path)
+        found = dict.fromkeys(self.inner.names(path))
+        for place, text in self.texts.items():
+            above, name = os.path.split(place)
+            if above == folder and text != b"":
+                found[name] = None
+            elif above == folder:
+                found.pop(name, None)
+        return tuple(sorted(found))
+
     def real(self, path: str) -> str:
         """Return the path without symbolic links."""
         return self.inner.real(path)
@@ -245,6 +279,11 @@ def using(files: Files) -> Iterator[None]:
 def digest(data: bytes) -> str:
     """Return the digest of a file's bytes."""
     return hashlib.sha256(data).hexdigest()
+
+
+def _joined(names: tuple[str, ...]) -> str:
+    """Return names as one text; none of them holds a slash."""
+    return "".join(f"{name}/" for name in names)
 
 
 def _failure(error: OSError | ValueError) -> str:

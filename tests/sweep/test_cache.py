@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from flushproof import cli, pipeline
-from flushproof.config import Choices, Options, Sweeping
-from flushproof.files import DISK, Look, Recorded
+from flushproof.config import Choices, Options, Sanity, Sweeping
+from flushproof.files import DISK, Look, Overlaid, Recorded
 from flushproof.record import replace
 from flushproof.sweep import jobs, known
 from flushproof.sweep.engine import fingerprint
@@ -289,6 +289,110 @@ def test_looks_are_those_of_a_kernel_file(tmp_path: Path, monkeypatch: pytest.Mo
     done = jobs.here(task)
     assert done.error is not None
     assert ("file", "b.h", "no") in {(x.kind, x.path, x.answer) for x in done.looks}
+
+
+KERNEL_FILE = """#include <linux/kvm_host.h>
+
+struct kvm_vmx {
+	struct kvm kvm;
+	spinlock_t root_lock;
+};
+
+struct vcpu_vmx {
+	struct kvm_vcpu vcpu;
+	hpa_t hv_tlb_root;
+};
+
+int hv_remote_flush_tlb_with_range(struct kvm *kvm, struct kvm_tlb_range *range)
+{
+	struct kvm_vcpu *vcpu;
+	int failed = 0, i;
+
+	spin_lock(&to_kvm_vmx(kvm)->root_lock);
+	kvm_for_each_vcpu(i, vcpu, kvm) {
+		if (VALID_PAGE(to_vmx(vcpu)->hv_tlb_root))
+			failed |= hyperv_flush_guest_mapping(to_vmx(vcpu)->hv_tlb_root);
+	}
+	spin_unlock(&to_kvm_vmx(kvm)->root_lock);
+	return failed;
+}
+
+void vmx_load_mmu_pgd(struct kvm_vcpu *vcpu, unsigned long root, int level)
+{
+	spin_lock(&to_kvm_vmx(vcpu->kvm)->root_lock);
+	to_vmx(vcpu)->hv_tlb_root = root;
+	spin_unlock(&to_kvm_vmx(vcpu->kvm)->root_lock);
+}
+"""
+CREATES = """#include <linux/kvm_host.h>
+
+static int vmx_create_vcpu(struct kvm_vcpu *vcpu)
+{{
+	struct vcpu_vmx *vmx = to_vmx(vcpu);
+
+	vmx->hv_tlb_root = {value};
+	return 0;
+}}
+"""
+BOOT = Options(vcpus=(1, 1), loads=1, flushes=1, claims=("no_bogus",), sanity=Sanity.OFF)
+
+
+@pytest.fixture
+def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder with a kernel file and the code that creates its vCPUs; it is current."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "k.c").write_text(KERNEL_FILE)
+    (tree / "create.c").write_text(CREATES.format(value="INVALID_PAGE"))
+    monkeypatch.chdir(tree)
+    return tree
+
+
+def test_a_folder_that_was_listed_is_part_of_a_verdict(kernel: Path) -> None:
+    """Creation code in a file that appears, or goes, would leave the verdict on the old boot."""
+    options = replace(BOOT, sweeping=Sweeping(str(kernel.parent / "cache")))
+
+    def prove() -> Report:
+        return Front().prove("k.c", None, options, lambda _: None)
+
+    first = prove()
+    later = kernel / "x_create.c"
+    later.write_text(CREATES.format(value="0"))
+    second = prove()
+    assert second.results[0].verdict is not first.results[0].verdict
+    later.unlink()
+    assert [r.verdict for r in prove().results] == [r.verdict for r in first.results]
+
+
+def test_every_look_is_one_that_can_be_sent(kernel: Path) -> None:
+    """A file that is looked at behind the back of `files` would be in no kept verdict."""
+    task = Task("prove", "k.c", None, BOOT)
+    _, sent = jobs.claims_of(task)
+    here = jobs.here(task).report
+    for file in kernel.iterdir():
+        file.unlink()
+    elsewhere = jobs.elsewhere(task, sent, fingerprint()).report
+    assert here is not None
+    assert elsewhere is not None
+    assert [r.verdict for r in elsewhere.results] == [r.verdict for r in here.results]
+    assert [r.assumptions for r in elsewhere.results] == [r.assumptions for r in here.results]
+
+
+def test_names_in_a_folder_come_and_go(tmp_path: Path) -> None:
+    """A listing that is sent, or of a text that a patch adds or takes away, would not be one."""
+    (tmp_path / "b.c").touch()
+    (tmp_path / "a").mkdir()
+    folder = str(tmp_path)
+    real = Path(DISK.real(folder))
+    recorded = Recorded(DISK)
+    assert recorded.names(folder) == ("a", "b.c")
+    assert recorded.names(f"{folder}/gone") == ()
+    (tmp_path / "c.c").touch()
+    assert recorded.sent().names(folder) == ("a", "b.c")
+    assert recorded.sent().names(f"{folder}/gone") == ()
+    assert Recorded(DISK).ask("names", folder, 1) == "a/b.c/c.c/"
+    patched = {str(real / "b.c"): b"", str(real / "d.c"): b"int x;", str(real / "a/e.c"): b"int y;"}
+    assert Overlaid(DISK, patched).names(folder) == ("a", "c.c", "d.c")
 
 
 def test_a_pipe_is_read_once(corpus: Path) -> None:

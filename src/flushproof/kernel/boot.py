@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from flushproof.files import current
 from flushproof.kernel.library import Library
 from flushproof.record import Record
 
@@ -56,14 +57,20 @@ def settings(
 
 def _texts(library: Library) -> Iterator[tuple[Path, str]]:
     yield library.path, library.main.outline.source.text
-    seen = {library.path.resolve()}
+    real = current().real
+    seen = {real(str(library.path))}
     near = (library.path, *library.companions)
-    beside = [p for c in near for p in sorted(c.parent.glob("*.c"))[:200]]
+    beside = [p for c in near for p in _sources(c.parent)]
     folders = (library.path.parent.parent / "x86.c",)
     for path in (*near, *beside, *folders):
-        if path.resolve() not in seen:
-            seen.add(path.resolve())
+        if real(str(path)) not in seen:
+            seen.add(real(str(path)))
             yield path, library.text(path)
+
+
+def _sources(folder: Path) -> list[Path]:
+    """Return the C files in a folder, in the order of their names."""
+    return [folder / name for name in current().names(str(folder)) if name.endswith(".c")][:200]
 
 
 def _in_text(text: str, member: str, structs: set[str], file: str) -> Iterator[Setting]:
