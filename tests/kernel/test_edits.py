@@ -349,7 +349,7 @@ class _Edited(Disk):
 def _refuted(edit: Edit, file: str = FLUSH) -> dict[str, int | None]:
     path = folder() / VERSIONS[-1] / file
     if not path.is_file():
-        pytest.skip(f"kernel {VERSIONS[-1]} is not there: run tests/kernel/fetch.py")
+        pytest.skip(f"kernel {VERSIONS[-1]} is not there: run `python -m kernel.fetch` in tests")
     text = path.read_text()
     for old, new in edit:
         assert old in text

@@ -22,7 +22,7 @@ def test_kernel(version: str, name: str) -> None:
     """Each claim holds for every number of vCPUs but one: a root may be flushed twice."""
     path = folder() / version / "arch" / "x86" / "kvm" / name
     if not path.is_file():
-        pytest.skip(f"kernel {version} is not there: run tests/kernel/fetch.py")
+        pytest.skip(f"kernel {version} is not there: run `python -m kernel.fetch` in tests")
     options = Options(claims=(*PROVED, "no_repeat"))
     report = pipeline.prove(str(path), None, options, lambda _: None)
     verdicts = {r.claim: r.verdict for r in report.results}

@@ -1,0 +1,100 @@
+"""What flushproof says of one torture test: right, wrong, refused, or not decided.
+
+The interpreter runs the test as it stands. What is any value (a variable without a value, say) is
+first 0 everywhere and then nowhere; both runs must end well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+
+from flushproof.diagnostics import InputError
+from flushproof.engines import concrete
+from flushproof.engines.schedule import Call, Plan, Schedule
+from flushproof.ir.code import Havoc, Hypercall, Instr
+from flushproof.ir.program import Operation
+from flushproof.ir.types import Int
+from flushproof.machine.build import Machine, build
+from flushproof.record import Record
+from flushproof.source import Source
+from flushproof.spec.resolve import from_texts
+from torture.suite import ABORTED, SPEC, TortureVariant, read, torture_variant
+
+FUEL = 400_000
+"""Instructions that a test may take."""
+
+
+class Answer(StrEnum):
+    """What came of a test."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+class Told(Record, frozen=True):
+    """The answer to a test, and why it is no better; `line` is where in the test, 0 if nowhere."""
+
+    name: str
+    answer: Answer
+    reason: str = ""
+    line: int = 0
+
+
+def judge(name: str) -> Told:
+    """Tell what becomes of a test of the suite."""
+    return judge_text(torture_variant(name, read(name)))
+
+
+def judge_text(test: TortureVariant) -> Told:
+    """Tell what becomes of a test."""
+    name = test.variant.name
+    try:
+        machine = build(from_texts(test.variant, Source("torture.spec", SPEC)))
+    except InputError as error:
+        first = error.diagnostics[0]
+        line = 0 if first.span is None else first.span.line - test.shift
+        return Told(name, Answer.REFUSED, first.title, line)
+    for value in (0, -1):
+        told = _interpreted(name, machine, value)
+        if told.answer is not Answer.RIGHT:
+            return told
+    return Told(name, Answer.RIGHT)
+
+
+def _interpreted(name: str, machine: Machine, value: int) -> Told:
+    plan = Plan(1, "flusher0", (Call("torture", {}, ()),))
+    state = concrete.start(machine.base, Schedule(1, {}, (plan,), (0,)))
+    thread = state.threads[0]
+    concrete.step(state, thread, _each)
+    for _ in range(FUEL):
+        if thread.operation is None:
+            return Told(name, Answer.RIGHT)
+        instr = thread.operation.code[thread.pc]
+        thread.choices = _choices(instr, value)
+        try:
+            concrete.step(state, thread, _each)
+        except concrete.Undefined as error:
+            line = 0 if instr.span is None else instr.span.line
+            return Told(name, Answer.UNKNOWN, f"undefined: {error.text}", line)
+        if isinstance(instr, Hypercall):
+            if state.happenings[-1].root == ABORTED:
+                return Told(name, Answer.WRONG, "it aborts")
+            return Told(name, Answer.RIGHT)
+    return Told(name, Answer.UNKNOWN, "it runs for long")
+
+
+def _choices(instr: Instr, value: int) -> Iterator[int]:
+    match instr:
+        case Hypercall():
+            return iter((0,))
+        case Havoc(target):
+            return iter((target.type.wrap(value) if isinstance(target.type, Int) else 0,))
+        case _:
+            return iter(())
+
+
+def _each(operation: Operation) -> frozenset[int]:
+    return frozenset(range(len(operation.code)))
