@@ -188,16 +188,51 @@ void __write_marked(void *p, u64 v) __store(p, v);
 #define READ_ONCE(x) __read_marked(&(x))
 #define WRITE_ONCE(x, v) __write_marked(&(x), (v))
 
+/*
+ * Barriers, as they are on x86-64. A full one is a locked instruction or MFENCE: it waits until the
+ * stores before it are in memory. All others keep the compiler from reordering, and nothing more:
+ * x86 does not reorder loads, or stores, and LFENCE (rmb) and SFENCE (wmb) wait for no store to
+ * ordinary memory. What stands beside an atomic access or behind a lock is empty, for these are
+ * locked instructions themselves.
+ */
 void smp_mb(void) __fence;
-void smp_rmb(void) __fence;
-void smp_wmb(void) __fence;
-void smp_mb__before_atomic(void) __fence;
-void smp_mb__after_atomic(void) __fence;
+void mb(void) __fence;
+void dma_mb(void) __fence;
+void virt_mb(void) __fence;
+void __smp_mb(void) __fence;
 void barrier(void) __ignored;
+void rmb(void) __ignored;
+void wmb(void) __ignored;
+void smp_rmb(void) __ignored;
+void smp_wmb(void) __ignored;
+void dma_rmb(void) __ignored;
+void dma_wmb(void) __ignored;
+void virt_rmb(void) __ignored;
+void virt_wmb(void) __ignored;
+void __smp_rmb(void) __ignored;
+void __smp_wmb(void) __ignored;
+void smp_mb__before_atomic(void) __ignored;
+void smp_mb__after_atomic(void) __ignored;
+void __smp_mb__before_atomic(void) __ignored;
+void __smp_mb__after_atomic(void) __ignored;
+void smp_mb__after_spinlock(void) __ignored;
+void smp_mb__after_unlock_lock(void) __ignored;
+void smp_acquire__after_ctrl_dep(void) __ignored;
+void smp_read_barrier_depends(void) __ignored;
+void read_barrier_depends(void) __ignored;
+void barrier_nospec(void) __ignored;
 static inline void cpu_relax(void) { }
+
+/* Plain accesses of x86; the store of smp_store_mb() is XCHG, which is a store and a full barrier. */
 #define smp_load_acquire(p) READ_ONCE(*(p))
 #define smp_store_release(p, v) WRITE_ONCE(*(p), v)
 #define smp_store_mb(x, v) do { WRITE_ONCE(x, v); smp_mb(); } while (0)
+#define virt_load_acquire(p) smp_load_acquire(p)
+#define virt_store_release(p, v) smp_store_release(p, v)
+#define virt_store_mb(x, v) smp_store_mb(x, v)
+#define __smp_load_acquire(p) smp_load_acquire(p)
+#define __smp_store_release(p, v) smp_store_release(p, v)
+#define __smp_store_mb(x, v) smp_store_mb(x, v)
 
 /* Read and write at once, also where a comparison fails. */
 int __xchg(void *p, u64 v) __exchange(p, v);
