@@ -24,6 +24,7 @@ from flushproof.engines.symbolic.nodes import Substitution, add, same
 from flushproof.engines.symbolic.steps import Readers, Step, World
 from flushproof.engines.symbolic.values import Value
 from flushproof.ir.code import Local
+from flushproof.ir.flow import successors
 from flushproof.ir.held import exclude, surely_held
 from flushproof.ir.program import Operation, Role
 from flushproof.ir.types import INT, VCPU
@@ -103,6 +104,7 @@ class Moves:
         self.algebra = world.algebra
         self.population = population
         self.operations = {o.name: o for o in program.operations}
+        self.cuts = cuts
         self.fields = {f.name: f for f in program.fields}
         self.layouts = {
             name: layout(o, _with_heads(o, cuts)) for name, o in self.operations.items()
@@ -173,17 +175,22 @@ class Moves:
         return t.and_(old.a.enabled, old.b.enabled, t.not_(t.and_(*like)))
 
     def stale(self, site: Site) -> frozenset[int]:
-        """Return the assertions of a step that fail only where something was wrong before."""
+        """Return the assertions of a step that fail only where something was wrong before.
+
+        The step is looked at as far as to the first head of a loop. What stands behind one may be
+        reached from a state in which something went wrong in this very step, so it is kept.
+        """
         step = self._step(site, 0)
         if not self.observers:
             return frozenset()
         start = start_state(self.world, (step, *self.observers))
         failures = after(self.algebra, step, start).failures
+        later = _behind_heads(self.operations[site.operation], self.cuts, site.at)
         with self._assuming(start, (site,)):
             return frozenset(
                 c.at
                 for c, (_, broken) in zip(step.claimed, failures, strict=False)
-                if not self._possible(broken)
+                if c.at not in later and not self._possible(broken)
             )
 
     def _reported(self) -> bool:
@@ -323,3 +330,23 @@ def _overlap(a: Step, b: Step) -> bool:
 
 def _with_heads(operation: Operation, cuts: Mapping[str, frozenset[int]]) -> frozenset[int]:
     return cuts.get(operation.name, frozenset({0})) | heads(operation.code)
+
+
+def _behind_heads(
+    operation: Operation, cuts: Mapping[str, frozenset[int]], start: int
+) -> frozenset[int]:
+    """Return the positions that one step may come to behind the head of a loop within it."""
+    code = operation.code
+    ends = cuts.get(operation.name, frozenset({0}))
+    inner = heads(code) - ends
+    before, behind = {start}, set[int]()
+    work = [start]
+    while work:
+        at = work.pop()
+        found = behind if at in behind else before
+        for to in successors(code, at):
+            seen = behind if to in inner else found
+            if to not in ends and to not in seen:
+                seen.add(to)
+                work.append(to)
+    return frozenset(behind)
