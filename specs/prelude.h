@@ -17,6 +17,8 @@
  *   __least(a, b) __greatest(a, b)           the one or the other, in their common type
  *   __first(a, b)                            a, once b has been evaluated
  *   __elements(x)                            how many an array has; x is not evaluated
+ *   __constant(x)                            1 for a constant, else any of 0 and 1; x is not evaluated
+ *   __unreachable                            undefined, as C has it
  */
 
 typedef signed char s8;
@@ -95,6 +97,85 @@ u64 __number_elements(struct __number x) __elements(x);
 #define round_up(x, y) ((((x) - 1) | __ROUND_BITS(x, y)) + 1)
 #define round_down(x, y) ((x) & ~__ROUND_BITS(x, y))
 #define DIV_ROUND_UP(n, d) (((n) + (d) - 1) / (d))
+
+/* What gcc defines by itself. */
+#define __CHAR_BIT__ 8
+#define __SCHAR_MAX__ 0x7f
+#define __SHRT_MAX__ 0x7fff
+#define __INT_MAX__ 0x7fffffff
+#define __LONG_MAX__ 0x7fffffffffffffffL
+#define __LONG_LONG_MAX__ 0x7fffffffffffffffLL
+#define __SIZE_MAX__ 0xffffffffffffffffUL
+#define __SIZEOF_SHORT__ 2
+#define __SIZEOF_INT__ 4
+#define __SIZEOF_LONG__ 8
+#define __SIZEOF_LONG_LONG__ 8
+#define __SIZEOF_POINTER__ 8
+#define __SIZE_TYPE__ unsigned long
+#define __PTRDIFF_TYPE__ long
+#define __INTPTR_TYPE__ long
+#define __UINTPTR_TYPE__ unsigned long
+#define __INT8_TYPE__ signed char
+#define __INT16_TYPE__ short
+#define __INT32_TYPE__ int
+#define __INT64_TYPE__ long
+#define __UINT8_TYPE__ unsigned char
+#define __UINT16_TYPE__ unsigned short
+#define __UINT32_TYPE__ unsigned int
+#define __UINT64_TYPE__ unsigned long
+
+static inline long __builtin_expect(long v, long usual) { return v; }
+int __builtin_constant_p(struct __number x) __constant(x);
+void __builtin_unreachable(void) __unreachable;
+static inline int __builtin_abs(int v) { return v < 0 ? -v : v; }
+static inline long __builtin_labs(long v) { return v < 0 ? -v : v; }
+static inline long long __builtin_llabs(long long v) { return v < 0 ? -v : v; }
+static inline u16 __builtin_bswap16(u16 v) { return v << 8 | v >> 8; }
+static inline u32 __builtin_bswap32(u32 v)
+{
+	return v << 24 | (v & 0xff00) << 8 | (v >> 8 & 0xff00) | v >> 24;
+}
+static inline u64 __builtin_bswap64(u64 v)
+{
+	return (u64)__builtin_bswap32(v) << 32 | __builtin_bswap32(v >> 32);
+}
+static inline int __builtin_popcountll(unsigned long long v)
+{
+	v -= v >> 1 & 0x5555555555555555;
+	v = (v & 0x3333333333333333) + (v >> 2 & 0x3333333333333333);
+	v = v + (v >> 4) & 0x0f0f0f0f0f0f0f0f;
+	return v * 0x0101010101010101 >> 56;
+}
+static inline int __builtin_popcountl(unsigned long v) { return __builtin_popcountll(v); }
+static inline int __builtin_popcount(unsigned int v) { return __builtin_popcountll(v); }
+static inline int __builtin_parityll(unsigned long long v) { return __builtin_popcountll(v) & 1; }
+static inline int __builtin_parityl(unsigned long v) { return __builtin_popcountll(v) & 1; }
+static inline int __builtin_parity(unsigned int v) { return __builtin_popcountll(v) & 1; }
+static inline int __builtin_ctzll(unsigned long long v)
+{
+	if (!v)
+		__builtin_unreachable();
+	return __builtin_popcountll((v & -v) - 1);
+}
+static inline int __builtin_ctzl(unsigned long v) { return __builtin_ctzll(v); }
+static inline int __builtin_ctz(unsigned int v) { return __builtin_ctzll(v); }
+static inline int __builtin_clzll(unsigned long long v)
+{
+	if (!v)
+		__builtin_unreachable();
+	v |= v >> 1;
+	v |= v >> 2;
+	v |= v >> 4;
+	v |= v >> 8;
+	v |= v >> 16;
+	v |= v >> 32;
+	return 64 - __builtin_popcountll(v);
+}
+static inline int __builtin_clzl(unsigned long v) { return __builtin_clzll(v); }
+static inline int __builtin_clz(unsigned int v) { return __builtin_clzll(v) - 32; }
+static inline int __builtin_ffsll(long long v) { return v ? __builtin_ctzll(v) + 1 : 0; }
+static inline int __builtin_ffsl(long v) { return __builtin_ffsll(v); }
+static inline int __builtin_ffs(int v) { return __builtin_ffsll(v); }
 
 #define EINVAL 22
 #define ENOTSUPP 524

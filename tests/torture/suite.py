@@ -17,11 +17,17 @@ BEFORE = """\
 struct kvm_vmx { struct kvm kvm; }; struct vcpu_vmx { struct kvm_vcpu vcpu; u64 root; };
 void abort(void);
 void exit(int status);
+void __builtin_abort(void);
+void __builtin_trap(void);
+void __builtin_exit(int status);
 """
 
 AFTER = """
 void abort(void) { hyperv_flush_guest_mapping(0x1000); }
 void exit(int status) { hyperv_flush_guest_mapping(status ? 0x1000 : 0x2000); }
+void __builtin_abort(void) { abort(); }
+void __builtin_trap(void) { abort(); }
+void __builtin_exit(int status) { exit(status); }
 int torture(struct kvm *kvm) { __CALL__ return 0; }
 void some_load(struct kvm_vcpu *vcpu, u64 root) { to_vmx(vcpu)->root = root; }
 """

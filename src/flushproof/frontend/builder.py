@@ -29,6 +29,9 @@ class BadType(Diagnostic, frozen=True, kw_only=True):
     words: str
 
 
+_BESIDE = frozenset({"STORAGE", "QUALIFIER"})
+
+
 class Base(Record, frozen=True):
     """What stands before the declarators; `definition` is a struct or enum defined on the spot."""
 
@@ -41,13 +44,27 @@ class Base(Record, frozen=True):
 # Types and declarators --------------------------------------------------------------------------
 
 
+def typeless(tree: Tree) -> bool:
+    """Tell whether a `specifiers` tree names no type, so that it stands for int."""
+    return all(isinstance(c, lark.Token) and c.type in _BESIDE for c in tree.children)
+
+
+def function_base(tokens: Tokens, tree: Tree) -> Base:
+    """Build the type and qualifiers before a function's name; where no type is named it is int."""
+    if not typeless(tree):
+        return base(tokens, tree)
+    span = span_of(tokens, tree)
+    words = tuple(sorted({str(c) for c in tree.children}))
+    return Base(syntax.WrittenType("name", "int", span), words, None, span)
+
+
 def base(tokens: Tokens, tree: Tree) -> Base:
     """Build the type and qualifiers of a `specifiers` tree."""
     span = span_of(tokens, tree)
     plain = [c for c in tree.children if isinstance(c, lark.Token)]
     words = [str(c) for c in plain if c.type == "TYPE_WORD"]
     names = [c for c in tree.children if isinstance(c, lark.Tree) or c.type == "TYPE_NAME"]
-    storage = {str(c) for c in plain if c.type in {"STORAGE", "QUALIFIER"}}
+    storage = {str(c) for c in plain if c.type in _BESIDE}
     if len(names) + bool(words) != 1:
         shown = " ".join(f"`{t.text}`" for t in tokens[tree.meta.start_pos : tree.meta.end_pos + 1])
         raise InputError(BadType(span=span, words=shown))

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax
-from flushproof.frontend.branches import Tokens, Tree, parts, rule, span_of, tree_in, trees
+from flushproof.frontend.branches import (
+    Branch,
+    Tokens,
+    Tree,
+    parts,
+    rule,
+    span_of,
+    tree_in,
+    trees,
+)
 from flushproof.frontend.builder import (
     Base,
     arguments,
     base,
     block,
+    declaration,
     declarator,
     declared,
+    function_base,
     typed,
+    typeless,
 )
 from flushproof.frontend.constants import Outside
+from flushproof.frontend.errors import Mismatch
 from flushproof.frontend.guards import without_guards
 from flushproof.record import replace
 
@@ -24,6 +37,10 @@ def item(tokens: Tokens, tree: Tree) -> tuple[syntax.TopLevel, ...]:
     match rule(tree):
         case "function":
             return (without_guards(function(tokens, tree)),)
+        case "untyped_function":
+            return (without_guards(_untyped(tokens, tree)),)
+        case "old_function":
+            return (without_guards(_old(tokens, tree)),)
         case "typedef":
             return _typedef(tokens, tree)
         case "declaration":
@@ -35,7 +52,7 @@ def item(tokens: Tokens, tree: Tree) -> tuple[syntax.TopLevel, ...]:
 def function(tokens: Tokens, tree: Tree) -> syntax.Function:
     """Build a function definition or a prototype."""
     specifiers, pointers, name, parameters, *rest = parts(tree)
-    before = base(tokens, tree_in(specifiers))
+    before = function_base(tokens, tree_in(specifiers))
     if before.definition is not None:
         raise InputError(Outside(span=before.span, construct="types defined by a function"))
     bodies = trees(rest, "block")
@@ -47,7 +64,65 @@ def function(tokens: Tokens, tree: Tree) -> syntax.Function:
         annotations=tuple(_annotation(tokens, t) for t in trees(rest, "annotation")),
         body=block(tokens, bodies[0]) if bodies else None,
         span=span_of(tokens, name),
+        untyped=typeless(tree_in(specifiers)),
     )
+
+
+def _untyped(tokens: Tokens, tree: Tree) -> syntax.Function:
+    """Build a function whose type is left out, which is int."""
+    name, parameters, body = parts(tree)
+    span = span_of(tokens, name)
+    return syntax.Function(
+        name=str(name),
+        type=syntax.WrittenType("name", "int", span),
+        pointers=0,
+        parameters=() if parameters is None else _parameters(tokens, tree_in(parameters)),
+        annotations=(),
+        body=block(tokens, tree_in(body)),
+        span=span,
+        untyped=True,
+    )
+
+
+def _old(tokens: Tokens, tree: Tree) -> syntax.Function:
+    """Build a function whose parameters are declared behind their names; int where they are not."""
+    specifiers, pointers, name, identifiers, *rest = parts(tree)
+    span = span_of(tokens, name)
+    before = None if specifiers is None else function_base(tokens, tree_in(specifiers))
+    if before is not None and before.definition is not None:
+        raise InputError(Outside(span=before.span, construct="types defined by a function"))
+    return syntax.Function(
+        name=str(name),
+        type=syntax.WrittenType("name", "int", span) if before is None else before.type,
+        pointers=declarator(tokens, [pointers], span).pointers,
+        parameters=_declared_behind(tokens, tree_in(identifiers), trees(rest, "declaration")),
+        annotations=(),
+        body=block(tokens, trees(rest, "block")[0]),
+        span=span,
+        untyped=specifiers is None or typeless(tree_in(specifiers)),
+        unprototyped=True,
+    )
+
+
+def _declared_behind(
+    tokens: Tokens, identifiers: Tree, declarations: list[Tree]
+) -> tuple[syntax.Parameter, ...]:
+    known: dict[str, syntax.Parameter] = {}
+    names = [str(n) for n in identifiers.children]
+    for d in (declaration(tokens, t) for t in declarations):
+        for entry in d.declarators:
+            name = entry.declarator.name
+            if entry.initialiser is not None or name in known or names.count(name) != 1:
+                text = f"`{name}` is not declared once, as a parameter without a value"
+                raise InputError(Mismatch(span=entry.span, text=text))
+            known[name] = syntax.Parameter(d.type, entry.declarator, entry.span)
+    return tuple(known.get(str(n)) or _undeclared(tokens, n) for n in identifiers.children)
+
+
+def _undeclared(tokens: Tokens, name: Branch) -> syntax.Parameter:
+    span = span_of(tokens, name)
+    written = syntax.WrittenType("name", "int", span)
+    return syntax.Parameter(written, declarator(tokens, (name,), span), span)
 
 
 def _parameters(tokens: Tokens, tree: Tree) -> tuple[syntax.Parameter, ...]:

@@ -91,10 +91,13 @@ def _initialised(tree: syntax.InitDeclarator) -> str:
 
 
 def _function(tree: syntax.Function) -> str:
-    parameters = ", ".join(_typed(p.type, p.declarator) for p in tree.parameters) or "void"
+    typed = [_typed(p.type, p.declarator) for p in tree.parameters]
+    names = [p.declarator.name for p in tree.parameters] if tree.unprototyped else typed
     stars = "*" * tree.pointers
     annotations = "".join(f" {_annotation(a)}" for a in tree.annotations)
-    head = f"{written_type(tree.type)} {stars}{tree.name}({parameters}){annotations}"
+    before = "" if tree.untyped else f"{written_type(tree.type)} "
+    behind = "".join(f"\n\t{t};" for t in typed) if tree.unprototyped else annotations
+    head = f"{before}{stars}{tree.name}({', '.join(names) or 'void'}){behind}"
     return f"{head};" if tree.body is None else f"{head}\n{statement(tree.body)}"
 
 

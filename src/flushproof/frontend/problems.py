@@ -21,6 +21,7 @@ _SHOWN = 4
 _COMPLETE = frozenset({"", ";", "{", "}"})
 _CLOSERS = {"(": ")", "[": "]", "{": "}"}
 _TYPES = frozenset(["STORAGE", "QUALIFIER", "TYPE_WORD", "TYPE_NAME", "STRUCT", "ENUM"])
+_ITEM = _TYPES | {"SEMICOLON", "TYPEDEF", "$END"}
 _WORDS = {
     "NAME": "a name",
     "NUMBER": "a number",
@@ -106,6 +107,8 @@ def problem(
     tokens: tuple[Token, ...], index: int, accepted: frozenset[str], typedefs: frozenset[str]
 ) -> Diagnostic:
     """Return the diagnostic for the token at `index`, which is none of the `accepted` terminals."""
+    if accepted == {"LPAR"} and _begins_item(tokens, index - 1):
+        index, accepted = index - 1, _ITEM
     outside = _outside(tokens, index)
     if outside and index < len(tokens):
         return Outside(span=tokens[index].span, construct=outside)
@@ -146,7 +149,7 @@ def _head(tokens: tuple[Token, ...], closing: int) -> str:
 
 def _outside(tokens: tuple[Token, ...], index: int) -> str:
     """Name the construct of C that usually looks like this, or return an empty string."""
-    before, found, after = (_text(tokens, index + offset) for offset in (-1, 0, 1))
+    before, found = (_text(tokens, index + offset) for offset in (-1, 0))
     inside = sum((t.text == "{") - (t.text == "}") for t in tokens[:index]) > 0
     name_before = 0 < index <= len(tokens) and tokens[index - 1].kind is Kind.NAME
     match before, found:
@@ -163,8 +166,6 @@ def _outside(tokens: tuple[Token, ...], index: int) -> str:
             return "addresses of labels"
         case (_, "(") if inside and name_before and _follows_type(tokens, index - 1):
             return "functions declared inside functions"
-        case ("(" | ",", _) if after in {",", ")"} and _old_style(tokens, index):
-            return "definitions in the style of K&R"
         case _:
             return ""
 
@@ -172,14 +173,6 @@ def _outside(tokens: tuple[Token, ...], index: int) -> str:
 def _follows_type(tokens: tuple[Token, ...], index: int) -> bool:
     before = _text(tokens, index - 1)
     return before == "*" or before.isidentifier()
-
-
-def _old_style(tokens: tuple[Token, ...], index: int) -> bool:
-    """Tell whether only names up to `)` are followed by the beginning of a declaration."""
-    while _text(tokens, index).isidentifier() and _text(tokens, index + 1) == ",":
-        index += 2
-    closing = _text(tokens, index + 1) == ")" and _text(tokens, index).isidentifier()
-    return closing and _text(tokens, index + 2).isidentifier()
 
 
 def _advice(
@@ -222,6 +215,12 @@ def _unknown_type(token: Token, typedefs: frozenset[str]) -> str:
 
 def _begins_declaration(tokens: tuple[Token, ...], index: int) -> bool:
     return _text(tokens, index - 1) in _COMPLETE | {"static", "const"}
+
+
+def _begins_item(tokens: tuple[Token, ...], index: int) -> bool:
+    """Tell whether a name stands where a type would begin a declaration at file level."""
+    before = _text(tokens, index - 1) if index else ""
+    return index >= 0 and _is_name(tokens[index]) and before in _COMPLETE
 
 
 def _listed(accepted: frozenset[str]) -> str:

@@ -362,7 +362,11 @@ class Annotation(Placed, frozen=True):
 
 
 class Function(Placed, frozen=True):
-    """A function definition, or a declaration where `body` is None. `span` covers the name."""
+    """A function definition, or a declaration where `body` is None. `span` covers the name.
+
+    `untyped`: its type is left out. `unprototyped`: the types of its parameters stand behind them,
+    so calls do not convert to these.
+    """
 
     name: str
     type: WrittenType
@@ -371,6 +375,8 @@ class Function(Placed, frozen=True):
     annotations: tuple[Annotation, ...]
     body: Block | None
     span: Span
+    untyped: bool = False
+    unprototyped: bool = False
 
 
 TopLevel = StructDef | EnumDef | Typedef | Declaration | Function

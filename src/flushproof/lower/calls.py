@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax as c
-from flushproof.frontend.errors import Recursive, StrayJump, UnknownFunction, WrongArity
-from flushproof.frontend.types import CType, Integer, Pointer, Struct
+from flushproof.frontend.errors import Mismatch, Recursive, StrayJump, UnknownFunction, WrongArity
+from flushproof.frontend.types import CType, Integer, Pointer, Struct, promote
 from flushproof.frontend.walk import Node, walk
 from flushproof.ir.code import Const, Expr, Havoc, Var
-from flushproof.ir.types import BOOL, VCPU
+from flushproof.ir.types import BOOL, U64, VCPU, Int
 from flushproof.lower import convert
 from flushproof.lower.context import Activation, Alias, Bound, Context, Named
 from flushproof.lower.places import as_pointer
@@ -41,6 +41,8 @@ def inline(ctx: Context, function: c.Function, arguments: tuple[Value, ...], spa
             WrongArity(span=span, name=function.name, wanted=len(parameters), given=len(arguments))
         )
     _refuse_recursion(ctx, function, span)
+    if function.unprototyped:
+        _refuse_conversions(ctx, function, arguments, span)
     activation = _activation(ctx, function, span)
     ctx.stack.append(activation)
     for parameter, argument in zip(parameters, arguments, strict=True):
@@ -50,6 +52,21 @@ def inline(ctx: Context, function: c.Function, arguments: tuple[Value, ...], spa
         value = _run_body(ctx, function, activation)
     ctx.stack.pop()
     return value
+
+
+def _refuse_conversions(
+    ctx: Context, function: c.Function, arguments: tuple[Value, ...], span: Span
+) -> None:
+    """Refuse arguments that a function without a prototype does not get as what it takes."""
+    for p, argument in zip(function.parameters, arguments, strict=True):
+        t = ctx.env.declarations.resolve(p.type, p.declarator)
+        given = argument.expr.type if isinstance(argument, Scalar) else None
+        if not isinstance(given, Int):
+            continue
+        wanted = promote(t.ir).width if isinstance(t, Integer) else U64.width
+        if promote(given).width != wanted:
+            text = f"`{function.name}` has no prototype: this is not converted to `{t}`"
+            raise InputError(Mismatch(span=span, text=text))
 
 
 def _is_void(p: c.Parameter) -> bool:
@@ -77,7 +94,7 @@ def _activation(ctx: Context, function: c.Function, span: Span) -> Activation:
         result = ctx.emitter.local(f"{function.name}()", t.ir)
     elif ctx.is_vcpu_pointer(t):
         result = ctx.emitter.local(f"{function.name}()", VCPU)
-    return Activation(function.name, span, ctx.emitter.label(), result, t)
+    return Activation(function.name, span, ctx.emitter.label(), result, t, function.untyped)
 
 
 def _bind_parameter(

@@ -64,6 +64,7 @@ class Activation(Record):
     leave: Label
     result: Local | None
     result_type: CType
+    untyped: bool = False
     scopes: list[dict[str, Binding]] = field(default_factory=lambda: [{}])
     breaks: list[Label] = field(default_factory=list)
     continues: list[Label] = field(default_factory=list)

@@ -4,6 +4,7 @@ __value(v)             the value of v, whatever is assigned afterwards
 __least(a, b)  __greatest(a, b)   the one or the other, in their common type
 __first(a, b)          the value of a; b is evaluated, too
 __typed(x, v)          v converted to the type of x, which is not evaluated
+__constant(x)          1 where x is a constant, else either of 0 and 1; x is not evaluated
 __elements(x)          how many elements the array x has, which is not evaluated
 """
 
@@ -13,11 +14,12 @@ from collections.abc import Mapping
 
 from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax as c
+from flushproof.frontend.consteval import evaluate
 from flushproof.frontend.declarations import Declarations
 from flushproof.frontend.errors import Mismatch, WrongArity
 from flushproof.frontend.types import ULONG_T, Array, Integer
-from flushproof.ir.code import BinaryOp, Const
-from flushproof.ir.types import U64
+from flushproof.ir.code import BinaryOp, Const, Havoc, Var
+from flushproof.ir.types import BOOL, U64
 from flushproof.lower import convert
 from flushproof.lower.context import Context, Special, unsupported
 from flushproof.lower.emitter import Emitter
@@ -112,7 +114,26 @@ def _aside(ctx: Context) -> Context:
     return replace(ctx, emitter=Emitter(ctx.emitter.name), leaves=dict(ctx.leaves))
 
 
-_UNEVALUATED: dict[str, Special] = {"__typed": typed, "__elements": elements}
+def constant(ctx: Context, e: c.Call) -> Value:
+    """Return 1 for a constant; for anything else a compiler may know its value or not."""
+    if len(e.arguments) != 1:
+        name = e.function.id if isinstance(e.function, c.Name) else ""
+        raise InputError(WrongArity(span=e.span, name=name, wanted=1, given=len(e.arguments)))
+    lower(_aside(ctx), e.arguments[0])
+    try:
+        evaluate(e.arguments[0], ctx.env.declarations.constants)
+    except InputError:
+        known = ctx.emitter.temp(BOOL)
+        ctx.emitter.emit(Havoc(known, e.span))
+        return convert.boolean(Var(known))
+    return convert.number(1)
+
+
+_UNEVALUATED: dict[str, Special] = {
+    "__typed": typed,
+    "__elements": elements,
+    "__constant": constant,
+}
 
 
 def unevaluated(declarations: Declarations) -> Mapping[str, Special]:

@@ -11,6 +11,7 @@ __fence                                 a full memory barrier
 __load(p)  __store(p, v)                one marked access through a pointer
 __exchange(p, v)  __compare_exchange(p, old, v)  __exchange_add(p, v)
                                         one atomic access, returning the old value
+__unreachable                           undefined, as C has it
 __ignored                               no effect; arguments are evaluated for theirs only
 
 Those on numbers are in `lower/numbers.py`.
@@ -44,7 +45,7 @@ from flushproof.lower import convert, numbers
 from flushproof.lower.context import Context, unsupported
 from flushproof.lower.expressions import lower, truth
 from flushproof.lower.places import read, target, write
-from flushproof.lower.values import FieldPlace, Nothing, Scalar, StructPlace, Value
+from flushproof.lower.values import FALSE, FieldPlace, Nothing, Scalar, StructPlace, Value
 from flushproof.source import Span
 
 
@@ -189,6 +190,11 @@ def _exchange_add(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Va
     return Scalar(Var(result), where.type)
 
 
+def _unreachable(ctx: Context, _arguments: tuple[c.Expr, ...], span: Span) -> Value:
+    ctx.emitter.check(FALSE, "code that is said to be unreachable is reached", span)
+    return Nothing()
+
+
 _TABLE: dict[str, Callable[[Context, tuple[c.Expr, ...], Span], Value]] = {
     "__acquires": _acquire,
     "__acquires_shared": partial(_acquire, shared=True),
@@ -210,5 +216,6 @@ _TABLE: dict[str, Callable[[Context, tuple[c.Expr, ...], Span], Value]] = {
     "__least": numbers.least,
     "__greatest": numbers.greatest,
     "__first": numbers.first,
+    "__unreachable": _unreachable,
     "__ignored": lambda _ctx, _arguments, _span: Nothing(),
 }

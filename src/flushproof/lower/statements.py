@@ -230,7 +230,8 @@ def _label(ctx: Context, s: c.Label) -> None:
 
 def _return(ctx: Context, s: c.Return) -> None:
     frame = ctx.frame
-    if isinstance(frame.result_type, Void) != (s.value is None):
+    nothing = isinstance(frame.result_type, Void) or (frame.untyped and s.value is None)
+    if nothing != (s.value is None):
         text = f"`{frame.name}` returns `{frame.result_type}`"
         raise InputError(Mismatch(span=s.span, text=text))
     if s.value is not None:

@@ -38,6 +38,9 @@ MACROS = """\
 VCPU_AT = "static struct kvm_vcpu *vcpu_at(int i)"
 _DEFINE = re.compile(r"^[ \t]*#[ \t]*define\b(?:.*\\\n)*.*$", re.MULTILINE)
 _WORD = re.compile(r"\b[A-Za-z_]\w*\b")
+BUILTIN = "__builtin_"
+"""How the names begin of what the compiler has by itself."""
+_PREDEFINED = re.compile(r"[ \t]*#[ \t]*define[ \t]+__\w+__[ \t]")
 NATIVE = frozenset({"__attribute__", "__attribute", "__extension__"})
 
 
@@ -71,7 +74,7 @@ def code(
         dead = _dead(machine, own)
     needed = fn.reached(declarations, (*(f.body for f in own if f.body is not None), *extra))
     names_ = {f.name for f in own}
-    others = [f for f in needed if f.name not in names_]
+    others = [f for f in needed if f.name not in names_ and not f.name.startswith(BUILTIN)]
     before = _before(machine, others, verbatim=verbatim)
     variant = machine.setup.variant
     if verbatim:
@@ -151,7 +154,8 @@ def _before(machine: Machine, others: list[c.Function], *, verbatim: bool) -> st
     macros = [MACROS]
     if verbatim:
         units = tuple(u for u in units if not _of(u, setup.variant.name))
-        macros += [f"{m}\n" for m in _DEFINE.findall(PRELUDE.read_text(encoding="utf-8"))]
+        defined = _DEFINE.findall(PRELUDE.read_text(encoding="utf-8"))
+        macros += [f"{m}\n" for m in defined if not _PREDEFINED.match(m)]
         macros += _empty_words(setup.variant.text)
     types = definitions(type_items(units), machine.env.lock_types)
     macros += [fn.macro(f) for f in others if fn.is_macro(f)]
