@@ -15,7 +15,12 @@ FROM = "From 0123456789abcdef Mon Sep 17 00:00:00 2001\n"
 
 def diff(old: str, new: str, path: str = PATH) -> str:
     """Return the unified diff between two variants."""
-    before, after = (text(x).splitlines(keepends=True) for x in (old, new))
+    return changed(text(old), text(new), path)
+
+
+def changed(old: str, new: str, path: str = PATH) -> str:
+    """Return the unified diff between two texts."""
+    before, after = (x.splitlines(keepends=True) for x in (old, new))
     return "".join(difflib.unified_diff(before, after, f"a/{path}", f"b/{path}"))
 
 

@@ -10,3 +10,8 @@ class Memory(StrEnum):
 
     SC = "sc"
     TSO = "tso"
+
+
+def weaker(*models: Memory) -> Memory:
+    """Return that of some memory models which allows for more."""
+    return Memory.TSO if Memory.TSO in models else Memory.SC

@@ -18,7 +18,7 @@ from flushproof.kernel.entry import Opened, open_file, open_text
 from flushproof.listing import Listing
 from flushproof.machine.build import Machine, build
 from flushproof.machine.setup import Bounds, Setup
-from flushproof.memory import Memory
+from flushproof.memory import weaker
 from flushproof.mutate.origin import Origin, origin_of
 from flushproof.progress import Listener
 from flushproof.record import replace
@@ -99,7 +99,7 @@ def nfc(old: str, new: str, spec: str | None, options: Options, comparing: Compa
     Raises:
         InputError: a file is not accepted, or the operations of the two do not correspond.
     """
-    first, second = (replace(_setup(path, spec, options), memory=Memory.SC) for path in (old, new))
+    first, second = (_setup(path, spec, options) for path in (old, new))
     return compare_setups(first, second, options, comparing)
 
 
@@ -132,7 +132,7 @@ def review(reviewing: Reviewing, spec: str | None, options: Options, done: OnRep
         return _told(_report(version.source.name, setup, question, {}, lambda _: None), done)
 
     def compare_texts(old: Version, new: Version, since: Since) -> Comparison:
-        first, second = (replace(opened(v), memory=Memory.SC) for v in (old, new))
+        first, second = (opened(v) for v in (old, new))
         return compare_setups(first, second, options, Comparing(since=since))
 
     return review(reviewing.git or reviewing.patch, changes, Means(decide_text, compare_texts))
@@ -158,7 +158,8 @@ def compare_setups(old: Setup, new: Setup, options: Options, comparing: Comparin
 
     both = replace(old, bounds=old.bounds.wider(new.bounds), stated=old.stated | new.stated)
     bounds = _bounds(both, options)
-    machines = tuple(build(replace(s, bounds=bounds)) for s in (old, new))
+    memory = weaker(*(_under(s, options).memory for s in (old, new)))
+    machines = tuple(build(replace(s, bounds=bounds, memory=memory)) for s in (old, new))
     everyone = not options.bounded and options.engine != "bounded"
     what = (comparing.compared, comparing.since, bounds, comparing.expected)
     wanted = Wanted(*what, options.steps, everyone)

@@ -134,8 +134,18 @@ class ChangeReview(Record, frozen=True):
     later: Comparison | None
 
     @property
+    def broken(self) -> tuple[str, ...]:
+        """Name the claims that held before and fail after the change."""
+        return tuple(r.after.claim for r in self.rows if r.effect is Effect.BROKE)
+
+    @property
     def truth(self) -> bool | None:
-        """Tell whether nothing changes, None where that is open."""
+        """Tell whether nothing changes, None where that is open.
+
+        Something does where a claim broke, be every call alike: claims see more than hypercalls.
+        """
+        if self.broken:
+            return False
         match self.comparison.relation:
             case Relation.EQUAL:
                 return True
@@ -149,7 +159,7 @@ class ChangeReview(Record, frozen=True):
         """1 where a claim broke or a statement is false, 3 where something is open, else 0."""
         effects = {r.effect for r in self.rows}
         stated = self.change.statement is not None
-        if Effect.BROKE in effects or (stated and self.truth is False):
+        if self.broken or (stated and self.truth is False):
             return EXIT_OTHERWISE
         if Effect.OPEN in effects or self.truth is None:
             return EXIT_UNDECIDED

@@ -45,14 +45,14 @@ def test_not_equal_with_many(tmp_path: Path) -> None:
     loop = "kvm_for_each_vcpu(i, vcpu, kvm) {"
     path = changed(tmp_path, "vcpu0_first", loop, f"{loop} if (i == 5) continue;")
     old = program(SPECS / "vcpu0_first.c")
-    assert isinstance(equal_for_all(old, program(path), after_load=False), str)
+    assert isinstance(equal_for_all(old, program(path), 1, after_load=False), str)
 
 
 @pytest.mark.parametrize("after_load", [False, True])
 def test_not_equal_at_boot(after_load: bool) -> None:
     """Two variants that differ before the first load only are related from then on."""
     old, new = (program(SPECS / f"{n}.c") for n in ("enum_cached", "mismatch_flag"))
-    found = equal_for_all(old, new, after_load=after_load)
+    found = equal_for_all(old, new, 1, after_load=after_load)
     assert isinstance(found, Related) == after_load
 
 
@@ -60,7 +60,7 @@ def test_results_are_compared(tmp_path: Path) -> None:
     """Another error code is another result, whatever the number of vCPUs."""
     path = changed(tmp_path, "vcpu0_first", "return ret;", "return ret ? 1 : 0;")
     old = program(SPECS / "vcpu0_first.c")
-    assert isinstance(equal_for_all(old, program(path), after_load=False), str)
+    assert isinstance(equal_for_all(old, program(path), 1, after_load=False), str)
 
 
 def test_a_lock_that_is_kept(tmp_path: Path) -> None:
@@ -68,10 +68,12 @@ def test_a_lock_that_is_kept(tmp_path: Path) -> None:
     unlock = "spin_unlock(&kvm_vmx->ept_pointer_lock);\n\treturn ret;"
     path = changed(tmp_path, "vcpu0_first", unlock, "return ret;")
     same = program(path)
-    assert isinstance(equal_for_all(same, same, after_load=False), str)
+    assert isinstance(equal_for_all(same, same, 1, after_load=False), str)
 
 
 def test_readers() -> None:
     """How many readers a lock has is more than the relation speaks of, which is said."""
     same = program(SPECS / "rwlock_walk.c")
-    assert equal_for_all(same, same, after_load=False) == "there is a lock for readers and writers"
+    assert (
+        equal_for_all(same, same, 1, after_load=False) == "there is a lock for readers and writers"
+    )

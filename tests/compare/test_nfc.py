@@ -11,12 +11,15 @@ import jsonschema
 import pytest
 
 from flushproof import cli
-from flushproof.comparison import Compared, Relation, Since
+from flushproof.compare.decide import Wanted, compare
+from flushproof.comparison import Compared, Comparison, Relation, Since
 from flushproof.machine.build import Machine, build
 from flushproof.machine.setup import Bounds
+from flushproof.memory import Memory
 from flushproof.record import replace
-from flushproof.spec.resolve import from_variant
-from two_variants import SPECS, found, machine, machine_setup, text
+from flushproof.source import Source
+from flushproof.spec.resolve import from_texts, from_variant
+from two_variants import BOUNDS, SPECS, coverage, found, machine, machine_setup, text
 
 SCHEMA = json.loads(files("flushproof.report").joinpath("schema.json").read_text())
 THREE = Bounds((1, 3), 2, 2, 1)
@@ -144,7 +147,8 @@ def test_subset_without_coverage_is_no_refinement() -> None:
 def test_undefined_behaviour_is_no_equality() -> None:
     """Two variants that read what does not exist are called equal."""
     code = text("enum_status").replace("kvm_get_vcpu(kvm, 0)", "kvm_get_vcpu(kvm, 1)")
-    answer = found(machine(code), machine(code), bounds=Bounds((1, 1), 1, 1, 1))
+    other = code.replace("return ret;", "return __online_vcpus(kvm) > 4000 ? 0 : ret;")
+    answer = found(machine(code), machine(other), bounds=Bounds((1, 1), 1, 1, 1))
     assert answer.relation is Relation.UNKNOWN
     assert "undefined" in answer.reason
 
@@ -175,25 +179,113 @@ def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
 LOCKED = text("counter_first")
 HEAD, _, LOAD = LOCKED.partition("void vmx_load_mmu_pgd")
 UNLOCKED = f"{HEAD}void vmx_load_mmu_pgd{re.sub(r'.*spin_(un)?lock.*', '', LOAD)}"
+NUDGED = UNLOCKED.replace("if (!ret)\n\t\t\t\tret = hv", "if (ret == 0)\n\t\t\t\tret |= hv")
 
 
 @pytest.mark.parametrize(
     ("old", "new", "relation"),
     [
         (LOCKED, UNLOCKED, Relation.UNKNOWN),
-        (UNLOCKED, LOCKED, Relation.EQUAL),
+        (UNLOCKED, LOCKED, Relation.UNKNOWN),
+        (UNLOCKED, NUDGED, Relation.UNKNOWN),
         (UNLOCKED, UNLOCKED, Relation.EQUAL),
         (LOCKED, LOCKED, Relation.EQUAL),
     ],
-    ids=["lost", "found", "never there", "kept"],
+    ids=["lost", "found", "still not there", "never there", "kept"],
 )
 def test_a_lost_lock_is_not_nothing(old: str, new: str, relation: Relation) -> None:
     """A patch that drops a lock is said to change nothing, as whole calls stay alike."""
     answer = found(machine(old), machine(new))
     assert answer.relation is relation
-    atomic = UNLOCKED not in (old, new)
-    assert ("every interleaving" in answer.scope.interleavings) == atomic
-    assert ("of a call" in answer.reason or "within a call" in answer.reason) != atomic
+    equal = relation is Relation.EQUAL
+    assert ("every interleaving" in answer.scope.interleavings) == equal
+    assert ("of a call" in answer.reason or "within a call" in answer.reason) != equal
+
+
+SECTIONS = """\
+struct kvm_vmx { struct kvm kvm; u64 common; spinlock_t lock; };
+struct vcpu_vmx { struct kvm_vcpu vcpu; u64 own; };
+
+int my_flush(struct kvm *kvm)
+{
+	struct kvm_vmx *vm = to_kvm_vmx(kvm);
+	int ret = 0;
+
+	FLUSH
+	return ret;
+}
+
+void my_load(struct kvm_vcpu *vcpu, u64 root)
+{
+	struct kvm_vmx *vm = to_kvm_vmx(vcpu->kvm);
+
+	LOAD
+}
+"""
+TAKE, FREE = "spin_lock(&vm->lock);", "spin_unlock(&vm->lock);"
+OWN, COMMON = "to_vmx(vcpu)->own = root;", "vm->common = root;"
+FLUSH_COMMON = "ret = hyperv_flush_guest_mapping(vm->common);"
+
+
+def sections(flush: str, load: str, clauses: str = "") -> Machine:
+    """Build a variant from the bodies of its two functions."""
+    code = SECTIONS.replace("FLUSH", flush).replace("LOAD", load)
+    operations = "flush my_flush(kvm); load my_load(vcpu, root);"
+    spec = f'spec s {{ variant "s.c"; operations {{ {operations} }} {clauses} }}'
+    return build(from_texts(Source("s.c", code), Source("s.spec", spec)))
+
+
+@pytest.mark.parametrize("bounds", [BOUNDS, None], ids=["bounded", "for all"])
+def test_sections_that_change_places(bounds: Bounds | None) -> None:
+    """Two critical sections of a call change places, and whole calls cannot tell."""
+    flush = f"{TAKE} {FLUSH_COMMON} {FREE}"
+    first = sections(flush, f"{TAKE} {OWN} {FREE} {TAKE} {COMMON} {FREE}")
+    second = sections(flush, f"{TAKE} {COMMON} {FREE} {TAKE} {OWN} {FREE}")
+    joined = sections(flush, f"{TAKE} {COMMON} {OWN} {FREE}")
+    turned = sections(flush, f"{TAKE} {OWN} {COMMON} {FREE}")
+    ask = _for_all if bounds is None else found
+    assert ask(first, second).relation is Relation.UNKNOWN
+    assert ask(joined, turned).relation is Relation.EQUAL
+
+
+def _for_all(old: Machine, new: Machine) -> Comparison:
+    wanted = Wanted(Compared.SEQUENCE, Since.BOOT, BOUNDS, everyone=True)
+    return compare(old, new, wanted, coverage(BOUNDS))
+
+
+@pytest.mark.parametrize("flushers", [1, 2])
+def test_several_flushers_meet(flushers: int) -> None:
+    """Flushes that see each other half done are compared as if there were one flusher."""
+    busy = (
+        "WRITE_ONCE(vm->common, 1); if (!READ_ONCE(vm->common)) {body} WRITE_ONCE(vm->common, 0);"
+    )
+    old = sections(busy.format(body=f"{FLUSH_COMMON}"), OWN)
+    new = sections("WRITE_ONCE(vm->common, 0);", OWN)
+    bounds = Bounds((1, 2), 1, 1, flushers)
+    expected = Relation.EQUAL if flushers == 1 else Relation.UNKNOWN
+    assert found(old, new, bounds=bounds).relation is expected
+    wanted = Wanted(Compared.SEQUENCE, Since.BOOT, bounds, everyone=True)
+    answer = compare(old, new, wanted, coverage(bounds))
+    assert answer.relation is expected
+    if expected is Relation.EQUAL:
+        assert (answer.scope.vcpus, answer.scope.flushers) == (None, 1)
+
+
+@pytest.mark.parametrize(("take", "free", "equal"), [("", "", False), (TAKE, FREE, True)])
+@pytest.mark.parametrize("everyone", [False, True])
+def test_store_buffers_are_minded(take: str, free: str, equal: bool, everyone: bool) -> None:
+    """Calls are compared as if each store were seen at once, though the spec says otherwise."""
+    tso = "memory tso;"
+    body = "ret |= hyperv_flush_guest_mapping(READ_ONCE(vm->common));"
+    load = f"{take} WRITE_ONCE(vm->common, root); {free}"
+    pair = [sections(f"{take} {b} {free}", load, tso) for b in (body, body.replace("|=", "="))]
+    wanted = Wanted(Compared.SEQUENCE, Since.BOOT, BOUNDS, everyone=everyone)
+    answer = compare(pair[0], pair[1], wanted, coverage(BOUNDS))
+    assert answer.relation is (Relation.EQUAL if equal else Relation.UNKNOWN)
+    assert answer.scope.memory is Memory.TSO
+    assert equal or "may be seen late" in answer.reason
+    sc = [replace(m, setup=replace(m.setup, memory=Memory.SC)) for m in pair]
+    assert compare(sc[0], sc[1], wanted, coverage(BOUNDS)).relation is Relation.EQUAL
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from flushproof import cli
-from letters import NOTHING, body, diff, mail
+from letters import NOTHING, body, changed, diff, mail
 from two_variants import SPECS, text
 
 SCHEMA = json.loads(files("flushproof.report").joinpath("schema.json").read_text())
@@ -37,7 +37,9 @@ def test_a_false_statement(capsys: pytest.CaptureFixture[str], tmp_path: Path) -
     assert (code, err) == (1, "")
     assert "no_bogus proved refuted at 1 broke 60 line" in out
     assert "fixed nothing broke no_bogus nfc differs at 1 vCPU from boot; equal for 1..2" in out
-    assert f'"{NOTHING[:-1]}" (patch:10): false, but true once any vCPU has loaded' in out
+    assert (
+        f'"{NOTHING[:-1]}" (patch:10): false, but calls are alike once any vCPU has loaded' in out
+    )
     assert "a hypercall is issued on 0, which is no root" in out
     assert "return hyperv_flush_guest_mapping(eptp & PAGE_MASK);" in out
 
@@ -49,6 +51,20 @@ def test_a_true_statement(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     assert code == 0
     assert "fixed nothing broke nothing nfc equal for 1..2 vCPUs from boot" in out
     assert "true for 1..2 vCPUs" in out
+
+
+def test_alike_calls_and_a_broken_claim(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A claim broke, and that nothing changes is called true, as all calls are alike."""
+    before = text("counter_first")
+    after = before.replace("nr_roots = 0;", "nr_roots = unset - unset;")
+    after = after.replace("nr_roots, i;", "nr_roots, unset, i;")
+    patch = mail(body(changed(before, after)))
+    more = ("--vcpus", "1", "--claim", "no_uninit", "--claim", "coverage")
+    code, out, _ = review(capsys, tmp_path, patch, "counter_first", *more)
+    assert code == 1
+    assert "broke no_uninit nfc equal" in out
+    assert "false; calls are alike, but no_uninit held before" in out
+    assert ": true" not in out
 
 
 def test_what_was_fixed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

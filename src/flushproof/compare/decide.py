@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from flushproof.assumptions import assumptions
 from flushproof.claim import EVERY as ANY_INTERLEAVING
 from flushproof.compare.alike import SAME_CODE, alike
-from flushproof.compare.atomic import EVERY, WHOLE_CALLS, cuts
+from flushproof.compare.atomic import EVERY, WHOLE_CALLS, late_stores, lost
 from flushproof.compare.explain import difference
 from flushproof.compare.forall import Related, equal_for_all
 from flushproof.compare.product import Product, product
@@ -24,6 +24,7 @@ from flushproof.engines.found import Found
 from flushproof.ir.program import Program, Role
 from flushproof.machine.build import Machine
 from flushproof.machine.setup import Bounds
+from flushproof.memory import Memory, weaker
 from flushproof.plural import count
 from flushproof.record import Record, replace
 from flushproof.verdict import ClaimResult, Scope, Verdict
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 COVERAGE = "coverage"
 FEW = 3
 """So many vCPUs are looked at before a proof for all is tried."""
+NONE_COMPARED = "within these bounds no call is compared"
 LOST = (
     "what follows a call that keeps a lock, waits for ever or issues more than two hypercalls a "
     "vCPU is not compared"
@@ -60,6 +62,9 @@ class Wanted(Record, frozen=True):
 def compare(old: Machine, new: Machine, wanted: Wanted, cover: Cover) -> Comparison:
     """Compare two variants; `cover` is asked only where the new one issues a subset.
 
+    Calls are compared under sequential consistency. Where a variant has store buffers it is looked
+    at whether that loses anything.
+
     Raises:
         InputError: the operations of the two do not correspond.
         InternalError: a difference does not replay.
@@ -83,20 +88,21 @@ class _Compared:
         self.machines = (old, new)
         self.wanted = wanted
         self.cover = cover
-        self.plain = (old.with_claims(()), new.with_claims(()))
+        self.memory = weaker(old.setup.memory, new.setup.memory)
+        self.plain = (_plain(old), _plain(new))
         self.started = time.monotonic()
         self.reason = ""
 
     def decide(self) -> Comparison:
-        if self.wanted.everyone and alike(*self.plain):
-            return self._for_all(Related((SAME_CODE,), exact_roots=True), ANY_INTERLEAVING)
+        if alike(*self.plain):
+            return self._same_code()
         sight = Sight(str(self.wanted.compared))
         joint = self._product(sight)
         low, high = self.wanted.bounds.vcpus
         few = min(high, FEW) if self.wanted.everyone else high
         answer = self._ask(joint, range(low, few + 1))
         if answer.found is None and not answer.reason and self.wanted.everyone:
-            related = equal_for_all(*self.plain, after_load=self.wanted.since is Since.LOAD)
+            related = self._related()
             if isinstance(related, Related):
                 return self._for_all(related, EVERY)
             self.reason = f"not shown for every number of vCPUs: {related}"
@@ -109,31 +115,38 @@ class _Compared:
             return self._result(Relation.UNKNOWN, answer, None, answer.reason)
         return self._equal(answer)
 
+    def _same_code(self) -> Comparison:
+        """Say that the code of both is one, which is no matter of bounds."""
+        if self.wanted.everyone:
+            related = Related((SAME_CODE,), exact_roots=True, flushers=None)
+            return self._for_all(related, ANY_INTERLEAVING)
+        answer = _Answer(self.wanted.bounds.vcpus[1], None, "", exact_roots=True)
+        found = self._result(Relation.EQUAL, answer, None, "", ANY_INTERLEAVING)
+        return replace(found, invariant=(SAME_CODE,))
+
+    def _related(self) -> Related | str:
+        late = late_stores(*self.plain, self.memory)
+        after_load = self.wanted.since is Since.LOAD
+        flushers = self.wanted.bounds.flushers
+        return late or equal_for_all(*self.plain, flushers, after_load=after_load)
+
     def _for_all(self, related: Related, interleavings: str) -> Comparison:
         answer = _Answer(0, None, "", related.exact_roots)
         found = self._result(Relation.EQUAL, answer, None, "", interleavings)
-        scope = replace(found.scope, vcpus=None, loads=None, flushes=None, flushers=None)
+        many = related.flushers
+        scope = replace(found.scope, vcpus=None, loads=None, flushes=None, flushers=many)
         return replace(found, scope=scope, invariant=related.lines)
 
     def _equal(self, answer: _Answer) -> Comparison:
-        """Say what it means that whole calls are alike: little, if only the old ones are atomic."""
-        bounds = self.wanted.bounds
-        if not _compares_any(self.wanted):
-            reason = "within these bounds no call is compared"
+        """Say what it means that whole calls are alike: nothing, unless each is atomic."""
+        reason = self._lost() if _compares_any(self.wanted) else NONE_COMPARED
+        if reason:
             return self._result(Relation.UNKNOWN, answer, None, reason)
-        was, now = (cuts(p, bounds) for p in self.plain)
-        if now is None and was is None:
-            return self._result(Relation.EQUAL, answer, None, self.reason, EVERY)
-        if was is not None:
-            which = was if now is None else now
-            reason = f"what others see within a call is not compared ({which.words()})"
-            return self._result(Relation.EQUAL, answer, None, reason)
-        assert now is not None
-        reason = (
-            "whole calls are alike, but others can see the new code in the middle of a call "
-            f"({now.words()}), and the old code not"
-        )
-        return self._result(Relation.UNKNOWN, answer, None, reason)
+        return self._result(Relation.EQUAL, answer, None, self.reason, EVERY)
+
+    def _lost(self) -> str:
+        """Return what comparing whole calls loses; "" if nothing."""
+        return lost(*self.plain, self.wanted.bounds, self.memory)
 
     def _product(self, sight: Sight) -> Product:
         after_load = self.wanted.since is Since.LOAD
@@ -166,6 +179,9 @@ class _Compared:
             return Relation.DIFFERS, ""
         if answer.reason:
             return Relation.DIFFERS, f"whether it issues a subset is open: {answer.reason}"
+        gap = self._lost()
+        if gap:
+            return Relation.DIFFERS, f"whole calls issue a subset, but {gap}"
         result = self.cover(self.machines[1])
         if result.verdict is Verdict.PROVED:
             return Relation.REFINES, ""
@@ -191,6 +207,7 @@ class _Compared:
             interleavings=interleavings,
             roots="uninterpreted" if answer.exact_roots else "64-bit vectors",
             boot="from boot" if self.wanted.since is Since.BOOT else "once any vCPU has loaded",
+            memory=self.memory,
         )
         return Comparison(
             old=_version(old),
@@ -205,6 +222,11 @@ class _Compared:
             reason=reason,
             expected=self.wanted.expected,
         )
+
+
+def _plain(machine: Machine) -> Program:
+    """Return a variant without claims and without store buffers."""
+    return replace(machine, setup=replace(machine.setup, memory=Memory.SC)).with_claims(())
 
 
 def _engine(program: Program, wanted: Wanted) -> Bounded:
@@ -222,10 +244,10 @@ def _gap(engine: Bounded, vcpus: int) -> str:
     undefined = engine.undefined(vcpus)
     if isinstance(undefined, Found):
         return f"undefined behaviour: {undefined.text}, with {count(vcpus, 'vCPU')}"
-    lost = engine.claim(FOLLOWED, vcpus)
-    if isinstance(lost, Found):
+    unfollowed = engine.claim(FOLLOWED, vcpus)
+    if isinstance(unfollowed, Found):
         return LOST
-    return undefined or lost or ""
+    return undefined or unfollowed or ""
 
 
 def _compares_any(wanted: Wanted) -> bool:

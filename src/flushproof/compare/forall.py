@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from flushproof.compare.atomic import cuts
+from flushproof.compare.atomic import SEVERAL, cuts
 from flushproof.compare.lockstep import lockstep
 from flushproof.ir.kinds import infer
 from flushproof.ir.program import Program
@@ -29,14 +29,20 @@ NONE_FOUND = "no relation between the two states was found that is kept and says
 
 
 class Related(Record, frozen=True):
-    """The relation between the two states between calls, line by line in C's terms."""
+    """The relation between the two states between calls, line by line in C's terms.
+
+    It holds for so many flushers, None for any number.
+    """
 
     lines: tuple[str, ...]
     exact_roots: bool
+    flushers: int | None
 
 
-def equal_for_all(old: Program, new: Program, *, after_load: bool) -> Related | str:
+def equal_for_all(old: Program, new: Program, flushers: int, *, after_load: bool) -> Related | str:
     """Return what shows that two variants are equal, or why nothing does.
+
+    It is looked for with any number of flushers, or with one where no more are asked for.
 
     Raises:
         InputError: the operations of the two do not correspond.
@@ -51,18 +57,26 @@ def equal_for_all(old: Program, new: Program, *, after_load: bool) -> Related | 
             return reason
         if any(f.type == RW_LOCK for f in program.fields):
             return "there is a lock for readers and writers"
-        if cuts(program, None) is not None:
+    if not _atomic(old, new, SEVERAL):
+        if flushers > 1 or not _atomic(old, new, 1):
             return "with any number of vCPUs, others may see a call in the middle"
+        many: int | None = 1
+    else:
+        many = None
     joint = lockstep(old, new, after_load=after_load)
     if joint is None:
         return "there are too many loops, or a lock for each vCPU"
     try:
-        return _search(joint)
+        return _search(joint, many)
     except (NotExact, Unsupported):
         return "the relation would have to speak of arithmetic"
 
 
-def _search(joint: Program) -> Related | str:
+def _atomic(old: Program, new: Program, flushers: int) -> bool:
+    return all(cuts(p, None, flushers) is None for p in (old, new))
+
+
+def _search(joint: Program, flushers: int | None) -> Related | str:
     """Look for a relation that each vCPU's fields satisfy, a vCPU that stands for all included."""
     from flushproof.engines.unbounded.build import Builder
     from flushproof.engines.unbounded.pdr import Exhausted, Search
@@ -82,7 +96,7 @@ def _search(joint: Program) -> Related | str:
     if found is None or failing(system, found):
         return NONE_FOUND
     part = Part(case, where, builder.frames, system, found)
-    return Related(tuple(_between_calls(part)), kinds.exact_roots)
+    return Related(tuple(_between_calls(part)), kinds.exact_roots, flushers)
 
 
 def _between_calls(part: Part) -> Iterator[str]:

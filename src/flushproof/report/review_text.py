@@ -169,8 +169,11 @@ def _statement(review: ChangeReview, width: int) -> list[str]:
     truth = {True: "true", False: "false", None: "not decided"}[review.truth]
     if review.truth is True:
         truth += f" for {vcpus_phrase(review.comparison.scope.vcpus)}"
+    alike = review.comparison.relation is Relation.EQUAL
+    if alike and review.broken:
+        truth += f"; calls are alike, but {', '.join(review.broken)} held before"
     if review.later is not None and review.later.relation is Relation.EQUAL:
-        truth += ", but true once any vCPU has loaded"
+        truth += f", but {'calls are alike' if review.broken else 'true'} once any vCPU has loaded"
     return _labelled("stated", f'"{visible(stated.text)}"{where}: {truth}', width)
 
 
