@@ -174,7 +174,7 @@ def test_slices_parse_alone() -> None:
         (inside("typeof(a) b;"), 3, 1, "`typeof`"),
         (inside("a = _Generic(a, int: 1);"), 3, 5, "`_Generic`"),
         (inside("int g(int x) { return x; }"), 3, 6, "functions declared inside functions"),
-        ("int x[2] = { [0] = 1 };", 1, 14, "array designators"),
+        ("int x[2] = { [0 ... 1] = 1 };", 1, 17, "ranges of elements"),
         (inside("switch (a) { case 1 ... 3: ; }"), 3, 21, "ranges of cases"),
         (inside("struct x { int a; } y;"), 3, 1, "types defined inside functions"),
         ("struct s { enum { A } e; };", 1, 12, "enumerations inside structs"),

@@ -6,7 +6,7 @@ The trees come from `c.lark` with token indices as positions (see `words.named`)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import ClassVar
 
 import lark
@@ -271,8 +271,13 @@ def _initialiser_list(tokens: Tokens, tree: Tree, span: Span) -> syntax.Expr:
 
 def _init_item(tokens: Tokens, tree: Tree) -> syntax.InitItem:
     designator, value = parts(tree)
-    path = "" if designator is None else ".".join(str(n) for n in tree_in(designator).children)
+    path = () if designator is None else tuple(_designators(tokens, tree_in(designator)))
     return syntax.InitItem(path, expression(tokens, value), span_of(tokens, tree))
+
+
+def _designators(tokens: Tokens, tree: Tree) -> Iterator[str | syntax.Expr]:
+    for child in tree.children:
+        yield str(child) if isinstance(child, lark.Token) else expression(tokens, child)
 
 
 def _string(_tokens: Tokens, tree: Tree, span: Span) -> syntax.Expr:

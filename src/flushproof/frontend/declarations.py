@@ -6,13 +6,14 @@ is kept: it says how the machine sees the function, whatever body the file gives
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import assert_never
 
 from flushproof.diagnostics import InputError, Note, closest
 from flushproof.frontend import syntax as c
 from flushproof.frontend.consteval import evaluate
 from flushproof.frontend.errors import Redefined, UnknownType
+from flushproof.frontend.structs import Slot, StructInfo, bit_field, struct_info
 from flushproof.frontend.types import BUILTIN, Array, Code, CType, Integer, Pointer, Struct
 from flushproof.ir.types import INT, S64, U32, U64, Int
 from flushproof.record import Record
@@ -25,14 +26,6 @@ class Global(Record, frozen=True):
     name: str
     type: CType
     initialiser: c.Expr | None
-    span: Span
-
-
-class StructInfo(Record, frozen=True):
-    """A struct's members by name, anonymous inner structs flattened."""
-
-    name: str
-    members: Mapping[str, CType]
     span: Span
 
 
@@ -122,25 +115,31 @@ class _Builder:
                 assert_never(item)
 
     def _struct(self, item: c.StructDef, name: str) -> None:
-        members: dict[str, CType] = {}
+        slots: list[Slot] = []
         for field in item.fields:
-            self._field(field, name, members)
-        self.structs[name] = StructInfo(name, members, item.span)
+            slots += self._slots(field, f"{name}.{len(slots)}", name)
+        self.structs[name] = struct_info(name, slots, self.structs, item.span)
 
-    def _field(self, field: c.FieldDecl, owner: str, members: dict[str, CType]) -> None:
+    def _slots(self, field: c.FieldDecl, nameless: str, owner: str) -> Iterator[Slot]:
+        """Yield the members of one declaration; a nameless inner struct is one with its own tag."""
         if field.nested is not None and not field.declarators:
-            inner = f"{owner}.{len(members)}"
-            self._struct(field.nested, inner)
-            members.update(self.structs[inner].members)
-            return
+            self._struct(field.nested, nameless)
+            yield Slot("", Struct(nameless), None, field.span)
         for declarator in field.declarators:
-            members[declarator.name] = self._field_type(field, declarator, owner)
+            t = self._field_type(field, declarator, owner)
+            if declarator.bits is None:
+                yield Slot(declarator.name, t, None, declarator.span)
+                continue
+            bits = evaluate(declarator.bits, self.constants)
+            t = bit_field(t, bits, declarator)
+            yield Slot(declarator.name, t, bits, declarator.span)
 
     def _field_type(self, field: c.FieldDecl, declarator: c.Declarator, owner: str) -> CType:
         if field.nested is None:
             return self.view.resolve(field.type, declarator)
         inner = field.nested.name or f"{owner}.{declarator.name}"
-        self._struct(field.nested, inner)
+        if inner not in self.structs or field.nested.span != self.structs[inner].span:
+            self._struct(field.nested, inner)
         return self.view.resolve(c.WrittenType("struct", inner, field.span), declarator)
 
     def _enum(self, item: c.EnumDef, seen: dict[tuple[str, str], Span]) -> None:

@@ -297,7 +297,10 @@ def _access(tree: syntax.Call | syntax.Member | syntax.Index | syntax.ContainerO
 
 def _init_item(tree: syntax.InitItem) -> str:
     value = expression(tree.value, _ASSIGN)
-    return f".{tree.member} = {value}" if tree.member else value
+    path = "".join(
+        f".{d}" if isinstance(d, str) else f"[{expression(d)}]" for d in tree.designators
+    )
+    return f"{path} = {value}" if path else value
 
 
 def _list(arguments: tuple[syntax.Expr, ...]) -> str:

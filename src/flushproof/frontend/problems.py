@@ -158,8 +158,8 @@ def _outside(tokens: tuple[Token, ...], index: int) -> str:
         case (")", "{"):
             head = _head(tokens, index - 1)
             return f"`{head}` before a block, not defined" if head else "compound literals"
-        case ("{" | ",", "["):
-            return "array designators"
+        case (_, "...") if _text(tokens, index - 2) == "[":
+            return "ranges of elements"
         case (_, "..."):
             return "ranges of cases"
         case ("&&", _) if _text(tokens, index - 2) in {"=", "(", ",", "{", "["}:

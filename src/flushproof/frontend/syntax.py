@@ -145,9 +145,9 @@ class SizeOf(Placed, frozen=True):
 
 
 class InitItem(Placed, frozen=True):
-    """One entry of a braced initialiser; `member` is the designator, "" where there is none."""
+    """One entry of a braced initialiser; `.a[3] = ` has the designators "a" and 3."""
 
-    member: str
+    designators: tuple[str | Expr, ...]
     value: Expr
     span: Span
 

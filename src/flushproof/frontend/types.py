@@ -7,10 +7,20 @@ from flushproof.record import Record
 
 
 class Integer(Record, frozen=True):
-    """An integer, enumeration or bool type; `name` is for messages."""
+    """An integer, enumeration or bool type; `name` is for messages.
+
+    `declared` is the type that a bit field is declared with, None for anything else: `ir` then has
+    the width of the field.
+    """
 
     name: str
     ir: Int
+    declared: Int | None = None
+
+    @property
+    def is_truth(self) -> bool:
+        """Tell whether a conversion to the type asks for zero or not, instead of cutting off."""
+        return self.ir == BOOL and self.declared in (None, BOOL)
 
     def __str__(self) -> str:
         return self.name
@@ -87,7 +97,10 @@ BUILTIN: dict[str, CType] = {
 
 
 def promote(t: Int) -> Int:
-    """Apply the integer promotions (C11 6.3.1.1): anything narrower than int becomes int."""
+    """Apply the integer promotions (C11 6.3.1.1): anything narrower than int becomes int.
+
+    A bit field wider than int keeps its width, as gcc has it: sums of 40 bits wrap at 40 bits.
+    """
     return INT if t.width < INT.width else t
 
 

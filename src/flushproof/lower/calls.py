@@ -9,12 +9,11 @@ from flushproof.frontend.types import CType, Integer, Pointer, Struct, promote
 from flushproof.frontend.walk import Node, walk
 from flushproof.ir.code import Const, Expr, Havoc, Var
 from flushproof.ir.types import BOOL, U64, VCPU, Int
-from flushproof.lower import convert
 from flushproof.lower.context import Activation, Alias, Bound, Context, Named
 from flushproof.lower.places import as_pointer
 from flushproof.lower.primitives import primitive
 from flushproof.lower.statements import statement
-from flushproof.lower.store import assign_alias, store
+from flushproof.lower.store import assign_alias, converted, store
 from flushproof.lower.values import (
     FALSE,
     Frame,
@@ -115,7 +114,7 @@ def _bind_parameter(
     elif fixed and function.body is None and not isinstance(t, Integer):
         ctx.bind(name, Bound(argument))
     else:
-        expr = convert.as_type(argument, t, span)
+        expr = converted(ctx, argument, t, span)
         ctx.bind(name, _scalar_parameter(ctx, name, t, expr, span, fixed=fixed))
 
 

@@ -14,7 +14,7 @@ from flushproof.ir.types import RW_LOCK, U64, VCPU, LockWord, Type
 from flushproof.lower.emitter import Emitter, Label
 from flushproof.lower.objects import ObjectModel
 from flushproof.lower.values import Frame, LocalPlace, Place, StructPlace, Value, Vcpu, Vm
-from flushproof.record import Record, field
+from flushproof.record import Record, field, replace
 from flushproof.source import Span
 
 
@@ -116,6 +116,10 @@ class Context(Record):
     def frame(self) -> Activation:
         """The innermost call."""
         return self.stack[-1]
+
+    def aside(self) -> Context:
+        """Return a context for what is looked at only for its type: its code goes nowhere."""
+        return replace(self, emitter=Emitter(self.emitter.name), leaves=dict(self.leaves))
 
     def site(self, span: Span) -> Span:
         """Return where the operation itself makes the call that led to `span`."""

@@ -34,6 +34,14 @@ def cast(expr: Expr, t: Int) -> Expr:
     return Cast(expr, t)
 
 
+def cut(expr: Expr, t: Int) -> Expr:
+    """Convert an integer expression to type `t`, also to a single bit, by dropping the others."""
+    own = expr.type
+    if t != BOOL or own == BOOL or not isinstance(own, Int):
+        return cast(expr, t)
+    return nonzero(arithmetic("&", expr, Const(1, own)))
+
+
 def nonzero(expr: Expr) -> Expr:
     """Return the condition that an integer is not 0."""
     if expr.type == BOOL:
@@ -175,9 +183,9 @@ def as_type(value: Value, t: CType, span: Span) -> Expr:
     """
     match t:
         case Integer(_, ir):
-            if ir == BOOL:
+            if t.is_truth:
                 return condition_of(value, span)
-            return cast(integer(value, span)[0], ir)
+            return cut(integer(value, span)[0], ir)
         case Pointer(Struct()):
             return _as_vcpu(value, t, span)
         case _:

@@ -25,12 +25,14 @@ from flushproof.lower.context import (
 from flushproof.lower.emitter import Label
 from flushproof.lower.operators import Merge, operate
 from flushproof.lower.places import as_pointer, member, read, target
-from flushproof.lower.store import assign_alias, store
+from flushproof.lower.store import assign_alias, converted, store
 from flushproof.lower.values import (
     FALSE,
     TRUE,
+    BitPlace,
     FieldPlace,
     FunctionRef,
+    LocalPlace,
     Nothing,
     Place,
     PointerTo,
@@ -237,9 +239,21 @@ def _address(ctx: Context, e: c.Unary) -> Value:
         case c.Name(id) if ctx.find(id) is None and id in ctx.env.declarations.functions:
             return FunctionRef(id)
     where = place(ctx, e.operand)
+    if _is_bit_field(where):
+        raise InputError(Mismatch(span=e.span, text="a bit field has no address"))
     if isinstance(where, StructPlace) and not isinstance(where.base, Vm):
         return _struct_pointer(where)
     return PointerTo(where)
+
+
+def _is_bit_field(where: Place) -> bool:
+    match where:
+        case BitPlace():
+            return True
+        case LocalPlace(type=Integer() as t) | FieldPlace(type=Integer() as t):
+            return t.declared is not None
+        case _:
+            return False
 
 
 def _struct_pointer(where: StructPlace) -> Value:
@@ -338,7 +352,7 @@ def _cast(ctx: Context, e: c.Cast) -> Value:
         case Integer():
             if isinstance(value, PointerTo):
                 raise unsupported("a pointer converted to an integer", e.span)
-            return Scalar(convert.as_type(value, t, e.span), t)
+            return Scalar(converted(ctx, value, t, e.span), t)
         case Pointer(inner):
             return as_pointer(ctx, value, inner, e.span)
         case _:

@@ -1,19 +1,30 @@
-"""Local variables: their declaration, and the values they start with."""
+"""Variables: their declaration, and the values they start with."""
 
 from __future__ import annotations
 
 from flushproof.diagnostics import InputError, closest
 from flushproof.frontend import syntax as c
-from flushproof.frontend.errors import Mismatch, UnknownType
+from flushproof.frontend.errors import UnknownType
+from flushproof.frontend.initialisers import Path, Shapes, Values, completed, values_of
 from flushproof.frontend.types import CType, Integer, Pointer, Struct
 from flushproof.ir.code import Havoc, Local
 from flushproof.ir.types import BOOL
-from flushproof.lower import convert
 from flushproof.lower.context import Alias, Context, Named, unsupported
 from flushproof.lower.expressions import lower
-from flushproof.lower.places import member
-from flushproof.lower.store import assign_alias, store
-from flushproof.lower.values import FALSE, Frame, LocalPlace, Place, StructPlace
+from flushproof.lower.places import leaves, part
+from flushproof.lower.store import assign_alias, converted, store
+from flushproof.lower.values import (
+    FALSE,
+    BitPlace,
+    FieldPlace,
+    Frame,
+    LocalPlace,
+    Null,
+    Place,
+    StructPlace,
+    StructValue,
+)
+from flushproof.record import Record
 from flushproof.source import Span
 
 
@@ -27,7 +38,9 @@ def declaration(ctx: Context, s: c.Declaration) -> None:
         t = ctx.env.declarations.resolve(s.type, entry.declarator)
         if "static" in s.qualifiers:
             raise unsupported("a static local variable", entry.span)
-        _declare(ctx, entry.declarator.name, t, entry)
+        if "extern" in s.qualifiers:
+            raise unsupported("an `extern` declaration within a function", entry.span)
+        _declare(ctx, entry.declarator.name, completed(shapes(ctx), t, entry.initialiser), entry)
 
 
 def _declare(ctx: Context, name: str, t: CType, entry: c.InitDeclarator) -> None:
@@ -45,8 +58,8 @@ def _declare(ctx: Context, name: str, t: CType, entry: c.InitDeclarator) -> None
 def _declare_scalar(ctx: Context, name: str, t: CType, entry: c.InitDeclarator) -> None:
     local = ctx.emitter.local(name, ctx.field_type(t, entry.span))
     if entry.initialiser is not None:
-        value = convert.as_type(lower(ctx, entry.initialiser), t, entry.span)
-        ctx.emitter.assign(local, value, entry.span)
+        value = lower(ctx, _unbraced(ctx, t, entry.initialiser))
+        ctx.emitter.assign(local, converted(ctx, value, t, entry.span), entry.span)
         ctx.bind(name, Named(LocalPlace(local, t)))
         return
     written = _unwritten(ctx, name, entry.span)
@@ -65,7 +78,7 @@ def _declare_pointer(ctx: Context, name: str, t: Pointer, entry: c.InitDeclarato
         alias = Alias(t, ctx.emitter.local(name, BOOL), None, _unwritten(ctx, name, entry.span))
         ctx.emitter.emit(Havoc(alias.nonnull, entry.span))
     else:
-        value = lower(ctx, entry.initialiser)
+        value = lower(ctx, _unbraced(ctx, t, entry.initialiser))
         alias = Alias(t, ctx.emitter.local(name, BOOL))
         assign_alias(ctx, alias, value, entry.span)
     ctx.bind(name, alias)
@@ -78,40 +91,80 @@ def _declare_struct(ctx: Context, name: str, t: Struct, entry: c.InitDeclarator)
     prefix = ctx.emitter.local(name, BOOL).name
     where = StructPlace(Frame(prefix), (), t)
     ctx.bind(name, Named(where))
-    if isinstance(entry.initialiser, c.InitList):
-        _initialise(ctx, where, entry.initialiser)
-    elif entry.initialiser is not None:
-        store(ctx, where, lower(ctx, entry.initialiser), entry.span)
-    else:
-        _havoc_struct(ctx, where, entry.span)
-
-
-def _initialise(ctx: Context, where: StructPlace, init: c.InitList) -> None:
-    names = list(ctx.env.declarations.structs[where.struct.name].members)
-    given: dict[str, c.InitItem] = {}
-    position = 0
-    for item in init.items:
-        if not item.member and position >= len(names):
-            raise InputError(Mismatch(span=item.span, text="more values than members"))
-        key = item.member or names[position]
-        position = names.index(key) + 1 if key in names else position
-        given[key] = item
-    for key in dict.fromkeys((*names, *given)):
-        written = given.get(key)
-        at = init.span if written is None else written.span
-        _fill(ctx, member(ctx, where, key, at), None if written is None else written.value, at)
-
-
-def _fill(ctx: Context, place: Place, value: c.Expr | None, at: Span) -> None:
-    """Give a member its initial value, zero where none is written."""
-    if isinstance(place, StructPlace) and (value is None or isinstance(value, c.InitList)):
-        _initialise(ctx, place, value or c.InitList((), at))
-    else:
-        store(ctx, place, convert.number(0) if value is None else lower(ctx, value), at)
-
-
-def _havoc_struct(ctx: Context, where: StructPlace, span: Span) -> None:
-    for name in ctx.env.declarations.structs[where.struct.name].members:
-        leaf = member(ctx, where, name, span)
+    if entry.initialiser is not None:
+        initialise(ctx, where, t, entry.initialiser)
+        return
+    for leaf in leaves(ctx, where, entry.span):
         if isinstance(leaf, LocalPlace):
-            ctx.emitter.emit(Havoc(leaf.local, span))
+            ctx.emitter.emit(Havoc(leaf.local, entry.span))
+
+
+# Initial values -----------------------------------------------------------------------------------
+
+
+def shapes(ctx: Context) -> Shapes:
+    """Return what is known of types, for taking an initialiser apart."""
+    d = ctx.env.declarations
+    return Shapes(d.structs, d.constants, d.functions, lambda e: _is_struct(ctx, e))
+
+
+def _is_struct(ctx: Context, e: c.Expr) -> bool:
+    return isinstance(lower(ctx.aside(), e), StructValue)
+
+
+def _unbraced(ctx: Context, t: CType, e: c.Expr) -> c.Expr:
+    """Return the value of a scalar without the braces that may be around it."""
+    return values_of(shapes(ctx), t, e)[()] if isinstance(e, c.InitList) else e
+
+
+def initialise(
+    ctx: Context, where: Place, t: CType, e: c.Expr, only: frozenset[str] | None = None
+) -> None:
+    """Emit the stores of an initialiser, and of 0 where it gives no value.
+
+    With `only` nothing is stored or evaluated for shared fields of other names.
+
+    Raises:
+        InputError: the initialiser does not fit the type.
+    """
+    plain: Values = {(): e}
+    values = values_of(shapes(ctx), t, e) if isinstance(e, c.InitList) else plain
+    _Start(ctx, shapes(ctx), values, only, e.span).fill(where, t, ())
+
+
+class _Start(Record, frozen=True):
+    """The values that an object starts with, by path."""
+
+    ctx: Context
+    shapes: Shapes
+    values: Values
+    only: frozenset[str] | None
+    span: Span
+
+    def fill(self, where: Place, t: CType, path: Path) -> None:
+        written = self.values.get(path)
+        if written is not None:
+            if self._wanted(where):
+                store(self.ctx, where, lower(self.ctx, written), written.span)
+            return
+        parts = None if self._is_lock(t) else self.shapes.parts(t)
+        if parts is None:
+            if self._wanted(where) and not self._is_lock(t):
+                store(self.ctx, where, Null(), self.span)
+            return
+        for below, inner in parts:
+            place = part(self.ctx, where, below[0], self.span) if below else where
+            self.fill(place, inner, path + below)
+
+    def _is_lock(self, t: CType) -> bool:
+        """Tell whether the part is a lock, which starts free."""
+        return isinstance(t, Struct) and t.name in self.ctx.env.lock_types
+
+    def _wanted(self, where: Place) -> bool:
+        match where:
+            case _ if self.only is None:
+                return True
+            case FieldPlace(field) | BitPlace(FieldPlace(field)):
+                return field.name in self.only
+            case _:
+                return True

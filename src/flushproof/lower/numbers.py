@@ -22,11 +22,9 @@ from flushproof.ir.code import BinaryOp, Const, Havoc, Var
 from flushproof.ir.types import BOOL, U64
 from flushproof.lower import convert
 from flushproof.lower.context import Context, Special, unsupported
-from flushproof.lower.emitter import Emitter
 from flushproof.lower.expressions import lower, struct_of
 from flushproof.lower.places import member_type
 from flushproof.lower.values import Scalar, Value
-from flushproof.record import replace
 from flushproof.source import Span
 
 
@@ -72,7 +70,7 @@ def typed(ctx: Context, e: c.Call) -> Value:
         InputError: it has no integer type.
     """
     like, given = _two(e)
-    v = lower(_aside(ctx), like)
+    v = lower(ctx.aside(), like)
     t = v.type if isinstance(v, Scalar) else None
     if not isinstance(t, Integer):
         t = Integer("integer", convert.integer(v, e.span)[1])
@@ -86,7 +84,7 @@ def elements(ctx: Context, e: c.Call) -> Value:
         InputError: the argument is no member that is an array of a known size.
     """
     match e.arguments:
-        case (c.Member() as array,) if (size := _size(_aside(ctx), array)) is not None:
+        case (c.Member() as array,) if (size := _size(ctx.aside(), array)) is not None:
             return Scalar(Const(size, U64), ULONG_T)
         case _:
             raise unsupported("the size of this array", e.span)
@@ -109,17 +107,12 @@ def _two(e: c.Call) -> tuple[c.Expr, c.Expr]:
             raise InputError(WrongArity(span=e.span, name=name, wanted=2, given=len(e.arguments)))
 
 
-def _aside(ctx: Context) -> Context:
-    """Return a context for what is looked at only for its type: its code goes nowhere."""
-    return replace(ctx, emitter=Emitter(ctx.emitter.name), leaves=dict(ctx.leaves))
-
-
 def constant(ctx: Context, e: c.Call) -> Value:
     """Return 1 for a constant; for anything else a compiler may know its value or not."""
     if len(e.arguments) != 1:
         name = e.function.id if isinstance(e.function, c.Name) else ""
         raise InputError(WrongArity(span=e.span, name=name, wanted=1, given=len(e.arguments)))
-    lower(_aside(ctx), e.arguments[0])
+    lower(ctx.aside(), e.arguments[0])
     try:
         evaluate(e.arguments[0], ctx.env.declarations.constants)
     except InputError:

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from flushproof.frontend.declarations import Declarations, StructInfo
+from flushproof.frontend.declarations import Declarations
+from flushproof.frontend.structs import StructInfo
 from flushproof.frontend.types import Array, CType, Struct
 from flushproof.ir.code import Scope
 from flushproof.record import Record

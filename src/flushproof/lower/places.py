@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from flushproof.diagnostics import InputError, closest
 from flushproof.frontend.errors import Mismatch, UnknownMember, UnknownType
 from flushproof.frontend.types import CType, Integer, Pointer, Struct
 from flushproof.ir.code import Binary, Const, Expr, Mode, Read, Scope, Uninit, Var, Write
 from flushproof.ir.types import BOOL, NO_VCPU, VCPU, LockWord
+from flushproof.lower import bits
 from flushproof.lower.context import Context, base_scope, unsupported
 from flushproof.lower.values import (
     FALSE,
+    BitPlace,
     FieldPlace,
     Frame,
     LocalPlace,
@@ -41,6 +45,9 @@ def read(ctx: Context, place: Place, span: Span, mode: Mode = Mode.PLAIN) -> Val
             target = ctx.emitter.temp(field.type)
             ctx.emitter.emit(Read(target, field, index, ctx.mode(mode), span))
             return Scalar(Var(target), t)
+        case BitPlace(unit, first, t):
+            word = bits.unit(ctx, unit, span, mode)
+            return Scalar(ctx.emitter.keep(bits.part(word, first, t), span), t)
 
 
 def _fixed_target(ctx: Context, t: Pointer) -> Value | None:
@@ -66,8 +73,31 @@ def write(ctx: Context, place: Place, value: Expr, span: Span, mode: Mode = Mode
                 text = f"a claim cannot change `{field.member}`"
                 raise InputError(Mismatch(span=span, text=text))
             ctx.emitter.emit(Write(field, index, value, ctx.mode(mode), span))
+        case BitPlace(unit, first):
+            word = bits.unit(ctx, unit, span, mode)
+            write(ctx, unit, bits.replaced(word, first, value), span, mode)
         case StructPlace(struct=struct):
             raise InputError(Mismatch(span=span, text=f"`struct {struct.name}` is not a scalar"))
+
+
+def part(ctx: Context, place: Place, step: str | int, span: Span) -> Place:
+    """Return the place of a member of a struct.
+
+    Raises:
+        InputError: as `member`, or the place has no parts.
+    """
+    if not isinstance(place, StructPlace) or not isinstance(step, str):
+        raise unsupported("an array", span)
+    return member(ctx, place, step, span)
+
+
+def leaves(ctx: Context, place: Place, span: Span) -> Iterator[Place]:
+    """Yield the scalars of an object, bit fields one by one."""
+    if not isinstance(place, StructPlace):
+        yield place
+        return
+    for name in ctx.env.declarations.structs[place.struct.name].members:
+        yield from leaves(ctx, member(ctx, place, name, span), span)
 
 
 def member(ctx: Context, place: StructPlace, name: str, span: Span) -> Place:
@@ -89,9 +119,27 @@ def member(ctx: Context, place: StructPlace, name: str, span: Span) -> Place:
         case Frame(prefix):
             return _leaf(ctx, prefix, (*place.path, name), t, span)
         case Vm():
-            return FieldPlace(ctx.shared(Scope.VM, place.path, name, t, span), None, t)
+            return _shared(ctx, place, Scope.VM, None, name, t, span)
         case Vcpu(index):
-            return FieldPlace(ctx.shared(Scope.VCPU, place.path, name, t, span), index, t)
+            return _shared(ctx, place, Scope.VCPU, index, name, t, span)
+
+
+def _shared(
+    ctx: Context,
+    place: StructPlace,
+    scope: Scope,
+    index: Expr | None,
+    name: str,
+    t: CType,
+    span: Span,
+) -> Place:
+    """Return the place of a shared scalar: bit fields side by side are one field of the machine."""
+    unit = ctx.env.declarations.structs[place.struct.name].units.get(name)
+    if unit is None or not isinstance(t, Integer):
+        return FieldPlace(ctx.shared(scope, place.path, name, t, span), index, t)
+    whole = bits.type_of(unit, span)
+    shared = FieldPlace(ctx.shared(scope, place.path, unit.name, whole, span), index, whole)
+    return BitPlace(shared, unit.first[name], t)
 
 
 def _leaf(ctx: Context, prefix: str, path: tuple[str, ...], t: CType, span: Span) -> Place:

@@ -18,7 +18,7 @@ from flushproof.lower.emitter import Label
 from flushproof.lower.expressions import condition, lower, place
 from flushproof.lower.initialise import declaration
 from flushproof.lower.places import read
-from flushproof.lower.store import store
+from flushproof.lower.store import converted, store
 from flushproof.lower.values import (
     Nothing,
     Null,
@@ -241,7 +241,7 @@ def _return(ctx: Context, s: c.Return) -> None:
 
 def _set_result(ctx: Context, frame: Activation, value: Value, span: Span) -> None:
     if frame.result is not None:
-        expr = convert.as_type(value, frame.result_type, span)
+        expr = converted(ctx, value, frame.result_type, span)
         ctx.emitter.assign(frame.result, expr, span)
         return
     match value, frame.pointer_result:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from flushproof.diagnostics import InputError
 from flushproof.frontend.errors import Mismatch
-from flushproof.ir.code import Assign, Const
+from flushproof.frontend.types import CType, Pointer
+from flushproof.ir.code import Assign, Const, Expr
+from flushproof.ir.types import NO_VCPU
 from flushproof.lower import convert
 from flushproof.lower.context import Alias, Context, same_place, unsupported
 from flushproof.lower.places import as_pointer, member, read, write
@@ -30,11 +32,31 @@ def store(ctx: Context, where: Place, value: Value, span: Span) -> Value:
         return _copy_struct(ctx, where, value, span)
     if isinstance(value, PointerTo) and isinstance(where, FieldPlace):
         return _store_pointer(ctx, where, value, span)
-    expr = convert.as_type(value, where.type, span)
+    expr = converted(ctx, value, where.type, span)
     if not isinstance(expr, Const):
         expr = ctx.emitter.keep(expr, span)
     write(ctx, where, expr, span)
     return Scalar(expr, where.type)
+
+
+def converted(ctx: Context, value: Value, t: CType, span: Span) -> Expr:
+    """Convert a value for storage in a scalar of C type `t`, in the form that the model gives it.
+
+    Raises:
+        InputError: the types do not fit.
+    """
+    match value:
+        case Null() | Scalar(Const(0)) if isinstance(t, Pointer):
+            null = NO_VCPU if ctx.is_vcpu_pointer(t) else 0
+            return Const(null, ctx.field_type(t, span))
+        case Null():
+            value = convert.number(0)
+        case _:
+            pass
+    expr = convert.as_type(value, t, span)
+    if isinstance(t, Pointer) and expr.type != ctx.field_type(t, span):
+        raise InputError(Mismatch(span=span, text=f"this value does not fit in `{t}`"))
+    return expr
 
 
 def _store_pointer(ctx: Context, where: FieldPlace, value: PointerTo, span: Span) -> Value:

@@ -7,7 +7,7 @@ are not assigned again while the value lives.
 
 from __future__ import annotations
 
-from flushproof.frontend.types import CType, Struct
+from flushproof.frontend.types import CType, Integer, Struct
 from flushproof.ir.code import Const, Expr, Field, Local
 from flushproof.ir.types import BOOL
 from flushproof.record import Record
@@ -52,6 +52,14 @@ class FieldPlace(Record, frozen=True):
     type: CType
 
 
+class BitPlace(Record, frozen=True):
+    """A bit field that shares its memory location, `unit`, from bit `first` of it on."""
+
+    unit: FieldPlace
+    first: int
+    type: Integer
+
+
 class StructPlace(Record, frozen=True):
     """A struct within a base object; `path` is canonical (see `objects`)."""
 
@@ -60,7 +68,7 @@ class StructPlace(Record, frozen=True):
     struct: Struct
 
 
-Place = LocalPlace | FieldPlace | StructPlace
+Place = LocalPlace | FieldPlace | BitPlace | StructPlace
 
 
 class Scalar(Record, frozen=True):

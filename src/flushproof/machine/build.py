@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax as c
 from flushproof.frontend.errors import NotConstant
@@ -15,6 +17,7 @@ from flushproof.ir.code import (
     Expr,
     Field,
     Local,
+    Read,
     Scope,
     Stop,
     Var,
@@ -23,16 +26,15 @@ from flushproof.ir.code import (
 from flushproof.ir.kinds import infer
 from flushproof.ir.passes import clean
 from flushproof.ir.program import BOOT_VCPU, BYSTANDERS, Limits, Operation, Program
-from flushproof.ir.types import INT, NONE, ROOT, U64, Int
+from flushproof.ir.types import INT, NO_VCPU, NONE, ROOT, U64, VCPU, Int
 from flushproof.ir.uses import fields_of, map_expr
 from flushproof.lower import convert
 from flushproof.lower.calls import inline
 from flushproof.lower.context import Bound, Context, Environment
 from flushproof.lower.expressions import global_place, lower
-from flushproof.lower.places import member
+from flushproof.lower.initialise import initialise
 from flushproof.lower.statements import statement
-from flushproof.lower.store import store
-from flushproof.lower.values import FieldPlace, Scalar, StructPlace
+from flushproof.lower.values import Scalar
 from flushproof.machine.buffers.apply import Buffered, View, buffered
 from flushproof.machine.buffers.fields import observed_fields
 from flushproof.machine.environment import context, environment
@@ -175,7 +177,8 @@ def _program(
     operations: tuple[Operation, ...], boot: dict[Field, Expr], witnesses: tuple[Field, ...]
 ) -> Program:
     used = {f for o in operations for i in o.code for f in fields_of(i)} | {RUNS_ON, *witnesses}
-    start = {RUNS_ON: Const(NONE, ROOT), **boot}
+    null = {f: Const(NO_VCPU, VCPU) for f in used if f.type == VCPU and f not in witnesses}
+    start = {RUNS_ON: Const(NONE, ROOT), **null, **boot}
     entries = tuple((f, e) for f, e in sorted(start.items(), key=_name) if f in used)
     return Program(tuple(sorted(used, key=lambda f: f.name)), operations, entries, witnesses)
 
@@ -195,11 +198,11 @@ def _boot(setup: Setup, env: Environment, fields: dict[str, Field]) -> dict[Fiel
     if creation is not None:
         ctx = _boot_context(setup, env, fields, creation.span)
         inline(ctx, creation, (Scalar(Var(BOOT_VCPU), VCPU_POINTER), index), creation.span)
-        out |= _constants(ctx)
+        out = _constants(ctx, out)
     for block in setup.boot:
         ctx = _boot_context(setup, env, fields, block.span)
         statement(ctx, block)
-        out |= _constants(ctx)
+        out = _constants(ctx, out)
     for name in set(fields) - known:
         del fields[name]
     return out
@@ -213,20 +216,32 @@ def _boot_context(setup: Setup, env: Environment, fields: dict[str, Field], span
     return context(replace(env, machine=names), "boot", span, fields)
 
 
-def _constants(ctx: Context) -> dict[Field, Expr]:
-    out: dict[Field, Expr] = {}
+def _constants(ctx: Context, before: Mapping[Field, Expr]) -> dict[Field, Expr]:
+    """Return what fields hold once straight code has run that found `before`, else zeros."""
+    out = dict(before)
     known: dict[Local, Expr] = {}
+
+    def value(e: Expr) -> Expr:
+        return map_expr(e, lambda x: known.get(x, Var(x)))
+
     for instr in clean(ctx.emitter.finish()):
         match instr:
-            case Assign(target, value):
-                known[target] = map_expr(value, lambda x: known.get(x, Var(x)))
-            case Write(field, _, value):
-                out[field] = map_expr(value, lambda x: known.get(x, Var(x)))
+            case Assign(target, e):
+                known[target] = value(e)
+            case Write(field, index, e) if index is None or value(index) == Var(BOOT_VCPU):
+                out[field] = value(e)
+            case Read(target, field) if isinstance(field.type, Int) and _is_unit(field):
+                known[target] = out.get(field, Const(0, field.type))
             case Stop():
                 pass
             case _:
                 raise InputError(NotConstant(span=instr.span or ctx.frame.span))
     return out
+
+
+def _is_unit(field: Field) -> bool:
+    """Tell whether a field is several bit fields, of which boot code sets one at a time."""
+    return "," in field.member
 
 
 def _globals(env: Environment, fields: dict[str, Field]) -> dict[Field, Expr]:
@@ -237,25 +252,10 @@ def _globals(env: Environment, fields: dict[str, Field]) -> dict[Field, Expr]:
         if g.initialiser is None or not used:
             continue
         ctx = context(env, g.name, g.span, dict(fields))
-        match global_place(ctx, g.name, g.span), g.initialiser:
-            case StructPlace() as place, c.InitList() as init:
-                _global_struct(ctx, place, init, fields)
-            case FieldPlace() as place, value:
-                store(ctx, place, lower(ctx, value), g.span)
-            case _:
-                pass
-        out |= _constants(ctx)
+        where = global_place(ctx, g.name, g.span)
+        initialise(ctx, where, g.type, g.initialiser, frozenset(fields))
+        out = _constants(ctx, out)
     return out
-
-
-def _global_struct(
-    ctx: Context, place: StructPlace, init: c.InitList, fields: dict[str, Field]
-) -> None:
-    for item in init.items:
-        name = ".".join((*place.path, item.member))
-        if name in fields:
-            where = member(ctx, place, item.member, item.span)
-            store(ctx, where, lower(ctx, item.value), item.span)
 
 
 # Cache -----------------------------------------------------------------------------------------

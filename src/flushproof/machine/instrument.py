@@ -222,7 +222,7 @@ class _Pass:
         self, field: Field, index: Expr | None, write: Expr, mode: Mode, span: Span
     ) -> None:
         unseen = mode in (Mode.GHOST, Mode.DRAIN)
-        if field.ghost or unseen or field.member in self.owner.exempt:
+        if field.ghost or unseen or self.owner.exempt.issuperset(field.member.split(",")):
             return
         wide = PLACE_T.ir
         base = Const(self.owner.place_number(field) * PLACE_STRIDE, wide)

@@ -19,6 +19,7 @@ from flushproof.engines.values import Values, evaluate
 from flushproof.explain.names import letter
 from flushproof.frontend import syntax as c
 from flushproof.ir.program import BOOT_VCPU, Operation, Program, Role
+from flushproof.ir.types import NO_VCPU, VCPU
 from flushproof.machine.build import Machine
 from flushproof.machine.monitors import RUNS_ON
 from flushproof.memory import Memory
@@ -179,6 +180,8 @@ class _Emitter(Record):
                 continue
             for x in concrete.locations(f, m.vcpus):
                 number = evaluate(value, Values({BOOT_VCPU: x[1]}, m.vcpus))
+                if f.type == VCPU and number == NO_VCPU:
+                    continue
                 lines.append(f"\t{self.layout.place(x)} = {literal(number)};\n")
         return "\nstatic void set_up(void)\n{\n" + "".join(lines) + "}\n\n"
 

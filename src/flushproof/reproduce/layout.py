@@ -10,7 +10,8 @@ from typing import ClassVar
 
 from flushproof.diagnostics import Diagnostic, InputError
 from flushproof.engines.concrete import Location
-from flushproof.frontend.types import Array, CType, Pointer, Struct
+from flushproof.frontend.errors import Unsupported
+from flushproof.frontend.types import Array, CType, Integer, Pointer, Struct
 from flushproof.ir.code import Scope
 from flushproof.lower.objects import ANCHORS
 from flushproof.machine.build import Machine
@@ -41,8 +42,15 @@ class Layout(Record):
     pointers: list[tuple[str, str]] = field(default_factory=list)
 
     def place(self, location: Location) -> str:
-        """Return the C lvalue of a location."""
+        """Return the C lvalue of a location.
+
+        Raises:
+            InputError: it is that of a bit field, which has no address.
+        """
         name, index = location
+        if name not in self.fields:
+            construct = f"reproducing accesses to `{name.rpartition('.')[2]}`, which has no address"
+            raise InputError(Unsupported(span=None, construct=construct))
         return self.fields[name].format(index)
 
     def anchor(self, scope: Scope) -> str:
@@ -125,7 +133,8 @@ def _walk(
             )
             _walk(machine, out, scope, deeper, where, t.name)
             continue
-        out.fields.setdefault(".".join((*path, name)), where)
+        if not (isinstance(t, Integer) and t.declared is not None):
+            out.fields.setdefault(".".join((*path, name)), where)
         match t:
             case Pointer(Struct(target)) if env.objects.scope_of(target) is Scope.VM:
                 out.pointers.append((where, target))
