@@ -13,7 +13,13 @@ from flushproof.diagnostics import InputError, Note, closest
 from flushproof.frontend import syntax as c
 from flushproof.frontend.consteval import evaluate
 from flushproof.frontend.errors import Redefined, UnknownType
-from flushproof.frontend.structs import Slot, StructInfo, bit_field, struct_info
+from flushproof.frontend.structs import (
+    Slot,
+    StructInfo,
+    bit_field,
+    check_finite,
+    struct_info,
+)
 from flushproof.frontend.types import BUILTIN, Array, Code, CType, Integer, Pointer, Struct
 from flushproof.ir.types import INT, S64, U32, U64, Int
 from flushproof.record import Record
@@ -178,9 +184,11 @@ def declare(units: tuple[c.TranslationUnit, ...]) -> Declarations:
     """Resolve the declarations of several units, earlier first.
 
     Raises:
-        InputError: a name is defined twice in one unit, or a type is not defined.
+        InputError: a name is defined twice in one unit, a type is not defined, or a struct holds
+            itself.
     """
     builder = _Builder()
     for unit in units:
         builder.unit(unit)
+    check_finite(builder.structs)
     return builder.view

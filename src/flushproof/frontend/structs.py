@@ -12,7 +12,7 @@ from itertools import groupby
 from flushproof.diagnostics import InputError, Note
 from flushproof.frontend import syntax as c
 from flushproof.frontend.errors import Mismatch, Redefined
-from flushproof.frontend.types import CType, Integer, Struct
+from flushproof.frontend.types import Array, CType, Integer, Struct
 from flushproof.ir.types import Int
 from flushproof.record import Record, replace
 from flushproof.source import Span
@@ -112,3 +112,35 @@ def bit_field(t: CType, bits: int, declarator: c.Declarator) -> Integer:
         text = f"{name} cannot have {bits} bits: `{t}` has {t.ir.width}"
         raise InputError(Mismatch(span=declarator.span, text=text))
     return replace(t, name=f"{t.name} : {bits}", ir=Int(max(bits, 1), t.ir.signed), declared=t.ir)
+
+
+def check_finite(structs: Mapping[str, StructInfo]) -> None:
+    """Refuse structs that hold themselves.
+
+    Raises:
+        InputError: there is one.
+    """
+    done: set[str] = set()
+    for name in structs:
+        _visit(structs, name, (), done)
+
+
+def _visit(
+    structs: Mapping[str, StructInfo], name: str, within: tuple[str, ...], done: set[str]
+) -> None:
+    if name in done or name not in structs:
+        return
+    for slot in structs[name].slots:
+        inner = element(slot.type)
+        if not isinstance(inner, Struct):
+            continue
+        if inner.name in (*within, name):
+            text = f"`{inner}` is held by itself"
+            raise InputError(Mismatch(span=slot.span, text=text))
+        _visit(structs, inner.name, (*within, name), done)
+    done.add(name)
+
+
+def element(t: CType) -> CType:
+    """Return what an array is made of, and any other type as it is."""
+    return element(t.element) if isinstance(t, Array) else t
