@@ -19,4 +19,5 @@ def assumptions(machine: Machine) -> tuple[str, ...]:
     shipped = eptp is not None and eptp.span.file == PRELUDE.name
     if shipped and infer(machine.base).split:
         out.append("the attribute bits of an EPT pointer depend on its root alone")
+    out += [f"{f.label} has any value at boot" for f in machine.base.witnesses]
     return (*out, *machine.setup.assumed)

@@ -123,3 +123,39 @@ int f(struct kvm *kvm, int a, int b)
     made = machine(tmp_path, text, "flush f(kvm, free, free);")
     assert returned(call(made.base, "f", {"a": 0, "b": 0})) == 15
     assert [e.value for f, e in made.base.boot if f.type == VCPU] == [NO_VCPU]  # type: ignore[union-attr]
+
+
+def test_pointers_to_the_vm_start_as_null(tmp_path: Path) -> None:
+    """There is one VM, but a pointer to it that nobody set points nowhere."""
+    text = """
+static struct kvm *saved;
+struct keeps { struct kvm *vm; struct kvm_vmx *outer; };
+static struct keeps kept;
+int f(struct kvm *kvm, int a, int b)
+{
+	struct keeps local = { .vm = a ? kvm : NULL }, none = { };
+	int n = (saved == NULL) + 2 * !kept.vm + 4 * !local.vm + 8 * !none.outer;
+	saved = a ? kvm : NULL;
+	kept.outer = to_kvm_vmx(kvm);
+	kept = local;
+	if (saved)
+		to_kvm_vmx(saved)->word = 16;
+	return n + to_kvm_vmx(kvm)->word + 32 * (kept.vm != NULL) + 64 * (kept.outer == NULL);
+}
+"""
+    made = machine(tmp_path, text, "flush f(kvm, free, free);")
+    assert returned(call(made.base, "f", {"a": 0, "b": 0})) == 15 + 64
+    assert returned(call(made.base, "f", {"a": 1, "b": 0})) == 11 + 16 + 32 + 64
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "static_word = &to_kvm_vmx(kvm)->word; return 0;",
+        "kvm_get_vcpu(kvm, 0)->kvm = NULL; return 0;",
+    ],
+)
+def test_an_address_that_is_not_kept_is_refused(body: str, tmp_path: Path) -> None:
+    """An address that reads as 0 later, or an assignment that does nothing, would be worse."""
+    with pytest.raises(InputError):
+        piece_machine(tmp_path, Piece(body, "static int *static_word;"))

@@ -32,7 +32,7 @@ class _Names:
     """A program with numbers for names, in the order in which they occur."""
 
     def __init__(self, program: Program, operations: tuple[Operation, ...]) -> None:
-        self.fields: dict[Field, Field] = {}
+        self.fields: dict[Field, Field] = {f: f for f in program.witnesses}
         self.locals: dict[Local, Local] = {}
         self.operations = [tuple(self._operation(o)) for o in operations]
         self.boot = {self._field(f): e for f, e in program.boot if f in self.fields}
@@ -49,7 +49,7 @@ class _Names:
         return self.locals.setdefault(x, Local(str(len(self.locals)), x.type))
 
     def _field(self, f: Field) -> Field:
-        """Return a field without its names; those of the machine keep theirs."""
+        """Return a field without its names; those of the machine and of other files keep theirs."""
         if f.ghost:
             return self.fields.setdefault(f, f)
         new = Field(str(len(self.fields)), "", f.scope, f.type)

@@ -18,6 +18,7 @@ from flushproof.compare.explain import difference
 from flushproof.compare.forall import Related, equal_for_all
 from flushproof.compare.product import Product, product
 from flushproof.compare.runs import Run, both, first_difference, whole_operation
+from flushproof.compare.shared_boot import written_unknown
 from flushproof.compare.watch import FOLLOWED, SAME, Sight
 from flushproof.comparison import Compared, Comparison, Difference, Relation, Since, Version
 from flushproof.engines.found import Found
@@ -96,6 +97,11 @@ class _Compared:
     def decide(self) -> Comparison:
         if alike(*self.plain):
             return self._same_code()
+        if changing := written_unknown(*self.plain):
+            names = ", ".join(dict.fromkeys(f"`{f.label}`" for f in changing))
+            reason = f"{names} may hold anything at boot, and code here changes it"
+            answer = _Answer(self.wanted.bounds.vcpus[1], None, reason, exact_roots=True)
+            return self._result(Relation.UNKNOWN, answer, None, reason)
         sight = Sight(str(self.wanted.compared))
         joint = self._product(sight)
         low, high = self.wanted.bounds.vcpus

@@ -19,6 +19,7 @@ from flushproof.compare.narrow import narrowed
 from flushproof.compare.pairs import Pair, pair_up
 from flushproof.compare.product import NEW, OLD, result_type
 from flushproof.compare.queue import Queue
+from flushproof.compare.shared_boot import with_shared_boot
 from flushproof.compare.table import equal
 from flushproof.compare.tidy import tidy
 from flushproof.compare.watch import SAME
@@ -71,7 +72,8 @@ def lockstep(old: Program, new: Program, *, after_load: bool) -> Program | None:
         names.field(f): e for names, program in ((OLD, old), (NEW, new)) for f, e in program.boot
     }
     fields = tuple(sorted(used, key=lambda f: f.name))
-    return Program(fields, operations, tuple((f, boot[f]) for f in fields if f in boot))
+    joint = Program(fields, operations, tuple((f, boot[f]) for f in fields if f in boot))
+    return with_shared_boot(joint, {OLD: old, NEW: new})
 
 
 def _places(pair: Pair) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from flushproof.compare.apart import Apart, Ends, locks, place
 from flushproof.compare.narrow import narrowed
 from flushproof.compare.pairs import Pair, pair_up
+from flushproof.compare.shared_boot import with_shared_boot
 from flushproof.compare.table import equal
 from flushproof.compare.watch import LOADED, OFF, SAME, Call, Side, Sight, begin, witnesses
 from flushproof.ir.code import (
@@ -71,7 +72,8 @@ def product(old: Program, new: Program, sight: Sight, *, after_load: bool) -> Pr
     }
     fields = tuple(sorted(used, key=lambda f: f.name))
     entries = tuple((f, boot[f]) for f in fields if f in boot)
-    return Product(Program(fields, operations, entries, chosen), pairs, sight)
+    joint = with_shared_boot(Program(fields, operations, entries, chosen), {OLD: old, NEW: new})
+    return Product(joint, pairs, sight)
 
 
 class _Operation:

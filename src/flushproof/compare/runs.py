@@ -99,7 +99,8 @@ def _for_side(joint: Product, schedule: Schedule, state: concrete.State, names: 
         )
         for plan in schedule.plans
     )
-    return Schedule(schedule.vcpus, {}, plans, schedule.order)
+    at_boot = {f.name: schedule.witnesses[f.name] for f in joint.program.witnesses if not f.ghost}
+    return Schedule(schedule.vcpus, at_boot, plans, schedule.order)
 
 
 def _call(pair: Pair, call: Call, names: Apart, vcpus: int, choices: tuple[int, ...]) -> Call:

@@ -45,7 +45,7 @@ def record(program: Program, schedule: Schedule, state: State, names: Names) -> 
         witnesses=tuple(sorted(schedule.witnesses.items())),
         threads=threads,
         events=tuple(events),
-        initial=tuple(_initial(program, schedule.vcpus, names)),
+        initial=tuple(_initial(program, schedule, names)),
         roots=tuple((letter, value) for value, letter in sorted(names.letters.items())),
     )
 
@@ -98,9 +98,10 @@ def _outcome(h: Happening) -> int | None:
     return h.value if isinstance(h.instr, Hypercall) else None
 
 
-def _initial(program: Program, vcpus: int, names: Names) -> Iterator[tuple[str, str]]:
-    memory = boot_memory(program, vcpus)
+def _initial(program: Program, schedule: Schedule, names: Names) -> Iterator[tuple[str, str]]:
+    memory = boot_memory(program, schedule.vcpus)
+    memory |= {(name, -1): value for name, value in schedule.witnesses.items()}
     for field in program.fields:
         if not field.ghost and not isinstance(field.type, LockWord):
-            for where in locations(field, vcpus):
+            for where in locations(field, schedule.vcpus):
                 yield place(field, where), names.field(field, memory[where])

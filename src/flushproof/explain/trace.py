@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from flushproof.engines.concrete import State
 from flushproof.engines.schedule import Schedule
 from flushproof.explain.blame import blame
@@ -33,13 +35,14 @@ def explain(
     violation = next(v for v in state.violations if v.claim == claim.name)
     facts = Facts(claim, state, violation, view, steps, machine.places)
     template = violation.instr.text or claim.headline or claim.text
+    at_boot = _held_at_boot(program, schedule, view)
     return Trace(
         vcpus=schedule.vcpus,
         columns=_columns(schedule, state, view),
         steps=steps,
         standing=_standing(schedule, state, view),
         headline=fill(template, facts),
-        because=fill(claim.because, facts),
+        because="; ".join(filter(None, (fill(claim.because, facts), *at_boot))),
         blame=blame(facts),
         smallest=smallest,
         recipe=record(program, schedule, state, view.names),
@@ -63,6 +66,14 @@ def _view(setup: Setup, program: Program, kinds: Kinds, schedule: Schedule, stat
         roots=roots,
         several_locks=len(state.locks) > 1,
     )
+
+
+def _held_at_boot(program: Program, schedule: Schedule, view: View) -> Iterator[str]:
+    """Yield what variables held at boot that may hold anything then."""
+    for f in program.witnesses:
+        if not f.ghost:
+            value = view.names.field(f, schedule.witnesses.get(f.name, 0))
+            yield f"{f.label} is {value} at boot"
 
 
 def _columns(schedule: Schedule, state: State, view: View) -> tuple[str, ...]:

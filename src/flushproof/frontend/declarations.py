@@ -22,16 +22,17 @@ from flushproof.frontend.structs import (
 )
 from flushproof.frontend.types import BUILTIN, Array, Code, CType, Integer, Pointer, Struct
 from flushproof.ir.types import INT, S64, U32, U64, Int
-from flushproof.record import Record
+from flushproof.record import Record, replace
 from flushproof.source import Span
 
 
 class Global(Record, frozen=True):
-    """A variable at file level."""
+    """A variable at file level; `elsewhere` if no file that is read defines it."""
 
     name: str
     type: CType
     initialiser: c.Expr | None
+    elsewhere: bool
     span: Span
 
 
@@ -160,10 +161,14 @@ class _Builder:
     def _globals(self, item: c.Declaration) -> None:
         for entry in item.declarators:
             name = entry.declarator.name
-            if name in self.globals and entry.initialiser is None:
-                continue
             t = self.view.resolve(item.type, entry.declarator)
-            self.globals[name] = Global(name, t, entry.initialiser, entry.span)
+            start = entry.initialiser
+            new = Global(name, t, start, "extern" in item.qualifiers and start is None, entry.span)
+            known = self.globals.get(name)
+            if known is None or start is not None:
+                self.globals[name] = new
+            elif known.elsewhere and not new.elsewhere:
+                self.globals[name] = replace(known, elsewhere=False)
 
     def _function(self, item: c.Function, seen: dict[tuple[str, str], Span]) -> None:
         known = self.functions.get(item.name)

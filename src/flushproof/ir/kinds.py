@@ -184,6 +184,8 @@ class _Inference:
         for field in fields:
             if _is_int(field.type):
                 self._typed(field, field.type)
+                if not field.ghost:
+                    self.classes.mark(field, _Mark.ANYTHING)
 
     def _instr(self, instr: Instr) -> None:
         nodes = [self.expr(e) for e in operands(instr)]

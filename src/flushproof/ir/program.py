@@ -76,7 +76,8 @@ class Program(Record, frozen=True):
     """All operations, the shared fields they and the claims use, and the boot code.
 
     `boot` gives an initial value to every field that does not start as 0, over `BOOT_VCPU` where it
-    depends on the vCPU; `witnesses` are ghost fields with any initial value; `limits` is what the
+    depends on the vCPU; `witnesses` are fields with any initial value: ghosts that claims choose,
+    and variables that another file defines; `limits` is what the
     code is good for, None for any number of threads and calls.
     """
 

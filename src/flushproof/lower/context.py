@@ -10,7 +10,7 @@ from flushproof.frontend.declarations import Declarations
 from flushproof.frontend.errors import UnknownName, Unsupported
 from flushproof.frontend.types import Array, CType, Integer, Pointer, Struct
 from flushproof.ir.code import Field, Local, Mode, Scope
-from flushproof.ir.types import RW_LOCK, U64, VCPU, LockWord, Type
+from flushproof.ir.types import BOOL, RW_LOCK, U64, VCPU, LockWord, Type
 from flushproof.lower.emitter import Emitter, Label
 from flushproof.lower.objects import ObjectModel
 from flushproof.lower.values import Frame, LocalPlace, Place, StructPlace, Value, Vcpu, Vm
@@ -175,11 +175,21 @@ class Context(Record):
             case Struct(name) if name in self.env.lock_types:
                 return self.env.lock_types[name]
             case Pointer():
+                if self.is_vm_pointer(t):
+                    return BOOL
                 return VCPU if self.is_vcpu_pointer(t) else U64
             case Array():
                 raise unsupported("an array", span)
             case _:
                 raise unsupported(f"a value of type `{t}`", span)
+
+    def is_vm_pointer(self, t: CType) -> bool:
+        """Tell whether a type is that of a pointer to (a part of) the VM."""
+        match t:
+            case Pointer(Struct(name)):
+                return self.env.objects.scope_of(name) is Scope.VM
+            case _:
+                return False
 
     def is_vcpu_pointer(self, t: CType) -> bool:
         """Tell whether a type is that of a pointer to (a part of) a vCPU."""

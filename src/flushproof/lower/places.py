@@ -29,6 +29,9 @@ from flushproof.lower.values import (
 )
 from flushproof.source import Span
 
+THE_VM = "kvm_vcpu.kvm"
+"""The field by which each vCPU points to its VM, from its creation on."""
+
 
 def read(ctx: Context, place: Place, span: Span, mode: Mode = Mode.PLAIN) -> Value:
     """Emit the read of a place and return its value."""
@@ -38,23 +41,30 @@ def read(ctx: Context, place: Place, span: Span, mode: Mode = Mode.PLAIN) -> Val
         case LocalPlace(local, t, written, label):
             if written is not None:
                 ctx.emitter.emit(Uninit(label, Var(written), span))
-            return Scalar(ctx.emitter.keep(Var(local), span), t)
+            return value_of(ctx, ctx.emitter.keep(Var(local), span), t, span)
         case FieldPlace(field, index, t):
-            if isinstance(t, Pointer) and (fixed := _fixed_target(ctx, t)):
-                return fixed
+            if field.name == THE_VM:
+                return PointerTo(vm_part(ctx, t, span))
             target = ctx.emitter.temp(field.type)
             ctx.emitter.emit(Read(target, field, index, ctx.mode(mode), span))
-            return Scalar(Var(target), t)
+            return value_of(ctx, Var(target), t, span)
         case BitPlace(unit, first, t):
             word = bits.unit(ctx, unit, span, mode)
             return Scalar(ctx.emitter.keep(bits.part(word, first, t), span), t)
 
 
-def _fixed_target(ctx: Context, t: Pointer) -> Value | None:
-    """Return the VM where a struct keeps a pointer to it: there is one VM, so it is known."""
-    if isinstance(t.target, Struct) and ctx.env.objects.scope_of(t.target.name) is Scope.VM:
-        return PointerTo(StructPlace(Vm(), (t.target.name,), t.target))
-    return None
+def value_of(ctx: Context, expr: Expr, t: CType, span: Span) -> Value:
+    """Return what was read: of a pointer to the one VM only whether it is NULL has to be."""
+    return PointerTo(vm_part(ctx, t, span), expr) if ctx.is_vm_pointer(t) else Scalar(expr, t)
+
+
+def vm_part(ctx: Context, t: CType, span: Span) -> StructPlace:
+    """Return the part of the VM that a pointer of this type points to."""
+    assert isinstance(t, Pointer)
+    assert isinstance(t.target, Struct)
+    if not ctx.env.objects.unique(Scope.VM, t.target.name):
+        raise unsupported(f"a pointer to `{t.target}`, of which the VM holds several", span)
+    return StructPlace(Vm(), (t.target.name,), t.target)
 
 
 def write(ctx: Context, place: Place, value: Expr, span: Span, mode: Mode = Mode.PLAIN) -> None:
@@ -64,9 +74,9 @@ def write(ctx: Context, place: Place, value: Expr, span: Span, mode: Mode = Mode
             ctx.emitter.assign(local, value, span)
             if written is not None:
                 ctx.emitter.assign(written, Const(1, written.type), span)
-        case FieldPlace(field, index, t):
-            if isinstance(t, Pointer) and _fixed_target(ctx, t):
-                return
+        case FieldPlace(field, index):
+            if field.name == THE_VM:
+                raise unsupported("assignment to a vCPU's pointer to its VM", span)
             if isinstance(field.type, LockWord):
                 raise unsupported("assignment to a lock", span)
             if ctx.observing and not field.ghost:

@@ -44,7 +44,8 @@ from flushproof.ir.types import BOOL, INT, NO_VCPU, U64, VCPU, Int, LockWord
 from flushproof.lower import convert, numbers
 from flushproof.lower.context import Context, unsupported
 from flushproof.lower.expressions import lower, truth
-from flushproof.lower.places import read, target, write
+from flushproof.lower.places import read, target, value_of, write
+from flushproof.lower.store import converted
 from flushproof.lower.values import FALSE, FieldPlace, Nothing, Scalar, StructPlace, Value
 from flushproof.source import Span
 
@@ -162,7 +163,7 @@ def _marked_load(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Val
 def _marked_store(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
     where = target(ctx, lower(ctx, arguments[0]), INT_T, span)
     t = INT_T if isinstance(where, StructPlace) else where.type
-    value = convert.as_type(lower(ctx, arguments[1]), t, span)
+    value = converted(ctx, lower(ctx, arguments[1]), t, span)
     write(ctx, where, value, span, Mode.ONCE)
     return Nothing()
 
@@ -171,11 +172,11 @@ def _exchange(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
     where = _field(ctx, arguments[0], span)
     compare = None
     if len(arguments) == 3:
-        compare = convert.as_type(lower(ctx, arguments[1]), where.type, span)
-    value = convert.as_type(lower(ctx, arguments[-1]), where.type, span)
+        compare = converted(ctx, lower(ctx, arguments[1]), where.type, span)
+    value = converted(ctx, lower(ctx, arguments[-1]), where.type, span)
     result = ctx.emitter.temp(where.field.type)
     ctx.emitter.emit(Exchange(result, where.field, where.index, compare, value, span))
-    return Scalar(Var(result), where.type)
+    return value_of(ctx, Var(result), where.type, span)
 
 
 def _exchange_add(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:

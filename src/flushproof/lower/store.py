@@ -8,11 +8,20 @@ from flushproof.frontend.types import CType, Pointer
 from flushproof.ir.code import Assign, Const, Expr
 from flushproof.ir.types import NO_VCPU
 from flushproof.lower import convert
+from flushproof.lower.bits import replaced
 from flushproof.lower.context import Alias, Context, same_place, unsupported
-from flushproof.lower.places import as_pointer, member, read, write
+from flushproof.lower.places import (
+    as_pointer,
+    member,
+    read,
+    value_of,
+    vm_part,
+    write,
+)
 from flushproof.lower.values import (
     FALSE,
     TRUE,
+    BitPlace,
     FieldPlace,
     Null,
     Place,
@@ -21,7 +30,6 @@ from flushproof.lower.values import (
     StructPlace,
     StructValue,
     Value,
-    Vm,
 )
 from flushproof.source import Span
 
@@ -30,13 +38,13 @@ def store(ctx: Context, where: Place, value: Value, span: Span) -> Value:
     """Convert a value, write it to a place, and return what was written."""
     if isinstance(where, StructPlace):
         return _copy_struct(ctx, where, value, span)
-    if isinstance(value, PointerTo) and isinstance(where, FieldPlace):
-        return _store_pointer(ctx, where, value, span)
+    if isinstance(value, PointerTo) and not ctx.is_vm_pointer(where.type):
+        raise unsupported("an address that is stored in memory", span)
     expr = converted(ctx, value, where.type, span)
     if not isinstance(expr, Const):
         expr = ctx.emitter.keep(expr, span)
     write(ctx, where, expr, span)
-    return Scalar(expr, where.type)
+    return value_of(ctx, expr, where.type, span)
 
 
 def converted(ctx: Context, value: Value, t: CType, span: Span) -> Expr:
@@ -49,6 +57,11 @@ def converted(ctx: Context, value: Value, t: CType, span: Span) -> Expr:
         case Null() | Scalar(Const(0)) if isinstance(t, Pointer):
             null = NO_VCPU if ctx.is_vcpu_pointer(t) else 0
             return Const(null, ctx.field_type(t, span))
+        case PointerTo(where, nonnull) if isinstance(t, Pointer) and ctx.is_vm_pointer(t):
+            seen = as_pointer(ctx, PointerTo(where), t.target, span)
+            if not isinstance(seen, PointerTo) or seen.place != vm_part(ctx, t, span):
+                raise InputError(Mismatch(span=span, text=f"this value does not fit in `{t}`"))
+            return nonnull
         case Null():
             value = convert.number(0)
         case _:
@@ -59,20 +72,21 @@ def converted(ctx: Context, value: Value, t: CType, span: Span) -> Expr:
     return expr
 
 
-def _store_pointer(ctx: Context, where: FieldPlace, value: PointerTo, span: Span) -> Value:
-    write(ctx, where, Const(0, where.field.type), span)
-    in_vm = isinstance(value.place, StructPlace) and isinstance(value.place.base, Vm)
-    if not in_vm:
-        raise unsupported("storing the address of a local variable", span)
-    return value
-
-
 def _copy_struct(ctx: Context, where: StructPlace, value: Value, span: Span) -> Value:
     if not isinstance(value, StructValue) or value.place.struct != where.struct:
         raise InputError(Mismatch(span=span, text=f"this is no `{where.struct}`"))
+    words: dict[FieldPlace, Expr] = {}
     for name in ctx.env.declarations.structs[where.struct.name].members:
         source = read(ctx, member(ctx, value.place, name, span), span)
-        store(ctx, member(ctx, where, name, span), source, span)
+        match member(ctx, where, name, span):
+            case BitPlace(unit, first, t):
+                before = words.get(unit, Const(0, unit.field.type))
+                part = converted(ctx, source, t, span)
+                words[unit] = ctx.emitter.keep(replaced(before, first, part), span)
+            case other:
+                store(ctx, other, source, span)
+    for unit, word in words.items():
+        write(ctx, unit, word, span)
     return value
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax as c
-from flushproof.frontend.errors import NotConstant
+from flushproof.frontend.errors import NotConstant, Unsupported
 from flushproof.frontend.types import INT_T
 from flushproof.frontend.walk import walk
 from flushproof.ir.code import (
@@ -125,7 +125,7 @@ class Machine(Record, frozen=True):
             *(inserter.run(o) for o in code),
             *(o for o in extra if any(isinstance(i, Assert) for i in o.code)),
         )
-        witnesses = tuple(f for m in monitors for f in m.witnesses)
+        witnesses = (*self.base.witnesses, *(f for m in monitors for f in m.witnesses))
         ghosts = {f: e for m in monitors for f, e in self._ghost_boot(m)}
         return _program(operations, {**dict(self.base.boot), **ghosts}, witnesses)
 
@@ -165,7 +165,7 @@ def build(setup: Setup) -> Machine:
     fields: dict[str, Field] = {}
     operations = tuple(lower_operation(env, o, fields) for o in setup.operations)
     boot = _boot(setup, env, fields)
-    base = _program(operations, boot, ())
+    base = _program(operations, boot, _any_at_boot(env, operations, boot))
     if setup.assumptions.vcpu_roots_start_invalid:
         kinds = infer(base)
         roots = {f: INVALID for f in base.fields if f.scope is Scope.VCPU and kinds.is_root(f)}
@@ -188,6 +188,30 @@ def _name(entry: tuple[Field, Expr]) -> str:
 
 
 # Boot ------------------------------------------------------------------------------------------
+
+
+def _any_at_boot(
+    env: Environment, operations: tuple[Operation, ...], boot: Mapping[Field, Expr]
+) -> tuple[Field, ...]:
+    """Return the fields in use of variables that another file defines, which nothing here sets.
+
+    Raises:
+        InputError: one of them is a pointer to a vCPU.
+    """
+    used = {f for o in operations for i in o.code for f in fields_of(i)} - boot.keys()
+    out: list[Field] = []
+    for g in env.declarations.globals.values():
+        if not g.elsewhere:
+            continue
+        for f in used:
+            if f.name != g.name and not f.name.startswith(f"{g.name}."):
+                continue
+            if f.type == VCPU:
+                construct = "a pointer to a vCPU that another file defines"
+                raise InputError(Unsupported(span=g.span, construct=construct))
+            if isinstance(f.type, Int):
+                out.append(f)
+    return tuple(sorted(out, key=lambda f: f.name))
 
 
 def _boot(setup: Setup, env: Environment, fields: dict[str, Field]) -> dict[Field, Expr]:

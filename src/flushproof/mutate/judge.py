@@ -227,8 +227,8 @@ def mended(known: Baseline, trial: Trial) -> bool:
 def same_code(a: Machine, b: Machine) -> bool:
     """Tell whether two machines do the same, instruction by instruction."""
     codes = [[(o.name, o.role, o.parameters, o.code) for o in m.base.operations] for m in (a, b)]
-    same = (a.base.fields, a.base.boot, a.cache) == (b.base.fields, b.base.boot, b.cache)
-    return same and codes[0] == codes[1]
+    parts = [(m.base.fields, m.base.boot, m.base.witnesses, m.cache) for m in (a, b)]
+    return parts[0] == parts[1] and codes[0] == codes[1]
 
 
 def result(

@@ -183,6 +183,9 @@ class _Emitter(Record):
                 if f.type == VCPU and number == NO_VCPU:
                     continue
                 lines.append(f"\t{self.layout.place(x)} = {literal(number)};\n")
+        for f in self.machine.base.witnesses:
+            number = self.run_.witnesses[f.name]
+            lines.append(f"\t{self.layout.place((f.name, -1))} = {literal(number)};\n")
         return "\nstatic void set_up(void)\n{\n" + "".join(lines) + "}\n\n"
 
     # Calls -------------------------------------------------------------------------------------

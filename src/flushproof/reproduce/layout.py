@@ -14,6 +14,7 @@ from flushproof.frontend.errors import Unsupported
 from flushproof.frontend.types import Array, CType, Integer, Pointer, Struct
 from flushproof.ir.code import Scope
 from flushproof.lower.objects import ANCHORS
+from flushproof.lower.places import THE_VM
 from flushproof.machine.build import Machine
 from flushproof.record import Record, field
 
@@ -136,7 +137,7 @@ def _walk(
         if not (isinstance(t, Integer) and t.declared is not None):
             out.fields.setdefault(".".join((*path, name)), where)
         match t:
-            case Pointer(Struct(target)) if env.objects.scope_of(target) is Scope.VM:
+            case Pointer(Struct(target)) if ".".join((*path, name)) == THE_VM:
                 out.pointers.append((where, target))
             case _:
                 pass

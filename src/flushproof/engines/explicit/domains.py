@@ -110,4 +110,14 @@ def _witness(f: Field, vcpus: int, threads: int, pages: tuple[int, ...]) -> tupl
     }
     if isinstance(f.type, VcpuRef):
         return tuple(range(vcpus))
+    if not f.ghost:
+        return _boot_values(f.type, pages)
     return by_type.get(f.type, GFNS)
+
+
+def _boot_values(t: Type, pages: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the values that stand for all that a variable which another file defines may hold."""
+    if not isinstance(t, Int):
+        return (0,)
+    wanted = (0, 1, 2, t.high, t.low, *(pages if t.width == ROOT.width - 1 else ()))
+    return tuple(dict.fromkeys(t.wrap(v) for v in wanted))

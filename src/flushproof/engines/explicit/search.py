@@ -77,7 +77,7 @@ class Graph:
         memory = concrete.boot_memory(self.program, self.sizes.vcpus)
         changing = written(self.program)
         witnesses = [(f.name, -1) for f in self.program.witnesses]
-        others = [x for x in memory if x[0] in changing]
+        others = [x for x in memory if x[0] in changing and x not in witnesses]
         self.cells: dict[Location, int] = {x: k for k, x in enumerate((*witnesses, *others))}
         fixed = {x: v for x, v in memory.items() if x not in self.cells}
         positions = {o.name: boundaries(o, changing) for o in self.program.operations}

@@ -96,7 +96,7 @@ def any_number(program: Program, algebra: Algebra, count: z3.ArithRef) -> World:
     written = written_fields(program)
     fixed: dict[Location, Value] = {}
     for f in program.fields:
-        if f in program.witnesses:
+        if f in program.witnesses and f.name not in written:
             fixed[f.name, -1] = algebra.fresh(f.name, f.type, algebra.kinds.field(f))
         elif f.scope is Scope.VM and f.name not in written:
             fixed[f.name, -1] = first(program, algebra, count, f, -1)

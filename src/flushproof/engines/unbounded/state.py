@@ -97,9 +97,11 @@ def space(program: Program, kinds: Kinds, case: Case) -> Space:
         for where in kept(world, f)
     }
     fields = {f.name: f for f in program.fields}
-    boot = {
+    free = {(f.name, -1): w for f, w in witnesses.items()}
+    boot = free | {
         (name, k): first(program, algebra, count, fields[name], tracked[k] if k >= 0 else -1)
         for name, k in state
+        if (name, k) not in free
     }
     return Space(
         program,
@@ -154,7 +156,9 @@ def _fixed(
 ) -> dict[Location, Value]:
     """Return the values of locations that nothing writes."""
     written = written_fields(program)
-    fixed: dict[Location, Value] = {(f.name, -1): w for f, w in witnesses.items()}
+    fixed: dict[Location, Value] = {
+        (f.name, -1): w for f, w in witnesses.items() if f.name not in written
+    }
     for f in program.fields:
         if f not in witnesses and f.name not in written and f.scope is Scope.VM:
             fixed[f.name, -1] = first(program, algebra, count, f, -1)
