@@ -178,11 +178,11 @@ class Claim:
             answer = self.seen[n]
             if isinstance(answer, Found):
                 return self._refuted(answer)
+            if answer is not None:
+                return self.unknown(answer, (low, n))
             undefined = self._undefined(n)
             if undefined:
                 return self.unknown(f"undefined behaviour: {undefined}", (low, n))
-            if answer is not None:
-                return self.unknown(answer, (low, n))
         return None
 
     def _undefined(self, vcpus: int) -> str:

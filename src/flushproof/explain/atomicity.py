@@ -25,7 +25,7 @@ from flushproof.ir.code import (
     Write,
 )
 from flushproof.ir.flow import successors
-from flushproof.ir.held import Held, Hold, surely_held, waits_end
+from flushproof.ir.held import Held, Hold, surely_held
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.source import Span
 
@@ -43,7 +43,7 @@ class Explainer:
         self.acting = tuple(o for o in program.operations if o.role in (Role.LOAD, Role.FLUSH))
         self.named = {o.name: o for o in program.operations}
         self.held = surely_held(program.operations)
-        self.may_wait = bool(program.of(Role.DEADLOCK)) or not waits_end(self.acting)
+        self.may_wait = bool(program.of(Role.DEADLOCK)) or not found.patient
         self.labels = {f.name: f.label for f in program.fields}
         self.movers = {(s.operation, s.at): m for s, m in found.movers.items()}
 
@@ -84,6 +84,8 @@ class Explainer:
         if isinstance(instr, Acquire) and (held or self.may_wait):
             while_ = f" while it holds {self._all(held)}" if held else ""
             return (f"it may wait here for `{_label(instr.field)}`{while_}",)
+        if at in self.found.endless[operation.name]:
+            return ("the loop that begins here may not end, and others go on meanwhile",)
         obstacles: dict[str, list[Span | None]] = {}
         for other in self.movers[operation.name, at].later:
             its = self.named[other.operation].code[other.at]

@@ -4,7 +4,8 @@ A site is a position where shared state is touched, with the claim code that fol
 run of right-movers, at most one site that moves neither way, and left-movers; where a path cannot
 go on like that a new step begins. A step that waits for a lock in its middle happens as a whole or
 not at all; where the wait may be for ever, a new step begins at the lock, so that what comes before
-it is seen.
+it is seen. For the same reason a step has no way round a loop that may not end (`ranking`): there a
+new step begins at the head of the loop, unless one begins elsewhere in each round.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from flushproof.engines.symbolic.moves import Moves, Population, Site, Standing
+from flushproof.engines.symbolic.ranking import unranked_heads
 from flushproof.engines.symbolic.steps import World
 from flushproof.ir.code import (
     Access,
@@ -31,7 +33,7 @@ from flushproof.ir.code import (
     Write,
 )
 from flushproof.ir.flow import successors
-from flushproof.ir.held import waits_end
+from flushproof.ir.held import maybe_held, waits_end
 from flushproof.ir.program import Operation, Role
 from flushproof.ir.wto import heads
 from flushproof.record import Record
@@ -59,10 +61,16 @@ class Mover(Record, frozen=True):
 
 
 class Atomicity(Record, frozen=True):
-    """Where steps begin in each operation, and how each site moves."""
+    """Where steps begin in each operation, and how each site moves.
+
+    `endless` are heads of loops that may not end, where steps begin for that reason; `patient`
+    says that a thread that waits for a lock surely gets it in time.
+    """
 
     boundaries: Mapping[str, frozenset[int]]
     movers: Mapping[Site, Mover]
+    endless: Mapping[str, frozenset[int]]
+    patient: bool
 
 
 def atomicity(
@@ -79,11 +87,55 @@ def atomicity(
     moves = Moves(world, population, cuts)
     everywhere = [Site(name, at) for name, p in positions.items() for at in p]
     movers = {site: _mover(moves, site, everywhere) for site in everywhere}
-    patient = waits_end(acting)
-    boundaries = {
-        o.name: _boundaries(o, movers, given[o.name], patient=patient) for o in program.operations
+    patient = waits_end(acting) and not any(map(_loops_with_a_lock, acting))
+    found = {
+        o.name: _without_endless_steps(o, movers, given[o.name], patient=patient)
+        for o in program.operations
     }
-    return Atomicity(boundaries, movers)
+    boundaries = {name: b for name, (b, _) in found.items()}
+    return Atomicity(boundaries, movers, {name: e for name, (_, e) in found.items()}, patient)
+
+
+def _loops_with_a_lock(operation: Operation) -> bool:
+    """Tell whether a loop that may not end may be run through with a lock held."""
+    held = maybe_held(operation.code)
+    return any(held[at] for at in unranked_heads(operation.code))
+
+
+def _without_endless_steps(
+    operation: Operation, movers: Mapping[Site, Mover], given: frozenset[int], *, patient: bool
+) -> tuple[frozenset[int], frozenset[int]]:
+    """Return the boundaries, and those among them that keep loops from being endless steps.
+
+    One more boundary can make others needless, so all are found anew.
+    """
+    endless: frozenset[int] = frozenset()
+    while True:
+        boundaries = _boundaries(operation, movers, given | endless, patient=patient)
+        more = endless_within(operation.code, boundaries)
+        if not more:
+            return boundaries, endless
+        endless |= more
+
+
+def endless_within(code: tuple[Instr, ...], boundaries: frozenset[int]) -> frozenset[int]:
+    """Return the heads of loops that may not end, and that one step can go round."""
+    return frozenset(
+        at for at in unranked_heads(code) - boundaries if _comes_back(code, at, boundaries)
+    )
+
+
+def _comes_back(code: tuple[Instr, ...], start: int, boundaries: frozenset[int]) -> bool:
+    seen: set[int] = set()
+    work = [start]
+    while work:
+        for to in successors(code, work.pop()):
+            if to == start:
+                return True
+            if to not in boundaries and to not in seen:
+                seen.add(to)
+                work.append(to)
+    return False
 
 
 def sites(operation: Operation, written: frozenset[str]) -> tuple[int, ...]:

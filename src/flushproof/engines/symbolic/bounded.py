@@ -174,6 +174,7 @@ class Bounded:
             p.constraints += (t.z3_bool(t.not_(f.condition)) for f in p.faults())
         answer = question(p, name, failures)
         opinions = self._opinions(p, f"`{name}`", failures, answer)
+        answer = answer or p.open_loop or None
         return _Result(answer, p.turns.enough, self.exact_roots, opinions)
 
     def undefined(self, vcpus: int) -> Found | str | None:
@@ -181,7 +182,7 @@ class Bounded:
         p = self.problem(vcpus)
         answer = smallest(p, "", p.faults())
         self.opinions += self._opinions(p, "undefined behaviour", p.faults(), answer)
-        return answer
+        return answer or p.open_loop or None
 
     def _opinions(
         self, p: Problem, what: str, failures: list[Failure], answer: Found | str | None

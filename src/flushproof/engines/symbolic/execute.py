@@ -20,7 +20,8 @@ from flushproof.engines.symbolic.layout import Instance, Layout
 from flushproof.engines.symbolic.locks import Locks
 from flushproof.engines.symbolic.memory import Memory
 from flushproof.engines.symbolic.paths import Path, Paths
-from flushproof.engines.symbolic.steps import Choice, Claimed, Fault, Step, World
+from flushproof.engines.symbolic.ranking import unranked_heads
+from flushproof.engines.symbolic.steps import Choice, Claimed, Cut, Fault, Step, World
 from flushproof.engines.symbolic.values import Value
 from flushproof.frontend.errors import Unbounded, Unsupported
 from flushproof.ir.code import (
@@ -52,6 +53,7 @@ from flushproof.ir.code import (
     Write,
 )
 from flushproof.ir.kinds import Kind
+from flushproof.ir.program import BYSTANDERS
 from flushproof.ir.uses import mentions_locks
 from flushproof.record import Record
 
@@ -91,6 +93,7 @@ class Executor:
         self.paths = Paths(world.algebra)
         self.fields = {f.name: f for f in world.program.fields}
         self.limit = 4 * world.vcpus + 32
+        self.cut: list[Cut] = []
 
     def alone(self, shape: Layout, at: int, locals_: dict[Local, Value], tag: str) -> Step:
         """Execute the step from one position, from the given locals; nothing is iterated."""
@@ -221,10 +224,10 @@ class _Region:
 
     def _leave(self, instance: Instance, to: int, path: Path) -> None:
         target = self.shape.go(instance, to)
+        if self._idle(target, path):
+            return
         if to in self.shape.boundaries:
             self.exits.append((target, path))
-            return
-        if self._idle(target, path):
             return
         if target not in self.arrivals:
             self.arrivals[target] = []
@@ -232,17 +235,24 @@ class _Region:
         self.arrivals[target].append(path)
 
     def _idle(self, target: Instance, path: Path) -> bool:
-        """Tell whether another round of a loop cannot happen; asked only of long loops."""
-        counts = target[1]
+        """Tell whether another round of a loop cannot happen, or is not looked at.
+
+        It is asked only of long loops. That a round was left out is noted.
+        """
+        at, counts = target
         long = counts and counts[-1] > self.owner.vcpus + SHORT
-        if not long or not self.shape.order.is_head(target[0]):
+        if not long or not self.shape.order.is_head(at):
             return False
         if not self.owner.feasible(t.and_(*self.owner.constraints, self._guard(path))):
             return True
-        if counts[-1] > self.owner.limit:
-            span = self.shape.operation.code[target[0]].span
-            raise InputError(Unbounded(span=span, limit=self.owner.limit))
-        return False
+        code = self.shape.operation.code
+        endless = at in self.shape.boundaries and at in unranked_heads(code)
+        if not endless and counts[-1] <= self.owner.limit:
+            return False
+        if self.shape.operation.role in BYSTANDERS:
+            raise InputError(Unbounded(span=code[at].span, limit=counts[-1]))
+        self.owner.cut.append(Cut(code[at].span, counts[-1]))
+        return True
 
     # Memory ----------------------------------------------------------------------------------
 

@@ -81,6 +81,11 @@ class Problem:
         asked = (*self.constraints, t.z3_bool(goal))
         return impossible(asked, max(1, self.effort // 4), self.proofs)
 
+    @property
+    def open_loop(self) -> str:
+        """Say which loop was not followed to its end, "" if all were."""
+        return next((c.words() for thread in self.threads for c in thread.cut), "")
+
     def _windows(self) -> tuple[Window, ...]:
         """Return the loads that may be taken together, in an order that loses nothing."""
         everyone = tuple(self.counts.loading)

@@ -109,6 +109,18 @@ class Fault(Record, frozen=True):
     instr: Instr
 
 
+class Cut(Record, frozen=True):
+    """A loop, by the place of its head, of which only so many rounds were looked at."""
+
+    span: Span | None
+    rounds: int
+
+    def words(self) -> str:
+        """Say that nothing is known of what comes after them."""
+        where = "" if self.span is None else f" at {self.span.file}:{self.span.line}"
+        return f"the loop{where} may go on after {self.rounds} rounds, which is not looked at"
+
+
 class Step(Record):
     """A step of one thread.
 
@@ -142,7 +154,7 @@ class ThreadSteps(Record, frozen=True):
     """A thread: its steps in order, and constraints on unknowns.
 
     For each call there are its arguments, keyed "operation/parameter", and one condition for each
-    of `operations` that says that this is the one called.
+    of `operations` that says that this is the one called. `cut` are loops that may go on.
     """
 
     number: int
@@ -153,3 +165,4 @@ class ThreadSteps(Record, frozen=True):
     operations: tuple[str, ...]
     selectors: tuple[tuple[t.Bool, ...], ...]
     constraints: tuple[z3.BoolRef, ...]
+    cut: tuple[Cut, ...] = ()

@@ -95,6 +95,7 @@ class Unroller:
             tuple(o.name for o in operations),
             tuple(selectors),
             tuple(executor.constraints),
+            tuple(executor.cut),
         )
 
     def _arguments(
