@@ -3,8 +3,9 @@
  * trailing word has its meaning from the machine; a function with a body means that body; a file
  * may define any of the latter itself.
  *
- *   __acquires(lock) __releases(lock)        take or free the lock
+ *   __acquires(lock) __releases(lock)        take the lock; free it by a plain store
  *   __acquires_shared(l) __releases_shared(l)   the same as one of its readers
+ *   __releases_fenced(lock)                  free the lock by a locked instruction
  *   __tries(lock) __tries_shared(lock)       take the lock and return 1, or return 0 at once
  *   __hypercall(root, whole, start, pages)   flush a root for everything or for a range of pages
  *   __free                                   any result
@@ -191,7 +192,13 @@ static inline int __builtin_ffs(int v) { return __builtin_ffsll(v); }
 #define INVALID_PAGE (~(hpa_t)0)
 #define VALID_PAGE(x) ((x) != INVALID_PAGE)
 
-/* Locks. A thread that takes one it holds waits for itself. */
+/*
+ * Locks. A thread that takes one it holds waits for itself. As on x86-64, all are taken by a locked
+ * instruction, which is a full barrier. Spinlocks, and rwlocks by a writer, are freed by a plain
+ * store, so that they stay held for others until it is in memory; mutexes, semaphores, and rwlocks
+ * by a reader, by a locked instruction. An attempt reads the lock first and fails without any
+ * barrier (that of some kernels' semaphores is one; no code may rely on it).
+ */
 typedef struct spinlock { } spinlock_t;
 typedef struct raw_spinlock { } raw_spinlock_t;
 struct mutex { };
@@ -203,7 +210,7 @@ void spin_unlock(spinlock_t *lock) __releases(lock);
 void raw_spin_lock(raw_spinlock_t *lock) __acquires(lock);
 void raw_spin_unlock(raw_spinlock_t *lock) __releases(lock);
 void mutex_lock(struct mutex *lock) __acquires(lock);
-void mutex_unlock(struct mutex *lock) __releases(lock);
+void mutex_unlock(struct mutex *lock) __releases_fenced(lock);
 int spin_trylock(spinlock_t *lock) __tries(lock);
 int raw_spin_trylock(raw_spinlock_t *lock) __tries(lock);
 int mutex_trylock(struct mutex *lock) __tries(lock);
@@ -218,7 +225,7 @@ int write_trylock(rwlock_t *lock) __tries(lock);
 void down_read(struct rw_semaphore *sem) __acquires_shared(sem);
 void up_read(struct rw_semaphore *sem) __releases_shared(sem);
 void down_write(struct rw_semaphore *sem) __acquires(sem);
-void up_write(struct rw_semaphore *sem) __releases(sem);
+void up_write(struct rw_semaphore *sem) __releases_fenced(sem);
 int down_read_trylock(struct rw_semaphore *sem) __tries_shared(sem);
 int down_write_trylock(struct rw_semaphore *sem) __tries(sem);
 

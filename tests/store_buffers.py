@@ -3,6 +3,11 @@
 `endings` runs plain code with buffers of any length, and woven code without any: stores, drains and
 loads of the former are done here, the cells and choices of the latter are ordinary instructions.
 Nothing of `flushproof.machine.buffers` is used.
+
+It is the machine of Owens, Sarkar and Sewell, A Better x86 Memory Model: x86-TSO (TPHOLs 2009). A
+lock is a location that holds its holder's number. An unlock by a store is a store of 0 to it. To
+take it is one locked instruction; to try is to read it, as the thread sees it, and to make one
+locked instruction if that was 0.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ from flushproof.ir.code import (
     Access,
     Acquire,
     Assign,
+    Available,
     Branch,
     Check,
     Drain,
@@ -23,6 +29,7 @@ from flushproof.ir.code import (
     Expr,
     Fence,
     Field,
+    Freeing,
     Havoc,
     Instr,
     Jump,
@@ -31,10 +38,15 @@ from flushproof.ir.code import (
     Release,
     Return,
     Stop,
+    TryAcquire,
     Write,
 )
 from flushproof.ir.program import Operation, Program, Role
+from flushproof.ir.types import LockWord
 from flushproof.record import Record, replace
+
+LEAVING = -1
+"""What woven code leaves in a lock while its unlock waits; it is held for others."""
 
 Location = tuple[str, int]
 Ending = tuple[tuple[tuple[int, ...], ...], tuple[int, ...]]
@@ -62,12 +74,16 @@ class State(Record, frozen=True):
 class Machine:
     """All runs of a program on one vCPU and some flushers, a load thread and flusher threads."""
 
-    def __init__(self, program: Program, flushers: int, calls: int) -> None:
+    def __init__(self, program: Program, flushers: int, calls: int, *, locks: bool = True) -> None:
+        """Make a machine of which the endings tell of `locks` whether they are free, if at all."""
         self.native = program.limits is None
         first = boot_memory(program, 1)
         self.cells = {where: at for at, where in enumerate(first)}
+        names = {f.name for f in program.fields if isinstance(f.type, LockWord)}
+        self.locks = {at for where, at in self.cells.items() if where[0] in names}
+        hidden = {"runs_on"} if locks else {"runs_on", *names}
         self.shared = tuple(
-            self.cells[w] for w in first if not w[0].startswith("buffer:") and w[0] != "runs_on"
+            self.cells[w] for w in first if not w[0].startswith("buffer:") and w[0] not in hidden
         )
         loads, flushes = program.of(Role.LOAD), program.of(Role.FLUSH)
         plans = [loads[:1] * calls]
@@ -84,13 +100,18 @@ class Machine:
         while work:
             state = work.pop()
             if all(len(t.returned) == self.calls for t in state.threads):
-                memory = tuple(state.memory[k] for k in self.shared)
+                memory = tuple(self._shown(state, k) for k in self.shared)
                 out.add((tuple(t.returned for t in state.threads), memory))
             for after in self._successors(state):
                 if after not in seen:
                     seen.add(after)
                     work.append(after)
         return frozenset(out)
+
+    def _shown(self, state: State, cell: int) -> int:
+        """Return what a location holds, of a lock only whether it is free."""
+        value = state.memory[cell]
+        return int(value != 0) if cell in self.locks else value
 
     def _successors(self, state: State) -> Iterator[State]:
         """Yield what may come next; what nobody else notices comes first, alone."""
@@ -109,9 +130,11 @@ class Machine:
         match instr:
             case Read(field=f) | Write(field=f) if f.ghost:
                 return True
-            case Write():
+            case Write() | Release(freeing=Freeing.STORE):
                 return self.native
             case Read() | Exchange() | Fence() | Acquire() | Release():
+                return False
+            case TryAcquire() | Available():
                 return False
             case _:
                 return True
@@ -129,7 +152,7 @@ class Machine:
         instr = thread.left[0].code[thread.pc]
         on = replace(thread, pc=thread.pc + 1)
         env = Values(dict(thread.locals), 1, thread.number + 1)
-        if self.native and isinstance(instr, (Exchange, Fence, Acquire, Release)) and on.buffer:
+        if self.native and _locked(instr) and on.buffer:
             return
         match instr:
             case Stop():
@@ -172,16 +195,52 @@ class Machine:
                 yield self._with(
                     state, at, _assigned(on, target, old), {where: evaluate(value, env)}
                 )
-            case Acquire(f, index):
-                where = _location(f, index, env)
-                if not state.memory[self.cells[where]]:
-                    yield self._with(state, at, on, {where: on.number + 1})
-            case Release(f, index):
-                yield self._with(state, at, on, {_location(f, index, env): 0})
+            case Acquire() | TryAcquire() | Available() | Release():
+                yield from self._lock(state, at, on, instr, env)
             case Access() | Check() | Drain() | Enter() | Fence():
                 yield self._with(state, at, on, {})
             case _:
                 raise AssertionError(instr)
+
+    def _lock(  # noqa: C901 - a table of all instructions that touch locks
+        self,
+        state: State,
+        at: int,
+        on: Thread,
+        instr: Acquire | TryAcquire | Available | Release,
+        env: Values,
+    ) -> Iterator[State]:
+        where = _location(instr.field, instr.index, env)
+        word = state.memory[self.cells[where]]
+        match instr:
+            case Acquire():
+                if not word:
+                    yield self._with(state, at, on, {where: on.number + 1})
+            case TryAcquire(target):
+                seen = [v for w, v in on.buffer if w == where][-1:] or [word]
+                if seen[0]:
+                    yield self._with(state, at, _assigned(on, target, 0), {})
+                elif not on.buffer:
+                    yield self._with(state, at, _assigned(on, target, 1), {where: on.number + 1})
+            case Available(target):
+                yield self._with(state, at, _assigned(on, target, int(not word)), {})
+            case Release(freeing=Freeing.STORE) if self.native:
+                yield self._with(state, at, replace(on, buffer=(*on.buffer, (where, 0))), {})
+            case Release(freeing=Freeing.ISSUED):
+                yield self._with(state, at, on, {where: LEAVING} if word else {})
+            case Release(freeing=Freeing.DRAINED):
+                assert word == LEAVING, "only holders free the lock"
+                yield self._with(state, at, on, {where: 0})
+            case Release():
+                yield self._with(state, at, on, {where: 0})
+
+
+def _locked(instr: Instr) -> bool:
+    match instr:
+        case Exchange() | Fence() | Acquire() | Release(freeing=Freeing.LOCKED):
+            return True
+        case _:
+            return False
 
 
 def _begun(thread: Thread) -> Thread:

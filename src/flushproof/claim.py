@@ -246,7 +246,7 @@ class Claim:
             text=claim.text,
             verdict=verdict,
             scope=self._scope(vcpus),
-            assumptions=self._assumptions(),
+            assumptions=assumptions(self.machine),
             seconds=time.monotonic() - self.started,
             smallest_vcpus=smallest,
             trace=trace,
@@ -262,12 +262,6 @@ class Claim:
         if second is None or found is not None:
             return found
         return Opinion(second.solver, 0, 0, "no question needed a solver")
-
-    def _assumptions(self) -> tuple[str, ...]:
-        known = assumptions(self.machine)
-        if self.buffers is not None and self.buffers.unlocks:
-            return (*known, "an unlock waits until the stores before it are in memory")
-        return known
 
     def _scope(self, vcpus: Range) -> Scope:
         bounds = self.question.bounds

@@ -18,6 +18,7 @@ from flushproof.ir.code import (
     Acquire,
     Assert,
     Assign,
+    Available,
     Branch,
     Check,
     Drain,
@@ -27,6 +28,7 @@ from flushproof.ir.code import (
     Expr,
     Fence,
     Field,
+    Freeing,
     Havoc,
     Holds,
     Hypercall,
@@ -315,7 +317,7 @@ def _dispatch(  # noqa: C901, PLR0912 - a table of all instructions
         case Access(f, index, value):
             where = _location(f, index, env, instr)
             _note(state, thread, instr, where, evaluate(value, env))
-        case Acquire() | TryAcquire() | Release():
+        case Acquire() | TryAcquire() | Available() | Release():
             _lock(state, thread, instr, env)
         case Holds(target):
             word = state.memory[_location(instr.field, instr.index, env, instr)]
@@ -410,12 +412,16 @@ def _with_old(env: Values, instr: Exchange, before: int) -> Values:
     return Values({**env.locals, instr.old: before}, env.vcpus, env.self, env.held, env.all_free)
 
 
-def _lock(state: State, thread: Thread, instr: Acquire | TryAcquire | Release, env: Values) -> None:
+def _lock(
+    state: State, thread: Thread, instr: Acquire | TryAcquire | Available | Release, env: Values
+) -> None:
     where = _location(instr.field, instr.index, env, instr)
     before = state.memory[where]
     after = before
     if isinstance(instr, Release):
-        after = words.freed(before, thread.number, shared=instr.shared)
+        after = _freed(before, thread, instr)
+    elif isinstance(instr, Available):
+        thread.locals[instr.target] = int(words.available(before, shared=instr.shared))
     elif words.available(before, shared=instr.shared):
         after = words.taken(before, thread.number, shared=instr.shared)
     elif isinstance(instr, Acquire):
@@ -424,6 +430,18 @@ def _lock(state: State, thread: Thread, instr: Acquire | TryAcquire | Release, e
         thread.locals[instr.target] = int(after != before)
     state.memory[where] = after
     _note(state, thread, instr, where, after, before)
+
+
+def _freed(word: int, thread: Thread, instr: Release) -> int:
+    match instr.freeing:
+        case Freeing.LOCKED | Freeing.STORE | Freeing.OVERWRITTEN:
+            return words.freed(word, thread.number, shared=instr.shared)
+        case Freeing.ISSUED:
+            return words.leaving(word)
+        case Freeing.DRAINED:
+            return words.drained(word)
+        case _:
+            assert_never(instr.freeing)
 
 
 def _hypercall(state: State, thread: Thread, instr: Hypercall, env: Values) -> None:

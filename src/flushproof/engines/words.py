@@ -1,7 +1,8 @@
 """What the interpreter keeps in a lock: who holds it alone, and how often each thread reads.
 
 The lowest digit, base 2^32, is the number of the one holder plus one, 0 if there is none; digit
-t + 1 says how many times thread t is a reader.
+t + 1 says how many times thread t is a reader. Where an unlock waits in a store buffer the lowest
+digit is that of no thread.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 DIGIT = 32
 MASK = (1 << DIGIT) - 1
 FREE = 0
+LEAVING = MASK
+"""The lowest digit of a lock that is being freed: nobody holds it, and nobody can take it."""
 
 
 def _reads(word: int, thread: int) -> int:
@@ -26,7 +29,10 @@ def holds(word: int, thread: int) -> bool:
 
 
 def a_holder(word: int) -> int:
-    """Return the one holder of a lock that is held, or the first of its readers."""
+    """Return the one holder of a lock that is held, or the first of its readers.
+
+    Of a lock that is being freed it is no thread's number.
+    """
     if word & MASK:
         return (word & MASK) - 1
     thread = 0
@@ -50,3 +56,13 @@ def freed(word: int, thread: int, *, shared: bool) -> int:
     if not shared:
         return word & ~MASK
     return word - (1 << DIGIT * (thread + 1)) if _reads(word, thread) else word
+
+
+def leaving(word: int) -> int:
+    """Return a lock after an unlock went into a store buffer: no one holder, but not free."""
+    return word | LEAVING if word & MASK else word
+
+
+def drained(word: int) -> int:
+    """Return a lock after such an unlock went to memory."""
+    return word & ~MASK if word & MASK == LEAVING else word

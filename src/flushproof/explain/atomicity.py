@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from flushproof.atomic import Access, FieldLocks, Moving, OperationSteps
 from flushproof.ir.code import (
     Acquire,
+    Available,
     Enter,
     Exchange,
     Fence,
     Field,
+    Freeing,
     Hypercall,
     Instr,
     Mode,
@@ -183,7 +185,7 @@ def _does(instr: Instr) -> str:
             return "is a full barrier"
         case Read(field=f) | Write(field=f) | Exchange(field=f):
             return f"{_verb(instr)} `{_label(f)}`"
-        case Acquire(field=f) | Release(field=f):
+        case Acquire(field=f) | Available(field=f) | Release(field=f):
             return f"{_verb(instr)} `{_label(f)}`"
         case _:
             return ""
@@ -199,6 +201,10 @@ def _verb(instr: Instr) -> str:
             return "exchanges"
         case Acquire():
             return "takes"
+        case Available():
+            return "looks at"
+        case Release(freeing=Freeing.ISSUED):
+            return "puts the unlock into its store buffer of"
         case Release():
             return "releases"
         case _:
@@ -207,7 +213,7 @@ def _verb(instr: Instr) -> str:
 
 def _field(instr: Instr) -> Field | None:
     match instr:
-        case Read() | Write() | Exchange() | Acquire() | Release():
+        case Read() | Write() | Exchange() | Acquire() | Available() | Release():
             return instr.field
         case _:
             return None

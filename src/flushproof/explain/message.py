@@ -191,7 +191,7 @@ def _history(_: str, facts: Facts) -> str:
         f"{thread(facts.view.threads[h.thread])} {'takes' if takes(h) else 'releases'} "
         f"`{_label(h)}` in line {h.instr.span.line if h.instr.span else 0}"
         for h in facts.of_call()
-        if takes(h) or isinstance(h.instr, Release)
+        if takes(h) or (isinstance(h.instr, Release) and not h.instr.freeing.to_memory)
     ]
     return ", then ".join(found) if found else "the call never takes the lock"
 

@@ -12,6 +12,7 @@ from flushproof.ir.code import (
     Acquire,
     Enter,
     Exchange,
+    Freeing,
     Hypercall,
     Instr,
     Mode,
@@ -67,6 +68,15 @@ def by_role(parameters: Parameters) -> dict[str, str]:
     return {role: local.name for role, local in named.items() if local is not None}
 
 
+_KINDS: dict[Freeing, EventKind] = {
+    Freeing.LOCKED: "unlock",
+    Freeing.STORE: "unlock",
+    Freeing.ISSUED: "store",
+    Freeing.DRAINED: "drain",
+    Freeing.OVERWRITTEN: "drain",
+}
+
+
 def seen(instr: Instr) -> Iterator[tuple[EventKind, str]]:  # noqa: C901 - a table
     """Yield the kind and the member of the event that an instruction of the code is, if any."""
     match instr:
@@ -78,8 +88,8 @@ def seen(instr: Instr) -> Iterator[tuple[EventKind, str]]:  # noqa: C901 - a tab
             yield "hypercall", ""
         case Acquire(field) | TryAcquire(_, field):
             yield "lock", field.member
-        case Release(field):
-            yield "unlock", field.member
+        case Release(field, freeing=freeing):
+            yield _KINDS[freeing], field.member
         case Read(_, field, mode=mode) if mode is not Mode.GHOST and not field.ghost:
             yield "read", field.member
         case Write(field, mode=Mode.DRAIN) if not field.ghost:

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import groupby
+from typing import assert_never
 
+from flushproof.engines import words
 from flushproof.engines.concrete import Happening, Wait
 from flushproof.explain.names import Names, place
 from flushproof.ir.code import (
     Access,
     Acquire,
+    Available,
     Enter,
     Exchange,
     Field,
+    Freeing,
     Hypercall,
     Instr,
     Mode,
@@ -54,6 +58,8 @@ def visible(h: Happening, view: View) -> bool:
             return wrote
         case Acquire() | TryAcquire() | Release() | Exchange():
             return True
+        case Available(shared=shared):
+            return not words.available(h.value or 0, shared=shared)
         case Hypercall() | Return() | Enter():
             return True
         case _:
@@ -63,6 +69,11 @@ def visible(h: Happening, view: View) -> bool:
 def takes(h: Happening) -> bool:
     """Tell whether a thread got a lock."""
     return isinstance(h.instr, (Acquire, TryAcquire)) and h.value != h.before
+
+
+def frees(h: Happening) -> bool:
+    """Tell whether others can take a lock from then on."""
+    return isinstance(h.instr, Release) and h.instr.freeing is not Freeing.ISSUED
 
 
 def lines(happenings: list[Happening], waits: tuple[Wait, ...], view: View) -> tuple[Step, ...]:
@@ -149,7 +160,7 @@ def _merged(stretch: list[Happening]) -> Iterator[tuple[Happening, ...]]:
                 continue
             yield (held,)
             held = None
-        if isinstance(h.instr, Release):
+        if frees(h):
             held = h
         else:
             yield (h,)
@@ -160,7 +171,7 @@ def _merged(stretch: list[Happening]) -> Iterator[tuple[Happening, ...]]:
 def _whole_load(stretch: list[Happening], view: View, index: int) -> Step:
     first = stretch[0]
     taken = sum(takes(h) for h in stretch)
-    freed = sum(isinstance(h.instr, Release) for h in stretch)
+    freed = sum(frees(h) for h in stretch)
     mark: LockMark = "acquire" if taken > freed else "section" if taken else "none"
     return Step(
         index=index,
@@ -235,7 +246,7 @@ def where(instr: Instr) -> Span | None:
 
 def _event(h: Happening) -> str:
     match h.instr:
-        case Acquire() | TryAcquire():
+        case Acquire() | TryAcquire() | Available():
             return "lock"
         case Release():
             return "unlock"
@@ -257,7 +268,7 @@ def _mark(h: Happening) -> LockMark:
     match h.instr:
         case Acquire() | TryAcquire() if takes(h):
             return "acquire"
-        case Release():
+        case Release() if frees(h):
             return "release"
         case _:
             return "none"
@@ -267,12 +278,8 @@ def _text(h: Happening, view: View) -> str:
     span = where(h.instr)
     at = "" if span is None else f"{span.line}: "
     match h.instr:
-        case Acquire(field, shared=shared):
-            return _named("read lock" if shared else "lock", field, h, view)
-        case TryAcquire(_, field):
-            return _named("lock" if takes(h) else f"{at}lock not free", field, h, view)
-        case Release(field, shared=shared):
-            return _named("read unlock" if shared else "unlock", field, h, view)
+        case Acquire() | TryAcquire() | Available() | Release():
+            return _lock(h, h.instr, at, view)
         case Hypercall():
             root = view.names.flushed(h.root or 0)
             return f"{at}flush {root} {'ok' if h.value == 0 else 'failed'}"
@@ -288,6 +295,24 @@ def _text(h: Happening, view: View) -> str:
             return "" if h.location is None else _access(h, at, f, place(f, h.location), view)
         case _:
             return ""
+
+
+def _lock(
+    h: Happening, instr: Acquire | TryAcquire | Available | Release, at: str, view: View
+) -> str:
+    match instr:
+        case Acquire(shared=shared):
+            word = "read lock" if shared else "lock"
+        case TryAcquire() | Available():
+            word = "lock" if takes(h) else f"{at}lock not free"
+        case Release(freeing=Freeing.ISSUED):
+            word = f"{at}buffers unlock"
+        case Release(shared=shared):
+            word = "read unlock" if shared else "unlock"
+        case _:
+            assert_never(instr)
+    drains = isinstance(instr, Release) and instr.freeing.to_memory
+    return f"{_named(word, instr.field, h, view)}{' drains' * drains}"
 
 
 def _named(word: str, field: Field, h: Happening, view: View) -> str:

@@ -27,6 +27,27 @@ class Mode(StrEnum):
     DRAIN = "drain"
 
 
+class Freeing(StrEnum):
+    """How a lock is freed.
+
+    At once: `LOCKED`, by a locked instruction, or `STORE`, by a plain one. Where that one waits in
+    a store buffer it is two: `ISSUED` puts it there, so that the lock has no holder and is not free
+    either, and `DRAINED` frees what was issued. `OVERWRITTEN` is the same of a lock that others may
+    hold by then: it frees it, whoever does.
+    """
+
+    LOCKED = "locked"
+    STORE = "store"
+    ISSUED = "issued"
+    DRAINED = "drained"
+    OVERWRITTEN = "overwritten"
+
+    @property
+    def to_memory(self) -> bool:
+        """Tell whether a store buffer frees the lock, rather than the code."""
+        return self in (Freeing.DRAINED, Freeing.OVERWRITTEN)
+
+
 class Scope(StrEnum):
     """Where a shared field lives: once, or once per vCPU."""
 
@@ -263,6 +284,16 @@ class TryAcquire(Placed, frozen=True):
     span: Span | None
 
 
+class Available(Placed, frozen=True):
+    """`target` = the lock can be taken without a wait: a plain read of it."""
+
+    target: Local
+    field: Field
+    index: Expr | None
+    shared: bool
+    span: Span | None
+
+
 class Release(Placed, frozen=True):
     """Free the lock, whoever holds it; `shared`: be its reader once less, if at all."""
 
@@ -270,6 +301,7 @@ class Release(Placed, frozen=True):
     index: Expr | None
     shared: bool
     span: Span | None
+    freeing: Freeing = Freeing.LOCKED
 
 
 class Holds(Placed, frozen=True):
@@ -390,6 +422,7 @@ Instr = (
     | Fence
     | Acquire
     | TryAcquire
+    | Available
     | Release
     | Holds
     | Hypercall

@@ -1,14 +1,25 @@
 """Which locks a thread surely holds before each position (a forward must-analysis).
 
 Only locks of the VM count: which vCPU's lock a per-vCPU one is depends on values. What is found is
-true as long as nobody else frees the lock, see `guarded`.
+true as long as nobody else frees the lock, see `guarded`. An unlock that waits in a store buffer
+ends a hold where the code makes it; that it drains later changes no hold.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from flushproof.ir.code import Acquire, Branch, Instr, Release, Return, Scope, TryAcquire, Var
+from flushproof.ir.code import (
+    Acquire,
+    Branch,
+    Freeing,
+    Instr,
+    Release,
+    Return,
+    Scope,
+    TryAcquire,
+    Var,
+)
 from flushproof.ir.flow import successors
 from flushproof.ir.program import Operation
 from flushproof.record import Record
@@ -33,7 +44,7 @@ def held_before(code: tuple[Instr, ...]) -> tuple[Held, ...]:
     """Return the locks held before each position, starting with none."""
     held: dict[int, Held] = {0: frozenset()}
     work = [0]
-    tried = _tried(code)
+    tried = tried_branches(code)
     while work:
         at = work.pop()
         after = _after(code[at], held[at])
@@ -50,13 +61,13 @@ def _after(instr: Instr, held: Held) -> Held:
     match instr:
         case Acquire(field, _, shared) if field.scope is Scope.VM:
             return held | {Hold(field.name, shared)}
-        case Release(field):
+        case Release(field, freeing=freeing) if freeing is not Freeing.DRAINED:
             return held - {Hold(field.name, shared) for shared in (False, True)}
         case _:
             return held
 
 
-def _tried(code: tuple[Instr, ...]) -> dict[tuple[int, int], Hold]:
+def tried_branches(code: tuple[Instr, ...]) -> dict[tuple[int, int], Hold]:
     """Return the jumps that are made only where the attempt just before them got the lock."""
     entered = {t for at in range(len(code)) for t in successors(code, at) if t != at + 1}
     out: dict[tuple[int, int], Hold] = {}
@@ -83,9 +94,15 @@ def guarded(operations: Iterable[Operation]) -> frozenset[str]:
         for instr, held in zip(operation.code, held_before(operation.code), strict=True):
             if isinstance(instr, (Acquire, TryAcquire, Release)):
                 locks.add(instr.field.name)
-            if isinstance(instr, Release) and Hold(instr.field.name, instr.shared) not in held:
+            if isinstance(instr, Release) and _stray(instr, held):
                 stray.add(instr.field.name)
     return frozenset(locks - stray)
+
+
+def _stray(instr: Release, held: Held) -> bool:
+    """Tell whether a lock may be freed by a thread that does not hold it."""
+    own = Hold(instr.field.name, instr.shared) in held
+    return not own and instr.freeing is not Freeing.DRAINED
 
 
 def surely_held(operations: Iterable[Operation]) -> Mapping[str, tuple[Held, ...]]:
@@ -105,7 +122,7 @@ def waits_end(operations: Iterable[Operation]) -> bool:
 
     That is so where no operation may return with a lock held or wait for one while it may hold
     another: then who holds a lock can always go on until it frees it. Nobody may be a reader twice,
-    which takes two unlocks to end.
+    which takes two unlocks to end, and no unlock may wait in a store buffer.
     """
     return all(_frees_without_waiting(o) for o in operations)
 
@@ -119,6 +136,8 @@ def _keeps(instr: Instr, held: Held) -> bool:
     match instr:
         case Acquire() | Return():
             return bool(held)
+        case Release(freeing=Freeing.ISSUED):
+            return True
         case TryAcquire(field=field, shared=True):
             return Hold(field.name, shared=True) in held
         case _:
@@ -135,7 +154,7 @@ def maybe_held(code: tuple[Instr, ...]) -> tuple[frozenset[str], ...]:
 
 def _maybe(code: tuple[Instr, ...]) -> tuple[Held, ...]:
     maybe: dict[int, Held] = {0: frozenset()}
-    tried = _tried(code)
+    tried = tried_branches(code)
     decided = {at - 1 for at, _ in tried}
     work = [0]
     while work:
@@ -153,7 +172,7 @@ def _maybe_after(instr: Instr, held: Held) -> Held:
     match instr:
         case Acquire(field, _, shared) | TryAcquire(_, field, _, shared):
             return held | {Hold(field.name, shared)}
-        case Release(field, _, shared) if field.scope is Scope.VM:
-            return held - {Hold(field.name, shared)}
+        case Release(field, _, shared, freeing=freeing) if field.scope is Scope.VM:
+            return held if freeing is Freeing.DRAINED else held - {Hold(field.name, shared)}
         case _:
             return held

@@ -10,6 +10,7 @@ from flushproof.ir.code import (
     AllFree,
     Assert,
     Assign,
+    Available,
     Binary,
     Branch,
     Cast,
@@ -22,6 +23,7 @@ from flushproof.ir.code import (
     Expr,
     Fence,
     Field,
+    Freeing,
     Havoc,
     HeldLocks,
     Holds,
@@ -111,6 +113,11 @@ def _place(field: Field, index: Expr | None) -> str:
     return field.name if index is None else f"{field.name}[{expr_text(index)}]"
 
 
+def _freeing(freeing: Freeing) -> str:
+    at_once = freeing in (Freeing.LOCKED, Freeing.STORE)
+    return "" if at_once else f" {freeing}"
+
+
 def _mode(mode: Mode) -> str:
     return "" if mode is Mode.PLAIN else f" {mode}"
 
@@ -130,8 +137,10 @@ def instr_text(i: Instr) -> str:  # noqa: C901, PLR0912 - a table of all instruc
             return f"acquire{_shared(shared)} {_place(field, index)}"
         case TryAcquire(target, field, index, shared):
             return f"{target.name} = try acquire{_shared(shared)} {_place(field, index)}"
-        case Release(field, index, shared):
-            return f"release{_shared(shared)} {_place(field, index)}"
+        case Available(target, field, index, shared):
+            return f"{target.name} = available{_shared(shared)} {_place(field, index)}"
+        case Release(field, index, shared, freeing=freeing):
+            return f"release{_shared(shared)}{_freeing(freeing)} {_place(field, index)}"
         case Holds(target, field, index, sole):
             return f"{target.name} = holds{' sole' * sole} {_place(field, index)}"
         case Hypercall(target, root, whole, start, pages):

@@ -11,6 +11,7 @@ from flushproof.ir.code import (
     AllFree,
     Assert,
     Assign,
+    Available,
     Binary,
     Branch,
     Cast,
@@ -78,6 +79,8 @@ def operands(  # noqa: C901, PLR0912 - a table of all instructions
             return () if index is None else (index,)
         case Acquire(index=index) | TryAcquire(index=index) | Release(index=index):
             return () if index is None else (index,)
+        case Available(index=index):
+            return () if index is None else (index,)
         case Write(_, index, value) | Access(_, index, value):
             return (value,) if index is None else (index, value)
         case Exchange(_, _, index, compare, value):
@@ -115,7 +118,7 @@ def defined(i: Instr) -> Local | None:
     match i:
         case Assign(t) | Read(t) | Exchange(t) | Hypercall(t) | Havoc(t) | Every(t):
             return t
-        case TryAcquire(t) | Holds(t):
+        case TryAcquire(t) | Available(t) | Holds(t):
             return t
         case _:
             return None
@@ -147,7 +150,7 @@ def map_operands(i: Instr, f: Substitution) -> Instr:  # noqa: C901 - a table of
     match i:
         case Assign(_, value):
             return replace(i, value=map_expr(value, f))
-        case Read() | Acquire() | TryAcquire() | Release() | Holds():
+        case Read() | Acquire() | TryAcquire() | Available() | Release() | Holds():
             return replace(i, index=opt(i.index))
         case Write(_, index, value) | Access(_, index, value):
             return replace(i, index=opt(index), value=map_expr(value, f))
@@ -182,7 +185,7 @@ def fields_of(i: Instr) -> tuple[Field, ...]:
     match i:
         case Read(_, f) | Write(f) | Exchange(_, f) | Access(f):
             return (f,)
-        case Acquire(f) | TryAcquire(_, f) | Release(f) | Holds(_, f):
+        case Acquire(f) | TryAcquire(_, f) | Available(_, f) | Release(f) | Holds(_, f):
             return (f,)
         case Every(reads=reads):
             return tuple(f for _, f in reads)
@@ -192,14 +195,20 @@ def fields_of(i: Instr) -> tuple[Field, ...]:
 
 def mentions_locks(e: Expr) -> bool:
     """Tell whether an expression depends on who holds which lock."""
+    return any(isinstance(part, (HeldLocks, AllFree)) for part in parts(e))
+
+
+def parts(e: Expr) -> Iterator[Expr]:
+    """Yield an expression and all that it is made of."""
+    yield e
     match e:
-        case HeldLocks() | AllFree():
-            return True
         case Unary(_, a) | Cast(a):
-            return mentions_locks(a)
+            yield from parts(a)
         case Binary(_, a, b):
-            return mentions_locks(a) or mentions_locks(b)
+            yield from parts(a)
+            yield from parts(b)
         case Ite(a, b, c):
-            return any(map(mentions_locks, (a, b, c)))
+            for x in (a, b, c):
+                yield from parts(x)
         case _:
-            return False
+            pass

@@ -2,6 +2,7 @@
 
 __acquires(lock)  __releases(lock)      take or free the lock a parameter points to
 __acquires_shared(lock)  __releases_shared(lock)   the same as one of its readers
+__releases_fenced(lock)                 free the lock by a locked instruction, a full barrier
 __tries(lock)  __tries_shared(lock)     take it if that needs no wait; return 1, or 0 if it does
 __hypercall(root, whole, start, pages)  issue a hypercall; the result is 0 or an error
 __free                                  return any value
@@ -32,6 +33,7 @@ from flushproof.ir.code import (
     Const,
     Exchange,
     Fence,
+    Freeing,
     Havoc,
     Hypercall,
     Mode,
@@ -110,10 +112,15 @@ def _try(ctx: Context, arguments: tuple[c.Expr, ...], span: Span, *, shared: boo
 
 
 def _release(
-    ctx: Context, arguments: tuple[c.Expr, ...], span: Span, *, shared: bool = False
+    ctx: Context,
+    arguments: tuple[c.Expr, ...],
+    span: Span,
+    *,
+    freeing: Freeing = Freeing.STORE,
+    shared: bool = False,
 ) -> Value:
     where = _lock(ctx, arguments[0], span, shared=shared)
-    ctx.emitter.emit(Release(where.field, where.index, shared, span))
+    ctx.emitter.emit(Release(where.field, where.index, shared, span, freeing))
     return Nothing()
 
 
@@ -202,7 +209,8 @@ _TABLE: dict[str, Callable[[Context, tuple[c.Expr, ...], Span], Value]] = {
     "__tries": _try,
     "__tries_shared": partial(_try, shared=True),
     "__releases": _release,
-    "__releases_shared": partial(_release, shared=True),
+    "__releases_fenced": partial(_release, freeing=Freeing.LOCKED),
+    "__releases_shared": partial(_release, freeing=Freeing.LOCKED, shared=True),
     "__hypercall": _hypercall,
     "__free": _free,
     "__vcpu_at": _vcpu_at,

@@ -25,7 +25,7 @@ from flushproof.ir.code import (
 )
 from flushproof.ir.kinds import infer
 from flushproof.ir.passes import clean
-from flushproof.ir.program import BOOT_VCPU, BYSTANDERS, Limits, Operation, Program
+from flushproof.ir.program import BOOT_VCPU, BYSTANDERS, Limits, Operation, Program, Role
 from flushproof.ir.types import INT, NO_VCPU, NONE, ROOT, U64, VCPU, Int
 from flushproof.ir.uses import fields_of, map_expr
 from flushproof.lower import convert
@@ -36,7 +36,8 @@ from flushproof.lower.initialise import initialise
 from flushproof.lower.statements import statement
 from flushproof.lower.values import Scalar
 from flushproof.machine.buffers.apply import Buffered, View, buffered
-from flushproof.machine.buffers.fields import observed_fields
+from flushproof.machine.buffers.fields import asks_for_free_locks, observed_fields
+from flushproof.machine.buffers.unlocks import idle
 from flushproof.machine.environment import context, environment
 from flushproof.machine.instrument import Instrumenter
 from flushproof.machine.monitors import (
@@ -91,7 +92,8 @@ class Machine(Record, frozen=True):
         buffers = self.buffers(names)
         if buffers is None:
             return self._instrumented(self.base.operations, names)
-        return replace(self._instrumented(buffers.operations, names), limits=self._limits())
+        woven = self._instrumented(buffers.operations, names, buffers.unlocks)
+        return replace(woven, limits=self._limits())
 
     def buffers(self, names: tuple[str, ...]) -> Buffered | None:
         """Return the operations with store buffers, as the named claims need them; None without.
@@ -103,7 +105,8 @@ class Machine(Record, frozen=True):
             return None
         plain = self._instrumented(self.base.operations, names)
         handlers = (h for n in names for h in self._monitor(n).claim.handlers)
-        view = View(observed_fields(plain), any(h.event == "access" for h in handlers))
+        events = frozenset(h.event for h in handlers)
+        view = View(observed_fields(plain), events, asks_for_free_locks(plain))
         return buffered(self.base, view, self._limits(), CAPACITY)
 
     def within(self, bounds: Bounds) -> Machine:
@@ -114,13 +117,19 @@ class Machine(Record, frozen=True):
         own = self.setup.bounds
         return Limits(own.loads, own.flushes, own.flushers)
 
-    def _instrumented(self, code: tuple[Operation, ...], names: tuple[str, ...]) -> Program:
+    def _instrumented(
+        self, code: tuple[Operation, ...], names: tuple[str, ...], unlocks: tuple[Field, ...] = ()
+    ) -> Program:
+        """Return operations with claims; `unlocks` tell whether unlocks wait in store buffers."""
         monitors = tuple(self._monitor(n) for n in names)
         inserter = Instrumenter(
             self.env, monitors, dict(self.fields), self.places, self.setup.exempt
         )
         span = self.setup.operations[0].span
-        extra = (inserter.bystander(role, span) for role in BYSTANDERS)
+        extra = (
+            inserter.bystander(role, idle(span, unlocks if role is Role.DEADLOCK else ()), span)
+            for role in BYSTANDERS
+        )
         operations = (
             *(inserter.run(o) for o in code),
             *(o for o in extra if any(isinstance(i, Assert) for i in o.code)),

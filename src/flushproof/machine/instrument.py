@@ -5,7 +5,8 @@ Events and their arguments, in order:
   enter load(v, root)         return load(v, root)
   enter flush(all, start, pages)   return flush(ret)      (or a call witness instead of `flush`)
   hypercall(root, ok, all, start, pages)
-  lock(l, shared)  unlock(l, shared)   before the lock is waited for, before it is freed
+  lock(l, shared)  unlock(l, shared)   before the lock is waited for, before the code frees it,
+                              even if that waits in the thread's store buffer
   access(place, write, once)  after a plain or marked access to a shared field, in memory or in the
                               thread's own store buffer
   uninit()                    a local is read before it is written
@@ -88,9 +89,9 @@ class Instrumenter(Record, frozen=True):
         """Return the operation with the handlers of every monitor inserted."""
         return replace(operation, code=clean(_Pass(self, operation).run()))
 
-    def bystander(self, role: Role, span: Span) -> Operation:
-        """Return the pseudo-operation of a role, made of handlers alone."""
-        bare = Operation(f"<{role}>", role, Parameters(), (Enter(span), Stop(None)), span)
+    def bystander(self, role: Role, code: tuple[Instr, ...], span: Span) -> Operation:
+        """Return the pseudo-operation of a role: handlers alone, where its `code` enters."""
+        bare = Operation(f"<{role}>", role, Parameters(), code, span)
         return self.run(bare)
 
     def place_number(self, field: Field) -> int:
@@ -139,6 +140,9 @@ class _Pass:
             case Acquire(field, index, shared, span):
                 self._fire("lock", _lock(field, index, shared), _sure(span), about=field.label)
                 emit(instr)
+            case Release(freeing=freeing, span=span) if freeing.to_memory:
+                emit(instr)
+                self._fire("step", (), _sure(span))
             case Release(field, index, shared, span):
                 self._fire("unlock", _lock(field, index, shared), _sure(span), about=field.label)
                 emit(instr)

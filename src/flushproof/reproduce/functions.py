@@ -35,6 +35,7 @@ TAKES = {
     "__tries": "TRY_LOCK",
     "__tries_shared": "TRY_READ_LOCK",
     "__releases": "UNLOCK",
+    "__releases_fenced": "UNLOCK",
     "__releases_shared": "READ_UNLOCK",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flushproof.ir.code import (
     Access,
     Acquire,
+    Available,
     Drain,
     Enter,
     Exchange,
@@ -49,7 +50,7 @@ def _visible(instr: Instr, changing: frozenset[str]) -> bool:
             return _shared(f, mode)
         case Exchange(_, f):
             return not f.ghost
-        case Acquire() | TryAcquire() | Release() | Fence():
+        case Acquire() | TryAcquire() | Available() | Release() | Fence():
             return True
         case Hypercall() | Enter() | Return() | Access() | Drain():
             return True

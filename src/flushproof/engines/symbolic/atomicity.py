@@ -19,6 +19,7 @@ from flushproof.engines.symbolic.steps import World
 from flushproof.ir.code import (
     Access,
     Acquire,
+    Available,
     Drain,
     Enter,
     Exchange,
@@ -151,7 +152,7 @@ def _touches(instr: Instr, written: frozenset[str]) -> bool:
             return mode is not Mode.GHOST and f.name in written
         case Write(mode=mode):
             return mode not in (Mode.GHOST, Mode.DRAIN)
-        case Acquire() | TryAcquire() | Release() | Exchange() | Fence():
+        case Acquire() | TryAcquire() | Available() | Release() | Exchange() | Fence():
             return True
         case Hypercall() | Enter() | Return() | Access() | Drain():
             return True

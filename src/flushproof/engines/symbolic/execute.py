@@ -30,6 +30,7 @@ from flushproof.ir.code import (
     Acquire,
     Assert,
     Assign,
+    Available,
     Branch,
     Check,
     Drain,
@@ -38,6 +39,7 @@ from flushproof.ir.code import (
     Exchange,
     Expr,
     Fence,
+    Freeing,
     Havoc,
     Holds,
     Hypercall,
@@ -355,7 +357,7 @@ class _Region:
                 self.memory.save(path, f, number, self._value(value, path, kind))
             case Exchange():
                 self._exchange(path, instr)
-            case TryAcquire() | Release() | Holds():
+            case TryAcquire() | Available() | Release() | Holds():
                 self._lock(path, instr)
             case Access(_, index):
                 self._index(path, index, instr)
@@ -385,7 +387,7 @@ class _Region:
         self.locks.take(path, instr.field, number, True, shared=instr.shared)  # noqa: FBT003
         return free is not False
 
-    def _lock(self, path: Path, instr: TryAcquire | Release | Holds) -> None:
+    def _lock(self, path: Path, instr: TryAcquire | Available | Release | Holds) -> None:
         number = self._index(path, instr.index, instr)
         f = instr.field
         match instr:
@@ -393,6 +395,13 @@ class _Region:
                 got = self.locks.available(path, f, number, shared=shared)
                 self.locks.take(path, f, number, got, shared=shared)
                 self._assign(path, target, got)
+            case Available(target, shared=shared):
+                free = self.locks.available(path, f, number, shared=shared)
+                self._assign(path, target, free)
+            case Release(freeing=Freeing.ISSUED):
+                self.locks.issue(path, f, number)
+            case Release(freeing=Freeing.DRAINED):
+                self.locks.drain(path, f, number)
             case Release(shared=shared):
                 self.locks.free(path, f, number, shared=shared)
             case Holds(target, sole=sole):

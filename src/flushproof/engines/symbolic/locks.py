@@ -1,7 +1,8 @@
 """Locks as one thread sees them in one step.
 
 The location of a lock holds the number of its one holder plus one, or 0. A lock with readers has
-locations for threads besides, which count how many times a thread is a reader (`Readers`).
+locations for threads besides, which count how many times a thread is a reader (`Readers`). Where an
+unlock waits in a store buffer the number is that of no thread.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from flushproof.ir.code import Field
 from flushproof.ir.held import Hold
 from flushproof.ir.types import LockWord
 from flushproof.record import Record
+
+LEAVING = 1 << 40
+"""In the place of a holder: the lock is being freed, so nobody holds it and nobody can take it."""
 
 Index: TypeAlias = int | z3.ArithRef
 
@@ -78,6 +82,18 @@ class Locks:
         reads = self._reads(path, f)
         less = self.algebra.ite(t.compare(">", reads, 0), reads - 1, reads)
         self._set_reads(path, f, _number(less))
+
+    def issue(self, path: Path, f: Field, index: Index) -> None:
+        """Let a lock that is not free be one that is being freed."""
+        word = self.memory.load(path, f, index)
+        free = self.algebra.equal(word, 0)
+        self.memory.save(path, f, index, self.algebra.ite(free, 0, LEAVING))
+
+    def drain(self, path: Path, f: Field, index: Index) -> None:
+        """Free a lock that is being freed."""
+        word = self.memory.load(path, f, index)
+        going = self.algebra.equal(word, LEAVING)
+        self.memory.save(path, f, index, self.algebra.ite(going, 0, word))
 
     # Readers ---------------------------------------------------------------------------------
 

@@ -4,32 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from flushproof.ir.code import Exchange, Field, Release, Write
+from flushproof.ir.code import Acquire, Exchange, Field, TryAcquire, Write
+from flushproof.ir.held import guarded as only_holders_free
 from flushproof.ir.program import Limits, Operation, Program, Role
+from flushproof.ir.types import LockWord
+from flushproof.machine.buffers.cells import Cell, place
 from flushproof.machine.buffers.contents import Buffering, Contents, contents_before
-from flushproof.machine.buffers.fields import ROLES, buffered_fields, guarded
+from flushproof.machine.buffers.fields import ROLES, buffered_fields
 from flushproof.machine.buffers.weave import Weaver
 from flushproof.record import Record
 from flushproof.source import Span
 
 
 class View(Record, frozen=True):
-    """What claims look at: the names of the fields they read, and whether accesses themselves."""
+    """What claims look at: the names of the fields they read, and the events they have handlers of.
+
+    `free`: they ask whether locks are free.
+    """
 
     fields: frozenset[str]
-    accesses: bool
+    events: frozenset[str] = frozenset()
+    free: bool = False
 
 
 class Buffered(Record, frozen=True):
     """Operations with store buffers.
 
     `full`: a buffer may be full when the code stores, and then drains although it need not.
-    `unlocks`: a store to what others access without a common lock may wait when a lock is freed.
+    `unlocks` are the cells that tell whether an unlock waits in some buffer.
     """
 
     operations: tuple[Operation, ...]
     full: bool
-    unlocks: bool
+    unlocks: tuple[Field, ...]
 
 
 def buffered(program: Program, view: View, limits: Limits, capacity: int) -> Buffered:
@@ -38,7 +45,15 @@ def buffered(program: Program, view: View, limits: Limits, capacity: int) -> Buf
     `view` is what the claims to come look at. The program runs within the `limits`.
     """
     fields = buffered_fields(program, view.fields)
-    buffering = Buffering(fields, capacity, _changing(program), view.accesses)
+    reliable = only_holders_free(program.operations)
+    buffering = Buffering(
+        fields,
+        capacity,
+        _changing(program),
+        waited=frozenset() if view.free else _waited(program, reliable),
+        noticed="access" in view.events,
+        seen=not view.events.isdisjoint({"unlock", "step"}),
+    )
     contents: dict[str, tuple[Contents, ...]] = {}
     done: dict[str, Operation] = {}
     for role in ROLES:
@@ -47,21 +62,39 @@ def buffered(program: Program, view: View, limits: Limits, capacity: int) -> Buf
         contents |= contents_before(operations, buffering, calls)
         spans = _spans(operations, buffering)
         for o in operations:
-            done[o.name] = Weaver(o, buffering, contents[o.name], limits.flushers, spans).run()
-    waiting = [
-        (instr, queue)
-        for o in program.operations
-        for instr, queues in zip(o.code, contents[o.name], strict=True)
-        for queue in queues
-    ]
-    safe = guarded(program)
+            weaver = Weaver(o, buffering, contents[o.name], limits.flushers, spans, reliable)
+            done[o.name] = weaver.run()
     return Buffered(
         operations=tuple(done[o.name] for o in program.operations),
-        full=any(buffering.stores(i) and len(q) == capacity for i, q in waiting),
-        unlocks=any(
-            isinstance(i, Release) and any(f.name not in safe for f in q) for i, q in waiting
+        full=any(
+            buffering.stores(instr) and len(queue) == capacity
+            for o in program.operations
+            for instr, queues in zip(o.code, contents[o.name], strict=True)
+            for queue in queues
         ),
+        unlocks=tuple(_unlocks(program, contents, limits.flushers)),
     )
+
+
+def _waited(program: Program, reliable: frozenset[str]) -> frozenset[Field]:
+    """Return the locks that are only ever waited for, so that nobody can fail to get one."""
+    code = [i for o in program.operations for i in o.code]
+    tried = {i.field for i in code if isinstance(i, TryAcquire)}
+    taken = {i.field for i in code if isinstance(i, Acquire)}
+    return frozenset(f for f in taken - tried if f.name in reliable)
+
+
+def _unlocks(
+    program: Program, contents: Mapping[str, tuple[Contents, ...]], flushers: int
+) -> Iterator[Field]:
+    """Yield the cells that may hold an unlock, each once."""
+    for role in ROLES:
+        queues = {q for o in program.of(role) for row in contents[o.name] for q in row}
+        entries = {(k, f) for q in queues for k, f in enumerate(q) if isinstance(f.type, LockWord)}
+        owners = 1 if role is Role.LOAD else max(flushers, 1)
+        for slot, lock in sorted(entries, key=lambda e: (e[0], e[1].name)):
+            for k in range(owners):
+                yield place(Cell(slot, "pending", lock), role, k)
 
 
 def _changing(program: Program) -> frozenset[str]:

@@ -1,9 +1,10 @@
 """The cells of a thread's store buffer: ghost fields that no other thread touches.
 
 An entry has, for each field, whether it holds a store to it, the value, and the vCPU whose field it
-is. Empty entries are 0 throughout, so that equal buffers are equal states. The cells of a vCPU
-thread are per-vCPU fields; each flusher has VM fields of its own, and code finds out by its thread
-number which, flushers coming after the vCPUs.
+is. For a lock it has whether it holds an unlock, which has no value. Empty entries are 0
+throughout, so that equal buffers are equal states. The cells of a vCPU thread are per-vCPU fields;
+each flusher has VM fields of its own, and code finds out by its thread number which, flushers
+coming after the vCPUs.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from flushproof.ir.code import (
     Write,
 )
 from flushproof.ir.program import Operation, Role
-from flushproof.ir.types import BOOL, INT, VCPU, Type
+from flushproof.ir.types import BOOL, INT, VCPU, LockWord, Type
 from flushproof.lower.emitter import Emitter
 from flushproof.record import Record
 from flushproof.source import Span
@@ -54,9 +55,21 @@ class Cell(Record, frozen=True):
 
 def entry(slot: int, field: Field) -> tuple[Cell, ...]:
     """Return the cells of an entry for one field."""
-    parts: tuple[Part, ...] = ("pending", "value", "index")
-    wanted = parts if field.scope is Scope.VCPU else parts[:2]
-    return tuple(Cell(slot, part, field) for part in wanted)
+    parts: list[Part] = ["pending"]
+    if not isinstance(field.type, LockWord):
+        parts.append("value")
+    if field.scope is Scope.VCPU:
+        parts.append("index")
+    return tuple(Cell(slot, part, field) for part in parts)
+
+
+def place(cell: Cell, role: Role, owner: int = 0) -> Field:
+    """Return the ghost field that a cell is: of each vCPU, or of one flusher."""
+    loads = role is Role.LOAD
+    whose = "vcpu" if loads else f"flusher{owner}"
+    name = f"buffer:{whose}:{cell.slot}:{cell.part}:{cell.field.name}"
+    scope = Scope.VCPU if loads else Scope.VM
+    return Field(name, name, scope, cell.type, ghost=True, enum=cell.field.enum)
 
 
 class Cells:
@@ -98,10 +111,7 @@ class Cells:
         return Var(vcpu) if self.loads and vcpu is not None else None
 
     def _field(self, cell: Cell, owner: int) -> Field:
-        whose = "vcpu" if self.loads else f"flusher{owner}"
-        name = f"buffer:{whose}:{cell.slot}:{cell.part}:{cell.field.name}"
-        scope = Scope.VCPU if self.loads else Scope.VM
-        return Field(name, name, scope, cell.type, ghost=True, enum=cell.field.enum)
+        return place(cell, self.operation.role, owner)
 
 
 def _running(flusher: int) -> Expr:

@@ -1,7 +1,12 @@
 """What may be in a thread's store buffer at each position (a forward may-analysis).
 
 A queue is the sequence of the fields stored to, oldest first; queues are at most `capacity` long.
-The buffer survives a call, so what the calls of a role may leave is there when one begins.
+An unlock by a plain store is there as the lock. The buffer survives a call, so what the calls of a
+role may leave is there when one begins.
+
+Some locks are only ever waited for, and no claim looks at whether they are free (`waited`). Nobody
+can tell such a lock that is freed from one that is not yet, since a thread that waits may as well
+try later. So its unlock goes to memory as soon as all stores before it have.
 """
 
 from __future__ import annotations
@@ -13,6 +18,7 @@ from flushproof.ir.code import (
     Exchange,
     Fence,
     Field,
+    Freeing,
     Hypercall,
     Instr,
     Mode,
@@ -24,6 +30,7 @@ from flushproof.ir.code import (
     Write,
 )
 from flushproof.ir.flow import successors
+from flushproof.ir.held import tried_branches
 from flushproof.ir.program import Operation
 from flushproof.record import Record
 
@@ -36,21 +43,48 @@ EMPTY: Contents = frozenset({()})
 class Buffering(Record, frozen=True):
     """The fields that are buffered, how many entries there are, and the fields ever written.
 
-    `noticed`: some claim notices stores as they are made.
+    `waited` are the locks of which an unlock is in memory once the stores before it are. `noticed`:
+    some claim notices stores as they are made; `seen`: the same of unlocks.
     """
 
     fields: frozenset[Field]
     capacity: int
     changing: frozenset[str]
+    waited: frozenset[Field]
     noticed: bool
+    seen: bool
 
     def stores(self, instr: Instr) -> bool:
         """Tell whether an instruction puts a store into the buffer."""
         match instr:
             case Write(field=f, mode=mode):
                 return mode is not Mode.GHOST and f in self.fields
+            case Release(freeing=freeing):
+                return freeing is Freeing.STORE
             case _:
                 return False
+
+    def settled(self, queue: Queue) -> Queue:
+        """Return what is left of a queue without unlocks at its head that need not wait."""
+        while queue and queue[0] in self.waited:
+            queue = queue[1:]
+        return queue
+
+    def popped(self, contents: Contents) -> Contents:
+        """Return what is left where something was there and the oldest entry went to memory."""
+        return frozenset(self.settled(q[1:]) for q in contents if q)
+
+    def drained(self, contents: Contents) -> Contents:
+        """Return what may be left when any number of entries has gone to memory."""
+        return frozenset(self.settled(q[k:]) for q in contents for k in range(len(q) + 1))
+
+    def with_room(self, contents: Contents) -> Contents:
+        """Return what is left where a full buffer has made room for one entry."""
+        return frozenset(self.settled(q[1:]) if len(q) == self.capacity else q for q in contents)
+
+    def appended(self, contents: Contents, field: Field) -> Contents:
+        """Return what is there once a store to a field, or an unlock, has been made."""
+        return frozenset(self.settled((*q, field)) for q in self.with_room(contents))
 
     def drains_before(self, instr: Instr) -> bool:
         """Tell whether a drain before an instruction differs from one after it.
@@ -64,7 +98,9 @@ class Buffering(Record, frozen=True):
             case Write(mode=mode):
                 stored = self.stores(instr) and not self.noticed
                 return mode is not Mode.GHOST and not stored
-            case Return():
+            case Release(freeing=Freeing.STORE):
+                return self.seen
+            case TryAcquire() | Return():
                 return True
             case _:
                 return False
@@ -75,31 +111,27 @@ class Buffering(Record, frozen=True):
 
 
 def drains_all(instr: Instr) -> bool:
-    """Tell whether an instruction waits until every store before it is in memory."""
-    return isinstance(instr, (Acquire, TryAcquire, Release, Exchange, Hypercall, Fence))
+    """Tell whether an instruction waits until every store before it is in memory.
 
-
-def popped(contents: Contents) -> Contents:
-    """Return what is left where something was there and the oldest entry went to memory."""
-    return frozenset(q[1:] for q in contents if q)
-
-
-def drained(contents: Contents) -> Contents:
-    """Return what may be left when any number of entries has gone to memory."""
-    return frozenset(q[k:] for q in contents for k in range(len(q) + 1))
-
-
-def with_room(contents: Contents, capacity: int) -> Contents:
-    """Return what is left where a full buffer has made room for one entry."""
-    return frozenset(q[1:] if len(q) == capacity else q for q in contents)
+    An attempt to take a lock does so only where it finds the lock free.
+    """
+    match instr:
+        case Acquire() | Exchange() | Hypercall() | Fence():
+            return True
+        case Release(freeing=freeing):
+            return freeing is Freeing.LOCKED
+        case _:
+            return False
 
 
 def after(instr: Instr, before: Contents, buffering: Buffering) -> Contents:
     """Return what may be there right after an instruction."""
     if drains_all(instr):
         return EMPTY
-    if isinstance(instr, Write) and buffering.stores(instr):
-        return frozenset((*q, instr.field) for q in with_room(before, buffering.capacity))
+    if isinstance(instr, (Write, Release)) and buffering.stores(instr):
+        return buffering.appended(before, instr.field)
+    if isinstance(instr, TryAcquire):
+        return before | EMPTY
     return before
 
 
@@ -130,17 +162,19 @@ def _ends(
 
 def _of_call(operation: Operation, entry: Contents, buffering: Buffering) -> tuple[Contents, ...]:
     code = operation.code
+    got = tried_branches(code)
     before: dict[int, Contents] = {0: entry}
     work = [0]
     while work:
         at = work.pop()
         instr = code[at]
-        here = drained(before[at]) if buffering.drains_before(instr) else before[at]
+        here = buffering.drained(before[at]) if buffering.drains_before(instr) else before[at]
         out = after(instr, here, buffering)
         if buffering.drains_after(instr):
-            out = drained(out)
+            out = buffering.drained(out)
         for target in successors(code, at):
-            merged = before.get(target, frozenset()) | out
+            # Who got the lock has waited until its stores were in memory.
+            merged = before.get(target, frozenset()) | (EMPTY if (at, target) in got else out)
             if before.get(target) != merged:
                 before[target] = merged
                 work.append(target)

@@ -2,8 +2,8 @@
 
 A field is *guarded* when each access to it is made under one lock, and each thread that frees that
 lock holds it. Its stores need no buffer where no claim looks at it. A thread's store is made while
-it holds the lock and is in memory before the lock is free again, since a locked access, the unlock
-included, follows it in the buffer. Between the two nobody else looks; the thread itself sees its
+it holds the lock and is in memory before the lock is free again, since the unlock follows it in the
+buffer or waits for it. Between the two nobody else looks; the thread itself sees its
 own stores either way; and the order of the stores to other fields is that of the code with or
 without it. So no thread and no claim can tell the store from one that is made at once.
 
@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flushproof.ir.code import Every, Exchange, Field, Mode, Read, Write
+from flushproof.ir.code import AllFree, Every, Exchange, Field, Mode, Read, Write
 from flushproof.ir.held import surely_held
 from flushproof.ir.program import Operation, Program, Role
+from flushproof.ir.uses import operands, parts
 
 ROLES = (Role.LOAD, Role.FLUSH)
 
@@ -37,6 +38,13 @@ def buffered_fields(program: Program, observed: frozenset[str]) -> frozenset[Fie
 def observed_fields(program: Program) -> frozenset[str]:
     """Name the shared fields that the claims of an instrumented program read."""
     return frozenset(f.name for o in program.operations for f in _looks(o) if not f.ghost)
+
+
+def asks_for_free_locks(program: Program) -> bool:
+    """Tell whether the claims of an instrumented program ask whether locks are free."""
+    instructions = (i for o in program.operations for i in o.code)
+    expressions = (part for i in instructions for e in operands(i) for part in parts(e))
+    return any(isinstance(e, AllFree) for e in expressions)
 
 
 def _looks(operation: Operation) -> Iterator[Field]:
