@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from functools import cache
 from pathlib import Path
@@ -26,10 +27,12 @@ from store_buffers import Machine as Reference
 SPECS = Path(__file__).parents[2] / "specs"
 LITMUS = sorted((SPECS / "litmus").glob("*.spec"))
 FIELDS = ("x", "y", "z")
+LOCKING = int(os.environ.get("FLUSHPROOF_LOCKING", "8"))
+"""How many random programs with locks are compared."""
 BLIND = View(frozenset())
 
 HEAD = """\
-struct kvm_vmx { struct kvm kvm; int x; int y; int z; spinlock_t lock; struct mutex mutex; };
+struct kvm_vmx { struct kvm kvm; int x; int y; int z; spinlock_t lock; spinlock_t other; struct mutex mutex; };
 struct vcpu_vmx { struct kvm_vcpu vcpu; int own; };
 int xchg(int *p, int value) __exchange(p, value);
 """
@@ -170,6 +173,42 @@ def test_random_code_ends_as_on_the_reference_machine(seed: int, tmp_path: Path)
     exact = _expected(made)
     assert _endings(made, 4) == exact
     assert _endings(made, 1) <= exact
+
+
+def _random_locking(chance: random.Random) -> str:
+    def access() -> str:
+        a = chance.choice(FIELDS)
+        store = f"vmx->{a} = {chance.randint(1, 2)};"
+        return chance.choice((store, store, f"r = r * 3 + vmx->{a};"))
+
+    def one() -> str:
+        lock = chance.choice(("lock", "other"))
+        unlock = f"spin_unlock(&vmx->{lock});"
+        return chance.choice(
+            (
+                f"spin_lock(&vmx->{lock}); {access()} {unlock}",
+                f"if (spin_trylock(&vmx->{lock})) {{ {access()} {unlock} }} else {access()}",
+                f"r = r * 2 + spin_trylock(&vmx->{lock});",
+                f"mutex_lock(&vmx->mutex); {access()} mutex_unlock(&vmx->mutex);",
+                unlock if chance.random() < 0.2 else access(),
+                "smp_mb();" if chance.random() < 0.3 else access(),
+                access(),
+            )
+        )
+
+    return " ".join(one() for _ in range(2))
+
+
+@pytest.mark.parametrize("seed", range(LOCKING))
+def test_random_locking_ends_as_on_the_reference_machine(seed: int, tmp_path: Path) -> None:
+    """Locks that are tried, waited for, held on return and freed by strangers meet here."""
+    chance = random.Random(seed)
+    left = f"{_random_locking(chance)} to_vmx(vcpu)->own = r;"
+    made = _written(tmp_path, _random_locking(chance), left)
+    locks = chance.random() < 0.5
+    exact = _expected(made, locks=locks)
+    assert _endings(made, 5, locks=locks) == exact
+    assert _endings(made, 2, locks=locks) <= exact
 
 
 def test_a_full_buffer_drains_its_oldest_entry(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ nothing that anybody can tell: no shared state, no event, no local that is read 
 failed attempt leads to is then the state before it, with the thread at the same place. So the
 states that can be reached are those of a thread that waits for the lock, and a thread that never
 gets the lock goes round for ever where the other waits for ever. Under store buffers a failed
-attempt has emptied the buffer, so a fence behind it does nothing, and `Acquire` empties it as well.
+attempt leaves the buffer as it is, but what drains between attempts may as well drain before the
+first, as all does before `Acquire`; so a fence behind it does nothing more.
 """
 
 from __future__ import annotations
