@@ -32,7 +32,8 @@ LOCKING = int(os.environ.get("FLUSHPROOF_LOCKING", "8"))
 BLIND = View(frozenset())
 
 HEAD = """\
-struct kvm_vmx { struct kvm kvm; int x; int y; int z; spinlock_t lock; spinlock_t other; struct mutex mutex; };
+struct kvm_vmx { struct kvm kvm; int x; int y; int z; spinlock_t lock; spinlock_t other;
+	struct mutex mutex; };
 struct vcpu_vmx { struct kvm_vcpu vcpu; int own; };
 int xchg(int *p, int value) __exchange(p, value);
 """
