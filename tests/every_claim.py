@@ -16,7 +16,7 @@ from pathlib import Path
 
 import z3
 
-from c_harness import compiled, interpreted, sequences
+from flushproof.compiled.agree import opinion
 from flushproof.engines import concrete
 from flushproof.engines.enumerate import Outcome, Sizes, enumerate_claim
 from flushproof.engines.found import Found
@@ -25,6 +25,7 @@ from flushproof.engines.symbolic.bounded import Bounded
 from flushproof.engines.symbolic.model import schedule
 from flushproof.engines.symbolic.problem import Failure, Problem
 from flushproof.engines.symbolic.threads import Counts
+from flushproof.errors import InternalError
 from flushproof.ir.program import Program
 from flushproof.machine.build import Machine
 from four_oracles import OUT_OF_REACH, DisagreementError, run_compiled
@@ -78,7 +79,7 @@ def ask_together(machine: Machine, claims: tuple[str, ...], how: Together) -> Ta
             run_compiled(machine, shown[how.number % len(shown)], how.folder, "gcc")
             ran = 1
         elif not failing and not undefined:
-            operations = _same_state(machine, how)
+            operations = _same_state(machine)
     complete = sum(o.complete for o in enumerated)
     held = len(claims) - len(failing)
     return Tally(len(failing), held, complete, undefined, ran, operations)
@@ -167,14 +168,9 @@ def _enumerated(
     return outcome
 
 
-def _same_state(machine: Machine, how: Together) -> int:
+def _same_state(machine: Machine) -> int:
     """Compare the state after random operations in compiled C and in the interpreter."""
-    assert how.folder is not None
-    vcpus = how.sizes.vcpus + 1
-    wanted = sequences(machine, vcpus, SEQUENCES, str(how.number))
-    theirs = compiled(machine, vcpus, wanted, how.folder).splitlines()
-    ours = interpreted(machine, vcpus, wanted).splitlines()
-    if ours != theirs:
-        at = next(k for k, pair in enumerate(zip(ours, theirs, strict=True)) if len(set(pair)) > 1)
-        raise DisagreementError(f"operation {at}: ours {ours[at]}; C: {theirs[at]}")
-    return len(ours)
+    try:
+        return opinion(machine, SEQUENCES).agreed
+    except InternalError as error:
+        raise DisagreementError(str(error)) from error

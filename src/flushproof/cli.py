@@ -360,7 +360,11 @@ def _add_page(output: argparse._ArgumentGroup) -> None:
 
 
 def _add_agree(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--agree", choices=SECOND, help="ask a second solver each question, too")
+    command.add_argument(
+        "--agree",
+        choices=SECOND,
+        help="put each question to a second solver, too, or compare what the C does with gcc",
+    )
 
 
 def _add_sweeping(command: argparse.ArgumentParser, *others: str) -> None:

@@ -22,7 +22,8 @@ MAX_ROUNDS = 1_000_000
 MAX_JOBS = 1024
 MAX_STEPS = 4_000_000_000
 MAX_MEGABYTES = 1 << 24
-SECOND = ("cvc5",)
+SOLVER, COMPILER = "cvc5", "gcc"
+SECOND = (SOLVER, COMPILER)
 ENGINES = ("auto", "bounded", "unbounded", "enumerate")
 
 LOCAL = "local"
@@ -92,7 +93,7 @@ class NothingToAgreeOn(Diagnostic, frozen=True, kw_only=True):
     """A second opinion on what no solver answers."""
 
     CODE: ClassVar[str] = "FP0123"
-    TITLE: ClassVar[str] = "--agree wants an engine that asks a solver, not `{name}`"
+    TITLE: ClassVar[str] = "`--agree cvc5` wants an engine that asks a solver, not `{name}`"
     HELP: ClassVar[str] = "engines that do: `auto`, `bounded`, `unbounded`"
     EXIT: ClassVar[int] = EXIT_USAGE
     name: str
@@ -171,8 +172,9 @@ class Options(Record, frozen=True):
     `memory` is the memory model; `engine` one of `ENGINES`; `choices` are about a kernel file;
     `project` is what is configured; `sweeping` changes no verdict; `steps` is how many of its own
     steps a solver may take for one question, `megabytes` what a process may take, `agree` names a
-    second solver; `sanity` is what to ask beside proofs, None for the usual, and with `evidence`
-    proofs for every number of vCPUs come with what they rest on.
+    second solver, or the compiler that is to agree with the interpreter; `sanity` is what to ask
+    beside proofs, None for the usual, and with `evidence` proofs for every number of vCPUs come
+    with what they rest on.
     Raises `InputError` with usage diagnostics, all at once.
     """
 
@@ -273,5 +275,5 @@ def _engine_problems(engine: str | None) -> list[Diagnostic]:
 
 
 def _agree_problems(agree: str | None, engine: str | None) -> list[Diagnostic]:
-    alone = agree is not None and engine == "enumerate"
+    alone = agree == SOLVER and engine == "enumerate"
     return [NothingToAgreeOn(span=None, name="enumerate")] if alone else []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from flushproof.atomic import Steps
 from flushproof.comparison import Comparison, Since
-from flushproof.config import Comparing, Options, Reviewing, Sanity
+from flushproof.config import COMPILER, SOLVER, Comparing, Options, Reviewing, Sanity
 from flushproof.costs import Costs
 from flushproof.decide import Question, decide
 from flushproof.diagnostics import InputError, closest
@@ -20,6 +20,7 @@ from flushproof.machine.build import Machine, build
 from flushproof.machine.setup import Bounds, Setup
 from flushproof.memory import weaker
 from flushproof.mutate.origin import Origin, origin_of
+from flushproof.opinion import Opinion
 from flushproof.progress import Listener
 from flushproof.record import replace
 from flushproof.reproduce.reproduction import Reproduction
@@ -267,7 +268,7 @@ def _variant(
         evidence=options.evidence,
         apart=options.megabytes is not None,
     )
-    return _report(path, setup, question, wanted, on_result)
+    return _report(path, setup, question, wanted, on_result, compiled=options.agree == COMPILER)
 
 
 def _check(path: str, options: Options, on_result: OnResult) -> Report:
@@ -288,7 +289,7 @@ def _check(path: str, options: Options, on_result: OnResult) -> Report:
         doubt=_doubt(origin_of(path, None, Opened(setup), options.choices), setup, level),
         apart=options.megabytes is not None,
     )
-    return _report(path, setup, question, expected, on_result)
+    return _report(path, setup, question, expected, on_result, compiled=options.agree == COMPILER)
 
 
 def _doubt(
@@ -317,14 +318,18 @@ def _report(
     question: Question,
     expected: dict[str, Expected],
     on_result: OnResult,
+    *,
+    compiled: bool = False,
 ) -> Report:
     machine = build(setup)
+    opinion = _compiled(machine) if compiled else None
     results: list[ClaimResult] = []
     if isinstance(on_result, Listener):
         on_result.planned(len(question.claims))
         question = replace(question, board=on_result.board)
     for result in decide(machine, question):
-        results.append(replace(result, expected=expected.get(result.claim)))
+        told = replace(result, expected=expected.get(result.claim))
+        results.append(told if opinion is None else replace(told, opinion=opinion))
         on_result(results[-1])
     function = next(o.function for o in setup.operations if o.role == "flush")
     return Report(path, setup.variant.sha256, setup.name, function, tuple(results))
@@ -340,11 +345,18 @@ def _claims(setup: Setup, options: Options) -> tuple[str, ...]:
 
 def _second(options: Options) -> Second | None:
     """Return the solver that is to be asked again; raise `InputError` if it is not installed."""
-    if options.agree is None:
+    if options.agree != SOLVER:
         return None
     from flushproof.engines.second.opinion import Second
 
     return Second()
+
+
+def _compiled(machine: Machine) -> Opinion:
+    """Return what gcc says of the code; it does the same as the interpreter."""
+    from flushproof.compiled.agree import opinion
+
+    return opinion(machine)
 
 
 def _under(setup: Setup, options: Options) -> Setup:

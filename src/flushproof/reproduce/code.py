@@ -37,6 +37,7 @@ MACROS = """\
 """
 VCPU_AT = "static struct kvm_vcpu *vcpu_at(int i)"
 _DEFINE = re.compile(r"^[ \t]*#[ \t]*define\b(?:.*\\\n)*.*$", re.MULTILINE)
+_NOT_ALONE = re.compile(r"(?:^[ \t]*#[ \t]*(include)|\b(extern))\b", re.MULTILINE)
 _WORD = re.compile(r"\b[A-Za-z_]\w*\b")
 BUILTIN = "__builtin_"
 """How the names begin of what the compiler has by itself."""
@@ -54,9 +55,16 @@ class Code(Record, frozen=True):
 
 
 def code(
-    machine: Machine, layout: Layout, hooks: Spans, extra: Iterable[c.Expr | c.Stmt] = ()
+    machine: Machine,
+    layout: Layout,
+    hooks: Spans,
+    extra: Iterable[c.Expr | c.Stmt] = (),
+    *,
+    most: str = "VCPUS",
 ) -> Code:
     """Return the C text of a machine's code; `extra` is code that needs its functions too.
+
+    There is room for `most` vCPUs, where `VCPUS` is no constant.
 
     Raises:
         InputError: a function cannot be written as C.
@@ -72,7 +80,10 @@ def code(
             {f.name: f for f in (*roots, *_plain(fn.reached(declarations, bodies)))}.values()
         )
         dead = _dead(machine, own)
-    needed = fn.reached(declarations, (*(f.body for f in own if f.body is not None), *extra))
+    named = _named(machine) if verbatim else ()
+    needed = fn.reached(
+        declarations, (*(f.body for f in own if f.body is not None), *extra, *named)
+    )
     names_ = {f.name for f in own}
     others = [f for f in needed if f.name not in names_ and not f.name.startswith(BUILTIN)]
     before = _before(machine, others, verbatim=verbatim)
@@ -88,7 +99,7 @@ def code(
                 "\nstatic " + printer.item(hooked(settled(f, dead), hooks)) + "\n" for f in own
             )
         )
-    after = _objects(layout) + "".join(
+    after = _objects(layout, most) + "".join(
         "\n" + fn.definition(f) for f in others if not fn.is_macro(f)
     )
     return Code(before, proper, after, variant.name if verbatim else "")
@@ -98,6 +109,13 @@ def free_names(machine: Machine) -> frozenset[str]:
     """Return the functions that may return anything."""
     known = machine.env.declarations.functions.values()
     return frozenset(f.name for f in known if any(a.name == "__free" for a in f.annotations))
+
+
+def _named(machine: Machine) -> tuple[c.Name, ...]:
+    """Return every name in the text; macros of its own may use what no tree shows."""
+    text = machine.setup.variant.text
+    span = machine.setup.operations[0].span
+    return tuple(c.Name(name, span) for name in dict.fromkeys(_WORD.findall(text)))
 
 
 def _dead(machine: Machine, functions: Iterable[c.Function]) -> Spans:
@@ -118,27 +136,41 @@ def _own_functions(machine: Machine) -> list[c.Function]:
 
 def _verbatim(machine: Machine, own: list[c.Function]) -> bool:
     """Tell whether the file can stand in C as it is: it defines what it uses, and nothing twice."""
+    return not _reason_against(machine, own)
+
+
+def reason_against(machine: Machine) -> str:
+    """Return why the file cannot stand in C as it is, "" where it can."""
+    return _reason_against(machine, _own_functions(machine))
+
+
+def _reason_against(machine: Machine, own: list[c.Function]) -> str:
     setup = machine.setup
-    if not setup.whole or re.search(
-        r"^[ \t]*#[ \t]*include\b|\bextern\b", setup.variant.text, re.MULTILINE
-    ):
-        return False
+    if not setup.whole:
+        return "only a part of it was read"
+    if found := _NOT_ALONE.search(setup.variant.text):
+        return f"it has an `{found[1] or found[2]}`"
     given = [u for u in setup.units if not _of(u, setup.variant.name)]
     theirs = [u for u in setup.units if _of(u, setup.variant.name)]
-    if type_items(given).keys() & {k for k in type_items(theirs) if not k[1].isdigit()}:
-        return False
+    twice = type_items(given).keys() & {k for k in type_items(theirs) if not k[1].isdigit()}
     known = machine.env.declarations
     bodies = {i.name for u in theirs for i in u.items if isinstance(i, c.Function)}
-    if any(known.functions[n].annotations for n in bodies):
-        return False
-    calls = {
+    own_meaning = {n for n in bodies if known.functions[n].annotations}
+    called = {
         n.function.id
         for f in own
         if f.body is not None
         for n in walk(f.body)
         if isinstance(n, c.Call) and isinstance(n.function, c.Name)
     }
-    return calls <= known.functions.keys()
+    for names, why in (
+        ({name for _, name in twice}, "defined by the prelude, too"),
+        (own_meaning, "a function of the machine"),
+        (called - known.functions.keys(), "not defined"),
+    ):
+        if names:
+            return f"`{min(names)}` is {why}"
+    return ""
 
 
 def _of(unit: c.TranslationUnit, file: str) -> bool:
@@ -191,10 +223,10 @@ def _globals(machine: Machine) -> str:
     return "".join(found.values())
 
 
-def _objects(layout: Layout) -> str:
+def _objects(layout: Layout, most: str) -> str:
     return (
         f"static struct {layout.outer[Scope.VM]} the_vm;\n"
-        f"static struct {layout.outer[Scope.VCPU]} the_vcpus[VCPUS];\n\n"
+        f"static struct {layout.outer[Scope.VCPU]} the_vcpus[{most}];\n\n"
         f"{VCPU_AT}\n{{\n\treturn i >= 0 && i < VCPUS ? &{layout.anchor(Scope.VCPU).format('i')} : "
         "(void *)0;\n}\n"
     )

@@ -19,7 +19,6 @@ from flushproof.engines.values import Values, evaluate
 from flushproof.explain.names import letter
 from flushproof.frontend import syntax as c
 from flushproof.ir.program import BOOT_VCPU, Operation, Program, Role
-from flushproof.ir.types import NO_VCPU, VCPU
 from flushproof.machine.build import Machine
 from flushproof.machine.monitors import RUNS_ON
 from flushproof.memory import Memory
@@ -35,6 +34,7 @@ from flushproof.reproduce.monitor import (
     bits,
     code_of,
     handlers,
+    initial,
     literal,
     remark,
     start_lines,
@@ -180,9 +180,7 @@ class _Emitter(Record):
                 continue
             for x in concrete.locations(f, m.vcpus):
                 number = evaluate(value, Values({BOOT_VCPU: x[1]}, m.vcpus))
-                if f.type == VCPU and number == NO_VCPU:
-                    continue
-                lines.append(f"\t{self.layout.place(x)} = {literal(number)};\n")
+                lines.append(f"\t{self.layout.place(x)} = {initial(number, f.type)};\n")
         for f in self.machine.base.witnesses:
             number = self.run_.witnesses[f.name]
             lines.append(f"\t{self.layout.place((f.name, -1))} = {literal(number)};\n")

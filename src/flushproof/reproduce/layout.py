@@ -30,17 +30,29 @@ class SeveralOuter(Diagnostic, frozen=True, kw_only=True):
     names: str
 
 
+class BitPart(Record, frozen=True):
+    """A bit field, `width` bits of a location from bit `first` on; `lvalue` is its name in C."""
+
+    lvalue: str
+    first: int
+    width: int
+
+
 class Layout(Record):
     """The objects of a machine; a vCPU's lvalues have `{}` for its number.
 
     `outer` names the struct that the VM and each vCPU is; `fields`, `structs` and `pointers` map
-    canonical field names, struct names, and pointers to the VM to lvalues.
+    canonical field names, struct names, and pointers to the VM to lvalues. `addresses` are the
+    fields that hold an address other than a vCPU's, and `bits` has the parts of those that are bit
+    fields.
     """
 
     outer: dict[Scope, str] = field(default_factory=dict)
     fields: dict[str, str] = field(default_factory=dict)
     structs: dict[str, str] = field(default_factory=dict)
     pointers: list[tuple[str, str]] = field(default_factory=list)
+    addresses: set[str] = field(default_factory=set)
+    bits: dict[str, tuple[BitPart, ...]] = field(default_factory=dict)
 
     def place(self, location: Location) -> str:
         """Return the C lvalue of a location.
@@ -74,6 +86,7 @@ def layout(machine: Machine) -> Layout:
             _walk(machine, out, None, (g.name,), g.name, g.type.name)
         else:
             out.fields.setdefault(g.name, g.name)
+            _note_address(machine, out, g.name, g.type)
     return out
 
 
@@ -134,10 +147,27 @@ def _walk(
             )
             _walk(machine, out, scope, deeper, where, t.name)
             continue
-        if not (isinstance(t, Integer) and t.declared is not None):
+        if isinstance(t, Integer) and t.declared is not None:
+            unit = info.units.get(name) if info else None
+            whole = ".".join((*path, unit.name if unit else name))
+            part = BitPart(where, unit.first[name] if unit else 0, t.ir.width)
+            known = out.bits.get(whole, ())
+            out.bits[whole] = known if part in known else (*known, part)
+        else:
             out.fields.setdefault(".".join((*path, name)), where)
+        _note_address(machine, out, ".".join((*path, name)), t)
         match t:
             case Pointer(Struct(target)) if ".".join((*path, name)) == THE_VM:
                 out.pointers.append((where, target))
             case _:
                 pass
+
+
+def _note_address(machine: Machine, out: Layout, name: str, t: CType) -> None:
+    match t:
+        case Pointer(Struct(target)) if machine.env.objects.scope_of(target) is Scope.VCPU:
+            pass
+        case Pointer():
+            out.addresses.add(name)
+        case _:
+            pass

@@ -12,7 +12,7 @@ from flushproof.engines import concrete
 from flushproof.frontend import printer
 from flushproof.frontend import syntax as c
 from flushproof.ir.program import Program
-from flushproof.ir.types import NO_VCPU, NONE
+from flushproof.ir.types import NO_VCPU, NONE, Type, VcpuRef
 from flushproof.kernel.rewrite import below, within
 from flushproof.machine.build import Machine
 from flushproof.machine.instrument import PLACE_STRIDE
@@ -293,6 +293,13 @@ def literal(value: int) -> str:
     if value == NONE:
         return "NONE"
     return f"{value}" if -(1 << 31) < value < 1 << 31 else f"{value:#x}ull"
+
+
+def initial(value: int, t: Type) -> str:
+    """Return what a field of a type starts as; a pointer to a vCPU may be NULL."""
+    if not isinstance(t, VcpuRef):
+        return literal(value)
+    return "(void *)0" if value == NO_VCPU else f"(void *)vcpu_at({value})"
 
 
 # Variables -------------------------------------------------------------------------------------
