@@ -105,14 +105,40 @@ def test_types(words: str, name: str) -> None:
 def test_function_with_annotations() -> None:
     """Preludes describe locks by annotations; attributes of the compiler are dropped."""
     (function,) = items(
-        "static __always_inline void __init lock(u64 *l, ...) __acquires(l) __nice "
+        "static __always_inline void __init lock(u64 *l, ...) __acquires(l) __free "
         "__attribute__((noinline));"
     )
     assert isinstance(function, syntax.Function)
     assert function.name == "lock"
-    assert [a.name for a in function.annotations] == ["__acquires", "__nice"]
+    assert [a.name for a in function.annotations] == ["__acquires", "__free"]
     assert [p.type.name for p in function.parameters] == ["u64", "..."]
     assert function.body is None
+
+
+def test_a_body_says_what_a_function_does() -> None:
+    """A word for another checker must not stand for the lock that the body takes."""
+    (function,) = items("void lock(u64 *l) __acquires(l) { *l = 1; }")
+    assert isinstance(function, syntax.Function)
+    assert function.annotations == ()
+    assert function.body is not None
+
+
+@pytest.mark.parametrize(
+    ("constant", "value"),
+    [
+        ("'a'", "97"),
+        (r"'\xff'", "(-1)"),
+        (r"'\377a'", "65377"),
+        ("'ab'", "24930"),
+        (r"'\xff\xff'", "65535"),
+        (r"'\xff\xff\xff\xff'", "(-1)"),
+        ("'é'", "50089"),
+        (r"'\0'", "0"),
+    ],
+)
+def test_character_constants(constant: str, value: str) -> None:
+    """`char` is signed on x86; gcc takes the bytes of several characters together."""
+    assert shown(constant) == value
 
 
 def test_typedefs_reach_later_files() -> None:
@@ -178,7 +204,10 @@ def test_slices_parse_alone() -> None:
         (inside("switch (a) { case 1 ... 3: ; }"), 3, 21, "ranges of cases"),
         (inside("struct x { int a; } y;"), 3, 1, "types defined inside functions"),
         ("struct s { enum { A } e; };", 1, 12, "enumerations inside structs"),
-        (inside("a = 'ab';"), 3, 5, "character constants of several characters"),
+        (inside("a = 'abcde';"), 3, 5, "character constants of over 4 characters"),
+        (inside('_Static_assert(1, "");'), 3, 1, "`_Static_assert`"),
+        ("int f(int a) __nice;", 1, 14, "`__nice` behind the parameters of a function"),
+        ("int f(int a) __free { return a; }", 1, 14, "`__free` behind the parameters of a function"),
     ],
 )
 def test_outside_the_subset(text: str, line: int, column: int, construct: str) -> None:

@@ -284,6 +284,12 @@ def _string(_tokens: Tokens, tree: Tree, span: Span) -> syntax.Expr:
     return syntax.String("".join(constants.string(str(t), span) for t in tree.children), span)
 
 
+def _character(_tokens: Tokens, tree: Tree, span: Span) -> syntax.Expr:
+    value = constants.character(str(tree.children[0]), span)
+    size = syntax.Number(abs(value), "", span)
+    return size if value >= 0 else syntax.Unary("-", size, span)
+
+
 def _member_of(tokens: Tokens, tree: Tree, span: Span) -> syntax.Expr:
     of, name = parts(tree)
     return syntax.Member(expression(tokens, of), str(name), rule(tree) == "arrow", span)
@@ -309,7 +315,7 @@ _EXPRESSIONS: dict[str, Callable[[Tokens, Tree, Span], syntax.Expr]] = {
     "arrow": _member_of,
     "name": lambda _k, t, s: syntax.Name(str(t.children[0]), s),
     "number": lambda _k, t, s: syntax.Number(*constants.integer(str(t.children[0]), s), s),
-    "char": lambda _k, t, s: syntax.Number(constants.character(str(t.children[0]), s), "", s),
+    "char": _character,
     "string": _string,
     "statement_expression": lambda k, t, s: syntax.StatementExpr(block(k, t.children[0]), s),
     "container_of": _container_of,

@@ -15,6 +15,8 @@ _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]+|[0-7]{1,3}|.)", re.DOTALL)
 _SIMPLE = {"n": 10, "t": 9, "r": 13, "a": 7, "b": 8, "f": 12, "v": 11, "e": 27}
 _PLAIN = frozenset("\\'\"?")
 _BITS = 64
+_BYTE = 8
+_INT_BYTES = 4
 _INT_MAX = (1 << 31) - 1
 
 
@@ -91,11 +93,28 @@ def string(text: str, span: Span) -> str:
 
 
 def character(text: str, span: Span) -> int:
-    """Return the code of a character constant such as `'a'`."""
-    decoded = string(text, span)
-    if len(decoded) != 1:
-        raise InputError(Outside(span=span, construct="character constants of several characters"))
-    return ord(decoded)
+    """Return the value of a character constant such as `'a'`, an int, as gcc has it on x86.
+
+    There `char` is signed, so one character is sign-extended. Of several the first is the highest
+    byte, and they are not.
+    """
+    values = _bytes(text[1:-1], span)
+    if len(values) > _INT_BYTES:
+        raise InputError(Outside(span=span, construct="character constants of over 4 characters"))
+    width = _BYTE if len(values) == 1 else _BYTE * _INT_BYTES
+    value = int.from_bytes(values, "big")
+    return value - (1 << width) if value >> (width - 1) else value
+
+
+def _bytes(quoted: str, span: Span) -> bytes:
+    """Return the bytes of quoted characters; those that are no escapes are UTF-8."""
+    out = bytearray()
+    end = 0
+    for found in _ESCAPE.finditer(quoted):
+        out += quoted[end : found.start()].encode()
+        out.append(_escape(found[1], span))
+        end = found.end()
+    return bytes(out + quoted[end:].encode())
 
 
 def _escape(escape: str, span: Span) -> int:

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from enum import Enum
 from itertools import pairwise
 
+from flushproof.frontend.attributes import WORDS, takes_arguments
 from flushproof.frontend.problems import check_brackets
 from flushproof.frontend.tokens import Kind, Token
-from flushproof.frontend.words import SKIPPED, SKIPPED_WITH_ARGUMENTS, declared_typedefs
+from flushproof.frontend.words import declared_typedefs
 from flushproof.record import Record
 
 _OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
@@ -109,7 +110,7 @@ def _function_name(tokens: tuple[Token, ...], start: int, end: int) -> int | Non
 
 
 def _can_name(text: str) -> bool:
-    return text not in SKIPPED_WITH_ARGUMENTS and text not in {"asm", "__asm__", "typeof"}
+    return not takes_arguments(text) and text not in {"asm", "__asm__", "typeof"}
 
 
 def _begin(tokens: tuple[Token, ...], start: int, name: int) -> int:
@@ -117,7 +118,7 @@ def _begin(tokens: tuple[Token, ...], start: int, name: int) -> int:
     top = _top(tokens, start, name)
     for before, after in zip(reversed(top[:-1]), reversed(top[1:]), strict=False):
         closed = after > before + 1 and tokens[before].is_punct("(")
-        attribute = before > start and tokens[before - 1].text in SKIPPED_WITH_ARGUMENTS
+        attribute = before > start and takes_arguments(tokens[before - 1].text)
         if closed and not attribute:
             return after
     return start
@@ -156,7 +157,7 @@ def _tagged(tokens: tuple[Token, ...], start: int, end: int, top: list[int]) -> 
     if tag is None or tag > brace:
         return None
     words = [tokens[i].text for i in top if tag < i < brace and tokens[i].kind is Kind.NAME]
-    name = next((w for w in words if w not in SKIPPED and _can_name(w)), "")
+    name = next((w for w in words if w not in WORDS and _can_name(w)), "")
     begin = _begin(tokens, start, tag) if tag > start else start
     if tokens[tag].text == "enum":
         return Item(Sort.ENUM, name, begin, end, others=_enumerators(tokens, brace))
@@ -179,7 +180,7 @@ def _enumerators(tokens: tuple[Token, ...], brace: int) -> tuple[str, ...]:
 def _global(tokens: tuple[Token, ...], start: int, end: int, top: list[int]) -> Item:
     stop = next((i for i in top if tokens[i].text in {"=", "[", ",", "("}), end - 1)
     names = [i for i in top if i < stop and tokens[i].kind is Kind.NAME]
-    names = [i for i in names if tokens[i].text not in SKIPPED]
+    names = [i for i in names if tokens[i].text not in WORDS]
     if len(names) < 2 or (stop < end and tokens[stop].text == "("):
         return Item(Sort.OTHER, "", start, end)
     return Item(Sort.GLOBAL, tokens[names[-1]].text, start, end, others=_others(tokens, end, top))
@@ -190,7 +191,7 @@ def _others(tokens: tuple[Token, ...], end: int, top: list[int]) -> tuple[str, .
     found = []
     for comma in (i for i in top if tokens[i].is_punct(",")):
         at = comma + 1
-        while at < end and (tokens[at].is_punct("*") or tokens[at].text in SKIPPED):
+        while at < end and (tokens[at].is_punct("*") or tokens[at].text in WORDS):
             at += 1
         if at < end and tokens[at].kind is Kind.NAME:
             found.append(tokens[at].text)

@@ -31,6 +31,38 @@ from flushproof.frontend.errors import Mismatch
 from flushproof.frontend.guards import without_guards
 from flushproof.record import replace
 
+MEANINGS = frozenset(
+    [
+        "__acquires",
+        "__acquires_shared",
+        "__compare_exchange",
+        "__elements",
+        "__exchange",
+        "__exchange_add",
+        "__fence",
+        "__fills",
+        "__first",
+        "__free",
+        "__greatest",
+        "__hypercall",
+        "__ignored",
+        "__least",
+        "__load",
+        "__num_vcpus",
+        "__releases",
+        "__releases_shared",
+        "__store",
+        "__tries",
+        "__tries_shared",
+        "__typed",
+        "__value",
+        "__vcpu_at",
+    ]
+)
+"""The words behind a prototype that say what the machine does."""
+_SPARSE = frozenset({"__acquires", "__releases", "__must_hold", "__cond_acquires", "__cond_lock"})
+"""Words that only another checker reads where the function has a body, which says what it does."""
+
 
 def item(tokens: Tokens, tree: Tree) -> tuple[syntax.TopLevel, ...]:
     """Build the items of one tree; a type defined on the spot is an item of its own."""
@@ -56,12 +88,14 @@ def function(tokens: Tokens, tree: Tree) -> syntax.Function:
     if before.definition is not None:
         raise InputError(Outside(span=before.span, construct="types defined by a function"))
     bodies = trees(rest, "block")
+    annotations = tuple(_annotation(tokens, t) for t in trees(rest, "annotation"))
+    _check_annotations(annotations, bodied=bool(bodies))
     return syntax.Function(
         name=str(name),
         type=before.type,
         pointers=declarator(tokens, [pointers], before.span).pointers,
         parameters=() if parameters is None else _parameters(tokens, tree_in(parameters)),
-        annotations=tuple(_annotation(tokens, t) for t in trees(rest, "annotation")),
+        annotations=() if bodies else annotations,
         body=block(tokens, bodies[0]) if bodies else None,
         span=span_of(tokens, name),
         untyped=typeless(tree_in(specifiers)),
@@ -149,6 +183,14 @@ def _is_void(parameter: syntax.Parameter) -> bool:
 def _annotation(tokens: Tokens, tree: Tree) -> syntax.Annotation:
     name, given = parts(tree)
     return syntax.Annotation(str(name), arguments(tokens, given), span_of(tokens, tree))
+
+
+def _check_annotations(annotations: tuple[syntax.Annotation, ...], *, bodied: bool) -> None:
+    known = _SPARSE if bodied else MEANINGS | _SPARSE
+    for a in annotations:
+        if a.name not in known:
+            construct = f"`{a.name}` behind the parameters of a function"
+            raise InputError(Outside(span=a.span, construct=construct))
 
 
 def _typedef(tokens: Tokens, tree: Tree) -> tuple[syntax.TopLevel, ...]:

@@ -19,8 +19,6 @@ from flushproof.source import Source, Span
 
 TOKEN_LIMIT = 500_000
 CALL_DEPTH = 100
-# Keywords of the subset although kernel headers define them as macros.
-BUILT_IN = frozenset({"kvm_for_each_vcpu", "container_of", "fallthrough", "scoped_guard"})
 
 
 class Macro(Placed, frozen=True):

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from flushproof.diagnostics import Diagnostic, InputError, Note, closest
-from flushproof.frontend.conditions import holds
-from flushproof.frontend.macros import BUILT_IN, Expander, Macro, Macros
+from flushproof.frontend.conditions import holds, is_defined
+from flushproof.frontend.macros import Expander, Macro, Macros
 from flushproof.frontend.shadowed import unshadowed
 from flushproof.frontend.tokens import Kind, Token, refuse_stray, tokenise
 from flushproof.record import Placed, Record, replace
@@ -19,6 +19,8 @@ from flushproof.source import Source, Span
 Line = tuple[Token, ...]
 
 _CONDITIONS = ("if", "ifdef", "ifndef")
+_COMPOUND = frozenset({"elifdef", "elifndef"})
+"""Directives that some compilers obey, and others pass over in a dead branch."""
 _DIRECTIVES = frozenset(
     [
         "if",
@@ -37,6 +39,25 @@ _DIRECTIVES = frozenset(
         "ident",
     ]
 )
+
+
+PRAGMAS = {
+    "": "it asks for nothing",
+    "once": "a file is read once only in any case",
+    "region": "editors fold it",
+    "endregion": "editors fold it",
+    "message": "it is only printed",
+    "unroll": "it is a hint for speed",
+    "GCC diagnostic": "it is about warnings",
+    "GCC ivdep": "it is a hint for speed",
+    "GCC poison": "it is about warnings",
+    "GCC system_header": "it is about warnings",
+    "GCC unroll": "it is a hint for speed",
+    "GCC warning": "it is only printed",
+    "clang diagnostic": "it is about warnings",
+    "clang loop": "it is a hint for speed",
+}
+"""The pragmas that mean nothing here, and why."""
 
 
 class Include(Placed, frozen=True):
@@ -162,10 +183,17 @@ class Preprocessor:
     def _flush(self) -> None:
         """Expand the text so far; a macro call therefore does not run across a directive."""
         for token in self._expander.expand(self._text):
-            if token.kind is Kind.STRAY:
-                refuse_stray(token)
+            refuse_stray(token)
             self._output.append(token)
         self._text.clear()
+
+    def _change(self, word: Token) -> None:
+        """Expand the text so far, before the macros change."""
+        last = self._table.get(self._text[-1].text) if self._text else None
+        if last is not None and last.parameters is not None:
+            problem = f"stands between macro `{last.name}` and what it may be given"
+            raise InputError(_malformed(word, problem))
+        self._flush()
 
     def _directive(self, line: Line) -> None:
         if len(line) == 1:
@@ -175,7 +203,7 @@ class Preprocessor:
             self._open(word, rest)
         elif word.text in {"elif", "else", "endif"}:
             self._continue(word, rest)
-        elif self._live:
+        elif self._live or word.text in _COMPOUND:
             self._act(word, rest)
 
     # Conditions ---------------------------------------------------------------------------------
@@ -207,7 +235,7 @@ class Preprocessor:
         if word.text in {"ifdef", "ifndef"}:
             if len(rest) != 1 or rest[0].kind is not Kind.NAME:
                 raise InputError(_malformed(word, "wants one name"))
-            return (rest[0].text in self._table) == (word.text == "ifdef")
+            return is_defined(rest[0], self._table) == (word.text == "ifdef")
         return holds(rest, self._table, word)
 
     # Other directives -----------------------------------------------------------------------------
@@ -215,10 +243,10 @@ class Preprocessor:
     def _act(self, word: Token, rest: Line) -> None:
         match word.text:
             case "define":
-                self._flush()
+                self._change(word)
                 self._define(read_definition(word, rest))
             case "undef":
-                self._flush()
+                self._change(word)
                 self._table.pop(read_name(word, rest), None)
             case "include":
                 self._includes.append(read_include(word, rest))
@@ -227,13 +255,26 @@ class Preprocessor:
                 raise InputError(
                     UserError(span=word.span.to(line_end(rest, word)), message=message)
                 )
+            case "pragma":
+                check_pragma(word, rest)
             case _ if word.text not in _DIRECTIVES and word.kind is not Kind.NUMBER:
                 hint = closest(word.text, _DIRECTIVES)
                 raise InputError(UnknownDirective(span=word.span, directive=word.text, hint=hint))
 
     def _define(self, macro: Macro) -> None:
-        if macro.name not in BUILT_IN:
-            self._table[macro.name] = macro
+        self._table[macro.name] = macro
+
+
+def check_pragma(word: Token, rest: Line) -> None:
+    """Pass over a pragma that changes nothing that code means.
+
+    Raises:
+        InputError: it is another one.
+    """
+    texts = [t.text for t in rest[:2]]
+    if " ".join(texts[: 2 if texts[:1] in (["GCC"], ["clang"]) else 1]) not in PRAGMAS:
+        shown = _spelled(rest[:2])
+        raise InputError(_malformed(word, f"`{shown}` is not known to mean nothing here"))
 
 
 def line_end(rest: Line, word: Token) -> Span:
@@ -280,6 +321,8 @@ def read_definition(word: Token, rest: Line) -> Macro:
     """Read what follows `#define`."""
     if not rest or rest[0].kind is not Kind.NAME or rest[0].text == "defined":
         raise InputError(_malformed(word, "wants a name"))
+    if any(t.text == "__VA_OPT__" for t in rest):
+        raise InputError(_malformed(word, "uses `__VA_OPT__`, which is outside the subset"))
     name, rest = rest[0], rest[1:]
     if not rest or not rest[0].is_punct("(") or not name.touches(rest[0]):
         return Macro(name.text, None, "", _checked_body(word, rest), name.span)

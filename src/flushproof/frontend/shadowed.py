@@ -30,6 +30,11 @@ def shadowed(tokens: Sequence[Token], table: Mapping[str, Macro]) -> frozenset[s
     return frozenset(t.text for at, t in enumerate(plain) if t.text in names and _head(plain, at))
 
 
+def defines(tokens: Sequence[Token], name: str) -> bool:
+    """Tell whether tokens define a function of that name."""
+    return any(t.text == name and _head(tokens, at) for at, t in enumerate(tokens))
+
+
 def _head(tokens: Sequence[Token], at: int) -> bool:
     """Tell whether a type is before a name, and parameters and a body are behind it."""
     before = tokens[at - 1] if at else None

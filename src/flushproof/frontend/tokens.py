@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from typing import ClassVar
 
@@ -23,6 +24,7 @@ class Kind(Enum):
     PUNCT = "PUNCT"
     NEWLINE = "NEWLINE"
     OPEN_COMMENT = "OPEN_COMMENT"
+    WIDE = "WIDE"
     STRAY = "STRAY"
 
 
@@ -60,6 +62,23 @@ class StrayCharacter(Diagnostic, frozen=True, kw_only=True):
     character: str
 
 
+class WideQuote(Diagnostic, frozen=True, kw_only=True):
+    """A string or character constant of wide characters."""
+
+    CODE: ClassVar[str] = "FP0315"
+    TITLE: ClassVar[str] = "outside the subset: wide characters"
+
+
+class SplitToken(Diagnostic, frozen=True, kw_only=True):
+    """A line ends with a backslash within a token."""
+
+    CODE: ClassVar[str] = "FP0316"
+    TITLE: ClassVar[str] = "`{left}` and `{right}` are one token over two lines"
+    LABEL: ClassVar[str] = "goes on in the next line"
+    left: str
+    right: str
+
+
 class OpenQuote(Diagnostic, frozen=True, kw_only=True):
     """A string or character constant is not closed on its line."""
 
@@ -68,6 +87,7 @@ class OpenQuote(Diagnostic, frozen=True, kw_only=True):
     LABEL: ClassVar[str] = "opened here"
 
 
+_SPLIT = re.compile(r"(?:\\[ \t]*\n)+")
 _KINDS = {kind.value: kind for kind in Kind}
 
 
@@ -86,6 +106,8 @@ def tokenise(source: Source) -> tuple[Token, ...]:
             line += skipped
             start = text.rindex("\n", seen, first) + 1
         kind = _KINDS[group]
+        if first > seen and tokens and _SPLIT.fullmatch(text, seen, first):
+            _refuse_split(tokens[-1], text[first:end])
         seen = end
         if kind is Kind.NEWLINE:
             tokens.append(Token(kind, "\n", Span(name, line, first - start + 1, line + 1, 1)))
@@ -98,8 +120,20 @@ def tokenise(source: Source) -> tuple[Token, ...]:
     return tuple(tokens)
 
 
+def _refuse_split(left: Token, right: str) -> None:
+    """Refuse two tokens with nothing but line ends between them that C takes together."""
+    whole = left.text + right
+    found = preprocessing_pattern().match(whole)
+    if left.kind is not Kind.NEWLINE and found and found.end() > len(left.text):
+        raise InputError(SplitToken(span=left.span, left=left.text, right=right))
+
+
 def refuse_stray(token: Token) -> None:
-    """Raise the diagnostic for a stray character in live text."""
+    """Raise the diagnostic for a stray character or wide characters in live text."""
+    if token.kind is Kind.WIDE:
+        raise InputError(WideQuote(span=token.span))
+    if token.kind is not Kind.STRAY:
+        return
     if token.text in "\"'":
         raise InputError(OpenQuote(span=token.span))
     shown = f"`{token.text}`" if token.text.isprintable() else f"U+{ord(token.text):04X}"

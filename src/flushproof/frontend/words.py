@@ -1,4 +1,4 @@
-"""From preprocessed tokens to the parser's: attributes dropped, typedefs found, terminals named.
+"""From preprocessed tokens to the parser's: attributes gone, typedefs found, terminals named.
 
 The tokens that go in hold no line ends. Every token that comes out has a terminal of the grammar; a
 word that no part of the subset knows raises `Outside`.
@@ -11,72 +11,15 @@ from collections.abc import Iterator
 import lark
 
 from flushproof.diagnostics import InputError
+from flushproof.frontend.attributes import past_attribute, past_parentheses, spelled
 from flushproof.frontend.constants import Outside
 from flushproof.frontend.grammar import vocabulary
+from flushproof.frontend.shadowed import defines
 from flushproof.frontend.tokens import Kind, Token, refuse_stray
 
-# Words of the kernel and the compiler that change nothing the subset can express.
-SKIPPED = frozenset(
-    [
-        "__maybe_unused",
-        "__always_unused",
-        "__used",
-        "__init",
-        "__exit",
-        "__initdata",
-        "__ro_after_init",
-        "__read_mostly",
-        "__always_inline",
-        "noinline",
-        "notrace",
-        "noinstr",
-        "asmlinkage",
-        "__must_check",
-        "__user",
-        "__iomem",
-        "__rcu",
-        "__percpu",
-        "__kernel",
-        "__force",
-        "__packed",
-        "__cold",
-        "__hot",
-        "__pure",
-        "__attribute_const__",
-        "__noreturn",
-        "__weak",
-        "__visible",
-        "__extension__",
-        "__bitwise",
-        "__init_or_module",
-        "__refdata",
-        "__cacheline_aligned",
-        "__randomize_layout",
-        "__ref",
-        "__noclone",
-        "__flatten",
-        "__deprecated",
-    ]
-)
-SKIPPED_WITH_ARGUMENTS = frozenset(
-    [
-        "__attribute__",
-        "__attribute",
-        "__aligned",
-        "__printf",
-        "__scanf",
-        "__section",
-        "__alias",
-        "__alloc_size",
-        "__nonstring",
-        "__counted_by",
-        "__assume_aligned",
-    ]
-)
 # Destructors that only give memory back; what others do at the end of a block is not followed.
 _DESTRUCTORS = frozenset({"kfree", "kvfree", "kfree_sensitive", "free_page", "bitmap"})
 OUTSIDE = {
-    "__cleanup": "a destructor",
     "asm": "inline assembly",
     "__asm__": "inline assembly",
     "__asm": "inline assembly",
@@ -91,6 +34,11 @@ OUTSIDE = {
     "__int128": "128-bit integers",
     "__label__": "local labels",
     "_Static_assert": "`_Static_assert`",
+    "_Thread_local": "a variable of each thread",
+    "__thread": "a variable of each thread",
+    "_Alignof": "`_Alignof`",
+    "__alignof__": "`__alignof__`",
+    "_Pragma": "`_Pragma`",
     "union": "unions",
     "float": "floating point",
     "double": "floating point",
@@ -100,7 +48,7 @@ _KEEPS_NAME = frozenset({"->", ".", "struct", "enum", "goto"})
 
 
 def significant(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
-    """Drop attributes; raise `InputError` at words and characters outside the subset."""
+    """Pass over attributes; raise `InputError` at words and characters outside the subset."""
     return tuple(_significant(tokens))
 
 
@@ -109,31 +57,19 @@ def _significant(tokens: tuple[Token, ...]) -> Iterator[Token]:
     while index < len(tokens):
         token = tokens[index]
         index += 1
-        if token.text in SKIPPED:
-            continue
-        if token.text in SKIPPED_WITH_ARGUMENTS:
-            index = _past_parentheses(tokens, index)
+        if spelled(token.text):
+            index = past_attribute(tokens, index - 1)
             continue
         if token.text == "__free" and index + 2 < len(tokens) and tokens[index].is_punct("("):
-            if tokens[index + 1].text not in _DESTRUCTORS:
+            destructor = tokens[index + 1].text
+            if destructor not in _DESTRUCTORS or defines(tokens, destructor):
                 raise InputError(Outside(span=token.span, construct="a destructor"))
-            index = _past_parentheses(tokens, index)
+            index = past_parentheses(tokens, index)
             continue
         if token.text in OUTSIDE:
             raise InputError(Outside(span=token.span, construct=OUTSIDE[token.text]))
-        if token.kind is Kind.STRAY:
-            refuse_stray(token)
+        refuse_stray(token)
         yield token
-
-
-def _past_parentheses(tokens: tuple[Token, ...], index: int) -> int:
-    """Return the index behind the balanced parentheses that begin at `index`, if any do."""
-    depth = 0
-    for position in range(index, len(tokens)):
-        depth += tokens[position].is_punct("(") - tokens[position].is_punct(")")
-        if depth == 0:
-            return position + 1 if position > index else index
-    return index
 
 
 def declared_typedefs(tokens: tuple[Token, ...]) -> frozenset[int]:

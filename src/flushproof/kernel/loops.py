@@ -13,14 +13,14 @@ from typing import ClassVar
 
 from flushproof.diagnostics import Diagnostic
 from flushproof.frontend import syntax as c
-from flushproof.frontend.macros import BUILT_IN, Macro
+from flushproof.frontend.macros import Macro
 from flushproof.frontend.tokens import Kind, Token
 from flushproof.frontend.words import OUTSIDE
 from flushproof.kernel.assembly import ANY, closing, word
 
-_WORDS = frozenset(
-    {"if", "for", "while", "switch", "return", "sizeof", "typeof", "__typeof__", *BUILT_IN}
-)
+_WORDS = frozenset({"if", "for", "while", "switch", "return", "sizeof", "typeof", "__typeof__"})
+_KNOWN = frozenset({"kvm_for_each_vcpu", "scoped_guard"})
+"""Loops that the parser knows, for files that do not say what they are."""
 _ARRAY = ("xa_for_each", "xa_for_each_range")
 
 
@@ -35,7 +35,7 @@ class UnknownLoop(Diagnostic, frozen=True, kw_only=True):
 
 def heads(tokens: tuple[Token, ...]) -> frozenset[str]:
     """Return the words that stand before parentheses and a block, as only a macro can."""
-    return frozenset(tokens[i].text for i, _ in _headed(tokens))
+    return frozenset(tokens[i].text for i, _ in _headed(tokens, frozenset()))
 
 
 def plain_head(macro: Macro) -> bool:
@@ -46,7 +46,7 @@ def plain_head(macro: Macro) -> bool:
 
 def loops(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
     """Return the tokens with such heads replaced."""
-    ends = dict(_headed(tokens))
+    ends = dict(_headed(tokens, _KNOWN))
     kept: list[Token] = []
     index = 0
     while index < len(tokens):
@@ -81,12 +81,12 @@ def _unknown(head: Token, inside: tuple[Token, ...]) -> list[Token]:
     return [*kept, word(")", head), word(")", head)]
 
 
-def _headed(tokens: tuple[Token, ...]) -> Iterator[tuple[int, int]]:
+def _headed(tokens: tuple[Token, ...], known: frozenset[str]) -> Iterator[tuple[int, int]]:
     """Yield where in a function such words are, and where their parentheses end."""
     depth = 0
     for index, token in enumerate(tokens):
         depth += token.is_punct("{") - token.is_punct("}")
-        if not depth or token.kind is not Kind.NAME or token.text in _WORDS:
+        if not depth or token.kind is not Kind.NAME or token.text in _WORDS | known:
             continue
         end = closing(tokens, index + 1)
         if end is None or end + 1 == len(tokens):

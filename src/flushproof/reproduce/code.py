@@ -14,8 +14,8 @@ from pathlib import Path
 
 from flushproof.frontend import printer
 from flushproof.frontend import syntax as c
+from flushproof.frontend.attributes import CALLED, WORDS
 from flushproof.frontend.walk import walk
-from flushproof.frontend.words import SKIPPED, SKIPPED_WITH_ARGUMENTS
 from flushproof.ir.code import Havoc, Scope
 from flushproof.machine.build import Machine
 from flushproof.record import Record
@@ -201,9 +201,9 @@ def _empty_words(text: str) -> list[str]:
     for word in dict.fromkeys(_WORD.findall(text)):
         if word in NATIVE:
             continue
-        if word in SKIPPED:
+        if word in WORDS:
             out.append(f"#undef {word}\n#define {word}\n")
-        elif word in SKIPPED_WITH_ARGUMENTS:
+        elif word in CALLED:
             out.append(f"#undef {word}\n#define {word}(...)\n")
     return out
 
