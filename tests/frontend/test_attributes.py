@@ -7,7 +7,9 @@ import pytest
 from flushproof.diagnostics import InputError
 from flushproof.frontend import printer
 from flushproof.frontend.attributes import CALLED, MEANINGFUL, MEANINGLESS, WORDS
+from flushproof.frontend.items import MEANINGS
 from flushproof.frontend.parser import ParseContext, parse_c
+from flushproof.lower import numbers, primitives
 from flushproof.source import Source
 
 FORMS = (
@@ -66,6 +68,11 @@ def test_words_of_the_kernel(word: tuple[str, str]) -> None:
         assert read(text) == read(FORMS[0].format(""))
     else:
         assert refusal(text) == f"outside the subset: {MEANINGFUL[name]}"
+
+
+def test_words_behind_a_prototype() -> None:
+    """A word without a meaning for the machine is not read over, and one with it not refused."""
+    assert primitives.TABLE.keys() | numbers.TABLE.keys() == MEANINGS
 
 
 @pytest.mark.parametrize(

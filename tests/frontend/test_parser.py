@@ -207,7 +207,12 @@ def test_slices_parse_alone() -> None:
         (inside("a = 'abcde';"), 3, 5, "character constants of over 4 characters"),
         (inside('_Static_assert(1, "");'), 3, 1, "`_Static_assert`"),
         ("int f(int a) __nice;", 1, 14, "`__nice` behind the parameters of a function"),
-        ("int f(int a) __free { return a; }", 1, 14, "`__free` behind the parameters of a function"),
+        (
+            "int f(int a) __free { return a; }",
+            1,
+            14,
+            "`__free` behind the parameters of a function",
+        ),
     ],
 )
 def test_outside_the_subset(text: str, line: int, column: int, construct: str) -> None:

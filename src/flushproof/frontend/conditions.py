@@ -279,9 +279,7 @@ def _signed(sign: str, n: _Number) -> _Number:
 def _shifted(n: _Number, left: int) -> _Number:
     """Shift by any number of places, to the right where it is negative."""
     places = min(abs(left), _BITS)
-    return _Number.of(
-        n.value << places if left > 0 else n.value >> places, unsigned=n.unsigned
-    )
+    return _Number.of(n.value << places if left > 0 else n.value >> places, unsigned=n.unsigned)
 
 
 def _quotient(left: int, right: int) -> int:

@@ -122,7 +122,7 @@ def constant(ctx: Context, e: c.Call) -> Value:
     return convert.number(1)
 
 
-_UNEVALUATED: dict[str, Special] = {
+TABLE: dict[str, Special] = {
     "__typed": typed,
     "__elements": elements,
     "__constant": constant,
@@ -132,8 +132,8 @@ _UNEVALUATED: dict[str, Special] = {
 def unevaluated(declarations: Declarations) -> Mapping[str, Special]:
     """Return the functions that do not evaluate what they are given, by name."""
     return {
-        f.name: _UNEVALUATED[a.name]
+        f.name: TABLE[a.name]
         for f in declarations.functions.values()
         for a in f.annotations
-        if a.name in _UNEVALUATED
+        if a.name in TABLE
     }

@@ -59,8 +59,8 @@ def primitive(ctx: Context, function: c.Function, span: Span) -> Value | None:
         InputError: the annotation or the call does not make sense.
     """
     for annotation in function.annotations:
-        if annotation.name in _TABLE:
-            return _TABLE[annotation.name](ctx, annotation.arguments, span)
+        if annotation.name in TABLE:
+            return TABLE[annotation.name](ctx, annotation.arguments, span)
     return None
 
 
@@ -203,7 +203,7 @@ def _unreachable(ctx: Context, _arguments: tuple[c.Expr, ...], span: Span) -> Va
     return Nothing()
 
 
-_TABLE: dict[str, Callable[[Context, tuple[c.Expr, ...], Span], Value]] = {
+TABLE: dict[str, Callable[[Context, tuple[c.Expr, ...], Span], Value]] = {
     "__acquires": _acquire,
     "__acquires_shared": partial(_acquire, shared=True),
     "__tries": _try,
