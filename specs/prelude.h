@@ -416,15 +416,46 @@ static inline struct vcpu_vmx *to_vmx(struct kvm_vcpu *vcpu)
 	return container_of(vcpu, struct vcpu_vmx, vcpu);
 }
 
-/* The two hypercalls: 0, or any error. */
-struct hv_guest_mapping_flush_list { };
+/*
+ * The two hypercalls: 0, or any error. The second is for a range, which a callback enters in a list;
+ * it returns how many entries there are. With another number the range is not the one entered.
+ */
+struct hv_guest_mapping_flush_list {
+	u64 __start;
+	u64 __pages;
+	int __entries;
+};
 typedef int (*hyperv_fill_flush_list_func)(struct hv_guest_mapping_flush_list *flush, void *data);
 
+int __some_entries(void) __free;
+static inline int hyperv_fill_flush_guest_mapping_list(struct hv_guest_mapping_flush_list *flush,
+						       u64 start_gfn, u64 pages)
+{
+	flush->__start = start_gfn;
+	flush->__pages = pages;
+	flush->__entries = __some_entries();
+	return flush->__entries;
+}
+
 int hyperv_flush_guest_mapping(u64 as) __hypercall(as, true, 0, 0);
-int hyperv_flush_guest_mapping_range(u64 as, hyperv_fill_flush_list_func fill,
-				     struct kvm_tlb_range *data)
-	__hypercall(as, false, data->start_gfn, data->pages);
-int kvm_fill_hv_flush_list_func(struct hv_guest_mapping_flush_list *flush, void *data) __free;
+int __flush_entered(u64 as, u64 start, u64 pages) __hypercall(as, false, start, pages);
+static inline int hyperv_flush_guest_mapping_range(u64 as, hyperv_fill_flush_list_func fill,
+						   void *data)
+{
+	struct hv_guest_mapping_flush_list flush = { };
+	int entries = fill(&flush, data);
+
+	return __flush_entered(as, flush.__start,
+			       entries == flush.__entries ? flush.__pages : 0);
+}
+
+/* What enters the range that a flush is given, where a file has no callback of its own. */
+static inline int kvm_fill_hv_flush_list_func(struct hv_guest_mapping_flush_list *flush, void *data)
+{
+	struct kvm_tlb_range *given = data;
+
+	return hyperv_fill_flush_guest_mapping_list(flush, given->start_gfn, given->pages);
+}
 
 /* An EPT pointer is a root with attribute bits that depend on nothing else. */
 static inline u64 construct_eptp(struct kvm_vcpu *vcpu, u64 root, int level)

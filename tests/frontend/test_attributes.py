@@ -71,7 +71,7 @@ def test_words_of_the_kernel(word: tuple[str, str]) -> None:
 
 
 def test_words_behind_a_prototype() -> None:
-    """A word without a meaning for the machine is not read over, and one with it not refused."""
+    """A word that the machine does not know is not read over; one that it knows is not refused."""
     assert primitives.TABLE.keys() | numbers.TABLE.keys() == MEANINGS
 
 

@@ -1,7 +1,8 @@
 """All names a set of translation units declares, resolved to types and values.
 
-Later units override earlier ones, except that a primitive (an annotated prototype of the prelude)
-is kept: it says how the machine sees the function, whatever body the file gives it.
+The first unit is the prelude. What a later one defines takes its place: a function with a body also
+that of one that the machine knows. Types that would no longer fit what the prelude does with them
+are refused, and so is a second definition of what some other unit defines.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import assert_never
 from flushproof.diagnostics import InputError, Note, closest
 from flushproof.frontend import syntax as c
 from flushproof.frontend.consteval import evaluate
-from flushproof.frontend.errors import Redefined, UnknownType
+from flushproof.frontend.errors import Incompatible, Redefined, UnknownType
 from flushproof.frontend.structs import (
     Slot,
     StructInfo,
@@ -81,10 +82,19 @@ class Declarations(Record, frozen=True):
         return found
 
 
+_EXTENDED = frozenset({"kvm_arch", "kvm_vcpu_arch"})
+"""Structs without members in the prelude that a file fills in; the others are the machine's own."""
+_RESERVED = frozenset({"machine_boot"})
+"""What no file may define: the machine calls it."""
+
+
 class _Builder:
     """Collects declarations unit by unit; used once."""
 
     def __init__(self) -> None:
+        self.given: frozenset[str] = frozenset()
+        """The files of the prelude."""
+        self.places: dict[tuple[str, str], Span] = {}
         self.structs: dict[str, StructInfo] = {}
         self.constants: dict[str, int] = {}
         self.typedefs: dict[str, CType] = {}
@@ -104,16 +114,19 @@ class _Builder:
         seen: dict[tuple[str, str], Span] = {}
         for item in unit.items:
             self._item(item, seen)
+        if not self.given:
+            self.given = frozenset(item.span.file for item in unit.items)
 
     def _item(self, item: c.TopLevel, seen: dict[tuple[str, str], Span]) -> None:
         match item:
             case c.StructDef():
                 _once(seen, "struct", item.name, item.span)
+                self._refuse_opaque(item)
                 self._struct(item, item.name)
             case c.EnumDef():
                 self._enum(item, seen)
             case c.Typedef():
-                self.typedefs[item.declarator.name] = self.view.resolve(item.type, item.declarator)
+                self._typedef(item)
             case c.Declaration():
                 self._globals(item)
             case c.Function():
@@ -174,8 +187,56 @@ class _Builder:
         known = self.functions.get(item.name)
         if item.body is not None:
             _once(seen, "function", item.name, item.span)
-        if known is None or (item.body is not None and not known.annotations) or item.annotations:
+        if known is None:
             self.functions[item.name] = item
+        elif item.body is not None:
+            self._refuse_second(known, item)
+            self.functions[item.name] = item
+        elif known.body is None and item.annotations:
+            self.functions[item.name] = item
+
+    # What may not be defined again ----------------------------------------------------------------
+
+    def _refuse_second(self, known: c.Function, item: c.Function) -> None:
+        """Refuse a function that another file defines, or that the machine calls itself."""
+        replaced = known.span.file in self.given and item.name not in _RESERVED
+        if known.body is not None and not replaced:
+            note = Note("first defined here", known.span)
+            raise InputError(
+                Redefined(span=item.span, kind="function", name=item.name, notes=(note,))
+            )
+
+    def _refuse_opaque(self, item: c.StructDef) -> None:
+        """Refuse members for a struct of the machine, such as a lock."""
+        known = self.structs.get(item.name)
+        if known is None or known.members or item.name in _EXTENDED or not item.fields:
+            return
+        if known.span.file in self.given and item.span.file not in self.given:
+            note = Note("the machine's own struct is this", known.span)
+            raise InputError(
+                Incompatible(span=item.span, kind="struct", name=item.name, notes=(note,))
+            )
+
+    def _typedef(self, item: c.Typedef) -> None:
+        name = item.declarator.name
+        t = self.view.resolve(item.type, item.declarator)
+        known = self.typedefs.get(name)
+        first = self.places.setdefault(("typedef", name), item.span)
+        if known is not None and first.file in self.given and not _alike(known, t):
+            note = Note("the machine's own type is this", first)
+            raise InputError(Incompatible(span=item.span, kind="type", name=name, notes=(note,)))
+        self.typedefs[name] = t
+
+
+def _alike(a: CType, b: CType) -> bool:
+    """Tell whether two types are one to the machine: equal, or integers of one width and sign."""
+    match a, b:
+        case Integer(_, x), Integer(_, y):
+            return x == y
+        case Pointer(x), Pointer(y):
+            return _alike(x, y)
+        case _:
+            return a == b
 
 
 def _once(seen: dict[tuple[str, str], Span], kind: str, name: str, span: Span) -> None:

@@ -122,3 +122,13 @@ class Unbounded(Diagnostic, frozen=True, kw_only=True):
     TITLE: ClassVar[str] = "loop without a bound: still running after {limit} iterations"
     HELP: ClassVar[str] = "a loop must end by itself, whatever values it reads"
     limit: int
+
+
+class Incompatible(Diagnostic, frozen=True, kw_only=True):
+    """A file's own type takes the name of one that the machine knows, and is another one."""
+
+    CODE: ClassVar[str] = "FP0423"
+    TITLE: ClassVar[str] = "{kind} `{name}` is not what the machine takes it for"
+    HELP: ClassVar[str] = "give it another name"
+    kind: str
+    name: str

@@ -1,6 +1,7 @@
 """Clean-up of freshly lowered code. Accesses to shared state are never removed or moved.
 
-* `propagate`: temporaries with a copy or a once-used expression are put where they are used;
+* `propagate`: temporaries with a copy or a once-used expression are put where they are used, and
+  a variable compared with itself is decided;
 * `discharge`: checks that surely hold are dropped (definite assignment, pointers surely not NULL);
 * `prune`: assignments that nothing reads are dropped.
 """
@@ -64,7 +65,7 @@ def propagate(code: Code) -> Code:
     for at, instr in enumerate(code):
         if at in joins:
             known = _Known({}, {})
-        new = _substituted(instr, known.values)
+        new = _decided(_substituted(instr, known.values))
         out.append(new)
         _learn(known, new, counts)
     return simplify(tuple(out))
@@ -92,6 +93,17 @@ class _Known(Record, frozen=True):
 
 def _substituted(instr: Instr, known: Mapping[Local, Expr]) -> Instr:
     return map_operands(instr, lambda x: known.get(x, Var(x)))
+
+
+def _decided(instr: Instr) -> Instr:
+    """Replace a branch on whether a variable equals itself."""
+    match instr:
+        case Branch(Binary("==", Var() as a, Var() as b), then, _, span) if a == b:
+            return Jump(then, span)
+        case Branch(Binary("!=", Var() as a, Var() as b), _, otherwise, span) if a == b:
+            return Jump(otherwise, span)
+        case _:
+            return instr
 
 
 def _uses(i: Instr) -> Iterator[Local]:

@@ -27,11 +27,14 @@ from flushproof.frontend.types import (
 from flushproof.ir.types import U64
 from flushproof.kernel.base import Base
 from flushproof.kernel.library import Library, Piece
+from flushproof.kernel.looks import could_define
+from flushproof.kernel.pointers import CONSTRUCT, adds_attributes
 from flushproof.kernel.reader import Reader
 from flushproof.record import Record, replace
 from flushproof.source import Span
 
 WIDE = Integer("u64", U64)
+_BODY = Sort.FUNCTION
 
 
 class Body(Record, frozen=True):
@@ -52,6 +55,7 @@ class Known:
     invented: dict[tuple[str, str], Span] = field(default_factory=dict)
     _bodies: dict[tuple[str, str], Body | InputError | None] = field(default_factory=dict)
     _inner: dict[str, c.StructDef] = field(default_factory=dict)
+    _defined: dict[str, bool] = field(default_factory=dict)
 
     @property
     def reader(self) -> Reader:
@@ -61,8 +65,23 @@ class Known:
     # Functions ----------------------------------------------------------------------------------
 
     def modelled(self, name: str) -> c.Function | None:
-        """Return the prelude's function, which has its meaning from there."""
-        return self.base.prelude.functions.get(name)
+        """Return the prelude's function, unless a C file at hand defines it: that is what runs."""
+        found = self.base.prelude.functions.get(name)
+        return None if found is None or self._own(name) else found
+
+    def _own(self, name: str) -> bool:
+        """Tell whether the file, or one beside a header that it includes, defines a function."""
+        if name not in self._defined:
+            library = self.library
+            beside = (p for p in library.companions if could_define(library.text(p), _BODY, name))
+            pieces = (library.main, *filter(None, map(library.piece, beside)))
+            found = [(where, item) for where in pieces if (item := where.find(_BODY, name))]
+            self._defined[name] = bool(found) and not self._as_modelled(name, *found[0])
+        return self._defined[name]
+
+    def _as_modelled(self, name: str, where: Piece, item: Item) -> bool:
+        """Tell whether a function does what the prelude says of it."""
+        return name == CONSTRUCT and adds_attributes(self.reader.function(where, item))
 
     def body(self, name: str, near: Piece | None) -> Body | None:
         """Return a function that some file defines, parsed; None where none does.

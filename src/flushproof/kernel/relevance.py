@@ -34,9 +34,9 @@ class Relevance:
     def hypercalls(self) -> frozenset[str]:
         """The functions of the prelude that issue a hypercall."""
         functions = self.known.base.prelude.functions.values()
-        return frozenset(
-            f.name for f in functions if any(a.name == "__hypercall" for a in f.annotations)
-        )
+        direct = {f.name for f in functions if any(a.name == "__hypercall" for a in f.annotations)}
+        through = {f.name for f in functions if f.body is not None and direct & called(f.body)}
+        return frozenset(direct | through)
 
     @cached_property
     def _hot(self) -> tuple[Path, ...]:
@@ -121,6 +121,12 @@ class Relevance:
 
     def _variable(self, name: str, near: Piece) -> bool:
         return self.known.library.find(Sort.GLOBAL, name, near) is not None
+
+
+def called(body: c.Block) -> frozenset[str]:
+    """Return the names that a block calls."""
+    calls = (n.function for n in walk(body) if isinstance(n, c.Call))
+    return frozenset(f.id for f in calls if isinstance(f, c.Name))
 
 
 def _leads_on(t: object) -> bool:

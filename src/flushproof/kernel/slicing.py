@@ -95,6 +95,13 @@ def called_by(f: c.Function) -> Iterator[str]:
             yield node.function.id
 
 
+def handed_on(f: c.Function) -> Iterator[str]:
+    """Yield the names that a function gives to others, some of which may be functions."""
+    for node in walk(f.body) if f.body else ():
+        if isinstance(node, c.Call):
+            yield from (a.id for a in node.arguments if isinstance(a, c.Name))
+
+
 def _pruned(
     known: Known,
     relevance: Relevance,
@@ -118,7 +125,8 @@ def _pruned(
         for text in own.assumed:
             notes.assume(text)
         notes.called.update(own.called)
-        for name in called_by(new.function):
+        given = (n for n in handed_on(new.function) if n not in scope)
+        for name in (*called_by(new.function), *given):
             inner = None if known.modelled(name) else known.body(name, body.where)
             if inner is not None and inner.function.body is not None:
                 pending.append(inner)

@@ -359,12 +359,25 @@ def _cast(ctx: Context, e: c.Cast) -> Value:
             raise unsupported(f"a conversion to `{t}`", e.span)
 
 
+def _callee(ctx: Context, e: c.Expr) -> str:
+    """Return the name of the function that an expression in front of arguments denotes."""
+    match e:
+        case c.Name(id, span):
+            match ctx.find(id):
+                case None:
+                    return id
+                case Bound(FunctionRef(name)):
+                    return name
+                case _:
+                    raise unsupported("a call through a pointer", span)
+        case c.Unary("*" | "&", c.Name() as inner):
+            return _callee(ctx, inner)
+        case _:
+            raise unsupported("a call through a pointer", e.span)
+
+
 def _call(ctx: Context, e: c.Call) -> Value:
-    if not isinstance(e.function, c.Name):
-        raise unsupported("a call through a pointer", e.span)
-    name = e.function.id
-    if ctx.find(name) is not None and name not in ctx.env.declarations.functions:
-        raise unsupported("a call through a pointer", e.span)
+    name = _callee(ctx, e.function)
     function = ctx.env.declarations.functions.get(name)
     if special := ctx.env.specials.get(name):
         return special(ctx, e)
