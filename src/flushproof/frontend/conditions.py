@@ -238,8 +238,8 @@ class _Reader:
     def _apply(self, sign: str, left: _Number, right: _Number, *, live: bool) -> _Number:
         """Apply an operator; only the type of the result matters where it is not evaluated."""
         if sign in _TRUTHS:
-            a, b = left.value != 0, right.value != 0
-            return _Number(int(a or b) if sign == "||" else int(a and b))
+            decides = any if sign == "||" else all
+            return _Number(int(decides(n.value != 0 for n in (left, right))))
         if sign in {"<<", ">>"}:
             return _shifted(left, right.value if sign == "<<" else -right.value)
         unsigned = left.unsigned or right.unsigned

@@ -174,6 +174,7 @@ class _Builder:
     def _globals(self, item: c.Declaration) -> None:
         for entry in item.declarators:
             name = entry.declarator.name
+            self._refuse_variable(entry)
             t = self.view.resolve(item.type, entry.declarator)
             start = entry.initialiser
             new = Global(name, t, start, "extern" in item.qualifiers and start is None, entry.span)
@@ -205,6 +206,14 @@ class _Builder:
             raise InputError(
                 Redefined(span=item.span, kind="function", name=item.name, notes=(note,))
             )
+
+    def _refuse_variable(self, entry: c.InitDeclarator) -> None:
+        """Refuse a variable with the name of a function."""
+        name = entry.declarator.name
+        known = self.functions.get(name)
+        if known is not None:
+            note = Note("a function is declared here", known.span)
+            raise InputError(Redefined(span=entry.span, kind="variable", name=name, notes=(note,)))
 
     def _refuse_opaque(self, item: c.StructDef) -> None:
         """Refuse members for a struct of the machine, such as a lock."""

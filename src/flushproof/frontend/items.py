@@ -28,7 +28,7 @@ from flushproof.frontend.builder import (
 )
 from flushproof.frontend.constants import Outside
 from flushproof.frontend.errors import Mismatch
-from flushproof.frontend.guards import without_guards
+from flushproof.frontend.guards import GUARD, without_guards
 from flushproof.record import replace
 
 MEANINGS = frozenset(
@@ -69,17 +69,24 @@ def item(tokens: Tokens, tree: Tree) -> tuple[syntax.TopLevel, ...]:
     """Build the items of one tree; a type defined on the spot is an item of its own."""
     match rule(tree):
         case "function":
-            return (without_guards(function(tokens, tree)),)
+            return (_finished(function(tokens, tree)),)
         case "untyped_function":
-            return (without_guards(_untyped(tokens, tree)),)
+            return (_finished(_untyped(tokens, tree)),)
         case "old_function":
-            return (without_guards(_old(tokens, tree)),)
+            return (_finished(_old(tokens, tree)),)
         case "typedef":
             return _typedef(tokens, tree)
         case "declaration":
             return _declaration(tokens, tree)
         case name:
             raise AssertionError(f"the grammar has no item `{name}`")
+
+
+def _finished(f: syntax.Function) -> syntax.Function:
+    """Return a function without guards; one that itself has their name would be taken for one."""
+    if f.name == GUARD:
+        raise InputError(Outside(span=f.span, construct=f"a function named `{GUARD}`"))
+    return without_guards(f)
 
 
 def function(tokens: Tokens, tree: Tree) -> syntax.Function:

@@ -94,7 +94,7 @@ _KINDS = {kind.value: kind for kind in Kind}
 def tokenise(source: Source) -> tuple[Token, ...]:
     """Cut the text into tokens, line ends included; stray characters are tokens of their own."""
     name, text = source.name, source.text
-    tokens = []
+    tokens: list[Token] = []
     # `line` begins at `start`; `seen` is where the last token ended.
     line, start, seen = 1, 0, 0
     for found in preprocessing_pattern().finditer(text):

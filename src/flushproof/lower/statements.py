@@ -147,6 +147,9 @@ def _do_while(ctx: Context, s: c.DoWhile) -> None:
 
 def _for_each_vcpu(ctx: Context, s: c.ForEachVcpu) -> None:
     """`for (i = 0; i < N && (vcpu = vCPU i); i++)`; the vCPUs of a VM do not come and go."""
+    own = ctx.env.declarations.functions.get("kvm_get_vcpu")
+    if own is not None and own.body is not None:
+        raise unsupported("a loop over vCPUs where the file has its own `kvm_get_vcpu`", s.span)
     lower(ctx, s.kvm)
     head, inside, again, end = (ctx.emitter.label() for _ in range(4))
     index = place(ctx, s.index)
