@@ -1,4 +1,4 @@
-"""What a file defines itself has the meaning that the file gives it, whatever we know by that name."""
+"""What a file defines itself has the meaning that the file gives it, whatever the name."""
 
 from __future__ import annotations
 
@@ -49,6 +49,19 @@ RANGE = f"range ? hyperv_flush_guest_mapping_range(root, {FILL}, range) : {WHOLE
 HEAD = "static int {}(struct hv_guest_mapping_flush_list *flush, void *data)\n"
 ENTER = "hyperv_fill_flush_guest_mapping_list(flush, r->start_gfn{}, r->pages{})"
 
+OWN_WALK = """
+#define kvm_for_each_vcpu(i, v, k) \\
+	for (i = {}; i < __online_vcpus(k) && (v = kvm_get_vcpu(k, i)) != NULL; i++)
+"""
+NO_LOCK = """
+static inline void spin_lock(spinlock_t *l) { }
+static inline void spin_unlock(spinlock_t *l) { }
+"""
+OWN_CONTAINER = """
+#define container_of(p, t, m) ((t *)((char *)(p) - __builtin_offsetof(t, m)))
+static struct kvm_vmx *mine(struct kvm *k) { return container_of(k, struct kvm_vmx, kvm); }
+"""
+
 
 def fill(body: str, name: str = FILL) -> str:
     """Return a callback."""
@@ -71,17 +84,12 @@ def verdict(
     ("before", "expected"),
     [
         ("", Verdict.PROVED),
-        ("#define kvm_for_each_vcpu(i, v, k) "
-         "for (i = 1; i < __online_vcpus(k) && (v = kvm_get_vcpu(k, i)) != NULL; i++)",
-         Verdict.REFUTED),
-        ("#define kvm_for_each_vcpu(i, v, k) "
-         "for (i = 0; i < __online_vcpus(k) && (v = kvm_get_vcpu(k, i)) != NULL; i++)",
-         Verdict.PROVED),
+        (OWN_WALK.format(1), Verdict.REFUTED),
+        (OWN_WALK.format(0), Verdict.PROVED),
         ("#define VALID_PAGE(x) ((x) == INVALID_PAGE)", Verdict.REFUTED),
         ("static inline bool VALID_PAGE(u64 x) { return x == INVALID_PAGE; }", Verdict.REFUTED),
         ("static inline int hyperv_flush_guest_mapping(u64 as) { return 0; }", Verdict.REFUTED),
-        ("static inline void spin_lock(spinlock_t *l) { }\n"
-         "static inline void spin_unlock(spinlock_t *l) { }", Verdict.PROVED),
+        (NO_LOCK, Verdict.PROVED),
         ("#define PAGE_SHIFT 13", Verdict.PROVED),
         ("typedef unsigned long u64;", Verdict.PROVED),
         ("void spin_lock(spinlock_t *lock);", Verdict.PROVED),
@@ -94,11 +102,7 @@ def test_what_a_file_defines_wins(before: str, expected: Verdict, tmp_path: Path
 
 def test_a_lock_that_locks_nothing(tmp_path: Path) -> None:
     """A file's own `spin_lock()` keeps nobody out, so a race is seen."""
-    own = (
-        "static inline void spin_lock(spinlock_t *l) { }\nstatic inline void spin_unlock({}) {{ }}"
-    )
-    before = own.format("spinlock_t *l")
-    assert verdict(tmp_path, before, WHOLE, "no_race") is Verdict.REFUTED
+    assert verdict(tmp_path, NO_LOCK, WHOLE, "no_race") is Verdict.REFUTED
     assert verdict(tmp_path, "", WHOLE, "no_race") is Verdict.PROVED
 
 
@@ -145,9 +149,7 @@ def test_a_callback_of_another_name(tmp_path: Path) -> None:
         ("struct spinlock { int v; };", "struct `spinlock` is not what the machine"),
         ("static void machine_boot(struct kvm_vcpu *v, int i) { }", "is defined twice"),
         ("static bool apart(u64 a, u64 b) { return false; }", "is defined twice"),
-        ("#define container_of(p, t, m) ((t *)((char *)(p) - __builtin_offsetof(t, m)))\n"
-         "static struct kvm_vmx *mine(struct kvm *k) { return container_of(k, struct kvm_vmx, kvm); }",
-         "unexpected `struct`"),
+        (OWN_CONTAINER, "unexpected `struct`"),
         ("#define hyperv_flush_guest_mapping(r) strange(r)", "function `strange` is not defined"),
         ("static struct kvm_vcpu *kvm_get_vcpu(struct kvm *k, int i) { return NULL; }",
          "a loop over vCPUs"),

@@ -223,6 +223,11 @@ def _add_evidence(output: argparse._ArgumentGroup) -> None:
 
 def _add_kernel(command: argparse.ArgumentParser) -> None:
     kernel = command.add_argument_group("kernel files", "instead of what their names tell")
+    kernel.add_argument(
+        "--kernel",
+        action="store_true",
+        help="the file is one, although it lies in no kernel tree and includes none of its headers",
+    )
     kernel.add_argument("--flush", metavar="NAME", help="the function that flushes")
     kernel.add_argument("--load", metavar="NAME", help="the function that loads a vCPU's root")
     kernel.add_argument("--cache", metavar="FIELD", help="the field that holds the cached root")
@@ -557,7 +562,9 @@ def _sweeping(arguments: argparse.Namespace) -> Sweeping:
 
 
 def _choices(arguments: argparse.Namespace) -> Choices:
-    chosen = Choices(arguments.flush, arguments.load, arguments.cache, tuple(arguments.folders))
+    folders = tuple(arguments.folders)
+    said = (arguments.flush, arguments.load, arguments.cache, folders, arguments.kernel)
+    chosen = Choices(*said)
     if chosen.any and (
         arguments.spec is not None or any(f.endswith(".spec") for f in arguments.files)
     ):

@@ -88,7 +88,7 @@ def test_words_behind_a_prototype() -> None:
         ("int f(void) { int *p __free(reset) = 0; return 1; }", "a destructor"),
         ("void kfree(int *p) { } int f(void) { int *p __free(kfree) = 0; }", "a destructor"),
         ("int f(void) { int d __cleanup(reset) = 0; return d; }", "a destructor"),
-        ("int f(void) { [[gnu::cleanup(reset)]] int d = 0; return d; }", "array designators"),
+        ("int f(void) { [[gnu::cleanup(reset)]] int d = 0; return d; }", "expected a statement"),
         ('_Static_assert(0, "");', "`_Static_assert`"),
     ],
 )  # fmt: skip

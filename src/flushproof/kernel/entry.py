@@ -1,20 +1,28 @@
-"""A C file without a spec: taken as it stands where it is written for us, else as a kernel file."""
+"""A C file without a spec: whether it is read whole, as a variant, or as a file of a kernel.
+
+It is a kernel's if it lies in a kernel tree, if it includes headers of the kernel, or if the user
+says so. A tree is what has a folder `arch/x86/kvm`. What is refused in the one way is not tried in
+the other, for there it would be read as something else.
+"""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from flushproof.config import Choices
-from flushproof.diagnostics import InputError
+from flushproof.files import current
 from flushproof.frontend.load import load
+from flushproof.frontend.outline import outline
+from flushproof.kernel.looks import included
 from flushproof.machine.build import build
 from flushproof.machine.setup import Setup
 from flushproof.record import Record
 from flushproof.source import Source
-from flushproof.spec.resolve import NotTheFamily, from_text
+from flushproof.spec.given import given
+from flushproof.spec.resolve import from_text
 
-_INCLUDE = re.compile(r"^[ \t]*#[ \t]*include\b", re.MULTILINE)
+TREE = Path("arch", "x86", "kvm")
+"""What a kernel tree has, seen from its root."""
 
 
 class Opened(Record, frozen=True):
@@ -26,10 +34,10 @@ class Opened(Record, frozen=True):
 
 
 def open_file(path: str, choices: Choices) -> Opened:
-    """Read a C file: whole where it needs no header, else the part of it that the flush needs.
+    """Read a C file: whole, or of a kernel file the part that the flush needs.
 
     Raises:
-        InputError: the file is not accepted either way.
+        InputError: the file is not accepted.
     """
     return open_text(load(path), Path(path), choices)
 
@@ -38,33 +46,26 @@ def open_text(variant: Source, place: Path, choices: Choices) -> Opened:
     """Do as `open_file` with a text that is meant to stand in the file `place`.
 
     Raises:
-        InputError: the text is not accepted either way.
+        InputError: the text is not accepted.
     """
-    if choices.any or _INCLUDE.search(variant.text):
-        return _reduced(variant, choices, place)
-    try:
+    if not (choices.any or _includes_headers(variant) or in_tree(place)):
         setup = from_text(variant, None)
         build(setup)
-    except InputError as error:
-        return _instead(variant, choices, place, error)
-    return Opened(setup)
-
-
-def _reduced(variant: Source, choices: Choices, place: Path) -> Opened:
+        return Opened(setup)
     from flushproof.kernel.setup import recognise
 
     found = recognise(variant, choices, place)
     return Opened(found.setup, found.profile, found.missing)
 
 
-def _instead(variant: Source, choices: Choices, place: Path, error: InputError) -> Opened:
-    """Try the file as one of a kernel; where that fails too, the first complaint stands."""
-    family = any(isinstance(d, NotTheFamily) for d in error.diagnostics)
-    try:
-        opened = _reduced(variant, choices, place)
-        build(opened.setup)
-    except InputError:
-        if family:
-            raise
-        raise error from None
-    return opened
+def in_tree(place: Path) -> bool:
+    """Tell whether a file lies in a kernel tree."""
+    above = (current().cwd() / place).parents
+    return any(current().is_folder(str(folder / TREE)) for folder in above)
+
+
+def _includes_headers(variant: Source) -> bool:
+    """Tell whether a file includes headers of the kernel, which are those in angle brackets."""
+    if not any(mark == "<" for mark, _ in included(variant.text)):
+        return False
+    return any(not i.quoted for i in outline(variant, given().context.macros).includes)

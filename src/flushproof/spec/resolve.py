@@ -73,7 +73,10 @@ class NotTheFamily(Diagnostic, frozen=True, kw_only=True):
 
     CODE: ClassVar[str] = "FP0510"
     TITLE: ClassVar[str] = "`{path}` defines no function `{name}`"
-    HELP: ClassVar[str] = "write a spec that names the operations, and give it with --spec"
+    HELP: ClassVar[str] = (
+        "write a spec that names the operations, and give it with --spec; for a file of a kernel "
+        "that is not in its tree say --kernel"
+    )
     path: str
     name: str
 

@@ -49,6 +49,7 @@ def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cc", metavar="COMPILER", help="the compiler for `--run`")
     add_bounds(parser)
     parser.add_argument("--engine", choices=ENGINES, help="how to look for a counterexample")
+    parser.add_argument("--kernel", action="store_true", help="the file is one of a kernel")
     parser.add_argument("--flush", metavar="NAME", help="the flush of a kernel file")
     parser.add_argument("--load", metavar="NAME", help="the load of a kernel file")
     parser.add_argument("--cache", metavar="FIELD", help="the field that caches the root")
@@ -70,7 +71,9 @@ def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def _options(arguments: argparse.Namespace) -> Options:
-    choices = Choices(arguments.flush, arguments.load, arguments.cache, tuple(arguments.folders))
+    folders = tuple(arguments.folders)
+    said = (arguments.flush, arguments.load, arguments.cache, folders, arguments.kernel)
+    choices = Choices(*said)
     if choices.any and arguments.spec is not None:
         raise InputError(SaidTwice(span=None))
     return Options(

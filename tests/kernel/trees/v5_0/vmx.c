@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The shapes of the second generation: a status, ranges, every pointer invalid at creation. */
 #include "vmx.h"
+#include <asm/absent.h>
 
 static inline int flush_one(struct kvm *kvm, struct kvm_vcpu *vcpu, struct kvm_tlb_range *range)
 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The shapes of 5.13, with the headers left out: a cached root, zero until the first load. */
 #include "vmx.h"
+#include <asm/absent.h>
 
 static int flush_root(hpa_t root, struct kvm_tlb_range *range)
 {
