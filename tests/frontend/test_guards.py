@@ -43,6 +43,17 @@ def plain(body: str) -> str:
             f"{{ {{ {TAKE} if (*p) {{ {FREE} goto out; }} {FREE} }} out: return 0; }}",
         ),
         (
+            f"{{ {GUARD} *p = ({{ if (g()) return 1; 2; }}); }}",
+            f"{{ {TAKE} *p = ({{ if (g()) {{ {FREE} return 1; }} 2; }}); {FREE} }}",
+        ),
+        (
+            f"{{ while (*p) {{ {GUARD} while (({{ if (g()) break; 1; }})) h(); }} }}",
+            (
+                f"{{ while (*p) {{ {TAKE} while (({{ if (g()) {{ {FREE} break; }} 1; }})) h(); "
+                f"{FREE} }} }}"
+            ),
+        ),
+        (
             f"{{ {GUARD} if (*p) goto out; g(); out: h(); }}",
             f"{{ {TAKE} if (*p) goto out; g(); out: h(); {FREE} }}",
         ),
@@ -68,9 +79,45 @@ def test_what_is_returned_is_computed_first() -> None:
     assert text.index("= *p;") < text.index(FREE) < text.index("return")
 
 
-@pytest.mark.parametrize("body", [f"{{ {GUARD} m = 0; }}", "{ g(guard(mutex)(m)); }"])
-def test_what_is_not_followed(body: str) -> None:
+@pytest.mark.parametrize(
+    ("lock", "change"),
+    [("m", "m = 0;"), ("elsewhere", ""), ("p->lock", ""), ("&p->q->lock", ""), ("pick(p)", "")],
+)
+def test_which_lock_it_is_is_found_out_once(lock: str, change: str) -> None:
+    """The lock that is freed is the one that was taken, whatever the expression says by then."""
+    text = plain(f"{{ guard(mutex)({lock}); {change} }}")
+    assert text.count(f"guarded@1 = {lock};") == 1
+    assert text.count("mutex_lock(guarded@1)") == text.count("mutex_unlock(guarded@1)") == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("{ g(guard(mutex)(m)); }", "a guard within an expression"),
+        ("{ if (*p) guard(mutex)(m); }", "a guard that is not within a block"),
+        ("{ for (;;) guard(mutex)(m); }", "a guard that is not within a block"),
+        (f"{{ switch (*p) {{ case 1: {GUARD} }} }}", "a guard that is not within a block"),
+        (f"{{ switch (*p) {{ case 1: g(); {GUARD} break; case 2: h(); }} }}", "a case behind"),
+        (f"{{ switch (*p) {{ case 1: {{ {GUARD} case 2: h(); }} }} }}", "a case behind a guard"),
+        (f"{{ if (*p) goto in; {{ {GUARD} in: g(); }} }}", "a jump to a place behind a guard"),
+        (f"{{ {{ {GUARD} if (*p) goto in; }} {{ {GUARD} in: g(); }} }}", "a jump to a place"),
+        (f"{{ *p = ({{ {GUARD} g(); }}); }}", "a guard within a statement expression"),
+        ("{ guard(mutex_try)(m); }", "a guard of class `mutex_try`, which is not known"),
+        ("{ guard(mine)(m); }", "a guard of class `mine`, which is not known"),
+        ("{ scoped_guard(mutex_intr, m) g(); }", "a guard of class `mutex_intr`"),
+        ("{ scoped_cond_guard(mutex_try, return 1, m) { g(); } }", "unexpected `return`"),
+    ],
+)  # fmt: skip
+def test_what_is_not_followed(body: str, said: str) -> None:
     """A guard whose lock cannot be told at the end is refused, with its place."""
     with pytest.raises(InputError) as caught:
         plain(body)
+    assert said in caught.value.diagnostics[0].title
     assert caught.value.diagnostics[0].span is not None
+
+
+def test_guards_that_keep_nobody_out() -> None:
+    """Interrupts and RCU are not in the model, so their guards are none here."""
+    assert plain("{ guard(rcu)(); g(); goto out; out: h(); }") == plain(
+        "{ g(); goto out; out: h(); }"
+    )

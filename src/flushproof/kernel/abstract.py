@@ -14,12 +14,12 @@ from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax as c
 from flushproof.frontend.cut import Sort
 from flushproof.frontend.errors import UnknownFunction, Unsupported
+from flushproof.frontend.rewrite import below, within
 from flushproof.frontend.walk import walk
 from flushproof.kernel.assembly import ANY
 from flushproof.kernel.known import Body, Known
 from flushproof.kernel.looks import occurrences
 from flushproof.kernel.relevance import Relevance
-from flushproof.kernel.rewrite import below, within
 from flushproof.kernel.typing import Scope
 from flushproof.record import replace
 from flushproof.source import Span

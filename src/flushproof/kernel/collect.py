@@ -9,6 +9,7 @@ from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax as c
 from flushproof.frontend.cut import Sort
 from flushproof.frontend.errors import UnknownName
+from flushproof.frontend.rewrite import below, within
 from flushproof.frontend.types import BUILTIN
 from flushproof.frontend.walk import walk
 from flushproof.kernel.abstract import Notes, anything
@@ -16,7 +17,6 @@ from flushproof.kernel.assembly import ANY
 from flushproof.kernel.base import names_of
 from flushproof.kernel.folding import folded
 from flushproof.kernel.known import Body, Known
-from flushproof.kernel.rewrite import below, within
 from flushproof.kernel.state import changed
 from flushproof.kernel.typing import Scope, scope_of
 from flushproof.record import replace

@@ -7,8 +7,8 @@ comes or goes while the operations run.
 from __future__ import annotations
 
 from flushproof.frontend import syntax as c
+from flushproof.frontend.rewrite import as_block, below, within
 from flushproof.frontend.walk import walk
-from flushproof.kernel.rewrite import as_block, below, within
 from flushproof.record import replace
 
 MEMBER = "online_vcpus"

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flushproof.frontend import syntax as c
+from flushproof.frontend.rewrite import as_block, below, within
 from flushproof.frontend.walk import walk
-from flushproof.kernel.rewrite import as_block, below, within
 from flushproof.record import replace
 
 

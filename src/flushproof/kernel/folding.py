@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from flushproof.frontend import syntax as c
+from flushproof.frontend.rewrite import within
 from flushproof.frontend.walk import walk
-from flushproof.kernel.rewrite import within
 
 
 def folded(s: c.Stmt) -> c.Stmt:

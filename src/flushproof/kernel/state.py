@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from flushproof.frontend import syntax as c
+from flushproof.frontend.rewrite import below, within
 from flushproof.frontend.types import Array, CType, Pointer, Struct
 from flushproof.frontend.walk import walk
 from flushproof.kernel.abstract import Notes, anything
 from flushproof.kernel.known import Body, Known
-from flushproof.kernel.rewrite import below, within
 from flushproof.kernel.typing import accesses, scope_of, struct_of
 from flushproof.record import Record, replace
 

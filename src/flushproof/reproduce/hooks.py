@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from flushproof.frontend import printer
 from flushproof.frontend import syntax as c
+from flushproof.frontend.rewrite import below, within
 from flushproof.frontend.walk import walk
-from flushproof.kernel.rewrite import below, within
 from flushproof.record import Record, replace
 from flushproof.reproduce.events import Event
 from flushproof.source import Source, Span

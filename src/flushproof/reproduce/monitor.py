@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from flushproof.engines import concrete
 from flushproof.frontend import printer
 from flushproof.frontend import syntax as c
+from flushproof.frontend.rewrite import below, within
 from flushproof.ir.program import Program
 from flushproof.ir.types import NO_VCPU, NONE, Type, VcpuRef
-from flushproof.kernel.rewrite import below, within
 from flushproof.machine.build import Machine
 from flushproof.machine.instrument import PLACE_STRIDE
 from flushproof.record import Record, replace
