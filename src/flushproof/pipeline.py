@@ -120,10 +120,11 @@ def review(reviewing: Reviewing, spec: str | None, options: Options, done: OnRep
         changes = from_patch(reviewing.patch, reviewing.base, reviewing.path)
 
     def opened(version: Version) -> Setup:
-        if spec is not None:
-            return from_text(version.source, spec)
         with using(version.files(current())):
-            return open_text(version.source, Path(version.path), options.choices).setup
+            place = Path(version.path)
+            if spec is not None:
+                return from_text(version.source, spec, place)
+            return open_text(version.source, place, options.choices).setup
 
     def decide_text(version: Version) -> Report:
         setup = _under(opened(version), options)

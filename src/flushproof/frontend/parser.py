@@ -13,7 +13,7 @@ from flushproof.frontend import items, problems, syntax
 from flushproof.frontend.branches import Tree, rule, span_of, tree_in
 from flushproof.frontend.grammar import parser
 from flushproof.frontend.macros import Macros
-from flushproof.frontend.preprocess import preprocess
+from flushproof.frontend.preprocess import Inclusion, preprocess
 from flushproof.frontend.tokens import Token
 from flushproof.frontend.words import declared_typedefs, named, significant
 from flushproof.record import Record, field
@@ -27,15 +27,19 @@ class ParseContext(Record, frozen=True):
     typedefs: frozenset[str] = frozenset()
 
 
-def parse_c(source: Source, context: ParseContext) -> tuple[syntax.TranslationUnit, ParseContext]:
+def parse_c(
+    source: Source, context: ParseContext, inclusion: Inclusion | None = None
+) -> tuple[syntax.TranslationUnit, ParseContext]:
     """Parse a C file; also return `context` with the file's macros and typedefs added."""
-    tokens, after = read_tokens(source, context)
+    tokens, after = read_tokens(source, context, inclusion)
     return syntax.TranslationUnit(parse_items(tokens, after.typedefs)), after
 
 
-def read_tokens(source: Source, context: ParseContext) -> tuple[tuple[Token, ...], ParseContext]:
+def read_tokens(
+    source: Source, context: ParseContext, inclusion: Inclusion | None = None
+) -> tuple[tuple[Token, ...], ParseContext]:
     """Preprocess a file; return its live tokens and the context that holds after it."""
-    done = preprocess(source, context.macros)
+    done = preprocess(source, context.macros, inclusion)
     return done.tokens, ParseContext(done.macros, context.typedefs | typedef_names(done.tokens))
 
 

@@ -1,17 +1,18 @@
 """The preprocessor, over tokens: directives are obeyed, macros replaced, dead branches dropped.
 
-Includes are recorded, not followed. What comes out holds no line ends and no stray characters.
+Includes are recorded, and followed where a caller says what they stand for. What comes out holds no
+line ends and no stray characters.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from flushproof.diagnostics import Diagnostic, InputError, Note, closest
 from flushproof.frontend.conditions import holds, is_defined
 from flushproof.frontend.macros import Expander, Macro, Macros
-from flushproof.frontend.shadowed import unshadowed
+from flushproof.frontend.shadowed import shadowed, unshadowed
 from flushproof.frontend.tokens import Kind, Token, refuse_stray, tokenise
 from flushproof.record import Placed, Record, replace
 from flushproof.source import Source, Span
@@ -66,6 +67,16 @@ class Include(Placed, frozen=True):
     name: str
     quoted: bool
     span: Span
+
+
+class Inclusion(Protocol):
+    """What answers includes."""
+
+    def enter(self, include: Include) -> Source | None:
+        """Return the text that an inclusion stands for, None where it stands for nothing."""
+
+    def leave(self) -> None:
+        """Note that the text entered last has ended."""
 
 
 class Preprocessed(Record, frozen=True):
@@ -129,10 +140,10 @@ class _Branch(Record, frozen=True):
     last: bool = False
 
 
-def preprocess(source: Source, macros: Macros) -> Preprocessed:
+def preprocess(source: Source, macros: Macros, inclusion: Inclusion | None = None) -> Preprocessed:
     """Return the live tokens of `source` under `macros`; raise `InputError` if malformed."""
     tokens = tokenise(source)
-    state = Preprocessor(unshadowed(tokens, macros.table))
+    state = Preprocessor(unshadowed(tokens, macros.table), inclusion)
     for line in lines(tokens):
         state.feed(line)
     return state.finish()
@@ -153,8 +164,10 @@ def lines(tokens: tuple[Token, ...]) -> Iterator[Line]:
 class Preprocessor:
     """The state between two lines: definitions, open conditions, and text not yet expanded."""
 
-    def __init__(self, table: dict[str, Macro]) -> None:
+    def __init__(self, table: dict[str, Macro], inclusion: Inclusion | None = None) -> None:
         self._table = table
+        self._inclusion = inclusion
+        self._once: set[str] = set()
         self._expander = Expander(table)
         self._branches: list[_Branch] = []
         self._text: list[Token] = []
@@ -170,11 +183,14 @@ class Preprocessor:
 
     def finish(self) -> Preprocessed:
         """Return what was collected; raise `InputError` where a condition is open."""
+        self._refuse_open()
+        self._flush()
+        return Preprocessed(tuple(self._output), Macros.of(self._table), tuple(self._includes))
+
+    def _refuse_open(self) -> None:
         if self._branches:
             opening = self._branches[-1].opening
             raise InputError(OpenCondition(span=opening.span, directive=opening.text))
-        self._flush()
-        return Preprocessed(tuple(self._output), Macros.of(self._table), tuple(self._includes))
 
     @property
     def _live(self) -> bool:
@@ -192,7 +208,7 @@ class Preprocessor:
         last = self._table.get(self._text[-1].text) if self._text else None
         if last is not None and last.parameters is not None:
             problem = f"stands between macro `{last.name}` and what it may be given"
-            raise InputError(_malformed(word, problem))
+            raise InputError(BadDirective(span=word.span, directive=word.text, problem=problem))
         self._flush()
 
     def _directive(self, line: Line) -> None:
@@ -249,7 +265,7 @@ class Preprocessor:
                 self._change(word)
                 self._table.pop(read_name(word, rest), None)
             case "include":
-                self._includes.append(read_include(word, rest))
+                self._include(word, read_include(word, rest))
             case "error":
                 message = _spelled(rest)
                 raise InputError(
@@ -257,9 +273,33 @@ class Preprocessor:
                 )
             case "pragma":
                 check_pragma(word, rest)
+                if rest and rest[0].text == "once":
+                    self._once.add(word.span.file)
             case _ if word.text not in _DIRECTIVES and word.kind is not Kind.NUMBER:
                 hint = closest(word.text, _DIRECTIVES)
                 raise InputError(UnknownDirective(span=word.span, directive=word.text, hint=hint))
+
+    def _include(self, word: Token, include: Include) -> None:
+        self._includes.append(include)
+        found = None if self._inclusion is None else self._inclusion.enter(include)
+        if self._inclusion is None or found is None:
+            return
+        if found.name not in self._once:
+            self._change(word)
+            self._read(word, found)
+        self._inclusion.leave()
+
+    def _read(self, word: Token, source: Source) -> None:
+        """Take the lines of another file; conditions do not run across its ends."""
+        tokens = tokenise(source)
+        for name in shadowed(tokens, self._table):
+            self._table.pop(name)
+        outside, self._branches = self._branches, []
+        for line in lines(tokens):
+            self.feed(line)
+        self._refuse_open()
+        self._branches = outside
+        self._change(word)
 
     def _define(self, macro: Macro) -> None:
         self._table[macro.name] = macro

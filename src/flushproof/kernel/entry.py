@@ -49,7 +49,7 @@ def open_text(variant: Source, place: Path, choices: Choices) -> Opened:
         InputError: the text is not accepted.
     """
     if not (choices.any or _includes_headers(variant) or in_tree(place)):
-        setup = from_text(variant, None)
+        setup = from_text(variant, None, place)
         build(setup)
         return Opened(setup)
     from flushproof.kernel.setup import recognise

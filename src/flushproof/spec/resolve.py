@@ -18,6 +18,7 @@ from flushproof.source import Source, Span
 from flushproof.spec import syntax as s
 from flushproof.spec.confined import confined
 from flushproof.spec.given import given, shipped
+from flushproof.spec.headers import Headers
 from flushproof.spec.parser import parse_spec
 
 
@@ -100,16 +101,16 @@ def from_variant(path: str, spec: str | None) -> Setup:
     return from_text(load(path), spec)
 
 
-def from_text(variant: Source, spec: str | None) -> Setup:
-    """Do as `from_variant` with a text that need not stand in a file.
+def from_text(variant: Source, spec: str | None, place: Path | None = None) -> Setup:
+    """Do as `from_variant` with a text that need not stand in a file, but is meant to in `place`.
 
     Raises:
         InputError: it, or the spec file, is not accepted.
     """
     path = variant.name
     if spec is not None:
-        return _from_spec_source(load(spec), Path(spec).parent, variant)
-    setup = _from_spec_source(shipped(DEFAULTS), Path(), variant)
+        return _from_spec_source(load(spec), Path(spec).parent, variant, place)
+    setup = _from_spec_source(shipped(DEFAULTS), Path(), variant, place)
     for operation in setup.operations:
         function = setup.declarations.functions.get(operation.function)
         if function is None or function.body is None:
@@ -140,11 +141,14 @@ def only_spec(source: Source) -> tuple[s.Spec, s.SpecFile]:
     return file.specs[0], file
 
 
-def _from_spec_source(source: Source, folder: Path, variant: Source | None) -> Setup:
+def _from_spec_source(
+    source: Source, folder: Path, variant: Source | None, place: Path | None = None
+) -> Setup:
     start = given()
     spec, _ = only_spec(source)
     variant = variant or _variant(spec, folder)
-    unit, context = parse_c(variant, start.context)
+    headers = Headers(variant, place or Path(variant.name))
+    unit, context = parse_c(variant, start.context, headers)
     file = parse_spec(source, context)
     spec = file.specs[0]
     units = (*start.units, unit, c.TranslationUnit(file.functions))
@@ -163,7 +167,8 @@ def _from_spec_source(source: Source, folder: Path, variant: Source | None) -> S
         exempt=frozenset(e.field for e in spec.exempt),
         claims=claims,
         expectations=spec.expectations,
-        sources=(*start.sources, source, variant),
+        sources=(*start.sources, source, variant, *headers.sources),
+        assumed=headers.assumed,
         memory=Memory.SC if spec.memory is None else Memory(spec.memory.model),
         stated=frozenset(b.name for b in spec.bounds) | ({"memory"} if spec.memory else set()),
         units=units,
