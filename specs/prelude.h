@@ -382,7 +382,11 @@ void might_sleep(void) __ignored;
 #define WARN_ON_ONCE(condition) (!!(condition))
 #define WARN_ON(condition) (!!(condition))
 
-/* The virtual machine and its vCPUs. */
+/*
+ * The virtual machine and its vCPUs. Their number is read by atomic_read(&kvm->online_vcpus), or as
+ * kvm->created_vcpus. What code outside the model changes at any time has any value whenever it is
+ * read: `mode`, `cpu` and `requests` of a vCPU.
+ */
 struct kvm_arch { };
 
 struct kvm {
@@ -395,7 +399,17 @@ struct kvm_vcpu {
 	struct kvm *kvm;
 	int vcpu_id;
 	int vcpu_idx;
+	int cpu;
+	int mode;
+	u64 requests;
 	struct kvm_vcpu_arch arch;
+};
+
+enum {
+	OUTSIDE_GUEST_MODE,
+	IN_GUEST_MODE,
+	EXITING_GUEST_MODE,
+	READING_SHADOW_PAGE_TABLES
 };
 
 struct kvm_tlb_range {

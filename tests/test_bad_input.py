@@ -260,11 +260,11 @@ FILES: dict[str, tuple[bytes, int, str]] = {
     "zero bytes": (b"int x;\0int y;", 4, "is not a text file: it holds a zero byte"),
     "not utf-8": (b"int x; /* \xff\xfe */", 4, "is not a text file"),
     "ten megabytes": (b"int x;\n" * 1_500_000, 4, "is larger than"),
-    "no functions": (b"int x;\n", 4, "defines no function that flushes the remote TLBs"),
+    "no functions": (b"int x;\n", 4, "defines no function `hv_remote_flush_tlb_with_range`"),
     "prototypes only": (
         b"int hv_remote_flush_tlb_with_range(struct kvm *kvm, struct kvm_tlb_range *range);\n",
         4,
-        "defines no function that flushes the remote TLBs",
+        "defines no function `hv_remote_flush_tlb_with_range`",
     ),
     "comment only": (b"/* nothing */\n", 4, "defines no function"),
     "one long name": (b"int " + b"x" * 1_000_000 + b";", 4, "defines no function"),

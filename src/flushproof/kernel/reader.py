@@ -12,6 +12,7 @@ from itertools import pairwise
 from flushproof.diagnostics import InputError, Note
 from flushproof.frontend import syntax as c
 from flushproof.frontend.conditions import configured
+from flushproof.frontend.counted import counted
 from flushproof.frontend.cut import Item, Sort
 from flushproof.frontend.errors import Redefined
 from flushproof.frontend.macros import Macro
@@ -20,7 +21,6 @@ from flushproof.frontend.parser import ParseContext, parse_items
 from flushproof.frontend.tokens import Kind, Token
 from flushproof.frontend.words import OUTSIDE
 from flushproof.kernel.assembly import without_assembly
-from flushproof.kernel.counted import counted
 from flushproof.kernel.direct import direct
 from flushproof.kernel.library import Library, Piece
 from flushproof.kernel.loops import heads, loops, plain_head

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from flushproof.diagnostics import InputError, closest
 from flushproof.frontend.errors import Mismatch, UnknownMember, UnknownType
 from flushproof.frontend.types import CType, Integer, Pointer, Struct
-from flushproof.ir.code import Binary, Const, Expr, Mode, Read, Scope, Uninit, Var, Write
+from flushproof.ir.code import Binary, Const, Expr, Havoc, Mode, Read, Scope, Uninit, Var, Write
 from flushproof.ir.types import BOOL, NO_VCPU, VCPU, LockWord
 from flushproof.lower import bits
 from flushproof.lower.context import Context, base_scope, unsupported
+from flushproof.lower.objects import ANCHORS
 from flushproof.lower.values import (
     FALSE,
     BitPlace,
@@ -27,7 +28,11 @@ from flushproof.lower.values import (
     Vcpu,
     Vm,
 )
+from flushproof.resources import PRELUDE
 from flushproof.source import Span
+
+OUTSIDE = frozenset({"cpu", "mode", "requests"})
+"""Members of a vCPU that code outside the model changes at any time."""
 
 THE_VM = "kvm_vcpu.kvm"
 """The field by which each vCPU points to its VM, from its creation on."""
@@ -131,7 +136,22 @@ def member(ctx: Context, place: StructPlace, name: str, span: Span) -> Place:
         case Vm():
             return _shared(ctx, place, Scope.VM, None, name, t, span)
         case Vcpu(index):
+            if name in OUTSIDE and _is_preludes(ctx, place.struct):
+                return _anything(ctx, name, t, span)
             return _shared(ctx, place, Scope.VCPU, index, name, t, span)
+
+
+def _is_preludes(ctx: Context, struct: Struct) -> bool:
+    """Tell whether a struct is the prelude's vCPU, not one that a file declares itself."""
+    info = ctx.env.declarations.structs[struct.name]
+    return struct.name == ANCHORS[Scope.VCPU] and info.span.file == PRELUDE.name
+
+
+def _anything(ctx: Context, name: str, t: CType, span: Span) -> Place:
+    """Return a place that holds any value whenever it is looked at."""
+    local = ctx.emitter.local(name, ctx.field_type(t, span))
+    ctx.emitter.emit(Havoc(local, span))
+    return LocalPlace(local, t)
 
 
 def _shared(

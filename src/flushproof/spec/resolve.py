@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError, Note, closest
 from flushproof.frontend import syntax as c
+from flushproof.frontend.counted import counted_unit
 from flushproof.frontend.declarations import declare
 from flushproof.frontend.load import load
 from flushproof.frontend.parser import parse_c
@@ -149,6 +150,7 @@ def _from_spec_source(
     variant = variant or _variant(spec, folder)
     headers = Headers(variant, place or Path(variant.name))
     unit, context = parse_c(variant, start.context, headers)
+    unit = counted_unit(unit)
     file = parse_spec(source, context)
     spec = file.specs[0]
     units = (*start.units, unit, c.TranslationUnit(file.functions))
