@@ -50,6 +50,7 @@ MEANINGS = frozenset(
         "__load",
         "__num_vcpus",
         "__releases",
+        "__releases_fenced",
         "__releases_shared",
         "__store",
         "__tries",
