@@ -1,0 +1,89 @@
+"""What claims make of an unlock that waits in a store buffer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flushproof.decide import Question, decide
+from flushproof.machine.build import build
+from flushproof.spec.resolve import from_spec
+from flushproof.verdict import Verdict
+
+VARIANT = """\
+struct kvm_vmx {{ struct kvm kvm; int x; int y; spinlock_t l; spinlock_t k; struct mutex m; }};
+struct vcpu_vmx {{ struct kvm_vcpu vcpu; }};
+int right(struct kvm *kvm)
+{{
+	struct kvm_vmx *vmx = to_kvm_vmx(kvm);
+	{right}
+	return 0;
+}}
+void left(struct kvm_vcpu *vcpu, unsigned long root)
+{{
+	struct kvm_vmx *vmx = to_kvm_vmx(vcpu->kvm);
+	{left}
+}}
+"""
+SPEC = """\
+spec s {
+	variant "v.c";
+	operations { flush right(kvm); load left(vcpu, root); }
+	bounds { vcpus 1; loads 1; flushes 1; flushers 1; }
+	memory tso;
+	claim freed "a thread holds no lock that it has freed" {
+		on unlock(l) { assert(holds(l)); }
+		on return load() { assert(LOCKS == 0); }
+	}
+	claim free_on_return "no lock is held once a load has returned" {
+		bool began;
+		on enter flush() { began = true; }
+		on return load() { assert(began || unlocked()); }
+	}
+	claim never_left "at the end nobody finds a lock held" {
+		on end() { assert(unlocked()); }
+	}
+}
+"""
+
+SECTION = "spin_lock(&vmx->l); vmx->x = vmx->x + 1; spin_unlock(&vmx->l);"
+TRY = "if (spin_trylock(&vmx->l)) spin_unlock(&vmx->l);"
+MUTEX = "mutex_lock(&vmx->m); vmx->x = vmx->x + 1; mutex_unlock(&vmx->m);"
+AB = "spin_lock(&vmx->l); spin_lock(&vmx->k); spin_unlock(&vmx->k); spin_unlock(&vmx->l);"
+BA = "spin_lock(&vmx->k); spin_lock(&vmx->l); spin_unlock(&vmx->l); spin_unlock(&vmx->k);"
+PROVED, REFUTED = Verdict.PROVED, Verdict.REFUTED
+
+CASES = {
+    "a waiter is served": ("no_deadlock", f"vmx->y = 1; {SECTION}", f"{SECTION} {TRY}", PROVED),
+    "a waiter for what is never freed": (
+        "no_deadlock",
+        f"vmx->y = 1; {SECTION}",
+        "vmx->y = 2; spin_lock(&vmx->l);",
+        REFUTED,
+    ),
+    "two orders": ("no_deadlock", AB + TRY, "vmx->y = 1;" + BA, REFUTED),
+    "one order": ("no_deadlock", AB + TRY, "vmx->y = 1;" + AB, PROVED),
+    "balanced": ("lock_balanced", TRY, SECTION + SECTION, PROVED),
+    "left held": ("lock_balanced", TRY, "vmx->y = 1; spin_lock(&vmx->l);", REFUTED),
+    "freed twice": ("lock_balanced", TRY, SECTION + "spin_unlock(&vmx->l);", REFUTED),
+    "apart": ("no_race", SECTION + TRY, SECTION, PROVED),
+    "behind the unlock": ("no_race", SECTION + TRY, SECTION + "vmx->x = 2;", REFUTED),
+    "freed where it is unlocked": ("freed", TRY, SECTION, PROVED),
+    "found held after the return": ("free_on_return", TRY, SECTION, REFUTED),
+    "found held though only waited for": ("free_on_return", "", SECTION, REFUTED),
+    "a mutex is free at once": ("free_on_return", "", MUTEX, PROVED),
+    "found held at the end": ("never_left", "", SECTION, REFUTED),
+}
+
+
+@pytest.mark.parametrize("engine", ["auto", "enumerate"])
+@pytest.mark.parametrize("name", list(CASES))
+def test_claims_tell_the_holder_from_the_others(name: str, engine: str, tmp_path: Path) -> None:
+    """The holder has freed the lock when it unlocks it; others find it held until that drains."""
+    claim, right, left, wanted = CASES[name]
+    (tmp_path / "v.c").write_text(VARIANT.format(right=right, left=left))
+    (tmp_path / "v.spec").write_text(SPEC)
+    made = build(from_spec(str(tmp_path / "v.spec")))
+    (result,) = decide(made, Question((claim,), made.setup.bounds, engine=engine))
+    assert result.verdict is wanted
