@@ -2,7 +2,8 @@
 
 The first unit is the prelude. What a later one defines takes its place: a function with a body also
 that of one that the machine knows. Types that would no longer fit what the prelude does with them
-are refused, and so is a second definition of what some other unit defines.
+are refused, and so is a second definition of what some other unit defines. Within a unit
+declarations of one name have to agree.
 """
 
 from __future__ import annotations
@@ -12,8 +13,16 @@ from typing import assert_never
 
 from flushproof.diagnostics import InputError, Note, closest
 from flushproof.frontend import syntax as c
-from flushproof.frontend.consteval import evaluate
-from flushproof.frontend.errors import Incompatible, Redefined, UnknownType
+from flushproof.frontend.agreement import Agreement, alike
+from flushproof.frontend.consteval import Constants, enumerator_type, evaluate
+from flushproof.frontend.errors import (
+    Incompatible,
+    Mismatch,
+    Redefined,
+    UnknownType,
+    Unsupported,
+)
+from flushproof.frontend.initialisers import Shapes, completed
 from flushproof.frontend.structs import (
     Slot,
     StructInfo,
@@ -22,8 +31,10 @@ from flushproof.frontend.structs import (
     struct_info,
 )
 from flushproof.frontend.types import BUILTIN, Array, Code, CType, Integer, Pointer, Struct
+from flushproof.frontend.walk import walk
 from flushproof.ir.types import INT, S64, U32, U64, Int
 from flushproof.record import Record, replace
+from flushproof.resources import PRELUDE
 from flushproof.source import Span
 
 
@@ -38,7 +49,11 @@ class Global(Record, frozen=True):
 
 
 class Declarations(Record, frozen=True):
-    """The names of a program; `enums` maps each enumeration's values to their names."""
+    """The names of a program; `enums` maps each enumeration's values to their names.
+
+    `wide` gives the types of the enumerators that do not fit int; `partial` says that structs have
+    more members than were read.
+    """
 
     structs: Mapping[str, StructInfo]
     constants: Mapping[str, int]
@@ -46,6 +61,13 @@ class Declarations(Record, frozen=True):
     functions: Mapping[str, c.Function]
     globals: Mapping[str, Global]
     enums: Mapping[str, Mapping[int, str]]
+    wide: Mapping[str, Int]
+    partial: bool
+
+    @property
+    def known(self) -> Constants:
+        """What constant expressions can speak of."""
+        return Constants(self.constants, self.wide, self.structs, self.resolve)
 
     def resolve(self, written: c.WrittenType, declarator: c.Declarator) -> CType:
         """Return the type that a base type and a declarator give.
@@ -59,27 +81,49 @@ class Declarations(Record, frozen=True):
         for _ in range(declarator.pointers):
             t = Pointer(t)
         for size in reversed(declarator.arrays):
-            t = Array(t, None if size is None else evaluate(size, self.constants))
+            t = Array(t, None if size is None else self._size(size))
         return t
 
-    def _enum_type(self, name: str) -> Int:
-        """Return what gcc stores an enumeration in: unsigned unless an enumerator is negative."""
-        values = self.enums.get(name, {-1: ""})
-        return next(
-            t for t in (U32, INT, U64, S64) if t.low <= min(values) and max(values) <= t.high
-        )
+    def _size(self, e: c.Expr) -> int:
+        size = evaluate(e, self.known)
+        if size < 0:
+            raise InputError(Mismatch(span=e.span, text=f"an array cannot have {size} elements"))
+        return size
+
+    def result(self, f: c.Function) -> CType:
+        """Return the type of what a function returns."""
+        t = self.base(f.type)
+        for _ in range(f.pointers):
+            t = Pointer(t)
+        return t
+
+    def parameter(self, p: c.Parameter) -> CType:
+        """Return the type of a parameter: that of an array is a pointer (C11 6.7.6.3)."""
+        t = self.resolve(p.type, p.declarator)
+        return Pointer(t.element) if isinstance(t, Array) else t
 
     def base(self, written: c.WrittenType) -> CType:
         """Return the type a base type names."""
-        if written.kind == "struct":
-            return Struct(written.name)
-        if written.kind == "enum":
-            return Integer(f"enum {written.name}", self._enum_type(written.name))
-        found = BUILTIN.get(written.name) or self.typedefs.get(written.name)
+        match written.kind:
+            case "struct":
+                return Struct(written.name)
+            case "enum" if written.name in self.enums:
+                return Integer(f"enum {written.name}", enum_type(self.enums[written.name]))
+            case "enum":
+                name = f"enum {written.name}"
+                hint = closest(written.name, self.enums)
+                raise InputError(UnknownType(span=written.span, name=name, hint=hint))
+            case _:
+                found = BUILTIN.get(written.name) or self.typedefs.get(written.name)
         if found is None:
             hint = closest(written.name, (*self.typedefs, *BUILTIN))
             raise InputError(UnknownType(span=written.span, name=written.name, hint=hint))
         return found
+
+
+def enum_type(values: Mapping[int, str]) -> Int:
+    """Return what gcc stores an enumeration in: unsigned unless an enumerator is negative."""
+    return next(t for t in (U32, INT, U64, S64) if t.low <= min(values) and max(values) <= t.high)
 
 
 _EXTENDED = frozenset({"kvm_arch", "kvm_vcpu_arch"})
@@ -91,7 +135,7 @@ _RESERVED = frozenset({"machine_boot"})
 class _Builder:
     """Collects declarations unit by unit; used once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, partial: bool) -> None:
         self.given: frozenset[str] = frozenset()
         """The files of the prelude."""
         self.places: dict[tuple[str, str], Span] = {}
@@ -101,6 +145,7 @@ class _Builder:
         self.functions: dict[str, c.Function] = {}
         self.globals: dict[str, Global] = {}
         self.enums: dict[str, dict[int, str]] = {}
+        self.wide: dict[str, Int] = {}
         self.view = Declarations(
             self.structs,
             self.constants,
@@ -108,41 +153,55 @@ class _Builder:
             self.functions,
             self.globals,
             self.enums,
+            self.wide,
+            partial,
         )
+        self.agreement = Agreement()
 
     def unit(self, unit: c.TranslationUnit) -> None:
-        seen: dict[tuple[str, str], Span] = {}
+        self.agreement = Agreement()
         for item in unit.items:
-            self._item(item, seen)
+            self._item(item)
         if not self.given:
             self.given = frozenset(item.span.file for item in unit.items)
 
-    def _item(self, item: c.TopLevel, seen: dict[tuple[str, str], Span]) -> None:
+    def _item(self, item: c.TopLevel) -> None:
         match item:
             case c.StructDef():
-                _once(seen, "struct", item.name, item.span)
+                self._tag("struct", item.name, item.span)
                 self._refuse_opaque(item)
                 self._struct(item, item.name)
             case c.EnumDef():
-                self._enum(item, seen)
+                self._enum(item)
             case c.Typedef():
                 self._typedef(item)
             case c.Declaration():
                 self._globals(item)
             case c.Function():
-                self._function(item, seen)
+                self._function(item)
             case _:
                 assert_never(item)
+
+    # Types --------------------------------------------------------------------------------------
+
+    def _tag(self, kind: str, name: str, span: Span) -> None:
+        """Note the definition of a struct or an enumeration, which share their names."""
+        self.agreement.once(kind, name, span)
+        self.agreement.kind("tag", name, kind, span)
 
     def _struct(self, item: c.StructDef, name: str) -> None:
         slots: list[Slot] = []
         for field in item.fields:
             slots += self._slots(field, f"{name}.{len(slots)}", name)
-        self.structs[name] = struct_info(name, slots, self.structs, item.span)
+        partial = self.view.partial or item.span.file == PRELUDE.name
+        self.structs[name] = struct_info(name, slots, self.structs, item.span, partial=partial)
 
     def _slots(self, field: c.FieldDecl, nameless: str, owner: str) -> Iterator[Slot]:
         """Yield the members of one declaration; a nameless inner struct is one with its own tag."""
         if field.nested is not None and not field.declarators:
+            if field.nested.name:
+                construct = "a struct with a tag that is no member"
+                raise InputError(Unsupported(span=field.span, construct=construct))
             self._struct(field.nested, nameless)
             yield Slot("", Struct(nameless), None, field.span)
         for declarator in field.declarators:
@@ -150,44 +209,96 @@ class _Builder:
             if declarator.bits is None:
                 yield Slot(declarator.name, t, None, declarator.span)
                 continue
-            bits = evaluate(declarator.bits, self.constants)
+            bits = evaluate(declarator.bits, self.view.known)
             t = bit_field(t, bits, declarator)
             yield Slot(declarator.name, t, bits, declarator.span)
 
     def _field_type(self, field: c.FieldDecl, declarator: c.Declarator, owner: str) -> CType:
         if field.nested is None:
             return self.view.resolve(field.type, declarator)
-        inner = field.nested.name or f"{owner}.{declarator.name}"
-        if inner not in self.structs or field.nested.span != self.structs[inner].span:
+        first = field.declarators[0] is declarator
+        inner = field.nested.name or f"{owner}.{field.declarators[0].name}"
+        if first:
+            if field.nested.name:
+                self._tag("struct", inner, field.span)
             self._struct(field.nested, inner)
         return self.view.resolve(c.WrittenType("struct", inner, field.span), declarator)
 
-    def _enum(self, item: c.EnumDef, seen: dict[tuple[str, str], Span]) -> None:
-        _once(seen, "enum", item.name, item.span)
+    def _enum(self, item: c.EnumDef) -> None:
+        self._tag("enum", item.name, item.span)
         value = -1
+        names: dict[int, str] = {}
         for entry in item.enumerators:
-            _once(seen, "enumerator", entry.name, entry.span)
-            value = value + 1 if entry.value is None else evaluate(entry.value, self.constants)
+            self._ordinary("enumerator", entry.name, entry.span)
+            self.agreement.once("enumerator", entry.name, entry.span)
+            value = value + 1 if entry.value is None else evaluate(entry.value, self.view.known)
+            if value > U64.high:
+                raise InputError(Mismatch(span=entry.span, text=f"{value} fits no enumeration"))
             self.constants[entry.name] = value
-            self.enums.setdefault(item.name, {}).setdefault(value, entry.name)
+            names.setdefault(value, entry.name)
+        if min(names) < 0 and max(names) > S64.high:
+            text = f"no type holds all values of `enum {item.name}`"
+            raise InputError(Mismatch(span=item.span, text=text))
+        self.enums[item.name] = names
+        for entry in item.enumerators:
+            self.wide.pop(entry.name, None)
+            if enumerator_type(self.constants[entry.name]) != INT:
+                self.wide[entry.name] = enum_type(names)
+
+    def _typedef(self, item: c.Typedef) -> None:
+        name = item.declarator.name
+        self._ordinary("typedef", name, item.span)
+        t = self.view.resolve(item.type, item.declarator)
+        known = self.typedefs.get(name)
+        first = self.places.setdefault(("typedef", name), item.span)
+        if known is not None and first.file in self.given and not alike(known, t):
+            note = Note("the machine's own type is this", first)
+            raise InputError(Incompatible(span=item.span, kind="type", name=name, notes=(note,)))
+        self.typedefs[name] = t
+        self.agreement.type("typedef", name, t, item.span)
+
+    # Variables and functions ----------------------------------------------------------------------
+
+    def _ordinary(self, kind: str, name: str, span: Span) -> None:
+        """Note what a name stands for; what an earlier unit has under it is hidden."""
+        self.agreement.kind("name", name, kind, span)
+        if kind != "enumerator":
+            self.constants.pop(name, None)
+        if kind != "typedef":
+            self.typedefs.pop(name, None)
+        if kind != "variable":
+            self.globals.pop(name, None)
+        if kind != "function":
+            self.functions.pop(name, None)
 
     def _globals(self, item: c.Declaration) -> None:
         for entry in item.declarators:
-            name = entry.declarator.name
             self._refuse_variable(entry)
-            t = self.view.resolve(item.type, entry.declarator)
-            start = entry.initialiser
-            new = Global(name, t, start, "extern" in item.qualifiers and start is None, entry.span)
-            known = self.globals.get(name)
-            if known is None or start is not None:
-                self.globals[name] = new
-            elif known.elsewhere and not new.elsewhere:
-                self.globals[name] = replace(known, elsewhere=False)
+            self._ordinary("variable", entry.declarator.name, entry.span)
+            self._global(item, entry)
 
-    def _function(self, item: c.Function, seen: dict[tuple[str, str], Span]) -> None:
+    def _global(self, item: c.Declaration, entry: c.InitDeclarator) -> None:
+        name, start = entry.declarator.name, entry.initialiser
+        shapes = Shapes(self.structs, self.view.known, self.functions, lambda _: False)
+        t = completed(shapes, self.view.resolve(item.type, entry.declarator), start)
+        self.agreement.type("variable", name, t, entry.span)
+        new = Global(name, t, start, "extern" in item.qualifiers and start is None, entry.span)
+        known = self.globals.get(name)
+        if start is not None:
+            self.agreement.once("variable", name, entry.span)
+            self.globals[name] = new
+        elif known is None or known.type != t:
+            self.globals[name] = new if known is None else _joined(known, new)
+        elif known.elsewhere and not new.elsewhere:
+            self.globals[name] = replace(known, elsewhere=False)
+
+    def _function(self, item: c.Function) -> None:
+        self._ordinary("function", item.name, item.span)
+        self.agreement.function(item)
         known = self.functions.get(item.name)
         if item.body is not None:
-            _once(seen, "function", item.name, item.span)
+            self.agreement.once("function", item.name, item.span)
+            self._lasting(item, item.body)
         if known is None:
             self.functions[item.name] = item
         elif item.body is not None:
@@ -195,6 +306,19 @@ class _Builder:
             self.functions[item.name] = item
         elif known.body is None and item.annotations:
             self.functions[item.name] = item
+
+    def _lasting(self, f: c.Function, body: c.Block) -> None:
+        """Declare what lasts beyond a call: variables of other files, and static ones."""
+        for node in walk(body):
+            if isinstance(node, c.Declaration) and "extern" in node.qualifiers:
+                self._globals(node)
+        for number, (declaration, entry) in enumerate(statics(body)):
+            name = static_name(f, number)
+            t = self.view.resolve(declaration.type, entry.declarator)
+            shapes = Shapes(self.structs, self.view.known, self.functions, lambda _: False)
+            start = entry.initialiser
+            t = completed(shapes, t, start)
+            self.globals[name] = Global(name, t, start, elsewhere=False, span=entry.span)
 
     # What may not be defined again ----------------------------------------------------------------
 
@@ -226,44 +350,44 @@ class _Builder:
                 Incompatible(span=item.span, kind="struct", name=item.name, notes=(note,))
             )
 
-    def _typedef(self, item: c.Typedef) -> None:
-        name = item.declarator.name
-        t = self.view.resolve(item.type, item.declarator)
-        known = self.typedefs.get(name)
-        first = self.places.setdefault(("typedef", name), item.span)
-        if known is not None and first.file in self.given and not _alike(known, t):
-            note = Note("the machine's own type is this", first)
-            raise InputError(Incompatible(span=item.span, kind="type", name=name, notes=(note,)))
-        self.typedefs[name] = t
+
+def statics(body: c.Block) -> Iterator[tuple[c.Declaration, c.InitDeclarator]]:
+    """Yield the static variables of a function, in the order of the text."""
+    for node in walk(body):
+        if isinstance(node, c.Declaration) and "static" in node.qualifiers:
+            yield from ((node, entry) for entry in node.declarators)
 
 
-def _alike(a: CType, b: CType) -> bool:
-    """Tell whether two types are one to the machine: equal, or integers of one width and sign."""
-    match a, b:
-        case Integer(_, x), Integer(_, y):
-            return x == y
-        case Pointer(x), Pointer(y):
-            return _alike(x, y)
-        case _:
-            return a == b
+def static_name(f: c.Function, number: int) -> str:
+    """Return the name under which a static variable of a function stands at file level."""
+    assert f.body is not None
+    names = [entry.declarator.name for _, entry in statics(f.body)]
+    same = names[:number].count(names[number])
+    return f"{f.name}(){f'#{same}' if same else ''}.{names[number]}"
 
 
-def _once(seen: dict[tuple[str, str], Span], kind: str, name: str, span: Span) -> None:
-    first = seen.setdefault((kind, name), span)
-    if first is not span and name:
-        note = Note("first defined here", first)
-        raise InputError(Redefined(span=span, kind=kind, name=name, notes=(note,)))
+def _joined(known: Global, new: Global) -> Global:
+    """Join two declarations of a variable: an array's size may be said by either."""
+    if isinstance(new.type, Array) and new.type.size is None:
+        return replace(known, elsewhere=known.elsewhere and new.elsewhere)
+    if isinstance(known.type, Array) and known.type.size is None:
+        return replace(known, type=new.type, elsewhere=known.elsewhere and new.elsewhere)
+    return new
 
 
-def declare(units: tuple[c.TranslationUnit, ...]) -> Declarations:
+def declare(units: tuple[c.TranslationUnit, ...], *, partial: bool = False) -> Declarations:
     """Resolve the declarations of several units, earlier first.
 
+    With `partial` the structs have more members than were read.
+
     Raises:
-        InputError: a name is defined twice in one unit, a type is not defined, or a struct holds
-            itself.
+        InputError: a name is defined twice in one unit, or declared in two ways, a type is not
+            defined, or a struct holds itself.
     """
-    builder = _Builder()
+    builder = _Builder(partial=partial)
     for unit in units:
         builder.unit(unit)
+        if not partial:
+            builder.agreement.check(builder.view.result, builder.view.parameter)
     check_finite(builder.structs)
     return builder.view

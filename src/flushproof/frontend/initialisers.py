@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from flushproof.diagnostics import InputError, Note
 from flushproof.frontend import syntax as c
-from flushproof.frontend.consteval import evaluate
+from flushproof.frontend.consteval import Constants, evaluate
 from flushproof.frontend.effects import acts
 from flushproof.frontend.errors import Mismatch, UnknownMember, Unsupported
 from flushproof.frontend.structs import StructInfo
@@ -28,7 +28,7 @@ class Shapes(Record, frozen=True):
     """What is known of types: structs, constants, the functions that are declared."""
 
     structs: Mapping[str, StructInfo]
-    constants: Mapping[str, int]
+    constants: Constants
     functions: Mapping[str, c.Function]
     whole: IsWhole
 

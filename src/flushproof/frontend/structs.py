@@ -45,7 +45,8 @@ class BitUnit(Record, frozen=True):
 class StructInfo(Record, frozen=True):
     """A struct's members by name, nameless inner structs flattened, and in order as `slots`.
 
-    `units` maps each bit field that shares its memory location to that location.
+    `units` maps each bit field that shares its memory location to that location; `partial` says
+    that the struct has more than these members.
     """
 
     name: str
@@ -53,10 +54,16 @@ class StructInfo(Record, frozen=True):
     slots: tuple[Slot, ...]
     units: Mapping[str, BitUnit]
     span: Span
+    partial: bool = False
 
 
 def struct_info(
-    name: str, slots: Iterable[Slot], known: Mapping[str, StructInfo], span: Span
+    name: str,
+    slots: Iterable[Slot],
+    known: Mapping[str, StructInfo],
+    span: Span,
+    *,
+    partial: bool = False,
 ) -> StructInfo:
     """Join the slots of a struct; `known` are the structs before it, the nameless within it too.
 
@@ -78,7 +85,7 @@ def struct_info(
         units |= nested.units if nested else {}
     for unit in _units(slots):
         units |= dict.fromkeys(unit.first, unit)
-    return StructInfo(name, members, slots, units, span)
+    return StructInfo(name, members, slots, units, span, partial)
 
 
 def _nameless(slot: Slot, known: Mapping[str, StructInfo]) -> StructInfo | None:

@@ -58,7 +58,7 @@ def base() -> Base:
         context,
         start.units,
         declare(start.units),
-        declare((*start.units, unit)),
+        declare((*start.units, unit), partial=True),
         unit,
         source,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax as c
-from flushproof.frontend.consteval import evaluate
+from flushproof.frontend.consteval import NUMBERS, evaluate
 from flushproof.frontend.walk import walk
 
 CONSTRUCT = "construct_eptp"
@@ -94,7 +94,7 @@ def _page_of(node: object, root: str) -> bool:
             return name == root
         case c.Binary("&", c.Name(name), mask) if name == root:
             try:
-                return evaluate(mask, {}) % (1 << 64) == _PAGES
+                return evaluate(mask, NUMBERS) % (1 << 64) == _PAGES
             except InputError:
                 return False
         case _:

@@ -121,7 +121,7 @@ def _assemble(
     setup = Setup(
         name=Path(own.name).stem,
         variant=own,
-        declarations=declare((*start.units, unit)),
+        declarations=declare((*start.units, unit), partial=True),
         operations=operations,
         boot=blocks,
         caches=caches,

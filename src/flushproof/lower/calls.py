@@ -58,7 +58,7 @@ def _refuse_conversions(
 ) -> None:
     """Refuse arguments that a function without a prototype does not get as what it takes."""
     for p, argument in zip(function.parameters, arguments, strict=True):
-        t = ctx.env.declarations.resolve(p.type, p.declarator)
+        t = ctx.env.declarations.parameter(p)
         given = argument.expr.type if isinstance(argument, Scalar) else None
         if not isinstance(given, Int):
             continue
@@ -79,15 +79,8 @@ def _refuse_recursion(ctx: Context, function: c.Function, span: Span) -> None:
         raise InputError(Recursive(span=span, name=function.name, chain=chain))
 
 
-def _result_type(ctx: Context, function: c.Function) -> CType:
-    t = ctx.env.declarations.base(function.type)
-    for _ in range(function.pointers):
-        t = Pointer(t)
-    return t
-
-
 def _activation(ctx: Context, function: c.Function, span: Span) -> Activation:
-    t = _result_type(ctx, function)
+    t = ctx.env.declarations.result(function)
     result = None
     if isinstance(t, Integer):
         result = ctx.emitter.local(f"{function.name}()", t.ir)
@@ -102,20 +95,21 @@ def _bind_parameter(
     name = p.declarator.name
     if not name:
         return
-    t = ctx.env.declarations.resolve(p.type, p.declarator)
+    t = ctx.env.declarations.parameter(p)
     fixed = function.body is None or not _assigned(function.body, name)
     if isinstance(t, Pointer) and not ctx.is_vcpu_pointer(t):
         value = _nowhere(ctx, name, as_pointer(ctx, argument, t.target, span), t.target)
-        ctx.bind(name, Bound(value) if fixed else _alias(ctx, name, t, value, span))
+        bound = Bound(value) if fixed else _alias(ctx, name, t, value, span)
+        ctx.declare(name, bound, p.span)
     elif isinstance(t, Struct) and function.body is not None:
         copy = StructPlace(Frame(ctx.emitter.local(name, BOOL).name), (), t)
         store(ctx, copy, argument, span)
-        ctx.bind(name, Named(copy))
+        ctx.declare(name, Named(copy), p.span)
     elif fixed and function.body is None and not isinstance(t, Integer):
-        ctx.bind(name, Bound(argument))
+        ctx.declare(name, Bound(argument), p.span)
     else:
         expr = converted(ctx, argument, t, span)
-        ctx.bind(name, _scalar_parameter(ctx, name, t, expr, span, fixed=fixed))
+        ctx.declare(name, _scalar_parameter(ctx, name, t, expr, span, fixed=fixed), p.span)
 
 
 def _nowhere(ctx: Context, name: str, value: Value, t: CType) -> Value:

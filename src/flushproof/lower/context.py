@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from flushproof.diagnostics import InputError, closest
 from flushproof.frontend import syntax as c
 from flushproof.frontend.declarations import Declarations
-from flushproof.frontend.errors import UnknownName, Unsupported
+from flushproof.frontend.errors import Redefined, UnknownName, Unsupported
 from flushproof.frontend.types import Array, CType, Integer, Pointer, Struct
 from flushproof.ir.code import Field, Local, Mode, Scope
 from flushproof.ir.types import BOOL, RW_LOCK, U64, VCPU, LockWord, Type
@@ -139,6 +139,18 @@ class Context(Record):
     def bind(self, name: str, binding: Binding) -> None:
         """Declare a name in the innermost scope."""
         self.frame.scopes[-1][name] = binding
+
+    def declare(self, name: str, binding: Binding, span: Span) -> None:
+        """Bind a local variable in the innermost scope.
+
+        Raises:
+            InputError: the scope has one of that name; parameters share the function's block.
+        """
+        scopes = self.frame.scopes
+        outermost = len(scopes) == 2
+        if name in scopes[-1] or (outermost and name in scopes[0]):
+            raise InputError(Redefined(span=span, kind="variable", name=name))
+        self.bind(name, binding)
 
     def unknown(self, name: str, span: Span) -> InputError:
         """Make the error for a name that nothing declares."""

@@ -6,12 +6,12 @@ from typing import assert_never
 
 from flushproof.diagnostics import InputError, closest
 from flushproof.frontend import syntax as c
-from flushproof.frontend.consteval import enumerator_type, number_type
+from flushproof.frontend.consteval import number_type, size
 from flushproof.frontend.effects import acts
 from flushproof.frontend.errors import Mismatch, UnknownFunction
-from flushproof.frontend.types import CType, Integer, Pointer, Struct, Void, promote
+from flushproof.frontend.types import INT_T, ULONG_T, CType, Integer, Pointer, Struct, Void, promote
 from flushproof.ir.code import Const, Expr, Scope, Uninit, Var
-from flushproof.ir.types import Int, VcpuRef
+from flushproof.ir.types import BOOL, U64, Int, VcpuRef
 from flushproof.lower import convert
 from flushproof.lower.context import (
     Alias,
@@ -78,8 +78,8 @@ def lower(ctx: Context, e: c.Expr) -> Value:  # noqa: C901, PLR0912 - a table of
             return _cast(ctx, e)
         case c.ContainerOf(pointer, written, _, span):
             return as_pointer(ctx, lower(ctx, pointer), Struct(written.name), span)
-        case c.SizeOf(_, _, _, span):
-            raise unsupported("sizeof", span)
+        case c.SizeOf():
+            return _size(ctx, e)
         case c.InitList(_, span):
             raise unsupported("a braced initialiser here", span)
         case c.StatementExpr(body):
@@ -108,7 +108,7 @@ def _global(ctx: Context, name: str, span: Span) -> Value:
     d = ctx.env.declarations
     if name in d.constants:
         value = d.constants[name]
-        t = enumerator_type(value)
+        t = d.known.type(name)
         return Scalar(Const(value, t), Integer("enumerator", t))
     if name in d.globals:
         return read(ctx, global_place(ctx, name, span), span)
@@ -239,14 +239,15 @@ def _address(ctx: Context, e: c.Unary) -> Value:
         case c.Name(id) if ctx.find(id) is None and id in ctx.env.declarations.functions:
             return FunctionRef(id)
     where = place(ctx, e.operand)
-    if _is_bit_field(where):
+    if is_bit_field(where):
         raise InputError(Mismatch(span=e.span, text="a bit field has no address"))
     if isinstance(where, StructPlace) and not isinstance(where.base, Vm):
         return _struct_pointer(where)
     return PointerTo(where)
 
 
-def _is_bit_field(where: Place) -> bool:
+def is_bit_field(where: Place) -> bool:
+    """Tell whether a place is a bit field, alone in its location or not."""
     match where:
         case BitPlace():
             return True
@@ -374,6 +375,44 @@ def _callee(ctx: Context, e: c.Expr) -> str:
             return _callee(ctx, inner)
         case _:
             raise unsupported("a call through a pointer", e.span)
+
+
+def _size(ctx: Context, e: c.SizeOf) -> Value:
+    """Return the size of a type, or of that of an expression, which is not evaluated."""
+    d = ctx.env.declarations
+    if e.type is not None and e.declarator is not None:
+        t = d.resolve(e.type, e.declarator)
+    elif e.operand is not None and not acts(d.functions, e.operand):
+        t = _type_of_expression(ctx.aside(), e.operand)
+    else:
+        raise unsupported("the size of this expression", e.span)
+    return Scalar(Const(size(d.known, t, e.span), U64), ULONG_T)
+
+
+def _type_of_expression(ctx: Context, e: c.Expr) -> CType:
+    match e:
+        case c.Name(id) if isinstance(alias := ctx.find(id), Alias):
+            return alias.type
+        case c.Name(id) if ctx.find(id) is None and id in ctx.env.declarations.constants:
+            return Integer("enumerator", ctx.env.declarations.known.type(id))
+        case c.Name() | c.Member() | c.Index() | c.Unary("*"):
+            where = place(ctx, e)
+            if is_bit_field(where):
+                raise InputError(Mismatch(span=e.span, text="a bit field has no size"))
+            return where.struct if isinstance(where, StructPlace) else where.type
+        case c.Cast(written, declarator):
+            return ctx.env.declarations.resolve(written, declarator)
+        case _:
+            pass
+    match lower(ctx, e):
+        case Scalar(expr) if expr.type == BOOL and isinstance(e, c.Binary | c.Unary):
+            return INT_T
+        case Scalar(expr) if isinstance(expr.type, Int) and expr.type != BOOL:
+            return Integer("integer", expr.type)
+        case StructValue(where):
+            return where.struct
+        case _:
+            raise unsupported("the size of this expression", e.span)
 
 
 def _call(ctx: Context, e: c.Call) -> Value:

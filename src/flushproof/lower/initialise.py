@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from flushproof.diagnostics import InputError, closest
 from flushproof.frontend import syntax as c
-from flushproof.frontend.errors import UnknownType
+from flushproof.frontend.declarations import static_name, statics
+from flushproof.frontend.errors import Mismatch, UnknownType
 from flushproof.frontend.initialisers import Path, Shapes, Values, completed, values_of
 from flushproof.frontend.types import CType, Integer, Pointer, Struct
 from flushproof.ir.code import Havoc, Local
 from flushproof.ir.types import BOOL
 from flushproof.lower.context import Alias, Context, Named, unsupported
-from flushproof.lower.expressions import lower
+from flushproof.lower.expressions import global_place, lower
 from flushproof.lower.places import leaves, part
 from flushproof.lower.store import assign_alias, converted, store
 from flushproof.lower.values import (
@@ -35,12 +36,26 @@ def declaration(ctx: Context, s: c.Declaration) -> None:
         InputError: a variable has a type or an initialiser that is not accepted.
     """
     for entry in s.declarators:
-        t = ctx.env.declarations.resolve(s.type, entry.declarator)
-        if "static" in s.qualifiers:
-            raise unsupported("a static local variable", entry.span)
+        name = entry.declarator.name
         if "extern" in s.qualifiers:
-            raise unsupported("an `extern` declaration within a function", entry.span)
-        _declare(ctx, entry.declarator.name, completed(shapes(ctx), t, entry.initialiser), entry)
+            if entry.initialiser is not None:
+                text = f"`{name}` is `extern` within a function, and is given a value"
+                raise InputError(Mismatch(span=entry.span, text=text))
+            ctx.declare(name, Named(global_place(ctx, name, entry.span)), entry.span)
+        elif "static" in s.qualifiers:
+            lasting = _static(ctx, entry)
+            ctx.declare(name, Named(global_place(ctx, lasting, entry.span)), entry.span)
+        else:
+            t = ctx.env.declarations.resolve(s.type, entry.declarator)
+            _declare(ctx, name, completed(shapes(ctx), t, entry.initialiser), entry)
+
+
+def _static(ctx: Context, entry: c.InitDeclarator) -> str:
+    """Return the name at file level of a static variable."""
+    function = ctx.env.declarations.functions[ctx.frame.name]
+    assert function.body is not None
+    number = next(k for k, (_, e) in enumerate(statics(function.body)) if e is entry)
+    return static_name(function, number)
 
 
 def _declare(ctx: Context, name: str, t: CType, entry: c.InitDeclarator) -> None:
@@ -60,11 +75,11 @@ def _declare_scalar(ctx: Context, name: str, t: CType, entry: c.InitDeclarator) 
     if entry.initialiser is not None:
         value = lower(ctx, _unbraced(ctx, t, entry.initialiser))
         ctx.emitter.assign(local, converted(ctx, value, t, entry.span), entry.span)
-        ctx.bind(name, Named(LocalPlace(local, t)))
+        ctx.declare(name, Named(LocalPlace(local, t)), entry.span)
         return
     written = _unwritten(ctx, name, entry.span)
     ctx.emitter.emit(Havoc(local, entry.span))
-    ctx.bind(name, Named(LocalPlace(local, t, written, name)))
+    ctx.declare(name, Named(LocalPlace(local, t, written, name)), entry.span)
 
 
 def _unwritten(ctx: Context, name: str, span: Span) -> Local:
@@ -81,7 +96,7 @@ def _declare_pointer(ctx: Context, name: str, t: Pointer, entry: c.InitDeclarato
         value = lower(ctx, _unbraced(ctx, t, entry.initialiser))
         alias = Alias(t, ctx.emitter.local(name, BOOL))
         assign_alias(ctx, alias, value, entry.span)
-    ctx.bind(name, alias)
+    ctx.declare(name, alias, entry.span)
 
 
 def _declare_struct(ctx: Context, name: str, t: Struct, entry: c.InitDeclarator) -> None:
@@ -90,7 +105,7 @@ def _declare_struct(ctx: Context, name: str, t: Struct, entry: c.InitDeclarator)
         raise InputError(UnknownType(span=entry.span, name=str(t), hint=hint))
     prefix = ctx.emitter.local(name, BOOL).name
     where = StructPlace(Frame(prefix), (), t)
-    ctx.bind(name, Named(where))
+    ctx.declare(name, Named(where), entry.span)
     if entry.initialiser is not None:
         initialise(ctx, where, t, entry.initialiser)
         return
@@ -105,7 +120,7 @@ def _declare_struct(ctx: Context, name: str, t: Struct, entry: c.InitDeclarator)
 def shapes(ctx: Context) -> Shapes:
     """Return what is known of types, for taking an initialiser apart."""
     d = ctx.env.declarations
-    return Shapes(d.structs, d.constants, d.functions, lambda e: _is_struct(ctx, e))
+    return Shapes(d.structs, d.known, d.functions, lambda e: _is_struct(ctx, e))
 
 
 def _is_struct(ctx: Context, e: c.Expr) -> bool:

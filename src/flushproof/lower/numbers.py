@@ -114,7 +114,7 @@ def constant(ctx: Context, e: c.Call) -> Value:
         raise InputError(WrongArity(span=e.span, name=name, wanted=1, given=len(e.arguments)))
     lower(ctx.aside(), e.arguments[0])
     try:
-        evaluate(e.arguments[0], ctx.env.declarations.constants)
+        evaluate(e.arguments[0], ctx.env.declarations.known)
     except InputError:
         known = ctx.emitter.temp(BOOL)
         ctx.emitter.emit(Havoc(known, e.span))

@@ -89,7 +89,7 @@ def _check_sort(ctx: Context, pointer: c.Expr, where: FieldPlace, span: Span) ->
     """Refuse a lock of another type than the function declares."""
     name = ctx.frame.name
     for p in ctx.env.declarations.functions[name].parameters:
-        wanted = ctx.env.declarations.resolve(p.type, p.declarator)
+        wanted = ctx.env.declarations.parameter(p)
         named = isinstance(pointer, c.Name) and pointer.id == p.declarator.name
         if named and wanted != Pointer(where.type):
             text = f"`{name}()` takes a `{wanted}`, and `{where.field.member}` is a `{where.type}`"

@@ -207,7 +207,7 @@ def _case_values(ctx: Context, node: Node) -> list[int | None]:
 
 
 def _case_value(ctx: Context, value: c.Expr | None) -> int | None:
-    return None if value is None else evaluate(value, ctx.env.declarations.constants)
+    return None if value is None else evaluate(value, ctx.env.declarations.known)
 
 
 def _case(ctx: Context, s: c.Case) -> None:

@@ -31,7 +31,7 @@ def _lock_types(declarations: Declarations) -> dict[str, LockWord]:
         if names & {"__acquires", "__acquires_shared"}:
             shared = "__acquires_shared" in names
             for p in function.parameters:
-                t = declarations.resolve(p.type, p.declarator)
+                t = declarations.parameter(p)
                 if isinstance(t, Pointer) and isinstance(t.target, Struct):
                     known = found.get(t.target.name, LOCK)
                     found[t.target.name] = LockWord(known.shared or shared)

@@ -124,7 +124,7 @@ def _arguments(
 
 def _argument(roles: _Roles, p: c.Parameter, role: Text) -> Value:
     ctx = roles.ctx
-    t = ctx.env.declarations.resolve(p.type, p.declarator)
+    t = ctx.env.declarations.parameter(p)
     name = p.declarator.name
     scope = None
     if isinstance(t, Pointer) and isinstance(t.target, Struct):

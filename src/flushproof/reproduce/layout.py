@@ -82,6 +82,8 @@ def layout(machine: Machine) -> Layout:
         out.outer[scope] = _outer(machine, scope)
         _walk(machine, out, scope, (out.outer[scope],), OBJECTS[scope])
     for g in machine.env.declarations.globals.values():
+        if not g.name.isidentifier():
+            continue
         if isinstance(g.type, Struct) and g.type.name not in machine.env.lock_types:
             _walk(machine, out, None, (g.name,), g.name, g.type.name)
         else:
