@@ -273,6 +273,7 @@ class _Builder:
 
     def _globals(self, item: c.Declaration) -> None:
         for entry in item.declarators:
+            self.agreement.kind("name", entry.declarator.name, "variable", entry.span)
             self._refuse_variable(entry)
             self._ordinary("variable", entry.declarator.name, entry.span)
             self._global(item, entry)
