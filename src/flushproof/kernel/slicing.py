@@ -11,6 +11,7 @@ from flushproof.frontend.walk import walk
 from flushproof.kernel.abstract import Abstractor, Notes
 from flushproof.kernel.known import Body, Known
 from flushproof.kernel.library import Piece
+from flushproof.kernel.misspelt import refuse_misspelt
 from flushproof.kernel.pruning import Pruner
 from flushproof.kernel.relevance import Relevance
 from flushproof.kernel.state import Reads, Shared, locks, own_structs, shared, written
@@ -115,6 +116,7 @@ def _pruned(
         body = pending.pop(0)
         if body.function.name in done:
             continue
+        refuse_misspelt(known, body)
         own = Notes()
         scope = scope_of(known, body.function)
         abstractor = Abstractor(known, relevance, body, scope, family, own)
