@@ -100,6 +100,12 @@ u64 __number_elements(struct __number x) __elements(x);
 #define DIV_ROUND_UP(n, d) (((n) + (d) - 1) / (d))
 
 /* What gcc defines by itself. */
+#define __x86_64__ 1
+#define __LP64__ 1
+#define __STDC__ 1
+#define __ORDER_LITTLE_ENDIAN__ 1234
+#define __ORDER_BIG_ENDIAN__ 4321
+#define __BYTE_ORDER__ __ORDER_LITTLE_ENDIAN__
 #define __CHAR_BIT__ 8
 #define __SCHAR_MAX__ 0x7f
 #define __SHRT_MAX__ 0x7fff

@@ -130,3 +130,22 @@ def test_what_makes_a_kernel_file(how: str, tmp_path: Path) -> None:
     path.write_text(("#include <linux/kvm_host.h>\n" if how == "include" else "") + source)
     assert in_tree(path) is (how == "tree")
     assert open_file(str(path), Choices(kernel=how == "option")).profile != ""
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("#if STRANGE(1)\n#endif", "`STRANGE` is not a macro"),
+        ("#if 1 / 0\n#endif", "division by zero"),
+        ("#ifdef __GNUC__\n#endif", "whether `__GNUC__` is a macro depends on the compiler"),
+        ('#pragma push_macro("VALID_PAGE")', "is not known to mean nothing here"),
+        ("#define F(x, ...) g(x __VA_OPT__(,) __VA_ARGS__)", "`__VA_OPT__`"),
+    ],
+)
+def test_lines_that_cannot_be_read(line: str, said: str, tmp_path: Path) -> None:
+    """In the file that is asked about, a condition that is not understood is not taken as false."""
+    path = fork(tmp_path, (INCLUDE, f"{INCLUDE}{line}\n"))
+    with pytest.raises(InputError) as caught:
+        open_file(str(path), Choices())
+    assert said in caught.value.diagnostics[0].title
+    assert caught.value.diagnostics[0].span is not None

@@ -1,6 +1,7 @@
 """The live tokens of a file that is not written for us: directives obeyed, macros kept for later.
 
-Conditions that cannot be evaluated count as false, directives that cannot be read are skipped.
+Conditions that cannot be evaluated count as false, directives that cannot be read are skipped; both
+are kept as doubts, for a file in which nothing may be skipped.
 Macros are not replaced, since most of the file is never looked at; `Outline.macros_at` says which
 hold at a token, so that a stretch of tokens can be expanded by itself.
 """
@@ -13,6 +14,7 @@ from flushproof.frontend.preprocess import (
     Include,
     Line,
     Preprocessor,
+    check_pragma,
     lines,
     read_definition,
     read_include,
@@ -33,12 +35,16 @@ class Change(Record, frozen=True):
 
 
 class Outline(Record, frozen=True):
-    """The live tokens of one file in order, how its macros change, and its live includes."""
+    """The live tokens of one file in order, how its macros change, and its live includes.
+
+    `doubts` are what is wrong with lines that were skipped.
+    """
 
     source: Source
     tokens: tuple[Token, ...]
     changes: tuple[Change, ...]
     includes: tuple[Include, ...]
+    doubts: tuple[InputError, ...] = ()
 
     def macros_at(self, index: int, start: Macros) -> dict[str, Macro]:
         """Return the macros in force at a token, given those at the start of the file."""
@@ -83,6 +89,7 @@ class _Outliner(Preprocessor):
     def __init__(self, table: dict[str, Macro]) -> None:
         super().__init__(table)
         self._changes: list[Change] = []
+        self._doubts: list[InputError] = []
 
     def feed(self, line: Line) -> None:
         """Take one line of the file."""
@@ -99,19 +106,21 @@ class _Outliner(Preprocessor):
     def outline(self, source: Source) -> Outline:
         """Return what was collected."""
         done = self.finish()
-        return Outline(source, done.tokens, tuple(self._changes), done.includes)
+        doubts = tuple(self._doubts)
+        return Outline(source, done.tokens, tuple(self._changes), done.includes, doubts)
 
     def _condition(self, word: Token, rest: Line) -> bool:
         try:
             return super()._condition(word, rest)
-        except InputError:
+        except InputError as error:
+            self._doubts.append(error)
             return False
 
     def _act(self, word: Token, rest: Line) -> None:
         try:
             self._obey(word, rest)
-        except InputError:
-            return
+        except InputError as error:
+            self._doubts.append(error)
 
     def _obey(self, word: Token, rest: Line) -> None:
         at = len(self._output)
@@ -125,5 +134,7 @@ class _Outliner(Preprocessor):
                 self.forget(read_name(word, rest))
             case "include":
                 self._includes.append(read_include(word, rest))
+            case "pragma":
+                check_pragma(word, rest)
             case _:
                 pass

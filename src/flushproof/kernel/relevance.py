@@ -36,7 +36,7 @@ class Relevance:
         functions = self.known.base.prelude.functions.values()
         direct = {f.name for f in functions if any(a.name == "__hypercall" for a in f.annotations)}
         through = {f.name for f in functions if f.body is not None and direct & called(f.body)}
-        return frozenset(direct | through)
+        return frozenset(n for n in direct | through if not n.startswith("__"))
 
     @cached_property
     def _hot(self) -> tuple[Path, ...]:

@@ -74,6 +74,8 @@ def recognise(
     """
     start = base()
     main = piece(variant)
+    for doubt in main.outline.doubts:
+        raise doubt
     folders = tuple(Path(f) for f in choices.folders)
     library = Library(main, folders, place, dict(texts or {}))
     known = Known(start, library)
