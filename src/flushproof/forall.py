@@ -21,7 +21,7 @@ from flushproof.record import Record, replace
 if TYPE_CHECKING:
     from flushproof.engines.second.opinion import Second
     from flushproof.engines.symbolic.plan import Plan
-    from flushproof.engines.unbounded.prove import Proof
+    from flushproof.engines.unbounded.prove import Proof, Subject
     from flushproof.ir.program import Program
 
 
@@ -139,22 +139,21 @@ class ForAll:
     @cached_property
     def defined(self) -> Proof | str:
         """A proof that the code proper does nothing undefined, or why there is none."""
-        from flushproof.engines.unbounded.prove import Subject, prove
+        from flushproof.engines.unbounded.prove import prove
 
         base = self.machine.with_claims(())
         plan = self.plan(base)
         if plan is None:
             return "its locks are more than mutual exclusion"
-        return prove(Subject(base, plan.kinds, plan.boundaries, None, self.steps), _hopeful)
+        return prove(_subject(base, plan, self.steps, claims_only=False), _hopeful)
 
     def _proof(self, program: Program, plan: Plan, hopeless: Callable[[], str]) -> Proof | str:
-        from flushproof.engines.unbounded.prove import Subject, prove
+        from flushproof.engines.unbounded.prove import prove
 
-        subject = Subject(program, plan.kinds, plan.boundaries, self._code, self.steps)
-        return prove(subject, hopeless)
+        return prove(_subject(program, plan, self.steps, claims_only=True), hopeless)
 
-    @cached_property
-    def _code(self) -> frozenset[str]:
-        base = self.machine.with_claims(())
-        spans = (i.span for o in base.operations for i in o.code)
-        return frozenset(span.file for span in spans if span is not None)
+
+def _subject(program: Program, plan: Plan, steps: int | None, *, claims_only: bool) -> Subject:
+    from flushproof.engines.unbounded.prove import Subject
+
+    return Subject(program, plan.kinds, plan.boundaries, claims_only, steps)

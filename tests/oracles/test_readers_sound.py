@@ -49,9 +49,8 @@ def _proved_for_all(machine: Machine, claim: str) -> bool:
     """Tell whether an invariant is found; that nothing is undefined in a variant need not be."""
     program = machine.with_claims((claim,))
     plan = make_plan(program, Population(None, 1))
-    spans = (i.span for o in machine.with_claims(()).operations for i in o.code)
-    code = frozenset(span.file for span in spans if span is not None)
-    return isinstance(prove(Subject(program, plan.kinds, plan.boundaries, code), _hopeful), Proof)
+    subject = Subject(program, plan.kinds, plan.boundaries, claims_only=True)
+    return isinstance(prove(subject, _hopeful), Proof)
 
 
 def _found(machine: Machine, claim: str, bounds: Bounds) -> bool:

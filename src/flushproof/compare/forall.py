@@ -87,7 +87,8 @@ def _search(joint: Program, flushers: int | None) -> Related | str:
     kinds = infer(joint)
     case = Case(generic=True)
     where = space(joint, kinds, case)
-    builder = Builder(where, {o.name: frozenset({0}) for o in joint.operations}, None)
+    whole = {o.name: frozenset({0}) for o in joint.operations}
+    builder = Builder(where, whole, claims_only=False)
     system = builder.run()
     try:
         found = Search(system, EFFORT).run()

@@ -193,7 +193,16 @@ Expr = Const | Var | NumVcpus | Self | HeldLocks | AllFree | Unary | Binary | Ca
 # Instructions --------------------------------------------------------------------------------
 
 
-class Assign(Placed, frozen=True):
+class Instruction(Placed, frozen=True, kw_only=True):
+    """What all instructions have in common.
+
+    `from_claim`: it was woven in for a claim that watches; else it belongs to the code proper.
+    """
+
+    from_claim: bool = False
+
+
+class Assign(Instruction, frozen=True):
     """`target = value`."""
 
     target: Local
@@ -201,7 +210,7 @@ class Assign(Placed, frozen=True):
     span: Span | None
 
 
-class Read(Placed, frozen=True):
+class Read(Instruction, frozen=True):
     """`target = field[index]`; `index` is None for VM fields."""
 
     target: Local
@@ -211,7 +220,7 @@ class Read(Placed, frozen=True):
     span: Span | None
 
 
-class Write(Placed, frozen=True):
+class Write(Instruction, frozen=True):
     """`field[index] = value`."""
 
     field: Field
@@ -221,7 +230,7 @@ class Write(Placed, frozen=True):
     span: Span | None
 
 
-class Exchange(Placed, frozen=True):
+class Exchange(Instruction, frozen=True):
     """`target = field[index]; if (!compare || target == compare) field[index] = value`, at once.
 
     `value` may depend on the old value, by the name `old`, which means nothing anywhere else.
@@ -236,7 +245,7 @@ class Exchange(Placed, frozen=True):
     old: Local | None = None
 
 
-class Access(Placed, frozen=True):
+class Access(Instruction, frozen=True):
     """The code reads or writes `value` at `field[index]`, in its own store buffer.
 
     Memory stays as it is: this is an event, for claims and for readers of a trace.
@@ -250,19 +259,19 @@ class Access(Placed, frozen=True):
     span: Span | None
 
 
-class Drain(Placed, frozen=True):
+class Drain(Instruction, frozen=True):
     """A store buffer turns to its oldest entry: the write that follows begins here."""
 
     span: Span | None
 
 
-class Fence(Placed, frozen=True):
+class Fence(Instruction, frozen=True):
     """A full memory barrier."""
 
     span: Span | None
 
 
-class Acquire(Placed, frozen=True):
+class Acquire(Instruction, frozen=True):
     """Wait until the lock is free and take it; `shared`: until nobody writes, as one more reader.
 
     A thread may be a reader several times.
@@ -274,7 +283,7 @@ class Acquire(Placed, frozen=True):
     span: Span | None
 
 
-class TryAcquire(Placed, frozen=True):
+class TryAcquire(Instruction, frozen=True):
     """Take the lock as `Acquire` does if that needs no wait; `target` says whether it did."""
 
     target: Local
@@ -284,7 +293,7 @@ class TryAcquire(Placed, frozen=True):
     span: Span | None
 
 
-class Available(Placed, frozen=True):
+class Available(Instruction, frozen=True):
     """`target` = the lock can be taken without a wait: a plain read of it."""
 
     target: Local
@@ -294,7 +303,7 @@ class Available(Placed, frozen=True):
     span: Span | None
 
 
-class Release(Placed, frozen=True):
+class Release(Instruction, frozen=True):
     """Free the lock, whoever holds it; `shared`: be its reader once less, if at all."""
 
     field: Field
@@ -304,7 +313,7 @@ class Release(Placed, frozen=True):
     freeing: Freeing = Freeing.LOCKED
 
 
-class Holds(Placed, frozen=True):
+class Holds(Instruction, frozen=True):
     """`target` = the running thread holds the lock; with `sole` only if not as a reader."""
 
     target: Local
@@ -314,7 +323,7 @@ class Holds(Placed, frozen=True):
     span: Span | None
 
 
-class Hypercall(Placed, frozen=True):
+class Hypercall(Instruction, frozen=True):
     """Flush `root` for the range (`whole`, or `pages` from `start`); 0 in `target` on success.
 
     `site` is where the operation itself calls what leads here.
@@ -329,14 +338,14 @@ class Hypercall(Placed, frozen=True):
     site: Span | None = None
 
 
-class Havoc(Placed, frozen=True):
+class Havoc(Instruction, frozen=True):
     """Give `target` any value of its type."""
 
     target: Local
     span: Span | None
 
 
-class Every(Placed, frozen=True):
+class Every(Instruction, frozen=True):
     """`target` = for all vCPUs v: `condition`, where reads give (local, field) at v."""
 
     target: Local
@@ -346,7 +355,7 @@ class Every(Placed, frozen=True):
     span: Span | None
 
 
-class Uninit(Placed, frozen=True):
+class Uninit(Instruction, frozen=True):
     """A read of `local` (C name `label`) that no write may have preceded, when `written` is 0."""
 
     label: str
@@ -354,7 +363,7 @@ class Uninit(Placed, frozen=True):
     span: Span | None
 
 
-class Check(Placed, frozen=True):
+class Check(Instruction, frozen=True):
     """Undefined behaviour (`text`) unless `condition` holds."""
 
     condition: Expr
@@ -362,7 +371,7 @@ class Check(Placed, frozen=True):
     span: Span | None
 
 
-class Assert(Placed, frozen=True):
+class Assert(Instruction, frozen=True):
     """A claim's own assertion, at the place of the event.
 
     `values` are named values for its message, `text` replaces the claim's headline if not empty,
@@ -377,14 +386,14 @@ class Assert(Placed, frozen=True):
     span: Span | None
 
 
-class Jump(Placed, frozen=True):
+class Jump(Instruction, frozen=True):
     """Go on at position `target`."""
 
     target: int
     span: Span | None
 
 
-class Branch(Placed, frozen=True):
+class Branch(Instruction, frozen=True):
     """Go on at `then` or at `otherwise`."""
 
     condition: Expr
@@ -393,20 +402,20 @@ class Branch(Placed, frozen=True):
     span: Span | None
 
 
-class Enter(Placed, frozen=True):
+class Enter(Instruction, frozen=True):
     """The operation begins."""
 
     span: Span | None
 
 
-class Return(Placed, frozen=True):
+class Return(Instruction, frozen=True):
     """The operation ends with `value` (None for void)."""
 
     value: Expr | None
     span: Span | None
 
 
-class Stop(Placed, frozen=True):
+class Stop(Instruction, frozen=True):
     """Nothing follows; the thread goes on to its next operation."""
 
     span: Span | None

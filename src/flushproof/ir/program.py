@@ -6,9 +6,12 @@ from enum import StrEnum
 
 from flushproof.errors import InternalError
 from flushproof.ir.code import Expr, Field, Instr, Local
-from flushproof.ir.types import VCPU
+from flushproof.ir.types import INT, VCPU
 from flushproof.record import Record
 from flushproof.source import Span
+
+MOST_VCPUS = INT.high - 8
+"""With so many vCPUs the number of each thread fits an `int`, that of a bystander, too."""
 
 BOOT_VCPU = Local("@vcpu", VCPU)
 """The vCPU that an initial value is for."""

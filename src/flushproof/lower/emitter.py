@@ -20,11 +20,15 @@ class Label(Record, frozen=True):
 
 
 class Emitter:
-    """Collects instructions whose jump targets are label numbers until `finish`."""
+    """Collects instructions whose jump targets are label numbers until `finish`.
 
-    def __init__(self, name: str, temporary: str = "%") -> None:
+    While `from_claim` is true, what is appended is marked as woven in for a claim.
+    """
+
+    def __init__(self, name: str, temporary: str = "%", *, from_claim: bool = False) -> None:
         self.name = name
         self.temporary = temporary
+        self.from_claim = from_claim
         self.code: list[Instr] = []
         self._places: dict[int, int] = {}
         self._labels = 0
@@ -55,9 +59,21 @@ class Emitter:
         Raises:
             InputError: the code grew past the limit.
         """
+        self.copy(replace(instr, from_claim=True) if self.from_claim else instr)
+
+    def copy(self, instr: Instr) -> None:
+        """Append an instruction that stays what it is, the code's or a claim's.
+
+        Raises:
+            InputError: the code grew past the limit.
+        """
         if len(self.code) >= LIMIT:
             raise InputError(TooLarge(span=instr.span, name=self.name, limit=LIMIT))
         self.code.append(instr)
+
+    def fill(self, at: int, instr: Instr) -> None:
+        """Put an instruction in the place of one that was appended to be replaced."""
+        self.code[at] = replace(instr, from_claim=self.from_claim)
 
     def assign(self, target: Local, value: Expr, span: Span | None) -> None:
         """Append an assignment."""

@@ -112,5 +112,5 @@ class Merge:
     def _join(self, a: Expr, b: Expr) -> Expr:
         result = self.ctx.emitter.temp(a.type)
         for (at, _), expr in zip(self.arms, (a, b), strict=True):
-            self.ctx.emitter.code[at] = Assign(result, expr, self.span)
+            self.ctx.emitter.fill(at, Assign(result, expr, self.span))
         return Var(result)

@@ -108,6 +108,7 @@ class _Pass:
         self.ctx = context(
             owner.env, operation.name, operation.span, owner.fields, temporary="%c", observing=True
         )
+        self.ctx.emitter.from_claim = True
         self.labels = [self.ctx.emitter.label() for _ in operation.code]
         self.chosen: dict[tuple[str, str], Local] = {}
 
@@ -120,53 +121,53 @@ class _Pass:
     def _instr(  # noqa: C901, PLR0912, PLR0915 - a table of all events
         self, instr: Instr
     ) -> None:
-        emit = self.ctx.emitter.emit
+        copy = self.ctx.emitter.copy
         match instr:
             case Jump(target):
-                emit(replace(instr, target=self.labels[target].number))
+                copy(replace(instr, target=self.labels[target].number))
             case Branch(_, then, otherwise):
                 yes, no = self.labels[then], self.labels[otherwise]
-                emit(replace(instr, then=yes.number, otherwise=no.number))
+                copy(replace(instr, then=yes.number, otherwise=no.number))
             case Stop():
                 pass
             case Enter(span):
-                emit(instr)
+                copy(instr)
                 self._enter(_sure(span))
             case Return(value, span):
-                emit(instr)
+                copy(instr)
                 self._return(value, _sure(span))
             case Uninit(label, written, span):
                 self._uninit(label, written, _sure(span))
             case Acquire(field, index, shared, span):
                 self._fire("lock", _lock(field, index, shared), _sure(span), about=field.label)
-                emit(instr)
+                copy(instr)
             case Release(freeing=freeing, span=span) if freeing.to_memory:
-                emit(instr)
+                copy(instr)
                 self._fire("step", (), _sure(span))
             case Release(field, index, shared, span):
                 self._fire("unlock", _lock(field, index, shared), _sure(span), about=field.label)
-                emit(instr)
+                copy(instr)
                 self._fire("step", (), _sure(span))
             case Hypercall():
-                emit(instr)
+                copy(instr)
                 self._hypercall(instr)
             case Read(_, field, index, mode, span):
-                emit(instr)
+                copy(instr)
                 self._access(field, index, FALSE, mode, _sure(span))
             case Access(field, index, _, wrote, mode, span):
-                emit(instr)
+                copy(instr)
                 self._access(field, index, TRUE if wrote else FALSE, mode, _sure(span))
             case Write(field, index, _, mode, span):
-                emit(instr)
+                copy(instr)
                 self._access(field, index, TRUE, mode, _sure(span))
                 self._fire("step", (), _sure(span))
             case Exchange(target, field, index, compare, _, span):
-                emit(instr)
+                copy(instr)
                 matches = TRUE if compare is None else Binary("==", Var(target), compare, BOOL)
                 self._access(field, index, matches, Mode.ONCE, _sure(span))
                 self._fire("step", (), _sure(span))
             case _:
-                emit(instr)
+                copy(instr)
 
     # Events ----------------------------------------------------------------------------------
 
@@ -201,7 +202,7 @@ class _Pass:
     def _runs_on(self, root: Expr, span: Span) -> None:
         vcpu = self.operation.parameters.vcpu
         if vcpu is not None:
-            self.ctx.emitter.emit(Write(RUNS_ON, Var(vcpu), root, Mode.GHOST, span))
+            self.ctx.emitter.copy(Write(RUNS_ON, Var(vcpu), root, Mode.GHOST, span))
 
     def _load_arguments(self) -> Arguments:
         p = self.operation.parameters

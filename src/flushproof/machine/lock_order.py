@@ -73,7 +73,7 @@ def _order(operations: Iterable[Operation]) -> tuple[Field, ...] | None:
 
 def _asserting(operation: Operation, locks: Sequence[Field], claim: str) -> Operation:
     """Return an operation that asserts to keep to the order and to end with no lock held."""
-    emitter = Emitter(operation.name, temporary="%l")
+    emitter = Emitter(operation.name, temporary="%l", from_claim=True)
     labels = [emitter.label() for _ in operation.code]
     for label, instr in zip(labels, operation.code, strict=True):
         emitter.place(label)
@@ -82,7 +82,7 @@ def _asserting(operation: Operation, locks: Sequence[Field], claim: str) -> Oper
         match instr:
             case Release(field) if field in locks:
                 _assert(emitter, field, claim, instr, held=True)
-                emitter.emit(instr)
+                emitter.copy(instr)
             case Stop():
                 pass
             case Jump(target):
@@ -90,7 +90,7 @@ def _asserting(operation: Operation, locks: Sequence[Field], claim: str) -> Oper
             case Branch(condition, then, otherwise):
                 emitter.branch(condition, labels[then], labels[otherwise], instr.span)
             case _:
-                emitter.emit(instr)
+                emitter.copy(instr)
     return replace(operation, code=emitter.finish())
 
 

@@ -125,7 +125,7 @@ class Evaluator:
             return self._from_bool(self.condition(inner, env, m), e.type, kind)
         a = self.value(inner, env, m, kind)
         if not isinstance(e.type, Int) or not isinstance(inner.type, Int):
-            return self._reference(a, e.type, kind)
+            return self._reference(a, inner.type, e.type, kind)
         if isinstance(a, z3.BitVecRef):
             return _fold(_resize(a, inner.type, e.type))
         if isinstance(a, (int, z3.ArithRef)) and not isinstance(a, bool):
@@ -134,10 +134,10 @@ class Evaluator:
             return a
         raise NotExact
 
-    def _reference(self, a: Value, type_: Type, kind: Kind | None) -> Value:
+    def _reference(self, a: Value, of: Type, type_: Type, kind: Kind | None) -> Value:
         """Return a vCPU number or lock word as an integer, or an integer as a vCPU number."""
         if isinstance(a, z3.BitVecRef):
-            return z3.BV2Int(a, is_signed=True)
+            return z3.BV2Int(a, is_signed=_int(of).signed)
         return self._counted(_number(a), type_, kind)
 
     def _from_bool(self, c: t.Bool, type_: Type, kind: Kind | None) -> Value:

@@ -56,6 +56,7 @@ from flushproof.ir.code import (
 )
 from flushproof.ir.kinds import Kind
 from flushproof.ir.program import BYSTANDERS
+from flushproof.ir.types import VCPU
 from flushproof.ir.uses import mentions_locks
 from flushproof.record import Record
 
@@ -94,6 +95,7 @@ class Executor:
         self.constraints: list[z3.BoolRef] = []
         self.paths = Paths(world.algebra)
         self.fields = {f.name: f for f in world.program.fields}
+        self.chosen = _chosen(world)
         self.limit = 4 * world.vcpus + 32
         self.cut: list[Cut] = []
 
@@ -133,6 +135,13 @@ class Executor:
             for target, guard, locals_ in region.run():
                 waiting.setdefault(target, []).append((guard, locals_))
         return steps
+
+
+def _chosen(world: World) -> tuple[t.Number, ...]:
+    """Return the witnesses that are vCPUs, which all exist."""
+    names = [f.name for f in world.program.witnesses if f.type == VCPU]
+    found = (world.fixed.get((name, -1)) for name in names)
+    return tuple(w for w in found if isinstance(w, (int, z3.ArithRef)))
 
 
 class _Region:
@@ -266,6 +275,8 @@ class _Region:
         n = self.owner.count
         if isinstance(number, int) and isinstance(n, int) and 0 <= number < n:
             return number
+        if any(t.same(number, w) for w in self.owner.chosen):
+            return number
         inside = t.and_(t.compare("<=", 0, number), t.compare("<", number, n))
         self._fault("a vCPU that does not exist is accessed", inside, instr, path)
         return number
@@ -330,6 +341,7 @@ class _Region:
                     return
             case _:
                 self._plain(path, instr, at)
+                self._overflow(path)
         self._leave(instance, at + 1, path)
 
     def _branch(

@@ -26,8 +26,8 @@ from flushproof.engines.symbolic.values import Value
 from flushproof.ir.code import Local
 from flushproof.ir.flow import successors
 from flushproof.ir.held import exclude, surely_held
-from flushproof.ir.program import Operation, Role
-from flushproof.ir.types import INT, VCPU
+from flushproof.ir.program import MOST_VCPUS, Operation, Role
+from flushproof.ir.types import VCPU
 from flushproof.ir.wto import heads
 from flushproof.record import Record, replace
 
@@ -118,7 +118,7 @@ class Moves:
         self.constraints: list[z3.BoolRef] = []
         self._told = 0
         if isinstance(world.count, z3.ArithRef):
-            most = INT.high if population.vcpus is None else population.vcpus
+            most = MOST_VCPUS if population.vcpus is None else population.vcpus
             self.constraints += [world.count >= 1, world.count <= most]
         self._steps: dict[tuple[Site, int], Step] = {}
         self._answers: dict[tuple[Site, Site, Standing], Passing] = {}

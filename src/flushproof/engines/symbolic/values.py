@@ -175,17 +175,20 @@ class Algebra:
         self._ranges[term.get_id()] = (term, low, high)
         return term
 
-    def known_range(self, term: z3.ArithRef) -> tuple[int, int] | None:
-        """Return the interval remembered for a term."""
-        known = self._ranges.get(term.get_id())
-        return None if known is None else (known[1], known[2])
-
-    def range_of(self, n: t.Number, type_: Int) -> tuple[int, int]:
-        """Return an interval that holds a number."""
+    def known_range(self, n: t.Number) -> tuple[int, int] | None:
+        """Return the interval remembered for a number, None where there is none."""
         if isinstance(n, int):
             return n, n
         known = self._ranges.get(n.get_id())
-        return (known[1], known[2]) if known else (type_.low, type_.high)
+        return None if known is None else (known[1], known[2])
+
+    def range_of(self, n: t.Number, type_: Int) -> tuple[int, int]:
+        """Return an interval that holds the value of an expression of a type.
+
+        Where nothing more is known it is that of the type: sums and conversions either wrap around
+        or are asked, where they stand, not to leave theirs.
+        """
+        return self.known_range(n) or (type_.low, type_.high)
 
     def note(self, total: z3.ArithRef, type_: Int, grows: t.Bool, *, exactly: bool = False) -> None:
         """Note the condition that a number is not one of those that surely fit a type.
@@ -231,9 +234,10 @@ class Algebra:
     def _ite_number(self, c: z3.BoolRef, a: t.Number, b: t.Number) -> t.Number:
         result = t.ite_number(c, a, b)
         if isinstance(result, z3.ArithRef) and result.get_id() not in self._ranges:
-            wide = Int(64, signed=True)
-            (la, ha), (lb, hb) = self.range_of(a, wide), self.range_of(b, wide)
-            self.ranged(result, min(la, lb), max(ha, hb))
+            left, right = self.known_range(a), self.known_range(b)
+            # What type the two have is not known here, so nothing stands in for a missing interval.
+            if left is not None and right is not None:
+                self.ranged(result, min(left[0], right[0]), max(left[1], right[1]))
         return result
 
     def equal(self, a: Value, b: Value) -> t.Bool:

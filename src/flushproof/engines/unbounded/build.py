@@ -18,12 +18,22 @@ from flushproof.engines.symbolic.cells import Location
 from flushproof.engines.symbolic.locks import holds
 from flushproof.engines.symbolic.moves import Site
 from flushproof.engines.symbolic.values import Value
-from flushproof.engines.unbounded.clauses import NOBODY, Atom, Clause, Control, System
+from flushproof.engines.unbounded.clauses import (
+    BYSTANDER,
+    NOBODY,
+    Atom,
+    Clause,
+    Control,
+    System,
+)
 from flushproof.engines.unbounded.frames import FLUSHER, Frames, Locals, without
 from flushproof.engines.unbounded.history import HISTORY, NOWHERE, walkers
 from flushproof.engines.unbounded.state import Space
-from flushproof.engines.unbounded.steps import Steps, Taken
+from flushproof.engines.unbounded.steps import UNFIT, Steps, Taken
 from flushproof.ir.program import Role
+from flushproof.record import replace
+
+_WHO = {FLUSHER: "flusher", BYSTANDER: "observer"}
 
 Body = tuple[tuple[Atom, ...], t.Bool]
 """Predicates that hold before a step, and a condition."""
@@ -36,11 +46,12 @@ class Builder:
         self,
         space: Space,
         boundaries: Mapping[str, frozenset[int]],
-        code: frozenset[str] | None,
+        *,
+        claims_only: bool,
     ) -> None:
         self.space = space
         self.frames = Frames(space, boundaries)
-        self.steps = Steps(space, self.frames, code)
+        self.steps = Steps(space, self.frames, claims_only=claims_only)
         self.last = len(space.tracked)
         self.clauses: list[Clause] = []
 
@@ -59,52 +70,61 @@ class Builder:
             tuple(self.clauses),
             self.frames.parameters,
             tuple(self.space.algebra.axioms()),
-            self.space.known,
+            (*self.space.known, *self.frames.unset),
+            self.frames.ranges(),
             frozenset(self.frames.counters),
             frozenset(x.get_id() for x in (self.space.count, *self.space.tracked)),
             (self.space.count,),
         )
 
     def _clause(
-        self, head: Atom | None, body: tuple[Atom, ...], constraint: t.Bool, why: str
+        self,
+        head: Atom | None,
+        body: tuple[Atom, ...],
+        constraint: t.Bool,
+        why: str,
+        shown: z3.BoolRef | None = None,
     ) -> None:
         if head is None:
             constraint = t.and_(constraint, *self.space.failing)
         if constraint is not False:
-            self.clauses.append(Clause(head, body, t.z3_bool(constraint), why))
+            self.clauses.append(Clause(head, body, t.z3_bool(constraint), why, shown))
 
     def _boot(self, idle: Control) -> None:
+        """Add the first state; where a claim observes it, nobody steps before that is done."""
+        for broken in self.space.unfit:
+            self._clause(None, (), broken, f"{UNFIT} at boot")
+        for o in self.space.program.of(Role.OBSERVE):
+            idle = replace(idle, bystander=Site(o.name, 0), running=BYSTANDER)
         self.frames.of(idle)
         head = Atom(idle, self.frames.arguments(idle, self.space.boot, {}))
         self._clause(head, (), True, "boot")  # noqa: FBT003
-        for o in self.space.program.of(Role.OBSERVE):
-            for claim, broken in self.steps.check(o, boot=True):
-                self._clause(None, (), broken, f"{claim} at boot")
 
     def _end(self, control: Control) -> None:
         """Whatever is asserted at the end is asserted at every moment."""
         for o in self.space.program.of(Role.END):
-            for claim, broken in self.steps.check(o, boot=False):
-                self._clause(None, (self.frames.atom(control),), broken, f"{claim} at the end")
+            self._own_step(control, BYSTANDER, Site(o.name, 0))
 
     # Tracked threads -------------------------------------------------------------------------
 
     def _own_step(self, control: Control, thread: int, site: Site) -> None:
         taken = self.steps.own(site, thread)
-        who = "flusher" if thread == FLUSHER else f"vcpu {thread - 1}"
+        who = _WHO.get(thread, f"vcpu {thread - 1}")
         why = f"{who} {site.operation}:{site.at}"
         noted = self._noted(taken) if self.space.case.history and thread == FLUSHER else {}
         for body, extra in self._bodies(control, taken, thread):
             constraint = t.and_(taken.constraint, extra)
             self._errors(taken, body, t.and_(constraint, self._noticed(thread)), why)
             for end in taken.exits:
+                if end.to is None and taken.role is Role.END:
+                    continue
                 target = self.frames.moved(control, thread, site.operation, end.to)
                 if self.frames.possible(target):
                     self.frames.of(target)
                     after = {**self.space.state, **taken.step.outputs, **noted}
                     given = {thread: dict(end.locals)}
                     head = Atom(target, self.frames.arguments(target, after, given))
-                    self._clause(head, body, t.and_(constraint, end.guard), why)
+                    self._clause(head, body, t.and_(constraint, end.guard), why, taken.shown)
 
     def _noted(self, taken: Taken) -> dict[Location, Value]:
         """Return where the flusher is, if a claim first takes note of something in a step."""
@@ -134,7 +154,8 @@ class Builder:
 
     def _errors(self, taken: Taken, body: tuple[Atom, ...], constraint: t.Bool, why: str) -> None:
         for text, broken in taken.errors:
-            self._clause(None, body, t.and_(constraint, broken), f"{text} in {why}")
+            whole = t.and_(constraint, broken)
+            self._clause(None, body, whole, f"{text} in {why}", taken.shown)
 
     def _bodies(self, control: Control, taken: Taken, thread: int) -> Iterator[Body]:
         """Yield the cases of a step: what is known of each other vCPU that it looks at.
@@ -205,7 +226,7 @@ class Builder:
         if after:
             changed = {**self.space.state, **after}
             head = Atom(control, self.frames.arguments(control, changed, {}))
-            self._clause(head, body, constraint, why)
+            self._clause(head, body, constraint, why, taken.shown)
 
     def _another(self, number: z3.ArithRef, taken: Taken) -> Iterator[t.Bool]:
         """Yield that a vCPU is none of the tracked ones and holds the locks it surely holds."""

@@ -2,7 +2,7 @@
 
 For each case: the invariant, one function for each place where threads can be, then a question for
 each clause. All are to be `unsat`: the invariant holds at boot, every step keeps it, and no claim
-fails where it holds.
+fails where it holds. That values fit their types is part of it.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ def _part(part: Part) -> Iterator[str]:
     names = {c: f"inv{k}" for k, c in enumerate(system.parameters)}
     formulas = [*system.axioms, *system.known]
     formulas += (x for clause in system.clauses for x in terms_of(clause))
+    formulas += (clause.shown for clause in system.clauses if clause.shown is not None)
     formulas += (x for lemmas in part.invariant.lemmas.values() for x in lemmas)
     found = sorted(variables(*formulas), key=lambda x: str(x.decl().name()))
     sorts = {x.sort().sexpr() for x in found if x.sort().kind() == z3.Z3_UNINTERPRETED_SORT}
@@ -46,10 +47,11 @@ def _part(part: Part) -> Iterator[str]:
 
 
 def _defined(part: Part, control: Control, name: str) -> Iterator[str]:
-    """Yield the definition of one predicate, a line a lemma."""
+    """Yield the definition of one predicate, a line a lemma, then what its types allow."""
     parameters = part.system.parameters[control]
     yield f"(define-fun {name} ({' '.join(_parameter(p) for p in parameters)}) Bool (and true"
     yield from (f"  {_flat(lemma)}" for lemma in part.invariant.lemmas.get(control, ()))
+    yield from (f"  {_flat(fit)}" for fit in part.system.ranges[control])
     yield "))"
 
 
@@ -61,6 +63,8 @@ def _question(clause: Clause, names: dict[Control, str]) -> Iterator[str]:
     yield "(push 1)"
     yield f"; {clause.why}"
     yield f"(assert {_flat(clause.constraint)})"
+    if clause.shown is not None:
+        yield f"(assert {_flat(clause.shown)})"
     yield from (f"(assert {_applied(a, names)})" for a in clause.body)
     if clause.head is not None:
         yield f"(assert (not {_applied(clause.head, names)}))"

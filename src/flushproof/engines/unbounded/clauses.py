@@ -16,23 +16,28 @@ from flushproof.engines.symbolic.nodes import children
 from flushproof.record import Record
 
 NOBODY = -1
+BYSTANDER = -2
 
 
 class Control(Record, frozen=True):
     """Where the flusher and the loads of tracked vCPUs are; None between calls.
 
     `running` is the number of the thread (0 the flusher, k + 1 tracked vCPU k) that is in the
-    middle of a step, `NOBODY` where any thread may step.
+    middle of a step, `NOBODY` where any thread may step, `BYSTANDER` where a pseudo-operation is at
+    `bystander`.
     """
 
     flusher: Site | None
     loads: tuple[Site | None, ...]
     running: int = NOBODY
+    bystander: Site | None = None
 
     @property
     def name(self) -> str:
         """A name for the predicate."""
         words = [_word(self.flusher), *map(_word, self.loads)]
+        if self.bystander is not None:
+            words.append(_word(self.bystander))
         return "/".join(words) + ("" if self.running == NOBODY else f"!{self.running}")
 
 
@@ -48,18 +53,24 @@ class Atom(Record, frozen=True):
 
 
 class Clause(Record, frozen=True):
-    """`body` and `constraint` imply `head`; `why` says what step it is, for a reader."""
+    """`body` and `constraint` imply `head`; `why` says what step it is, for a reader.
+
+    `shown` holds wherever the clause is used, as another proof has shown: where claims are looked
+    at, that no sum of the code proper leaves its type. A search does without it.
+    """
 
     head: Atom | None
     body: tuple[Atom, ...]
     constraint: z3.BoolRef
     why: str
+    shown: z3.BoolRef | None = None
 
 
 class System(Record, frozen=True):
     """All clauses about one program; `parameters` are the variables of each predicate.
 
-    `axioms` hold of the constants that occur, `known` of the parameters at any time; `counters` are
+    `axioms` hold of the constants that occur, `known` of the parameters at any time; `ranges` are
+    what their types allow them to be, which each clause is to show of its head; `counters` are
     the parameters, by the identity of their terms, that count something, `indices` the number of
     vCPUs and those that name one; `sizes` are numbers that stay small in small domains.
     """
@@ -68,6 +79,7 @@ class System(Record, frozen=True):
     parameters: dict[Control, tuple[z3.ExprRef, ...]]
     axioms: tuple[z3.BoolRef, ...]
     known: tuple[z3.BoolRef, ...]
+    ranges: dict[Control, tuple[z3.BoolRef, ...]]
     counters: frozenset[int]
     indices: frozenset[int]
     sizes: tuple[z3.ArithRef, ...]

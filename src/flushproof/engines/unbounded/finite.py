@@ -23,6 +23,7 @@ from flushproof.engines.unbounded.circuit import (
     exclusive,
     number,
 )
+from flushproof.ir.program import MOST_VCPUS
 from flushproof.record import Record
 
 LOWEST = -8
@@ -33,9 +34,6 @@ MANY = 8
 
 LARGE = 16
 """Numbers up to this stand for themselves; there is room for sums of `MANY` between larger ones."""
-
-LIMIT = 1 << 31
-"""Numbers from here on are limits of types: larger than all others."""
 
 PAGE_BITS = 5
 
@@ -58,14 +56,15 @@ class Node(Record, frozen=True, eq=False):
 class Finite:
     """Looks at terms; what was looked at is remembered.
 
-    Numbers range over `LOWEST` to `MANY` above the largest constant of `formulas`. `constants` are
+    Numbers range over `LOWEST` to `MANY` above the largest constant of `formulas` that is no limit
+    of a type, as those from the largest number of vCPUs on are. `constants` are
     pages that all differ.
     """
 
     def __init__(self, formulas: Sequence[z3.ExprRef], constants: Sequence[z3.ExprRef]) -> None:
         self.known: dict[int, tuple[z3.ExprRef, Node]] = {}
         self.pages = {x.get_id(): k for k, x in enumerate(constants)}
-        large = sorted(c for c in _numerals(formulas) if LARGE < c < LIMIT - 1)
+        large = sorted(c for c in _numerals(formulas) if LARGE < c < MOST_VCPUS)
         self.stand_ins = {c: LARGE + 2 * MANY * (k + 1) for k, c in enumerate(large)}
         self.highest = max((MANY, *(c + MANY for c in self.stand_ins.values())))
         self.width = (4 * self.highest + LARGE).bit_length() + 1

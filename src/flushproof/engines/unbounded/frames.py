@@ -11,7 +11,7 @@ from flushproof.engines.symbolic.cells import Location
 from flushproof.engines.symbolic.layout import Layout, layout
 from flushproof.engines.symbolic.moves import Site
 from flushproof.engines.symbolic.values import Value
-from flushproof.engines.unbounded.clauses import NOBODY, Atom, Control
+from flushproof.engines.unbounded.clauses import BYSTANDER, NOBODY, Atom, Control
 from flushproof.engines.unbounded.readers import counts
 from flushproof.engines.unbounded.state import Space, flat
 from flushproof.ir.code import Havoc, Hypercall, Local
@@ -29,7 +29,8 @@ class Frames:
     """The controls of one program, and the parameters of their predicates.
 
     `boundaries` are the positions at which other threads may step in between; steps are cut at
-    heads of loops, too, where nobody steps in. Thread 0 is the flusher, k + 1 tracked vCPU k.
+    heads of loops, too, where nobody steps in. Thread 0 is the flusher, k + 1 tracked vCPU k,
+    `BYSTANDER` whoever runs a pseudo-operation, which is one step.
     """
 
     def __init__(self, space: Space, boundaries: Mapping[str, frozenset[int]]) -> None:
@@ -43,6 +44,7 @@ class Frames:
         self.parameters: dict[Control, tuple[z3.ExprRef, ...]] = {}
         self.waiting: list[Control] = []
         self.names = 0
+        self.unset: list[z3.BoolRef] = []
         fields = {f.name: f for f in space.program.fields}
         self.counters = {
             x.get_id()
@@ -55,6 +57,8 @@ class Frames:
 
     def position(self, control: Control, thread: int) -> Site | None:
         """Return where a thread is; None between calls."""
+        if thread == BYSTANDER:
+            return control.bystander
         return control.flusher if thread == FLUSHER else control.loads[thread - 1]
 
     def sites(self, control: Control, thread: int) -> list[Site]:
@@ -74,6 +78,8 @@ class Frames:
         site = None if to is None else Site(operation, to)
         inside = to is not None and to not in self.boundaries[operation]
         running = thread if inside else NOBODY
+        if thread == BYSTANDER:
+            return replace(control, bystander=site, running=running)
         if thread == FLUSHER:
             return replace(control, flusher=site, running=running)
         return replace(without(control, thread, site), running=running)
@@ -117,7 +123,7 @@ class Frames:
         """
         out = [*self.space.rigid]
         out += [x for where in self.space.state for x in flat(self.algebra, state[where])]
-        for thread in self.threads:
+        for thread in (*self.threads, BYSTANDER):
             site = self.position(control, thread)
             if site is not None:
                 own = given.get(thread, self.locals(site, thread))
@@ -147,11 +153,24 @@ class Frames:
         for x in values:
             yield from self.algebra.limits(values[x], x.type, self.space.count)
 
+    def ranges(self) -> dict[Control, tuple[z3.BoolRef, ...]]:
+        """Return for each control what the types of its variables allow them to be."""
+        return {control: tuple(self._ranges(control)) for control in self.parameters}
+
+    def _ranges(self, control: Control) -> Iterator[z3.BoolRef]:
+        yield from self.space.ranges
+        for thread in (*self.threads, BYSTANDER):
+            site = self.position(control, thread)
+            if site is not None:
+                yield from self.limits(self.locals(site, thread))
+
     def _known(self, locals_: Mapping[Local, Value], local: Local, site: Site) -> Value:
         if local in locals_:
             return locals_[local]
         kind = self.algebra.kinds.local(site.operation, local)
-        return self.algebra.fresh(f"unset:{local.name}.{self.fresh()}", local.type, kind)
+        value = self.algebra.fresh(f"unset:{local.name}.{self.fresh()}", local.type, kind)
+        self.unset += self.algebra.limits(value, local.type, self.space.count)
+        return value
 
     def fresh(self) -> int:
         """Return a number that makes a name new."""

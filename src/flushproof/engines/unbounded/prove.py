@@ -46,16 +46,16 @@ class Proof(Record, frozen=True):
 class Subject(Record, frozen=True):
     """A program with claims, the kinds of its values, and where its steps begin.
 
-    `code` names the files of the code proper, whose sums are looked at by themselves; None where
-    this program is the one that is looked at for that, and for undefined behaviour. `steps` is how
-    many steps of z3 one question may take, None for the usual number; a search may ask the more
-    questions the more these are.
+    With `claims_only` the code proper, as against what was woven in for claims, is known to do
+    nothing undefined, and its sums not to leave their types. `steps` is how many steps of z3 one
+    question may take, None for the usual number; a search may ask the more questions the more these
+    are.
     """
 
     program: Program
     kinds: Kinds
     boundaries: Mapping[str, frozenset[int]]
-    code: frozenset[str] | None
+    claims_only: bool
     steps: int | None = None
 
 
@@ -182,7 +182,8 @@ class _Attempts:
 
     def _part(self, program: Program, case: Case, known: tuple[Invariant, ...] = ()) -> Part | str:
         where = space(program, self.subject.kinds, case)
-        builder = Builder(where, self.subject.boundaries, self.subject.code)
+        claims_only = self.subject.claims_only
+        builder = Builder(where, self.subject.boundaries, claims_only=claims_only)
         system = builder.run()
         search = Search(system, EFFORT * self.steps // STEPS, known)
         try:

@@ -1,4 +1,8 @@
-"""A second look at an invariant: one quantifier-free question for each clause."""
+"""A second look at an invariant: one quantifier-free question for each clause.
+
+A search takes for granted that values fit their types. Here that is part of the invariant: it and
+the lemmas are shown together, by induction on the number of steps.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +21,18 @@ STEPS = 500_000_000
 
 def question(system: System, invariant: Invariant, clause: Clause) -> z3.BoolRef:
     """Return a formula that is unsatisfiable exactly if the clause holds under the invariant."""
-    parts = [clause.constraint, *(_holds(system, invariant, a) for a in clause.body)]
+    parts = [
+        clause.constraint,
+        *_shown(clause),
+        *(_holds(system, invariant, a) for a in clause.body),
+    ]
     if clause.head is not None:
         parts.append(z3.Not(_holds(system, invariant, clause.head)))
     return conjunction(parts)
+
+
+def _shown(clause: Clause) -> tuple[z3.BoolRef, ...]:
+    return () if clause.shown is None else (clause.shown,)
 
 
 def failing(system: System, invariant: Invariant, steps: int = STEPS) -> list[Clause]:
@@ -36,11 +48,19 @@ def _fails(system: System, invariant: Invariant, clause: Clause, steps: int = ST
 
 
 def _holds(system: System, invariant: Invariant, a: Atom) -> z3.BoolRef:
-    """Return that the lemmas about a control hold of the arguments."""
+    """Return that the lemmas about a control hold of the arguments, and these fit their types."""
     replace = Substitution(zip(system.parameters[a.control], a.arguments, strict=True))
-    holds = replace(invariant.formula(a.control))
+    holds = replace(z3.And(invariant.formula(a.control), *system.ranges[a.control]))
     assert isinstance(holds, z3.BoolRef)
     return holds
+
+
+def _fit(system: System, a: Atom) -> z3.BoolRef:
+    """Return that the arguments fit the types of a control's variables."""
+    replace = Substitution(zip(system.parameters[a.control], a.arguments, strict=True))
+    fit = replace(z3.And(*system.ranges[a.control]))
+    assert isinstance(fit, z3.BoolRef)
+    return fit
 
 
 def supported(system: System, invariant: Invariant) -> Invariant:
@@ -88,7 +108,10 @@ class _Asked(Record, frozen=True):
 
 
 class _Support:
-    """Collects lemmas that are needed: for the assertions first, then for each other."""
+    """Collects lemmas that are needed: for the assertions first, then for each other.
+
+    That values fit their types may need some, too.
+    """
 
     def __init__(self, system: System, invariant: Invariant) -> None:
         self.system = system
@@ -98,9 +121,9 @@ class _Support:
         into: dict[Control | None, list[_Asked]] = {}
         for clause in system.clauses:
             head = None if clause.head is None else clause.head.control
-            into.setdefault(head, []).append(self._asked(clause))
-        for asked in into.get(None, ()):
-            self._need(asked, ())
+            asked = self._asked(clause)
+            into.setdefault(head, []).append(asked)
+            self._need(asked, () if clause.head is None else (z3.Not(_fit(system, clause.head)),))
         while self.work:
             control, k = self.work.pop()
             for asked in into.get(control, ()):
@@ -108,7 +131,8 @@ class _Support:
 
     def _asked(self, clause: Clause) -> _Asked:
         solver = z3.Solver()
-        solver.add(*self.system.axioms, *self.system.known, clause.constraint)
+        solver.add(*self.system.axioms, *self.system.known, clause.constraint, *_shown(clause))
+        solver.add(*(_fit(self.system, a) for a in clause.body))
         before: dict[str, tuple[Control, int]] = {}
         for a in clause.body:
             for k, lemma in enumerate(_lemmas(self.system, self.invariant, a)):

@@ -16,8 +16,8 @@ from flushproof.engines.unbounded.history import HISTORY, with_history
 from flushproof.engines.unbounded.readers import kept, readers
 from flushproof.ir.code import Field, Scope
 from flushproof.ir.kinds import Kinds
-from flushproof.ir.program import Program
-from flushproof.ir.types import BOOL, INT, ROOT, VCPU
+from flushproof.ir.program import MOST_VCPUS, Program
+from flushproof.ir.types import BOOL, ROOT, VCPU
 from flushproof.record import Record
 
 
@@ -52,9 +52,10 @@ class Space(Record, frozen=True):
     """What predicates range over.
 
     `rigid` never changes: the number of vCPUs, the tracked vCPUs, the witnesses. `state` gives the
-    unknown for every location that changes, `boot` its first value, and `known` what holds of all
-    of them at any time; failures of the claim are looked at where `failing` holds, as it does of
-    one of the cases if it fails.
+    unknown for every location that changes, `boot` its first value, `known` what holds of all of
+    them at any time, and `ranges` what of that the types of `state` say; failures of the claim are
+    looked at where `failing` holds, as it does of one of the cases if it fails. `unfit`: when a
+    sum in a first value leaves its type.
     """
 
     program: Program
@@ -67,8 +68,10 @@ class Space(Record, frozen=True):
     state: Mapping[Location, Value]
     boot: Mapping[Location, Value]
     known: tuple[z3.BoolRef, ...]
+    ranges: tuple[z3.BoolRef, ...]
     failing: tuple[z3.BoolRef, ...]
     constant: Mapping[str, FirstValue]
+    unfit: tuple[z3.BoolRef, ...]
 
     def world(self, *more: z3.ArithRef) -> World:
         """Return a world with cells for the tracked vCPUs and for more of them."""
@@ -103,6 +106,8 @@ def space(program: Program, kinds: Kinds, case: Case) -> Space:
         for name, k in state
         if (name, k) not in free
     }
+    ranges = tuple(_limits(algebra, count, [(fields[n], v) for (n, _), v in state.items()]))
+    fixed = _fixed(program, algebra, count, witnesses)
     return Space(
         program,
         algebra,
@@ -110,17 +115,28 @@ def space(program: Program, kinds: Kinds, case: Case) -> Space:
         count,
         tuple(tracked),
         (count, *tracked, *(x for _, w in others for x in flat(algebra, w))),
-        _fixed(program, algebra, count, witnesses),
+        fixed,
         state,
         boot,
         (
             *_population(count, tracked),
             *_limits(algebra, count, others),
-            *_limits(algebra, count, [(fields[name], v) for (name, _), v in state.items()]),
+            *(w >= 0 for w in named.values()),
+            *ranges,
         ),
+        ranges,
         _failing(case, tracked, [*named.values()]),
         constant,
+        _taken_out(algebra),
     )
+
+
+def _taken_out(algebra: Algebra) -> tuple[z3.BoolRef, ...]:
+    """Return what was noted of sums so far, and forget it."""
+    noted = tuple(algebra.overflows or ())
+    if algebra.overflows is not None:
+        algebra.overflows.clear()
+    return noted
 
 
 def _world(
@@ -167,7 +183,7 @@ def _fixed(
 
 def _population(count: z3.ArithRef, tracked: list[z3.ArithRef]) -> list[z3.BoolRef]:
     """Return what is known of the number of vCPUs and of the tracked ones."""
-    known = [count >= 1, count <= INT.high]
+    known = [count >= 1, count <= MOST_VCPUS]
     known += [c for v in tracked for c in (v >= 0, v < count)]
     if len(tracked) > 1:
         known.append(z3.Distinct(*tracked))

@@ -11,40 +11,45 @@ from flushproof.engines.symbolic.execute import Executor, Exit
 from flushproof.engines.symbolic.moves import Site
 from flushproof.engines.symbolic.roots import any_root
 from flushproof.engines.symbolic.steps import Step
+from flushproof.engines.unbounded.clauses import BYSTANDER
 from flushproof.engines.unbounded.frames import FLUSHER, Frames, Locals
 from flushproof.engines.unbounded.state import Space
 from flushproof.ir.code import Instr
 from flushproof.ir.program import Operation, Role
-from flushproof.ir.uses import defined
 from flushproof.record import Record
+
+UNFIT = "a sum leaves its type"
 
 
 class Taken(Record, frozen=True):
     """A step from a site: what it does, where it ends, and what its unknowns satisfy.
 
-    `errors` are what may go wrong in it, and when.
+    `errors` are what may go wrong in it, and when; `shown` says that what is known not to go wrong
+    in it does not.
     """
 
+    role: Role
     site: Site
     step: Step
     exits: tuple[Exit, ...]
     constraint: z3.BoolRef
     locals: Locals
     errors: tuple[tuple[str, t.Bool], ...]
+    shown: z3.BoolRef
 
 
 class Steps:
     """Executes the steps of one program.
 
-    What goes wrong is a claim that fails, and a sum of a claim's handlers that leaves its type; the
-    code proper stands in `code` and is looked at elsewhere. Without `code` it is any sum and any
-    undefined behaviour.
+    What goes wrong is a claim that fails, a sum that leaves its type, and undefined behaviour; with
+    `claims_only` the latter two only in what was woven in for claims, as the code proper is looked
+    at by itself.
     """
 
-    def __init__(self, space: Space, frames: Frames, code: frozenset[str] | None) -> None:
+    def __init__(self, space: Space, frames: Frames, *, claims_only: bool) -> None:
         self.space = space
         self.frames = frames
-        self.code = code
+        self.claims_only = claims_only
         self.fields = {f.name: f for f in space.program.fields}
         self.taken: dict[tuple[Site, int], Taken] = {}
 
@@ -58,24 +63,9 @@ class Steps:
         """Return the step of the load of a vCPU that is not tracked, for which there are cells."""
         return self._run(site, len(self.space.tracked) + 1, number, "other:", number)
 
-    def check(self, operation: Operation, *, boot: bool) -> Iterator[tuple[str, t.Bool]]:
-        """Yield what a pseudo-operation finds wrong, at boot or at any time."""
-        start = self.space.boot if boot else self.space.state
-        thread = self.space.count + 1
-        executor = Executor(self.space.world(), thread, lambda _: True, start)
-        step = executor.alone(self.frames.layouts[operation.name], 0, {}, operation.name)
-        for claimed in step.claimed:
-            yield claimed.claim, t.and_(claimed.broken, *executor.constraints)
-
-    def _proper(self, i: Instr) -> bool:
-        """Tell whether an instruction surely belongs to the code proper."""
-        target = defined(i)
-        named = target is not None and (":" in target.name or target.name.startswith("%c"))
-        return (
-            not named and self.code is not None and i.span is not None and i.span.file in self.code
-        )
-
     def _number(self, thread: int) -> z3.ArithRef:
+        if thread == BYSTANDER:
+            return self.space.count + 1
         return self.space.count if thread == FLUSHER else self.space.tracked[thread - 1]
 
     def _run(
@@ -95,8 +85,16 @@ class Steps:
         shape = self.frames.layouts[site.operation]
         step, exits = executor.alone_to(shape, site.at, given, f"{tag}{thread}")
         constraint = t.and_(step.enabled, *limits, *self._inputs(step), *executor.constraints)
-        errors = tuple(self._errors(operation, step))
-        return Taken(site, step, tuple(exits), t.z3_bool(constraint), locals_, errors)
+        return Taken(
+            operation.role,
+            site,
+            step,
+            tuple(exits),
+            t.z3_bool(constraint),
+            locals_,
+            tuple(self._errors(operation, step)),
+            self._shown(operation, step),
+        )
 
     def _inputs(self, step: Step) -> Iterator[z3.BoolRef]:
         for (name, _), value in step.inputs.items():
@@ -106,7 +104,13 @@ class Steps:
     def _errors(self, operation: Operation, step: Step) -> Iterator[tuple[str, t.Bool]]:
         yield from ((c.claim, c.broken) for c in step.claimed)
         for at, broken in step.overflows:
-            if self.code is None or not self._proper(operation.code[at]):
-                yield "a sum leaves its type", broken
-        if self.code is None:
-            yield from ((f.text, f.broken) for f in step.faults)
+            if self._matters(operation.code[at]):
+                yield UNFIT, broken
+        yield from ((f.text, f.broken) for f in step.faults if self._matters(f.instr))
+
+    def _shown(self, operation: Operation, step: Step) -> z3.BoolRef:
+        sums = (b for at, b in step.overflows if not self._matters(operation.code[at]))
+        return t.z3_bool(t.not_(t.or_(*sums)))
+
+    def _matters(self, i: Instr) -> bool:
+        return i.from_claim or not self.claims_only
