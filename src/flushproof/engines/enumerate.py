@@ -18,7 +18,7 @@ from flushproof.engines.explicit.domains import Touch, has_access
 from flushproof.engines.explicit.path import schedule
 from flushproof.engines.explicit.search import Graph, Move, Sizes
 from flushproof.engines.explicit.steps import State
-from flushproof.engines.found import Found
+from flushproof.engines.found import Found, undefined_in_claim
 from flushproof.ir.program import Program, Role
 from flushproof.record import Record
 
@@ -32,14 +32,16 @@ __all__ = ["MOST_STATES", "Enumerator", "Outcome", "Sizes", "enumerate_claim"]
 class Outcome(Record, frozen=True):
     """What was found in `states` states; no counterexample has fewer calls, then fewer roots.
 
-    `undefined` describes undefined behaviour that was met; executions are not followed past it.
-    `complete` is false where the search ended at the limit.
+    `undefined` describes undefined behaviour of the code that was met, `in_claim` that of handlers
+    of the claim; executions are not followed past it. `complete` is false where the search ended at
+    the limit.
     """
 
     found: Found | None
     states: int
     undefined: Found | None
     complete: bool = True
+    in_claim: str = ""
 
 
 def enumerate_claim(program: Program, sizes: Sizes, claim: str, most: int = MOST_STATES) -> Outcome:
@@ -76,7 +78,7 @@ class Enumerator:
         Executions with undefined behaviour do not count; `undefined` finds those.
         """
         outcome = self._run(name, vcpus)
-        return outcome.found or self._limit(outcome, vcpus)
+        return outcome.found or self._limit(outcome, vcpus) or outcome.in_claim or None
 
     def undefined(self, vcpus: int) -> Found | str | None:
         """Look for undefined behaviour in the same way."""
@@ -104,6 +106,7 @@ class _Search:
         self.waiting: dict[Cost, deque[State]] = {}
         self.best: tuple[Cost, State, Move] | None = None
         self.undefined: tuple[State, Move] | None = None
+        self.in_claim = ""
 
     def run(self) -> Outcome:
         """Explore the cheapest states first, until nothing cheaper than what was found is left."""
@@ -121,7 +124,8 @@ class _Search:
             for move in self.graph.moves(state):
                 self._take(state, move)
         complete = self.best is not None or len(self.before) <= self.most
-        return Outcome(self._found(), len(self.before), self._undefined(), complete)
+        undefined = self._undefined()
+        return Outcome(self._found(), len(self.before), undefined, complete, self.in_claim)
 
     def _boot(self) -> None:
         """Start with the states after whoever observes the boot state."""
@@ -149,7 +153,12 @@ class _Search:
         cost = self.graph.cost(move.after)
         if move.leaf.violated and (self.best is None or cost < self.best[0]):
             self.best = cost, state, move
-        if move.leaf.undefined and self.undefined is None:
+        leaf = move.leaf
+        if leaf.in_claim:
+            span = None if leaf.culprit is None else leaf.culprit.span
+            vcpus = self.graph.sizes.vcpus
+            self.in_claim = self.in_claim or undefined_in_claim(leaf.undefined, span, vcpus)
+        elif leaf.undefined and self.undefined is None:
             self.undefined = state, move
 
     # Paths -----------------------------------------------------------------------------------

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flushproof.engines.schedule import Schedule
+from flushproof.plural import count
 from flushproof.record import Record
+from flushproof.source import Span
 
 
 class Found(Record, frozen=True):
@@ -21,3 +23,9 @@ class Found(Record, frozen=True):
     roots: int
     text: str = ""
     least: bool = True
+
+
+def undefined_in_claim(text: str, span: Span | None, vcpus: int) -> str:
+    """Return why a claim is left open whose own handlers do something undefined."""
+    where = "" if span is None else f" at {span.file}:{span.line}"
+    return f"undefined behaviour in the claim: {text}{where}, with {count(vcpus, 'vCPU')}"

@@ -10,7 +10,6 @@ from flushproof.frontend.errors import NotConstant, Unsupported
 from flushproof.frontend.types import INT_T
 from flushproof.frontend.walk import walk
 from flushproof.ir.code import (
-    Assert,
     Assign,
     Cast,
     Const,
@@ -57,6 +56,9 @@ from flushproof.source import Span
 from flushproof.spec.syntax import CacheDecl, Claim
 
 INVALID = Const((1 << 64) - 1, U64)
+BARE = 2
+"""How long the code of a pseudo-operation is for which there is no handler: its two ends."""
+
 CAPACITY = 2
 """How many stores a store buffer holds."""
 
@@ -132,7 +134,7 @@ class Machine(Record, frozen=True):
         )
         operations = (
             *(inserter.run(o) for o in code),
-            *(o for o in extra if any(isinstance(i, Assert) for i in o.code)),
+            *(o for o in extra if len(o.code) > BARE),
         )
         witnesses = (*self.base.witnesses, *(f for m in monitors for f in m.witnesses))
         ghosts = {f: e for m in monitors for f, e in self._ghost_boot(m)}

@@ -13,7 +13,17 @@ from collections.abc import Iterator, Mapping
 from flushproof.engines import concrete
 from flushproof.engines.concrete import Happening, Location
 from flushproof.engines.explicit.domains import FAILURE, any_value
-from flushproof.ir.code import Access, Exchange, Havoc, Hypercall, Local, Mode, Read, Write
+from flushproof.ir.code import (
+    Access,
+    Exchange,
+    Havoc,
+    Hypercall,
+    Instr,
+    Local,
+    Mode,
+    Read,
+    Write,
+)
 from flushproof.ir.passes import liveness
 from flushproof.ir.program import Operation, Program
 from flushproof.record import Record, field
@@ -30,7 +40,8 @@ State = tuple[int, ...]
 class Leaf(Record, frozen=True):
     """The end of a step: the cells it changes and where its thread is then.
 
-    `blocked`: it waits for a lock. `undefined`: what C leaves undefined, "" if nothing.
+    `blocked`: it waits for a lock. `undefined`: what C leaves undefined, "" if nothing, and
+    `culprit` the instruction that does it.
     """
 
     writes: tuple[tuple[int, int], ...] = ()
@@ -38,6 +49,12 @@ class Leaf(Record, frozen=True):
     blocked: bool = False
     violated: bool = False
     undefined: str = ""
+    culprit: Instr | None = None
+
+    @property
+    def in_claim(self) -> bool:
+        """Tell whether it is a claim that does something undefined."""
+        return self.culprit is not None and self.culprit.from_claim
 
 
 class Look(Record):
@@ -213,20 +230,20 @@ class Steps:
         thread = concrete.Thread(point.thread, (), 0, operation, point.pc, dict(point.locals))
         thread.choices = self._choices(thread, memory.trail, choices)
         state = concrete.State(self.program, self.vcpus, memory, self.locks, [thread])
-        undefined = ""
+        undefined, culprit = "", None
         try:
             concrete.step(state, thread, self._boundaries)
         except concrete.Stuck:
             return Leaf(blocked=True)
         except concrete.Undefined as error:
-            undefined = error.text
+            undefined, culprit = error.text, error.instr
         self._note_accesses(point.thread, state)
         after = IDLE
         if thread.operation is not None:
             after = self.point(point.thread, point.operation, thread.pc, thread.locals)
         writes = tuple(sorted(memory.changed.items()))
         violated = any(v.claim == self.claim for v in state.violations)
-        return Leaf(writes, after, violated=violated, undefined=undefined)
+        return Leaf(writes, after, violated=violated, undefined=undefined, culprit=culprit)
 
     def _boundaries(self, operation: Operation) -> frozenset[int]:
         return self.boundaries[operation.name]

@@ -7,11 +7,11 @@ the caller replays it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import z3
 
-from flushproof.engines.found import Found
+from flushproof.engines.found import Found, undefined_in_claim
 from flushproof.engines.schedule import Schedule
 from flushproof.engines.second.ask import Answer
 from flushproof.engines.second.opinion import Second
@@ -65,7 +65,7 @@ ACTIVE = 2
 """A counterexample among many vCPUs is looked for first with only so many that load."""
 
 Witnesses = Mapping[str, range]
-_Question = Callable[[Problem, str, list[Failure]], Found | str | None]
+_Question = Callable[[Problem, str, list[Failure], list[Failure]], Found | str | None]
 
 
 class Bounded:
@@ -122,12 +122,12 @@ class Bounded:
                 return early
         witness = self._witness(vcpus)
         if witness is None:
-            return self._asked(name, vcpus, [{}], smallest)[0]
+            return self._asked(name, vcpus, [{}], _decided)[0]
         shares = [{witness: share} for share in shared(vcpus)]
         if not any(self._asked(name, vcpus, shares, _open)):
             return None
         one_by_one = [{witness: range(v, v + 1)} for v in range(vcpus)]
-        answers = self._asked(name, vcpus, one_by_one, smallest)
+        answers = self._asked(name, vcpus, one_by_one, _decided)
         found = [a for a in answers if isinstance(a, Found)]
         if found:
             return min(found, key=lambda f: (f.calls, f.roots))
@@ -142,7 +142,7 @@ class Bounded:
             p = self._problem(vcpus, None, active)
             p.effort = max(1, p.effort // 20)
             failures = p.failures(name)
-            p.constraints += (t.z3_bool(t.not_(f.condition)) for f in p.faults())
+            p.constraints += _none_of(p.faults())
             found = smallest(p, name, failures)
             if isinstance(found, Found):
                 self.opinions += self._opinions(p, f"`{name}`", failures, found)
@@ -169,11 +169,12 @@ class Bounded:
 
     def _case(self, name: str, vcpus: int, among: Witnesses, question: _Question) -> _Result:
         p = self.problem(vcpus, among)
-        failures = p.failures(name)
-        if failures:
-            p.constraints += (t.z3_bool(t.not_(f.condition)) for f in p.faults())
-        answer = question(p, name, failures)
-        opinions = self._opinions(p, f"`{name}`", failures, answer)
+        failures, own = p.failures(name), p.faults(from_claim=True)
+        if failures or own:
+            p.constraints += _none_of(p.faults(from_claim=False))
+        answer = question(p, name, failures, own)
+        asked = [*failures, *own] if answer is None else failures
+        opinions = self._opinions(p, f"`{name}`", asked, answer)
         answer = answer or p.open_loop or None
         return _Result(answer, p.turns.enough, self.exact_roots, opinions)
 
@@ -207,10 +208,49 @@ def smt2(p: Problem, claim: str) -> str:
     return script((*p.constraints, goal), f"{claim}: sat if the claim can fail")
 
 
-def _open(p: Problem, claim: str, failures: list[Failure]) -> str | None:
+def _none_of(failures: list[Failure]) -> Iterator[z3.BoolRef]:
+    return (t.z3_bool(t.not_(f.condition)) for f in failures)
+
+
+def _open(p: Problem, claim: str, failures: list[Failure], own: list[Failure]) -> str | None:
     """Return None where it is quickly shown that nothing fails."""
-    goal = t.or_(*(f.condition for f in failures))
+    goal = t.or_(*(f.condition for f in (*failures, *own)))
     return None if goal is False or p.excludes(goal) else f"`{claim}` may fail"
+
+
+def _decided(
+    p: Problem, claim: str, failures: list[Failure], own: list[Failure]
+) -> Found | str | None:
+    """Return the smallest counterexample, None if there is none, or why that is not known.
+
+    What is undefined in the handlers of the claim (`own`) leaves it open, unless the claim fails in
+    an execution without that.
+    """
+    if not own:
+        return smallest(p, claim, failures)
+    if _open(p, claim, failures, own) is None:
+        return None
+    p.solver.push()
+    p.solver.add(*_none_of(own))
+    answer = smallest(p, claim, failures)
+    p.solver.pop()
+    return answer or _undefined(p, own)
+
+
+def _undefined(p: Problem, own: list[Failure]) -> str | None:
+    """Describe something undefined that can happen; None if nothing can."""
+    p.solver.push()
+    p.solver.add(t.z3_bool(t.or_(*(f.condition for f in own))))
+    answer = p.solver.check()
+    text: str | None = None
+    if answer == z3.sat:
+        model = p.solver.model()
+        found = next(f for f in own if _true(model, f.condition))
+        text = undefined_in_claim(found.text, found.span, p.counts.vcpus)
+    elif answer != z3.unsat:
+        text = f"the solver gave up{_why(p)}"
+    p.solver.pop()
+    return text
 
 
 def smallest(p: Problem, claim: str, failures: list[Failure]) -> Found | str | None:

@@ -55,7 +55,7 @@ from flushproof.ir.code import (
     Write,
 )
 from flushproof.ir.kinds import Kind
-from flushproof.ir.program import BYSTANDERS
+from flushproof.ir.program import BYSTANDERS, Role
 from flushproof.ir.types import VCPU
 from flushproof.ir.uses import mentions_locks
 from flushproof.record import Record
@@ -169,6 +169,8 @@ class _Region:
         counts = ".".join(map(str, instance[1]))
         self.label = f"{tag or owner.thread}.{call}.{name}.{instance[0]}.{counts}"
         self.memory = Memory(owner.world, self.step, self.label, owner.start, owner.constraints)
+        own = (owner.thread,) if shape.operation.role is Role.LOAD else ()
+        self.existing = (*owner.chosen, *own)
         self.locks = Locks(owner.world, owner.thread, self.memory)
         self.arrivals: dict[Instance, list[Path]] = {}
         self.heap: list[tuple[tuple[int, ...], Instance]] = []
@@ -275,7 +277,7 @@ class _Region:
         n = self.owner.count
         if isinstance(number, int) and isinstance(n, int) and 0 <= number < n:
             return number
-        if any(t.same(number, w) for w in self.owner.chosen):
+        if any(t.same(number, w) for w in self.existing):
             return number
         inside = t.and_(t.compare("<=", 0, number), t.compare("<", number, n))
         self._fault("a vCPU that does not exist is accessed", inside, instr, path)

@@ -23,18 +23,23 @@ from flushproof.ir.kinds import PAGE_BITS
 from flushproof.ir.program import Program, Role
 from flushproof.ir.types import VCPU
 from flushproof.record import Record
+from flushproof.source import Span
 
 EFFORT = 500_000_000
 """The solver's own steps that one question may take, about a minute's worth."""
 
 
 class Failure(Record, frozen=True):
-    """A way for one step to go wrong: it happens, and `broken` holds."""
+    """A way for one step to go wrong, which it does if `condition` holds.
+
+    `span` is where something undefined is.
+    """
 
     thread: int
     step: int
     condition: t.Bool
     text: str
+    span: Span | None = None
 
 
 class Problem:
@@ -133,12 +138,13 @@ class Problem:
     def _stale(self, step: Step) -> frozenset[int]:
         return self.plan.stale.get(Site(step.operation, step.at), frozenset())
 
-    def faults(self) -> list[Failure]:
-        """Every way to run into undefined behaviour."""
+    def faults(self, *, from_claim: bool | None = None) -> list[Failure]:
+        """Every way to run into undefined behaviour, in claims' handlers or the code, or both."""
         return [
-            Failure(p, k, t.and_(happens, f.broken), f.text)
+            Failure(p, k, t.and_(happens, f.broken), f.text, f.instr.span)
             for p, k, step, happens in self.steps()
             for f in step.faults
+            if from_claim is None or f.instr.from_claim is from_claim
         ]
 
     def calls(self) -> list[t.Bool]:

@@ -93,6 +93,8 @@ class Wiring:
             self._require(t.implies(old, new))
             here = t.and_(new, t.not_(old))
             self._require(t.implies(here, slot.gate))
+            if self.threads[slot.thread].role is Role.OBSERVE and steps[at].outputs:
+                self._require(new)
             if self.threads[slot.thread].role is Role.DEADLOCK:
                 stuck = nobody_goes_on(self.algebra, self.threads, self.done, self.state)
                 self._require(t.implies(here, stuck))
