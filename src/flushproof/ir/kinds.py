@@ -3,9 +3,11 @@
 Every integer variable, field and expression belongs to a class; assignments, comparisons and
 arithmetic merge classes. What is done to the members of a class decides its kind:
 
-* ROOT: reaches a hypercall or is a load's root, and is only copied, compared for equality and, in
-  its low 12 bits, masked or set: data-independent, an uninterpreted page number is exact (Wolper,
-  POPL 1986);
+* ROOT: reaches a hypercall or is a load's root, has 64 bits, and is only copied, compared for
+  equality and, in its low 12 bits, masked or set: data-independent, an uninterpreted page number is
+  exact (Wolper, POPL 1986; with constants: Lazic, 1999). The low bits are then those of constants,
+  so a value from nowhere (a parameter, a result, a witness, any value) may only be copied and
+  compared;
 * FLAG: only its being zero matters (error codes joined by |);
 * COUNT: added, subtracted, compared: an unbounded integer with explicit wrap-around;
 * BITS: everything else: a bit-vector.
@@ -13,10 +15,11 @@ arithmetic merge classes. What is done to the members of a class decides its kin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import assert_never
 
+from flushproof.ir.classes import Classes, Flow, Mark, Slot
 from flushproof.ir.code import (
     Access,
     AllFree,
@@ -60,26 +63,12 @@ class Kind(StrEnum):
     BITS = "bits"
 
 
-class _Mark(StrEnum):
-    ROOT = "root"
-    EQUAL = "equal"
-    OR = "or"
-    LOW = "low"
-    ANYTHING = "anything"
-    ARITHMETIC = "arithmetic"
-    CONVERT = "convert"
-    BITS = "bits"
-
-
-Slot = tuple[str, Local] | Field | int
-
-
 class Kinds(Record, frozen=True):
     """The outcome: a kind for every slot; an expression has the kind of the slots in it.
 
     `constants` are the constants that meet roots, `odd` those that a root can be equal to and that
-    are no multiple of the page size. `split` is true when low bits are looked at and can be other
-    than those of a constant; `exact_roots` is false when roots had to become bit-vectors.
+    no multiple of the page size. `split` is true when low bits are set, so that a root has others
+    than a constant; `exact_roots` is false when roots had to become bit-vectors.
     """
 
     slots: Mapping[Slot, Kind]
@@ -121,43 +110,13 @@ class Kinds(Record, frozen=True):
         return field in self.roots
 
 
-class _Classes:
-    """Union-find over slots and expression nodes, with marks and constants for each class."""
-
-    def __init__(self) -> None:
-        self.parent: dict[Slot, Slot] = {}
-        self.marks: dict[Slot, set[_Mark]] = {}
-        self.constants: dict[Slot, set[int]] = {}
-
-    def find(self, slot: Slot) -> Slot:
-        if slot not in self.parent:
-            self.parent[slot] = slot
-            self.marks[slot] = set()
-            self.constants[slot] = set()
-        root = slot
-        while self.parent[root] != root:
-            root = self.parent[root]
-        while self.parent[slot] != root:
-            self.parent[slot], slot = root, self.parent[slot]
-        return root
-
-    def union(self, a: Slot, b: Slot) -> Slot:
-        a, b = self.find(a), self.find(b)
-        if a != b:
-            self.parent[b] = a
-            self.marks[a] |= self.marks[b]
-            self.constants[a] |= self.constants[b]
-        return a
-
-    def mark(self, slot: Slot, mark: _Mark) -> None:
-        self.marks[self.find(slot)].add(mark)
-
-
 class _Inference:
-    """Walks the code of a program once."""
+    """Walks the code of a program once; `opened` are slots whose low bits are masked or set."""
 
     def __init__(self) -> None:
-        self.classes = _Classes()
+        self.classes = Classes()
+        self.flow = Flow()
+        self.opened: set[Slot] = set()
         self.operation = ""
         self.fresh = 0
 
@@ -169,9 +128,10 @@ class _Inference:
         self.operation = operation.name
         root = operation.parameters.root
         for given in operation.parameters.all:
-            if _is_int(given.type):
-                mark = _Mark.ROOT if given == root else _Mark.ANYTHING
-                self.classes.mark((operation.name, given), mark)
+            if _is_int(given.type) and given == root:
+                self.classes.mark((operation.name, given), Mark.ROOT)
+            elif _is_int(given.type):
+                self._anything((operation.name, given))
         for instr in operation.code:
             self._instr(instr)
 
@@ -184,8 +144,15 @@ class _Inference:
         for field in fields:
             if _is_int(field.type):
                 self._typed(field, field.type)
-                if not field.ghost:
-                    self.classes.mark(field, _Mark.ANYTHING)
+                self.flow.unknown.add(field)
+
+    def finish(self) -> None:
+        """Mark the classes in which the low bits of a value from nowhere matter."""
+        for slot in self.opened & self.flow.reached():
+            self.classes.mark(slot, Mark.OPEN)
+
+    def _anything(self, slot: Slot) -> None:
+        self.flow.unknown.add(self.classes.member(slot))
 
     def _instr(self, instr: Instr) -> None:
         nodes = [self.expr(e) for e in operands(instr)]
@@ -199,13 +166,14 @@ class _Inference:
             case Exchange():
                 self._exchange(instr)
             case Havoc(target) if _is_int(target.type):
-                self.classes.mark((self.operation, target), _Mark.ANYTHING)
+                self._anything((self.operation, target))
             case Every(reads=reads):
                 for local, field in reads:
                     self._same((self.operation, local), field, field.type)
-            case Hypercall():
+            case Hypercall(target):
+                self.flow.unknown.add((self.operation, target))
                 if nodes[0] is not None:
-                    self.classes.mark(nodes[0], _Mark.ROOT)
+                    self.classes.mark(nodes[0], Mark.ROOT)
             case _:
                 pass
 
@@ -215,16 +183,17 @@ class _Inference:
         self._flow(i.field, i.field.type, i.value)
         if i.compare is not None:
             self._flow(i.field, i.field.type, i.compare)
-            self.classes.mark(i.field, _Mark.EQUAL)
+            self.classes.mark(i.field, Mark.EQUAL)
 
     def _same(self, a: Slot, b: Slot, t: Type) -> None:
         if _is_int(t):
             self._typed(b, t)
             self.classes.union(a, b)
+            self.flow.assign(a, (b,))
 
     def _typed(self, slot: Slot, t: Type) -> None:
         if t == ROOT:
-            self.classes.mark(slot, _Mark.ROOT)
+            self.classes.mark(slot, Mark.ROOT)
 
     def _flow(self, slot: Slot, t: Type, value: Expr) -> None:
         if not _is_int(t):
@@ -232,6 +201,7 @@ class _Inference:
             return
         self._typed(slot, t)
         node = self.expr(value)
+        self.flow.assign(slot, _sources(value, self.operation))
         if node is not None:
             self.classes.union(slot, node)
 
@@ -243,18 +213,16 @@ class _Inference:
     def _visit(self, e: Expr) -> Slot | None:  # noqa: C901 - a table of all expressions
         match e:
             case Const(value):
-                node = self._node()
-                self.classes.constants[self.classes.find(node)].add(value)
-                return node
+                return self._constants(value)
             case Var(local):
                 slot = (self.operation, local)
                 if _is_int(local.type):
                     self._typed(slot, local.type)
                 return slot
             case NumVcpus() | Self():
-                return self._marked(_Mark.ARITHMETIC)
+                return self._marked(Mark.ARITHMETIC)
             case HeldLocks():
-                return self._marked(_Mark.BITS)
+                return self._marked(Mark.BITS)
             case AllFree():
                 return None
             case Unary():
@@ -269,7 +237,12 @@ class _Inference:
             case _:
                 assert_never(e)
 
-    def _marked(self, mark: _Mark) -> int:
+    def _constants(self, *values: int) -> int:
+        node = self._node()
+        self.classes.constants[self.classes.find(node)].update(values)
+        return node
+
+    def _marked(self, mark: Mark) -> int:
         node = self._node()
         self.classes.mark(node, mark)
         return node
@@ -277,17 +250,21 @@ class _Inference:
     def _unary(self, e: Unary) -> Slot | None:
         node = self.expr(e.operand)
         if node is not None:
-            self.classes.mark(node, _Mark.ARITHMETIC if e.op == "-" else _Mark.BITS)
+            self.classes.mark(node, Mark.ARITHMETIC if e.op == "-" else Mark.BITS)
         return node
 
     def _cast(self, e: Cast) -> Slot | None:
         inner = self.expr(e.operand)
+        if e.operand.type == BOOL:
+            return self._constants(0, 1)
         if inner is None:
-            return self._node() if e.operand.type == BOOL else self._marked(_Mark.ARITHMETIC)
+            return self._marked(Mark.ARITHMETIC)
         if not _is_int(e.type):
-            self.classes.mark(inner, _Mark.ARITHMETIC)
+            self.classes.mark(inner, Mark.ARITHMETIC)
         elif not _keeps(e.operand.type, e.type):
-            self.classes.mark(inner, _Mark.CONVERT)
+            self.classes.mark(inner, Mark.CONVERT)
+        elif isinstance(e.operand.type, Int) and e.operand.type.width < ROOT_BITS:
+            self.classes.mark(inner, Mark.NARROW)
         self._typed(inner, e.type)
         return inner
 
@@ -301,8 +278,25 @@ class _Inference:
         if e.op in ("==", "!=") and _zero(e.left, e.right):
             return None
         both = self.classes.union(a, b)
-        self.classes.mark(both, _binary_mark(e))
+        mark = _binary_mark(e)
+        self.classes.mark(both, mark)
+        if mark in (Mark.OR, Mark.LOW):
+            self.opened.update(_sources(e, self.operation))
         return both
+
+
+def _sources(e: Expr, operation: str) -> Iterator[Slot]:
+    """Yield the locals whose values the value of an integer expression is made of."""
+    match e:
+        case Var(local):
+            yield operation, local
+        case Unary(_, a) | Cast(a) if e.type != BOOL:
+            yield from _sources(a, operation)
+        case Binary(_, a, b) | Ite(_, a, b) if e.type != BOOL:
+            yield from _sources(a, operation)
+            yield from _sources(b, operation)
+        case _:
+            pass
 
 
 def _in_bits(e: Binary) -> bool:
@@ -324,18 +318,18 @@ def _zero(*sides: Expr) -> bool:
     return any(isinstance(s, Const) and s.value == 0 for s in sides)
 
 
-def _binary_mark(e: Binary) -> _Mark:
+def _binary_mark(e: Binary) -> Mark:
     match e.op:
         case "==" | "!=":
-            return _Mark.EQUAL
+            return Mark.EQUAL
         case "+" | "-" | "<" | "<=" | ">" | ">=":
-            return _Mark.ARITHMETIC
+            return Mark.ARITHMETIC
         case "|":
-            return _Mark.OR
+            return Mark.OR
         case "&" if any(_page_mask(s) for s in (e.left, e.right)):
-            return _Mark.LOW
+            return Mark.LOW
         case _:
-            return _Mark.BITS
+            return Mark.BITS
 
 
 def _page_mask(e: Expr) -> bool:
@@ -350,16 +344,16 @@ def _is_page_mask(mask: int, width: int) -> bool:
     return mask & ones <= LOW or (mask & ones) | LOW == ones
 
 
-_ROOT_MARKS = {_Mark.ROOT, _Mark.EQUAL, _Mark.OR, _Mark.LOW, _Mark.ANYTHING}
+_ROOT_MARKS = {Mark.ROOT, Mark.EQUAL, Mark.OR, Mark.LOW}
 
 
-def _kind(marks: set[_Mark], *, exact_roots: bool) -> Kind:
-    if _Mark.ROOT in marks:
+def _kind(marks: set[Mark], *, exact_roots: bool) -> Kind:
+    if Mark.ROOT in marks:
         return Kind.ROOT if exact_roots and marks <= _ROOT_MARKS else Kind.BITS
-    marks = marks - {_Mark.ANYTHING}
-    if marks <= {_Mark.OR}:
+    marks = marks - {Mark.NARROW, Mark.OPEN}
+    if marks <= {Mark.OR}:
         return Kind.FLAG
-    if marks & {_Mark.OR, _Mark.LOW, _Mark.BITS}:
+    if marks & {Mark.OR, Mark.LOW, Mark.BITS}:
         return Kind.BITS
     return Kind.COUNT
 
@@ -371,9 +365,10 @@ def infer(program: Program, *, exact_roots: bool = True) -> Kinds:
         inference.run(operation)
     inference.boot(program.boot)
     inference.witnesses(program.witnesses)
+    inference.finish()
     classes = inference.classes
     heads = {slot: classes.find(slot) for slot in list(classes.parent)}
-    roots = [h for h in set(heads.values()) if _Mark.ROOT in classes.marks[h]]
+    roots = [h for h in set(heads.values()) if Mark.ROOT in classes.marks[h]]
     exact = exact_roots and all(classes.marks[h] <= _ROOT_MARKS for h in roots)
     constants = frozenset(v for h in roots for v in classes.constants[h])
     kinds = {s: _kind(classes.marks[h], exact_roots=exact) for s, h in heads.items()}
@@ -381,21 +376,12 @@ def infer(program: Program, *, exact_roots: bool = True) -> Kinds:
         slots={s: k for s, k in kinds.items() if not isinstance(s, int)},
         constants=constants,
         odd=_odd(constants),
-        split=any(_looked_into(classes.marks[h]) for h in roots),
+        split=any(Mark.OR in classes.marks[h] for h in roots),
         exact_roots=exact,
         roots=frozenset(
-            s for s, h in heads.items() if isinstance(s, Field) and _Mark.ROOT in classes.marks[h]
+            s for s, h in heads.items() if isinstance(s, Field) and Mark.ROOT in classes.marks[h]
         ),
     )
-
-
-def _looked_into(marks: set[_Mark]) -> bool:
-    """Tell whether the low bits of a root matter and are not known from what it is equal to.
-
-    Without `|` and values from nowhere, a root is a multiple of the page size or one of the
-    program's constants, so that masking it is a matter of comparing it with these.
-    """
-    return _Mark.OR in marks or {_Mark.LOW, _Mark.ANYTHING} <= marks
 
 
 def _odd(constants: frozenset[int]) -> frozenset[int]:

@@ -1,24 +1,32 @@
 """The small sets of values that stand for all: roots, ranges, free choices, witnesses.
 
 Code copies and compares roots, so three pages show every pattern of up to three different loads;
-loads name them in the order of their first use. One range of pages stands for all.
+loads name them in the order of their first use. One range of pages stands for all. Values from
+nowhere are plain numbers of their width: the least and largest of a type, small ones, and pages
+with several low bits, of which no two are alike to code that looks into them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import assert_never
 
-from flushproof.ir.code import Field, Local
+from flushproof.ir.code import Field, Hypercall, Local
+from flushproof.ir.passes import liveness
 from flushproof.ir.program import Operation, Program
 from flushproof.ir.types import BOOL, INT, NO_VCPU, ROOT, Int, LockWord, Type, VcpuRef
+from flushproof.ir.uses import used
 from flushproof.record import Record
 
 ROOTS = (0x1000, 0x2000, 0x3000)
 BAD_ROOTS = (0, (1 << 64) - 1)
-FAILURE = -5
+RESULTS = (0, -5, 1)
+WIDE = (0, 1, 2, 3, 0x1001, 0x1002, 1 << 63, (1 << 64) - 1)
 RANGES = ({"whole": 1, "start": 0, "pages": 0}, {"whole": 0, "start": 16, "pages": 4})
+FAR = {"whole": 0, "start": 1 << 63, "pages": (1 << 63) + 1}
 GFNS = (0, 17)
+NARROW = (0, 1, 2, -1, 1 << 31)
 ACCESS_SUFFIXES = ("thread", "place", "write", "once", "locks")
 
 Touch = tuple[int, int, int, int, int]
@@ -35,8 +43,8 @@ class Group(Record, frozen=True):
 def any_value(t: Type, vcpus: int) -> tuple[int, ...]:
     """Return the values that stand for all of a type where code makes one up."""
     match t:
-        case Int():
-            return (0, 1)
+        case Int(width):
+            return tuple(dict.fromkeys(t.wrap(v) for v in (WIDE if width == 64 else NARROW)))
         case VcpuRef():
             return (NO_VCPU, *range(vcpus))
         case LockWord():
@@ -45,18 +53,26 @@ def any_value(t: Type, vcpus: int) -> tuple[int, ...]:
             assert_never(t)
 
 
-def arguments(operation: Operation, vcpu: int) -> Iterator[tuple[dict[Local, int], int]]:
+def arguments(
+    operation: Operation, vcpu: int, vcpus: int
+) -> Iterator[tuple[dict[Local, int], int]]:
     """Yield the arguments of every call, and how many roots must be in use for it (-1: any)."""
     p = operation.parameters
-    given = dict.fromkeys(p.free, 0)
-    if p.vcpu is not None:
-        given[p.vcpu] = vcpu
-    for ranged in _ranges(operation):
+    given = {} if p.vcpu is None else {p.vcpu: vcpu}
+    for ranged, free in product(_ranges(operation), _free(operation, vcpus)):
         if p.root is None:
-            yield given | ranged, -1
+            yield given | ranged | free, -1
         else:
             for place, root in enumerate(ROOTS):
-                yield given | ranged | {p.root: root}, place
+                yield given | ranged | free | {p.root: root}, place
+
+
+def _free(operation: Operation, vcpus: int) -> Iterator[dict[Local, int]]:
+    """Yield values of the parameters that may have any, of those that are looked at."""
+    free = operation.parameters.free
+    live = liveness(operation.code)[0]
+    values = [any_value(x.type, vcpus) if x in live else (0,) for x in free]
+    return (dict(zip(free, chosen, strict=True)) for chosen in product(*values))
 
 
 def _ranges(operation: Operation) -> tuple[dict[Local, int], ...]:
@@ -66,7 +82,14 @@ def _ranges(operation: Operation) -> tuple[dict[Local, int], ...]:
     if not there:
         return ({},)
     wanted = RANGES if "whole" in there else RANGES[1:]
+    if any(_computed(operation, x) for x in (p.start, p.pages) if x is not None):
+        wanted = (*wanted, FAR)
     return tuple({x: values[name] for name, x in there.items()} for values in wanted)
+
+
+def _computed(operation: Operation, local: Local) -> bool:
+    """Tell whether anything but a hypercall is given a parameter, so that its value may matter."""
+    return any(local in used(i) for i in operation.code if not isinstance(i, Hypercall))
 
 
 def witness_groups(
@@ -74,9 +97,10 @@ def witness_groups(
 ) -> tuple[Group, ...]:
     """Return what each witness may be; an access is one of those that occur at all.
 
-    `roots` is how many different ones are loaded at most; one more is a root that nobody loads.
+    `roots` is how many different ones are loaded at most; one more is a root that nobody loads, and
+    one has other low bits.
     """
-    pages = (*ROOTS[: roots + 1], *BAD_ROOTS)
+    pages = (*ROOTS[: roots + 1], *BAD_ROOTS, ROOTS[0] | 2)
     out: list[Group] = []
     rest = list(program.witnesses)
     while rest:

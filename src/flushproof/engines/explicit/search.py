@@ -92,7 +92,7 @@ class Graph:
             (self.steps.point(thread, k, 0, given), root)
             for k, o in enumerate(self.program.operations)
             if o.role is role
-            for given, root in arguments(o, thread)
+            for given, root in arguments(o, thread, self.sizes.vcpus)
         ]
 
     def _bystander(self, role: Role) -> int:

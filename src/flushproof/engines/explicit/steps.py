@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from flushproof.engines import concrete
 from flushproof.engines.concrete import Happening, Location
-from flushproof.engines.explicit.domains import FAILURE, any_value
+from flushproof.engines.explicit.domains import RESULTS, any_value
 from flushproof.ir.code import (
     Access,
     Exchange,
@@ -262,7 +262,7 @@ class Steps:
             case Havoc(target):
                 return any_value(target.type, self.vcpus)
             case Hypercall():
-                return (0, FAILURE)
+                return RESULTS
             case other:
                 raise TypeError(f"`{other}` makes no choice")
 

@@ -169,7 +169,7 @@ class Evaluator:
             return self._equality(e, a, b)
         match a, b:
             case Root(), Root():
-                return self._root_bits(e.op, a, b)
+                return self._root_bits(e, a, b)
             case z3.BitVecRef(), z3.BitVecRef():
                 return _bits(e.op, a, b, signed=_int(e.left.type).signed)
             case ((bool() | z3.BoolRef()), (bool() | z3.BoolRef())):
@@ -213,13 +213,13 @@ class Evaluator:
             total = z3.If(total < type_.low, total + size, total)
         return self.algebra.ranged(total, max(low, type_.low), min(high, type_.high))
 
-    def _root_bits(self, op: str, a: Root, b: Root) -> Root:
-        if op == "&" and not self.algebra.masks:
+    def _root_bits(self, e: Binary, a: Root, b: Root) -> Root:
+        if e.op == "&" and not self.algebra.masks:
             return self._masked(a, b)
-        if op == "|":
+        if e.op == "|":
             page = _or_pages(a.page, b.page)
             return Root(page, tuple(t.or_(x, y) for x, y in zip(a.bits, b.bits, strict=True)))
-        if op == "&":
+        if e.op == "&" and _int(e.type).width == ROOT_BITS:
             page = _and_pages(a.page, b.page)
             return Root(page, tuple(t.and_(x, y) for x, y in zip(a.bits, b.bits, strict=True)))
         raise NotExact

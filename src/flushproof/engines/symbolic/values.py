@@ -111,7 +111,8 @@ class Algebra:
         if isinstance(root.page, int):
             return Root(root.page & mask, ())
         result = root if mask > LOW else Root(0, ())
-        for odd in sorted(self.kinds.odd):
+        # NONE is no multiple of the page size either: a mask of 64 bits leaves nothing of it.
+        for odd in sorted(self.kinds.odd | {NONE}):
             same = self.equal(root, Root(odd, ()))
             kept = self.ite(same, Root(odd & mask, ()), result)
             assert isinstance(kept, Root)
