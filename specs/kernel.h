@@ -25,6 +25,13 @@
 /* Any value whatsoever: what code outside the model computes. */
 s64 __any_value(void) __free;
 
+/* The VM, for code that may write to it and is not at hand. */
+struct kvm_vcpu *__first_vcpu(void) __vcpu_at(0);
+static inline struct kvm *__the_vm(void)
+{
+	return __first_vcpu()->kvm;
+}
+
 struct kvm_vmx {
 	struct kvm kvm;
 };

@@ -7,20 +7,26 @@ installed becomes true. Each replacement is noted in words, to be listed as an a
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import TypeGuard
+from dataclasses import dataclass
+from functools import cached_property
 
 from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax as c
 from flushproof.frontend.cut import Sort
 from flushproof.frontend.errors import UnknownFunction, Unsupported
 from flushproof.frontend.rewrite import below, within
+from flushproof.frontend.types import Pointer, Struct
 from flushproof.frontend.walk import walk
 from flushproof.kernel.assembly import ANY
+from flushproof.kernel.effects import Effect, Effects
+from flushproof.kernel.harmless import Harm, harm_of
+from flushproof.kernel.indirect import callees, devirtualised, shown
 from flushproof.kernel.known import Body, Known
 from flushproof.kernel.looks import occurrences
+from flushproof.kernel.notes import STATE, Notes, anything
 from flushproof.kernel.relevance import Relevance
-from flushproof.kernel.typing import Scope
+from flushproof.kernel.state import own_structs
+from flushproof.kernel.typing import Scope, is_table, type_of
 from flushproof.record import replace
 from flushproof.source import Span
 
@@ -28,42 +34,30 @@ CHECKS = frozenset({"==", "!="})
 _GIVEN = re.compile(r"\s*=\s*(\w+)\s*[;,]")
 
 
-def anything(span: Span) -> c.Expr:
-    """Return an expression of any value."""
-    return c.Call(c.Name(ANY, span), (), span)
-
-
-@dataclass
-class Notes:
-    """What is assumed, in words, and which functions are needed, in order."""
-
-    assumed: dict[str, None] = field(default_factory=dict)
-    called: dict[str, None] = field(default_factory=dict)
-
-    def assume(self, text: str) -> None:
-        """Note an assumption once."""
-        self.assumed.setdefault(text)
-
-
 @dataclass
 class Abstractor:
     """Replaces within one function; `family` are the functions of the flush."""
 
     known: Known
-    relevance: Relevance
+    effects: Effects
     body: Body
     scope: Scope
     family: frozenset[str]
     notes: Notes
 
+    @property
+    def relevance(self) -> Relevance:
+        """What is state."""
+        return self.effects.relevance
+
     def expression(self, e: c.Expr) -> c.Expr:
         """Return the expression in terms of the model."""
         match e:
-            case c.Binary(op, left, right) if op in CHECKS and self._is_table(left):
+            case c.Binary(op, left, right) if op in CHECKS and is_table(left, self.scope):
                 return self._compared(e, left, right)
-            case c.Binary(op, left, right) if op in CHECKS and self._is_table(right):
+            case c.Binary(op, left, right) if op in CHECKS and is_table(right, self.scope):
                 return self._compared(e, right, left)
-            case c.Member() if self._is_table(e):
+            case c.Member() if is_table(e, self.scope):
                 return self._set(e)
             case c.Call():
                 return self._call(e)
@@ -83,23 +77,85 @@ class Abstractor:
         if self.known.modelled(name) is not None or name == ANY:
             return True
         near = self.body.where
-        return self.relevance.touches(name, near) or self.relevance.pure(name, near)
+        return self.effects.of(name, near) is Effect.SHOWN or self.relevance.pure(name, near)
 
     def _call(self, e: c.Call) -> c.Expr:
+        names = callees(self.known, e, self.scope)
         if not isinstance(e.function, c.Name):
-            self._refuse_state(e, "(...)")
-            self.notes.assume("a call through a pointer may return anything")
-            return anything(e.span)
+            return self._indirect(e, names)
         name = e.function.id
         self.refuse_pointer(e.function)
+        if names != (name,):
+            return self._indirect(e, names)
         if not self.keeps(name):
-            self.refuse_handed(e)
-            self._refuse_state(e, name)
-            self.notes.assume(f"{name}() may return anything")
-            return anything(e.span)
+            return self._unknown(e, name)
         self.notes.called.setdefault(name)
         given = tuple(self._argument(a) for a in e.arguments)
         return replace(e, arguments=self._fitted(name, given, e.span))
+
+    def _indirect(self, e: c.Call, names: tuple[str, ...]) -> c.Expr:
+        """Make a call through a table one of the functions that it may reach."""
+        if isinstance(e.function, c.Unary) and isinstance(e.function.operand, c.Name):
+            self.refuse_pointer(e.function.operand)
+        near = self.body.where
+        if names and any(self.effects.of(n, near) is Effect.SHOWN for n in names):
+            self.notes.assume(f"{shown(e.function)} is {' or '.join(names)}")
+            return self.expression(devirtualised(e, names, anything(e.span)))
+        return self._unknown(e, shown(e.function))
+
+    def _unknown(self, e: c.Call, name: str) -> c.Expr:
+        """Return any value for a call that is left out, and give any to what it may write."""
+        self.refuse_handed(e)
+        self._refuse_state(e, name)
+        parts = [c.Assign("=", x, anything(e.span), e.span) for x in self._locals(e, name)]
+        title = name if isinstance(e.function, c.Name) else f"what {name} calls"
+        title = f"{name}()" if isinstance(e.function, c.Name) else title
+        self.notes.assume(f"{title} may return anything")
+        value = anything(e.span)
+        if self.effects.call_matters(e, self.body, self.scope):
+            self.notes.assume(f"{title} may write anything that the flush and the load keep")
+            self.notes.called.setdefault(STATE)
+            value = c.Call(c.Name(STATE, e.span), (), e.span)
+        for part in reversed(parts):
+            value = c.Binary(",", part, value, e.span)
+        return value
+
+    def _locals(self, e: c.Call, name: str) -> list[c.Expr]:
+        """Return the local variables whose addresses a call is given.
+
+        Raises:
+            InputError: it is given a pointer to some, and which ones cannot be told.
+        """
+        found: list[c.Expr] = []
+        for argument in e.arguments:
+            inner = argument
+            while isinstance(inner, c.Cast):
+                inner = inner.operand
+            if isinstance(inner, c.Unary) and inner.op == "&":
+                if local_root(inner.operand, self.scope):
+                    found.append(inner.operand)
+            elif isinstance(inner, c.Name) and self.may_be_local(inner, name):
+                raise InputError(UnknownFunction(span=e.span, name=name))
+        types = (type_of(self.known, self.body, self.scope, x) for x in found)
+        if any(isinstance(t, Struct) for t in types):
+            raise InputError(UnknownFunction(span=e.span, name=name))
+        return found
+
+    def may_be_local(self, argument: c.Expr, callee: str) -> bool:
+        """Tell whether an argument may point to a local variable that the callee may write."""
+        if not isinstance(argument, c.Name) or argument.id not in self.scope:
+            return False
+        if harm_of(callee) is Harm.READS:
+            return False
+        t = self.scope[argument.id]
+        if not isinstance(t, Pointer):
+            return False
+        return not isinstance(t.target, Struct) or t.target.name in self.own
+
+    @cached_property
+    def own(self) -> frozenset[str]:
+        """The structs that the function has objects of."""
+        return own_structs(self.known, self.body)
 
     def refuse_pointer(self, called: c.Name) -> None:
         """Refuse to guess what a variable that is called points to: it may be a hypercall.
@@ -126,7 +182,9 @@ class Abstractor:
         """Tell whether a name is that of a function that acts on the state, or flushes."""
         if name in self.scope:
             return False
-        return self.relevance.acts(name) or self.relevance.touches(name, self.body.where)
+        return self.effects.acts_by_name(
+            c.Name(name, self.body.function.span), self.body, self.scope
+        )
 
     def _fitted(self, name: str, given: tuple[c.Expr, ...], span: Span) -> tuple[c.Expr, ...]:
         """Fit arguments to the prelude's body of a function, whose last ones came and went."""
@@ -163,14 +221,6 @@ class Abstractor:
 
     # The table of operations --------------------------------------------------------------------
 
-    def _is_table(self, e: c.Expr) -> TypeGuard[c.Member]:
-        """Tell whether an expression is the entry of a table in a variable of the file."""
-        if not (isinstance(e, c.Member) and isinstance(e.base, c.Name)):
-            return False
-        if e.base.id in self.scope:
-            return False
-        return "ops" in e.base.id
-
     def _compared(self, e: c.Binary, entry: c.Member, other: c.Expr) -> c.Expr:
         shown = _shown(entry)
         if isinstance(other, c.Unary) and other.op == "&":
@@ -200,6 +250,13 @@ class Abstractor:
             return True
         place = self.known.library.find(Sort.FUNCTION, name, self.body.where)
         return place is not None and bool(place[0].words(place[1]) & self.family)
+
+
+def local_root(e: c.Expr, scope: Scope) -> bool:
+    """Tell whether a place is (in) a local variable."""
+    while isinstance(e, c.Member) and not e.arrow:
+        e = e.base
+    return isinstance(e, c.Name) and e.id in scope
 
 
 def _null(e: c.Expr) -> bool:

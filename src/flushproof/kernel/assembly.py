@@ -1,6 +1,7 @@
 """Assembly replaced by what it may do to variables; one that may jump stays, and is refused.
 
-`asm volatile (text : outputs : inputs : clobbers)` gives any value to each of its outputs.
+`asm volatile (text : outputs : inputs : clobbers)` gives any value to each of its outputs. One that
+says that it changes memory is a call of a function that is not known, with its inputs.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from flushproof.frontend.tokens import Kind, Token
 
 ANY = "__any_value"
+ASSEMBLY = "assembly"
 _ASM = frozenset({"asm", "__asm__", "__asm", "asm_inline"})
 _ASM_WORDS = frozenset({"volatile", "__volatile__", "inline", "__inline__"})
 
@@ -54,16 +56,35 @@ def _assembly(tokens: tuple[Token, ...], index: int) -> tuple[int, int] | None:
 
 
 def _given(inside: tuple[Token, ...]) -> list[Token]:
-    """Return assignments to the outputs, as one expression."""
+    """Return a call with the inputs if memory changes, and assignments to the outputs."""
+    outputs, inputs, clobbers = _operands(inside)
     kept: list[Token] = []
+    if inputs and any(t.text == '"memory"' for t in clobbers):
+        at = inputs[0][0]
+        kept += [word(ASSEMBLY, at), word("(", at)]
+        for number, operand in enumerate(inputs):
+            kept += [word(",", at)] if number else []
+            kept += operand[1:-1]
+        kept.append(word(")", at))
+    for operand in outputs:
+        at = operand[0]
+        kept += [word(",", at)] if kept else []
+        kept += operand[1:-1]
+        kept += [word(w, at) for w in ("=", ANY, "(", ")")]
+    return kept
+
+
+_Operands = list[tuple[Token, ...]]
+
+
+def _operands(inside: tuple[Token, ...]) -> tuple[_Operands, _Operands, tuple[Token, ...]]:
+    """Return the outputs and inputs, each with its parentheses, and what is clobbered."""
+    found: tuple[_Operands, _Operands] = [], []
     section = index = 0
-    while index < len(inside) and section < 2:
+    while index < len(inside) and section < 3:
         end = closing(inside, index) if inside[index].is_punct("(") else None
         section += inside[index].is_punct(":")
-        if end is not None and section == 1:
-            at = inside[index]
-            kept += [word(",", at)] if kept else []
-            kept += inside[index + 1 : end]
-            kept += [word(w, at) for w in ("=", ANY, "(", ")")]
+        if end is not None and section in {1, 2}:
+            found[section - 1].append(inside[index : end + 1])
         index = index + 1 if end is None else end + 1
-    return kept
+    return *found, inside[index:]

@@ -12,11 +12,12 @@ from flushproof.frontend.errors import UnknownName
 from flushproof.frontend.rewrite import below, within
 from flushproof.frontend.types import BUILTIN
 from flushproof.frontend.walk import walk
-from flushproof.kernel.abstract import Notes, anything
 from flushproof.kernel.assembly import ANY
 from flushproof.kernel.base import names_of
 from flushproof.kernel.folding import folded
+from flushproof.kernel.havoc import GIVEN
 from flushproof.kernel.known import Body, Known
+from flushproof.kernel.notes import STATE, Notes, anything
 from flushproof.kernel.state import changed
 from flushproof.kernel.typing import Scope, scope_of
 from flushproof.record import replace
@@ -41,12 +42,12 @@ class Collector:
                 self._type(t)
         self._containers()
         structs = [self._struct(name) for name in self._struct_names()]
-        anything_ = self.known.base.default(c.Function, ANY)
-        assert anything_ is not None
+        given = (ANY, *(GIVEN if STATE in self.notes.called else ()))
+        defaults = (self.known.base.default(c.Function, name) for name in given)
         # The second of two equal definitions would be one too many.
         return c.TranslationUnit(
             (
-                anything_,
+                *(x for x in defaults if x is not None),
                 *self.typedefs.values(),
                 *dict.fromkeys(self.enums.values()),
                 *structs,

@@ -41,40 +41,70 @@ class Pruner:
     # What matters -------------------------------------------------------------------------------
 
     def _matters(self, e: c.Expr | None) -> bool:
-        return e is not None and any(self._matters_here(node) for node in walk(e))
+        if e is None:
+            return False
+        return self._jumps(e) or any(self._matters_here(node) for node in walk(e))
 
     def _matters_here(self, node: Node) -> bool:
+        """Tell whether a node may read the state, or cannot be shown not to change it."""
         a = self.abstractor
         match node:
             case c.Member(_, name):
                 return name in a.relevance.members
-            case c.Call(c.Name(name), arguments):
-                acts = a.relevance.acts(name) or a.relevance.touches(name, a.body.where)
-                return acts or any(self._gives(x) for x in arguments)
+            case c.Name(name):
+                return name not in a.scope and name in a.relevance.tracked.changing
+            case c.Call(_, arguments):
+                acts = a.effects.call_matters(node, a.body, a.scope)
+                return acts or any(self._gives(x, node) for x in arguments)
             case c.Assign(_, target):
                 return self._target(target)
             case c.Postfix(_, operand) | c.Unary("++" | "--", operand):
                 return self._target(operand)
+            case c.Unary("&", operand):
+                return a.effects.is_variable(operand, a.scope)
+            case c.ForEachVcpu(index, vcpu):
+                return self._target(index) or self._target(vcpu)
             case _:
                 return False
 
-    def _gives(self, argument: c.Expr) -> bool:
-        """Tell whether a callee can change a variable that matters."""
-        return isinstance(argument, c.Unary) and argument.op == "&" and self._root(argument.operand)
+    def _jumps(self, e: c.Expr) -> bool:
+        """Tell whether a jump stands within an expression, in `({ ... })`."""
+        jumps = c.Return | c.Goto | c.Break | c.Continue | c.Label
+        return any(isinstance(node, jumps) for node in walk(e))
+
+    def _gives(self, argument: c.Expr, call: c.Call) -> bool:
+        """Tell whether a callee can change a local variable that matters."""
+        while isinstance(argument, c.Cast):
+            argument = argument.operand
+        if isinstance(argument, c.Unary) and argument.op == "&":
+            return self._root(argument.operand)
+        callee = call.function.id if isinstance(call.function, c.Name) else ""
+        quiet = callee != "" and self.abstractor.known.modelled(callee) is not None
+        return not quiet and self.abstractor.may_be_local(argument, callee)
 
     def _target(self, e: c.Expr) -> bool:
+        """Tell whether a store to a place can change what matters."""
+        a = self.abstractor
         match e:
-            case c.Name(name):
+            case c.Name(name) if name in a.scope:
                 return name in self.needed
-            case c.Unary("*"):
-                return True
-            case c.Member(arrow=False):
-                return self._root(e)
+            case c.Name():
+                return a.effects.stores(e, a.body, a.scope)
+            case c.Member(_, name, arrow):
+                if name in a.relevance.tracked.own or (not arrow and self._root(e)):
+                    return True
+                return a.effects.stores(e, a.body, a.scope)
+            case c.Index(base):
+                return (
+                    self._root(base)
+                    or not a.effects.is_array(base, a.body, a.scope)
+                    or (a.effects.stores(e, a.body, a.scope))
+                )
             case _:
-                return False
+                return True
 
     def _root(self, e: c.Expr) -> bool:
-        while isinstance(e, c.Member) and not e.arrow:
+        while (isinstance(e, c.Member) and not e.arrow) or isinstance(e, c.Index):
             e = e.base
         return isinstance(e, c.Name) and e.id in self.needed
 
@@ -97,7 +127,7 @@ class Pruner:
                 return self._declaration(s)
             case c.ExprStatement(expression):
                 if self._matters(expression):
-                    return replace(s, expression=self._effect(expression))
+                    return replace(s, expression=self._keep(expression))
                 self._leave_out(expression)
                 return None
             case c.If():
@@ -114,25 +144,14 @@ class Pruner:
                 return s
 
     def _leave_out(self, e: c.Expr) -> None:
-        """Note the calls of functions that nobody defines and that may thus do anything."""
+        """Note the calls of functions that nobody defines and that are taken to do nothing."""
         a = self.abstractor
         for node in walk(e):
             if isinstance(node, c.Call) and isinstance(node.function, c.Name):
                 name = node.function.id
-                a.refuse_pointer(node.function)
                 found = a.known.library.find(Sort.FUNCTION, name, a.body.where)
-                if a.known.modelled(name) is None:
-                    a.refuse_handed(node)
                 if found is None and a.known.modelled(name) is None:
                     a.notes.assume(f"{name}(), which was not found, changes nothing here")
-
-    def _effect(self, e: c.Expr) -> c.Expr:
-        """Keep an expression for its effect; an unknown callee may change what it is given."""
-        if isinstance(e, c.Call) and isinstance(e.function, c.Name):
-            given = [a for a in e.arguments if self._gives(a)]
-            if given and not self.abstractor.keeps(e.function.id):
-                return c.Call(e.function, e.arguments, e.span)
-        return self._keep(e)
 
     def _block(self, s: c.Block) -> c.Block | None:
         kept = [x for x in map(self._statement, s.statements) if x is not None]

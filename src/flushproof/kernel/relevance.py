@@ -18,17 +18,23 @@ from flushproof.frontend.types import Pointer, Struct
 from flushproof.frontend.walk import walk
 from flushproof.kernel.known import Known
 from flushproof.kernel.library import Piece
+from flushproof.kernel.tracked import Tracked
 from flushproof.kernel.typing import accesses
 
 
 @dataclass
 class Relevance:
-    """Answers by name; `members` are the names of the state."""
+    """Answers by name, for a state that is known by its names."""
 
     known: Known
-    members: frozenset[str]
+    tracked: Tracked
     _touches: dict[tuple[str, str], bool] = field(default_factory=dict)
     _pure: dict[str, bool] = field(default_factory=dict)
+
+    @property
+    def members(self) -> frozenset[str]:
+        """The names of the members of structs that are state."""
+        return self.tracked.members
 
     @cached_property
     def hypercalls(self) -> frozenset[str]:
@@ -42,7 +48,7 @@ class Relevance:
     def _hot(self) -> tuple[Path, ...]:
         """The files around that name the state at all."""
         library = self.known.library
-        words = self.members | self.hypercalls
+        words = self.tracked.names | self.hypercalls
         around = (*library.headers, *library.companions)
         return tuple(p for p in around if any(library.mentions(p, w) for w in words))
 
@@ -68,7 +74,7 @@ class Relevance:
         if key not in self._touches:
             self._touches[key] = False
             words = where.words(item)
-            self._touches[key] = bool(words & (self.members | self.hypercalls)) or any(
+            self._touches[key] = bool(words & (self.tracked.names | self.hypercalls)) or any(
                 self.touches(w, where) for w in sorted(words) if w != name
             )
         return self._touches[key]

@@ -23,6 +23,7 @@ from flushproof.kernel.relevance import Relevance
 from flushproof.kernel.roles import operation, pick
 from flushproof.kernel.slicing import Slice, called_by, closed, slice_of
 from flushproof.kernel.state import Shared
+from flushproof.kernel.tracked import Tracked
 from flushproof.machine.setup import Assumptions, Bounds, Setup
 from flushproof.record import Record
 from flushproof.resources import DEFAULTS
@@ -91,7 +92,7 @@ def recognise(
 
 
 def _require_hypercall(known: Known, part: Slice) -> None:
-    names = Relevance(known, frozenset()).hypercalls
+    names = Relevance(known, Tracked()).hypercalls
     f = part.flush.function
     called = {n for body in part.functions.values() for n in called_by(body.function)}
     if called & names:

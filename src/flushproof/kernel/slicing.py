@@ -7,14 +7,19 @@ from collections.abc import Iterator
 from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax as c
 from flushproof.frontend.cut import Item, Sort
+from flushproof.frontend.types import Struct
 from flushproof.frontend.walk import walk
-from flushproof.kernel.abstract import Abstractor, Notes
+from flushproof.kernel.abstract import Abstractor
+from flushproof.kernel.effects import Effects
+from flushproof.kernel.havoc import Written, expanded
 from flushproof.kernel.known import Body, Known
 from flushproof.kernel.library import Piece
 from flushproof.kernel.misspelt import refuse_misspelt
+from flushproof.kernel.notes import STATE, Notes
 from flushproof.kernel.pruning import Pruner
 from flushproof.kernel.relevance import Relevance
-from flushproof.kernel.state import Reads, Shared, locks, own_structs, shared, written
+from flushproof.kernel.state import Reads, Shared, lock_types, locks, own_structs, shared, written
+from flushproof.kernel.tracked import Tracked, extended, tracked
 from flushproof.kernel.typing import scope_of, usage_of
 from flushproof.record import Record, replace
 
@@ -26,6 +31,7 @@ class Slice(Record, frozen=True):
     load: Body
     functions: dict[str, Body]
     shared: dict[tuple[str, str], Shared]
+    tracked: Tracked
     notes: Notes
 
     @property
@@ -43,29 +49,41 @@ def slice_of(known: Known, flush: tuple[Piece, Item], load: tuple[Piece, Item]) 
     starts = tuple(_parsed(known, *place) for place in (flush, load))
     family = _family(known, starts[0])
     known.usage |= usage_of(known, (b.function for b in (*family.values(), starts[1])))
-    state = shared(known, family.values())
     held = locks(known, family.values())
-    relevance = Relevance(known, frozenset(m for _, m in state) | held)
-    known.structs.clear()
-    notes = Notes()
-    functions = _pruned(known, relevance, frozenset(family), starts, notes)
+    state = tracked(known, family.values()).joined(Tracked(members=held))
+    state = extended(known, state, (), (*family.values(), starts[1]))
+    while True:
+        known.structs.clear()
+        notes = Notes()
+        functions = _pruned(known, state, frozenset(family), starts, notes)
+        wider = extended(known, state, functions.values(), _whole(known, functions, family))
+        if wider == state:
+            break
+        state = wider
     return Slice(
         functions[starts[0].function.name],
         functions[starts[1].function.name],
         functions,
         shared(known, functions.values()),
+        state,
         notes,
     )
+
+
+def _whole(known: Known, kept: dict[str, Body], family: dict[str, Body]) -> tuple[Body, ...]:
+    """Return the functions that are kept as they stand in their files, and all of the flush."""
+    found = {name: known.body(name, b.where) or b for name, b in kept.items()}
+    return tuple({**found, **family}.values())
 
 
 def _parsed(known: Known, where: Piece, item: Item) -> Body:
     return Body(known.reader.function(where, item), where)
 
 
-def _family(known: Known, flush: Body) -> dict[str, Body]:
-    """Return the flush and the functions of the files at hand that it calls."""
-    found = {flush.function.name: flush}
-    pending = [flush]
+def _family(known: Known, start: Body) -> dict[str, Body]:
+    """Return an operation and the functions of the files at hand that it calls."""
+    found = {start.function.name: start}
+    pending = [start]
     while pending:
         body = pending.pop()
         for name in called_by(body.function):
@@ -105,13 +123,16 @@ def handed_on(f: c.Function) -> Iterator[str]:
 
 def _pruned(
     known: Known,
-    relevance: Relevance,
+    state: Tracked,
     family: frozenset[str],
     starts: tuple[Body, ...],
     notes: Notes,
 ) -> dict[str, Body]:
     done: dict[str, Body] = {}
     pending = list(starts)
+    # What is only looked at is not declared.
+    aside = Known(known.base, known.library, known.usage)
+    effects = Effects(aside, Relevance(aside, state))
     while pending:
         body = pending.pop(0)
         if body.function.name in done:
@@ -119,7 +140,7 @@ def _pruned(
         refuse_misspelt(known, body)
         own = Notes()
         scope = scope_of(known, body.function)
-        abstractor = Abstractor(known, relevance, body, scope, family, own)
+        abstractor = Abstractor(known, effects, body, scope, family, own)
         new = Body(Pruner(abstractor).function(), body.where)
         done[body.function.name] = new
         for struct in sorted(own_structs(known, new)):
@@ -132,22 +153,39 @@ def _pruned(
             inner = None if known.modelled(name) else known.body(name, body.where)
             if inner is not None and inner.function.body is not None:
                 pending.append(inner)
+    if effects.taken:
+        names = ", ".join(f"{name}()" for name in sorted(effects.taken))
+        notes.assume(f"{names} {'changes' if len(effects.taken) == 1 else 'change'} nothing here")
     return done
 
 
 def closed(known: Known, piece: Slice, set_at_creation: frozenset[tuple[str, str]]) -> Slice:
-    """Return the slice in which reads of what code outside writes give any value."""
-    bodies = piece.functions.values()
-    changed = written(known, bodies)
-    state = changed | set_at_creation
+    """Return the slice in which reads of what code outside writes give any value.
+
+    Raises:
+        InputError: an unknown function may write what can be given no value.
+    """
+    changed = written(known, piece.functions.values())
+    state = frozenset(k for k in changed | set_at_creation if k[1] in piece.tracked.members)
     functions = {
         name: replace(b, function=Reads(known, b, state, piece.notes).function())
         for name, b in piece.functions.items()
     }
+    if STATE in piece.notes.called:
+        functions = expanded(functions.values(), _written(known, piece, state))
     return Slice(
         functions[piece.flush.function.name],
         functions[piece.load.function.name],
         functions,
         shared(known, functions.values()),
+        piece.tracked,
         piece.notes,
     )
+
+
+def _written(known: Known, piece: Slice, state: frozenset[tuple[str, str]]) -> Written:
+    """Return what an unknown function may write."""
+    span = piece.flush.function.span
+    members = {(s, m): known.member(s, m, span) for s, m in state}
+    held = frozenset(t.name for t in lock_types(known) if isinstance(t, Struct))
+    return Written(members, piece.tracked.changing, held)

@@ -13,8 +13,8 @@ from flushproof.frontend import syntax as c
 from flushproof.frontend.rewrite import below, within
 from flushproof.frontend.types import Array, CType, Pointer, Struct
 from flushproof.frontend.walk import walk
-from flushproof.kernel.abstract import Notes, anything
 from flushproof.kernel.known import Body, Known
+from flushproof.kernel.notes import Notes, anything
 from flushproof.kernel.typing import accesses, scope_of, struct_of
 from flushproof.record import Record, replace
 
@@ -63,16 +63,21 @@ def shared(known: Known, bodies: Iterable[Body]) -> dict[tuple[str, str], Shared
     return found
 
 
-def locks(known: Known, bodies: Iterable[Body]) -> frozenset[str]:
-    """Return the names of the locks that functions use."""
+def lock_types(known: Known) -> frozenset[CType]:
+    """Return the structs that are locks."""
     prelude = known.base.prelude
-    kinds = {
+    return frozenset(
         t.target
         for f in prelude.functions.values()
         if any(a.name.startswith("__acquires") for a in f.annotations)
         for p in f.parameters
         if isinstance(t := prelude.resolve(p.type, p.declarator), Pointer)
-    }
+    )
+
+
+def locks(known: Known, bodies: Iterable[Body]) -> frozenset[str]:
+    """Return the names of the locks that functions use."""
+    kinds = lock_types(known)
     return frozenset(a.member for b in bodies for a in accesses(known, b) if a.type in kinds)
 
 
@@ -89,6 +94,15 @@ def own_structs(known: Known, body: Body) -> frozenset[str]:
 def leads_on(t: CType) -> bool:
     """Tell whether a member only leads to another struct or to code."""
     return isinstance(t, Struct | Array | Pointer)
+
+
+def _holds(t: CType) -> bool:
+    """Tell whether a member has a value of its own; a pointer to the one VM has none."""
+    match t:
+        case Pointer(Struct(name)):
+            return name not in PATHS
+        case _:
+            return isinstance(t, Pointer) or not leads_on(t)
 
 
 def written(known: Known, bodies: Iterable[Body]) -> frozenset[tuple[str, str]]:
@@ -149,6 +163,8 @@ class Reads:
         match e:
             case c.Member() if self._outside(e):
                 return self._any(e)
+            case c.Index(c.Member() as array) if self._unwritten(array):
+                return self._any(array)
             case c.Call() if (address := read_through(e)) is not None:
                 member = address.operand
                 assert isinstance(member, c.Member)
@@ -174,7 +190,7 @@ class Reads:
     def _outside(self, e: c.Member) -> bool:
         struct = struct_of(self.known, self.body, scope_of(self.known, self.body.function), e)
         known = None if struct is None else self.known.member(struct, e.name, e.span)
-        return known is not None and self._unwritten(e) and not leads_on(known)
+        return known is not None and self._unwritten(e) and _holds(known)
 
     def _points(self, e: c.Member) -> bool:
         struct = struct_of(self.known, self.body, scope_of(self.known, self.body.function), e)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TypeGuard
 
 from flushproof.frontend import syntax as c
 from flushproof.frontend.cut import Sort
@@ -51,6 +52,22 @@ def accesses(known: Known, body: Body, node: Node | None = None) -> Iterator[Acc
             if struct is not None:
                 t = known.member(struct, part.name, part.span)
                 yield Access(struct, part.name, t, part)
+
+
+def root_of(e: c.Expr) -> c.Name | None:
+    """Return the variable that an expression names, or names a part of."""
+    while isinstance(e, c.Member | c.Index | c.Cast):
+        if isinstance(e, c.Member) and e.arrow:
+            return None
+        e = e.operand if isinstance(e, c.Cast) else e.base
+    return e if isinstance(e, c.Name) else None
+
+
+def is_table(e: c.Expr, scope: Scope) -> TypeGuard[c.Member]:
+    """Tell whether an expression is the entry of a table of operations."""
+    if not (isinstance(e, c.Member) and isinstance(e.base, c.Name)):
+        return False
+    return e.base.id not in scope and "ops" in e.base.id
 
 
 def struct_of(known: Known, body: Body, scope: Scope, e: c.Member) -> str | None:

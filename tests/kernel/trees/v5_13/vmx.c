@@ -55,7 +55,7 @@ static void vmx_load_mmu_pgd(struct kvm_vcpu *vcpu, hpa_t root, int level)
 {
 	if (enable_ept)
 		hv_track_root_ept(vcpu, root);
-	vmcs_writel(GUEST_CR3, guest_cr3_for(vcpu, root, level));
+	vmcs_writel(GUEST_CR3, root | kvm_get_active_pcid(vcpu));
 }
 
 static int hv_remote_flush_tlb(struct kvm *kvm)
