@@ -14,6 +14,7 @@ from flushproof.frontend import syntax as c
 from flushproof.frontend.cut import Sort
 from flushproof.frontend.walk import Node, walk
 from flushproof.kernel.abstract import Abstractor
+from flushproof.kernel.harmless import Harm, harm_of
 from flushproof.kernel.loops import UnknownLoop, unknown_loop
 from flushproof.record import replace
 
@@ -150,7 +151,8 @@ class Pruner:
             if isinstance(node, c.Call) and isinstance(node.function, c.Name):
                 name = node.function.id
                 found = a.known.library.find(Sort.FUNCTION, name, a.body.where)
-                if found is None and a.known.modelled(name) is None:
+                known = a.known.modelled(name) is not None or harm_of(name) is not Harm.UNKNOWN
+                if found is None and not known:
                     a.notes.assume(f"{name}(), which was not found, changes nothing here")
 
     def _block(self, s: c.Block) -> c.Block | None:
