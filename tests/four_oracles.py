@@ -94,7 +94,7 @@ def _enumerated(machine: Machine, claim: str, how: Ask, result: ClaimResult) -> 
         if _undefined(outcome):
             _expect(result.verdict is Verdict.UNKNOWN, claim, result, "the enumerator: undefined")
             return True
-    _expect(result.verdict is Verdict.PROVED, claim, result, "the enumerator: holds")
+    _expect(result.verdict is Verdict.BOUNDED, claim, result, "the enumerator: holds")
     return True
 
 
@@ -121,7 +121,7 @@ def _for_all(machine: Machine, claim: str, result: ClaimResult, forall: ForAll) 
     program = machine.with_claims((claim,))
     proved = isinstance(forall.prove(program, forall.plan(program)), Evidence)
     if proved:
-        _expect(result.verdict is Verdict.PROVED, claim, result, "proved for all")
+        _expect(result.verdict.holds, claim, result, "proved for all")
     return proved
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from flushproof.diagnostics import Diagnostic, Note
@@ -118,8 +118,13 @@ class Made:
 def result(
     verdict: Verdict, claim: str, made: Made = Made(), trace: Trace | None = None
 ) -> ClaimResult:
-    """Return a result; a refuted one is refuted at the vCPUs of its trace, 2 without one."""
+    """Return a result; a refuted one is refuted at the vCPUs of its trace, 2 without one.
+
+    One that is proved is so for every number of vCPUs.
+    """
     smallest = None
+    if verdict is Verdict.PROVED and made.scope is SCOPE:
+        made = replace(made, scope=EVERY)
     if verdict is Verdict.REFUTED:
         smallest = 2 if trace is None else trace.vcpus
     return ClaimResult(
@@ -141,22 +146,25 @@ def report(*results: ClaimResult, path: str = FILE, spec: str = "") -> Report:
     return Report(path, SHA, spec, FUNCTION, results)
 
 
+BEYOND = "not proved for every number of vCPUs: no invariant was found"
 MIXED = report(
     result(Verdict.REFUTED, "coverage", trace=COVERAGE_TRACE),
-    result(Verdict.PROVED, "failure_kept"),
-    result(Verdict.PROVED, "range_kept"),
+    result(Verdict.BOUNDED, "failure_kept", Made(reason=BEYOND)),
+    result(Verdict.BOUNDED, "range_kept", Made(reason=BEYOND)),
     result(Verdict.PROVED, "no_uninit", Made(EVERY, ())),
     result(Verdict.UNKNOWN, "no_race", Made(reason="the limit of 1000000 solver steps was hit")),
     result(Verdict.VACUOUS, "converges", Made(reason="no execution makes two flushes")),
+    result(Verdict.NOT_ASKED, "cache_sound", Made(reason="no cache named")),
 )
 
 PROVED = Expected(Verdict.PROVED)
+EVERY_NUMBER = Expected(Verdict.PROVED, every_number=True)
 REFUTED = Expected(Verdict.REFUTED, 2)
 
 CHECKED = (
     report(
         result(Verdict.REFUTED, "coverage", Made(expected=REFUTED), COVERAGE_TRACE),
-        result(Verdict.PROVED, "failure_kept", Made(expected=PROVED)),
+        result(Verdict.BOUNDED, "failure_kept", Made(expected=PROVED)),
         result(Verdict.PROVED, "no_uninit", Made(EVERY, (), PROVED)),
         spec="specs/enum_status.spec",
     ),
@@ -165,9 +173,11 @@ CHECKED = (
         result(Verdict.PROVED, "coverage", Made(expected=REFUTED)),
         result(Verdict.UNKNOWN, "no_race", Made(expected=PROVED, reason="out of steps")),
         result(Verdict.VACUOUS, "converges", Made(expected=PROVED)),
+        result(Verdict.BOUNDED, "range_kept", Made(expected=EVERY_NUMBER, reason=BEYOND)),
         path="mismatch_flag.c",
         spec="specs/mismatch_flag.spec",
     ),
+    report(path="asks_nothing.spec", spec="specs/asks_nothing.spec"),
 )
 
 

@@ -18,7 +18,7 @@ RESULTS = (
     result(Verdict.REFUTED, "coverage", Made(), COVERAGE_TRACE),
     result(Verdict.REFUTED, "no_repeat", Made(), SECTION_TRACE),
     result(Verdict.REFUTED, "no_bogus", Made(), MANY_TRACE),
-    result(Verdict.PROVED, "failure_kept"),
+    result(Verdict.BOUNDED, "failure_kept"),
     result(Verdict.UNKNOWN, "no_race", Made(reason="out of steps")),
 )
 

@@ -31,6 +31,8 @@ from report_samples import CHECKED, COVERAGE_TRACE, DIAGNOSTIC, FILE, SCOPE, Mad
 
 SCHEMA = Path(cli.__file__).parent / "report" / "schema.json"
 PROVED = result(Verdict.PROVED, "range_kept")
+BOUNDED = result(Verdict.BOUNDED, "failure_kept")
+NOT_ASKED = result(Verdict.NOT_ASKED, "cache_sound")
 REFUTED = result(Verdict.REFUTED, "coverage", trace=COVERAGE_TRACE)
 UNKNOWN = result(Verdict.UNKNOWN, "no_race", Made(reason="out of steps"))
 VACUOUS = result(Verdict.VACUOUS, "converges")
@@ -138,6 +140,19 @@ def _run(fake: Fake, *arguments: str) -> int:
         ("prove", (PROVED, REFUTED), 1),
         ("prove", (PROVED, UNKNOWN), 3),
         ("prove", (PROVED, VACUOUS), 3),
+        ("prove", (PROVED, BOUNDED), 3),
+        ("prove --vcpus 2", (PROVED, BOUNDED), 0),
+        ("prove --loads 2", (BOUNDED,), 0),
+        ("prove --flushes 2", (BOUNDED,), 0),
+        ("prove --rounds 2", (BOUNDED,), 3),
+        ("prove --engine bounded", (BOUNDED,), 3),
+        ("prove --vcpus 2", (BOUNDED, REFUTED), 1),
+        ("prove", (BOUNDED, REFUTED), 1),
+        ("prove", (PROVED, NOT_ASKED), 0),
+        ("prove --claim cache_sound", (PROVED, NOT_ASKED), 3),
+        ("refute", (NOT_ASKED,), 0),
+        ("refute --claim cache_sound", (NOT_ASKED,), 3),
+        ("refute", (BOUNDED,), 1),
         ("prove", (REFUTED, UNKNOWN), 1),
         ("refute", (REFUTED,), 0),
         ("refute", (PROVED,), 1),
@@ -149,7 +164,8 @@ def test_exit_codes(
 ) -> None:
     """A script relies on the code alone, and 0 must mean that all was decided as hoped."""
     fake = Fake((report(*results),))  # type: ignore[arg-type]
-    assert _run(fake, command, FILE, "--claim", "x") == code
+    name, *options = command.split()
+    assert _run(fake, name, FILE, "--claim", "x", *options) == code
     assert capsys.readouterr().err == ""
 
 

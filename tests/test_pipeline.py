@@ -36,7 +36,7 @@ def test_results_come_one_by_one() -> None:
     )
     assert tuple(seen) == report.results
     assert [r.claim for r in seen] == ["no_wasted", "coverage"]
-    assert all(r.verdict is Verdict.PROVED for r in seen)
+    assert all(r.verdict is Verdict.BOUNDED for r in seen)
     assert report.exit_code == 0
 
 
@@ -59,7 +59,7 @@ def test_too_few_vcpus() -> None:
     """A counterexample of two vCPUs is not one of one."""
     options = Options(vcpus=(1, 1), loads=1, flushes=1, claims=("coverage",))
     report = pipeline.prove(_variant("enum_status"), None, options, lambda _: None)
-    assert report.results[0].verdict is Verdict.PROVED
+    assert report.results[0].verdict is Verdict.BOUNDED
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -85,7 +85,7 @@ def test_expectations() -> None:
     """Items of pytest are made of these, with the line to jump to."""
     listed = pipeline.expectations(str(SPECS / "counter_first.spec"))
     assert len(listed) == 13
-    assert listed[0][:2] == ("coverage", "proved")
+    assert listed[0][:2] == ("coverage", "proved for every")
     assert listed[1][:2] == ("no_repeat", "refuted at 3")
     text = (SPECS / "counter_first.spec").read_text().splitlines()
     assert all(claim in text[line - 1] for claim, _, line in listed)
@@ -122,7 +122,7 @@ def test_json_of_a_real_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert claims["coverage"]["verdict"] == "refuted"
     assert claims["coverage"]["smallest_vcpus"] == 2
     assert claims["coverage"]["trace"]["steps"]
-    assert claims["failure_kept"]["verdict"] == "proved"
+    assert claims["failure_kept"]["verdict"] == "bounded"
 
 
 @pytest.mark.parametrize(

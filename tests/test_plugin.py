@@ -14,7 +14,8 @@ sys.path.insert(0, {HERE!r})
 import flushproof
 from flushproof.diagnostics import InputError
 from flushproof.verdict import Verdict
-from report_samples import COVERAGE_TRACE, DIAGNOSTIC, PROVED, REFUTED, Made, report, result
+from report_samples import COVERAGE_TRACE, DIAGNOSTIC, EVERY_NUMBER, PROVED, REFUTED
+from report_samples import Made, report, result
 
 RESULTS = {{
     "good": result(Verdict.PROVED, "good", Made(expected=PROVED)),
@@ -22,6 +23,8 @@ RESULTS = {{
     "unfound": result(Verdict.PROVED, "unfound", Made(expected=REFUTED)),
     "no_race": result(Verdict.UNKNOWN, "no_race", Made(expected=PROVED, reason="out of steps")),
     "converges": result(Verdict.VACUOUS, "converges", Made(expected=PROVED)),
+    "few": result(Verdict.BOUNDED, "few", Made(expected=PROVED)),
+    "many": result(Verdict.BOUNDED, "many", Made(expected=EVERY_NUMBER)),
 }}
 
 def expectations(path):
@@ -69,6 +72,8 @@ def test_one_item_per_expectation(project: pytest.Pytester) -> None:
 
 def test_selection(project: pytest.Pytester) -> None:
     """`-k` picks claims."""
+    _write(project, "good", "coverage", "few")
+    _run(project, "-k", "few").assert_outcomes(passed=1, deselected=2)
     _write(project, "good", "coverage")
     _run(project, "-k", "good").assert_outcomes(passed=1, deselected=1)
 
@@ -85,8 +90,9 @@ def test_parallel(project: pytest.Pytester) -> None:
     ("claim", "first", "last"),
     [
         ("coverage", "refuted  coverage   2 vCPUs", "expected: proved"),
-        ("unfound", "proved for 1..4 vCPUs  unfound", "expected: proved"),
+        ("unfound", "proved for every number of vCPUs  unfound", "expected: proved"),
         ("no_race", "unknown  no_race", "no verdict where `proved` was expected"),
+        ("many", "bounded: holds for 1..4 vCPUs  many", "no proof where `proved` was expected"),
         (
             "converges",
             "vacuous  converges",
@@ -105,6 +111,15 @@ def test_failure_report(project: pytest.Pytester, claim: str, first: str, last: 
     assert lines[title + 1] == first
     assert last in lines
     assert not any("Traceback" in line or ".py" in line for line in lines[title:])
+
+
+def test_nothing_asked(project: pytest.Pytester) -> None:
+    """A spec whose expectations are gone would be green for ever."""
+    _write(project)
+    done = _run(project)
+    done.assert_outcomes(failed=1)
+    done.stdout.fnmatch_lines(["*x.spec: nothing was asked: the spec has no `expect` block"])
+    done.stdout.no_fnmatch_line("*Traceback*")
 
 
 def test_junit(project: pytest.Pytester) -> None:

@@ -55,6 +55,7 @@ class Claim:
         self.forall = forall
         self.question = question
         self.name = name
+        self.engine = question.engine_of(name)
         self.definedness = definedness
         self.started = time.monotonic()
         self.exact_roots = True
@@ -73,16 +74,16 @@ class Claim:
     @cached_property
     def plan(self) -> Plan | None:
         """Where steps begin with any number of vCPUs; None where each engine finds that out."""
-        return None if self.question.engine in LOOKING else self.forall.plan(self.program)
+        return None if self.engine in LOOKING else self.forall.plan(self.program)
 
     def decide(self) -> ClaimResult:
         """Look at the smallest number of vCPUs first, and for a proof for all of them in time."""
         low, high = self.question.bounds.vcpus
         self.buffers = self.machine.buffers((self.name,))
         every = range(low, high + 1)
-        if self.question.engine in LOOKING:
-            return self._look(every) or self._proved((low, high))
-        if self.question.engine == "auto":
+        if self.engine in LOOKING:
+            return self._look(every) or self._bounded((low, high))
+        if self.engine == "auto":
             found = self._glance(range(low, min(high, FEW) + 1))
             if found is not None:
                 return found
@@ -92,11 +93,11 @@ class Claim:
         if isinstance(evidence, Evidence):
             self.opinions += evidence.opinions
             self.exact_roots = evidence.exact_roots
-            return self._proved(None, evidence=evidence)
-        if self.question.engine == "unbounded":
+            return self._result(Verdict.PROVED, None, evidence=evidence)
+        if self.engine == "unbounded":
             return self.unknown(f"not proved for all: {evidence}", None)
         reason = f"not proved for every number of vCPUs: {evidence}"
-        return self._look(every) or self._proved((low, high), reason=reason)
+        return self._look(every) or self._bounded((low, high), reason)
 
     def _glance(self, counts: range) -> ClaimResult | None:
         """Look with little effort, and note what is found; return what refutes the claim."""
@@ -119,22 +120,26 @@ class Claim:
         few = min(1, own.loads), min(1, own.flushes)
         return replace(own, vcpus=(vcpus, vcpus), loads=few[0], flushes=few[1])
 
-    def _followed_up(self, found: Found, vcpus: int) -> ClaimResult:
-        """Return what was found, unless something undefined happens with fewer vCPUs."""
-        low = self.question.bounds.vcpus[0]
-        for n in range(low, vcpus):
+    def _followed_up(self, found: Found, vcpus: int, bounds: Bounds | None = None) -> ClaimResult:
+        """Return what was found, unless something undefined happens with fewer vCPUs.
+
+        `bounds` are those within which it was found, None for those asked for.
+        """
+        low, high = self.question.bounds.vcpus
+        for n in range(low, min(vcpus, high + 1)):
             undefined = self._undefined(n)
             if undefined:
                 return self.unknown(f"undefined behaviour: {undefined}", (low, n))
         sure = all(n in self.seen for n in range(low, vcpus))
-        return self._refuted(replace(found, least=found.least and sure))
+        return self._refuted(replace(found, least=found.least and sure), bounds)
 
     def _hopeless(self) -> str:
         """Return why there is no proof for all, where a few vCPUs more show it with little effort.
 
-        Beyond the bounds only a little is tried.
+        Beyond the bounds only a little is tried. What fails there refutes a claim that was asked
+        for every number of vCPUs; of one asked within the bounds it is only a reason.
         """
-        if self.question.engine != "auto":
+        if self.engine != "auto":
             return ""
         bounds = self.question.bounds
         low, high = bounds.vcpus
@@ -154,9 +159,13 @@ class Claim:
     def _fails(self, bounds: Bounds) -> bool:
         """Tell whether very little effort shows that the claim fails within other bounds."""
         found = self._within(bounds, 10 * GLANCE)
-        if found is not None:
+        if found is None:
+            return False
+        if self.name in self.question.every_number:
+            self.early = self._followed_up(found, found.schedule.vcpus, bounds)
+        else:
             replayed(self.program, found)
-        return found is not None
+        return True
 
     def _within(self, bounds: Bounds, part: int) -> Found | None:
         """Return a counterexample within other bounds, which may not be the least within ours."""
@@ -201,16 +210,19 @@ class Claim:
         if self.question.board is not None:
             self.question.board.look(self.question.claims.index(self.name))
 
-    def _proved(
-        self, vcpus: Range, *, reason: str = "", evidence: Evidence | None = None
-    ) -> ClaimResult:
-        return self._result(Verdict.PROVED, vcpus, reason=reason, evidence=evidence)
+    def _bounded(self, vcpus: Range, reason: str = "") -> ClaimResult:
+        """Return that the claim holds within bounds, and why it is not proved beyond them."""
+        return self._result(Verdict.BOUNDED, vcpus, reason=reason)
+
+    def not_asked(self, reason: str) -> ClaimResult:
+        """Return that the variant has not what the claim is about, so that nothing was asked."""
+        return self._result(Verdict.NOT_ASKED, self.question.bounds.vcpus, reason=reason)
 
     def unknown(self, reason: str, vcpus: Range) -> ClaimResult:
         """Return that the claim is not decided, and why."""
         return self._result(Verdict.UNKNOWN, vcpus, reason=reason)
 
-    def _refuted(self, found: Found) -> ClaimResult:
+    def _refuted(self, found: Found, bounds: Bounds | None = None) -> ClaimResult:
         from flushproof.explain.trace import explain
 
         state = replayed(self.program, found)
@@ -226,8 +238,8 @@ class Claim:
             f"{'none with fewer' if least else 'fewer were not ruled out'}"
         )
         trace = explain(self.machine, claim, self.program, schedule, state, smallest)
-        low = self.question.bounds.vcpus[0]
-        return self._result(Verdict.REFUTED, (low, n), smallest=n, trace=trace)
+        low = min(n, self.question.bounds.vcpus[0])
+        return self._result(Verdict.REFUTED, (low, n), smallest=n, trace=trace, bounds=bounds)
 
     def _result(
         self,
@@ -238,6 +250,7 @@ class Claim:
         trace: Trace | None = None,
         reason: str = "",
         evidence: Evidence | None = None,
+        bounds: Bounds | None = None,
     ) -> ClaimResult:
         claim = self.machine.setup.claim(self.name)
         assert claim is not None
@@ -245,7 +258,7 @@ class Claim:
             claim=self.name,
             text=claim.text,
             verdict=verdict,
-            scope=self._scope(vcpus),
+            scope=self._scope(vcpus, bounds or self.question.bounds),
             assumptions=assumptions(self.machine),
             seconds=time.monotonic() - self.started,
             smallest_vcpus=smallest,
@@ -263,8 +276,7 @@ class Claim:
             return found
         return Opinion(second.solver, 0, 0, "no question needed a solver")
 
-    def _scope(self, vcpus: Range) -> Scope:
-        bounds = self.question.bounds
+    def _scope(self, vcpus: Range, bounds: Bounds) -> Scope:
         rounds = None if self.every_interleaving else self.question.rounds
         full = self.buffers is not None and self.buffers.full
         return Scope(
@@ -280,7 +292,7 @@ class Claim:
         )
 
     def _roots(self, vcpus: Range) -> str:
-        if self.question.engine == "enumerate" and vcpus is not None:
+        if self.engine == "enumerate" and vcpus is not None:
             sizes = Sizes(vcpus[1], self.question.bounds.loads)
             return f"{count(sizes.roots, 'root')}, one range and one error code"
         return "uninterpreted" if self.exact_roots else "64-bit vectors"

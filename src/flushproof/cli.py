@@ -58,7 +58,8 @@ exit codes:
   0   every claim is as expected
   1   some claim is otherwise
   2   wrong usage or configuration
-  3   no verdict: unknown, a limit was hit, or the claim could not fail
+  3   no verdict: unknown, or less than was asked: bounded where no bounds were given, a limit
+      was hit, the claim could not fail, or nothing was asked
   4   input not accepted: parse error, or C outside the subset
   70  internal error
 """
@@ -263,7 +264,7 @@ def _add_nfc(commands: argparse._SubParsersAction[_Parser]) -> None:
     _add_comparing(command)
     command.add_argument(
         "--expect",
-        choices=[str(r) for r in Relation if r is not Relation.UNKNOWN],
+        choices=[str(r) for r in Relation if r not in (Relation.BOUNDED, Relation.UNKNOWN)],
         default=str(Relation.EQUAL),
         help="the verdict for which to exit with 0",
     )

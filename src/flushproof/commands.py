@@ -16,6 +16,7 @@ from flushproof.certificates import BEGINS, certificate
 from flushproof.comparison import Comparison
 from flushproof.config import Comparing, Options, Reviewing
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
+from flushproof.expectation import with_expected
 from flushproof.limits import memory_limit
 from flushproof.listing import Listing
 from flushproof.output import PAGE, check_writable, write
@@ -43,9 +44,7 @@ from flushproof.verdict import (
     EXIT_OK,
     EXIT_UNDECIDED,
     ClaimResult,
-    Expected,
     Report,
-    Verdict,
 )
 
 EXIT_INTERRUPTED = 130
@@ -240,7 +239,6 @@ def _check_outputs(request: Request) -> None:
 
 
 def _decide(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
-    wanted = Verdict.REFUTED if request.command == "refute" else Verdict.PROVED
     decide = pipeline.refute if request.command == "refute" else pipeline.prove
     path = request.paths[0]
     done: list[ClaimResult] = []
@@ -251,10 +249,11 @@ def _decide(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
         done.append(result)
         progress.advance()
         if request.format == LINES:
-            _stream(partial(), request, terminal)
+            last = partial()
+            _stream(replace(last, results=last.results[-1:]), request, terminal)
 
     def partial() -> Report:
-        return _expecting(_unfinished(path, request.spec, tuple(done)), wanted)
+        return _expecting(_unfinished(path, request.spec, tuple(done)), request)
 
     try:
         listener = Listener(on_result, progress.expect, board)
@@ -264,7 +263,7 @@ def _decide(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
         _show_finished(stop, [partial()] if done else [], request, terminal)
         raise
     progress.clear()
-    report = _expecting(report, wanted)
+    report = _expecting(report, request)
     if request.certificate is not None:
         write(request.certificate, certificate(path, report.results), BEGINS)
     if not request.invariant:
@@ -304,8 +303,7 @@ def _check(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
     def on_report(report: Report) -> None:
         done.append(report)
         progress.advance()
-        for result in report.results:
-            _stream(replace(report, results=(result,)), request, terminal)
+        _stream(report, request, terminal)
 
     try:
         if checked:
@@ -373,10 +371,11 @@ def _specs_of(path: str) -> list[str]:
     return found
 
 
-def _expecting(report: Report, verdict: Verdict) -> Report:
-    """Return the report with this verdict expected of every claim."""
-    expected = Expected(verdict)
-    return replace(report, results=tuple(replace(r, expected=expected) for r in report.results))
+def _expecting(report: Report, request: Request) -> Report:
+    """Return the report with what the command expects of its claims."""
+    command, options = request.command, request.options
+    results = (with_expected(r, command, options) for r in report.results)
+    return replace(report, results=tuple(results))
 
 
 def _unfinished(path: str, spec: str | None, results: tuple[ClaimResult, ...]) -> Report:
@@ -400,9 +399,9 @@ def _show_finished(
 
 
 def _stream(report: Report, request: Request, terminal: Terminal) -> None:
-    """Write the line of the last result at once, in a form that has one for each."""
+    """Write the lines of results at once, in a form that has one for each."""
     if request.format == LINES and request.output is None:
-        terminal.raw(jsonl.result_line(report, report.results[-1]))
+        terminal.raw("".join(jsonl.report_lines(report)))
 
 
 def _show(

@@ -10,12 +10,18 @@ from flushproof.verdict import EXIT_OK, EXIT_OTHERWISE, EXIT_UNDECIDED, Scope
 
 
 class Relation(StrEnum):
-    """How the new variant stands to the old one."""
+    """How the new variant stands to the old one; `bounded` is equal as far as the bounds go."""
 
     EQUAL = "equal"
+    BOUNDED = "bounded"
     REFINES = "refines"
     DIFFERS = "differs"
     UNKNOWN = "unknown"
+
+    @property
+    def alike(self) -> bool:
+        """Tell whether nothing tells the two apart, at least within the bounds."""
+        return self in (Relation.EQUAL, Relation.BOUNDED)
 
 
 class Compared(StrEnum):
@@ -86,8 +92,9 @@ class Comparison(Record, frozen=True):
     """The verdict on two variants.
 
     `reason` explains `unknown`, for `differs` why the new variant does not refine the old one, and
-    for `equal` why that is not shown for every number of vCPUs. Where it is, `invariant` is the
-    relation between the two states that shows it, line by line.
+    for `bounded` why equality is not shown for every number of vCPUs. Where it is, `invariant` is
+    the relation between the two states that shows it, line by line. With `every_number` the user
+    gave no bounds, so that what holds within some is not what was asked.
     """
 
     old: Version
@@ -102,10 +109,15 @@ class Comparison(Record, frozen=True):
     reason: str = ""
     expected: Relation = Relation.EQUAL
     invariant: tuple[str, ...] = ()
+    every_number: bool = False
 
     @property
     def exit_code(self) -> int:
-        """0 as expected, 1 otherwise, 3 undecided."""
+        """0 as expected, 1 otherwise, 3 undecided, or shown for fewer vCPUs than asked for."""
         if self.relation is Relation.UNKNOWN:
             return EXIT_UNDECIDED
-        return EXIT_OK if self.relation is self.expected else EXIT_OTHERWISE
+        found = Relation.EQUAL if self.relation.alike else self.relation
+        if found is not self.expected:
+            return EXIT_OTHERWISE
+        short = self.every_number and found is not Relation.DIFFERS and self.scope.vcpus is not None
+        return EXIT_UNDECIDED if short else EXIT_OK

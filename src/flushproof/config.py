@@ -99,6 +99,16 @@ class NothingToAgreeOn(Diagnostic, frozen=True, kw_only=True):
     name: str
 
 
+class NoRounds(Diagnostic, frozen=True, kw_only=True):
+    """Fewer rounds of an engine that has none."""
+
+    CODE: ClassVar[str] = "FP0128"
+    TITLE: ClassVar[str] = "--rounds is for an engine that looks, not `{name}`"
+    HELP: ClassVar[str] = "engines that look: `auto`, `bounded`"
+    EXIT: ClassVar[int] = EXIT_USAGE
+    name: str
+
+
 class UnknownExecutor(Diagnostic, frozen=True, kw_only=True):
     """An `--executor` that is none."""
 
@@ -210,6 +220,7 @@ class Options(Record, frozen=True):
             *_bound_problems("--max-memory", self.megabytes, LEAST, MAX_MEGABYTES),
             *_engine_problems(self.engine),
             *_agree_problems(self.agree, self.engine),
+            *_rounds_problems(self.rounds, self.engine),
         ]
         if problems:
             raise InputError(*problems)
@@ -221,8 +232,8 @@ class Options(Record, frozen=True):
 
     @property
     def bounded(self) -> bool:
-        """Tell whether some bound is given."""
-        return any(x is not None for x in (self.vcpus, self.loads, self.flushes, self.rounds))
+        """Tell whether some bound is given: else every number of vCPUs is asked for."""
+        return any(x is not None for x in (self.vcpus, self.loads, self.flushes))
 
 
 class Comparing(Record, frozen=True):
@@ -278,3 +289,8 @@ def _engine_problems(engine: str | None) -> list[Diagnostic]:
 def _agree_problems(agree: str | None, engine: str | None) -> list[Diagnostic]:
     alone = agree == SOLVER and engine == "enumerate"
     return [NothingToAgreeOn(span=None, name="enumerate")] if alone else []
+
+
+def _rounds_problems(rounds: int | None, engine: str | None) -> list[Diagnostic]:
+    alone = rounds is not None and engine == "unbounded"
+    return [NoRounds(span=None, name="unbounded")] if alone else []

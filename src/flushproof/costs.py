@@ -59,7 +59,7 @@ class SideBySide(Record, frozen=True):
     @property
     def exit_code(self) -> int:
         """0 where everything is decided, else 3: nothing is expected of any variant."""
-        decided = (Verdict.PROVED, Verdict.REFUTED)
-        verdicts = all(r.verdict in decided for report in self.reports for r in report.results)
+        results = (r for report in self.reports for r in report.results)
+        verdicts = all(r.verdict.decided or r.verdict is Verdict.NOT_ASKED for r in results)
         costs = all(c.most is not None for each in self.costs for c in each.cells)
         return EXIT_OK if verdicts and costs else EXIT_UNDECIDED

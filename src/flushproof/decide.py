@@ -20,7 +20,7 @@ from flushproof.verdict import ClaimResult
 
 __all__ = ["Question", "counterexample", "decide"]
 
-NO_CACHE = "nothing says which field caches the root: add a `cache when ... is ...` clause"
+NO_CACHE = "no cache named: add a clause `cache when ... is ...` to the spec"
 
 
 def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
@@ -39,7 +39,7 @@ def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
     )
     if question.jobs > 1 and len(question.claims) > 1:
         with suppress(MemoryError), exhausting():
-            if question.engine in LOOKING:
+            if all(question.engine_of(name) in LOOKING for name in question.claims):
                 definedness.at(question.bounds.vcpus[0])
             else:
                 _ = forall.defined
@@ -47,7 +47,7 @@ def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
     def one(name: str) -> ClaimResult:
         claim = Claim(machine, question, name, definedness, forall)
         if not machine.statable(name):
-            return claim.unknown(NO_CACHE, unseen)
+            return claim.not_asked(NO_CACHE)
         try:
             with exhausting():
                 found = claim.decide()
@@ -91,5 +91,5 @@ def counterexample(
     forall = ForAll(machine, evidence=False)
     claim = Claim(machine, question, name, Definedness(machine, question), forall)
     if not machine.statable(name):
-        return claim.unknown(NO_CACHE, question.bounds.vcpus), None
+        return claim.not_asked(NO_CACHE), None
     return claim.decide(), claim.found

@@ -16,6 +16,7 @@ class Fate(StrEnum):
 
     KILLED = "killed"
     EQUAL = "equal"
+    BOUNDED = "bounded"
     SURVIVES = "survives"
     UNDECIDED = "undecided"
     INVALID = "not accepted"

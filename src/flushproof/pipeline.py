@@ -12,6 +12,7 @@ from flushproof.config import COMPILER, SOLVER, Comparing, Options, Reviewing, S
 from flushproof.costs import Costs
 from flushproof.decide import Question, decide
 from flushproof.diagnostics import InputError, closest
+from flushproof.expectation import expected_by, with_expected
 from flushproof.files import current, using
 from flushproof.frontend.load import load
 from flushproof.kernel.entry import Opened, open_file, open_text
@@ -25,7 +26,9 @@ from flushproof.progress import Listener
 from flushproof.record import replace
 from flushproof.reproduce.reproduction import Reproduction
 from flushproof.reviewed import Review, Version
+from flushproof.spec import syntax as s
 from flushproof.spec.given import given
+from flushproof.spec.parser import HOLDS
 from flushproof.spec.resolve import (
     NoExpectation,
     UnknownClaim,
@@ -45,12 +48,12 @@ OnReport = Callable[[Report], None]
 
 def prove(path: str, spec: str | None, options: Options, on_result: OnResult) -> Report:
     """Decide claims about a C file, expecting each to be proved."""
-    return _variant(path, spec, options, on_result, Expected(Verdict.PROVED))
+    return _variant(path, spec, options, on_result, "prove")
 
 
 def refute(path: str, spec: str | None, options: Options, on_result: OnResult) -> Report:
     """Decide claims about a C file, expecting each to be refuted."""
-    return _variant(path, spec, options, on_result, Expected(Verdict.REFUTED))
+    return _variant(path, spec, options, on_result, "refute")
 
 
 def check(specs: tuple[str, ...], options: Options, on_report: OnReport) -> tuple[Report, ...]:
@@ -89,9 +92,7 @@ def check_claim(spec_path: str, claim: str, options: Options | None = None) -> R
 def expectations(spec_path: str) -> tuple[tuple[str, str, int], ...]:
     """Return the expectations of a spec file as (claim, verdict, line); it is only parsed."""
     spec, _ = only_spec(load(spec_path))
-    return tuple(
-        (e.claim, _expected_text(e.verdict, e.vcpus), e.span.line) for e in spec.expectations
-    )
+    return tuple((e.claim, _expected_text(e), e.span.line) for e in spec.expectations)
 
 
 def nfc(old: str, new: str, spec: str | None, options: Options, comparing: Comparing) -> Comparison:
@@ -131,7 +132,9 @@ def review(reviewing: Reviewing, spec: str | None, options: Options, done: OnRep
         claims = _claims(setup, options)
         jobs = options.processes
         question = Question(claims, setup.bounds, jobs=jobs, steps=options.steps)
-        return _told(_report(version.source.name, setup, question, {}, lambda _: None), done)
+        return _told(
+            _report(version.source.name, setup, question, lambda r: r, lambda _: None), done
+        )
 
     def compare_texts(old: Version, new: Version, since: Since) -> Comparison:
         first, second = (opened(v) for v in (old, new))
@@ -249,19 +252,19 @@ def _opened(path: str, spec: str | None, options: Options) -> Opened:
 
 
 def _variant(
-    path: str, spec: str | None, options: Options, on_result: OnResult, expected: Expected
+    path: str, spec: str | None, options: Options, on_result: OnResult, command: str
 ) -> Report:
     opened = _opened(path, spec, options)
     setup = _under(opened.setup, options)
     claims = _claims(setup, options)
-    wanted = dict.fromkeys(claims, expected)
+    every = claims if expected_by(command, options).every_number else ()
     level = options.sanity or Sanity.QUICK
-    everyone = expected.verdict is Verdict.PROVED and not options.bounded
     question = Question(
         claims,
         setup.bounds,
         rounds=options.rounds,
-        engine=options.engine or ("auto" if everyone else "bounded"),
+        engine=options.engine,
+        every_number=frozenset(every),
         jobs=options.processes,
         steps=options.steps,
         second=_second(options),
@@ -269,28 +272,43 @@ def _variant(
         evidence=options.evidence,
         apart=options.megabytes is not None,
     )
-    return _report(path, setup, question, wanted, on_result, compiled=options.agree == COMPILER)
+
+    def expecting(result: ClaimResult) -> ClaimResult:
+        return with_expected(result, command, options)
+
+    return _report(path, setup, question, expecting, on_result, compiled=options.agree == COMPILER)
 
 
 def _check(path: str, options: Options, on_result: OnResult) -> Report:
     setup = _under(from_spec(path), options)
-    expected = {e.claim: Expected(Verdict(e.verdict), e.vcpus) for e in setup.expectations}
+    expected = {e.claim: _expected(e, options) for e in setup.expectations}
     claims = _expected_claims(setup, options)
-    engine = options.engine or "bounded"
     level = options.sanity or Sanity.REACH
     jobs = options.processes
     question = Question(
         claims,
         setup.bounds,
         rounds=options.rounds,
-        engine=engine,
+        engine=options.engine,
+        every_number=frozenset(name for name in claims if expected[name].every_number),
         jobs=jobs,
         steps=options.steps,
         second=_second(options),
         doubt=_doubt(origin_of(path, None, Opened(setup), options.choices), setup, level),
         apart=options.megabytes is not None,
     )
-    return _report(path, setup, question, expected, on_result, compiled=options.agree == COMPILER)
+
+    def expecting(result: ClaimResult) -> ClaimResult:
+        return replace(result, expected=expected[result.claim])
+
+    return _report(path, setup, question, expecting, on_result, compiled=options.agree == COMPILER)
+
+
+def _expected(stated: s.Expectation, options: Options) -> Expected:
+    """Return what a spec expects; bounds that the user gives are all that is asked."""
+    verdict = Verdict.BOUNDED if stated.verdict == HOLDS else Verdict(stated.verdict)
+    every_number = stated.every_number and not options.bounded
+    return Expected(verdict, stated.vcpus, every_number)
 
 
 def _doubt(
@@ -317,7 +335,7 @@ def _report(
     path: str,
     setup: Setup,
     question: Question,
-    expected: dict[str, Expected],
+    expecting: Callable[[ClaimResult], ClaimResult],
     on_result: OnResult,
     *,
     compiled: bool = False,
@@ -329,7 +347,7 @@ def _report(
         on_result.planned(len(question.claims))
         question = replace(question, board=on_result.board)
     for result in decide(machine, question):
-        told = replace(result, expected=expected.get(result.claim))
+        told = expecting(result)
         results.append(told if opinion is None else replace(told, opinion=opinion))
         on_result(results[-1])
     function = next(o.function for o in setup.operations if o.role == "flush")
@@ -390,8 +408,13 @@ def _told(report: Report, on_report: OnReport) -> Report:
     return report
 
 
-def _expected_text(verdict: str, vcpus: int | None) -> str:
-    return verdict if vcpus is None else f"{verdict} at {vcpus}"
+def _expected_text(stated: s.Expectation) -> str:
+    every = " for every" if stated.every_number else ""
+    return (
+        f"{stated.verdict}{every}"
+        if stated.vcpus is None
+        else f"{stated.verdict} at {stated.vcpus}"
+    )
 
 
 def _atomic_steps(machine: Machine, claim: str, bounds: Bounds) -> Steps:

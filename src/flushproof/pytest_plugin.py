@@ -16,11 +16,13 @@ from flushproof.diagnostics import InputError
 from flushproof.record import replace
 from flushproof.report import diagnostics, text
 from flushproof.report.plain import visible
+from flushproof.report.summary import ADVICE
+from flushproof.report.tally import NOTHING_ASKED
 from flushproof.settings.layers import options_of
 from flushproof.settings.project import find
 from flushproof.terminal import load_sources
 from flushproof.userdirs import verdict_folder
-from flushproof.verdict import ClaimResult, Report, Verdict
+from flushproof.verdict import ClaimResult, Outcome, Report, Verdict
 
 
 class ClaimError(Exception):
@@ -33,6 +35,10 @@ class OtherwiseError(ClaimError):
 
 class UndecidedError(ClaimError):
     """No verdict was found."""
+
+
+class NothingAskedError(ClaimError):
+    """The spec file expects nothing, so that nothing would be checked."""
 
 
 class VacuousError(ClaimError):
@@ -64,6 +70,8 @@ class SpecFile(pytest.File):
             found = pipeline.expectations(str(self.path))
         except InputError as error:
             raise self.CollectError(_diagnostics(error)) from error
+        if not found:
+            yield NothingAsked.from_parent(self, name="nothing asked")
         for claim, verdict, line in found:
             yield ClaimItem.from_parent(self, name=claim, verdict=verdict, line=line)
 
@@ -103,6 +111,24 @@ class ClaimItem(pytest.Item):
         return self.path, self.line - 1, f"{self.name}: {self.verdict}"
 
 
+class NothingAsked(pytest.Item):
+    """A spec file without expectations; it fails, since it would check nothing."""
+
+    def runtest(self) -> None:
+        """Raise a `NothingAskedError`."""
+        raise NothingAskedError(f"{self.path}: {NOTHING_ASKED}: {ADVICE}")
+
+    def repr_failure(  # type: ignore[override]
+        self, excinfo: pytest.ExceptionInfo[BaseException]
+    ) -> object:
+        """Return the message alone."""
+        return str(excinfo.value)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Return the file, and that it asks nothing."""
+        return self.path, 0, self.name
+
+
 def _options(config: pytest.Config) -> Options:
     """Return what the project configures."""
     kept = config.getoption("--flushproof-cache") or config.getini("flushproof_cache")
@@ -113,12 +139,14 @@ def _options(config: pytest.Config) -> Options:
 def _failure(report: Report, result: ClaimResult, expected: str) -> ClaimError:
     sources = load_sources(text.places((report,)))
     shown = text.result_text(report, result, sources)
+    if result.verdict is Verdict.BOUNDED and result.outcome is Outcome.UNDECIDED:
+        return UndecidedError(f"{shown}\nno proof where `{visible(expected)}` was expected")
     match result.verdict:
-        case Verdict.UNKNOWN:
+        case Verdict.UNKNOWN | Verdict.NOT_ASKED:
             return UndecidedError(f"{shown}\nno verdict where `{visible(expected)}` was expected")
         case Verdict.VACUOUS:
             return VacuousError(f"{shown}\nthe claim could not fail, so its verdict says nothing")
-        case Verdict.PROVED | Verdict.REFUTED:
+        case Verdict.PROVED | Verdict.BOUNDED | Verdict.REFUTED:
             return OtherwiseError(f"{shown}\nexpected: {visible(expected)}")
 
 

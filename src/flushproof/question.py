@@ -41,7 +41,9 @@ class Question(Record, frozen=True):
     `boundaries` fixes where steps begin, None has it found out; `rounds` lowers the number of
     turns that each thread takes, None lets it be enough for every interleaving. `engine` is
     "bounded", "enumerate" for a few values instead of any, "unbounded", or "auto" for bounded and
-    unbounded: within the bounds, and for all if that can be done.
+    unbounded: within the bounds, and for all if that can be done. None means "auto" for claims
+    named in `every_number` and "bounded" for others. The former are asked for every number of
+    vCPUs, so that a counterexample beyond the bounds refutes them.
     `jobs` is the number of processes; with `evidence` proofs for all come with their invariant.
     `steps` is how many of its own steps a solver may take for one question, None for the usual
     number; `second` is asked each question again; `board` is told of each number of vCPUs that a
@@ -53,7 +55,8 @@ class Question(Record, frozen=True):
     bounds: Bounds
     boundaries: Boundaries | None = None
     rounds: int | None = None
-    engine: str = "bounded"
+    engine: str | None = None
+    every_number: frozenset[str] = frozenset()
     jobs: int = 1
     evidence: bool = False
     steps: int | None = None
@@ -61,6 +64,11 @@ class Question(Record, frozen=True):
     doubt: Callable[[ClaimResult], ClaimResult] | None = None
     board: Board | None = None
     apart: bool = False
+
+    def engine_of(self, claim: str) -> str:
+        """Return the engine that decides a claim; with so many rounds it is one that looks."""
+        wanted = self.engine or ("auto" if claim in self.every_number else "bounded")
+        return "bounded" if self.rounds is not None and wanted == "auto" else wanted
 
 
 def engine_for(program: Program, question: Question, plan: Plan | None, part: int = 1) -> Engine:

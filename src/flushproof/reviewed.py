@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import assert_never
 
 from flushproof.comparison import Comparison, Relation
 from flushproof.files import Files, Overlaid
@@ -20,6 +21,15 @@ class Effect(StrEnum):
     CHANGED = "changed"
     SAME = "same"
     OPEN = "open"
+
+
+class Truth(StrEnum):
+    """What there is to the statement that nothing changes: `bounded` is true within the bounds."""
+
+    TRUE = "true"
+    BOUNDED = "bounded"
+    FALSE = "false"
+    OPEN = "unknown"
 
 
 class Line(Record, frozen=True):
@@ -106,10 +116,12 @@ class Row(Record, frozen=True):
     def effect(self) -> Effect:
         """Say what changed."""
         was, now = self.before, self.after
-        if not {was.verdict, now.verdict} <= {Verdict.PROVED, Verdict.REFUTED}:
+        if was.verdict is now.verdict is Verdict.NOT_ASKED:
+            return Effect.SAME
+        if not (was.verdict.decided and now.verdict.decided):
             return Effect.OPEN
-        if was.verdict is not now.verdict:
-            return Effect.FIXED if now.verdict is Verdict.PROVED else Effect.BROKE
+        if was.verdict.holds is not now.verdict.holds:
+            return Effect.FIXED if now.verdict.holds else Effect.BROKE
         return Effect.SAME if was.smallest_vcpus == now.smallest_vcpus else Effect.CHANGED
 
     @property
@@ -139,29 +151,33 @@ class ChangeReview(Record, frozen=True):
         return tuple(r.after.claim for r in self.rows if r.effect is Effect.BROKE)
 
     @property
-    def truth(self) -> bool | None:
-        """Tell whether nothing changes, None where that is open.
+    def truth(self) -> Truth:
+        """What there is to a statement that nothing changes.
 
         Something does where a claim broke, be every call alike: claims see more than hypercalls.
         """
         if self.broken:
-            return False
+            return Truth.FALSE
         match self.comparison.relation:
             case Relation.EQUAL:
-                return True
+                return Truth.TRUE
+            case Relation.BOUNDED:
+                return Truth.BOUNDED
             case Relation.UNKNOWN:
-                return None
+                return Truth.OPEN
+            case Relation.DIFFERS | Relation.REFINES:
+                return Truth.FALSE
             case _:
-                return False
+                assert_never(self.comparison.relation)
 
     @property
     def exit_code(self) -> int:
         """1 where a claim broke or a statement is false, 3 where something is open, else 0."""
         effects = {r.effect for r in self.rows}
         stated = self.change.statement is not None
-        if self.broken or (stated and self.truth is False):
+        if self.broken or (stated and self.truth is Truth.FALSE):
             return EXIT_OTHERWISE
-        if Effect.OPEN in effects or self.truth is None:
+        if Effect.OPEN in effects or self.truth is Truth.OPEN:
             return EXIT_UNDECIDED
         return EXIT_OK
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import assert_never
 
 from flushproof.memory import Memory
 from flushproof.opinion import Opinion
@@ -16,12 +17,36 @@ EXIT_INTERNAL = 70
 
 
 class Verdict(StrEnum):
-    """What was found about one claim."""
+    """What was found about one claim.
+
+    It holds for every number of vCPUs; it holds within bounds, and beyond them nothing is said; it
+    fails; neither is known; it could not fail; the variant has not what it is about.
+    """
 
     PROVED = "proved"
+    BOUNDED = "bounded"
     REFUTED = "refuted"
     UNKNOWN = "unknown"
     VACUOUS = "vacuous"
+    NOT_ASKED = "not asked"
+
+    @property
+    def holds(self) -> bool:
+        """Tell whether no counterexample is possible, at least within the bounds."""
+        return self in (Verdict.PROVED, Verdict.BOUNDED)
+
+    @property
+    def decided(self) -> bool:
+        """Tell whether it is known whether the claim holds, at least within the bounds."""
+        return self.holds or self is Verdict.REFUTED
+
+
+class Outcome(StrEnum):
+    """How a verdict stands to what was expected of it."""
+
+    AS_EXPECTED = "as expected"
+    OTHERWISE = "otherwise"
+    UNDECIDED = "undecided"
 
 
 class Scope(Record, frozen=True):
@@ -72,12 +97,12 @@ class Sane(Record, frozen=True):
 class ClaimResult(Record, frozen=True):
     """The verdict on one claim.
 
-    `vcpus` is None where it holds for every count, else the range that was looked at; `expected` is
-    None where nothing was expected in particular; `reason` explains unknown and vacuous, and why a
-    proof is not for every number. Of one that is, `invariant` has the lines of what it rests on in
-    C's terms, and `script` the same as questions in SMT-LIB 2. `opinion` is what a second solver
-    says to the questions that the verdict rests on, None where none was asked.
-    `sane` stands beside a proof where that was asked.
+    The scope's `vcpus` are None where it is proved, else the range that was looked at; `expected`
+    is None where nothing was expected in particular; `reason` explains a verdict that decides
+    nothing, and why one within bounds is no proof. Of a proof, `invariant` has the lines of what it
+    rests on in C's terms, and `script` the same as questions in SMT-LIB 2. `opinion` is what a
+    second solver says to the questions that the verdict rests on, None where none was asked.
+    `sane` stands beside a claim that holds where that was asked.
     """
 
     claim: str
@@ -97,18 +122,47 @@ class ClaimResult(Record, frozen=True):
 
     @property
     def as_expected(self) -> bool:
-        """True when the verdict is the expected one, vCPU count included."""
-        return self.expected is not None and self.expected.matches(self)
+        """True when the verdict is the expected one, vCPU count included.
+
+        Nothing is expected of a claim that was not asked, unless it was asked for by name.
+        """
+        if self.expected is None:
+            return self.verdict is Verdict.NOT_ASKED
+        return self.expected.matches(self)
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the verdict stands to the expected one."""
+        if self.as_expected:
+            return Outcome.AS_EXPECTED
+        match self.verdict:
+            case Verdict.UNKNOWN | Verdict.VACUOUS | Verdict.NOT_ASKED:
+                return Outcome.UNDECIDED
+            case Verdict.BOUNDED:
+                short = self.expected is not None and self.expected.every_number
+                return Outcome.UNDECIDED if short else Outcome.OTHERWISE
+            case Verdict.PROVED | Verdict.REFUTED:
+                return Outcome.OTHERWISE
+            case _:
+                assert_never(self.verdict)
 
 
 class Expected(Record, frozen=True):
-    """The verdict a user expects; `vcpus` None means any smallest count."""
+    """The verdict a user expects; `vcpus` None means any smallest count.
+
+    Of a claim that is expected to hold nothing but a proof will do with `every_number`.
+    """
 
     verdict: Verdict
     vcpus: int | None = None
+    every_number: bool = False
 
     def matches(self, result: ClaimResult) -> bool:
         """Compare with a result."""
+        if self.verdict.holds:
+            return result.verdict is Verdict.PROVED or (
+                result.verdict is Verdict.BOUNDED and not self.every_number
+            )
         same = result.verdict is self.verdict
         return same and (self.vcpus is None or self.vcpus == result.smallest_vcpus)
 
@@ -124,10 +178,8 @@ class Report(Record, frozen=True):
 
     @property
     def exit_code(self) -> int:
-        """0 all as expected, 1 some otherwise, 3 something undecided (which wins over 0 only)."""
-        decided = [r for r in self.results if r.verdict in (Verdict.PROVED, Verdict.REFUTED)]
-        if not all(r.as_expected for r in decided):
+        """0 all as expected, 1 some otherwise, 3 something undecided or nothing asked."""
+        outcomes = {r.outcome for r in self.results}
+        if Outcome.OTHERWISE in outcomes:
             return EXIT_OTHERWISE
-        if all(r.as_expected for r in self.results):
-            return EXIT_OK
-        return EXIT_UNDECIDED
+        return EXIT_OK if outcomes == {Outcome.AS_EXPECTED} else EXIT_UNDECIDED

@@ -57,7 +57,7 @@ def test_enumerator_and_solver_agree(spec: str, claim: str) -> None:
     made = _machine(spec)
     bounds = _bounds(made)
     (result,) = decide(made, Question((claim,), bounds))
-    assert result.verdict in {Verdict.PROVED, Verdict.REFUTED}
+    assert result.verdict in {Verdict.BOUNDED, Verdict.REFUTED}
     assert _smallest(made, claim, bounds) == result.smallest_vcpus
 
 
@@ -105,7 +105,7 @@ ENUMERATED = [
     ("lock_order", "no_deadlock", (1, 1), 1, Verdict.REFUTED),
     ("store_late", "no_race", (1, 1), 1, Verdict.REFUTED),
     ("early_return", "lock_balanced", (1, 1), 1, Verdict.REFUTED),
-    ("dedup_all", "no_repeat", (1, 2), None, Verdict.PROVED),
+    ("dedup_all", "no_repeat", (1, 2), None, Verdict.BOUNDED),
 ]
 
 
@@ -117,7 +117,7 @@ def test_engine_decides(
     bounds = Bounds(vcpus, 3 - vcpus[1], 2, 1)
     (result,) = decide(_machine(spec), Question((claim,), bounds, engine="enumerate"))
     assert (result.verdict, result.smallest_vcpus) == (verdict, smallest)
-    assert (result.trace is None) == (verdict is Verdict.PROVED)
+    assert (result.trace is None) == (verdict is Verdict.BOUNDED)
     assert result.scope.roots == "2 roots, one range and one error code"
 
 

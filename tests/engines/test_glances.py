@@ -29,13 +29,34 @@ def _decided(made: Machine, claim: str, bounds: Bounds, engine: str = "auto") ->
 
 
 @pytest.mark.parametrize(
+    ("name", "claim", "bounds", "found"),
+    [
+        ("store_late", "no_repeat", Bounds((1, 1), 2, 2, 1), (3, 1, 1)),
+        ("early_return", "no_wasted", Bounds((1, 1), 2, 2, 1), (2, 1, 1)),
+        ("rwlock_readers", "converges", Bounds((1, 1), 2, 2, 1), (1, 2, 3)),
+    ],
+)
+def test_a_failure_beyond_the_bounds_refutes_what_is_asked_for_all(
+    name: str, claim: str, bounds: Bounds, found: tuple[int, int, int]
+) -> None:
+    """Whoever asks for every number of vCPUs is told that it holds for few, and not what breaks."""
+    question = Question((claim,), bounds, every_number=frozenset((claim,)))
+    (result,) = decide(_machine(name), question)
+    assert result.verdict is Verdict.REFUTED
+    assert result.trace is not None
+    scope = result.scope
+    assert (result.smallest_vcpus, scope.loads, scope.flushes) == found
+    assert scope.vcpus == (1, found[0])
+
+
+@pytest.mark.parametrize(
     ("name", "claim"), [("store_late", "no_repeat"), ("early_return", "no_wasted")]
 )
 def test_a_failure_beyond_the_bounds_is_told(name: str, claim: str) -> None:
     """The proof is for the bounds; the reader learns that there is none for more vCPUs."""
     made = _machine(name)
     result = _decided(made, claim, Bounds((1, 1), 2, 2, 1))
-    assert (result.verdict, result.scope.vcpus) == (Verdict.PROVED, (1, 1))
+    assert (result.verdict, result.scope.vcpus) == (Verdict.BOUNDED, (1, 1))
     counted = [n for n in (2, 3) if f"it fails with {n} vCPUs" in result.reason]
     assert len(counted) == 1
     beyond = _decided(made, claim, Bounds((1, 3), 1, 1, 1), engine="bounded")
@@ -46,7 +67,7 @@ def test_a_failure_with_more_flushes_is_told() -> None:
     """Where one vCPU is enough, three flushes may be needed."""
     made = _machine("rwlock_readers")
     result = _decided(made, "converges", Bounds((1, 1), 2, 2, 1))
-    assert (result.verdict, result.scope.vcpus) == (Verdict.PROVED, (1, 1))
+    assert (result.verdict, result.scope.vcpus) == (Verdict.BOUNDED, (1, 1))
     assert result.reason.endswith("it fails with 1 vCPU, 2 loads and 3 flushes")
     beyond = _decided(made, "converges", Bounds((1, 1), 2, 3, 1), engine="bounded")
     assert beyond.verdict is Verdict.REFUTED

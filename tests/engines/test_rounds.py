@@ -80,7 +80,7 @@ def test_a_lower_number_says_so(name: str, tmp_path: Path) -> None:
     assert whole.verdict is Verdict.REFUTED
     assert whole.scope.interleavings == EVERY
     few = _result(machine, 1)
-    assert few.verdict is Verdict.PROVED
+    assert few.verdict is Verdict.BOUNDED
     assert few.scope.interleavings == "up to 1 round, not every interleaving"
     assert few.scope.rounds == 1
     assert few.scope.vcpus == (1, 2)
@@ -111,7 +111,7 @@ def test_one_claim_does_not_speak_for_another(tmp_path: Path) -> None:
     machine = _machine(tmp_path, *VARIANTS["two vCPUs count"])
     question = Question(("range_kept", "never"), Bounds((1, 3), 1, 1, 1), rounds=_most(machine))
     proved, refuted = decide(machine, question)
-    assert proved.verdict is Verdict.PROVED
+    assert proved.verdict is Verdict.BOUNDED
     assert proved.scope.rounds is not None
     assert refuted.verdict is Verdict.REFUTED
     assert refuted.scope.rounds is None

@@ -57,11 +57,11 @@ def test_own_claims_on_steps(name: str, claim: str) -> None:
     program = made.with_claims((claim,))
     found = any(enumerate_claim(program, Sizes(n, 1, 1), claim).found for n in (1, 2))
     (result,) = decide(made, Question((claim,), Bounds((1, 2), 1, 1, 1)))
-    assert result.verdict == (Verdict.REFUTED if found else Verdict.PROVED)
+    assert result.verdict == (Verdict.REFUTED if found else Verdict.BOUNDED)
 
 
 def test_both_verdicts_are_met() -> None:
     """The claims are not all of one kind."""
     made = _machine("counter_first")
     question = Question(("enough", "bystander"), Bounds((1, 2), 1, 1, 1))
-    assert [r.verdict for r in decide(made, question)] == [Verdict.PROVED, Verdict.REFUTED]
+    assert [r.verdict for r in decide(made, question)] == [Verdict.BOUNDED, Verdict.REFUTED]

@@ -30,7 +30,8 @@ spec mismatch_flag {
     assume no load_flushes;
     exempt some_field;
     memory tso;
-    expect { coverage proved; no_repeat refuted at 3; cache_sound unknown; }
+    expect { coverage proved; no_repeat refuted at 3; cache_sound unknown; converges holds;
+             no_bogus bounded; no_race proved for every; }
     claim mine "text" {
         any call c; any vcpu w;
         root held = NONE;
@@ -67,10 +68,13 @@ def test_every_clause() -> None:
     assert [e.field for e in spec.exempt] == ["some_field"]
     assert spec.memory is not None
     assert spec.memory.model == "tso"
-    assert [(e.claim, e.verdict, e.vcpus) for e in spec.expectations] == [
-        ("coverage", "proved", None),
-        ("no_repeat", "refuted", 3),
-        ("cache_sound", "unknown", None),
+    assert [(e.claim, e.verdict, e.vcpus, e.every_number) for e in spec.expectations] == [
+        ("coverage", "proved", None, False),
+        ("no_repeat", "refuted", 3, False),
+        ("cache_sound", "unknown", None, False),
+        ("converges", "holds", None, False),
+        ("no_bogus", "bounded", None, False),
+        ("no_race", "proved", None, True),
     ]
 
 
@@ -78,6 +82,9 @@ def test_claims() -> None:
     """Witnesses, ghosts and handlers keep their order and their parts."""
     (spec,) = parsed(WHOLE).specs
     (claim,) = spec.claims
+    assert not claim.overrides
+    (other,) = parsed("override claim coverage { }").claims
+    assert (other.name, other.overrides) == ("coverage", True)
     assert [(w.kind, w.name) for w in claim.witnesses] == [("call", "c"), ("vcpu", "w")]
     assert [g.type.name for g in claim.ghosts] == ["root"]
     handlers = [(h.event, h.subject, len(h.parameters), h.inside) for h in claim.handlers]
@@ -134,6 +141,17 @@ def test_corpus(path: Path) -> None:
         ('variant "a"; variant "b";', 1, 23, "clause `variant` stands twice", ""),
         ("bounds { loads 1; loads 2; }", 1, 28, "bound `loads` stands twice", ""),
         ("expect { a proved; a refuted; }", 1, 29, "expectation `a` stands twice", ""),
+        ("expect { a proved at 2; }", 1, 31, "`proved` takes no count", ""),
+        ("expect { a holds at 2; }", 1, 30, "`holds` takes no count", ""),
+        ("expect { a proved for all; }", 1, 32, "`all` is no scope", "known: `every`"),
+        ("expect { a refuted for every; }", 1, 33, "`refuted` cannot be expected for every", ""),
+        (
+            "expect { a bounded for every; }",
+            1,
+            33,
+            "`bounded` cannot be",
+            "write `proved for every`",
+        ),
         ("claim a { } claim a { }", 1, 28, "claim `a` stands twice", ""),
         ("boot", 1, 15, "unexpected `}`, expected `{`", ""),
         ("claim c { int in; }", 1, 24, "unexpected `in`", "`in` is a reserved word in spec files"),

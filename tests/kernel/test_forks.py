@@ -62,7 +62,7 @@ def test_other_walks(name: str, tmp_path: Path) -> None:
     loop, header = LOOPS[name]
     path = _fork(tmp_path, (LOOP, loop), header=header)
     found = _verdicts(path, "coverage", "no_repeat")
-    assert found == {"coverage": (Verdict.PROVED, None), "no_repeat": (Verdict.REFUTED, 3)}
+    assert found == {"coverage": (Verdict.BOUNDED, None), "no_repeat": (Verdict.REFUTED, 3)}
 
 
 def test_a_walk_that_leaves_one_out(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_an_unknown_walk_that_does_not_matter(tmp_path: Path) -> None:
     other = f"{TAKE}"
     more = f"\tlist_for_each_entry(item, &kvm->items, node) {{\n\t\tpr_err(item);\n\t}}\n{TAKE}"
     found = _verdicts(_fork(tmp_path, (other, more)), "coverage")
-    assert found["coverage"] == (Verdict.PROVED, None)
+    assert found["coverage"] == (Verdict.BOUNDED, None)
 
 
 def test_interrupts_off(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_interrupts_off(tmp_path: Path) -> None:
         ("unsigned long i;", "unsigned long i, f;"),
         ("&vcpu->kvm->arch;", "&vcpu->kvm->arch;\n\tunsigned long f;"),
     )
-    assert set(_verdicts(path, "coverage", "lock_balanced").values()) == {(Verdict.PROVED, None)}
+    assert set(_verdicts(path, "coverage", "lock_balanced").values()) == {(Verdict.BOUNDED, None)}
     shown = pipeline.emit(path, None, "ir", Options())
     assert "branch false" not in shown
 
@@ -134,8 +134,8 @@ def test_marked_reads_of_what_others_write(condition: str, tmp_path: Path) -> No
     ("condition", "verdict"),
     [
         ("IS_ENABLED(CONFIG_HYPERV)", Verdict.REFUTED),
-        ("IS_ENABLED(CONFIG_NOTHING)", Verdict.PROVED),
-        ("!IS_BUILTIN(CONFIG_HYPERV)", Verdict.PROVED),
+        ("IS_ENABLED(CONFIG_NOTHING)", Verdict.BOUNDED),
+        ("!IS_BUILTIN(CONFIG_HYPERV)", Verdict.BOUNDED),
     ],
 )
 def test_configuration_in_code(condition: str, verdict: Verdict, tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_destructors(tmp_path: Path) -> None:
     """One that gives memory back is no matter; what another one does is not guessed."""
     local = "\tstruct kvm_vcpu *vcpu;\n\tint ret"
     freed = f"\tu64 *room __free(kfree) = take_room();\n{local}"
-    assert _verdicts(_fork(tmp_path, (local, freed)), "coverage")["coverage"][0] is Verdict.PROVED
+    assert _verdicts(_fork(tmp_path, (local, freed)), "coverage")["coverage"][0] is Verdict.BOUNDED
     with pytest.raises(InputError) as caught:
         _verdicts(_fork(tmp_path, (local, freed.replace("kfree", "unlock_it"))), "coverage")
     assert "a destructor" in caught.value.diagnostics[0].title
@@ -213,12 +213,12 @@ OWN = "static u64 max(u64 a, u64 b) { return b; }\nstatic u64 min(u64 a, u64 b) 
 @pytest.mark.parametrize(
     ("given", "before", "verdict"),
     [
-        ("max(root, ALIGN_DOWN(root, 64))", "", Verdict.PROVED),
-        ("max((hpa_t)0, root)", "", Verdict.PROVED),
+        ("max(root, ALIGN_DOWN(root, 64))", "", Verdict.BOUNDED),
+        ("max((hpa_t)0, root)", "", Verdict.BOUNDED),
         ("min_t(u32, root, 1)", "", Verdict.REFUTED),
         ("root & ~GENMASK_ULL(63, 0)", "", Verdict.REFUTED),
-        ("((u64)upper_32_bits(root) << 32) | lower_32_bits(root)", "", Verdict.PROVED),
-        ("max((hpa_t)0, root)", OWN, Verdict.PROVED),
+        ("((u64)upper_32_bits(root) << 32) | lower_32_bits(root)", "", Verdict.BOUNDED),
+        ("max((hpa_t)0, root)", OWN, Verdict.BOUNDED),
         ("min((hpa_t)0, root)", OWN, Verdict.REFUTED),
         ("max(root, (hpa_t)0)", OWN, Verdict.REFUTED),
         ("max(root, (hpa_t)0)", "#define max(a, b) (b)\n", Verdict.REFUTED),

@@ -76,7 +76,7 @@ def test_verdicts(name: str) -> None:
     report = pipeline.prove(str(TREES / name), None, options, lambda _: None)
     refuted = {r.claim: r.smallest_vcpus for r in report.results if r.verdict is Verdict.REFUTED}
     assert refuted == REFUTED.get(name, USUAL)
-    assert all(r.verdict in {Verdict.PROVED, Verdict.REFUTED} for r in report.results)
+    assert all(r.verdict in {Verdict.BOUNDED, Verdict.REFUTED} for r in report.results)
 
 
 def _copy(name: str, to: Path, old: str, new: str) -> Path:
@@ -113,7 +113,7 @@ def test_a_return_under_the_lock_is_met_once_pointers_are_invalid(tmp_path: Path
     assert found == {
         "lock_balanced": (Verdict.REFUTED, 1),
         "no_deadlock": (Verdict.REFUTED, 1),
-        "no_bogus": (Verdict.PROVED, None),
+        "no_bogus": (Verdict.BOUNDED, None),
     }
 
 
@@ -213,7 +213,7 @@ def test_changes(name: str, tmp_path: Path) -> None:
     options = Options(vcpus=(1, 1 if refuted else 2), claims=claims)
     report = pipeline.prove(path, None, options, lambda _: None)
     found = {r.claim: r.verdict for r in report.results}
-    expected = {c: Verdict.REFUTED if c in refuted else Verdict.PROVED for c in claims}
+    expected = {c: Verdict.REFUTED if c in refuted else Verdict.BOUNDED for c in claims}
     assert found == expected
 
 
@@ -248,7 +248,7 @@ def test_locks_taken_by_helpers(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace(FLUSH, helper + FLUSH))
     options = Options(vcpus=(1, 2), claims=("coverage", "lock_balanced"))
     report = pipeline.prove(str(path), None, options, lambda _: None)
-    assert {r.verdict for r in report.results} == {Verdict.PROVED}
+    assert {r.verdict for r in report.results} == {Verdict.BOUNDED}
 
 
 def test_unknown_functions_get_no_state(tmp_path: Path) -> None:
@@ -320,7 +320,7 @@ def test_locks_that_free_themselves(tmp_path: Path) -> None:
     path.write_text(re.sub(r"\n\s*spin_unlock\([^;]*;", "", path.read_text()))
     options = Options(vcpus=(1, 1), claims=("coverage", "lock_balanced"))
     report = pipeline.prove(str(path), None, options, lambda _: None)
-    assert {r.verdict for r in report.results} == {Verdict.PROVED}
+    assert {r.verdict for r in report.results} == {Verdict.BOUNDED}
 
 
 def test_assembly_gives_any_value(tmp_path: Path) -> None:
@@ -331,4 +331,4 @@ def test_assembly_gives_any_value(tmp_path: Path) -> None:
     options = Options(vcpus=(1, 1), claims=("coverage", "lock_balanced"))
     report = pipeline.prove(str(path), None, options, lambda _: None)
     found = {r.claim: r.verdict for r in report.results}
-    assert found == {"coverage": Verdict.REFUTED, "lock_balanced": Verdict.PROVED}
+    assert found == {"coverage": Verdict.REFUTED, "lock_balanced": Verdict.BOUNDED}

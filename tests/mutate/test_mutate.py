@@ -94,7 +94,7 @@ def test_killed(words: str, claim: str, found: Mutation) -> None:
 @pytest.mark.parametrize(
     ("verdict", "n", "calls", "how"),
     [
-        (Verdict.PROVED, 4, 9, How.FAILS),
+        (Verdict.BOUNDED, 4, 9, How.FAILS),
         (Verdict.REFUTED, 2, 9, How.SMALLER),
         (Verdict.REFUTED, 3, 3, How.SMALLER),
         (Verdict.REFUTED, 3, 4, None),
@@ -175,7 +175,7 @@ ROWS = (
     _row(5, Fate.UNDECIDED, reason="the solver gave up"),
     _row(6, Fate.INVALID, reason="`x` is not declared"),
 )
-BASELINE = (Baseline("coverage", Verdict.PROVED), Baseline("no_repeat", Verdict.REFUTED, 3, 4))
+BASELINE = (Baseline("coverage", Verdict.BOUNDED), Baseline("no_repeat", Verdict.REFUTED, 3, 4))
 EFFECTS = (Effect("coverage", 1, idle=False), Effect("range_kept", 0, idle=True))
 WHOLE = Mutation("a.c", "", "f", (1, 4), 2, 2, False, BASELINE, ROWS, EFFECTS)
 TEXT = """\

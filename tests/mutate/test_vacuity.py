@@ -75,7 +75,7 @@ def test_vacuous(claim: str, why: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("claim", ["lock_balanced", "no_deadlock", "no_uninit"])
 def test_not_vacuous(claim: str, tmp_path: Path) -> None:
     """Claims that an event never happens cannot be reached without failing; others are reached."""
-    assert _decided(tmp_path, claim).verdict is Verdict.PROVED
+    assert _decided(tmp_path, claim).verdict is Verdict.BOUNDED
 
 
 def test_no_root_is_loaded(tmp_path: Path) -> None:
@@ -92,11 +92,11 @@ def test_no_root_is_loaded(tmp_path: Path) -> None:
     [
         ("hypercall(x)", "assert(x != 0);", Verdict.VACUOUS),
         ("hypercall(x)", "if (x == 0) assert(false);", Verdict.VACUOUS),
-        ("hypercall(x)", "assert(false);", Verdict.PROVED),
+        ("hypercall(x)", "assert(false);", Verdict.BOUNDED),
         ("return flush(ret)", "if (ret == 7) assert(false);", Verdict.REFUTED),
-        ("return flush(ret)", "if (ret == 8) assert(false); n = true;", Verdict.PROVED),
+        ("return flush(ret)", "if (ret == 8) assert(false); n = true;", Verdict.BOUNDED),
         ("return flush(ret)", "assert(ret != 0 || n);", Verdict.VACUOUS),
-        ("return flush(ret)", "assert(n || ret != 0);", Verdict.PROVED),
+        ("return flush(ret)", "assert(n || ret != 0);", Verdict.BOUNDED),
         ("return flush(ret)", "if (ret == 0) { assert(n); }", Verdict.VACUOUS),
         ("return flush(ret)", "n = true;", Verdict.VACUOUS),
     ],
@@ -111,7 +111,7 @@ def test_own_claims(event: str, body: str, verdict: Verdict, tmp_path: Path) -> 
 
 def test_no_sanity(tmp_path: Path) -> None:
     """Whoever turns it off gets the bare proof."""
-    assert _decided(tmp_path, "coverage", level=Sanity.OFF).verdict is Verdict.PROVED
+    assert _decided(tmp_path, "coverage", level=Sanity.OFF).verdict is Verdict.BOUNDED
 
 
 def test_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,7 +134,7 @@ def test_breaker(claim: str, line: int, words: str) -> None:
     """An edit that breaks the claim shows that the proof is about this code."""
     options = Options(vcpus=(1, 2), loads=1, flushes=2, claims=(claim,))
     (found,) = pipeline.prove(str(SPECS / "counter_first.c"), None, options, lambda _: None).results
-    assert found.verdict is Verdict.PROVED
+    assert found.verdict is Verdict.BOUNDED
     assert found.sane is not None
     assert found.sane.breaker is not None
     assert (found.sane.breaker.line, found.sane.breaker.words) == (line, words)
@@ -145,7 +145,7 @@ def test_no_breaker(tmp_path: Path) -> None:
     """Where no edit breaks the claim, that is said, and the proof stands."""
     claim = OWN.format(text="t", ghost="", event="enter load(v)", body="assert(runs_on[v] != 0);")
     found = _decided(tmp_path, "own", claim, level=Sanity.QUICK)
-    assert found.verdict is Verdict.PROVED
+    assert found.verdict is Verdict.BOUNDED
     assert found.sane is not None
     assert found.sane.breaker is None
     assert found.sane.tried > 3

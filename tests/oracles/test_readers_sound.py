@@ -60,14 +60,14 @@ def _found(machine: Machine, claim: str, bounds: Bounds) -> bool:
     found = outcome.found is not None
     if found or outcome.complete:
         (result,) = decide(machine, Question((claim,), bounds))
-        assert result.verdict is (Verdict.REFUTED if found else Verdict.PROVED), result.reason
+        assert result.verdict is (Verdict.REFUTED if found else Verdict.BOUNDED), result.reason
     return found
 
 
 def _holds(machine: Machine, claim: str) -> bool:
     """Tell whether the bounded engine finds nothing wrong either."""
     asked = (next(decide(machine, Question((claim,), b))) for b in BOUNDS)
-    return all(result.verdict is Verdict.PROVED for result in asked)
+    return all(result.verdict is Verdict.BOUNDED for result in asked)
 
 
 @pytest.mark.parametrize("seeds", SEEDS, ids=str)

@@ -70,11 +70,12 @@ def test_vcpus_phrase(vcpus: tuple[int, int] | None, phrase: str) -> None:
     assert vcpus_phrase(vcpus) == phrase
 
 
-def test_bounded_proof_says_nothing_more() -> None:
-    """The words "every number" may not stand anywhere in a bounded report."""
-    shown = text.render(report(result(Verdict.PROVED, "coverage")), SOURCES)
-    assert "proved for 1..4 vCPUs  coverage" in shown
+def test_bounded_says_nothing_more() -> None:
+    """The words "proved" and "every number" may not stand anywhere in a bounded report."""
+    shown = text.render(report(result(Verdict.BOUNDED, "coverage")), SOURCES)
+    assert "bounded: holds for 1..4 vCPUs  coverage" in shown
     assert "every number" not in shown
+    assert "proved" not in shown
 
 
 def test_scope_line_once_for_equal_scopes() -> None:
@@ -95,7 +96,7 @@ def test_too_few_rounds_are_said() -> None:
     only = "up to 2 rounds, not every interleaving"
     cut = replace(EVERY, interleavings=only, rounds=2)
     expected = Expected(Verdict.PROVED)
-    few = result(Verdict.PROVED, "coverage", Made(cut, (), expected))
+    few = result(Verdict.BOUNDED, "coverage", Made(replace(cut, vcpus=(1, 4)), (), expected))
     all_ = result(Verdict.PROVED, "no_race", Made(EVERY, (), expected))
     assert f"\n\nsome verdicts: {only}\n\n" in summary.render((report(all_, few),), SOURCES)
     assert "some verdicts" not in summary.render((report(all_),), SOURCES)

@@ -86,7 +86,7 @@ def test_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (change,) = document["review"]["changes"]
     effects = {c["claim"]: c["effect"] for c in change["claims"]}
     assert effects == {"coverage": "same", "no_bogus": "broke", "no_wasted": "same"}
-    assert change["statement"]["true"] is False
+    assert change["statement"]["truth"] == "false"
 
 
 def test_a_patch_that_is_no_c(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

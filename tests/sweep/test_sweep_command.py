@@ -57,13 +57,13 @@ def test_every_verdict_has_a_word() -> None:
     text = render(swept)
     assert text.splitlines()[2].split() == ["coverage", "ok", "N=2", "?", "vac"]
     assert exit_code(swept) == 3
-    assert exit_code(_swept(Verdict.PROVED, Verdict.REFUTED)) == 0
+    assert exit_code(_swept(Verdict.BOUNDED, Verdict.REFUTED)) == 0
 
 
 @pytest.mark.parametrize("width", [40, 75, 200])
 def test_the_width_is_kept(width: int) -> None:
     """A table in a mail must not wrap."""
-    text = render(_swept(*[Verdict.PROVED] * 9), width)
+    text = render(_swept(*[Verdict.BOUNDED] * 9), width)
     assert max(map(len, text.splitlines())) <= width
     assert text.count("ok") == 10
 

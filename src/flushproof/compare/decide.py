@@ -28,7 +28,7 @@ from flushproof.machine.setup import Bounds
 from flushproof.memory import Memory, weaker
 from flushproof.plural import count
 from flushproof.record import Record, replace
-from flushproof.verdict import ClaimResult, Scope, Verdict
+from flushproof.verdict import ClaimResult, Scope
 
 if TYPE_CHECKING:
     from flushproof.engines.symbolic.bounded import Bounded
@@ -148,7 +148,7 @@ class _Compared:
         reason = self._lost() if _compares_any(self.wanted) else NONE_COMPARED
         if reason:
             return self._result(Relation.UNKNOWN, answer, None, reason)
-        return self._result(Relation.EQUAL, answer, None, self.reason, EVERY)
+        return self._result(Relation.BOUNDED, answer, None, self.reason, EVERY)
 
     def _lost(self) -> str:
         """Return what comparing whole calls loses; "" if nothing."""
@@ -189,7 +189,7 @@ class _Compared:
         if gap:
             return Relation.DIFFERS, f"whole calls issue a subset, but {gap}"
         result = self.cover(self.machines[1])
-        if result.verdict is Verdict.PROVED:
+        if result.verdict.holds:
             return Relation.REFINES, ""
         return Relation.DIFFERS, f"it issues a subset, but `{COVERAGE}` is {result.verdict}"
 
@@ -227,6 +227,7 @@ class _Compared:
             difference=told,
             reason=reason,
             expected=self.wanted.expected,
+            every_number=self.wanted.everyone,
         )
 
 

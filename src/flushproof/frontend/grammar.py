@@ -42,6 +42,7 @@ SPEC_WORDS = frozenset(
         "memory",
         "expect",
         "claim",
+        "override",
         "any",
         "on",
         "in",

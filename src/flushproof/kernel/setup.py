@@ -9,7 +9,6 @@ from typing import ClassVar
 from flushproof.config import Choices
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError, closest
 from flushproof.frontend import syntax as c
-from flushproof.frontend.declarations import declare
 from flushproof.frontend.types import Integer
 from flushproof.frontend.walk import walk
 from flushproof.ir.types import Int
@@ -124,7 +123,7 @@ def _assemble(
     setup = Setup(
         name=Path(own.name).stem,
         variant=own,
-        declarations=declare((*start.units, unit), partial=True),
+        declarations=given().declared(unit, partial=True),
         operations=operations,
         boot=blocks,
         caches=caches,

@@ -86,7 +86,7 @@ def _effects(
 ) -> tuple[Effect, ...]:
     killers = [k.claim for r in results for k in r.kills]
     dead = tuple(m for m, r in zip(listed, results, strict=True) if r.fate is Fate.KILLED)
-    names = [b.claim for b in judge.baseline if b.verdict is Verdict.PROVED or b.claim in killers]
+    names = [b.claim for b in judge.baseline if b.verdict.holds or b.claim in killers]
     out = []
     for name in names:
         idle = name not in killers and (asked.every or not _kills_any(judge, name, dead, asked))

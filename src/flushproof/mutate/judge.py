@@ -147,6 +147,8 @@ class Judge(Record, frozen=True, dict=True):
         found = compare(self.machine, trial.machine, wanted, _coverage)
         if found.relation is Relation.EQUAL:
             return result(mutant, Fate.EQUAL, reason=found.reason)
+        if found.relation is Relation.BOUNDED:
+            return result(mutant, Fate.BOUNDED, reason=found.reason)
         if found.relation is Relation.UNKNOWN:
             return result(mutant, Fate.UNDECIDED, reason=found.reason)
         assert found.difference is not None
@@ -158,7 +160,7 @@ class Judge(Record, frozen=True, dict=True):
 def baseline_of(machine: Machine, claim: str) -> Baseline:
     """Return what a claim says of the original, asked in the way that mutants are."""
     if not machine.statable(claim):
-        return Baseline(claim, Verdict.UNKNOWN, reason="no field is known to cache the root")
+        return Baseline(claim, Verdict.NOT_ASKED, reason="no cache named")
     trial = Trial(machine)
     low, high = machine.setup.bounds.vcpus
     for n in range(low, high + 1):
@@ -169,7 +171,7 @@ def baseline_of(machine: Machine, claim: str) -> Baseline:
                 return Baseline(claim, Verdict.UNKNOWN, reason=reason)
             case None:
                 pass
-    return Baseline(claim, Verdict.PROVED)
+    return Baseline(claim, Verdict.BOUNDED)
 
 
 def undefined_in(machine: Machine) -> str:
@@ -199,14 +201,14 @@ def could_notice(known: Baseline, n: int) -> bool:
         assert known.vcpus is not None
         assert known.calls is not None
         return Fails(n, 1).smaller(Fails(known.vcpus, known.calls))
-    return known.verdict is Verdict.PROVED
+    return known.verdict.holds
 
 
 def kill_of(known: Baseline, answer: Answer) -> Kill | None:
     """Return the kill that an answer is, None where it is none."""
-    if not isinstance(answer, Fails) or known.verdict is Verdict.UNKNOWN:
+    if not isinstance(answer, Fails) or not known.verdict.decided:
         return None
-    if known.verdict is Verdict.PROVED:
+    if known.verdict.holds:
         return Kill(known.claim, answer.vcpus, answer.calls, How.FAILS)
     assert known.vcpus is not None
     assert known.calls is not None

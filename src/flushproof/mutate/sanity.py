@@ -51,7 +51,7 @@ class Doubt:
             InternalError: what was found does not replay.
         """
         claim = self.machine.setup.claim(result.claim)
-        if result.verdict is not Verdict.PROVED or claim is None or self.level is Sanity.OFF:
+        if not result.verdict.holds or claim is None or self.level is Sanity.OFF:
             return result
         reached = self._reached(claim)
         if reached is None:

@@ -22,6 +22,7 @@ from flushproof.report.grid import Cell, Column, draw
 from flushproof.report.plain import DEFAULT_WIDTH, hang
 from flushproof.report.scope import scope_phrase, vcpus_phrase
 from flushproof.source import Source
+from flushproof.verdict import EXIT_OK
 
 REPLAYED = "each variant replayed by itself in the interpreter"
 MARK = "<--"
@@ -62,6 +63,8 @@ def places(found: Comparison) -> tuple[str, ...]:
 def _head(found: Comparison) -> str:
     if found.relation is Relation.UNKNOWN:
         return str(found.relation)
+    if found.relation is Relation.BOUNDED:
+        return f"bounded: equal for {vcpus_phrase(found.scope.vcpus)}"
     if found.difference is None:
         return f"{found.relation}  for {vcpus_phrase(found.scope.vcpus)}"
     return f"{found.relation}  {count(found.difference.vcpus, 'vCPU')}"
@@ -72,7 +75,9 @@ def _subject(path: str, function: str) -> str:
 
 
 def _summary(found: Comparison) -> str:
-    wanted = "" if found.relation is found.expected else f", expected {found.expected}"
+    bounded = found.relation in (Relation.BOUNDED, Relation.REFINES)
+    every = " for every number of vCPUs" if found.every_number and bounded else ""
+    wanted = "" if found.exit_code == EXIT_OK else f", expected {found.expected}{every}"
     return f"{found.old.path} -> {found.new.path}: {found.relation}{wanted}"
 
 
@@ -113,7 +118,7 @@ def compares(found: Comparison) -> str:
     if found.relation is Relation.REFINES:
         more = (
             "; refines: each hypercall of the new code is one of the old in that call, it fails "
-            "only where the old does, and `coverage` is proved of it"
+            "only where the old does, and `coverage` holds for it"
         )
     return f"{what}{late}; {how}{more}"
 

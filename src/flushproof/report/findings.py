@@ -14,9 +14,13 @@ from flushproof.plural import count
 from flushproof.record import Record
 from flushproof.report.overview import default_reason
 from flushproof.report.plain import DEFAULT_WIDTH
+from flushproof.report.scope import held_phrase
+from flushproof.report.tally import NOTHING_ASKED
 from flushproof.source import Source, Span
-from flushproof.verdict import ClaimResult, Expected, Report, Verdict
+from flushproof.trace import Trace
+from flushproof.verdict import ClaimResult, Expected, Outcome, Report, Verdict
 
+NOTHING = "nothing_asked"
 Level = Literal["error", "warning"]
 
 
@@ -39,18 +43,38 @@ class Results(Record, frozen=True):
 
 
 class Finding(Record, frozen=True):
-    """One claim that is not proved, or of which a spec expects something else."""
+    """One claim that does not hold as was asked, or of which a spec expects something else.
+
+    Without a `result` it is about a whole spec, which expects nothing.
+    """
 
     report: Report
-    result: ClaimResult
+    result: ClaimResult | None
     level: Level
     span: Span
     text: str
+
+    @property
+    def name(self) -> str:
+        """The claim, or a name for what is said of a whole spec."""
+        return NOTHING if self.result is None else self.result.claim
+
+    @property
+    def trace(self) -> Trace | None:
+        """The counterexample, if there is one."""
+        return None if self.result is None else self.result.trace
+
+    @property
+    def undecided(self) -> bool:
+        """Tell whether what was asked is open."""
+        return self.result is None or undecided(self.result)
 
 
 def findings(results: Results) -> Iterator[Finding]:
     """Yield what a reader wants to be told of, in the order of the reports."""
     for report in results.reports:
+        if not report.results:
+            yield Finding(report, None, "warning", Span(report.path, 1, 1, 1, 1), NOTHING_ASKED)
         for result in report.results:
             if _told(result, expectations=results.expectations):
                 text = _text(result, expectations=results.expectations)
@@ -65,13 +89,22 @@ def place(report: Report, result: ClaimResult) -> Span:
 
 
 def _told(result: ClaimResult, *, expectations: bool) -> bool:
+    """Tell whether a reader wants to know; `refute` expects what is a finding all the same."""
     if expectations:
         return not result.as_expected
-    return result.verdict is not Verdict.PROVED
+    if result.verdict.holds or result.verdict is Verdict.NOT_ASKED:
+        return result.outcome is Outcome.UNDECIDED
+    return True
 
 
 def _level(result: ClaimResult) -> Level:
-    return "warning" if result.verdict in (Verdict.UNKNOWN, Verdict.VACUOUS) else "error"
+    return "error" if result.verdict.decided and not undecided(result) else "warning"
+
+
+def undecided(result: ClaimResult) -> bool:
+    """Tell whether a verdict leaves open what was asked."""
+    known = result.verdict.decided or result.verdict is Verdict.NOT_ASKED
+    return not known or result.outcome is Outcome.UNDECIDED
 
 
 def _text(result: ClaimResult, *, expectations: bool) -> str:
@@ -89,7 +122,10 @@ def _said(result: ClaimResult) -> str:
             return f"{headline}, with {at}"
         case Verdict.PROVED:
             return f"proved: {result.text}"
-        case Verdict.UNKNOWN | Verdict.VACUOUS:
+        case Verdict.BOUNDED:
+            beyond = f" ({result.reason})" if result.reason else ""
+            return f"{held_phrase(result.scope.vcpus)}: {result.text}{beyond}"
+        case Verdict.UNKNOWN | Verdict.VACUOUS | Verdict.NOT_ASKED:
             return f"{result.verdict}: {result.reason or default_reason(result.verdict)}"
 
 
@@ -97,6 +133,8 @@ def expected_phrase(expected: Expected | None) -> str:
     """Return such as "refuted at 3 vCPUs", or "nothing in particular"."""
     if expected is None:
         return "nothing in particular"
+    if expected.every_number:
+        return f"{expected.verdict} for every number of vCPUs"
     if expected.vcpus is None:
         return str(expected.verdict)
     return f"{expected.verdict} at {count(expected.vcpus, 'vCPU')}"

@@ -20,7 +20,7 @@ def _command(f: Finding) -> str:
         "line": str(f.span.line),
         "endLine": str(f.span.end_line),
         "col": str(f.span.column),
-        "title": f"flushproof: {f.result.claim}",
+        "title": f"flushproof: {f.name}",
     }
     if f.span.line == f.span.end_line:
         properties["endColumn"] = str(f.span.end_column)
@@ -29,7 +29,7 @@ def _command(f: Finding) -> str:
 
 
 def _message(f: Finding) -> str:
-    trace = f.result.trace
+    trace = f.trace
     if trace is None:
         return f.text
     notes = [f"{b.span.file}:{b.span.line} {b.text}" for b in trace.blame[1:]]

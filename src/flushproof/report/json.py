@@ -14,12 +14,12 @@ from flushproof.atomic import OperationSteps, Steps
 from flushproof.diagnostics import InputError
 from flushproof.installed import installed
 from flushproof.opinion import Opinion
-from flushproof.report.tally import exit_code
+from flushproof.report.tally import NOTHING_ASKED, exit_code
 from flushproof.source import Source, Span
 from flushproof.trace import Step, Trace
 from flushproof.verdict import EXIT_OK, ClaimResult, Expected, Report, Sane, Scope
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Tree = dict[str, object]
 
@@ -112,6 +112,7 @@ def body(report: Report) -> Tree:
         "source": {"path": report.path, "sha256": report.sha256, "function": report.function},
         "spec": report.spec or None,
         "claims": [_claim(r) for r in report.results],
+        "reason": None if report.results else NOTHING_ASKED,
     }
 
 
@@ -161,7 +162,11 @@ def _sane(sane: Sane) -> Tree:
 def _expected(expected: Expected | None) -> Tree | None:
     if expected is None:
         return None
-    return {"verdict": str(expected.verdict), "vcpus": expected.vcpus}
+    return {
+        "verdict": str(expected.verdict),
+        "vcpus": expected.vcpus,
+        "every_number": expected.every_number,
+    }
 
 
 def _vcpus(scope: Scope) -> str | list[int]:

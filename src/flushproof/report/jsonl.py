@@ -15,14 +15,22 @@ from flushproof.verdict import ClaimResult, Report
 
 def render(results: Results) -> str:
     """Return the lines of all results and the last one."""
-    lines = [result_line(report, r) for report in results.reports for r in report.results]
+    lines = [line for report in results.reports for line in report_lines(report)]
     return "".join((*lines, last_line(results.code)))
+
+
+def report_lines(report: Report) -> list[str]:
+    """Return a line for each result; where nothing was asked one that says so."""
+    return [result_line(report, r) for r in report.results] or [_about(report)]
 
 
 def result_line(report: Report, result: ClaimResult) -> str:
     """Return the line of one result; `report` says what it is about, its results do not matter."""
-    about = body(replace(report, results=(result,)))
-    return _line({**head(), "kind": "result", **about})
+    return _about(replace(report, results=(result,)))
+
+
+def _about(report: Report) -> str:
+    return _line({**head(), "kind": "result", **body(report)})
 
 
 def last_line(code: int) -> str:

@@ -1,22 +1,25 @@
 """Results as KTAP, the kernel's test format: a test for each claim, one level deeper for `check`.
 
 A claim is `ok` where its verdict is the expected one. One that is undecided is `not ok` with the
-directive ERROR, never a skip. The report of a claim that is `not ok` precedes it as comments.
+directive ERROR, never a skip; SKIP is for one that the
+variant has not what to ask about. The report of a claim that is `not ok` precedes it as comments.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flushproof.report.findings import Results
+from flushproof.report.findings import Results, undecided
 from flushproof.report.plain import visible
-from flushproof.report.scope import vcpus_phrase
+from flushproof.report.scope import held_phrase, vcpus_phrase
+from flushproof.report.tally import NOTHING_ASKED
 from flushproof.report.text import Sources, result_text
-from flushproof.verdict import ClaimResult, Report, Verdict
+from flushproof.verdict import EXIT_OK, ClaimResult, Report, Verdict
 
 VERSION = "KTAP version 1"
 DEEPER = "  "
 _COMMENT = "# "
+_NOTHING = f" # ERROR {NOTHING_ASKED}"
 
 
 def render(results: Results) -> str:
@@ -35,8 +38,9 @@ def _lines(results: Results) -> Iterator[str]:
         yield f"{DEEPER}{VERSION}"
         for line in _tests(report, results):
             yield f"{DEEPER}{line}"
-        good = all(r.as_expected for r in report.results)
-        yield f"{'ok' if good else 'not ok'} {number} {_name(report.spec or report.path)}"
+        good = report.exit_code == EXIT_OK
+        name = _name(report.spec or report.path)
+        yield f"{'ok' if good else 'not ok'} {number} {name}{'' if report.results else _NOTHING}"
 
 
 def _tests(report: Report, results: Results) -> Iterator[str]:
@@ -56,11 +60,14 @@ def _comments(report: Report, result: ClaimResult, sources: Sources, width: int)
 
 def _directive(result: ClaimResult) -> str:
     """Say what was found, in a form that is no directive unless the claim is undecided."""
+    error = "ERROR " if undecided(result) else ""
     match result.verdict:
         case Verdict.UNKNOWN | Verdict.VACUOUS:
-            return f" # ERROR {result.verdict}"
-        case Verdict.PROVED:
-            return f" # proved for {vcpus_phrase(result.scope.vcpus)}"
+            return f" # {error}{result.verdict}"
+        case Verdict.NOT_ASKED:
+            return f" # {error or 'SKIP '}{result.reason or result.verdict}"
+        case Verdict.PROVED | Verdict.BOUNDED:
+            return f" # {error}{held_phrase(result.scope.vcpus)}"
         case Verdict.REFUTED:
             return f" # refuted with {vcpus_phrase((result.smallest_vcpus or 1,) * 2)}"
 

@@ -13,4 +13,4 @@ def render(results: Results) -> str:
 
 def _line(f: Finding) -> str:
     where = f"{f.span.file}:{f.span.line}:{f.span.column}"
-    return visible(f"{where}: {f.level}: {f.text} [{f.result.claim}]")
+    return visible(f"{where}: {f.level}: {f.text} [{f.name}]")

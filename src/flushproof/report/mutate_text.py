@@ -36,6 +36,7 @@ def tally(found: Mutation) -> str:
     words = {
         Fate.KILLED: "killed",
         Fate.EQUAL: "equal",
+        Fate.BOUNDED: "equal within the bounds",
         Fate.SURVIVES: "survive",
         Fate.UNDECIDED: "undecided",
         Fate.INVALID: "not accepted",
@@ -72,6 +73,8 @@ def _fate(r: MutantResult) -> str:
             return ", ".join(_kill(k) for k in r.kills)
         case Fate.EQUAL | Fate.UNDECIDED | Fate.INVALID:
             return str(r.fate)
+        case Fate.BOUNDED:
+            return "equal within the bounds"
         case Fate.SURVIVES:
             return "SURVIVES"
 
@@ -119,7 +122,7 @@ def _original(found: Mutation, width: int) -> list[str]:
             size = f"{count(b.vcpus, 'vCPU')}, {count(b.calls, 'operation')}"
             text = f"{b.claim} fails in the original at {size}: only less is a kill"
             lines += hang("  ", text, width)
-        elif b.verdict is not Verdict.PROVED:
+        elif not b.verdict.holds:
             lines += hang("  ", f"{b.claim} is open in the original: {b.reason}", width)
     flushes = "1 flush" if found.flushes == 1 else f"{found.flushes} flushes"
     scope = f"{vcpus_phrase(found.vcpus)}, up to {count(found.loads, 'load')} each, up to {flushes}"

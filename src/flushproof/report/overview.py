@@ -1,7 +1,7 @@
 """The table of all claims about one variant: what a reader sees first.
 
 In: results. Out: lines within the width, a row for each claim in the order of decision. A row says
-the verdict, for how many vCPUs, and what it means: the claim where it is proved, what goes wrong
+the verdict, for how many vCPUs, and what it means: the claim where it holds, what goes wrong
 where it is refuted, the reason where it is open.
 """
 
@@ -42,6 +42,8 @@ def _vcpus(result: ClaimResult) -> str:
     """Return `every`, `1..4`, or the smallest number with which a claim fails."""
     if result.verdict is Verdict.REFUTED:
         return "?" if result.smallest_vcpus is None else str(result.smallest_vcpus)
+    if result.verdict is Verdict.NOT_ASKED:
+        return "-"
     if result.scope.vcpus is None:
         return "every"
     low, high = result.scope.vcpus
@@ -50,11 +52,11 @@ def _vcpus(result: ClaimResult) -> str:
 
 def _meaning(result: ClaimResult) -> str:
     match result.verdict:
-        case Verdict.PROVED:
+        case Verdict.PROVED | Verdict.BOUNDED:
             return _noted(result.text, result)
         case Verdict.REFUTED:
             return result.text if result.trace is None else result.trace.headline
-        case Verdict.UNKNOWN | Verdict.VACUOUS:
+        case Verdict.UNKNOWN | Verdict.VACUOUS | Verdict.NOT_ASKED:
             return result.reason or default_reason(result.verdict)
         case _:
             assert_never(result.verdict)
@@ -67,7 +69,9 @@ def default_reason(verdict: Verdict) -> str:
             return "neither a proof nor a counterexample was found"
         case Verdict.VACUOUS:
             return "the claim could not fail here, so that it says nothing"
-        case Verdict.PROVED | Verdict.REFUTED:
+        case Verdict.NOT_ASKED:
+            return "the variant has not what the claim is about"
+        case Verdict.PROVED | Verdict.BOUNDED | Verdict.REFUTED:
             return ""
         case _:
             assert_never(verdict)
@@ -86,7 +90,7 @@ def agreed(result: ClaimResult) -> str:
 
 
 def _noted(text: str, result: ClaimResult) -> str:
-    """Add why a proof is only for so many vCPUs."""
+    """Add why a claim is not proved for every number of vCPUs."""
     return f"{text} ({result.reason})" if result.reason else text
 
 

@@ -49,7 +49,7 @@ def _row(row: Row, review: ChangeReview) -> Tree:
 
 def _statement(statement: Statement, review: ChangeReview) -> Tree:
     line = None if statement.line is None else _line(statement.line)
-    return {"text": statement.text, "line": line, "true": review.truth}
+    return {"text": statement.text, "line": line, "truth": str(review.truth)}
 
 
 def _line(line: Line) -> Tree:

@@ -10,7 +10,7 @@ from flushproof.report import compare_text, text
 from flushproof.report.grid import Cell, Column, draw
 from flushproof.report.plain import DEFAULT_WIDTH, hang, visible
 from flushproof.report.scope import scope_lines, vcpus_phrase
-from flushproof.reviewed import ChangeReview, Effect, Line, Review, Row
+from flushproof.reviewed import ChangeReview, Effect, Line, Review, Row, Truth
 from flushproof.source import Source
 from flushproof.verdict import ClaimResult, Verdict
 
@@ -137,7 +137,7 @@ def _outcome(review: ChangeReview, width: int) -> list[str]:
 def _scopes(review: ChangeReview, width: int) -> list[str]:
     """Return what the proofs in the table cover and assume, each only once."""
     results = [r for row in review.rows for r in (row.before, row.after)]
-    proofs = [scope_lines(r) for r in results if r.verdict is Verdict.PROVED]
+    proofs = [scope_lines(r) for r in results if r.verdict.holds]
     lines = dict.fromkeys(line for proof in proofs for line in proof)
     ordered = sorted(lines, key=lambda line: line[0] != "scope")
     return [part for label, words in ordered for part in _labelled(label, words, width)]
@@ -151,7 +151,7 @@ def _compared(review: ChangeReview) -> str:
 def _relation(found: Comparison) -> str:
     since = "" if found.scope.boot.startswith("from") else f" {found.scope.boot}"
     match found.relation:
-        case Relation.EQUAL:
+        case Relation.EQUAL | Relation.BOUNDED:
             return f"equal for {vcpus_phrase(found.scope.vcpus)}{since or ' from boot'}"
         case Relation.UNKNOWN:
             return f"not decided{since}: {found.reason}"
@@ -166,15 +166,28 @@ def _statement(review: ChangeReview, width: int) -> list[str]:
     if stated is None:
         return _labelled("stated", "nothing about functional changes", width)
     where = "" if stated.line is None else f" ({place(stated.line)})"
-    truth = {True: "true", False: "false", None: "not decided"}[review.truth]
-    if review.truth is True:
-        truth += f" for {vcpus_phrase(review.comparison.scope.vcpus)}"
-    alike = review.comparison.relation is Relation.EQUAL
-    if alike and review.broken:
-        truth += f"; calls are alike, but {', '.join(review.broken)} held before"
-    if review.later is not None and review.later.relation is Relation.EQUAL:
-        truth += f", but {'calls are alike' if review.broken else 'true'} once any vCPU has loaded"
-    return _labelled("stated", f'"{visible(stated.text)}"{where}: {truth}', width)
+    return _labelled("stated", f'"{visible(stated.text)}"{where}: {_truth(review)}', width)
+
+
+def _truth(review: ChangeReview) -> str:
+    many = vcpus_phrase(review.comparison.scope.vcpus)
+    match review.truth:
+        case Truth.TRUE | Truth.BOUNDED:
+            return f"true for {many}"
+        case Truth.FALSE if review.comparison.relation.alike:
+            return f"false; calls are alike for {many}, but {', '.join(review.broken)} held before"
+        case Truth.FALSE:
+            return f"false{_later(review)}"
+        case Truth.OPEN:
+            return "not decided"
+
+
+def _later(review: ChangeReview) -> str:
+    """Return from when on a statement is true that is false from boot."""
+    if review.later is None or not review.later.relation.alike:
+        return ""
+    words = "calls are alike" if review.broken else "true"
+    return f", but {words} once any vCPU has loaded, for {vcpus_phrase(review.later.scope.vcpus)}"
 
 
 def _labelled(label: str, words: str, width: int) -> list[str]:

@@ -11,12 +11,13 @@ from pathlib import PurePath
 from urllib.parse import quote
 
 from flushproof import __version__
-from flushproof.report.findings import Finding, Results, findings
+from flushproof.report.findings import NOTHING, Finding, Results, findings
 from flushproof.report.json import Tree, dumps
+from flushproof.report.tally import NOTHING_ASKED
 from flushproof.report.trace_table import title
 from flushproof.source import Span
 from flushproof.trace import Step, Trace
-from flushproof.verdict import Report, Verdict
+from flushproof.verdict import Report
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -32,6 +33,8 @@ def render(results: Results) -> str:
 def document(results: Results) -> Tree:
     """Return the log: one run."""
     rules = {r.claim: r.text for report in results.reports for r in report.results}
+    if any(not report.results for report in results.reports):
+        rules[NOTHING] = NOTHING_ASKED
     names = list(rules)
     run: Tree = {
         "tool": {"driver": _driver(rules)},
@@ -65,18 +68,19 @@ def uri(path: str) -> str:
 
 
 def _result(f: Finding, rules: list[str]) -> Tree:
-    undecided = f.result.verdict in (Verdict.UNKNOWN, Verdict.VACUOUS)
-    trace = f.result.trace
+    trace = f.trace
     tree: Tree = {
-        "ruleId": f.result.claim,
-        "ruleIndex": rules.index(f.result.claim),
-        "kind": "open" if undecided else "fail",
-        "level": "none" if undecided else f.level,
+        "ruleId": f.name,
+        "ruleIndex": rules.index(f.name),
+        "kind": "open" if f.undecided else "fail",
+        "level": "none" if f.undecided else f.level,
         "message": {"text": f.text},
         "locations": [_location(f.span)],
-        "partialFingerprints": {"claim/v1": f"{PurePath(f.report.path).name}:{f.result.claim}"},
-        "properties": {"verdict": str(f.result.verdict), "vcpus": f.result.smallest_vcpus},
+        "partialFingerprints": {"claim/v1": f"{PurePath(f.report.path).name}:{f.name}"},
     }
+    if f.result is not None:
+        verdict = str(f.result.verdict)
+        tree["properties"] = {"verdict": verdict, "vcpus": f.result.smallest_vcpus}
     if trace is None:
         return tree
     notes = [_location(b.span, b.text) for b in trace.blame[1:]]

@@ -1,4 +1,4 @@
-"""What a verdict covers, in words. A bounded success is never called a proof for all."""
+"""What a verdict covers, in words. What holds within bounds is never called proved."""
 
 from __future__ import annotations
 
@@ -15,6 +15,13 @@ def vcpus_phrase(vcpus: tuple[int, int] | None) -> str:
         return "every number of vCPUs"
     low, high = vcpus
     return count(high, "vCPU") if low == high else f"{low}..{high} vCPUs"
+
+
+def held_phrase(vcpus: tuple[int, int] | None) -> str:
+    """Return "proved for every number of vCPUs" or "bounded: holds for 1..4 vCPUs"."""
+    if vcpus is None:
+        return f"proved for {vcpus_phrase(None)}"
+    return f"bounded: holds for {vcpus_phrase(vcpus)}"
 
 
 def scope_phrase(scope: Scope) -> str:

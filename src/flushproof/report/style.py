@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 COLOUR_CHOICES = ("auto", "always", "never")
 
 _STYLES = (
-    (r"(?m)^proved(?= for )", "bold green"),
+    (r"(?m)^(?:proved(?= for )|bounded(?=: ))", "bold green"),
     (r"(?m)^refuted(?= )", "bold red"),
-    (r"(?m)^(?:unknown|vacuous)(?= )", "bold yellow"),
+    (r"(?m)^(?:unknown|vacuous|not asked)(?= )", "bold yellow"),
     (r"(?m)^equal(?=  for )|(?<=  )fixed(?=\s)", "bold green"),
     (r"(?m)^differs(?=  \d)|(?<=  )broke(?=\s)|<--$", "bold red"),
     (r"(?m)^refines(?=  \d)", "bold yellow"),
-    (r"(?m)^  (?:proved)(?=   +\S+ +(?:every|\d))", "green"),
+    (r"(?m)^  (?:proved|bounded)(?=  +\S+ +(?:every|\d))", "green"),
     (r"(?m)^  (?:refuted)(?=  +\S+ +(?:\?|\d))", "red"),
-    (r"(?m)^  (?:unknown|vacuous)(?=  +\S+ +(?:every|\d))", "yellow"),
+    (r"(?m)^  (?:unknown|vacuous|not asked)(?=  +\S+ +(?:every|-|\d))", "yellow"),
     (r"(?m)^  (?:step|verdict)  .*$", "bold"),
     (r"(?m)^  ----.*$", "dim"),
     (r"(?m)(?<=  )[\[|\]](?= |$)", "bold cyan"),

@@ -11,17 +11,19 @@ from pathlib import PurePath
 from typing import assert_never
 
 from flushproof.report.plain import DEFAULT_WIDTH, cut_left, hang, pack, visible
-from flushproof.report.tally import expectation_counts
+from flushproof.report.tally import NOTHING_ASKED, expectation_counts
 from flushproof.report.text import Sources, joined, report_blocks
 from flushproof.verdict import ClaimResult, Report, Scope, Verdict
 
 VERDICTS = (
     "ok proved,",
-    "<=4 proved for 1..4 vCPUs only,",
+    "<=4 bounded: holds for 1..4 vCPUs,",
     "N=3 refuted at 3 vCPUs,",
     "? unknown,",
     "vac could not fail,",
+    "n/a not asked,",
 )
+ADVICE = "the spec has no `expect` block"
 LEGEND = (*VERDICTS, "- not checked,", "! not as expected")
 
 
@@ -34,6 +36,8 @@ def render(reports: Sequence[Report], sources: Sources, width: int = DEFAULT_WID
     for report in reports:
         otherwise = [r for r in report.results if not r.as_expected]
         blocks += report_blocks(report, otherwise, sources, width)
+        if not report.results:
+            blocks.append(hang("", f"{report.path}: {NOTHING_ASKED}: {ADVICE}", width, indent=2))
     blocks.append(hang("", expectation_counts(reports), width, indent=2))
     return joined(blocks)
 
@@ -67,21 +71,23 @@ def mark(result: ClaimResult) -> str:
 def _short(result: ClaimResult) -> str:
     match result.verdict:
         case Verdict.PROVED:
-            return _proved(result.scope)
+            return "ok"
+        case Verdict.BOUNDED:
+            return _bounded(result.scope)
         case Verdict.REFUTED:
             return "N=?" if result.smallest_vcpus is None else f"N={result.smallest_vcpus}"
         case Verdict.UNKNOWN:
             return "?"
         case Verdict.VACUOUS:
             return "vac"
+        case Verdict.NOT_ASKED:
+            return "n/a"
         case _:
             assert_never(result.verdict)
 
 
-def _proved(scope: Scope) -> str:
-    if scope.vcpus is None:
-        return "ok"
-    low, high = scope.vcpus
+def _bounded(scope: Scope) -> str:
+    low, high = scope.vcpus or (1, 1)
     return f"<={high}" if low == 1 else f"{low}..{high}"
 
 

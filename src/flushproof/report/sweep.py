@@ -17,10 +17,11 @@ from flushproof.verdict import EXIT_OK, EXIT_UNDECIDED, ClaimResult, Report, Ver
 
 LEGEND = (
     "columns: vCPUs x loads x flushes, - as the spec says;",
-    "ok proved within these bounds,",
+    "holds within these bounds,",
     "N=3 refuted at 3 vCPUs,",
     "? unknown,",
-    "vac could not fail",
+    "vac could not fail,",
+    "n/a not asked",
 )
 GAP = "  "
 
@@ -35,7 +36,8 @@ class Swept(Record, frozen=True):
 def exit_code(swept: Sequence[Swept]) -> int:
     """Return 0 where every claim is decided, whatever the verdict, else 3."""
     verdicts = {r.verdict for s in swept for r in s.report.results}
-    return EXIT_OK if verdicts <= {Verdict.PROVED, Verdict.REFUTED} else EXIT_UNDECIDED
+    decided = all(v.decided or v is Verdict.NOT_ASKED for v in verdicts)
+    return EXIT_OK if decided else EXIT_UNDECIDED
 
 
 def document(swept: Sequence[Swept]) -> Tree:
@@ -93,13 +95,15 @@ def _cell(report: Report, claim: str) -> str:
 
 def _word(result: ClaimResult) -> str:
     match result.verdict:
-        case Verdict.PROVED:
-            return "ok"
+        case Verdict.PROVED | Verdict.BOUNDED:
+            return "holds"
         case Verdict.REFUTED:
             return f"N={result.smallest_vcpus}"
         case Verdict.UNKNOWN:
             return "?"
         case Verdict.VACUOUS:
             return "vac"
+        case Verdict.NOT_ASKED:
+            return "n/a"
         case _:
             assert_never(result.verdict)

@@ -10,11 +10,13 @@ from flushproof.verdict import (
     EXIT_OTHERWISE,
     EXIT_UNDECIDED,
     ClaimResult,
+    Outcome,
     Report,
     Verdict,
 )
 
-_DECIDED = frozenset({Verdict.PROVED, Verdict.REFUTED})
+NOTHING_ASKED = "nothing was asked"
+EMPTY = "with nothing asked"
 
 
 def exit_code(reports: Iterable[Report]) -> int:
@@ -39,10 +41,14 @@ def expectation_counts(reports: Iterable[Report]) -> str:
     results = [r for report in listed for r in report.results]
     noun = "spec" if all(r.path.endswith(".spec") for r in listed) else "file"
     total = f"{count(len(listed), noun)}, {count(len(results), 'claim')}: "
+    empty = sum(not r.results for r in listed)
     if results and all(r.as_expected for r in results):
-        return total + "all as expected"
+        return total + "all as expected" + (f", {empty} {EMPTY}" if empty else "")
     expected = sum(r.as_expected for r in results)
-    otherwise = sum(not r.as_expected and r.verdict in _DECIDED for r in results)
+    otherwise = sum(r.outcome is Outcome.OTHERWISE for r in results)
     undecided = len(results) - expected - otherwise
-    kinds = ((expected, "as expected"), (otherwise, "otherwise"), (undecided, "undecided"))
+    kinds = (
+        *((expected, "as expected"), (otherwise, "otherwise"), (undecided, "undecided")),
+        (empty, EMPTY),
+    )
     return total + (", ".join(f"{n} {kind}" for n, kind in kinds if n) or "none decided")

@@ -17,7 +17,7 @@ from flushproof.report.excerpt import excerpt
 from flushproof.report.findings import expected_phrase
 from flushproof.report.overview import agreed, default_reason, overview
 from flushproof.report.plain import DEFAULT_WIDTH, hang, visible
-from flushproof.report.scope import scope_phrase, vcpus_phrase
+from flushproof.report.scope import held_phrase, scope_phrase
 from flushproof.report.tally import verdict_counts
 from flushproof.report.trace_table import table
 from flushproof.source import Source, Span
@@ -64,16 +64,18 @@ def report_blocks(
 def results_blocks(
     report: Report, results: Iterable[ClaimResult], sources: Sources, width: int
 ) -> list[list[str]]:
-    """Return the results in blocks of lines: proved ones by scope, undecided ones, refuted ones."""
+    """Return the results in blocks of lines: those that hold by scope, undecided ones, refuted."""
     listed = tuple(results)
     said = _shared(listed)
-    proved = [r for r in listed if r.verdict is Verdict.PROVED]
+    held = [r for r in listed if r.verdict.holds]
     undecided = [r for r in listed if r.verdict in (Verdict.UNKNOWN, Verdict.VACUOUS)]
+    skipped = [r for r in listed if r.verdict is Verdict.NOT_ASKED]
     refuted = [r for r in listed if r.verdict is Verdict.REFUTED]
     return [
-        *(_proved_group(group, report.path, width, said) for group in _by_scope(proved)),
-        *(_invariant(result, width) for result in proved if result.invariant),
+        *(_held_group(group, report.path, width, said) for group in _by_scope(held)),
+        *(_invariant(result, width) for result in held if result.invariant),
         *(_undecided_group(group, width, said) for group in _by_scope(undecided)),
+        *(_undecided(result, width) for result in skipped),
         *(_refuted(result, report, sources, width, said) for result in refuted),
         _assuming("assuming", said, width),
     ]
@@ -116,7 +118,7 @@ def _overview(report: Report, width: int) -> list[list[str]]:
     """Return a table with a row for each claim, and what the verdicts cover and assume."""
     results = report.results
     said = _shared(results)
-    rest = [r for r in results if r.verdict is not Verdict.REFUTED]
+    rest = [r for r in results if r.verdict not in (Verdict.REFUTED, Verdict.NOT_ASKED)]
     groups = _by_scope(rest)
     scopes = [line for g in groups for line in _covered(g, groups, width, said)]
     silent = [line for r in rest for line in _could_fail(r, report.path, width, f"{r.claim} ")]
@@ -141,16 +143,17 @@ def _covered(
 
 
 def _by_scope(results: Iterable[ClaimResult]) -> list[list[ClaimResult]]:
+    """Group results that cover the same; what is proved is never among what is bounded."""
     groups: dict[tuple[object, ...], list[ClaimResult]] = {}
     for result in results:
         groups.setdefault((result.scope, result.assumptions), []).append(result)
     return list(groups.values())
 
 
-def _proved_group(
+def _held_group(
     results: list[ClaimResult], path: str, width: int, said: tuple[str, ...]
 ) -> list[str]:
-    lead = f"proved for {vcpus_phrase(results[0].scope.vcpus)}  "
+    lead = f"{held_phrase(results[0].scope.vcpus)}  "
     lines: list[str] = []
     for result in results:
         lines += hang(lead, f"{result.claim}{agreed(result)}", width)

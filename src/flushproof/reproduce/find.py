@@ -6,7 +6,6 @@ from flushproof.decide import Question, counterexample
 from flushproof.machine.build import Machine
 from flushproof.reproduce.emit import emit, require
 from flushproof.reproduce.reproduction import Reproduction
-from flushproof.verdict import Verdict
 
 
 def reproduce(machine: Machine, question: Question) -> Reproduction:
@@ -24,6 +23,6 @@ def reproduce(machine: Machine, question: Question) -> Reproduction:
     result, found = counterexample(machine, question, name)
     if found is None or result.trace is None:
         reason = result.reason or f"`{name}` holds within the bounds"
-        return Reproduction("", reason, open=result.verdict is not Verdict.PROVED)
+        return Reproduction("", reason, open=not result.verdict.holds)
     text = emit(machine, machine.with_claims((name,)), found, result.trace.headline)
     return Reproduction(text)

@@ -6,8 +6,11 @@ import hashlib
 import pickle
 from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
+from flushproof.diagnostics import Diagnostic, InputError, Note
 from flushproof.frontend import syntax as c
+from flushproof.frontend.declarations import Declarations, declare
 from flushproof.frontend.parser import ParseContext, parse_c
 from flushproof.kept import kept
 from flushproof.record import Record
@@ -17,6 +20,16 @@ from flushproof.spec import syntax as s
 from flushproof.spec.parser import parse_spec
 
 
+class ClaimFunction(Diagnostic, frozen=True, kw_only=True):
+    """A function by the name of one that the program's claims call."""
+
+    CODE: ClassVar[str] = "FP0518"
+    TITLE: ClassVar[str] = "`{name}` is a function of the program's own claims"
+    LABEL: ClassVar[str] = "what they say would change"
+    HELP: ClassVar[str] = "give it another name"
+    name: str
+
+
 class Given(Record, frozen=True):
     """What every setup starts from."""
 
@@ -24,6 +37,19 @@ class Given(Record, frozen=True):
     units: tuple[c.TranslationUnit, ...]
     claims: tuple[s.Claim, ...]
     sources: tuple[Source, ...]
+
+    def declared(self, *units: c.TranslationUnit, partial: bool = False) -> Declarations:
+        """Resolve the declarations of a variant, and of its spec, after those of the program.
+
+        Raises:
+            InputError: something is declared wrongly, or defined as the claims' own functions are.
+        """
+        helpers = {f.name: f for f in self.units[-1].items if isinstance(f, c.Function)}
+        for item in (i for unit in units for i in unit.items):
+            if isinstance(item, c.Function) and item.name in helpers:
+                note = Note("defined here", helpers[item.name].span)
+                raise InputError(ClaimFunction(span=item.span, name=item.name, notes=(note,)))
+        return declare((*self.units, *units), partial=partial)
 
 
 @cache

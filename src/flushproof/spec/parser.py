@@ -20,7 +20,14 @@ from flushproof.memory import Memory
 from flushproof.record import Record
 from flushproof.source import Source, Span
 from flushproof.spec import syntax
-from flushproof.spec.problems import BadBounds, check_known, check_once, misplaced
+from flushproof.spec.problems import (
+    BadBounds,
+    NoCount,
+    NotForEvery,
+    check_known,
+    check_once,
+    misplaced,
+)
 from flushproof.verdict import Verdict
 
 ROLES = ("flush", "load")
@@ -31,6 +38,13 @@ EVENTS = (
     *("enter", "return", "hypercall", "lock", "unlock", "access", "uninit"),
     *("step", "deadlock", "end"),
 )
+HOLDS = "holds"
+VERDICTS = (
+    *(Verdict.PROVED, Verdict.BOUNDED, HOLDS),
+    *(Verdict.REFUTED, Verdict.UNKNOWN, Verdict.VACUOUS),
+)
+"""What a spec may expect: `proved`, `bounded` and `holds` mean alike without `for every`."""
+EVERY = "every"
 TYPES = frozenset({"root"})
 _WITH_SUBJECT = frozenset({"enter", "return"})
 _MOST = 1 << 16
@@ -195,17 +209,24 @@ def _expectations(tokens: Tokens, entries: list[Tree]) -> tuple[syntax.Expectati
 
 
 def _expectation(tokens: Tokens, tree: Tree) -> syntax.Expectation:
-    claim, verdict, count = parts(tree)
-    check_known("verdict", str(verdict), tuple(Verdict), span_of(tokens, verdict))
+    claim, verdict, count, scope = parts(tree)
+    word = str(verdict)
+    check_known("verdict", word, VERDICTS, span_of(tokens, verdict))
     vcpus = None if count is None else _count(tokens, count, least=1)
-    return syntax.Expectation(str(claim), str(verdict), vcpus, span_of(tokens, tree))
+    if count is not None and word != Verdict.REFUTED:
+        raise InputError(NoCount(span=span_of(tokens, count), verdict=word))
+    if scope is not None:
+        check_known("scope", str(scope), (EVERY,), span_of(tokens, scope))
+    if scope is not None and word != Verdict.PROVED:
+        raise InputError(NotForEvery(span=span_of(tokens, scope), verdict=word))
+    return syntax.Expectation(str(claim), word, vcpus, span_of(tokens, tree), scope is not None)
 
 
 # Claims -----------------------------------------------------------------------------------------
 
 
 def _claim(tokens: Tokens, tree: Tree) -> syntax.Claim:
-    name, text = parts(tree)[:2]
+    override, name, text = parts(tree)[:3]
     clauses = _clauses(tokens, tree)
     witnesses = tuple(_witness(tokens, t) for t in clauses.each("witness"))
     check_once("witness", [(w.name, w.span) for w in witnesses])
@@ -219,6 +240,7 @@ def _claim(tokens: Tokens, tree: Tree) -> syntax.Claim:
         headline=_text(tokens, tree_in(headline.children[0])).value if headline else "",
         because=_text(tokens, tree_in(because.children[0])).value if because else "",
         span=span_of(tokens, name),
+        overrides=override is not None,
     )
 
 

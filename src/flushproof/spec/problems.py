@@ -41,6 +41,24 @@ class BadBounds(Diagnostic, frozen=True, kw_only=True):
     problem: str
 
 
+class NoCount(Diagnostic, frozen=True, kw_only=True):
+    """A count of vCPUs behind a verdict that does not come with one."""
+
+    CODE: ClassVar[str] = "FP0514"
+    TITLE: ClassVar[str] = "`{verdict}` takes no count"
+    LABEL: ClassVar[str] = "only a counterexample has a smallest number of vCPUs"
+    verdict: str
+
+
+class NotForEvery(Diagnostic, frozen=True, kw_only=True):
+    """Every number of vCPUs is asked for beside another verdict than a proof."""
+
+    CODE: ClassVar[str] = "FP0515"
+    TITLE: ClassVar[str] = "`{verdict}` cannot be expected for every number of vCPUs"
+    HELP: ClassVar[str] = "write `proved for every`"
+    verdict: str
+
+
 class SubjectWanted(Diagnostic, frozen=True, kw_only=True):
     """`on enter` and `on return` name an operation or a call; other events do not."""
 

@@ -8,7 +8,6 @@ from typing import ClassVar
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError, Note, closest
 from flushproof.frontend import syntax as c
 from flushproof.frontend.counted import counted_unit
-from flushproof.frontend.declarations import declare
 from flushproof.frontend.load import load
 from flushproof.frontend.parser import parse_c
 from flushproof.machine.setup import Assumptions, Bounds, Setup
@@ -21,6 +20,7 @@ from flushproof.spec.confined import confined
 from flushproof.spec.given import given, shipped
 from flushproof.spec.headers import Headers
 from flushproof.spec.parser import parse_spec
+from flushproof.spec.problems import check_once
 
 
 class UnknownClaim(Diagnostic, frozen=True, kw_only=True):
@@ -81,6 +81,26 @@ class NotTheFamily(Diagnostic, frozen=True, kw_only=True):
     )
     path: str
     name: str
+
+
+class OwnClaim(Diagnostic, frozen=True, kw_only=True):
+    """A claim of a spec under the name of one that comes with the program."""
+
+    CODE: ClassVar[str] = "FP0516"
+    TITLE: ClassVar[str] = "claim `{name}` comes with the program"
+    LABEL: ClassVar[str] = "this would take its place"
+    HELP: ClassVar[str] = "choose another name, or write `override claim {name}`"
+    name: str
+
+
+class NothingToOverride(Diagnostic, frozen=True, kw_only=True):
+    """A claim that is to take the place of one that does not exist."""
+
+    CODE: ClassVar[str] = "FP0517"
+    TITLE: ClassVar[str] = "no claim `{name}` comes with the program{hint}"
+    HELP: ClassVar[str] = "leave out `override`"
+    name: str
+    hint: str = ""
 
 
 def from_spec(path: str) -> Setup:
@@ -153,8 +173,9 @@ def _from_spec_source(
     unit = counted_unit(unit)
     file = parse_spec(source, context)
     spec = file.specs[0]
-    units = (*start.units, unit, c.TranslationUnit(file.functions))
-    declarations = declare(units)
+    own = unit, c.TranslationUnit(file.functions)
+    units = (*start.units, *own)
+    declarations = start.declared(*own)
     claims = joined_claims(start.claims, (*file.claims, *spec.claims))
     _check_expectations(spec, claims)
     return Setup(
@@ -205,7 +226,19 @@ def _operations(spec: s.Spec) -> tuple[s.OperationDecl, ...]:
 
 
 def joined_claims(known: tuple[s.Claim, ...], own: tuple[s.Claim, ...]) -> tuple[s.Claim, ...]:
-    """Return the known claims and a spec's own, which come first where names are the same."""
+    """Return the known claims and a spec's own, some of which may say that they override one.
+
+    Raises:
+        InputError: two claims have one name, and not because the second overrides the first.
+    """
+    check_once("claim", [(claim.name, claim.span) for claim in own])
+    there = [claim.name for claim in known]
+    for claim in own:
+        if claim.name in there and not claim.overrides:
+            raise InputError(OwnClaim(span=claim.span, name=claim.name))
+        if claim.overrides and claim.name not in there:
+            hint = closest(claim.name, there)
+            raise InputError(NothingToOverride(span=claim.span, name=claim.name, hint=hint))
     names = {claim.name for claim in own}
     return (*(k for k in known if k.name not in names), *own)
 

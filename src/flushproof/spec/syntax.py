@@ -63,12 +63,17 @@ class MemoryDecl(Placed, frozen=True):
 
 
 class Expectation(Placed, frozen=True):
-    """`coverage refuted at 2;`: `vcpus` is None where no count is stated."""
+    """`coverage refuted at 2;` or `coverage proved for every;`.
+
+    `vcpus` is None where no count is stated; with `every_number` it is to hold for every number of
+    vCPUs, not only within the bounds.
+    """
 
     claim: str
     verdict: str
     vcpus: int | None
     span: Span
+    every_number: bool = False
 
 
 class Witness(Placed, frozen=True):
@@ -96,7 +101,10 @@ class Handler(Placed, frozen=True):
 
 
 class Claim(Placed, frozen=True):
-    """One monitor; `because` and `headline` are templates filled with witness and ghost values."""
+    """One monitor; `because` and `headline` are templates filled with witness and ghost values.
+
+    One that `overrides` takes the place of the program's own claim of that name.
+    """
 
     name: str
     text: str
@@ -106,6 +114,7 @@ class Claim(Placed, frozen=True):
     headline: str
     because: str
     span: Span
+    overrides: bool = False
 
 
 class Spec(Placed, frozen=True):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from flushproof import files
 from flushproof.config import Sweeping
+from flushproof.expectation import with_expected
 from flushproof.files import Look, Recorded
 from flushproof.frontend.load import LIMIT
 from flushproof.record import Record, replace
@@ -25,14 +26,19 @@ from flushproof.verdict import ClaimResult, Report, Verdict
 class Hit(Record, frozen=True):
     """What is known of a job; `missing` are the claims that are still to be decided."""
 
+    task: Task
     entry: Entry
     wanted: tuple[str, ...]
 
     @property
     def results(self) -> tuple[ClaimResult, ...]:
-        """The known results that are asked for."""
+        """The known results that are asked for; a spec's expectations are kept with them."""
         known = {r.claim: r for r in self.entry.results}
-        return tuple(known[name] for name in self.wanted if name in known)
+        found = tuple(known[name] for name in self.wanted if name in known)
+        command, options = self.task.command, self.task.options
+        if command == "check":
+            return found
+        return tuple(with_expected(r, command, options) for r in found)
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -61,7 +67,7 @@ class Known:
         if entry is None:
             return None
         wanted = tuple(dict.fromkeys(task.options.claims)) or entry.claims
-        return None if wanted is None else Hit(entry, wanted)
+        return None if wanted is None else Hit(task, entry, wanted)
 
     def add(self, task: Task, report: Report, looks: tuple[Look, ...]) -> None:
         """Keep what was decided; what is open may be decided with more memory, and is not kept."""

@@ -14,7 +14,7 @@ from flushproof.record import Record
 from flushproof.report.findings import expected_phrase
 from flushproof.report.html.cases import Case, claim_case
 from flushproof.report.html.costs_view import CostView
-from flushproof.report.scope import scope_lines, vcpus_phrase
+from flushproof.report.scope import held_phrase, scope_lines
 from flushproof.report.tally import verdict_counts
 from flushproof.source import Source
 from flushproof.trace import Trace
@@ -124,12 +124,11 @@ def _cell(result: ClaimResult, anchor: str, *, expectations: bool) -> Cell:
 
 def _words(result: ClaimResult) -> tuple[str, str, str]:
     match result.verdict:
-        case Verdict.PROVED if result.scope.vcpus is None:
-            return "all", "all N", "proved for every number of vCPUs"
         case Verdict.PROVED:
-            phrase = vcpus_phrase(result.scope.vcpus)
+            return "all", "all N", held_phrase(None)
+        case Verdict.BOUNDED:
             low, high = result.scope.vcpus or (1, 1)
-            return "some", f"{low}..{high}", f"proved for {phrase} only"
+            return "some", f"{low}..{high}", held_phrase(result.scope.vcpus)
         case Verdict.REFUTED:
             if result.smallest_vcpus is None:
                 return "refuted", "fails", "refuted"
@@ -139,6 +138,8 @@ def _words(result: ClaimResult) -> tuple[str, str, str]:
             return "open", "unknown", "unknown"
         case Verdict.VACUOUS:
             return "open", "vacuous", "vacuous: it could not fail"
+        case Verdict.NOT_ASKED:
+            return "open", "not asked", "not asked"
         case _:
             assert_never(result.verdict)
 
@@ -146,7 +147,7 @@ def _words(result: ClaimResult) -> tuple[str, str, str]:
 def _covered(results: Iterable[ClaimResult]) -> tuple[Covered, ...]:
     groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for result in results:
-        if result.verdict is not Verdict.REFUTED:
+        if result.verdict not in (Verdict.REFUTED, Verdict.NOT_ASKED):
             reason = (("reason", result.reason),) if result.reason else ()
             groups.setdefault((*reason, *scope_lines(result)), []).append(result.claim)
     return tuple(Covered(tuple(claims), lines) for lines, claims in groups.items())
