@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flushproof.memory import Memory
-from flushproof.spec.parser import ASSUMPTIONS, BOUNDS, EVENTS, ROLES, WITNESSES
-from flushproof.verdict import Verdict
+from flushproof.spec.parser import ASSUMPTIONS, BOUNDS, EVENTS, EVERY, ROLES, VERDICTS, WITNESSES
 
 HERE = Path(__file__).resolve().parent
 GRAMMARS = HERE.parent / "grammars"
@@ -29,7 +28,8 @@ WORDS = (
     ("bound", "the first word: what is bounded", BOUNDS),
     ("assume", "what is taken for granted, or with `no` is not", ASSUMPTIONS),
     ("memory", "the memory model", tuple(str(m) for m in Memory)),
-    ("expectation", "the second word: a verdict", tuple(str(v) for v in Verdict)),
+    ("expectation", "the second word: a verdict", VERDICTS),
+    ("expectation", "behind `for`: of which numbers of vCPUs it is proved", (EVERY,)),
     ("witness", "the first word: what is chosen freely, once", WITNESSES),
     ("event", "what a handler waits for", EVENTS),
 )
