@@ -274,7 +274,7 @@ def test_check_exit_and_json(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     fake = Fake(CHECKED)
     assert _run(fake, "check", str(tmp_path), "--format", "json") == 1
     document = json.loads(capsys.readouterr().out)
-    assert [r["exit"] for r in document["reports"]] == [0, 1]
+    assert [r["exit"] for r in document["reports"]] == [0, 1, 3]
     assert document["exit"] == 1
 
 

@@ -87,7 +87,7 @@ def test_named_by_the_user(capsys: pytest.CaptureFixture[str], folder: Path) -> 
     Path("small.spec").write_text(SPEC.format(variant='"good.c"'))
     for path in ("../good.c", str(folder.parent / "good.c"), "out.c"):
         small = ("--spec", "small.spec", "--claim", "no_wasted", "--no-cache", "--jobs", "1")
-        assert cli.main(("prove", path, *small, "--engine", "bounded")) == 0, path
+        assert cli.main(("prove", path, *small, "--vcpus", "1")) == 0, path
     capsys.readouterr()
 
 

@@ -291,7 +291,7 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     jsonschema.validate(made, json.loads(SCHEMA.read_text(encoding="utf-8")))
     most = [[c["most"] for c in v["costs"]["cells"]] for v in made["variants"]]
     assert most == [[1, 2, 2], [1, 1, 2]]
-    assert [v["claims"][0]["verdict"] for v in made["variants"]] == ["refuted", "proved"]
+    assert [v["claims"][0]["verdict"] for v in made["variants"]] == ["refuted", "bounded"]
     assert "What a call costs" in page.read_text(encoding="utf-8")
     ET.fromstring(drawn.read_text(encoding="utf-8"))
 

@@ -69,7 +69,7 @@ def test_memory_for_a_claim(prove: Run, monkeypatch: pytest.MonkeyPatch, jobs: s
     assert code == 3
     assert re.search(r"unknown +coverage\b", out)
     assert "out of memory" in out
-    assert re.search(r"proved +no_wasted\b", out)
+    assert re.search(r"bounded +no_wasted\b", out)
     assert "1 proved, 1 unknown" in out
 
 

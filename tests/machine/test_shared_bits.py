@@ -89,7 +89,7 @@ def test_a_neighbours_update_is_lost(tmp_path: Path, fields: str, claim: str, ho
     outcome = enumerate_claim(made.with_claims((claim,)), Sizes(1, 2, 1), claim)
     assert (outcome.found is None) is holds
     (result,) = decide(made, Question((claim,), Bounds((1, 1), 2, 1, 1)))
-    assert result.verdict is (Verdict.PROVED if holds else Verdict.REFUTED)
+    assert result.verdict is (Verdict.BOUNDED if holds else Verdict.REFUTED)
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_page_says_all() -> None:
     words = _parsed(render((MIXED,), SOURCES)).words
     for made in MIXED.results:
         assert made.claim in words
-    assert "proved for 1..4 vCPUs only" in words
+    assert "bounded: holds for 1..4 vCPUs" in words
     assert "proved for every number of vCPUs" in words
     assert "refuted at 2 vCPUs" in words
     assert "the limit of 1000000 solver steps was hit" in words

@@ -11,6 +11,7 @@ import pytest
 
 from flushproof import cli, pipeline
 from flushproof.config import Choices, Options, Sanity, Sweeping
+from flushproof.expectation import with_expected
 from flushproof.files import DISK, Look, Overlaid, Recorded
 from flushproof.record import replace
 from flushproof.sweep import jobs, known
@@ -49,6 +50,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
         made = [result(Verdict.PROVED, n) for n in names]
         if "coverage" in names:
             made[names.index("coverage")] = REFUTED
+        made = [with_expected(r, task.command, task.options) for r in made]
         for r in made:
             on_result(r)
         return replace(report(*made), path=task.path)

@@ -17,13 +17,13 @@ TABLE = """\
 counter_first.spec
             1..1 x 1 x 1  1..1 x 0 x 1
 no_bogus    N=1           N=1
-range_kept  ok            ok
+range_kept  holds         holds
 
 columns: vCPUs x loads x flushes, - as the spec says;
-ok proved within these bounds, N=3 refuted at 3 vCPUs, ? unknown,
-vac could not fail
+holds within these bounds, N=3 refuted at 3 vCPUs, ? unknown,
+vac could not fail, n/a not asked
 
-2 proved, 2 refuted
+2 bounded, 2 refuted
 """
 
 
@@ -54,8 +54,8 @@ def _swept(*verdicts: Verdict) -> list[Swept]:
 def test_every_verdict_has_a_word() -> None:
     """An open claim must be seen, and asked for by the exit code."""
     swept = _swept(*Verdict)
-    text = render(swept)
-    assert text.splitlines()[2].split() == ["coverage", "ok", "N=2", "?", "vac"]
+    text = render(swept, 200)
+    assert text.splitlines()[2].split() == ["coverage", "holds", "holds", "N=2", "?", "vac", "n/a"]
     assert exit_code(swept) == 3
     assert exit_code(_swept(Verdict.BOUNDED, Verdict.REFUTED)) == 0
 
@@ -65,7 +65,7 @@ def test_the_width_is_kept(width: int) -> None:
     """A table in a mail must not wrap."""
     text = render(_swept(*[Verdict.BOUNDED] * 9), width)
     assert max(map(len, text.splitlines())) <= width
-    assert text.count("ok") == 10
+    assert text.count("holds") == 10
 
 
 def test_a_bound_that_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
