@@ -44,7 +44,7 @@ class BadBounds(Diagnostic, frozen=True, kw_only=True):
 class NoCount(Diagnostic, frozen=True, kw_only=True):
     """A count of vCPUs behind a verdict that does not come with one."""
 
-    CODE: ClassVar[str] = "FP0514"
+    CODE: ClassVar[str] = "FP0519"
     TITLE: ClassVar[str] = "`{verdict}` takes no count"
     LABEL: ClassVar[str] = "only a counterexample has a smallest number of vCPUs"
     verdict: str
@@ -53,7 +53,7 @@ class NoCount(Diagnostic, frozen=True, kw_only=True):
 class NotForEvery(Diagnostic, frozen=True, kw_only=True):
     """Every number of vCPUs is asked for beside another verdict than a proof."""
 
-    CODE: ClassVar[str] = "FP0515"
+    CODE: ClassVar[str] = "FP0520"
     TITLE: ClassVar[str] = "`{verdict}` cannot be expected for every number of vCPUs"
     HELP: ClassVar[str] = "write `proved for every`"
     verdict: str
