@@ -132,7 +132,8 @@ def test_a_value_in_a_root(flush: str, load: str, claim: str, fails: bool, tmp_p
     machine = _machine(tmp_path, flush, load, claim)
     for engine in ("bounded", "auto"):
         (found,) = decide(machine, Question(("it",), Bounds((1, 1), 1, 1, 1), engine=engine))
-        assert found.verdict is (Verdict.REFUTED if fails else Verdict.PROVED), found.reason
+        assert found.verdict.decided, found.reason
+        assert found.verdict.holds != fails
 
 
 RARE = ("0x18", "0x5000")
@@ -146,7 +147,8 @@ def test_plain_numbers(flush: str, load: str, claim: str, fails: bool, tmp_path:
     """The enumerator must not share what is lost: a few numbers show what fails."""
     machine = _machine(tmp_path, flush, load, claim)
     (found,) = decide(machine, Question(("it",), Bounds((1, 1), 1, 1, 1), engine="enumerate"))
-    assert found.verdict is (Verdict.REFUTED if fails else Verdict.PROVED), found.reason
+    assert found.verdict.decided, found.reason
+    assert found.verdict.holds != fails
 
 
 def test_roots_that_are_only_copied_are_page_numbers(tmp_path: Path) -> None:
