@@ -1,7 +1,8 @@
 """What flushproof says of one torture test: right, wrong, refused, or not decided.
 
 The interpreter runs the test as it stands. What is any value (a variable without a value, say) is
-first 0 everywhere and then nowhere; both runs must end well.
+first 0 everywhere and then nowhere; both runs must end well. Then the solver is asked, too, with
+little effort: it must not find a run that is aborted.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import StrEnum
 
+from flushproof.decide import Question, decide
 from flushproof.diagnostics import InputError
 from flushproof.engines import concrete
 from flushproof.engines.schedule import Call, Plan, Schedule
+from flushproof.errors import InternalError
 from flushproof.ir.code import Havoc, Hypercall, Instr
 from flushproof.ir.program import Operation
 from flushproof.ir.types import Int
@@ -19,11 +22,16 @@ from flushproof.machine.build import Machine, build
 from flushproof.record import Record
 from flushproof.source import Source
 from flushproof.spec.resolve import from_texts
+from flushproof.verdict import Verdict
 from torture.compiled import ends_well
 from torture.suite import ABORTED, SPEC, TortureVariant, read, torture_variant
 
 FUEL = 400_000
 """Instructions that a test may take."""
+
+
+STEPS = 300_000
+"""Steps that the solver may take for a test."""
 
 
 class Answer(StrEnum):
@@ -36,24 +44,28 @@ class Answer(StrEnum):
 
 
 class Told(Record, frozen=True):
-    """The answer to a test, and why it is no better; `line` is where in the test, 0 if nowhere."""
+    """The answer to a test, and why it is no better; `line` is where in the test, 0 if nowhere.
+
+    `proved`: the solver proves it.
+    """
 
     name: str
     answer: Answer
     reason: str = ""
     line: int = 0
+    proved: bool = False
 
 
-def judge(name: str) -> Told:
+def judge(name: str, *, solver: bool = True) -> Told:
     """Tell what becomes of a test of the suite; an abort is only wrong where gcc sees none."""
     text = read(name)
-    told = judge_text(torture_variant(name, text))
+    told = judge_text(torture_variant(name, text), solver=solver)
     if told.answer is Answer.WRONG and not ends_well(text):
         return Told(name, Answer.RIGHT)
     return told
 
 
-def judge_text(test: TortureVariant) -> Told:
+def judge_text(test: TortureVariant, *, solver: bool = False) -> Told:
     """Tell what becomes of a test."""
     name = test.variant.name
     try:
@@ -66,7 +78,19 @@ def judge_text(test: TortureVariant) -> Told:
         told = _interpreted(name, machine, value)
         if told.answer is not Answer.RIGHT:
             return told
-    return Told(name, Answer.RIGHT)
+    return _solved(name, machine) if solver else Told(name, Answer.RIGHT)
+
+
+def _solved(name: str, machine: Machine) -> Told:
+    bounds = machine.setup.bounds
+    asked = Question(("ends_well",), bounds, engine="bounded", jobs=1, steps=STEPS)
+    try:
+        (result,) = decide(machine, asked)
+    except InternalError as error:
+        return Told(name, Answer.WRONG, str(error))
+    if result.verdict is Verdict.REFUTED:
+        return Told(name, Answer.WRONG, "it aborts, says the solver")
+    return Told(name, Answer.RIGHT, proved=result.verdict is Verdict.PROVED)
 
 
 def _interpreted(name: str, machine: Machine, value: int) -> Told:

@@ -141,7 +141,8 @@ class Evaluator:
         return self._counted(_number(a), type_, kind)
 
     def _from_bool(self, c: t.Bool, type_: Type, kind: Kind | None) -> Value:
-        one = self.algebra.constant(1, type_, kind)
+        number = type_.wrap(1) if isinstance(type_, Int) else 1
+        one = self.algebra.constant(number, type_, kind)
         return self.algebra.ite(c, one, self.algebra.constant(0, type_, kind))
 
     def _narrow(self, n: t.Number, to: Int, of: Int) -> t.Number:

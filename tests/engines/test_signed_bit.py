@@ -1,0 +1,46 @@
+"""A signed bit field of one bit holds 0 and -1, also where a condition is assigned to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flushproof.decide import Question, decide
+from flushproof.machine.build import build
+from flushproof.spec.resolve import from_spec
+from flushproof.verdict import Verdict
+
+CODE = """\
+struct kvm_vmx { struct kvm kvm; int flag : 1; };
+struct vcpu_vmx { struct kvm_vcpu vcpu; u64 root; };
+int flush(struct kvm *kvm, int a)
+{
+	to_kvm_vmx(kvm)->flag = a != 0;
+	if (to_kvm_vmx(kvm)->flag == VALUE)
+		hyperv_flush_guest_mapping(0);
+	return 0;
+}
+void load(struct kvm_vcpu *vcpu, u64 root) { to_vmx(vcpu)->root = root; }
+"""
+SPEC = """\
+spec bit {
+	variant "bit.c";
+	operations { flush flush(kvm, free); load load(vcpu, root); }
+	bounds { vcpus 1; loads 0; flushes 1; }
+	claim quiet "no hypercall" { on hypercall(x) { assert(x != 0); } headline "a hypercall"; }
+}
+"""
+
+
+@pytest.mark.parametrize("engine", ["auto", "bounded", "enumerate"])
+@pytest.mark.parametrize(("value", "fails"), [(-1, True), (0, True), (1, False)])
+def test_values(engine: str, value: int, fails: bool, tmp_path: Path) -> None:
+    """If it held 1, a claim about what is done for -1 would be proved."""
+    (tmp_path / "bit.c").write_text(CODE.replace("VALUE", str(value)))
+    (tmp_path / "bit.spec").write_text(SPEC)
+    machine = build(from_spec(str(tmp_path / "bit.spec")))
+    bounds = machine.setup.bounds
+    (result,) = decide(machine, Question(("quiet",), bounds, engine=engine, jobs=1))
+    assert result.verdict is not Verdict.UNKNOWN
+    assert (result.verdict is Verdict.REFUTED) is fails
