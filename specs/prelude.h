@@ -118,6 +118,15 @@ u64 __number_elements(struct __number x) __elements(x);
 #define __SIZEOF_LONG__ 8
 #define __SIZEOF_LONG_LONG__ 8
 #define __SIZEOF_POINTER__ 8
+#define __SIZEOF_INT128__ 16
+#define __ORDER_LITTLE_ENDIAN__ 1234
+#define __ORDER_BIG_ENDIAN__ 4321
+#define __ORDER_PDP_ENDIAN__ 3412
+#define __BYTE_ORDER__ __ORDER_LITTLE_ENDIAN__
+#define __x86_64__ 1
+#define __LP64__ 1
+#define __linux__ 1
+#define __OPTIMIZE__ 1
 #define __SIZE_TYPE__ unsigned long
 #define __PTRDIFF_TYPE__ long
 #define __INTPTR_TYPE__ long

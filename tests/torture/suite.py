@@ -95,8 +95,12 @@ HEADERS = {
     "stdbool.h": "",
     "stddef.h": "",
     "stdlib.h": "",
+    "setjmp.h": "",
+    "stdarg.h": "",
+    "stdio.h": "",
+    "string.h": "",
 }
-"""What the headers that hosted programs include say beyond the prelude."""
+"""What the headers that hosted programs include say beyond the prelude, as far as it is here."""
 
 _INCLUDE = re.compile(r"^[ \t]*#[ \t]*include[ \t]*<([^>]*)>.*$", re.MULTILINE)
 _REMARK = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)

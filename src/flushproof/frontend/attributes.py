@@ -57,6 +57,7 @@ MEANINGLESS: Final = {
     "noclone": _INLINED,
     "noderef": _CHECKED,
     "noinline": _INLINED,
+    "noipa": _INLINED,
     "nonnull": "the kernel is compiled so that checks are kept (-fno-delete-null-pointer-checks)",
     "nonstring": _WARNS,
     "noplt": _PLACES,
