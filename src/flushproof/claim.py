@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from functools import cached_property
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from flushproof.assumptions import assumptions
 from flushproof.engines.enumerate import Sizes
 from flushproof.engines.found import Found
+from flushproof.engines.random_runs import Attack
+from flushproof.errors import InternalError
 from flushproof.forall import Evidence, ForAll
 from flushproof.ir.program import Program
 from flushproof.machine.buffers.apply import Buffered
@@ -34,6 +37,8 @@ MORE = 3
 """So many flushes of one vCPU are looked at there, whatever the bounds."""
 GLANCE = 50
 """Before a proof for all is tried, questions may take this part of their usual effort."""
+RUNS = 10
+"""So many random runs are made after a proof."""
 
 
 Range = tuple[int, int] | None
@@ -93,6 +98,7 @@ class Claim:
         if isinstance(evidence, Evidence):
             self.opinions += evidence.opinions
             self.exact_roots = evidence.exact_roots
+            self._attack()
             return self._result(Verdict.PROVED, None, evidence=evidence)
         if self.engine == "unbounded":
             return self.unknown(f"not proved for all: {evidence}", None)
@@ -166,6 +172,26 @@ class Claim:
         else:
             replayed(self.program, found)
         return True
+
+    def _attack(self) -> None:
+        """Look for a counterexample to what has been proved, with little effort.
+
+        Raises:
+            InternalError: there is one.
+        """
+        bounds = replace(self.question.bounds, vcpus=(SOME, SOME), loads=1, flushes=1)
+        if self._fails(bounds):
+            self._contradicted(f"it fails with {count(SOME, 'vCPU')}")
+        attack = Attack(self.program, bounds.flushers)
+        first = crc32(self.name.encode())
+        for seed in range(first, first + RUNS):
+            found = attack.run(seed)
+            if found:
+                self._contradicted(found)
+
+    def _contradicted(self, found: str) -> None:
+        text = f"`{self.name}` is proved for every number of vCPUs, and yet: {found}"
+        raise InternalError(text)
 
     def _within(self, bounds: Bounds, part: int) -> Found | None:
         """Return a counterexample within other bounds, which may not be the least within ours."""

@@ -105,7 +105,7 @@ def witness_groups(
     rest = list(program.witnesses)
     while rest:
         five = tuple(rest[: len(ACCESS_SUFFIXES)])
-        if _is_access(five):
+        if is_witness(five):
             out.append(Group(five, accesses))
             del rest[: len(five)]
         else:
@@ -117,10 +117,11 @@ def witness_groups(
 def has_access(program: Program) -> bool:
     """Tell whether a witness is an access."""
     count = len(ACCESS_SUFFIXES)
-    return any(_is_access(program.witnesses[k : k + count]) for k in range(len(program.witnesses)))
+    return any(is_witness(program.witnesses[k : k + count]) for k in range(len(program.witnesses)))
 
 
-def _is_access(fields: tuple[Field, ...]) -> bool:
+def is_witness(fields: tuple[Field, ...]) -> bool:
+    """Tell whether witnesses are the parts of one access."""
     ends = tuple(f.name.rpartition("_")[2] for f in fields)
     starts = {f.name.rpartition("_")[0] for f in fields}
     return ends == ACCESS_SUFFIXES and len(starts) == 1

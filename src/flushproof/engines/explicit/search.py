@@ -11,12 +11,11 @@ from collections.abc import Iterator
 
 from flushproof.engines import concrete
 from flushproof.engines.concrete import Location
+from flushproof.engines.explicit.accesses import touch
 from flushproof.engines.explicit.boundaries import boundaries, written
 from flushproof.engines.explicit.domains import ROOTS, Touch, arguments, witness_groups
 from flushproof.engines.explicit.steps import IDLE, UNSET, Leaf, State, Steps
-from flushproof.ir.code import Access, Exchange, Mode, Read, Write
 from flushproof.ir.program import BYSTANDERS, Program, Role
-from flushproof.machine.instrument import PLACE_STRIDE
 from flushproof.record import Record
 
 
@@ -110,15 +109,8 @@ class Graph:
 
     def accesses(self) -> tuple[Touch, ...]:
         """Return every access that any step made so far."""
-        shared = [f for f in self.program.fields if not f.ghost]
-        out: set[Touch] = set()
-        for thread, h, held in self.steps.accesses:
-            assert h.location is not None
-            assert isinstance(h.instr, (Read, Write, Exchange, Access))
-            place = shared.index(h.instr.field) * PLACE_STRIDE + max(h.location[1], 0)
-            once = isinstance(h.instr, Exchange) or h.instr.mode is Mode.ONCE
-            out.add((thread + 1, place, int(h.writes), int(once), held))
-        return tuple(sorted(out))
+        found = {touch(self.program, t, h, held) for t, h, held in self.steps.accesses}
+        return tuple(sorted(found))
 
     # Moves -----------------------------------------------------------------------------------
 

@@ -12,17 +12,13 @@ from collections.abc import Iterator, Mapping
 
 from flushproof.engines import concrete
 from flushproof.engines.concrete import Happening, Location
+from flushproof.engines.explicit.accesses import is_access
 from flushproof.engines.explicit.domains import RESULTS, any_value
 from flushproof.ir.code import (
-    Access,
-    Exchange,
     Havoc,
     Hypercall,
     Instr,
     Local,
-    Mode,
-    Read,
-    Write,
 )
 from flushproof.ir.passes import liveness
 from flushproof.ir.program import Operation, Program
@@ -269,16 +265,7 @@ class Steps:
     def _note_accesses(self, thread: int, state: concrete.State) -> None:
         """Remember accesses; locks change only where a step begins, so its end tells the holder."""
         held = concrete.lock_set(state, thread)
-        for h in state.happenings:
-            match h.instr:
-                case Read(_, f, _, mode) | Write(f, _, _, mode):
-                    shared = not f.ghost and mode not in (Mode.GHOST, Mode.DRAIN)
-                case Exchange(_, f) | Access(f):
-                    shared = not f.ghost
-                case _:
-                    shared = False
-            if shared:
-                self.accesses.add((thread, h, held))
+        self.accesses.update((thread, h, held) for h in state.happenings if is_access(h))
 
 
 def _local_name(entry: tuple[Local, int]) -> str:

@@ -1,0 +1,30 @@
+"""Accesses to shared fields that runs were seen to make, as a witness fixes them."""
+
+from __future__ import annotations
+
+from flushproof.engines.concrete import Happening
+from flushproof.engines.explicit.domains import Touch
+from flushproof.ir.code import Access, Exchange, Mode, Read, Write
+from flushproof.ir.program import Program
+from flushproof.machine.instrument import PLACE_STRIDE
+
+
+def is_access(happening: Happening) -> bool:
+    """Tell whether an executed instruction is an access by the code to a shared field."""
+    match happening.instr:
+        case Read(_, f, _, mode) | Write(f, _, _, mode):
+            return not f.ghost and mode not in (Mode.GHOST, Mode.DRAIN)
+        case Exchange(_, f) | Access(f):
+            return not f.ghost
+        case _:
+            return False
+
+
+def touch(program: Program, thread: int, happening: Happening, held: int) -> Touch:
+    """Return an access by its parts; `held` are the locks that the thread held."""
+    shared = [f for f in program.fields if not f.ghost]
+    assert happening.location is not None
+    assert isinstance(happening.instr, (Read, Write, Exchange, Access))
+    place = shared.index(happening.instr.field) * PLACE_STRIDE + max(happening.location[1], 0)
+    once = isinstance(happening.instr, Exchange) or happening.instr.mode is Mode.ONCE
+    return (thread + 1, place, int(happening.writes), int(once), held)

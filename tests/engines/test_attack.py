@@ -1,0 +1,83 @@
+"""Random runs against what is proved: they find what is false, and are a verdict's end."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from flushproof import cli
+from flushproof.claim import Claim
+from flushproof.engines.random_runs import Attack
+from flushproof.forall import Evidence, ForAll
+from flushproof.machine.build import build
+from flushproof.memory import Memory
+from flushproof.resources import SPECS
+from flushproof.spec.resolve import from_spec
+from flushproof.verdict import Verdict
+
+RUNS = int(os.environ.get("FLUSHPROOF_RUNS", "40"))
+"""How many runs are made of each file of the corpus."""
+
+BEYOND = {("early_return", "no_wasted"), ("rwlock_readers", "converges")}
+"""What is proved within bounds, and fails beyond them; so does `no_repeat`, but for `dedup_all`."""
+
+FILES = sorted(SPECS.glob("*.spec"), key=lambda p: p.name)
+
+
+def _fails_beyond(spec: str, claim: str) -> bool:
+    return (spec, claim) in BEYOND or (claim == "no_repeat" and spec != "dedup_all")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
+def test_nothing_proved_fails_in_a_run(path: Path) -> None:
+    """What fails in a run of the interpreter is not so, whatever an engine with a solver says."""
+    machine = build(from_spec(str(path)))
+    setup = machine.setup
+    proved = tuple(
+        e.claim
+        for e in setup.expectations
+        if e.verdict == Verdict.PROVED and not _fails_beyond(path.stem, e.claim)
+    )
+    if setup.memory is not Memory.SC or not proved:
+        pytest.skip("store buffers are made for few calls" if proved else "nothing is proved")
+    attack = Attack(machine.with_claims(proved), setup.bounds.flushers)
+    assert not any(attack.run(seed) for seed in range(RUNS))
+
+
+@pytest.mark.parametrize(
+    ("spec", "claim"),
+    [
+        ("counter_first", "no_repeat"),
+        ("counter_first", "no_bogus"),
+        ("enum_cached", "no_wasted"),
+        ("mismatch_flag", "no_repeat"),
+        ("flush_unlocked", "no_race"),
+        ("flush_unlocked", "cache_sound"),
+    ],
+)
+def test_what_is_refuted_fails_in_a_run(spec: str, claim: str) -> None:
+    """An attack that finds nothing anywhere would tell nothing about a proof."""
+    machine = build(from_spec(str(SPECS / f"{spec}.spec")))
+    attack = Attack(machine.with_claims((claim,)), 1)
+    found = next(text for text in map(attack.run, range(2000)) if text)
+    assert found.startswith(f"`{claim}` fails in run ")
+
+
+@pytest.mark.parametrize("bounded", [True, False])
+def test_a_contradiction_is_no_verdict(
+    bounded: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A proof of what fails is a defect of this program, and is told as that."""
+    monkeypatch.setattr(Claim, "_glance", lambda *_: None)
+    monkeypatch.setattr(ForAll, "prove", lambda *_: Evidence((), "", exact_roots=True))
+    if not bounded:
+        monkeypatch.setattr(Claim, "_fails", lambda *_: False)
+    arguments = ("prove", str(SPECS / "counter_first.c"), "--claim", "no_bogus", "--no-cache")
+    assert cli.main((*arguments, "--no-sanity", "--jobs", "1")) == 70
+    captured = capsys.readouterr()
+    assert not captured.out
+    said = "`no_bogus` is proved for every number of vCPUs, and yet: "
+    why = "it fails with 3 vCPUs" if bounded else "`no_bogus` fails in run "
+    assert said + why in captured.err
