@@ -15,7 +15,6 @@ from flushproof.ir.kinds import infer
 from flushproof.machine.build import Machine, build
 from flushproof.machine.setup import Bounds
 from flushproof.spec.resolve import from_spec
-from flushproof.verdict import Verdict
 
 CODE = """\
 struct kvm_vmx {{ struct kvm kvm; bool set; u8 small; u32 half; u64 seen; u64 old; int count; }};
