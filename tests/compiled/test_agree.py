@@ -67,6 +67,14 @@ AGREE = {
     "return write_trylock(&to_kvm_vmx(kvm)->rw);",
     "negative": "to_kvm_vmx(kvm)->half = a; to_kvm_vmx(kvm)->word = -b; return -1;",
     "does_not_end": "while (a == 1) to_kvm_vmx(kvm)->word++; return 0;",
+    "guard": "guard(spinlock)(&to_kvm_vmx(kvm)->lock); if (a > b) return 1;\n"
+    "{ guard(mutex)(&to_kvm_vmx(kvm)->mutex); to_kvm_vmx(kvm)->word++; } return 2;",
+    "scoped_guard": "int n = 0;\n"
+    "for (int i = 0; i < 3; i++) {\n"
+    "	scoped_guard(read_lock, &to_kvm_vmx(kvm)->rw) { if (a == i) break; n += i; }\n"
+    "	n += read_trylock(&to_kvm_vmx(kvm)->rw); read_unlock(&to_kvm_vmx(kvm)->rw);\n"
+    "}\n"
+    "return n;",
 }
 
 
@@ -133,6 +141,35 @@ def test_difference_at_boot(tmp_path: Path) -> None:
     other = _with_text(made, text)
     with pytest.raises(InternalError, match="after boot"):
         agree.opinion(other, 2)
+
+
+HEADER_TEXT = """\
+#define STEP 3
+static inline int bumped(int n) { return n + STEP; }
+"""
+OUTSIDE = """\
+#include <linux/types.h>
+#include "own.h"
+extern bool off;
+extern struct { int low : 3; unsigned high : 5; } both;
+extern s16 narrow;
+"""
+
+
+@pytest.mark.parametrize("step", [3, 4])
+def test_headers_and_variables_of_other_files(step: int, tmp_path: Path) -> None:
+    """A header is part of what is compiled, and any start of a variable is tried on both sides."""
+    (tmp_path / "own.h").write_text(HEADER_TEXT)
+    body = "if (off) return both.low * 2 + both.high; narrow += 7; return bumped(narrow);"
+    made = _machine(tmp_path, body, OUTSIDE)
+    if step == 3:
+        assert agree.opinion(made, 12).agreed == 12 * LENGTH
+        return
+    changed = tuple(
+        Source(s.name, s.text.replace("STEP 3", f"STEP {step}")) for s in made.setup.sources
+    )
+    with pytest.raises(InternalError, match="hypercalls and result"):
+        agree.opinion(replace(made, setup=replace(made.setup, sources=changed)), 12)
 
 
 def test_sequences_hold_what_is_at_the_edge(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ struct drv_step {
 
 static struct drv_step drv_steps[STEPS], *drv_now;
 static int drv_taken;
+static drv_word drv_boot[OUTSIDE + 1];
 
 static _Bool drv_is_free(struct lock_state *l, _Bool shared)
 {
@@ -133,6 +134,8 @@ int main(void)
 	int count, status, child;
 
 	while (drv_scanf(" n %d %d", &vcpu_count, &count) == 2) {
+		for (int i = 0; i < OUTSIDE; i++)
+			drv_scanf("%llx", &drv_boot[i]);
 		for (int i = 0; i < count; i++)
 			if (i >= STEPS || !drv_read(&drv_steps[i]))
 				return 1;

@@ -46,15 +46,20 @@ class Step(Record, frozen=True):
 
 
 class Sequence(Record, frozen=True):
-    """Operations one after another, from boot, of a VM with so many vCPUs."""
+    """Operations one after another, from boot, of a VM with so many vCPUs.
+
+    `boot` is what each variable of another file starts as, in the order of the program's witnesses.
+    """
 
     vcpus: int
     steps: tuple[Step, ...]
+    boot: tuple[int, ...] = ()
 
     def commands(self) -> str:
         """Return the lines for the driver."""
         lines = "".join(s.command() for s in self.steps)
-        return f"n {self.vcpus} {len(self.steps)}\n{lines}"
+        boot = "".join(f" {n:x}" for n in self.boot)
+        return f"n {self.vcpus} {len(self.steps)}{boot}\n{lines}"
 
 
 def sequences(machine: Machine, count: int, seed: str) -> tuple[Sequence, ...]:
@@ -66,7 +71,8 @@ def sequences(machine: Machine, count: int, seed: str) -> tuple[Sequence, ...]:
 
 
 def _sequence(machine: Machine, vcpus: int, dice: random.Random) -> Sequence:
-    return Sequence(vcpus, tuple(_step(machine, vcpus, dice) for _ in range(LENGTH)))
+    steps = tuple(_step(machine, vcpus, dice) for _ in range(LENGTH))
+    return Sequence(vcpus, steps, tuple(_start(dice) for _ in machine.base.witnesses))
 
 
 def _step(machine: Machine, vcpus: int, dice: random.Random) -> Step:
@@ -95,6 +101,11 @@ def _root(dice: random.Random) -> int:
 
 def _number(dice: random.Random) -> int:
     return dice.choice(EDGES) if dice.randrange(3) == 0 else dice.randrange(32)
+
+
+def _start(dice: random.Random) -> int:
+    """Return what a variable starts as; half of the flags are off."""
+    return _number(dice) if dice.randrange(2) else 0
 
 
 def _result(dice: random.Random) -> int:

@@ -30,7 +30,9 @@ def interpreted(machine: Machine, where: Layout, sequence: Sequence) -> list[str
     plans = tuple(
         Plan(t, f"thread{t}", tuple(c for s, c in pairs if s.thread == t)) for t in numbers
     )
-    state = concrete.start(machine.base, Schedule(sequence.vcpus, {}, plans, ()))
+    outside = zip(machine.base.witnesses, sequence.boot, strict=True)
+    boot = {f.name: _wrapped(value, f.type) for f, value in outside}
+    state = concrete.start(machine.base, Schedule(sequence.vcpus, boot, plans, ()))
     run = _Run(machine, where, state)
     lines = [run.shown()]
     for step in sequence.steps:

@@ -20,12 +20,12 @@ from flushproof.frontend.types import Integer
 from flushproof.frontend.walk import walk
 from flushproof.ir.code import Expr, Field
 from flushproof.ir.program import BOOT_VCPU, Operation
-from flushproof.ir.types import LockWord, VcpuRef
+from flushproof.ir.types import Int, LockWord, VcpuRef
 from flushproof.machine.build import Machine
 from flushproof.machine.monitors import RUNS_ON
 from flushproof.record import Record, replace
-from flushproof.report.plain import visible
 from flushproof.reproduce import code as variant
+from flushproof.reproduce.headers import marker
 from flushproof.reproduce.layout import BitPart, Layout, layout
 from flushproof.reproduce.monitor import initial, literal
 
@@ -39,6 +39,7 @@ HEAD = """\
 #define FREE_ARGUMENTS {free}
 #define RESULTS {results}
 #define STEPS {steps}
+#define OUTSIDE {outside}
 static int vcpu_count;
 """
 
@@ -63,6 +64,10 @@ def driven(machine: Machine) -> str:
     if why:
         raise _refused(machine, why)
     where = layout(machine)
+    constant = _constants(machine)
+    for f in machine.base.witnesses:
+        if not isinstance(f.type, Int) or f.name.partition(".")[0] in constant:
+            raise _refused(machine, f"`{f.member}` of another file is constant or an address")
     missing = [
         f.member
         for f in fields_shown(machine, where)
@@ -102,10 +107,11 @@ class _Writer(Record):
             free=FREE_ARGUMENTS,
             results=RESULTS,
             steps=LENGTH,
+            outside=len(self.machine.base.witnesses),
         )
         code = variant.code(self.machine, self.where, frozenset(), most="MOST_VCPUS + 1")
-        name = visible(self.machine.setup.variant.name).replace("\\", "\\\\").replace('"', '\\"')
-        own = f'\n# 1 "{name}"\n{code.proper}\n# 1 "driver.c"\n'
+        name = self.machine.setup.variant.name
+        own = f"\n{marker(1, name)}{code.proper}\n{marker(1, 'driver.c')}"
         functions = (self._set_up(), self._show(), self._operations())
         return "".join((head, variant.BEFORE, code.before, own, code.after, DRIVER, *functions))
 
@@ -119,6 +125,9 @@ class _Writer(Record):
         for f, value in self.machine.base.boot:
             if f != RUNS_ON and f in self.machine.base.fields and not self._starts_itself(f):
                 lines += (self._boot(f, x, _value_of(value, x)) for x in self._locations(f))
+        for k, f in enumerate(self.machine.base.witnesses):
+            parts = self._parts((f.name, -1))
+            lines += (f"\t{p.lvalue} = drv_boot[{k}] >> {p.first};\n" for p in parts)
         kept = [f"\t{_copy(f'saved_{o}', o)}" for o in self._objects()]
         saved = "".join(f"static __typeof__({o}) saved_{o}, other_{o};\n" for o in self._objects())
         return f"\n{saved}\nstatic void drv_set_up(void)\n{{\n{''.join((*lines, *kept))}}}\n"

@@ -72,6 +72,15 @@ def without_guards(f: c.Function) -> c.Function:
     return replace(f, body=_Function(f, f.body).block(f.body, _Where()))
 
 
+def lock_type(name: str) -> tuple[str, str, str] | None:
+    """Return the type of the lock of a guard's class, and the functions that take and free it."""
+    found = classes(name)
+    if found is None:
+        return None
+    kind, tag = _TYPES[found[0]]
+    return (f"struct {tag}" if kind == "struct" else tag), *found
+
+
 def classes(name: str) -> tuple[str, str] | None:
     """Return the functions that take and free the lock of a guard's class."""
     for ending in _VARIANTS:

@@ -20,6 +20,8 @@ from flushproof.ir.code import Havoc, Scope
 from flushproof.machine.build import Machine
 from flushproof.record import Record
 from flushproof.reproduce import functions as fn
+from flushproof.reproduce.guards import guard_macros
+from flushproof.reproduce.headers import not_found, own_files, own_text
 from flushproof.reproduce.hooks import Spans, edited, free_calls, hooked, settled
 from flushproof.reproduce.layout import Layout
 from flushproof.reproduce.types import definitions, type_items
@@ -72,7 +74,7 @@ def code(
     declarations = machine.env.declarations
     own = _own_functions(machine)
     dead = _dead(machine, own)
-    verbatim = not dead and _verbatim(machine, own)
+    verbatim = not dead and not _reason_against(machine, own, edits=bool(hooks))
     if not verbatim:
         roots = [declarations.functions[o.function] for o in machine.setup.operations]
         bodies = [f.body for f in roots if f.body is not None]
@@ -89,7 +91,7 @@ def code(
     before = _before(machine, others, verbatim=verbatim)
     variant = machine.setup.variant
     if verbatim:
-        proper = edited(variant, own, hooks)
+        proper = edited(variant, own, hooks) if hooks else own_text(machine.setup)
     else:
         heads = "".join(f"{fn.head(f)};\n" for f in own)
         proper = (
@@ -99,8 +101,11 @@ def code(
                 "\nstatic " + printer.item(hooked(settled(f, dead), hooks)) + "\n" for f in own
             )
         )
-    after = _objects(layout, most) + "".join(
-        "\n" + fn.definition(f) for f in others if not fn.is_macro(f)
+    outside = _outside(machine) if verbatim else ""
+    after = (
+        outside
+        + _objects(layout, most)
+        + "".join("\n" + fn.definition(f) for f in others if not fn.is_macro(f))
     )
     return Code(before, proper, after, variant.name if verbatim else "")
 
@@ -113,7 +118,7 @@ def free_names(machine: Machine) -> frozenset[str]:
 
 def _named(machine: Machine) -> tuple[c.Name, ...]:
     """Return every name in the text; macros of its own may use what no tree shows."""
-    text = machine.setup.variant.text
+    text = own_text(machine.setup)
     span = machine.setup.operations[0].span
     return tuple(c.Name(name, span) for name in dict.fromkeys(_WORD.findall(text)))
 
@@ -129,29 +134,31 @@ def _plain(functions: list[c.Function]) -> list[c.Function]:
 
 
 def _own_functions(machine: Machine) -> list[c.Function]:
-    name = machine.setup.variant.name
+    files = own_files(machine.setup)
     found = machine.env.declarations.functions.values()
-    return [f for f in found if f.span.file == name and f.body is not None]
-
-
-def _verbatim(machine: Machine, own: list[c.Function]) -> bool:
-    """Tell whether the file can stand in C as it is: it defines what it uses, and nothing twice."""
-    return not _reason_against(machine, own)
+    return [f for f in found if f.span.file in files and f.body is not None]
 
 
 def reason_against(machine: Machine) -> str:
     """Return why the file cannot stand in C as it is, "" where it can."""
-    return _reason_against(machine, _own_functions(machine))
+    return _reason_against(machine, _own_functions(machine), edits=False)
 
 
-def _reason_against(machine: Machine, own: list[c.Function]) -> str:
+def _reason_against(machine: Machine, own: list[c.Function], *, edits: bool) -> str:
+    """Return why the file cannot stand in C: it has to define what it uses, and nothing twice.
+
+    With `edits` it is changed there, which headers cannot be.
+    """
     setup = machine.setup
     if not setup.whole:
         return "only a part of it was read"
-    if found := _NOT_ALONE.search(setup.variant.text):
+    if edits and (found := _NOT_ALONE.search(setup.variant.text)):
         return f"it has an `{found[1] or found[2]}`"
-    given = [u for u in setup.units if not _of(u, setup.variant.name)]
-    theirs = [u for u in setup.units if _of(u, setup.variant.name)]
+    if missing := not_found(setup):
+        return f"`{missing}` is not one of its headers"
+    files = own_files(setup)
+    given = [u for u in setup.units if not _of(u, files)]
+    theirs = [u for u in setup.units if _of(u, files)]
     twice = type_items(given).keys() & {k for k in type_items(theirs) if not k[1].isdigit()}
     known = machine.env.declarations
     bodies = {i.name for u in theirs for i in u.items if isinstance(i, c.Function)}
@@ -173,8 +180,8 @@ def _reason_against(machine: Machine, own: list[c.Function]) -> str:
     return ""
 
 
-def _of(unit: c.TranslationUnit, file: str) -> bool:
-    return any(i.span.file == file for i in unit.items)
+def _of(unit: c.TranslationUnit, files: frozenset[str]) -> bool:
+    return any(i.span.file in files for i in unit.items)
 
 
 # Before ----------------------------------------------------------------------------------------
@@ -185,14 +192,15 @@ def _before(machine: Machine, others: list[c.Function], *, verbatim: bool) -> st
     units = setup.units
     macros = [MACROS]
     if verbatim:
-        units = tuple(u for u in units if not _of(u, setup.variant.name))
+        units = tuple(u for u in units if not _of(u, own_files(setup)))
         defined = _DEFINE.findall(PRELUDE.read_text(encoding="utf-8"))
         macros += [f"{m}\n" for m in defined if not _PREDEFINED.match(m)]
-        macros += _empty_words(setup.variant.text)
+        macros += _empty_words(own_text(setup))
     types = definitions(type_items(units), machine.env.lock_types)
     macros += [fn.macro(f) for f in others if fn.is_macro(f)]
     heads = [f"{fn.head(f)};\n" for f in others if not fn.is_macro(f)]
-    return "".join((types, "\n", *macros, "\n", VCPU_AT, ";\n", *heads))
+    guards = guard_macros(own_text(setup)) if verbatim else ""
+    return "".join((types, "\n", *macros, "\n", VCPU_AT, ";\n", *heads, guards))
 
 
 def _empty_words(text: str) -> list[str]:
@@ -221,6 +229,12 @@ def _globals(machine: Machine) -> str:
                     if d.initialiser is not None or d.declarator.name not in found:
                         found[d.declarator.name] = printer.item(one) + "\n"
     return "".join(found.values())
+
+
+def _outside(machine: Machine) -> str:
+    """Return definitions of the variables that another file would define."""
+    names = {f.name.partition(".")[0] for f in machine.base.witnesses}
+    return "".join(f"__typeof__({name}) {name};\n" for name in sorted(names))
 
 
 def _objects(layout: Layout, most: str) -> str:
