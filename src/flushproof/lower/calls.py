@@ -10,7 +10,6 @@ from flushproof.frontend.walk import Node, walk
 from flushproof.ir.code import Const, Expr, Havoc, Var
 from flushproof.ir.types import BOOL, U64, VCPU, Int
 from flushproof.lower.context import Activation, Alias, Bound, Context, Named
-from flushproof.lower.places import as_pointer
 from flushproof.lower.primitives import primitive
 from flushproof.lower.statements import statement
 from flushproof.lower.store import assign_alias, converted, store
@@ -25,6 +24,7 @@ from flushproof.lower.values import (
     StructPlace,
     Value,
 )
+from flushproof.lower.views import as_pointer
 from flushproof.source import Span
 
 
@@ -102,7 +102,7 @@ def _bind_parameter(
         bound = Bound(value) if fixed else _alias(ctx, name, t, value, span)
         ctx.declare(name, bound, p.span)
     elif isinstance(t, Struct) and function.body is not None:
-        copy = StructPlace(Frame(ctx.emitter.local(name, BOOL).name), (), t)
+        copy = StructPlace(Frame(ctx.emitter.local(name, BOOL).name, t), (), t)
         store(ctx, copy, argument, span)
         ctx.declare(name, Named(copy), p.span)
     elif fixed and function.body is None and not isinstance(t, Integer):
@@ -118,7 +118,7 @@ def _nowhere(ctx: Context, name: str, value: Value, t: CType) -> Value:
         return value
     if t.name not in ctx.env.declarations.structs:
         return value
-    return PointerTo(StructPlace(Frame(ctx.emitter.local(name, BOOL).name), (), t), FALSE)
+    return PointerTo(StructPlace(Frame(ctx.emitter.local(name, BOOL).name, t), (), t), FALSE)
 
 
 def _alias(ctx: Context, name: str, t: Pointer, value: Value, span: Span) -> Alias:

@@ -9,11 +9,21 @@ from flushproof.frontend import syntax as c
 from flushproof.frontend.declarations import Declarations
 from flushproof.frontend.errors import Redefined, UnknownName, Unsupported
 from flushproof.frontend.types import Array, CType, Integer, Pointer, Struct
-from flushproof.ir.code import Field, Local, Mode, Scope
+from flushproof.ir.code import Expr, Field, Local, Mode, Scope
 from flushproof.ir.types import BOOL, RW_LOCK, U64, VCPU, LockWord, Type
 from flushproof.lower.emitter import Emitter, Label
 from flushproof.lower.objects import ObjectModel
-from flushproof.lower.values import Frame, LocalPlace, Place, StructPlace, Value, Vcpu, Vm
+from flushproof.lower.values import (
+    FieldPlace,
+    Frame,
+    Lasting,
+    LocalPlace,
+    Place,
+    StructPlace,
+    Value,
+    Vcpu,
+    Vm,
+)
 from flushproof.record import Record, field, replace
 from flushproof.source import Span
 
@@ -38,12 +48,16 @@ class GhostArray(Record, frozen=True):
 
 
 class Alias(Record):
-    """A local pointer whose target is known: the place is fixed by the first assignment."""
+    """A local pointer whose target is known: the place is fixed by the first assignment.
+
+    If that is in a vCPU, `vcpu` holds in which one.
+    """
 
     type: Pointer
     nonnull: Local
     place: Place | None = None
     written: Local | None = None
+    vcpu: Local | None = None
 
 
 class Shorthand(Record, frozen=True):
@@ -218,18 +232,34 @@ def unsupported(construct: str, span: Span | None) -> InputError:
 
 
 def same_place(a: Place, b: Place) -> bool:
-    """Tell whether both are surely one object, whatever the view."""
-    match a, b:
-        case StructPlace(base=x), StructPlace(base=y):
-            return x == y
+    """Tell whether both are surely one object, seen as one type."""
+    return a == b
+
+
+def vcpu_of(place: Place) -> Expr | None:
+    """Return the number of the vCPU that a place is in, None for any other place."""
+    match place:
+        case StructPlace(Vcpu(index)) | FieldPlace(_, index):
+            return index
         case _:
-            return a == b
+            return None
+
+
+def in_vcpu(place: Place, index: Expr) -> Place:
+    """Return the same place in another vCPU."""
+    match place:
+        case StructPlace(Vcpu()):
+            return replace(place, base=Vcpu(index))
+        case FieldPlace(_, e) if e is not None:
+            return replace(place, index=index)
+        case _:
+            return place
 
 
 def base_scope(place: StructPlace) -> Scope | None:
-    """Return the shared object a struct lies in, None for a local variable."""
+    """Return the VM or vCPU that a struct lies in, None for a variable."""
     match place.base:
-        case Frame():
+        case Frame() | Lasting():
             return None
         case Vcpu():
             return Scope.VCPU

@@ -20,11 +20,12 @@ from flushproof.lower.context import (
     GhostArray,
     Named,
     Shorthand,
+    in_vcpu,
     unsupported,
 )
 from flushproof.lower.emitter import Label
 from flushproof.lower.operators import Merge, operate
-from flushproof.lower.places import as_pointer, member, read, target
+from flushproof.lower.places import member, read, target
 from flushproof.lower.store import assign_alias, converted, store
 from flushproof.lower.values import (
     FALSE,
@@ -32,6 +33,7 @@ from flushproof.lower.values import (
     BitPlace,
     FieldPlace,
     FunctionRef,
+    Lasting,
     LocalPlace,
     Nothing,
     Place,
@@ -43,6 +45,7 @@ from flushproof.lower.values import (
     Vcpu,
     Vm,
 )
+from flushproof.lower.views import as_pointer, container
 from flushproof.source import Span
 
 
@@ -76,8 +79,11 @@ def lower(ctx: Context, e: c.Expr) -> Value:  # noqa: C901, PLR0912 - a table of
             return read(ctx, place(ctx, e), e.span)
         case c.Cast():
             return _cast(ctx, e)
-        case c.ContainerOf(pointer, written, _, span):
-            return as_pointer(ctx, lower(ctx, pointer), Struct(written.name), span)
+        case c.ContainerOf(pointer, written, path, span):
+            outer = ctx.env.declarations.base(written)
+            if not isinstance(outer, Struct):
+                raise InputError(Mismatch(span=written.span, text=f"`{outer}` is no struct"))
+            return container(ctx, lower(ctx, pointer), outer, path, span)
         case c.SizeOf():
             return _size(ctx, e)
         case c.InitList(_, span):
@@ -121,7 +127,7 @@ def global_place(ctx: Context, name: str, span: Span) -> Place:
     """Return the place of a file-level variable."""
     t = ctx.env.declarations.globals[name].type
     if isinstance(t, Struct) and t.name not in ctx.env.lock_types:
-        return StructPlace(Vm(), (name,), t)
+        return StructPlace(Lasting(t), (ctx.env.objects.root(name),), t)
     return FieldPlace(ctx.shared(Scope.VM, (), name, t, span), None, t)
 
 
@@ -130,7 +136,10 @@ def _alias(ctx: Context, alias: Alias, span: Span) -> Value:
         ctx.emitter.emit(Uninit("pointer", Var(alias.written), span))
     if alias.place is None:
         raise unsupported("a pointer read before it is given a target", span)
-    return PointerTo(alias.place, ctx.emitter.keep(Var(alias.nonnull), span))
+    where = alias.place
+    if alias.vcpu is not None:
+        where = in_vcpu(where, ctx.emitter.keep(Var(alias.vcpu), span))
+    return PointerTo(where, ctx.emitter.keep(Var(alias.nonnull), span))
 
 
 def place(ctx: Context, e: c.Expr) -> Place:

@@ -104,7 +104,7 @@ def _declare_struct(ctx: Context, name: str, t: Struct, entry: c.InitDeclarator)
         hint = closest(t.name, ctx.env.declarations.structs)
         raise InputError(UnknownType(span=entry.span, name=str(t), hint=hint))
     prefix = ctx.emitter.local(name, BOOL).name
-    where = StructPlace(Frame(prefix), (), t)
+    where = StructPlace(Frame(prefix, t), (), t)
     ctx.declare(name, Named(where), entry.span)
     if entry.initialiser is not None:
         initialise(ctx, where, t, entry.initialiser)

@@ -36,6 +36,10 @@ class ObjectModel(Record, frozen=True):
         """Tell whether the struct type names one place in the object."""
         return self.counts[scope].get(struct) == 1
 
+    def root(self, variable: str) -> str:
+        """Return the path of a file-level variable, apart from that of a struct with its tag."""
+        return variable if self.scope_of(variable) is None else f"variable {variable}"
+
     def enter(
         self, scope: Scope, path: tuple[str, ...], member: str, struct: str
     ) -> tuple[str, ...]:

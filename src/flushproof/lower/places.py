@@ -17,6 +17,7 @@ from flushproof.lower.values import (
     BitPlace,
     FieldPlace,
     Frame,
+    Lasting,
     LocalPlace,
     Null,
     Place,
@@ -131,9 +132,9 @@ def member(ctx: Context, place: StructPlace, name: str, span: Span) -> Place:
         )
         return StructPlace(place.base, path, t)
     match place.base:
-        case Frame(prefix):
+        case Frame(prefix, _):
             return _leaf(ctx, prefix, (*place.path, name), t, span)
-        case Vm():
+        case Vm() | Lasting():
             return _shared(ctx, place, Scope.VM, None, name, t, span)
         case Vcpu(index):
             if name in OUTSIDE and _is_preludes(ctx, place.struct):
@@ -218,44 +219,6 @@ def vcpu_view(ctx: Context, index: Expr, struct: Struct, span: Span) -> StructPl
     if not ctx.env.objects.unique(Scope.VCPU, struct.name):
         raise unsupported(f"a pointer to `{struct}`, of which a vCPU holds several", span)
     return StructPlace(Vcpu(index), (struct.name,), struct)
-
-
-def view(ctx: Context, value: PointerTo, struct: Struct, span: Span) -> PointerTo:
-    """Look at a pointer's object as another struct around or within it."""
-    place = value.place
-    if not isinstance(place, StructPlace) or place.struct == struct:
-        return value
-    scope = base_scope(place)
-    if scope is None or ctx.env.objects.scope_of(struct.name) is not scope:
-        if scope is None and struct.name in ctx.env.declarations.structs:
-            return PointerTo(StructPlace(place.base, place.path, struct), value.nonnull)
-        text = f"`{place.struct} *` cannot be taken for `{struct} *`"
-        raise InputError(Mismatch(span=span, text=text))
-    if not ctx.env.objects.unique(scope, struct.name):
-        raise unsupported(f"a pointer to `{struct}`, of which there are several", span)
-    return PointerTo(StructPlace(place.base, (struct.name,), struct), value.nonnull)
-
-
-def as_pointer(ctx: Context, value: Value, t: CType, span: Span) -> Value:
-    """Look at a pointer value as a pointer to `t`.
-
-    Raises:
-        InputError: it points to something else.
-    """
-    match value, t:
-        case PointerTo(), Struct():
-            return view(ctx, value, t, span)
-        case PointerTo(LocalPlace(type=Integer(_, held)) | FieldPlace(type=Integer(_, held))), (
-            Integer(_, seen)
-        ) if held != seen:
-            raise unsupported("a pointer to an integer of another type", span)
-        case Scalar(expr, _), Struct() if expr.type == VCPU:
-            vcpu_view(ctx, expr, t, span)
-            return Scalar(expr, Pointer(t))
-        case Scalar(Const(0)), _:
-            return Null()
-        case _:
-            return value
 
 
 def vcpu_nonnull(expr: Expr) -> Expr:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from flushproof.diagnostics import InputError
 from flushproof.frontend.errors import Mismatch
-from flushproof.frontend.types import CType, Pointer
-from flushproof.ir.code import Assign, Const, Expr
-from flushproof.ir.types import NO_VCPU
+from flushproof.frontend.types import CType, Pointer, Struct
+from flushproof.ir.code import Assign, Const, Expr, Var
+from flushproof.ir.types import NO_VCPU, VCPU
 from flushproof.lower import convert
 from flushproof.lower.bits import replaced
-from flushproof.lower.context import Alias, Context, same_place, unsupported
+from flushproof.lower.context import Alias, Context, in_vcpu, same_place, unsupported, vcpu_of
 from flushproof.lower.places import (
-    as_pointer,
     member,
     read,
     value_of,
+    vcpu_nonnull,
+    vcpu_view,
     vm_part,
     write,
 )
@@ -31,6 +32,7 @@ from flushproof.lower.values import (
     StructValue,
     Value,
 )
+from flushproof.lower.views import as_pointer
 from flushproof.source import Span
 
 
@@ -90,14 +92,29 @@ def _copy_struct(ctx: Context, where: StructPlace, value: Value, span: Span) -> 
     return value
 
 
+def _retarget(ctx: Context, alias: Alias, where: Place, span: Span) -> None:
+    index = vcpu_of(where)
+    if index is not None:
+        if alias.vcpu is None:
+            alias.vcpu = ctx.emitter.local("pointer", VCPU)
+        ctx.emitter.assign(alias.vcpu, index, span)
+        where = in_vcpu(where, Var(alias.vcpu))
+    if alias.place is not None and not same_place(alias.place, where):
+        raise unsupported("a pointer with more than one target", span)
+    alias.place = where
+
+
 def assign_alias(ctx: Context, alias: Alias, value: Value, span: Span) -> Value:
     """Assign a pointer variable whose target must stay the same object."""
     value = as_pointer(ctx, value, alias.type.target, span)
     match value:
+        case Scalar(expr, Pointer(Struct() as struct)) if expr.type == VCPU:
+            value = PointerTo(vcpu_view(ctx, expr, struct, span), vcpu_nonnull(expr))
+        case _:
+            pass
+    match value:
         case PointerTo(where, nonnull):
-            if alias.place is not None and not same_place(alias.place, where):
-                raise unsupported("a pointer with more than one target", span)
-            alias.place = where
+            _retarget(ctx, alias, where, span)
         case Null():
             nonnull = FALSE
         case _:

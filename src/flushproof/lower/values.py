@@ -17,7 +17,7 @@ FALSE = Const(0, BOOL)
 
 
 class Vm(Record, frozen=True):
-    """The one VM (and file-level variables)."""
+    """The one VM."""
 
 
 class Vcpu(Record, frozen=True):
@@ -27,12 +27,19 @@ class Vcpu(Record, frozen=True):
 
 
 class Frame(Record, frozen=True):
-    """A local struct variable; `prefix` is unique within the operation."""
+    """A local variable that is a struct; `prefix` is unique within the operation."""
 
     prefix: str
+    struct: Struct
 
 
-Base = Vm | Vcpu | Frame
+class Lasting(Record, frozen=True):
+    """A file-level variable that is a struct; it lies apart from the VM."""
+
+    struct: Struct
+
+
+Base = Vm | Vcpu | Frame | Lasting
 
 
 class LocalPlace(Record, frozen=True):

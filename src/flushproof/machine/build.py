@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax as c
+from flushproof.frontend.declarations import Global
 from flushproof.frontend.errors import NotConstant, Unsupported
 from flushproof.frontend.types import INT_T
 from flushproof.frontend.walk import walk
@@ -215,7 +216,7 @@ def _any_at_boot(
         if not g.elsewhere:
             continue
         for f in used:
-            if f.name != g.name and not f.name.startswith(f"{g.name}."):
+            if not _part_of(env, g, f.name):
                 continue
             if f.type == VCPU:
                 construct = "a pointer to a vCPU that another file defines"
@@ -279,11 +280,16 @@ def _is_unit(field: Field) -> bool:
     return "," in field.member
 
 
+def _part_of(env: Environment, g: Global, field: str) -> bool:
+    """Tell whether a field is a file-level variable, or a part of one."""
+    return field == g.name or field.startswith(f"{env.objects.root(g.name)}.")
+
+
 def _globals(env: Environment, fields: dict[str, Field]) -> dict[Field, Expr]:
     """Return the initial values of the file-level variables whose fields are in use."""
     out: dict[Field, Expr] = {}
     for g in env.declarations.globals.values():
-        used = any(n == g.name or n.startswith(g.name + ".") for n in fields)
+        used = any(_part_of(env, g, name) for name in fields)
         if g.initialiser is None or not used:
             continue
         ctx = context(env, g.name, g.span, dict(fields))

@@ -164,7 +164,7 @@ def _range(roles: _Roles, name: str, t: CType, span: Span) -> Value:
     assert isinstance(t, Struct)
     info = ctx.env.declarations.structs.get(t.name)
     names = [] if info is None else list(info.members)[:2]
-    where = StructPlace(Frame(name), (), t)
+    where = StructPlace(Frame(name, t), (), t)
     leaves = [member(ctx, where, n, span) for n in names]
     locals_ = [leaf.local for leaf in leaves if isinstance(leaf, LocalPlace)]
     if len(locals_) != 2:

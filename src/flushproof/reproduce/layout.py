@@ -85,7 +85,7 @@ def layout(machine: Machine) -> Layout:
         if not g.name.isidentifier():
             continue
         if isinstance(g.type, Struct) and g.type.name not in machine.env.lock_types:
-            _walk(machine, out, None, (g.name,), g.name, g.type.name)
+            _walk(machine, out, None, (machine.env.objects.root(g.name),), g.name, g.type.name)
         else:
             out.fields.setdefault(g.name, g.name)
             _note_address(machine, out, g.name, g.type)
