@@ -111,8 +111,8 @@ BODIES: dict[str, tuple[str, str]] = {
     "local array": ("int @x[3];", "outside the subset: "),
     "variable-length array": ("int x[@i];", ""),
     "index": ("ret = @kvm[0];", "outside the subset: "),
-    "sizeof": ("ret = @sizeof(int);", "outside the subset: "),
-    "static local": ("static int @x;", "outside the subset: "),
+    "sizeof": ("ret = @sizeof(struct kvm);", "outside the subset: the size of"),
+    "static local": ("static int x = @ret;", "not an integer constant expression"),
     "braces in an expression": ("ret = (struct kvm_tlb_range)@{ 1, 2 };", "outside the subset: "),
     "two targets": (
         "int *p = &ret; if (i) @p = &i; *p = 1;",

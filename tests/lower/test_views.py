@@ -15,6 +15,9 @@ struct first { int p; int q; };
 struct around { struct first f; int r; struct first g; };
 struct outermost { struct around a; int s; };
 struct other { int p; int q; };
+struct swapped { int q; int p; };
+struct narrow { int p; u8 q; };
+struct longer { int p, q, r; };
 struct twin { struct pair one, two; };
 static struct outermost deep; static struct twin twins;
 """
@@ -53,6 +56,11 @@ PIECES = {
         "container_of(q, struct twin, two)->one.y = 3; return p->x * 100 + q->x + twins.one.y;",
         TYPES,
     ),
+    "a_struct_that_begins_alike": Piece(
+        "struct longer x = { a, b, 3 }; struct other *o = (struct other *)&x; void *v = &x;\n"
+        "struct first *f = v; o->q += 2; f->p++; return x.p * 100 + x.q;",
+        TYPES,
+    ),
     "a_variable_is_no_part_of_the_vm": Piece(
         "to_kvm_vmx(kvm)->pair.x = a; pair.x = b; twins.one.x = 7; twins.two.x = 9;\n"
         "return to_kvm_vmx(kvm)->pair.x * 1000 + pair.x * 100 + twins.one.x * 10 + twins.two.x;",
@@ -85,9 +93,11 @@ def test_views_agree_with_gcc(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        "struct around x = { 0 }; return ((struct other *)&x)->q;",
+        "struct around x = { 0 }; return ((struct swapped *)&x)->q;",
+        "struct first x = { 0 }; return ((struct narrow *)&x)->q;",
+        "struct other x = { 0 }; return ((struct longer *)&x)->q;",
         "struct first x = { 0 }; return ((struct around *)&x)->r;",
-        "struct first x = { 0 }; struct other *y = (void *)&x; return y->q;",
+        "struct first x = { 0 }; struct swapped *y = (void *)&x; return y->q;",
         "struct around x = { 0 }; struct around *y = (struct around *)&x.g; return y->r;",
         "struct around x = { 0 }; return container_of(&x.g, struct around, f)->r;",
         "struct first x = { 0 }; return container_of(&x, struct around, f)->r;",

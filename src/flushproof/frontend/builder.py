@@ -15,6 +15,7 @@ from flushproof.diagnostics import Diagnostic, InputError
 from flushproof.frontend import constants, syntax
 from flushproof.frontend.branches import Branch, Tokens, Tree, parts, rule, span_of, tree_in, trees
 from flushproof.frontend.constants import Outside
+from flushproof.frontend.errors import Mismatch
 from flushproof.frontend.operators import PRECEDENCE, integer_type
 from flushproof.frontend.walk import walk
 from flushproof.record import Record
@@ -39,6 +40,30 @@ class Base(Record, frozen=True):
     qualifiers: tuple[str, ...]
     definition: syntax.StructDef | syntax.EnumDef | None
     span: Span
+
+
+FUNCTIONS = frozenset({"static", "extern", "inline", "__inline", "__inline__"})
+"""Storage words that a function can have; those of variables follow."""
+VARIABLES = frozenset({"static", "extern"})
+LOCALS = frozenset({"static", "extern", "register", "auto"})
+PARAMETERS = frozenset({"register"})
+_STORAGE = FUNCTIONS | LOCALS
+
+
+def confine(before: Base, allowed: frozenset[str]) -> Base:
+    """Return what stands before declarators, if the storage words in it have a place there.
+
+    Raises:
+        InputError: there is another, or there are two that exclude each other.
+    """
+    words = frozenset(before.qualifiers) & _STORAGE
+    for word in sorted(words - allowed):
+        raise InputError(Mismatch(span=before.span, text=f"`{word}` has no place here"))
+    lasting = sorted(words & LOCALS)
+    if len(lasting) > 1:
+        text = f"`{lasting[0]}` and `{lasting[1]}` exclude each other"
+        raise InputError(Mismatch(span=before.span, text=text))
+    return before
 
 
 # Types and declarators --------------------------------------------------------------------------
@@ -103,7 +128,7 @@ def _enumerator(tokens: Tokens, tree: Tree) -> syntax.Enumerator:
 
 
 def _field(tokens: Tokens, tree: Tree) -> syntax.FieldDecl:
-    before = base(tokens, tree_in(tree.children[0]))
+    before = confine(base(tokens, tree_in(tree.children[0])), frozenset())
     if isinstance(before.definition, syntax.EnumDef):
         raise InputError(Outside(span=before.span, construct="enumerations inside structs"))
     members = (c for c in tree.children[1:] if isinstance(c, lark.Tree))
@@ -148,7 +173,8 @@ def _is_parameters(child: Branch | None) -> bool:
 
 def typed(tokens: Tokens, tree: Tree) -> tuple[syntax.WrittenType, syntax.Declarator]:
     """Build the parts of a type name or a parameter."""
-    before = base(tokens, tree_in(tree.children[0]))
+    allowed = PARAMETERS if rule(tree) == "parameter" else frozenset[str]()
+    before = confine(base(tokens, tree_in(tree.children[0])), allowed)
     if before.definition is not None:
         raise InputError(Outside(span=before.span, construct="types defined inside other types"))
     return before.type, declarator(tokens, tree.children[1:], span_of(tokens, tree))
@@ -164,7 +190,7 @@ def init_declarator(tokens: Tokens, tree: Tree) -> syntax.InitDeclarator:
 
 def declaration(tokens: Tokens, tree: Tree) -> syntax.Declaration:
     """Build a declaration that stands inside a function."""
-    before = base(tokens, tree_in(tree.children[0]))
+    before = confine(base(tokens, tree_in(tree.children[0])), LOCALS)
     if before.definition is not None:
         raise InputError(Outside(span=before.span, construct="types defined inside functions"))
     return declared(tokens, tree, before)

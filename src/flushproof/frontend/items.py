@@ -15,10 +15,13 @@ from flushproof.frontend.branches import (
     trees,
 )
 from flushproof.frontend.builder import (
+    FUNCTIONS,
+    VARIABLES,
     Base,
     arguments,
     base,
     block,
+    confine,
     declaration,
     declarator,
     declared,
@@ -93,7 +96,7 @@ def _finished(f: syntax.Function) -> syntax.Function:
 def function(tokens: Tokens, tree: Tree) -> syntax.Function:
     """Build a function definition or a prototype."""
     specifiers, pointers, name, parameters, *rest = parts(tree)
-    before = function_base(tokens, tree_in(specifiers))
+    before = confine(function_base(tokens, tree_in(specifiers)), FUNCTIONS)
     if before.definition is not None:
         raise InputError(Outside(span=before.span, construct="types defined by a function"))
     bodies = trees(rest, "block")
@@ -131,7 +134,9 @@ def _old(tokens: Tokens, tree: Tree) -> syntax.Function:
     """Build a function whose parameters are declared behind their names; int where they are not."""
     specifiers, pointers, name, identifiers, *rest = parts(tree)
     span = span_of(tokens, name)
-    before = None if specifiers is None else function_base(tokens, tree_in(specifiers))
+    before = None
+    if specifiers is not None:
+        before = confine(function_base(tokens, tree_in(specifiers)), FUNCTIONS)
     if before is not None and before.definition is not None:
         raise InputError(Outside(span=before.span, construct="types defined by a function"))
     return syntax.Function(
@@ -204,14 +209,14 @@ def _check_annotations(annotations: tuple[syntax.Annotation, ...], *, bodied: bo
 
 def _typedef(tokens: Tokens, tree: Tree) -> tuple[syntax.TopLevel, ...]:
     specifiers, inner = parts(tree)
-    before = base(tokens, tree_in(specifiers))
+    before = confine(base(tokens, tree_in(specifiers)), frozenset())
     name = declarator(tokens, tree_in(inner).children, span_of(tokens, inner))
     definitions, before = _split(before, name.name)
     return (*definitions, syntax.Typedef(before.type, name, span_of(tokens, tree)))
 
 
 def _declaration(tokens: Tokens, tree: Tree) -> tuple[syntax.TopLevel, ...]:
-    before = base(tokens, tree_in(tree.children[0]))
+    before = confine(base(tokens, tree_in(tree.children[0])), VARIABLES)
     names = trees(tree.children, "init_declarator")
     if not names and before.definition is not None:
         return (before.definition,)

@@ -210,4 +210,5 @@ def program_text(program: Program) -> str:
         f"boot {f.name}{'[v]' if f.scope is Scope.VCPU else ''} = {expr_text(e)}"
         for f, e in program.boot
     ]
+    lines += [f"boot {f.name} = any" for f in program.witnesses if not f.ghost]
     return "\n\n".join(["\n".join(lines), *map(operation_text, program.operations)]) + "\n"

@@ -364,6 +364,8 @@ def _cast(ctx: Context, e: c.Cast) -> Value:
                 raise unsupported("a pointer converted to an integer", e.span)
             return Scalar(converted(ctx, value, t, e.span), t)
         case Pointer(inner):
+            if _is_number(value):
+                raise unsupported("a number converted to a pointer", e.span)
             return as_pointer(ctx, value, inner, e.span)
         case _:
             raise unsupported(f"a conversion to `{t}`", e.span)
@@ -384,6 +386,16 @@ def _callee(ctx: Context, e: c.Expr) -> str:
             return _callee(ctx, inner)
         case _:
             raise unsupported("a call through a pointer", e.span)
+
+
+def _is_number(value: Value) -> bool:
+    match value:
+        case Scalar(Const(0)):
+            return False
+        case Scalar(expr, t):
+            return isinstance(expr.type, Int) and not isinstance(t, Pointer)
+        case _:
+            return False
 
 
 def _size(ctx: Context, e: c.SizeOf) -> Value:

@@ -1,8 +1,8 @@
 """One object seen through pointers of several types: what is at one address, and what around it.
 
 A cast keeps the address, so it leads from a struct to its first member, to the first one of that,
-and back. `container_of` leads from a member to the struct around it, and only if the pointer is to
-that member.
+and back; or to a struct whose members are those that it begins with. `container_of` leads from a
+member to the struct around it, and only if the pointer is to that member.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flushproof.diagnostics import InputError
+from flushproof.frontend.agreement import alike
 from flushproof.frontend.errors import Mismatch
 from flushproof.frontend.types import Array, CType, Integer, Pointer, Struct
 from flushproof.ir.code import Const, Expr, Scope
@@ -102,7 +103,26 @@ def _at_same_address(ctx: Context, place: StructPlace, t: Struct, span: Span) ->
             for around in _around(ctx, place, t, len(path)):
                 if _walk(ctx, around, path, span) == place:
                     return around
+    if _begins_alike(ctx, place.struct, t):
+        return StructPlace(place.base, place.path, t)
     raise _mismatch(place.struct, t, span)
+
+
+def _begins_alike(ctx: Context, own: Struct, t: Struct) -> bool:
+    """Tell whether a struct begins with all members of another one, by name and type."""
+    known = ctx.env.declarations.structs
+    if own.name not in known or t.name not in known:
+        return False
+    theirs = known[t.name].slots
+    ours = known[own.name].slots[: len(theirs)]
+    return (
+        bool(theirs)
+        and len(ours) == len(theirs)
+        and all(
+            (x.name, x.bits) == (y.name, y.bits) and alike(x.type, y.type)
+            for x, y in zip(ours, theirs, strict=True)
+        )
+    )
 
 
 def _walk(ctx: Context, place: Place, path: tuple[str, ...], span: Span) -> Place:
