@@ -112,7 +112,7 @@ BODIES: dict[str, tuple[str, str]] = {
     "variable-length array": ("int x[@i];", ""),
     "index": ("ret = @kvm[0];", "outside the subset: "),
     "sizeof": ("ret = @sizeof(struct kvm);", "outside the subset: the size of"),
-    "static local": ("static int x = @ret;", "not an integer constant expression"),
+    "static local": ("static int x = @ret; ret = x;", "`ret` is not declared"),
     "braces in an expression": ("ret = (struct kvm_tlb_range)@{ 1, 2 };", "outside the subset: "),
     "two targets": (
         "int *p = &ret; if (i) @p = &i; *p = 1;",
