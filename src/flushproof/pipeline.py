@@ -351,7 +351,8 @@ def _report(
         results.append(told if opinion is None else replace(told, opinion=opinion))
         on_result(results[-1])
     function = next(o.function for o in setup.operations if o.role == "flush")
-    return Report(path, setup.variant.sha256, setup.name, function, tuple(results))
+    digest = setup.variant.sha256
+    return Report(path, digest, setup.name, function, tuple(results), setup.read_as)
 
 
 def _claims(setup: Setup, options: Options) -> tuple[str, ...]:

@@ -168,13 +168,17 @@ class Expected(Record, frozen=True):
 
 
 class Report(Record, frozen=True):
-    """Every result about one variant; `function` is the flush function's name."""
+    """Every result about one variant; `function` is the flush function's name.
+
+    `read_as` says in words what the file was taken for, and where its boot values come from.
+    """
 
     path: str
     sha256: str
     spec: str
     function: str
     results: tuple[ClaimResult, ...]
+    read_as: str = ""
 
     @property
     def exit_code(self) -> int:

@@ -16,7 +16,7 @@ from flushproof.frontend.outline import outline
 from flushproof.kernel.looks import included
 from flushproof.machine.build import build
 from flushproof.machine.setup import Setup
-from flushproof.record import Record
+from flushproof.record import Record, replace
 from flushproof.source import Source
 from flushproof.spec.given import given
 from flushproof.spec.resolve import from_text
@@ -55,7 +55,8 @@ def open_text(variant: Source, place: Path, choices: Choices) -> Opened:
     from flushproof.kernel.setup import recognise
 
     found = recognise(variant, choices, place)
-    return Opened(found.setup, found.profile, found.missing)
+    read_as = f"a file of a kernel ({found.profile}), with the boot values that are said below"
+    return Opened(replace(found.setup, read_as=read_as), found.profile, found.missing)
 
 
 def in_tree(place: Path) -> bool:

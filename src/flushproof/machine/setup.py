@@ -46,7 +46,7 @@ class Setup(Record, frozen=True):
     `stated` names the bounds (and `memory`) that the user's spec gives.
     `sources` are all texts that spans may name; `assumed` says what else is taken for granted.
     `units` are the trees that were declared, in order; with `whole` one of them is all of the
-    variant's text.
+    variant's text. `read_as` says what the variant was taken for, and where boot values come from.
     """
 
     name: str
@@ -66,6 +66,7 @@ class Setup(Record, frozen=True):
     stated: frozenset[str] = frozenset()
     units: tuple[c.TranslationUnit, ...] = ()
     whole: bool = False
+    read_as: str = ""
 
     def claim(self, name: str) -> s.Claim | None:
         """Return the claim of that name."""

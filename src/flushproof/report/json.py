@@ -108,8 +108,9 @@ def head() -> Tree:
 
 def body(report: Report) -> Tree:
     """Return what is said about one variant."""
+    source = {"path": report.path, "sha256": report.sha256, "function": report.function}
     return {
-        "source": {"path": report.path, "sha256": report.sha256, "function": report.function},
+        "source": source | ({"read_as": report.read_as} if report.read_as else {}),
         "spec": report.spec or None,
         "claims": [_claim(r) for r in report.results],
         "reason": None if report.results else NOTHING_ASKED,

@@ -32,7 +32,7 @@ Sources = Mapping[str, Source]
 
 
 def render(report: Report, sources: Sources, width: int = DEFAULT_WIDTH) -> str:
-    """Return the whole report as text that ends in a newline."""
+    """Return the whole report as text that ends in a newline; first, what the file was read as."""
     report = _unsurprised(report)
     if len(report.results) > 1:
         blocks = _overview(report, width)
@@ -42,7 +42,8 @@ def render(report: Report, sources: Sources, width: int = DEFAULT_WIDTH) -> str:
     else:
         blocks = report_blocks(report, report.results, sources, width)
     blocks.append(hang("", f"{report.path}: {verdict_counts(report.results)}", width, INDENT))
-    return joined(blocks)
+    read_as = f"{report.path} is read as {report.read_as}"
+    return joined([hang("", read_as, width, INDENT) if report.read_as else [], *blocks])
 
 
 def joined(blocks: Iterable[list[str]]) -> str:

@@ -136,7 +136,8 @@ def from_text(variant: Source, spec: str | None, place: Path | None = None) -> S
         function = setup.declarations.functions.get(operation.function)
         if function is None or function.body is None:
             raise InputError(NotTheFamily(span=None, path=path, name=operation.function))
-    return replace(setup, name=Path(path).stem, stated=frozenset())
+    read_as = f"a variant, with the boot values of {DEFAULTS.name}"
+    return replace(setup, name=Path(path).stem, stated=frozenset(), read_as=read_as)
 
 
 def from_texts(variant: Source, spec: Source) -> Setup:
@@ -196,6 +197,7 @@ def _from_spec_source(
         stated=frozenset(b.name for b in spec.bounds) | ({"memory"} if spec.memory else set()),
         units=units,
         whole=True,
+        read_as=f"a variant, with the boot values of spec {spec.name}",
     )
 
 

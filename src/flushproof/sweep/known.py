@@ -50,7 +50,7 @@ class Hit(Record, frozen=True):
     def report(self) -> Report:
         """The report of what is known."""
         e = self.entry
-        return Report(e.path, e.sha256, e.spec, e.function, self.results)
+        return Report(e.path, e.sha256, e.spec, e.function, self.results, e.read_as)
 
 
 @dataclass
@@ -82,7 +82,7 @@ class Known:
         merged = {**({r.claim: r for r in old.results} if old else {}), **fresh}
         whole = claims if not task.options.claims else (old.claims if old else None)
         head = (report.path, report.sha256, report.spec, report.function)
-        self.store.put(Entry(key, looks, *head, whole, tuple(merged.values())))
+        self.store.put(Entry(key, looks, *head, whole, tuple(merged.values()), report.read_as))
 
     def _valid(self, key: str | None) -> Entry | None:
         entry = None if key is None else self.store.get(key)

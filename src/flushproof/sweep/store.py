@@ -42,6 +42,7 @@ class Entry(Record, frozen=True):
     function: str
     claims: tuple[str, ...] | None
     results: tuple[ClaimResult, ...]
+    read_as: str = ""
 
 
 class Store(Record, frozen=True):
