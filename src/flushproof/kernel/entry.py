@@ -55,7 +55,7 @@ def open_text(variant: Source, place: Path, choices: Choices) -> Opened:
     from flushproof.kernel.setup import recognise
 
     found = recognise(variant, choices, place)
-    read_as = f"a file of a kernel ({found.profile}), with the boot values that are said below"
+    read_as = f"a kernel file ({found.profile}), boot values as said below"
     return Opened(replace(found.setup, read_as=read_as), found.profile, found.missing)
 
 

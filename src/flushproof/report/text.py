@@ -42,7 +42,7 @@ def render(report: Report, sources: Sources, width: int = DEFAULT_WIDTH) -> str:
     else:
         blocks = report_blocks(report, report.results, sources, width)
     blocks.append(hang("", f"{report.path}: {verdict_counts(report.results)}", width, INDENT))
-    read_as = f"{report.path} is read as {report.read_as}"
+    read_as = f"{report.path}: read as {report.read_as}"
     return joined([hang("", read_as, width, INDENT) if report.read_as else [], *blocks])
 
 

@@ -136,7 +136,7 @@ def from_text(variant: Source, spec: str | None, place: Path | None = None) -> S
         function = setup.declarations.functions.get(operation.function)
         if function is None or function.body is None:
             raise InputError(NotTheFamily(span=None, path=path, name=operation.function))
-    read_as = f"a variant, with the boot values of {DEFAULTS.name}"
+    read_as = f"a variant, boot values from {DEFAULTS.name}"
     return replace(setup, name=Path(path).stem, stated=frozenset(), read_as=read_as)
 
 
@@ -197,7 +197,7 @@ def _from_spec_source(
         stated=frozenset(b.name for b in spec.bounds) | ({"memory"} if spec.memory else set()),
         units=units,
         whole=True,
-        read_as=f"a variant, with the boot values of spec {spec.name}",
+        read_as=f"a variant, boot values from spec {spec.name}",
     )
 
 
