@@ -326,7 +326,7 @@ class _Builder:
     def _refuse_second(self, known: c.Function, item: c.Function) -> None:
         """Refuse a function that another file defines, or that the machine calls itself."""
         replaced = known.span.file in self.given and item.name not in _RESERVED
-        if known.body is not None and not replaced:
+        if known.body is not None and known != item and not replaced:
             note = Note("first defined here", known.span)
             raise InputError(
                 Redefined(span=item.span, kind="function", name=item.name, notes=(note,))
