@@ -124,13 +124,20 @@ def _release(
     return Nothing()
 
 
+def _caller(ctx: Context, span: Span) -> Span:
+    """Return the innermost call outside of the file that declares the function being called."""
+    home = ctx.env.declarations.functions[ctx.frame.name].span.file
+    return next((a.span for a in reversed(ctx.stack) if a.span.file != home), span)
+
+
 def _hypercall(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
     root, start, pages = (
         convert.cast(convert.integer(lower(ctx, arguments[i]), span)[0], U64) for i in (0, 2, 3)
     )
     whole = truth(ctx, arguments[1])
     result = ctx.emitter.temp(INT)
-    ctx.emitter.emit(Hypercall(result, root, whole, start, pages, span, ctx.site(span)))
+    place = _caller(ctx, span)
+    ctx.emitter.emit(Hypercall(result, root, whole, start, pages, place, ctx.site(span)))
     return Scalar(Var(result), INT_T)
 
 
