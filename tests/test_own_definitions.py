@@ -148,7 +148,7 @@ def test_a_callback_of_another_name(tmp_path: Path) -> None:
         ("typedef struct { int v; } spinlock_t;", "type `spinlock_t` is not what the machine"),
         ("struct spinlock { int v; };", "struct `spinlock` is not what the machine"),
         ("static void machine_boot(struct kvm_vcpu *v, int i) { }", "is defined twice"),
-        ("static bool apart(u64 a, u64 b) { return false; }", "function of the program's own claims"),
+        ("static bool apart(u64 a, u64 b) { return false; }", "the program's own claims"),
         (OWN_CONTAINER, "unexpected `struct`"),
         ("#define hyperv_flush_guest_mapping(r) strange(r)", "function `strange` is not defined"),
         ("static struct kvm_vcpu *kvm_get_vcpu(struct kvm *k, int i) { return NULL; }",
