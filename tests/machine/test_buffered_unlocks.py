@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from flushproof.verdict import Verdict
 VARIANT = """\
 struct kvm_vmx {{ struct kvm kvm; int x; int y; spinlock_t l; spinlock_t k; struct mutex m; }};
 struct vcpu_vmx {{ struct kvm_vcpu vcpu; }};
+int ready(struct kvm *kvm) {{ return to_kvm_vmx(kvm)->y; }}
 int right(struct kvm *kvm)
 {{
 	struct kvm_vmx *vmx = to_kvm_vmx(kvm);
@@ -47,6 +50,8 @@ spec s {
 }
 """
 
+CLAIMS = int(os.environ.get("FLUSHPROOF_CLAIMS", "10"))
+"""How many random claims about free locks are compared."""
 SECTION = "spin_lock(&vmx->l); vmx->x = vmx->x + 1; spin_unlock(&vmx->l);"
 TRY = "if (spin_trylock(&vmx->l)) spin_unlock(&vmx->l);"
 MUTEX = "mutex_lock(&vmx->m); vmx->x = vmx->x + 1; mutex_unlock(&vmx->m);"
@@ -87,3 +92,67 @@ def test_claims_tell_the_holder_from_the_others(name: str, engine: str, tmp_path
     made = build(from_spec(str(tmp_path / "v.spec")))
     (result,) = decide(made, Question((claim,), made.setup.bounds, engine=engine))
     assert result.verdict is wanted
+
+
+CHECKS = {
+    "only when free": ("if (unlocked() && vm->x) assert(vm->y);", False),
+    "in a block": ('if (unlocked()) { if (vm->x == 1) assert(vm->y, "y"); }', False),
+    "when free, and else": ("if (unlocked()) assert(vm->x); else assert(vm->y);", True),
+    "when held": ("if (!unlocked()) assert(vm->x);", True),
+    "in an assertion": ("assert(!unlocked() || vm->x);", True),
+    "asked last": ("if (vm->x && unlocked()) assert(vm->y);", True),
+    "either": ("if (unlocked() || vm->x) assert(vm->y);", True),
+    "with a ghost": ("if (unlocked() && vm->x) was = true;", True),
+    "with a ghost in the condition": ("if (unlocked() && (was = vm->x)) assert(vm->y);", True),
+    "with a call": ("if (unlocked() && ready(kvm)) assert(vm->y);", True),
+    "nothing of locks": ("assert(vm->x);", True),
+}
+
+
+@pytest.mark.parametrize("name", list(CHECKS))
+def test_a_claim_that_looks_at_free_locks_alone_sees_no_buffer(name: str, tmp_path: Path) -> None:
+    """What looks at a field while its lock is held can see it late; else code would be doubled."""
+    body, looks = CHECKS[name]
+    text = body.replace("vm->", "to_kvm_vmx(kvm)->")
+    claim = f'claim mine "of mine" {{ bool was; on step() {{ {text} }} }}'
+    (tmp_path / "v.c").write_text(VARIANT.format(right=SECTION, left=SECTION))
+    (tmp_path / "v.spec").write_text(SPEC.replace("claim freed", f"{claim}\n\tclaim freed"))
+    made = build(from_spec(str(tmp_path / "v.spec"))).buffers(("mine",))
+    assert made is not None
+    assert bool(made.unlocks) is looks
+
+
+def _random_section(chance: random.Random) -> str:
+    def access() -> str:
+        a, b = chance.sample("xy", 2)
+        value = chance.choice(("1", "2", f"vmx->{b}"))
+        return f"vmx->{a} = {value};"
+
+    lock = chance.choice("llk")
+    take = f"spin_lock(&vmx->{lock});"
+    if chance.random() < 0.3:
+        take = f"if (!spin_trylock(&vmx->{lock})) return;"
+    section = f"{take} {access()} {access()} spin_unlock(&vmx->{lock});"
+    return f"{section} {access()}" if chance.random() < 0.3 else section
+
+
+@pytest.mark.parametrize("seed", range(CLAIMS))
+def test_checks_of_free_locks_find_the_same_with_all_stores_buffered(
+    seed: int, tmp_path: Path
+) -> None:
+    """A check that is left out of view could miss what late stores and late unlocks show."""
+    chance = random.Random(seed)
+    left = f"{_random_section(chance)} {_random_section(chance)}"
+    right = _random_section(chance).replace("return;", "return 1;")
+    (tmp_path / "v.c").write_text(VARIANT.format(right=right, left=left))
+    x, y = (f"to_kvm_vmx(kvm)->{name} {chance.choice(('==', '!='))}" for name in "xy")
+    check = f"{x} {chance.randint(0, 2)}) assert({y} {chance.randint(0, 2)});"
+    event = chance.choice(("step", "end", "return flush"))
+    plain = f'claim plain "p" {{ on {event}() {{ if (unlocked() && {check} }} }}'
+    whole = f'claim whole "w" {{ on {event}() {{ if (!!unlocked() && {check} }} }}'
+    text = SPEC.replace("claim freed", f"{plain}\n\t{whole}\n\tclaim freed")
+    (tmp_path / "v.spec").write_text(text.replace("loads 1", f"loads {chance.randint(1, 2)}"))
+    made = build(from_spec(str(tmp_path / "v.spec")))
+    question = Question(("plain", "whole"), made.setup.bounds, engine="enumerate")
+    first, second = decide(made, question)
+    assert first.verdict is second.verdict

@@ -14,7 +14,8 @@ from flushproof.engines.enumerate import Sizes, enumerate_claim
 from flushproof.errors import InternalError
 from flushproof.ir.code import Access, Drain, Instr
 from flushproof.ir.program import Limits
-from flushproof.machine.buffers.apply import View, buffered
+from flushproof.machine.buffers.apply import buffered
+from flushproof.machine.buffers.checks import View
 from flushproof.machine.buffers.fields import guarded
 from flushproof.machine.build import Machine, build
 from flushproof.machine.setup import Bounds

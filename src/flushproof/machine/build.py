@@ -35,8 +35,8 @@ from flushproof.lower.expressions import global_place, lower
 from flushproof.lower.initialise import initialise
 from flushproof.lower.statements import statement
 from flushproof.lower.values import Scalar
-from flushproof.machine.buffers.apply import Buffered, View, buffered
-from flushproof.machine.buffers.fields import asks_for_free_locks, observed_fields
+from flushproof.machine.buffers.apply import Buffered, buffered
+from flushproof.machine.buffers.checks import beside_free_locks, view
 from flushproof.machine.buffers.unlocks import idle
 from flushproof.machine.environment import context, environment
 from flushproof.machine.instrument import Instrumenter
@@ -92,10 +92,11 @@ class Machine(Record, frozen=True):
         Raises:
             InputError: a claim has an error, or speaks of a cache where none is known.
         """
+        monitors = tuple(map(self._monitor, names))
         buffers = self.buffers(names)
         if buffers is None:
-            return self._instrumented(self.base.operations, names)
-        woven = self._instrumented(buffers.operations, names, buffers.unlocks)
+            return self._instrumented(self.base.operations, monitors)
+        woven = self._instrumented(buffers.operations, monitors, buffers.unlocks)
         return replace(woven, limits=self._limits())
 
     def buffers(self, names: tuple[str, ...]) -> Buffered | None:
@@ -106,11 +107,11 @@ class Machine(Record, frozen=True):
         """
         if self.setup.memory is Memory.SC:
             return None
-        plain = self._instrumented(self.base.operations, names)
-        handlers = (h for n in names for h in self._monitor(n).claim.handlers)
-        events = frozenset(h.event for h in handlers)
-        view = View(observed_fields(plain), events, asks_for_free_locks(plain))
-        return buffered(self.base, view, self._limits(), CAPACITY)
+        monitors = map(self._monitor, names)
+        looking = tuple(replace(m, claim=beside_free_locks(m.claim)) for m in monitors)
+        plain = self._instrumented(self.base.operations, looking)
+        events = frozenset(h.event for m in looking for h in m.claim.handlers)
+        return buffered(self.base, view(plain, events), self._limits(), CAPACITY)
 
     def within(self, bounds: Bounds) -> Machine:
         """Return the machine for other bounds."""
@@ -121,10 +122,12 @@ class Machine(Record, frozen=True):
         return Limits(own.loads, own.flushes, own.flushers)
 
     def _instrumented(
-        self, code: tuple[Operation, ...], names: tuple[str, ...], unlocks: tuple[Field, ...] = ()
+        self,
+        code: tuple[Operation, ...],
+        monitors: tuple[Monitor, ...],
+        unlocks: tuple[Field, ...] = (),
     ) -> Program:
         """Return operations with claims; `unlocks` tell whether unlocks wait in store buffers."""
-        monitors = tuple(self._monitor(n) for n in names)
         inserter = Instrumenter(
             self.env, monitors, dict(self.fields), self.places, self.setup.exempt
         )

@@ -9,22 +9,12 @@ from flushproof.ir.held import guarded as only_holders_free
 from flushproof.ir.program import Limits, Operation, Program, Role
 from flushproof.ir.types import LockWord
 from flushproof.machine.buffers.cells import Cell, place
+from flushproof.machine.buffers.checks import View
 from flushproof.machine.buffers.contents import Buffering, Contents, contents_before
 from flushproof.machine.buffers.fields import ROLES, buffered_fields
 from flushproof.machine.buffers.weave import Weaver
 from flushproof.record import Record
 from flushproof.source import Span
-
-
-class View(Record, frozen=True):
-    """What claims look at: the names of the fields they read, and the events they have handlers of.
-
-    `free`: they ask whether locks are free.
-    """
-
-    fields: frozenset[str]
-    events: frozenset[str] = frozenset()
-    free: bool = False
 
 
 class Buffered(Record, frozen=True):
@@ -52,7 +42,7 @@ def buffered(program: Program, view: View, limits: Limits, capacity: int) -> Buf
         _changing(program),
         waited=frozenset() if view.free else _waited(program, reliable),
         noticed="access" in view.events,
-        seen=not view.events.isdisjoint({"unlock", "step"}),
+        seen="unlock" in view.events or ("step" in view.events and view.holders),
     )
     contents: dict[str, tuple[Contents, ...]] = {}
     done: dict[str, Operation] = {}

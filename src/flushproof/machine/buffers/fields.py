@@ -7,17 +7,15 @@ buffer or waits for it. Between the two nobody else looks; the thread itself see
 own stores either way; and the order of the stores to other fields is that of the code with or
 without it. So no thread and no claim can tell the store from one that is made at once.
 
-Where a claim reads the field, between the store and the unlock, that argument does not hold.
+Where a claim reads the field, between the store and the unlock, that argument does not hold
+(`checks.py` tells which reads those are).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from flushproof.ir.code import AllFree, Every, Exchange, Field, Mode, Read, Write
+from flushproof.ir.code import Exchange, Field, Mode, Read, Write
 from flushproof.ir.held import surely_held
-from flushproof.ir.program import Operation, Program, Role
-from flushproof.ir.uses import operands, parts
+from flushproof.ir.program import Program, Role
 
 ROLES = (Role.LOAD, Role.FLUSH)
 
@@ -33,29 +31,6 @@ def buffered_fields(program: Program, observed: frozenset[str]) -> frozenset[Fie
     }
     safe = guarded(program)
     return frozenset(f for f in stored if f.name in observed or f.name not in safe)
-
-
-def observed_fields(program: Program) -> frozenset[str]:
-    """Name the shared fields that the claims of an instrumented program read."""
-    return frozenset(f.name for o in program.operations for f in _looks(o) if not f.ghost)
-
-
-def asks_for_free_locks(program: Program) -> bool:
-    """Tell whether the claims of an instrumented program ask whether locks are free."""
-    instructions = (i for o in program.operations for i in o.code)
-    expressions = (part for i in instructions for e in operands(i) for part in parts(e))
-    return any(isinstance(e, AllFree) for e in expressions)
-
-
-def _looks(operation: Operation) -> Iterator[Field]:
-    for instr in operation.code:
-        match instr:
-            case Read(field=f, mode=Mode.GHOST):
-                yield f
-            case Every(reads=reads):
-                yield from (f for _, f in reads)
-            case _:
-                pass
 
 
 def guarded(program: Program) -> frozenset[str]:
