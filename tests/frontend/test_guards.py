@@ -103,6 +103,7 @@ def test_which_lock_it_is_is_found_out_once(lock: str, change: str) -> None:
         (f"{{ {{ {GUARD} if (*p) goto in; }} {{ {GUARD} in: g(); }} }}", "a jump to a place"),
         (f"{{ *p = ({{ {GUARD} g(); }}); }}", "a guard within a statement expression"),
         ("{ guard(mutex_try)(m); }", "a guard of class `mutex_try`, which is not known"),
+        ("{ " + GUARD * 101 + " }", "more than 100 guards in one function"),
         ("{ guard(mine)(m); }", "a guard of class `mine`, which is not known"),
         ("{ scoped_guard(mutex_intr, m) g(); }", "a guard of class `mutex_intr`"),
         ("{ scoped_cond_guard(mutex_try, return 1, m) { g(); } }", "unexpected `return`"),

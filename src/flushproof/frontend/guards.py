@@ -17,6 +17,8 @@ from flushproof.record import Record, replace
 from flushproof.source import Span
 
 GUARD = "guard"
+MOST = 100
+"""So many guards may stand in one function; for each all that follows is looked through."""
 _PLAIN = {
     "spinlock": ("spin_lock", "spin_unlock"),
     "raw_spinlock": ("raw_spin_lock", "raw_spin_unlock"),
@@ -118,6 +120,9 @@ class _Function:
         self.labels: dict[str, tuple[int, ...]] = {}
         self.own = _own_names(f, body)
         self._note(body, ())
+        if len(self.numbers) > MOST:
+            construct = f"more than {MOST} guards in one function"
+            raise InputError(Outside(span=f.span, construct=construct))
 
     def _note(self, node: Node, held: tuple[int, ...]) -> None:
         """Give the guards numbers, and note which of them are in force at each label."""
