@@ -35,7 +35,7 @@ def test_a_false_statement(capsys: pytest.CaptureFixture[str], tmp_path: Path) -
     patch = mail(body(diff("enum_cached", "mismatch_flag")))
     code, out, err = review(capsys, tmp_path, patch, "enum_cached", *QUICK)
     assert (code, err) == (1, "")
-    assert "no_bogus proved refuted at 1 broke 60 line" in out
+    assert "no_bogus bounded refuted at 1 broke 60 line" in out
     assert "fixed nothing broke no_bogus nfc differs at 1 vCPU from boot; equal for 1..2" in out
     assert (
         f'"{NOTHING[:-1]}" (patch:10): false, but calls are alike once any vCPU has loaded' in out
@@ -63,7 +63,7 @@ def test_alike_calls_and_a_broken_claim(capsys: pytest.CaptureFixture[str], tmp_
     code, out, _ = review(capsys, tmp_path, patch, "counter_first", *more)
     assert code == 1
     assert "broke no_uninit nfc equal" in out
-    assert "false; calls are alike, but no_uninit held before" in out
+    assert "false; calls are alike for 1 vCPU, but no_uninit held before" in out
     assert ": true" not in out
 
 
