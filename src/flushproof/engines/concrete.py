@@ -72,7 +72,7 @@ class Undefined(Exception):  # noqa: N818 - what the code did, named as C names 
 
 
 class GoesOn(Exception):  # noqa: N818 - what became of the run; it is no deadlock
-    """A deadlock was announced, and there is none."""
+    """A deadlock was announced, or the end of everything, and some thread can go on or is not."""
 
 
 class Wait(Record, frozen=True):
@@ -201,24 +201,26 @@ def replay(
     Raises:
         Stuck: a scheduled thread waits for a lock.
         Undefined: the code did something undefined.
-        GoesOn: the schedule calls a state a deadlock that is none.
+        GoesOn: the schedule calls a state a deadlock or the end that is none.
     """
     state = start(program, schedule)
     for position in schedule.order:
         thread = state.threads[position]
-        if _announces_deadlock(state, thread):
+        if _announces(state, thread, Role.DEADLOCK):
             state.waits = deadlock(state)
+        if _announces(state, thread, Role.END) and any(t.operation for t in state.threads):
+            raise GoesOn
         step(state, thread, boundaries, to_violation=True)
         if state.violations:
             break
     return state
 
 
-def _announces_deadlock(state: State, thread: Thread) -> bool:
-    """Tell whether the next step of a thread is that of claims about deadlocks."""
+def _announces(state: State, thread: Thread, role: Role) -> bool:
+    """Tell whether the next step of a thread is that of claims about deadlocks, or the end."""
     if thread.operation is not None:
         return False
-    names = {o.name for o in state.program.of(Role.DEADLOCK)}
+    names = {o.name for o in state.program.of(role)}
     return any(c.operation in names for c in thread.calls[thread.call + 1 :])
 
 

@@ -119,8 +119,9 @@ class _Search:
             state = bucket.popleft()
             if not bucket:
                 del self.waiting[cost]
-            for move in self.graph.looks(Role.END, state):
-                self._note(state, move)
+            if self.graph.is_over(state):
+                for move in self.graph.looks(Role.END, state):
+                    self._note(state, move)
             for move in self.graph.moves(state):
                 self._take(state, move)
         complete = self.best is not None or len(self.before) <= self.most

@@ -22,7 +22,7 @@ class Role(StrEnum):
 
     `OBSERVE`, `DEADLOCK` and `END` are pseudo-operations made of claim handlers alone: the checks
     of a state in itself, those of a state in which every thread that is in a call waits for a lock
-    that is not free, and those made once everything is over.
+    that is not free, and those made once everything is over, with every thread between calls.
     """
 
     LOAD = "load"

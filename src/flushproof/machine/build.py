@@ -23,6 +23,8 @@ from flushproof.ir.code import (
     Var,
     Write,
 )
+from flushproof.ir.counting import counts, loops_of
+from flushproof.ir.held import waits_end
 from flushproof.ir.kinds import infer
 from flushproof.ir.passes import clean
 from flushproof.ir.program import BOOT_VCPU, BYSTANDERS, Limits, Operation, Program, Role
@@ -80,6 +82,17 @@ class Machine(Record, frozen=True):
     def places(self) -> tuple[Field, ...]:
         """The shared fields of the variant itself; the race claim numbers them in this order."""
         return tuple(f for f in self.base.fields if not f.ghost)
+
+    @property
+    def calls_end(self) -> bool:
+        """Whether every call that is begun surely ends, as far as a look at the code tells.
+
+        No wait for a lock is in vain, each loop counts, and no store buffer keeps an unlock back.
+        """
+        operations = self.base.operations
+        loops = (loop for o in operations for loop in loops_of(o.code))
+        sequential = self.setup.memory is Memory.SC
+        return sequential and waits_end(operations) and all(map(counts, loops))
 
     def statable(self, name: str) -> bool:
         """Tell whether a claim can be stated: a cache that it speaks of must be known."""
@@ -149,7 +162,7 @@ class Machine(Record, frozen=True):
         assert claim is not None
         if self.cache is None and _speaks_of_cache(claim):
             raise InputError(NoCache(span=claim.span, claim=name))
-        return monitor(self.setup, claim, self.cache)
+        return monitor(self.setup, claim, self.cache, calls_end=self.calls_end)
 
     def _ghost_boot(self, m: Monitor) -> list[tuple[Field, Expr]]:
         out: list[tuple[Field, Expr]] = []

@@ -12,7 +12,7 @@ Events and their arguments, in order:
   uninit()                    a local is read before it is written
   step()                      at boot, and after anything that may change what claims speak of
   deadlock()                  when every thread that is in a call waits for a lock that is not free
-  end()                       when everything is over
+  end()                       when everything is over: every thread is between two calls
 """
 
 from __future__ import annotations

@@ -93,13 +93,14 @@ class Monitor(Record, frozen=True):
         return tuple(h for h in self.claim.handlers if h.event == event and h.subject in subjects)
 
 
-def monitor(setup: Setup, claim: Claim, cache: CacheDecl | None) -> Monitor:
-    """Give a claim its ghost fields and names.
+def monitor(setup: Setup, claim: Claim, cache: CacheDecl | None, *, calls_end: bool) -> Monitor:
+    """Give a claim its ghost fields and names; `calls_end` tells whether every call surely ends.
 
     Raises:
         InputError: a ghost variable has a type it cannot have.
     """
     names = machine_names(setup, cache)
+    names["CALLS_END"] = Bound(Scalar(Const(int(calls_end), BOOL), BOOL_T))
     witnesses: list[Field] = []
     choices: dict[str, tuple[Field, ...]] = {}
     for w in claim.witnesses:

@@ -209,6 +209,17 @@ static int driver_deadlocked(void)
 	return inside;
 }
 
+/* Whether every thread is between calls. */
+static int driver_all_over(void)
+{
+	int i;
+
+	for (i = 0; i < THREADS; i++)
+		if (threads[i].call)
+			return 0;
+	return 1;
+}
+
 int main(void)
 {
 	unsigned long i;
@@ -224,7 +235,7 @@ int main(void)
 	}
 	if (!violated && driver_deadlocked())
 		on_deadlock();
-	if (!violated)
+	if (!violated && driver_all_over())
 		on_end();
 	printf(violated ? "reproduced: %s\n" : "not reproduced: %s\n", FAILURE);
 	return !violated;

@@ -59,6 +59,7 @@ typedef unsigned __int128 root;
 #define SELF (self + 1)
 #define LOCKS held_locks()
 #define LOAD_FLUSHES {load_flushes}
+#define CALLS_END {calls_end}
 {cache}#define assert(condition, ...) ((condition) ? (void)0 : violate("" __VA_ARGS__))
 #define holds(l) holds_lock(l, 0)
 #define owns(l) holds_lock(l, 1)
@@ -239,6 +240,7 @@ def words(m: Monitored) -> str:
     )
     return WORDS.format(
         load_flushes=int(machine.setup.assumptions.load_flushes),
+        calls_end=int(machine.calls_end),
         cache=text,
         locks=", ".join((*(f"&{m.layout.place(x)}.state" for x in locks), "(void *)0")),
         places="".join((*places, "\t{ (void *)0, 0 },\n")),

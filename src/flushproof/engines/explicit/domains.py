@@ -14,7 +14,7 @@ from typing import assert_never
 
 from flushproof.ir.code import Field, Hypercall, Local
 from flushproof.ir.passes import liveness
-from flushproof.ir.program import Operation, Program
+from flushproof.ir.program import Operation, Program, Role
 from flushproof.ir.types import BOOL, INT, NO_VCPU, ROOT, Int, LockWord, Type, VcpuRef
 from flushproof.ir.uses import used
 from flushproof.record import Record
@@ -54,12 +54,16 @@ def any_value(t: Type, vcpus: int) -> tuple[int, ...]:
 
 
 def arguments(
-    operation: Operation, vcpu: int, vcpus: int
+    operation: Operation, thread: int, vcpus: int
 ) -> Iterator[tuple[dict[Local, int], int]]:
-    """Yield the arguments of every call, and how many roots must be in use for it (-1: any)."""
+    """Yield the arguments of every call, and how many roots must be in use for it (-1: any).
+
+    A load is of the vCPU of its thread; a flush may be asked for on behalf of any.
+    """
     p = operation.parameters
-    given = {} if p.vcpu is None else {p.vcpu: vcpu}
-    for ranged, free in product(_ranges(operation), _free(operation, vcpus)):
+    own = range(thread, thread + 1) if operation.role is Role.LOAD else range(vcpus)
+    whose = [{}] if p.vcpu is None else [{p.vcpu: v} for v in own]
+    for given, ranged, free in product(whose, _ranges(operation), _free(operation, vcpus)):
         if p.root is None:
             yield given | ranged | free, -1
         else:

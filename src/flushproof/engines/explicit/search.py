@@ -125,6 +125,10 @@ class Graph:
         left = sum(state[self.controls + 1 : -1 : 2])
         return -left, state[-1]
 
+    def is_over(self, state: State) -> bool:
+        """Tell whether every thread is between calls."""
+        return all(point == IDLE for point in state[self.controls : -1 : 2])
+
     def looks(self, role: Role, state: State) -> Iterator[Move]:
         """Yield what a bystander does; it changes no more than claims' own variables."""
         point = self.bystanders[role]

@@ -40,11 +40,18 @@ def nobody_goes_on(
         if thread.role in (Role.LOAD, Role.FLUSH)
     ]
     waits = [_waits(algebra, thread.steps, d, state) for thread, d in pairs]
-    resting = (t.or_(w, _between_calls(x.steps, d)) for w, (x, d) in zip(waits, pairs, strict=True))
+    resting = (t.or_(w, between_calls(x.steps, d)) for w, (x, d) in zip(waits, pairs, strict=True))
     return t.and_(t.or_(*waits), *resting)
 
 
-def _between_calls(steps: Sequence[Step], done: Sequence[t.Bool]) -> t.Bool:
+def all_is_over(threads: Sequence[ThreadSteps], done: Sequence[Sequence[t.Bool]]) -> t.Bool:
+    """Return the condition that every thread that makes calls is between two of them."""
+    pairs = zip(threads, done, strict=True)
+    acting = ((x, d) for x, d in pairs if x.role in (Role.LOAD, Role.FLUSH))
+    return t.and_(*(between_calls(x.steps, d) for x, d in acting))
+
+
+def between_calls(steps: Sequence[Step], done: Sequence[t.Bool]) -> t.Bool:
     """Return the condition that all is done before some call, and nothing of it or after it."""
     starts = [k for k, step in enumerate(steps) if step.first]
     return t.or_(*(_reached(done, k) for k in (*starts, len(steps))))

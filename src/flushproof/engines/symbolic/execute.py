@@ -265,6 +265,9 @@ class _Region:
         if self.shape.operation.role in BYSTANDERS:
             raise InputError(Unbounded(span=code[at].span, limit=counts[-1]))
         self.owner.cut.append(Cut(code[at].span, counts[-1]))
+        # A thread that is left there is in its call for good: it must not seem to begin another.
+        elsewhere = t.not_(self.owner.paths.guard(path.cubes))
+        self.step.enabled = t.and_(self.step.enabled, elsewhere)
         return True
 
     # Memory ----------------------------------------------------------------------------------

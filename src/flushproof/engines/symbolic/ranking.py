@@ -14,7 +14,7 @@ Loops that count one local by one up to, or down to, a bound need no solver.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import lru_cache
 
 import z3
@@ -22,30 +22,17 @@ import z3
 from flushproof.engines.symbolic.machine_words import SURELY, Environment, Words, width
 from flushproof.ir.code import (
     COMPARISONS,
-    Assign,
     Binary,
-    BinaryOp,
     Branch,
-    Const,
     Expr,
-    Instr,
     Var,
 )
+from flushproof.ir.counting import Code, Loop, counts, loop_at, loops_of
 from flushproof.ir.flow import successors
 from flushproof.ir.uses import defined
-from flushproof.ir.wto import Order, order
-from flushproof.record import Record
-
-Code = tuple[Instr, ...]
 
 EFFORT = 1_000_000
 """The solver's own steps that one question may take; without an answer a loop has no rank."""
-
-TOWARDS = {"<": "+", ">": "-"}
-"""Which way a local goes that is compared with its bound."""
-
-TURNED: Mapping[str, BinaryOp] = {"<=": ">", ">=": "<"}
-"""What holds where a comparison does not."""
 
 CHOICE = 16
 """Bits of a number that tells by which way a loop is left."""
@@ -54,91 +41,18 @@ CHOICE = 16
 @lru_cache(maxsize=256)
 def unranked_heads(code: Code) -> frozenset[int]:
     """Return the heads of the loops for which no ranking function was found."""
-    shape = order(code)
-    found = (h for h in range(len(code)) if shape.is_head(h))
-    return frozenset(h for h in found if not _ends(_Loop(code, shape, h)))
+    return frozenset(loop.head for loop in loops_of(code) if not _ends(loop))
 
 
-class _Loop(Record, frozen=True):
-    """A loop of some code, by its head."""
-
-    code: Code
-    shape: Order
-    head: int
-
-    @property
-    def inside(self) -> frozenset[int]:
-        """The positions of the loop, those of loops within it included."""
-        loops = self.shape.loops
-        return frozenset(at for at in range(len(self.code)) if self.head in loops[at])
-
-    @property
-    def own(self) -> frozenset[int]:
-        """The positions that are in no loop within this one."""
-        loops = self.shape.loops
-        return frozenset(at for at in self.inside if loops[at] == loops[self.head])
-
-    def goes_round_without(self, position: int) -> bool:
-        """Tell whether there is a round that does not come to a position."""
-        inside = self.inside - {position}
-        if position == self.head:
-            return False
-        seen: set[int] = set()
-        work = [self.head]
-        while work:
-            for to in successors(self.code, work.pop()):
-                if to == self.head:
-                    return True
-                if to in inside and to not in seen:
-                    seen.add(to)
-                    work.append(to)
-        return False
-
-
-def _ends(loop: _Loop) -> bool:
-    return _counts(loop) or _ranked(loop)
-
-
-# Counting ----------------------------------------------------------------------------------------
-
-
-def _counts(loop: _Loop) -> bool:
-    """Tell whether each round moves a local by one, having compared it with a bound.
-
-    Between two moves it is less than something (or more, where it goes down), so it does not wrap
-    around, but for the first time.
-    """
-    return any(_moves_by_one(loop, at) for at in sorted(loop.own))
-
-
-def _moves_by_one(loop: _Loop, at: int) -> bool:
-    match loop.code[at]:
-        case Branch(Binary(op, Var(counter), _), then, otherwise) if op in ("<", ">"):
-            leaves = otherwise not in loop.inside and then in loop.inside
-        case Branch(Binary(op, Var(counter), _), then, otherwise) if op in ("<=", ">="):
-            op = TURNED[op]
-            leaves = then not in loop.inside and otherwise in loop.inside
-        case _:
-            return False
-    if not leaves or loop.goes_round_without(at):
-        return False
-    sets = [k for k in loop.inside if defined(loop.code[k]) == counter]
-    if len(sets) != 1 or sets[0] not in loop.own or loop.goes_round_without(sets[0]):
-        return False
-    match loop.code[sets[0]]:
-        case Assign(_, Binary(step, Var(same), Const(1))):
-            return bool(same == counter and step == TOWARDS[op])
-        case _:
-            return False
+def _ends(loop: Loop) -> bool:
+    return counts(loop) or _ranked(loop)
 
 
 Round = tuple[z3.BoolRef, Environment]
+"""A way to come back to the head: when it is taken, and the locals then."""
 
 
-# Any rank ----------------------------------------------------------------------------------------
-
-
-def _ranked(loop: _Loop) -> bool:
+def _ranked(loop: Loop) -> bool:
     """Look for a tuple of integers that every round lowers, or every one but the first."""
     words = Words()
     anything: Round = (SURELY, Environment({}, words))
@@ -150,7 +64,7 @@ def _ranked(loop: _Loop) -> bool:
     return not again or _lowered(loop, once[1], again, words)
 
 
-def _lowered(loop: _Loop, before: Environment, rounds: list[Round], words: Words) -> bool:
+def _lowered(loop: Loop, before: Environment, rounds: list[Round], words: Words) -> bool:
     """Tell whether rounds that begin with some locals lower a tuple, one after the other."""
     solver = z3.Solver()
     solver.set("rlimit", EFFORT)
@@ -175,7 +89,7 @@ def _unsat(solver: z3.Solver) -> bool:
     return bool(solver.check() == z3.unsat)
 
 
-def _measures(loop: _Loop) -> Iterator[Expr]:
+def _measures(loop: Loop) -> Iterator[Expr]:
     """Yield what may go one way: locals that are set, and distances of what is compared."""
     found = {x for at in loop.inside if (x := defined(loop.code[at])) is not None}
     yield from (Var(x) for x in sorted(found, key=lambda x: x.name) if width(x.type))
@@ -195,7 +109,7 @@ def _after(e: Expr, rounds: list[Round], words: Words) -> z3.BitVecRef:
     return value
 
 
-def _rounds(loop: _Loop, start: Round, words: Words) -> Iterator[Round]:
+def _rounds(loop: Loop, start: Round, words: Words) -> Iterator[Round]:
     """Yield the ways to come back to the head, each with its condition and the locals then."""
     waiting: dict[int, list[Round]] = {loop.head: [start]}
     depth = len(loop.shape.loops[loop.head])
@@ -215,7 +129,7 @@ def _rounds(loop: _Loop, start: Round, words: Words) -> Iterator[Round]:
 
 
 def _leaving(
-    loop: _Loop, at: int, env: Environment, words: Words
+    loop: Loop, at: int, env: Environment, words: Words
 ) -> Iterator[tuple[int, z3.BoolRef, Environment]]:
     """Yield where control goes from a position, or from a loop within that begins there."""
     code = loop.code
@@ -224,7 +138,7 @@ def _leaving(
         for to in dict.fromkeys(successors(code, at)):
             yield to, words.taken(code[at], to, after), after
         return
-    within = _Loop(code, loop.shape, at).inside
+    within = loop_at(code, loop.shape, at).inside
     after = env.forgetting(x for k in within if (x := defined(code[k])) is not None)
     out = [(k, to) for k in sorted(within) for to in dict.fromkeys(successors(code, k))]
     choice = words.fresh(CHOICE)

@@ -1,9 +1,10 @@
-"""The root that a load is given: any page, aligned, but for 0 and that of INVALID_PAGE."""
+"""What callers choose: a load's root, which is any page but 0 and INVALID_PAGE's, or a vCPU."""
 
 from __future__ import annotations
 
 import z3
 
+from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.values import INVALID, Algebra, Value
 from flushproof.ir.kinds import LOW, PAGE_BITS, ROOT_BITS
 
@@ -16,3 +17,9 @@ def any_root(algebra: Algebra, name: str) -> tuple[Value, list[z3.BoolRef]]:
     value = z3.BitVec(name, ROOT_BITS)
     aligned = z3.Extract(PAGE_BITS - 1, 0, value) == 0
     return value, [value != 0, value != INVALID & ~LOW, aligned]
+
+
+def any_vcpu(name: str, count: t.Number) -> tuple[z3.ArithRef, list[z3.BoolRef]]:
+    """Return an unknown vCPU that there is, and what makes it one."""
+    vcpu = z3.Int(name)
+    return vcpu, [vcpu >= 0, vcpu < count]

@@ -9,7 +9,7 @@ import z3
 from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.execute import Executor, Feasible
 from flushproof.engines.symbolic.layout import layout
-from flushproof.engines.symbolic.roots import any_root
+from flushproof.engines.symbolic.roots import any_root, any_vcpu
 from flushproof.engines.symbolic.steps import Step, ThreadSteps, World
 from flushproof.engines.symbolic.values import Value
 from flushproof.ir.code import Acquire, Exchange, Local, Release, TryAcquire, Write
@@ -108,8 +108,10 @@ class Unroller:
             if local is p.root:
                 root = self._root(name, executor)
                 values[local] = root
-            elif local is p.vcpu:
+            elif local is p.vcpu and operation.role is Role.LOAD:
                 values[local] = number
+            elif local is p.vcpu:
+                values[local] = self._any_vcpu(name, executor)
             else:
                 values[local] = self._fresh(operation, name, local, executor)
         return values
@@ -118,6 +120,11 @@ class Unroller:
         root, proper = any_root(self.algebra, name)
         executor.constraints += proper
         return root
+
+    def _any_vcpu(self, name: str, executor: Executor) -> Value:
+        vcpu, exists = any_vcpu(name, self.counts.vcpus)
+        executor.constraints += exists
+        return vcpu
 
     def _fresh(self, operation: Operation, name: str, local: Local, executor: Executor) -> Value:
         kind = self.algebra.kinds.local(operation.name, local)

@@ -16,7 +16,7 @@ import z3
 from flushproof.engines.symbolic import nodes
 from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.cells import Location
-from flushproof.engines.symbolic.deadlock import nobody_goes_on
+from flushproof.engines.symbolic.deadlock import all_is_over, nobody_goes_on
 from flushproof.engines.symbolic.steps import Step, ThreadSteps
 from flushproof.engines.symbolic.values import Algebra, Root, Value
 from flushproof.ir.program import Role
@@ -95,15 +95,23 @@ class Wiring:
             self._require(t.implies(here, slot.gate))
             if self.threads[slot.thread].role is Role.OBSERVE and steps[at].outputs:
                 self._require(new)
-            if self.threads[slot.thread].role is Role.DEADLOCK:
-                stuck = nobody_goes_on(self.algebra, self.threads, self.done, self.state)
-                self._require(t.implies(here, stuck))
+            self._require(t.implies(here, self._called_for(self.threads[slot.thread].role)))
             if at > 0:
                 previous = self.done[slot.thread][at - 1]
                 self._require(t.implies(new, previous))
             self.done[slot.thread][at] = new
             self.placed.append(Placed(slot.thread, at, number, here))
             self._happen(steps[at], t.and_(here, steps[at].guard))
+
+    def _called_for(self, role: Role) -> t.Bool:
+        """Return the condition under which threads of a role may act."""
+        match role:
+            case Role.DEADLOCK:
+                return nobody_goes_on(self.algebra, self.threads, self.done, self.state)
+            case Role.END:
+                return all_is_over(self.threads, self.done)
+            case _:
+                return True
 
     def _happen(self, step: Step, here: t.Bool) -> None:
         for where, unknown in step.inputs.items():

@@ -9,7 +9,7 @@ import z3
 from flushproof.engines.symbolic import terms as t
 from flushproof.engines.symbolic.execute import Executor, Exit
 from flushproof.engines.symbolic.moves import Site
-from flushproof.engines.symbolic.roots import any_root
+from flushproof.engines.symbolic.roots import any_root, any_vcpu
 from flushproof.engines.symbolic.steps import Step
 from flushproof.engines.unbounded.clauses import BYSTANDER
 from flushproof.engines.unbounded.frames import FLUSHER, Frames, Locals
@@ -82,6 +82,11 @@ class Steps:
             limits += proper
         if operation.role is Role.LOAD and operation.parameters.vcpu is not None:
             given[operation.parameters.vcpu] = number
+        elif site.at == 0 and operation.parameters.vcpu in given:
+            given[operation.parameters.vcpu], exists = any_vcpu(
+                f"{tag}{thread}:vcpu:{operation.name}", self.space.count
+            )
+            limits += exists
         shape = self.frames.layouts[site.operation]
         step, exits = executor.alone_to(shape, site.at, given, f"{tag}{thread}")
         constraint = t.and_(step.enabled, *limits, *self._inputs(step), *executor.constraints)

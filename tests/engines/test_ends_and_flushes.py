@@ -1,0 +1,175 @@
+"""What `on end` looks at, whom a flush is for, and what a flush clears: the same in all engines."""
+
+from __future__ import annotations
+
+import pytest
+
+from flushproof.decide import Question, decide
+from flushproof.engines.enumerate import Sizes, enumerate_claim
+from flushproof.machine.build import Machine, build
+from flushproof.machine.setup import Bounds
+from flushproof.source import Source
+from flushproof.spec.resolve import from_texts
+from flushproof.verdict import Verdict
+
+HEAD = """\
+struct kvm_vmx { struct kvm kvm; int x, y; u64 last; spinlock_t lock, other; };
+struct vcpu_vmx { struct kvm_vcpu vcpu; u64 own; int a; };
+"""
+BODIES = """\
+int my_flush(struct kvm *kvm)
+{
+	struct kvm_vmx *k = to_kvm_vmx(kvm);
+	struct kvm_vcpu *vcpu;
+	int i = 0, ret = 0;
+
+	FLUSH
+	return ret;
+}
+void my_load(struct kvm_vcpu *vcpu, u64 root)
+{
+	struct kvm_vmx *k = to_kvm_vmx(vcpu->kvm);
+	struct kvm_vcpu *v;
+	int i = 0;
+
+	LOAD
+	k->y = i;
+}
+"""
+PLAIN = "flush my_flush(kvm); load my_load(vcpu, root);"
+
+
+def _machine(text: str, clauses: str, operations: str = PLAIN) -> Machine:
+    spec = f'spec own {{ variant "own.c"; operations {{ {operations} }} {clauses} }}'
+    return build(from_texts(Source("own.c", HEAD + text), Source("own.spec", spec)))
+
+
+def _bodies(flush: str, load: str) -> str:
+    return BODIES.replace("FLUSH", flush).replace("LOAD", load)
+
+
+def _agree(made: Machine, claim: str, bounds: Bounds) -> Verdict:
+    """Return what the bounded engine says, having asked the enumerator and about every number."""
+    (result,) = decide(made, Question((claim,), bounds))
+    low, high = bounds.vcpus
+    sizes = (Sizes(n, bounds.loads, bounds.flushes, bounds.flushers) for n in range(low, high + 1))
+    program = made.with_claims((claim,))
+    fails = any(enumerate_claim(program, s, claim).found for s in sizes)
+    assert (result.verdict is Verdict.REFUTED) == fails
+    (for_all,) = decide(made, Question((claim,), bounds, engine="unbounded"))
+    assert not fails or for_all.verdict is not Verdict.PROVED
+    return result.verdict
+
+
+OPEN = "k->x = 1; WRITE_ONCE(k->y, 1); k->x = 0;"
+LOCKED = "spin_lock(&k->lock);"
+
+
+@pytest.mark.parametrize(
+    ("flush", "fails"),
+    [
+        (OPEN, False),
+        ("k->x = 1; if (READ_ONCE(k->y)) k->x = 0;", True),
+        (f"k->x = 1; {LOCKED} k->x = 0; {LOCKED} k->y = 2;", False),
+        ("k->x = 1; while (READ_ONCE(k->y)) { } k->x = 0;", False),
+        ("k->x = 1; for (i = 0; i < 2; i++) k->x = i; ", True),
+        (f"k->x = 1; {LOCKED} {LOCKED} k->x = 0;", False),
+    ],
+    ids=["open", "left", "waits for itself", "waits", "loop", "hangs"],
+)
+@pytest.mark.parametrize("event", ["end", "step"])
+def test_at_the_end_no_call_is_half_done(flush: str, event: str, fails: bool) -> None:
+    """A claim about the end is refuted amid a call, by one engine and not by the other."""
+    claim = f'claim closed "x is 0" {{ on {event}() {{ assert(to_kvm_vmx(kvm)->x == 0); }} }}'
+    made = _machine(_bodies(flush, "k->y = 1;"), f'{claim[:-1]} headline "x"; }}')
+    verdict = _agree(made, "closed", Bounds((1, 1), 1, 1, 1))
+    assert (verdict is Verdict.REFUTED) == (fails or event == "step")
+
+
+@pytest.mark.parametrize("lost", ["", f"{LOCKED} {LOCKED}", "while (k->y != 7) { k->a = 1; }"])
+def test_a_race_before_a_call_that_hangs(lost: str) -> None:
+    """No race is seen where some call never ends, as then there is no end to look at."""
+    lost = lost.replace("k->a", "k->y")
+    race = _machine(_bodies(f"k->x = 1; {lost}", f"i = k->x; {lost}"), "")
+    assert _agree(race, "no_race", Bounds((1, 1), 1, 1, 1)) is Verdict.REFUTED
+    free = "spin_lock(&k->other); {} spin_unlock(&k->other);"
+    kept = _machine(_bodies(free.format("k->x = 1;"), free.format("k->x = 2;")), "exempt y;")
+    assert _agree(kept, "no_race", Bounds((1, 1), 1, 1, 1)) is Verdict.PROVED
+
+
+def test_a_call_that_hangs_is_not_followed_by_another() -> None:
+    """Behind a loop that is not followed to its end the thread begins its next call."""
+    claim = 'claim once "x is below 2" { on step() { assert(to_kvm_vmx(kvm)->x < 2); } }'
+    made = _machine(_bodies("k->x++; while (true) WRITE_ONCE(k->y, 1);", ""), claim)
+    assert _agree(made, "once", Bounds((1, 1), 1, 2, 1)) is Verdict.UNKNOWN
+
+
+FOR_ONE = """\
+int my_flush(struct kvm_vcpu *vcpu)
+{
+	return BODY;
+}
+void my_load(struct kvm_vcpu *vcpu, u64 root) { to_vmx(vcpu)->own = root; }
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "claim", "verdict"),
+    [
+        ("hyperv_flush_guest_mapping(to_vmx(vcpu)->own)", "failure_kept", Verdict.PROVED),
+        ("hyperv_flush_guest_mapping(0)", "no_bogus", Verdict.REFUTED),
+        ("to_vmx(vcpu)->own ? hyperv_flush_guest_mapping(0) : 0", "no_bogus", Verdict.REFUTED),
+    ],
+    ids=["own", "none", "any vCPU"],
+)
+def test_a_flush_for_a_vcpu(body: str, claim: str, verdict: Verdict) -> None:
+    """A flush on behalf of a vCPU gets one that does not exist."""
+    operations = "flush my_flush(vcpu); load my_load(vcpu, root);"
+    made = _machine(FOR_ONE.replace("BODY", body), "", operations)
+    assert _agree(made, claim, Bounds((1, 2), 1, 1, 1)) is verdict
+
+
+ON, OFF = "assume load_flushes;", "assume no load_flushes;"
+OWN = """
+	kvm_for_each_vcpu(i, vcpu, kvm)
+		if (to_vmx(vcpu)->own)
+			ret |= hyperv_flush_guest_mapping(to_vmx(vcpu)->own);"""
+TOO = """
+	if (k->last) {
+		ret |= hyperv_flush_guest_mapping(k->last);
+		if (!ret)
+			k->last = 0;
+	}"""
+KEEP = "if (to_vmx(vcpu)->own != root) k->last = to_vmx(vcpu)->own; to_vmx(vcpu)->own = root;"
+
+
+def _locked(body: str) -> str:
+    return f"spin_lock(&k->lock); {body} spin_unlock(&k->lock);"
+
+
+@pytest.mark.parametrize(
+    ("assumed", "flush", "load", "loads", "verdict"),
+    [
+        (ON, OWN, "to_vmx(vcpu)->own = root;", 2, Verdict.PROVED),
+        (OFF, OWN, "to_vmx(vcpu)->own = root;", 1, Verdict.PROVED),
+        (OFF, OWN, "to_vmx(vcpu)->own = root;", 2, Verdict.REFUTED),
+        (OFF, OWN + TOO, KEEP, 2, Verdict.PROVED),
+        (OFF, OWN + TOO, KEEP, 3, Verdict.REFUTED),
+        (OFF, TOO, KEEP, 2, Verdict.REFUTED),
+    ],
+    ids=["flushed", "one load", "left behind", "the last too", "the one before", "old only"],
+)
+def test_coverage_where_loads_do_not_flush(
+    assumed: str, flush: str, load: str, loads: int, verdict: Verdict
+) -> None:
+    """A root that an earlier call has flushed counts as cached, or one not flushed as gone."""
+    made = _machine(_bodies(_locked(flush), _locked(load)), assumed)
+    assert _agree(made, "coverage", Bounds((1, 1), loads, 2, 1)) is verdict
+
+
+@pytest.mark.parametrize("assumed", [ON, OFF])
+def test_somebody_elses_flush_of_a_root_in_use(assumed: str) -> None:
+    """A root that a vCPU runs on all the time counts as flushed by another call."""
+    flush = f"if (READ_ONCE(k->x)) return 0; k->x = 1; {OWN} k->x = 0;"
+    made = _machine(_bodies(flush, "to_vmx(vcpu)->own = root;"), assumed)
+    assert _agree(made, "coverage", Bounds((1, 1), 1, 1, 2)) is Verdict.REFUTED
