@@ -67,6 +67,7 @@ AGREE = {
     "return write_trylock(&to_kvm_vmx(kvm)->rw);",
     "negative": "to_kvm_vmx(kvm)->half = a; to_kvm_vmx(kvm)->word = -b; return -1;",
     "does_not_end": "while (a == 1) to_kvm_vmx(kvm)->word++; return 0;",
+    "static_in_a_function": "static int n = 3, m; n += a; if (n & 1) m++; return n ^ m;",
     "guard": "guard(spinlock)(&to_kvm_vmx(kvm)->lock); if (a > b) return 1;\n"
     "{ guard(mutex)(&to_kvm_vmx(kvm)->mutex); to_kvm_vmx(kvm)->word++; } return 2;",
     "scoped_guard": "int n = 0;\n"

@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from flushproof.compiled.inputs import LENGTH, Sequence, Step, sequences
 from flushproof.compiled.interpreted import UNDEFINED, interpreted
-from flushproof.compiled.program import driven, fields_shown
+from flushproof.compiled.program import driven, fields_shown, refused
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.engines import concrete
 from flushproof.errors import InternalError
@@ -91,7 +91,10 @@ def _run(machine: Machine, wanted: tuple[Sequence, ...]) -> str:
         made = _call(["gcc", *FLAGS, "-o", "driven", "driven.c"], folder)
         if made.returncode:
             raise InputError(_not_compiled(machine, made.stderr))
-        done = _call(["./driven"], folder, "".join(s.commands() for s in wanted))
+        try:
+            done = _call(["./driven"], folder, "".join(s.commands() for s in wanted))
+        except subprocess.TimeoutExpired as error:
+            raise refused(machine, f"it runs longer than {SECONDS} s") from error
     if done.returncode:
         raise InternalError(f"the driver of `{machine.setup.variant.name}` ends with an error")
     return done.stdout

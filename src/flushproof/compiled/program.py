@@ -60,33 +60,46 @@ def driven(machine: Machine) -> str:
     Raises:
         InputError: the text of the variant cannot stand in C as it is.
     """
+    return program(machine).text(DRIVER)
+
+
+def program(machine: Machine) -> DrivenProgram:
+    """Return the program without a driver.
+
+    Raises:
+        InputError: the text of the variant cannot stand in C as it is.
+    """
     why = variant.reason_against(machine)
     if why:
-        raise _refused(machine, why)
+        raise refused(machine, why)
     where = layout(machine)
     constant = _constants(machine)
     for f in machine.base.witnesses:
         if not isinstance(f.type, Int) or f.name.partition(".")[0] in constant:
-            raise _refused(machine, f"`{f.member}` of another file is constant or an address")
+            raise refused(machine, f"`{f.member}` of another file is constant or an address")
     missing = [
         f.member
         for f in fields_shown(machine, where)
         if f.name not in where.fields.keys() | where.bits.keys()
     ]
     if missing:
-        raise _refused(
-            machine, f"`{missing[0]}` is no member of a struct and no variable of a file"
-        )
-    return _Writer(machine, where).text()
+        raise refused(machine, f"`{missing[0]}` is no member of a struct and no variable of a file")
+    return DrivenProgram(machine, where)
 
 
-def _refused(machine: Machine, why: str) -> InputError:
+def refused(machine: Machine, why: str) -> InputError:
+    """Return the error for a variant about which gcc cannot be asked."""
     return InputError(NotDriven(span=None, path=machine.setup.variant.name, why=why))
 
 
 def fields_shown(machine: Machine, where: Layout) -> tuple[Field, ...]:
     """Return the fields that are compared: not those that hold an address that only C knows."""
-    return tuple(f for f in machine.places if f.name not in where.addresses)
+    return tuple(f for f in machine.places if f.name not in where.addresses and not within(f))
+
+
+def within(f: Field) -> bool:
+    """Tell whether a field is a static variable of a function, which nothing else can look at."""
+    return "(" in f.name
 
 
 def gives_number(machine: Machine, operation: Operation) -> bool:
@@ -95,11 +108,14 @@ def gives_number(machine: Machine, operation: Operation) -> bool:
     return not f.pointers and isinstance(machine.env.declarations.base(f.type), Integer)
 
 
-class _Writer(Record):
+class DrivenProgram(Record):
+    """A program for any driver that has `drv_now`, `drv_boot` and what the shows below call."""
+
     machine: Machine
     where: Layout
 
-    def text(self) -> str:
+    def text(self, driver: str) -> str:
+        """Return the program with a driver."""
         flushers = self.machine.setup.bounds.flushers
         head = HEAD.format(
             vcpus=MOST_VCPUS,
@@ -113,7 +129,7 @@ class _Writer(Record):
         name = self.machine.setup.variant.name
         own = f"\n{marker(1, name)}{code.proper}\n{marker(1, 'driver.c')}"
         functions = (self._set_up(), self._show(), self._operations())
-        return "".join((head, variant.BEFORE, code.before, own, code.after, DRIVER, *functions))
+        return "".join((head, variant.BEFORE, code.before, own, code.after, driver, *functions))
 
     # State -------------------------------------------------------------------------------------
 
@@ -128,8 +144,8 @@ class _Writer(Record):
         for k, f in enumerate(self.machine.base.witnesses):
             parts = self._parts((f.name, -1))
             lines += (f"\t{p.lvalue} = drv_boot[{k}] >> {p.first};\n" for p in parts)
-        kept = [f"\t{_copy(f'saved_{o}', o)}" for o in self._objects()]
-        saved = "".join(f"static __typeof__({o}) saved_{o}, other_{o};\n" for o in self._objects())
+        kept = [f"\t{_copy(f'saved_{o}', o)}" for o in self.objects()]
+        saved = "".join(f"static __typeof__({o}) saved_{o}, other_{o};\n" for o in self.objects())
         return f"\n{saved}\nstatic void drv_set_up(void)\n{{\n{''.join((*lines, *kept))}}}\n"
 
     def _struct(self, name: str) -> str:
@@ -153,13 +169,15 @@ class _Writer(Record):
     def _starts_itself(self, f: Field) -> bool:
         """Tell whether a field is a file-level variable that starts as its initialiser says."""
         name = f.name.partition(".")[0]
+        if within(f):
+            return True
         given = {n.id for b in self.machine.setup.boot for n in walk(b) if isinstance(n, c.Name)}
         return name in self.machine.env.declarations.globals and name not in given
 
     def _locations(self, f: Field) -> tuple[Location, ...]:
         return concrete.locations(f, MOST_VCPUS)
 
-    def _objects(self) -> tuple[str, ...]:
+    def objects(self) -> tuple[str, ...]:
         """Return the objects that may change: the VM, the vCPUs, variables that are in use."""
         names = {self._global(f) for f in self.machine.places} - {"", *_constants(self.machine)}
         return ("the_vm", "the_vcpus", *sorted(names))
@@ -171,13 +189,15 @@ class _Writer(Record):
     def _show(self) -> str:
         shown = fields_shown(self.machine, self.where)
         lines = [line for f in shown for x in self._locations(f) for line in self._value(f, x)]
-        others = [f"\t{_copy(f'other_{o}', o)}" for o in self._objects()]
+        others = [f"\t{_copy(f'other_{o}', o)}" for o in self.objects()]
         constant = _constants(self.machine)
-        for f in (f for f in self.machine.places if self._global(f) not in constant):
+        for f in self.machine.places:
+            if within(f) or self._global(f) in constant:
+                continue
             for x in self._locations(f):
                 others += (f"\tother_{p.lvalue} = saved_{p.lvalue};\n" for p in self._parts(x))
         same = " || ".join(
-            f"__builtin_memcmp(&other_{o}, &saved_{o}, sizeof({o}))" for o in self._objects()
+            f"__builtin_memcmp(&other_{o}, &saved_{o}, sizeof({o}))" for o in self.objects()
         )
         end = f'\tdrv_printf(" %d\\n", {same});\n'
         return f"\nstatic void drv_show(void)\n{{\n{''.join((*lines, *others))}{end}}}\n"
