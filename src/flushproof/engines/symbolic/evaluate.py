@@ -27,7 +27,7 @@ from flushproof.ir.code import (
     Var,
 )
 from flushproof.ir.kinds import ROOT_BITS, Kind
-from flushproof.ir.types import BOOL, Int, Type
+from flushproof.ir.types import BOOL, Int, Type, VcpuRef
 from flushproof.record import Record
 
 
@@ -82,8 +82,11 @@ class Evaluator:
                 return self._cast(e, env, m, kind)
             case Ite(condition, then, otherwise):
                 c = self.condition(condition, env, m)
-                a = self.value(then, env, m, kind)
-                return self.algebra.ite(c, a, self.value(otherwise, env, m, kind))
+                with self.algebra.noting_if(c):
+                    a = self.value(then, env, m, kind)
+                with self.algebra.noting_if(t.not_(c)):
+                    b = self.value(otherwise, env, m, kind)
+                return self.algebra.ite(c, a, b)
             case Binary():
                 return self._binary(e, env, m, kind)
             case _:
@@ -137,7 +140,9 @@ class Evaluator:
     def _reference(self, a: Value, of: Type, type_: Type, kind: Kind | None) -> Value:
         """Return a vCPU number or lock word as an integer, or an integer as a vCPU number."""
         if isinstance(a, z3.BitVecRef):
-            return z3.BV2Int(a, is_signed=_int(of).signed)
+            a = z3.BV2Int(a, is_signed=_int(of).signed)
+        if isinstance(type_, VcpuRef):
+            self.algebra.note_vcpu(_number(a))
         return self._counted(_number(a), type_, kind)
 
     def _from_bool(self, c: t.Bool, type_: Type, kind: Kind | None) -> Value:

@@ -7,6 +7,8 @@ bits there are none, and the "page" is the whole 64-bit value.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeAlias
 
 import z3
@@ -204,6 +206,25 @@ class Algebra:
             low = total >= max(type_.low, -SMALL)
             high = z3.Or(total <= min(type_.high, SMALL), total <= most)
         self.overflows.append(t.z3_bool(t.not_(t.and_(low, t.implies(grows, high)))))
+
+    def note_vcpu(self, number: t.Number) -> None:
+        """Note the condition that a number that is taken for a vCPU is none, nor NULL.
+
+        Nothing wraps around here, so what holds of all vCPUs would be taken for granted of it.
+        """
+        if self.overflows is not None and self.most is not None:
+            fits = t.and_(t.compare("<=", NO_VCPU, number), t.compare("<", number, self.most))
+            self.overflows.append(t.z3_bool(t.not_(fits)))
+
+    @contextmanager
+    def noting_if(self, chosen: t.Bool) -> Iterator[None]:
+        """Note what is noted meanwhile only for where `chosen` holds."""
+        start = len(self.overflows or ())
+        yield
+        if self.overflows is not None:
+            self.overflows[start:] = [
+                t.z3_bool(t.and_(chosen, broken)) for broken in self.overflows[start:]
+            ]
 
     # Choosing and comparing ------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from flushproof.ir.code import Instr
 from flushproof.ir.program import Operation, Role
 from flushproof.record import Record
 
-UNFIT = "a sum leaves its type"
+UNFIT = "a number leaves its type"
 
 
 class Taken(Record, frozen=True):
