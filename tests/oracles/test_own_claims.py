@@ -115,5 +115,5 @@ def test_variants_differ() -> None:
     texts = {"".join(sample(seed)) for seed in range(300)}
     assert len(texts) > 290
     everything = "".join(texts)
-    for word in ("memory tso", "flushers 2", "on end()", "on step()", "/ s", "1 << g", "(s8)"):
+    for word in ("memory tso", "flushers 2", "on end()", "on step()", "1 << ", "(s8)"):
         assert word in everything
