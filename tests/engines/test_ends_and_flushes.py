@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flushproof.decide import Question, decide
+from flushproof.diagnostics import InputError
 from flushproof.engines.enumerate import Sizes, enumerate_claim
 from flushproof.machine.build import Machine, build
 from flushproof.machine.setup import Bounds
@@ -173,3 +174,57 @@ def test_somebody_elses_flush_of_a_root_in_use(assumed: str) -> None:
     flush = f"if (READ_ONCE(k->x)) return 0; k->x = 1; {OWN} k->x = 0;"
     made = _machine(_bodies(flush, "to_vmx(vcpu)->own = root;"), assumed)
     assert _agree(made, "coverage", Bounds((1, 1), 1, 1, 2)) is Verdict.REFUTED
+
+
+HANDLERS = {
+    "busy meanwhile": """
+        int busy;
+        on hypercall(r) { int i; for (i = 0; i < 2; i++) busy = busy + 1; busy = 0; }
+        on enter load(v) { assert(busy == 0); }""",
+    "seen later": """
+        int busy;
+        on hypercall(r) { int i; for (i = 0; i < 2; i++) busy = busy + 1; }
+        on enter load(v) { assert(busy != 2); }""",
+    "nested": """
+        int busy;
+        on hypercall(r) {
+            int i, j;
+            for (i = 0; i < 2; i++)
+                for (j = 2; j > 0; j--)
+                    busy = busy + 1;
+            busy = busy - 4;
+        }
+        on enter load(v) { assert(busy == 0); }""",
+}
+
+
+@pytest.mark.parametrize("name", HANDLERS)
+def test_a_handler_is_one_with_its_event(name: str) -> None:
+    """Somebody steps in amid a loop of a claim's handler, in one engine only."""
+    claim = f'claim own "own" {{ {HANDLERS[name]} headline "x"; }}'
+    flush = "k->x = 1; ret = hyperv_flush_guest_mapping(0x1000); k->x = 2;"
+    made = _machine(_bodies(flush, "i = k->x;"), claim)
+    expected = Verdict.REFUTED if name == "seen later" else Verdict.BOUNDED
+    assert _agree(made, "own", Bounds((1, 1), 1, 1, 1)) is expected
+
+
+@pytest.mark.parametrize("engine", ["bounded", "unbounded"])
+@pytest.mark.parametrize(
+    "handler",
+    [
+        "on hypercall(r) { while (busy) busy = busy - 1; }",
+        "on end() { while (true) busy = 1; assert(true); }",
+        "on step() { int i; for (i = 0; i != 3; i = i + 2) busy = i; assert(busy >= 0); }",
+    ],
+    ids=["reads", "for ever", "jumps over"],
+)
+def test_a_handler_that_may_not_end(handler: str, engine: str) -> None:
+    """A handler that goes on for ever hides all that comes after."""
+    claim = f'claim own "own" {{ int busy; {handler} on return flush() {{ assert(true); }} }}'
+    made = _machine(_bodies("ret = hyperv_flush_guest_mapping(0x1000);", ""), claim)
+    with pytest.raises(InputError) as caught:
+        list(decide(made, Question(("own",), Bounds((1, 1), 1, 1, 1), engine=engine)))
+    (problem,) = caught.value.diagnostics
+    assert problem.CODE == "FP0424"
+    assert problem.span is not None
+    assert problem.span.file == "own.spec"

@@ -124,6 +124,14 @@ class Unbounded(Diagnostic, frozen=True, kw_only=True):
     limit: int
 
 
+class EndlessHandler(Diagnostic, frozen=True, kw_only=True):
+    """A loop in a claim's handler that is not shown to end."""
+
+    CODE: ClassVar[str] = "FP0424"
+    TITLE: ClassVar[str] = "a loop in a claim may not end"
+    HELP: ClassVar[str] = "let each round move a variable of the handler towards a bound"
+
+
 class Incompatible(Diagnostic, frozen=True, kw_only=True):
     """A file's own type takes the name of one that the machine knows, and is another one."""
 

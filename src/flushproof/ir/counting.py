@@ -7,8 +7,9 @@ than something (or more, where it goes down), so it does not wrap around, but fo
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
-from flushproof.ir.code import Assign, Binary, BinaryOp, Branch, Const, Instr, Var
+from flushproof.ir.code import Assign, Binary, BinaryOp, Branch, Const, Instr, Jump, Var
 from flushproof.ir.flow import successors
 from flushproof.ir.uses import defined
 from flushproof.ir.wto import Order, order
@@ -54,6 +55,7 @@ class Loop(Record, frozen=True):
         return False
 
 
+@lru_cache(maxsize=256)
 def loops_of(code: Code) -> tuple[Loop, ...]:
     """Return the loops of some code, inner ones included."""
     shape = order(code)
@@ -64,6 +66,17 @@ def loop_at(code: Code, shape: Order, head: int) -> Loop:
     """Return the loop with a head."""
     inside = frozenset(at for at in range(len(code)) if head in shape.loops[at])
     return Loop(code, shape, head, inside)
+
+
+def claim_heads(code: Code) -> frozenset[int]:
+    """Return the heads of the loops in claims' handlers."""
+    return frozenset(loop.head for loop in loops_of(code) if _of_a_claim(loop))
+
+
+def _of_a_claim(loop: Loop) -> bool:
+    """Tell whether all that a loop does was woven in for a claim."""
+    does = [loop.code[at] for at in loop.inside if not isinstance(loop.code[at], Jump)]
+    return bool(does) and all(i.from_claim for i in does)
 
 
 def counts(loop: Loop) -> bool:

@@ -63,6 +63,21 @@ def _reachable(code: tuple[Instr, ...]) -> set[int]:
     return seen
 
 
+def reached(code: tuple[Instr, ...], start: int, ends: frozenset[int]) -> frozenset[int]:
+    """Return the positions that may follow a position, as far as to those in `ends`, without them.
+
+    The position itself is one of them if one can come back to it.
+    """
+    seen: set[int] = set()
+    work = [start]
+    while work:
+        for to in successors(code, work.pop()):
+            if to not in ends and to not in seen:
+                seen.add(to)
+                work.append(to)
+    return frozenset(seen)
+
+
 def successors(code: tuple[Instr, ...], at: int) -> tuple[int, ...]:
     """Return the positions that may follow position `at`."""
     match code[at]:

@@ -33,7 +33,8 @@ from flushproof.ir.code import (
     TryAcquire,
     Write,
 )
-from flushproof.ir.flow import successors
+from flushproof.ir.counting import claim_heads
+from flushproof.ir.flow import reached, successors
 from flushproof.ir.held import maybe_held, waits_end
 from flushproof.ir.program import Operation, Role
 from flushproof.ir.wto import heads
@@ -86,8 +87,14 @@ def atomicity(
     positions = {o.name: sites(o, written) for o in acting}
     cuts = {name: frozenset(p) for name, p in positions.items()}
     moves = Moves(world, population, cuts)
-    everywhere = [Site(name, at) for name, p in positions.items() for at in p]
-    movers = {site: _mover(moves, site, everywhere) for site in everywhere}
+    inner = {o.name: claim_heads(o.code) for o in acting}
+    everywhere = [Site(n, at) for n, p in positions.items() for at in sorted({*p, *inner[n]})]
+    parts = {site: _mover(moves, site, everywhere) for site in everywhere}
+    movers = {
+        Site(o.name, at): _with_handlers(o, at, cuts[o.name], inner[o.name], parts)
+        for o in acting
+        for at in positions[o.name]
+    }
     patient = waits_end(acting) and not any(map(_loops_with_a_lock, acting))
     found = {
         o.name: _without_endless_steps(o, movers, given[o.name], patient=patient)
@@ -122,26 +129,17 @@ def _without_endless_steps(
 def endless_within(code: tuple[Instr, ...], boundaries: frozenset[int]) -> frozenset[int]:
     """Return the heads of loops that may not end, and that one step can go round."""
     return frozenset(
-        at for at in unranked_heads(code) - boundaries if _comes_back(code, at, boundaries)
+        at for at in unranked_heads(code) - boundaries if at in reached(code, at, boundaries)
     )
 
 
-def _comes_back(code: tuple[Instr, ...], start: int, boundaries: frozenset[int]) -> bool:
-    seen: set[int] = set()
-    work = [start]
-    while work:
-        for to in successors(code, work.pop()):
-            if to == start:
-                return True
-            if to not in boundaries and to not in seen:
-                seen.add(to)
-                work.append(to)
-    return False
-
-
 def sites(operation: Operation, written: frozenset[str]) -> tuple[int, ...]:
-    """Return the positions where an operation may touch what others touch, and loop heads."""
+    """Return the positions where an operation may touch what others touch, and loop heads.
+
+    A claim's handler is no position of its own: it is one with what it follows, loops included.
+    """
     loops = heads(operation.code)
+    loops -= claim_heads(operation.code) if loops else loops
     code = enumerate(operation.code)
     return tuple(at for at, i in code if _touches(i, written) or at in loops)
 
@@ -165,6 +163,27 @@ def _mover(moves: Moves, site: Site, everywhere: list[Site]) -> Mover:
     earlier = tuple(o for o in others if not moves.passing(site, o).right)
     later = tuple(o for o in others if not moves.passing(site, o).left)
     return Mover(site, earlier, later)
+
+
+def _with_handlers(
+    operation: Operation,
+    start: int,
+    cuts: frozenset[int],
+    inner: frozenset[int],
+    parts: Mapping[Site, Mover],
+) -> Mover:
+    """Return how a site moves with the loops in the handlers that follow it, `inner` among them.
+
+    It moves past something where each part of it does: none is put between them.
+    """
+    own = parts[Site(operation.name, start)]
+    if not inner:
+        return own
+    found = [start, *sorted(reached(operation.code, start, cuts) & inner)]
+    movers = [parts[Site(operation.name, at)] for at in found]
+    earlier = dict.fromkeys(s for m in movers for s in m.earlier)
+    later = dict.fromkeys(s for m in movers for s in m.later)
+    return Mover(Site(operation.name, start), tuple(earlier), tuple(later))
 
 
 def _boundaries(

@@ -54,6 +54,7 @@ from flushproof.ir.code import (
     Uninit,
     Write,
 )
+from flushproof.ir.counting import claim_heads
 from flushproof.ir.kinds import Kind
 from flushproof.ir.program import BYSTANDERS, Role
 from flushproof.ir.types import VCPU
@@ -262,7 +263,7 @@ class _Region:
         endless = at in self.shape.boundaries and at in unranked_heads(code)
         if not endless and counts[-1] <= self.owner.limit:
             return False
-        if self.shape.operation.role in BYSTANDERS:
+        if self.shape.operation.role in BYSTANDERS or at in claim_heads(code):
             raise InputError(Unbounded(span=code[at].span, limit=counts[-1]))
         self.owner.cut.append(Cut(code[at].span, counts[-1]))
         # A thread that is left there is in its call for good: it must not seem to begin another.

@@ -6,14 +6,18 @@ from collections.abc import Mapping
 
 import z3
 
+from flushproof.diagnostics import InputError
 from flushproof.engines.symbolic.atomicity import Atomicity, Order, atomicity, load_order
 from flushproof.engines.symbolic.boot import any_number, boot
 from flushproof.engines.symbolic.deadlock import waiting_places
 from flushproof.engines.symbolic.moves import Moves, Population, Site
+from flushproof.engines.symbolic.ranking import unranked_heads
 from flushproof.engines.symbolic.threads import Boundaries, written_fields
 from flushproof.engines.symbolic.values import Algebra, NotExact
+from flushproof.frontend.errors import EndlessHandler
+from flushproof.ir.counting import claim_heads
 from flushproof.ir.kinds import Kinds, infer
-from flushproof.ir.program import Program, Role
+from flushproof.ir.program import Operation, Program, Role
 from flushproof.record import Record
 
 
@@ -51,6 +55,8 @@ def _plan(program: Program, kinds: Kinds, population: Population, given: Boundar
         world = boot(program, algebra, population.vcpus, count, population.flushers).world
     found: Atomicity | None = None
     deadlocks = bool(program.of(Role.DEADLOCK))
+    for operation in program.operations:
+        _require_ends(operation)
     waits = {o.name: waiting_places(o) if deadlocks else frozenset() for o in program.operations}
     if given is None:
         found = atomicity(world, population, written_fields(program), waits)
@@ -62,3 +68,14 @@ def _plan(program: Program, kinds: Kinds, population: Population, given: Boundar
     sites = (Site(o.name, at) for o in acting for at in sorted(boundaries[o.name]))
     stale = {site: moves.stale(site) for site in sites}
     return Plan(kinds, boundaries, load_order(moves, boundaries), stale, found)
+
+
+def _require_ends(operation: Operation) -> None:
+    """Refuse a claim whose handler may not end, as a handler is part of the step it follows.
+
+    Raises:
+        InputError: a loop in a handler has no ranking function.
+    """
+    code = operation.code
+    for at in sorted(claim_heads(code) & unranked_heads(code)):
+        raise InputError(EndlessHandler(span=code[at].span))
