@@ -35,6 +35,7 @@ spec s {
 	operations { flush right(kvm); load left(vcpu, root); }
 	bounds { vcpus 1; loads 1; flushes 1; flushers 1; }
 	memory tso;
+	cache when (to_kvm_vmx(kvm)->x) is (to_kvm_vmx(kvm)->y);
 	claim freed "a thread holds no lock that it has freed" {
 		on unlock(l) { assert(holds(l)); }
 		on return load() { assert(LOCKS == 0); }
@@ -100,7 +101,9 @@ CHECKS = {
     "when free, and else": ("if (unlocked()) assert(vm->x); else assert(vm->y);", True),
     "when held": ("if (!unlocked()) assert(vm->x);", True),
     "in an assertion": ("assert(!unlocked() || vm->x);", True),
-    "asked last": ("if (vm->x && unlocked()) assert(vm->y);", True),
+    "asked last": ("if (vm->x == 1 && unlocked()) assert(vm->y);", False),
+    "asked after what may fail": ("if (1 / vm->x && unlocked()) assert(vm->y);", True),
+    "asked after the cache": ("if (CACHE_IN_USE && unlocked()) assert(vm->y);", True),
     "either": ("if (unlocked() || vm->x) assert(vm->y);", True),
     "with a ghost": ("if (unlocked() && vm->x) was = true;", True),
     "with a ghost in the condition": ("if (unlocked() && (was = vm->x)) assert(vm->y);", True),

@@ -15,6 +15,7 @@ from flushproof.frontend.walk import walk
 from flushproof.ir.code import AllFree, Every, Field, HeldLocks, Holds, Mode, Read
 from flushproof.ir.program import Program
 from flushproof.ir.uses import operands, parts
+from flushproof.machine.monitors import CACHE_NAMES
 from flushproof.record import Record, replace
 from flushproof.spec.syntax import Claim, Handler
 
@@ -29,6 +30,10 @@ class View(Record, frozen=True):
     events: frozenset[str] = frozenset()
     free: bool = False
     holders: bool = False
+
+
+SAFE = frozenset({"==", "!=", "<", "<=", ">", ">=", "&&", "||", "&", "|", "^"})
+"""Operators that are defined for all values."""
 
 
 def view(program: Program, events: frozenset[str]) -> View:
@@ -76,24 +81,46 @@ def _without(body: c.Block) -> c.Block:
 def _only_checks(s: c.Stmt) -> bool:
     match s:
         case c.If(condition, then, None):
-            rest, last = _conjuncts(condition)
-            return _asks(last) and all(map(_changes_nothing, (*rest, then)))
+            parts = _conjuncts(condition)
+            at = next((k for k, e in enumerate(parts) if _asks(e)), None)
+            if at is None:
+                return False
+            # What comes before is evaluated while a lock is held, too, but to no effect.
+            return all(map(_cannot_fail, parts[:at])) and all(
+                map(_changes_nothing, (*parts[at + 1 :], then))
+            )
         case _:
             return False
 
 
-def _conjuncts(e: c.Expr) -> tuple[tuple[c.Expr, ...], c.Expr]:
-    """Take what is evaluated first off a chain of `&&`; return what may follow, and it."""
+def _conjuncts(e: c.Expr) -> tuple[c.Expr, ...]:
+    """Return the parts of a chain of `&&`, in the order in which they are evaluated."""
     match e:
         case c.Binary("&&", left, right):
-            rest, first = _conjuncts(left)
-            return (*rest, right), first
+            return (*_conjuncts(left), *_conjuncts(right))
         case _:
-            return (), e
+            return (e,)
 
 
 def _asks(e: c.Expr) -> bool:
     return isinstance(e, c.Call) and isinstance(e.function, c.Name) and e.function.id == "unlocked"
+
+
+def _cannot_fail(e: c.Expr) -> bool:
+    """Tell whether an expression has a value and no effect whatever is in memory."""
+    match e:
+        case c.Number():
+            return True
+        case c.Name(name):
+            return name not in CACHE_NAMES
+        case c.Index(c.Name(), c.Name()) | c.Member(c.Call(c.Name("to_kvm_vmx"), (c.Name(),))):
+            return True
+        case c.Binary(op, left, right):
+            return op in SAFE and _cannot_fail(left) and _cannot_fail(right)
+        case c.Unary("!", operand):
+            return _cannot_fail(operand)
+        case _:
+            return False
 
 
 def _changes_nothing(node: c.Expr | c.Stmt) -> bool:
