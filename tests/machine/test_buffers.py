@@ -312,7 +312,8 @@ def test_litmus(spec: Path, expected: object) -> None:
     made = _machine(spec)
     bounds = made.setup.bounds
     wanted = next(e for s, e in EXPECTED if s == spec and e == expected)
-    (result,) = decide(made, Question((wanted.claim,), bounds))
+    every = frozenset({wanted.claim} if wanted.every_number else ())
+    (result,) = decide(made, Question((wanted.claim,), bounds, every_number=every))
     assert (result.verdict, result.smallest_vcpus) == (wanted.verdict, wanted.vcpus)
     sizes = Sizes(bounds.vcpus[1], bounds.loads, bounds.flushes, bounds.flushers)
     program = made.with_claims((wanted.claim,))
