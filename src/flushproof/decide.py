@@ -14,9 +14,10 @@ from flushproof.engines.found import Found
 from flushproof.engines.symbolic.forks import GONE, stream
 from flushproof.forall import ForAll
 from flushproof.limits import EXHAUSTED
-from flushproof.machine.build import Machine
+from flushproof.machine.build import Machine, build
 from flushproof.question import LOOKING, Definedness, Question
-from flushproof.verdict import ClaimResult
+from flushproof.record import replace
+from flushproof.verdict import ClaimResult, Verdict
 
 __all__ = ["Question", "counterexample", "decide"]
 
@@ -50,7 +51,7 @@ def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
             return claim.not_asked(NO_CACHE)
         try:
             with exhausting():
-                found = claim.decide()
+                found = outside_considered(claim.decide(), claim, machine, question)
                 return found if question.doubt is None else question.doubt(found)
         except MemoryError as error:
             return claim.unknown(str(error) or EXHAUSTED, unseen)
@@ -67,6 +68,39 @@ def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
         apart=question.apart,
         weight=partial(_weight, machine),
     )
+
+
+def outside_considered(
+    found: ClaimResult, claim: Claim, machine: Machine, question: Question
+) -> ClaimResult:
+    """Return a result that does not rest on what code outside the setup may write.
+
+    A proof holds whatever that code does, but for claims that look at the state themselves: they do
+    not see it written. A counterexample counts if there is one, too, where it writes nothing.
+    """
+    setup = machine.setup
+    if setup.undisturbed is None:
+        return found
+    why = f"it depends on what other code writes: {', '.join(setup.disturbers)}"
+    if found.verdict is Verdict.PROVED and machine.looks_at_state(found.claim):
+        return claim.unknown(why, question.bounds.vcpus)
+    if found.verdict is not Verdict.REFUTED:
+        return found
+    same = replace(
+        setup.undisturbed,
+        bounds=setup.bounds,
+        memory=setup.memory,
+        assumptions=setup.assumptions,
+        exempt=setup.exempt,
+        claims=setup.claims,
+    )
+    calm = build(same)
+    alone = replace(question, claims=(found.claim,), engine="bounded")
+    forall = ForAll(calm, evidence=False)
+    again = Claim(calm, alone, found.claim, Definedness(calm, alone), forall).decide()
+    if again.verdict is Verdict.REFUTED:
+        return replace(again, assumptions=found.assumptions)
+    return claim.unknown(why, question.bounds.vcpus)
 
 
 def _weight(machine: Machine, name: str) -> int:

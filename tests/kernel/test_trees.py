@@ -130,7 +130,7 @@ def test_a_load_without_a_level(tmp_path: Path) -> None:
 
 
 def test_other_writers_are_told(tmp_path: Path) -> None:
-    """A function outside the operations that writes the state is named, not forgotten."""
+    """A function outside the operations that writes the state runs whenever it likes."""
     extra = "static void vmx_reset(struct vcpu_vmx *vmx)\n{\n\tvmx->ept_pointer = other(vmx);\n}\n"
     path = _copy(
         "v5_0/vmx.c",
@@ -138,7 +138,8 @@ def test_other_writers_are_told(tmp_path: Path) -> None:
         "static struct kvm_vcpu *vmx_create",
         extra + "\nstatic struct kvm_vcpu *vmx_create",
     )
-    assert "vmx_reset(), which also writes ept_pointer, does not run" in _listing(path).assumptions
+    told = "vmx_reset(), which also writes ept_pointer, may run at any time"
+    assert told in _listing(path).assumptions
 
 
 def test_a_table_with_another_flush(tmp_path: Path) -> None:

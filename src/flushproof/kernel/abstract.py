@@ -115,6 +115,7 @@ class Abstractor:
         if self.effects.call_matters(e, self.body, self.scope):
             self.notes.assume(f"{title} may write anything that the flush and the load keep")
             self.notes.called.setdefault(STATE)
+            self.notes.unknown.setdefault(title)
             value = c.Call(c.Name(STATE, e.span), (), e.span)
         for part in reversed(parts):
             value = c.Binary(",", part, value, e.span)

@@ -1,109 +1,156 @@
-"""What the creation of VMs and vCPUs sets, read off the code that does it where it is at hand.
+"""What the members of the VM and its vCPUs hold once they are created, and who else writes them.
 
-That code is not parsed: assignments of one word to a member of the state are looked for in the text
-of the file, its companions and the files beside them.
+The functions that create them are known by name. Where one is at hand it is gone through: what it
+sets on every way is what a member holds, what it sets on no way is zero. Where none is at hand the
+profile says what is usual.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 
-from flushproof.files import current
-from flushproof.kernel.library import Library
+from flushproof.frontend import syntax as c
+from flushproof.frontend.cut import Item, Sort
+from flushproof.frontend.walk import walk
+from flushproof.kernel.creation import Creation
+from flushproof.kernel.known import Body, Known
+from flushproof.kernel.library import Piece
+from flushproof.kernel.profiles import Profile
+from flushproof.kernel.ways import ANYTHING, INVALID, ZERO, Key
+from flushproof.kernel.writers import Writer, pieces_with, writers
 from flushproof.record import Record
 
-_CREATES = re.compile(r"creat|init|alloc|setup")
-_VCPU = re.compile(r"vcpu|(?<!kvm_)(vmx|svm)")
-_HEADER = re.compile(r"^(?:[A-Za-z_][^;={}]*?)?\b(?!__attribute)(\w+)[ \t]*\(", re.MULTILINE)
+_COMMON_VM = ("kvm_arch_init_vm", "kvm_arch_create_vm")
+_COMMON_VCPU = ("kvm_arch_vcpu_create", "kvm_arch_vcpu_init", "kvm_arch_vcpu_setup")
+CREATORS: Mapping[str, tuple[str, ...]] = {
+    "kvm": _COMMON_VM,
+    "kvm_arch": _COMMON_VM,
+    "kvm_vmx": ("vmx_vm_alloc", "vmx_vm_init", "vmx_init_vm"),
+    "kvm_svm": ("svm_vm_alloc", "svm_vm_init"),
+    "kvm_vcpu": _COMMON_VCPU,
+    "kvm_vcpu_arch": _COMMON_VCPU,
+    "vcpu_vmx": ("vmx_create_vcpu", "vmx_vcpu_create", "vmx_vcpu_setup"),
+    "vcpu_svm": ("svm_create_vcpu", "svm_vcpu_create"),
+}
+"""The functions that create what is, or holds, a struct."""
 
 
-class Setting(Record, frozen=True):
-    """`function` in `file` assigns `value`, a word or "" for anything else, to `member`.
+class Boot(Record, frozen=True):
+    """What members hold at first, in C, but for those in `unsure`, and words about it.
 
-    `vcpu` tells whether the place it is assigned in is one of a vCPU, by the words used for it.
+    `unsure` are the members of which creation is not followed, or that depend on the way, each with
+    a value that it may have; `others` write state at any time.
     """
 
-    member: str
-    vcpu: bool
-    value: str
-    function: str
-    file: str
+    values: Mapping[Key, str]
+    unsure: Mapping[Key, str]
+    others: tuple[Writer, ...]
+    told: tuple[str, ...]
 
     @property
-    def creates(self) -> bool:
-        """Tell whether this is part of creating a VM or a vCPU."""
-        return _CREATES.search(self.function) is not None and self.value != ""
+    def calm(self) -> Boot:
+        """What holds where nobody else writes, and creation went one way."""
+        return Boot({**self.values, **self.unsure}, {}, (), self.told)
+
+    @property
+    def disturbers(self) -> tuple[str, ...]:
+        """What makes members hold something else, in words."""
+        return (*(f"{w.name}()" for w in self.others), *(["creation"] if self.unsure else []))
+
+    @property
+    def disturbed(self) -> frozenset[Key]:
+        """The members that may hold something else than the two operations leave there."""
+        return frozenset(self.unsure).union(*(w.members for w in self.others))
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """The variables that others write."""
+        return frozenset().union(*(w.variables for w in self.others))
 
 
-def settings(
-    library: Library, members: Iterable[tuple[str, str]], own: frozenset[str]
-) -> tuple[Setting, ...]:
-    """Return the assignments to members, given as (struct, member), outside of functions `own`."""
-    found: dict[tuple[str, bool, str, str], Setting] = {}
-    structs: dict[str, set[str]] = {}
-    for struct, member in members:
-        structs.setdefault(member, set()).add(struct)
-    for path, text in _texts(library):
-        for member in sorted(structs):
-            if member not in text:
-                continue
-            for s in _in_text(text, member, structs[member], path.name):
-                if s.function not in own:
-                    found.setdefault((s.member, s.vcpu, s.value, s.function), s)
-    return tuple(found.values())
+def boot(
+    known: Known,
+    profile: Profile,
+    members: frozenset[Key],
+    variables: frozenset[str],
+    own: Iterable[Body],
+) -> Boot:
+    """Return what creation leaves in members, and who else writes them and variables."""
+    aside = Known(known.base, known.library, known.usage)
+    usual = _usual(profile, members)
+    functions = tuple(own)
+    visited = {(b.where.name, b.function.name) for b in functions}
+    homes = frozenset(b.where.name for b in functions)
+    values: dict[Key, str] = {}
+    unsure: dict[Key, str] = {}
+    told: list[str] = []
+    structs = sorted({s for s, _ in members})
+    for names in dict.fromkeys(CREATORS.get(s, ()) for s in structs):
+        keys = frozenset(k for k in members if CREATORS.get(k[0], ()) == names)
+        found = _creators(aside, names)
+        if not found:
+            kept = {k: v for k, v in usual.items() if k in keys}
+            values |= kept
+            told += _told("creation, which is not at hand,", kept)
+            continue
+        creation = Creation(aside, keys)
+        ends = [creation.of(b) for b in found]
+        visited |= creation.visited
+        shown = ", ".join(dict.fromkeys(f"{b.function.name}()" for b in found))
+        for key in sorted(keys):
+            ways = frozenset().union(*(e.get(key, ()) for e in ends))
+            if len(ways) == 1 and ANYTHING not in ways:
+                values |= {key: next(iter(ways))}
+            elif ways:
+                unsure[key] = min((w for w in ways if w), default=ZERO)
+                told.append(f"{shown} may leave several values in {_name(key)}")
+        told += _told(shown, {k: v for k, v in values.items() if k in keys})
+        bare = [k for k in sorted(keys) if k in usual and k not in values and k not in unsure]
+        told += [f"{shown} leaves {_name(k)} zero" for k in bare]
+    others = writers(aside, members, variables, frozenset(visited), homes)
+    told += [_disturbs(w) for w in others]
+    return Boot(values, unsure, others, tuple(told))
 
 
-def _texts(library: Library) -> Iterator[tuple[Path, str]]:
-    yield library.path, library.main.outline.source.text
-    real = current().real
-    seen = {real(str(library.path))}
-    near = (library.path, *library.companions)
-    beside = [p for c in near for p in _sources(c.parent)]
-    folders = (library.path.parent.parent / "x86.c",)
-    for path in (*near, *beside, *folders):
-        if real(str(path)) not in seen:
-            seen.add(real(str(path)))
-            yield path, library.text(path)
+def _name(key: Key) -> str:
+    return f"{key[0]}.{key[1]}"
 
 
-def _sources(folder: Path) -> list[Path]:
-    """Return the C files in a folder, in the order of their names."""
-    return [folder / name for name in current().names(str(folder)) if name.endswith(".c")][:200]
+def _told(who: str, values: Mapping[Key, str]) -> list[str]:
+    if not values:
+        return []
+    listed = ", ".join(f"{_name(k)} = {v}" for k, v in sorted(values.items()))
+    return [f"{who} {'set' if ', ' in who and '()' in who else 'sets'} {listed}"]
 
 
-def _in_text(text: str, member: str, structs: set[str], file: str) -> Iterator[Setting]:
-    pattern = re.compile(rf"(?:->|\.){re.escape(member)}\s*=(?!=)\s*([^;]*);")
-    for found in pattern.finditer(text):
-        value = found[1].strip()
-        word = value if re.fullmatch(r"\w+", value) else ""
-        base = _base(text, found.start())
-        vcpu = _VCPU.search(base) is not None
-        start, function = _function(text, found.start())
-        if _pointed(text[start : found.start()], base) in {"", *structs}:
-            yield Setting(member, vcpu, word, function, file)
+def _disturbs(w: Writer) -> str:
+    names = sorted({*(m for _, m in w.members), *w.variables})
+    return f"{w.name}(), which also writes {', '.join(names)}, may run at any time"
 
 
-def _base(text: str, end: int) -> str:
-    """Return the expression before a member, as far as it stands on the line."""
-    line = text[text.rfind("\n", 0, end) + 1 : end]
-    found = re.search(r"[\w>().\[\] -]*$", line)
-    return found[0] if found else ""
+def _creators(known: Known, names: tuple[str, ...]) -> list[Body]:
+    """Return the creating functions that some file at hand defines.
+
+    Raises:
+        InputError: one of them cannot be read.
+    """
+    places: list[tuple[Piece, Item]] = [
+        (where, item)
+        for where in pieces_with(known.library, names)
+        for name in names
+        for item in where.table.get((Sort.FUNCTION, name), ())
+    ]
+    return [Body(known.reader.function(*place), place[0]) for place in places]
 
 
-def _pointed(before: str, base: str) -> str:
-    """Return the struct that a variable was declared a pointer to, "" where that is not seen."""
-    if not re.fullmatch(r"\s*\w+", base):
-        return ""
-    name = base.strip()
-    found = re.findall(rf"\bstruct\s+(\w+)\s*\*\s*(?:const\s+)?{name}\b", before)
-    return found[-1] if found else ""
-
-
-def _function(text: str, position: int) -> tuple[int, str]:
-    """Return the function around a place, and where it begins: the last line before that does."""
-    before = text.rfind("\n{", 0, position)
-    start = max(text.rfind("\n\n", 0, max(before, 0)) + 1, 0)
-    headers = _HEADER.findall(text, start, max(before, 0) + 1)
-    return start, headers[-1] if headers else ""
+def _usual(profile: Profile, members: frozenset[Key]) -> dict[Key, str]:
+    """Return what the profile says creation sets."""
+    out: dict[Key, str] = {}
+    for node in walk(profile.spec.boot) if profile.spec.boot else ():
+        if isinstance(node, c.Assign) and isinstance(node.target, c.Member):
+            names = {n.id for n in walk(node.target) if isinstance(n, c.Name)}
+            vcpu = "vcpu" in names
+            named = [k for k in members if k[1] == node.target.name]
+            exact = [k for k in named if ("vcpu" in k[0]) == vcpu]
+            out |= dict.fromkeys(exact or (named if len(named) == 1 else []), INVALID)
+    return out

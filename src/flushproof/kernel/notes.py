@@ -19,10 +19,14 @@ def anything(span: Span) -> c.Expr:
 
 @dataclass
 class Notes:
-    """What is assumed, in words, and which functions are needed, in order."""
+    """What is assumed, in words, and which functions are needed, in order.
+
+    `unknown` are the calls that may write all of the state.
+    """
 
     assumed: dict[str, None] = field(default_factory=dict)
     called: dict[str, None] = field(default_factory=dict)
+    unknown: dict[str, None] = field(default_factory=dict)
 
     def assume(self, text: str) -> None:
         """Note an assumption once."""

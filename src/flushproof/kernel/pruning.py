@@ -35,6 +35,7 @@ class Pruner:
             before = frozenset(self.needed)
             self.abstractor.notes.assumed.clear()
             self.abstractor.notes.called.clear()
+            self.abstractor.notes.unknown.clear()
             body = self._block(f.body) or c.Block((), f.body.span)
             if self.needed == before:
                 return replace(f, body=body)

@@ -10,28 +10,28 @@ from flushproof.config import Choices
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError, closest
 from flushproof.frontend import syntax as c
 from flushproof.frontend.types import Integer
-from flushproof.frontend.walk import walk
 from flushproof.ir.types import Int
 from flushproof.kernel.base import Base, base
-from flushproof.kernel.boot import Setting, settings
+from flushproof.kernel.boot import Boot, boot
 from flushproof.kernel.collect import Collector
 from flushproof.kernel.known import Known
 from flushproof.kernel.library import Library, piece
+from flushproof.kernel.notes import Notes
 from flushproof.kernel.profiles import Profile, choose, profiles, source
 from flushproof.kernel.relevance import Relevance
 from flushproof.kernel.roles import operation, pick
-from flushproof.kernel.slicing import Slice, called_by, closed, slice_of
+from flushproof.kernel.slicing import Outside, Slice, called_by, closed, members_of, slice_of
 from flushproof.kernel.state import Shared
 from flushproof.kernel.tracked import Tracked
 from flushproof.machine.setup import Assumptions, Bounds, Setup
-from flushproof.record import Record
+from flushproof.record import Record, replace
 from flushproof.resources import DEFAULTS
 from flushproof.source import Source
 from flushproof.spec.given import given, shipped
 from flushproof.spec.parser import parse_spec
 from flushproof.spec.syntax import CacheDecl
 
-Boot = dict[tuple[str, str], str]
+LOW_BITS = "a root is loaded with no bits below its page"
 
 
 class Recognised(Record, frozen=True):
@@ -84,10 +84,30 @@ def recognise(
     part = slice_of(known, flush, load)
     _require_hypercall(known, part)
     profile = choose(part.flush.function.name, part.load.function.name, part.members)
-    found = settings(library, sorted(part.shared), frozenset(part.functions))
-    boot = _boot(profile, part, found)
-    part = closed(known, part, frozenset(boot))
-    return _assemble(known, part, profile, choices, boot, found)
+    kept = members_of(known, part)
+    variables = frozenset(v for v in part.tracked.variables if not _usual(known, v))
+    created = boot(known, profile, kept, variables, part.functions.values())
+    undisturbed = None
+    disturbers = (*part.notes.unknown, *created.disturbers)
+    if disturbers:
+        calm = _closed(known, part, created.calm, quiet=True)
+        undisturbed = _assemble(known, calm, profile, choices, created.calm)
+    setup = _assemble(known, _closed(known, part, created), profile, choices, created)
+    setup = replace(setup, undisturbed=undisturbed, disturbers=disturbers)
+    return Recognised(setup, profile.name, library.missing)
+
+
+def _closed(known: Known, part: Slice, created: Boot, *, quiet: bool = False) -> Slice:
+    """Return the slice with what others may write; if `quiet` no function that is unknown does."""
+    notes = Notes(dict(part.notes.assumed), dict(part.notes.called))
+    given = frozenset(created.values)
+    outside = Outside(given, created.disturbed, created.variables, quiet)
+    return closed(known, replace(part, notes=notes), outside)
+
+
+def _usual(known: Known, variable: str) -> bool:
+    """Tell whether a variable is one of those that say whether the flush is in use at all."""
+    return known.base.default(c.Declaration, variable) is not None
 
 
 def _require_hypercall(known: Known, part: Slice) -> None:
@@ -105,22 +125,21 @@ def _assemble(
     part: Slice,
     profile: Profile,
     choices: Choices,
-    boot: Boot,
-    found: tuple[Setting, ...],
-) -> Recognised:
+    created: Boot,
+) -> Setup:
     start, library = known.base, known.library
     collector = Collector(known, part.functions, part.notes)
     unit = collector.unit()
-    caches, blocks = _clauses(part, profile, choices.cache, boot, start)
+    caches, blocks = _clauses(part, profile, choices.cache, created, start)
     own = library.main.outline.source
-    notes = _assumed(known, part, boot, found)
+    notes = _assumed(known, part, created)
     names = dict.fromkeys(b.where.name for b in part.functions.values())
     others = [Source(n, library.text(Path(n))) for n in names if n != own.name]
     operations = (
         operation(known, "flush", part.flush),
         operation(known, "load", part.load),
     )
-    setup = Setup(
+    return Setup(
         name=Path(own.name).stem,
         variant=own,
         declarations=given().declared(unit, partial=True),
@@ -136,43 +155,16 @@ def _assemble(
         assumed=notes,
         units=(*start.units, unit),
     )
-    return Recognised(setup, profile.name, library.missing)
-
-
-# Creation ----------------------------------------------------------------------------------------
-
-
-def _boot(profile: Profile, part: Slice, found: tuple[Setting, ...]) -> Boot:
-    """Return what creation sets: as the code says where it is at hand, else as the profile says."""
-    seen = {(s.member, s.vcpu): s.value for s in found if s.creates} or _usual(profile)
-    keys = {(s.member, s.vcpu): (s.struct, s.member) for s in part.shared.values()}
-    by_name = {s.member: (s.struct, s.member) for s in part.shared.values()}
-    single = {m for m in by_name if not {(m, True), (m, False)} <= keys.keys()}
-    out: Boot = {}
-    for (member, vcpu), value in seen.items():
-        key = by_name.get(member) if member in single else keys.get((member, vcpu))
-        if key is not None:
-            out[key] = value
-    return out
-
-
-def _usual(profile: Profile) -> dict[tuple[str, bool], str]:
-    out: dict[tuple[str, bool], str] = {}
-    for node in walk(profile.spec.boot) if profile.spec.boot else ():
-        if isinstance(node, c.Assign) and isinstance(node.target, c.Member):
-            names = (n.id for n in walk(node.target) if isinstance(n, c.Name))
-            out[node.target.name, "vcpu" in names] = "INVALID_PAGE"
-    return out
 
 
 # Clauses -----------------------------------------------------------------------------------------
 
 
 def _clauses(
-    part: Slice, profile: Profile, wanted: str | None, boot: Boot, start: Base
+    part: Slice, profile: Profile, wanted: str | None, created: Boot, start: Base
 ) -> tuple[tuple[CacheDecl, ...], tuple[c.Block, ...]]:
     paths = {key: p for key, s in part.shared.items() if (p := s.path)}
-    lines = [f"{paths[key]} = {v};" for key, v in boot.items() if key in paths]
+    lines = [f"{paths[key]} = {v};" for key, v in created.values.items() if key in paths]
     text = "spec found { boot { " + " ".join(lines) + " } " if lines else "spec found { "
     cached = _cached(part, wanted)
     if cached is not None:
@@ -204,24 +196,13 @@ def _holds_root(s: Shared) -> bool:
 # Assumptions -------------------------------------------------------------------------------------
 
 
-def _assumed(known: Known, part: Slice, boot: Boot, found: tuple[Setting, ...]) -> tuple[str, ...]:
+def _assumed(known: Known, part: Slice, created: Boot) -> tuple[str, ...]:
     out = list(part.notes.assumed)
     own = known.library.main.name
     files = {b.where.name for b in part.functions.values() if b.where.name.endswith(".c")}
     out = [f"{Path(n).name} is the file that belongs to it" for n in sorted(files - {own})] + out
-    creators = sorted({s.function for s in found if s.creates})
-    if boot:
-        verb = "set" if len(creators) > 1 else "sets"
-        who = ", ".join(f"{f}()" for f in creators) or "creation"
-        out.append(
-            f"{who} {verb} " + ", ".join(f"{s}.{m} = {v}" for (s, m), v in sorted(boot.items()))
-        )
-    out += [
-        f"{s.function}(), which also writes {s.member}, does not run"
-        for s in found
-        if not s.creates
-    ]
+    out += created.told
     invented = sorted({f"{s}.{m}" for s, m in known.invented})
     if invented:
         out.append(f"no declaration of {', '.join(invented)} was found; taken from their use")
-    return tuple(dict.fromkeys(out))
+    return tuple(dict.fromkeys((*out, LOW_BITS)))

@@ -18,9 +18,19 @@ from flushproof.kernel.misspelt import refuse_misspelt
 from flushproof.kernel.notes import STATE, Notes
 from flushproof.kernel.pruning import Pruner
 from flushproof.kernel.relevance import Relevance
-from flushproof.kernel.state import Reads, Shared, lock_types, locks, own_structs, shared, written
+from flushproof.kernel.state import (
+    Reads,
+    Shared,
+    lock_types,
+    locks,
+    own_structs,
+    refuse_addresses,
+    shared,
+    written,
+)
 from flushproof.kernel.tracked import Tracked, extended, tracked
-from flushproof.kernel.typing import scope_of, usage_of
+from flushproof.kernel.typing import accesses, scope_of, usage_of
+from flushproof.kernel.ways import Key
 from flushproof.record import Record, replace
 
 
@@ -148,6 +158,7 @@ def _pruned(
         for text in own.assumed:
             notes.assume(text)
         notes.called.update(own.called)
+        notes.unknown.update(own.unknown)
         given = (n for n in handed_on(new.function) if n not in scope)
         for name in (*called_by(new.function), *given):
             inner = None if known.modelled(name) else known.body(name, body.where)
@@ -159,27 +170,55 @@ def _pruned(
     return done
 
 
-def closed(known: Known, piece: Slice, set_at_creation: frozenset[tuple[str, str]]) -> Slice:
+class Outside(Record, frozen=True):
+    """What others do: members that creation sets, members and variables that others may write.
+
+    If `quiet`, functions that are not known write nothing.
+    """
+
+    given: frozenset[Key]
+    members: frozenset[Key]
+    variables: frozenset[str]
+    quiet: bool = False
+
+
+def members_of(known: Known, piece: Slice) -> frozenset[Key]:
+    """Return the members that the functions of a slice keep, locks left out."""
+    held = lock_types(known)
+    return frozenset(
+        (a.struct, a.member)
+        for b in piece.functions.values()
+        for a in accesses(known, b)
+        if a.member in piece.tracked.members
+        and a.type not in held
+        and a.struct not in own_structs(known, b)
+    )
+
+
+def closed(known: Known, piece: Slice, outside: Outside) -> Slice:
     """Return the slice in which reads of what code outside writes give any value.
 
     Raises:
-        InputError: an unknown function may write what can be given no value.
+        InputError: code outside may write what can be given no value.
     """
     changed = written(known, piece.functions.values())
-    state = frozenset(k for k in changed | set_at_creation if k[1] in piece.tracked.members)
-    functions = {
-        name: replace(b, function=Reads(known, b, state, piece.notes).function())
-        for name, b in piece.functions.items()
-    }
+    kept = frozenset(k for k in changed | outside.given if k[1] in piece.tracked.members)
+    state = kept - outside.members
+    functions = {}
+    for name, b in piece.functions.items():
+        refuse_addresses(known, b, outside.members, outside.variables)
+        reads = Reads(known, b, state, piece.notes, outside.variables)
+        functions[name] = replace(b, function=reads.function())
     if STATE in piece.notes.called:
-        functions = expanded(functions.values(), _written(known, piece, state))
-    return Slice(
-        functions[piece.flush.function.name],
-        functions[piece.load.function.name],
-        functions,
-        shared(known, functions.values()),
-        piece.tracked,
-        piece.notes,
+        unknown = Written({}, frozenset(), frozenset())
+        unknown = unknown if outside.quiet else _written(known, piece, state)
+        functions = expanded(functions.values(), unknown)
+    return replace(
+        piece,
+        flush=functions[piece.flush.function.name],
+        load=functions[piece.load.function.name],
+        functions=functions,
+        shared=shared(known, functions.values()),
     )
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax as c
+from flushproof.frontend.errors import Unsupported
 from flushproof.frontend.rewrite import below, within
 from flushproof.frontend.types import Array, CType, Pointer, Struct
 from flushproof.frontend.walk import walk
@@ -29,6 +31,7 @@ PATHS = {
     "vcpu_svm": "to_svm(vcpu)->",
 }
 STEPS = frozenset({"++", "--"})
+STORERS = frozenset({"__write_marked", "atomic_set", "atomic64_set"})
 READERS = frozenset({"__read_marked", "atomic_read", "atomic64_read"})
 
 
@@ -123,8 +126,8 @@ def written(known: Known, bodies: Iterable[Body]) -> frozenset[tuple[str, str]]:
 def read_through(node: object) -> c.Unary | None:
     """Return the address that a call only reads through, as `READ_ONCE()` does."""
     match node:
-        case c.Call(c.Name(name), (c.Unary("&", c.Member()) as address,)) if name in READERS:
-            return address
+        case c.Call(c.Name(name), (c.Unary("&", c.Member() | c.Name()) as address,)):
+            return address if name in READERS else None
         case _:
             return None
 
@@ -138,6 +141,38 @@ def changed(node: object) -> c.Expr | None:
             return None
 
 
+def refuse_addresses(
+    known: Known, body: Body, members: frozenset[tuple[str, str]], variables: frozenset[str]
+) -> None:
+    """Refuse an address through which what others write could be read unseen.
+
+    Raises:
+        InputError: there is one.
+    """
+    f = body.function
+    scope = scope_of(known, f)
+    nodes = tuple(walk(f.body)) if f.body else ()
+    only_read = {id(r) for node in nodes if (r := read_through(node)) is not None}
+    only_read |= {
+        id(n.arguments[0])
+        for n in nodes
+        if isinstance(n, c.Call) and isinstance(n.function, c.Name) and n.function.id in STORERS
+    }
+    for node in nodes:
+        if not isinstance(node, c.Unary) or node.op != "&" or id(node) in only_read:
+            continue
+        match node.operand:
+            case c.Member(_, name) as e:
+                disturbed = (struct_of(known, body, scope, e), name) in members
+            case c.Name(name):
+                disturbed = name in variables and name not in scope
+            case _:
+                continue
+        if disturbed:
+            text = f"the address of `{name}`, which other code writes at any time"
+            raise InputError(Unsupported(span=node.span, construct=text))
+
+
 @dataclass
 class Reads:
     """Replaces reads of what is not state within one function."""
@@ -146,6 +181,7 @@ class Reads:
     body: Body
     state: frozenset[tuple[str, str]]
     notes: Notes
+    variables: frozenset[str] = frozenset()
 
     def function(self) -> c.Function:
         """Return the function with such reads replaced."""
@@ -165,10 +201,15 @@ class Reads:
                 return self._any(e)
             case c.Index(c.Member() as array) if self._unwritten(array):
                 return self._any(array)
+            case c.Name(name) if self._disturbed(e):
+                self.notes.assume(f"{name} may hold anything")
+                return anything(e.span)
+            case c.Call() if (address := read_through(e)) and self._disturbed(address.operand):
+                return self._read(address.operand)
             case c.Call() if (address := read_through(e)) is not None:
                 member = address.operand
-                assert isinstance(member, c.Member)
-                if self._unwritten(member) and not self._points(member):
+                outside = isinstance(member, c.Member) and self._unwritten(member)
+                if isinstance(member, c.Member) and outside and not self._points(member):
                     return self._any(member)
                 return below(e, self._read, self._statement)
             case c.Assign(_, target, value):
@@ -182,6 +223,12 @@ class Reads:
 
     def _place(self, e: c.Expr) -> c.Expr:
         return below(e, self._read, self._statement)
+
+    def _disturbed(self, e: c.Expr) -> bool:
+        """Tell whether a name is that of a variable that others write."""
+        if not isinstance(e, c.Name) or e.id not in self.variables:
+            return False
+        return e.id not in scope_of(self.known, self.body.function)
 
     def _any(self, e: c.Member) -> c.Expr:
         self.notes.assume(f"{e.name} may hold anything")

@@ -99,6 +99,12 @@ class Machine(Record, frozen=True):
         claim = self.setup.claim(name)
         return self.cache is not None or claim is None or not _speaks_of_cache(claim)
 
+    def looks_at_state(self, name: str) -> bool:
+        """Tell whether a claim looks at the state itself: at the cache, or at each access."""
+        claim = self.setup.claim(name)
+        accesses = claim is not None and any(h.event == "access" for h in claim.handlers)
+        return claim is not None and (accesses or _speaks_of_cache(claim))
+
     def with_claims(self, names: tuple[str, ...]) -> Program:
         """Return the program with the monitors of the named claims.
 

@@ -47,6 +47,8 @@ class Setup(Record, frozen=True):
     `sources` are all texts that spans may name; `assumed` says what else is taken for granted.
     `units` are the trees that were declared, in order; with `whole` one of them is all of the
     variant's text. `read_as` says what the variant was taken for, and where boot values come from.
+    `undisturbed` is the same where code that is not part of it, which `disturbers`
+    name, writes nothing: what is refuted there is refuted, what is refuted only here is open.
     """
 
     name: str
@@ -67,6 +69,8 @@ class Setup(Record, frozen=True):
     units: tuple[c.TranslationUnit, ...] = ()
     whole: bool = False
     read_as: str = ""
+    undisturbed: Setup | None = None
+    disturbers: tuple[str, ...] = ()
 
     def claim(self, name: str) -> s.Claim | None:
         """Return the claim of that name."""

@@ -1,0 +1,155 @@
+"""Functions outside the flush, the load and creation that write what these keep.
+
+They may run at any time, so what they write may hold anything. A function that names some of the
+state and cannot be read is taken to write it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from flushproof.diagnostics import InputError
+from flushproof.files import current
+from flushproof.frontend import syntax as c
+from flushproof.frontend.cut import Item, Sort
+from flushproof.frontend.tokens import Kind
+from flushproof.frontend.walk import walk
+from flushproof.kernel.known import Body, Known
+from flushproof.kernel.library import Library, Piece
+from flushproof.kernel.state import read_through
+from flushproof.kernel.typing import root_of, scope_of, struct_of
+from flushproof.kernel.ways import Key, target_of
+from flushproof.record import Record
+
+_MOST = 200
+
+
+class Writer(Record, frozen=True):
+    """A function that may write members of the state, and variables of the file."""
+
+    name: str
+    members: frozenset[Key]
+    variables: frozenset[str]
+
+
+def files_at_hand(library: Library) -> Iterator[Path]:
+    """Yield the files in which code is looked for: those that belong together, and those beside."""
+    real = current().real
+    near = (library.path, *library.companions)
+    beside = [p for f in near for p in _sources(f.parent)]
+    above = library.path.parent.parent / "x86.c"
+    seen: set[str] = set()
+    for path in (*near, *library.headers, *beside, above):
+        key = real(str(path))
+        if key not in seen:
+            seen.add(key)
+            yield path
+
+
+def _sources(folder: Path) -> list[Path]:
+    """Return the C files in a folder, in the order of their names."""
+    return [folder / name for name in current().names(str(folder)) if name.endswith(".c")][:_MOST]
+
+
+def piece_of(library: Library, path: Path) -> Piece | None:
+    """Return a file cut up; the one that is read is known as it is."""
+    return library.main if path == library.path else library.piece(path)
+
+
+def pieces_with(library: Library, words: Iterable[str]) -> tuple[Piece, ...]:
+    """Return the files at hand that hold one of some words."""
+    wanted = sorted(words)
+    paths = (p for p in files_at_hand(library) if any(library.mentions(p, w) for w in wanted))
+    return tuple(x for p in paths if (x := piece_of(library, p)) is not None)
+
+
+def writers(
+    known: Known,
+    members: frozenset[Key],
+    variables: frozenset[str],
+    known_of: frozenset[tuple[str, str]],
+    homes: frozenset[str],
+) -> tuple[Writer, ...]:
+    """Return the functions that may write state, but for those known of, as (file, name).
+
+    `homes` are the files whose own variables are meant.
+    """
+    names = frozenset(m for _, m in members)
+    found: list[Writer] = []
+    for where in pieces_with(known.library, names | variables):
+        own = variables if where.name in homes else _shared(where, variables)
+        for item in where.items:
+            if item.sort is Sort.OTHER and (given := _given(where, item, own)):
+                found.append(Writer(where.raw(item)[0].text, frozenset(), given))
+            if item.sort is not Sort.FUNCTION or (where.name, item.name) in known_of:
+                continue
+            words = frozenset(t.text for t in where.raw(item) if t.kind is Kind.NAME)
+            words |= _through_macros(where, words)
+            if words & (names | own):
+                writer = _writer(known, where, item, members, own, words)
+                found += [writer] if writer.members or writer.variables else []
+    return tuple(found)
+
+
+def _given(where: Piece, item: Item, variables: frozenset[str]) -> frozenset[str]:
+    """Return the variables that a macro at file level is given, as `module_param()` is."""
+    return variables & {t.text for t in where.raw(item) if t.kind is Kind.NAME}
+
+
+def _through_macros(where: Piece, words: frozenset[str]) -> frozenset[str]:
+    macros = (where.outline.macro(w) for w in words)
+    return frozenset(t.text for m in macros if m is not None for t in m.body)
+
+
+def _shared(where: Piece, variables: frozenset[str]) -> frozenset[str]:
+    """Return the variables that another file means by the same names."""
+    own = {v for v in variables if (item := where.find(Sort.GLOBAL, v)) and item.static}
+    return variables - own
+
+
+def _writer(
+    known: Known,
+    where: Piece,
+    item: Item,
+    members: frozenset[Key],
+    variables: frozenset[str],
+    words: frozenset[str],
+) -> Writer:
+    try:
+        body = Body(known.reader.function(where, item), where)
+        found = _written(known, body, members)
+    except InputError:
+        keys = frozenset(k for k in members if k[1] in words)
+        return Writer(item.name, keys, variables & words)
+    f = body.function
+    scope = scope_of(known, f)
+    roots = (root_of(t) for n in _nodes(f) if (t := target_of(n)) is not None)
+    changed = frozenset(r.id for r in roots if r is not None and r.id not in scope)
+    return Writer(item.name, found, variables & changed)
+
+
+def _nodes(f: c.Function) -> Iterator[object]:
+    """Yield what is in a function, but for addresses that are only read through."""
+    nodes = tuple(walk(f.body)) if f.body else ()
+    only_read = {id(r) for n in nodes if (r := read_through(n)) is not None}
+    yield from (n for n in nodes if id(n) not in only_read)
+
+
+def _written(known: Known, body: Body, members: frozenset[Key]) -> frozenset[Key]:
+    scope = scope_of(known, body.function)
+    found: set[Key] = set()
+    for node in _nodes(body.function):
+        target = target_of(node)
+        while isinstance(target, c.Index):
+            target = target.base
+        if not isinstance(target, c.Member):
+            continue
+        named = {k for k in members if k[1] == target.name}
+        if named:
+            try:
+                struct = struct_of(known, body, scope, target)
+            except InputError:
+                struct = None
+            found |= named if struct is None else named & {(struct, target.name)}
+    return frozenset(found)

@@ -1,0 +1,159 @@
+"""What creation sets counts if it surely runs; what others write may be written at any time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flushproof import pipeline
+from flushproof.config import Options, Sanity
+from flushproof.verdict import ClaimResult, Verdict
+from kernel.forms import Form
+
+SET = "vmx->hv_tlb_pgd = INVALID_PAGE;"
+
+
+def _created(body: str, before: str = "") -> str:
+    """Return a file with a function that creates vCPUs."""
+    creates = (
+        f"{before}\nstatic struct kvm_vcpu *vmx_create_vcpu(struct kvm *kvm, unsigned int id)\n{{\n"
+        "\tstruct vcpu_vmx *vmx = kmem_cache_zalloc(kvm_vcpu_cache, GFP_KERNEL);\n"
+        f"\tint i, err = 0;\n\n\t{body}\n\treturn &vmx->vcpu;\n}}\n"
+    )
+    return Form("", after=creates).text
+
+
+SURE = {
+    "set": _created(SET),
+    "set twice": _created(f"vmx->hv_tlb_pgd = 5; {SET}"),
+    "set behind a way out": _created(f"if (!vmx) return ERR_PTR(-ENOMEM); {SET}"),
+    "set before one": _created(f"{SET} err = prepare(id); if (err) return ERR_PTR(err);"),
+    "set on both branches": _created(f"if (id) {{ {SET} }} else {SET}"),
+    "set in a helper": _created(
+        "init(vmx);", f"static void init(struct vcpu_vmx *vmx)\n{{\n\t{SET}\n}}\n"
+    ),
+    "set in one round": _created(f"do {{ {SET} }} while (0);"),
+    "set by a macro": _created("INIT(vmx);", f"#define INIT(vmx) do {{ {SET} }} while (0)\n"),
+    "set with a jump": _created(
+        f"err = prepare(id); if (err) goto out; {SET} return &vmx->vcpu;"
+        " out: kfree(vmx); return NULL;"
+    ),
+    "set behind memset": _created(f"memset(vmx, 0, sizeof(*vmx)); {SET}"),
+}
+NOT_SURE = {
+    "nothing": _created(""),
+    "a comment": _created(f"/* {SET} */"),
+    "a line comment": _created(f"// {SET}\n"),
+    "what is not compiled": _created(f"\n#if 0\n{SET}\n#endif\n"),
+    "an option that is off": _created(f"\n#ifdef CONFIG_NOTHING\n{SET}\n#endif\n"),
+    "a text": _created(f'pr_info("{SET}");'),
+    "a branch": _created(f"if (id) {SET}"),
+    "a branch that is never taken": _created(f"if (0) {SET}"),
+    "behind a return": _created(f"return &vmx->vcpu; {SET}"),
+    "behind one that may be taken": _created(f"if (id) return &vmx->vcpu; {SET}"),
+    "behind a jump": _created(f"goto out; {SET} out:;"),
+    "in a loop": _created(f"for (i = 0; i < id; i++) {SET}"),
+    "in a case": _created(f"switch (id) {{ case 1: {SET} }}"),
+    "another value behind": _created(f"{SET} vmx->hv_tlb_pgd = 0;"),
+    "a number of no meaning": _created("vmx->hv_tlb_pgd = id;"),
+    "memset behind": _created(f"{SET} memset(vmx, 0, sizeof(*vmx));"),
+    "memset of it behind": _created(f"{SET} memset(&vmx->hv_tlb_pgd, 0, 8);"),
+    "a helper with memset": _created(
+        f"{SET} clear(vmx);",
+        "static void clear(struct vcpu_vmx *v) { memset(v, 0, sizeof(*v)); }\n",
+    ),
+    "a helper nobody calls": _created(
+        "", f"static void init(struct vcpu_vmx *vmx)\n{{\n\t{SET}\n}}\n"
+    ),
+    "a helper for some": _created(
+        "if (id) init(vmx);", f"static void init(struct vcpu_vmx *vmx)\n{{\n\t{SET}\n}}\n"
+    ),
+    "an alias": _created(f"{{ hpa_t *p = &vmx->hv_tlb_pgd; {SET} *p = 0; }}"),
+    "another struct": _created(
+        "other.hv_tlb_pgd = INVALID_PAGE;",
+        "struct o { hpa_t hv_tlb_pgd; };\nstatic struct o other;\n",
+    ),
+    "a condition": _created("if (id && (vmx->hv_tlb_pgd = INVALID_PAGE)) i = 1;"),
+}
+WRITES = "to_vmx(vcpu)->hv_tlb_pgd = 0;"
+OTHERS = {
+    "a reset": f"void vmx_vcpu_reset(struct kvm_vcpu *vcpu)\n{{\n\t{WRITES}\n}}\n",
+    "under a condition": f"void f(struct kvm_vcpu *vcpu, int x)\n{{\n\tif (x)\n\t\t{WRITES}\n}}\n",
+    "by an address": "void f(struct vcpu_vmx *v)\n{\n\tput(&v->hv_tlb_pgd);\n}\n",
+    "a marked store": "void f(struct vcpu_vmx *v)\n{\n\tWRITE_ONCE(v->hv_tlb_pgd, 0);\n}\n",
+    "a macro": (
+        "#define CLEAR(v) ((v)->hv_tlb_pgd = 0)\nvoid f(struct vcpu_vmx *v)\n{\n\tCLEAR(v);\n}\n"
+    ),
+    "code that cannot be read": (
+        "void f(struct vcpu_vmx *v, int x)\n"
+        "{\n\tswitch (x) { case 1 ... 5: v->hv_tlb_pgd = 0; }\n}\n"
+    ),
+    "a late callback": (
+        "static void late(struct rcu_head *h)\n"
+        "{\n\tcontainer_of(h, struct vcpu_vmx, rcu)->hv_tlb_pgd = 0;\n}\n"
+    ),
+}
+
+
+def _result(text: str, claim: str, to: Path) -> ClaimResult:
+    path = to / "k.c"
+    path.write_text(text)
+    options = Options(vcpus=(1, 1), claims=(claim,), sanity=Sanity.OFF, jobs=1)
+    return pipeline.prove(str(path), None, options, lambda _: None).results[0]
+
+
+@pytest.mark.parametrize("name", SURE)
+def test_creation_that_surely_sets(name: str, tmp_path: Path) -> None:
+    """Creation is followed along every way that makes a vCPU; an error makes none."""
+    assert _result(SURE[name], "no_bogus", tmp_path).verdict is Verdict.PROVED
+
+
+@pytest.mark.parametrize("name", NOT_SURE)
+def test_creation_that_does_not(name: str, tmp_path: Path) -> None:
+    """What is not compiled, not reached or set anew leaves a root that is zero."""
+    result = _result(NOT_SURE[name], "no_bogus", tmp_path)
+    assert result.verdict in {Verdict.REFUTED, Verdict.UNKNOWN}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_another_function_that_writes(name: str, tmp_path: Path) -> None:
+    """A function that is no load may forget a root at any time: nobody may rely on it."""
+    result = _result(Form("", after=OTHERS[name]).text, "coverage", tmp_path)
+    assert result.verdict is Verdict.UNKNOWN
+    assert "it depends on what other code writes: " in result.reason
+
+
+def test_a_refutation_without_others_stands(tmp_path: Path) -> None:
+    """A counterexample that needs nobody else is none the less one."""
+    text = Form("vm->skip = true;", after=OTHERS["a reset"]).text
+    result = _result(text, "coverage", tmp_path)
+    assert (result.verdict, result.smallest_vcpus) == (Verdict.REFUTED, 1)
+
+
+def test_a_claim_that_does_not_depend_on_it(tmp_path: Path) -> None:
+    """What holds whatever others write is proved."""
+    text = Form("", after=OTHERS["a reset"]).text
+    assert _result(text, "lock_balanced", tmp_path).verdict is Verdict.PROVED
+
+
+@pytest.mark.parametrize("claim", ["no_race", "cache_sound"])
+def test_a_claim_that_looks_at_the_state(claim: str, tmp_path: Path) -> None:
+    """Accesses of others are not seen, so a race with one is not excluded."""
+    text = Form("", after=OTHERS["a reset"]).text
+    assert _result(text, claim, tmp_path).verdict is not Verdict.PROVED
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("static bool dirty = false;", "void set(void) { dirty = true; }\n"),
+        ("static bool dirty = false;", "module_param(dirty, bool, 0644);\n"),
+        ("static bool dirty = false;", "void set(void) { mark(&dirty); }\n"),
+        ("bool dirty = false;", "void set(void) { dirty |= 1; }\n"),
+    ],
+)
+def test_a_variable_that_others_write(before: str, after: str, tmp_path: Path) -> None:
+    """A variable keeps its initial value only if nothing in the file may change it."""
+    form = Form("", before=before, after=after, reads="if (dirty) continue;", resets="")
+    assert _result(form.text, "coverage", tmp_path).verdict is not Verdict.PROVED
