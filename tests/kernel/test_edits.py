@@ -316,14 +316,14 @@ REFUSED: dict[str, tuple[Edit, str]] = {
             _before("static int on(int (*fn)(u64), hpa_t root) { return fn(root); }"),
             (CALL, "\t\t\tif (!ret)\n\t\t\t\tret = on(hyperv_flush_guest_mapping, root);"),
         ),
-        "a call that is handed `hyperv_flush_guest_mapping`, and may call it",
+        "a call through `fn`, which may be one of several functions",
     ),
     "a function that is handed on in vain": (
         (
             _before("static int on(int (*fn)(u64), hpa_t root) { return fn(root); }"),
             (CALL, "\t\t\ton(hyperv_flush_guest_mapping, root);"),
         ),
-        "a call that is handed `hyperv_flush_guest_mapping`, and may call it",
+        "a call through `fn`, which may be one of several functions",
     ),
     "a tag for a variable": (
         (_before("struct tag;"), (ROOT, f"{ROOT}\n\t\t\tret |= tag > ret;")),
