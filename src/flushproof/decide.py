@@ -82,7 +82,7 @@ def outside_considered(
     if setup.undisturbed is None:
         return found
     why = f"it depends on what other code writes: {', '.join(setup.disturbers)}"
-    if found.verdict is Verdict.PROVED and machine.looks_at_state(found.claim):
+    if found.verdict.holds and machine.looks_at_state(found.claim):
         return claim.unknown(why, question.bounds.vcpus)
     if found.verdict is not Verdict.REFUTED:
         return found

@@ -333,7 +333,7 @@ def _verdict(text: str, to: Path) -> tuple[str, tuple[str, ...]]:
 def test_a_write_is_not_left_out(name: str, tmp_path: Path) -> None:
     """A vCPU is left out once this is written; who drops the write calls the flush right."""
     verdict, _ = _verdict(WRITES[name].text, tmp_path)
-    assert verdict != Verdict.PROVED.value
+    assert verdict not in {Verdict.PROVED.value, Verdict.BOUNDED.value}
     assert not verdict.startswith("refused without a place")
 
 
