@@ -10,6 +10,8 @@
 #define KVM_BUG(condition, kvm, ...) (!!(condition))
 #define WARN_ONCE(condition, ...) (!!(condition))
 #define WARN(condition, ...) (!!(condition))
+#define BUILD_BUG_ON(condition) ((void)0)
+#define BUILD_BUG_ON_MSG(condition, text) ((void)0)
 #define PTR_ERR(p) (-EINVAL)
 #define EPERM 1
 #define ENOENT 2

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from flushproof import pipeline
-from flushproof.config import Options
+from flushproof.config import Options, Sanity
+from flushproof.files import Disk, using
 from flushproof.verdict import Verdict
 from kernel.fetch import VERSIONS, folder
 
@@ -29,3 +30,27 @@ def test_kernel(version: str, name: str) -> None:
     assert verdicts == {**dict.fromkeys(PROVED, Verdict.PROVED), "no_repeat": Verdict.REFUTED}
     assert report.results[-1].smallest_vcpus == 3
     assert {r.scope.vcpus for r in report.results[:-1]} == {None}
+
+
+class _Uncreated(Disk):
+    """The files of this machine, with nothing that sets the roots in `x86.c`."""
+
+    def read(self, path: str, limit: int) -> bytes:
+        """Return what the file begins with."""
+        data = super().read(path, limit)
+        if not path.endswith("x86.c"):
+            return data
+        return b"".join(x for x in data.splitlines(True) if b"hv_root_tdp = INVALID_PAGE" not in x)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_roots_that_nobody_sets(version: str) -> None:
+    """Where creation is at hand and sets no root, roots are zero, which is a page."""
+    path = folder() / version / "arch" / "x86" / "kvm" / FILES[0]
+    if not path.is_file():
+        pytest.skip(f"kernel {version} is not there: run tests/kernel/fetch.py")
+    options = Options(vcpus=(1, 1), claims=("no_bogus",), sanity=Sanity.OFF, jobs=1)
+    with using(_Uncreated()):
+        (result,) = pipeline.prove(str(path), None, options, lambda _: None).results
+    assert (result.verdict, result.smallest_vcpus) == (Verdict.REFUTED, 1)
+    assert "kvm_arch_vcpu_create() leaves kvm_vcpu_arch.hv_root_tdp zero" in result.assumptions

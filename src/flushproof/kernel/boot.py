@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax as c
 from flushproof.frontend.cut import Item, Sort
 from flushproof.frontend.walk import walk
@@ -94,9 +95,9 @@ def boot(
             told += _told("creation, which is not at hand,", kept)
             continue
         creation = Creation(aside, keys)
-        ends = [creation.of(b) for b in found]
-        visited |= creation.visited
-        shown = ", ".join(dict.fromkeys(f"{b.function.name}()" for b in found))
+        ends = [_ends(creation, *place) for place in found]
+        visited |= creation.visited | {(where.name, item.name) for where, item in found}
+        shown = ", ".join(dict.fromkeys(f"{item.name}()" for _, item in found))
         for key in sorted(keys):
             ways = frozenset().union(*(e.get(key, ()) for e in ends))
             if len(ways) == 1 and ANYTHING not in ways:
@@ -128,19 +129,23 @@ def _disturbs(w: Writer) -> str:
     return f"{w.name}(), which also writes {', '.join(names)}, may run at any time"
 
 
-def _creators(known: Known, names: tuple[str, ...]) -> list[Body]:
-    """Return the creating functions that some file at hand defines.
+def _ends(creation: Creation, where: Piece, item: Item) -> Mapping[Key, frozenset[str]]:
+    """Return what a creating function leaves: anything in what it names if it cannot be read."""
+    try:
+        return creation.of(Body(creation.known.reader.function(where, item), where))
+    except InputError:
+        named = (k for k in creation.keys if k[1] in where.words(item))
+        return {k: frozenset({ANYTHING}) for k in named}
 
-    Raises:
-        InputError: one of them cannot be read.
-    """
-    places: list[tuple[Piece, Item]] = [
+
+def _creators(known: Known, names: tuple[str, ...]) -> list[tuple[Piece, Item]]:
+    """Return the creating functions that some file at hand defines."""
+    return [
         (where, item)
         for where in pieces_with(known.library, names)
         for name in names
         for item in where.table.get((Sort.FUNCTION, name), ())
     ]
-    return [Body(known.reader.function(*place), place[0]) for place in places]
 
 
 def _usual(profile: Profile, members: frozenset[Key]) -> dict[Key, str]:
