@@ -9,7 +9,7 @@ from zlib import crc32
 
 from flushproof.assumptions import assumptions
 from flushproof.engines.enumerate import Sizes
-from flushproof.engines.found import Found
+from flushproof.engines.found import Found, size_in_words
 from flushproof.engines.random_runs import Attack
 from flushproof.errors import InternalError
 from flushproof.forall import Evidence, ForAll
@@ -258,13 +258,9 @@ class Claim:
         assert claim is not None
         n = schedule.vcpus
         least = found.least and self.every_interleaving
-        smallest = (
-            f"{count(n, 'vCPU')}, {count(found.roots, 'root')}, "
-            f"{count(found.calls, 'operation')}; "
-            f"{'none with fewer' if least else 'fewer were not ruled out'}"
-        )
-        trace = explain(self.machine, claim, self.program, schedule, state, smallest)
         low = min(n, self.question.bounds.vcpus[0])
+        smallest = size_in_words(found, low, least=least)
+        trace = explain(self.machine, claim, self.program, schedule, state, smallest)
         return self._result(Verdict.REFUTED, (low, n), smallest=n, trace=trace, bounds=bounds)
 
     def _result(

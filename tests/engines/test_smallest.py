@@ -75,6 +75,17 @@ def test_few_of_many_vcpus_are_enough(tmp_path: Path) -> None:
     assert result.trace.smallest.endswith("fewer were not ruled out")
 
 
+def test_fewer_vcpus_than_were_asked_for(tmp_path: Path) -> None:
+    """That there is none with fewer vCPUs is told where nobody has looked."""
+    smallest = []
+    for low in (1, 2):
+        (result,) = decide(_machine(tmp_path), Question(("no_bogus",), Bounds((low, 2), 1, 1, 1)))
+        assert result.trace is not None
+        smallest.append(result.trace.smallest)
+    assert smallest[0].endswith("none with fewer")
+    assert smallest[1].endswith("; none with fewer, but fewer than 2 vCPUs were not looked at")
+
+
 def test_many_vcpus_without_a_counterexample(tmp_path: Path) -> None:
     """That those who load first do no harm must not pass for a proof."""
     late = TALK.replace("== 1)", "== 1 && vcpu->vcpu_id == 5)")

@@ -21,7 +21,7 @@ from flushproof.compare.runs import Run, both, first_difference, whole_operation
 from flushproof.compare.shared_boot import written_unknown
 from flushproof.compare.watch import FOLLOWED, SAME, Sight
 from flushproof.comparison import Compared, Comparison, Difference, Relation, Since, Version
-from flushproof.engines.found import Found
+from flushproof.engines.found import Found, size_in_words
 from flushproof.ir.program import Program, Role
 from flushproof.machine.build import Machine
 from flushproof.machine.setup import Bounds
@@ -175,7 +175,8 @@ class _Compared:
         start = _after_first_load(old) if self.wanted.since is Since.LOAD else 0
         place = first_difference(old, new, joint.sight, start)
         first, second = self.machines
-        return difference((first, old), (second, new), place, joint.sight, _smallest(found))
+        smallest = size_in_words(found, self.wanted.bounds.vcpus[0], least=found.least)
+        return difference((first, old), (second, new), place, joint.sight, smallest)
 
     def _refines(self) -> tuple[Relation, str]:
         """Tell whether the new variant issues a subset and keeps coverage, and why not."""
@@ -270,16 +271,6 @@ def _after_first_load(run: Run) -> int:
         if any(h.operation in loads for h in done.happenings):
             return number + 1
     return len(run.calls)
-
-
-def _smallest(found: Found) -> str:
-    least = "none with fewer" if found.least else "fewer were not ruled out"
-    parts = (
-        count(found.schedule.vcpus, "vCPU"),
-        count(found.roots, "root"),
-        count(found.calls, "operation"),
-    )
-    return f"{', '.join(parts)}; {least}"
 
 
 def _version(machine: Machine) -> Version:

@@ -289,7 +289,8 @@ def _shrink(p: Problem, claim: str, failures: list[Failure]) -> Found | str:
     model = p.solver.model()
     plan = schedule(p, model)
     text = next((f.text for f in failures if _true(model, f.condition)), "")
-    return Found(claim, plan, p.plan.boundaries, calls, _roots(p, plan), text, not p.gave_up)
+    least = not p.gave_up and not p.open_loop
+    return Found(claim, plan, p.plan.boundaries, calls, _roots(p, plan), text, least)
 
 
 def _roots(p: Problem, plan: Schedule) -> int:
