@@ -124,6 +124,7 @@ UNDEFINED = (
     "int d; on return flush() { if ({x}) { d = 10 / ({x} - 256); assert(!{x}); } }",
     "int d; on return flush() { if ({x}) { d = 1 << ({x} >> 3); assert(!{x}); } }",
     "int d; on return flush() { if ({x}) { d = 1 % ({x} - 256); } }",
+    "int d; on return flush() { if ({x}) { d = (-0x7fffffff - 1) / ({x} - 257); } }",
     "int d; on end() { if ({x}) { d = 10 / ({x} - 256); } }",
     "bool b; on step() { if ({x}) b = to_kvm_vmx(kvm)->last->vcpu_id == 1; }",
     "bool seen[]; on return flush() { struct kvm_vcpu *v = kvm_get_vcpu(kvm, 3); seen[v] = true; }",

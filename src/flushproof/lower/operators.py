@@ -38,6 +38,7 @@ def operate(ctx: Context, op: str, left: Value, right: Value, span: Span) -> Val
     a, b, common = convert.balance(left, right, span)
     if op in ("/", "%"):
         ctx.emitter.check(convert.nonzero(b), "division by zero", span)
+        _check_quotient(ctx, a, b, span)
     result = convert.arithmetic(binary_op(op), a, b)
     return convert.boolean(result) if op in COMPARISONS else Scalar(result, common)
 
@@ -46,6 +47,15 @@ def _check_shift(ctx: Context, count: Expr, t: Int, width: int, span: Span) -> N
     low = convert.arithmetic(">=", count, Const(0, t))
     high = convert.arithmetic("<", count, Const(width, t))
     ctx.emitter.check(convert.both(low, high), "a shift by more than the width of the type", span)
+
+
+def _check_quotient(ctx: Context, a: Expr, b: Expr, span: Span) -> None:
+    """Check that the quotient fits: what wraps around in a sum traps in a division on x86."""
+    if isinstance(a.type, Int) and a.type.signed:
+        least = convert.arithmetic("==", a, Const(a.type.low, a.type))
+        back = convert.arithmetic("==", b, Const(-1, a.type))
+        fits = convert.negate(convert.both(least, back))
+        ctx.emitter.check(fits, "a quotient that does not fit its type", span)
 
 
 def _pointer_equality(op: str, left: Value, right: Value) -> Value | None:
