@@ -1,8 +1,8 @@
 """A proof as an SMT-LIB 2 script that any solver can go through, with the expected answers.
 
-For each case: the invariant, one function for each place where threads can be, then a question for
-each clause. All are to be `unsat`: the invariant holds at boot, every step keeps it, and no claim
-fails where it holds. That values fit their types is part of it.
+For each case: the invariant, for each place where threads can be one function of lemmas and one
+that says that values fit their types; then a question for each clause. All are to be `unsat`: the
+invariant holds at boot, every step keeps it, and no claim fails where it holds.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def script(proofs: Mapping[str, Proof]) -> str:
 
 def _part(part: Part) -> Iterator[str]:
     system = part.system
-    names = {c: f"inv{k}" for k, c in enumerate(system.parameters)}
+    names = {c: str(k) for k, c in enumerate(system.parameters)}
     formulas = [*system.axioms, *system.known]
     formulas += (x for clause in system.clauses for x in terms_of(clause))
     formulas += (clause.shown for clause in system.clauses if clause.shown is not None)
@@ -47,12 +47,13 @@ def _part(part: Part) -> Iterator[str]:
 
 
 def _defined(part: Part, control: Control, name: str) -> Iterator[str]:
-    """Yield the definition of one predicate, a line a lemma, then what its types allow."""
-    parameters = part.system.parameters[control]
-    yield f"(define-fun {name} ({' '.join(_parameter(p) for p in parameters)}) Bool (and true"
-    yield from (f"  {_flat(lemma)}" for lemma in part.invariant.lemmas.get(control, ()))
-    yield from (f"  {_flat(fit)}" for fit in part.system.ranges[control])
-    yield "))"
+    """Yield the definitions of one predicate: what the types allow, and a line for each lemma."""
+    parameters = " ".join(_parameter(p) for p in part.system.parameters[control])
+    found = {"fit": part.system.ranges[control], "inv": part.invariant.lemmas.get(control, ())}
+    for kind, lemmas in found.items():
+        yield f"(define-fun {kind}{name} ({parameters}) Bool (and true"
+        yield from (f"  {_flat(lemma)}" for lemma in lemmas)
+        yield "))"
 
 
 def _parameter(p: z3.ExprRef) -> str:
@@ -72,7 +73,8 @@ def _question(clause: Clause, names: dict[Control, str]) -> Iterator[str]:
 
 
 def _applied(a: Atom, names: dict[Control, str]) -> str:
-    return f"({names[a.control]} {_joined(a.arguments)})"
+    arguments, name = _joined(a.arguments), names[a.control]
+    return f"(and (fit{name} {arguments}) (inv{name} {arguments}))"
 
 
 def _joined(terms: Sequence[z3.ExprRef]) -> str:
