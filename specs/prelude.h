@@ -351,6 +351,8 @@ int __cmpxchg(void *p, u64 old, u64 v) __compare_exchange(p, old, v);
 
 typedef struct { int counter; } atomic_t;
 typedef struct { s64 counter; } atomic64_t;
+#define ATOMIC_INIT(i) { (i) }
+#define ATOMIC64_INIT(i) { (i) }
 
 int atomic_fetch_add(int i, atomic_t *v) __exchange_add(&v->counter, i);
 int atomic_fetch_sub(int i, atomic_t *v) __exchange_add(&v->counter, -i);

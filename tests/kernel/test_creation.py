@@ -8,6 +8,7 @@ import pytest
 
 from flushproof import pipeline
 from flushproof.config import Options, Sanity
+from flushproof.diagnostics import InputError
 from flushproof.verdict import ClaimResult, Verdict
 from kernel.forms import Form
 
@@ -97,15 +98,19 @@ OTHERS = {
 
 
 def _result(text: str, claim: str, to: Path) -> ClaimResult:
+    """Ask for every number of vCPUs, as a user does who says nothing."""
     path = to / "k.c"
     path.write_text(text)
-    options = Options(vcpus=(1, 1), claims=(claim,), sanity=Sanity.OFF, jobs=1)
+    options = Options(claims=(claim,), sanity=Sanity.OFF, jobs=1)
     return pipeline.prove(str(path), None, options, lambda _: None).results[0]
 
 
 @pytest.mark.parametrize("name", SURE)
 def test_creation_that_surely_sets(name: str, tmp_path: Path) -> None:
-    """Creation is followed along every way that makes a vCPU; an error makes none."""
+    """Creation is followed along every way that makes a vCPU; an error makes none.
+
+    So it is proved for every number of vCPUs.
+    """
     assert _result(SURE[name], "no_bogus", tmp_path).verdict is Verdict.PROVED
 
 
@@ -132,7 +137,7 @@ def test_a_refutation_without_others_stands(tmp_path: Path) -> None:
 
 
 def test_a_claim_that_does_not_depend_on_it(tmp_path: Path) -> None:
-    """What holds whatever others write is proved."""
+    """What holds whatever others write is proved for every number of vCPUs."""
     text = Form("", after=OTHERS["a reset"]).text
     assert _result(text, "lock_balanced", tmp_path).verdict is Verdict.PROVED
 
@@ -157,3 +162,39 @@ def test_a_variable_that_others_write(before: str, after: str, tmp_path: Path) -
     """A variable keeps its initial value only if nothing in the file may change it."""
     form = Form("", before=before, after=after, reads="if (dirty) continue;", resets="")
     assert not _result(form.text, "coverage", tmp_path).verdict.holds
+
+
+READS = "if (dirty) continue;"
+SETS = "void set(void)\n{\n\tdirty = true;\n}\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "name", "text", "proved"),
+    [
+        ("static bool dirty = false;", "other.c", SETS, True),
+        ("static bool dirty = false;", "other.c", f"static bool dirty;\n{SETS}", True),
+        ("bool dirty = false;", "other.c", f"static bool dirty;\n{SETS}", True),
+        ("bool dirty = false;", "other.c", f"extern bool dirty;\n{SETS}", False),
+        ('static bool dirty = false;\n#include "o.h"', "o.h", SETS, False),
+        ('#include "o.h"', "o.h", f"static bool dirty = false;\n{SETS}", False),
+        ('static bool dirty = false;\n#include "o.c"', "o.c", SETS, False),
+        ('#include "o.c"', "o.c", f"static bool dirty = false;\n{SETS}", False),
+    ],
+)
+def test_which_variable_another_file_writes(
+    before: str, name: str, text: str, *, proved: bool, tmp_path: Path
+) -> None:
+    """A file's own variable is written by the file, and what it includes, alone."""
+    (tmp_path / name).write_text(text)
+    form = Form("", before=before, reads=READS, resets="")
+    assert (_result(form.text, "coverage", tmp_path).verdict is Verdict.PROVED) is proved
+
+
+def test_a_variable_of_a_companion(tmp_path: Path) -> None:
+    """What only another file can see says nothing of a variable that is declared nowhere."""
+    (tmp_path / "o.h").write_text("void other(void);\n")
+    (tmp_path / "o.c").write_text("static bool dirty = false;\n")
+    form = Form("", before='#include "o.h"', reads=READS, resets="")
+    with pytest.raises(InputError) as caught:
+        _result(form.text, "coverage", tmp_path)
+    assert "`dirty` is not declared" in caught.value.diagnostics[0].title

@@ -183,7 +183,9 @@ def _global(tokens: tuple[Token, ...], start: int, end: int, top: list[int]) -> 
     names = [i for i in names if tokens[i].text not in WORDS]
     if len(names) < 2 or (stop < end and tokens[stop].text == "("):
         return Item(Sort.OTHER, "", start, end)
-    return Item(Sort.GLOBAL, tokens[names[-1]].text, start, end, others=_others(tokens, end, top))
+    static = any(tokens[i].text == "static" for i in top if i < names[-1])
+    others = _others(tokens, end, top)
+    return Item(Sort.GLOBAL, tokens[names[-1]].text, start, end, static, others)
 
 
 def _others(tokens: tuple[Token, ...], end: int, top: list[int]) -> tuple[str, ...]:

@@ -223,7 +223,7 @@ class Library:
             return None
         where = self.piece(path)
         found = where.find(sort, name) if where else None
-        if where is None or found is None or (found.static and path.suffix == ".c"):
+        if where is None or found is None or (found.static and path not in self.headers):
             return None
         return where, found
 

@@ -17,6 +17,7 @@ from flushproof.frontend.tokens import Kind
 from flushproof.frontend.walk import walk
 from flushproof.kernel.known import Body, Known
 from flushproof.kernel.library import Library, Piece
+from flushproof.kernel.looks import included
 from flushproof.kernel.state import read_through
 from flushproof.kernel.typing import root_of, scope_of, struct_of
 from flushproof.kernel.ways import Key, target_of
@@ -76,9 +77,11 @@ def writers(
     `homes` are the files whose own variables are meant.
     """
     names = frozenset(m for _, m in members)
+    hidden = _hidden(known.library, variables, homes)
+    inner = _included(known.library) if variables else frozenset()
     found: list[Writer] = []
     for where in pieces_with(known.library, names | variables):
-        own = variables if where.name in homes else _shared(where, variables)
+        own = variables if where.name in homes else _meant(where, variables, hidden, inner)
         for item in where.items:
             if item.sort is Sort.OTHER and (given := _given(where, item, own)):
                 found.append(Writer(where.raw(item)[0].text, frozenset(), given))
@@ -102,10 +105,33 @@ def _through_macros(where: Piece, words: frozenset[str]) -> frozenset[str]:
     return frozenset(t.text for m in macros if m is not None for t in m.body)
 
 
-def _shared(where: Piece, variables: frozenset[str]) -> frozenset[str]:
-    """Return the variables that another file means by the same names."""
+def _hidden(library: Library, variables: frozenset[str], homes: frozenset[str]) -> frozenset[str]:
+    """Return the variables that are declared nowhere at hand but as a file's own."""
+    files = (p for p in files_at_hand(library) if str(p) in homes or p in library.headers)
+    pieces = (library.main, *(x for p in files if (x := piece_of(library, p)) is not None))
+    items = {v: [i for x in pieces for i in x.table.get((Sort.GLOBAL, v), ())] for v in variables}
+    return frozenset(v for v, found in items.items() if found and all(i.static for i in found))
+
+
+def _included(library: Library) -> frozenset[str]:
+    """Return the names of the files that some file at hand includes."""
+    texts = (library.main.outline.source.text, *map(library.text, files_at_hand(library)))
+    return frozenset(Path(name).name for text in texts for _, name in included(text))
+
+
+def _meant(
+    where: Piece, variables: frozenset[str], hidden: frozenset[str], inner: frozenset[str]
+) -> frozenset[str]:
+    """Return the variables that another file may mean by the same names.
+
+    A C file that is compiled on its own sees none of the `hidden` and has others of its own; what
+    stands in one of the `inner`, which are included, sees all.
+    """
+    path = Path(where.name)
+    if path.suffix != ".c" or path.name in inner:
+        return variables
     own = {v for v in variables if (item := where.find(Sort.GLOBAL, v)) and item.static}
-    return variables - own
+    return variables - own - hidden
 
 
 def _writer(
