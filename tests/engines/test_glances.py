@@ -106,7 +106,7 @@ def test_no_more_is_looked_at_than_was_asked_for(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(deciding, "GLANCE", 10**12)
     monkeypatch.setattr(deciding, "FEW", 3)
     monkeypatch.setattr(deciding.Claim, "_within", within)
-    for bounds in (Bounds((1, 3), 2, 0, 1), Bounds((1, 3), 0, 2, 1), Bounds((1, 3), 2, 2, 1)):
+    for bounds in (Bounds((1, 2), 2, 0, 1), Bounds((1, 2), 0, 2, 1), Bounds((1, 2), 2, 2, 1)):
         asked.clear()
         _decided(_machine("counter_first"), "no_race", bounds)
         inside = [b for b in asked if b.vcpus[1] <= bounds.vcpus[1] and b.flushes <= 1]

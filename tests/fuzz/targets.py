@@ -6,6 +6,7 @@ may raise `InputError` and nothing else.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -157,7 +158,9 @@ def _of_kernels() -> tuple[bytes, ...]:
 
 
 def _of_claims() -> tuple[bytes, ...]:
-    return (CLAIMS.read_bytes(),)
+    own = CLAIMS.read_bytes()
+    each = re.findall(rb"(?ms)^claim .*?^}\n", own)
+    return own, *(b"override " + claim for claim in each)
 
 
 def _of_mails() -> tuple[bytes, ...]:

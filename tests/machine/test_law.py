@@ -56,25 +56,32 @@ class _Run:
         loads = [self._plan(v, Role.LOAD, n) for v, n in enumerate(counts)]
         flushes = self._plan(vcpus, Role.FLUSH, self.chance.randint(1, bounds.flushes))
         self.state = concrete.start(
-            program, Schedule(vcpus, self._witnesses(), (*loads, flushes, *self._bystanders()), ())
+            program, Schedule(vcpus, self._witnesses(), (*loads, flushes, *self._watching()), ())
         )
 
     def violated(self) -> set[str]:
         """Run to the end and return the names of the claims that fail.
 
-        A thread that waits for a lock waits for ever, as the others are between their calls.
+        A thread that waits for a lock waits for ever, as the others are between their calls; then
+        there is no end.
         """
         order = [t for t in self.state.threads if t.number <= self.vcpus for _ in t.calls]
         self.chance.shuffle(order)
-        bystanders = self.state.threads[self.vcpus + 1 :]
         waiting: set[int] = set()
-        for thread in (*bystanders[:-1], *order, *bystanders[-1:]):
+        for thread in (*self._bystanders(Role.OBSERVE), *order):
             try:
                 if thread.number not in waiting:
                     self._whole_call(thread)
             except concrete.Stuck:
                 waiting.add(thread.number)
+        for thread in self._bystanders(Role.END) if not waiting else ():
+            self._whole_call(thread)
         return {v.claim for v in self.state.violations}
+
+    def _bystanders(self, role: Role) -> list[concrete.Thread]:
+        """Return whoever looks at the boot state, or at the end, where nobody is in a call."""
+        names = {operation.name for operation in self.program.of(role)}
+        return [t for t in self.state.threads if t.calls and t.calls[0].operation in names]
 
     def _whole_call(self, thread: concrete.Thread) -> None:
         concrete.step(self.state, thread, each)
@@ -123,12 +130,13 @@ class _Run:
             values[p.root.name] = self.chance.choice(ROOTS)
         return Call(operation.name, values, ())
 
-    def _bystanders(self) -> list[Plan]:
-        """Whoever looks at the boot state first, and whoever looks at the end last."""
-        made = []
-        for place, role in enumerate((Role.OBSERVE, Role.END)):
-            name = self.program.of(role)[0].name
-            made.append(Plan(self.vcpus + 1 + place, str(role), (Call(name, {}, ()),)))
+    def _watching(self) -> list[Plan]:
+        """Return the calls of whoever looks at the boot state and at the end."""
+        made: list[Plan] = []
+        for role in (Role.OBSERVE, Role.END):
+            for operation in self.program.of(role):
+                number = self.vcpus + 1 + len(made)
+                made.append(Plan(number, str(role), (Call(operation.name, {}, ()),)))
         return made
 
 

@@ -177,8 +177,9 @@ class _Run:
     def _arguments(self, operation: Operation, number: int) -> dict[Local, int]:
         p = operation.parameters
         out = {x: self._value(x.type) for x in p.all}
-        if p.vcpu is not None and operation.role is Role.LOAD:
-            out[p.vcpu] = number
+        if p.vcpu is not None:
+            loads = operation.role is Role.LOAD
+            out[p.vcpu] = number if loads else self.dice.randrange(self.vcpus)
         if p.root is not None:
             out[p.root] = self.dice.choice(self.pages)
         return out

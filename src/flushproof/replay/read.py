@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import ClassVar, TypeVar, get_args
 
 from flushproof.diagnostics import Diagnostic, InputError
+from flushproof.ir.types import ROOT
 from flushproof.memory import Memory
 from flushproof.record import Record
 from flushproof.saved import Saved
@@ -86,7 +87,7 @@ class _At(Record, frozen=True):
         value = self.value
         if isinstance(value, dict) and isinstance(value.get("#bigint"), str):
             value = _integer(value["#bigint"])
-        if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 1 << 64:
+        if not isinstance(value, int) or isinstance(value, bool) or value.bit_length() > ROOT.width:
             raise _Misfit(f"`{self.way}` is no integer")
         return value
 
