@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from certificate_files import body
+from flushproof import __version__
+from flushproof.certificates.head import Claimed, Head
+from flushproof.certificates.questions import title
+from flushproof.certificates.whole import read, sealed
 from flushproof.cli import main
 
 FOLDER = Path(__file__).parents[1] / "specs"
@@ -34,15 +39,15 @@ def test_every_question_is_answered_as_it_should_be(
     said = json.loads(capsys.readouterr().out)["solvers"]
     asked = written.read_text().count("(check-sat)")
     assert [(s["questions"], s["unsat"]) for s in said] == [(asked, asked)] * len(solvers)
-    assert "; claim cache_sound" in written.read_text()
-    assert "; claim failure_kept" in written.read_text()
+    assert '; claim: "cache_sound"' in written.read_text()
+    assert '; claim: "failure_kept"' in written.read_text()
 
 
 def _lemmas(text: str) -> list[int]:
     """Return the lines that are lemmas of the first claim's invariants."""
     lines = text.split("\n")
     start = next(k for k, x in enumerate(lines) if x.startswith("; the claim"))
-    stop = next(k for k, x in enumerate(lines) if x.startswith("; claim failure_kept"))
+    stop = next(k for k, x in enumerate(lines) if x == '; claim: "failure_kept"')
     found: list[int] = []
     for k in range(start, stop):
         if lines[k].startswith("(define-fun inv"):
@@ -53,14 +58,17 @@ def _lemmas(text: str) -> list[int]:
 def test_an_invariant_without_a_conjunct_is_refused(
     written: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Every lemma that is printed is needed: without it some question is answered `sat`."""
-    text = written.read_text()
+    """Every lemma that is printed is needed: without it some question is answered `sat`.
+
+    The digests are those of the broken text, so that it is the solver that refuses it.
+    """
+    head, text = read(str(written)).head, body(written)
     lines = text.split("\n")
     lemmas = _lemmas(text)
     assert len(lemmas) > 3
     for number in lemmas[:: max(1, len(lemmas) // 6)]:
         broken = tmp_path / f"without_{number}.smt2"
-        broken.write_text("\n".join(x for k, x in enumerate(lines) if k != number))
+        broken.write_text(sealed(head, "\n".join(x for k, x in enumerate(lines) if k != number)))
         assert main(["recheck", str(broken), "--solver", "z3"]) == 1, lines[number]
         assert "the proof has a gap" in capsys.readouterr().out
 
@@ -69,12 +77,17 @@ def test_an_invariant_without_a_conjunct_is_refused(
     ("text", "says"),
     [
         ('(set-logic ALL)\n(set-option :regular-output-channel "x")', "`set-option` cannot"),
-        ("(check-sat)\n (get-model)", ":2:3"),
+        ("(check-sat)\n (get-model)", ":11:3"),
         ("(assert true)", "asks nothing"),
         ("(check-sat", "`(` has no counterpart"),
         ("(check-sat))", "`)` has no counterpart"),
         ("check-sat", "`check-sat` cannot"),
         ("; (check-sat)", "asks nothing"),
+        ("(declare-const |a\\| Int)", "`|` has no counterpart"),
+        ("(declare-const |a\nb| Int)", "`|` has no counterpart"),
+        ('(assert (= 1 ")) (check-sat)', '`"` has no counterpart'),
+        ("(assert \\a) (check-sat)", "`\\` has no counterpart"),
+        ("; a\r(exit)\n(check-sat)", "`exit` cannot"),
     ],
 )
 def test_what_is_no_certificate_is_not_run(
@@ -82,9 +95,34 @@ def test_what_is_no_certificate_is_not_run(
 ) -> None:
     """A file from elsewhere could have a solver write files, or pass for a proof."""
     file = tmp_path / "other.smt2"
-    file.write_text(text)
+    file.write_text(sealed(Head(__version__, "a.c", "", (), ()), text), newline="")
     assert main(["recheck", str(file)]) == 4
     assert says in capsys.readouterr().err
+
+
+HIDDEN = (
+    """\
+(declare-const |a\\| Int) (assert (= 1 | Int)
+(set-option :regular-output-channel {out})
+(declare-const |x\\| 1)) (check-sat)
+""",
+    """\
+(set-info :status |) (set-option :regular-output-channel {out}) (declare-const |)
+(check-sat)
+""",
+)
+"""Commands that are in a name for one who reads by SMT-LIB's rules, and were run by z3."""
+
+
+@pytest.mark.parametrize("text", HIDDEN)
+def test_a_command_cannot_hide_from_the_check_in_a_name(text: str, tmp_path: Path) -> None:
+    """z3 goes on after a backslash in a name, and what is cut out for it must be a whole line."""
+    out, file = tmp_path / "out.txt", tmp_path / "other.smt2"
+    script = title("a") + "\n(set-logic ALL)\n" + text.format(out=f'"{out}"')
+    head = Head(__version__, "a.c", "", (Claimed("a", "", (), 1),), ())
+    file.write_text(sealed(head, script))
+    assert main(["recheck", str(file), "--solver", "z3"]) in {3, 4}
+    assert not out.exists()
 
 
 def test_a_file_that_is_no_certificate_is_not_replaced(

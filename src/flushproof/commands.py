@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import ClassVar, Protocol
 
+from flushproof import files
 from flushproof.atomic import Steps
-from flushproof.certificates import BEGINS, certificate
+from flushproof.certificates.head import BEGINS
+from flushproof.certificates.whole import certificate
 from flushproof.comparison import Comparison
 from flushproof.config import Comparing, Options, Reviewing
 from flushproof.diagnostics import EXIT_USAGE, Diagnostic, InputError
@@ -242,7 +244,7 @@ def _decide(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
     decide = pipeline.refute if request.command == "refute" else pipeline.prove
     path = request.paths[0]
     done: list[ClaimResult] = []
-    board = Board()
+    board, read = Board(), files.Recorded(files.current())
     progress = _progress(terminal, "claims", len(request.options.claims) or None, board)
 
     def on_result(result: ClaimResult) -> None:
@@ -257,7 +259,8 @@ def _decide(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
 
     try:
         listener = Listener(on_result, progress.expect, board)
-        report = decide(path, request.spec, request.options, listener)
+        with files.using(read):
+            report = decide(path, request.spec, request.options, listener)
     except (KeyboardInterrupt, InputError) as stop:
         progress.clear()
         _show_finished(stop, [partial()] if done else [], request, terminal)
@@ -265,7 +268,8 @@ def _decide(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
     progress.clear()
     report = _expecting(report, request)
     if request.certificate is not None:
-        write(request.certificate, certificate(path, report.results), BEGINS)
+        text = certificate(report, read.looks, request.certificate)
+        write(request.certificate, text, BEGINS)
     if not request.invariant:
         plain = (replace(r, invariant=()) for r in report.results)
         report = replace(report, results=tuple(plain))

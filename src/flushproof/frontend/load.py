@@ -85,9 +85,17 @@ def load_bytes(path: str | Path) -> bytes:
     return data
 
 
-def _read(name: str) -> bytes:
+def load_text(path: str, limit: int) -> str:
+    """Return the text of a file exactly as it is; raise `InputError` as `load`."""
+    data = _read(path, limit)
+    if not data.strip():
+        raise InputError(EmptyFile(span=None, path=path))
+    return _decode(path, data, "utf-8")
+
+
+def _read(name: str, limit: int = LIMIT) -> bytes:
     try:
-        data = current().read(name, LIMIT + 1)
+        data = current().read(name, limit + 1)
     except FileNotFoundError:
         raise InputError(Missing(span=None, path=name)) from None
     except IsADirectoryError:
@@ -97,17 +105,17 @@ def _read(name: str) -> bytes:
         raise InputError(Unreadable(span=None, path=name, reason=reason)) from None
     except ValueError as error:
         raise InputError(Unreadable(span=None, path=repr(name), reason=str(error))) from None
-    if len(data) > LIMIT:
-        raise InputError(TooLarge(span=None, path=name))
+    if len(data) > limit:
+        raise InputError(TooLarge(span=None, path=name, limit=limit))
     return data
 
 
-def _decode(name: str, data: bytes) -> str:
+def _decode(name: str, data: bytes, encoding: str = "utf-8-sig") -> str:
     if b"\0" in data:
         span = _place(name, data[: data.index(b"\0")])
         raise InputError(NotText(span=span, path=name, reason="it holds a zero byte"))
     try:
-        return data.decode("utf-8-sig")
+        return data.decode(encoding)
     except UnicodeDecodeError as error:
         span = _place(name, data[: error.start])
         reason = f"byte 0x{data[error.start]:02x} is not UTF-8"

@@ -1,19 +1,40 @@
-"""`recheck`: the questions of a certificate, put to z3 anew and to another solver."""
+"""`recheck`: the questions of a certificate, put to z3 anew and to another solver.
+
+Before any solver is asked the certificate must be as it was written, and with `--against` the
+sources too.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 from importlib.util import find_spec
+from typing import TYPE_CHECKING, ClassVar
 
+from flushproof.diagnostics import Diagnostic, InputError
 from flushproof.errors import InternalError
 from flushproof.plural import count
 from flushproof.record import Record
+from flushproof.report.plain import hang
 from flushproof.subcommands.base import Command
 from flushproof.terminal import Terminal
 from flushproof.verdict import EXIT_OK, EXIT_OTHERWISE, EXIT_UNDECIDED
 
+if TYPE_CHECKING:
+    from flushproof.certificates.head import Head
+
 SOLVERS = ("z3", "cvc5")
+
+
+class OtherSource(Diagnostic, frozen=True, kw_only=True):
+    """A file that is not the one that a proof read."""
+
+    CODE: ClassVar[str] = "FP0916"
+    TITLE: ClassVar[str] = "`{path}`: {how}"
+    HELP: ClassVar[str] = "`flushproof prove FILE --certificate OUT` proves it as it is now"
+
+    path: str
+    how: str
 
 
 class Said(Record, frozen=True):
@@ -43,24 +64,74 @@ def _add(parser: argparse.ArgumentParser) -> None:
         choices=SOLVERS,
         help="who is asked (may be repeated; default: z3, and cvc5 where it is installed)",
     )
+    parser.add_argument(
+        "--against",
+        metavar="FILE",
+        help="compare the sources of the proof as well: FILE is what was proved, the others are "
+        "looked for from its folder",
+    )
     parser.add_argument("--format", choices=("text", "json"), default="text")
 
 
 def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    from flushproof.certificates import questions
-    from flushproof.frontend.load import load
+    from flushproof.certificates.whole import read
 
-    source = load(arguments.file)
-    asked = questions(source)
+    found = read(arguments.file)
+    head, source = found.head, found.source
+    if arguments.against is not None:
+        _compare(head, arguments.against)
     chosen = tuple(dict.fromkeys(arguments.solver or _present()))
-    said = tuple(_ask(solver, source.text, asked, source.name) for solver in chosen)
+    said = tuple(_ask(solver, source.text, head.questions, source.name) for solver in chosen)
     code = _code(said)
     if arguments.format == "json":
-        terminal.raw(json.dumps(_document(source.name, said, code), indent=2) + "\n")
+        document = _document(source.name, head, arguments.against, said, code)
+        terminal.raw(json.dumps(document, indent=2) + "\n")
     else:
-        terminal.raw("".join(f"{line}\n" for x in said for line in _lines(x)))
+        lines = (*_about(head), *(line for x in said for line in _lines(x)))
+        lines = (*lines, *_compared(head, arguments.against))
+        wrapped = (x for line in lines for x in hang(*_indented(line), terminal.width, indent=4))
+        terminal.raw("".join(f"{x}\n" for x in wrapped))
     _agree(said)
     return code
+
+
+def _compare(head: Head, path: str) -> None:
+    """Raise `InputError` where what was read for the proof is not what is there now."""
+    from flushproof.certificates.looks import differences
+
+    found = tuple(differences(head.seen, head.subject, path))
+    if found:
+        raise InputError(*(OtherSource(span=None, path=x.path, how=x.how) for x in found))
+
+
+def _about(head: Head) -> list[str]:
+    """Return what the head says that was proved."""
+    lines = [f"{head.subject}, read as {head.read_as}, by flushproof {head.version}"]
+    for claim in head.claims:
+        lines.append(f"  {claim.name} ({count(claim.questions, 'question')}): {claim.scope}")
+        if claim.assumptions:
+            lines.append(f"    assuming {', '.join(claim.assumptions)}")
+    return lines
+
+
+def _compared(head: Head, path: str | None) -> list[str]:
+    """Return what is known of the sources."""
+    if path is None:
+        return [
+            "only the questions written in the file were asked, not whether they belong to the "
+            "sources: --against FILE compares those with what the head says"
+        ]
+    number = sum(x.kind in ("text", "shipped") for x in head.seen)
+    return [
+        f"against {path}: {count(number, 'file')} read for the proof, each with the sha256 that "
+        "the head says; that the questions follow from them only `prove` can tell"
+    ]
+
+
+def _indented(line: str) -> tuple[str, str]:
+    """Return the blanks that a line begins with, and the rest."""
+    text = line.lstrip(" ")
+    return line[: len(line) - len(text)], text
 
 
 def _present() -> tuple[str, ...]:
@@ -107,7 +178,18 @@ def _agree(said: tuple[Said, ...]) -> None:
             raise InternalError(f"{names} disagree about question {number}")
 
 
-def _document(path: str, said: tuple[Said, ...], code: int) -> dict[str, object]:
+def _document(
+    path: str, head: Head, against: str | None, said: tuple[Said, ...], code: int
+) -> dict[str, object]:
+    claims = [
+        {
+            "claim": c.name,
+            "scope": c.scope,
+            "assumptions": list(c.assumptions),
+            "questions": c.questions,
+        }
+        for c in head.claims
+    ]
     solvers = [
         {
             "solver": x.solver,
@@ -118,7 +200,17 @@ def _document(path: str, said: tuple[Said, ...], code: int) -> dict[str, object]
         }
         for x in said
     ]
-    return {"schema_version": 1, "certificate": path, "solvers": solvers, "exit": code}
+    return {
+        "schema_version": 1,
+        "certificate": path,
+        "flushproof": head.version,
+        "about": head.subject,
+        "claims": claims,
+        "sources": "not compared" if against is None else "as they were",
+        "against": against,
+        "solvers": solvers,
+        "exit": code,
+    }
 
 
 COMMAND = Command("recheck", "ask the questions of a certificate again", _add, _run)

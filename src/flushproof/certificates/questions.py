@@ -1,23 +1,22 @@
-"""Certificates: files with questions in SMT-LIB 2 that prove claims, and what may stand in them.
+"""The questions of a certificate, in SMT-LIB 2, and what may stand among them.
 
-In: results with a script each. Out: one text. And back: a text, looked at before any solver sees
-it, so that a file from elsewhere can do nothing but ask.
+In: a text, looked at before any solver sees it, so that a file from elsewhere can do nothing but
+ask. Out: how many questions each claim has.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import ClassVar
 
 from flushproof.diagnostics import EXIT_INPUT, Diagnostic, InputError
 from flushproof.source import Source, Span
-from flushproof.verdict import ClaimResult
-
-BEGINS = "; flushproof certificate"
-"""How every certificate begins."""
 
 LOGIC = "(set-logic ALL)"
+CLAIM = "; claim: "
+"""What begins the questions of a claim; its name follows."""
 
 ALLOWED = frozenset(
     (
@@ -35,7 +34,19 @@ ALLOWED = frozenset(
 )
 """Commands that ask, declare or define; what others do is not needed."""
 
-_TOKEN = re.compile(r';[^\n]*|"(?:[^"]|"")*"|\|[^|]*\||[()]|[^\s()";|]+')
+_TOKEN = re.compile(
+    r"""
+      ;[^\n]*
+    | "(?:[ !\#-\[\]-~]|"")*"
+    | \|[ -\[\]-{}~]*\|
+    | [()]
+    | [!\#-'*-:<-\[\]-{}~]+
+    | (?P<stray>[^ \t\n])
+    """,
+    re.VERBOSE,
+)
+"""Printable ASCII, and no backslash: z3 refuses one in `|...|` and goes on with what follows it, so
+that a command could hide in what is a name elsewhere."""
 
 
 class NotAsked(Diagnostic, frozen=True, kw_only=True):
@@ -53,15 +64,15 @@ class NothingAsked(Diagnostic, frozen=True, kw_only=True):
     """A file without questions."""
 
     CODE: ClassVar[str] = "FP0908"
-    TITLE: ClassVar[str] = "`{path}` asks nothing: it is no certificate"
-    HELP: ClassVar[str] = "`flushproof prove FILE --certificate OUT` writes one"
+    TITLE: ClassVar[str] = "`{path}` asks nothing: it proves no claim"
+    HELP: ClassVar[str] = "`flushproof prove FILE --certificate OUT` writes what it proves"
     EXIT: ClassVar[int] = EXIT_INPUT
 
     path: str
 
 
 class Unbalanced(Diagnostic, frozen=True, kw_only=True):
-    """A bracket too many or too few."""
+    """A bracket or a quote too many or too few."""
 
     CODE: ClassVar[str] = "FP0909"
     TITLE: ClassVar[str] = "`{bracket}` has no counterpart"
@@ -70,40 +81,45 @@ class Unbalanced(Diagnostic, frozen=True, kw_only=True):
     bracket: str
 
 
-def certificate(path: str, results: Iterable[ClaimResult]) -> str:
-    """Return the certificate of those results that are proved for every number of vCPUs."""
-    lines = [BEGINS, "; every answer is to be unsat", LOGIC]
-    for result in results:
-        if result.script:
-            lines.append(f"; claim {result.claim} of {' '.join(path.split())}")
-            lines.append(result.script.removeprefix(LOGIC).strip())
-    return "\n".join(lines) + "\n"
+def title(claim: str) -> str:
+    """Return the line that begins the questions of a claim."""
+    return f"{CLAIM}{json.dumps(claim)}"
 
 
-def questions(source: Source) -> int:
-    """Return the number of questions in a certificate, having looked at each of its commands.
+def questions(source: Source) -> tuple[tuple[str, int], ...]:
+    """Return the title of each claim and the number of its questions, in order.
+
+    Each command is looked at. What is asked before any claim has the title "".
 
     Raises:
         InputError: it holds anything but questions, or none.
     """
-    found = 0
-    for command, at in _commands(source):
-        if command not in ALLOWED:
-            raise InputError(NotAsked(span=_span(source, at, command), command=command))
-        found += command == "check-sat"
-    if not found:
+    found: list[tuple[str, int]] = []
+    for word, at in _commands(source):
+        if word.startswith(CLAIM):
+            found.append((word, 0))
+        elif word.startswith(";"):
+            continue
+        elif word not in ALLOWED:
+            raise InputError(NotAsked(span=_span(source, at, word), command=word))
+        elif word == "check-sat":
+            name, asked = found.pop() if found else ("", 0)
+            found.append((name, asked + 1))
+    if not any(asked for _, asked in found):
         raise InputError(NothingAsked(span=None, path=source.name))
-    return found
+    return tuple(found)
 
 
 def _commands(source: Source) -> Iterator[tuple[str, int]]:
-    """Yield the first word of each command and where it stands."""
+    """Yield the first word of each command, each comment, and where they stand."""
     depth, opened, first = 0, 0, False
     for token in _TOKEN.finditer(source.text):
         word, at = token.group(), token.start()
+        if token.lastgroup == "stray":
+            raise InputError(Unbalanced(span=_span(source, at, word), bracket=word))
         if word.startswith(";"):
-            continue
-        if word == "(":
+            yield word, at
+        elif word == "(":
             opened = opened if depth else at
             depth += 1
             first = True

@@ -1,0 +1,1 @@
+"""Certificates: files that prove claims anew, what stands in them, and how they are read back."""
