@@ -88,7 +88,7 @@ def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         terminal.raw(json.dumps(document, indent=2) + "\n")
     else:
         lines = (*_about(head), *(line for x in said for line in _lines(x)))
-        lines = (*lines, *_compared(head, arguments.against))
+        lines = (*lines, _compared(head, arguments.against))
         wrapped = (x for line in lines for x in hang(*_indented(line), terminal.width, indent=4))
         terminal.raw("".join(f"{x}\n" for x in wrapped))
     _agree(said)
@@ -114,18 +114,18 @@ def _about(head: Head) -> list[str]:
     return lines
 
 
-def _compared(head: Head, path: str | None) -> list[str]:
+def _compared(head: Head, path: str | None) -> str:
     """Return what is known of the sources."""
     if path is None:
-        return [
+        return (
             "only the questions written in the file were asked, not whether they belong to the "
             "sources: --against FILE compares those with what the head says"
-        ]
-    number = sum(x.kind in ("text", "shipped") for x in head.seen)
-    return [
-        f"against {path}: {count(number, 'file')} read for the proof, each with the sha256 that "
-        "the head says; that the questions follow from them only `prove` can tell"
-    ]
+        )
+    number = count(sum(x.kind in ("text", "shipped") for x in head.seen), "file")
+    return (
+        f"against {path}: {number} read for the proof, each with the sha256 that the head says; "
+        "that the questions follow from them only `prove` can tell"
+    )
 
 
 def _indented(line: str) -> tuple[str, str]:
