@@ -16,11 +16,13 @@ from certificate_files import body, number_of
 from flushproof import __version__
 from flushproof.certificates import whole
 from flushproof.certificates.head import BEGINS, SEAL, Claimed, Head, head_lines, read_head
-from flushproof.certificates.looks import SHIPPED, Seen, differences
+from flushproof.certificates.looks import SHIPPED, Seen, differences, seen
 from flushproof.certificates.questions import title
 from flushproof.certificates.whole import END, read, sealed
 from flushproof.cli import main
 from flushproof.diagnostics import InputError
+from flushproof.errors import InternalError
+from flushproof.files import Look
 from flushproof.record import replace
 from flushproof.source import Source
 
@@ -437,3 +439,21 @@ def test_every_key_of_the_head_is_a_comment() -> None:
     odd = replace(head, subject="a\n(exit)\r(exit)\u2028(exit)")
     text = "\n".join(head_lines(odd))
     assert all(x.startswith("; ") for x in text.splitlines())
+
+
+def test_a_link_to_the_folder_is_no_other_folder(written: Path, tmp_path: Path) -> None:
+    """Names start from where the file lies, however it is reached."""
+    link = tmp_path / "link"
+    link.symlink_to(written.parent, target_is_directory=True)
+    claim = ("--claim", "failure_kept", "--no-sanity")
+    head = read(str(_prove(link / "counter_first.spec", tmp_path / "out.smt2", *claim))).head
+    assert head == read(str(written)).head
+    assert not list(differences(head.seen, head.subject, str(link / "counter_first.c")))
+
+
+def test_a_proof_that_did_not_read_its_file_is_an_error() -> None:
+    """A head that leaves out what was proved would fit any source."""
+    with pytest.raises(InternalError):
+        seen((), "a.c")
+    with pytest.raises(InternalError):
+        seen((Look("text", "a.c", "ENOENT"), Look("file", "a.c", "yes")), "a.c")

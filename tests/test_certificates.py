@@ -101,15 +101,8 @@ def test_what_is_no_certificate_is_not_run(
 
 
 HIDDEN = (
-    """\
-(declare-const |a\\| Int) (assert (= 1 | Int)
-(set-option :regular-output-channel {out})
-(declare-const |x\\| 1)) (check-sat)
-""",
-    """\
-(set-info :status |) (set-option :regular-output-channel {out}) (declare-const |)
-(check-sat)
-""",
+    "(declare-const |a\\| Int) (assert (= 1 | Int) {command} (declare-const | 1)) (check-sat)\n",
+    "(set-info :status |) {command} (declare-const |)\n(check-sat)\n",
 )
 """Commands that are in a name for one who reads by SMT-LIB's rules, and were run by z3."""
 
@@ -118,7 +111,8 @@ HIDDEN = (
 def test_a_command_cannot_hide_from_the_check_in_a_name(text: str, tmp_path: Path) -> None:
     """z3 goes on after a backslash in a name, and what is cut out for it must be a whole line."""
     out, file = tmp_path / "out.txt", tmp_path / "other.smt2"
-    script = title("a") + "\n(set-logic ALL)\n" + text.format(out=f'"{out}"')
+    command = f'(set-option :regular-output-channel "{out}")'
+    script = f"{title('a')}\n(set-logic ALL)\n{text.format(command=command)}"
     head = Head(__version__, "a.c", "", (Claimed("a", "", (), 1),), ())
     file.write_text(sealed(head, script))
     assert main(["recheck", str(file), "--solver", "z3"]) in {3, 4}

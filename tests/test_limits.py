@@ -70,7 +70,7 @@ def test_memory_for_a_claim(prove: Run, monkeypatch: pytest.MonkeyPatch, jobs: s
     assert re.search(r"unknown +coverage\b", out)
     assert "out of memory" in out
     assert re.search(r"bounded +no_wasted\b", out)
-    assert "1 proved, 1 unknown" in out
+    assert "1 bounded, 1 unknown" in out
 
 
 def test_a_process_that_dies(prove: Run, monkeypatch: pytest.MonkeyPatch) -> None:

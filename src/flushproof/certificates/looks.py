@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from flushproof import files
+from flushproof.errors import InternalError
 from flushproof.files import Look, Recorded
 from flushproof.frontend.load import LIMIT
 from flushproof.record import Record
@@ -49,8 +50,14 @@ class Difference(Record, frozen=True):
 
 
 def seen(looks: Iterable[Look], subject: str) -> tuple[Seen, ...]:
-    """Return what was looked at for a proof about the file `subject`, what is shipped included."""
-    start = _folder(subject)
+    """Return what was looked at for a proof about the file `subject`, what is shipped included.
+
+    Raises:
+        InternalError: that file itself was not read.
+    """
+    looks, start = tuple(looks), _folder(subject)
+    if not any(x.kind == "text" and x.path == subject and _is_digest(x.answer) for x in looks):
+        raise InternalError(f"a proof about `{subject}` did not read it")
     found = (Seen(x.kind, _from(start, x.path), _told(x)) for x in looks if x.kind != "real")
     return (*dict.fromkeys(found), *_shipped())
 
