@@ -13,6 +13,8 @@ from flushproof.compare.decide import Wanted, compare
 from flushproof.comparison import Compared, Relation, Since
 from flushproof.decide import Question, decide
 from flushproof.engines.enumerate import Sizes, enumerate_claim
+from flushproof.engines.symbolic.execute import PATIENCE
+from flushproof.engines.symbolic.problem import Problem
 from flushproof.machine.build import Machine, build
 from flushproof.machine.setup import Bounds
 from flushproof.source import Source
@@ -163,3 +165,19 @@ def test_no_equality_of_what_does_not_end(old: str, new: str, everyone: bool) ->
     found = compare(pair[0], pair[1], wanted, lambda m: _decided(m, "bounded"))
     assert found.relation is Relation.UNKNOWN
     assert "own.c:" in found.reason
+
+
+def test_long_loops_are_cut_where_the_solver_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loops within loops are unrolled for hours if each round costs all the effort there is."""
+    asked = 0
+
+    def gives_up(_: object, __: object) -> None:
+        nonlocal asked
+        asked += 1
+
+    monkeypatch.setattr(Problem, "_feasible", gives_up)
+    nested = "for (i = 0; i < (k->y & 31); i++) for (n = 0; n < (k->y & 15); n++) k->z = k->z;"
+    result = _decided(_machine(Case("k->y = 0;", f"spin_lock(&k->lock); {nested}")), "bounded")
+    assert result.verdict is Verdict.UNKNOWN
+    assert "the loop at own.c:" in result.reason
+    assert asked < 20 * PATIENCE

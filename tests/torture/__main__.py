@@ -51,7 +51,7 @@ def report(told: Iterable[Told]) -> Iterator[str]:
         yield f"refused: {len(group):3} {reason} ({some}{', ...' if len(group) > SHOWN else ''})"
     counts = Counter(t.answer for t in told)
     yield f"{len(told)} tests: " + ", ".join(f"{counts[a]} {a}" for a in Answer)
-    yield f"of these the solver proves {sum(t.proved for t in told)}"
+    yield f"of these the solver shows {sum(t.proved for t in told)}"
 
 
 def _placed(t: Told) -> str:

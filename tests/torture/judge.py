@@ -46,7 +46,7 @@ class Answer(StrEnum):
 class Told(Record, frozen=True):
     """The answer to a test, and why it is no better; `line` is where in the test, 0 if nowhere.
 
-    `proved`: the solver proves it.
+    `proved`: the solver shows that it holds.
     """
 
     name: str
@@ -90,7 +90,8 @@ def _solved(name: str, machine: Machine) -> Told:
         return Told(name, Answer.WRONG, str(error))
     if result.verdict is Verdict.REFUTED:
         return Told(name, Answer.WRONG, "it aborts, says the solver")
-    return Told(name, Answer.RIGHT, proved=result.verdict is Verdict.PROVED)
+    holds = result.verdict in (Verdict.PROVED, Verdict.BOUNDED)
+    return Told(name, Answer.RIGHT, proved=holds)
 
 
 def _interpreted(name: str, machine: Machine, value: int) -> Told:

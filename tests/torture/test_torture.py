@@ -57,7 +57,7 @@ def test_report() -> None:
         "wrong: d.c it aborts",
         "refused:   2 no `...` here (b.c:3, c.c)",
         "4 tests: 1 right, 1 wrong, 2 refused, 0 unknown",
-        "of these the solver proves 1",
+        "of these the solver shows 1",
     ]
 
 

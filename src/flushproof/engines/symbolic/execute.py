@@ -73,7 +73,11 @@ class Exit(Record, frozen=True):
     locals: Mapping[Local, Value]
 
 
-Feasible = Callable[[t.Bool], bool]
+Feasible = Callable[[t.Bool], bool | None]
+"""Tells whether a condition can hold; None where the solver gave up."""
+
+PATIENCE = 3
+"""Questions about long loops that the solver may give up on before such loops are cut."""
 
 
 class Executor:
@@ -99,6 +103,7 @@ class Executor:
         self.chosen = _chosen(world)
         self.limit = 4 * world.vcpus + 32
         self.cut: list[Cut] = []
+        self.given_up = 0
 
     def alone(self, shape: Layout, at: int, locals_: dict[Local, Value], tag: str) -> Step:
         """Execute the step from one position, from the given locals; nothing is iterated."""
@@ -257,13 +262,17 @@ class _Region:
         long = counts and counts[-1] > self.owner.vcpus + SHORT
         if not long or not self.shape.order.is_head(at):
             return False
-        if not self.owner.feasible(t.and_(*self.owner.constraints, self._guard(path))):
+        feasible = self.owner.feasible(t.and_(*self.owner.constraints, self._guard(path)))
+        if feasible is False:
             return True
+        self.owner.given_up += feasible is None
         code = self.shape.operation.code
         endless = at in self.shape.boundaries and at in unranked_heads(code)
-        if not endless and counts[-1] <= self.owner.limit:
+        atomic = self.shape.operation.role in BYSTANDERS or at in claim_heads(code)
+        tired = self.owner.given_up > PATIENCE and not atomic
+        if not endless and not tired and counts[-1] <= self.owner.limit:
             return False
-        if self.shape.operation.role in BYSTANDERS or at in claim_heads(code):
+        if atomic:
             raise InputError(Unbounded(span=code[at].span, limit=counts[-1]))
         self.owner.cut.append(Cut(code[at].span, counts[-1]))
         # A thread that is left there is in its call for good: it must not seem to begin another.

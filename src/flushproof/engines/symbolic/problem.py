@@ -112,11 +112,12 @@ class Problem:
             return False
         return named(self.world, vcpu)
 
-    def _feasible(self, condition: t.Bool) -> bool:
+    def _feasible(self, condition: t.Bool) -> bool | None:
         solver = z3.Solver()
         solver.set("rlimit", self.effort)
         solver.add(*self.algebra.axioms(), t.z3_bool(condition))
-        return bool(solver.check() != z3.unsat)
+        answer = solver.check()
+        return None if answer == z3.unknown else bool(answer == z3.sat)
 
     # Questions -------------------------------------------------------------------------------
 
