@@ -44,18 +44,31 @@ class Outcome(Record, frozen=True):
     in_claim: str = ""
 
 
-def enumerate_claim(program: Program, sizes: Sizes, claim: str, most: int = MOST_STATES) -> Outcome:
-    """Explore all interleavings of a program made by `Machine.with_claims((claim,))`."""
+def enumerate_claim(
+    program: Program,
+    sizes: Sizes,
+    claim: str,
+    most: int = MOST_STATES,
+    *,
+    depth_first: bool = False,
+) -> Outcome:
+    """Explore all interleavings of a program made by `Machine.with_claims((claim,))`.
+
+    Of what has as few calls and roots as any, the fewest steps are found first; with `depth_first`
+    any, which takes fewer states where a claim is asked only at the end.
+    """
     program.require(sizes.loads, sizes.flushes, sizes.flushers)
     accesses: tuple[Touch, ...] = ()
     if has_access(program):
         nobody = ((0, 0, 0, 0, 0),)
         graph = Graph(program, sizes, claim, nobody)
-        first = _Search(graph, claim, most).run()
+        first = _Search(graph, claim, most, depth_first=depth_first).run()
         if first.found or not first.complete:
             return first
         accesses = graph.accesses()
-    return _Search(Graph(program, sizes, claim, accesses), claim, most).run()
+    return _Search(
+        Graph(program, sizes, claim, accesses), claim, most, depth_first=depth_first
+    ).run()
 
 
 class Enumerator:
@@ -98,7 +111,8 @@ class Enumerator:
 class _Search:
     """One exploration, by the number of calls, then of roots, then of steps."""
 
-    def __init__(self, graph: Graph, claim: str, most: int) -> None:
+    def __init__(self, graph: Graph, claim: str, most: int, *, depth_first: bool) -> None:
+        self.depth_first = depth_first
         self.graph = graph
         self.claim = claim
         self.most = most
@@ -116,7 +130,7 @@ class _Search:
             if self.best is not None and self.best[0] <= cost:
                 break
             bucket = self.waiting[cost]
-            state = bucket.popleft()
+            state = bucket.pop() if self.depth_first else bucket.popleft()
             if not bucket:
                 del self.waiting[cost]
             if self.graph.is_over(state):

@@ -9,6 +9,7 @@ declarations of one name have to agree.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import assert_never
 
 from flushproof.diagnostics import InputError, Note, closest
@@ -310,9 +311,9 @@ class _Builder:
 
     def _lasting(self, f: c.Function, body: c.Block) -> None:
         """Declare what lasts beyond a call: variables of other files, and static ones."""
-        for node in walk(body):
-            if isinstance(node, c.Declaration) and "extern" in node.qualifiers:
-                self._globals(node)
+        for declaration in _qualified(_Body(body)):
+            if "extern" in declaration.qualifiers:
+                self._globals(declaration)
         for number, (declaration, entry) in enumerate(statics(body)):
             name = static_name(f, number)
             t = self.view.resolve(declaration.type, entry.declarator)
@@ -354,9 +355,31 @@ class _Builder:
 
 def statics(body: c.Block) -> Iterator[tuple[c.Declaration, c.InitDeclarator]]:
     """Yield the static variables of a function, in the order of the text."""
-    for node in walk(body):
-        if isinstance(node, c.Declaration) and "static" in node.qualifiers:
+    for node in _qualified(_Body(body)):
+        if "static" in node.qualifiers:
             yield from ((node, entry) for entry in node.declarators)
+
+
+class _Body:
+    """A body of a function, by identity: comparing whole trees would take longer than a walk."""
+
+    __slots__ = ("block",)
+
+    def __init__(self, block: c.Block) -> None:
+        self.block = block
+
+    def __hash__(self) -> int:
+        return id(self.block)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Body) and other.block is self.block
+
+
+@lru_cache(maxsize=2048)
+def _qualified(body: _Body) -> tuple[c.Declaration, ...]:
+    """Return the declarations within a body that have a storage class or a qualifier."""
+    found = (node for node in walk(body.block) if isinstance(node, c.Declaration))
+    return tuple(node for node in found if node.qualifiers)
 
 
 def static_name(f: c.Function, number: int) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from flushproof.engines import concrete
 from flushproof.engines.enumerate import Sizes, enumerate_claim
+from flushproof.engines.explicit.domains import FEW
 from flushproof.engines.found import Found
 from flushproof.errors import InternalError
 from flushproof.ir.program import Program
@@ -72,8 +73,8 @@ class Trial:
         program = self.machine.with_claims((name,))
         bounds = self.machine.setup.bounds
         flushes = min(bounds.flushes, 2 if vcpus == 1 else 1)
-        sizes = Sizes(vcpus, min(bounds.loads, 1), flushes, min(bounds.flushers, 1))
-        found = enumerate_claim(program, sizes, name, STATES).found
+        sizes = Sizes(vcpus, min(bounds.loads, 1), flushes, min(bounds.flushers, 1), FEW)
+        found = enumerate_claim(program, sizes, name, STATES, depth_first=True).found
         if found is None:
             return None
         replay(program, found)

@@ -21,16 +21,35 @@ from flushproof.record import Record
 
 ROOTS = (0x1000, 0x2000, 0x3000)
 BAD_ROOTS = (0, (1 << 64) - 1)
-RESULTS = (0, -5, 1)
-WIDE = (0, 1, 2, 3, 0x1001, 0x1002, 1 << 63, (1 << 64) - 1)
 RANGES = ({"whole": 1, "start": 0, "pages": 0}, {"whole": 0, "start": 16, "pages": 4})
 FAR = {"whole": 0, "start": 1 << 63, "pages": (1 << 63) + 1}
 GFNS = (0, 17)
-NARROW = (0, 1, 2, -1, 1 << 31)
 ACCESS_SUFFIXES = ("thread", "place", "write", "once", "locks")
 
 Touch = tuple[int, int, int, int, int]
 """Thread number plus one, place, whether it writes, whether it is marked, and the locks held."""
+
+
+class Values(Record, frozen=True):
+    """What stands for all results of a hypercall, 64-bit values and narrower ones.
+
+    `low_bits` are those with which the first page is a witness, too.
+    """
+
+    results: tuple[int, ...]
+    wide: tuple[int, ...]
+    narrow: tuple[int, ...]
+    low_bits: tuple[int, ...]
+
+
+MANY = Values(
+    (0, -5, 1),
+    (0, 1, 2, 3, 0x1001, 0x1002, 1 << 63, (1 << 64) - 1),
+    (0, 1, 2, -1, 1 << 31),
+    (2,),
+)
+FEW = Values((0, -5), (0, 1), (0, 1), ())
+"""Enough for a look that may miss something."""
 
 
 class Group(Record, frozen=True):
@@ -40,11 +59,12 @@ class Group(Record, frozen=True):
     values: tuple[tuple[int, ...], ...]
 
 
-def any_value(t: Type, vcpus: int) -> tuple[int, ...]:
+def any_value(t: Type, vcpus: int, values: Values) -> tuple[int, ...]:
     """Return the values that stand for all of a type where code makes one up."""
     match t:
         case Int(width):
-            return tuple(dict.fromkeys(t.wrap(v) for v in (WIDE if width == 64 else NARROW)))
+            wanted = values.wide if width == 64 else values.narrow
+            return tuple(dict.fromkeys(map(t.wrap, wanted)))
         case VcpuRef():
             return (NO_VCPU, *range(vcpus))
         case LockWord():
@@ -54,7 +74,7 @@ def any_value(t: Type, vcpus: int) -> tuple[int, ...]:
 
 
 def arguments(
-    operation: Operation, thread: int, vcpus: int
+    operation: Operation, thread: int, vcpus: int, values: Values
 ) -> Iterator[tuple[dict[Local, int], int]]:
     """Yield the arguments of every call, and how many roots must be in use for it (-1: any).
 
@@ -63,7 +83,7 @@ def arguments(
     p = operation.parameters
     own = range(thread, thread + 1) if operation.role is Role.LOAD else range(vcpus)
     whose = [{}] if p.vcpu is None else [{p.vcpu: v} for v in own]
-    for given, ranged, free in product(whose, _ranges(operation), _free(operation, vcpus)):
+    for given, ranged, free in product(whose, _ranges(operation), _free(operation, vcpus, values)):
         if p.root is None:
             yield given | ranged | free, -1
         else:
@@ -71,12 +91,12 @@ def arguments(
                 yield given | ranged | free | {p.root: root}, place
 
 
-def _free(operation: Operation, vcpus: int) -> Iterator[dict[Local, int]]:
+def _free(operation: Operation, vcpus: int, values: Values) -> Iterator[dict[Local, int]]:
     """Yield values of the parameters that may have any, of those that are looked at."""
     free = operation.parameters.free
     live = liveness(operation.code)[0]
-    values = [any_value(x.type, vcpus) if x in live else (0,) for x in free]
-    return (dict(zip(free, chosen, strict=True)) for chosen in product(*values))
+    each = [any_value(x.type, vcpus, values) if x in live else (0,) for x in free]
+    return (dict(zip(free, chosen, strict=True)) for chosen in product(*each))
 
 
 def _ranges(operation: Operation) -> tuple[dict[Local, int], ...]:
@@ -97,14 +117,19 @@ def _computed(operation: Operation, local: Local) -> bool:
 
 
 def witness_groups(
-    program: Program, vcpus: int, threads: int, roots: int, accesses: tuple[Touch, ...]
+    program: Program,
+    vcpus: int,
+    threads: int,
+    roots: int,
+    accesses: tuple[Touch, ...],
+    values: Values,
 ) -> tuple[Group, ...]:
     """Return what each witness may be; an access is one of those that occur at all.
 
     `roots` is how many different ones are loaded at most; one more is a root that nobody loads, and
     one has other low bits.
     """
-    pages = (*ROOTS[: roots + 1], *BAD_ROOTS, ROOTS[0] | 2)
+    pages = (*ROOTS[: roots + 1], *BAD_ROOTS, *(ROOTS[0] | x for x in values.low_bits))
     out: list[Group] = []
     rest = list(program.witnesses)
     while rest:

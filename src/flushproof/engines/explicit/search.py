@@ -13,19 +13,27 @@ from flushproof.engines import concrete
 from flushproof.engines.concrete import Location
 from flushproof.engines.explicit.accesses import touch
 from flushproof.engines.explicit.boundaries import boundaries, written
-from flushproof.engines.explicit.domains import ROOTS, Touch, arguments, witness_groups
+from flushproof.engines.explicit.domains import (
+    MANY,
+    ROOTS,
+    Touch,
+    Values,
+    arguments,
+    witness_groups,
+)
 from flushproof.engines.explicit.steps import IDLE, UNSET, Leaf, State, Steps
 from flushproof.ir.program import BYSTANDERS, Program, Role
 from flushproof.record import Record
 
 
 class Sizes(Record, frozen=True):
-    """How many vCPUs, loads a vCPU, flushes a flusher, and flushers."""
+    """How many vCPUs, loads a vCPU, flushes a flusher, and flushers; and which values there are."""
 
     vcpus: int
     loads: int = 1
     flushes: int = 2
     flushers: int = 1
+    values: Values = MANY
 
     @property
     def acting(self) -> int:
@@ -60,7 +68,9 @@ class Graph:
     ) -> None:
         self.program = program
         self.sizes = sizes
-        groups = witness_groups(program, sizes.vcpus, sizes.acting, sizes.roots, accesses)
+        groups = witness_groups(
+            program, sizes.vcpus, sizes.acting, sizes.roots, accesses, sizes.values
+        )
         self.memory, self.positions = self._lay_out(claim)
         self.controls = len(self.memory)
         self.witnesses = {
@@ -81,7 +91,8 @@ class Graph:
         fixed = {x: v for x, v in memory.items() if x not in self.cells}
         positions = {o.name: boundaries(o, changing) for o in self.program.operations}
         positions |= {o.name: frozenset({0}) for r in BYSTANDERS for o in self.program.of(r)}
-        self.steps = Steps(self.program, self.sizes.vcpus, self.cells, fixed, positions, claim)
+        vcpus, values = self.sizes.vcpus, self.sizes.values
+        self.steps = Steps(self.program, vcpus, self.cells, fixed, positions, claim, values)
         return [UNSET] * len(witnesses) + [memory[x] for x in others], positions
 
     def _starts(self, thread: int) -> list[tuple[int, int]]:
@@ -91,7 +102,7 @@ class Graph:
             (self.steps.point(thread, k, 0, given), root)
             for k, o in enumerate(self.program.operations)
             if o.role is role
-            for given, root in arguments(o, thread, self.sizes.vcpus)
+            for given, root in arguments(o, thread, self.sizes.vcpus, self.sizes.values)
         ]
 
     def _bystander(self, role: Role) -> int:

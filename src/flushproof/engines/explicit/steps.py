@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from flushproof.engines import concrete
 from flushproof.engines.concrete import Happening, Location
 from flushproof.engines.explicit.accesses import is_access
-from flushproof.engines.explicit.domains import RESULTS, any_value
+from flushproof.engines.explicit.domains import Values, any_value
 from flushproof.ir.code import (
     Havoc,
     Hypercall,
@@ -130,10 +130,12 @@ class Steps:
         fixed: Mapping[Location, int],
         boundaries: Mapping[str, frozenset[int]],
         claim: str,
+        values: Values,
     ) -> None:
         self.program = program
         self.vcpus = vcpus
         self.claim = claim
+        self.values = values
         self.cells = cells
         self.fixed = fixed
         self.boundaries = boundaries
@@ -256,9 +258,9 @@ class Steps:
         assert thread.operation is not None
         match thread.operation.code[thread.pc]:
             case Havoc(target):
-                return any_value(target.type, self.vcpus)
+                return any_value(target.type, self.vcpus, self.values)
             case Hypercall():
-                return RESULTS
+                return self.values.results
             case other:
                 raise TypeError(f"`{other}` makes no choice")
 
