@@ -75,7 +75,39 @@ NOT_SURE = {
         "other.hv_tlb_pgd = INVALID_PAGE;",
         "struct o { hpa_t hv_tlb_pgd; };\nstatic struct o other;\n",
     ),
+    "a helper that sets the whole": _created(
+        f"{SET} clear(vmx);",
+        "static void clear(struct vcpu_vmx *v) { *v = (struct vcpu_vmx){ .mark = 1 }; }\n",
+    ),
+    "a helper that sets what is within": _created(
+        f"{SET} clear(vmx);",
+        "static struct vcpu_vmx blank[2];\n"
+        "static void clear(struct vcpu_vmx *v) { v[0] = blank[1]; }\n",
+    ),
+    "the whole": _created(f"{SET} *vmx = blank;", "static struct vcpu_vmx blank;\n"),
+    "bytes": _created(f"{SET} {{ u8 *p = (u8 *)vmx; p[8] = 0; }}"),
+    "a loop over bytes": _created(f"{SET} for (i = 0; i < 16; i++) ((char *)vmx)[i] = 0;"),
+    "a helper for bytes": _created(
+        f"{SET} clear(vmx, 16);",
+        "static void clear(void *p, int n) { char *c = p; while (n--) *c++ = 0; }\n",
+    ),
+    "assembly": _created(f'{SET} asm volatile("" : : "r" (vmx) : "memory");'),
+    "another fill": _created(f"{SET} memset64((u64 *)vmx, 0, 4);"),
+    "a fill of the compiler's": _created(f"{SET} __builtin_memset(vmx, 0, sizeof(*vmx));"),
     "a condition": _created("if (id && (vmx->hv_tlb_pgd = INVALID_PAGE)) i = 1;"),
+}
+BESIDE = {
+    "memset of a part": "void f(struct vcpu_vmx *v)\n{\n\tmemset(&v->mark, 0, 4);\n}\n",
+    "memset of something else": (
+        "struct far { int x; };\nvoid f(struct far *v)\n{\n\tmemset(v, 0, sizeof(*v));\n}\n"
+    ),
+    "something else as a whole": (
+        "struct far { int x; };\nvoid f(struct far *v, struct far *w)\n{\n\t*v = *w;\n}\n"
+    ),
+    "a pointer to a vCPU": (
+        "struct far { struct kvm_vcpu *vcpu; };\n"
+        "void f(struct far *v, struct kvm_vcpu *vcpu)\n{\n\tv->vcpu = vcpu;\n}\n"
+    ),
 }
 WRITES = "to_vmx(vcpu)->hv_tlb_pgd = 0;"
 OTHERS = {
@@ -89,6 +121,17 @@ OTHERS = {
     "code that cannot be read": (
         "void f(struct vcpu_vmx *v, int x)\n"
         "{\n\tswitch (x) { case 1 ... 5: v->hv_tlb_pgd = 0; }\n}\n"
+    ),
+    "memset": "void f(struct vcpu_vmx *v)\n{\n\tmemset(v, 0, sizeof(*v));\n}\n",
+    "memset of what a call yields": (
+        "void f(struct kvm_vcpu *v)\n{\n\tmemset(to_vmx(v), 0, 16);\n}\n"
+    ),
+    "the whole": (
+        "static struct vcpu_vmx blank;\nvoid f(struct vcpu_vmx *v)\n{\n\t*v = blank;\n}\n"
+    ),
+    "the whole of what a call yields": (
+        "static struct vcpu_vmx blank;\n"
+        "void f(struct kvm_vcpu *v)\n{\n\tif (v)\n\t\t*to_vmx(v) = blank;\n}\n"
     ),
     "a late callback": (
         "static void late(struct rcu_head *h)\n"
@@ -127,6 +170,26 @@ def test_another_function_that_writes(name: str, tmp_path: Path) -> None:
     result = _result(Form("", after=OTHERS[name]).text, "coverage", tmp_path)
     assert result.verdict is Verdict.UNKNOWN
     assert "it depends on what other code writes: " in result.reason
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_another_function_that_writes_something_else(name: str, tmp_path: Path) -> None:
+    """What is written beside the state disturbs nobody."""
+    assert _result(Form("", after=BESIDE[name]).text, "coverage", tmp_path).verdict is (
+        Verdict.PROVED
+    )
+
+
+def test_what_creation_calls_elsewhere(tmp_path: Path) -> None:
+    """A function that is not at hand is believed to set nothing, and that is said."""
+    said = "what vmx_create_vcpu() calls and is not at hand, or not read, sets none of it"
+    with_, without = (
+        _result(_created(f"{SET} {call}"), "no_bogus", tmp_path)
+        for call in ("mystery(vmx);", "mystery(id);")
+    )
+    assert with_.verdict is without.verdict is Verdict.PROVED
+    assert said in with_.assumptions
+    assert said not in without.assumptions
 
 
 def test_a_refutation_without_others_stands(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from flushproof.kernel.creation import Creation
 from flushproof.kernel.known import Body, Known
 from flushproof.kernel.library import Piece
 from flushproof.kernel.profiles import Profile
+from flushproof.kernel.tracked import Tracked
 from flushproof.kernel.ways import ANYTHING, INVALID, ZERO, Key
 from flushproof.kernel.writers import Writer, pieces_with, writers
 from flushproof.record import Record
@@ -73,11 +74,12 @@ def boot(
     known: Known,
     profile: Profile,
     members: frozenset[Key],
-    variables: frozenset[str],
+    tracked: Tracked,
     own: Iterable[Body],
 ) -> Boot:
     """Return what creation leaves in members, and who else writes them and variables."""
     aside = Known(known.base, known.library, known.usage)
+    variables = frozenset(v for v in tracked.variables if not _switch(known, v))
     usual = _usual(profile, members)
     functions = tuple(own)
     visited = {(b.where.name, b.function.name) for b in functions}
@@ -108,9 +110,16 @@ def boot(
         told += _told(shown, {k: v for k, v in values.items() if k in keys})
         bare = [k for k in sorted(keys) if k in usual and k not in values and k not in unsure]
         told += [f"{shown} leaves {_name(k)} zero" for k in bare]
+        if creation.believed and any(k in values for k in keys):
+            told.append(f"what {shown} calls and is not at hand, or not read, sets none of it")
     others = writers(aside, members, variables, frozenset(visited), homes)
     told += [_disturbs(w) for w in others]
     return Boot(values, unsure, others, tuple(told))
+
+
+def _switch(known: Known, variable: str) -> bool:
+    """Tell whether a variable is one of those that say whether the flush is in use at all."""
+    return known.base.default(c.Declaration, variable) is not None
 
 
 def _name(key: Key) -> str:

@@ -9,16 +9,16 @@ followed makes every member any value.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax as c
-from flushproof.frontend.cut import Item, Sort
-from flushproof.frontend.types import Array, CType, Integer, Pointer, Struct
 from flushproof.frontend.walk import children, walk
 from flushproof.kernel.known import Body, Known
-from flushproof.kernel.library import Piece
+from flushproof.kernel.objects import FILLS, Places
+from flushproof.kernel.setters import Setters
 from flushproof.kernel.state import read_through
-from flushproof.kernel.typing import scope_of, struct_of, type_of
+from flushproof.kernel.typing import scope_of
 from flushproof.kernel.ways import (
     ANYTHING,
     ZERO,
@@ -35,7 +35,6 @@ from flushproof.record import replace
 
 _DEEPEST = 8
 _MOST = 256
-_FILLS = frozenset({"memset", "memcpy", "memmove", "__memcpy", "memzero_explicit"})
 _SETS = frozenset({"__write_marked", "atomic_set", "atomic64_set"})
 _ERRORS = frozenset({"ERR_PTR", "ERR_CAST"})
 
@@ -63,6 +62,15 @@ class Creation:
     keys: frozenset[Key]
     visited: set[tuple[str, str]] = field(default_factory=set)
     _frames: list[_Frame] = field(default_factory=list)
+
+    @cached_property
+    def _setters(self) -> Setters:
+        return Setters(self.known, Places(self.known, self.keys))
+
+    @property
+    def believed(self) -> frozenset[str]:
+        """The functions that are believed to set no member of what they are given."""
+        return frozenset(self._setters.believed)
 
     def of(self, body: Body) -> dict[Key, frozenset[str]]:
         """Return the values that a function may leave in the members that it sets."""
@@ -175,7 +183,9 @@ class Creation:
 
     def _branches(self, s: c.Stmt, ways: Ways) -> Ways:
         """Go through a switch: what may be set in it may be anything behind it."""
-        touched = {k for node in walk(s) for k in self._stored(node)}
+        touched = {
+            k for node in walk(s) for k in self._setters.places.stored(self._frame.body, node)
+        }
         jumps = c.Goto | c.Return | c.Label
         if any(isinstance(node, jumps) for node in walk(s)):
             touched = set(self.keys)
@@ -186,7 +196,10 @@ class Creation:
                     )
                 if isinstance(node, c.Label):
                     self._frame.placed.add(node.name)
-        if any(isinstance(n, c.Call) and self._inner(n) is not None for n in walk(s)):
+        if any(
+            isinstance(n, c.Call) and self._setters.inner(n, self._frame.body) is not None
+            for n in walk(s)
+        ):
             touched = set(self.keys)
         names = {t.id for t in targets(s) if isinstance(t, c.Name)}
         after = frozenset(w.given(touched, ANYTHING) if touched else w for w in ways)
@@ -219,7 +232,7 @@ class Creation:
             case c.Unary("!", operand):
                 yes, no = self._test(operand, ways)
                 return no, yes
-            case c.Cast(_, _, operand):
+            case c.Cast(_, _, operand) if not self._setters.places.disguised(self._frame.body, e):
                 return self._test(operand, ways)
             case c.Binary("&&", left, right):
                 yes, no = self._test(left, ways)
@@ -260,6 +273,8 @@ class Creation:
                 return first | self._run(otherwise, after)
             case c.StatementExpr(body):
                 return self._statement(body, ways)
+            case c.Cast() if self._setters.places.disguised(self._frame.body, e):
+                raise Lost
             case c.Call():
                 return self._call(e, ways)
             case _:
@@ -273,21 +288,13 @@ class Creation:
         target = target_of(e)
         if isinstance(target, c.Name):
             return frozenset(w.known(target.id, None) for w in ways)
-        keys = self._stored(e)
+        keys = self._setters.places.stored(self._frame.body, e)
         if keys and isinstance(e, c.Unary) and e.op == "&":
             raise Lost
         return frozenset(w.given(keys, ANYTHING) for w in ways) if keys else ways
 
-    def _stored(self, e: object) -> frozenset[Key]:
-        """Return the members that a node changes, or takes the address of."""
-        match e:
-            case c.Assign(_, target) | c.Postfix(_, target) | c.Unary("++" | "--" | "&", target):
-                return self._keys(target, whole=not isinstance(e, c.Unary) or e.op != "&")
-            case _:
-                return frozenset()
-
     def _given(self, target: c.Expr, value: c.Expr, ways: Ways) -> Ways:
-        keys = self._keys(target, whole=True)
+        keys = self._setters.places.named(self._frame.body, target, whole=True)
         if keys:
             exact = isinstance(target, c.Member) and any(k[1] == target.name for k in keys)
             given = value_of(value) if exact and len(keys) == 1 else ANYTHING
@@ -302,39 +309,6 @@ class Creation:
             )
         return self._run(value, self._run(target, ways))
 
-    def _keys(self, target: c.Expr, *, whole: bool) -> frozenset[Key]:
-        """Return the members that an assignment to a place may change."""
-        body = self._frame.body
-        scope = scope_of(self.known, body.function)
-        if isinstance(target, c.Member):
-            named = frozenset(k for k in self.keys if k[1] == target.name)
-            try:
-                struct = struct_of(self.known, body, scope, target)
-            except InputError:
-                struct = None
-            exact = named & {(struct, target.name)} if struct is not None else named
-            if exact or (named and struct is None):
-                return exact or named
-        try:
-            t = type_of(self.known, body, scope, target)
-        except InputError:
-            t = None
-        if isinstance(target, c.Name) and not isinstance(t, Struct):
-            return frozenset()
-        if isinstance(target, c.Unary) and target.op == "*" and not isinstance(t, Struct):
-            # Once the address of a member is taken the code is not followed.
-            return frozenset()
-        held = isinstance(t, Struct) and not isinstance(target, c.Name)
-        return self._held(t.name) if held and whole and isinstance(t, Struct) else frozenset()
-
-    def _held(self, struct: str) -> frozenset[Key]:
-        """Return the members that an object of a struct may have."""
-        vcpu = {"kvm_vcpu", "kvm_vcpu_arch", "vcpu_vmx", "vcpu_svm"}
-        vm = {"kvm", "kvm_arch", "kvm_vmx", "kvm_svm"}
-        if struct in vcpu | vm:
-            return frozenset(k for k in self.keys if ("vcpu" in k[0]) == (struct in vcpu))
-        return frozenset(k for k in self.keys if k[0] == struct)
-
     # Calls --------------------------------------------------------------------------------------
 
     def _call(self, e: c.Call, ways: Ways) -> Ways:
@@ -346,70 +320,36 @@ class Creation:
             case _:
                 pass
         for a in e.arguments:
-            plain = (
-                isinstance(a, c.Unary) and a.op == "&" and not self._keys(a.operand, whole=False)
-            )
-            if not plain:
+            if not self._only_points(a):
                 ways = self._run(a, ways)
         name = e.function.id if isinstance(e.function, c.Name) else ""
-        if name in _FILLS and e.arguments:
+        if name in FILLS and e.arguments:
             return self._fill(e, ways)
-        inner = self._inner(e)
+        inner = self._setters.inner(e, self._frame.body)
         if inner is None:
-            return ways
+            keys = self._setters.left_out(e, self._frame.body)
+            return frozenset(w.given(keys, ANYTHING) for w in ways) if keys else ways
         found: set[Way] = set()
         for way in ways:
             ended = self._function(inner, frozenset({replace(way, zero=frozenset())}))
             found |= {replace(w, zero=way.zero) for w, _ in ended}
         return frozenset(found)
 
+    def _only_points(self, a: c.Expr) -> bool:
+        """Tell whether an argument is an address, and not of a member that matters."""
+        if not isinstance(a, c.Unary) or a.op != "&":
+            return False
+        return not self._setters.places.named(self._frame.body, a.operand, whole=False)
+
     def _fill(self, e: c.Call, ways: Ways) -> Ways:
         """Fill an object: with zeros it holds what it held, or zero."""
-        body = self._frame.body
-        scope = scope_of(self.known, body.function)
         first = e.arguments[0]
-        try:
-            t = type_of(self.known, body, scope, first)
-        except InputError:
-            t = None
         second = e.arguments[1] if len(e.arguments) == 3 else None
         zeros = len(e.arguments) == 2 or (second is not None and number_of(second) == 0)
-        keys = self._filled(first, t)
+        keys = self._setters.places.filled(self._frame.body, first)
         if not zeros:
             return frozenset(w.given(keys, ANYTHING) for w in ways)
         return ways | {w.given(keys, ZERO) for w in ways}
-
-    def _filled(self, first: c.Expr, t: CType | None) -> frozenset[Key]:
-        """Return the members that may lie in what is filled, by its type."""
-        match t:
-            case Pointer(Struct(name)) | Array(Struct(name)):
-                return self._held(name)
-            case Array(Integer()):
-                return self._keys(first, whole=True)
-            case Pointer(Integer() | Array()) if isinstance(first, c.Unary) and first.op == "&":
-                return self._keys(first.operand, whole=True)
-            case _:
-                return self.keys
-
-    def _inner(self, e: c.Call) -> Body | None:
-        """Return the function that is called if it may set a member."""
-        if not isinstance(e.function, c.Name) or self.known.modelled(e.function.id) is not None:
-            return None
-        place = self.known.library.find(Sort.FUNCTION, e.function.id, self._frame.body.where)
-        if place is None or not self._may_set(*place, set()):
-            return None
-        return self.known.body(e.function.id, self._frame.body.where)
-
-    def _may_set(self, where: Piece, item: Item, seen: set[str]) -> bool:
-        """Tell whether a function names a member that matters, or fills objects."""
-        if item.name in seen:
-            return False
-        seen.add(item.name)
-        words = where.words(item)
-        if words & ({m for _, m in self.keys} | _FILLS):
-            return True
-        inner = ((w, where.find(Sort.FUNCTION, w)) for w in sorted(words))
-        return any(self._may_set(where, i, seen) for _, i in inner if i is not None)
 
 
 def _failed(body: Body, zero: bool | None) -> bool:  # noqa: FBT001 - an answer

@@ -85,8 +85,7 @@ def recognise(
     _require_hypercall(known, part)
     profile = choose(part.flush.function.name, part.load.function.name, part.members)
     kept = members_of(known, part)
-    variables = frozenset(v for v in part.tracked.variables if not _usual(known, v))
-    created = boot(known, profile, kept, variables, part.functions.values())
+    created = boot(known, profile, kept, part.tracked, part.functions.values())
     undisturbed = None
     disturbers = (*part.notes.unknown, *created.disturbers)
     if disturbers:
@@ -103,11 +102,6 @@ def _closed(known: Known, part: Slice, created: Boot, *, quiet: bool = False) ->
     given = frozenset(created.values)
     outside = Outside(given, created.disturbed, created.variables, quiet)
     return closed(known, replace(part, notes=notes), outside)
-
-
-def _usual(known: Known, variable: str) -> bool:
-    """Tell whether a variable is one of those that say whether the flush is in use at all."""
-    return known.base.default(c.Declaration, variable) is not None
 
 
 def _require_hypercall(known: Known, part: Slice) -> None:

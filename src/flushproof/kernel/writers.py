@@ -1,7 +1,8 @@
 """Functions outside the flush, the load and creation that write what these keep.
 
 They may run at any time, so what they write may hold anything. A function that names some of the
-state and cannot be read is taken to write it.
+state and cannot be read is taken to write it. One that writes the VM or a vCPU as a whole is looked
+for in the files that name some of the state.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from flushproof.frontend.walk import walk
 from flushproof.kernel.known import Body, Known
 from flushproof.kernel.library import Library, Piece
 from flushproof.kernel.looks import included
+from flushproof.kernel.objects import Places, could_set_whole
 from flushproof.kernel.state import read_through
 from flushproof.kernel.typing import root_of, scope_of, struct_of
 from flushproof.kernel.ways import Key, target_of
@@ -89,7 +91,7 @@ def writers(
                 continue
             words = frozenset(t.text for t in where.raw(item) if t.kind is Kind.NAME)
             words |= _through_macros(where, words)
-            if words & (names | own):
+            if words & (names | own) or could_set_whole(where.raw(item)):
                 writer = _writer(known, where, item, members, own, words)
                 found += [writer] if writer.members or writer.variables else []
     return tuple(found)
@@ -148,6 +150,7 @@ def _writer(
     except InputError:
         keys = frozenset(k for k in members if k[1] in words)
         return Writer(item.name, keys, variables & words)
+    found |= Places(known, members).whole(body)
     f = body.function
     scope = scope_of(known, f)
     roots = (root_of(t) for n in _nodes(f) if (t := target_of(n)) is not None)
