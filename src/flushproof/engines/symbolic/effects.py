@@ -26,7 +26,10 @@ class After(Record, frozen=True):
     failures: tuple[tuple[str, t.Bool], ...]
 
     def failing(self, claim: str) -> t.Bool:
-        """Return the condition that a claim ("" for definedness) fails in the step."""
+        """Return the condition that a claim fails in the step.
+
+        "" stands for definedness and, where it is noted, that a sum leaves its type.
+        """
         return t.or_(*(broken for name, broken in self.failures if name == claim))
 
 
@@ -53,6 +56,7 @@ def after(algebra: Algebra, step: Step, state: dict[Location, Value]) -> After:
         out[where] = _replace(value, put)
     failures = [(c.claim, c.broken) for c in step.claimed]
     failures += [("", f.broken) for f in step.faults]
+    failures += [("", broken) for _, broken in step.overflows]
     return After(
         out,
         _bool(_replace(step.enabled, put)),

@@ -158,9 +158,18 @@ class Evaluator:
             return n
         if self.algebra.overflows is not None:
             self.algebra.note(n, to, True)  # noqa: FBT003
+        if not self.algebra.wraps:
             return n
         size = 1 << to.width
-        return self.algebra.ranged((n - to.low) % size + to.low, to.low, to.high)
+        return self._wrapped((n - to.low) % size + to.low, to.low, to.high)
+
+    def _wrapped(self, n: z3.ArithRef, low: int, high: int) -> z3.ArithRef:
+        """Return a number that lies in low..high.
+
+        Where numbers are noted that is not remembered: a proof for all does not know it either, so
+        that the same numbers are noted there.
+        """
+        return n if self.algebra.overflows is not None else self.algebra.ranged(n, low, high)
 
     # Binary ----------------------------------------------------------------------------------
 
@@ -211,13 +220,17 @@ class Evaluator:
             far = any(isinstance(n, int) and abs(n) > SMALL for n in (a, b))
             grows = op == "+" or t.compare("<", b, 0)
             self.algebra.note(total, type_, grows, exactly=far and type_.width == ROOT_BITS)
+        if not self.algebra.wraps:
             return total
         size = 1 << type_.width
         if high > type_.high:
             total = z3.If(total > type_.high, total - size, total)
         if low < type_.low:
             total = z3.If(total < type_.low, total + size, total)
-        return self.algebra.ranged(total, max(low, type_.low), min(high, type_.high))
+        if low < type_.low or high > type_.high:
+            # What wraps around may come to lie anywhere, beyond the interval as well.
+            low, high = type_.low, type_.high
+        return self._wrapped(total, low, high)
 
     def _root_bits(self, e: Binary, a: Root, b: Root) -> Root:
         if e.op == "&" and not self.algebra.masks:

@@ -48,10 +48,13 @@ def make_plan(
 
 def _plan(program: Program, kinds: Kinds, population: Population, given: Boundaries | None) -> Plan:
     count = z3.Int("vcpus")
-    algebra = Algebra(kinds)
     if population.vcpus is None:
+        # Proofs for all take sums for sums of integers, so steps are to keep those that are not.
+        algebra = Algebra(kinds, [], count, wraps=True)
         world = any_number(program, algebra, count)
+        algebra.forget_noted()
     else:
+        algebra = Algebra(kinds)
         world = boot(program, algebra, population.vcpus, count, population.flushers).world
     found: Atomicity | None = None
     deadlocks = bool(program.of(Role.DEADLOCK))

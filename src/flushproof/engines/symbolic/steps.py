@@ -130,7 +130,7 @@ class Step(Record):
     `enabled`: every lock it takes is free when it does. `first` marks the start of call `call`,
     `waits` a step that begins by taking a lock.
     `others`: inputs that stand for cells of vCPUs without one of their own, with the vCPU's number.
-    `overflows`: where sums do not wrap around, positions and when one leaves its type there.
+    `overflows`: where sums are noted, positions and when one leaves its type there.
     """
 
     call: int

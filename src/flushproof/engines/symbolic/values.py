@@ -42,8 +42,9 @@ class NotExact(Exception):  # noqa: N818 - a finding that changes the plan, no e
 class Algebra:
     """Operations on values, for one program's kinds.
 
-    `sort` is the sort of page numbers, which is uninterpreted. Where `overflows` is a list, sums do
-    not wrap around; what `note` says is put there, where `most` is the number of vCPUs.
+    `sort` is the sort of page numbers, which is uninterpreted. Where `overflows` is a list, what
+    `note` says is put there, where `most` is the number of vCPUs; sums do not wrap around then,
+    unless `wraps`.
     """
 
     def __init__(
@@ -51,10 +52,13 @@ class Algebra:
         kinds: Kinds,
         overflows: list[z3.BoolRef] | None = None,
         most: z3.ArithRef | None = None,
+        *,
+        wraps: bool = False,
     ) -> None:
         self.kinds = kinds
         self.overflows = overflows
         self.most = most
+        self.wraps = wraps or overflows is None
         self.sort = z3.DeclareSort("Page")
         self.masks = _bit_classes(kinds)
         self._pages: dict[int, z3.ExprRef] = {}
@@ -215,6 +219,13 @@ class Algebra:
         if self.overflows is not None and self.most is not None:
             fits = t.and_(t.compare("<=", NO_VCPU, number), t.compare("<", number, self.most))
             self.overflows.append(t.z3_bool(t.not_(fits)))
+
+    def forget_noted(self) -> tuple[z3.BoolRef, ...]:
+        """Return what was noted so far, and forget it."""
+        noted = tuple(self.overflows or ())
+        if self.overflows is not None:
+            self.overflows.clear()
+        return noted
 
     @contextmanager
     def noting_if(self, chosen: t.Bool) -> Iterator[None]:

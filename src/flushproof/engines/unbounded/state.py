@@ -127,16 +127,8 @@ def space(program: Program, kinds: Kinds, case: Case) -> Space:
         ranges,
         _failing(case, tracked, [*named.values()]),
         constant,
-        _taken_out(algebra),
+        algebra.forget_noted(),
     )
-
-
-def _taken_out(algebra: Algebra) -> tuple[z3.BoolRef, ...]:
-    """Return what was noted of sums so far, and forget it."""
-    noted = tuple(algebra.overflows or ())
-    if algebra.overflows is not None:
-        algebra.overflows.clear()
-    return noted
 
 
 def _world(

@@ -1,0 +1,97 @@
+"""Steps are large only where that hides no sum that leaves its type.
+
+Proofs for every number of vCPUs take sums for sums of integers. That none leaves its type is proved
+once, for the code without claims, in which steps are larger than in the code with a claim. So a
+step that moves past another one keeps such sums. Guards Lemma L4 of docs/soundness.md.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flushproof.decide import Question, decide
+from flushproof.forall import ForAll
+from flushproof.machine.build import Machine, build
+from flushproof.machine.setup import Bounds
+from flushproof.spec.resolve import from_spec
+from flushproof.verdict import ClaimResult, Verdict
+
+CODE = """\
+struct kvm_vmx { struct kvm kvm; spinlock_t l; int x, y; };
+struct vcpu_vmx { struct kvm_vcpu vcpu; u64 hv_tlb_pgd; };
+int flush(struct kvm *kvm, struct kvm_tlb_range *range)
+{
+	struct kvm_vmx *k = to_kvm_vmx(kvm);
+
+	spin_lock(&k->l);
+	WRITE_ONCE(k->x, LARGE);
+	WRITE_ONCE(k->x, 0);
+	spin_unlock(&k->l);
+	return 0;
+}
+void load(struct kvm_vcpu *vcpu, unsigned long root)
+{
+	struct kvm_vmx *k = to_kvm_vmx(vcpu->kvm);
+	int t = READ_ONCE(k->x);
+
+	if (CONDITION)
+		READ_ONCE(k->y);
+}
+"""
+"""Only a claim can tell whether `y` is read: it is never written."""
+
+SPEC = """\
+spec sums {
+	variant "code.c";
+	operations { flush flush(kvm, range); load load(vcpu, root); }
+	bounds { vcpus 1..2; loads 1; flushes 1; flushers 1; }
+	assume load_flushes;
+	exempt x;
+	claim it "it holds" {
+		int n;
+		on access(p, w) { if (!w) { n = n + 1; assert(n < 4); } }
+		headline "it fails";
+		because "it";
+	}
+}
+"""
+
+LEAVING = [
+    ("0x7fffffff", "t + 1 < t"),
+    ("0x7fffffff", "(t + 1) - 1 > t + 1"),
+    ("-0x7fffffff - 1", "t - 1 > t"),
+    ("-0x7fffffff - 1", "t < 0 && -t < 0"),
+    ("256", "t && !(u8)t"),
+    ("-1", "(unsigned int)t > 5"),
+]
+
+
+def _machine(folder: Path, large: str, condition: str) -> Machine:
+    code = CODE.replace("LARGE", large).replace("CONDITION", condition)
+    (folder / "code.c").write_text(code)
+    (folder / "it.spec").write_text(SPEC)
+    return build(from_spec(str(folder / "it.spec")))
+
+
+def _answer(machine: Machine, engine: str, vcpus: int) -> ClaimResult:
+    question = Question(("it",), Bounds((1, vcpus), 1, 1, 1), engine=engine)
+    (result,) = decide(machine, question)
+    return result
+
+
+@pytest.mark.parametrize(("large", "condition"), LEAVING)
+def test_a_sum_that_leaves_its_type_is_seen(large: str, condition: str, tmp_path: Path) -> None:
+    """What fails where a sum wraps around in the middle of another call is proved for all."""
+    machine = _machine(tmp_path, large, condition)
+    found = _answer(machine, "bounded", 4)
+    assert (found.verdict, found.smallest_vcpus) == (Verdict.REFUTED, 4)
+    assert _answer(machine, "unbounded", 2).verdict is Verdict.UNKNOWN
+    assert isinstance(ForAll(machine, evidence=False).defined, str)
+
+
+def test_a_sum_that_stays_in_its_type_is_no_matter(tmp_path: Path) -> None:
+    """Were every racy sum refused, what is above would show nothing."""
+    machine = _machine(tmp_path, "1", "t + 1 > 3")
+    assert _answer(machine, "unbounded", 2).verdict.holds
