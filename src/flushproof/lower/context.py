@@ -115,7 +115,10 @@ Inline = Callable[["Context", c.Function, tuple[Value, ...], Span], Value]
 
 
 class Context(Record):
-    """Mutable state of lowering; `inline` and `block` are the statement lowering, handed in."""
+    """Mutable state of lowering; `inline` and `block` are the statement lowering, handed in.
+
+    `observing`: this is the code of a claim, which may store to the fields `writable` alone.
+    """
 
     env: Environment
     emitter: Emitter
@@ -125,6 +128,7 @@ class Context(Record):
     stack: list[Activation] = field(default_factory=list)
     leaves: dict[tuple[str, tuple[str, ...]], LocalPlace] = field(default_factory=dict)
     observing: bool = False
+    writable: frozenset[str] = frozenset()
 
     @property
     def frame(self) -> Activation:

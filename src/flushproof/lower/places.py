@@ -85,7 +85,7 @@ def write(ctx: Context, place: Place, value: Expr, span: Span, mode: Mode = Mode
                 raise unsupported("assignment to a vCPU's pointer to its VM", span)
             if isinstance(field.type, LockWord):
                 raise unsupported("assignment to a lock", span)
-            if ctx.observing and not field.ghost:
+            if ctx.observing and field.name not in ctx.writable:
                 text = f"a claim cannot change `{field.member}`"
                 raise InputError(Mismatch(span=span, text=text))
             ctx.emitter.emit(Write(field, index, value, ctx.mode(mode), span))

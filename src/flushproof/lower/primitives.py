@@ -60,6 +60,9 @@ def primitive(ctx: Context, function: c.Function, span: Span) -> Value | None:
     """
     for annotation in function.annotations:
         if annotation.name in TABLE:
+            if ctx.observing and annotation.name in ACTS:
+                text = f"a claim cannot call `{ctx.frame.name}()`, which does something to the state"
+                raise InputError(Mismatch(span=_caller(ctx, span), text=text))
             return TABLE[annotation.name](ctx, annotation.arguments, span)
     return None
 
@@ -209,6 +212,24 @@ def _unreachable(ctx: Context, _arguments: tuple[c.Expr, ...], span: Span) -> Va
     ctx.emitter.check(FALSE, "code that is said to be unreachable is reached", span)
     return Nothing()
 
+
+ACTS = frozenset(
+    {
+        "__acquires",
+        "__acquires_shared",
+        "__tries",
+        "__tries_shared",
+        "__releases",
+        "__releases_fenced",
+        "__releases_shared",
+        "__hypercall",
+        "__fence",
+        "__exchange",
+        "__compare_exchange",
+        "__exchange_add",
+    }
+)
+"""What a claim's handler must not do, since it only watches; what it may store to, `write` says."""
 
 TABLE: dict[str, Callable[[Context, tuple[c.Expr, ...], Span], Value]] = {
     "__acquires": _acquire,

@@ -328,7 +328,8 @@ class _Pass:
             "some": special_some,
         }
         env = with_names(self.owner.env, {**monitor.names, **names}, specials)
-        inner = replace(self.ctx, env=env, stack=list(self.ctx.stack))
+        own = frozenset(f.name for f, _ in monitor.ghosts)
+        inner = replace(self.ctx, env=env, stack=list(self.ctx.stack), writable=own)
         activation = Activation(monitor.claim.name, span, inner.emitter.label(), None, INT_T)
         inner.stack.append(activation)
         statement(inner, handler.body)
