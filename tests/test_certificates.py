@@ -61,6 +61,8 @@ def test_an_invariant_without_a_conjunct_is_refused(
     """Every lemma that is printed is needed: without it some question is answered `sat`.
 
     The digests are those of the broken text, so that it is the solver that refuses it.
+
+    Guards Lemma L22 of docs/soundness.md.
     """
     head, text = read(str(written)).head, body(written)
     lines = text.split("\n")

@@ -1,4 +1,7 @@
-"""One claim being decided: a few vCPUs, a proof for every number, the bounds."""
+"""One claim being decided: a few vCPUs, a proof for every number, the bounds.
+
+Lemma L29, Lemma L30 of docs/soundness.md.
+"""
 
 from __future__ import annotations
 

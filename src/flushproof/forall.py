@@ -3,6 +3,8 @@
 In: a `Machine`. Out: for a claim the invariant in words and a script that other solvers can check,
 or why there is none. That the code proper does nothing undefined, and no sum of it leaves its type,
 is proved once.
+
+Lemma L4, Lemma L6, Lemma L17, Lemma L23 of docs/soundness.md.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """What is asked about claims, and the engine that answers it.
 
 `replayed` runs what an engine found once more in the interpreter, which knows nothing of solvers.
+
+Lemma L6 of docs/soundness.md.
 """
 
 from __future__ import annotations

@@ -41,7 +41,10 @@ def test_equal_for_all() -> None:
 
 
 def test_not_equal_with_many(tmp_path: Path) -> None:
-    """Equal for as many vCPUs as are tried is not equal: the sixth vCPU is left out."""
+    """Equal for as many vCPUs as are tried is not equal: the sixth vCPU is left out.
+
+    Guards Lemma L19, Lemma L27 of docs/soundness.md.
+    """
     loop = "kvm_for_each_vcpu(i, vcpu, kvm) {"
     path = changed(tmp_path, "vcpu0_first", loop, f"{loop} if (i == 5) continue;")
     old = program(SPECS / "vcpu0_first.c")
@@ -57,14 +60,20 @@ def test_not_equal_at_boot(after_load: bool) -> None:
 
 
 def test_results_are_compared(tmp_path: Path) -> None:
-    """Another error code is another result, whatever the number of vCPUs."""
+    """Another error code is another result, whatever the number of vCPUs.
+
+    Guards Lemma L27 of docs/soundness.md.
+    """
     path = changed(tmp_path, "vcpu0_first", "return ret;", "return ret ? 1 : 0;")
     old = program(SPECS / "vcpu0_first.c")
     assert isinstance(equal_for_all(old, program(path), 1, after_load=False), str)
 
 
 def test_a_lock_that_is_kept(tmp_path: Path) -> None:
-    """A call that keeps its lock makes the next wait for ever: nothing is equal after that."""
+    """A call that keeps its lock makes the next wait for ever: nothing is equal after that.
+
+    Guards Lemma L27 of docs/soundness.md.
+    """
     unlock = "spin_unlock(&kvm_vmx->ept_pointer_lock);\n\treturn ret;"
     path = changed(tmp_path, "vcpu0_first", unlock, "return ret;")
     same = program(path)

@@ -47,7 +47,10 @@ LATE = ("flag turned", "no invalidation", "lock kept", "no skipping", "flag and 
     ("name", "since"), [*((n, Since.BOOT) for n in PAIRS), *((n, Since.LOAD) for n in LATE)]
 )
 def test_sequence(name: str, since: Since) -> None:
-    """A pair is called equal although some schedule tells the two apart, or the other way round."""
+    """A pair is called equal although some schedule tells the two apart, or the other way round.
+
+    Guards Lemma L26 of docs/soundness.md.
+    """
     old, new = (machine(code) for code in PAIRS[name])
     answer = found(old, new, Compared.SEQUENCE, since)
     expected = differ(old, new, Sight.SEQUENCE, since)
@@ -60,7 +63,10 @@ def test_sequence(name: str, since: Since) -> None:
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_set_and_refinement(name: str) -> None:
-    """Sets are called equal, or a variant a refinement, and some schedule shows otherwise."""
+    """Sets are called equal, or a variant a refinement, and some schedule shows otherwise.
+
+    Guards Lemma L26 of docs/soundness.md.
+    """
     old, new = (machine(code) for code in PAIRS[name])
     answer = found(old, new, Compared.SET)
     if answer.relation is Relation.UNKNOWN:

@@ -126,7 +126,10 @@ def test_the_order_of_hypercalls_is_no_matter_of_the_set() -> None:
 
 
 def test_free_choices_are_shared() -> None:
-    """A variant that asks what may answer anything is found to differ from itself."""
+    """A variant that asks what may answer anything is found to differ from itself.
+
+    Guards Lemma L26 of docs/soundness.md.
+    """
     code = text("counter_first").replace("nr_roots = 0;", "nr_roots = any_number();")
     code = code.replace("struct kvm_vmx {", "int any_number(void) __free;\nstruct kvm_vmx {", 1)
     assert "any_number();" in code
@@ -194,7 +197,10 @@ NUDGED = UNLOCKED.replace("if (!ret)\n\t\t\t\tret = hv", "if (ret == 0)\n\t\t\t\
     ids=["lost", "found", "still not there", "never there", "kept"],
 )
 def test_a_lost_lock_is_not_nothing(old: str, new: str, relation: Relation) -> None:
-    """A patch that drops a lock is said to change nothing, as whole calls stay alike."""
+    """A patch that drops a lock is said to change nothing, as whole calls stay alike.
+
+    Guards Lemma L25 of docs/soundness.md.
+    """
     answer = found(machine(old), machine(new))
     assert answer.relation is relation
     equal = relation is Relation.EQUAL
@@ -255,7 +261,10 @@ def _for_all(old: Machine, new: Machine) -> Comparison:
 
 @pytest.mark.parametrize("flushers", [1, 2])
 def test_several_flushers_meet(flushers: int) -> None:
-    """Flushes that see each other half done are compared as if there were one flusher."""
+    """Flushes that see each other half done are compared as if there were one flusher.
+
+    Guards Lemma L25 of docs/soundness.md.
+    """
     busy = (
         "WRITE_ONCE(vm->common, 1); if (!READ_ONCE(vm->common)) {body} WRITE_ONCE(vm->common, 0);"
     )

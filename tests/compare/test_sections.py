@@ -206,7 +206,10 @@ def _compared(pair: Pair) -> Comparison:
 
 
 def test_no_pair_is_called_equal_that_is_not(tmp_path: Path) -> None:
-    """Calls in several sections are called equal although some interleaving tells them apart."""
+    """Calls in several sections are called equal although some interleaving tells them apart.
+
+    Guards Lemma L25 of docs/soundness.md.
+    """
     pairs = [_pair(number) for number in range(PAIRS)]
     tally: Counter[tuple[str, bool]] = Counter()
     for number, (pair, (same, many)) in enumerate(

@@ -58,7 +58,10 @@ def test_nothing_proved_fails_in_a_run(path: Path) -> None:
     ],
 )
 def test_what_is_refuted_fails_in_a_run(spec: str, claim: str) -> None:
-    """An attack that finds nothing anywhere would tell nothing about a proof."""
+    """An attack that finds nothing anywhere would tell nothing about a proof.
+
+    Guards Lemma L30 of docs/soundness.md.
+    """
     machine = build(from_spec(str(SPECS / f"{spec}.spec")))
     attack = Attack(machine.with_claims((claim,)), 1)
     found = next(text for text in map(attack.run, range(2000)) if text)
@@ -69,7 +72,10 @@ def test_what_is_refuted_fails_in_a_run(spec: str, claim: str) -> None:
 def test_a_contradiction_is_no_verdict(
     bounded: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A proof of what fails is a defect of this program, and is told as that."""
+    """A proof of what fails is a defect of this program, and is told as that.
+
+    Guards Lemma L30 of docs/soundness.md.
+    """
     monkeypatch.setattr(Claim, "_glance", lambda *_: None)
     monkeypatch.setattr(ForAll, "prove", lambda *_: Evidence((), "", exact_roots=True))
     if not bounded:

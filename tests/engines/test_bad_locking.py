@@ -273,7 +273,10 @@ def _enumerated(machine: Machine, claim: str, bounds: Bounds) -> int | None:
 @pytest.mark.parametrize("claim", CLAIMS)
 @pytest.mark.parametrize("name", list(CASES))
 def test_engine_and_enumerator_agree(name: str, claim: str, tmp_path: Path) -> None:
-    """A step that is too large hides what only shows in its middle, and passes for a proof."""
+    """A step that is too large hides what only shows in its middle, and passes for a proof.
+
+    Guards Lemma L8, Lemma L9 of docs/soundness.md.
+    """
     machine = _machine(tmp_path, CASES[name])
     for bounds in BOUNDS:
         result = next(decide(machine, Question((claim,), bounds)))

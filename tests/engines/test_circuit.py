@@ -70,7 +70,10 @@ def _values(chance: random.Random) -> list[z3.ExprRef]:
 
 @pytest.mark.parametrize("name", TERMS)
 def test_a_circuit_computes_what_z3_does(name: str) -> None:
-    """Else the search would look for invariants of another program, and find none or wrong ones."""
+    """Else the search would look for invariants of another program, and find none or wrong ones.
+
+    Guards Lemma L22 of docs/soundness.md.
+    """
     term = TERMS[name]
     finite = Finite([term], [])
     chance = random.Random(name)

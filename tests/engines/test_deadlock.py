@@ -92,7 +92,10 @@ def _enumerated(machine: Machine, bounds: Bounds) -> int | None:
 
 @pytest.mark.parametrize("name", list(VARIANTS))
 def test_where_it_is(name: str, tmp_path: Path) -> None:
-    """A wait that lies within a step, or that is not looked at, would be a false proof."""
+    """A wait that lies within a step, or that is not looked at, would be a false proof.
+
+    Guards Lemma L9 of docs/soundness.md.
+    """
     flush, load, least = VARIANTS[name]
     machine = _machine(tmp_path, flush, load)
     bounds = Bounds((1, 2), 2, 1, 1)
@@ -156,7 +159,10 @@ IN_ORDER = (
 
 @pytest.mark.parametrize("name", list(VARIANTS))
 def test_for_every_number(name: str, tmp_path: Path) -> None:
-    """An order of the locks is a proof for any number; where none is found the bounds are told."""
+    """An order of the locks is a proof for any number; where none is found the bounds are told.
+
+    Guards Lemma L23 of docs/soundness.md.
+    """
     flush, load, least = VARIANTS[name]
     machine = _machine(tmp_path, flush, load)
     (result,) = decide(machine, Question((CLAIM,), Bounds((1, 2), 2, 1, 1), engine="auto"))
@@ -166,7 +172,10 @@ def test_for_every_number(name: str, tmp_path: Path) -> None:
 
 
 def test_random_code_for_every_number(tmp_path: Path) -> None:
-    """What is proved for all has no counterexample with few; some is proved and some is not."""
+    """What is proved for all has no counterexample with few; some is proved and some is not.
+
+    Guards Lemma L23 of docs/soundness.md.
+    """
     proved = 0
     for seed in range(40):
         chance = Random(seed)
@@ -247,7 +256,10 @@ def _found(machine: Machine) -> Found:
 
 
 def test_replay_refuses_what_is_no_deadlock(tmp_path: Path) -> None:
-    """A thread that could go on makes the counterexample wrong, whatever the solver says."""
+    """A thread that could go on makes the counterexample wrong, whatever the solver says.
+
+    Guards Lemma L29 of docs/soundness.md.
+    """
     machine = _machine(tmp_path, BA, AB)
     found, program = _found(machine), machine.with_claims((CLAIM,))
 
@@ -266,7 +278,10 @@ def test_replay_refuses_what_is_no_deadlock(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["ABBA", "of the vCPU, outside", "taken twice at times"])
 def test_every_wait_begins_a_step(name: str, tmp_path: Path) -> None:
-    """A step that could be blocked in its middle would hide that its thread waits there."""
+    """A step that could be blocked in its middle would hide that its thread waits there.
+
+    Guards Lemma L9 of docs/soundness.md.
+    """
     machine = _machine(tmp_path, *VARIANTS[name][:2])
     program = machine.with_claims((CLAIM,))
     for given in (None, lambda _: frozenset({0})):

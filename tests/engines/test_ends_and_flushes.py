@@ -80,7 +80,10 @@ LOCKED = "spin_lock(&k->lock);"
 )
 @pytest.mark.parametrize("event", ["end", "step"])
 def test_at_the_end_no_call_is_half_done(flush: str, event: str, fails: bool) -> None:
-    """A claim about the end is refuted amid a call, by one engine and not by the other."""
+    """A claim about the end is refuted amid a call, by one engine and not by the other.
+
+    Guards Lemma L13 of docs/soundness.md.
+    """
     claim = f'claim closed "x is 0" {{ on {event}() {{ assert(to_kvm_vmx(kvm)->x == 0); }} }}'
     made = _machine(_bodies(flush, "k->y = 1;"), f'{claim[:-1]} headline "x"; }}')
     verdict = _agree(made, "closed", Bounds((1, 1), 1, 1, 1))
@@ -89,7 +92,10 @@ def test_at_the_end_no_call_is_half_done(flush: str, event: str, fails: bool) ->
 
 @pytest.mark.parametrize("lost", ["", f"{LOCKED} {LOCKED}", "while (k->y != 7) { k->a = 1; }"])
 def test_a_race_before_a_call_that_hangs(lost: str) -> None:
-    """No race is seen where some call never ends, as then there is no end to look at."""
+    """No race is seen where some call never ends, as then there is no end to look at.
+
+    Guards Lemma L13 of docs/soundness.md.
+    """
     lost = lost.replace("k->a", "k->y")
     race = _machine(_bodies(f"k->x = 1; {lost}", f"i = k->x; {lost}"), "")
     assert _agree(race, "no_race", Bounds((1, 1), 1, 1, 1)) is Verdict.REFUTED
@@ -99,7 +105,10 @@ def test_a_race_before_a_call_that_hangs(lost: str) -> None:
 
 
 def test_a_call_that_hangs_is_not_followed_by_another() -> None:
-    """Behind a loop that is not followed to its end the thread begins its next call."""
+    """Behind a loop that is not followed to its end the thread begins its next call.
+
+    Guards Lemma L16 of docs/soundness.md.
+    """
     claim = 'claim once "x is below 2" { on step() { assert(to_kvm_vmx(kvm)->x < 2); } }'
     made = _machine(_bodies("k->x++; while (true) WRITE_ONCE(k->y, 1);", ""), claim)
     assert _agree(made, "once", Bounds((1, 1), 1, 2, 1)) is Verdict.UNKNOWN
@@ -219,7 +228,10 @@ def test_a_handler_is_one_with_its_event(name: str) -> None:
     ids=["reads", "for ever", "jumps over"],
 )
 def test_a_handler_that_may_not_end(handler: str, engine: str) -> None:
-    """A handler that goes on for ever hides all that comes after."""
+    """A handler that goes on for ever hides all that comes after.
+
+    Guards Lemma L10 of docs/soundness.md.
+    """
     claim = f'claim own "own" {{ int busy; {handler} on return flush() {{ assert(true); }} }}'
     made = _machine(_bodies("ret = hyperv_flush_guest_mapping(0x1000);", ""), claim)
     with pytest.raises(InputError) as caught:

@@ -53,7 +53,10 @@ def _smallest(made: Machine, claim: str, bounds: Bounds) -> int | None:
 
 @pytest.mark.parametrize(("spec", "claim"), CASES)
 def test_enumerator_and_solver_agree(spec: str, claim: str) -> None:
-    """A proof that some interleaving contradicts would be the worst of all defects."""
+    """A proof that some interleaving contradicts would be the worst of all defects.
+
+    Guards Lemma L2 of docs/soundness.md.
+    """
     made = _machine(spec)
     bounds = _bounds(made)
     (result,) = decide(made, Question((claim,), bounds))
@@ -74,7 +77,10 @@ def _variant(folder: Path, spec: str, *changes: tuple[str, str]) -> Machine:
 
 @pytest.mark.parametrize("claim", ["coverage", "no_race", "cache_sound"])
 def test_missing_lock_is_found(tmp_path: Path, claim: str) -> None:
-    """Steps that are too coarse would hide what only shows between two accesses of a load."""
+    """Steps that are too coarse would hide what only shows between two accesses of a load.
+
+    Guards Lemma L15 of docs/soundness.md.
+    """
     made = _variant(tmp_path, "mismatch_flag", (LOCK, ""), (UNLOCK, ""))
     assert _outcome(made, claim, Sizes(1, 2, 2)).found
 
@@ -92,7 +98,10 @@ def test_self_deadlock_is_noticed(tmp_path: Path) -> None:
 
 
 def test_undefined_behaviour_is_reported(tmp_path: Path) -> None:
-    """Past undefined behaviour nothing is known, so it must not count as explored."""
+    """Past undefined behaviour nothing is known, so it must not count as explored.
+
+    Guards Lemma L6 of docs/soundness.md.
+    """
     nobody = ("to_vmx(vcpu)", "to_vmx(kvm_get_vcpu(vcpu->kvm, 7))")
     outcome = _outcome(_variant(tmp_path, "dedup_all", nobody), "no_bogus", Sizes(1))
     assert outcome.undefined is not None

@@ -94,7 +94,10 @@ def _machine(flush: str) -> Machine:
 @pytest.mark.parametrize("engine", ["bounded", "auto"])
 @pytest.mark.parametrize("name", CASES)
 def test_a_failure_in_a_later_round_is_seen(name: str, engine: str) -> None:
-    """A claim is proved that fails in a later round of a loop within a step."""
+    """A claim is proved that fails in a later round of a loop within a step.
+
+    Guards Lemma L8 of docs/soundness.md.
+    """
     made = _machine(CASES[name])
     sizes = (Sizes(n, 1, 1) for n in (1, 2))
     program = made.with_claims(("never_two",))

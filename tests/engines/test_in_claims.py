@@ -97,7 +97,10 @@ def _answer(machine: Machine, engine: str, vcpus: int = 2) -> ClaimResult:
     ],
 )
 def test_what_leaves_its_type_is_no_proof(claim: str, tmp_path: Path) -> None:
-    """A sum or conversion that no proof looks at makes a false claim one that is proved."""
+    """A sum or conversion that no proof looks at makes a false claim one that is proved.
+
+    Guards Lemma L4 of docs/soundness.md.
+    """
     machine = _machine(tmp_path, claim.replace("{x}", X))
     assert _answer(machine, "bounded").verdict is Verdict.BOUNDED
     assert _answer(machine, "unbounded").verdict is Verdict.UNKNOWN
@@ -134,7 +137,10 @@ UNDEFINED = (
 @pytest.mark.parametrize("engine", ["auto", "bounded", "enumerate", "unbounded"])
 @pytest.mark.parametrize("claim", UNDEFINED)
 def test_undefined_in_a_handler(claim: str, engine: str, tmp_path: Path) -> None:
-    """What a handler does after something undefined must not count as what holds."""
+    """What a handler does after something undefined must not count as what holds.
+
+    Guards Lemma L6 of docs/soundness.md.
+    """
     found = _answer(_machine(tmp_path, claim.replace("{x}", X)), engine, 3)
     assert found.verdict is Verdict.UNKNOWN
     told = "undefined behaviour in the claim: "
@@ -142,7 +148,10 @@ def test_undefined_in_a_handler(claim: str, engine: str, tmp_path: Path) -> None
 
 
 def test_a_first_value_that_leaves_its_type(tmp_path: Path) -> None:
-    """What a field holds at boot is a sum like any other, of a vCPU whose number is not known."""
+    """What a field holds at boot is a sum like any other, of a vCPU whose number is not known.
+
+    Guards Lemma L4 of docs/soundness.md.
+    """
     machine = _machine(tmp_path, "on return load(v, r) { assert(to_vmx(v)->n >= 0); }")
     program = machine.with_claims(("it",))
     n = next(f for f in program.fields if f.member == "n")

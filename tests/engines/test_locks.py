@@ -214,7 +214,10 @@ def _enumerated(machine: Machine, claim: str) -> int | None:
     ("name", "claim"), [(name, claim) for name, case in CASES.items() for claim in case.expected]
 )
 def test_engine_and_enumerator_agree(name: str, claim: str, tmp_path: Path) -> None:
-    """A lock that is trusted too much makes steps too large, and their insides are never seen."""
+    """A lock that is trusted too much makes steps too large, and their insides are never seen.
+
+    Guards Lemma L7 of docs/soundness.md.
+    """
     machine = _machine(tmp_path, CASES[name])
     result = next(decide(machine, Question((claim,), Bounds((1, 2), 1, 1, 1))))
     assert result.smallest_vcpus == CASES[name].expected[claim], result.reason

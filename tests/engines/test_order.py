@@ -65,7 +65,10 @@ def _machine(folder: Path, body: str) -> Machine:
 @pytest.mark.parametrize("claim", ["coverage", "cache_sound", "no_repeat", "no_race"])
 @pytest.mark.parametrize("name", list(LOADS))
 def test_loads_that_do_not_commute(name: str, claim: str, tmp_path: Path) -> None:
-    """Loads whose order matters are explored in every order, as the enumerator does."""
+    """Loads whose order matters are explored in every order, as the enumerator does.
+
+    Guards Lemma L14 of docs/soundness.md.
+    """
     machine = _machine(tmp_path, LOADS[name])
     result = next(decide(machine, Question((claim,), Bounds((1, 2), 1, 1, 1))))
     program = machine.with_claims((claim,))

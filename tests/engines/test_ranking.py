@@ -93,5 +93,8 @@ def test_loops_that_end(name: str) -> None:
 
 @pytest.mark.parametrize("name", MAY_NOT_END)
 def test_loops_that_may_not_end(name: str) -> None:
-    """A step is taken to end although it goes round for ever, or only others end it."""
+    """A step is taken to end although it goes round for ever, or only others end it.
+
+    Guards Lemma L10 of docs/soundness.md.
+    """
     assert unranked_heads(_code(MAY_NOT_END[name])) != frozenset()

@@ -206,7 +206,10 @@ PAST = {
 
 @pytest.mark.parametrize("name", PAST)
 def test_what_moves(name: str, tmp_path: Path) -> None:
-    """What is taken to commute and does not makes steps too large."""
+    """What is taken to commute and does not makes steps too large.
+
+    Guards Lemma L7 of docs/soundness.md.
+    """
     case = PAST[name]
     program = write(Variant(case.flush, case.load), tmp_path).with_claims(())
     found = make_plan(program, Population(None, 1)).atomicity

@@ -127,7 +127,10 @@ def _machine(folder: Path, flush: str, load: str, claim: str) -> Machine:
 
 @pytest.mark.parametrize(("flush", "load", "claim", "fails"), CASES)
 def test_a_value_in_a_root(flush: str, load: str, claim: str, fails: bool, tmp_path: Path) -> None:
-    """A value that is not kept, or made up, gives a false proof or a false counterexample."""
+    """A value that is not kept, or made up, gives a false proof or a false counterexample.
+
+    Guards Lemma L5 of docs/soundness.md.
+    """
     machine = _machine(tmp_path, flush, load, claim)
     for engine in ("bounded", "auto"):
         (found,) = decide(machine, Question(("it",), Bounds((1, 1), 1, 1, 1), engine=engine))
@@ -143,7 +146,10 @@ PLAIN = [c for c in CASES if not any(x in part for x in RARE for part in c[:2])]
 
 @pytest.mark.parametrize(("flush", "load", "claim", "fails"), PLAIN)
 def test_plain_numbers(flush: str, load: str, claim: str, fails: bool, tmp_path: Path) -> None:
-    """The enumerator must not share what is lost: a few numbers show what fails."""
+    """The enumerator must not share what is lost: a few numbers show what fails.
+
+    Guards Lemma L5 of docs/soundness.md.
+    """
     machine = _machine(tmp_path, flush, load, claim)
     (found,) = decide(machine, Question(("it",), Bounds((1, 1), 1, 1, 1), engine="enumerate"))
     assert found.verdict.decided, found.reason

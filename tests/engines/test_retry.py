@@ -138,7 +138,10 @@ def _sections(take: str, lock: str) -> str:
 def test_waiting_loop_is_a_wait(
     name: str, lock: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The lock of a vCPU does not keep another's load out: an answer that is always no is wrong."""
+    """The lock of a vCPU does not keep another's load out: an answer that is always no is wrong.
+
+    Guards Lemma L11 of docs/soundness.md.
+    """
     machine = _machine(tmp_path, _sections(WAITS[name], lock))
     plain = _machine(tmp_path, _sections("spin_lock(L);", lock))
     assert _taken(machine) == {Acquire}
@@ -180,7 +183,10 @@ def test_readers_that_try_wait_as_readers(
 
 @pytest.mark.parametrize("name", list(LOOPS))
 def test_loop_that_does_something_stays(name: str, tmp_path: Path) -> None:
-    """What a loop does between two attempts would be lost with it."""
+    """What a loop does between two attempts would be lost with it.
+
+    Guards Lemma L11 of docs/soundness.md.
+    """
     machine = _machine(tmp_path, _text(LOOPS[name], "vmx->n = 1;"))
     assert TryAcquire in _taken(machine)
 

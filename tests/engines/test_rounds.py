@@ -74,7 +74,10 @@ def _needed(machine: Machine, vcpus: int) -> int:
 
 @pytest.mark.parametrize("name", list(VARIANTS))
 def test_a_lower_number_says_so(name: str, tmp_path: Path) -> None:
-    """A proof over some interleavings that passes for one over all is the worst of defects."""
+    """A proof over some interleavings that passes for one over all is the worst of defects.
+
+    Guards Lemma L15 of docs/soundness.md.
+    """
     machine = _machine(tmp_path, *VARIANTS[name])
     whole = _result(machine, None)
     assert whole.verdict is Verdict.REFUTED
@@ -88,7 +91,10 @@ def test_a_lower_number_says_so(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", list(VARIANTS))
 def test_enough_is_every_interleaving(name: str, tmp_path: Path) -> None:
-    """From the number that covers everything on, the verdict is that of the search for all."""
+    """From the number that covers everything on, the verdict is that of the search for all.
+
+    Guards Lemma L15 of docs/soundness.md.
+    """
     machine = _machine(tmp_path, *VARIANTS[name])
     whole = _result(machine, None)
     n = whole.smallest_vcpus

@@ -36,7 +36,10 @@ spec bit {
 @pytest.mark.parametrize("engine", ["auto", "bounded"])
 @pytest.mark.parametrize(("value", "fails"), [(-1, True), (0, True), (1, False)])
 def test_values(engine: str, value: int, fails: bool, tmp_path: Path) -> None:
-    """If it held 1, a claim about what is done for -1 would be proved."""
+    """If it held 1, a claim about what is done for -1 would be proved.
+
+    Guards Lemma L3 of docs/soundness.md.
+    """
     (tmp_path / "bit.c").write_text(CODE.replace("VALUE", str(value)))
     (tmp_path / "bit.spec").write_text(SPEC)
     machine = build(from_spec(str(tmp_path / "bit.spec")))

@@ -76,7 +76,10 @@ def test_few_of_many_vcpus_are_enough(tmp_path: Path) -> None:
 
 
 def test_fewer_vcpus_than_were_asked_for(tmp_path: Path) -> None:
-    """That there is none with fewer vCPUs is told where nobody has looked."""
+    """That there is none with fewer vCPUs is told where nobody has looked.
+
+    Guards Lemma L29 of docs/soundness.md.
+    """
     smallest = []
     for low in (1, 2):
         (result,) = decide(_machine(tmp_path), Question(("no_bogus",), Bounds((low, 2), 1, 1, 1)))

@@ -52,7 +52,10 @@ def _machine(name: str) -> Machine:
 @pytest.mark.parametrize("claim", CLAIMS)
 @pytest.mark.parametrize("name", ["counter_first", "load_unlocked"])
 def test_own_claims_on_steps(name: str, claim: str) -> None:
-    """One load and one flush, for one vCPU and for two."""
+    """One load and one flush, for one vCPU and for two.
+
+    Guards Lemma L12 of docs/soundness.md.
+    """
     made = _machine(name)
     program = made.with_claims((claim,))
     found = any(enumerate_claim(program, Sizes(n, 1, 1), claim).found for n in (1, 2))
@@ -61,7 +64,10 @@ def test_own_claims_on_steps(name: str, claim: str) -> None:
 
 
 def test_both_verdicts_are_met() -> None:
-    """The claims are not all of one kind."""
+    """The claims are not all of one kind.
+
+    Guards Lemma L12 of docs/soundness.md.
+    """
     made = _machine("counter_first")
     question = Question(("enough", "bystander"), Bounds((1, 2), 1, 1, 1))
     assert [r.verdict for r in decide(made, question)] == [Verdict.BOUNDED, Verdict.REFUTED]

@@ -119,7 +119,10 @@ def _decided(made: Machine, engine: str) -> ClaimResult:
 
 @pytest.mark.parametrize("name", CASES)
 def test_nothing_is_hidden(name: str) -> None:
-    """A claim is proved although it fails while a step goes on that does not end."""
+    """A claim is proved although it fails while a step goes on that does not end.
+
+    Guards Lemma L10 of docs/soundness.md.
+    """
     case = CASES[name]
     made = _machine(case)
     outcome = enumerate_claim(made.with_claims(("unseen",)), Sizes(1, 1, 1), "unseen")
@@ -133,7 +136,10 @@ def test_nothing_is_hidden(name: str) -> None:
 
 
 def test_the_loop_is_named() -> None:
-    """It is unknown what is behind a loop, and nobody is told which."""
+    """It is unknown what is behind a loop, and nobody is told which.
+
+    Guards Lemma L16 of docs/soundness.md.
+    """
     result = _decided(
         _machine(Case("while (READ_ONCE(k->z)) { } k->x = 2;", "k->z = 1;")), "bounded"
     )

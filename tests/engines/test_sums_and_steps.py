@@ -83,7 +83,10 @@ def _answer(machine: Machine, engine: str, vcpus: int) -> ClaimResult:
 
 @pytest.mark.parametrize(("large", "condition"), LEAVING)
 def test_a_sum_that_leaves_its_type_is_seen(large: str, condition: str, tmp_path: Path) -> None:
-    """What fails where a sum wraps around in the middle of another call is proved for all."""
+    """What fails where a sum wraps around in the middle of another call is proved for all.
+
+    Guards Lemma L4 of docs/soundness.md.
+    """
     machine = _machine(tmp_path, large, condition)
     found = _answer(machine, "bounded", 4)
     assert (found.verdict, found.smallest_vcpus) == (Verdict.REFUTED, 4)

@@ -40,7 +40,10 @@ def _system(spec: str, claim: str, *, generic: bool = False) -> System:
     ],
 )
 def test_invariant_is_found_and_holds(spec: str, claim: str, generic: bool) -> None:
-    """What the search returns must satisfy every clause when asked anew."""
+    """What the search returns must satisfy every clause when asked anew.
+
+    Guards Lemma L19 of docs/soundness.md.
+    """
     system = _system(spec, claim, generic=generic)
     invariant = Search(system, EFFORT).run()
     assert isinstance(invariant, Invariant)
@@ -48,7 +51,10 @@ def test_invariant_is_found_and_holds(spec: str, claim: str, generic: bool) -> N
 
 
 def test_every_lemma_matters_to_the_second_look() -> None:
-    """A check that passes whatever it is given would be worth nothing."""
+    """A check that passes whatever it is given would be worth nothing.
+
+    Guards Lemma L22 of docs/soundness.md.
+    """
     system = _system("counter_first", "failure_kept")
     invariant = Search(system, EFFORT).run()
     assert isinstance(invariant, Invariant)
@@ -66,5 +72,8 @@ def test_every_lemma_matters_to_the_second_look() -> None:
     ],
 )
 def test_no_invariant_for_what_is_refuted(spec: str, claim: str) -> None:
-    """The claim fails for a small number of vCPUs, so there can be no invariant."""
+    """The claim fails for a small number of vCPUs, so there can be no invariant.
+
+    Guards Lemma L18 of docs/soundness.md.
+    """
     assert Search(_system(spec, claim), EFFORT).run() is None

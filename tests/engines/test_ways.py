@@ -40,7 +40,10 @@ def _fails(program: Program, claim: str) -> bool:
     ],
 )
 def test_a_claim_fails_exactly_if_one_of_its_ways_does(spec: str, claim: str, count: int) -> None:
-    """Nothing is lost where the ways are looked at one by one, and nothing comes in."""
+    """Nothing is lost where the ways are looked at one by one, and nothing comes in.
+
+    Guards Lemma L21 of docs/soundness.md.
+    """
     program = _machine(spec).with_claims((claim,))
     found = ways(program)
     assert len(found) == count
@@ -48,7 +51,10 @@ def test_a_claim_fails_exactly_if_one_of_its_ways_does(spec: str, claim: str, co
 
 
 def test_each_way_is_one() -> None:
-    """A variant that fails in one way does not fail in the others."""
+    """A variant that fails in one way does not fail in the others.
+
+    Guards Lemma L21 of docs/soundness.md.
+    """
     text = (FOLDER / "counter_first.c").read_text()
     call = "ret = hv_remote_flush_pgd(kvm_vmx->hv_tlb_pgd, range);"
     twice = text.replace(call, f"{call}\n\t\t{call}")
@@ -60,7 +66,10 @@ def test_each_way_is_one() -> None:
 
 @pytest.mark.parametrize("claim", ["no_repeat", "converges"])
 def test_the_second_call_on_one_root_is_found_by_the_first(claim: str) -> None:
-    """That no root is flushed twice has to speak of the vCPU at which it was flushed first."""
+    """That no root is flushed twice has to speak of the vCPU at which it was flushed first.
+
+    Guards Lemma L20 of docs/soundness.md.
+    """
     machine = _machine("dedup_all")
     forall = ForAll(machine, evidence=False)
     program = machine.with_claims((claim,))
@@ -86,7 +95,10 @@ claim pair "no two vCPUs have both loaded" {
 
 
 def test_a_claim_about_two_vcpus_is_not_looked_at_where_they_are_one(tmp_path: Path) -> None:
-    """What fails for two different vCPUs holds wherever both are the one that is tracked."""
+    """What fails for two different vCPUs holds wherever both are the one that is tracked.
+
+    Guards Lemma L2 of docs/soundness.md.
+    """
     spec = (FOLDER / "counter_first.spec").read_text()
     path = tmp_path / "pair.spec"
     (tmp_path / "counter_first.c").write_text((FOLDER / "counter_first.c").read_text())

@@ -69,7 +69,10 @@ def _number(value: Value, known: list[tuple[z3.ExprRef, z3.ExprRef]]) -> int:
 
 @pytest.mark.parametrize("type_", TYPES, ids=str)
 def test_sums_of_sums(type_: Int) -> None:
-    """What has wrapped around lies anywhere in its type; else the next sum is taken not to."""
+    """What has wrapped around lies anywhere in its type; else the next sum is taken not to.
+
+    Guards Lemma L3 of docs/soundness.md.
+    """
     rng = random.Random(str(type_))
     x, y = Local("x", type_), Local("y", type_)
     kinds = Kinds({}, frozenset(), frozenset(), split=False, exact_roots=True, roots=frozenset())

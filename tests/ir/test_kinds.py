@@ -57,7 +57,10 @@ def test_error_codes_are_flags(spec: Path) -> None:
 
 @pytest.mark.parametrize("name", sorted(COUNTERS))
 def test_counters_count(name: str) -> None:
-    """A counter kept as a flag would lose the difference between one root and two."""
+    """A counter kept as a flag would lose the difference between one root and two.
+
+    Guards Lemma L3 of docs/soundness.md.
+    """
     (spec,) = (s for s in SPECS if s.stem == name)
     program = build(from_spec(str(spec))).base
     (flush,) = program.of(Role.FLUSH)
@@ -104,7 +107,10 @@ int f(struct kvm *kvm)
     ],
 )
 def test_what_is_done_to_roots(body: str, exact: bool, tmp_path: Path) -> None:
-    """Uninterpreted roots are exact only where nothing but copying and comparing happens."""
+    """Uninterpreted roots are exact only where nothing but copying and comparing happens.
+
+    Guards Lemma L5 of docs/soundness.md.
+    """
     made = machine(tmp_path, FLUSH.format(body=body), "flush f(kvm);")
     kinds = infer(made.base)
     assert kinds.exact_roots is exact

@@ -80,7 +80,10 @@ def test_heads() -> None:
 
 @pytest.mark.parametrize("seed", range(200))
 def test_any_graph(seed: int) -> None:
-    """The law holds for code with jumps in every direction."""
+    """The law holds for code with jumps in every direction.
+
+    Guards Lemma L16 of docs/soundness.md.
+    """
     chance = random.Random(seed)
     size = chance.randrange(2, 14)
     places = range(size)

@@ -166,7 +166,10 @@ def test_creation_that_does_not(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_another_function_that_writes(name: str, tmp_path: Path) -> None:
-    """A function that is no load may forget a root at any time: nobody may rely on it."""
+    """A function that is no load may forget a root at any time: nobody may rely on it.
+
+    Guards Lemma L28 of docs/soundness.md.
+    """
     result = _result(Form("", after=OTHERS[name]).text, "coverage", tmp_path)
     assert result.verdict is Verdict.UNKNOWN
     assert "it depends on what other code writes: " in result.reason

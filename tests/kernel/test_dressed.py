@@ -153,7 +153,10 @@ def _results(text: str, to: Path) -> dict[str, ClaimResult] | None:
 
 @pytest.mark.parametrize("seed", range(SAMPLES))
 def test_dressed(seed: int, tmp_path: Path) -> None:
-    """A kernel file is proved only where the variant is; what it loses has a name."""
+    """A kernel file is proved only where the variant is; what it loses has a name.
+
+    Guards Lemma L28 of docs/soundness.md.
+    """
     sample = _sample(seed)
     plain, dressed = (_results(t, tmp_path) for t in (sample.plain, sample.dressed))
     if dressed is None:

@@ -332,7 +332,10 @@ def _verdict(text: str, to: Path) -> tuple[str, tuple[str, ...]]:
 
 @pytest.mark.parametrize("name", WRITES)
 def test_a_write_is_not_left_out(name: str, tmp_path: Path) -> None:
-    """A vCPU is left out once this is written; who drops the write calls the flush right."""
+    """A vCPU is left out once this is written; who drops the write calls the flush right.
+
+    Guards Lemma L28 of docs/soundness.md.
+    """
     verdict, _ = _verdict(WRITES[name].text, tmp_path)
     assert verdict not in {Verdict.PROVED.value, Verdict.BOUNDED.value}
     assert not verdict.startswith("refused without a place")

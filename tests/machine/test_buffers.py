@@ -130,7 +130,10 @@ PIECES = {
 
 @pytest.mark.parametrize("name", list(PIECES))
 def test_pieces_end_as_on_the_reference_machine(name: str, tmp_path: Path) -> None:
-    """An ending that is missing would be a proof of what does not hold."""
+    """An ending that is missing would be a proof of what does not hold.
+
+    Guards Lemma L24 of docs/soundness.md.
+    """
     made = _written(tmp_path, *PIECES[name])
     assert _endings(made, 3) == _expected(made)
     assert _endings(made, 3, locks=False) == _expected(made, locks=False)
@@ -168,7 +171,10 @@ def _random_body(chance: random.Random) -> str:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_random_code_ends_as_on_the_reference_machine(seed: int, tmp_path: Path) -> None:
-    """The pieces above are those that somebody thought of."""
+    """The pieces above are those that somebody thought of.
+
+    Guards Lemma L24 of docs/soundness.md.
+    """
     chance = random.Random(seed)
     left = f"{_random_body(chance)} to_vmx(vcpu)->own = r;"
     made = _written(tmp_path, _random_body(chance), left)
@@ -214,7 +220,10 @@ def test_random_locking_ends_as_on_the_reference_machine(seed: int, tmp_path: Pa
 
 
 def test_a_full_buffer_drains_its_oldest_entry(tmp_path: Path) -> None:
-    """Full buffers are a restriction, which the scope must tell of, and no invention."""
+    """Full buffers are a restriction, which the scope must tell of, and no invention.
+
+    Guards Lemma L24 of docs/soundness.md.
+    """
     made = _written(
         tmp_path,
         "if (vmx->x) r = 1;",

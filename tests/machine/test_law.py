@@ -142,7 +142,10 @@ class _Run:
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda p: p.stem)
 def test_what_a_run_violates_is_refuted(spec: Path) -> None:
-    """A proof of a claim that some run violates would be the worst of all defects."""
+    """A proof of a claim that some run violates would be the worst of all defects.
+
+    Guards Lemma L29 of docs/soundness.md.
+    """
     made = _machine(spec)
     smallest = _smallest(made)
     program = made.with_claims(tuple(smallest))

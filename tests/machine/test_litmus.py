@@ -341,7 +341,10 @@ def _verdict(made: Machine, engine: str) -> Verdict:
 
 @pytest.mark.parametrize("name", list(TESTS))
 def test_every_state_gives_the_verdict_of_x86(name: str, tmp_path: Path) -> None:
-    """An outcome that x86 allows and we do not is a proof of what fails on every machine."""
+    """An outcome that x86 allows and we do not is a proof of what fails on every machine.
+
+    Guards Lemma L24 of docs/soundness.md.
+    """
     litmus = TESTS[name]
     cases = (f"if (vcpu->vcpu_id == {k}) {{ {body} }}" for k, body in enumerate(_bodies(litmus)))
     made = _made(litmus, tmp_path, "\n\t".join(cases), "", len(litmus.threads), 0)

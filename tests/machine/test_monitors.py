@@ -58,7 +58,10 @@ def _all_seen(operation: Operation) -> list[Seen]:
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda p: p.stem)
 def test_the_code_is_the_same_with_every_claim(spec: Path) -> None:
-    """A claim that takes a lock, or writes what the code reads, would be about other code."""
+    """A claim that takes a lock, or writes what the code reads, would be about other code.
+
+    Guards Lemma L1 of docs/soundness.md.
+    """
     machine = _machine(spec)
     plain = {o.name: o for o in machine.with_claims(()).operations}
     for claim in machine.setup.claims:
@@ -90,7 +93,10 @@ def test_the_code_is_the_same_with_every_claim(spec: Path) -> None:
     ],
 )
 def test_a_claim_that_acts_is_refused(handler: str, tmp_path: Path) -> None:
-    """What a handler did to the state would be done in the proof, and never in the kernel."""
+    """What a handler did to the state would be done in the proof, and never in the kernel.
+
+    Guards Lemma L1 of docs/soundness.md.
+    """
     spec = next(p for p in SPECS if p.stem == "counter_first")
     (tmp_path / "counter_first.c").write_text(spec.with_suffix(".c").read_text())
     text = spec.read_text()

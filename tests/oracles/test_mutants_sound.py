@@ -61,7 +61,10 @@ def _check(machine: Machine, claim: str, count: Counter[str]) -> None:
 
 @pytest.mark.parametrize("spec", SPECS)
 def test_proofs_for_all_have_no_counterexample(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An abstraction that loses a step of some vCPU would prove what is false."""
+    """An abstraction that loses a step of some vCPU would prove what is false.
+
+    Guards Lemma L18 of docs/soundness.md.
+    """
     monkeypatch.setattr(prove, "EFFORT", EFFORT)
     start = origin(str(FOLDER / f"{spec}.spec"), None, Choices())
     found = mutants(start.setup)

@@ -75,7 +75,10 @@ def _affordable(machine: Machine, claim: str, seed: int) -> bool:
 @pytest.mark.skipif(IN_FULL, reason="every claim is decided on its own")
 @pytest.mark.parametrize("seeds", SEEDS, ids=str)
 def test_every_claim(seeds: range, tmp_path: Path) -> None:
-    """A difference is a defect of one of the oracles; its seed says which variant shows it."""
+    """A difference is a defect of one of the oracles; its seed says which variant shows it.
+
+    Guards Lemma L8 of docs/soundness.md.
+    """
     count: Counter[str] = Counter()
     for seed in seeds:
         machine = write(sample(seed), tmp_path)

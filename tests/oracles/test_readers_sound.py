@@ -74,7 +74,10 @@ def _holds(machine: Machine, claim: str) -> bool:
 def test_proofs_have_no_counterexample(
     seeds: range, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A reader that is taken for none, or a lock that is trusted too much, proves what is false."""
+    """A reader that is taken for none, or a lock that is trusted too much, proves what is false.
+
+    Guards Lemma L18 of docs/soundness.md.
+    """
     monkeypatch.setattr("flushproof.engines.unbounded.prove.EFFORT", EFFORT)
     count: Counter[str] = Counter()
     for seed in seeds:

@@ -5,6 +5,8 @@ each other included: then every interleaving comes to the same as some order of 
 CACM 1975). With store buffers the accesses to each field that is stored to must be under one lock
 as well, so that nobody can tell a store that waits from one that is made at once (as in Owens,
 ECOOP 2010: without races the program's executions are sequentially consistent).
+
+Lemma L25 of docs/soundness.md.
 """
 
 from __future__ import annotations

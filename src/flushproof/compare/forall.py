@@ -2,6 +2,8 @@
 
 In: their plain programs. Out: the relation between their states that shows it, found as an
 invariant and confirmed the way those of claims are, or why there is none.
+
+Lemma L27 of docs/soundness.md.
 """
 
 from __future__ import annotations

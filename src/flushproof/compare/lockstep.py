@@ -8,6 +8,8 @@ shared by root. Where it fails nothing is said: the two may be alike in a way th
 Each side runs up to the head of its next loop, the old one first; so two loops over the vCPUs look
 at the same vCPU in turn, and a relation between the two states is an invariant like any other
 (self-composition with aligned loops: Barthe, Crespo and Kunz, FM 2011).
+
+Lemma L27 of docs/soundness.md.
 """
 
 from __future__ import annotations

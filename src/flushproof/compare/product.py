@@ -3,6 +3,8 @@
 In: the plain programs of two variants. Out: an ordinary `Program` in which the claim `same` fails
 where a difference is seen, and `followed` where an execution is not followed to its end. Each of
 its operations is meant to be one step.
+
+Lemma L26 of docs/soundness.md.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 At most one event waits for its counterpart, so this needs no table and is good for any number of
 vCPUs. Code that lets one side get further ahead than that is told so by an assertion that fails.
+
+Lemma L27 of docs/soundness.md.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 A per-vCPU field holds one row a vCPU; `DEPTH` of them make room for that many rows a vCPU. Rows
 count from 0 within one call, how many there are is a local of the operation.
+
+Lemma L26 of docs/soundness.md.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ Nothing here compares two recorded sequences: one hypercall is chosen beforehand
 root, a range), each side says whether it issues just that, and the answers must be the same. Free
 choices are shared by their place: where a side's choice is not the one that the other side met
 before, the execution does not count from then on (`off`).
+
+Lemma L26 of docs/soundness.md.
 """
 
 from __future__ import annotations

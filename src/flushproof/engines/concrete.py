@@ -2,6 +2,8 @@
 
 A step begins at a boundary position of the code and ends before the next one, so the caller's
 choice of boundaries is the granularity of interleaving.
+
+Lemma L29 of docs/soundness.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""A counterexample as an engine hands it on: not yet replayed."""
+"""A counterexample as an engine hands it on: not yet replayed.
+
+Lemma L29 of docs/soundness.md.
+"""
 
 from __future__ import annotations
 

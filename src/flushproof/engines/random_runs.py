@@ -4,6 +4,8 @@ In: a program with claims. Out: what goes wrong in one of many runs, "" if nothi
 up to eight vCPUs; threads step in anywhere, most values are those at which arithmetic breaks, and
 roots come with several low bits. Nothing is shared with the engines that use a solver but the
 program.
+
+Lemma L30 of docs/soundness.md.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Each round moves one local by one towards what it is compared with. Between two moves it is less
 than something (or more, where it goes down), so it does not wrap around, but for the first time.
+
+Lemma L10 of docs/soundness.md.
 """
 
 from __future__ import annotations

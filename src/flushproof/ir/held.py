@@ -3,6 +3,8 @@
 Only locks of the VM count: which vCPU's lock a per-vCPU one is depends on values. What is found is
 true as long as nobody else frees the lock, see `guarded`. An unlock that waits in a store buffer
 ends a hold where the code makes it; that it drains later changes no hold.
+
+Lemma L7, Lemma L9 of docs/soundness.md.
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@ arithmetic merge classes. What is done to the members of a class decides its kin
 * FLAG: only its being zero matters (error codes joined by |);
 * COUNT: added, subtracted, compared: an unbounded integer with explicit wrap-around;
 * BITS: everything else: a bit-vector.
+
+Lemma L3, Lemma L5 of docs/soundness.md.
 """
 
 from __future__ import annotations

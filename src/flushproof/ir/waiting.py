@@ -7,6 +7,8 @@ states that can be reached are those of a thread that waits for the lock, and a 
 gets the lock goes round for ever where the other waits for ever. Under store buffers a failed
 attempt leaves the buffer as it is, but what drains between attempts may as well drain before the
 first, as all does before `Acquire`; so a fence behind it does nothing more.
+
+Lemma L11 of docs/soundness.md.
 """
 
 from __future__ import annotations

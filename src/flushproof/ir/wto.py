@@ -3,6 +3,8 @@
 The order assigns every position a path through the loop nest. With an iteration count after each
 loop head, comparing paths lexicographically visits unrolled code in an order in which everything
 that can reach an instance comes before it.
+
+Lemma L16 of docs/soundness.md.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """A call of which nothing is known, as stores of any value to all of the state.
 
 In: functions in which such a call stands as `__any_state()`. Out: the same with the stores.
+
+Lemma L28 of docs/soundness.md.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 Kept are accesses to the state, locks, hypercalls, calls of functions that do any of it, whatever
 gives a value to a local variable that these use, and every jump that is not within something
 dropped. Dropping the rest changes nothing that the model can see.
+
+Lemma L28 of docs/soundness.md.
 """
 
 from __future__ import annotations

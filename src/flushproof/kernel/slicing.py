@@ -1,4 +1,7 @@
-"""From the two operations of a kernel file to the functions, reduced, that make the model."""
+"""From the two operations of a kernel file to the functions, reduced, that make the model.
+
+Lemma L28 of docs/soundness.md.
+"""
 
 from __future__ import annotations
 

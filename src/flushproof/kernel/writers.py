@@ -3,6 +3,8 @@
 They may run at any time, so what they write may hold anything. A function that names some of the
 state and cannot be read is taken to write it. One that writes the VM or a vCPU as a whole is looked
 for in the files that name some of the state.
+
+Lemma L28 of docs/soundness.md.
 """
 
 from __future__ import annotations

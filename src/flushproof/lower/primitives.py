@@ -16,6 +16,8 @@ __unreachable                           undefined, as C has it
 __ignored                               no effect; arguments are evaluated for theirs only
 
 Those on numbers are in `lower/numbers.py`.
+
+Lemma L1 of docs/soundness.md.
 """
 
 from __future__ import annotations
@@ -61,7 +63,7 @@ def primitive(ctx: Context, function: c.Function, span: Span) -> Value | None:
     for annotation in function.annotations:
         if annotation.name in TABLE:
             if ctx.observing and annotation.name in ACTS:
-                text = f"a claim cannot call `{ctx.frame.name}()`, which does something to the state"
+                text = f"a claim cannot call `{ctx.frame.name}()`, which acts on the state"
                 raise InputError(Mismatch(span=_caller(ctx, span), text=text))
             return TABLE[annotation.name](ctx, annotation.arguments, span)
     return None

@@ -13,6 +13,8 @@ Events and their arguments, in order:
   step()                      at boot, and after anything that may change what claims speak of
   deadlock()                  when every thread that is in a call waits for a lock that is not free
   end()                       when everything is over: every thread is between two calls
+
+Lemma L1 of docs/soundness.md.
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ none between its calls, somebody can always go on: of the threads that wait, loo
 comes last; its holder is in a call and does not wait (Havender, IBM Systems Journal 1968). In place
 of the event `deadlock` each such place asserts just that. That a lock is freed by its holder is
 asserted too: it need not be so, but else little is known of who holds it.
+
+Lemma L23 of docs/soundness.md.
 """
 
 from __future__ import annotations

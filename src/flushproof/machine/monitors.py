@@ -1,4 +1,7 @@
-"""The names of the claim language, and one claim's handlers as code at an event."""
+"""The names of the claim language, and one claim's handlers as code at an event.
+
+Lemma L1, Lemma L2 of docs/soundness.md.
+"""
 
 from __future__ import annotations
 

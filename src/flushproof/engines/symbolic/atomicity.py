@@ -6,6 +6,8 @@ go on like that a new step begins. A step that waits for a lock in its middle ha
 not at all; where the wait may be for ever, a new step begins at the lock, so that what comes before
 it is seen. For the same reason a step has no way round a loop that may not end (`ranking`): there a
 new step begins at the head of the loop, unless one begins elsewhere in each round.
+
+Lemma L8, Lemma L9, Lemma L14 of docs/soundness.md.
 """
 
 from __future__ import annotations

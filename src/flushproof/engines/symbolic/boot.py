@@ -1,4 +1,7 @@
-"""The boot state as symbolic values: what never changes, what does, and the claims' witnesses."""
+"""The boot state as symbolic values: what never changes, what does, and the claims' witnesses.
+
+Lemma L2 of docs/soundness.md.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 `Finite`: one cell for each of a few vCPUs. `Arrays`: one array a field, for any number of vCPUs.
 `Tracked`: the cells of some vCPUs named by terms; what other vCPUs hold is unknown (cell morphing,
 Monniaux and Gonnord, SAS 2016).
+
+Lemma L18 of docs/soundness.md.
 """
 
 from __future__ import annotations

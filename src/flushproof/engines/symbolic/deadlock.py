@@ -4,6 +4,8 @@ In a program with an operation of role `DEADLOCK` every place where a lock is ta
 its step, so a thread that waits is always between two steps. Orders in which each step is whole
 reach every state in which all threads are between two steps or two calls, and only such states can
 be deadlocks.
+
+Lemma L9, Lemma L13 of docs/soundness.md.
 """
 
 from __future__ import annotations

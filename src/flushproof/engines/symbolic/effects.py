@@ -1,4 +1,7 @@
-"""What a step does to a state: its outputs, with the state's values for its unknown inputs."""
+"""What a step does to a state: its outputs, with the state's values for its unknown inputs.
+
+Lemma L4, Lemma L7 of docs/soundness.md.
+"""
 
 from __future__ import annotations
 

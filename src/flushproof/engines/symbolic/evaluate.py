@@ -1,4 +1,7 @@
-"""Evaluation of IR expressions to symbolic values, each in the kind its class has."""
+"""Evaluation of IR expressions to symbolic values, each in the kind its class has.
+
+Lemma L3 of docs/soundness.md.
+"""
 
 from __future__ import annotations
 

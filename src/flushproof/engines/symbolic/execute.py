@@ -3,6 +3,8 @@
 Each instance of a position carries the iteration counts of the loops around it. Instances are taken
 in the lexicographic order of their paths through the loop nest, so every path that can reach an
 instance has been explored before it, and all of them are merged there.
+
+Lemma L16 of docs/soundness.md.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ Steps are taken from arbitrary local states and started in an arbitrary shared s
 thread holds the locks that it surely holds at that point, as far as nobody else frees them, and in
 which no `step` handler of a claim objects (such a state has been reported when it was reached).
 Moving must keep the state and every failure of a claim.
+
+Lemma L7, Lemma L12 of docs/soundness.md.
 """
 
 from __future__ import annotations

@@ -10,6 +10,8 @@ with any interference, so it holds within a step. Loops inside a loop have a ran
 the whole nest ends.
 
 Loops that count one local by one up to, or down to, a bound need no solver.
+
+Lemma L10 of docs/soundness.md.
 """
 
 from __future__ import annotations

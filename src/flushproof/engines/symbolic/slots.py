@@ -9,6 +9,8 @@ Where there is no such order, or more than one flusher: give each step the least
 steps before it have happened. A new round is needed only where a step's predecessor is of a thread
 later in the order, which happens at most once for each step of a thread other than the first, so
 one round more than those suffices.
+
+Lemma L14, Lemma L15 of docs/soundness.md.
 """
 
 from __future__ import annotations

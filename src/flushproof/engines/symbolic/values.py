@@ -3,6 +3,8 @@
 A root is a page number, which is only compared, and the state of its low bits, one boolean for each
 class of bits that the program's constants cannot tell apart. Where the program never looks at low
 bits there are none, and the "page" is the whole 64-bit value.
+
+Lemma L3, Lemma L5 of docs/soundness.md.
 """
 
 from __future__ import annotations

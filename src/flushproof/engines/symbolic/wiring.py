@@ -5,6 +5,8 @@ sequentialisation: Lal and Reps 2008; Inverso et al., Lazy-CSeq, 2014). A thread
 several slots; each of its steps happens in one of them, in order, or not at all. Every interleaving
 within the bounds is covered if the slots allow it up to swapping of steps that commute; the module
 `slots` says when.
+
+Lemma L15 of docs/soundness.md.
 """
 
 from __future__ import annotations

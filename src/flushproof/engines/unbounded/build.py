@@ -4,6 +4,8 @@ Threads are the flusher, the loads of each tracked vCPU, and the loads of any ot
 have no control of their own: each of their steps may happen at any time, from any locals, as long
 as the locks are held that are surely held there. Where the tracked vCPU is any, what is known of it
 is known of each, and a step that looks at another vCPU may assume that.
+
+Lemma L13, Lemma L18, Lemma L19 of docs/soundness.md.
 """
 
 from __future__ import annotations

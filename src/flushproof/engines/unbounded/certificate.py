@@ -3,6 +3,8 @@
 For each case: the invariant, for each place where threads can be one function of lemmas and one
 that says that values fit their types; then a question for each clause. All are to be `unsat`: the
 invariant holds at boot, every step keeps it, and no claim fails where it holds.
+
+Lemma L22 of docs/soundness.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Where the tracked threads can be, and which variables a predicate has there."""
+"""Where the tracked threads can be, and which variables a predicate has there.
+
+Lemma L18 of docs/soundness.md.
+"""
 
 from __future__ import annotations
 

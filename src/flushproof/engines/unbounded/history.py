@@ -3,6 +3,8 @@
 A claim that relates two rounds of a loop over vCPUs needs the vCPU of the first one: an auxiliary
 variable holds it (a history variable: Abadi and Lamport, TCS 1991), and only failures are looked
 at where it is the tracked vCPU, which is any, or no vCPU at all.
+
+Lemma L20 of docs/soundness.md.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ IC3 (Bradley, VMCAI 2011) for Horn clauses (Hoder and Bjorner, SAT 2012), with l
 finite set of atoms (implicit predicate abstraction: Cimatti et al., TACAS 2014). What cannot be
 blocked in terms of these atoms is not refined: the answer is then that there is no invariant. The
 search takes place over small finite domains; what it finds must be checked in the unbounded ones.
+
+Lemma L22 of docs/soundness.md.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ Cells count how many times the flusher and each tracked vCPU are readers, and in
 vCPU how many times that one is. Of the rest nothing is kept: what they hold is an unknown of each
 step, the cell `ELSEWHERE`, which no predicate has. So a lock that none of the cells holds may be
 free or not, as suits a step best, and no invariant can rest on who else is a reader.
+
+Lemma L18 of docs/soundness.md.
 """
 
 from __future__ import annotations

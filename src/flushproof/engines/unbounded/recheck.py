@@ -2,6 +2,8 @@
 
 A search takes for granted that values fit their types. Here that is part of the invariant: it and
 the lemmas are shown together, by induction on the number of steps.
+
+Lemma L4, Lemma L22 of docs/soundness.md.
 """
 
 from __future__ import annotations

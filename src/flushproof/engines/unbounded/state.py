@@ -1,4 +1,7 @@
-"""The unknown state that predicates range over, and its representation as terms."""
+"""The unknown state that predicates range over, and its representation as terms.
+
+Lemma L18 of docs/soundness.md.
+"""
 
 from __future__ import annotations
 

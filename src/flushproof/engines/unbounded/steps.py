@@ -1,4 +1,7 @@
-"""Single steps of threads, executed from the unknowns of a control."""
+"""Single steps of threads, executed from the unknowns of a control.
+
+Lemma L4 of docs/soundness.md.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 An assertion over `a && (!b || c)` is lowered to branches, of which several lead to where its value
 becomes false. What refutes one of them may have to speak of another vCPU than what refutes the
 next, so each is looked at alone.
+
+Lemma L21 of docs/soundness.md.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ role may leave is there when one begins.
 Some locks are only ever waited for, and no claim looks at whether they are free (`waited`). Nobody
 can tell such a lock that is freed from one that is not yet, since a thread that waits may as well
 try later. So its unlock goes to memory as soon as all stores before it have.
+
+Lemma L24 of docs/soundness.md.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ without it. So no thread and no claim can tell the store from one that is made a
 
 Where a claim reads the field, between the store and the unlock, that argument does not hold
 (`checks.py` tells which reads those are).
+
+Lemma L24 of docs/soundness.md.
 """
 
 from __future__ import annotations

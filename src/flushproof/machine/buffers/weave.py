@@ -16,6 +16,8 @@ the locks held then; so does an unlock. Memory changes when a store drains (`Wri
 `Mode.DRAIN`), or an unlock (`Release` that goes `to_memory`), which is followed by the claims'
 `step`. To a claim a thread no longer holds a lock once it has issued the unlock (`holds`, `owns`,
 LOCKS), and it is free when others can take it (`unlocked`).
+
+Lemma L24 of docs/soundness.md.
 """
 
 from __future__ import annotations

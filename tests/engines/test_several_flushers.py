@@ -1,0 +1,83 @@
+"""What holds with one flusher at a time is not said of several.
+
+Guards Lemma L17 of docs/soundness.md.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flushproof.decide import Question, decide
+from flushproof.machine.build import build
+from flushproof.machine.setup import Bounds
+from flushproof.spec.resolve import from_spec
+from flushproof.verdict import ClaimResult, Verdict
+
+CODE = """\
+struct kvm_vmx { struct kvm kvm; int busy; };
+struct vcpu_vmx { struct kvm_vcpu vcpu; u64 hv_tlb_pgd; };
+int flush(struct kvm *kvm, struct kvm_tlb_range *range)
+{
+	struct kvm_vmx *k = to_kvm_vmx(kvm);
+
+	if (READ_ONCE(k->busy))
+		return 1;
+	WRITE_ONCE(k->busy, 1);
+	WRITE_ONCE(k->busy, 0);
+	return 0;
+}
+void load(struct kvm_vcpu *vcpu, unsigned long root)
+{
+	to_vmx(vcpu)->hv_tlb_pgd = root;
+}
+"""
+
+SPEC = """\
+spec several {
+	variant "code.c";
+	operations { flush flush(kvm, range); load load(vcpu, root); }
+	bounds { vcpus 1..2; loads 1; flushes 1; flushers 1; }
+	assume load_flushes;
+	claim alone "no flush finds another one under way" {
+		on return flush(ret) { assert(ret == 0); }
+		headline "it fails";
+		because "it";
+	}
+	claim small "a flush returns 0 or 1" {
+		on return flush(ret) { assert(ret == 0 || ret == 1); }
+		headline "it fails";
+		because "it";
+	}
+}
+"""
+
+
+def _answer(folder: Path, claim: str, flushers: int, engine: str) -> ClaimResult:
+    (folder / "code.c").write_text(CODE)
+    (folder / "it.spec").write_text(SPEC)
+    bounds = Bounds((1, 2), 1, 1, flushers)
+    machine = build(from_spec(str(folder / "it.spec")))
+    (result,) = decide(machine, Question((claim,), bounds, engine=engine))
+    return result
+
+
+@pytest.mark.parametrize("engine", ["auto", "bounded", "enumerate"])
+def test_one_flusher_does_not_speak_for_two(engine: str, tmp_path: Path) -> None:
+    """A flush that is never disturbed in the proof is disturbed in the kernel.
+
+    Guards Lemma L17 of docs/soundness.md.
+    """
+    assert _answer(tmp_path, "alone", 1, engine).verdict.holds
+    assert _answer(tmp_path, "alone", 2, engine).verdict is Verdict.REFUTED
+
+
+def test_what_holds_with_two_is_bounded(tmp_path: Path) -> None:
+    """The clauses know one flusher, so what holds with two is proved for no more than the bounds.
+
+    Guards Lemma L17 of docs/soundness.md.
+    """
+    assert _answer(tmp_path, "small", 1, "auto").verdict is Verdict.PROVED
+    assert _answer(tmp_path, "small", 2, "auto").verdict is Verdict.BOUNDED
+    assert _answer(tmp_path, "small", 2, "unbounded").verdict is Verdict.UNKNOWN
