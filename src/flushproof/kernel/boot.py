@@ -14,6 +14,7 @@ from flushproof.frontend import syntax as c
 from flushproof.frontend.cut import Item, Sort
 from flushproof.frontend.walk import walk
 from flushproof.kernel.creation import Creation
+from flushproof.kernel.fingerprint import fingerprint
 from flushproof.kernel.known import Body, Known
 from flushproof.kernel.library import Piece
 from flushproof.kernel.profiles import Profile
@@ -77,13 +78,44 @@ def boot(
     tracked: Tracked,
     own: Iterable[Body],
 ) -> Boot:
-    """Return what creation leaves in members, and who else writes them and variables."""
-    aside = Known(known.base, known.library, known.usage)
+    """Return what creation leaves in members, and who else writes them and variables.
+
+    It is found out again only if a text has changed other than within the bodies of `own`.
+    """
     variables = frozenset(v for v in tracked.variables if not _switch(known, v))
-    usual = _usual(profile, members)
-    functions = tuple(own)
-    visited = {(b.where.name, b.function.name) for b in functions}
-    homes = frozenset(b.where.name for b in functions)
+    asked = _Asked(profile, members, variables, tuple(own))
+    key = fingerprint(known, asked.own, repr((profile.name, sorted(members), sorted(variables))))
+    if key in _FOUND:
+        return _FOUND[key]
+    found, visited = _found(known, asked)
+    if not visited & {(b.where.name, b.function.name) for b in asked.own}:
+        while len(_FOUND) >= _MOST:
+            del _FOUND[next(iter(_FOUND))]
+        _FOUND[key] = found
+    return found
+
+
+_FOUND: dict[bytes, Boot] = {}
+_MOST = 8
+
+
+class _Asked(Record, frozen=True):
+    """What boot values are asked for, and the functions that are the flush and the load."""
+
+    profile: Profile
+    members: frozenset[Key]
+    variables: frozenset[str]
+    own: tuple[Body, ...]
+
+
+def _found(known: Known, asked: _Asked) -> tuple[Boot, frozenset[tuple[str, str]]]:
+    """Return the answer, and the functions that creation goes through, as (file, name)."""
+    members = asked.members
+    aside = Known(known.base, known.library, known.usage)
+    usual = _usual(asked.profile, members)
+    visited = {(b.where.name, b.function.name) for b in asked.own}
+    homes = frozenset(b.where.name for b in asked.own)
+    gone: set[tuple[str, str]] = set()
     values: dict[Key, str] = {}
     unsure: dict[Key, str] = {}
     told: list[str] = []
@@ -98,7 +130,7 @@ def boot(
             continue
         creation = Creation(aside, keys)
         ends = [_ends(creation, *place) for place in found]
-        visited |= creation.visited | {(where.name, item.name) for where, item in found}
+        gone |= creation.visited | {(where.name, item.name) for where, item in found}
         shown = ", ".join(dict.fromkeys(f"{item.name}()" for _, item in found))
         for key in sorted(keys):
             ways = frozenset().union(*(e.get(key, ()) for e in ends))
@@ -112,9 +144,9 @@ def boot(
         told += [f"{shown} leaves {_name(k)} zero" for k in bare]
         if creation.believed and any(k in values for k in keys):
             told.append(f"what {shown} calls and is not at hand, or not read, sets none of it")
-    others = writers(aside, members, variables, frozenset(visited), homes)
+    others = writers(aside, members, asked.variables, frozenset(visited | gone), homes)
     told += [_disturbs(w) for w in others]
-    return Boot(values, unsure, others, tuple(told))
+    return Boot(values, unsure, others, tuple(told)), frozenset(gone)
 
 
 def _switch(known: Known, variable: str) -> bool:

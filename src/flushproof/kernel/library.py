@@ -31,7 +31,7 @@ MOST_FILES = 400
 MOST_TEXT = 32 * 1024 * 1024
 """So many characters of headers are read, several times what the largest file of a kernel has."""
 DEEPEST = 6
-_KEPT = 16
+_KEPT = 256
 """So many files stay cut up for the next reading, which has often changed one of them."""
 _TREE = ("include", "arch/x86/include", "arch/x86/kvm")
 
