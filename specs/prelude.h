@@ -9,6 +9,7 @@
  *   __tries(lock) __tries_shared(lock)       take the lock and return 1, or return 0 at once
  *   __hypercall(root, whole, start, pages)   flush a root for everything or for a range of pages
  *   __free                                   any result
+ *   __initialises(lock)                      refused: others may hold the lock
  *   __ignored                                no effect; arguments are evaluated for theirs only
  *   __vcpu_at(i) __num_vcpus                 the vCPUs of the VM
  *   __fence __load(p) __store(p, v) __exchange(p, v) __compare_exchange(p, old, v)
@@ -244,11 +245,11 @@ void up_write(struct rw_semaphore *sem) __releases_fenced(sem);
 int down_read_trylock(struct rw_semaphore *sem) __tries_shared(sem);
 int down_write_trylock(struct rw_semaphore *sem) __tries(sem);
 
-void spin_lock_init(spinlock_t *lock) __ignored;
-void raw_spin_lock_init(raw_spinlock_t *lock) __ignored;
-void mutex_init(struct mutex *lock) __ignored;
-void rwlock_init(rwlock_t *lock) __ignored;
-void init_rwsem(struct rw_semaphore *sem) __ignored;
+void spin_lock_init(spinlock_t *lock) __initialises(lock);
+void raw_spin_lock_init(raw_spinlock_t *lock) __initialises(lock);
+void mutex_init(struct mutex *lock) __initialises(lock);
+void rwlock_init(rwlock_t *lock) __initialises(lock);
+void init_rwsem(struct rw_semaphore *sem) __initialises(sem);
 void lockdep_assert_held(spinlock_t *lock) __ignored;
 void lockdep_assert_held_once(spinlock_t *lock) __ignored;
 void lockdep_assert_not_held(spinlock_t *lock) __ignored;

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from flushproof.decide import Question, decide
+from flushproof.diagnostics import InputError
 from flushproof.engines.enumerate import Sizes, enumerate_claim
 from flushproof.machine.build import Machine, build
 from flushproof.machine.setup import Bounds
@@ -282,3 +283,19 @@ def test_engine_and_enumerator_agree(name: str, claim: str, tmp_path: Path) -> N
         result = next(decide(machine, Question((claim,), bounds)))
         assert not result.reason
         assert result.smallest_vcpus == _enumerated(machine, claim, bounds)
+
+
+@pytest.mark.parametrize("where", ["flush", "load"])
+@pytest.mark.parametrize("call", ["spin_lock_init(&vmx->lock);", "spin_lock_init(&vmx->lock2);"])
+def test_a_lock_is_not_initialised_while_others_may_hold_it(
+    where: str, call: str, tmp_path: Path
+) -> None:
+    """A lock that its holder has lost passes for one that keeps others out.
+
+    Guards Lemma L7 of docs/soundness.md.
+    """
+    locked = "spin_lock(&vmx->lock); vmx->n = 1; spin_unlock(&vmx->lock);"
+    pieces = {"flush": locked, "load": locked}
+    pieces[where] = call + " " + locked
+    with pytest.raises(InputError, match="initialised"):
+        _machine(tmp_path, Case(pieces["flush"], pieces["load"]))

@@ -49,6 +49,7 @@ MEANINGS = frozenset(
         "__greatest",
         "__hypercall",
         "__ignored",
+        "__initialises",
         "__least",
         "__load",
         "__num_vcpus",

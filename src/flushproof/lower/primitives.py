@@ -13,6 +13,7 @@ __load(p)  __store(p, v)                one marked access through a pointer
 __exchange(p, v)  __compare_exchange(p, old, v)  __exchange_add(p, v)
                                         one atomic access, returning the old value
 __unreachable                           undefined, as C has it
+__initialises(lock)                     refused: others may hold the lock, which it would free
 __ignored                               no effect; arguments are evaluated for theirs only
 
 Those on numbers are in `lower/numbers.py`.
@@ -210,6 +211,10 @@ def _exchange_add(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Va
     return Scalar(Var(result), where.type)
 
 
+def _initialises(ctx: Context, _: tuple[c.Expr, ...], span: Span) -> Value:
+    raise unsupported("a lock that is initialised while others may hold it", _caller(ctx, span))
+
+
 def _unreachable(ctx: Context, _arguments: tuple[c.Expr, ...], span: Span) -> Value:
     ctx.emitter.check(FALSE, "code that is said to be unreachable is reached", span)
     return Nothing()
@@ -255,6 +260,7 @@ TABLE: dict[str, Callable[[Context, tuple[c.Expr, ...], Span], Value]] = {
     "__least": numbers.least,
     "__greatest": numbers.greatest,
     "__first": numbers.first,
+    "__initialises": _initialises,
     "__unreachable": _unreachable,
     "__ignored": lambda _ctx, _arguments, _span: Nothing(),
 }
