@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from flushproof.ir.kinds import infer
+from flushproof.ir.program import Program
 from flushproof.machine.build import Machine
 from flushproof.resources import PRELUDE
 
 
-def assumptions(machine: Machine) -> tuple[str, ...]:
-    """Return the assumptions in words."""
+def assumptions(machine: Machine, watched: Program | None = None) -> tuple[str, ...]:
+    """Return the assumptions in words; `watched` is the program with a claim, if any."""
     given = machine.setup.assumptions
     out = []
     if given.load_flushes:
@@ -19,5 +20,6 @@ def assumptions(machine: Machine) -> tuple[str, ...]:
     shipped = eptp is not None and eptp.span.file == PRELUDE.name
     if shipped and infer(machine.base).split:
         out.append("the attribute bits of an EPT pointer depend on its root alone")
-    out += [f"{f.label} has any value at boot" for f in machine.base.witnesses]
+    unknown = (f for f in (watched or machine.base).witnesses if not f.ghost)
+    out += [f"{f.label} has any value at boot" for f in unknown]
     return (*out, *machine.setup.assumed)

@@ -284,7 +284,7 @@ class Claim:
             text=claim.text,
             verdict=verdict,
             scope=self._scope(vcpus, bounds or self.question.bounds),
-            assumptions=assumptions(self.machine),
+            assumptions=self._assumptions(),
             seconds=time.monotonic() - self.started,
             smallest_vcpus=smallest,
             trace=trace,
@@ -293,6 +293,10 @@ class Claim:
             script="" if evidence is None else evidence.script,
             opinion=self._opinion(),
         )
+
+    def _assumptions(self) -> tuple[str, ...]:
+        stated = self.machine.statable(self.name)
+        return assumptions(self.machine, self.program if stated else None)
 
     def _opinion(self) -> Opinion | None:
         second = self.question.second

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from flushproof.diagnostics import InputError
 from flushproof.frontend import syntax as c
@@ -159,9 +159,22 @@ class Machine(Record, frozen=True):
             *(inserter.run(o) for o in code),
             *(o for o in extra if len(o.code) > BARE),
         )
-        witnesses = (*self.base.witnesses, *(f for m in monitors for f in m.witnesses))
+        boot, anything = self._boot_seen(operations)
+        witnesses = (*anything, *(f for m in monitors for f in m.witnesses))
         ghosts = {f: e for m in monitors for f, e in self._ghost_boot(m)}
-        return _program(operations, {**dict(self.base.boot), **ghosts}, witnesses)
+        return _program(operations, {**boot, **ghosts}, witnesses)
+
+    def _boot_seen(
+        self, operations: tuple[Operation, ...]
+    ) -> tuple[dict[Field, Expr], tuple[Field, ...]]:
+        """Return what fields hold at boot, and which hold anything; some only claims look at."""
+        new = {f for f in _used(operations) - set(self.base.fields) if not f.ghost}
+        if not new:
+            return dict(self.base.boot), self.base.witnesses
+        boot = _boot(self.setup, self.env, self.fields | {f.name: f for f in new})
+        anything = _any_at_boot(self.env, operations, boot)
+        found = _with_roots(self.setup, _program(operations, boot, anything)).boot
+        return {f: e for f, e in found if f in new} | dict(self.base.boot), anything
 
     def _monitor(self, name: str) -> Monitor:
         claim = self.setup.claim(name)
@@ -200,17 +213,28 @@ def build(setup: Setup) -> Machine:
     operations = tuple(lower_operation(env, o, fields) for o in setup.operations)
     boot = _boot(setup, env, fields)
     base = _program(operations, boot, _any_at_boot(env, operations, boot))
-    if setup.assumptions.vcpu_roots_start_invalid:
-        kinds = infer(base)
-        roots = {f: INVALID for f in base.fields if f.scope is Scope.VCPU and kinds.is_root(f)}
-        base = replace(base, boot=tuple({**roots, **dict(base.boot)}.items()))
+    base = _with_roots(setup, base)
     return Machine(setup, env, base, _cache(setup, env, fields), fields)
+
+
+def _with_roots(setup: Setup, program: Program) -> Program:
+    """Return a program whose vCPUs start with no root, where that is assumed."""
+    if not setup.assumptions.vcpu_roots_start_invalid:
+        return program
+    kinds = infer(program)
+    own = (f for f in program.fields if f.scope is Scope.VCPU and not f.ghost)
+    roots = {f: INVALID for f in own if kinds.is_root(f)}
+    return replace(program, boot=tuple({**roots, **dict(program.boot)}.items()))
+
+
+def _used(operations: Iterable[Operation]) -> frozenset[Field]:
+    return frozenset(f for o in operations for i in o.code for f in fields_of(i))
 
 
 def _program(
     operations: tuple[Operation, ...], boot: dict[Field, Expr], witnesses: tuple[Field, ...]
 ) -> Program:
-    used = {f for o in operations for i in o.code for f in fields_of(i)} | {RUNS_ON, *witnesses}
+    used = {*_used(operations), RUNS_ON, *witnesses}
     null = {f: Const(NO_VCPU, VCPU) for f in used if f.type == VCPU and f not in witnesses}
     start = {RUNS_ON: Const(NONE, ROOT), **null, **boot}
     entries = tuple((f, e) for f, e in sorted(start.items(), key=_name) if f in used)
@@ -232,7 +256,7 @@ def _any_at_boot(
     Raises:
         InputError: one of them is a pointer to a vCPU.
     """
-    used = {f for o in operations for i in o.code for f in fields_of(i)} - boot.keys()
+    used = _used(operations) - boot.keys()
     out: list[Field] = []
     for g in env.declarations.globals.values():
         if not g.elsewhere:
