@@ -76,9 +76,10 @@ def texts(known: Known) -> Iterator[str]:
 
 def _static(known: Known, name: str) -> tuple[str, ...]:
     found: dict[str, None] = {}
+    words = "|".join(_UPDATES)
+    pattern = rf"\b(?:{words})\s*\(\s*{re.escape(name)}\s*,\s*&?\s*(\w+)\s*\)"
     for text in texts(known):
-        for word in _UPDATES:
-            pattern = rf"\b{word}\s*\(\s*{re.escape(name)}\s*,\s*&?\s*(\w+)\s*\)"
+        if name in text:
             found |= dict.fromkeys(re.findall(pattern, text))
     direct = tuple(sorted(found))
     table = name.removeprefix("kvm_x86_")

@@ -9,6 +9,7 @@ up, so a tree of many headers costs little.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -185,7 +186,8 @@ class Library:
         if sum(map(len, self._texts.values())) > MOST_TEXT:
             return ""
         try:
-            return load(path).text
+            # One object for each text, so that what is remembered of it is found at once.
+            return sys.intern(load(path).text)
         except InputError:
             return ""
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import assert_never
 
 from flushproof.frontend.cut import Sort
 
 _FAR = 2000
 """So many characters before a name are looked at, lest a text of one endless line take for ever."""
+_REMEMBERED = 1 << 16
+"""So many answers are remembered, for files that are read again with one of them edited."""
 _INCLUDE = re.compile(r'#[ \t]*include[ \t]*(["<])([^">\n]+)[">]')
 _DEFINE = re.compile(r"[ \t]*#[ \t]*define[ \t]+")
 _DECLARES = re.compile(r"(?!return\b)[A-Za-z_]|$")
@@ -43,12 +46,14 @@ def occurrences(text: str, word: str) -> Iterator[int]:
         at = text.find(word, at + size)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def could_define(text: str, sort: Sort, name: str) -> bool:
     """Tell whether some place in a text looks like a definition of the name."""
     size = len(name)
     return any(_fits(text, sort, at, at + size) for at in occurrences(text, name))
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def could_define_macro(text: str, name: str) -> bool:
     """Tell whether some line of a text looks like a `#define` of the name."""
     return any(_DEFINE.fullmatch(_line(text, at)) for at in occurrences(text, name))
