@@ -53,6 +53,7 @@ class Known:
     usage: dict[str, c.WrittenType] = field(default_factory=dict)
     structs: dict[str, dict[str, c.FieldDecl]] = field(default_factory=dict)
     invented: dict[tuple[str, str], Span] = field(default_factory=dict)
+    scopes: dict[int, tuple[c.Function, dict[str, CType]]] = field(default_factory=dict)
     _bodies: dict[tuple[str, str], Body | InputError | None] = field(default_factory=dict)
     _inner: dict[str, c.StructDef] = field(default_factory=dict)
     _defined: dict[str, bool] = field(default_factory=dict)

@@ -32,13 +32,17 @@ class Access(Record, frozen=True):
 
 def scope_of(known: Known, function: c.Function) -> dict[str, CType]:
     """Return the types of a function's parameters and local variables."""
-    found: dict[str, CType] = {}
+    known_of, found = known.scopes.get(id(function), (None, {}))
+    if known_of is function:
+        return found
+    found = {}
     for p in function.parameters:
         found[p.declarator.name] = known.declared(p.type, p.declarator)
     for node in walk(function.body) if function.body else ():
         if isinstance(node, c.Declaration):
             for d in node.declarators:
                 found[d.declarator.name] = known.declared(node.type, d.declarator)
+    known.scopes[id(function)] = function, found
     return found
 
 
