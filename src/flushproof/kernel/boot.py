@@ -14,7 +14,7 @@ from flushproof.frontend import syntax as c
 from flushproof.frontend.cut import Item, Sort
 from flushproof.frontend.walk import walk
 from flushproof.kernel.creation import Creation
-from flushproof.kernel.fingerprint import fingerprint
+from flushproof.kernel.fingerprint import digest_surroundings
 from flushproof.kernel.known import Body, Known
 from flushproof.kernel.library import Piece
 from flushproof.kernel.profiles import Profile
@@ -83,8 +83,10 @@ def boot(
     It is found out again only if a text has changed other than within the bodies of `own`.
     """
     variables = frozenset(v for v in tracked.variables if not _switch(known, v))
-    asked = _Asked(profile, members, variables, tuple(own))
-    key = fingerprint(known, asked.own, repr((profile.name, sorted(members), sorted(variables))))
+    asked = _BootQuestion(profile, members, variables, tuple(own))
+    key = digest_surroundings(
+        known, asked.own, repr((profile.name, sorted(members), sorted(variables)))
+    )
     if key in _FOUND:
         return _FOUND[key]
     found, visited = _found(known, asked)
@@ -99,7 +101,7 @@ _FOUND: dict[bytes, Boot] = {}
 _MOST = 8
 
 
-class _Asked(Record, frozen=True):
+class _BootQuestion(Record, frozen=True):
     """What boot values are asked for, and the functions that are the flush and the load."""
 
     profile: Profile
@@ -108,7 +110,7 @@ class _Asked(Record, frozen=True):
     own: tuple[Body, ...]
 
 
-def _found(known: Known, asked: _Asked) -> tuple[Boot, frozenset[tuple[str, str]]]:
+def _found(known: Known, asked: _BootQuestion) -> tuple[Boot, frozenset[tuple[str, str]]]:
     """Return the answer, and the functions that creation goes through, as (file, name)."""
     members = asked.members
     aside = Known(known.base, known.library, known.usage)

@@ -16,7 +16,7 @@ from flushproof.kernel.library import Piece
 from flushproof.kernel.writers import files_at_hand
 
 
-def fingerprint(known: Known, apart: Iterable[Body], more: str) -> bytes:
+def digest_surroundings(known: Known, apart: Iterable[Body], more: str) -> bytes:
     """Return a digest of all texts at hand but the bodies of some functions, and of `more`."""
     library = known.library
     total = hashlib.sha256(more.encode())
