@@ -141,5 +141,5 @@ def test_a_header_that_a_patch_adds(
     Path("patch").write_text(mail(patch))
     code = cli.main(["review", "patch", "--base", FILE, "--vcpus", "1", "--claim", "coverage"])
     out = " ".join(capsys.readouterr().out.split())
-    assert "coverage proved refuted" in out
+    assert "coverage bounded refuted" in out
     assert code == 1

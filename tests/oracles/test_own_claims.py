@@ -28,7 +28,7 @@ from flushproof.question import replayed
 
 VARIANTS = int(os.environ.get("FLUSHPROOF_OWN_CLAIMS", "24"))
 FIRST = int(os.environ.get("FLUSHPROOF_FIRST_SEED", "0"))
-AT_ONCE = 12
+AT_ONCE = 24
 SEEDS = [
     range(first, min(first + AT_ONCE, FIRST + VARIANTS))
     for first in range(FIRST, FIRST + VARIANTS, AT_ONCE)

@@ -241,3 +241,33 @@ def test_nothing_to_reproduce() -> None:
     """A claim that holds has no counterexample."""
     found = reproduce(_machine("counter_first"), Question(("no_wasted",), Bounds((1, 2), 1, 1, 1)))
     assert (found.program, found.reason) == ("", "`no_wasted` holds within the bounds")
+
+
+RANGED = """\
+static int any(void) __free;
+static int twice(void) { return any(); }
+static int flush_root(u64 root, struct kvm_tlb_range *range)
+{
+	return range ? hyperv_flush_guest_mapping_range(root, kvm_fill_hv_flush_list_func, range)
+		     : hyperv_flush_guest_mapping(root);
+}
+int hv_remote_flush_tlb_with_range(struct kvm *kvm, struct kvm_tlb_range *range)
+{
+	int ret;
+
+	(void)twice();
+	ret = flush_root(0, range);
+	return twice() == 7 ? flush_root(0, range) : ret;
+}
+void vmx_load_mmu_pgd(struct kvm_vcpu *vcpu, unsigned long root, int level) { }
+"""
+
+
+@needs_compiler
+@pytest.mark.parametrize("claim", ["no_repeat", "no_bogus"])
+def test_what_nothing_depends_on_is_no_step(claim: str, tmp_path: Path) -> None:
+    """A range is entered by a helper that returns anything, and nobody looks at what it returns."""
+    path = tmp_path / "ranged.c"
+    path.write_text(RANGED)
+    done = _run(_reproduced(build(from_variant(str(path), None)), claim), tmp_path)
+    assert done.returncode == 0, done.stdout

@@ -88,6 +88,7 @@ def code(
     )
     names_ = {f.name for f in own}
     others = [f for f in needed if f.name not in names_ and not f.name.startswith(BUILTIN)]
+    idle = _dead(machine, others)
     before = _before(machine, others, verbatim=verbatim)
     variant = machine.setup.variant
     if verbatim:
@@ -105,7 +106,7 @@ def code(
     after = (
         outside
         + _objects(layout, most)
-        + "".join("\n" + fn.definition(f) for f in others if not fn.is_macro(f))
+        + "".join("\n" + fn.definition(settled(f, idle)) for f in others if not fn.is_macro(f))
     )
     return Code(before, proper, after, variant.name if verbatim else "")
 

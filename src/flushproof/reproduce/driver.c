@@ -116,6 +116,11 @@ static int driver_act(const struct step *row)
 		driver_begin(t, row->call);
 		return 1;
 	}
+	/* A value that nothing depends on is no part of the schedule. */
+	while (t->call && t->kind == ANYTHING && row->kind != ANYTHING) {
+		t->value = 0;
+		driver_go_on(t);
+	}
 	if (!t->call || t->place != row->place)
 		return 0;
 	if (t->kind != row->kind && !driver_takes(t, row))
