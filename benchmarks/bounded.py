@@ -15,12 +15,12 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import one_call
-from flushproof.decide import Question, decide
+from flushproof.verify.portfolio import Question, decide
 from flushproof.machine.build import build
-from flushproof.machine.setup import Bounds
-from flushproof.report.json import z3_version
-from flushproof.spec.resolve import from_spec
-from flushproof.verdict import ClaimResult
+from flushproof.frontend.setup import Bounds
+from flushproof.report.json_report import z3_version
+from flushproof.frontend.spec.resolve import from_spec
+from flushproof.results.verdict import ClaimResult
 
 SPECS = Path(__file__).parent.parent / "specs"
 SIZES = (4, 8, 16, 32, 64)

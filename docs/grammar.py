@@ -12,8 +12,16 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from flushproof.memory import Memory
-from flushproof.spec.parser import ASSUMPTIONS, BOUNDS, EVENTS, EVERY, ROLES, VERDICTS, WITNESSES
+from flushproof.support.memory_model import Memory
+from flushproof.frontend.spec.parser import (
+    ASSUMPTIONS,
+    BOUNDS,
+    EVENTS,
+    EVERY,
+    ROLES,
+    VERDICTS,
+    WITNESSES,
+)
 
 HERE = Path(__file__).resolve().parent
 GRAMMARS = HERE.parent / "grammars"

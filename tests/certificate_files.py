@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flushproof.certificates.head import SEAL
+from flushproof.verify.certificate.head import SEAL
 
 
 def body(file: Path) -> str:

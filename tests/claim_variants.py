@@ -11,7 +11,7 @@ import random
 from pathlib import Path
 
 from flushproof.machine.build import Machine, build
-from flushproof.spec.resolve import from_spec
+from flushproof.frontend.spec.resolve import from_spec
 
 CODE = """\
 struct kvm_vmx {{ struct kvm kvm; spinlock_t lock; int x; u8 small; u64 big; bool set; }};

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flushproof.machine.build import Machine, build
-from flushproof.spec.resolve import from_spec
+from flushproof.frontend.spec.resolve import from_spec
 
 SPEC = """\
 spec edge {

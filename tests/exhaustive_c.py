@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from flushproof.compiled.agree import FLAGS
-from flushproof.compiled.program import program, within
+from flushproof.features.compiled.agree import FLAGS
+from flushproof.features.compiled.program import program, within
 from flushproof.ir.program import Role
 from flushproof.machine.build import Machine
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flushproof.machine.build import Machine, build
-from flushproof.spec.resolve import from_spec
+from flushproof.frontend.spec.resolve import from_spec
 
 STRUCTS = """\
 enum status { UNKNOWN, SAME, OTHER };

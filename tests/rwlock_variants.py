@@ -10,8 +10,8 @@ import random
 from pathlib import Path
 
 from flushproof.machine.build import Machine, build
-from flushproof.record import Record
-from flushproof.spec.resolve import from_variant
+from flushproof.support.record import Record
+from flushproof.frontend.spec.resolve import from_variant
 
 TEXT = """\
 struct kvm_vmx {{

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flushproof.engines import concrete
+from flushproof.engines.interpreter import interpreter as concrete
 from flushproof.engines.schedule import Call, Plan, Schedule
 from flushproof.ir.code import Havoc, Hypercall, Return
 from flushproof.ir.program import Operation, Program
 from flushproof.ir.types import Int, Type
 from flushproof.machine.build import Machine, build
-from flushproof.spec.resolve import from_spec
+from flushproof.frontend.spec.resolve import from_spec
 
 VCPUS = 2
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from flushproof.engines.concrete import boot_memory
-from flushproof.engines.values import Values, evaluate
+from flushproof.engines.interpreter.interpreter import boot_memory
+from flushproof.engines.interpreter.evaluate import Values, evaluate
 from flushproof.ir.code import (
     Access,
     Acquire,
@@ -43,7 +43,7 @@ from flushproof.ir.code import (
 )
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.ir.types import LockWord
-from flushproof.record import Record, replace
+from flushproof.support.record import Record, replace
 
 LEAVING = -1
 """What woven code leaves in a lock while its unlock waits; it is held for others."""

@@ -9,9 +9,9 @@ import itertools
 import os
 import sys
 
-from flushproof import cli, commands
-from flushproof.config import Options
-from flushproof.verdict import ClaimResult, Report, Verdict
+from flushproof.cli import main as cli, run as commands
+from flushproof.verify.options import Options
+from flushproof.results.verdict import ClaimResult, Report, Verdict
 from report_samples import COVERAGE_TRACE, MANY_TRACE, SECTION_TRACE, Made, report, result
 
 RESULTS = (

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from flushproof import cli
+from flushproof.cli import main as cli
 from flushproof.report.formats import FORMATS, TRACE
 
 SPECS = Path(__file__).parent.parent / "specs"

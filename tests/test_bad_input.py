@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flushproof import cli
+from flushproof.cli import main as cli
 
 STRUCTS = """\
 struct kvm_vmx { struct kvm kvm; u64 cached; int word; bool flag; spinlock_t lock; rwlock_t rw; };

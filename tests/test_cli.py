@@ -14,19 +14,19 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from flushproof import cli
-from flushproof.atomic import Steps
-from flushproof.commands import OnReport, OnResult, Reports, Several, find_specs
-from flushproof.comparison import Compared, Comparison, Relation, Since, Version
-from flushproof.config import Choices, Comparing, Options, Reviewing
-from flushproof.diagnostics import InputError
-from flushproof.errors import InternalError
-from flushproof.listing import Listing, Part, SharedField
-from flushproof.progress import Progress, progress_line
-from flushproof.reviewed import Review
-from flushproof.source import Span
-from flushproof.terminal import Terminal
-from flushproof.verdict import Report, Verdict
+from flushproof.cli import main as cli
+from flushproof.results.atomicity import Steps
+from flushproof.cli.run import OnReport, OnResult, Reports, Several, find_specs
+from flushproof.results.comparison import Compared, Comparison, Relation, Since, Version
+from flushproof.verify.options import Choices, Comparing, Options, Reviewing
+from flushproof.support.diagnostics import InputError
+from flushproof.support.errors import InternalError
+from flushproof.results.recognition import Listing, Part, SharedField
+from flushproof.verify.progress import Progress, progress_line
+from flushproof.results.review import Review
+from flushproof.support.source import Span
+from flushproof.cli.terminal import Terminal
+from flushproof.results.verdict import Report, Verdict
 from report_samples import CHECKED, COVERAGE_TRACE, DIAGNOSTIC, FILE, SCOPE, Made, report, result
 
 SCHEMA = Path(cli.__file__).parent / "report" / "schema.json"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from flushproof import cli
-from flushproof.completion import SHELLS, script
+from flushproof.cli import main as cli
+from flushproof.cli.shell_completion import SHELLS, script
 
 ASK = """\
 eval "$(flushproof completion bash)"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from flushproof import cli
-from flushproof.resources import SPECS
+from flushproof.cli import main as cli
+from flushproof.support.resources import SPECS
 
 SECRET = "root:x:0:0"
 SPEC = """\

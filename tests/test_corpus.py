@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flushproof.pipeline import expectations
-from flushproof.spec.resolve import from_spec
+from flushproof.frontend.spec.resolve import from_spec
 
 SPECS = Path(__file__).parents[1] / "specs"
 NAMES = sorted(p.stem for p in SPECS.glob("*.spec"))

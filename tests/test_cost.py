@@ -12,25 +12,25 @@ from xml.etree import ElementTree as ET
 import jsonschema
 import pytest
 
-from flushproof import cli
-from flushproof.cost.decide import costs
-from flushproof.cost.monitor import MOST, name_of, text_of
-from flushproof.costs import Cost, Costs, SideBySide
-from flushproof.engines.enumerate import Sizes, enumerate_claim
-from flushproof.engines.symbolic.bounded import Bounded
-from flushproof.engines.symbolic.most import Largest, largest
-from flushproof.errors import InternalError
+from flushproof.cli import main as cli
+from flushproof.features.cost.decide import costs
+from flushproof.features.cost.monitor import MOST, name_of, text_of
+from flushproof.results.costs import Cost, Costs, SideBySide
+from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
+from flushproof.engines.bounded.engine import Bounded
+from flushproof.engines.bounded.maximise import Largest, largest
+from flushproof.support.errors import InternalError
 from flushproof.machine.build import Machine, build
-from flushproof.machine.setup import Bounds
-from flushproof.record import replace
-from flushproof.report import costs_text
-from flushproof.report.costs_json import document
+from flushproof.frontend.setup import Bounds
+from flushproof.support.record import replace
+from flushproof.features.cost import text as costs_text
+from flushproof.features.cost.json import document
 from flushproof.report.html.page import compared, drawing
-from flushproof.source import Source
-from flushproof.spec.given import given
-from flushproof.spec.parser import parse_spec
-from flushproof.spec.resolve import from_spec, from_text
-from flushproof.verdict import Verdict
+from flushproof.support.source import Source
+from flushproof.frontend.spec.builtin import given
+from flushproof.frontend.spec.parser import parse_spec
+from flushproof.frontend.spec.resolve import from_spec, from_text
+from flushproof.results.verdict import Verdict
 from report_samples import COVERAGE_TRACE, SCOPE, SECTION_TRACE, SOURCES, report, result
 
 SPECS = Path(__file__).parent.parent / "specs"
@@ -188,7 +188,7 @@ def test_schedules_are_counted_again(monkeypatch: pytest.MonkeyPatch) -> None:
         answer = largest(engines, claim, witness, vcpus, guess)
         return answer if isinstance(answer, str) else replace(answer, number=answer.number + 1)
 
-    monkeypatch.setattr("flushproof.cost.decide.largest", wrong)
+    monkeypatch.setattr("flushproof.features.cost.decide.largest", wrong)
     with pytest.raises(InternalError, match="1 hypercalls on 1 roots, not 2 on 1"):
         _costs(_machine("dedup_all"), Bounds((1, 1), 1, 1, 1))
 

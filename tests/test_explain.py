@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from flushproof import cli
-from flushproof.explanations import ClaimExplained, codes, diagnostic, known
-from flushproof.frontend.load import load
-from flushproof.resources import HERE, SPECS
-from flushproof.spec.given import given
-from flushproof.spec.resolve import only_spec
+from flushproof.cli import main as cli
+from flushproof.report.explanations import ClaimExplained, codes, diagnostic, known
+from flushproof.frontend.c.load import load
+from flushproof.support.resources import HERE, SPECS
+from flushproof.frontend.spec.builtin import given
+from flushproof.frontend.spec.resolve import only_spec
 
 CLAIMS = known(None).claims
 OWN = """\

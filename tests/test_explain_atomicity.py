@@ -9,15 +9,16 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from flushproof import cli, pipeline
-from flushproof.atomic import OperationSteps, Steps
-from flushproof.config import Options
-from flushproof.engines.symbolic.bounded import Bounded
-from flushproof.engines.symbolic.threads import Counts
+from flushproof.cli import main as cli
+from flushproof import pipeline
+from flushproof.results.atomicity import OperationSteps, Steps
+from flushproof.verify.options import Options
+from flushproof.engines.bounded.engine import Bounded
+from flushproof.engines.bounded.threads import Counts
 from flushproof.machine.build import build
 from flushproof.report import atomicity
-from flushproof.source import Source
-from flushproof.spec.resolve import from_variant
+from flushproof.support.source import Source
+from flushproof.frontend.spec.resolve import from_variant
 
 TOP = Path(__file__).parent.parent
 SPECS = TOP / "specs"

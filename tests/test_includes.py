@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from flushproof import cli, pipeline
-from flushproof.config import Options
-from flushproof.diagnostics import InputError
-from flushproof.verdict import Verdict
+from flushproof.cli import main as cli
+from flushproof import pipeline
+from flushproof.verify.options import Options
+from flushproof.support.diagnostics import InputError
+from flushproof.results.verdict import Verdict
 from letters import changed, mail
 from two_variants import text
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from flushproof.cli import parser
+from flushproof.cli.main import parser
 
 TOP = Path(__file__).parent.parent
 WORKFLOW: dict[Any, Any] = yaml.safe_load((TOP / "examples" / "github.yml").read_text("utf-8"))

@@ -13,12 +13,12 @@ from typing import NoReturn
 
 import pytest
 
-from flushproof import cli
-from flushproof.engines.symbolic.bounded import Bounded
-from flushproof.engines.symbolic.forks import each, stream
-from flushproof.frontend import load
-from flushproof.limits import memory_limit
-from flushproof.resources import SPECS
+from flushproof.cli import main as cli
+from flushproof.engines.bounded.engine import Bounded
+from flushproof.support.process_pool import each, stream
+from flushproof.frontend.c import load
+from flushproof.support.memory_limit import memory_limit
+from flushproof.support.resources import SPECS
 
 FILE = str(SPECS / "counter_first.c")
 MORE_THAN_ALLOWED = 8 << 30

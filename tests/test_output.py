@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from flushproof import output
-from flushproof.cli import main
-from flushproof.diagnostics import InputError
+from flushproof.support import atomic_write as output
+from flushproof.cli.main import main
+from flushproof.support.diagnostics import InputError
 
 
 def _names(folder: Path) -> list[str]:

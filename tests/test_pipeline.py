@@ -9,10 +9,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from flushproof import cli, pipeline
-from flushproof.config import Options
-from flushproof.diagnostics import InputError
-from flushproof.verdict import ClaimResult, Verdict
+from flushproof.cli import main as cli
+from flushproof import pipeline
+from flushproof.verify.options import Options
+from flushproof.support.diagnostics import InputError
+from flushproof.results.verdict import ClaimResult, Verdict
 
 SPECS = Path(__file__).parents[1] / "specs"
 SCHEMA = json.loads(files("flushproof.report").joinpath("schema.json").read_text())

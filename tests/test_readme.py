@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.cli import parser
+from flushproof.cli.main import parser
 from flushproof.pipeline import check_claim, expectations
-from flushproof.settings.keys import KEYS
+from flushproof.cli.settings.keys import KEYS
 
 TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text(encoding="utf-8")

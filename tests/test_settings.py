@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from flushproof import cli, pipeline
-from flushproof.config import Options, Project
-from flushproof.diagnostics import InputError
-from flushproof.memory import Memory
-from flushproof.record import replace
-from flushproof.settings.keys import KEYS
-from flushproof.settings.layers import project_of
-from flushproof.settings.project import find
+from flushproof.cli import main as cli
+from flushproof import pipeline
+from flushproof.verify.options import Options, Project
+from flushproof.support.diagnostics import InputError
+from flushproof.support.memory_model import Memory
+from flushproof.support.record import replace
+from flushproof.cli.settings.keys import KEYS
+from flushproof.cli.settings.layers import project_of
+from flushproof.cli.settings.project import find
 
 SPECS = Path(__file__).parent.parent / "specs"
 SPEC = """\

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.record import Record
+from flushproof.support.record import Record
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "soundness.md"

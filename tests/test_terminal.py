@@ -13,8 +13,8 @@ import pexpect
 import pytest
 
 from flushproof.report import itf
-from flushproof.saved import save
-from flushproof.verdict import Verdict
+from flushproof.results.saved_trace import save
+from flushproof.results.verdict import Verdict
 from report_samples import COVERAGE_TRACE, SOURCES, report, result
 
 HERE = Path(__file__).parent

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from flushproof import cli
-from flushproof.files import current
-from flushproof.subcommands import watch
-from flushproof.terminal import Terminal
-from flushproof.watching import Watcher
+from flushproof.cli import main as cli
+from flushproof.support.files import current
+from flushproof.cli.commands import watch
+from flushproof.cli.terminal import Terminal
+from flushproof.cli.watcher import Watcher
 
 Step = Callable[[Path], object]
 

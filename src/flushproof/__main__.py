@@ -2,7 +2,7 @@
 
 import sys
 
-from flushproof.cli import main
+from flushproof.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -6,30 +6,30 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flushproof.atomic import Steps
-from flushproof.comparison import Comparison, Since
-from flushproof.config import COMPILER, SOLVER, Comparing, Options, Reviewing, Sanity
-from flushproof.costs import Costs
-from flushproof.decide import Question, decide
-from flushproof.diagnostics import InputError, closest
-from flushproof.expectation import expected_by, with_expected
-from flushproof.files import current, using
-from flushproof.frontend.load import load
-from flushproof.kernel.entry import Opened, open_file, open_text
-from flushproof.listing import Listing
+from flushproof.results.atomicity import Steps
+from flushproof.results.comparison import Comparison, Since
+from flushproof.verify.options import COMPILER, SOLVER, Comparing, Options, Reviewing, Sanity
+from flushproof.results.costs import Costs
+from flushproof.verify.portfolio import Question, decide
+from flushproof.support.diagnostics import InputError, closest
+from flushproof.results.expectation import expected_by, with_expected
+from flushproof.support.files import current, using
+from flushproof.frontend.c.load import load
+from flushproof.verify.open_input import Opened, open_file, open_text
+from flushproof.results.recognition import Listing
 from flushproof.machine.build import Machine, build
-from flushproof.machine.setup import Bounds, Setup
-from flushproof.memory import weaker
-from flushproof.mutate.origin import Origin, origin_of
-from flushproof.opinion import Opinion
-from flushproof.progress import Listener
-from flushproof.record import replace
-from flushproof.reproduce.reproduction import Reproduction
-from flushproof.reviewed import Review, Version
-from flushproof.spec import syntax as s
-from flushproof.spec.given import given
-from flushproof.spec.parser import HOLDS
-from flushproof.spec.resolve import (
+from flushproof.frontend.setup import Bounds, Setup
+from flushproof.support.memory_model import weaker
+from flushproof.features.mutation.origin import Origin, origin_of
+from flushproof.results.second_opinion import Opinion
+from flushproof.verify.progress import Listener
+from flushproof.support.record import replace
+from flushproof.results.reproduction import Reproduction
+from flushproof.results.review import Review, Version
+from flushproof.frontend.spec import syntax as s
+from flushproof.frontend.spec.builtin import given
+from flushproof.frontend.spec.parser import HOLDS
+from flushproof.frontend.spec.resolve import (
     NoExpectation,
     UnknownClaim,
     from_spec,
@@ -37,10 +37,10 @@ from flushproof.spec.resolve import (
     from_variant,
     only_spec,
 )
-from flushproof.verdict import ClaimResult, Expected, Report, Verdict
+from flushproof.results.verdict import ClaimResult, Expected, Report, Verdict
 
 if TYPE_CHECKING:
-    from flushproof.engines.second.opinion import Second
+    from flushproof.engines.second.second_solver import Second
 
 OnResult = Callable[[ClaimResult], None]
 OnReport = Callable[[Report], None]
@@ -62,8 +62,8 @@ def check(specs: tuple[str, ...], options: Options, on_report: OnReport) -> tupl
     Raises:
         InputError: a file is not accepted.
     """
-    from flushproof.sweep.jobs import Task
-    from flushproof.sweep.run import sweep
+    from flushproof.runner.jobs import Task
+    from flushproof.runner.run import sweep
 
     return sweep(tuple(Task("check", s, None, options) for s in specs), on_report)
 
@@ -111,9 +111,9 @@ def review(reviewing: Reviewing, spec: str | None, options: Options, done: OnRep
     Raises:
         InputError: the patch, or some version of the file, is not accepted.
     """
-    from flushproof.review.changes import from_patch
-    from flushproof.review.decide import Means, review
-    from flushproof.review.git import from_git
+    from flushproof.features.review.changes import from_patch
+    from flushproof.features.review.decide import Means, review
+    from flushproof.features.review.git import from_git
 
     if reviewing.git:
         changes = from_git(reviewing.git, reviewing.base)
@@ -149,8 +149,8 @@ def costs(path: str, spec: str | None, options: Options) -> Costs:
     Raises:
         InputError: a file is not accepted.
     """
-    from flushproof.cost.decide import costs
-    from flushproof.engines.symbolic.problem import EFFORT
+    from flushproof.features.cost.decide import costs
+    from flushproof.engines.bounded.query import EFFORT
 
     machine = build(_under(_setup(path, spec, options), options))
     jobs = options.processes
@@ -159,7 +159,7 @@ def costs(path: str, spec: str | None, options: Options) -> Costs:
 
 def compare_setups(old: Setup, new: Setup, options: Options, comparing: Comparing) -> Comparison:
     """Compare two set-ups within the bounds asked for, or the wider ones of the two."""
-    from flushproof.compare.decide import Wanted, compare
+    from flushproof.features.nfc.decide import Wanted, compare
 
     both = replace(old, bounds=old.bounds.wider(new.bounds), stated=old.stated | new.stated)
     bounds = _bounds(both, options)
@@ -181,7 +181,7 @@ def reproduce(path: str, spec: str | None, options: Options) -> Reproduction:
     Raises:
         InputError: the file is not accepted, or running C cannot show it.
     """
-    from flushproof.reproduce.find import reproduce
+    from flushproof.features.reproduce.find import reproduce
 
     setup = _under(_setup(path, spec, options), options)
     engine = options.engine or "bounded"
@@ -212,7 +212,7 @@ def atomicity(path: str, spec: str | None, options: Options) -> tuple[Steps, ...
 
 def recognised(path: str, spec: str | None, options: Options) -> Listing:
     """Return what the file was taken for, without deciding anything."""
-    from flushproof.kernel.listed import listing
+    from flushproof.verify.recognise import listing
 
     opened = _opened(path, spec, options)
     return listing(path, opened, build(opened.setup))
@@ -317,7 +317,7 @@ def _doubt(
     """Return what asks of a proof whether the claim could fail; None where nobody wants to know."""
     if level is Sanity.OFF:
         return None
-    from flushproof.mutate.sanity import Doubt
+    from flushproof.features.mutation.proof_sanity import Doubt
 
     return Doubt(origin.under(setup), build(setup), level).about
 
@@ -367,14 +367,14 @@ def _second(options: Options) -> Second | None:
     """Return the solver that is to be asked again; raise `InputError` if it is not installed."""
     if options.agree != SOLVER:
         return None
-    from flushproof.engines.second.opinion import Second
+    from flushproof.engines.second.second_solver import Second
 
     return Second()
 
 
 def _compiled(machine: Machine) -> Opinion:
     """Return what gcc says of the code; it does the same as the interpreter."""
-    from flushproof.compiled.agree import opinion
+    from flushproof.features.compiled.agree import opinion
 
     return opinion(machine)
 
@@ -419,9 +419,9 @@ def _expected_text(stated: s.Expectation) -> str:
 
 
 def _atomic_steps(machine: Machine, claim: str, bounds: Bounds) -> Steps:
-    from flushproof.engines.symbolic.moves import Population
-    from flushproof.engines.symbolic.plan import make_plan
-    from flushproof.explain.atomicity import Explainer
+    from flushproof.engines.reduction.commutativity import Population
+    from flushproof.engines.reduction.step_plan import make_plan
+    from flushproof.verify.trace.atomicity import Explainer
 
     program = machine.with_claims((claim,) if claim else ())
     population = Population(bounds.vcpus[1], bounds.flushers)
@@ -435,7 +435,7 @@ def _atomic_steps(machine: Machine, claim: str, bounds: Bounds) -> Steps:
 
 
 def _ast(setup: Setup) -> str:
-    from flushproof.frontend import printer
+    from flushproof.frontend.c import printer
 
     defined = [
         f for f in setup.declarations.functions.values() if f.span.file == setup.variant.name
@@ -450,8 +450,8 @@ def _ir(machine: Machine, options: Options) -> str:
 
 
 def _smt2(machine: Machine, options: Options) -> str:
-    from flushproof.engines.symbolic.bounded import Bounded, Settings, smt2
-    from flushproof.engines.symbolic.threads import Counts
+    from flushproof.engines.bounded.engine import Bounded, Settings, smt2
+    from flushproof.engines.bounded.threads import Counts
 
     claims = options.claims or ("coverage",)
     bounds = machine.setup.bounds

@@ -11,18 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.config import Options, Sweeping
-from flushproof.diagnostics import InputError
-from flushproof.record import replace
+from flushproof.verify.options import Options, Sweeping
+from flushproof.support.diagnostics import InputError
+from flushproof.support.record import replace
 from flushproof.report import diagnostics, text
 from flushproof.report.plain import visible
 from flushproof.report.summary import ADVICE
-from flushproof.report.tally import NOTHING_ASKED
-from flushproof.settings.layers import options_of
-from flushproof.settings.project import find
-from flushproof.terminal import load_sources
-from flushproof.userdirs import verdict_folder
-from flushproof.verdict import ClaimResult, Outcome, Report, Verdict
+from flushproof.report.exit_code import NOTHING_ASKED
+from flushproof.cli.settings.layers import options_of
+from flushproof.cli.settings.project import find
+from flushproof.cli.terminal import load_sources
+from flushproof.support.user_dirs import verdict_folder
+from flushproof.results.verdict import ClaimResult, Outcome, Report, Verdict
 
 
 class ClaimError(Exception):

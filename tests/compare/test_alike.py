@@ -8,19 +8,19 @@ from collections import Counter
 import pytest
 
 from flushproof import pipeline
-from flushproof.compare.alike import SAME_CODE, alike
-from flushproof.compare.decide import Wanted, compare
-from flushproof.comparison import Compared, Relation, Since
-from flushproof.config import Choices, Comparing, Options
-from flushproof.diagnostics import InputError
+from flushproof.features.nfc.same_code import SAME_CODE, alike
+from flushproof.features.nfc.decide import Wanted, compare
+from flushproof.results.comparison import Compared, Relation, Since
+from flushproof.verify.options import Choices, Comparing, Options
+from flushproof.support.diagnostics import InputError
 from flushproof.ir.program import Program
 from flushproof.machine.build import Machine, build
-from flushproof.machine.setup import Bounds
-from flushproof.mutate.mutants import mutants
-from flushproof.mutate.origin import origin
-from flushproof.source import Source
-from flushproof.spec.resolve import from_texts
-from flushproof.verdict import ClaimResult
+from flushproof.frontend.setup import Bounds
+from flushproof.features.mutation.mutants import mutants
+from flushproof.features.mutation.origin import origin
+from flushproof.support.source import Source
+from flushproof.frontend.spec.resolve import from_texts
+from flushproof.results.verdict import ClaimResult
 from two_variants import SPECS
 
 NAMES = {

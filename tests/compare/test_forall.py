@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from flushproof import pipeline
-from flushproof.compare.forall import Related, equal_for_all
-from flushproof.comparison import Relation
-from flushproof.config import Comparing, Options
+from flushproof.features.nfc.unbounded import Related, equal_for_all
+from flushproof.results.comparison import Relation
+from flushproof.verify.options import Comparing, Options
 from flushproof.ir.program import Program
 from flushproof.machine.build import build
-from flushproof.spec.resolve import from_variant
+from flushproof.frontend.spec.resolve import from_variant
 from two_variants import SPECS
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from flushproof.compare.watch import Sight
-from flushproof.comparison import Compared, Relation, Since
+from flushproof.features.nfc.observer import Sight
+from flushproof.results.comparison import Compared, Relation, Since
 from two_variants import differ, found, machine, text
 
 FLAG = text("mismatch_flag")

@@ -10,15 +10,15 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from flushproof import cli
-from flushproof.compare.decide import Wanted, compare
-from flushproof.comparison import Compared, Comparison, Relation, Since
+from flushproof.cli import main as cli
+from flushproof.features.nfc.decide import Wanted, compare
+from flushproof.results.comparison import Compared, Comparison, Relation, Since
 from flushproof.machine.build import Machine, build
-from flushproof.machine.setup import Bounds
-from flushproof.memory import Memory
-from flushproof.record import replace
-from flushproof.source import Source
-from flushproof.spec.resolve import from_texts, from_variant
+from flushproof.frontend.setup import Bounds
+from flushproof.support.memory_model import Memory
+from flushproof.support.record import replace
+from flushproof.support.source import Source
+from flushproof.frontend.spec.resolve import from_texts, from_variant
 from two_variants import BOUNDS, SPECS, coverage, found, machine, machine_setup, text
 
 SCHEMA = json.loads(files("flushproof.report").joinpath("schema.json").read_text())

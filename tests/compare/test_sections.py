@@ -13,12 +13,12 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from flushproof.compare.decide import Wanted, compare
-from flushproof.comparison import Compared, Comparison, Relation, Since
+from flushproof.features.nfc.decide import Wanted, compare
+from flushproof.results.comparison import Compared, Comparison, Relation, Since
 from flushproof.machine.build import Machine, build
-from flushproof.machine.setup import Bounds
-from flushproof.source import Source
-from flushproof.spec.resolve import from_texts
+from flushproof.frontend.setup import Bounds
+from flushproof.support.source import Source
+from flushproof.frontend.spec.resolve import from_texts
 from two_variants import coverage
 
 PAIRS = int(os.environ.get("FLUSHPROOF_PAIRS", "12"))

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from flushproof import cli
-from flushproof.compiled import agree
-from flushproof.compiled.inputs import EDGES, LENGTH, sequences
-from flushproof.compiled.program import driven
-from flushproof.diagnostics import InputError
-from flushproof.errors import InternalError
+from flushproof.cli import main as cli
+from flushproof.features.compiled import agree
+from flushproof.features.compiled.inputs import EDGES, LENGTH, sequences
+from flushproof.features.compiled.program import driven
+from flushproof.support.diagnostics import InputError
+from flushproof.support.errors import InternalError
 from flushproof.machine.build import Machine, build
-from flushproof.record import replace
-from flushproof.source import Source
-from flushproof.spec.resolve import from_spec
+from flushproof.support.record import replace
+from flushproof.support.source import Source
+from flushproof.frontend.spec.resolve import from_spec
 from small_c import have_gcc, machine
 
 pytestmark = pytest.mark.skipif(
@@ -232,7 +232,7 @@ def test_a_difference_is_no_verdict(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both states are shown and the exit code says that the program is at fault."""
-    wrong = "flushproof.compiled.agree.driven"
+    wrong = "flushproof.features.compiled.agree.driven"
     monkeypatch.setattr(wrong, lambda m: driven(m).replace("drv_operate())", "1)"))
     assert cli.main(["prove", FIRST, *SMALL]) == 70
     told = capsys.readouterr()

@@ -9,11 +9,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from flushproof import cli
-from flushproof.engines.second import ask as second
-from flushproof.engines.second import opinion
-from flushproof.engines.second.ask import Answer, Limits, NotAccepted, Reply, ask
-from flushproof.resources import HERE, SPECS
+from flushproof.cli import main as cli
+from flushproof.engines.second import cvc5_query as second
+from flushproof.engines.second import second_solver as opinion
+from flushproof.engines.second.cvc5_query import Answer, Limits, NotAccepted, Reply, ask
+from flushproof.support.resources import HERE, SPECS
 
 FILE = str(SPECS / "counter_first.c")
 SMALL = ("--vcpus", "1", "--jobs", "1", "--no-cache", "--agree", "cvc5")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import z3
 
-from flushproof.engines.symbolic.apart import Apart
-from flushproof.engines.symbolic.proof import impossible
+from flushproof.engines.smt.isolated_solver import Apart
+from flushproof.engines.smt.proof_tactic import impossible
 
 EFFORT = 1_000_000
 

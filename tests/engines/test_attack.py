@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from flushproof import cli
-from flushproof.claim import Claim
-from flushproof.engines.random_runs import Attack
-from flushproof.forall import Evidence, ForAll
+from flushproof.cli import main as cli
+from flushproof.verify.claim_checker import Claim
+from flushproof.engines.interpreter.random_runs import Attack
+from flushproof.verify.unbounded_proofs import Evidence, ForAll
 from flushproof.machine.build import build
-from flushproof.memory import Memory
-from flushproof.resources import SPECS
-from flushproof.spec.resolve import from_spec
-from flushproof.verdict import Verdict
+from flushproof.support.memory_model import Memory
+from flushproof.support.resources import SPECS
+from flushproof.frontend.spec.resolve import from_spec
+from flushproof.results.verdict import Verdict
 
 RUNS = int(os.environ.get("FLUSHPROOF_RUNS", "40"))
 """How many runs are made of each file of the corpus."""

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.decide import Question, decide
-from flushproof.diagnostics import InputError
-from flushproof.engines.enumerate import Sizes, enumerate_claim
+from flushproof.verify.portfolio import Question, decide
+from flushproof.support.diagnostics import InputError
+from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.machine.build import Machine, build
-from flushproof.machine.setup import Bounds
-from flushproof.spec.resolve import from_variant
+from flushproof.frontend.setup import Bounds
+from flushproof.frontend.spec.resolve import from_variant
 
 pytestmark = pytest.mark.slow
 

@@ -8,8 +8,8 @@ import pytest
 import z3
 from pysat.solvers import Solver
 
-from flushproof.engines.unbounded.circuit import Circuit
-from flushproof.engines.unbounded.finite import Finite, Instance, Unsupported
+from flushproof.engines.unbounded.and_inverter_graph import Circuit
+from flushproof.engines.unbounded.finite_instantiation import Finite, Instance, Unsupported
 
 X, Y = z3.BitVecs("x y", 8)
 C = z3.Bool("c")

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.decide import Question, decide
-from flushproof.engines.enumerate import Sizes, enumerate_claim
+from flushproof.verify.portfolio import Question, decide
+from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.machine.build import build
-from flushproof.machine.setup import Bounds
-from flushproof.spec.resolve import from_variant
-from flushproof.verdict import Verdict
+from flushproof.frontend.setup import Bounds
+from flushproof.frontend.spec.resolve import from_variant
+from flushproof.results.verdict import Verdict
 
 CODE = """\
 struct kvm_vmx { struct kvm kvm; int n, m; u64 root; spinlock_t lock; };

@@ -7,19 +7,19 @@ from random import Random
 
 import pytest
 
-from flushproof.decide import Question, decide
-from flushproof.engines import concrete
-from flushproof.engines.enumerate import Sizes, enumerate_claim
-from flushproof.engines.found import Found
-from flushproof.engines.symbolic.bounded import Bounded, Settings
-from flushproof.engines.symbolic.threads import Counts
+from flushproof.verify.portfolio import Question, decide
+from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
+from flushproof.engines.counterexample import Found
+from flushproof.engines.bounded.engine import Bounded, Settings
+from flushproof.engines.bounded.threads import Counts
 from flushproof.ir.code import Acquire
 from flushproof.ir.program import Role
 from flushproof.machine.build import Machine, build
-from flushproof.machine.setup import Bounds
-from flushproof.record import replace
-from flushproof.spec.resolve import from_spec, from_variant
-from flushproof.verdict import ClaimResult, Verdict
+from flushproof.frontend.setup import Bounds
+from flushproof.support.record import replace
+from flushproof.frontend.spec.resolve import from_spec, from_variant
+from flushproof.results.verdict import ClaimResult, Verdict
 
 CLAIM = "no_deadlock"
 SPECS = Path(__file__).parents[2] / "specs"

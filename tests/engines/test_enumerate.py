@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.decide import Question, decide
-from flushproof.engines.enumerate import Enumerator, Outcome, Sizes, enumerate_claim
+from flushproof.verify.portfolio import Question, decide
+from flushproof.engines.explicit.enumerator import Enumerator, Outcome, Sizes, enumerate_claim
 from flushproof.machine.build import Machine, build
-from flushproof.machine.setup import Bounds
-from flushproof.spec.resolve import from_spec
-from flushproof.verdict import Verdict
+from flushproof.frontend.setup import Bounds
+from flushproof.frontend.spec.resolve import from_spec
+from flushproof.results.verdict import Verdict
 
 FOLDER = Path(__file__).parents[2] / "specs"
 SPECS = sorted(p.stem for p in FOLDER.glob("*.spec"))

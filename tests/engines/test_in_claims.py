@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.decide import Question, decide
-from flushproof.engines.unbounded.state import Case, space
+from flushproof.verify.portfolio import Question, decide
+from flushproof.engines.unbounded.state_space import Case, space
 from flushproof.ir.code import Binary, Cast, Const, Mode, Var, Write
-from flushproof.ir.kinds import infer
+from flushproof.ir.analysis.representation import infer
 from flushproof.ir.program import BOOT_VCPU
 from flushproof.ir.types import INT, VCPU
 from flushproof.machine.build import Machine, build
-from flushproof.machine.setup import Bounds
-from flushproof.record import replace
-from flushproof.spec.resolve import from_spec
-from flushproof.verdict import ClaimResult, Verdict
+from flushproof.frontend.setup import Bounds
+from flushproof.support.record import replace
+from flushproof.frontend.spec.resolve import from_spec
+from flushproof.results.verdict import ClaimResult, Verdict
 
 CODE = """\
 struct kvm_vmx { struct kvm kvm; spinlock_t l; int x; struct kvm_vcpu *last; };

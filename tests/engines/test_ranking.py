@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from flushproof.engines.symbolic.ranking import unranked_heads
+from flushproof.engines.reduction.ranking import unranked_heads
 from flushproof.ir.code import Instr
 from flushproof.ir.program import Role
 from flushproof.machine.build import build
-from flushproof.source import Source
-from flushproof.spec.resolve import from_texts
+from flushproof.support.source import Source
+from flushproof.frontend.spec.resolve import from_texts
 
 CODE = """\
 struct kvm_vmx { struct kvm kvm; int x, y; u64 wide; spinlock_t lock; };

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.decide import Question, decide
-from flushproof.engines.enumerate import Sizes, enumerate_claim
+from flushproof.verify.portfolio import Question, decide
+from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.ir.code import Acquire, TryAcquire
 from flushproof.machine.build import Machine, build
-from flushproof.machine.setup import Bounds
-from flushproof.memory import Memory
-from flushproof.record import replace
-from flushproof.spec.resolve import from_variant
+from flushproof.frontend.setup import Bounds
+from flushproof.support.memory_model import Memory
+from flushproof.support.record import replace
+from flushproof.frontend.spec.resolve import from_variant
 
 BOUNDS = Bounds((1, 2), 1, 1, 1)
 CODE = """\

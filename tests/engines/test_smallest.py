@@ -5,14 +5,14 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
-from flushproof.decide import Question, decide
-from flushproof.engines.found import Found
-from flushproof.engines.symbolic.bounded import Bounded
-from flushproof.engines.symbolic.threads import Counts
+from flushproof.verify.portfolio import Question, decide
+from flushproof.engines.counterexample import Found
+from flushproof.engines.bounded.engine import Bounded
+from flushproof.engines.bounded.threads import Counts
 from flushproof.machine.build import Machine, build
-from flushproof.machine.setup import Bounds
-from flushproof.spec.resolve import from_variant
-from flushproof.verdict import Verdict
+from flushproof.frontend.setup import Bounds
+from flushproof.frontend.spec.resolve import from_variant
+from flushproof.results.verdict import Verdict
 
 TALK = """\
 struct kvm_vmx { struct kvm kvm; int word; };

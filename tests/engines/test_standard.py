@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import z3
 
-from flushproof.engines.second.ask import Answer, ask
-from flushproof.engines.symbolic.standard import script
+from flushproof.engines.second.cvc5_query import Answer, ask
+from flushproof.engines.smt.smtlib import script
 
 PAGE = z3.DeclareSort("Page")
 FLAG, WORD, COUNT = z3.Bool("flag"), z3.BitVec("word", 64), z3.Int("count")

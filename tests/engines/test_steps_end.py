@@ -9,17 +9,17 @@ from dataclasses import dataclass
 
 import pytest
 
-from flushproof.compare.decide import Wanted, compare
-from flushproof.comparison import Compared, Relation, Since
-from flushproof.decide import Question, decide
-from flushproof.engines.enumerate import Sizes, enumerate_claim
+from flushproof.features.nfc.decide import Wanted, compare
+from flushproof.results.comparison import Compared, Relation, Since
+from flushproof.verify.portfolio import Question, decide
+from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.engines.symbolic.execute import PATIENCE
-from flushproof.engines.symbolic.problem import Problem
+from flushproof.engines.bounded.query import Problem
 from flushproof.machine.build import Machine, build
-from flushproof.machine.setup import Bounds
-from flushproof.source import Source
-from flushproof.spec.resolve import from_texts
-from flushproof.verdict import ClaimResult, Verdict
+from flushproof.frontend.setup import Bounds
+from flushproof.support.source import Source
+from flushproof.frontend.spec.resolve import from_texts
+from flushproof.results.verdict import ClaimResult, Verdict
 
 CODE = """\
 struct kvm_vmx { struct kvm kvm; int x, y, z; spinlock_t lock, other; };

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.decide import Question, decide
-from flushproof.forall import ForAll
+from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.unbounded_proofs import ForAll
 from flushproof.machine.build import Machine, build
-from flushproof.machine.setup import Bounds
-from flushproof.spec.resolve import from_spec
-from flushproof.verdict import ClaimResult, Verdict
+from flushproof.frontend.setup import Bounds
+from flushproof.frontend.spec.resolve import from_spec
+from flushproof.results.verdict import ClaimResult, Verdict
 
 CODE = """\
 struct kvm_vmx { struct kvm kvm; spinlock_t l; int x, y; };

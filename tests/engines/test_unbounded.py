@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.engines.symbolic.moves import Population
-from flushproof.engines.symbolic.plan import make_plan
-from flushproof.engines.unbounded.build import Builder
-from flushproof.engines.unbounded.clauses import System
-from flushproof.engines.unbounded.pdr import Invariant, Search
-from flushproof.engines.unbounded.recheck import failing
-from flushproof.engines.unbounded.state import Case, space
+from flushproof.engines.reduction.commutativity import Population
+from flushproof.engines.reduction.step_plan import make_plan
+from flushproof.engines.unbounded.horn_encoding import Builder
+from flushproof.engines.unbounded.horn_clauses import System
+from flushproof.engines.unbounded.ic3 import Invariant, Search
+from flushproof.engines.unbounded.inductiveness_check import failing
+from flushproof.engines.unbounded.state_space import Case, space
 from flushproof.machine.build import build
-from flushproof.record import replace
-from flushproof.spec.resolve import from_spec
+from flushproof.support.record import replace
+from flushproof.frontend.spec.resolve import from_spec
 
 FOLDER = Path(__file__).parents[2] / "specs"
 EFFORT = 30_000

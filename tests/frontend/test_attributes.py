@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from flushproof.diagnostics import InputError
-from flushproof.frontend import printer
-from flushproof.frontend.attributes import CALLED, MEANINGFUL, MEANINGLESS, WORDS
-from flushproof.frontend.items import MEANINGS
-from flushproof.frontend.parser import ParseContext, parse_c
-from flushproof.lower import numbers, primitives
-from flushproof.source import Source
+from flushproof.support.diagnostics import InputError
+from flushproof.frontend.c import printer
+from flushproof.frontend.c.attributes import CALLED, MEANINGFUL, MEANINGLESS, WORDS
+from flushproof.frontend.c.items import MEANINGS
+from flushproof.frontend.c.parser import ParseContext, parse_c
+from flushproof.lower import number_macros as numbers, primitives
+from flushproof.support.source import Source
 
 FORMS = (
     "{} int f(void) {{ return 1; }}",

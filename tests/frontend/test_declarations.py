@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.diagnostics import InputError
-from flushproof.frontend.declarations import Declarations, declare
-from flushproof.frontend.parser import ParseContext, parse_c
-from flushproof.source import Source
+from flushproof.support.diagnostics import InputError
+from flushproof.frontend.c.declarations import Declarations, declare
+from flushproof.frontend.c.parser import ParseContext, parse_c
+from flushproof.support.source import Source
 from small_c import Piece, compiled, have_gcc, interpret, piece_machine
 
 

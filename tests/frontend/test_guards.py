@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from flushproof.diagnostics import InputError
-from flushproof.frontend import printer
-from flushproof.frontend.parser import ParseContext, parse_c
-from flushproof.source import Source
+from flushproof.support.diagnostics import InputError
+from flushproof.frontend.c import printer
+from flushproof.frontend.c.parser import ParseContext, parse_c
+from flushproof.support.source import Source
 
 HEAD = "int f(struct mutex *m, int *p) "
 TAKE = "mutex_lock(m);"

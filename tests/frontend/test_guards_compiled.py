@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.frontend import printer
-from flushproof.frontend.parser import ParseContext, parse_c
-from flushproof.source import Source
+from flushproof.frontend.c import printer
+from flushproof.frontend.c.parser import ParseContext, parse_c
+from flushproof.support.source import Source
 from small_c import have_gcc
 
 COUNT = 150

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.diagnostics import EXIT_INPUT, EXIT_USAGE, InputError
-from flushproof.frontend.load import LIMIT, load
+from flushproof.support.diagnostics import EXIT_INPUT, EXIT_USAGE, InputError
+from flushproof.frontend.c.load import LIMIT, load
 
 
 def refusal(path: Path) -> InputError:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.diagnostics import InputError
-from flushproof.frontend import syntax as c
+from flushproof.support.diagnostics import InputError
+from flushproof.frontend.c import syntax as c
 from flushproof.ir.printer import program_text
-from flushproof.record import Record
+from flushproof.support.record import Record
 from small_c import Piece, machine, piece_machine
 
 NODES = sorted(

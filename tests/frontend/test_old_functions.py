@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.diagnostics import InputError
-from flushproof.frontend import syntax
-from flushproof.frontend.parser import ParseContext, parse_c
-from flushproof.frontend.printer import item
-from flushproof.source import Source
+from flushproof.support.diagnostics import InputError
+from flushproof.frontend.c import syntax
+from flushproof.frontend.c.parser import ParseContext, parse_c
+from flushproof.frontend.c.printer import item
+from flushproof.support.source import Source
 from small_c import Piece, compiled, have_gcc, interpret, piece_machine
 
 INPUTS = tuple((a, b) for a in (0, 1, -1, 200, 70000, -(1 << 31)) for b in (0, 3, -5, 255, 40000))

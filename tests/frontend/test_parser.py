@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from flushproof.diagnostics import InputError
-from flushproof.frontend import printer, syntax
-from flushproof.frontend.parser import ParseContext, parse_c, parse_items, read_tokens
-from flushproof.source import Source
+from flushproof.support.diagnostics import InputError
+from flushproof.frontend.c import printer, syntax
+from flushproof.frontend.c.parser import ParseContext, parse_c, parse_items, read_tokens
+from flushproof.support.source import Source
 
 CONTEXT = ParseContext(typedefs=frozenset({"u64"}))
 

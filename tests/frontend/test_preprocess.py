@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from flushproof.diagnostics import InputError
-from flushproof.frontend.macros import Macros
-from flushproof.frontend.preprocess import preprocess
-from flushproof.source import Source
+from flushproof.support.diagnostics import InputError
+from flushproof.frontend.c.macros import Macros
+from flushproof.frontend.c.preprocess import preprocess
+from flushproof.support.source import Source
 
 COMPILER = "whether `{}` is a macro depends on the compiler"
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flushproof.frontend import printer, syntax
-from flushproof.frontend.load import load
-from flushproof.frontend.operators import PRECEDENCE
-from flushproof.frontend.parser import ParseContext, parse_c
-from flushproof.source import Source, Span
+from flushproof.frontend.c import printer, syntax
+from flushproof.frontend.c.load import load
+from flushproof.frontend.c.operators import PRECEDENCE
+from flushproof.frontend.c.parser import ParseContext, parse_c
+from flushproof.support.source import Source, Span
 
 SPECS = Path(__file__).parents[2] / "specs"
 CONTEXT = ParseContext(typedefs=frozenset({"u64"}))

@@ -7,8 +7,8 @@ from pathlib import Path
 import lark
 import pytest
 
-from flushproof.frontend.grammar import STARTS, build_parser
-from flushproof.frontend.table_cache import cached
+from flushproof.frontend.c.grammar import STARTS, build_parser
+from flushproof.frontend.c.parse_table_cache import cached
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flushproof.diagnostics import InputError
-from flushproof.frontend.grammar import preprocessing_lexer
-from flushproof.frontend.tokens import SplitToken, tokenise
-from flushproof.source import Source
+from flushproof.support.diagnostics import InputError
+from flushproof.frontend.c.grammar import preprocessing_lexer
+from flushproof.frontend.c.tokens import SplitToken, tokenise
+from flushproof.support.source import Source
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((*(ROOT / "specs").glob("*.*"), *(ROOT / "tests/kernel/trees").rglob("*.[ch]")))

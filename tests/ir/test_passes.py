@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.engines import concrete
+from flushproof.engines.interpreter import interpreter as concrete
 from flushproof.engines.schedule import Call, Plan, Schedule
 from flushproof.ir.code import (
     Assign,
@@ -25,12 +25,12 @@ from flushproof.ir.code import (
     Uninit,
     Var,
 )
-from flushproof.ir.flow import simplify, successors
-from flushproof.ir.passes import clean, discharge, liveness, propagate, prune
+from flushproof.ir.analysis.control_flow import simplify, successors
+from flushproof.ir.passes.cleanup import clean, discharge, liveness, propagate, prune
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.ir.types import BOOL, INT, NO_VCPU, VCPU
 from flushproof.machine.build import Machine, build
-from flushproof.spec.resolve import from_spec
+from flushproof.frontend.spec.resolve import from_spec
 from lower.test_c_semantics import PIECES
 from small_c import Choices, piece_machine, run_call
 

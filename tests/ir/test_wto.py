@@ -7,9 +7,9 @@ import random
 import pytest
 
 from flushproof.ir.code import Branch, Const, Instr, Jump, Stop
-from flushproof.ir.flow import simplify, successors
+from flushproof.ir.analysis.control_flow import simplify, successors
 from flushproof.ir.types import BOOL
-from flushproof.ir.wto import Order, order
+from flushproof.ir.analysis.weak_topological_order import Order, order
 
 YES = Const(1, BOOL)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flushproof.record import Record
+from flushproof.support.record import Record
 
 TEXT = """#include <linux/kvm_host.h>
 #include <asm/mshyperv.h>

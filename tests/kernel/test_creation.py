@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from flushproof import pipeline
-from flushproof.config import Options, Sanity
-from flushproof.diagnostics import InputError
-from flushproof.verdict import ClaimResult, Verdict
+from flushproof.verify.options import Options, Sanity
+from flushproof.support.diagnostics import InputError
+from flushproof.results.verdict import ClaimResult, Verdict
 from kernel.forms import Form
 
 SET = "vmx->hv_tlb_pgd = INVALID_PAGE;"

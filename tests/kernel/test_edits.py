@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from flushproof import pipeline
-from flushproof.config import Options, Sanity
-from flushproof.diagnostics import InputError
-from flushproof.files import Disk, using
-from flushproof.verdict import Verdict
+from flushproof.verify.options import Options, Sanity
+from flushproof.support.diagnostics import InputError
+from flushproof.support.files import Disk, using
+from flushproof.results.verdict import Verdict
 from kernel.fetch import VERSIONS, folder
 
 FLUSH = "arch/x86/kvm/kvm_onhyperv.c"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from flushproof import pipeline
-from flushproof.config import Options, Sanity
-from flushproof.files import Disk, using
-from flushproof.verdict import Verdict
+from flushproof.verify.options import Options, Sanity
+from flushproof.support.files import Disk, using
+from flushproof.results.verdict import Verdict
 from kernel.fetch import VERSIONS, folder
 
 FILES = ("kvm_onhyperv.c", "vmx/vmx.c", "svm/svm.c")

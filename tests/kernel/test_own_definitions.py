@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from flushproof import pipeline
-from flushproof.config import Choices, Options, Sanity
-from flushproof.diagnostics import InputError
-from flushproof.kernel.entry import in_tree, open_file
-from flushproof.kernel.misspelt import nearest
-from flushproof.verdict import Verdict
+from flushproof.verify.options import Choices, Options, Sanity
+from flushproof.support.diagnostics import InputError
+from flushproof.verify.open_input import in_tree, open_file
+from flushproof.frontend.kernel.misspelt import nearest
+from flushproof.results.verdict import Verdict
 
 TREE = Path(__file__).parent / "trees" / "v6_4"
 FILE = "arch/x86/kvm/kvm_onhyperv.c"

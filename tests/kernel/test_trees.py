@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from flushproof import pipeline
-from flushproof.config import Choices, Options
-from flushproof.diagnostics import InputError
-from flushproof.listing import Listing
-from flushproof.verdict import Verdict
+from flushproof.verify.options import Choices, Options
+from flushproof.support.diagnostics import InputError
+from flushproof.results.recognition import Listing
+from flushproof.results.verdict import Verdict
 
 TREES = Path(__file__).parent / "trees"
 CLAIMS = ("coverage", "no_repeat", "no_bogus", "failure_kept", "failure_true", "lock_balanced")

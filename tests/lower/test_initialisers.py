@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.diagnostics import InputError
+from flushproof.support.diagnostics import InputError
 from flushproof.ir.types import NO_VCPU, VCPU
 from small_c import Piece, call, compiled, have_gcc, interpret, machine, piece_machine, returned
 

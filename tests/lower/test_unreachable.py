@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.engines.concrete import Undefined
+from flushproof.engines.interpreter.interpreter import Undefined
 from small_c import Piece, interpret, piece_machine
 
 HITS = {

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.assumptions import assumptions
-from flushproof.compare.decide import Wanted, compare
-from flushproof.comparison import Compared, Relation, Since
-from flushproof.decide import Question, decide
-from flushproof.diagnostics import InputError
-from flushproof.engines.enumerate import Sizes, enumerate_claim
+from flushproof.verify.assumptions import assumptions
+from flushproof.features.nfc.decide import Wanted, compare
+from flushproof.results.comparison import Compared, Relation, Since
+from flushproof.verify.portfolio import Question, decide
+from flushproof.support.diagnostics import InputError
+from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.machine.build import Machine, build
-from flushproof.machine.setup import Bounds
-from flushproof.spec.resolve import from_spec
-from flushproof.verdict import Verdict
+from flushproof.frontend.setup import Bounds
+from flushproof.frontend.spec.resolve import from_spec
+from flushproof.results.verdict import Verdict
 
 VARIANT = """
 {before}

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.decide import Question, decide
-from flushproof.diagnostics import InputError
-from flushproof.engines.enumerate import Sizes, enumerate_claim
+from flushproof.verify.portfolio import Question, decide
+from flushproof.support.diagnostics import InputError
+from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.machine.build import Machine, build
-from flushproof.machine.setup import Bounds
-from flushproof.spec.resolve import from_spec
-from flushproof.verdict import Verdict
+from flushproof.frontend.setup import Bounds
+from flushproof.frontend.spec.resolve import from_spec
+from flushproof.results.verdict import Verdict
 
 VARIANT = """
 struct kvm_vmx {{ struct kvm kvm; spinlock_t one, two; {fields} }};

@@ -10,16 +10,16 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from flushproof import cli
-from flushproof.config import Choices
-from flushproof.mutate.decide import Asked, mutate
-from flushproof.mutate.judge import kill_of
-from flushproof.mutate.origin import origin
-from flushproof.mutate.trial import Fails
-from flushproof.mutated import Baseline, Effect, Fate, How, Kill, MutantResult, Mutation
-from flushproof.record import replace
-from flushproof.report import mutate_json, mutate_text
-from flushproof.verdict import Verdict
+from flushproof.cli import main as cli
+from flushproof.verify.options import Choices
+from flushproof.features.mutation.decide import Asked, mutate
+from flushproof.features.mutation.mutant_verdict import kill_of
+from flushproof.features.mutation.origin import origin
+from flushproof.features.mutation.mutant_checker import Fails
+from flushproof.results.mutation import Baseline, Effect, Fate, How, Kill, MutantResult, Mutation
+from flushproof.support.record import replace
+from flushproof.features.mutation import json as mutate_json, text as mutate_text
+from flushproof.results.verdict import Verdict
 
 SCHEMA = json.loads(files("flushproof.report").joinpath("schema.json").read_text())
 SPECS = Path(__file__).parents[2] / "specs"

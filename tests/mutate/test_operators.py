@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.config import Choices
-from flushproof.mutate.mutants import Mutant, mutants
-from flushproof.mutate.origin import Origin, origin
-from flushproof.source import Source
-from flushproof.spec.resolve import from_text
+from flushproof.verify.options import Choices
+from flushproof.features.mutation.mutants import Mutant, mutants
+from flushproof.features.mutation.origin import Origin, origin
+from flushproof.support.source import Source
+from flushproof.frontend.spec.resolve import from_text
 
 TREES = Path(__file__).parents[1] / "kernel" / "trees"
 SPECS = Path(__file__).parents[2] / "specs"

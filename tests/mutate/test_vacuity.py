@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from flushproof import cli, pipeline
-from flushproof.config import Options, Sanity
-from flushproof.verdict import ClaimResult, Verdict
+from flushproof.cli import main as cli
+from flushproof import pipeline
+from flushproof.verify.options import Options, Sanity
+from flushproof.results.verdict import ClaimResult, Verdict
 
 SPECS = Path(__file__).parents[2] / "specs"
 

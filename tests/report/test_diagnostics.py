@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flushproof.diagnostics import Note
+from flushproof.support.diagnostics import Note
 from flushproof.report.diagnostics import places, render
 from flushproof.report.excerpt import underline
-from flushproof.source import Source, Span
+from flushproof.support.source import Source, Span
 from report_samples import DIAGNOSTIC, SOURCES, NoSuchName, span
 
 GOLDEN = Path(__file__).parent / "golden"

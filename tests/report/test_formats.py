@@ -10,16 +10,16 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from flushproof.config import Options
-from flushproof.expectation import with_expected
-from flushproof.record import replace
+from flushproof.verify.options import Options
+from flushproof.results.expectation import with_expected
+from flushproof.support.record import replace
 from flushproof.report import github, itf, jsonl, sarif
-from flushproof.report import json as report_json
+from flushproof.report import json_report as report_json
 from flushproof.report.findings import Results, findings
 from flushproof.report.formats import FORMATS, places
-from flushproof.source import Span
-from flushproof.trace import Trace
-from flushproof.verdict import Report, Verdict
+from flushproof.support.source import Span
+from flushproof.results.trace import Trace
+from flushproof.results.verdict import Report, Verdict
 from report_samples import (
     CHECKED,
     COVERAGE_TRACE,

@@ -8,8 +8,8 @@ from importlib.resources import files
 import jsonschema
 import pytest
 
-from flushproof.report import json as report_json
-from flushproof.verdict import Verdict
+from flushproof.report import json_report as report_json
+from flushproof.results.verdict import Verdict
 from report_samples import CHECKED, MANY_TRACE, MIXED, report, result
 
 SCHEMA = json.loads(files("flushproof.report").joinpath("schema.json").read_text())

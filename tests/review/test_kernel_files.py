@@ -10,7 +10,7 @@ from difflib import unified_diff
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flushproof import cli
+from flushproof.cli import main as cli
 
 if TYPE_CHECKING:
     import pytest

@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from flushproof import cli
+from flushproof.cli import main as cli
 from letters import NOTHING, body, changed, diff, mail
 from two_variants import SPECS, text
 

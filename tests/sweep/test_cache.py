@@ -9,18 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from flushproof import cli, pipeline
-from flushproof.config import Choices, Options, Sanity, Sweeping
-from flushproof.expectation import with_expected
-from flushproof.files import DISK, Look, Overlaid, Recorded
-from flushproof.record import replace
-from flushproof.sweep import jobs, known
-from flushproof.sweep.engine import fingerprint
-from flushproof.sweep.front import Front
-from flushproof.sweep.jobs import Task
-from flushproof.sweep.known import Known
-from flushproof.sweep.store import KEPT, Entry, Store
-from flushproof.verdict import ClaimResult, Report, Verdict
+from flushproof.cli import main as cli
+from flushproof import pipeline
+from flushproof.verify.options import Choices, Options, Sanity, Sweeping
+from flushproof.results.expectation import with_expected
+from flushproof.support.files import DISK, Look, Overlaid, Recorded
+from flushproof.support.record import replace
+from flushproof.runner import jobs, verdict_lookup as known
+from flushproof.runner.fingerprint import fingerprint
+from flushproof.runner.session import Front
+from flushproof.runner.jobs import Task
+from flushproof.runner.verdict_lookup import Known
+from flushproof.runner.verdict_store import KEPT, Entry, Store
+from flushproof.results.verdict import ClaimResult, Report, Verdict
 from report_samples import COVERAGE_TRACE, Made, report, result
 
 SPECS = Path(__file__).parent.parent.parent / "specs"
@@ -61,7 +62,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
 
 class _Current:
     def __getitem__(self, _: int) -> Recorded:
-        from flushproof import files
+        from flushproof.support import files
 
         found = files.current()
         assert isinstance(found, Recorded)

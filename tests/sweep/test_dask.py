@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 
 from flushproof import pipeline
-from flushproof.config import Options, Sweeping
-from flushproof.diagnostics import InputError
-from flushproof.errors import InternalError
-from flushproof.files import Sent
-from flushproof.record import replace
-from flushproof.sweep.jobs import Task, elsewhere
-from flushproof.sweep.run import sweep
-from flushproof.verdict import Report
+from flushproof.verify.options import Options, Sweeping
+from flushproof.support.diagnostics import InputError
+from flushproof.support.errors import InternalError
+from flushproof.support.files import Sent
+from flushproof.support.record import replace
+from flushproof.runner.jobs import Task, elsewhere
+from flushproof.runner.run import sweep
+from flushproof.results.verdict import Report
 
 distributed = pytest.importorskip("distributed", reason="needs the extra `dask`")
 
@@ -94,7 +94,7 @@ def _told(report: Report) -> Report:
 def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong address is a plain complaint, not a traceback of somebody else's library."""
     monkeypatch.chdir(SPECS)
-    monkeypatch.setattr("flushproof.sweep.executors.PATIENCE", "100ms")
+    monkeypatch.setattr("flushproof.runner.executors.PATIENCE", "100ms")
     options = replace(SMALL, sweeping=Sweeping(None, "dask://127.0.0.1:1"))
     with pytest.raises(InputError, match=r"no Dask scheduler answers at `dask://127\.0\.0\.1:1`"):
         sweep([Task("check", NAMES[0], None, options)], lambda _: None)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from flushproof import cli
-from flushproof.report.sweep import Swept, exit_code, render
-from flushproof.verdict import Verdict
+from flushproof.cli import main as cli
+from flushproof.runner.text import Swept, exit_code, render
+from flushproof.results.verdict import Verdict
 from report_samples import COVERAGE_TRACE, Made, report, result
 
 SPECS = Path(__file__).parent.parent.parent / "specs"

@@ -10,19 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import StrEnum
 
-from flushproof.decide import Question, decide
-from flushproof.diagnostics import InputError
-from flushproof.engines import concrete
+from flushproof.verify.portfolio import Question, decide
+from flushproof.support.diagnostics import InputError
+from flushproof.engines.interpreter import interpreter as concrete
 from flushproof.engines.schedule import Call, Plan, Schedule
-from flushproof.errors import InternalError
+from flushproof.support.errors import InternalError
 from flushproof.ir.code import Havoc, Hypercall, Instr
 from flushproof.ir.program import Operation
 from flushproof.ir.types import Int
 from flushproof.machine.build import Machine, build
-from flushproof.record import Record
-from flushproof.source import Source
-from flushproof.spec.resolve import from_texts
-from flushproof.verdict import Verdict
+from flushproof.support.record import Record
+from flushproof.support.source import Source
+from flushproof.frontend.spec.resolve import from_texts
+from flushproof.results.verdict import Verdict
 from torture.compiled import ends_well
 from torture.suite import ABORTED, SPEC, TortureVariant, read, torture_variant
 

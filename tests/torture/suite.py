@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 
-from flushproof.record import Record
-from flushproof.source import Source
+from flushproof.support.record import Record
+from flushproof.support.source import Source
 from torture.fetch import folder
 
 BEFORE = """\

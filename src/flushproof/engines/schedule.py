@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flushproof.record import Record
+from flushproof.support.record import Record
 
 
 class Call(Record, frozen=True):

@@ -11,8 +11,8 @@ from enum import StrEnum
 from typing import Literal
 
 from flushproof.ir.types import BOOL, INT, U64, Type
-from flushproof.record import Placed, Record
-from flushproof.source import Span
+from flushproof.support.record import Placed, Record
+from flushproof.support.source import Span
 
 
 class Mode(StrEnum):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from flushproof.errors import InternalError
+from flushproof.support.errors import InternalError
 from flushproof.ir.code import Expr, Field, Instr, Local
 from flushproof.ir.types import INT, VCPU
-from flushproof.record import Record
-from flushproof.source import Span
+from flushproof.support.record import Record
+from flushproof.support.source import Span
 
 MOST_VCPUS = INT.high - 8
 """With so many vCPUs the number of each thread fits an `int`, that of a bystander, too."""

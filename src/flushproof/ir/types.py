@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flushproof.record import Record
+from flushproof.support.record import Record
 
 
 class Int(Record, frozen=True):

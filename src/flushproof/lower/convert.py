@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
-from flushproof.diagnostics import InputError
-from flushproof.frontend.errors import Mismatch
-from flushproof.frontend.types import BOOL_T, INT_T, CType, Integer, Pointer, Struct, common
+from flushproof.support.diagnostics import InputError
+from flushproof.frontend.c.type_errors import Mismatch
+from flushproof.frontend.c.types import BOOL_T, INT_T, CType, Integer, Pointer, Struct, common
 from flushproof.ir.arith import binary, unary
 from flushproof.ir.code import COMPARISONS, Binary, BinaryOp, Cast, Const, Expr, Ite, Unary, UnaryOp
 from flushproof.ir.types import BOOL, INT, NO_VCPU, U64, VCPU, Int, VcpuRef
@@ -20,7 +20,7 @@ from flushproof.lower.values import (
     Scalar,
     Value,
 )
-from flushproof.source import Span
+from flushproof.support.source import Span
 
 
 def cast(expr: Expr, t: Int) -> Expr:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from flushproof.diagnostics import InputError, closest
-from flushproof.frontend import syntax as c
-from flushproof.frontend.consteval import number_type, size
-from flushproof.frontend.effects import acts
-from flushproof.frontend.errors import Mismatch, UnknownFunction
-from flushproof.frontend.types import INT_T, ULONG_T, CType, Integer, Pointer, Struct, Void, promote
+from flushproof.support.diagnostics import InputError, closest
+from flushproof.frontend.c import syntax as c
+from flushproof.frontend.c.consteval import number_type, size
+from flushproof.frontend.c.side_effects import acts
+from flushproof.frontend.c.type_errors import Mismatch, UnknownFunction
+from flushproof.frontend.c.types import (
+    INT_T,
+    ULONG_T,
+    CType,
+    Integer,
+    Pointer,
+    Struct,
+    Void,
+    promote,
+)
 from flushproof.ir.code import Const, Expr, Scope, Uninit, Var
 from flushproof.ir.types import BOOL, U64, Int, VcpuRef
 from flushproof.lower import convert
@@ -23,10 +32,10 @@ from flushproof.lower.context import (
     in_vcpu,
     unsupported,
 )
-from flushproof.lower.emitter import Label
+from flushproof.ir.builder import Label
 from flushproof.lower.operators import Merge, operate
 from flushproof.lower.places import member, read, target
-from flushproof.lower.store import assign_alias, converted, store
+from flushproof.lower.assignment import assign_alias, converted, store
 from flushproof.lower.values import (
     FALSE,
     TRUE,
@@ -46,7 +55,7 @@ from flushproof.lower.values import (
     Vm,
 )
 from flushproof.lower.views import as_pointer, container
-from flushproof.source import Span
+from flushproof.support.source import Span
 
 
 def lower(ctx: Context, e: c.Expr) -> Value:  # noqa: C901, PLR0912 - a table of all nodes

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from flushproof.diagnostics import InputError, closest
-from flushproof.frontend import syntax as c
-from flushproof.frontend.declarations import static_name, statics
-from flushproof.frontend.errors import Mismatch, UnknownType
-from flushproof.frontend.initialisers import Path, Shapes, Values, completed, values_of
-from flushproof.frontend.types import CType, Integer, Pointer, Struct
+from flushproof.support.diagnostics import InputError, closest
+from flushproof.frontend.c import syntax as c
+from flushproof.frontend.c.declarations import static_name, statics
+from flushproof.frontend.c.type_errors import Mismatch, UnknownType
+from flushproof.frontend.c.initialisers import Path, Shapes, Values, completed, values_of
+from flushproof.frontend.c.types import CType, Integer, Pointer, Struct
 from flushproof.ir.code import Havoc, Local
 from flushproof.ir.types import BOOL
 from flushproof.lower.context import Alias, Context, Named, unsupported
 from flushproof.lower.expressions import global_place, lower
 from flushproof.lower.places import leaves, part
-from flushproof.lower.store import assign_alias, converted, store
+from flushproof.lower.assignment import assign_alias, converted, store
 from flushproof.lower.values import (
     FALSE,
     BitPlace,
@@ -25,8 +25,8 @@ from flushproof.lower.values import (
     StructPlace,
     StructValue,
 )
-from flushproof.record import Record
-from flushproof.source import Span
+from flushproof.support.record import Record
+from flushproof.support.source import Span
 
 
 def declaration(ctx: Context, s: c.Declaration) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from flushproof.frontend.types import CType, Integer, promote
+from flushproof.frontend.c.types import CType, Integer, promote
 from flushproof.ir.arith import binary_op
 from flushproof.ir.code import COMPARISONS, Assign, Const, Expr, Var
 from flushproof.ir.types import NO_VCPU, VCPU, Int, VcpuRef
 from flushproof.lower import convert
 from flushproof.lower.context import Context, same_place, unsupported
-from flushproof.lower.emitter import Label
+from flushproof.ir.builder import Label
 from flushproof.lower.values import (
     FALSE,
     TRUE,
@@ -19,7 +19,7 @@ from flushproof.lower.values import (
     Scalar,
     Value,
 )
-from flushproof.source import Span
+from flushproof.support.source import Span
 
 
 def operate(ctx: Context, op: str, left: Value, right: Value, span: Span) -> Value:

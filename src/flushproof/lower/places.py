@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flushproof.diagnostics import InputError, closest
-from flushproof.frontend.errors import Mismatch, UnknownMember, UnknownType
-from flushproof.frontend.types import CType, Integer, Pointer, Struct
+from flushproof.support.diagnostics import InputError, closest
+from flushproof.frontend.c.type_errors import Mismatch, UnknownMember, UnknownType
+from flushproof.frontend.c.types import CType, Integer, Pointer, Struct
 from flushproof.ir.code import Binary, Const, Expr, Havoc, Mode, Read, Scope, Uninit, Var, Write
 from flushproof.ir.types import BOOL, NO_VCPU, VCPU, LockWord
 from flushproof.lower import bits
 from flushproof.lower.context import Context, base_scope, unsupported
-from flushproof.lower.objects import ANCHORS
+from flushproof.lower.object_model import ANCHORS
 from flushproof.lower.values import (
     FALSE,
     BitPlace,
@@ -29,8 +29,8 @@ from flushproof.lower.values import (
     Vcpu,
     Vm,
 )
-from flushproof.resources import PRELUDE
-from flushproof.source import Span
+from flushproof.support.resources import PRELUDE
+from flushproof.support.source import Span
 
 OUTSIDE = frozenset({"cpu", "mode", "requests"})
 """Members of a vCPU that code outside the model changes at any time."""

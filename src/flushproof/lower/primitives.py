@@ -26,10 +26,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from flushproof.diagnostics import InputError
-from flushproof.frontend import syntax as c
-from flushproof.frontend.errors import Mismatch
-from flushproof.frontend.types import BOOL_T, INT_T, Integer, Pointer, Struct
+from flushproof.support.diagnostics import InputError
+from flushproof.frontend.c import syntax as c
+from flushproof.frontend.c.type_errors import Mismatch
+from flushproof.frontend.c.types import BOOL_T, INT_T, Integer, Pointer, Struct
 from flushproof.ir.code import (
     Acquire,
     Cast,
@@ -46,13 +46,13 @@ from flushproof.ir.code import (
     Var,
 )
 from flushproof.ir.types import BOOL, INT, NO_VCPU, U64, VCPU, Int, LockWord
-from flushproof.lower import convert, numbers
+from flushproof.lower import convert, number_macros as numbers
 from flushproof.lower.context import Context, unsupported
 from flushproof.lower.expressions import lower, truth
 from flushproof.lower.places import read, target, value_of, write
-from flushproof.lower.store import converted
+from flushproof.lower.assignment import converted
 from flushproof.lower.values import FALSE, FieldPlace, Nothing, Scalar, StructPlace, Value
-from flushproof.source import Span
+from flushproof.support.source import Span
 
 
 def primitive(ctx: Context, function: c.Function, span: Span) -> Value | None:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from flushproof.diagnostics import InputError
-from flushproof.frontend import syntax as c
-from flushproof.frontend.consteval import evaluate
-from flushproof.frontend.errors import Mismatch, StrayJump
-from flushproof.frontend.types import INT_T, Pointer, Struct, Void, promote
-from flushproof.frontend.walk import Node, children
+from flushproof.support.diagnostics import InputError
+from flushproof.frontend.c import syntax as c
+from flushproof.frontend.c.consteval import evaluate
+from flushproof.frontend.c.type_errors import Mismatch, StrayJump
+from flushproof.frontend.c.types import INT_T, Pointer, Struct, Void, promote
+from flushproof.frontend.c.walk import Node, children
 from flushproof.ir.code import Cast, Const, NumVcpus
 from flushproof.ir.types import INT, VCPU
 from flushproof.lower import convert
 from flushproof.lower.context import Activation, Context, unsupported
-from flushproof.lower.emitter import Label
+from flushproof.ir.builder import Label
 from flushproof.lower.expressions import condition, lower, place
 from flushproof.lower.initialise import declaration
 from flushproof.lower.places import read
-from flushproof.lower.store import converted, store
+from flushproof.lower.assignment import converted, store
 from flushproof.lower.values import (
     Nothing,
     Null,
@@ -27,7 +27,7 @@ from flushproof.lower.values import (
     StructValue,
     Value,
 )
-from flushproof.source import Span
+from flushproof.support.source import Span
 
 
 def run_block(ctx: Context, body: c.Block) -> Value:

@@ -7,10 +7,10 @@ are not assigned again while the value lives.
 
 from __future__ import annotations
 
-from flushproof.frontend.types import CType, Integer, Struct
+from flushproof.frontend.c.types import CType, Integer, Struct
 from flushproof.ir.code import Const, Expr, Field, Local
 from flushproof.ir.types import BOOL
-from flushproof.record import Record
+from flushproof.support.record import Record
 
 TRUE = Const(1, BOOL)
 FALSE = Const(0, BOOL)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flushproof.diagnostics import InputError
-from flushproof.frontend.agreement import alike
-from flushproof.frontend.errors import Mismatch
-from flushproof.frontend.types import Array, CType, Integer, Pointer, Struct
+from flushproof.support.diagnostics import InputError
+from flushproof.frontend.c.declaration_agreement import alike
+from flushproof.frontend.c.type_errors import Mismatch
+from flushproof.frontend.c.types import Array, CType, Integer, Pointer, Struct
 from flushproof.ir.code import Const, Expr, Scope
 from flushproof.ir.types import VCPU
 from flushproof.lower.context import Context, base_scope, unsupported
@@ -30,7 +30,7 @@ from flushproof.lower.values import (
     Value,
     Vcpu,
 )
-from flushproof.source import Span
+from flushproof.support.source import Span
 
 
 def as_pointer(ctx: Context, value: Value, t: CType, span: Span) -> Value:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flushproof.frontend.declarations import Declarations
-from flushproof.frontend.types import VOID, Pointer, Struct
+from flushproof.frontend.c.declarations import Declarations
+from flushproof.frontend.c.types import VOID, Pointer, Struct
 from flushproof.ir.code import Field
 from flushproof.ir.types import LOCK, LockWord
 from flushproof.lower.calls import inline
 from flushproof.lower.context import Activation, Binding, Context, Environment, Special
-from flushproof.lower.emitter import Emitter
-from flushproof.lower.numbers import unevaluated
-from flushproof.lower.objects import object_model
+from flushproof.ir.builder import Emitter
+from flushproof.lower.number_macros import unevaluated
+from flushproof.lower.object_model import object_model
 from flushproof.lower.statements import run_block
-from flushproof.source import Span
+from flushproof.support.source import Span
 
 
 def environment(declarations: Declarations) -> Environment:

@@ -19,7 +19,7 @@ Lemma L1 of docs/soundness.md.
 
 from __future__ import annotations
 
-from flushproof.frontend.types import BOOL_T, INT_T, ROOT_T, ULONG_T, Struct
+from flushproof.frontend.c.types import BOOL_T, INT_T, ROOT_T, ULONG_T, Struct
 from flushproof.ir.code import (
     Access,
     Acquire,
@@ -48,7 +48,7 @@ from flushproof.ir.code import (
     Var,
     Write,
 )
-from flushproof.ir.passes import clean
+from flushproof.ir.passes.cleanup import clean
 from flushproof.ir.program import Operation, Parameters, Role
 from flushproof.ir.types import BOOL, INT, NONE, ROOT, U64
 from flushproof.lower import convert
@@ -68,9 +68,9 @@ from flushproof.machine.monitors import (
     special_some,
     special_unlocked,
 )
-from flushproof.record import Record, replace
-from flushproof.source import Span
-from flushproof.spec.syntax import Handler
+from flushproof.support.record import Record, replace
+from flushproof.support.source import Span
+from flushproof.frontend.spec.syntax import Handler
 
 PLACE_STRIDE = 1 << 16
 """A place is the number of a field times this, plus the vCPU's number."""

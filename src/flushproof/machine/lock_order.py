@@ -29,11 +29,11 @@ from flushproof.ir.code import (
     Unary,
     Var,
 )
-from flushproof.ir.held import maybe_held
+from flushproof.ir.analysis.held_locks import maybe_held
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.ir.types import BOOL
-from flushproof.lower.emitter import Emitter
-from flushproof.record import Record, replace
+from flushproof.ir.builder import Emitter
+from flushproof.support.record import Record, replace
 
 
 class Ordered(Record, frozen=True):

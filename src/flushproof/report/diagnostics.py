@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from flushproof.diagnostics import Diagnostic, Note, short
+from flushproof.support.diagnostics import Diagnostic, Note, short
 from flushproof.report.excerpt import excerpt
 from flushproof.report.plain import DEFAULT_WIDTH, hang, visible
-from flushproof.source import Source, Span
+from flushproof.support.source import Source, Span
 
 
 def render(

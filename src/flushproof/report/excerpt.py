@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from itertools import accumulate
 
 from flushproof.report.plain import pack, visible
-from flushproof.source import Source, Span
+from flushproof.support.source import Source, Span
 
 TAB = 8
 CUT = "..."

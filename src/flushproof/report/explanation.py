@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flushproof.explanations import ClaimExplained, CodeExplained, Known
+from flushproof.report.explanations import ClaimExplained, CodeExplained, Known
 from flushproof.report.plain import hang, visible
 from flushproof.report.text import joined
 

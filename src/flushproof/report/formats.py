@@ -7,10 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from flushproof import saved
-from flushproof.report import github, itf, json, jsonl, ktap, lines, sarif, summary, text
+from flushproof.results import saved_trace as saved
+from flushproof.report import (
+    github,
+    itf,
+    json_report as json,
+    jsonl,
+    ktap,
+    one_line as lines,
+    sarif,
+    summary,
+    text,
+)
 from flushproof.report.findings import Results
-from flushproof.verdict import Report
+from flushproof.results.verdict import Report
 
 Renderer = Callable[[Results], str]
 

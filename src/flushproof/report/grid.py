@@ -5,7 +5,7 @@ In: titles and rows of cells. Out: lines, or None where the columns cannot be sh
 
 from __future__ import annotations
 
-from flushproof.record import Record
+from flushproof.support.record import Record
 from flushproof.report.plain import pack
 
 INDENT = 2

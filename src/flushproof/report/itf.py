@@ -7,10 +7,10 @@ who holds a lock, and the step that led there; what no state has is in `#meta`.
 from __future__ import annotations
 
 from flushproof import __version__
-from flushproof.report.json import Tree, dumps
-from flushproof.saved import Moment, Saved, moments
-from flushproof.source import Span
-from flushproof.trace import Recipe, Step
+from flushproof.report.json_report import Tree, dumps
+from flushproof.results.saved_trace import Moment, Saved, moments
+from flushproof.support.source import Span
+from flushproof.results.trace import Recipe, Step
 
 FORMAT = "https://apalache-mc.org/docs/adr/015adr-trace.html"
 VERSION = 1

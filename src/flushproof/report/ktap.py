@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from flushproof.report.findings import Results, undecided
 from flushproof.report.plain import visible
 from flushproof.report.scope import held_phrase, vcpus_phrase
-from flushproof.report.tally import NOTHING_ASKED
+from flushproof.report.exit_code import NOTHING_ASKED
 from flushproof.report.text import Sources, result_text
-from flushproof.verdict import EXIT_OK, ClaimResult, Report, Verdict
+from flushproof.results.verdict import EXIT_OK, ClaimResult, Report, Verdict
 
 VERSION = "KTAP version 1"
 DEEPER = "  "

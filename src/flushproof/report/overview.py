@@ -12,7 +12,7 @@ from typing import assert_never
 
 from flushproof.report.grid import Cell, Column, draw
 from flushproof.report.plain import hang, visible
-from flushproof.verdict import ClaimResult, Verdict
+from flushproof.results.verdict import ClaimResult, Verdict
 
 LEAST_MEANING = 24
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from flushproof.memory import Memory
-from flushproof.plural import count
-from flushproof.verdict import ClaimResult, Scope
+from flushproof.support.memory_model import Memory
+from flushproof.support.wording import count
+from flushproof.results.verdict import ClaimResult, Scope
 
 ROOTS = {"uninterpreted": "any roots", "64-bit vectors": "roots as 64-bit vectors"}
 

@@ -11,9 +11,9 @@ from pathlib import PurePath
 from typing import assert_never
 
 from flushproof.report.plain import DEFAULT_WIDTH, cut_left, hang, pack, visible
-from flushproof.report.tally import NOTHING_ASKED, expectation_counts
+from flushproof.report.exit_code import NOTHING_ASKED, expectation_counts
 from flushproof.report.text import Sources, joined, report_blocks
-from flushproof.verdict import ClaimResult, Report, Scope, Verdict
+from flushproof.results.verdict import ClaimResult, Report, Scope, Verdict
 
 VERDICTS = (
     "ok proved,",

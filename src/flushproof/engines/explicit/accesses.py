@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flushproof.engines.concrete import Happening
+from flushproof.engines.interpreter.interpreter import Happening
 from flushproof.engines.explicit.domains import Touch
 from flushproof.ir.code import Access, Exchange, Mode, Read, Write
 from flushproof.ir.program import Program

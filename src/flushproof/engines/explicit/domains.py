@@ -13,11 +13,11 @@ from itertools import product
 from typing import assert_never
 
 from flushproof.ir.code import Field, Hypercall, Local
-from flushproof.ir.passes import liveness
+from flushproof.ir.passes.cleanup import liveness
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.ir.types import BOOL, INT, NO_VCPU, ROOT, Int, LockWord, Type, VcpuRef
-from flushproof.ir.uses import used
-from flushproof.record import Record
+from flushproof.ir.analysis.def_use import used
+from flushproof.support.record import Record
 
 ROOTS = (0x1000, 0x2000, 0x3000)
 BAD_ROOTS = (0, (1 << 64) - 1)

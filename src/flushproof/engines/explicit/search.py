@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flushproof.engines import concrete
-from flushproof.engines.concrete import Location
+from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.interpreter.interpreter import Location
 from flushproof.engines.explicit.accesses import touch
 from flushproof.engines.explicit.boundaries import boundaries, written
 from flushproof.engines.explicit.domains import (
@@ -23,7 +23,7 @@ from flushproof.engines.explicit.domains import (
 )
 from flushproof.engines.explicit.steps import IDLE, UNSET, Leaf, State, Steps
 from flushproof.ir.program import BYSTANDERS, Program, Role
-from flushproof.record import Record
+from flushproof.support.record import Record
 
 
 class Sizes(Record, frozen=True):

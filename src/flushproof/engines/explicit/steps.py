@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from flushproof.engines import concrete
-from flushproof.engines.concrete import Happening, Location
+from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.interpreter.interpreter import Happening, Location
 from flushproof.engines.explicit.accesses import is_access
 from flushproof.engines.explicit.domains import Values, any_value
 from flushproof.ir.code import (
@@ -20,9 +20,9 @@ from flushproof.ir.code import (
     Instr,
     Local,
 )
-from flushproof.ir.passes import liveness
+from flushproof.ir.passes.cleanup import liveness
 from flushproof.ir.program import Operation, Program
-from flushproof.record import Record, field
+from flushproof.support.record import Record, field
 
 UNSET = -(1 << 70)
 """The value of a witness that nothing has looked at so far."""

@@ -10,17 +10,17 @@ from functools import partial
 
 import z3
 
-from flushproof.engines.symbolic import terms as t
+from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.cells import Arrays, Finite, Location
 from flushproof.engines.symbolic.evaluate import Evaluator, Machine
-from flushproof.engines.symbolic.steps import Readers, World
-from flushproof.engines.symbolic.threads import written_fields
+from flushproof.engines.symbolic.step import Readers, World
+from flushproof.engines.bounded.threads import written_fields
 from flushproof.engines.symbolic.values import Algebra, Value
 from flushproof.ir.code import Expr, Field, Scope
-from flushproof.ir.focus import focused
+from flushproof.ir.passes.focus import focused
 from flushproof.ir.program import BOOT_VCPU, Program
 from flushproof.ir.types import BOOL, ROOT, Int
-from flushproof.record import Record, replace
+from flushproof.support.record import Record, replace
 
 FirstValue = Callable[[t.Number], Value]
 

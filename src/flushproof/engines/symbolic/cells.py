@@ -14,10 +14,10 @@ from typing import Protocol
 
 import z3
 
-from flushproof.engines.symbolic import terms as t
+from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.values import Algebra, Root, Value
 from flushproof.ir.code import Field, Local, Scope
-from flushproof.record import Record
+from flushproof.support.record import Record
 
 Location = tuple[str, int]
 """A field's name, and which of its cells; -1 where there is only one."""

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 import z3
 
-from flushproof.engines.symbolic import terms as t
+from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.cells import Location
-from flushproof.engines.symbolic.nodes import Substitution
-from flushproof.engines.symbolic.steps import Step, World
+from flushproof.engines.smt.term_constructors import Substitution
+from flushproof.engines.symbolic.step import Step, World
 from flushproof.engines.symbolic.values import Algebra, Root, Value
-from flushproof.record import Record
+from flushproof.support.record import Record
 
 
 class After(Record, frozen=True):

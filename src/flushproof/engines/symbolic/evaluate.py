@@ -10,7 +10,7 @@ from typing import assert_never
 
 import z3
 
-from flushproof.engines.symbolic import terms as t
+from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.locks import LockState
 from flushproof.engines.symbolic.values import SMALL, Algebra, NotExact, Root, Value
 from flushproof.ir.code import (
@@ -29,9 +29,9 @@ from flushproof.ir.code import (
     Unary,
     Var,
 )
-from flushproof.ir.kinds import ROOT_BITS, Kind
+from flushproof.ir.analysis.representation import ROOT_BITS, Kind
 from flushproof.ir.types import BOOL, Int, Type, VcpuRef
-from flushproof.record import Record
+from flushproof.support.record import Record
 
 
 class Machine(Record, frozen=True):

@@ -14,18 +14,18 @@ from collections.abc import Callable, Mapping
 
 import z3
 
-from flushproof.diagnostics import InputError
-from flushproof.engines.symbolic import terms as t
+from flushproof.support.diagnostics import InputError
+from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.cells import Location
 from flushproof.engines.symbolic.evaluate import Evaluator, Machine
-from flushproof.engines.symbolic.layout import Instance, Layout
+from flushproof.engines.symbolic.unroll_layout import Instance, Layout
 from flushproof.engines.symbolic.locks import Locks
 from flushproof.engines.symbolic.memory import Memory
 from flushproof.engines.symbolic.paths import Path, Paths
-from flushproof.engines.symbolic.ranking import unranked_heads
-from flushproof.engines.symbolic.steps import Choice, Claimed, Cut, Fault, Step, World
+from flushproof.engines.reduction.ranking import unranked_heads
+from flushproof.engines.symbolic.step import Choice, Claimed, Cut, Fault, Step, World
 from flushproof.engines.symbolic.values import Value
-from flushproof.frontend.errors import Unbounded, Unsupported
+from flushproof.frontend.c.type_errors import Unbounded, Unsupported
 from flushproof.ir.code import (
     LOCKS,
     Access,
@@ -56,12 +56,12 @@ from flushproof.ir.code import (
     Uninit,
     Write,
 )
-from flushproof.ir.counting import claim_heads
-from flushproof.ir.kinds import Kind
+from flushproof.ir.analysis.counting import claim_heads
+from flushproof.ir.analysis.representation import Kind
 from flushproof.ir.program import BYSTANDERS, Role
 from flushproof.ir.types import VCPU
-from flushproof.ir.uses import mentions_locks
-from flushproof.record import Record
+from flushproof.ir.analysis.def_use import mentions_locks
+from flushproof.support.record import Record
 
 SHORT = 2
 """Rounds of a loop beyond the number of vCPUs after which it is asked whether there are more."""

@@ -12,16 +12,16 @@ from typing import TypeAlias
 
 import z3
 
-from flushproof.engines.symbolic import terms as t
+from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.cells import Location
 from flushproof.engines.symbolic.memory import Memory
 from flushproof.engines.symbolic.paths import Path
-from flushproof.engines.symbolic.steps import World
+from flushproof.engines.symbolic.step import World
 from flushproof.engines.symbolic.values import Value
 from flushproof.ir.code import Field
-from flushproof.ir.held import Hold
+from flushproof.ir.analysis.held_locks import Hold
 from flushproof.ir.types import LockWord
-from flushproof.record import Record
+from flushproof.support.record import Record
 
 LEAVING = 1 << 40
 """In the place of a holder: the lock is being freed, so nobody holds it and nobody can take it."""

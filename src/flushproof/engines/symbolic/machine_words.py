@@ -25,7 +25,7 @@ from flushproof.ir.code import (
     Var,
 )
 from flushproof.ir.types import Int, Type, VcpuRef
-from flushproof.ir.uses import defined
+from flushproof.ir.analysis.def_use import defined
 
 SURELY = z3.BoolVal(True)  # noqa: FBT003 - z3 takes the value so
 VCPU_WIDTH = 64

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 import z3
 
-from flushproof.engines.symbolic import terms as t
+from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.cells import Holds, Location, Reads
 from flushproof.engines.symbolic.paths import Path
-from flushproof.engines.symbolic.steps import Step, World
+from flushproof.engines.symbolic.step import Step, World
 from flushproof.engines.symbolic.values import Value
 from flushproof.ir.code import Field
-from flushproof.record import Record
+from flushproof.support.record import Record
 
 OTHER = 1000
 """Cells with this number and beyond are of vCPUs that have none in a state."""

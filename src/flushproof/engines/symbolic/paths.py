@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import z3
 
-from flushproof.engines.symbolic import terms as t
+from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.values import Algebra, Value
 from flushproof.ir.code import Local
-from flushproof.record import Record
+from flushproof.support.record import Record
 
 Location = tuple[str, int]
 Cube = tuple[int, ...]

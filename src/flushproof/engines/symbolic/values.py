@@ -15,11 +15,11 @@ from typing import TypeAlias
 
 import z3
 
-from flushproof.engines.symbolic import nodes
-from flushproof.engines.symbolic import terms as t
-from flushproof.ir.kinds import LOW, PAGE_BITS, Kind, Kinds
+from flushproof.engines.smt import term_constructors as nodes
+from flushproof.engines.smt import terms as t
+from flushproof.ir.analysis.representation import LOW, PAGE_BITS, Kind, Kinds
 from flushproof.ir.types import BOOL, INT, NO_VCPU, NONE, ROOT, Int, LockWord, Type, VcpuRef
-from flushproof.record import Record
+from flushproof.support.record import Record
 
 INVALID = (1 << 64) - 1
 

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import z3
 
-from flushproof.engines.unbounded.clauses import Atom, Clause, Control, terms_of, variables
+from flushproof.engines.unbounded.horn_clauses import Atom, Clause, Control, terms_of, variables
 from flushproof.engines.unbounded.prove import Part, Proof
-from flushproof.engines.unbounded.words import invariant_lines
+from flushproof.engines.unbounded.invariant_text import invariant_lines
 
 EXPECTED = "(set-info :status unsat)"
 

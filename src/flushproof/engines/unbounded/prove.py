@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from flushproof.engines.symbolic.values import NotExact
-from flushproof.engines.unbounded.build import Builder
-from flushproof.engines.unbounded.clauses import System
-from flushproof.engines.unbounded.finite import Unsupported
-from flushproof.engines.unbounded.frames import Frames
-from flushproof.engines.unbounded.pdr import Exhausted, Invariant, Search
-from flushproof.engines.unbounded.recheck import STEPS, failing, supported
-from flushproof.engines.unbounded.state import Case, Space, space
-from flushproof.engines.unbounded.ways import ways
+from flushproof.engines.unbounded.horn_encoding import Builder
+from flushproof.engines.unbounded.horn_clauses import System
+from flushproof.engines.unbounded.finite_instantiation import Unsupported
+from flushproof.engines.unbounded.control_locations import Frames
+from flushproof.engines.unbounded.ic3 import Exhausted, Invariant, Search
+from flushproof.engines.unbounded.inductiveness_check import STEPS, failing, supported
+from flushproof.engines.unbounded.state_space import Case, Space, space
+from flushproof.engines.unbounded.assertion_splitting import ways
 from flushproof.ir.code import Every, Scope
-from flushproof.ir.kinds import Kinds
+from flushproof.ir.analysis.representation import Kinds
 from flushproof.ir.program import Program, Role
 from flushproof.ir.types import VCPU, LockWord
-from flushproof.record import Record, replace
+from flushproof.support.record import Record, replace
 
 EFFORT = 40_000
 """Questions that a search may ask."""

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flushproof.costs import Cost, Costs
-from flushproof.plural import count
-from flushproof.record import Record
-from flushproof.report.costs_text import covers
+from flushproof.results.costs import Cost, Costs
+from flushproof.support.wording import count
+from flushproof.support.record import Record
+from flushproof.features.cost.text import covers
 from flushproof.report.html.lanes import Picture, picture
 from flushproof.report.html.listing import Listing, listings
 from flushproof.report.scope import scope_lines
 from flushproof.report.text import REPLAYED
 from flushproof.report.trace_table import title
-from flushproof.source import Source, Span
-from flushproof.trace import Step, Trace
-from flushproof.verdict import ClaimResult
+from flushproof.support.source import Source, Span
+from flushproof.results.trace import Step, Trace
+from flushproof.results.verdict import ClaimResult
 
 Sources = Mapping[str, Source]
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from flushproof.costs import Cost, Costs
-from flushproof.plural import count
-from flushproof.record import Record
+from flushproof.results.costs import Cost, Costs
+from flushproof.support.wording import count
+from flushproof.support.record import Record
 
 BAR = 15
 STEP = 18

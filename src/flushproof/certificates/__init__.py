@@ -1,1 +1,0 @@
-"""Certificates: files that prove claims anew, what stands in them, and how they are read back."""

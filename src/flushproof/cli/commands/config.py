@@ -1,0 +1,93 @@
+"""`flushproof config`: what holds for a file, and which file or option says so."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from flushproof.frontend.c.load import load
+from flushproof.support.memory_model import Memory
+from flushproof.report import json_report as json
+from flushproof.cli.settings.text import document, render
+from flushproof.cli.settings.layers import Origin
+from flushproof.support.source import Span
+from flushproof.cli.command import Command
+from flushproof.cli.terminal import Terminal
+from flushproof.support.user_dirs import verdict_folder
+
+TYPED, DEFAULT = "command line", "default"
+
+
+def _add(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "file", nargs="?", metavar="FILE", help="a spec file, whose own settings count too"
+    )
+    command.add_argument(
+        "--show", action="store_true", help="print each value and where it is from (the default)"
+    )
+
+
+def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    stated = _stated(arguments.file) if arguments.file else {}
+    origins = [_layered(o, stated.pop(o.name, None)) for o in arguments.origins]
+    origins += stated.values()
+    if arguments.format == "json":
+        terminal.raw(json.dumps(document(origins)))
+    else:
+        terminal.raw(render(origins))
+    return 0
+
+
+def _layered(found: Origin, stated: Origin | None) -> Origin:
+    """Return what counts: what was typed, else the spec, else what was found."""
+    if stated is not None and found.source != TYPED:
+        return stated
+    return _usual(found.name) or found if found.source == DEFAULT else found
+
+
+def _usual(name: str) -> Origin | None:
+    """Return the default of what is not settled by the command line's own defaults."""
+    from flushproof.frontend.setup import Bounds
+
+    usual = Bounds()
+    low, high = usual.vcpus
+    known = {
+        "vcpus": f"{low}..{high}",
+        "loads": str(usual.loads),
+        "flushes": str(usual.flushes),
+        "memory": str(Memory.SC),
+        "rounds": "enough",
+        "engine": "by command",
+    }
+    if name == "cache-dir":
+        given = "FLUSHPROOF_CACHE" in os.environ
+        return Origin(name, verdict_folder() or "-", "FLUSHPROOF_CACHE" if given else DEFAULT)
+    return Origin(name, known[name], DEFAULT) if name in known else None
+
+
+def _stated(path: str) -> dict[str, Origin]:
+    """Return what a spec says; nothing for a C file.
+
+    Raises:
+        InputError: it is not accepted.
+    """
+    source = load(path)
+    if not path.endswith(".spec"):
+        return {}
+    from flushproof.frontend.spec.resolve import only_spec
+
+    spec, _ = only_spec(source)
+    out = {}
+    for b in spec.bounds:
+        value = f"{b.low}..{b.high}" if b.name == "vcpus" else str(b.high)
+        out[b.name] = Origin(b.name, value, _place(b.span))
+    if spec.memory is not None:
+        out["memory"] = Origin("memory", spec.memory.model, _place(spec.memory.span))
+    return out
+
+
+def _place(span: Span) -> str:
+    return f"{span.file}:{span.line}"
+
+
+COMMAND = Command("config", "show what holds, and which file or option says so", _add, _run)

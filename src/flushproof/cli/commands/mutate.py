@@ -1,0 +1,122 @@
+"""`flushproof mutate FILE`: small edits of a variant, and which claims notice them."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import TYPE_CHECKING, ClassVar
+
+from flushproof.verify.options import Choices, Options
+from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
+from flushproof.results.mutation import MutantResult, Mutation
+from flushproof.verify.progress import Progress
+from flushproof.support.record import replace
+from flushproof.report import json_report as json
+from flushproof.features.mutation import json as mutate_json, text as mutate_text
+from flushproof.cli.command import Command, add_bounds, add_jobs, vcpus_asked
+from flushproof.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from flushproof.features.mutation.decide import Asked
+    from flushproof.features.mutation.origin import Origin
+
+
+class NoSuchMutant(Diagnostic, frozen=True, kw_only=True):
+    """A number that no mutant has."""
+
+    CODE: ClassVar[str] = "FP0127"
+    TITLE: ClassVar[str] = "there is no mutant {number}"
+    HELP: ClassVar[str] = "they are numbered 1..{count}"
+    EXIT: ClassVar[int] = EXIT_USAGE
+
+    number: int
+    count: int
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("file", metavar="FILE", help="the variant: C, a spec or a kernel file")
+    parser.add_argument("--spec", metavar="FILE", help="take the set-up from this spec file")
+    parser.add_argument(
+        "--claim", action="append", default=[], metavar="NAME", help="ask only this claim"
+    )
+    parser.add_argument(
+        "--all-claims",
+        action="store_true",
+        help="ask every claim about every mutant, not only until one notices",
+    )
+    parser.add_argument(
+        "--write", type=int, metavar="N", help="print the text of mutant N, and decide nothing"
+    )
+    add_bounds(parser)
+    parser.add_argument("-I", action="append", default=[], dest="folders", metavar="DIR")
+    add_jobs(parser)
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    """Judge the mutants and show them; return the exit code."""
+    from flushproof.features.mutation.decide import Asked
+    from flushproof.features.mutation.origin import origin
+    from flushproof.pipeline import chosen
+
+    options = _options(arguments)
+    start = origin(arguments.file, arguments.spec, options.choices)
+    setup, claims = chosen(start.setup, options)
+    start = start.under(setup)
+    if arguments.write is not None:
+        terminal.raw(_text(start, arguments.write))
+        return 0
+    asked = Asked(claims, arguments.all_claims, options.processes)
+    found = _mutate(start, asked, terminal)
+    if arguments.format == "json":
+        terminal.raw(json.dumps(mutate_json.document(found)))
+    else:
+        terminal.report(mutate_text.render(found, terminal.width))
+    return found.exit_code
+
+
+def _mutate(start: Origin, asked: Asked, terminal: Terminal) -> Mutation:
+    from flushproof.features.mutation.decide import mutate
+    from flushproof.features.mutation.mutants import mutants
+
+    total = len(mutants(start.setup))
+    progress = Progress(
+        terminal.err, shown=terminal.live, noun="mutants", total=total, clock=time.monotonic
+    )
+
+    def on_mutant(_: MutantResult) -> None:
+        progress.advance()
+
+    try:
+        return mutate(start, asked, on_mutant)
+    finally:
+        progress.clear()
+
+
+def _text(start: Origin, number: int) -> str:
+    from flushproof.features.mutation.mutants import mutants
+
+    listed = mutants(start.setup)
+    if not 1 <= number <= len(listed):
+        raise InputError(NoSuchMutant(span=None, number=number, count=len(listed)))
+    return listed[number - 1].source.text
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    options = Options(
+        vcpus=vcpus_asked(arguments),
+        loads=arguments.loads,
+        flushes=arguments.flushes,
+        claims=tuple(dict.fromkeys(arguments.claim)),
+        jobs=arguments.jobs,
+    )
+    return replace(options, choices=Choices(folders=tuple(arguments.folders)))
+
+
+COMMAND = Command(
+    name="mutate",
+    purpose="edit a variant in small ways, and say which claims notice each edit",
+    add=add,
+    run=run,
+)

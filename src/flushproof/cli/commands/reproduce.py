@@ -1,0 +1,120 @@
+"""`reproduce`: a counterexample as a C program, and on demand its run."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import ClassVar
+
+from flushproof.verify.options import ENGINES, Choices, Options, SaidTwice
+from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
+from flushproof.report.plain import visible
+from flushproof.cli.command import Command, add_bounds, vcpus_asked
+from flushproof.cli.terminal import Terminal
+from flushproof.results.verdict import EXIT_OK, EXIT_OTHERWISE, EXIT_UNDECIDED
+
+COMPILERS = ("cc", "gcc", "clang")
+FLAGS = ("-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O0")
+
+
+class CannotWrite(Diagnostic, frozen=True, kw_only=True):
+    """The output file cannot be written."""
+
+    CODE: ClassVar[str] = "FP0124"
+    TITLE: ClassVar[str] = "cannot write `{path}`: {reason}"
+    EXIT: ClassVar[int] = EXIT_USAGE
+    path: str
+    reason: str
+
+
+class NoCompiler(Diagnostic, frozen=True, kw_only=True):
+    """No C compiler is found."""
+
+    CODE: ClassVar[str] = "FP0125"
+    TITLE: ClassVar[str] = "no C compiler is found: looked for {names}"
+    HELP: ClassVar[str] = "name one with `--cc`"
+    EXIT: ClassVar[int] = EXIT_USAGE
+    names: str
+
+
+def _add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a C file, or a spec file")
+    parser.add_argument("--claim", required=True, metavar="NAME", help="the claim that fails")
+    parser.add_argument("--spec", metavar="FILE", help="take boot state and operations from it")
+    parser.add_argument("-o", dest="output", metavar="OUT.c", help="write the program to this file")
+    parser.add_argument("--run", action="store_true", help="compile the program and run it")
+    parser.add_argument("--cc", metavar="COMPILER", help="the compiler for `--run`")
+    add_bounds(parser)
+    parser.add_argument("--engine", choices=ENGINES, help="how to look for a counterexample")
+    parser.add_argument("--kernel", action="store_true", help="the file is one of a kernel")
+    parser.add_argument("--flush", metavar="NAME", help="the flush of a kernel file")
+    parser.add_argument("--load", metavar="NAME", help="the load of a kernel file")
+    parser.add_argument("--cache", metavar="FIELD", help="the field that caches the root")
+    parser.add_argument("-I", dest="folders", action="append", default=[], metavar="DIR")
+
+
+def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    from flushproof.pipeline import reproduce
+
+    made = reproduce(arguments.file, arguments.spec, _options(arguments))
+    if not made.program:
+        terminal.err.write(f"nothing to reproduce: {visible(made.reason)}\n")
+        return EXIT_UNDECIDED if made.open else EXIT_OTHERWISE
+    if arguments.output is not None:
+        _write(arguments.output, made.program)
+    elif not arguments.run:
+        terminal.raw(made.program)
+    return _compiled(made.program, arguments.cc, terminal) if arguments.run else EXIT_OK
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    folders = tuple(arguments.folders)
+    said = (arguments.flush, arguments.load, arguments.cache, folders, arguments.kernel)
+    choices = Choices(*said)
+    if choices.any and arguments.spec is not None:
+        raise InputError(SaidTwice(span=None))
+    return Options(
+        vcpus=vcpus_asked(arguments),
+        loads=arguments.loads,
+        flushes=arguments.flushes,
+        claims=(arguments.claim,),
+        engine=arguments.engine,
+        choices=choices,
+        project=arguments.project,
+    )
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        raise InputError(CannotWrite(span=None, path=path, reason=reason)) from None
+
+
+def _compiled(text: str, compiler: str | None, terminal: Terminal) -> int:
+    """Compile a program and run it, as the user asked; return 0 if the violation shows."""
+    names = COMPILERS if compiler is None else (compiler,)
+    found = next((path for name in names if (path := shutil.which(name))), None)
+    if found is None:
+        listed = ", ".join(f"`{n}`" for n in names)
+        raise InputError(NoCompiler(span=None, names=listed))
+    with tempfile.TemporaryDirectory() as folder:
+        source, binary = Path(folder) / "reproduce.c", Path(folder) / "reproduce"
+        source.write_text(text, encoding="utf-8")
+        command = [found, *FLAGS, "-o", str(binary), str(source)]
+        made = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
+        if made.returncode:
+            terminal.err.write(made.stderr)
+            return EXIT_OTHERWISE
+        done = subprocess.run([binary], check=False, capture_output=True, text=True)  # noqa: S603
+    terminal.raw("".join(f"{visible(line)}\n" for line in done.stdout.splitlines()))
+    return EXIT_OK if done.returncode == 0 else EXIT_OTHERWISE
+
+
+COMMAND = Command(
+    "reproduce", "write a counterexample as a C program that shows it when it runs", _add, _run
+)

@@ -1,0 +1,232 @@
+"""The layers put together: what is given on the command line, else configured, else usual.
+
+In: the parser of the command line and its arguments. Out: the arguments, filled up. Every option
+that a project may set is given a default that cannot be typed, so that what was typed is known.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from flushproof.verify.options import Options, Project, Sweeping, parse_range
+from flushproof.support.diagnostics import InputError, closest
+from flushproof.support.memory_model import Memory
+from flushproof.support.record import Record, replace
+from flushproof.cli.settings.keys import IN_SPECS, KEYS, Key, NotAChoice
+from flushproof.cli.settings.project import ProjectFile, Setting
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that tells what it has."""
+
+    def listed(self) -> list[argparse.Action]:
+        """Return the arguments, those of commands not included."""
+        return self._actions
+
+
+class _Unset:
+    """What stands for an option that was not typed."""
+
+
+UNSET: Final = _Unset()
+
+
+NUMBERS: Final = {
+    "loads": "loads",
+    "flushes": "flushes",
+    "rounds": "rounds",
+    "jobs": "jobs",
+    "max-steps": "steps",
+}
+"""Under which names `Options` keeps, and checks, numbers."""
+
+
+class Origin(Record, frozen=True):
+    """A value that holds, and what it comes from: a place, or "command line", or "default"."""
+
+    name: str
+    value: str
+    source: str
+
+
+class Usual(Record, frozen=True):
+    """The defaults of one command's options that a project may set."""
+
+    actions: tuple[tuple[Key, argparse.Action], ...]
+    values: tuple[object, ...]
+
+
+def prepared(parser: Parser) -> Usual:
+    """Return a command's usual values, after replacing them by what cannot be typed.
+
+    Options that may be repeated are left alone: what is configured stands where none is typed.
+    """
+    found = []
+    for action in parser.listed():
+        key = next((k for k in KEYS if f"--{k.name}" in action.option_strings), None)
+        if key is not None and not isinstance(action.default, list):
+            found.append((key, action))
+    values = tuple(action.default for _, action in found)
+    for _, action in found:
+        action.default = UNSET
+    return Usual(tuple(found), values)
+
+
+def fill(arguments: argparse.Namespace, usual: Usual, project: ProjectFile | None) -> None:
+    """Fill in what was not typed, and note in `arguments.origins` where each value is from.
+
+    What a spec may say too goes to `arguments.project`.
+
+    Raises:
+        InputError: a configured value is not accepted.
+    """
+    origins = []
+    for (key, action), value in zip(usual.actions, usual.values, strict=True):
+        setting = project.get(key.name) if project else None
+        configured = value if setting is None else _converted(setting, action)
+        typed = getattr(arguments, action.dest)
+        if typed is not UNSET:
+            origins.append(Origin(key.name, _text(typed), "command line"))
+            continue
+        setattr(arguments, action.dest, value if key.name in IN_SPECS else configured)
+        if setting is None:
+            origins.append(Origin(key.name, _text(value), "default"))
+        else:
+            place = f"{setting.span.file}:{setting.span.line}"
+            origins.append(Origin(key.name, _text(setting.value), place))
+    arguments.project = project_of(project)
+    order = [k.name for k in KEYS]
+    arguments.origins = tuple(sorted(origins, key=lambda o: order.index(o.name)))
+
+
+def project_of(project: ProjectFile | None) -> Project:
+    """Return what a project says that specs may say too.
+
+    Raises:
+        InputError: a value is out of bounds.
+    """
+    out = Project()
+    for setting in project.settings if project else ():
+        try:
+            out = _with(out, setting)
+        except InputError as error:
+            raise _placed(error, setting) from None
+    return out
+
+
+def options_of(project: ProjectFile | None) -> Options:
+    """Return what a project says of how to decide, where no command line says more.
+
+    Raises:
+        InputError: a value is not accepted.
+    """
+    out = Options(project=project_of(project))
+    for setting in project.settings if project else ():
+        try:
+            match setting.key.name:
+                case "engine":
+                    out = replace(out, engine=str(setting.value))
+                case "agree":
+                    out = replace(out, agree=str(setting.value))
+                case "rounds":
+                    out = replace(out, rounds=int(setting.value))
+                case "max-steps":
+                    out = replace(out, steps=int(setting.value))
+                case _:
+                    pass
+        except InputError as error:
+            raise _placed(error, setting) from None
+    return out
+
+
+def _with(project: Project, setting: Setting) -> Project:
+    name, value = setting.key.name, setting.value
+    _try(name, value)
+    match name:
+        case "vcpus":
+            return replace(project, vcpus=parse_range(str(value)))
+        case "loads":
+            return replace(project, loads=int(value))
+        case "flushes":
+            return replace(project, flushes=int(value))
+        case "memory":
+            _choose(setting, tuple(str(m) for m in Memory))
+            return replace(project, memory=Memory(str(value)))
+        case _:
+            return project
+
+
+def lend(parser: Parser, others: Iterable[Parser]) -> None:
+    """Give a command every option that a project may set and that some other command has."""
+    have = {o for action in parser.listed() for o in action.option_strings}
+    for action in (a for other in others for a in other.listed()):
+        name = next((k.name for k in KEYS if f"--{k.name}" in action.option_strings), None)
+        if name is None or f"--{name}" in have:
+            continue
+        have.add(f"--{name}")
+        if action.nargs == 0:
+            parser.add_argument(f"--{name}", action="store_true", help=action.help)
+        else:
+            typed = action.type if callable(action.type) else None
+            parser.add_argument(
+                f"--{name}",
+                type=typed or str,
+                choices=action.choices,
+                default=action.default,
+                metavar=action.metavar,
+                help=action.help,
+            )
+
+
+def _converted(setting: Setting, action: argparse.Action) -> object:
+    """Return a configured value as if it had been typed."""
+    name, value = setting.key.name, setting.value
+    if action.choices is not None:
+        _choose(setting, tuple(str(c) for c in action.choices))
+    try:
+        _try(name, value)
+        return action.type(str(value)) if callable(action.type) else value
+    except (argparse.ArgumentTypeError, ValueError) as error:
+        raise InputError(
+            NotAChoice(span=setting.span, name=name, value=str(value), hint="", allowed=str(error))
+        ) from None
+    except InputError as error:
+        raise _placed(error, setting) from None
+
+
+def _try(name: str, value: object) -> None:
+    """Raise `InputError` for a value that no command would take."""
+    if name == "vcpus":
+        Options(vcpus=parse_range(str(value)))
+    elif name == "executor":
+        Sweeping(executor=str(value))
+    elif name in NUMBERS and isinstance(value, int):
+        numbers: dict[str, int] = {NUMBERS[name]: value}
+        Options(**numbers)  # type: ignore[arg-type]
+
+
+def _choose(setting: Setting, choices: Sequence[str]) -> None:
+    value = str(setting.value)
+    if value not in choices:
+        allowed = "one of " + ", ".join(f"`{c}`" for c in choices)
+        hint = closest(value, choices)
+        name = setting.key.name
+        raise InputError(
+            NotAChoice(span=setting.span, name=name, value=value, hint=hint, allowed=allowed)
+        )
+
+
+def _placed(error: InputError, setting: Setting) -> InputError:
+    return InputError(*(replace(d, span=d.span or setting.span) for d in error.diagnostics))
+
+
+def _text(value: object) -> str:
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "true" if value else "false"
+        case _:
+            return str(value)

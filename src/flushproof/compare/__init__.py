@@ -1,1 +1,0 @@
-"""Two variants under the same operations and hypercall outcomes: one program, one verdict."""

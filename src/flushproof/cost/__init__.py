@@ -1,1 +1,0 @@
-"""What a call costs: the most hypercalls that it can issue, found as claims are decided."""

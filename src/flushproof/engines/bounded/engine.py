@@ -1,0 +1,362 @@
+"""The bounded engine: the smallest counterexample, or none within the bounds.
+
+It looks at one vCPU first, then two, and so on. A counterexample is made small in this order:
+calls, roots, context switches, failures and partial ranges. Nothing is believed here:
+the caller replays it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import z3
+
+from flushproof.engines.counterexample import Found, undefined_in_claim
+from flushproof.engines.schedule import Schedule
+from flushproof.engines.second.cvc5_query import Answer
+from flushproof.engines.second.second_solver import Second
+from flushproof.engines.smt import terms as t
+from flushproof.engines.reduction.atomicity import Order
+from flushproof.support.process_pool import each, shared
+from flushproof.engines.bounded.decode_model import schedule
+from flushproof.engines.reduction.commutativity import Population
+from flushproof.engines.reduction.step_plan import Plan, make_plan
+from flushproof.engines.bounded.query import EFFORT, Failure, Problem
+from flushproof.engines.smt.smtlib import script
+from flushproof.engines.bounded.threads import Boundaries, Counts
+from flushproof.engines.symbolic.values import NotExact
+from flushproof.ir.analysis.representation import infer
+from flushproof.ir.program import Program
+from flushproof.ir.types import VCPU
+from flushproof.results.second_opinion import Opinion
+from flushproof.support.record import Record, replace
+
+
+class Settings(Record, frozen=True):
+    """What a user may lower or fix: the number of rounds, and where steps begin.
+
+    `plan` is one that was made before, for at least as many vCPUs. `effort` is how many of its own
+    steps the solver may take for one question, and `second` is asked it again.
+    """
+
+    boundaries: Boundaries | None = None
+    rounds: int | None = None
+    plan: Plan | None = None
+    effort: int = EFFORT
+    second: Second | None = None
+
+
+class _Result(Record, frozen=True):
+    """The answer for one case, and whether rounds were enough and roots page numbers.
+
+    `opinions` are the second solver's.
+    """
+
+    answer: Found | str | None
+    enough: bool
+    exact_roots: bool
+    opinions: tuple[Opinion, ...]
+
+
+FEW = 4
+"""Up to so many vCPUs one question with any witness is quicker than several."""
+
+ACTIVE = 2
+"""A counterexample among many vCPUs is looked for first with only so many that load."""
+
+Witnesses = Mapping[str, range]
+_Question = Callable[[Problem, str, list[Failure], list[Failure]], Found | str | None]
+
+
+class Bounded:
+    """Decides one program's claims for one number of vCPUs after the other, up to `most`."""
+
+    def __init__(self, program: Program, most: Counts, settings: Settings | None = None) -> None:
+        self.program = program
+        self.most = most
+        self.settings = settings or Settings()
+        self._cut: set[int] = set()
+        self._looked: dict[str, int] = {}
+        self.opinions: list[Opinion] = []
+        self._proofs = z3.Context()
+        population = Population(most.vcpus, most.flushers)
+        given = self.settings.plan
+        self.plan = given or make_plan(program, population, self.settings.boundaries)
+
+    @property
+    def exact_roots(self) -> bool:
+        """False where roots had to become bit-vectors."""
+        return self.plan.kinds.exact_roots
+
+    def every_interleaving(self, vcpus: int) -> bool:
+        """Tell whether all that was asked for so many vCPUs had enough rounds."""
+        return vcpus not in self._cut
+
+    def problem(self, vcpus: int, among: Witnesses | None = None) -> Problem:
+        """Return the question for a number of vCPUs, undefined behaviour not yet excluded."""
+        p = self._problem(vcpus, among)
+        if not p.turns.enough:
+            self._cut.add(vcpus)
+        return p
+
+    def _problem(self, vcpus: int, among: Witnesses | None, active: int | None = None) -> Problem:
+        counts = replace(self.most, vcpus=vcpus, active=active)
+        rounds, effort = self.settings.rounds, self.settings.effort
+        asked = rounds, among, effort, self._proofs
+        try:
+            return Problem(self.program, self.plan, counts, *asked)
+        except NotExact:
+            kinds = infer(self.program, exact_roots=False)
+            self.plan = replace(self.plan, kinds=kinds)
+            return Problem(self.program, self.plan, counts, *asked)
+
+    def claim(self, name: str, vcpus: int) -> Found | str | None:
+        """Decide a claim: the smallest counterexample, None for none, or why it is not known.
+
+        Executions with undefined behaviour do not count; `undefined` finds those.
+        """
+        fewer = self._looked.setdefault(name, vcpus) < vcpus
+        if vcpus > FEW and not fewer:
+            early = self._with_idle(name, vcpus)
+            if early is not None:
+                return early
+        witness = self._witness(vcpus)
+        if witness is None:
+            return self._asked(name, vcpus, [{}], _decided)[0]
+        shares = [{witness: share} for share in shared(vcpus)]
+        if not any(self._asked(name, vcpus, shares, _open)):
+            return None
+        one_by_one = [{witness: range(v, v + 1)} for v in range(vcpus)]
+        answers = self._asked(name, vcpus, one_by_one, _decided)
+        found = [a for a in answers if isinstance(a, Found)]
+        if found:
+            return min(found, key=lambda f: (f.calls, f.roots))
+        return next((a for a in answers if a is not None), None)
+
+    def _with_idle(self, name: str, vcpus: int) -> Found | None:
+        """Look for a counterexample in which only the first vCPUs ever load.
+
+        Where fewer vCPUs were looked at before there is hardly one. Little effort is spent on it.
+        """
+        for active in range(1, ACTIVE + 1):
+            p = self._problem(vcpus, None, active)
+            p.effort = max(1, p.effort // 20)
+            failures = p.failures(name)
+            p.constraints += _none_of(p.faults())
+            found = smallest(p, name, failures)
+            if isinstance(found, Found):
+                self.opinions += self._opinions(p, f"`{name}`", failures, found)
+                return replace(found, least=found.calls <= 1)
+        return None
+
+    def _witness(self, vcpus: int) -> str | None:
+        """Return the only vCPU witness, where knowing more of it helps to order loads."""
+        witnesses = [f.name for f in self.program.witnesses if f.type == VCPU]
+        few = vcpus <= FEW or self.plan.order is not Order.NAMED_FIRST
+        return None if few or len(witnesses) != 1 else witnesses[0]
+
+    def _asked(
+        self, name: str, vcpus: int, cases: list[dict[str, range]], question: _Question
+    ) -> list[Found | str | None]:
+        """Return the answers to a question about a claim, for each case of its witness."""
+        results = each(lambda among: self._case(name, vcpus, among, question), cases)
+        self.opinions += (o for r in results for o in r.opinions)
+        if not all(r.enough for r in results):
+            self._cut.add(vcpus)
+        if not all(r.exact_roots for r in results):
+            self.plan = replace(self.plan, kinds=infer(self.program, exact_roots=False))
+        return [r.answer for r in results]
+
+    def _case(self, name: str, vcpus: int, among: Witnesses, question: _Question) -> _Result:
+        p = self.problem(vcpus, among)
+        failures, own = p.failures(name), p.faults(from_claim=True)
+        if failures or own:
+            p.constraints += _none_of(p.faults(from_claim=False))
+        answer = question(p, name, failures, own)
+        asked = [*failures, *own] if answer is None else failures
+        opinions = self._opinions(p, f"`{name}`", asked, answer)
+        answer = answer or p.open_loop or None
+        return _Result(answer, p.turns.enough, self.exact_roots, opinions)
+
+    def undefined(self, vcpus: int) -> Found | str | None:
+        """Look for undefined behaviour in the same way."""
+        p = self.problem(vcpus)
+        answer = smallest(p, "", p.faults())
+        self.opinions += self._opinions(p, "undefined behaviour", p.faults(), answer)
+        return answer or p.open_loop or None
+
+    def _opinions(
+        self, p: Problem, what: str, failures: list[Failure], answer: Found | str | None
+    ) -> tuple[Opinion, ...]:
+        """Put a question that has an answer to the second solver.
+
+        Raises:
+            InternalError: the two disagree.
+        """
+        second = self.settings.second
+        goal = t.or_(*(f.condition for f in failures))
+        if second is None or goal is False or isinstance(answer, str):
+            return ()
+        first = Answer.UNSAT if answer is None else Answer.SAT
+        about = f"{what} with {p.counts.vcpus} vCPUs"
+        return (second.on(script((*p.constraints, t.z3_bool(goal)), about), first, about),)
+
+
+def smt2(p: Problem, claim: str) -> str:
+    """Return the question whether a claim can fail, as SMT-LIB 2 text; unsat means it cannot."""
+    goal = t.z3_bool(t.or_(*(f.condition for f in p.failures(claim))))
+    return script((*p.constraints, goal), f"{claim}: sat if the claim can fail")
+
+
+def _none_of(failures: list[Failure]) -> Iterator[z3.BoolRef]:
+    return (t.z3_bool(t.not_(f.condition)) for f in failures)
+
+
+def _open(p: Problem, claim: str, failures: list[Failure], own: list[Failure]) -> str | None:
+    """Return None where it is quickly shown that nothing fails."""
+    goal = t.or_(*(f.condition for f in (*failures, *own)))
+    return None if goal is False or p.excludes(goal) else f"`{claim}` may fail"
+
+
+def _decided(
+    p: Problem, claim: str, failures: list[Failure], own: list[Failure]
+) -> Found | str | None:
+    """Return the smallest counterexample, None if there is none, or why that is not known.
+
+    What is undefined in the handlers of the claim (`own`) leaves it open, unless the claim fails in
+    an execution without that.
+    """
+    if not own:
+        return smallest(p, claim, failures)
+    if _open(p, claim, failures, own) is None:
+        return None
+    p.solver.push()
+    p.solver.add(*_none_of(own))
+    answer = smallest(p, claim, failures)
+    p.solver.pop()
+    return answer or _undefined(p, own)
+
+
+def _undefined(p: Problem, own: list[Failure]) -> str | None:
+    """Describe something undefined that can happen; None if nothing can."""
+    p.solver.push()
+    p.solver.add(t.z3_bool(t.or_(*(f.condition for f in own))))
+    answer = p.solver.check()
+    text: str | None = None
+    if answer == z3.sat:
+        model = p.solver.model()
+        found = next(f for f in own if _true(model, f.condition))
+        text = undefined_in_claim(found.text, found.span, p.counts.vcpus)
+    elif answer != z3.unsat:
+        text = f"the solver gave up{_why(p)}"
+    p.solver.pop()
+    return text
+
+
+def smallest(p: Problem, claim: str, failures: list[Failure]) -> Found | str | None:
+    """Return the smallest counterexample, None if there is none, or why that is not known."""
+    goal = t.or_(*(f.condition for f in failures))
+    if goal is False or p.excludes(goal):
+        return None
+    p.solver.push()
+    p.solver.add(t.z3_bool(goal))
+    answer = p.solver.check()
+    result: Found | str | None = None
+    if answer == z3.sat:
+        result = _shrink(p, claim, failures)
+    elif answer != z3.unsat:
+        result = f"the solver gave up{_why(p)}"
+    p.solver.pop()
+    return result
+
+
+def _why(p: Problem) -> str:
+    """Return why the solver has no answer; it calls the end of its steps by several names."""
+    reason = p.solver.reason_unknown()
+    stopped = "cancel" in reason or "resource" in reason
+    return f" after {p.effort:,} steps" if stopped else f": {reason}"
+
+
+def _shrink(p: Problem, claim: str, failures: list[Failure]) -> Found | str:
+    calls = _least(p, p.calls())
+    _fewest_roots(p)
+    _lowest_vcpus(p)
+    _least(p, p.switches())
+    _least(p, p.moments())
+    _least(p, p.oddities())
+    if p.solver.check() != z3.sat:
+        return "the solver gave up on making a counterexample small"
+    model = p.solver.model()
+    plan = schedule(p, model)
+    text = next((f.text for f in failures if _true(model, f.condition)), "")
+    least = not p.gave_up and not p.open_loop
+    return Found(claim, plan, p.plan.boundaries, calls, _roots(p, plan), text, least)
+
+
+def _roots(p: Problem, plan: Schedule) -> int:
+    """How many roots a schedule loads."""
+    names = {
+        o.name: o.parameters.root.name
+        for o in p.program.operations
+        if o.parameters.root is not None
+    }
+    calls = (call for thread in plan.plans for call in thread.calls)
+    return len({c.arguments[names[c.operation]] for c in calls if c.operation in names})
+
+
+def _true(model: z3.ModelRef, b: t.Bool) -> bool:
+    return b if isinstance(b, bool) else z3.is_true(model.eval(b, model_completion=True))
+
+
+def _least(p: Problem, conditions: list[t.Bool]) -> int:
+    """Find the least number of conditions that have to hold, and keep to it."""
+    terms = [t.z3_bool(c) for c in conditions if c is not False]
+    low, high = 0, len(terms)
+    while low < high:
+        count = (low + high) // 2
+        model = _model(p, z3.AtMost(*terms, count))
+        if model is None:
+            low = count + 1
+        else:
+            high = sum(_true(model, c) for c in terms)
+    if terms:
+        p.solver.add(z3.AtMost(*terms, high))
+    return high
+
+
+def _lowest_vcpus(p: Problem) -> None:
+    """Prefer vCPUs with low numbers, so that the choice is not left to the solver."""
+    for vcpu in reversed(p.counts.loading):
+        _try(p, t.z3_bool(t.not_(t.or_(*p.begun(vcpu)))))
+
+
+def _fewest_roots(p: Problem) -> None:
+    """Keep to as few roots as possible."""
+    roots = p.roots()
+    for count in range(1, len(roots) + 1):
+        names = [p.root_name(k) for k in range(count)]
+        among = (
+            t.implies(begun, t.or_(*(p.algebra.equal(root, n) for n in names)))
+            for begun, root in roots
+        )
+        if _try(p, t.z3_bool(t.and_(*among))):
+            return
+
+
+def _try(p: Problem, constraint: z3.BoolRef) -> bool:
+    """Add a constraint if it leaves a counterexample."""
+    possible = _model(p, constraint) is not None
+    if possible:
+        p.solver.add(constraint)
+    return possible
+
+
+def _model(p: Problem, constraint: z3.BoolRef) -> z3.ModelRef | None:
+    """Return a counterexample under one more constraint, None where none is found."""
+    p.solver.push()
+    p.solver.add(constraint)
+    answer = p.solver.check()
+    model = p.solver.model() if answer == z3.sat else None
+    p.solver.pop()
+    p.gave_up |= bool(answer == z3.unknown)
+    return model

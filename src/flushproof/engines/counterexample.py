@@ -1,0 +1,53 @@
+"""A counterexample as an engine hands it on: not yet replayed.
+
+Lemma L29 of docs/soundness.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flushproof.engines.schedule import Schedule
+from flushproof.support.wording import count
+from flushproof.support.record import Record
+from flushproof.support.source import Span
+
+
+class Found(Record, frozen=True):
+    """A counterexample of `claim` ("" for undefined behaviour, described by `text`).
+
+    `least` is false where the solver gave up on some smaller one.
+    """
+
+    claim: str
+    schedule: Schedule
+    boundaries: Mapping[str, frozenset[int]]
+    calls: int
+    roots: int
+    text: str = ""
+    least: bool = True
+
+
+def undefined_in_claim(text: str, span: Span | None, vcpus: int) -> str:
+    """Return why a claim is left open whose own handlers do something undefined."""
+    where = "" if span is None else f" at {span.file}:{span.line}"
+    return f"undefined behaviour in the claim: {text}{where}, with {count(vcpus, 'vCPU')}"
+
+
+def size_in_words(found: Found, lowest: int, *, least: bool) -> str:
+    """Return how large a counterexample is, and whether there is none with less.
+
+    Nothing was asked about fewer vCPUs than `lowest`.
+    """
+    parts = (
+        count(found.schedule.vcpus, "vCPU"),
+        count(found.roots, "root"),
+        count(found.calls, "operation"),
+    )
+    if not least:
+        fewer = "fewer were not ruled out"
+    elif lowest > 1:
+        fewer = f"none with fewer, but fewer than {lowest} vCPUs were not looked at"
+    else:
+        fewer = "none with fewer"
+    return f"{', '.join(parts)}; {fewer}"

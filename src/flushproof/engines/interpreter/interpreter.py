@@ -1,0 +1,471 @@
+"""The interpreter: plain integers, one thread step at a time. It knows nothing of solvers.
+
+A step begins at a boundary position of the code and ends before the next one, so the caller's
+choice of boundaries is the granularity of interleaving.
+
+Lemma L29 of docs/soundness.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import assert_never
+
+from flushproof.engines.interpreter import lock_word as words
+from flushproof.engines.schedule import Call, Schedule
+from flushproof.engines.interpreter.evaluate import Values, evaluate
+from flushproof.ir.code import (
+    LOCKS,
+    Access,
+    Acquire,
+    Assert,
+    Assign,
+    Available,
+    Branch,
+    Check,
+    Drain,
+    Enter,
+    Every,
+    Exchange,
+    Expr,
+    Fence,
+    Field,
+    Freeing,
+    Havoc,
+    Holds,
+    Hypercall,
+    Instr,
+    Jump,
+    Local,
+    Read,
+    Release,
+    Return,
+    Scope,
+    Stop,
+    TryAcquire,
+    Uninit,
+    Write,
+)
+from flushproof.ir.program import BOOT_VCPU, Operation, Program, Role
+from flushproof.ir.types import LockWord
+from flushproof.support.record import Record, field
+
+Location = tuple[str, int]
+"""A field's name and a vCPU number, -1 for VM fields."""
+
+FUEL = 1_000_000
+
+
+class Stuck(Exception):  # noqa: N818 - what became of the thread; waiting is no error
+    """The thread cannot step: it waits for a lock (`location`)."""
+
+    def __init__(self, location: Location) -> None:
+        super().__init__(location)
+        self.location = location
+
+
+class Undefined(Exception):  # noqa: N818 - what the code did, named as C names it
+    """The code did something that C leaves undefined."""
+
+    def __init__(self, text: str, instr: Instr) -> None:
+        super().__init__(text)
+        self.text = text
+        self.instr = instr
+
+
+class GoesOn(Exception):  # noqa: N818 - what became of the run; it is no deadlock
+    """A deadlock was announced, or the end of everything, and some thread can go on or is not."""
+
+
+class Wait(Record, frozen=True):
+    """A thread that waits at `instr` for a lock, which thread number `holder` holds."""
+
+    thread: int
+    call: int
+    operation: str
+    instr: Acquire
+    location: Location
+    holder: int
+
+
+class Happening(Record, frozen=True):
+    """One executed instruction that a reader may want to know of.
+
+    `value` is what was read, written or returned, or the hypercall's result; `before` what a
+    location held; `root` the hypercall's root, `reach` whether it is of everything, the start and
+    the number of pages. `kept`: an exchange found another value than it compares with.
+    """
+
+    step: int
+    thread: int
+    call: int
+    operation: str
+    instr: Instr
+    location: Location | None = None
+    value: int | None = None
+    before: int | None = None
+    root: int | None = None
+    reach: tuple[int, int, int] | None = None
+    kept: bool = False
+
+    @property
+    def writes(self) -> bool:
+        """Tell whether the code writes to the location here, if only what it held before."""
+        match self.instr:
+            case Write():
+                return True
+            case Exchange():
+                return not self.kept
+            case Access(write=write):
+                return write
+            case _:
+                return False
+
+
+class Violation(Record, frozen=True):
+    """A failed assertion of a claim, with the named values of its handler."""
+
+    claim: str
+    instr: Assert
+    values: Mapping[str, int]
+    step: int
+    thread: int
+    call: int
+
+
+class Thread(Record):
+    """One thread's control state; `operation` is None between calls."""
+
+    number: int
+    calls: tuple[Call, ...]
+    call: int = -1
+    operation: Operation | None = None
+    pc: int = 0
+    locals: dict[Local, int] = field(default_factory=dict)
+    choices: Iterator[int] = field(default_factory=lambda: iter(()))
+
+
+class State(Record):
+    """A running machine."""
+
+    program: Program
+    vcpus: int
+    memory: dict[Location, int]
+    locks: tuple[Location, ...]
+    threads: list[Thread]
+    happenings: list[Happening] = field(default_factory=list)
+    violations: list[Violation] = field(default_factory=list)
+    waits: tuple[Wait, ...] = ()
+    steps: int = 0
+
+
+def boot_memory(program: Program, vcpus: int) -> dict[Location, int]:
+    """Return the memory before the first operation."""
+    memory = {x: 0 for f in program.fields for x in locations(f, vcpus)}
+    for f, value in program.boot:
+        for name, index in locations(f, vcpus):
+            env = {BOOT_VCPU: index}
+            memory[name, index] = evaluate(value, Values(env, vcpus))
+    return memory
+
+
+def locations(f: Field, vcpus: int) -> tuple[Location, ...]:
+    """Every location of a field."""
+    if f.scope is Scope.VM:
+        return ((f.name, -1),)
+    return tuple((f.name, v) for v in range(vcpus))
+
+
+def lock_locations(program: Program, vcpus: int) -> tuple[Location, ...]:
+    """Every lock, in the order of the bits of a lock set."""
+    return tuple(x for f in _locks(program) for x in locations(f, vcpus))
+
+
+def _locks(program: Program) -> Iterator[Field]:
+    return (f for f in program.fields if isinstance(f.type, LockWord))
+
+
+def start(program: Program, schedule: Schedule) -> State:
+    """Return the boot state of a schedule."""
+    memory = boot_memory(program, schedule.vcpus)
+    for f in program.witnesses:
+        memory[f.name, -1] = schedule.witnesses.get(f.name, 0)
+    threads = [Thread(p.number, p.calls) for p in schedule.plans]
+    locks = lock_locations(program, schedule.vcpus)
+    return State(program, schedule.vcpus, memory, locks, threads)
+
+
+def replay(
+    program: Program, schedule: Schedule, boundaries: Callable[[Operation], frozenset[int]]
+) -> State:
+    """Run a schedule to its end, or until just after the first violation.
+
+    Raises:
+        Stuck: a scheduled thread waits for a lock.
+        Undefined: the code did something undefined.
+        GoesOn: the schedule calls a state a deadlock or the end that is none.
+    """
+    state = start(program, schedule)
+    for position in schedule.order:
+        thread = state.threads[position]
+        if _announces(state, thread, Role.DEADLOCK):
+            state.waits = deadlock(state)
+        if _announces(state, thread, Role.END) and any(t.operation for t in state.threads):
+            raise GoesOn
+        step(state, thread, boundaries, to_violation=True)
+        if state.violations:
+            break
+    return state
+
+
+def _announces(state: State, thread: Thread, role: Role) -> bool:
+    """Tell whether the next step of a thread is that of claims about deadlocks, or the end."""
+    if thread.operation is not None:
+        return False
+    names = {o.name for o in state.program.of(role)}
+    return any(c.operation in names for c in thread.calls[thread.call + 1 :])
+
+
+def deadlock(state: State) -> tuple[Wait, ...]:
+    """Return for what each thread that is in a call waits.
+
+    Raises:
+        GoesOn: one of them does not wait, or no thread is in a call.
+        Undefined: a thread takes the lock of a vCPU that does not exist.
+    """
+    waits = tuple(_wait(state, t, t.operation) for t in state.threads if t.operation is not None)
+    if not waits:
+        raise GoesOn
+    return waits
+
+
+def _wait(state: State, thread: Thread, operation: Operation) -> Wait:
+    instr = operation.code[thread.pc]
+    if not isinstance(instr, Acquire):
+        raise GoesOn
+    where = _location(instr.field, instr.index, _values(state, thread), instr)
+    word = state.memory[where]
+    if words.available(word, shared=instr.shared):
+        raise GoesOn
+    holder = words.a_holder(word)
+    return Wait(thread.number, thread.call, operation.name, instr, where, holder)
+
+
+def step(
+    state: State,
+    thread: Thread,
+    boundaries: Callable[[Operation], frozenset[int]],
+    *,
+    to_violation: bool = False,
+) -> None:
+    """Let one thread make one step, or with `to_violation` what comes before a claim fails."""
+    if thread.operation is None:
+        _begin(state, thread)
+    state.steps += 1
+    for _ in range(FUEL):
+        operation = thread.operation
+        assert operation is not None
+        instr = operation.code[thread.pc]
+        thread.pc = _execute(state, thread, instr)
+        if isinstance(instr, Stop):
+            thread.operation = None
+            return
+        if thread.pc in boundaries(operation) or (to_violation and state.violations):
+            return
+    raise Undefined("a loop does not end", instr)
+
+
+def _begin(state: State, thread: Thread) -> None:
+    thread.call += 1
+    call = thread.calls[thread.call]
+    thread.operation = next(o for o in state.program.operations if o.name == call.operation)
+    thread.pc = 0
+    thread.locals = {p: call.arguments[p.name] for p in thread.operation.parameters.all}
+    thread.choices = iter(call.choices)
+
+
+def _values(state: State, thread: Thread) -> Values:
+    free = all(state.memory[x] == words.FREE for x in state.locks)
+    held = lock_set(state, thread.number)
+    return Values(thread.locals, state.vcpus, thread.number + 1, held, free)
+
+
+def lock_set(state: State, thread: int) -> int:
+    """Return the set of locks a thread holds, as `HeldLocks` gives it."""
+    total = 0
+    for k, x in enumerate(state.locks):
+        word = state.memory[x]
+        total |= words.holds(word, thread) << k | words.owns(word, thread) << (LOCKS + k)
+    return total
+
+
+def _execute(state: State, thread: Thread, instr: Instr) -> int:
+    """Execute one instruction; return the next position."""
+    env = _values(state, thread)
+    try:
+        return _dispatch(state, thread, instr, env)
+    except ZeroDivisionError as error:
+        text = "division by zero or an oversized shift"
+        raise Undefined(text, instr) from error
+
+
+def _dispatch(  # noqa: C901, PLR0912 - a table of all instructions
+    state: State, thread: Thread, instr: Instr, env: Values
+) -> int:
+    after = thread.pc + 1
+    match instr:
+        case Assign(target, value):
+            thread.locals[target] = evaluate(value, env)
+        case Read() | Write() | Exchange():
+            _access(state, thread, instr, env)
+        case Access(f, index, value):
+            where = _location(f, index, env, instr)
+            _note(state, thread, instr, where, evaluate(value, env))
+        case Acquire() | TryAcquire() | Available() | Release():
+            _lock(state, thread, instr, env)
+        case Holds(target):
+            word = state.memory[_location(instr.field, instr.index, env, instr)]
+            test = words.owns if instr.sole else words.holds
+            thread.locals[target] = int(test(word, thread.number))
+        case Hypercall():
+            _hypercall(state, thread, instr, env)
+        case Havoc(target):
+            thread.locals[target] = next(thread.choices)
+        case Every():
+            thread.locals[instr.target] = int(all(_each(state, instr, env)))
+        case Check(condition, text):
+            if not evaluate(condition, env):
+                raise Undefined(text, instr)
+        case Assert():
+            _assert(state, thread, instr, env)
+        case Jump(target):
+            return target
+        case Branch(condition, then, otherwise):
+            return then if evaluate(condition, env) else otherwise
+        case Return(value):
+            result = None if value is None else evaluate(value, env)
+            _note(state, thread, instr, value=result)
+        case Enter() | Drain() | Fence():
+            _note(state, thread, instr)
+        case Uninit() | Stop():
+            pass
+        case _:
+            assert_never(instr)
+    return after
+
+
+def _note(
+    state: State,
+    thread: Thread,
+    instr: Instr,
+    location: Location | None = None,
+    value: int | None = None,
+    before: int | None = None,
+    root: int | None = None,
+    reach: tuple[int, int, int] | None = None,
+    *,
+    kept: bool = False,
+) -> None:
+    operation = thread.operation
+    assert operation is not None
+    state.happenings.append(
+        Happening(
+            state.steps,
+            thread.number,
+            thread.call,
+            operation.name,
+            instr,
+            location,
+            value,
+            before,
+            root,
+            reach,
+            kept,
+        )
+    )
+
+
+def _location(f: Field, index: Expr | None, env: Values, instr: Instr) -> Location:
+    number = -1 if index is None else evaluate(index, env)
+    if index is not None and not 0 <= number < env.vcpus:
+        raise Undefined("a vCPU that does not exist is accessed", instr)
+    return f.name, number
+
+
+def _access(state: State, thread: Thread, instr: Read | Write | Exchange, env: Values) -> None:
+    where = _location(instr.field, instr.index, env, instr)
+    before = state.memory[where]
+    value = before
+    matches = True
+    match instr:
+        case Read(target):
+            thread.locals[target] = before
+        case Write():
+            value = evaluate(instr.value, env)
+        case Exchange(target):
+            matches = instr.compare is None or evaluate(instr.compare, env) == before
+            value = evaluate(instr.value, _with_old(env, instr, before)) if matches else before
+            thread.locals[target] = before
+    state.memory[where] = value
+    _note(state, thread, instr, where, value, before, kept=not matches)
+
+
+def _with_old(env: Values, instr: Exchange, before: int) -> Values:
+    if instr.old is None:
+        return env
+    return Values({**env.locals, instr.old: before}, env.vcpus, env.self, env.held, env.all_free)
+
+
+def _lock(
+    state: State, thread: Thread, instr: Acquire | TryAcquire | Available | Release, env: Values
+) -> None:
+    where = _location(instr.field, instr.index, env, instr)
+    before = state.memory[where]
+    after = before
+    if isinstance(instr, Release):
+        after = _freed(before, thread, instr)
+    elif isinstance(instr, Available):
+        thread.locals[instr.target] = int(words.available(before, shared=instr.shared))
+    elif words.available(before, shared=instr.shared):
+        after = words.taken(before, thread.number, shared=instr.shared)
+    elif isinstance(instr, Acquire):
+        raise Stuck(where)
+    if isinstance(instr, TryAcquire):
+        thread.locals[instr.target] = int(after != before)
+    state.memory[where] = after
+    _note(state, thread, instr, where, after, before)
+
+
+def _freed(word: int, thread: Thread, instr: Release) -> int:
+    match instr.freeing:
+        case Freeing.LOCKED | Freeing.STORE | Freeing.OVERWRITTEN:
+            return words.freed(word, thread.number, shared=instr.shared)
+        case Freeing.ISSUED:
+            return words.leaving(word)
+        case Freeing.DRAINED:
+            return words.drained(word)
+        case _:
+            assert_never(instr.freeing)
+
+
+def _hypercall(state: State, thread: Thread, instr: Hypercall, env: Values) -> None:
+    result = next(thread.choices)
+    thread.locals[instr.target] = result
+    reach = (evaluate(instr.whole, env), evaluate(instr.start, env), evaluate(instr.pages, env))
+    _note(state, thread, instr, value=result, root=evaluate(instr.root, env), reach=reach)
+
+
+def _each(state: State, instr: Every, env: Values) -> Iterator[int]:
+    for v in range(state.vcpus):
+        inner = {**env.locals, instr.bound: v}
+        for local, f in instr.reads:
+            inner[local] = state.memory[f.name, v]
+        yield evaluate(instr.condition, Values(inner, env.vcpus, env.self, env.held, env.all_free))
+
+
+def _assert(state: State, thread: Thread, instr: Assert, env: Values) -> None:
+    if not evaluate(instr.condition, env):
+        values = {name: evaluate(e, env) for name, e in instr.values}
+        state.violations.append(
+            Violation(instr.claim, instr, values, state.steps, thread.number, thread.call)
+        )

@@ -1,0 +1,251 @@
+"""Which stretches of code are atomic steps (Lipton, CACM 1975).
+
+A site is a position where shared state is touched, with the claim code that follows it. A step is a
+run of right-movers, at most one site that moves neither way, and left-movers; where a path cannot
+go on like that a new step begins. A step that waits for a lock in its middle happens as a whole or
+not at all; where the wait may be for ever, a new step begins at the lock, so that what comes before
+it is seen. For the same reason a step has no way round a loop that may not end (`ranking`): there a
+new step begins at the head of the loop, unless one begins elsewhere in each round.
+
+Lemma L8, Lemma L9, Lemma L14 of docs/soundness.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from flushproof.engines.reduction.commutativity import Moves, Population, Site, Standing
+from flushproof.engines.reduction.ranking import unranked_heads
+from flushproof.engines.symbolic.step import World
+from flushproof.ir.code import (
+    Access,
+    Acquire,
+    Available,
+    Drain,
+    Enter,
+    Exchange,
+    Fence,
+    Hypercall,
+    Instr,
+    Mode,
+    Read,
+    Release,
+    Return,
+    TryAcquire,
+    Write,
+)
+from flushproof.ir.analysis.counting import claim_heads
+from flushproof.ir.analysis.control_flow import reached, successors
+from flushproof.ir.analysis.held_locks import maybe_held, waits_end
+from flushproof.ir.program import Operation, Role
+from flushproof.ir.analysis.weak_topological_order import heads
+from flushproof.support.record import Record
+
+
+class Mover(Record, frozen=True):
+    """How a site moves past the sites of other threads.
+
+    It cannot be put off until after those in `earlier`, nor made before those in `later`.
+    """
+
+    site: Site
+    earlier: tuple[Site, ...]
+    later: tuple[Site, ...]
+
+    @property
+    def right(self) -> bool:
+        """True where it can be put off until after anything that another thread does next."""
+        return not self.earlier
+
+    @property
+    def left(self) -> bool:
+        """True where it can be made before anything that another thread has just done."""
+        return not self.later
+
+
+class Atomicity(Record, frozen=True):
+    """Where steps begin in each operation, and how each site moves.
+
+    `endless` are heads of loops that may not end, where steps begin for that reason; `patient`
+    says that a thread that waits for a lock surely gets it in time.
+    """
+
+    boundaries: Mapping[str, frozenset[int]]
+    movers: Mapping[Site, Mover]
+    endless: Mapping[str, frozenset[int]]
+    patient: bool
+
+
+def atomicity(
+    world: World,
+    population: Population,
+    written: frozenset[str],
+    given: Mapping[str, frozenset[int]],
+) -> Atomicity:
+    """Classify every site of a program and place the boundaries, those `given` among them."""
+    program = world.program
+    acting = [o for o in program.operations if o.role in (Role.LOAD, Role.FLUSH)]
+    positions = {o.name: sites(o, written) for o in acting}
+    cuts = {name: frozenset(p) for name, p in positions.items()}
+    moves = Moves(world, population, cuts)
+    inner = {o.name: claim_heads(o.code) for o in acting}
+    everywhere = [Site(n, at) for n, p in positions.items() for at in sorted({*p, *inner[n]})]
+    parts = {site: _mover(moves, site, everywhere) for site in everywhere}
+    movers = {
+        Site(o.name, at): _with_handlers(o, at, cuts[o.name], inner[o.name], parts)
+        for o in acting
+        for at in positions[o.name]
+    }
+    patient = waits_end(acting) and not any(map(_loops_with_a_lock, acting))
+    found = {
+        o.name: _without_endless_steps(o, movers, given[o.name], patient=patient)
+        for o in program.operations
+    }
+    boundaries = {name: b for name, (b, _) in found.items()}
+    return Atomicity(boundaries, movers, {name: e for name, (_, e) in found.items()}, patient)
+
+
+def _loops_with_a_lock(operation: Operation) -> bool:
+    """Tell whether a loop that may not end may be run through with a lock held."""
+    held = maybe_held(operation.code)
+    return any(held[at] for at in unranked_heads(operation.code))
+
+
+def _without_endless_steps(
+    operation: Operation, movers: Mapping[Site, Mover], given: frozenset[int], *, patient: bool
+) -> tuple[frozenset[int], frozenset[int]]:
+    """Return the boundaries, and those among them that keep loops from being endless steps.
+
+    One more boundary can make others needless, so all are found anew.
+    """
+    endless: frozenset[int] = frozenset()
+    while True:
+        boundaries = _boundaries(operation, movers, given | endless, patient=patient)
+        more = endless_within(operation.code, boundaries)
+        if not more:
+            return boundaries, endless
+        endless |= more
+
+
+def endless_within(code: tuple[Instr, ...], boundaries: frozenset[int]) -> frozenset[int]:
+    """Return the heads of loops that may not end, and that one step can go round."""
+    return frozenset(
+        at for at in unranked_heads(code) - boundaries if at in reached(code, at, boundaries)
+    )
+
+
+def sites(operation: Operation, written: frozenset[str]) -> tuple[int, ...]:
+    """Return the positions where an operation may touch what others touch, and loop heads.
+
+    A claim's handler is no position of its own: it is one with what it follows, loops included.
+    """
+    loops = heads(operation.code)
+    loops -= claim_heads(operation.code) if loops else loops
+    code = enumerate(operation.code)
+    return tuple(at for at, i in code if _touches(i, written) or at in loops)
+
+
+def _touches(instr: Instr, written: frozenset[str]) -> bool:
+    match instr:
+        case Read(field=f, mode=mode):
+            return mode is not Mode.GHOST and f.name in written
+        case Write(mode=mode):
+            return mode not in (Mode.GHOST, Mode.DRAIN)
+        case Acquire() | TryAcquire() | Available() | Release() | Exchange() | Fence():
+            return True
+        case Hypercall() | Enter() | Return() | Access() | Drain():
+            return True
+        case _:
+            return False
+
+
+def _mover(moves: Moves, site: Site, everywhere: list[Site]) -> Mover:
+    others = [o for o in everywhere if moves.meet(site.operation, o.operation)]
+    earlier = tuple(o for o in others if not moves.passing(site, o).right)
+    later = tuple(o for o in others if not moves.passing(site, o).left)
+    return Mover(site, earlier, later)
+
+
+def _with_handlers(
+    operation: Operation,
+    start: int,
+    cuts: frozenset[int],
+    inner: frozenset[int],
+    parts: Mapping[Site, Mover],
+) -> Mover:
+    """Return how a site moves with the loops in the handlers that follow it, `inner` among them.
+
+    It moves past something where each part of it does: none is put between them.
+    """
+    own = parts[Site(operation.name, start)]
+    if not inner:
+        return own
+    found = [start, *sorted(reached(operation.code, start, cuts) & inner)]
+    movers = [parts[Site(operation.name, at)] for at in found]
+    earlier = dict.fromkeys(s for m in movers for s in m.earlier)
+    later = dict.fromkeys(s for m in movers for s in m.later)
+    return Mover(Site(operation.name, start), tuple(earlier), tuple(later))
+
+
+def _boundaries(
+    operation: Operation, movers: Mapping[Site, Mover], given: frozenset[int], *, patient: bool
+) -> frozenset[int]:
+    """Return a forward analysis of whether a step may be past the point where it takes effect."""
+    code = operation.code
+    past: dict[int, bool] = {0: False}
+    found = {0}
+    work = [0]
+    while work:
+        at = work.pop()
+        mover = movers.get(Site(operation.name, at))
+        waits = at in given or (isinstance(code[at], Acquire) and not patient)
+        out = past[at]
+        if mover is not None:
+            if waits or (past[at] and not mover.left):
+                found.add(at)
+            out = _past(mover, before=past[at] and at not in found)
+        for target in successors(code, at):
+            merged = out or past.get(target, False)
+            if past.get(target) != merged:
+                past[target] = merged
+                work.append(target)
+    return frozenset(found)
+
+
+def _past(mover: Mover, *, before: bool) -> bool:
+    if mover.right and mover.left:
+        return before
+    return not mover.right
+
+
+class Order(StrEnum):
+    """How loads of different vCPUs can be ordered without loss."""
+
+    ANY = "any"
+    NAMED_FIRST = "named first"
+    NONE = "none"
+
+
+def load_order(moves: Moves, boundaries: Mapping[str, frozenset[int]]) -> Order:
+    """Find out whether loads commute, or do so once those of a claim's witness come first.
+
+    Steps are compared whole, so a load with a loop within a step is not looked at any further: of
+    such a step `moves` sees the parts before and after the head of the loop only.
+    """
+    if any(_loops_within_a_step(o, boundaries[o.name]) for o in moves.program.of(Role.LOAD)):
+        return Order.NONE
+    steps = [
+        Site(o.name, at) for o in moves.program.of(Role.LOAD) for at in sorted(boundaries[o.name])
+    ]
+    pairs = [(a, b) for a in steps for b in steps]
+    if moves.population.vcpus == 1 or all(moves.passing(a, b).right for a, b in pairs):
+        return Order.ANY
+    cases = (Standing(False, False), Standing(False, True), Standing(True, True))  # noqa: FBT003
+    if moves.witnesses and all(moves.passing(a, b, c).right for c in cases for a, b in pairs):
+        return Order.NAMED_FIRST
+    return Order.NONE
+
+
+def _loops_within_a_step(operation: Operation, boundaries: frozenset[int]) -> bool:
+    return not heads(operation.code) <= boundaries

@@ -1,0 +1,148 @@
+"""Which loops surely end, whatever others do: those with a ranking function.
+
+In: the code of an operation. Out: the heads of loops for which none was found. A round is a path
+from the head of a loop back to it. It starts with any values of the locals; what it reads of shared
+state is any value each time, and a loop inside it gives any values to the locals that it sets. If
+each round lowers some tuple of machine integers, in one order of these each, there is a last round,
+as integers of a width are finitely many (Floyd 1967; tuples as in Alias et al., SAS 2010, found
+greedily). The first round may do otherwise, as there is only one. That holds from all states and
+with any interference, so it holds within a step. Loops inside a loop have a rank of their own; then
+the whole nest ends.
+
+Loops that count one local by one up to, or down to, a bound need no solver.
+
+Lemma L10 of docs/soundness.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import z3
+
+from flushproof.engines.symbolic.machine_words import SURELY, Environment, Words, width
+from flushproof.ir.code import (
+    COMPARISONS,
+    Binary,
+    Branch,
+    Expr,
+    Var,
+)
+from flushproof.ir.analysis.counting import Code, Loop, counts, loop_at, loops_of
+from flushproof.ir.analysis.control_flow import successors
+from flushproof.ir.analysis.def_use import defined
+
+EFFORT = 1_000_000
+"""The solver's own steps that one question may take; without an answer a loop has no rank."""
+
+CHOICE = 16
+"""Bits of a number that tells by which way a loop is left."""
+
+
+@lru_cache(maxsize=256)
+def unranked_heads(code: Code) -> frozenset[int]:
+    """Return the heads of the loops for which no ranking function was found."""
+    return frozenset(loop.head for loop in loops_of(code) if not _ends(loop))
+
+
+def _ends(loop: Loop) -> bool:
+    return counts(loop) or _ranked(loop)
+
+
+Round = tuple[z3.BoolRef, Environment]
+"""A way to come back to the head: when it is taken, and the locals then."""
+
+
+def _ranked(loop: Loop) -> bool:
+    """Look for a tuple of integers that every round lowers, or every one but the first."""
+    words = Words()
+    anything: Round = (SURELY, Environment({}, words))
+    first = list(_rounds(loop, anything, words))
+    if not first or _lowered(loop, anything[1], first, words):
+        return True
+    once = words.merge(first)
+    again = list(_rounds(loop, once, words))
+    return not again or _lowered(loop, once[1], again, words)
+
+
+def _lowered(loop: Loop, before: Environment, rounds: list[Round], words: Words) -> bool:
+    """Tell whether rounds that begin with some locals lower a tuple, one after the other."""
+    solver = z3.Solver()
+    solver.set("rlimit", EFFORT)
+    solver.add(z3.Or(*(guard for guard, _ in rounds)))
+    pairs = ((words.value(e, before), _after(e, rounds, words)) for e in _measures(loop))
+    return _unsat(solver) or any(_all_lowered(solver, old, new) for old, new in pairs)
+
+
+def _all_lowered(solver: z3.Solver, old: z3.BitVecRef, new: z3.BitVecRef) -> bool:
+    """Where no round that is left raises a number, leave those alone that keep it.
+
+    Return true once none is left.
+    """
+    orders = (z3.ULE(new, old), z3.UGE(new, old), new <= old, new >= old)
+    if any(solver.check(z3.Not(kept)) == z3.unsat for kept in orders):
+        solver.add(new == old)
+        return _unsat(solver)
+    return False
+
+
+def _unsat(solver: z3.Solver) -> bool:
+    return bool(solver.check() == z3.unsat)
+
+
+def _measures(loop: Loop) -> Iterator[Expr]:
+    """Yield what may go one way: locals that are set, and distances of what is compared."""
+    found = {x for at in loop.inside if (x := defined(loop.code[at])) is not None}
+    yield from (Var(x) for x in sorted(found, key=lambda x: x.name) if width(x.type))
+    for at in sorted(loop.own):
+        match loop.code[at]:
+            case Branch(Binary(op, a, b)) if op in COMPARISONS and width(a.type):
+                yield from (Binary("-", a, b, a.type), Binary("-", b, a, a.type))
+            case _:
+                pass
+
+
+def _after(e: Expr, rounds: list[Round], words: Words) -> z3.BitVecRef:
+    """Return the value of an expression after the round that was taken."""
+    value = words.value(e, rounds[0][1])
+    for guard, env in rounds[1:]:
+        value = z3.If(guard, words.value(e, env), value)
+    return value
+
+
+def _rounds(loop: Loop, start: Round, words: Words) -> Iterator[Round]:
+    """Yield the ways to come back to the head, each with its condition and the locals then."""
+    waiting: dict[int, list[Round]] = {loop.head: [start]}
+    depth = len(loop.shape.loops[loop.head])
+    inside = loop.inside
+    for at in sorted(inside, key=lambda at: loop.shape.rank[at]):
+        if at not in waiting:
+            continue
+        guard, env = words.merge(waiting.pop(at))
+        for to, taken, then in _leaving(loop, at, env, words):
+            new = (z3.And(guard, taken), then)
+            if to == loop.head:
+                yield new
+            elif to in inside:
+                # A way into a loop within this one is taken to be one to its head.
+                within = loop.shape.loops[to][depth:]
+                waiting.setdefault(within[0] if within else to, []).append(new)
+
+
+def _leaving(
+    loop: Loop, at: int, env: Environment, words: Words
+) -> Iterator[tuple[int, z3.BoolRef, Environment]]:
+    """Yield where control goes from a position, or from a loop within that begins there."""
+    code = loop.code
+    if at in loop.own:
+        after = words.executed(code[at], env)
+        for to in dict.fromkeys(successors(code, at)):
+            yield to, words.taken(code[at], to, after), after
+        return
+    within = loop_at(code, loop.shape, at).inside
+    after = env.forgetting(x for k in within if (x := defined(code[k])) is not None)
+    out = [(k, to) for k in sorted(within) for to in dict.fromkeys(successors(code, k))]
+    choice = words.fresh(CHOICE)
+    for number, (k, to) in enumerate(x for x in out if x[1] not in within):
+        yield to, z3.And(choice == number, words.taken(code[k], to, after)), after

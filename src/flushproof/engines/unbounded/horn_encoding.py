@@ -1,0 +1,284 @@
+"""From a program to clauses: every step of every thread, from every control that can be reached.
+
+Threads are the flusher, the loads of each tracked vCPU, and the loads of any other vCPU. The last
+have no control of their own: each of their steps may happen at any time, from any locals, as long
+as the locks are held that are surely held there. Where the tracked vCPU is any, what is known of it
+is known of each, and a step that looks at another vCPU may assume that.
+
+Lemma L13, Lemma L18, Lemma L19 of docs/soundness.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+
+import z3
+
+from flushproof.engines.smt import terms as t
+from flushproof.engines.symbolic.cells import Location
+from flushproof.engines.symbolic.locks import holds
+from flushproof.engines.reduction.commutativity import Site
+from flushproof.engines.symbolic.values import Value
+from flushproof.engines.unbounded.horn_clauses import (
+    BYSTANDER,
+    NOBODY,
+    Atom,
+    Clause,
+    Control,
+    System,
+)
+from flushproof.engines.unbounded.control_locations import FLUSHER, Frames, Locals, without
+from flushproof.engines.unbounded.history_variable import HISTORY, NOWHERE, walkers
+from flushproof.engines.unbounded.state_space import Space
+from flushproof.engines.unbounded.transitions import UNFIT, Steps, Taken
+from flushproof.ir.program import Role
+from flushproof.support.record import replace
+
+_WHO = {FLUSHER: "flusher", BYSTANDER: "observer"}
+
+Body = tuple[tuple[Atom, ...], t.Bool]
+"""Predicates that hold before a step, and a condition."""
+
+
+class Builder:
+    """Builds the clauses of one program; `Frames` and `Steps` say what the parameters mean."""
+
+    def __init__(
+        self,
+        space: Space,
+        boundaries: Mapping[str, frozenset[int]],
+        *,
+        claims_only: bool,
+    ) -> None:
+        self.space = space
+        self.frames = Frames(space, boundaries)
+        self.steps = Steps(space, self.frames, claims_only=claims_only)
+        self.last = len(space.tracked)
+        self.clauses: list[Clause] = []
+
+    def run(self) -> System:
+        """Explore every control from the first."""
+        self._boot(Control(None, tuple(None for _ in self.space.tracked)))
+        while self.frames.waiting:
+            control = self.frames.waiting.pop()
+            for thread in self.frames.running(control):
+                for site in self.frames.sites(control, thread):
+                    self._own_step(control, thread, site)
+            if control.running == NOBODY:
+                self._others(control)
+                self._end(control)
+        return System(
+            tuple(self.clauses),
+            self.frames.parameters,
+            tuple(self.space.algebra.axioms()),
+            (*self.space.known, *self.frames.unset),
+            self.frames.ranges(),
+            frozenset(self.frames.counters),
+            frozenset(x.get_id() for x in (self.space.count, *self.space.tracked)),
+            (self.space.count,),
+        )
+
+    def _clause(
+        self,
+        head: Atom | None,
+        body: tuple[Atom, ...],
+        constraint: t.Bool,
+        why: str,
+        shown: z3.BoolRef | None = None,
+    ) -> None:
+        if head is None:
+            constraint = t.and_(constraint, *self.space.failing)
+        if constraint is not False:
+            self.clauses.append(Clause(head, body, t.z3_bool(constraint), why, shown))
+
+    def _boot(self, idle: Control) -> None:
+        """Add the first state; where a claim observes it, nobody steps before that is done."""
+        for broken in self.space.unfit:
+            self._clause(None, (), broken, f"{UNFIT} at boot")
+        for o in self.space.program.of(Role.OBSERVE):
+            idle = replace(idle, bystander=Site(o.name, 0), running=BYSTANDER)
+        self.frames.of(idle)
+        head = Atom(idle, self.frames.arguments(idle, self.space.boot, {}))
+        self._clause(head, (), True, "boot")  # noqa: FBT003
+
+    def _end(self, control: Control) -> None:
+        """Whatever is asserted at the end is asserted while every tracked thread is between calls.
+
+        Threads that are not tracked may be anywhere, which is more than can be at the end.
+        """
+        if control.flusher is not None or any(control.loads):
+            return
+        for o in self.space.program.of(Role.END):
+            self._own_step(control, BYSTANDER, Site(o.name, 0))
+
+    # Tracked threads -------------------------------------------------------------------------
+
+    def _own_step(self, control: Control, thread: int, site: Site) -> None:
+        taken = self.steps.own(site, thread)
+        who = _WHO.get(thread, f"vcpu {thread - 1}")
+        why = f"{who} {site.operation}:{site.at}"
+        noted = self._noted(taken) if self.space.case.history and thread == FLUSHER else {}
+        for body, extra in self._bodies(control, taken, thread):
+            constraint = t.and_(taken.constraint, extra)
+            self._errors(taken, body, t.and_(constraint, self._noticed(thread)), why)
+            for end in taken.exits:
+                if end.to is None and taken.role is Role.END:
+                    continue
+                target = self.frames.moved(control, thread, site.operation, end.to)
+                if self.frames.possible(target):
+                    self.frames.of(target)
+                    after = {**self.space.state, **taken.step.outputs, **noted}
+                    given = {thread: dict(end.locals)}
+                    head = Atom(target, self.frames.arguments(target, after, given))
+                    self._clause(head, body, t.and_(constraint, end.guard), why, taken.shown)
+
+    def _noted(self, taken: Taken) -> dict[Location, Value]:
+        """Return where the flusher is, if a claim first takes note of something in a step."""
+        where = (HISTORY.name, -1)
+        operation = self.frames.operations[taken.site.operation]
+        walking = sorted((x for x in walkers(operation) if x in taken.locals), key=lambda x: x.name)
+        at = taken.locals[walking[0]] if walking else NOWHERE
+        equal = self.space.algebra.equal
+        changed = (t.not_(equal(x, self.space.state[w])) for w, x in self._recorded(taken).items())
+        before = NOWHERE if taken.site.at == 0 else self.space.state[where]
+        first = t.and_(t.or_(*changed), t.compare("==", before, NOWHERE))
+        return {where: self.space.algebra.ite(first, at, before)}
+
+    def _recorded(self, taken: Taken) -> dict[Location, Value]:
+        """Return what a step writes into the record of a claim."""
+        outputs = taken.step.outputs.items()
+        return {w: x for w, x in outputs if w[1] < 0 and self.steps.fields[w[0]].ghost}
+
+    def _noticed(self, thread: int) -> t.Bool:
+        """Return that what was noted first was at the vCPU that is tracked for it, or at none."""
+        if not self.space.case.history or thread != FLUSHER:
+            return True
+        noted = self.space.state[HISTORY.name, -1]
+        assert isinstance(noted, z3.ArithRef)
+        outside = z3.Or(noted < 0, noted >= self.space.count)
+        return z3.Or(noted == self.space.tracked[-1], outside)
+
+    def _errors(self, taken: Taken, body: tuple[Atom, ...], constraint: t.Bool, why: str) -> None:
+        for text, broken in taken.errors:
+            whole = t.and_(constraint, broken)
+            self._clause(None, body, whole, f"{text} in {why}", taken.shown)
+
+    def _bodies(self, control: Control, taken: Taken, thread: int) -> Iterator[Body]:
+        """Yield the cases of a step: what is known of each other vCPU that it looks at.
+
+        Of a claim's witness nothing is assumed: where it matters it is the tracked vCPU.
+        """
+        mine = self.frames.atom(control)
+        named = [x for x in self.space.rigid if z3.is_int(x)]
+        indices: list[t.Number] = []
+        for _, index in taken.step.others:
+            if not any(t.compare("==", index, i) is True for i in (*named, *indices)):
+                indices.append(index)
+        if not self.space.case.generic or thread == self.last or not indices:
+            yield (mine,), True
+            return
+        places = self.frames.loading(control, self.last)
+        for chosen in product((NOBODY, *range(len(places))), repeat=len(indices)):
+            body = [mine]
+            conditions: list[t.Bool] = []
+            for index, choice in zip(indices, chosen, strict=True):
+                free = self._no_other(index)
+                if choice == NOBODY:
+                    conditions.append(free)
+                else:
+                    conditions.append(t.not_(free))
+                    like = without(control, self.last, places[choice])
+                    body.append(self._like(like, index, self._seen(taken, index), {}))
+            condition = t.and_(*conditions)
+            if condition is not False:
+                yield tuple(body), condition
+
+    def _no_other(self, index: t.Number) -> t.Bool:
+        """Return that a number is no vCPU, or one that is tracked, so that nothing tells of it."""
+        inside = t.and_(t.compare("<=", 0, index), t.compare("<", index, self.space.count))
+        return t.or_(t.not_(inside), t.compare("==", index, self.space.tracked[-1]))
+
+    def _seen(self, taken: Taken, index: t.Number) -> dict[Location, Value]:
+        """Return what a step reads of another vCPU, as cells of the one that tells of it."""
+        return {
+            (where[0], 0): taken.step.inputs[where]
+            for where, i in taken.step.others
+            if t.compare("==", index, i) is True
+        }
+
+    # Other vCPUs -----------------------------------------------------------------------------
+
+    def _others(self, control: Control) -> None:
+        """Any step of a load of any other vCPU."""
+        for o in self.space.program.of(Role.LOAD):
+            for at in sorted(self.frames.layouts[o.name].boundaries):
+                site = Site(o.name, at)
+                if self.frames.possible(Control(control.flusher, (*control.loads, site))):
+                    self._other_step(control, site)
+
+    def _other_step(self, control: Control, site: Site) -> None:
+        number = z3.Int("other:vcpu")
+        taken = self.steps.other(site, number)
+        constraint = t.and_(taken.constraint, *self._another(number, taken))
+        why = f"another vCPU {site.operation}:{site.at}"
+        body: tuple[Atom, ...] = (self.frames.atom(control),)
+        if self.space.case.generic:
+            inputs = taken.step.inputs
+            seen = {(name, 0): value for (name, k), value in inputs.items() if k == self.last}
+            place = self._in_load(control, site)
+            body = (*body, self._like(place, number, seen, taken.locals))
+        self._errors(taken, body, constraint, why)
+        after = {k: v for k, v in taken.step.outputs.items() if k in self.space.state}
+        if after:
+            changed = {**self.space.state, **after}
+            head = Atom(control, self.frames.arguments(control, changed, {}))
+            self._clause(head, body, constraint, why, taken.shown)
+
+    def _another(self, number: z3.ArithRef, taken: Taken) -> Iterator[t.Bool]:
+        """Yield that a vCPU is none of the tracked ones and holds the locks it surely holds."""
+        yield from (number >= 0, number < self.space.count)
+        yield from (number != v for v in self.space.tracked)
+        world = self.space.world(number)
+        state = {**taken.step.inputs, **self.space.state}
+        for hold in sorted(self.frames.held[taken.site.operation][taken.site.at]):
+            yield from holds(world, state.get, hold, number)
+
+    def _in_load(self, control: Control, site: Site) -> Control:
+        """Return where another vCPU is when it is about to step from a position of a load.
+
+        At the head of a loop within a step it is the one that runs.
+        """
+        if site.at == 0:
+            return without(control, self.last, None)
+        return self.frames.moved(control, self.last, site.operation, site.at)
+
+    def _like(
+        self,
+        like: Control,
+        number: t.Number,
+        seen: Mapping[Location, Value],
+        locals_: Locals,
+    ) -> Atom:
+        """Return that a vCPU is in a state in which the one that tells of it can be.
+
+        `like` is where that one is then; `seen` are the cells of it that are known of the vCPU, and
+        `locals_` those of its locals.
+        """
+        self.frames.of(like)
+        state = {
+            where: seen[where] if where in seen else self._unknown(where, value)
+            for where, value in self.space.state.items()
+        }
+        arguments = self.frames.arguments(like, state, {self.last: locals_})
+        (own,) = self.space.tracked
+        rigid = [t.z3_number(number) if x.eq(own) else x for x in self.space.rigid]
+        return Atom(like, (*rigid, *arguments[len(rigid) :]))
+
+    def _unknown(self, where: Location, value: Value) -> Value:
+        """Return what is shared, and any value for what is a vCPU's own."""
+        if where[1] < 0:
+            return value
+        f = self.steps.fields[where[0]]
+        kind = self.space.algebra.kinds.field(f)
+        return self.space.algebra.fresh(f"like:{f.name}.{self.frames.fresh()}", f.type, kind)

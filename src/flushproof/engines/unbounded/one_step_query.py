@@ -1,0 +1,247 @@
+"""The questions that the search asks: what can lead to a control, as clauses for a SAT solver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import z3
+from pysat.solvers import Solver
+
+from flushproof.engines.unbounded.and_inverter_graph import TRUE, Circuit, Word
+from flushproof.engines.unbounded.horn_clauses import Atom, Clause, Control, System, terms_of
+from flushproof.engines.unbounded.finite_instantiation import MANY, Finite, Instance, Node
+from flushproof.support.record import Record
+
+Literal = int
+"""The number of an atom, plus one; negative where the atom is false."""
+
+Cube = frozenset[Literal]
+
+SOLVER = "cadical153"
+
+
+class Vocabulary:
+    """The atoms of each control, and what they and the clauses mean in small domains."""
+
+    def __init__(self, system: System, atoms: Mapping[Control, Sequence[z3.BoolRef]]) -> None:
+        self.system = system
+        constants = [x for axiom in system.axioms for x in axiom.children()]
+        every = [x for clause in system.clauses for x in terms_of(clause)]
+        self.finite = Finite(every, constants)
+        small = (n <= MANY for n in system.sizes)
+        self.always = [self.finite(x) for x in (*system.axioms, *system.known, *small)]
+        self.parameters = {c: tuple(map(self.finite, p)) for c, p in system.parameters.items()}
+        self.atoms = {c: tuple(map(self.finite, found)) for c, found in atoms.items()}
+        self.subjects = {
+            c: tuple(_subjects(x, frozenset(self.parameters[c])) for x in found)
+            for c, found in self.atoms.items()
+        }
+
+
+def _subjects(node: Node, parameters: frozenset[Node]) -> frozenset[Node]:
+    """Return the parameters that an atom speaks of."""
+    if node in parameters:
+        return frozenset((node,))
+    return frozenset(x for part in node.parts for x in _subjects(part, parameters))
+
+
+State = tuple[Control, Cube]
+
+
+class Led(Record, frozen=True):
+    """A step that leads to a cube: the number of its clause, and the model that shows it."""
+
+    clause: int
+    cube: Cube
+    model: Sequence[int]
+
+
+class _Start:
+    """A predicate in a clause's body: its atoms, and what their parameters depend on."""
+
+    def __init__(
+        self,
+        control: Control,
+        atoms: tuple[int, ...],
+        given: Mapping[Node, Word],
+        subjects: Sequence[frozenset[Node]],
+        used: int,
+    ) -> None:
+        self.control = control
+        self.atoms = atoms
+        self.used = used
+        numbers = {p: k for k, p in enumerate(given)}
+        words = [frozenset(map(abs, word)) - {TRUE} for word in given.values()]
+        self.varying = [(1 << k, word) for k, word in enumerate(words) if word]
+        self.constant = sum(1 << k for k, word in enumerate(words) if not word)
+        about = (sum(1 << numbers[p] for p in found) for found in subjects)
+        self.literals = [
+            (k, abs(x) - 1, x > 0, mask)
+            for k, (x, mask) in enumerate(zip(atoms, about, strict=True), 1)
+        ]
+
+    def before(self, model: Sequence[int], reasons: set[int] | None) -> Cube:
+        """Return the atoms about parameters that mattered, or all without reasons."""
+        matter = self.constant
+        for bit, word in self.varying:
+            if reasons is None or not reasons.isdisjoint(word):
+                matter |= bit
+        return frozenset(
+            k if (model[v] > 0) == positive else -k
+            for k, v, positive, mask in self.literals
+            if not mask & ~matter
+        )
+
+
+class Post:
+    """The clauses that lead to one control, or to a failed assertion (None)."""
+
+    def __init__(
+        self, vocabulary: Vocabulary, control: Control | None, incoming: Sequence[Clause]
+    ) -> None:
+        self.vocabulary = vocabulary
+        self.control = control
+        self.circuit = Circuit()
+        self.instance = Instance(self.circuit)
+        self.real = self.circuit.fresh()
+        self.plain: dict[Control, _Start] = {}
+        self.bodies: dict[Control, list[_Start]] = {}
+        self.selectors: list[int] = []
+        self.conditions: list[int] = []
+        self.starts: list[tuple[_Start, ...]] = []
+        self.after: list[tuple[int, ...]] = []
+        count = 0 if control is None else len(vocabulary.atoms[control])
+        self.primed = self.circuit.word(count)
+        self.atom_of = {v: k for k, v in enumerate(self.primed, 1)}
+        for node in vocabulary.always:
+            self.circuit.require(*self.instance.word(node))
+        for clause in incoming:
+            self._add(clause)
+        self.circuit.require(*self.selectors)
+        self.solver = Solver(SOLVER, bootstrap_with=self.circuit.clauses)
+        self.levels: list[int] = []
+
+    def _add(self, clause: Clause) -> None:
+        circuit, finite = self.circuit, self.vocabulary.finite
+        selector = circuit.fresh()
+        (condition,) = self.instance.word(finite(clause.constraint))
+        circuit.require(-selector, condition)
+        starts = tuple(self._start(a) for a in clause.body)
+        if starts:
+            circuit.require(-selector, self.real)
+        for start in starts:
+            circuit.require(-selector, start.used)
+        after = () if clause.head is None else self._atoms(clause.head)[0]
+        for before, x in zip(self.primed, after, strict=True):
+            circuit.require(-selector, -before, x)
+            circuit.require(-selector, before, -x)
+        self.selectors.append(selector)
+        self.conditions.append(condition)
+        self.starts.append(starts)
+        self.after.append(after)
+
+    def _start(self, a: Atom) -> _Start:
+        plain = a.arguments == self.vocabulary.system.parameters[a.control]
+        if plain and a.control in self.plain:
+            return self.plain[a.control]
+        atoms, given = self._atoms(a)
+        subjects = self.vocabulary.subjects[a.control]
+        start = _Start(a.control, atoms, given, subjects, self.circuit.fresh())
+        self.bodies.setdefault(a.control, []).append(start)
+        if plain:
+            self.plain[a.control] = start
+        return start
+
+    def _atoms(self, a: Atom) -> tuple[tuple[int, ...], dict[Node, Word]]:
+        """Return the atoms of a predicate over its arguments, and these."""
+        v = self.vocabulary
+        words = (self.instance.word(v.finite(x)) for x in a.arguments)
+        given = dict(zip(v.parameters[a.control], words, strict=True))
+        return tuple(self.instance.where(x, given)[0] for x in v.atoms[a.control]), given
+
+    def _level(self, level: int) -> int:
+        while len(self.levels) <= level:
+            self.levels.append(self.circuit.fresh())
+        return self.levels[level]
+
+    def add(self, control: Control, cube: Cube, level: int) -> None:
+        """Take note that a control has no states in a cube, within `level` steps."""
+        if control in self.bodies:
+            self.exclude(control, cube, self._level(level))
+
+    def exclude(self, control: Control, cube: Cube, condition: int = TRUE) -> None:
+        """Take note that a control has no states in a cube, under a condition."""
+        for start in self.bodies.get(control, ()):
+            own = start.atoms
+            negated = [-own[x - 1] if x > 0 else own[-x - 1] for x in cube]
+            self.solver.add_clause([-condition, -start.used, *negated])
+
+    def _assumptions(self, cube: Iterable[Literal], level: int) -> list[int]:
+        out = [self.primed[x - 1] if x > 0 else -self.primed[-x - 1] for x in sorted(cube)]
+        if level == 0:
+            return [-self.real, *out]
+        self._level(level)
+        return [self.real, *self.levels[level:], *out]
+
+    def reached(self, cube: Cube, level: int) -> bool:
+        """Tell whether a cube is reached from states within `level` steps."""
+        return bool(self.solver.solve(assumptions=self._assumptions(cube, level)))
+
+    def step(self, cube: Cube, level: int) -> Led | None:
+        """Return a step from states within `level` steps to a cube, None if there is none."""
+        if not self.reached(cube, level):
+            return None
+        model = self.solver.get_model()
+        chosen = next(k for k, s in enumerate(self.selectors) if model[s - 1] > 0)
+        return Led(chosen, cube, model)
+
+    def needed(self, led: Led) -> tuple[State, ...]:
+        """Return what must hold before a step; nothing where its cube holds at boot."""
+        after = self.after[led.clause]
+        ends = (after[abs(x) - 1] for x in led.cube)
+        reasons = self.circuit.reasons((self.conditions[led.clause], *ends), led.model)
+        starts = self.starts[led.clause]
+        return tuple((s.control, s.before(led.model, reasons)) for s in starts)
+
+    def whole(self, led: Led) -> tuple[State, ...]:
+        """Return all that holds before a step."""
+        return tuple((s.control, s.before(led.model, None)) for s in self.starts[led.clause])
+
+    def end(self, led: Led) -> Cube:
+        """Return the state that a step leads to."""
+        return self._state(led.model)
+
+    def carried(self, led: Led, starts: Sequence[Cube]) -> Cube | None:
+        """Return a state in its cube that a step reaches from given states, if it does."""
+        assumptions = self._assumptions(led.cube, len(self.levels))
+        assumptions.append(self.selectors[led.clause])
+        for start, state in zip(self.starts[led.clause], starts, strict=True):
+            own = start.atoms
+            assumptions += [own[x - 1] if x > 0 else -own[-x - 1] for x in state]
+        if not self.solver.solve(assumptions=assumptions):
+            return None
+        return self._state(self.solver.get_model())
+
+    def _state(self, model: Sequence[int]) -> Cube:
+        """Return the atoms at the end of a step."""
+        return frozenset(k if model[v - 1] > 0 else -k for k, v in enumerate(self.primed, 1))
+
+    def core(self) -> Cube:
+        """Return the part of the cube last asked about that was out of reach."""
+        found = ((abs(x), x) for x in self.solver.get_core() or ())
+        return frozenset(
+            self.atom_of[v] if x > 0 else -self.atom_of[v] for v, x in found if v in self.atom_of
+        )
+
+    def outside(self, cube: Cube, level: int) -> Cube | None:
+        """Return a part of a cube that no state outside of it leads to; None where one does."""
+        assert self.control is not None
+        assumptions = self._assumptions(cube, level)
+        if level == 0:
+            return None if self.solver.solve(assumptions=assumptions) else self.core()
+        here = self.circuit.fresh()
+        self.exclude(self.control, cube, here)
+        reached = self.solver.solve(assumptions=[*assumptions, here])
+        core = None if reached else self.core()
+        self.solver.add_clause([-here])
+        return core

@@ -1,0 +1,43 @@
+"""Who holds a lock as a reader, where any number of vCPUs may.
+
+Cells count how many times the flusher and each tracked vCPU are readers, and in a step of another
+vCPU how many times that one is. Of the rest nothing is kept: what they hold is an unknown of each
+step, the cell `ELSEWHERE`, which no predicate has. So a lock that none of the cells holds may be
+free or not, as suits a step best, and no invariant can rest on who else is a reader.
+
+Lemma L18 of docs/soundness.md.
+"""
+
+from __future__ import annotations
+
+import z3
+
+from flushproof.engines.symbolic.cells import Location
+from flushproof.engines.symbolic.step import ELSEWHERE, Readers, World
+from flushproof.ir.code import Field
+from flushproof.ir.types import LockWord
+
+BY_FLUSHER = -3
+"""Which cell of a lock counts how many times the flusher is a reader.
+
+It is shared as far as vCPUs are concerned, as all cells with numbers below 0 are.
+"""
+
+
+THE_HOLDER = -1
+"""Which cell of a lock says who holds it alone."""
+
+
+def readers(count: z3.ArithRef, vcpus: tuple[z3.ArithRef, ...]) -> Readers:
+    """Return the cells for the flusher, whose number is `count`, and for some vCPUs."""
+    return Readers(((BY_FLUSHER, count), *enumerate(vcpus)), rest=True)
+
+
+def kept(world: World, f: Field) -> tuple[Location, ...]:
+    """Return the locations of a field that a state has: of a lock's readers those with a cell."""
+    return tuple(where for where in world.places(f) if where[1] != ELSEWHERE)
+
+
+def counts(f: Field, k: int) -> bool:
+    """Tell whether a cell of a field counts how many times somebody is a reader of a lock."""
+    return isinstance(f.type, LockWord) and k != THE_HOLDER

@@ -1,0 +1,193 @@
+"""The unknown state that predicates range over, and its representation as terms.
+
+Lemma L18 of docs/soundness.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import z3
+
+from flushproof.engines.smt import terms as t
+from flushproof.engines.symbolic.boot import FirstValue, first, unwritten
+from flushproof.engines.symbolic.cells import Location, Tracked
+from flushproof.engines.symbolic.step import World
+from flushproof.engines.bounded.threads import written_fields
+from flushproof.engines.symbolic.values import Algebra, Root, Value
+from flushproof.engines.unbounded.history_variable import HISTORY, with_history
+from flushproof.engines.unbounded.reader_counting import kept, readers
+from flushproof.ir.code import Field, Scope
+from flushproof.ir.analysis.representation import Kinds
+from flushproof.ir.program import MOST_VCPUS, Program
+from flushproof.ir.types import BOOL, ROOT, VCPU
+from flushproof.support.record import Record
+
+
+def flat(algebra: Algebra, value: Value) -> tuple[z3.ExprRef, ...]:
+    """Return the terms that make up a value."""
+    match value:
+        case Root(page, bits):
+            return (algebra.page_term(page), *(t.z3_bool(b) for b in bits))
+        case bool():
+            return (z3.BoolVal(value),)
+        case int():
+            return (z3.IntVal(value),)
+        case _:
+            return (value,)
+
+
+class Case(Record, frozen=True):
+    """Which vCPUs are tracked, and what is known of others.
+
+    Tracked are the claim's witnesses, which are all one vCPU if `merged`, else all different. With
+    `generic` it is one vCPU, any: what is known of it is known of each, and where a claim fails it
+    is the witness. With `history` one more is tracked, at which the claim took note of something;
+    with both it is the one that is any.
+    """
+
+    generic: bool = False
+    merged: bool = False
+    history: bool = False
+
+
+class Space(Record, frozen=True):
+    """What predicates range over.
+
+    `rigid` never changes: the number of vCPUs, the tracked vCPUs, the witnesses. `state` gives the
+    unknown for every location that changes, `boot` its first value, `known` what holds of all of
+    them at any time, and `ranges` what of that the types of `state` say; failures of the claim are
+    looked at where `failing` holds, as it does of one of the cases if it fails. `unfit`: when a
+    sum in a first value leaves its type.
+    """
+
+    program: Program
+    algebra: Algebra
+    case: Case
+    count: z3.ArithRef
+    tracked: tuple[z3.ArithRef, ...]
+    rigid: tuple[z3.ExprRef, ...]
+    fixed: Mapping[Location, Value]
+    state: Mapping[Location, Value]
+    boot: Mapping[Location, Value]
+    known: tuple[z3.BoolRef, ...]
+    ranges: tuple[z3.BoolRef, ...]
+    failing: tuple[z3.BoolRef, ...]
+    constant: Mapping[str, FirstValue]
+    unfit: tuple[z3.BoolRef, ...]
+
+    def world(self, *more: z3.ArithRef) -> World:
+        """Return a world with cells for the tracked vCPUs and for more of them."""
+        vcpus = (*self.tracked, *more)
+        return _world(self.program, self.algebra, self.count, vcpus, self.constant, self.fixed)
+
+
+def space(program: Program, kinds: Kinds, case: Case) -> Space:
+    """Make the space of a program; sums in it do not wrap around."""
+    program = with_history(program) if case.history else program
+    count = z3.Int("N")
+    algebra = Algebra(kinds, [], count)
+    witnesses = _witnesses(program, algebra, case)
+    named = {f: w for f, w in witnesses.items() if isinstance(w, z3.ArithRef) and f.type == VCPU}
+    tracked = [] if case.generic else list({w.get_id(): w for w in named.values()}.values())
+    if case.generic or case.history:
+        tracked.append(z3.Int("any:vcpu"))
+    others = [(f, w) for f, w in witnesses.items() if case.generic or f not in named]
+    constant = unwritten(program, algebra, count)
+    written = written_fields(program)
+    world = _world(program, algebra, count, tuple(tracked), constant, {})
+    state = {
+        where: algebra.fresh(f"{f.name}[{where[1]}]", f.type, kinds.field(f))
+        for f in program.fields
+        if f.name in written or f == HISTORY
+        for where in kept(world, f)
+    }
+    fields = {f.name: f for f in program.fields}
+    free = {(f.name, -1): w for f, w in witnesses.items()}
+    boot = free | {
+        (name, k): first(program, algebra, count, fields[name], tracked[k] if k >= 0 else -1)
+        for name, k in state
+        if (name, k) not in free
+    }
+    ranges = tuple(_limits(algebra, count, [(fields[n], v) for (n, _), v in state.items()]))
+    fixed = _fixed(program, algebra, count, witnesses)
+    return Space(
+        program,
+        algebra,
+        case,
+        count,
+        tuple(tracked),
+        (count, *tracked, *(x for _, w in others for x in flat(algebra, w))),
+        fixed,
+        state,
+        boot,
+        (
+            *_population(count, tracked),
+            *_limits(algebra, count, others),
+            *(w >= 0 for w in named.values()),
+            *ranges,
+        ),
+        ranges,
+        _failing(case, tracked, [*named.values()]),
+        constant,
+        algebra.forget_noted(),
+    )
+
+
+def _world(
+    program: Program,
+    algebra: Algebra,
+    count: z3.ArithRef,
+    vcpus: tuple[z3.ArithRef, ...],
+    constant: Mapping[str, FirstValue],
+    fixed: Mapping[Location, Value],
+) -> World:
+    memory = Tracked(vcpus, constant, algebra)
+    return World(program, algebra, 0, readers(count, vcpus), count, memory, fixed)
+
+
+def _failing(
+    case: Case, tracked: list[z3.ArithRef], witnesses: list[z3.ArithRef]
+) -> tuple[z3.BoolRef, ...]:
+    """Return that the one vCPU that is any is the one witness; two are not always one."""
+    alone = case.generic and not case.history and len(witnesses) == 1
+    return (tracked[0] == witnesses[0],) if alone else ()
+
+
+def _witnesses(program: Program, algebra: Algebra, case: Case) -> dict[Field, Value]:
+    found = {f: algebra.fresh(f.name, f.type, algebra.kinds.field(f)) for f in program.witnesses}
+    vcpus = [w for f, w in found.items() if f.type == VCPU]
+    if case.merged:
+        found = {f: vcpus[0] if f.type == VCPU else w for f, w in found.items()}
+    return found
+
+
+def _fixed(
+    program: Program, algebra: Algebra, count: z3.ArithRef, witnesses: Mapping[Field, Value]
+) -> dict[Location, Value]:
+    """Return the values of locations that nothing writes."""
+    written = written_fields(program)
+    fixed: dict[Location, Value] = {
+        (f.name, -1): w for f, w in witnesses.items() if f.name not in written
+    }
+    for f in program.fields:
+        if f not in witnesses and f.name not in written and f.scope is Scope.VM:
+            fixed[f.name, -1] = first(program, algebra, count, f, -1)
+    return fixed
+
+
+def _population(count: z3.ArithRef, tracked: list[z3.ArithRef]) -> list[z3.BoolRef]:
+    """Return what is known of the number of vCPUs and of the tracked ones."""
+    known = [count >= 1, count <= MOST_VCPUS]
+    known += [c for v in tracked for c in (v >= 0, v < count)]
+    if len(tracked) > 1:
+        known.append(z3.Distinct(*tracked))
+    return known
+
+
+def _limits(
+    algebra: Algebra, count: z3.ArithRef, values: list[tuple[Field, Value]]
+) -> list[z3.BoolRef]:
+    return [
+        c for f, v in values if f.type not in (BOOL, ROOT) for c in algebra.limits(v, f.type, count)
+    ]

@@ -1,1 +1,0 @@
-"""From an executed schedule to a trace in the reader's words."""

@@ -1,0 +1,35 @@
+"""Variants side by side as a JSON document; its shape is fixed by `schema.json`."""
+
+from __future__ import annotations
+
+from flushproof.results.costs import Cost, Costs, SideBySide
+from flushproof.report.json_report import Tree, body, head, scope_tree, trace_tree
+
+
+def document(found: SideBySide) -> Tree:
+    """Return the document; each variant has its verdicts and its costs."""
+    variants = [
+        {**body(report), "costs": _costs(costs)}
+        for report, costs in zip(found.reports, found.costs, strict=True)
+    ]
+    return {**head(), "variants": variants, "exit": found.exit_code}
+
+
+def _costs(costs: Costs) -> Tree:
+    return {
+        "scope": scope_tree(costs.scope),
+        "assumptions": list(costs.assumptions),
+        "seconds": round(costs.seconds, 3),
+        "cells": [_cell(c) for c in costs.cells],
+    }
+
+
+def _cell(cost: Cost) -> Tree:
+    return {
+        "vcpus": cost.vcpus,
+        "roots": cost.roots,
+        "most": cost.most,
+        "least": cost.least,
+        "reason": cost.reason or None,
+        "trace": None if cost.trace is None else trace_tree(cost.trace),
+    }

@@ -1,0 +1,129 @@
+"""One variant on trial: asked claim by claim, for one number of vCPUs at a time.
+
+In: a machine. Out: whether a claim fails there, by a counterexample that was replayed. What was
+found out about the program of a claim is kept for the next number.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
+from flushproof.engines.explicit.domains import FEW
+from flushproof.engines.counterexample import Found
+from flushproof.support.errors import InternalError
+from flushproof.ir.program import Program
+from flushproof.machine.build import Machine
+from flushproof.support.record import Record
+
+if TYPE_CHECKING:
+    from flushproof.engines.bounded.engine import Bounded
+
+STATES = 6000
+"""A quick look ends after so many states."""
+
+
+class Fails(Record, frozen=True):
+    """A claim fails with so many vCPUs, after no fewer than so many calls."""
+
+    vcpus: int
+    calls: int
+
+    def smaller(self, other: Fails) -> bool:
+        """Tell whether this needs fewer vCPUs, or as many and fewer calls."""
+        return (self.vcpus, self.calls) < (other.vcpus, other.calls)
+
+
+class Open(Record, frozen=True):
+    """It could not be told whether a claim fails."""
+
+    reason: str
+
+
+Answer = Fails | Open | None
+"""None: the claim holds."""
+
+
+class Trial:
+    """One machine; answers are for its own bounds."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self._programs: dict[str, tuple[Program, Bounded]] = {}
+
+    def claim(self, name: str, vcpus: int) -> Answer:
+        """Ask whether a claim fails.
+
+        Raises:
+            InputError: the variant is not accepted with this claim.
+            InternalError: a counterexample does not replay.
+        """
+        program, engine = self._program(name)
+        return self._answer(program, engine.claim(name, vcpus))
+
+    def quick(self, name: str, vcpus: int = 1) -> Fails | None:
+        """Look for a short counterexample without the solver: one load a vCPU, few flushes.
+
+        None means nothing: there may be one with more calls, or among more states.
+
+        Raises:
+            InputError: the variant is not accepted with this claim.
+        """
+        program = self.machine.with_claims((name,))
+        bounds = self.machine.setup.bounds
+        flushes = min(bounds.flushes, 2 if vcpus == 1 else 1)
+        sizes = Sizes(vcpus, min(bounds.loads, 1), flushes, min(bounds.flushers, 1), FEW)
+        found = enumerate_claim(program, sizes, name, STATES, depth_first=True).found
+        if found is None:
+            return None
+        replay(program, found)
+        return Fails(found.schedule.vcpus, found.calls)
+
+    def undefined(self, vcpus: int) -> Answer:
+        """Ask whether the code does anything undefined.
+
+        Raises:
+            InputError: the variant is not accepted.
+            InternalError: an execution does not replay.
+        """
+        program, engine = self._program("")
+        return self._answer(program, engine.undefined(vcpus))
+
+    def _program(self, name: str) -> tuple[Program, Bounded]:
+        from flushproof.engines.bounded.engine import Bounded
+        from flushproof.engines.bounded.threads import Counts
+
+        if name not in self._programs:
+            program = self.machine.with_claims((name,) if name else ())
+            b = self.machine.setup.bounds
+            engine = Bounded(program, Counts(b.vcpus[1], b.loads, b.flushes, b.flushers))
+            self._programs[name] = (program, engine)
+        return self._programs[name]
+
+    def _answer(self, program: Program, answer: Found | str | None) -> Answer:
+        match answer:
+            case None:
+                return None
+            case Found():
+                replay(program, answer)
+                return Fails(answer.schedule.vcpus, answer.calls)
+            case reason:
+                return Open(reason)
+
+
+def replay(program: Program, found: Found) -> None:
+    """Run a counterexample in the interpreter.
+
+    Raises:
+        InternalError: what was said to fail does not.
+    """
+    try:
+        state = concrete.replay(program, found.schedule, lambda o: found.boundaries[o.name])
+        fails = any(v.claim == found.claim for v in state.violations)
+    except concrete.Undefined:
+        fails = not found.claim
+    except (concrete.Stuck, concrete.GoesOn, StopIteration, KeyError) as error:
+        raise InternalError(f"a mutant's counterexample does not replay: {error!r}") from error
+    if not fails:
+        raise InternalError("a mutant's counterexample does not replay: nothing fails")

@@ -1,0 +1,67 @@
+"""Where a variant came from, so that an edited text of it can be read in the same way.
+
+In: the path a user names and the choices. Out: the set-up, and a set-up for any edited text.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flushproof.verify.options import Choices
+from flushproof.verify.open_input import Opened, open_file
+from flushproof.frontend.kernel.recognise import recognise
+from flushproof.frontend.setup import Setup
+from flushproof.support.record import Record, field, replace
+from flushproof.support.source import Source
+from flushproof.frontend.spec.resolve import from_spec, from_text, from_variant
+
+
+class Origin(Record, frozen=True):
+    """A set-up and how it was made: under a spec, by the default one, or from a kernel file."""
+
+    setup: Setup
+    spec: str | None
+    kernel: bool = False
+    choices: Choices = field(default_factory=Choices)
+
+    def again(self, edited: Source) -> Setup:
+        """Return the set-up with one of its files edited.
+
+        Raises:
+            InputError: the edited text is not accepted.
+        """
+        place = Path(self.setup.variant.name)
+        if not self.kernel:
+            made = from_text(edited, self.spec)
+        elif edited.name == self.setup.variant.name:
+            made = recognise(edited, self.choices, place).setup
+        else:
+            texts = {Path(edited.name): edited.text}
+            made = recognise(self.setup.variant, self.choices, place, texts).setup
+        return replace(made, bounds=self.setup.bounds, memory=self.setup.memory)
+
+    def under(self, setup: Setup) -> Origin:
+        """Return the origin with the bounds and the memory model of a set-up."""
+        return replace(self, setup=setup)
+
+
+def origin(path: str, spec: str | None, choices: Choices) -> Origin:
+    """Read a C file, a spec file or a kernel file.
+
+    Raises:
+        InputError: it is not accepted.
+    """
+    if path.endswith(".spec"):
+        opened = Opened(from_spec(path))
+    elif spec is not None:
+        opened = Opened(from_variant(path, spec))
+    else:
+        opened = open_file(path, choices)
+    return origin_of(path, spec, opened, choices)
+
+
+def origin_of(path: str, spec: str | None, opened: Opened, choices: Choices) -> Origin:
+    """Return where a set-up that was made before came from."""
+    if not opened.profile:
+        return Origin(opened.setup, path if path.endswith(".spec") else spec)
+    return Origin(opened.setup, None, kernel=True, choices=choices)

@@ -1,0 +1,285 @@
+"""Deciding how two variants stand to each other, with the bounded engine.
+
+In: two machines and what is asked of them. Out: a `Comparison`. What differs is replayed by the
+interpreter on both variants as they are before it is believed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from flushproof.verify.assumptions import assumptions
+from flushproof.verify.claim_checker import EVERY as ANY_INTERLEAVING
+from flushproof.features.nfc.same_code import SAME_CODE, alike
+from flushproof.features.nfc.atomic_calls import EVERY, WHOLE_CALLS, late_stores, lost
+from flushproof.features.nfc.difference import difference
+from flushproof.features.nfc.unbounded import Related, equal_for_all
+from flushproof.features.nfc.product_program import Product, product
+from flushproof.features.nfc.concrete_runs import Run, both, first_difference, whole_operation
+from flushproof.features.nfc.shared_boot import written_unknown
+from flushproof.features.nfc.observer import FOLLOWED, SAME, Sight
+from flushproof.results.comparison import Compared, Comparison, Difference, Relation, Since, Version
+from flushproof.engines.counterexample import Found, size_in_words
+from flushproof.ir.program import Program, Role
+from flushproof.machine.build import Machine
+from flushproof.frontend.setup import Bounds
+from flushproof.support.memory_model import Memory, weaker
+from flushproof.support.wording import count
+from flushproof.support.record import Record, replace
+from flushproof.results.verdict import ClaimResult, Scope
+
+if TYPE_CHECKING:
+    from flushproof.engines.bounded.engine import Bounded
+
+COVERAGE = "coverage"
+FEW = 3
+"""So many vCPUs are looked at before a proof for all is tried."""
+NONE_COMPARED = "within these bounds no call is compared"
+LOST = (
+    "what follows a call that keeps a lock, waits for ever or issues more than two hypercalls a "
+    "vCPU is not compared"
+)
+Cover = Callable[[Machine], ClaimResult]
+"""Decides whether a variant keeps `coverage`."""
+
+
+class Wanted(Record, frozen=True):
+    """What is asked: what is compared, since when, within which bounds, and what is expected.
+
+    `steps` is what each question may cost; with `everyone` equality is looked for with every
+    number of vCPUs first.
+    """
+
+    compared: Compared
+    since: Since
+    bounds: Bounds
+    expected: Relation = Relation.EQUAL
+    steps: int | None = None
+    everyone: bool = False
+
+
+def compare(old: Machine, new: Machine, wanted: Wanted, cover: Cover) -> Comparison:
+    """Compare two variants; `cover` is asked only where the new one issues a subset.
+
+    Calls are compared under sequential consistency. Where a variant has store buffers it is looked
+    at whether that loses anything.
+
+    Raises:
+        InputError: the operations of the two do not correspond.
+        InternalError: a difference does not replay.
+    """
+    return _Compared(old, new, wanted, cover).decide()
+
+
+class _Answer(Record, frozen=True):
+    """What one joint program showed: the vCPUs looked at, and a difference or why it is open."""
+
+    vcpus: int
+    found: Found | None
+    reason: str
+    exact_roots: bool
+
+
+class _Compared:
+    """One comparison."""
+
+    def __init__(self, old: Machine, new: Machine, wanted: Wanted, cover: Cover) -> None:
+        self.machines = (old, new)
+        self.wanted = wanted
+        self.cover = cover
+        self.memory = weaker(old.setup.memory, new.setup.memory)
+        self.plain = (_plain(old), _plain(new))
+        self.started = time.monotonic()
+        self.reason = ""
+
+    def decide(self) -> Comparison:
+        if alike(*self.plain):
+            return self._same_code()
+        if changing := written_unknown(*self.plain):
+            names = ", ".join(dict.fromkeys(f"`{f.label}`" for f in changing))
+            reason = f"{names} may hold anything at boot, and code here changes it"
+            answer = _Answer(self.wanted.bounds.vcpus[1], None, reason, exact_roots=True)
+            return self._result(Relation.UNKNOWN, answer, None, reason)
+        sight = Sight(str(self.wanted.compared))
+        joint = self._product(sight)
+        low, high = self.wanted.bounds.vcpus
+        few = min(high, FEW) if self.wanted.everyone else high
+        answer = self._ask(joint, range(low, few + 1))
+        if answer.found is None and not answer.reason and self.wanted.everyone:
+            related = self._related()
+            if isinstance(related, Related):
+                return self._for_all(related, EVERY)
+            self.reason = f"not shown for every number of vCPUs: {related}"
+            answer = self._ask(joint, range(few + 1, high + 1)) if few < high else answer
+        if answer.found is not None:
+            told = self._told(joint, answer.found)
+            relation, reason = self._refines()
+            return self._result(relation, answer, told, reason)
+        if answer.reason:
+            return self._result(Relation.UNKNOWN, answer, None, answer.reason)
+        return self._equal(answer)
+
+    def _same_code(self) -> Comparison:
+        """Say that the code of both is one, which is no matter of bounds."""
+        if self.wanted.everyone:
+            related = Related((SAME_CODE,), exact_roots=True, flushers=None)
+            return self._for_all(related, ANY_INTERLEAVING)
+        answer = _Answer(self.wanted.bounds.vcpus[1], None, "", exact_roots=True)
+        found = self._result(Relation.EQUAL, answer, None, "", ANY_INTERLEAVING)
+        return replace(found, invariant=(SAME_CODE,))
+
+    def _related(self) -> Related | str:
+        late = late_stores(*self.plain, self.memory)
+        after_load = self.wanted.since is Since.LOAD
+        flushers = self.wanted.bounds.flushers
+        return late or equal_for_all(*self.plain, flushers, after_load=after_load)
+
+    def _for_all(self, related: Related, interleavings: str) -> Comparison:
+        answer = _Answer(0, None, "", related.exact_roots)
+        found = self._result(Relation.EQUAL, answer, None, "", interleavings)
+        many = related.flushers
+        scope = replace(found.scope, vcpus=None, loads=None, flushes=None, flushers=many)
+        return replace(found, scope=scope, invariant=related.lines)
+
+    def _equal(self, answer: _Answer) -> Comparison:
+        """Say what it means that whole calls are alike: nothing, unless each is atomic."""
+        reason = self._lost() if _compares_any(self.wanted) else NONE_COMPARED
+        if reason:
+            return self._result(Relation.UNKNOWN, answer, None, reason)
+        return self._result(Relation.BOUNDED, answer, None, self.reason, EVERY)
+
+    def _lost(self) -> str:
+        """Return what comparing whole calls loses; "" if nothing."""
+        return lost(*self.plain, self.wanted.bounds, self.memory)
+
+    def _product(self, sight: Sight) -> Product:
+        after_load = self.wanted.since is Since.LOAD
+        return product(*self.plain, sight, after_load=after_load)
+
+    def _ask(self, joint: Product, counts: range) -> _Answer:
+        """Look at the smallest number of vCPUs first."""
+        engine = _engine(joint.program, self.wanted)
+        for n in counts:
+            found = engine.claim(SAME, n)
+            if isinstance(found, Found):
+                return _Answer(n, found, "", engine.exact_roots)
+            reason = found or _gap(engine, n)
+            if reason:
+                return _Answer(n, None, reason, engine.exact_roots)
+        return _Answer(counts[-1], None, "", engine.exact_roots)
+
+    def _told(self, joint: Product, found: Found) -> Difference:
+        old, new = both(joint, *self.plain, found.schedule)
+        start = _after_first_load(old) if self.wanted.since is Since.LOAD else 0
+        place = first_difference(old, new, joint.sight, start)
+        first, second = self.machines
+        smallest = size_in_words(found, self.wanted.bounds.vcpus[0], least=found.least)
+        return difference((first, old), (second, new), place, joint.sight, smallest)
+
+    def _refines(self) -> tuple[Relation, str]:
+        """Tell whether the new variant issues a subset and keeps coverage, and why not."""
+        low, high = self.wanted.bounds.vcpus
+        answer = self._ask(self._product(Sight.SUBSET), range(low, high + 1))
+        if answer.found is not None:
+            return Relation.DIFFERS, ""
+        if answer.reason:
+            return Relation.DIFFERS, f"whether it issues a subset is open: {answer.reason}"
+        gap = self._lost()
+        if gap:
+            return Relation.DIFFERS, f"whole calls issue a subset, but {gap}"
+        result = self.cover(self.machines[1])
+        if result.verdict.holds:
+            return Relation.REFINES, ""
+        return Relation.DIFFERS, f"it issues a subset, but `{COVERAGE}` is {result.verdict}"
+
+    def _result(
+        self,
+        relation: Relation,
+        answer: _Answer,
+        told: Difference | None,
+        reason: str,
+        interleavings: str = WHOLE_CALLS,
+    ) -> Comparison:
+        old, new = self.machines
+        bounds = self.wanted.bounds
+        low, high = bounds.vcpus
+        last = high if relation is Relation.REFINES else answer.vcpus
+        scope = Scope(
+            vcpus=(low, last),
+            loads=bounds.loads,
+            flushes=bounds.flushes,
+            flushers=bounds.flushers,
+            interleavings=interleavings,
+            roots="uninterpreted" if answer.exact_roots else "64-bit vectors",
+            boot="from boot" if self.wanted.since is Since.BOOT else "once any vCPU has loaded",
+            memory=self.memory,
+        )
+        return Comparison(
+            old=_version(old),
+            new=_version(new),
+            relation=relation,
+            compared=self.wanted.compared,
+            since=self.wanted.since,
+            scope=scope,
+            assumptions=_assumptions(old, new),
+            seconds=time.monotonic() - self.started,
+            difference=told,
+            reason=reason,
+            expected=self.wanted.expected,
+            every_number=self.wanted.everyone,
+        )
+
+
+def _plain(machine: Machine) -> Program:
+    """Return a variant without claims and without store buffers."""
+    return replace(machine, setup=replace(machine.setup, memory=Memory.SC)).with_claims(())
+
+
+def _engine(program: Program, wanted: Wanted) -> Bounded:
+    from flushproof.engines.bounded.engine import Bounded, Settings
+    from flushproof.engines.bounded.query import EFFORT
+    from flushproof.engines.bounded.threads import Counts
+
+    bounds = wanted.bounds
+    most = Counts(bounds.vcpus[1], bounds.loads, bounds.flushes, bounds.flushers)
+    return Bounded(program, most, Settings(whole_operation, effort=wanted.steps or EFFORT))
+
+
+def _gap(engine: Bounded, vcpus: int) -> str:
+    """Return why executions in which nothing differs do not make the variants equal, or ""."""
+    undefined = engine.undefined(vcpus)
+    if isinstance(undefined, Found):
+        return f"undefined behaviour: {undefined.text}, with {count(vcpus, 'vCPU')}"
+    unfollowed = engine.claim(FOLLOWED, vcpus)
+    if isinstance(unfollowed, Found):
+        return LOST
+    return undefined or unfollowed or ""
+
+
+def _compares_any(wanted: Wanted) -> bool:
+    """Tell whether some flush is compared at all."""
+    bounds = wanted.bounds
+    loads = bounds.loads > 0 or wanted.since is Since.BOOT
+    return loads and bounds.flushes > 0 and bounds.flushers > 0
+
+
+def _after_first_load(run: Run) -> int:
+    loads = {o.name for o in run.program.of(Role.LOAD)}
+    for number, done in enumerate(run.calls):
+        if any(h.operation in loads for h in done.happenings):
+            return number + 1
+    return len(run.calls)
+
+
+def _version(machine: Machine) -> Version:
+    setup = machine.setup
+    function = next(o.function for o in setup.operations if o.role == Role.FLUSH)
+    return Version(setup.variant.name, setup.variant.sha256, function)
+
+
+def _assumptions(old: Machine, new: Machine) -> tuple[str, ...]:
+    """Return what is assumed of either variant; that loads flush does not matter here."""
+    given = (*assumptions(old), *assumptions(new))
+    return tuple(a for a in dict.fromkeys(given) if not a.startswith("a load flushes"))

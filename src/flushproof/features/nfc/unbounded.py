@@ -1,0 +1,116 @@
+"""Whether two variants are equal for every number of vCPUs, loads and flushes.
+
+In: their plain programs. Out: the relation between their states that shows it, found as an
+invariant and confirmed the way those of claims are, or why there is none.
+
+Lemma L27 of docs/soundness.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from flushproof.features.nfc.atomic_calls import SEVERAL, cuts
+from flushproof.features.nfc.lockstep_product import lockstep
+from flushproof.ir.analysis.representation import infer
+from flushproof.ir.program import Program
+from flushproof.ir.types import RW_LOCK
+from flushproof.support.record import Record, replace
+
+if TYPE_CHECKING:
+    from flushproof.engines.unbounded.prove import Part
+
+EFFORT = 10_000
+"""Questions that the search for a relation may ask."""
+
+FACT = 4
+"""How far a fact is indented among the lines of an invariant."""
+
+NONE_FOUND = "no relation between the two states was found that is kept and says so"
+
+
+class Related(Record, frozen=True):
+    """The relation between the two states between calls, line by line in C's terms.
+
+    It holds for so many flushers, None for any number.
+    """
+
+    lines: tuple[str, ...]
+    exact_roots: bool
+    flushers: int | None
+
+
+def equal_for_all(old: Program, new: Program, flushers: int, *, after_load: bool) -> Related | str:
+    """Return what shows that two variants are equal, or why nothing does.
+
+    It is looked for with any number of flushers, or with one where no more are asked for.
+
+    Raises:
+        InputError: the operations of the two do not correspond.
+    """
+    from flushproof.engines.symbolic.values import NotExact
+    from flushproof.engines.unbounded.finite_instantiation import Unsupported
+    from flushproof.engines.unbounded.prove import out_of_reach
+
+    for program in (old, new):
+        reason = out_of_reach(program)
+        if reason:
+            return reason
+        if any(f.type == RW_LOCK for f in program.fields):
+            return "there is a lock for readers and writers"
+    if not _atomic(old, new, SEVERAL):
+        if flushers > 1 or not _atomic(old, new, 1):
+            return "with any number of vCPUs, others may see a call in the middle"
+        many: int | None = 1
+    else:
+        many = None
+    joint = lockstep(old, new, after_load=after_load)
+    if joint is None:
+        return "there are too many loops, or a lock for each vCPU"
+    try:
+        return _search(joint, many)
+    except (NotExact, Unsupported):
+        return "the relation would have to speak of arithmetic"
+
+
+def _atomic(old: Program, new: Program, flushers: int) -> bool:
+    return all(cuts(p, None, flushers) is None for p in (old, new))
+
+
+def _search(joint: Program, flushers: int | None) -> Related | str:
+    """Look for a relation that each vCPU's fields satisfy, a vCPU that stands for all included."""
+    from flushproof.engines.unbounded.horn_encoding import Builder
+    from flushproof.engines.unbounded.ic3 import Exhausted, Search
+    from flushproof.engines.unbounded.prove import Part
+    from flushproof.engines.unbounded.inductiveness_check import failing
+    from flushproof.engines.unbounded.state_space import Case, space
+
+    kinds = infer(joint)
+    case = Case(generic=True)
+    where = space(joint, kinds, case)
+    whole = {o.name: frozenset({0}) for o in joint.operations}
+    builder = Builder(where, whole, claims_only=False)
+    system = builder.run()
+    try:
+        found = Search(system, EFFORT).run()
+    except Exhausted:
+        return "the search for a relation between the two states took too many steps"
+    if found is None or failing(system, found):
+        return NONE_FOUND
+    part = Part(case, where, builder.frames, system, found)
+    return Related(tuple(_between_calls(part)), kinds.exact_roots, flushers)
+
+
+def _between_calls(part: Part) -> Iterator[str]:
+    """Yield what holds between calls."""
+    from flushproof.engines.unbounded.ic3 import Invariant
+    from flushproof.engines.unbounded.invariant_text import invariant_lines
+
+    idle = {
+        control: lemmas
+        for control, lemmas in part.invariant.lemmas.items()
+        if control.flusher is None and not any(control.loads)
+    }
+    lines = tuple(invariant_lines(replace(part, invariant=Invariant(idle))))
+    yield from (line.strip() for line in lines if line.startswith(" " * FACT))

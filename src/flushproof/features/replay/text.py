@@ -1,0 +1,89 @@
+"""A saved trace as text: its table, single steps with state and source, and answers elsewhere."""
+
+from __future__ import annotations
+
+from flushproof.results.replay import Answer
+from flushproof.report.excerpt import excerpt
+from flushproof.report.plain import hang, visible
+from flushproof.report.text import joined, trace_lines
+from flushproof.report.trace_table import table, title
+from flushproof.results.saved_trace import Moment, Saved, moments
+from flushproof.results.trace import Step, Trace
+
+CODE_INDENT = 6
+
+
+def overview(saved: Saved, width: int) -> str:
+    """Return what the trace is about, and its table."""
+    head = hang("", f"{saved.claim}: {saved.trace.headline}", width, indent=2)
+    subject = hang("  ", f"{saved.path}: {saved.function}()", width)
+    return joined([[*head, *subject], table(saved.trace, width)])
+
+
+def step(saved: Saved, number: int, width: int) -> str:
+    """Return one step, the code it is made by, and the state after it; step 0 is the boot state."""
+    trace = saved.trace
+    after = moments(trace)
+    done = None if number == 0 else trace.steps[number - 1]
+    before = after[max(0, number - 1)]
+    blocks = [_head(trace, number, done, width)]
+    if done is not None and done.span is not None:
+        sources = {s.name: s for s in saved.sources}
+        code = hang("  ", f"{done.span.file}:{done.span.line}", width)
+        blocks.append([*code, *excerpt(done.span, "", sources, CODE_INDENT, width)])
+    blocks.append(_threads(trace, after[number], width))
+    blocks.append(_fields(before, after[number], width))
+    if number == len(trace.steps):
+        blocks.append(hang("  VIOLATION  ", trace.headline, width))
+    return joined(blocks)
+
+
+def _head(trace: Trace, number: int, done: Step | None, width: int) -> list[str]:
+    what = "boot"
+    if done is not None:
+        what = f"{title(done.thread, trace.columns)}: {done.text}"
+    return hang("", f"step {number} of {len(trace.steps)}   {what}", width, indent=2)
+
+
+def _threads(trace: Trace, now: Moment, width: int) -> list[str]:
+    names = {t: title(t, trace.columns) for t in (*now.runs_on, *trace.columns)}
+    left = max(len(n) for n in names.values())
+    lines = []
+    for thread, name in names.items():
+        runs = f"runs on {now.runs_on[thread]}" if thread in now.runs_on else ""
+        holds = "holds a lock" if thread in now.holding else ""
+        told = ", ".join(t for t in (runs, holds) if t)
+        lines += hang(f"  {name:<{left}}  ", told, width)
+    return lines
+
+
+def _fields(before: Moment, now: Moment, width: int) -> list[str]:
+    lines: list[str] = []
+    for name, value in now.fields.items():
+        old = before.fields.get(name, value)
+        mark, was = ("*", f"   (was {old})") if old != value else (" ", "")
+        lines += hang(f"{mark} ", f"{name} = {value}{was}", width, indent=4)
+    return lines
+
+
+def answer(found: Answer, width: int) -> str:
+    """Return whether a schedule fails in another variant."""
+    head = hang("", f"{found.claim}   {visible(found.path)}", width, indent=2)
+    lines = hang("  ", _verdict(found), width)
+    for note in (*found.notes, *found.misfits):
+        lines += hang("  note     ", note, width)
+    if found.trace is not None:
+        sources = {s.name: s for s in found.sources}
+        return joined([[*head, *lines], trace_lines(found.trace, sources, width)])
+    more = f"one schedule says nothing of others: `flushproof prove {found.path}` looks at all"
+    return joined([[*head, *lines, *hang("  help     ", more, width)]])
+
+
+def _verdict(found: Answer) -> str:
+    if found.trace is not None:
+        return f"still fails: {found.trace.headline}"
+    if found.undefined:
+        return f"no answer: there the schedule does something undefined, {found.undefined}"
+    if found.misfits:
+        return "does not fit: as far as it can be followed there, nothing fails"
+    return "does not fail under this schedule"

@@ -1,0 +1,247 @@
+"""The C text of a variant with a stand-in for the kernel around it.
+
+In: a machine and the places that need hooks. Out: text that defines the operations, the objects
+`the_vm` and `the_vcpus`, and all that the code calls. A variant written for this program stands in
+it as it is; of anything else, such as a kernel file, the part that was read is written from its
+tree.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from flushproof.frontend.c import printer
+from flushproof.frontend.c import syntax as c
+from flushproof.frontend.c.attributes import CALLED, WORDS
+from flushproof.frontend.c.walk import walk
+from flushproof.ir.code import Havoc, Scope
+from flushproof.machine.build import Machine
+from flushproof.support.record import Record
+from flushproof.features.reproduce import functions as fn
+from flushproof.features.reproduce.guards import guard_macros
+from flushproof.features.reproduce.headers import not_found, own_files, own_text
+from flushproof.features.reproduce.stop_points import Spans, edited, free_calls, hooked, settled
+from flushproof.features.reproduce.layout import Layout
+from flushproof.features.reproduce.types import definitions, type_items
+from flushproof.support.resources import PRELUDE
+
+BEFORE = (Path(__file__).parent / "before.c").read_text(encoding="utf-8")
+"""What the code's accesses, locks and hypercalls become."""
+
+MACROS = """\
+#define container_of(pointer, type, member) \\
+	((type *)(void *)((char *)(pointer) - __builtin_offsetof(type, member)))
+#define kvm_for_each_vcpu(i, v, k) \\
+	for ((void)(k), (i) = 0; (long long)(i) < VCPUS && ((v) = vcpu_at((int)(i)), 1); (i)++)
+
+"""
+VCPU_AT = "static struct kvm_vcpu *vcpu_at(int i)"
+_DEFINE = re.compile(r"^[ \t]*#[ \t]*define\b(?:.*\\\n)*.*$", re.MULTILINE)
+_NOT_ALONE = re.compile(r"(?:^[ \t]*#[ \t]*(include)|\b(extern))\b", re.MULTILINE)
+_WORD = re.compile(r"\b[A-Za-z_]\w*\b")
+BUILTIN = "__builtin_"
+"""How the names begin of what the compiler has by itself."""
+_PREDEFINED = re.compile(r"[ \t]*#[ \t]*define[ \t]+__\w+__[ \t]")
+NATIVE = frozenset({"__attribute__", "__attribute", "__extension__"})
+
+
+class Code(Record, frozen=True):
+    """Text in three parts: before the code proper, the code, and after it."""
+
+    before: str
+    proper: str
+    after: str
+    file: str
+
+
+def code(
+    machine: Machine,
+    layout: Layout,
+    hooks: Spans,
+    extra: Iterable[c.Expr | c.Stmt] = (),
+    *,
+    most: str = "VCPUS",
+) -> Code:
+    """Return the C text of a machine's code; `extra` is code that needs its functions too.
+
+    There is room for `most` vCPUs, where `VCPUS` is no constant.
+
+    Raises:
+        InputError: a function cannot be written as C.
+    """
+    declarations = machine.env.declarations
+    own = _own_functions(machine)
+    dead = _dead(machine, own)
+    verbatim = not dead and not _reason_against(machine, own, edits=bool(hooks))
+    if not verbatim:
+        roots = [declarations.functions[o.function] for o in machine.setup.operations]
+        bodies = [f.body for f in roots if f.body is not None]
+        own = list(
+            {f.name: f for f in (*roots, *_plain(fn.reached(declarations, bodies)))}.values()
+        )
+        dead = _dead(machine, own)
+    named = _named(machine) if verbatim else ()
+    needed = fn.reached(
+        declarations, (*(f.body for f in own if f.body is not None), *extra, *named)
+    )
+    names_ = {f.name for f in own}
+    others = [f for f in needed if f.name not in names_ and not f.name.startswith(BUILTIN)]
+    idle = _dead(machine, others)
+    before = _before(machine, others, verbatim=verbatim)
+    variant = machine.setup.variant
+    if verbatim:
+        proper = edited(variant, own, hooks) if hooks else own_text(machine.setup)
+    else:
+        heads = "".join(f"{fn.head(f)};\n" for f in own)
+        proper = (
+            _globals(machine)
+            + heads
+            + "".join(
+                "\nstatic " + printer.item(hooked(settled(f, dead), hooks)) + "\n" for f in own
+            )
+        )
+    outside = _outside(machine) if verbatim else ""
+    after = (
+        outside
+        + _objects(layout, most)
+        + "".join("\n" + fn.definition(settled(f, idle)) for f in others if not fn.is_macro(f))
+    )
+    return Code(before, proper, after, variant.name if verbatim else "")
+
+
+def free_names(machine: Machine) -> frozenset[str]:
+    """Return the functions that may return anything."""
+    known = machine.env.declarations.functions.values()
+    return frozenset(f.name for f in known if any(a.name == "__free" for a in f.annotations))
+
+
+def _named(machine: Machine) -> tuple[c.Name, ...]:
+    """Return every name in the text; macros of its own may use what no tree shows."""
+    text = own_text(machine.setup)
+    span = machine.setup.operations[0].span
+    return tuple(c.Name(name, span) for name in dict.fromkeys(_WORD.findall(text)))
+
+
+def _dead(machine: Machine, functions: Iterable[c.Function]) -> Spans:
+    """Return the calls that may return anything and of which the operations use nothing."""
+    live = {i.span for o in machine.base.operations for i in o.code if isinstance(i, Havoc)}
+    return free_calls(functions, free_names(machine)) - live
+
+
+def _plain(functions: list[c.Function]) -> list[c.Function]:
+    return [f for f in functions if f.body is not None and not f.annotations]
+
+
+def _own_functions(machine: Machine) -> list[c.Function]:
+    files = own_files(machine.setup)
+    found = machine.env.declarations.functions.values()
+    return [f for f in found if f.span.file in files and f.body is not None]
+
+
+def reason_against(machine: Machine) -> str:
+    """Return why the file cannot stand in C as it is, "" where it can."""
+    return _reason_against(machine, _own_functions(machine), edits=False)
+
+
+def _reason_against(machine: Machine, own: list[c.Function], *, edits: bool) -> str:
+    """Return why the file cannot stand in C: it has to define what it uses, and nothing twice.
+
+    With `edits` it is changed there, which headers cannot be.
+    """
+    setup = machine.setup
+    if not setup.whole:
+        return "only a part of it was read"
+    if edits and (found := _NOT_ALONE.search(setup.variant.text)):
+        return f"it has an `{found[1] or found[2]}`"
+    if missing := not_found(setup):
+        return f"`{missing}` is not one of its headers"
+    files = own_files(setup)
+    given = [u for u in setup.units if not _of(u, files)]
+    theirs = [u for u in setup.units if _of(u, files)]
+    twice = type_items(given).keys() & {k for k in type_items(theirs) if not k[1].isdigit()}
+    known = machine.env.declarations
+    bodies = {i.name for u in theirs for i in u.items if isinstance(i, c.Function)}
+    own_meaning = {n for n in bodies if known.functions[n].annotations}
+    called = {
+        n.function.id
+        for f in own
+        if f.body is not None
+        for n in walk(f.body)
+        if isinstance(n, c.Call) and isinstance(n.function, c.Name)
+    }
+    for names, why in (
+        ({name for _, name in twice}, "defined by the prelude, too"),
+        (own_meaning, "a function of the machine"),
+        (called - known.functions.keys(), "not defined"),
+    ):
+        if names:
+            return f"`{min(names)}` is {why}"
+    return ""
+
+
+def _of(unit: c.TranslationUnit, files: frozenset[str]) -> bool:
+    return any(i.span.file in files for i in unit.items)
+
+
+# Before ----------------------------------------------------------------------------------------
+
+
+def _before(machine: Machine, others: list[c.Function], *, verbatim: bool) -> str:
+    setup = machine.setup
+    units = setup.units
+    macros = [MACROS]
+    if verbatim:
+        units = tuple(u for u in units if not _of(u, own_files(setup)))
+        defined = _DEFINE.findall(PRELUDE.read_text(encoding="utf-8"))
+        macros += [f"{m}\n" for m in defined if not _PREDEFINED.match(m)]
+        macros += _empty_words(own_text(setup))
+    types = definitions(type_items(units), machine.env.lock_types)
+    macros += [fn.macro(f) for f in others if fn.is_macro(f)]
+    heads = [f"{fn.head(f)};\n" for f in others if not fn.is_macro(f)]
+    guards = guard_macros(own_text(setup)) if verbatim else ""
+    return "".join((types, "\n", *macros, "\n", VCPU_AT, ";\n", *heads, guards))
+
+
+def _empty_words(text: str) -> list[str]:
+    """Return definitions, as nothing, of the kernel's words that mean nothing here."""
+    out: list[str] = []
+    for word in dict.fromkeys(_WORD.findall(text)):
+        if word in NATIVE:
+            continue
+        if word in WORDS:
+            out.append(f"#undef {word}\n#define {word}\n")
+        elif word in CALLED:
+            out.append(f"#undef {word}\n#define {word}(...)\n")
+    return out
+
+
+def _globals(machine: Machine) -> str:
+    """Return the variables at file level; one with a value comes before one without."""
+    found: dict[str, str] = {}
+    used = set(machine.env.declarations.globals)
+    for unit in machine.setup.units:
+        for item in unit.items:
+            if isinstance(item, c.Declaration):
+                kept = tuple(d for d in item.declarators if d.declarator.name in used)
+                for d in kept:
+                    one = c.Declaration(item.type, ("static",), (d,), item.span)
+                    if d.initialiser is not None or d.declarator.name not in found:
+                        found[d.declarator.name] = printer.item(one) + "\n"
+    return "".join(found.values())
+
+
+def _outside(machine: Machine) -> str:
+    """Return definitions of the variables that another file would define."""
+    names = {f.name.partition(".")[0] for f in machine.base.witnesses}
+    return "".join(f"__typeof__({name}) {name};\n" for name in sorted(names))
+
+
+def _objects(layout: Layout, most: str) -> str:
+    return (
+        f"static struct {layout.outer[Scope.VM]} the_vm;\n"
+        f"static struct {layout.outer[Scope.VCPU]} the_vcpus[{most}];\n\n"
+        f"{VCPU_AT}\n{{\n\treturn i >= 0 && i < VCPUS ? &{layout.anchor(Scope.VCPU).format('i')} : "
+        "(void *)0;\n}\n"
+    )

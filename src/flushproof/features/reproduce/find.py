@@ -1,0 +1,28 @@
+"""The smallest counterexample of one claim, for `emit`."""
+
+from __future__ import annotations
+
+from flushproof.verify.portfolio import Question, counterexample
+from flushproof.machine.build import Machine
+from flushproof.features.reproduce.emit import emit, require
+from flushproof.results.reproduction import Reproduction
+
+
+def reproduce(machine: Machine, question: Question) -> Reproduction:
+    """Look for a counterexample of the one claim asked for, and write it as C.
+
+    Raises:
+        InputError: running C shows no violation of such a claim.
+        InternalError: the counterexample does not replay.
+    """
+    (name,) = question.claims
+    claim = machine.setup.claim(name)
+    assert claim is not None
+    require(machine, claim)
+    machine = machine.within(question.bounds)
+    result, found = counterexample(machine, question, name)
+    if found is None or result.trace is None:
+        reason = result.reason or f"`{name}` holds within the bounds"
+        return Reproduction("", reason, open=not result.verdict.holds)
+    text = emit(machine, machine.with_claims((name,)), found, result.trace.headline)
+    return Reproduction(text)

@@ -1,0 +1,62 @@
+"""The other files of a patch, where they stand beside the one that is reviewed: its headers."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Mapping
+from pathlib import Path
+
+from flushproof.support.files import current
+from flushproof.frontend.c.load import load
+from flushproof.support.record import Record
+from flushproof.features.review.patch_apply import Applied, Target, TextLine, apply, unchanged
+from flushproof.features.review.diff import FileDiff, Patch
+from flushproof.support.source import Source
+
+Around = Mapping[Path, Applied]
+"""Files that patches changed so far, by where they stand."""
+
+_CODE = (".c", ".h")
+
+
+class Beside(Record, frozen=True):
+    """Which other files of a patch were found, and all that patches changed so far."""
+
+    files: tuple[FileDiff, ...]
+    around: Around
+
+
+def texts(around: Around) -> tuple[Source, ...]:
+    """Return the texts of files as they are after the patches."""
+    return tuple(
+        Source(str(path), "\n".join(x.text for x in applied.lines))
+        for path, applied in around.items()
+    )
+
+
+def patched_beside(patch: Patch, files: tuple[FileDiff, ...], base: Path, around: Around) -> Beside:
+    """Apply the rest of a patch to the files that stand to `base` as they do in the patch.
+
+    Raises:
+        InputError: such a file is there, and the patch does not apply to it.
+    """
+    if len(files) != 1:
+        return Beside((), around)
+    folder = posixpath.dirname(files[0].path) or "."
+    found: list[FileDiff] = []
+    changed = dict(around)
+    for file in patch.files:
+        if file in files or not file.path.endswith(_CODE):
+            continue
+        place = Path(os.path.normpath(base.parent / posixpath.relpath(file.path, folder)))
+        if file.whole:
+            new = (TextLine(x.text, x, None) for hunk in file.hunks for x in hunk.new)
+            changed[place] = Applied(tuple(new), ())
+        elif place in changed or current().is_file(str(place)):
+            before = changed.get(place) or unchanged(load(place))
+            changed[place] = apply(file, before, Target(str(place), patch.letter))
+        else:
+            continue
+        found.append(file)
+    return Beside(tuple(found), changed)

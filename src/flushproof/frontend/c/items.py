@@ -1,0 +1,236 @@
+"""From lark trees to what stands at file level: functions, types and global variables."""
+
+from __future__ import annotations
+
+from flushproof.support.diagnostics import InputError
+from flushproof.frontend.c import syntax
+from flushproof.frontend.c.lark_tree import (
+    Branch,
+    Tokens,
+    Tree,
+    parts,
+    rule,
+    span_of,
+    tree_in,
+    trees,
+)
+from flushproof.frontend.c.builder import (
+    FUNCTIONS,
+    VARIABLES,
+    Base,
+    arguments,
+    base,
+    block,
+    confine,
+    declaration,
+    declarator,
+    declared,
+    function_base,
+    typed,
+    typeless,
+)
+from flushproof.frontend.c.constants import Outside
+from flushproof.frontend.c.type_errors import Mismatch
+from flushproof.frontend.c.scoped_guards import GUARD, without_guards
+from flushproof.support.record import replace
+
+MEANINGS = frozenset(
+    [
+        "__acquires",
+        "__acquires_shared",
+        "__compare_exchange",
+        "__constant",
+        "__elements",
+        "__exchange",
+        "__exchange_add",
+        "__fence",
+        "__first",
+        "__free",
+        "__greatest",
+        "__hypercall",
+        "__ignored",
+        "__initialises",
+        "__least",
+        "__load",
+        "__num_vcpus",
+        "__releases",
+        "__releases_fenced",
+        "__releases_shared",
+        "__store",
+        "__tries",
+        "__tries_shared",
+        "__typed",
+        "__unreachable",
+        "__value",
+        "__vcpu_at",
+    ]
+)
+"""The words behind a prototype that say what the machine does."""
+_SPARSE = frozenset({"__acquires", "__releases", "__must_hold", "__cond_acquires", "__cond_lock"})
+"""Words that only another checker reads where the function has a body, which says what it does."""
+
+
+def item(tokens: Tokens, tree: Tree) -> tuple[syntax.TopLevel, ...]:
+    """Build the items of one tree; a type defined on the spot is an item of its own."""
+    match rule(tree):
+        case "function":
+            return (_finished(function(tokens, tree)),)
+        case "untyped_function":
+            return (_finished(_untyped(tokens, tree)),)
+        case "old_function":
+            return (_finished(_old(tokens, tree)),)
+        case "typedef":
+            return _typedef(tokens, tree)
+        case "declaration":
+            return _declaration(tokens, tree)
+        case name:
+            raise AssertionError(f"the grammar has no item `{name}`")
+
+
+def _finished(f: syntax.Function) -> syntax.Function:
+    """Return a function without guards; one that itself has their name would be taken for one."""
+    if f.name == GUARD:
+        raise InputError(Outside(span=f.span, construct=f"a function named `{GUARD}`"))
+    return without_guards(f)
+
+
+def function(tokens: Tokens, tree: Tree) -> syntax.Function:
+    """Build a function definition or a prototype."""
+    specifiers, pointers, name, parameters, *rest = parts(tree)
+    before = confine(function_base(tokens, tree_in(specifiers)), FUNCTIONS)
+    if before.definition is not None:
+        raise InputError(Outside(span=before.span, construct="types defined by a function"))
+    bodies = trees(rest, "block")
+    annotations = tuple(_annotation(tokens, t) for t in trees(rest, "annotation"))
+    _check_annotations(annotations, bodied=bool(bodies))
+    return syntax.Function(
+        name=str(name),
+        type=before.type,
+        pointers=declarator(tokens, [pointers], before.span).pointers,
+        parameters=() if parameters is None else _parameters(tokens, tree_in(parameters)),
+        annotations=() if bodies else annotations,
+        body=block(tokens, bodies[0]) if bodies else None,
+        span=span_of(tokens, name),
+        untyped=typeless(tree_in(specifiers)),
+    )
+
+
+def _untyped(tokens: Tokens, tree: Tree) -> syntax.Function:
+    """Build a function whose type is left out, which is int."""
+    name, parameters, body = parts(tree)
+    span = span_of(tokens, name)
+    return syntax.Function(
+        name=str(name),
+        type=syntax.WrittenType("name", "int", span),
+        pointers=0,
+        parameters=() if parameters is None else _parameters(tokens, tree_in(parameters)),
+        annotations=(),
+        body=block(tokens, tree_in(body)),
+        span=span,
+        untyped=True,
+    )
+
+
+def _old(tokens: Tokens, tree: Tree) -> syntax.Function:
+    """Build a function whose parameters are declared behind their names; int where they are not."""
+    specifiers, pointers, name, identifiers, *rest = parts(tree)
+    span = span_of(tokens, name)
+    before = None
+    if specifiers is not None:
+        before = confine(function_base(tokens, tree_in(specifiers)), FUNCTIONS)
+    if before is not None and before.definition is not None:
+        raise InputError(Outside(span=before.span, construct="types defined by a function"))
+    return syntax.Function(
+        name=str(name),
+        type=syntax.WrittenType("name", "int", span) if before is None else before.type,
+        pointers=declarator(tokens, [pointers], span).pointers,
+        parameters=_declared_behind(tokens, tree_in(identifiers), trees(rest, "declaration")),
+        annotations=(),
+        body=block(tokens, trees(rest, "block")[0]),
+        span=span,
+        untyped=specifiers is None or typeless(tree_in(specifiers)),
+        unprototyped=True,
+    )
+
+
+def _declared_behind(
+    tokens: Tokens, identifiers: Tree, declarations: list[Tree]
+) -> tuple[syntax.Parameter, ...]:
+    known: dict[str, syntax.Parameter] = {}
+    names = [str(n) for n in identifiers.children]
+    for d in (declaration(tokens, t) for t in declarations):
+        for entry in d.declarators:
+            name = entry.declarator.name
+            if entry.initialiser is not None or name in known or names.count(name) != 1:
+                text = f"`{name}` is not declared once, as a parameter without a value"
+                raise InputError(Mismatch(span=entry.span, text=text))
+            known[name] = syntax.Parameter(d.type, entry.declarator, entry.span)
+    return tuple(known.get(str(n)) or _undeclared(tokens, n) for n in identifiers.children)
+
+
+def _undeclared(tokens: Tokens, name: Branch) -> syntax.Parameter:
+    span = span_of(tokens, name)
+    written = syntax.WrittenType("name", "int", span)
+    return syntax.Parameter(written, declarator(tokens, (name,), span), span)
+
+
+def _parameters(tokens: Tokens, tree: Tree) -> tuple[syntax.Parameter, ...]:
+    """Build the parameters; `(void)` gives none, a final `...` is a parameter of type `...`."""
+    named = [
+        syntax.Parameter(*typed(tokens, t), span_of(tokens, t))
+        for t in trees(tree.children, "parameter")
+    ]
+    if len(named) == 1 and _is_void(named[0]):
+        named = []
+    for ellipsis in trees(tree.children, "ellipsis"):
+        span = span_of(tokens, ellipsis)
+        nameless = declarator(tokens, (), span)
+        named.append(syntax.Parameter(syntax.WrittenType("name", "...", span), nameless, span))
+    return tuple(named)
+
+
+def _is_void(parameter: syntax.Parameter) -> bool:
+    place = parameter.declarator
+    bare = not (place.name or place.pointers or place.arrays or place.function_pointer)
+    return parameter.type.name == "void" and parameter.type.kind == "name" and bare
+
+
+def _annotation(tokens: Tokens, tree: Tree) -> syntax.Annotation:
+    name, given = parts(tree)
+    return syntax.Annotation(str(name), arguments(tokens, given), span_of(tokens, tree))
+
+
+def _check_annotations(annotations: tuple[syntax.Annotation, ...], *, bodied: bool) -> None:
+    known = _SPARSE if bodied else MEANINGS | _SPARSE
+    for a in annotations:
+        if a.name not in known:
+            construct = f"`{a.name}` behind the parameters of a function"
+            raise InputError(Outside(span=a.span, construct=construct))
+
+
+def _typedef(tokens: Tokens, tree: Tree) -> tuple[syntax.TopLevel, ...]:
+    specifiers, inner = parts(tree)
+    before = confine(base(tokens, tree_in(specifiers)), frozenset())
+    name = declarator(tokens, tree_in(inner).children, span_of(tokens, inner))
+    definitions, before = _split(before, name.name)
+    return (*definitions, syntax.Typedef(before.type, name, span_of(tokens, tree)))
+
+
+def _declaration(tokens: Tokens, tree: Tree) -> tuple[syntax.TopLevel, ...]:
+    before = confine(base(tokens, tree_in(tree.children[0])), VARIABLES)
+    names = trees(tree.children, "init_declarator")
+    if not names and before.definition is not None:
+        return (before.definition,)
+    # The tag of a nameless type is taken from the first name declared with it.
+    first = declared(tokens, tree, before).declarators[:1]
+    definitions, before = _split(before, first[0].declarator.name if first else "")
+    return (*definitions, declared(tokens, tree, before))
+
+
+def _split(before: Base, tag: str) -> tuple[tuple[syntax.StructDef | syntax.EnumDef, ...], Base]:
+    """Take the definition out of `before`; a nameless one is tagged `tag`."""
+    if before.definition is None:
+        return (), before
+    name = before.definition.name or tag
+    written = replace(before.type, name=name)
+    return (replace(before.definition, name=name),), replace(before, type=written, definition=None)

@@ -1,0 +1,140 @@
+"""The live tokens of a file that is not written for us: directives obeyed, macros kept for later.
+
+Conditions that cannot be evaluated count as false, directives that cannot be read are skipped; both
+are kept as doubts, for a file in which nothing may be skipped.
+Macros are not replaced, since most of the file is never looked at; `Outline.macros_at` says which
+hold at a token, so that a stretch of tokens can be expanded by itself.
+"""
+
+from __future__ import annotations
+
+from flushproof.support.diagnostics import InputError
+from flushproof.frontend.c.macros import Expander, Macro, Macros
+from flushproof.frontend.c.preprocess import (
+    Include,
+    Line,
+    Preprocessor,
+    check_pragma,
+    lines,
+    read_definition,
+    read_include,
+    read_name,
+)
+from flushproof.frontend.c.macro_shadowing import shadowed
+from flushproof.frontend.c.tokens import Token, tokenise
+from flushproof.support.record import Record
+from flushproof.support.source import Source
+
+
+class Change(Record, frozen=True):
+    """A `#define` or, where `macro` is None, an `#undef`, before the token with index `at`."""
+
+    at: int
+    name: str
+    macro: Macro | None
+
+
+class Outline(Record, frozen=True):
+    """The live tokens of one file in order, how its macros change, and its live includes.
+
+    `doubts` are what is wrong with lines that were skipped.
+    """
+
+    source: Source
+    tokens: tuple[Token, ...]
+    changes: tuple[Change, ...]
+    includes: tuple[Include, ...]
+    doubts: tuple[InputError, ...] = ()
+
+    def macros_at(self, index: int, start: Macros) -> dict[str, Macro]:
+        """Return the macros in force at a token, given those at the start of the file."""
+        table = dict(start.table)
+        for change in self.changes:
+            if change.at > index:
+                break
+            if change.macro is None:
+                table.pop(change.name, None)
+            else:
+                table[change.name] = change.macro
+        return table
+
+    def macro(self, name: str) -> Macro | None:
+        """Return the first definition of a macro in the file."""
+        return next((c.macro for c in self.changes if c.name == name and c.macro), None)
+
+
+def outline(source: Source, start: Macros) -> Outline:
+    """Read a file's directives under the macros of `start`.
+
+    Raises:
+        InputError: a comment or a condition is never closed.
+    """
+    tokens = tokenise(source)
+    state = _Outliner(dict(start.table))
+    for name in sorted(shadowed(tokens, start.table)):
+        state.forget(name)
+    for line in lines(tokens):
+        state.feed(line)
+    return state.outline(source)
+
+
+def expand(tokens: tuple[Token, ...], table: dict[str, Macro]) -> tuple[Token, ...]:
+    """Return the tokens with the macros of `table` replaced."""
+    return tuple(Expander(table).expand(tokens))
+
+
+class _Outliner(Preprocessor):
+    """Collects live lines and changes of the macros."""
+
+    def __init__(self, table: dict[str, Macro]) -> None:
+        super().__init__(table)
+        self._changes: list[Change] = []
+        self._doubts: list[InputError] = []
+
+    def feed(self, line: Line) -> None:
+        """Take one line of the file."""
+        if line[0].is_punct("#"):
+            self._directive(line)
+        elif self._live:
+            self._output.extend(line)
+
+    def forget(self, name: str) -> None:
+        """Take a macro away, as `#undef` does."""
+        self._table.pop(name, None)
+        self._changes.append(Change(len(self._output), name, None))
+
+    def outline(self, source: Source) -> Outline:
+        """Return what was collected."""
+        done = self.finish()
+        doubts = tuple(self._doubts)
+        return Outline(source, done.tokens, tuple(self._changes), done.includes, doubts)
+
+    def _condition(self, word: Token, rest: Line) -> bool:
+        try:
+            return super()._condition(word, rest)
+        except InputError as error:
+            self._doubts.append(error)
+            return False
+
+    def _act(self, word: Token, rest: Line) -> None:
+        try:
+            self._obey(word, rest)
+        except InputError as error:
+            self._doubts.append(error)
+
+    def _obey(self, word: Token, rest: Line) -> None:
+        at = len(self._output)
+        match word.text:
+            case "define":
+                macro = read_definition(word, rest)
+                self._define(macro)
+                if macro.name in self._table:
+                    self._changes.append(Change(at, macro.name, macro))
+            case "undef":
+                self.forget(read_name(word, rest))
+            case "include":
+                self._includes.append(read_include(word, rest))
+            case "pragma":
+                check_pragma(word, rest)
+            case _:
+                pass

@@ -1,0 +1,25 @@
+"""A parser's table kept on disk, since it is slow to compute."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable
+
+import lark
+
+from flushproof.support.disk_cache import kept
+
+
+def cached(build: Callable[[], lark.Lark], depends: Iterable[str]) -> lark.Lark:
+    """Return the parser that `build` makes, from the cache if it is there."""
+    return kept("table", (lark.__version__, *depends), build, _written, _read)
+
+
+def _written(parser: lark.Lark) -> bytes:
+    stream = io.BytesIO()
+    parser.save(stream)
+    return stream.getvalue()
+
+
+def _read(table: bytes) -> lark.Lark:
+    return lark.Lark.load(io.BytesIO(table))

@@ -1,0 +1,140 @@
+"""Preprocessing tokens: text in, tokens with spans out; comments and blanks are gone."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import ClassVar
+
+from flushproof.support.diagnostics import Diagnostic, InputError
+from flushproof.frontend.c.grammar import preprocessing_pattern
+from flushproof.support.record import Placed
+from flushproof.support.source import Source, Span
+
+NO_NAMES: frozenset[str] = frozenset()
+
+
+class Kind(Enum):
+    """What a preprocessing token is; the values are the terminals of `tokens.lark`."""
+
+    NAME = "NAME"
+    NUMBER = "NUMBER"
+    STRING = "STRING"
+    CHAR = "CHAR"
+    PUNCT = "PUNCT"
+    NEWLINE = "NEWLINE"
+    OPEN_COMMENT = "OPEN_COMMENT"
+    WIDE = "WIDE"
+    STRAY = "STRAY"
+
+
+class Token(Placed, frozen=True):
+    """One token; `hidden` names the macros whose expansion it came from."""
+
+    kind: Kind
+    text: str
+    span: Span
+    hidden: frozenset[str] = NO_NAMES
+
+    def is_punct(self, text: str) -> bool:
+        """Tell whether this is the punctuation `text`."""
+        return self.kind is Kind.PUNCT and self.text == text
+
+    def touches(self, following: Token) -> bool:
+        """Tell whether `following` begins where this token ends."""
+        end = (self.span.end_line, self.span.end_column)
+        return end == (following.span.line, following.span.column)
+
+
+class OpenComment(Diagnostic, frozen=True, kw_only=True):
+    """A comment runs to the end of the file."""
+
+    CODE: ClassVar[str] = "FP0301"
+    TITLE: ClassVar[str] = "this comment is never closed"
+    HELP: ClassVar[str] = "close it with `*/`"
+
+
+class StrayCharacter(Diagnostic, frozen=True, kw_only=True):
+    """A character that begins no token stands in live text."""
+
+    CODE: ClassVar[str] = "FP0302"
+    TITLE: ClassVar[str] = "unexpected character {character}"
+    character: str
+
+
+class WideQuote(Diagnostic, frozen=True, kw_only=True):
+    """A string or character constant of wide characters."""
+
+    CODE: ClassVar[str] = "FP0315"
+    TITLE: ClassVar[str] = "outside the subset: wide characters"
+
+
+class SplitToken(Diagnostic, frozen=True, kw_only=True):
+    """A line ends with a backslash within a token."""
+
+    CODE: ClassVar[str] = "FP0316"
+    TITLE: ClassVar[str] = "`{left}` and `{right}` are one token over two lines"
+    LABEL: ClassVar[str] = "goes on in the next line"
+    left: str
+    right: str
+
+
+class OpenQuote(Diagnostic, frozen=True, kw_only=True):
+    """A string or character constant is not closed on its line."""
+
+    CODE: ClassVar[str] = "FP0303"
+    TITLE: ClassVar[str] = "this quotation is not closed on its line"
+    LABEL: ClassVar[str] = "opened here"
+
+
+_SPLIT = re.compile(r"(?:\\[ \t]*\n)+")
+_KINDS = {kind.value: kind for kind in Kind}
+
+
+def tokenise(source: Source) -> tuple[Token, ...]:
+    """Cut the text into tokens, line ends included; stray characters are tokens of their own."""
+    name, text = source.name, source.text
+    tokens: list[Token] = []
+    # `line` begins at `start`; `seen` is where the last token ended.
+    line, start, seen = 1, 0, 0
+    for found in preprocessing_pattern().finditer(text):
+        group = found.lastgroup
+        if group is None:
+            continue
+        first, end = found.span(group)
+        if first > seen and (skipped := text.count("\n", seen, first)):
+            line += skipped
+            start = text.rindex("\n", seen, first) + 1
+        kind = _KINDS[group]
+        if first > seen and tokens and _SPLIT.fullmatch(text, seen, first):
+            _refuse_split(tokens[-1], text[first:end])
+        seen = end
+        if kind is Kind.NEWLINE:
+            tokens.append(Token(kind, "\n", Span(name, line, first - start + 1, line + 1, 1)))
+            line, start = line + 1, end
+            continue
+        span = Span(name, line, first - start + 1, line, end - start + 1)
+        if kind is Kind.OPEN_COMMENT:
+            raise InputError(OpenComment(span=span))
+        tokens.append(Token(kind, found[group], span))
+    return tuple(tokens)
+
+
+def _refuse_split(left: Token, right: str) -> None:
+    """Refuse two tokens with nothing but line ends between them that C takes together."""
+    whole = left.text + right
+    found = preprocessing_pattern().match(whole)
+    if left.kind is not Kind.NEWLINE and found and found.end() > len(left.text):
+        raise InputError(SplitToken(span=left.span, left=left.text, right=right))
+
+
+def refuse_stray(token: Token) -> None:
+    """Raise the diagnostic for a stray character or wide characters in live text."""
+    if token.kind is Kind.WIDE:
+        raise InputError(WideQuote(span=token.span))
+    if token.kind is not Kind.STRAY:
+        return
+    if token.text in "\"'":
+        raise InputError(OpenQuote(span=token.span))
+    shown = f"`{token.text}`" if token.text.isprintable() else f"U+{ord(token.text):04X}"
+    raise InputError(StrayCharacter(span=token.span, character=shown))

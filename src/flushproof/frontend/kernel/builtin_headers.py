@@ -1,0 +1,64 @@
+"""What every kernel file starts from: the prelude, and defaults for what headers would define."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from flushproof.frontend.c import syntax as c
+from flushproof.frontend.c.declarations import Declarations, declare
+from flushproof.frontend.c.parser import ParseContext, parse_c
+from flushproof.support.record import Record
+from flushproof.support.resources import KERNEL
+from flushproof.support.source import Source
+from flushproof.frontend.spec.builtin import given, shipped
+
+
+class Base(Record, frozen=True):
+    """The prelude's declarations, and with `defaults` those of `kernel.h` behind them."""
+
+    context: ParseContext
+    units: tuple[c.TranslationUnit, ...]
+    prelude: Declarations
+    defaults: Declarations
+    unit: c.TranslationUnit
+    source: Source
+
+    def default(self, kind: type[c.TopLevel], name: str) -> c.TopLevel | None:
+        """Return an item of `kernel.h`."""
+        return next(
+            (i for i in self.unit.items if isinstance(i, kind) and name in names_of(i)), None
+        )
+
+    def struct(self, name: str) -> c.StructDef | None:
+        """Return a struct of the prelude."""
+        items = (i for unit in self.units for i in unit.items)
+        return next((i for i in items if isinstance(i, c.StructDef) and i.name == name), None)
+
+
+def names_of(item: c.TopLevel) -> tuple[str, ...]:
+    """Return the names that an item declares."""
+    match item:
+        case c.Declaration():
+            return tuple(d.declarator.name for d in item.declarators)
+        case c.Typedef():
+            return (item.declarator.name,)
+        case c.EnumDef():
+            return (item.name, *(e.name for e in item.enumerators))
+        case c.StructDef() | c.Function():
+            return (item.name,)
+
+
+@cache
+def base() -> Base:
+    """Read the prelude and `kernel.h`."""
+    start = given()
+    source = shipped(KERNEL)
+    unit, context = parse_c(source, start.context)
+    return Base(
+        context,
+        start.units,
+        declare(start.units),
+        declare((*start.units, unit), partial=True),
+        unit,
+        source,
+    )

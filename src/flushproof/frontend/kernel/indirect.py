@@ -1,0 +1,110 @@
+"""Which functions calls through tables of operations, static calls and pointers may reach.
+
+A table's entry is known by the name of its member: every function that some file at hand puts into
+a member of that name is one that may be called.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from flushproof.frontend.c import printer
+from flushproof.frontend.c import syntax as c
+from flushproof.frontend.c.item_splitter import Sort
+from flushproof.frontend.c.walk import walk
+from flushproof.frontend.kernel.name_resolution import Known
+from flushproof.frontend.kernel.text_scan import occurrences
+from flushproof.frontend.kernel.type_inference import Scope
+
+_GIVEN = re.compile(r"\s*=(?!=)\s*([^;,}]*)")
+_PLAIN = re.compile(r"&?\s*(\w+)\s*$")
+_STATIC = frozenset({"static_call", "static_call_cond", "static_call_mod"})
+_OPERATION = frozenset({"kvm_x86_call", "kvm_pmu_call"})
+_UPDATES = ("static_call_update", "DEFINE_STATIC_CALL", "DEFINE_STATIC_CALL_NULL")
+
+
+def shown(e: c.Expr) -> str:
+    """Return what is called, as written."""
+    return printer.expression(e)
+
+
+def callees(known: Known, e: c.Call, scope: Scope) -> tuple[str, ...]:
+    """Return the functions that a call may reach, none where that cannot be told."""
+    match e.function:
+        case c.Name(name) if name in scope:
+            return ()
+        case c.Name(name):
+            pointer = known.modelled(name) is None and not _defined(known, name)
+            held = entries(known, name) if pointer and _variable(known, name) else (name,)
+            return held or ()
+        case c.Unary("*", c.Name(name)) if name not in scope:
+            return entries(known, name) if _variable(known, name) else (name,)
+        case c.Call(c.Name(word), (c.Name(name), *_)) if word in _STATIC:
+            return _static(known, name)
+        case c.Call(c.Name(word), (c.Name(name),)) if word in _OPERATION:
+            return entries(known, name)
+        case c.Member(_, name) | c.Unary("*", c.Member(_, name)):
+            return entries(known, name)
+        case _:
+            return ()
+
+
+def entries(known: Known, entry: str) -> tuple[str, ...]:
+    """Return the functions that are put into an entry, none where one of them cannot be told."""
+    found: dict[str, None] = {}
+    for text in texts(known):
+        for at in occurrences(text, entry):
+            given = _GIVEN.match(text, at + len(entry))
+            if given is None:
+                continue
+            plain = _PLAIN.fullmatch(given[1].strip())
+            if plain is None:
+                return ()
+            if plain[1] not in {"NULL", "0"}:
+                found[plain[1]] = None
+    return tuple(sorted(found))
+
+
+def texts(known: Known) -> Iterator[str]:
+    """Yield the texts of the files at hand."""
+    library = known.library
+    yield library.main.outline.source.text
+    for path in (*library.companions, *library.headers):
+        yield library.text(path)
+
+
+def _static(known: Known, name: str) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    words = "|".join(_UPDATES)
+    pattern = rf"\b(?:{words})\s*\(\s*{re.escape(name)}\s*,\s*&?\s*(\w+)\s*\)"
+    for text in texts(known):
+        if name in text:
+            found |= dict.fromkeys(re.findall(pattern, text))
+    direct = tuple(sorted(found))
+    table = name.removeprefix("kvm_x86_")
+    return direct or (entries(known, table) if table != name else ())
+
+
+def _defined(known: Known, name: str) -> bool:
+    sorts = (Sort.FUNCTION, Sort.PROTOTYPE)
+    return any(known.library.find(s, name) for s in sorts)
+
+
+def _variable(known: Known, name: str) -> bool:
+    return known.library.find(Sort.GLOBAL, name) is not None
+
+
+def devirtualised(e: c.Call, names: tuple[str, ...], choice: c.Expr) -> c.Expr:
+    """Return the calls that an indirect one may be: one of them, by a choice made each time."""
+    first, *rest = names
+    call: c.Expr = c.Call(c.Name(first, e.function.span), e.arguments, e.span)
+    for name in rest:
+        other = c.Call(c.Name(name, e.function.span), e.arguments, e.span)
+        call = c.Conditional(choice, other, call, e.span)
+    return call
+
+
+def names_in(e: c.Expr) -> frozenset[str]:
+    """Return the names that an expression uses."""
+    return frozenset(n.id for n in walk(e) if isinstance(n, c.Name))

@@ -1,0 +1,78 @@
+"""The generations of the code as data: which functions are the operations, what is set at creation.
+
+`kernel.profiles` is a spec file in which a spec is a profile, newest first. The functions named for
+a role are candidates; what cannot be found in a file is left out of consideration.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from flushproof.frontend.c import syntax as c
+from flushproof.frontend.c.walk import walk
+from flushproof.frontend.kernel.builtin_headers import base
+from flushproof.support.record import Record
+from flushproof.support.resources import PROFILES
+from flushproof.support.source import Source
+from flushproof.frontend.spec.builtin import shipped
+from flushproof.frontend.spec.parser import parse_spec
+from flushproof.frontend.spec.syntax import CacheDecl, Spec
+
+
+class Profile(Record, frozen=True):
+    """One generation."""
+
+    spec: Spec
+
+    @property
+    def name(self) -> str:
+        """The versions of Linux it stands for."""
+        return self.spec.name.replace("_to_", "..").removeprefix("linux_").replace("_", ".")
+
+    def functions(self, role: str) -> tuple[str, ...]:
+        """Return the candidates for a role."""
+        return tuple(o.function for o in self.spec.operations if o.role == role)
+
+    @property
+    def state(self) -> frozenset[str]:
+        """The names of the struct members that the profile speaks of."""
+        nodes = [n for cache_ in self.spec.caches for n in walk(cache_.condition)]
+        nodes += [n for cache_ in self.spec.caches for n in walk(cache_.root)]
+        return frozenset(n.name for n in nodes if isinstance(n, c.Member)) - {"arch"}
+
+
+@cache
+def profiles() -> tuple[Profile, ...]:
+    """Read the profiles, newest first."""
+    return tuple(Profile(spec) for spec in parse_spec(source(), base().context).specs)
+
+
+@cache
+def source() -> Source:
+    """Return the text of the profiles."""
+    return shipped(PROFILES)
+
+
+def candidates(role: str) -> tuple[str, ...]:
+    """Return the functions that any profile names for a role."""
+    return tuple(dict.fromkeys(f for p in profiles() for f in p.functions(role)))
+
+
+def choose(flush: str, load: str, members: frozenset[str]) -> Profile:
+    """Return the profile that speaks most of a file's functions and of its state."""
+
+    def fit(profile: Profile) -> tuple[bool, int]:
+        named = (flush in profile.functions("flush")) + (load in profile.functions("load"))
+        return bool(profile.state) and profile.state <= members, named
+
+    return max(profiles(), key=fit)
+
+
+def caches(profile: Profile, members: frozenset[str]) -> tuple[CacheDecl, ...]:
+    """Return the clauses of a profile whose members the file has."""
+    return tuple(x for x in profile.spec.caches if _members(x) <= members)
+
+
+def _members(cache_: CacheDecl) -> frozenset[str]:
+    nodes = (*walk(cache_.condition), *walk(cache_.root))
+    return frozenset(n.name for n in nodes if isinstance(n, c.Member)) - {"arch"}

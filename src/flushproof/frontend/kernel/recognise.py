@@ -1,0 +1,209 @@
+"""A kernel file made a `Setup`: operations found, file reduced, creation and cache looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from flushproof.verify.options import Choices
+from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError, closest
+from flushproof.frontend.c import syntax as c
+from flushproof.frontend.c.types import Integer
+from flushproof.ir.types import Int
+from flushproof.frontend.kernel.builtin_headers import Base, base
+from flushproof.frontend.kernel.boot import Boot, boot
+from flushproof.frontend.kernel.collect import Collector
+from flushproof.frontend.kernel.name_resolution import Known
+from flushproof.frontend.kernel.library import Library, piece
+from flushproof.frontend.kernel.notes import Notes
+from flushproof.frontend.kernel.profiles import Profile, choose, profiles, source
+from flushproof.frontend.kernel.relevance import Relevance
+from flushproof.frontend.kernel.roles import operation, pick
+from flushproof.frontend.kernel.slicing import (
+    Outside,
+    Slice,
+    called_by,
+    closed,
+    members_of,
+    slice_of,
+)
+from flushproof.frontend.kernel.state import Shared
+from flushproof.frontend.kernel.tracked import Tracked
+from flushproof.frontend.setup import Assumptions, Bounds, Setup
+from flushproof.support.record import Record, replace
+from flushproof.support.resources import DEFAULTS
+from flushproof.support.source import Source
+from flushproof.frontend.spec.builtin import given, shipped
+from flushproof.frontend.spec.parser import parse_spec
+from flushproof.frontend.spec.syntax import CacheDecl
+
+LOW_BITS = "a root is loaded with no bits below its page"
+
+
+class Recognised(Record, frozen=True):
+    """What was made of a kernel file; `missing` are included files that were not found."""
+
+    setup: Setup
+    profile: str
+    missing: tuple[str, ...]
+
+
+class NoHypercall(Diagnostic, frozen=True, kw_only=True):
+    """A flush that issues no hypercall the machine knows."""
+
+    CODE: ClassVar[str] = "FP0605"
+    TITLE: ClassVar[str] = "`{name}` issues no hypercall"
+    HELP: ClassVar[str] = "looked for {names}"
+    name: str
+    names: str
+
+
+class NoSuchField(Diagnostic, frozen=True, kw_only=True):
+    """A field named by the user that neither operation uses."""
+
+    CODE: ClassVar[str] = "FP0606"
+    TITLE: ClassVar[str] = "no field `{name}` is used by the flush or the load{hint}"
+    EXIT: ClassVar[int] = EXIT_USAGE
+    name: str
+    hint: str
+
+
+def recognise(
+    variant: Source, choices: Choices, place: Path, texts: Mapping[Path, str] | None = None
+) -> Recognised:
+    """Reduce a kernel file, which stands at `place`, to its flush and its load.
+
+    `texts` stand in for what other files hold.
+
+    Raises:
+        InputError: something needed is missing, ambiguous or outside the subset.
+    """
+    start = base()
+    main = piece(variant)
+    for doubt in main.outline.doubts:
+        raise doubt
+    folders = tuple(Path(f) for f in choices.folders)
+    library = Library(main, folders, place, dict(texts or {}))
+    known = Known(start, library)
+    flush = pick(library, "flush", choices.flush)
+    load = pick(library, "load", choices.load)
+    part = slice_of(known, flush, load)
+    _require_hypercall(known, part)
+    profile = choose(part.flush.function.name, part.load.function.name, part.members)
+    kept = members_of(known, part)
+    created = boot(known, profile, kept, part.tracked, part.functions.values())
+    undisturbed = None
+    disturbers = (*part.notes.unknown, *created.disturbers)
+    if disturbers:
+        calm = _closed(known, part, created.calm, quiet=True)
+        undisturbed = _assemble(known, calm, profile, choices, created.calm)
+    setup = _assemble(known, _closed(known, part, created), profile, choices, created)
+    setup = replace(setup, undisturbed=undisturbed, disturbers=disturbers)
+    return Recognised(setup, profile.name, library.missing)
+
+
+def _closed(known: Known, part: Slice, created: Boot, *, quiet: bool = False) -> Slice:
+    """Return the slice with what others may write; if `quiet` no function that is unknown does."""
+    notes = Notes(dict(part.notes.assumed), dict(part.notes.called))
+    given = frozenset(created.values)
+    outside = Outside(given, created.disturbed, created.variables, quiet)
+    return closed(known, replace(part, notes=notes), outside)
+
+
+def _require_hypercall(known: Known, part: Slice) -> None:
+    names = Relevance(known, Tracked()).hypercalls
+    f = part.flush.function
+    called = {n for body in part.functions.values() for n in called_by(body.function)}
+    if called & names:
+        return
+    listed = ", ".join(f"`{n}`" for n in sorted(names))
+    raise InputError(NoHypercall(span=f.span, name=f.name, names=listed))
+
+
+def _assemble(
+    known: Known,
+    part: Slice,
+    profile: Profile,
+    choices: Choices,
+    created: Boot,
+) -> Setup:
+    start, library = known.base, known.library
+    collector = Collector(known, part.functions, part.notes)
+    unit = collector.unit()
+    caches, blocks = _clauses(part, profile, choices.cache, created, start)
+    own = library.main.outline.source
+    notes = _assumed(known, part, created)
+    names = dict.fromkeys(b.where.name for b in part.functions.values())
+    others = [Source(n, library.text(Path(n))) for n in names if n != own.name]
+    operations = (
+        operation(known, "flush", part.flush),
+        operation(known, "load", part.load),
+    )
+    return Setup(
+        name=Path(own.name).stem,
+        variant=own,
+        declarations=given().declared(unit, partial=True),
+        operations=operations,
+        boot=blocks,
+        caches=caches,
+        bounds=Bounds(),
+        assumptions=Assumptions(),
+        exempt=frozenset(),
+        claims=given().claims,
+        expectations=(),
+        sources=(*given().sources, start.source, source(), own, *others),
+        assumed=notes,
+        units=(*start.units, unit),
+    )
+
+
+# Clauses -----------------------------------------------------------------------------------------
+
+
+def _clauses(
+    part: Slice, profile: Profile, wanted: str | None, created: Boot, start: Base
+) -> tuple[tuple[CacheDecl, ...], tuple[c.Block, ...]]:
+    paths = {key: p for key, s in part.shared.items() if (p := s.path)}
+    lines = [f"{paths[key]} = {v};" for key, v in created.values.items() if key in paths]
+    text = "spec found { boot { " + " ".join(lines) + " } " if lines else "spec found { "
+    cached = _cached(part, wanted)
+    if cached is not None:
+        text += f"cache when VALID_PAGE({cached}) is {cached} & PAGE_MASK; "
+    spec = parse_spec(Source("<found>", text + "}"), start.context).specs[0]
+    blocks = (spec.boot,) if spec.boot else ()
+    if wanted is not None:
+        return spec.caches, blocks
+    known = parse_spec(shipped(DEFAULTS), start.context).specs[0].caches
+    rest = tuple(x for p in (profile, *profiles()) for x in p.spec.caches)
+    return (*known, *dict.fromkeys(rest), *spec.caches), blocks
+
+
+def _cached(part: Slice, wanted: str | None) -> str | None:
+    """Return where the cached root is: as the user says, or the one place that can hold it."""
+    able = {s.member: s.path for s in part.shared.values() if s.path and _holds_root(s)}
+    if wanted is None:
+        return next(iter(able.values())) if len(able) == 1 else None
+    if wanted not in able:
+        raise InputError(NoSuchField(span=None, name=wanted, hint=closest(wanted, able)))
+    return able[wanted]
+
+
+def _holds_root(s: Shared) -> bool:
+    t = s.type.ir if isinstance(s.type, Integer) else None
+    return not s.vcpu and isinstance(t, Int) and t.width == 64
+
+
+# Assumptions -------------------------------------------------------------------------------------
+
+
+def _assumed(known: Known, part: Slice, created: Boot) -> tuple[str, ...]:
+    out = list(part.notes.assumed)
+    own = known.library.main.name
+    files = {b.where.name for b in part.functions.values() if b.where.name.endswith(".c")}
+    out = [f"{Path(n).name} is the file that belongs to it" for n in sorted(files - {own})] + out
+    out += created.told
+    invented = sorted({f"{s}.{m}" for s, m in known.invented})
+    if invented:
+        out.append(f"no declaration of {', '.join(invented)} was found; taken from their use")
+    return tuple(dict.fromkeys((*out, LOW_BITS)))

@@ -1,0 +1,186 @@
+"""Functions outside the flush, the load and creation that write what these keep.
+
+They may run at any time, so what they write may hold anything. A function that names some of the
+state and cannot be read is taken to write it. One that writes the VM or a vCPU as a whole is looked
+for in the files that name some of the state.
+
+Lemma L28 of docs/soundness.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from flushproof.support.diagnostics import InputError
+from flushproof.support.files import current
+from flushproof.frontend.c import syntax as c
+from flushproof.frontend.c.item_splitter import Item, Sort
+from flushproof.frontend.c.tokens import Kind
+from flushproof.frontend.c.walk import walk
+from flushproof.frontend.kernel.name_resolution import Body, Known
+from flushproof.frontend.kernel.library import Library, Piece
+from flushproof.frontend.kernel.text_scan import included
+from flushproof.frontend.kernel.objects import Places, could_set_whole
+from flushproof.frontend.kernel.state import read_through
+from flushproof.frontend.kernel.type_inference import root_of, scope_of, struct_of
+from flushproof.frontend.kernel.ways import Key, target_of
+from flushproof.support.record import Record
+
+_MOST = 200
+
+
+class Writer(Record, frozen=True):
+    """A function that may write members of the state, and variables of the file."""
+
+    name: str
+    members: frozenset[Key]
+    variables: frozenset[str]
+
+
+def files_at_hand(library: Library) -> Iterator[Path]:
+    """Yield the files in which code is looked for: those that belong together, and those beside."""
+    real = current().real
+    near = (library.path, *library.companions)
+    beside = [p for f in near for p in _sources(f.parent)]
+    above = library.path.parent.parent / "x86.c"
+    seen: set[str] = set()
+    for path in (*near, *library.headers, *beside, above):
+        key = real(str(path))
+        if key not in seen:
+            seen.add(key)
+            yield path
+
+
+def _sources(folder: Path) -> list[Path]:
+    """Return the C files in a folder, in the order of their names."""
+    return [folder / name for name in current().names(str(folder)) if name.endswith(".c")][:_MOST]
+
+
+def piece_of(library: Library, path: Path) -> Piece | None:
+    """Return a file cut up; the one that is read is known as it is."""
+    return library.main if path == library.path else library.piece(path)
+
+
+def pieces_with(library: Library, words: Iterable[str]) -> tuple[Piece, ...]:
+    """Return the files at hand that hold one of some words."""
+    wanted = sorted(words)
+    paths = (p for p in files_at_hand(library) if any(library.mentions(p, w) for w in wanted))
+    return tuple(x for p in paths if (x := piece_of(library, p)) is not None)
+
+
+def writers(
+    known: Known,
+    members: frozenset[Key],
+    variables: frozenset[str],
+    known_of: frozenset[tuple[str, str]],
+    homes: frozenset[str],
+) -> tuple[Writer, ...]:
+    """Return the functions that may write state, but for those known of, as (file, name).
+
+    `homes` are the files whose own variables are meant.
+    """
+    names = frozenset(m for _, m in members)
+    hidden = _hidden(known.library, variables, homes)
+    inner = _included(known.library) if variables else frozenset()
+    found: list[Writer] = []
+    for where in pieces_with(known.library, names | variables):
+        own = variables if where.name in homes else _meant(where, variables, hidden, inner)
+        for item in where.items:
+            if item.sort is Sort.OTHER and (given := _given(where, item, own)):
+                found.append(Writer(where.raw(item)[0].text, frozenset(), given))
+            if item.sort is not Sort.FUNCTION or (where.name, item.name) in known_of:
+                continue
+            words = frozenset(t.text for t in where.raw(item) if t.kind is Kind.NAME)
+            words |= _through_macros(where, words)
+            if words & (names | own) or could_set_whole(where.raw(item)):
+                writer = _writer(known, where, item, members, own, words)
+                found += [writer] if writer.members or writer.variables else []
+    return tuple(found)
+
+
+def _given(where: Piece, item: Item, variables: frozenset[str]) -> frozenset[str]:
+    """Return the variables that a macro at file level is given, as `module_param()` is."""
+    return variables & {t.text for t in where.raw(item) if t.kind is Kind.NAME}
+
+
+def _through_macros(where: Piece, words: frozenset[str]) -> frozenset[str]:
+    macros = (where.outline.macro(w) for w in words)
+    return frozenset(t.text for m in macros if m is not None for t in m.body)
+
+
+def _hidden(library: Library, variables: frozenset[str], homes: frozenset[str]) -> frozenset[str]:
+    """Return the variables that are declared nowhere at hand but as a file's own."""
+    files = (p for p in files_at_hand(library) if str(p) in homes or p in library.headers)
+    pieces = (library.main, *(x for p in files if (x := piece_of(library, p)) is not None))
+    items = {v: [i for x in pieces for i in x.table.get((Sort.GLOBAL, v), ())] for v in variables}
+    return frozenset(v for v, found in items.items() if found and all(i.static for i in found))
+
+
+def _included(library: Library) -> frozenset[str]:
+    """Return the names of the files that some file at hand includes."""
+    texts = (library.main.outline.source.text, *map(library.text, files_at_hand(library)))
+    return frozenset(Path(name).name for text in texts for _, name in included(text))
+
+
+def _meant(
+    where: Piece, variables: frozenset[str], hidden: frozenset[str], inner: frozenset[str]
+) -> frozenset[str]:
+    """Return the variables that another file may mean by the same names.
+
+    A C file that is compiled on its own sees none of the `hidden` and has others of its own; what
+    stands in one of the `inner`, which are included, sees all.
+    """
+    path = Path(where.name)
+    if path.suffix != ".c" or path.name in inner:
+        return variables
+    own = {v for v in variables if (item := where.find(Sort.GLOBAL, v)) and item.static}
+    return variables - own - hidden
+
+
+def _writer(
+    known: Known,
+    where: Piece,
+    item: Item,
+    members: frozenset[Key],
+    variables: frozenset[str],
+    words: frozenset[str],
+) -> Writer:
+    try:
+        body = Body(known.reader.function(where, item), where)
+        found = _written(known, body, members)
+    except InputError:
+        keys = frozenset(k for k in members if k[1] in words)
+        return Writer(item.name, keys, variables & words)
+    found |= Places(known, members).whole(body)
+    f = body.function
+    scope = scope_of(known, f)
+    roots = (root_of(t) for n in _nodes(f) if (t := target_of(n)) is not None)
+    changed = frozenset(r.id for r in roots if r is not None and r.id not in scope)
+    return Writer(item.name, found, variables & changed)
+
+
+def _nodes(f: c.Function) -> Iterator[object]:
+    """Yield what is in a function, but for addresses that are only read through."""
+    nodes = tuple(walk(f.body)) if f.body else ()
+    only_read = {id(r) for n in nodes if (r := read_through(n)) is not None}
+    yield from (n for n in nodes if id(n) not in only_read)
+
+
+def _written(known: Known, body: Body, members: frozenset[Key]) -> frozenset[Key]:
+    scope = scope_of(known, body.function)
+    found: set[Key] = set()
+    for node in _nodes(body.function):
+        target = target_of(node)
+        while isinstance(target, c.Index):
+            target = target.base
+        if not isinstance(target, c.Member):
+            continue
+        named = {k for k in members if k[1] == target.name}
+        if named:
+            try:
+                struct = struct_of(known, body, scope, target)
+            except InputError:
+                struct = None
+            found |= named if struct is None else named & {(struct, target.name)}
+    return frozenset(found)

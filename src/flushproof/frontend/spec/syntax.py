@@ -1,0 +1,142 @@
+"""The syntax tree of spec and claim files: frozen records around C blocks and expressions."""
+
+from __future__ import annotations
+
+from flushproof.frontend.c import syntax as c
+from flushproof.support.record import Placed, Record
+from flushproof.support.source import Span
+
+
+class Text(Placed, frozen=True):
+    """A quoted string and where it stands."""
+
+    value: str
+    span: Span
+
+
+class OperationDecl(Placed, frozen=True):
+    """`flush f(kvm, range);`: `role` is flush or load; `roles` name each parameter's meaning."""
+
+    role: str
+    function: str
+    roles: tuple[Text, ...]
+    span: Span
+
+
+class CacheDecl(Placed, frozen=True):
+    """`cache when CONDITION is ROOT;`: when the cached common root is in use, and where it is."""
+
+    condition: c.Expr
+    root: c.Expr
+    span: Span
+
+
+class Bound(Placed, frozen=True):
+    """`vcpus 1..4;` or `loads 2;` (then low == high)."""
+
+    name: str
+    low: int
+    high: int
+    span: Span
+
+
+class Assumption(Placed, frozen=True):
+    """`assume load_flushes;` or `assume no load_flushes;`."""
+
+    name: str
+    holds: bool
+    span: Span
+
+
+class Exempt(Placed, frozen=True):
+    """`exempt field;`: a field that the race claim leaves out."""
+
+    field: str
+    span: Span
+
+
+class MemoryDecl(Placed, frozen=True):
+    """`memory tso;`: the memory model, one of those of `Memory`."""
+
+    model: str
+    span: Span
+
+
+class Expectation(Placed, frozen=True):
+    """`coverage refuted at 2;` or `coverage proved for every;`.
+
+    `vcpus` is None where no count is stated; with `every_number` it is to hold for every number of
+    vCPUs, not only within the bounds.
+    """
+
+    claim: str
+    verdict: str
+    vcpus: int | None
+    span: Span
+    every_number: bool = False
+
+
+class Witness(Placed, frozen=True):
+    """`any vcpu w;`: `kind` is one of vcpu, root, call, gfn, access, thread."""
+
+    kind: str
+    name: str
+    span: Span
+
+
+class Handler(Placed, frozen=True):
+    """`on EVENT [SUBJECT] (PARAMETERS) [in CALL] BLOCK`.
+
+    `event` is enter, return, hypercall, lock, unlock, access, uninit, step, deadlock or end;
+    `subject` is the operation role ("load", "flush") or a call witness for enter and return, ""
+    otherwise.
+    """
+
+    event: str
+    subject: str
+    parameters: tuple[Text, ...]
+    inside: str
+    body: c.Block
+    span: Span
+
+
+class Claim(Placed, frozen=True):
+    """One monitor; `because` and `headline` are templates filled with witness and ghost values.
+
+    One that `overrides` takes the place of the program's own claim of that name.
+    """
+
+    name: str
+    text: str
+    witnesses: tuple[Witness, ...]
+    ghosts: tuple[c.Declaration, ...]
+    handlers: tuple[Handler, ...]
+    headline: str
+    because: str
+    span: Span
+    overrides: bool = False
+
+
+class Spec(Placed, frozen=True):
+    """One `spec NAME { ... }`; clauses that are absent are None or empty."""
+
+    name: str
+    variant: Text | None
+    operations: tuple[OperationDecl, ...]
+    boot: c.Block | None
+    caches: tuple[CacheDecl, ...]
+    bounds: tuple[Bound, ...]
+    assumptions: tuple[Assumption, ...]
+    exempt: tuple[Exempt, ...]
+    expectations: tuple[Expectation, ...]
+    claims: tuple[Claim, ...]
+    span: Span
+    memory: MemoryDecl | None = None
+
+
+class SpecFile(Record, frozen=True):
+    """What one spec or claim file holds, in order of appearance within each kind."""
+
+    specs: tuple[Spec, ...]
+    claims: tuple[Claim, ...]
+    functions: tuple[c.Function, ...]

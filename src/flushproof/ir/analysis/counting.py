@@ -1,0 +1,107 @@
+"""Loops that surely end because they count: for these a look at the code is enough.
+
+Each round moves one local by one towards what it is compared with. Between two moves it is less
+than something (or more, where it goes down), so it does not wrap around, but for the first time.
+
+Lemma L10 of docs/soundness.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from flushproof.ir.code import Assign, Binary, BinaryOp, Branch, Const, Instr, Jump, Var
+from flushproof.ir.analysis.control_flow import successors
+from flushproof.ir.analysis.def_use import defined
+from flushproof.ir.analysis.weak_topological_order import Order, order
+from flushproof.support.record import Record
+
+Code = tuple[Instr, ...]
+
+TOWARDS = {"<": "+", ">": "-"}
+"""Which way a local goes that is compared with its bound."""
+
+TURNED: Mapping[str, BinaryOp] = {"<=": ">", ">=": "<"}
+"""What holds where a comparison does not."""
+
+
+class Loop(Record, frozen=True):
+    """A loop of some code, by its head; `inside` are its positions, inner loops' included."""
+
+    code: Code
+    shape: Order
+    head: int
+    inside: frozenset[int]
+
+    @property
+    def own(self) -> frozenset[int]:
+        """The positions that are in no loop within this one."""
+        loops = self.shape.loops
+        return frozenset(at for at in self.inside if loops[at] == loops[self.head])
+
+    def goes_round_without(self, position: int) -> bool:
+        """Tell whether there is a round that does not come to a position."""
+        inside = self.inside - {position}
+        if position == self.head:
+            return False
+        seen: set[int] = set()
+        work = [self.head]
+        while work:
+            for to in successors(self.code, work.pop()):
+                if to == self.head:
+                    return True
+                if to in inside and to not in seen:
+                    seen.add(to)
+                    work.append(to)
+        return False
+
+
+@lru_cache(maxsize=256)
+def loops_of(code: Code) -> tuple[Loop, ...]:
+    """Return the loops of some code, inner ones included."""
+    shape = order(code)
+    return tuple(loop_at(code, shape, at) for at in range(len(code)) if shape.is_head(at))
+
+
+def loop_at(code: Code, shape: Order, head: int) -> Loop:
+    """Return the loop with a head."""
+    inside = frozenset(at for at in range(len(code)) if head in shape.loops[at])
+    return Loop(code, shape, head, inside)
+
+
+def claim_heads(code: Code) -> frozenset[int]:
+    """Return the heads of the loops in claims' handlers."""
+    return frozenset(loop.head for loop in loops_of(code) if _of_a_claim(loop))
+
+
+def _of_a_claim(loop: Loop) -> bool:
+    """Tell whether all that a loop does was woven in for a claim."""
+    does = [loop.code[at] for at in loop.inside if not isinstance(loop.code[at], Jump)]
+    return bool(does) and all(i.from_claim for i in does)
+
+
+def counts(loop: Loop) -> bool:
+    """Tell whether each round of a loop moves a local by one, having compared it with a bound."""
+    return any(_moves_by_one(loop, at) for at in sorted(loop.own))
+
+
+def _moves_by_one(loop: Loop, at: int) -> bool:
+    match loop.code[at]:
+        case Branch(Binary(op, Var(counter), _), then, otherwise) if op in ("<", ">"):
+            leaves = otherwise not in loop.inside and then in loop.inside
+        case Branch(Binary(op, Var(counter), _), then, otherwise) if op in ("<=", ">="):
+            op = TURNED[op]
+            leaves = then not in loop.inside and otherwise in loop.inside
+        case _:
+            return False
+    if not leaves or loop.goes_round_without(at):
+        return False
+    sets = [k for k in loop.inside if defined(loop.code[k]) == counter]
+    if len(sets) != 1 or sets[0] not in loop.own or loop.goes_round_without(sets[0]):
+        return False
+    match loop.code[sets[0]]:
+        case Assign(_, Binary(step, Var(same), Const(1))):
+            return bool(same == counter and step == TOWARDS[op])
+        case _:
+            return False

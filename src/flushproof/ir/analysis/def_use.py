@@ -1,0 +1,214 @@
+"""Which locals an expression or instruction reads and writes, and rewriting of expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import assert_never
+
+from flushproof.ir.code import (
+    Access,
+    Acquire,
+    AllFree,
+    Assert,
+    Assign,
+    Available,
+    Binary,
+    Branch,
+    Cast,
+    Check,
+    Const,
+    Drain,
+    Enter,
+    Every,
+    Exchange,
+    Expr,
+    Fence,
+    Field,
+    Havoc,
+    HeldLocks,
+    Holds,
+    Hypercall,
+    Instr,
+    Ite,
+    Jump,
+    Local,
+    NumVcpus,
+    Read,
+    Release,
+    Return,
+    Self,
+    Stop,
+    TryAcquire,
+    Unary,
+    Uninit,
+    Var,
+    Write,
+)
+from flushproof.support.record import replace
+
+Substitution = Callable[[Local], Expr]
+
+
+def locals_of(e: Expr) -> Iterator[Local]:
+    """Yield the locals in an expression, with repetition."""
+    match e:
+        case Var(local):
+            yield local
+        case Unary(_, a) | Cast(a):
+            yield from locals_of(a)
+        case Binary(_, a, b):
+            yield from locals_of(a)
+            yield from locals_of(b)
+        case Ite(a, b, c):
+            for part in (a, b, c):
+                yield from locals_of(part)
+        case Const() | NumVcpus() | Self() | HeldLocks() | AllFree():
+            pass
+        case _:
+            assert_never(e)
+
+
+def operands(  # noqa: C901, PLR0912 - a table of all instructions
+    i: Instr,
+) -> tuple[Expr, ...]:
+    """Return the expressions that an instruction evaluates, in order."""
+    match i:
+        case Assign(_, value):
+            return (value,)
+        case Read(index=index) | Holds(index=index):
+            return () if index is None else (index,)
+        case Acquire(index=index) | TryAcquire(index=index) | Release(index=index):
+            return () if index is None else (index,)
+        case Available(index=index):
+            return () if index is None else (index,)
+        case Write(_, index, value) | Access(_, index, value):
+            return (value,) if index is None else (index, value)
+        case Exchange(_, _, index, compare, value):
+            return tuple(e for e in (index, compare, value) if e is not None)
+        case Hypercall(_, root, whole, start, pages):
+            return (root, whole, start, pages)
+        case Uninit(_, written):
+            return (written,)
+        case Check(condition) | Branch(condition):
+            return (condition,)
+        case Every(condition=condition):
+            return (condition,)
+        case Assert(_, condition, values):
+            return (condition, *(v for _, v in values))
+        case Return(value):
+            return () if value is None else (value,)
+        case Drain() | Fence() | Havoc() | Jump() | Enter() | Stop():
+            return ()
+        case _:
+            assert_never(i)
+
+
+def used(i: Instr) -> frozenset[Local]:
+    """Return the locals that an instruction reads."""
+    found = {x for e in operands(i) for x in locals_of(e)}
+    if isinstance(i, Every):
+        found -= {i.bound, *(x for x, _ in i.reads)}
+    if isinstance(i, Exchange) and i.old is not None:
+        found -= {i.old}
+    return frozenset(found)
+
+
+def defined(i: Instr) -> Local | None:
+    """Return the local that an instruction writes, if any."""
+    match i:
+        case Assign(t) | Read(t) | Exchange(t) | Hypercall(t) | Havoc(t) | Every(t):
+            return t
+        case TryAcquire(t) | Available(t) | Holds(t):
+            return t
+        case _:
+            return None
+
+
+def map_expr(e: Expr, f: Substitution) -> Expr:
+    """Replace every local in an expression."""
+    match e:
+        case Var(local):
+            return f(local)
+        case Unary(op, a, t):
+            return Unary(op, map_expr(a, f), t)
+        case Cast(a, t):
+            return Cast(map_expr(a, f), t)
+        case Binary(op, a, b, t):
+            return Binary(op, map_expr(a, f), map_expr(b, f), t)
+        case Ite(a, b, c, t):
+            return Ite(map_expr(a, f), map_expr(b, f), map_expr(c, f), t)
+        case _:
+            return e
+
+
+def map_operands(i: Instr, f: Substitution) -> Instr:  # noqa: C901 - a table of all instructions
+    """Replace every local that an instruction reads."""
+
+    def opt(e: Expr | None) -> Expr | None:
+        return None if e is None else map_expr(e, f)
+
+    match i:
+        case Assign(_, value):
+            return replace(i, value=map_expr(value, f))
+        case Read() | Acquire() | TryAcquire() | Available() | Release() | Holds():
+            return replace(i, index=opt(i.index))
+        case Write(_, index, value) | Access(_, index, value):
+            return replace(i, index=opt(index), value=map_expr(value, f))
+        case Exchange(_, _, index, compare, value, old=old):
+            new = map_expr(value, lambda x: Var(x) if x == old else f(x))
+            return replace(i, index=opt(index), compare=opt(compare), value=new)
+        case Hypercall(_, root, whole, start, pages):
+            a, b, c, d = (map_expr(e, f) for e in (root, whole, start, pages))
+            return replace(i, root=a, whole=b, start=c, pages=d)
+        case Uninit(_, written):
+            return replace(i, written=map_expr(written, f))
+        case Check(condition) | Branch(condition):
+            return replace(i, condition=map_expr(condition, f))
+        case Every():
+            return _map_every(i, f)
+        case Assert(_, condition, values):
+            named = tuple((n, map_expr(v, f)) for n, v in values)
+            return replace(i, condition=map_expr(condition, f), values=named)
+        case Return(value):
+            return replace(i, value=opt(value))
+        case _:
+            return i
+
+
+def _map_every(i: Every, f: Substitution) -> Instr:
+    own = {i.bound, *(x for x, _ in i.reads)}
+    return replace(i, condition=map_expr(i.condition, lambda x: Var(x) if x in own else f(x)))
+
+
+def fields_of(i: Instr) -> tuple[Field, ...]:
+    """Return the shared fields that an instruction accesses."""
+    match i:
+        case Read(_, f) | Write(f) | Exchange(_, f) | Access(f):
+            return (f,)
+        case Acquire(f) | TryAcquire(_, f) | Available(_, f) | Release(f) | Holds(_, f):
+            return (f,)
+        case Every(reads=reads):
+            return tuple(f for _, f in reads)
+        case _:
+            return ()
+
+
+def mentions_locks(e: Expr) -> bool:
+    """Tell whether an expression depends on who holds which lock."""
+    return any(isinstance(part, (HeldLocks, AllFree)) for part in parts(e))
+
+
+def parts(e: Expr) -> Iterator[Expr]:
+    """Yield an expression and all that it is made of."""
+    yield e
+    match e:
+        case Unary(_, a) | Cast(a):
+            yield from parts(a)
+        case Binary(_, a, b):
+            yield from parts(a)
+            yield from parts(b)
+        case Ite(a, b, c):
+            for x in (a, b, c):
+                yield from parts(x)
+        case _:
+            pass

@@ -1,0 +1,264 @@
+"""Clean-up of freshly lowered code. Accesses to shared state are never removed or moved.
+
+* `propagate`: temporaries with a copy or a once-used expression are put where they are used, and
+  a variable compared with itself is decided;
+* `discharge`: checks that surely hold are dropped (definite assignment, pointers surely not NULL);
+* `prune`: assignments that nothing reads are dropped.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from flushproof.ir.code import (
+    Assign,
+    Binary,
+    Branch,
+    Cast,
+    Check,
+    Const,
+    Expr,
+    Havoc,
+    Instr,
+    Jump,
+    Local,
+    Uninit,
+    Var,
+)
+from flushproof.ir.analysis.control_flow import simplify, successors
+from flushproof.ir.types import BOOL, NO_VCPU, VCPU
+from flushproof.ir.analysis.def_use import defined, locals_of, map_operands, operands, used
+from flushproof.support.record import Record
+
+Code = tuple[Instr, ...]
+Idle = Callable[[Instr, frozenset[Local]], bool]
+"""Tells of an instruction, by what is live behind it, whether it does nothing."""
+
+
+def clean(code: Code) -> Code:
+    """Run all passes until nothing changes."""
+    while True:
+        after = prune(discharge(propagate(code)))
+        if after == code:
+            return code
+        code = after
+
+
+def _without(code: Code, dead: set[int]) -> Code:
+    kept = (Jump(at + 1, i.span) if at in dead else i for at, i in enumerate(code))
+    return simplify(tuple(kept))
+
+
+# Propagation -----------------------------------------------------------------------------------
+
+
+def propagate(code: Code) -> Code:
+    """Substitute temporaries within straight-line stretches."""
+    counts = Counter(x for i in code for x in _uses(i))
+    leaders = {t for at in range(len(code)) for t in successors(code, at) if t != at + 1}
+    joins = leaders | {
+        t for at, i in enumerate(code) if isinstance(i, Branch) for t in successors(code, at)
+    }
+    known = _Known({}, {})
+    out: list[Instr] = []
+    for at, instr in enumerate(code):
+        if at in joins:
+            known = _Known({}, {})
+        new = _decided(_substituted(instr, known.values))
+        out.append(new)
+        _learn(known, new, counts)
+    return simplify(tuple(out))
+
+
+class _Known(Record, frozen=True):
+    """What locals are known to hold, and for each local whose value may speak of it."""
+
+    values: dict[Local, Expr]
+    readers: dict[Local, list[Local]]
+
+    def forget(self, target: Local) -> None:
+        """Drop what is known of a local and of all that depend on it."""
+        self.values.pop(target, None)
+        for x in self.readers.pop(target, ()):
+            if x in self.values and target in set(locals_of(self.values[x])):
+                del self.values[x]
+
+    def learn(self, target: Local, value: Expr) -> None:
+        """Note what a local holds."""
+        self.values[target] = value
+        for x in locals_of(value):
+            self.readers.setdefault(x, []).append(target)
+
+
+def _substituted(instr: Instr, known: Mapping[Local, Expr]) -> Instr:
+    return map_operands(instr, lambda x: known.get(x, Var(x)))
+
+
+def _decided(instr: Instr) -> Instr:
+    """Replace a branch on whether a variable equals itself."""
+    match instr:
+        case Branch(Binary("==", Var() as a, Var() as b), then, _, span) if a == b:
+            return Jump(then, span)
+        case Branch(Binary("!=", Var() as a, Var() as b), _, otherwise, span) if a == b:
+            return Jump(otherwise, span)
+        case _:
+            return instr
+
+
+def _uses(i: Instr) -> Iterator[Local]:
+    for e in operands(i):
+        yield from locals_of(e)
+
+
+def _learn(known: _Known, instr: Instr, counts: Counter[Local]) -> None:
+    target = defined(instr)
+    if target is None:
+        return
+    known.forget(target)
+    if not isinstance(instr, Assign) or target in set(locals_of(instr.value)):
+        return
+    copy = isinstance(instr.value, (Const, Var))
+    if copy or (target.name[0] == "%" and counts[target] == 1):
+        known.learn(target, instr.value)
+
+
+# Discharge -------------------------------------------------------------------------------------
+
+Facts = frozenset[Local]
+
+
+def discharge(code: Code) -> Code:
+    """Drop `Uninit` and `Check` where the condition holds on every path."""
+    facts = _facts(code)
+    dead = {at for at, i in enumerate(code) if at in facts and _holds(i, facts[at])}
+    return _without(code, dead) if dead else code
+
+
+def _holds(i: Instr, facts: Facts) -> bool:
+    match i:
+        case Uninit(_, condition) | Check(condition):
+            return _true(condition, facts)
+        case _:
+            return False
+
+
+def _true(e: Expr, facts: Facts) -> bool:
+    match e:
+        case Const(value, t) if t == BOOL:
+            return value == 1
+        case Var(local):
+            return local in facts
+        case Binary("!=", a, Const(value)) if value == NO_VCPU:
+            return _nonnull(a, facts)
+        case Binary("&", a, b, t) if t == BOOL:
+            return _true(a, facts) and _true(b, facts)
+        case _:
+            return False
+
+
+def _nonnull(e: Expr, facts: Facts) -> bool:
+    match e:
+        case Var(local):
+            return local in facts
+        case Const(value):
+            return value != NO_VCPU
+        case Cast(_, t):
+            return t == VCPU
+        case _:
+            return False
+
+
+def _facts(code: Code) -> dict[int, Facts]:
+    """Locals known to be true or not NULL before each reachable position (a must-analysis)."""
+    given = {x for i in code for x in used(i) if x.type == VCPU}
+    start = frozenset(given - {defined(i) for i in code})
+    facts: dict[int, Facts] = {0: start}
+    work = [0]
+    while work:
+        at = work.pop()
+        for target, out in _flow(code, at, facts[at]):
+            before = facts.get(target)
+            merged = out if before is None else before & out
+            if merged != before:
+                facts[target] = merged
+                work.append(target)
+    return facts
+
+
+def _flow(code: Code, at: int, facts: Facts) -> Iterator[tuple[int, Facts]]:
+    instr = code[at]
+    if isinstance(instr, Branch):
+        yield instr.then, facts | _implied(instr.condition)
+        yield instr.otherwise, facts
+        return
+    after = _transfer(instr, facts)
+    for target in successors(code, at):
+        yield target, after
+
+
+def _implied(e: Expr) -> Facts:
+    match e:
+        case Var(local):
+            return frozenset({local})
+        case Binary("!=", Var(local), Const(value)) if value == NO_VCPU and local.type == VCPU:
+            return frozenset({local})
+        case Binary("&", a, b, t) if t == BOOL:
+            return _implied(a) | _implied(b)
+        case _:
+            return frozenset()
+
+
+def _transfer(instr: Instr, facts: Facts) -> Facts:
+    if isinstance(instr, Check):
+        return facts | _implied(instr.condition)
+    target = defined(instr)
+    if target is None:
+        return facts
+    if isinstance(instr, Assign):
+        sure = _nonnull if target.type == VCPU else _true
+        if sure(instr.value, facts):
+            return facts | {target}
+    return facts - {target}
+
+
+# Pruning ---------------------------------------------------------------------------------------
+
+
+def prune(code: Code) -> Code:
+    """Drop assignments to locals on which nothing depends afterwards."""
+    live = _live(code, _idle)
+    dead = {at for at, i in enumerate(code) if _idle(i, _out(successors(code, at), live))}
+    return _without(code, dead) if dead else code
+
+
+def _idle(i: Instr, out: frozenset[Local]) -> bool:
+    """Tell whether all that an instruction does is to set what nothing depends on."""
+    return isinstance(i, (Assign, Havoc)) and i.target not in out
+
+
+def liveness(code: Code) -> tuple[frozenset[Local], ...]:
+    """Return the locals that may still be read, before each position."""
+    return _live(code, lambda _i, _out: False)
+
+
+def _live(code: Code, idle: Idle) -> tuple[frozenset[Local], ...]:
+    """Return the locals that may still be read by something that is not idle."""
+    live: list[frozenset[Local]] = [frozenset()] * len(code)
+    about = [(at, i, {defined(i)}, used(i), successors(code, at)) for at, i in enumerate(code)]
+    about.reverse()
+    changed = True
+    while changed:
+        changed = False
+        for at, instr, written, read, then in about:
+            out = _out(then, live)
+            new = out if idle(instr, out) else (out - written) | read
+            if new != live[at]:
+                live[at] = new
+                changed = True
+    return tuple(live)
+
+
+def _out(then: tuple[int, ...], live: Sequence[frozenset[Local]]) -> frozenset[Local]:
+    """Return what is live behind an instruction, which `then` may follow."""
+    return live[then[0]] if len(then) == 1 else frozenset().union(*(live[t] for t in then))

@@ -1,0 +1,209 @@
+"""Attempts to take a lock that are made again until one succeeds: they wait, as `Acquire` does.
+
+An attempt is turned where everything that may follow its failure leads back to it and changes
+nothing that anybody can tell: no shared state, no event, no local that is read afterwards. What a
+failed attempt leads to is then the state before it, with the thread at the same place. So the
+states that can be reached are those of a thread that waits for the lock, and a thread that never
+gets the lock goes round for ever where the other waits for ever. Under store buffers a failed
+attempt leaves the buffer as it is, but what drains between attempts may as well drain before the
+first, as all does before `Acquire`; so a fence behind it does nothing more.
+
+Lemma L11 of docs/soundness.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from flushproof.ir.arith import binary, unary
+from flushproof.ir.code import (
+    Acquire,
+    Assign,
+    Binary,
+    Branch,
+    Cast,
+    Check,
+    Const,
+    Expr,
+    Fence,
+    Havoc,
+    Instr,
+    Jump,
+    Local,
+    TryAcquire,
+    Unary,
+    Uninit,
+    Var,
+)
+from flushproof.ir.analysis.control_flow import insert, successors
+from flushproof.ir.passes.cleanup import Code, clean, liveness
+from flushproof.ir.types import BOOL, Int
+from flushproof.ir.analysis.def_use import defined, used
+from flushproof.support.record import Record
+
+Known = dict[Local, int | None]
+
+
+def waiting(code: Code) -> Code:
+    """Turn the attempts of clean code that are made until they succeed into `Acquire`.
+
+    A failed attempt is a stuttering step (Lamport, What Good is Temporal Logic?, 1983).
+    """
+    while True:
+        at = next((k for k, i in enumerate(code) if _repeats(code, k, i)), None)
+        if at is None:
+            return code
+        code = clean(_turned(code, at))
+
+
+def _repeats(code: Code, at: int, instr: Instr) -> bool:
+    if not isinstance(instr, TryAcquire):
+        return False
+    got, lost = (_follow(code, at, instr, outcome) for outcome in (1, 0))
+    if not got.passed or got.end in (at, lost.end):
+        return False
+    region = _between(code, lost.end, at)
+    return region is not None and _unnoticed(code, at, lost.passed, region)
+
+
+def _turned(code: Code, at: int) -> Code:
+    """Let what follows the attempt be what follows its success."""
+    instr = code[at]
+    assert isinstance(instr, TryAcquire)
+    got = _follow(code, at, instr, 1)
+    sets = [i for k in got.passed if isinstance(i := code[k], Assign)]
+    size = len(sets) + 2
+    end = got.end if got.end <= at else got.end + size
+    more: Code = (Assign(instr.target, Const(1, BOOL), instr.span), *sets, Jump(end, instr.span))
+    new = list(code)
+    new[at] = Acquire(instr.field, instr.index, instr.shared, instr.span)
+    return insert(tuple(new), at + 1, more)
+
+
+# The outcome ------------------------------------------------------------------------------------
+
+
+class _Way(Record, frozen=True):
+    """The positions passed behind an attempt with one outcome, and the next.
+
+    The last passed is the last branch that the outcome decides.
+    """
+
+    passed: tuple[int, ...]
+    end: int
+
+
+def _follow(code: Code, at: int, instr: TryAcquire, outcome: int) -> _Way:
+    """Go on behind an attempt as far as its outcome tells where to, and back to it at most."""
+    known: Known = {instr.target: outcome}
+    passed: list[int] = []
+    way = _Way((), at + 1)
+    here = at + 1
+    while here != at and here not in passed:
+        then = _next(code[here], here, known)
+        if then is None:
+            break
+        passed.append(here)
+        if isinstance(code[here], Branch):
+            way = _Way(tuple(passed), then)
+        here = then
+    return way
+
+
+def _next(instr: Instr, at: int, known: Known) -> int | None:
+    match instr:
+        case Assign(target, value):
+            known[target] = _value(value, known)
+            return at + 1
+        case Jump(target):
+            return target
+        case Branch(condition, then, otherwise):
+            decided = _value(condition, known)
+            return None if decided is None else then if decided else otherwise
+        case _:
+            return None
+
+
+def _value(e: Expr, known: Known) -> int | None:
+    """Evaluate an integer expression, None where it is not known."""
+    match e:
+        case Const(value, Int()):
+            return value
+        case Var(local):
+            return known.get(local)
+        case Unary(op, a, Int() as t):
+            x = _value(a, known)
+            return None if x is None else unary(op, x, t)
+        case Cast(a, Int() as t) if isinstance(a.type, Int):
+            x = _value(a, known)
+            return None if x is None else t.wrap(x)
+        case Binary(op, a, b) if isinstance(a.type, Int):
+            x, y = _value(a, known), _value(b, known)
+            return None if x is None or y is None else binary(op, x, y, a.type)
+        case _:
+            return None
+
+
+# What follows a failure -------------------------------------------------------------------------
+
+
+def _between(code: Code, start: int, end: int) -> frozenset[int] | None:
+    """Return the positions from `start` on up to `end`; None unless all lead there unnoticed."""
+    found: set[int] = set()
+    work = [start]
+    while work:
+        at = work.pop()
+        if at != end and at not in found:
+            if not isinstance(code[at], (Assign, Havoc, Fence, Jump, Branch, Check, Uninit)):
+                return None
+            found.add(at)
+            work.extend(successors(code, at))
+    return None if _circular(code, found) else frozenset(found)
+
+
+def _circular(code: Code, region: set[int]) -> bool:
+    """Tell whether one can go in a circle within a region."""
+    ahead = {at: {t for t in successors(code, at) if t in region} for at in region}
+    while last := {at for at, then in ahead.items() if not then}:
+        ahead = {at: then - last for at, then in ahead.items() if at not in last}
+    return bool(ahead)
+
+
+def _unnoticed(code: Code, at: int, passed: Iterable[int], region: frozenset[int]) -> bool:
+    """Tell whether the attempt begins again with the values it began with."""
+    round_ = {at, *passed, *region}
+    changed = {x for k in round_ if (x := defined(code[k])) is not None}
+
+    def settled(k: int) -> bool:
+        """Tell whether every way to the attempt leads through `k`, and does the same there.
+
+        From `k` on all is within the round, which changes nothing that `k` depends on.
+        """
+        fixed = changed.isdisjoint(used(code[k]))
+        return k in region and fixed and not _leads(code, 0, at, without=k)
+
+    checks = (k for k in region if isinstance(code[k], (Check, Uninit)))
+    again = (_setter(code, x, round_) for x in liveness(code)[at] & changed)
+    return all(k is not None and settled(k) for k in (*checks, *again))
+
+
+def _setter(code: Code, x: Local, round_: Collection[int]) -> int | None:
+    """Return the one place in a round that gives a local its value; None if it is none."""
+    match [k for k in round_ if defined(code[k]) == x]:
+        case [place] if isinstance(code[place], Assign):
+            return place
+        case _:
+            return None
+
+
+def _leads(code: Code, start: int, end: int, without: int) -> bool:
+    seen = {without}
+    work = [start]
+    while work:
+        here = work.pop()
+        if here == end:
+            return True
+        if here not in seen:
+            seen.add(here)
+            work.extend(successors(code, here))
+    return False

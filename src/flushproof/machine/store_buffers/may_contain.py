@@ -1,0 +1,183 @@
+"""What may be in a thread's store buffer at each position (a forward may-analysis).
+
+A queue is the sequence of the fields stored to, oldest first; queues are at most `capacity` long.
+An unlock by a plain store is there as the lock. The buffer survives a call, so what the calls of a
+role may leave is there when one begins.
+
+Some locks are only ever waited for, and no claim looks at whether they are free (`waited`). Nobody
+can tell such a lock that is freed from one that is not yet, since a thread that waits may as well
+try later. So its unlock goes to memory as soon as all stores before it have.
+
+Lemma L24 of docs/soundness.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from flushproof.ir.code import (
+    Acquire,
+    Exchange,
+    Fence,
+    Field,
+    Freeing,
+    Hypercall,
+    Instr,
+    Mode,
+    Read,
+    Release,
+    Return,
+    Stop,
+    TryAcquire,
+    Write,
+)
+from flushproof.ir.analysis.control_flow import successors
+from flushproof.ir.analysis.held_locks import tried_branches
+from flushproof.ir.program import Operation
+from flushproof.support.record import Record
+
+Queue = tuple[Field, ...]
+Contents = frozenset[Queue]
+
+EMPTY: Contents = frozenset({()})
+
+
+class Buffering(Record, frozen=True):
+    """The fields that are buffered, how many entries there are, and the fields ever written.
+
+    `waited` are the locks of which an unlock is in memory once the stores before it are. `noticed`:
+    some claim notices stores as they are made; `seen`: the same of unlocks.
+    """
+
+    fields: frozenset[Field]
+    capacity: int
+    changing: frozenset[str]
+    waited: frozenset[Field]
+    noticed: bool
+    seen: bool
+
+    def stores(self, instr: Instr) -> bool:
+        """Tell whether an instruction puts a store into the buffer."""
+        match instr:
+            case Write(field=f, mode=mode):
+                return mode is not Mode.GHOST and f in self.fields
+            case Release(freeing=freeing):
+                return freeing is Freeing.STORE
+            case _:
+                return False
+
+    def settled(self, queue: Queue) -> Queue:
+        """Return what is left of a queue without unlocks at its head that need not wait."""
+        while queue and queue[0] in self.waited:
+            queue = queue[1:]
+        return queue
+
+    def popped(self, contents: Contents) -> Contents:
+        """Return what is left where something was there and the oldest entry went to memory."""
+        return frozenset(self.settled(q[1:]) for q in contents if q)
+
+    def drained(self, contents: Contents) -> Contents:
+        """Return what may be left when any number of entries has gone to memory."""
+        return frozenset(self.settled(q[k:]) for q in contents for k in range(len(q) + 1))
+
+    def with_room(self, contents: Contents) -> Contents:
+        """Return what is left where a full buffer has made room for one entry."""
+        return frozenset(self.settled(q[1:]) if len(q) == self.capacity else q for q in contents)
+
+    def appended(self, contents: Contents, field: Field) -> Contents:
+        """Return what is there once a store to a field, or an unlock, has been made."""
+        return frozenset(self.settled((*q, field)) for q in self.with_room(contents))
+
+    def drains_before(self, instr: Instr) -> bool:
+        """Tell whether a drain before an instruction differs from one after it.
+
+        It does where others may notice the instruction; whatever drains everything needs no other
+        drains before it.
+        """
+        match instr:
+            case Read(field=f, mode=mode):
+                return mode is not Mode.GHOST and f.name in self.changing
+            case Write(mode=mode):
+                stored = self.stores(instr) and not self.noticed
+                return mode is not Mode.GHOST and not stored
+            case Release(freeing=Freeing.STORE):
+                return self.seen
+            case TryAcquire() | Return():
+                return True
+            case _:
+                return False
+
+    def drains_after(self, instr: Instr) -> bool:
+        """Tell whether an instruction is followed by drains that nothing may ever come after."""
+        return isinstance(instr, Return)
+
+
+def drains_all(instr: Instr) -> bool:
+    """Tell whether an instruction waits until every store before it is in memory.
+
+    An attempt to take a lock does so only where it finds the lock free.
+    """
+    match instr:
+        case Acquire() | Exchange() | Hypercall() | Fence():
+            return True
+        case Release(freeing=freeing):
+            return freeing is Freeing.LOCKED
+        case _:
+            return False
+
+
+def after(instr: Instr, before: Contents, buffering: Buffering) -> Contents:
+    """Return what may be there right after an instruction."""
+    if drains_all(instr):
+        return EMPTY
+    if isinstance(instr, (Write, Release)) and buffering.stores(instr):
+        return buffering.appended(before, instr.field)
+    if isinstance(instr, TryAcquire):
+        return before | EMPTY
+    return before
+
+
+def contents_before(
+    operations: Sequence[Operation], buffering: Buffering, calls: int
+) -> Mapping[str, tuple[Contents, ...]]:
+    """Return the contents before each position of the operations of one role, by name.
+
+    A thread makes so many `calls` at most.
+    """
+    entry = EMPTY
+    found = {o.name: _of_call(o, entry, buffering) for o in operations}
+    for _ in range(1, calls):
+        left = (row[at] for o in operations for at, row in _ends(o, found[o.name]))
+        merged = entry.union(*left)
+        if merged == entry:
+            break
+        entry = merged
+        found = {o.name: _of_call(o, entry, buffering) for o in operations}
+    return found
+
+
+def _ends(
+    operation: Operation, row: tuple[Contents, ...]
+) -> list[tuple[int, tuple[Contents, ...]]]:
+    return [(at, row) for at, i in enumerate(operation.code) if isinstance(i, Stop)]
+
+
+def _of_call(operation: Operation, entry: Contents, buffering: Buffering) -> tuple[Contents, ...]:
+    code = operation.code
+    got = tried_branches(code)
+    before: dict[int, Contents] = {0: entry}
+    work = [0]
+    while work:
+        at = work.pop()
+        instr = code[at]
+        here = buffering.drained(before[at]) if buffering.drains_before(instr) else before[at]
+        out = after(instr, here, buffering)
+        if buffering.drains_after(instr):
+            out = buffering.drained(out)
+        for target in successors(code, at):
+            # Who got the lock has waited until its stores were in memory.
+            merged = before.get(target, frozenset()) | (EMPTY if (at, target) in got else out)
+            if before.get(target) != merged:
+                before[target] = merged
+                work.append(target)
+    return tuple(before.get(at, EMPTY) for at in range(len(code)))

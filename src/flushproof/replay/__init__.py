@@ -1,1 +1,0 @@
-"""Counterexamples read back from files, and tried in other variants."""

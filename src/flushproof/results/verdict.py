@@ -1,0 +1,189 @@
+"""Verdicts as frozen data; printing decides nothing."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import assert_never
+
+from flushproof.support.memory_model import Memory
+from flushproof.results.second_opinion import Opinion
+from flushproof.support.record import Record
+from flushproof.results.trace import Trace
+
+EXIT_OK = 0
+EXIT_OTHERWISE = 1
+EXIT_UNDECIDED = 3
+EXIT_INTERNAL = 70
+
+
+class Verdict(StrEnum):
+    """What was found about one claim.
+
+    It holds for every number of vCPUs; it holds within bounds, and beyond them nothing is said; it
+    fails; neither is known; it could not fail; the variant has not what it is about.
+    """
+
+    PROVED = "proved"
+    BOUNDED = "bounded"
+    REFUTED = "refuted"
+    UNKNOWN = "unknown"
+    VACUOUS = "vacuous"
+    NOT_ASKED = "not asked"
+
+    @property
+    def holds(self) -> bool:
+        """Tell whether no counterexample is possible, at least within the bounds."""
+        return self in (Verdict.PROVED, Verdict.BOUNDED)
+
+    @property
+    def decided(self) -> bool:
+        """Tell whether it is known whether the claim holds, at least within the bounds."""
+        return self.holds or self is Verdict.REFUTED
+
+
+class Outcome(StrEnum):
+    """How a verdict stands to what was expected of it."""
+
+    AS_EXPECTED = "as expected"
+    OTHERWISE = "otherwise"
+    UNDECIDED = "undecided"
+
+
+class Scope(Record, frozen=True):
+    """What a verdict covers.
+
+    `vcpus` is None for every number, else (low, high); `loads` and `flushes` count per thread, None
+    for any number; `flushers` counts flusher threads; `interleavings` is a phrase such as
+    "every interleaving"; `roots` is "uninterpreted" or "64-bit vectors"; `bound_hit` says whether
+    some execution was cut by a bound on loops; `rounds` is how many turns each thread took where
+    that does not cover every interleaving, else None; `memory` is the memory model, `buffer` the
+    number of entries of a store buffer that may be full, None where that does not happen.
+    """
+
+    vcpus: tuple[int, int] | None
+    loads: int | None
+    flushes: int | None
+    flushers: int | None
+    interleavings: str
+    roots: str
+    boot: str = "from boot"
+    bound_hit: bool = False
+    rounds: int | None = None
+    memory: Memory = Memory.SC
+    buffer: int | None = None
+
+
+class Breaker(Record, frozen=True):
+    """An edit of the variant that breaks a claim: in words, the lines it touches, and from where.
+
+    `vcpus` is the smallest number of vCPUs that shows it.
+    """
+
+    file: str
+    line: int
+    words: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    vcpus: int
+
+
+class Sane(Record, frozen=True):
+    """Whether a proved claim could fail: the edit that breaks it, None if none of `tried` does."""
+
+    breaker: Breaker | None
+    tried: int
+
+
+class ClaimResult(Record, frozen=True):
+    """The verdict on one claim.
+
+    The scope's `vcpus` are None where it is proved, else the range that was looked at; `expected`
+    is None where nothing was expected in particular; `reason` explains a verdict that decides
+    nothing, and why one within bounds is no proof. Of a proof, `invariant` has the lines of what it
+    rests on in C's terms, and `script` the same as questions in SMT-LIB 2. `opinion` is what a
+    second solver says to the questions that the verdict rests on, None where none was asked.
+    `sane` stands beside a claim that holds where that was asked.
+    """
+
+    claim: str
+    text: str
+    verdict: Verdict
+    scope: Scope
+    assumptions: tuple[str, ...]
+    seconds: float
+    smallest_vcpus: int | None = None
+    trace: Trace | None = None
+    reason: str = ""
+    expected: Expected | None = None
+    invariant: tuple[str, ...] = ()
+    script: str = ""
+    opinion: Opinion | None = None
+    sane: Sane | None = None
+
+    @property
+    def as_expected(self) -> bool:
+        """True when the verdict is the expected one, vCPU count included.
+
+        Nothing is expected of a claim that was not asked, unless it was asked for by name.
+        """
+        if self.expected is None:
+            return self.verdict is Verdict.NOT_ASKED
+        return self.expected.matches(self)
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the verdict stands to the expected one."""
+        if self.as_expected:
+            return Outcome.AS_EXPECTED
+        match self.verdict:
+            case Verdict.UNKNOWN | Verdict.VACUOUS | Verdict.NOT_ASKED:
+                return Outcome.UNDECIDED
+            case Verdict.BOUNDED:
+                short = self.expected is not None and self.expected.every_number
+                return Outcome.UNDECIDED if short else Outcome.OTHERWISE
+            case Verdict.PROVED | Verdict.REFUTED:
+                return Outcome.OTHERWISE
+            case _:
+                assert_never(self.verdict)
+
+
+class Expected(Record, frozen=True):
+    """The verdict a user expects; `vcpus` None means any smallest count.
+
+    Of a claim that is expected to hold nothing but a proof will do with `every_number`.
+    """
+
+    verdict: Verdict
+    vcpus: int | None = None
+    every_number: bool = False
+
+    def matches(self, result: ClaimResult) -> bool:
+        """Compare with a result."""
+        if self.verdict.holds:
+            return result.verdict is Verdict.PROVED or (
+                result.verdict is Verdict.BOUNDED and not self.every_number
+            )
+        same = result.verdict is self.verdict
+        return same and (self.vcpus is None or self.vcpus == result.smallest_vcpus)
+
+
+class Report(Record, frozen=True):
+    """Every result about one variant; `function` is the flush function's name.
+
+    `read_as` says in words what the file was taken for, and where its boot values come from.
+    """
+
+    path: str
+    sha256: str
+    spec: str
+    function: str
+    results: tuple[ClaimResult, ...]
+    read_as: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        """0 all as expected, 1 some otherwise, 3 something undecided or nothing asked."""
+        outcomes = {r.outcome for r in self.results}
+        if Outcome.OTHERWISE in outcomes:
+            return EXIT_OTHERWISE
+        return EXIT_OK if outcomes == {Outcome.AS_EXPECTED} else EXIT_UNDECIDED

@@ -1,1 +1,0 @@
-"""Patches from mail, mailboxes, files or git, and what they do to a variant."""

@@ -1,0 +1,91 @@
+"""One job, as plain data that any process can be handed, and how it is carried out.
+
+In: a `Task`, and for a process elsewhere the files it needs. Out: `Done`, with the report or what
+is wrong with the input, and every file that was looked at.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Literal
+
+from flushproof.support import files
+from flushproof.verify.options import Options
+from flushproof.support.diagnostics import InputError
+from flushproof.support.errors import InternalError
+from flushproof.support.files import Look, Sent
+from flushproof.support.record import Record
+from flushproof.results.verdict import ClaimResult, Report
+
+Command = Literal["prove", "refute", "check"]
+_one_at_a_time = threading.Lock()
+"""The solver's terms belong to the process: a worker of several threads takes turns."""
+
+
+class Task(Record, frozen=True):
+    """Decide claims about one file; without any in `options`, all that the command means."""
+
+    command: Command
+    path: str
+    spec: str | None
+    options: Options
+
+
+class Done(Record, frozen=True):
+    """What became of a job; exactly one of `report` and `error` is there."""
+
+    report: Report | None
+    error: InputError | None
+    looks: tuple[Look, ...]
+
+
+def here(task: Task, on_result: Callable[[ClaimResult], None] = lambda _: None) -> Done:
+    """Carry out a job on the files of this machine; each result is told at once."""
+    recorded = files.Recorded(files.current())
+    with files.using(recorded):
+        try:
+            report = _decide(task, on_result)
+        except InputError as error:
+            return Done(None, error, recorded.looks)
+    return Done(report, None, recorded.looks)
+
+
+def elsewhere(task: Task, sent: Sent, engine: str) -> Done:
+    """Carry out a job on files that were sent along.
+
+    Raises:
+        InternalError: this process runs another version of the program.
+    """
+    from flushproof.runner.fingerprint import fingerprint
+
+    if fingerprint() != engine:
+        raise InternalError("a worker runs another version of flushproof, or of its libraries")
+    with _one_at_a_time, files.using(sent):
+        return here(task)
+
+
+def _decide(task: Task, on_result: Callable[[ClaimResult], None]) -> Report:
+    from flushproof import pipeline
+
+    match task.command:
+        case "prove":
+            return pipeline.prove(task.path, task.spec, task.options, on_result)
+        case "refute":
+            return pipeline.refute(task.path, task.spec, task.options, on_result)
+        case "check":
+            return pipeline.check_one(task.path, task.options, on_result)
+
+
+def claims_of(task: Task) -> tuple[tuple[str, ...], Sent]:
+    """Return the claims that a job would decide, and all files that it needs.
+
+    Raises:
+        InputError: the file is not accepted.
+    """
+    from flushproof import pipeline
+
+    recorded = files.Recorded(files.current())
+    with files.using(recorded):
+        names = pipeline.claims_of(task.command, task.path, task.spec, task.options)
+    return names, recorded.sent()

@@ -1,0 +1,145 @@
+"""Jobs carried out wherever an executor runs them, known verdicts left out.
+
+In: tasks. Out: a report for each, in their order, told of as soon as it is whole. Files go to an
+executor elsewhere together with the job; one here reads the disk itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, as_completed
+from dataclasses import dataclass, field
+from functools import partial
+
+from flushproof.verify.options import LOCAL
+from flushproof.support.diagnostics import InputError
+from flushproof.support.record import replace
+from flushproof.runner.fingerprint import fingerprint
+from flushproof.runner.executors import executor, result, submitted
+from flushproof.runner.jobs import Done, Task, claims_of, elsewhere, here
+from flushproof.runner.verdict_lookup import Known, opened
+from flushproof.results.verdict import ClaimResult, Report
+
+OnReport = Callable[[Report], None]
+
+
+@dataclass
+class _Open:
+    """A task that is not wholly known: what is known, and what jobs have found so far."""
+
+    task: Task
+    results: dict[str, ClaimResult] = field(default_factory=dict)
+    wanted: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    pending: int = 0
+    report: Report | None = None
+
+    def take(self, report: Report) -> None:
+        """Add what one job found."""
+        self.pending -= 1
+        self.results |= {r.claim: r for r in report.results}
+        order = self.wanted or tuple(self.results)
+        found = tuple(self.results[name] for name in order if name in self.results)
+        self.report = replace(report, results=found)
+
+
+HandOut = Callable[[_Open, Executor], list[tuple[Task, Future[Done]]]]
+
+
+def sweep(tasks: Sequence[Task], on_report: OnReport) -> tuple[Report, ...]:
+    """Carry out tasks as `each` does, and return their reports in order."""
+    finished: dict[int, Report] = {}
+    for index, report in each(tasks):
+        finished[index] = report
+        on_report(report)
+    return tuple(finished[index] for index in range(len(tasks)))
+
+
+def each(tasks: Sequence[Task]) -> Iterator[tuple[int, Report]]:
+    """Carry out tasks that share their way of being carried out; yield each when it is done.
+
+    A file that is not accepted is complained about when all others are done.
+
+    Raises:
+        InputError: a file is not accepted, or the executor cannot be had.
+        InternalError: a counterexample does not replay, or a worker is gone.
+    """
+    if not tasks:
+        return
+    known = opened(tasks[0].options.sweeping.cache)
+    unknown: dict[int, _Open] = {}
+    for index, task in enumerate(tasks):
+        hit = known.find(task) if known else None
+        if hit is not None and not hit.missing:
+            yield index, hit.report
+        elif hit is not None:
+            results = {r.claim: r for r in hit.results}
+            unknown[index] = _Open(task, results, hit.wanted, hit.missing)
+        else:
+            unknown[index] = _Open(task)
+    if unknown:
+        yield from _decided(unknown, known)
+
+
+def _decided(unknown: dict[int, _Open], known: Known | None) -> Iterator[tuple[int, Report]]:
+    options = next(iter(unknown.values())).task.options
+    name = options.sweeping.executor
+    jobs = options.processes
+    workers = min(jobs, len(unknown))
+    hand_out = partial(_whole, jobs=jobs // workers) if name == LOCAL else _spread
+    errors: dict[int, InputError] = {}
+    with executor(name, workers) as pool:
+        for index, task, done in _done(unknown, pool, hand_out):
+            if done.report is None:
+                assert done.error is not None
+                errors.setdefault(index, done.error)
+                continue
+            if known is not None:
+                known.add(task, done.report, done.looks)
+            part = unknown[index]
+            part.take(done.report)
+            if not part.pending and part.report is not None:
+                yield index, part.report
+    if errors:
+        raise errors[min(errors)]
+
+
+def _done(
+    unknown: dict[int, _Open], pool: Executor, hand_out: HandOut
+) -> Iterator[tuple[int, Task, Done]]:
+    """Hand out the jobs; yield what becomes of each, at once where it runs in this process."""
+    running: dict[Future[Done], tuple[int, Task]] = {}
+    for index, part in unknown.items():
+        for task, future in hand_out(part, pool):
+            if future.done():
+                yield index, task, result(future)
+            else:
+                running[future] = index, task
+    for future in as_completed(running):
+        yield *running[future], result(future)
+
+
+def _whole(part: _Open, pool: Executor, *, jobs: int) -> list[tuple[Task, Future[Done]]]:
+    """Hand out a file as one job, which may use so many processes itself."""
+    part.pending = 1
+    task = _only(part.task, part.missing, jobs)
+    return [(task, submitted(pool, here, task))]
+
+
+def _spread(part: _Open, pool: Executor) -> list[tuple[Task, Future[Done]]]:
+    """Hand out each claim of a file as one job, and the file with it."""
+    try:
+        names, sent = claims_of(part.task)
+    except InputError as error:
+        failed: Future[Done] = Future()
+        failed.set_result(Done(None, error, ()))
+        return [(part.task, failed)]
+    part.wanted = part.wanted or names
+    tasks = [_only(part.task, (name,), 1) for name in part.missing or names]
+    part.pending = len(tasks)
+    return [(t, submitted(pool, elsewhere, t, sent, fingerprint())) for t in tasks]
+
+
+def _only(task: Task, claims: tuple[str, ...], jobs: int) -> Task:
+    wanted = claims or task.options.claims
+    return replace(task, options=replace(task.options, claims=wanted, jobs=jobs))

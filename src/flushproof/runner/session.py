@@ -1,0 +1,105 @@
+"""The pipeline as the command line sees it: what is known is answered before it is even loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flushproof.results.atomicity import Steps
+from flushproof.cli.run import Reports, Several
+from flushproof.results.comparison import Comparison
+from flushproof.verify.options import LOCAL, Comparing, Options, Reviewing
+from flushproof.results.recognition import Listing
+from flushproof.support.record import replace
+from flushproof.results.review import Review
+from flushproof.runner.jobs import Command, Task, here
+from flushproof.runner.verdict_lookup import opened
+from flushproof.runner.run import sweep
+from flushproof.results.verdict import ClaimResult, Report
+
+OnResult = Callable[[ClaimResult], None]
+OnReport = Callable[[Report], None]
+
+
+class Front:
+    """A `Pipeline` that keeps verdicts, and runs jobs where the options say."""
+
+    def prove(self, path: str, spec: str | None, options: Options, on_result: OnResult) -> Report:
+        """Decide claims about one variant, hoping for proofs."""
+        return _one(Task("prove", path, spec, options), on_result)
+
+    def refute(self, path: str, spec: str | None, options: Options, on_result: OnResult) -> Report:
+        """Decide claims about one variant, hoping for counterexamples."""
+        return _one(Task("refute", path, spec, options), on_result)
+
+    def check(
+        self, specs: tuple[str, ...], options: Options, on_report: OnReport
+    ) -> tuple[Report, ...]:
+        """Decide every expectation of the spec files."""
+        return sweep(tuple(Task("check", s, None, options) for s in specs), on_report)
+
+    def several(self, request: Several, options: Options, on_report: OnReport) -> Reports:
+        """Prove or refute claims about several files."""
+        command: Command = "refute" if request.command == "refute" else "prove"
+        tasks = tuple(Task(command, p, request.spec, options) for p in request.paths)
+        return sweep(tasks, on_report)
+
+    def nfc(
+        self, old: str, new: str, spec: str | None, options: Options, comparing: Comparing
+    ) -> Comparison:
+        """Compare two variants under the same operations."""
+        from flushproof import pipeline
+
+        return pipeline.nfc(old, new, spec, options, comparing)
+
+    def review(
+        self, reviewing: Reviewing, spec: str | None, options: Options, done: OnReport
+    ) -> Review:
+        """Review a patch."""
+        from flushproof import pipeline
+
+        return pipeline.review(reviewing, spec, options, done)
+
+    def emit(self, path: str, spec: str | None, stage: str, options: Options) -> str:
+        """Return what a stage hands to the next one, as text."""
+        from flushproof import pipeline
+
+        return pipeline.emit(path, spec, stage, options)
+
+    def atomicity(self, path: str, spec: str | None, options: Options) -> tuple[Steps, ...]:
+        """Return which stretches of code are atomic steps, and why."""
+        from flushproof import pipeline
+
+        return pipeline.atomicity(path, spec, options)
+
+    def recognised(self, path: str, spec: str | None, options: Options) -> Listing:
+        """Return what a file was taken for."""
+        from flushproof import pipeline
+
+        return pipeline.recognised(path, spec, options)
+
+
+def _one(task: Task, on_result: OnResult) -> Report:
+    """Decide the claims that are not known, telling of each at once."""
+    if task.options.sweeping.executor != LOCAL:
+        (report,) = sweep((task,), lambda _: None)
+        for found in report.results:
+            on_result(found)
+        return report
+    known = opened(task.options.sweeping.cache)
+    hit = known.find(task) if known else None
+    results = {} if hit is None else {r.claim: r for r in hit.results}
+    for result in results.values():
+        on_result(result)
+    if hit is not None and not hit.missing:
+        return hit.report
+    wanted = task.options.claims if hit is None else hit.missing
+    asked = replace(task, options=replace(task.options, claims=wanted))
+    done = here(asked, on_result)
+    if done.error is not None:
+        raise done.error
+    assert done.report is not None
+    if known is not None:
+        known.add(asked, done.report, done.looks)
+    results |= {r.claim: r for r in done.report.results}
+    order = tuple(results) if hit is None else hit.wanted
+    return replace(done.report, results=tuple(results[name] for name in order))

@@ -1,1 +1,0 @@
-"""Spec files and claims: their syntax and their meaning over a variant."""

@@ -1,0 +1,95 @@
+"""What is said about bad input: frozen values whose text stands beside the class.
+
+A concrete diagnostic is a frozen record deriving from `Diagnostic`; its class variables `TITLE`,
+`LABEL` and `HELP` are format strings filled from its own fields. `CODE` names it for good; what
+`flushproof explain` says of it stands under that code in `messages.toml`. Rendering is the report's
+work.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar
+
+from flushproof.support.record import Record, fields
+from flushproof.support.source import Source, Span
+
+EXIT_USAGE = 2
+EXIT_INPUT = 4
+LONGEST = 400
+"""How many characters of a name or text are repeated."""
+
+
+class Note(Record, frozen=True):
+    """A second place that belongs to a diagnostic (`span` None: no place)."""
+
+    text: str
+    span: Span | None = None
+
+
+class Diagnostic(Record, frozen=True, kw_only=True):
+    """One complaint about the input, at `span` (None where no place can be named)."""
+
+    CODE: ClassVar[str] = ""
+    TITLE: ClassVar[str] = ""
+    LABEL: ClassVar[str] = ""
+    HELP: ClassVar[str] = ""
+    EXIT: ClassVar[int] = EXIT_INPUT
+
+    span: Span | None
+    notes: tuple[Note, ...] = ()
+
+    def _fill(self, template: str) -> str:
+        return template.format_map({f.name: _shown(getattr(self, f.name)) for f in fields(self)})
+
+    @property
+    def title(self) -> str:
+        """The complaint in one line."""
+        return self._fill(self.TITLE)
+
+    @property
+    def label(self) -> str:
+        """The words printed beside the caret, possibly empty."""
+        return self._fill(self.LABEL)
+
+    @property
+    def help(self) -> str:
+        """How to mend it, possibly empty."""
+        return self._fill(self.HELP)
+
+
+def short(text: str) -> str:
+    """Cut what somebody else wrote to a length that a message can hold."""
+    return f"{text[:LONGEST]}..." if len(text) > LONGEST else text
+
+
+def _shown(value: object) -> object:
+    return short(value) if isinstance(value, str) else value
+
+
+class InputError(Exception):
+    """The input is not accepted; carries every diagnostic found, at least one."""
+
+    def __init__(self, *diagnostics: Diagnostic) -> None:
+        super().__init__("; ".join(d.title for d in diagnostics))
+        self.diagnostics = diagnostics
+        self.sources: tuple[Source, ...] = ()
+        """Texts that spans name and that stand in no file."""
+        self.told = False
+        """Whether a document on stdout speaks of it already."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Let another process raise it: it is made of its diagnostics, not of its message."""
+        return type(self), self.diagnostics, {"sources": self.sources}
+
+    @property
+    def exit_code(self) -> int:
+        """The process exit code this error asks for: usage (2) only if every part is."""
+        return max(d.EXIT for d in self.diagnostics)
+
+
+def closest(name: str, candidates: Iterable[str]) -> str:
+    """Return " (did you mean `x`?)" for the nearest of the candidate names, or an empty string."""
+    found = difflib.get_close_matches(name, sorted(candidates), n=1, cutoff=0.7)
+    return f" (did you mean `{found[0]}`?)" if found else ""

@@ -1,0 +1,129 @@
+"""Deciding claims about one setup, every counterexample replayed.
+
+In: a `Machine` and what is asked of it. Out: a `ClaimResult` for each claim, in order of decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+
+from flushproof.verify.claim_checker import Claim
+from flushproof.engines.counterexample import Found
+from flushproof.support.process_pool import GONE, stream
+from flushproof.verify.unbounded_proofs import ForAll
+from flushproof.support.memory_limit import EXHAUSTED
+from flushproof.machine.build import Machine, build
+from flushproof.verify.question import LOOKING, Definedness, Question
+from flushproof.support.record import replace
+from flushproof.results.verdict import ClaimResult, Verdict
+
+__all__ = ["Question", "counterexample", "decide"]
+
+NO_CACHE = "no cache named: add a clause `cache when ... is ...` to the spec"
+
+
+def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
+    """Decide each claim in turn.
+
+    Raises:
+        InternalError: a counterexample does not replay.
+        InputError: a claim or the variant is not accepted.
+    """
+    from flushproof.engines.smt.out_of_memory import exhausting
+
+    machine = machine.within(question.bounds)
+    definedness = Definedness(machine, question)
+    forall = ForAll(
+        machine, evidence=question.evidence, second=question.second, steps=question.steps
+    )
+    if question.jobs > 1 and len(question.claims) > 1:
+        with suppress(MemoryError), exhausting():
+            if all(question.engine_of(name) in LOOKING for name in question.claims):
+                definedness.at(question.bounds.vcpus[0])
+            else:
+                _ = forall.defined
+
+    def one(name: str) -> ClaimResult:
+        claim = Claim(machine, question, name, definedness, forall)
+        if not machine.statable(name):
+            return claim.not_asked(NO_CACHE)
+        try:
+            with exhausting():
+                found = outside_considered(claim.decide(), claim, machine, question)
+                return found if question.doubt is None else question.doubt(found)
+        except MemoryError as error:
+            return claim.unknown(str(error) or EXHAUSTED, unseen)
+
+    def lost(name: str) -> ClaimResult:
+        return Claim(machine, question, name, definedness, forall).unknown(GONE, unseen)
+
+    unseen = question.bounds.vcpus
+    yield from stream(
+        one,
+        question.claims,
+        question.jobs,
+        lost,
+        apart=question.apart,
+        weight=partial(_weight, machine),
+    )
+
+
+def outside_considered(
+    found: ClaimResult, claim: Claim, machine: Machine, question: Question
+) -> ClaimResult:
+    """Return a result that does not rest on what code outside the setup may write.
+
+    A proof holds whatever that code does, but for claims that look at the state themselves: they do
+    not see it written. A counterexample counts if there is one, too, where it writes nothing.
+    """
+    setup = machine.setup
+    if setup.undisturbed is None:
+        return found
+    why = f"it depends on what other code writes: {', '.join(setup.disturbers)}"
+    if found.verdict.holds and machine.looks_at_state(found.claim):
+        return claim.unknown(why, question.bounds.vcpus)
+    if found.verdict is not Verdict.REFUTED:
+        return found
+    same = replace(
+        setup.undisturbed,
+        bounds=setup.bounds,
+        memory=setup.memory,
+        assumptions=setup.assumptions,
+        exempt=setup.exempt,
+        claims=setup.claims,
+    )
+    calm = build(same)
+    alone = replace(question, claims=(found.claim,), engine="bounded")
+    forall = ForAll(calm, evidence=False)
+    again = Claim(calm, alone, found.claim, Definedness(calm, alone), forall).decide()
+    if again.verdict is Verdict.REFUTED:
+        return replace(again, assumptions=found.assumptions)
+    return claim.unknown(why, question.bounds.vcpus)
+
+
+def _weight(machine: Machine, name: str) -> int:
+    """Return about how long a claim takes; those that look at every step take longest."""
+    claim = machine.setup.claim(name)
+    if claim is None:
+        return 0
+    looking = any(h.event == "step" for h in claim.handlers)
+    return len(claim.handlers) + len(claim.witnesses) + 5 * looking
+
+
+def counterexample(
+    machine: Machine, question: Question, name: str
+) -> tuple[ClaimResult, Found | None]:
+    """Decide one claim; return also what refutes it, in the engines' own terms.
+
+    Raises:
+        InternalError: a counterexample does not replay.
+        InputError: the claim or the variant is not accepted.
+    """
+    machine = machine.within(question.bounds)
+    forall = ForAll(machine, evidence=False)
+    claim = Claim(machine, question, name, Definedness(machine, question), forall)
+    if not machine.statable(name):
+        return claim.not_asked(NO_CACHE), None
+    return claim.decide(), claim.found

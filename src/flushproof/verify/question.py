@@ -1,0 +1,155 @@
+"""What is asked about claims, and the engine that answers it.
+
+`replayed` runs what an engine found once more in the interpreter, which knows nothing of solvers.
+
+Lemma L6 of docs/soundness.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.explicit.enumerator import Enumerator, Sizes
+from flushproof.engines.counterexample import Found
+from flushproof.support.errors import InternalError
+from flushproof.ir.program import Operation, Program
+from flushproof.machine.build import Machine
+from flushproof.frontend.setup import Bounds
+from flushproof.results.second_opinion import Opinion
+from flushproof.support.wording import count
+from flushproof.verify.progress import Board
+from flushproof.support.record import Record
+from flushproof.results.verdict import ClaimResult
+
+if TYPE_CHECKING:
+    from flushproof.engines.second.second_solver import Second
+    from flushproof.engines.bounded.engine import Bounded
+    from flushproof.engines.reduction.step_plan import Plan
+
+    Engine = Bounded | Enumerator
+
+FAILURES = (concrete.Stuck, concrete.Undefined, concrete.GoesOn)
+LOOKING = ("bounded", "enumerate")
+"""The engines that look within the bounds only."""
+
+Boundaries = Callable[[Operation], frozenset[int]]
+
+
+class Question(Record, frozen=True):
+    """What is asked: claims by name, within bounds.
+
+    `boundaries` fixes where steps begin, None has it found out; `rounds` lowers the number of
+    turns that each thread takes, None lets it be enough for every interleaving. `engine` is
+    "bounded", "enumerate" for a few values instead of any, "unbounded", or "auto" for bounded and
+    unbounded: within the bounds, and for all if that can be done. None means "auto" for claims
+    named in `every_number` and "bounded" for others. The former are asked for every number of
+    vCPUs, so that a counterexample beyond the bounds refutes them.
+    `jobs` is the number of processes; with `evidence` proofs for all come with their invariant.
+    `steps` is how many of its own steps a solver may take for one question, None for the usual
+    number; `second` is asked each question again; `board` is told of each number of vCPUs that a
+    claim has been looked at with. `apart` has each claim in a process of its own, which may run out
+    of memory without harm to others. `doubt` looks at every result before it is told.
+    """
+
+    claims: tuple[str, ...]
+    bounds: Bounds
+    boundaries: Boundaries | None = None
+    rounds: int | None = None
+    engine: str | None = None
+    every_number: frozenset[str] = frozenset()
+    jobs: int = 1
+    evidence: bool = False
+    steps: int | None = None
+    second: Second | None = None
+    doubt: Callable[[ClaimResult], ClaimResult] | None = None
+    board: Board | None = None
+    apart: bool = False
+
+    def engine_of(self, claim: str) -> str:
+        """Return the engine that decides a claim; with so many rounds it is one that looks."""
+        wanted = self.engine or ("auto" if claim in self.every_number else "bounded")
+        return "bounded" if self.rounds is not None and wanted == "auto" else wanted
+
+
+def engine_for(program: Program, question: Question, plan: Plan | None, part: int = 1) -> Engine:
+    """Return the engine asked for, with one part in so many of the usual effort."""
+    if question.engine == "enumerate":
+        b = question.bounds
+        return Enumerator(program, Sizes(b.vcpus[1], b.loads, b.flushes, b.flushers))
+    from flushproof.engines.bounded.engine import Bounded, Settings
+    from flushproof.engines.bounded.query import EFFORT
+    from flushproof.engines.bounded.threads import Counts
+
+    bounds = question.bounds
+    most = Counts(bounds.vcpus[1], bounds.loads, bounds.flushes, bounds.flushers)
+    effort = max(1, (question.steps or EFFORT) // part)
+    return Bounded(
+        program,
+        most,
+        Settings(question.boundaries, question.rounds, plan, effort, question.second),
+    )
+
+
+def taken(engine: Engine) -> tuple[Opinion, ...]:
+    """Return the opinions that were given since the last time."""
+    if isinstance(engine, Enumerator):
+        return ()
+    found = tuple(engine.opinions)
+    engine.opinions.clear()
+    return found
+
+
+class Definedness:
+    """Whether the variant does anything undefined, asked once for each number of vCPUs."""
+
+    def __init__(self, machine: Machine, question: Question) -> None:
+        self.program = machine.with_claims(())
+        self.question = question
+        self.engine: Engine | None = None
+        self.known: dict[int, str] = {}
+        self.opinions: dict[int, tuple[Opinion, ...]] = {}
+
+    def at(self, vcpus: int) -> str:
+        """Describe what is undefined with so many vCPUs, or why that is open; "" if nothing."""
+        if vcpus not in self.known:
+            self.engine = self.engine or engine_for(self.program, self.question, None)
+            found = self.engine.undefined(vcpus)
+            self.opinions[vcpus] = taken(self.engine)
+            text = _undefined(self.program, found) if isinstance(found, Found) else found
+            self.known[vcpus] = text or ""
+        return self.known[vcpus]
+
+    def every_interleaving(self, vcpus: int) -> bool:
+        """Tell whether what `at` said takes every interleaving into account."""
+        return self.engine is None or self.engine.every_interleaving(vcpus)
+
+
+def replayed(program: Program, found: Found) -> concrete.State:
+    """Return the state in which the interpreter sees a counterexample end.
+
+    Raises:
+        InternalError: it does not replay, or nothing fails.
+    """
+    claim = found.claim
+    try:
+        state = concrete.replay(program, found.schedule, lambda o: found.boundaries[o.name])
+    except (*FAILURES, StopIteration, KeyError) as error:
+        text = f"the counterexample of `{claim}` does not replay: {error!r}"
+        raise InternalError(text) from error
+    if not any(v.claim == claim for v in state.violations):
+        raise InternalError(f"the counterexample of `{claim}` does not replay: nothing fails")
+    return state
+
+
+def _undefined(program: Program, found: Found) -> str:
+    try:
+        concrete.replay(program, found.schedule, lambda o: found.boundaries[o.name])
+    except concrete.Undefined as error:
+        span = error.instr.span
+        where = "" if span is None else f" at {span.file}:{span.line}"
+        return f"{error.text}{where}, with {count(found.schedule.vcpus, 'vCPU')}"
+    except concrete.Stuck:
+        pass
+    raise InternalError("undefined behaviour that does not replay")

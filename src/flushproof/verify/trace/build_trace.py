@@ -1,0 +1,98 @@
+"""A replayed counterexample as a `Trace`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flushproof.engines.interpreter.interpreter import State
+from flushproof.engines.schedule import Schedule
+from flushproof.verify.trace.blame import blame
+from flushproof.verify.trace.message import Facts, fill
+from flushproof.verify.trace.value_names import Names, letters
+from flushproof.verify.trace.recipe import record
+from flushproof.verify.trace.trace_lines import View, lines
+from flushproof.ir.analysis.representation import Kinds, infer
+from flushproof.ir.program import Program, Role
+from flushproof.ir.types import NONE
+from flushproof.machine.build import Machine
+from flushproof.machine.monitors import RUNS_ON
+from flushproof.frontend.setup import Setup
+from flushproof.frontend.spec.syntax import Claim
+from flushproof.results.trace import Trace
+
+
+def explain(
+    machine: Machine,
+    claim: Claim,
+    program: Program,
+    schedule: Schedule,
+    state: State,
+    smallest: str,
+) -> Trace:
+    """Describe a replayed counterexample; `state` ends with the claim's violation."""
+    view = _view(machine.setup, program, infer(program), schedule, state)
+    steps = lines(state.happenings, state.waits, view)
+    violation = next(v for v in state.violations if v.claim == claim.name)
+    facts = Facts(claim, state, violation, view, steps, machine.places)
+    template = violation.instr.text or claim.headline or claim.text
+    at_boot = _held_at_boot(program, schedule, view)
+    return Trace(
+        vcpus=schedule.vcpus,
+        columns=_columns(schedule, state, view),
+        steps=steps,
+        standing=_standing(schedule, state, view),
+        headline=fill(template, facts),
+        because="; ".join(filter(None, (fill(claim.because, facts), *at_boot))),
+        blame=blame(facts),
+        smallest=smallest,
+        recipe=record(program, schedule, state, view.names),
+    )
+
+
+def _view(setup: Setup, program: Program, kinds: Kinds, schedule: Schedule, state: State) -> View:
+    roots = {}
+    for plan in schedule.plans:
+        for number, call in enumerate(plan.calls):
+            operation = next(o for o in program.operations if o.name == call.operation)
+            if operation.parameters.root is not None:
+                roots[plan.number, number] = call.arguments[operation.parameters.root.name]
+    known = letters(state.happenings, RUNS_ON.name, tuple(roots.values()))
+    names = Names(known, kinds, setup.declarations.enums)
+    return View(
+        threads={p.number: p.name for p in schedule.plans},
+        roles={o.name: o.role for o in program.operations},
+        fields={f.name: f for f in program.fields},
+        names=names,
+        roots=roots,
+        several_locks=len(state.locks) > 1,
+    )
+
+
+def _held_at_boot(program: Program, schedule: Schedule, view: View) -> Iterator[str]:
+    """Yield what variables held at boot that may hold anything then."""
+    for f in program.witnesses:
+        if not f.ghost:
+            value = view.names.field(f, schedule.witnesses.get(f.name, 0))
+            yield f"{f.label} is {value} at boot"
+
+
+def _columns(schedule: Schedule, state: State, view: View) -> tuple[str, ...]:
+    acted = {h.thread for h in state.happenings}
+    return tuple(
+        p.name
+        for p in schedule.plans
+        if p.name.startswith("vcpu")
+        or (p.number in acted and any(view.roles[c.operation] is Role.FLUSH for c in p.calls))
+    )
+
+
+def _standing(schedule: Schedule, state: State, view: View) -> tuple[tuple[str, str], ...]:
+    out: list[tuple[str, str]] = []
+    for plan in schedule.plans:
+        if plan.name.startswith("vcpu"):
+            root = state.memory[RUNS_ON.name, plan.number]
+            if root != NONE:
+                out.append((plan.name, f"still on {view.names.root(root)}"))
+            elif not any(h.thread == plan.number for h in state.happenings):
+                out.append((plan.name, "no root"))
+    return tuple(out)
