@@ -15,12 +15,12 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import one_call
-from flushproof.verify.portfolio import Question, decide
-from flushproof.machine.build import build
 from flushproof.frontend.setup import Bounds
-from flushproof.report.json_report import z3_version
 from flushproof.frontend.spec.resolve import from_spec
+from flushproof.machine.build import build
+from flushproof.report.json_report import z3_version
 from flushproof.results.verdict import ClaimResult
+from flushproof.verify.portfolio import Question, decide
 
 SPECS = Path(__file__).parent.parent / "specs"
 SIZES = (4, 8, 16, 32, 64)

@@ -19,19 +19,19 @@ from pathlib import Path
 
 import z3
 
+from flushproof.engines.bounded.scheduler_encoding import Slot, Wiring
+from flushproof.engines.bounded.threads import Counts, Unroller
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.boot import boot
 from flushproof.engines.symbolic.cells import Finite, Location
 from flushproof.engines.symbolic.step import World
-from flushproof.engines.bounded.threads import Counts, Unroller
 from flushproof.engines.symbolic.values import INVALID, Algebra, Value
-from flushproof.engines.bounded.scheduler_encoding import Slot, Wiring
+from flushproof.frontend.spec.resolve import from_spec
 from flushproof.ir.analysis.representation import infer
 from flushproof.ir.program import Program
 from flushproof.ir.types import NONE, ROOT
 from flushproof.machine.build import build
 from flushproof.support.record import replace
-from flushproof.frontend.spec.resolve import from_spec
 
 SPEC = Path(__file__).parent.parent / "specs" / "counter_first.spec"
 CLAIM = "coverage"

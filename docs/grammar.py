@@ -12,7 +12,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from flushproof.support.memory_model import Memory
 from flushproof.frontend.spec.parser import (
     ASSUMPTIONS,
     BOUNDS,
@@ -22,6 +21,7 @@ from flushproof.frontend.spec.parser import (
     VERDICTS,
     WITNESSES,
 )
+from flushproof.support.memory_model import Memory
 
 HERE = Path(__file__).resolve().parent
 GRAMMARS = HERE.parent / "grammars"

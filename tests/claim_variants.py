@@ -10,8 +10,8 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from flushproof.machine.build import Machine, build
 from flushproof.frontend.spec.resolve import from_spec
+from flushproof.machine.build import Machine, build
 
 CODE = """\
 struct kvm_vmx {{ struct kvm kvm; spinlock_t lock; int x; u8 small; u64 big; bool set; }};

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from flushproof.machine.build import Machine, build
 from flushproof.frontend.spec.resolve import from_spec
+from flushproof.machine.build import Machine, build
 
 SPEC = """\
 spec edge {

@@ -16,18 +16,18 @@ from pathlib import Path
 
 import z3
 
-from flushproof.features.compiled.agree import opinion
-from flushproof.engines.interpreter import interpreter as concrete
-from flushproof.engines.explicit.enumerator import Outcome, Sizes, enumerate_claim
-from flushproof.engines.counterexample import Found
-from flushproof.engines.smt import terms as t
-from flushproof.engines.bounded.engine import Bounded
 from flushproof.engines.bounded.decode_model import schedule
+from flushproof.engines.bounded.engine import Bounded
 from flushproof.engines.bounded.query import Failure, Problem
 from flushproof.engines.bounded.threads import Counts
-from flushproof.support.errors import InternalError
+from flushproof.engines.counterexample import Found
+from flushproof.engines.explicit.enumerator import Outcome, Sizes, enumerate_claim
+from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.smt import terms as t
+from flushproof.features.compiled.agree import opinion
 from flushproof.ir.program import Program
 from flushproof.machine.build import Machine
+from flushproof.support.errors import InternalError
 from four_oracles import OUT_OF_REACH, DisagreementError, run_compiled
 
 SEQUENCES = 2

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from flushproof.verify.portfolio import Question, counterexample, decide
-from flushproof.engines.explicit.enumerator import Outcome, Sizes, enumerate_claim
 from flushproof.engines.counterexample import Found
-from flushproof.verify.unbounded_proofs import Evidence, ForAll
-from flushproof.machine.build import Machine
-from flushproof.frontend.setup import Bounds
+from flushproof.engines.explicit.enumerator import Outcome, Sizes, enumerate_claim
 from flushproof.features.reproduce.emit import emit
+from flushproof.frontend.setup import Bounds
+from flushproof.machine.build import Machine
 from flushproof.results.verdict import ClaimResult, Verdict
+from flushproof.verify.portfolio import Question, counterexample, decide
+from flushproof.verify.unbounded_proofs import Evidence, ForAll
 
 OUT_OF_REACH = ("no_uninit",)
 """Claims of which running C shows nothing."""

@@ -11,8 +11,8 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
-from flushproof.machine.build import Machine, build
 from flushproof.frontend.spec.resolve import from_spec
+from flushproof.machine.build import Machine, build
 
 STRUCTS = """\
 enum status { UNKNOWN, SAME, OTHER };

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from flushproof.support.diagnostics import Diagnostic, Note
-from flushproof.support.source import Source, Span
 from flushproof.results.trace import Blame, HypercallNote, LockMark, Step, Trace
 from flushproof.results.verdict import ClaimResult, Expected, Report, Scope, Verdict
+from flushproof.support.diagnostics import Diagnostic, Note
+from flushproof.support.source import Source, Span
 
 FILE = "enum_status.c"
 CODE = """\

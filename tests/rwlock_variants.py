@@ -9,9 +9,9 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+from flushproof.frontend.spec.resolve import from_variant
 from flushproof.machine.build import Machine, build
 from flushproof.support.record import Record
-from flushproof.frontend.spec.resolve import from_variant
 
 TEXT = """\
 struct kvm_vmx {{

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from flushproof.engines.interpreter import interpreter as concrete
 from flushproof.engines.schedule import Call, Plan, Schedule
+from flushproof.frontend.spec.resolve import from_spec
 from flushproof.ir.code import Havoc, Hypercall, Return
 from flushproof.ir.program import Operation, Program
 from flushproof.ir.types import Int, Type
 from flushproof.machine.build import Machine, build
-from flushproof.frontend.spec.resolve import from_spec
 
 VCPUS = 2
 

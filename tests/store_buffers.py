@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from flushproof.engines.interpreter.interpreter import boot_memory
 from flushproof.engines.interpreter.evaluate import Values, evaluate
+from flushproof.engines.interpreter.interpreter import boot_memory
 from flushproof.ir.code import (
     Access,
     Acquire,

@@ -9,9 +9,10 @@ import itertools
 import os
 import sys
 
-from flushproof.cli import main as cli, run as commands
-from flushproof.verify.options import Options
+from flushproof.cli import main as cli
+from flushproof.cli import run as commands
 from flushproof.results.verdict import ClaimResult, Report, Verdict
+from flushproof.verify.options import Options
 from report_samples import COVERAGE_TRACE, MANY_TRACE, SECTION_TRACE, Made, report, result
 
 RESULTS = (

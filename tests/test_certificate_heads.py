@@ -14,17 +14,17 @@ from hypothesis import strategies as st
 
 from certificate_files import body, number_of
 from flushproof import __version__
-from flushproof.verify.certificate import certificate_file as whole
-from flushproof.verify.certificate.head import BEGINS, SEAL, Claimed, Head, head_lines, read_head
-from flushproof.verify.certificate.files_read import SHIPPED, Seen, differences, seen
-from flushproof.verify.certificate.questions import title
-from flushproof.verify.certificate.certificate_file import END, read, sealed
 from flushproof.cli.main import main
 from flushproof.support.diagnostics import InputError
 from flushproof.support.errors import InternalError
 from flushproof.support.files import Look
 from flushproof.support.record import replace
 from flushproof.support.source import Source
+from flushproof.verify.certificate import certificate_file as whole
+from flushproof.verify.certificate.certificate_file import END, read, sealed
+from flushproof.verify.certificate.files_read import SHIPPED, Seen, differences, seen
+from flushproof.verify.certificate.head import BEGINS, SEAL, Claimed, Head, head_lines, read_head
+from flushproof.verify.certificate.questions import title
 
 HERE = Path(__file__).parent
 FOLDER = HERE.parent / "specs"

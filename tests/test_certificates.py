@@ -11,10 +11,10 @@ import pytest
 
 from certificate_files import body
 from flushproof import __version__
+from flushproof.cli.main import main
+from flushproof.verify.certificate.certificate_file import read, sealed
 from flushproof.verify.certificate.head import Claimed, Head
 from flushproof.verify.certificate.questions import title
-from flushproof.verify.certificate.certificate_file import read, sealed
-from flushproof.cli.main import main
 
 FOLDER = Path(__file__).parents[1] / "specs"
 CLAIMS = ("--claim", "cache_sound", "--claim", "failure_kept")

@@ -15,18 +15,20 @@ import jsonschema
 import pytest
 
 from flushproof.cli import main as cli
+from flushproof.cli.run import OnReport, OnResult, find_specs
+from flushproof.cli.terminal import Terminal
+from flushproof.frontend.kernel.choices import Choices
 from flushproof.results.atomicity import Steps
-from flushproof.cli.run import OnReport, OnResult, Reports, Several, find_specs
 from flushproof.results.comparison import Compared, Comparison, Relation, Since, Version
-from flushproof.verify.options import Choices, Comparing, Options, Reviewing
+from flushproof.results.recognition import Listing, Part, SharedField
+from flushproof.results.review import Review
+from flushproof.results.verdict import Report, Verdict
+from flushproof.runner.session import Reports, Several
 from flushproof.support.diagnostics import InputError
 from flushproof.support.errors import InternalError
-from flushproof.results.recognition import Listing, Part, SharedField
-from flushproof.verify.progress import Progress, progress_line
-from flushproof.results.review import Review
 from flushproof.support.source import Span
-from flushproof.cli.terminal import Terminal
-from flushproof.results.verdict import Report, Verdict
+from flushproof.verify.options import Comparing, Options, Reviewing
+from flushproof.verify.progress import Progress, progress_line
 from report_samples import CHECKED, COVERAGE_TRACE, DIAGNOSTIC, FILE, SCOPE, Made, report, result
 
 SCHEMA = Path(cli.__file__).parent / "report" / "schema.json"

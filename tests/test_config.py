@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from flushproof.verify.options import Options, parse_range
 from flushproof.support.diagnostics import EXIT_USAGE, InputError
+from flushproof.verify.options import Options, parse_range
 
 
 @pytest.mark.parametrize(

@@ -13,24 +13,24 @@ import jsonschema
 import pytest
 
 from flushproof.cli import main as cli
-from flushproof.features.cost.decide import costs
-from flushproof.features.cost.monitor import MOST, name_of, text_of
-from flushproof.results.costs import Cost, Costs, SideBySide
-from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.engines.bounded.engine import Bounded
 from flushproof.engines.bounded.maximise import Largest, largest
-from flushproof.support.errors import InternalError
-from flushproof.machine.build import Machine, build
-from flushproof.frontend.setup import Bounds
-from flushproof.support.record import replace
+from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.features.cost import text as costs_text
+from flushproof.features.cost.decide import costs
 from flushproof.features.cost.json import document
-from flushproof.report.html.page import compared, drawing
-from flushproof.support.source import Source
+from flushproof.features.cost.monitor import MOST, name_of, text_of
+from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.builtin import given
 from flushproof.frontend.spec.parser import parse_spec
 from flushproof.frontend.spec.resolve import from_spec, from_text
+from flushproof.machine.build import Machine, build
+from flushproof.report.html.page import compared, drawing
+from flushproof.results.costs import Cost, Costs, SideBySide
 from flushproof.results.verdict import Verdict
+from flushproof.support.errors import InternalError
+from flushproof.support.record import replace
+from flushproof.support.source import Source
 from report_samples import COVERAGE_TRACE, SCOPE, SECTION_TRACE, SOURCES, report, result
 
 SPECS = Path(__file__).parent.parent / "specs"

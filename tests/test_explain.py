@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from flushproof.cli import main as cli
-from flushproof.report.explanations import ClaimExplained, codes, diagnostic, known
 from flushproof.frontend.c.load import load
-from flushproof.support.resources import HERE, SPECS
 from flushproof.frontend.spec.builtin import given
 from flushproof.frontend.spec.resolve import only_spec
+from flushproof.report.explanations import ClaimExplained, codes, diagnostic, known
+from flushproof.support.resources import HERE, SPECS
 
 CLAIMS = known(None).claims
 OWN = """\

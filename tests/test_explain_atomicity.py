@@ -9,16 +9,16 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from flushproof.cli import main as cli
 from flushproof import pipeline
-from flushproof.results.atomicity import OperationSteps, Steps
-from flushproof.verify.options import Options
+from flushproof.cli import main as cli
 from flushproof.engines.bounded.engine import Bounded
 from flushproof.engines.bounded.threads import Counts
+from flushproof.frontend.spec.resolve import from_variant
 from flushproof.machine.build import build
 from flushproof.report import atomicity
+from flushproof.results.atomicity import OperationSteps, Steps
 from flushproof.support.source import Source
-from flushproof.frontend.spec.resolve import from_variant
+from flushproof.verify.options import Options
 
 TOP = Path(__file__).parent.parent
 SPECS = TOP / "specs"

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.cli import main as cli
 from flushproof import pipeline
-from flushproof.verify.options import Options
-from flushproof.support.diagnostics import InputError
+from flushproof.cli import main as cli
 from flushproof.results.verdict import Verdict
+from flushproof.support.diagnostics import InputError
+from flushproof.verify.options import Options
 from letters import changed, mail
 from two_variants import text
 

@@ -15,9 +15,9 @@ import pytest
 
 from flushproof.cli import main as cli
 from flushproof.engines.bounded.engine import Bounded
-from flushproof.support.process_pool import each, stream
 from flushproof.frontend.c import load
 from flushproof.support.memory_limit import memory_limit
+from flushproof.support.process_pool import each, stream
 from flushproof.support.resources import SPECS
 
 FILE = str(SPECS / "counter_first.c")

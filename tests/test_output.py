@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.support import atomic_write as output
 from flushproof.cli.main import main
+from flushproof.support import atomic_write as output
 from flushproof.support.diagnostics import InputError
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from flushproof import pipeline
-from flushproof.verify.options import Options
-from flushproof.support.diagnostics import InputError
 from flushproof.results.verdict import Verdict
+from flushproof.support.diagnostics import InputError
+from flushproof.verify.options import Options
 
 STRUCTS = """
 struct kvm_vmx { struct kvm kvm; u64 word; spinlock_t lock; };

@@ -9,11 +9,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from flushproof.cli import main as cli
 from flushproof import pipeline
-from flushproof.verify.options import Options
-from flushproof.support.diagnostics import InputError
+from flushproof.cli import main as cli
 from flushproof.results.verdict import ClaimResult, Verdict
+from flushproof.support.diagnostics import InputError
+from flushproof.verify.options import Options
 
 SPECS = Path(__file__).parents[1] / "specs"
 SCHEMA = json.loads(files("flushproof.report").joinpath("schema.json").read_text())

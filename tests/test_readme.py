@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from flushproof.cli.main import parser
-from flushproof.pipeline import check_claim, expectations
 from flushproof.cli.settings.keys import KEYS
+from flushproof.pipeline import expectations
+from flushproof.runner.session import check_claim
 
 TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text(encoding="utf-8")

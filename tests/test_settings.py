@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.cli import main as cli
 from flushproof import pipeline
-from flushproof.verify.options import Options, Project
-from flushproof.support.diagnostics import InputError
-from flushproof.support.memory_model import Memory
-from flushproof.support.record import replace
+from flushproof.cli import main as cli
 from flushproof.cli.settings.keys import KEYS
 from flushproof.cli.settings.layers import project_of
 from flushproof.cli.settings.project import find
+from flushproof.support.diagnostics import InputError
+from flushproof.support.memory_model import Memory
+from flushproof.support.record import replace
+from flushproof.verify.options import Options, Project
 
 SPECS = Path(__file__).parent.parent / "specs"
 SPEC = """\

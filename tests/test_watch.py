@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from flushproof.cli import main as cli
-from flushproof.support.files import current
 from flushproof.cli.commands import watch
 from flushproof.cli.terminal import Terminal
 from flushproof.cli.watcher import Watcher
+from flushproof.support.files import current
 
 Step = Callable[[Path], object]
 

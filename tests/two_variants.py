@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from itertools import permutations, product
 from pathlib import Path
 
+from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.interpreter.evaluate import Values, evaluate
+from flushproof.engines.schedule import Call, Plan, Schedule
 from flushproof.features.nfc.decide import Wanted, compare
 from flushproof.features.nfc.observer import Sight
-from flushproof.results.comparison import Compared, Comparison, Since
-from flushproof.verify.portfolio import Question, decide
-from flushproof.engines.interpreter import interpreter as concrete
-from flushproof.engines.schedule import Call, Plan, Schedule
-from flushproof.engines.interpreter.evaluate import Values, evaluate
+from flushproof.frontend.setup import Bounds, Setup
+from flushproof.frontend.spec.resolve import from_text
 from flushproof.ir.code import Hypercall, Return
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.machine.build import Machine, build
-from flushproof.frontend.setup import Bounds, Setup
-from flushproof.support.source import Source
-from flushproof.frontend.spec.resolve import from_text
+from flushproof.results.comparison import Compared, Comparison, Since
 from flushproof.results.verdict import ClaimResult
+from flushproof.support.source import Source
+from flushproof.verify.portfolio import Question, decide
 
 SPECS = Path(__file__).parent.parent / "specs"
 BOUNDS = Bounds((1, 2), 1, 2, 1)

@@ -6,26 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flushproof.results.atomicity import Steps
-from flushproof.results.comparison import Comparison, Since
-from flushproof.verify.options import COMPILER, SOLVER, Comparing, Options, Reviewing, Sanity
-from flushproof.results.costs import Costs
-from flushproof.verify.portfolio import Question, decide
-from flushproof.support.diagnostics import InputError, closest
-from flushproof.results.expectation import expected_by, with_expected
-from flushproof.support.files import current, using
-from flushproof.frontend.c.load import load
-from flushproof.verify.open_input import Opened, open_file, open_text
-from flushproof.results.recognition import Listing
-from flushproof.machine.build import Machine, build
-from flushproof.frontend.setup import Bounds, Setup
-from flushproof.support.memory_model import weaker
 from flushproof.features.mutation.origin import Origin, origin_of
-from flushproof.results.second_opinion import Opinion
-from flushproof.verify.progress import Listener
-from flushproof.support.record import replace
-from flushproof.results.reproduction import Reproduction
-from flushproof.results.review import Review, Version
+from flushproof.frontend.c.load import load
+from flushproof.frontend.setup import Bounds, Setup
 from flushproof.frontend.spec import syntax as s
 from flushproof.frontend.spec.builtin import given
 from flushproof.frontend.spec.parser import HOLDS
@@ -37,7 +20,24 @@ from flushproof.frontend.spec.resolve import (
     from_variant,
     only_spec,
 )
+from flushproof.machine.build import Machine, build
+from flushproof.results.atomicity import Steps
+from flushproof.results.comparison import Comparison, Since
+from flushproof.results.costs import Costs
+from flushproof.results.recognition import Listing
+from flushproof.results.reproduction import Reproduction
+from flushproof.results.review import Review, Version
+from flushproof.results.second_opinion import Opinion
 from flushproof.results.verdict import ClaimResult, Expected, Report, Verdict
+from flushproof.support.diagnostics import InputError, closest
+from flushproof.support.files import current, using
+from flushproof.support.memory_model import weaker
+from flushproof.support.record import replace
+from flushproof.verify.expectation import expected_by, with_expected
+from flushproof.verify.open_input import Opened, open_file, open_text
+from flushproof.verify.options import COMPILER, SOLVER, Comparing, Options, Reviewing, Sanity
+from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.progress import Listener
 
 if TYPE_CHECKING:
     from flushproof.engines.second.second_solver import Second
@@ -56,18 +56,6 @@ def refute(path: str, spec: str | None, options: Options, on_result: OnResult) -
     return _variant(path, spec, options, on_result, "refute")
 
 
-def check(specs: tuple[str, ...], options: Options, on_report: OnReport) -> tuple[Report, ...]:
-    """Decide the expectations of spec files, several at a time.
-
-    Raises:
-        InputError: a file is not accepted.
-    """
-    from flushproof.runner.jobs import Task
-    from flushproof.runner.run import sweep
-
-    return sweep(tuple(Task("check", s, None, options) for s in specs), on_report)
-
-
 def check_one(path: str, options: Options, on_result: OnResult) -> Report:
     """Decide the expectations of one spec file."""
     return _check(path, options, on_result)
@@ -81,12 +69,6 @@ def claims_of(command: str, path: str, spec: str | None, options: Options) -> tu
     """
     setup = _setup(path, spec, options)
     return _expected_claims(setup, options) if command == "check" else _claims(setup, options)
-
-
-def check_claim(spec_path: str, claim: str, options: Options | None = None) -> Report:
-    """Decide one expectation of a spec file."""
-    asked = replace(options or Options(), claims=(claim,), jobs=1)
-    return check((spec_path,), asked, lambda _: None)[0]
 
 
 def expectations(spec_path: str) -> tuple[tuple[str, str, int], ...]:
@@ -149,8 +131,8 @@ def costs(path: str, spec: str | None, options: Options) -> Costs:
     Raises:
         InputError: a file is not accepted.
     """
-    from flushproof.features.cost.decide import costs
     from flushproof.engines.bounded.query import EFFORT
+    from flushproof.features.cost.decide import costs
 
     machine = build(_under(_setup(path, spec, options), options))
     jobs = options.processes

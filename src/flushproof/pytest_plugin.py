@@ -11,18 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.verify.options import Options, Sweeping
-from flushproof.support.diagnostics import InputError
-from flushproof.support.record import replace
-from flushproof.report import diagnostics, text
-from flushproof.report.plain import visible
-from flushproof.report.summary import ADVICE
-from flushproof.report.exit_code import NOTHING_ASKED
 from flushproof.cli.settings.layers import options_of
 from flushproof.cli.settings.project import find
 from flushproof.cli.terminal import load_sources
-from flushproof.support.user_dirs import verdict_folder
+from flushproof.report import diagnostics, text
+from flushproof.report.exit_code import NOTHING_ASKED
+from flushproof.report.plain import visible
+from flushproof.report.summary import ADVICE
 from flushproof.results.verdict import ClaimResult, Outcome, Report, Verdict
+from flushproof.support.diagnostics import InputError
+from flushproof.support.record import replace
+from flushproof.support.user_dirs import verdict_folder
+from flushproof.verify.options import Options, Sweeping
 
 
 class ClaimError(Exception):
@@ -64,8 +64,6 @@ class SpecFile(pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         """Parse the file; a parse error is a collection error that shows the diagnostic."""
-        from flushproof import pipeline
-
         try:
             found = pipeline.expectations(str(self.path))
         except InputError as error:
@@ -86,10 +84,10 @@ class ClaimItem(pytest.Item):
 
     def runtest(self) -> None:
         """Decide the claim; raise a `ClaimError` unless the verdict is the expected one."""
-        from flushproof import pipeline
+        from flushproof.runner import session
 
         options = _options(self.config)
-        report = pipeline.check_claim(str(self.path), self.name, options)
+        report = session.check_claim(str(self.path), self.name, options)
         result = report.results[0]
         if not result.as_expected:
             raise _failure(report, result, self.verdict)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from browser.chromium import Scheme, browser, low_contrasts, opened
-from flushproof.results.costs import Cost, Costs, SideBySide
-from flushproof.support.record import replace
 from flushproof.report.html.page import compared, drawing, render
-from flushproof.support.source import Source
+from flushproof.results.costs import Cost, Costs, SideBySide
 from flushproof.results.verdict import Verdict
+from flushproof.support.record import replace
+from flushproof.support.source import Source
 from report_samples import (
     CHECKED,
     CODE,

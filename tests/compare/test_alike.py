@@ -8,19 +8,20 @@ from collections import Counter
 import pytest
 
 from flushproof import pipeline
-from flushproof.features.nfc.same_code import SAME_CODE, alike
-from flushproof.features.nfc.decide import Wanted, compare
-from flushproof.results.comparison import Compared, Relation, Since
-from flushproof.verify.options import Choices, Comparing, Options
-from flushproof.support.diagnostics import InputError
-from flushproof.ir.program import Program
-from flushproof.machine.build import Machine, build
-from flushproof.frontend.setup import Bounds
 from flushproof.features.mutation.mutants import mutants
 from flushproof.features.mutation.origin import origin
-from flushproof.support.source import Source
+from flushproof.features.nfc.decide import Wanted, compare
+from flushproof.features.nfc.same_code import SAME_CODE, alike
+from flushproof.frontend.kernel.choices import Choices
+from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_texts
+from flushproof.ir.program import Program
+from flushproof.machine.build import Machine, build
+from flushproof.results.comparison import Compared, Relation, Since
 from flushproof.results.verdict import ClaimResult
+from flushproof.support.diagnostics import InputError
+from flushproof.support.source import Source
+from flushproof.verify.options import Comparing, Options
 from two_variants import SPECS
 
 NAMES = {

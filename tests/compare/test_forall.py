@@ -8,11 +8,11 @@ import pytest
 
 from flushproof import pipeline
 from flushproof.features.nfc.unbounded import Related, equal_for_all
-from flushproof.results.comparison import Relation
-from flushproof.verify.options import Comparing, Options
+from flushproof.frontend.spec.resolve import from_variant
 from flushproof.ir.program import Program
 from flushproof.machine.build import build
-from flushproof.frontend.spec.resolve import from_variant
+from flushproof.results.comparison import Relation
+from flushproof.verify.options import Comparing, Options
 from two_variants import SPECS
 
 

@@ -12,13 +12,13 @@ import pytest
 
 from flushproof.cli import main as cli
 from flushproof.features.nfc.decide import Wanted, compare
-from flushproof.results.comparison import Compared, Comparison, Relation, Since
-from flushproof.machine.build import Machine, build
 from flushproof.frontend.setup import Bounds
+from flushproof.frontend.spec.resolve import from_texts, from_variant
+from flushproof.machine.build import Machine, build
+from flushproof.results.comparison import Compared, Comparison, Relation, Since
 from flushproof.support.memory_model import Memory
 from flushproof.support.record import replace
 from flushproof.support.source import Source
-from flushproof.frontend.spec.resolve import from_texts, from_variant
 from two_variants import BOUNDS, SPECS, coverage, found, machine, machine_setup, text
 
 SCHEMA = json.loads(files("flushproof.report").joinpath("schema.json").read_text())

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flushproof.features.nfc.decide import Wanted, compare
-from flushproof.results.comparison import Compared, Comparison, Relation, Since
-from flushproof.machine.build import Machine, build
 from flushproof.frontend.setup import Bounds
-from flushproof.support.source import Source
 from flushproof.frontend.spec.resolve import from_texts
+from flushproof.machine.build import Machine, build
+from flushproof.results.comparison import Compared, Comparison, Relation, Since
+from flushproof.support.source import Source
 from two_variants import coverage
 
 PAIRS = int(os.environ.get("FLUSHPROOF_PAIRS", "12"))

@@ -11,12 +11,12 @@ from flushproof.cli import main as cli
 from flushproof.features.compiled import agree
 from flushproof.features.compiled.inputs import EDGES, LENGTH, sequences
 from flushproof.features.compiled.program import driven
+from flushproof.frontend.spec.resolve import from_spec
+from flushproof.machine.build import Machine, build
 from flushproof.support.diagnostics import InputError
 from flushproof.support.errors import InternalError
-from flushproof.machine.build import Machine, build
 from flushproof.support.record import replace
 from flushproof.support.source import Source
-from flushproof.frontend.spec.resolve import from_spec
 from small_c import have_gcc, machine
 
 pytestmark = pytest.mark.skipif(

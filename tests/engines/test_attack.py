@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from flushproof.cli import main as cli
-from flushproof.verify.claim_checker import Claim
 from flushproof.engines.interpreter.random_runs import Attack
-from flushproof.verify.unbounded_proofs import Evidence, ForAll
+from flushproof.frontend.spec.resolve import from_spec
 from flushproof.machine.build import build
+from flushproof.results.verdict import Verdict
 from flushproof.support.memory_model import Memory
 from flushproof.support.resources import SPECS
-from flushproof.frontend.spec.resolve import from_spec
-from flushproof.results.verdict import Verdict
+from flushproof.verify.claim_checker import Claim
+from flushproof.verify.unbounded_proofs import Evidence, ForAll
 
 RUNS = int(os.environ.get("FLUSHPROOF_RUNS", "40"))
 """How many runs are made of each file of the corpus."""

@@ -14,9 +14,10 @@ import pytest
 from flushproof.verify.portfolio import Question, decide
 from flushproof.support.diagnostics import InputError
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
-from flushproof.machine.build import Machine, build
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_variant
+from flushproof.machine.build import Machine, build
+from flushproof.verify.portfolio import Question, decide
 
 pytestmark = pytest.mark.slow
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.verify.portfolio import Question, decide
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
-from flushproof.machine.build import build
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_variant
+from flushproof.machine.build import build
 from flushproof.results.verdict import Verdict
+from flushproof.verify.portfolio import Question, decide
 
 CODE = """\
 struct kvm_vmx { struct kvm kvm; int n, m; u64 root; spinlock_t lock; };

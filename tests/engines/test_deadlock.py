@@ -7,19 +7,19 @@ from random import Random
 
 import pytest
 
-from flushproof.verify.portfolio import Question, decide
-from flushproof.engines.interpreter import interpreter as concrete
-from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
-from flushproof.engines.counterexample import Found
 from flushproof.engines.bounded.engine import Bounded, Settings
 from flushproof.engines.bounded.threads import Counts
+from flushproof.engines.counterexample import Found
+from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
+from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.frontend.setup import Bounds
+from flushproof.frontend.spec.resolve import from_spec, from_variant
 from flushproof.ir.code import Acquire
 from flushproof.ir.program import Role
 from flushproof.machine.build import Machine, build
-from flushproof.frontend.setup import Bounds
-from flushproof.support.record import replace
-from flushproof.frontend.spec.resolve import from_spec, from_variant
 from flushproof.results.verdict import ClaimResult, Verdict
+from flushproof.support.record import replace
+from flushproof.verify.portfolio import Question, decide
 
 CLAIM = "no_deadlock"
 SPECS = Path(__file__).parents[2] / "specs"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from flushproof.verify.portfolio import Question, decide
-from flushproof.support.diagnostics import InputError
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
-from flushproof.machine.build import Machine, build
 from flushproof.frontend.setup import Bounds
-from flushproof.support.source import Source
 from flushproof.frontend.spec.resolve import from_texts
+from flushproof.machine.build import Machine, build
 from flushproof.results.verdict import Verdict
+from flushproof.support.diagnostics import InputError
+from flushproof.support.source import Source
+from flushproof.verify.portfolio import Question, decide
 
 HEAD = """\
 struct kvm_vmx { struct kvm kvm; int x, y; u64 last; spinlock_t lock, other; };

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.verify.portfolio import Question, decide
 from flushproof.engines.explicit.enumerator import Enumerator, Outcome, Sizes, enumerate_claim
-from flushproof.machine.build import Machine, build
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_spec
+from flushproof.machine.build import Machine, build
 from flushproof.results.verdict import Verdict
+from flushproof.verify.portfolio import Question, decide
 
 FOLDER = Path(__file__).parents[2] / "specs"
 SPECS = sorted(p.stem for p in FOLDER.glob("*.spec"))

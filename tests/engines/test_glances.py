@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from flushproof.frontend.setup import Bounds
+from flushproof.frontend.spec.resolve import from_spec, from_texts
+from flushproof.machine.build import Machine, build
+from flushproof.results.verdict import ClaimResult, Verdict
+from flushproof.support.source import Source
 from flushproof.verify import claim_checker as deciding
 from flushproof.verify.portfolio import Question, decide
-from flushproof.machine.build import Machine, build
-from flushproof.frontend.setup import Bounds
-from flushproof.support.source import Source
-from flushproof.frontend.spec.resolve import from_spec, from_texts
-from flushproof.results.verdict import ClaimResult, Verdict
 
 SPECS = Path(__file__).parents[2] / "specs"
 

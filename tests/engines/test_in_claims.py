@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.verify.portfolio import Question, decide
 from flushproof.engines.unbounded.state_space import Case, space
-from flushproof.ir.code import Binary, Cast, Const, Mode, Var, Write
+from flushproof.frontend.setup import Bounds
+from flushproof.frontend.spec.resolve import from_spec
 from flushproof.ir.analysis.representation import infer
+from flushproof.ir.code import Binary, Cast, Const, Mode, Var, Write
 from flushproof.ir.program import BOOT_VCPU
 from flushproof.ir.types import INT, VCPU
 from flushproof.machine.build import Machine, build
-from flushproof.frontend.setup import Bounds
-from flushproof.support.record import replace
-from flushproof.frontend.spec.resolve import from_spec
 from flushproof.results.verdict import ClaimResult, Verdict
+from flushproof.support.record import replace
+from flushproof.verify.portfolio import Question, decide
 
 CODE = """\
 struct kvm_vmx { struct kvm kvm; spinlock_t l; int x; struct kvm_vcpu *last; };

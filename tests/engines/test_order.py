@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.verify.portfolio import Question, decide
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
-from flushproof.machine.build import Machine, build
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_variant
+from flushproof.machine.build import Machine, build
+from flushproof.verify.portfolio import Question, decide
 
 HEAD = """\
 struct kvm_vmx { struct kvm kvm; hpa_t hv_tlb_pgd; int last; spinlock_t lock; };

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from flushproof.engines.reduction.ranking import unranked_heads
+from flushproof.frontend.spec.resolve import from_texts
 from flushproof.ir.code import Instr
 from flushproof.ir.program import Role
 from flushproof.machine.build import build
 from flushproof.support.source import Source
-from flushproof.frontend.spec.resolve import from_texts
 
 CODE = """\
 struct kvm_vmx { struct kvm kvm; int x, y; u64 wide; spinlock_t lock; };

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.verify.portfolio import Question, decide
 from flushproof.engines.reduction.commutativity import Population, Site
 from flushproof.engines.reduction.step_plan import make_plan
-from flushproof.verify.unbounded_proofs import Evidence, ForAll
+from flushproof.frontend.setup import Bounds
 from flushproof.ir.code import Acquire, Instr, Mode, Release, TryAcquire, Write
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.machine.build import Machine
-from flushproof.frontend.setup import Bounds
 from flushproof.support.record import Record
+from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.unbounded_proofs import Evidence, ForAll
 from rwlock_variants import BOGUS, MARK, Variant, write
 
 CHECK = f"if (READ_ONCE(vmx->m)) {BOGUS}"

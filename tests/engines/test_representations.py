@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.verify.portfolio import Question, decide
-from flushproof.ir.analysis.representation import infer
-from flushproof.machine.build import Machine, build
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_spec
+from flushproof.ir.analysis.representation import infer
+from flushproof.machine.build import Machine, build
+from flushproof.verify.portfolio import Question, decide
 
 CODE = """\
 struct kvm_vmx {{ struct kvm kvm; bool set; u8 small; u32 half; u64 seen; u64 old; int count; }};

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.verify.portfolio import Question, decide
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
+from flushproof.frontend.setup import Bounds
+from flushproof.frontend.spec.resolve import from_variant
 from flushproof.ir.code import Acquire, TryAcquire
 from flushproof.machine.build import Machine, build
-from flushproof.frontend.setup import Bounds
 from flushproof.support.memory_model import Memory
 from flushproof.support.record import replace
-from flushproof.frontend.spec.resolve import from_variant
+from flushproof.verify.portfolio import Question, decide
 
 BOUNDS = Bounds((1, 2), 1, 1, 1)
 CODE = """\

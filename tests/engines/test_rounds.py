@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.verify.claim_checker import EVERY
-from flushproof.verify.portfolio import Question, decide
 from flushproof.engines.bounded.engine import Bounded, Settings
 from flushproof.engines.bounded.threads import Counts
-from flushproof.machine.build import Machine, build
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_variant
+from flushproof.machine.build import Machine, build
 from flushproof.results.verdict import ClaimResult, Verdict
+from flushproof.verify.claim_checker import EVERY
+from flushproof.verify.portfolio import Question, decide
 
 BOUNDS = Bounds((1, 2), 1, 1, 1)
 CODE = """\

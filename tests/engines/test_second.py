@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from flushproof.support.diagnostics import InputError
 from flushproof.engines.second import cvc5_query as second
 from flushproof.engines.second.cvc5_query import Answer, Limits, NotAccepted, ask, version
+from flushproof.support.diagnostics import InputError
 
 TWO = """
 (set-logic QF_UF) (declare-sort P 0) (declare-const a P) (declare-const b P)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
-from flushproof.verify.portfolio import Question, decide
-from flushproof.engines.counterexample import Found
 from flushproof.engines.bounded.engine import Bounded
 from flushproof.engines.bounded.threads import Counts
-from flushproof.machine.build import Machine, build
+from flushproof.engines.counterexample import Found
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_variant
+from flushproof.machine.build import Machine, build
 from flushproof.results.verdict import Verdict
+from flushproof.verify.portfolio import Question, decide
 
 TALK = """\
 struct kvm_vmx { struct kvm kvm; int word; };

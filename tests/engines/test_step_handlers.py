@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.verify.portfolio import Question, decide
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
-from flushproof.machine.build import Machine, build
 from flushproof.frontend.setup import Bounds
-from flushproof.support.source import Source
 from flushproof.frontend.spec.resolve import from_texts
+from flushproof.machine.build import Machine, build
 from flushproof.results.verdict import Verdict
+from flushproof.support.source import Source
+from flushproof.verify.portfolio import Question, decide
 
 FOLDER = Path(__file__).parents[2] / "specs"
 CLAIMS = {

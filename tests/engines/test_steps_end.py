@@ -9,17 +9,17 @@ from dataclasses import dataclass
 
 import pytest
 
-from flushproof.features.nfc.decide import Wanted, compare
-from flushproof.results.comparison import Compared, Relation, Since
-from flushproof.verify.portfolio import Question, decide
+from flushproof.engines.bounded.query import Problem
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.engines.symbolic.execute import PATIENCE
-from flushproof.engines.bounded.query import Problem
-from flushproof.machine.build import Machine, build
+from flushproof.features.nfc.decide import Wanted, compare
 from flushproof.frontend.setup import Bounds
-from flushproof.support.source import Source
 from flushproof.frontend.spec.resolve import from_texts
+from flushproof.machine.build import Machine, build
+from flushproof.results.comparison import Compared, Relation, Since
 from flushproof.results.verdict import ClaimResult, Verdict
+from flushproof.support.source import Source
+from flushproof.verify.portfolio import Question, decide
 
 CODE = """\
 struct kvm_vmx { struct kvm kvm; int x, y, z; spinlock_t lock, other; };

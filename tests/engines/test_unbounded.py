@@ -8,14 +8,14 @@ import pytest
 
 from flushproof.engines.reduction.commutativity import Population
 from flushproof.engines.reduction.step_plan import make_plan
-from flushproof.engines.unbounded.horn_encoding import Builder
 from flushproof.engines.unbounded.horn_clauses import System
+from flushproof.engines.unbounded.horn_encoding import Builder
 from flushproof.engines.unbounded.ic3 import Invariant, Search
 from flushproof.engines.unbounded.inductiveness_check import failing
 from flushproof.engines.unbounded.state_space import Case, space
+from flushproof.frontend.spec.resolve import from_spec
 from flushproof.machine.build import build
 from flushproof.support.record import replace
-from flushproof.frontend.spec.resolve import from_spec
 
 FOLDER = Path(__file__).parents[2] / "specs"
 EFFORT = 30_000

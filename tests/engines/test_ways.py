@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.engines.counterexample import Found
 from flushproof.engines.bounded.engine import Bounded, Settings
 from flushproof.engines.bounded.threads import Counts
+from flushproof.engines.counterexample import Found
 from flushproof.engines.unbounded.assertion_splitting import ways
-from flushproof.verify.unbounded_proofs import Evidence, ForAll
+from flushproof.frontend.spec.resolve import from_spec, from_text
 from flushproof.ir.program import Program
 from flushproof.machine.build import Machine, build
 from flushproof.support.source import Source
-from flushproof.frontend.spec.resolve import from_spec, from_text
+from flushproof.verify.unbounded_proofs import Evidence, ForAll
 
 FOLDER = Path(__file__).parents[2] / "specs"
 SMALL = Counts(2, 1, 2, 1)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c import printer
 from flushproof.frontend.c.attributes import CALLED, MEANINGFUL, MEANINGLESS, WORDS
 from flushproof.frontend.c.items import MEANINGS
 from flushproof.frontend.c.parser import ParseContext, parse_c
-from flushproof.lower import number_macros as numbers, primitives
+from flushproof.lower import number_macros as numbers
+from flushproof.lower import primitives
+from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Source
 
 FORMS = (

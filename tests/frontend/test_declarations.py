@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c.declarations import Declarations, declare
 from flushproof.frontend.c.parser import ParseContext, parse_c
+from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Source
 from small_c import Piece, compiled, have_gcc, interpret, piece_machine
 

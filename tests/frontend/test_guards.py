@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c import printer
 from flushproof.frontend.c.parser import ParseContext, parse_c
+from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Source
 
 HEAD = "int f(struct mutex *m, int *p) "

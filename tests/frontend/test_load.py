@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.support.diagnostics import EXIT_INPUT, EXIT_USAGE, InputError
 from flushproof.frontend.c.load import LIMIT, load
+from flushproof.support.diagnostics import EXIT_INPUT, EXIT_USAGE, InputError
 
 
 def refusal(path: Path) -> InputError:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c import syntax
 from flushproof.frontend.c.parser import ParseContext, parse_c
 from flushproof.frontend.c.printer import item
+from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Source
 from small_c import Piece, compiled, have_gcc, interpret, piece_machine
 

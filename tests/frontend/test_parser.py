@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c import printer, syntax
 from flushproof.frontend.c.parser import ParseContext, parse_c, parse_items, read_tokens
+from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Source
 
 CONTEXT = ParseContext(typedefs=frozenset({"u64"}))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c.macros import Macros
 from flushproof.frontend.c.preprocess import preprocess
+from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Source
 
 COMPILER = "whether `{}` is a macro depends on the compiler"

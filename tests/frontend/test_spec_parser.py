@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.support.diagnostics import EXIT_INPUT, EXIT_USAGE, InputError
 from flushproof.frontend.c.grammar import GRAMMARS, SPEC_WORDS, vocabulary
 from flushproof.frontend.c.load import load
 from flushproof.frontend.c.parser import ParseContext, parse_c
-from flushproof.support.source import Source
 from flushproof.frontend.spec import syntax
 from flushproof.frontend.spec.parser import parse_spec
+from flushproof.support.diagnostics import EXIT_INPUT, EXIT_USAGE, InputError
+from flushproof.support.source import Source
 
 SPECS = Path(__file__).parents[2] / "specs"
 CONTEXT = ParseContext(typedefs=frozenset({"u64"}))

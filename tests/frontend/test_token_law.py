@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c.grammar import preprocessing_lexer
 from flushproof.frontend.c.tokens import SplitToken, tokenise
+from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Source
 
 ROOT = Path(__file__).parents[2]

@@ -13,25 +13,25 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from flushproof.verify.options import Choices
-from flushproof.support.diagnostics import InputError
+from flushproof.features.replay.itf_reader import read
+from flushproof.features.replay.other_file import elsewhere
+from flushproof.features.replay.text import answer, overview, step
+from flushproof.features.review.changes import from_patch
 from flushproof.frontend.c.declarations import declare
 from flushproof.frontend.c.load import source_of
 from flushproof.frontend.c.parser import parse_c
 from flushproof.frontend.kernel.builtin_headers import base
+from flushproof.frontend.kernel.choices import Choices
 from flushproof.frontend.kernel.profiles import Profile, choose
 from flushproof.frontend.kernel.recognise import recognise
-from flushproof.machine.build import Machine, build
-from flushproof.features.replay.other_file import elsewhere
-from flushproof.features.replay.itf_reader import read
-from flushproof.report.diagnostics import render
-from flushproof.features.replay.text import answer, overview, step
-from flushproof.support.resources import CLAIMS, DEFAULTS, KERNEL, PRELUDE, PROFILES, SPECS
-from flushproof.features.review.changes import from_patch
-from flushproof.support.source import Source
 from flushproof.frontend.spec.builtin import given
 from flushproof.frontend.spec.parser import parse_spec
 from flushproof.frontend.spec.resolve import from_spec, from_text, from_variant
+from flushproof.machine.build import Machine, build
+from flushproof.report.diagnostics import render
+from flushproof.support.diagnostics import InputError
+from flushproof.support.resources import CLAIMS, DEFAULTS, KERNEL, PRELUDE, PROFILES, SPECS
+from flushproof.support.source import Source
 
 TESTS = Path(__file__).parent.parent
 BASE = SPECS / "mismatch_flag.c"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from flushproof.frontend.spec.resolve import from_spec
 from flushproof.ir.analysis.representation import Kind, Kinds, infer
 from flushproof.ir.program import Operation, Role
 from flushproof.machine.build import build
-from flushproof.frontend.spec.resolve import from_spec
 from small_c import machine
 
 SPECS = sorted((Path(__file__).parents[2] / "specs").glob("*.spec"))

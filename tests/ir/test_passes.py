@@ -10,6 +10,8 @@ import pytest
 
 from flushproof.engines.interpreter import interpreter as concrete
 from flushproof.engines.schedule import Call, Plan, Schedule
+from flushproof.frontend.spec.resolve import from_spec
+from flushproof.ir.analysis.control_flow import simplify, successors
 from flushproof.ir.code import (
     Assign,
     Binary,
@@ -25,12 +27,10 @@ from flushproof.ir.code import (
     Uninit,
     Var,
 )
-from flushproof.ir.analysis.control_flow import simplify, successors
 from flushproof.ir.passes.cleanup import clean, discharge, liveness, propagate, prune
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.ir.types import BOOL, INT, NO_VCPU, VCPU
 from flushproof.machine.build import Machine, build
-from flushproof.frontend.spec.resolve import from_spec
 from lower.test_c_semantics import PIECES
 from small_c import Choices, piece_machine, run_call
 

@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from flushproof.ir.code import Branch, Const, Instr, Jump, Stop
 from flushproof.ir.analysis.control_flow import simplify, successors
-from flushproof.ir.types import BOOL
 from flushproof.ir.analysis.weak_topological_order import Order, order
+from flushproof.ir.code import Branch, Const, Instr, Jump, Stop
+from flushproof.ir.types import BOOL
 
 YES = Const(1, BOOL)
 

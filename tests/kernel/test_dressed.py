@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from flushproof import pipeline
-from flushproof.verify.options import Options, Sanity
+from flushproof.results.verdict import ClaimResult, Verdict
 from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record
-from flushproof.results.verdict import ClaimResult, Verdict
+from flushproof.verify.options import Options, Sanity
 
 SPECS = Path(__file__).parents[2] / "specs"
 SAMPLES = int(os.environ.get("FLUSHPROOF_DRESSED", "6"))

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from flushproof import pipeline
-from flushproof.verify.options import Options, Sanity
+from flushproof.results.verdict import Verdict
 from flushproof.support.diagnostics import InputError
 from flushproof.support.files import Disk, using
-from flushproof.results.verdict import Verdict
+from flushproof.verify.options import Options, Sanity
 from kernel.fetch import VERSIONS, folder
 
 FLUSH = "arch/x86/kvm/kvm_onhyperv.c"

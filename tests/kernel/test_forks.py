@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from flushproof import pipeline
-from flushproof.verify.options import Options, Sanity
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c.item_splitter import Sort
 from flushproof.frontend.kernel.text_scan import could_define, could_define_macro, included
 from flushproof.results.verdict import Verdict
+from flushproof.support.diagnostics import InputError
+from flushproof.verify.options import Options, Sanity
 
 TREE = Path(__file__).parent / "trees" / "v6_4"
 FILE = "arch/x86/kvm/kvm_onhyperv.c"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from flushproof import pipeline
-from flushproof.verify.options import Options, Sanity
-from flushproof.support.files import Disk, using
 from flushproof.results.verdict import Verdict
+from flushproof.support.files import Disk, using
+from flushproof.verify.options import Options, Sanity
 from kernel.fetch import VERSIONS, folder
 
 FILES = ("kvm_onhyperv.c", "vmx/vmx.c", "svm/svm.c")

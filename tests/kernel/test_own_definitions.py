@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from flushproof import pipeline
-from flushproof.verify.options import Choices, Options, Sanity
-from flushproof.support.diagnostics import InputError
-from flushproof.verify.open_input import in_tree, open_file
+from flushproof.frontend.kernel.choices import Choices
 from flushproof.frontend.kernel.misspelt import nearest
 from flushproof.results.verdict import Verdict
+from flushproof.support.diagnostics import InputError
+from flushproof.verify.open_input import in_tree, open_file
+from flushproof.verify.options import Options, Sanity
 
 TREE = Path(__file__).parent / "trees" / "v6_4"
 FILE = "arch/x86/kvm/kvm_onhyperv.c"

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from flushproof import pipeline
-from flushproof.verify.options import Choices, Options
-from flushproof.support.diagnostics import InputError
+from flushproof.frontend.kernel.choices import Choices
 from flushproof.results.recognition import Listing
 from flushproof.results.verdict import Verdict
+from flushproof.support.diagnostics import InputError
+from flushproof.verify.options import Options
 
 TREES = Path(__file__).parent / "trees"
 CLAIMS = ("coverage", "no_repeat", "no_bogus", "failure_kept", "failure_true", "lock_balanced")

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from flushproof import pipeline
-from flushproof.verify.options import Options
 from flushproof.frontend.c.tokens import Kind, tokenise
 from flushproof.frontend.kernel.typenames import names_of_types
 from flushproof.support.source import Source
+from flushproof.verify.options import Options
 
 TREE = Path(__file__).parent / "trees" / "v5_13"
 

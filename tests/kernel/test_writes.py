@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from flushproof import pipeline
-from flushproof.verify.options import Options, Sanity
-from flushproof.support.diagnostics import InputError
 from flushproof.results.verdict import Verdict
+from flushproof.support.diagnostics import InputError
+from flushproof.verify.options import Options, Sanity
 from kernel.forms import Form
 
 SET = "static void set_it(bool *p) { *p = true; }"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.support.diagnostics import InputError
 from flushproof.ir.types import NO_VCPU, VCPU
+from flushproof.support.diagnostics import InputError
 from small_c import Piece, call, compiled, have_gcc, interpret, machine, piece_machine, returned
 
 INPUTS = ((0, 0), (1, 2), (5, -3), (-1, 70000), (300, 7))

@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.verify.portfolio import Question, decide
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
-from flushproof.support.errors import InternalError
+from flushproof.frontend.setup import Bounds
+from flushproof.frontend.spec.resolve import from_spec
 from flushproof.ir.code import Access, Drain, Instr
 from flushproof.ir.program import Limits
-from flushproof.machine.store_buffers.apply import buffered
-from flushproof.machine.store_buffers.checks import View
-from flushproof.machine.store_buffers.buffered_fields import guarded
 from flushproof.machine.build import Machine, build
-from flushproof.frontend.setup import Bounds
+from flushproof.machine.store_buffers.apply import buffered
+from flushproof.machine.store_buffers.buffered_fields import guarded
+from flushproof.machine.store_buffers.checks import View
+from flushproof.support.errors import InternalError
 from flushproof.support.memory_model import Memory
 from flushproof.support.record import replace
-from flushproof.frontend.spec.resolve import from_spec
+from flushproof.verify.portfolio import Question, decide
 from store_buffers import Ending
 from store_buffers import Machine as Reference
 

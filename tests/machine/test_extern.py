@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.verify.assumptions import assumptions
-from flushproof.features.nfc.decide import Wanted, compare
-from flushproof.results.comparison import Compared, Relation, Since
-from flushproof.verify.portfolio import Question, decide
-from flushproof.support.diagnostics import InputError
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
-from flushproof.machine.build import Machine, build
+from flushproof.features.nfc.decide import Wanted, compare
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_spec
+from flushproof.machine.build import Machine, build
+from flushproof.results.comparison import Compared, Relation, Since
 from flushproof.results.verdict import Verdict
+from flushproof.support.diagnostics import InputError
+from flushproof.verify.assumptions import assumptions
+from flushproof.verify.portfolio import Question, decide
 
 VARIANT = """
 {before}

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.verify.portfolio import Question, decide
 from flushproof.engines.interpreter import interpreter as concrete
 from flushproof.engines.schedule import Call, Plan, Schedule
+from flushproof.frontend.setup import Bounds
+from flushproof.frontend.spec.resolve import from_spec
 from flushproof.ir.code import Havoc, Hypercall
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.ir.types import BOOL, LOCK, ROOT, VCPU, Int
 from flushproof.machine.build import Machine, build
-from flushproof.frontend.setup import Bounds
-from flushproof.support.record import replace
-from flushproof.frontend.spec.resolve import from_spec
 from flushproof.results.verdict import Verdict
+from flushproof.support.record import replace
+from flushproof.verify.portfolio import Question, decide
 from small_c import each
 
 SPECS = sorted((Path(__file__).parents[2] / "specs").glob("*.spec"))

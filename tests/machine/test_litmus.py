@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.verify.portfolio import Question, decide
-from flushproof.machine.build import Machine, build
-from flushproof.support.record import Record
 from flushproof.frontend.spec.resolve import from_spec
+from flushproof.machine.build import Machine, build
 from flushproof.results.verdict import Verdict
+from flushproof.support.record import Record
+from flushproof.verify.portfolio import Question, decide
 
 HEAD = """\
 struct kvm_vmx {

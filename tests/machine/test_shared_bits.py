@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.verify.portfolio import Question, decide
-from flushproof.support.diagnostics import InputError
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
-from flushproof.machine.build import Machine, build
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_spec
+from flushproof.machine.build import Machine, build
 from flushproof.results.verdict import Verdict
+from flushproof.support.diagnostics import InputError
+from flushproof.verify.portfolio import Question, decide
 
 VARIANT = """
 struct kvm_vmx {{ struct kvm kvm; spinlock_t one, two; {fields} }};

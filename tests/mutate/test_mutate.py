@@ -11,15 +11,16 @@ import jsonschema
 import pytest
 
 from flushproof.cli import main as cli
-from flushproof.verify.options import Choices
+from flushproof.features.mutation import json as mutate_json
+from flushproof.features.mutation import text as mutate_text
 from flushproof.features.mutation.decide import Asked, mutate
+from flushproof.features.mutation.mutant_checker import Fails
 from flushproof.features.mutation.mutant_verdict import kill_of
 from flushproof.features.mutation.origin import origin
-from flushproof.features.mutation.mutant_checker import Fails
+from flushproof.frontend.kernel.choices import Choices
 from flushproof.results.mutation import Baseline, Effect, Fate, How, Kill, MutantResult, Mutation
-from flushproof.support.record import replace
-from flushproof.features.mutation import json as mutate_json, text as mutate_text
 from flushproof.results.verdict import Verdict
+from flushproof.support.record import replace
 
 SCHEMA = json.loads(files("flushproof.report").joinpath("schema.json").read_text())
 SPECS = Path(__file__).parents[2] / "specs"

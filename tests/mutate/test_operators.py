@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.verify.options import Choices
 from flushproof.features.mutation.mutants import Mutant, mutants
 from flushproof.features.mutation.origin import Origin, origin
-from flushproof.support.source import Source
+from flushproof.frontend.kernel.choices import Choices
 from flushproof.frontend.spec.resolve import from_text
+from flushproof.support.source import Source
 
 TREES = Path(__file__).parents[1] / "kernel" / "trees"
 SPECS = Path(__file__).parents[2] / "specs"

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from flushproof.cli import main as cli
-from flushproof import pipeline
-from flushproof.verify.options import Options, Sanity
 from flushproof.results.verdict import ClaimResult, Verdict
+from flushproof.runner import session
+from flushproof.verify.options import Options, Sanity
 
 SPECS = Path(__file__).parents[2] / "specs"
 
@@ -50,7 +50,7 @@ def _decided(
     (folder / "failing.c").write_text(FAILING)
     spec = folder / "failing.spec"
     spec.write_text(SPEC.format(claim=claim, expect=expect, loads=loads))
-    return pipeline.check_claim(str(spec), expect, Options(sanity=level)).results[0]
+    return session.check_claim(str(spec), expect, Options(sanity=level)).results[0]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_no_root_is_loaded(tmp_path: Path) -> None:
     (tmp_path / "failing.c").write_text(FAILING.replace("return -1", "return 0"))
     spec = tmp_path / "failing.spec"
     spec.write_text(SPEC.format(claim="", expect="coverage", loads=0))
-    (found,) = pipeline.check_claim(str(spec), "coverage").results
+    (found,) = session.check_claim(str(spec), "coverage").results
     assert found.verdict is Verdict.VACUOUS
 
 

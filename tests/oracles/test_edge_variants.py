@@ -17,10 +17,10 @@ import pytest
 
 from edge_variants import KINDS, PLAIN, Edge, Sample, sample, write
 from exhaustive_c import CLAIMS, CutOffError, failures
-from flushproof.verify.portfolio import Question, decide
-from flushproof.support.diagnostics import InputError
 from flushproof.machine.build import Machine
 from flushproof.results.verdict import ClaimResult, Verdict
+from flushproof.support.diagnostics import InputError
+from flushproof.verify.portfolio import Question, decide
 from small_c import have_gcc
 
 pytestmark = pytest.mark.skipif(

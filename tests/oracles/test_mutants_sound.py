@@ -15,17 +15,17 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.verify.options import Choices
-from flushproof.verify.portfolio import Question, decide
-from flushproof.support.diagnostics import InputError
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.engines.unbounded import prove
-from flushproof.verify.unbounded_proofs import Evidence, ForAll
-from flushproof.machine.build import Machine, build
-from flushproof.frontend.setup import Bounds
 from flushproof.features.mutation.mutants import mutants
 from flushproof.features.mutation.origin import origin
+from flushproof.frontend.kernel.choices import Choices
+from flushproof.frontend.setup import Bounds
+from flushproof.machine.build import Machine, build
 from flushproof.results.verdict import Verdict
+from flushproof.support.diagnostics import InputError
+from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.unbounded_proofs import Evidence, ForAll
 
 FOLDER = Path(__file__).parents[2] / "specs"
 SPECS = sorted(p.stem for p in FOLDER.glob("*.spec"))

@@ -16,15 +16,15 @@ from pathlib import Path
 import pytest
 
 from claim_variants import sample, write
-from flushproof.support.diagnostics import InputError
-from flushproof.engines.explicit.enumerator import Outcome, Sizes, enumerate_claim
-from flushproof.engines.counterexample import Found
-from flushproof.engines.interpreter.random_runs import Attack
 from flushproof.engines.bounded.engine import Bounded, Settings
 from flushproof.engines.bounded.threads import Counts
-from flushproof.verify.unbounded_proofs import Evidence, ForAll
+from flushproof.engines.counterexample import Found
+from flushproof.engines.explicit.enumerator import Outcome, Sizes, enumerate_claim
+from flushproof.engines.interpreter.random_runs import Attack
 from flushproof.machine.build import Machine
+from flushproof.support.diagnostics import InputError
 from flushproof.verify.question import replayed
+from flushproof.verify.unbounded_proofs import Evidence, ForAll
 
 VARIANTS = int(os.environ.get("FLUSHPROOF_OWN_CLAIMS", "24"))
 FIRST = int(os.environ.get("FLUSHPROOF_FIRST_SEED", "0"))

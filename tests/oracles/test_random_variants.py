@@ -31,8 +31,8 @@ import pytest
 from every_claim import Together, ask_together, watches
 from flushproof.engines.explicit.enumerator import Sizes
 from flushproof.engines.unbounded import prove
-from flushproof.machine.build import Machine
 from flushproof.frontend.setup import Bounds
+from flushproof.machine.build import Machine
 from four_oracles import Answers, Ask, DisagreementError, ask
 from random_variants import sample, write
 from small_c import have_gcc

@@ -15,14 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.verify.portfolio import Question, decide
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.engines.reduction.commutativity import Population
 from flushproof.engines.reduction.step_plan import make_plan
 from flushproof.engines.unbounded.prove import Proof, Subject, prove
-from flushproof.machine.build import Machine
 from flushproof.frontend.setup import Bounds
+from flushproof.machine.build import Machine
 from flushproof.results.verdict import Verdict
+from flushproof.verify.portfolio import Question, decide
 from rwlock_variants import sample, write
 
 VARIANTS = int(os.environ.get("FLUSHPROOF_READERS", "24"))

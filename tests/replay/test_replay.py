@@ -9,19 +9,19 @@ from typing import Any
 import pytest
 
 from flushproof.cli import main as cli
-from flushproof.verify.options import Options
-from flushproof.support.diagnostics import InputError
+from flushproof.cli.terminal import load_sources
+from flushproof.features.replay import text as replay
+from flushproof.features.replay.itf_reader import read
+from flushproof.features.replay.retarget import stretches
 from flushproof.frontend.c.load import load
 from flushproof.ir.types import NONE
 from flushproof.pipeline import refute
-from flushproof.features.replay.retarget import stretches
-from flushproof.features.replay.itf_reader import read
 from flushproof.report import itf
-from flushproof.features.replay import text as replay
 from flushproof.results.saved_trace import Saved, moments, places, save
-from flushproof.support.source import Source
-from flushproof.cli.terminal import load_sources
 from flushproof.results.verdict import Verdict
+from flushproof.support.diagnostics import InputError
+from flushproof.support.source import Source
+from flushproof.verify.options import Options
 from report_samples import COVERAGE_TRACE, REFUTED, SOURCES, Made, report, result
 
 SPECS = Path(__file__).parent.parent.parent / "specs"
@@ -99,8 +99,8 @@ def test_states_follow_the_steps() -> None:
 @pytest.mark.parametrize("claim", CASES)
 def test_a_schedule_fails_again_in_its_own_variant(found: dict[str, Saved], claim: str) -> None:
     """If the re-execution lost its way even here, its answers elsewhere would mean nothing."""
-    from flushproof.pipeline import setup_of
     from flushproof.features.replay.other_file import elsewhere
+    from flushproof.pipeline import setup_of
 
     path = str(SPECS / CASES[claim])
     answer = elsewhere(found[claim], path, lambda p: setup_of(p, None, Options()))

@@ -8,10 +8,10 @@ from importlib.resources import files
 import jsonschema
 import pytest
 
-from flushproof.support.record import replace
 from flushproof.report import json_report as report_json
 from flushproof.report import text
 from flushproof.results.verdict import Breaker, Sane, Verdict
+from flushproof.support.record import replace
 from report_samples import FILE, SOURCES, report, result
 
 SCHEMA = json.loads(files("flushproof.report").joinpath("schema.json").read_text())

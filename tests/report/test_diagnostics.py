@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flushproof.support.diagnostics import Note
 from flushproof.report.diagnostics import places, render
 from flushproof.report.excerpt import underline
+from flushproof.support.diagnostics import Note
 from flushproof.support.source import Source, Span
 from report_samples import DIAGNOSTIC, SOURCES, NoSuchName, span
 

@@ -10,16 +10,16 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from flushproof.verify.options import Options
-from flushproof.results.expectation import with_expected
-from flushproof.support.record import replace
 from flushproof.report import github, itf, jsonl, sarif
 from flushproof.report import json_report as report_json
 from flushproof.report.findings import Results, findings
 from flushproof.report.formats import FORMATS, places
-from flushproof.support.source import Span
 from flushproof.results.trace import Trace
 from flushproof.results.verdict import Report, Verdict
+from flushproof.support.record import replace
+from flushproof.support.source import Span
+from flushproof.verify.expectation import with_expected
+from flushproof.verify.options import Options
 from report_samples import (
     CHECKED,
     COVERAGE_TRACE,

@@ -7,15 +7,15 @@ from html.parser import HTMLParser
 
 import pytest
 
-from flushproof.support.record import replace
 from flushproof.report.html.clean import clean
 from flushproof.report.html.lanes import picture, shown_threads
 from flushproof.report.html.listing import listings
 from flushproof.report.html.page import places, policy, render
 from flushproof.report.html.tones import tone
-from flushproof.support.source import Source
 from flushproof.results.trace import Trace
 from flushproof.results.verdict import Verdict
+from flushproof.support.record import replace
+from flushproof.support.source import Source
 from report_samples import (
     CHECKED,
     CODE,

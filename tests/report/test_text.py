@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flushproof.support.record import replace
 from flushproof.report import summary, text
 from flushproof.report.scope import vcpus_phrase
 from flushproof.report.trace_table import table
 from flushproof.results.trace import LockMark, Trace
 from flushproof.results.verdict import Expected, Scope, Verdict
+from flushproof.support.record import replace
 from report_samples import (
     CHECKED,
     COVERAGE_TRACE,

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.verify.options import Choices
-from flushproof.verify.portfolio import Question
+from flushproof.features.reproduce.find import reproduce
+from flushproof.frontend.kernel.choices import Choices
+from flushproof.frontend.setup import Bounds
+from flushproof.frontend.spec.resolve import from_spec, from_variant
+from flushproof.machine.build import Machine, build
 from flushproof.support.diagnostics import InputError
 from flushproof.verify.open_input import open_file
-from flushproof.machine.build import Machine, build
-from flushproof.frontend.setup import Bounds
-from flushproof.features.reproduce.find import reproduce
-from flushproof.frontend.spec.resolve import from_spec, from_variant
+from flushproof.verify.portfolio import Question
 
 ROOT = Path(__file__).parents[2]
 SPECS = ROOT / "specs"

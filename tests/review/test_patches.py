@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.support.diagnostics import InputError
 from flushproof.features.review.changes import from_patch
 from flushproof.features.review.diff import patch_of
 from flushproof.features.review.git import from_git
 from flushproof.features.review.mail import letters
 from flushproof.results.review import Change
+from flushproof.support.diagnostics import InputError
 from letters import FROM, NOTHING, PATH, body, diff, mail, quoted
 from two_variants import text
 

@@ -9,19 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.cli import main as cli
 from flushproof import pipeline
-from flushproof.verify.options import Choices, Options, Sanity, Sweeping
-from flushproof.results.expectation import with_expected
-from flushproof.support.files import DISK, Look, Overlaid, Recorded
-from flushproof.support.record import replace
-from flushproof.runner import jobs, verdict_lookup as known
+from flushproof.cli import main as cli
+from flushproof.frontend.kernel.choices import Choices
+from flushproof.results.verdict import ClaimResult, Report, Verdict
+from flushproof.runner import jobs
+from flushproof.runner import verdict_lookup as known
 from flushproof.runner.fingerprint import fingerprint
-from flushproof.runner.session import Front
 from flushproof.runner.jobs import Task
+from flushproof.runner.session import Front
 from flushproof.runner.verdict_lookup import Known
 from flushproof.runner.verdict_store import KEPT, Entry, Store
-from flushproof.results.verdict import ClaimResult, Report, Verdict
+from flushproof.support.files import DISK, Look, Overlaid, Recorded
+from flushproof.support.record import replace
+from flushproof.verify.expectation import with_expected
+from flushproof.verify.options import Options, Sanity, Sweeping
 from report_samples import COVERAGE_TRACE, Made, report, result
 
 SPECS = Path(__file__).parent.parent.parent / "specs"

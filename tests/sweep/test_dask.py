@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 
 from flushproof import pipeline
-from flushproof.verify.options import Options, Sweeping
+from flushproof.results.verdict import Report
+from flushproof.runner.jobs import Task, elsewhere
+from flushproof.runner.run import sweep
 from flushproof.support.diagnostics import InputError
 from flushproof.support.errors import InternalError
 from flushproof.support.files import Sent
 from flushproof.support.record import replace
-from flushproof.runner.jobs import Task, elsewhere
-from flushproof.runner.run import sweep
-from flushproof.results.verdict import Report
+from flushproof.verify.options import Options, Sweeping
 
 distributed = pytest.importorskip("distributed", reason="needs the extra `dask`")
 

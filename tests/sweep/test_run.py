@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pytest
 
+from flushproof.frontend.c.load import load
+from flushproof.results.verdict import Report
+from flushproof.runner import executors
+from flushproof.runner.executors import Inline, executor, result
+from flushproof.runner.fingerprint import fingerprint
+from flushproof.runner.jobs import Task, claims_of, elsewhere, here
+from flushproof.runner.run import sweep
 from flushproof.support import files
-from flushproof.verify.options import Options, Sweeping
 from flushproof.support.diagnostics import InputError
 from flushproof.support.errors import InternalError
 from flushproof.support.files import Recorded, Sent
-from flushproof.frontend.c.load import load
 from flushproof.support.record import replace
 from flushproof.support.source import Source
-from flushproof.runner import executors
-from flushproof.runner.fingerprint import fingerprint
-from flushproof.runner.executors import Inline, executor, result
-from flushproof.runner.jobs import Task, claims_of, elsewhere, here
-from flushproof.runner.run import sweep
-from flushproof.results.verdict import Report
+from flushproof.verify.options import Options, Sweeping
 
 SPECS = Path(__file__).parent.parent.parent / "specs"
 SMALL = Options(vcpus=(1, 1), loads=1, flushes=1, claims=("range_kept",), jobs=2)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from flushproof.cli import main as cli
-from flushproof.runner.text import Swept, exit_code, render
 from flushproof.results.verdict import Verdict
+from flushproof.runner.text import Swept, exit_code, render
 from report_samples import COVERAGE_TRACE, Made, report, result
 
 SPECS = Path(__file__).parent.parent.parent / "specs"

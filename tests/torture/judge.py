@@ -10,19 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import StrEnum
 
-from flushproof.verify.portfolio import Question, decide
-from flushproof.support.diagnostics import InputError
 from flushproof.engines.interpreter import interpreter as concrete
 from flushproof.engines.schedule import Call, Plan, Schedule
-from flushproof.support.errors import InternalError
+from flushproof.frontend.spec.resolve import from_texts
 from flushproof.ir.code import Havoc, Hypercall, Instr
 from flushproof.ir.program import Operation
 from flushproof.ir.types import Int
 from flushproof.machine.build import Machine, build
+from flushproof.results.verdict import Verdict
+from flushproof.support.diagnostics import InputError
+from flushproof.support.errors import InternalError
 from flushproof.support.record import Record
 from flushproof.support.source import Source
-from flushproof.frontend.spec.resolve import from_texts
-from flushproof.results.verdict import Verdict
+from flushproof.verify.portfolio import Question, decide
 from torture.compiled import ends_well
 from torture.suite import ABORTED, SPEC, TortureVariant, read, torture_variant
 

@@ -1,1 +1,1 @@
-"""TODO cli."""
+"""The command line: arguments, settings, the terminal, and one module a command."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from flushproof.verify.options import parse_range
-from flushproof.support.record import Record
 from flushproof.cli.terminal import Terminal
+from flushproof.support.record import Record
+from flushproof.verify.options import parse_range
 
 
 class Command(Record, frozen=True):

@@ -15,34 +15,33 @@ from pathlib import Path
 from typing import ClassVar, NoReturn
 
 from flushproof import __version__
+from flushproof.cli.command import Command, add_bounds, add_jobs, vcpus_asked
+from flushproof.cli.registry import COMMANDS
 from flushproof.cli.run import Pipeline, Request, guarded, run
-from flushproof.results.comparison import Compared, Relation, Since
+from flushproof.cli.settings.layers import Parser, fill, lend, prepared
+from flushproof.cli.settings.project import find
 from flushproof.cli.shell_completion import claims
-from flushproof.verify.options import (
-    ENGINES,
-    LOCAL,
-    SECOND,
-    Choices,
-    Comparing,
-    Options,
-    Reviewing,
-    SaidTwice,
-    Sanity,
-    Sweeping,
-)
-from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
-from flushproof.support.memory_model import Memory
-from flushproof.support.record import replace
+from flushproof.cli.terminal import Terminal
+from flushproof.frontend.kernel.choices import Choices, SaidTwice
 from flushproof.report.formats import FORMATS
 from flushproof.report.json_report import z3_version
 from flushproof.report.plain import DEFAULT_WIDTH, MAX_WIDTH, MIN_WIDTH, visible
 from flushproof.report.style import COLOUR_CHOICES
-from flushproof.cli.settings.layers import Parser, fill, lend, prepared
-from flushproof.cli.settings.project import find
-from flushproof.cli.registry import COMMANDS
-from flushproof.cli.command import Command, add_bounds, add_jobs, vcpus_asked
-from flushproof.cli.terminal import Terminal
+from flushproof.results.comparison import Compared, Relation, Since
+from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
+from flushproof.support.memory_model import Memory
+from flushproof.support.record import replace
 from flushproof.support.user_dirs import verdict_folder
+from flushproof.verify.options import (
+    ENGINES,
+    LOCAL,
+    SECOND,
+    Comparing,
+    Options,
+    Reviewing,
+    Sanity,
+    Sweeping,
+)
 
 ASKED = "_ARGCOMPLETE"
 STAGES = ("ast", "ir", "smt2")

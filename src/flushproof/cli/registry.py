@@ -5,6 +5,7 @@ A command's module imports neither the solver, the parser nor the colours before
 
 from __future__ import annotations
 
+from flushproof.cli.command import Command
 from flushproof.cli.commands import (
     compare,
     completion,
@@ -17,7 +18,6 @@ from flushproof.cli.commands import (
     sweep,
     watch,
 )
-from flushproof.cli.command import Command
 
 COMMANDS: tuple[Command, ...] = (
     compare.COMMAND,

@@ -11,43 +11,39 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from flushproof.support import files
-from flushproof.results.atomicity import Steps
-from flushproof.verify.certificate.head import BEGINS
-from flushproof.verify.certificate.certificate_file import certificate
-from flushproof.results.comparison import Comparison
-from flushproof.verify.options import Comparing, Options, Reviewing
-from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
-from flushproof.results.expectation import with_expected
-from flushproof.support.memory_limit import memory_limit
-from flushproof.results.recognition import Listing
-from flushproof.support.atomic_write import PAGE, check_writable, write
-from flushproof.verify.progress import Board, Listener, Progress
-from flushproof.support.record import Record, replace
-from flushproof.report import atomicity, formats, json_report as json, jsonl, recognition as listing
-from flushproof.features.nfc import json as compare_json, text as compare_text
-from flushproof.features.review import json as review_json, text as review_text
+from flushproof.cli.terminal import Terminal, load_sources
+from flushproof.features.nfc import json as compare_json
+from flushproof.features.nfc import text as compare_text
+from flushproof.features.review import json as review_json
+from flushproof.features.review import text as review_text
+from flushproof.report import atomicity, formats, jsonl
+from flushproof.report import json_report as json
+from flushproof.report import recognition as listing
+from flushproof.report.exit_code import exit_code
 from flushproof.report.findings import Results
 from flushproof.report.formats import FORMATS, LINES, TEXT, TRACE, places
 from flushproof.report.plain import visible
-from flushproof.report.exit_code import exit_code
+from flushproof.results.atomicity import Steps
+from flushproof.results.comparison import Comparison
+from flushproof.results.recognition import Listing
 from flushproof.results.review import Review
-from flushproof.cli.terminal import Terminal, load_sources
 from flushproof.results.verdict import EXIT_INTERNAL, EXIT_OK, EXIT_UNDECIDED, ClaimResult, Report
+from flushproof.runner.session import Reports, Several
+from flushproof.support import files
+from flushproof.support.atomic_write import PAGE, check_writable, write
+from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
+from flushproof.support.memory_limit import memory_limit
+from flushproof.support.record import Record, replace
+from flushproof.verify.certificate.certificate_file import certificate
+from flushproof.verify.certificate.head import BEGINS
+from flushproof.verify.expectation import with_expected
+from flushproof.verify.options import Comparing, Options, Reviewing
+from flushproof.verify.progress import Board, Listener, Progress
 
 EXIT_INTERRUPTED = 130
 
 OnResult = Callable[[ClaimResult], None]
 OnReport = Callable[[Report], None]
-Reports = tuple[Report, ...]
-
-
-class Several(Record, frozen=True):
-    """Files to be decided by one command, "prove" or "refute", under one set-up."""
-
-    command: str
-    paths: tuple[str, ...]
-    spec: str | None
 
 
 class Pipeline(Protocol):

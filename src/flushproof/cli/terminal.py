@@ -12,10 +12,10 @@ import traceback
 from collections.abc import Mapping
 from typing import TextIO
 
-from flushproof.support.diagnostics import InputError
-from flushproof.support.record import Record
 from flushproof.report import diagnostics, style
 from flushproof.report.plain import DEFAULT_WIDTH, visible
+from flushproof.support.diagnostics import InputError
+from flushproof.support.record import Record
 from flushproof.support.source import Source
 
 INTERNAL = """\

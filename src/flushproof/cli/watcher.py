@@ -11,8 +11,8 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from flushproof.support.files import DISK, Recorded, using
 from flushproof.frontend.c.load import LIMIT
+from flushproof.support.files import DISK, Recorded, using
 
 Stamp = tuple[int, int, int] | None
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flushproof.engines.schedule import Schedule
-from flushproof.support.wording import count
 from flushproof.support.record import Record
 from flushproof.support.source import Span
+from flushproof.support.wording import count
 
 
 class Found(Record, frozen=True):

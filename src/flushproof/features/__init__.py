@@ -1,1 +1,1 @@
-"""TODO features."""
+"""What is built on verdicts: each a package with its logic, text and JSON."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.declarations import Declarations
+from flushproof.frontend.spec import syntax as s
 from flushproof.support.memory_model import Memory
 from flushproof.support.record import Record
 from flushproof.support.source import Source
-from flushproof.frontend.spec import syntax as s
 
 
 class Bounds(Record, frozen=True):

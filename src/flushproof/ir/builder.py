@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from flushproof.support.diagnostics import InputError
-from flushproof.frontend.c.type_errors import TooLarge
-from flushproof.ir.code import Assign, Branch, Check, Const, Expr, Instr, Jump, Local, Stop, Var
+from typing import ClassVar
+
 from flushproof.ir.analysis.control_flow import simplify
+from flushproof.ir.code import Assign, Branch, Check, Const, Expr, Instr, Jump, Local, Stop, Var
 from flushproof.ir.types import Type
+from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.support.record import Record, replace
 from flushproof.support.source import Span
 
@@ -114,3 +115,12 @@ class Emitter:
                 return replace(instr, then=self._places[then], otherwise=self._places[otherwise])
             case _:
                 return instr
+
+
+class TooLarge(Diagnostic, frozen=True, kw_only=True):
+    """An operation with too many instructions to go on."""
+
+    CODE: ClassVar[str] = "FP0421"
+    TITLE: ClassVar[str] = "`{name}` is too large: more than {limit} instructions after inlining"
+    name: str
+    limit: int

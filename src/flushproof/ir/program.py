@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from flushproof.support.errors import InternalError
 from flushproof.ir.code import Expr, Field, Instr, Local
 from flushproof.ir.types import INT, VCPU
+from flushproof.support.errors import InternalError
 from flushproof.support.record import Record
 from flushproof.support.source import Span
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c.type_errors import Mismatch
 from flushproof.frontend.c.types import CType, Pointer, Struct
 from flushproof.ir.code import Assign, Const, Expr, Var
@@ -33,6 +32,7 @@ from flushproof.lower.values import (
     Value,
 )
 from flushproof.lower.views import as_pointer
+from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Span
 
 

@@ -6,14 +6,14 @@ So the compiler does it, and between the two another thread's write to a neighbo
 
 from __future__ import annotations
 
-from flushproof.support.diagnostics import InputError
-from flushproof.frontend.c.type_errors import Unsupported
 from flushproof.frontend.c.structs import BitUnit
+from flushproof.frontend.c.type_errors import Unsupported
 from flushproof.frontend.c.types import Integer
 from flushproof.ir.code import Binary, Cast, Const, Expr, Mode, Read, Var
 from flushproof.ir.types import BOOL, Int
 from flushproof.lower.context import Context
 from flushproof.lower.values import FieldPlace
+from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Span
 
 WIDEST = 64

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.type_errors import (
     Mismatch,
@@ -15,10 +14,10 @@ from flushproof.frontend.c.types import CType, Integer, Pointer, Struct, promote
 from flushproof.frontend.c.walk import Node, walk
 from flushproof.ir.code import Const, Expr, Havoc, Var
 from flushproof.ir.types import BOOL, U64, VCPU, Int
+from flushproof.lower.assignment import assign_alias, converted, store
 from flushproof.lower.context import Activation, Alias, Bound, Context, Named
 from flushproof.lower.primitives import primitive
 from flushproof.lower.statements import statement
-from flushproof.lower.assignment import assign_alias, converted, store
 from flushproof.lower.values import (
     FALSE,
     Frame,
@@ -31,6 +30,7 @@ from flushproof.lower.values import (
     Value,
 )
 from flushproof.lower.views import as_pointer
+from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Span
 
 

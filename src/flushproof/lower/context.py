@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from flushproof.support.diagnostics import InputError, closest
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.declarations import Declarations
 from flushproof.frontend.c.type_errors import Redefined, UnknownName, Unsupported
 from flushproof.frontend.c.types import Array, CType, Integer, Pointer, Struct
+from flushproof.ir.builder import Emitter, Label
 from flushproof.ir.code import Expr, Field, Local, Mode, Scope
 from flushproof.ir.types import BOOL, RW_LOCK, U64, VCPU, LockWord, Type
-from flushproof.ir.builder import Emitter, Label
 from flushproof.lower.object_model import ObjectModel
 from flushproof.lower.values import (
     FieldPlace,
@@ -24,6 +23,7 @@ from flushproof.lower.values import (
     Vcpu,
     Vm,
 )
+from flushproof.support.diagnostics import InputError, closest
 from flushproof.support.record import Record, field, replace
 from flushproof.support.source import Span
 

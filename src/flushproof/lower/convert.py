@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c.type_errors import Mismatch
 from flushproof.frontend.c.types import BOOL_T, INT_T, CType, Integer, Pointer, Struct, common
 from flushproof.ir.arith import binary, unary
@@ -20,6 +19,7 @@ from flushproof.lower.values import (
     Scalar,
     Value,
 )
+from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Span
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from flushproof.support.diagnostics import InputError, closest
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.consteval import number_type, size
 from flushproof.frontend.c.side_effects import acts
@@ -19,9 +18,11 @@ from flushproof.frontend.c.types import (
     Void,
     promote,
 )
+from flushproof.ir.builder import Label
 from flushproof.ir.code import Const, Expr, Scope, Uninit, Var
 from flushproof.ir.types import BOOL, U64, Int, VcpuRef
 from flushproof.lower import convert
+from flushproof.lower.assignment import assign_alias, converted, store
 from flushproof.lower.context import (
     Alias,
     Bound,
@@ -32,10 +33,8 @@ from flushproof.lower.context import (
     in_vcpu,
     unsupported,
 )
-from flushproof.ir.builder import Label
 from flushproof.lower.operators import Merge, operate
 from flushproof.lower.places import member, read, target
-from flushproof.lower.assignment import assign_alias, converted, store
 from flushproof.lower.values import (
     FALSE,
     TRUE,
@@ -55,6 +54,7 @@ from flushproof.lower.values import (
     Vm,
 )
 from flushproof.lower.views import as_pointer, container
+from flushproof.support.diagnostics import InputError, closest
 from flushproof.support.source import Span
 
 

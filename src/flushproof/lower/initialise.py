@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from flushproof.support.diagnostics import InputError, closest
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.declarations import static_name, statics
-from flushproof.frontend.c.type_errors import Mismatch, UnknownType
 from flushproof.frontend.c.initialisers import Path, Shapes, Values, completed, values_of
+from flushproof.frontend.c.type_errors import Mismatch, UnknownType
 from flushproof.frontend.c.types import CType, Integer, Pointer, Struct
 from flushproof.ir.code import Havoc, Local
 from flushproof.ir.types import BOOL
+from flushproof.lower.assignment import assign_alias, converted, store
 from flushproof.lower.context import Alias, Context, Named, unsupported
 from flushproof.lower.expressions import global_place, lower
 from flushproof.lower.places import leaves, part
-from flushproof.lower.assignment import assign_alias, converted, store
 from flushproof.lower.values import (
     FALSE,
     BitPlace,
@@ -25,6 +24,7 @@ from flushproof.lower.values import (
     StructPlace,
     StructValue,
 )
+from flushproof.support.diagnostics import InputError, closest
 from flushproof.support.record import Record
 from flushproof.support.source import Span
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.consteval import evaluate
 from flushproof.frontend.c.declarations import Declarations
@@ -25,6 +24,7 @@ from flushproof.lower.context import Context, Special, unsupported
 from flushproof.lower.expressions import lower, struct_of
 from flushproof.lower.places import member_type
 from flushproof.lower.values import Scalar, Value
+from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Span
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from flushproof.frontend.c.types import CType, Integer, promote
 from flushproof.ir.arith import binary_op
+from flushproof.ir.builder import Label
 from flushproof.ir.code import COMPARISONS, Assign, Const, Expr, Var
 from flushproof.ir.types import NO_VCPU, VCPU, Int, VcpuRef
 from flushproof.lower import convert
 from flushproof.lower.context import Context, same_place, unsupported
-from flushproof.ir.builder import Label
 from flushproof.lower.values import (
     FALSE,
     TRUE,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flushproof.support.diagnostics import InputError, closest
 from flushproof.frontend.c.type_errors import Mismatch, UnknownMember, UnknownType
 from flushproof.frontend.c.types import CType, Integer, Pointer, Struct
 from flushproof.ir.code import Binary, Const, Expr, Havoc, Mode, Read, Scope, Uninit, Var, Write
@@ -29,6 +28,7 @@ from flushproof.lower.values import (
     Vcpu,
     Vm,
 )
+from flushproof.support.diagnostics import InputError, closest
 from flushproof.support.resources import PRELUDE
 from flushproof.support.source import Span
 

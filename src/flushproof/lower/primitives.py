@@ -26,7 +26,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.type_errors import Mismatch
 from flushproof.frontend.c.types import BOOL_T, INT_T, Integer, Pointer, Struct
@@ -46,12 +45,14 @@ from flushproof.ir.code import (
     Var,
 )
 from flushproof.ir.types import BOOL, INT, NO_VCPU, U64, VCPU, Int, LockWord
-from flushproof.lower import convert, number_macros as numbers
+from flushproof.lower import convert
+from flushproof.lower import number_macros as numbers
+from flushproof.lower.assignment import converted
 from flushproof.lower.context import Context, unsupported
 from flushproof.lower.expressions import lower, truth
 from flushproof.lower.places import read, target, value_of, write
-from flushproof.lower.assignment import converted
 from flushproof.lower.values import FALSE, FieldPlace, Nothing, Scalar, StructPlace, Value
+from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Span
 
 

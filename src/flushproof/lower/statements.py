@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.consteval import evaluate
 from flushproof.frontend.c.type_errors import Mismatch, StrayJump
 from flushproof.frontend.c.types import INT_T, Pointer, Struct, Void, promote
 from flushproof.frontend.c.walk import Node, children
+from flushproof.ir.builder import Label
 from flushproof.ir.code import Cast, Const, NumVcpus
 from flushproof.ir.types import INT, VCPU
 from flushproof.lower import convert
+from flushproof.lower.assignment import converted, store
 from flushproof.lower.context import Activation, Context, unsupported
-from flushproof.ir.builder import Label
 from flushproof.lower.expressions import condition, lower, place
 from flushproof.lower.initialise import declaration
 from flushproof.lower.places import read
-from flushproof.lower.assignment import converted, store
 from flushproof.lower.values import (
     Nothing,
     Null,
@@ -27,6 +26,7 @@ from flushproof.lower.values import (
     StructValue,
     Value,
 )
+from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Span
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c.declaration_agreement import alike
 from flushproof.frontend.c.type_errors import Mismatch
 from flushproof.frontend.c.types import Array, CType, Integer, Pointer, Struct
@@ -30,6 +29,7 @@ from flushproof.lower.values import (
     Value,
     Vcpu,
 )
+from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Span
 
 

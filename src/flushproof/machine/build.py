@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.declarations import Global
 from flushproof.frontend.c.type_errors import NotConstant, Unsupported
 from flushproof.frontend.c.types import INT_T
 from flushproof.frontend.c.walk import walk
+from flushproof.frontend.setup import Bounds, Setup
+from flushproof.frontend.spec.syntax import CacheDecl, Claim
+from flushproof.ir.analysis.counting import counts, loops_of
+from flushproof.ir.analysis.def_use import fields_of, map_expr
+from flushproof.ir.analysis.held_locks import waits_end
+from flushproof.ir.analysis.representation import infer
 from flushproof.ir.code import (
     Assign,
     Cast,
@@ -23,13 +28,9 @@ from flushproof.ir.code import (
     Var,
     Write,
 )
-from flushproof.ir.analysis.counting import counts, loops_of
-from flushproof.ir.analysis.held_locks import waits_end
-from flushproof.ir.analysis.representation import infer
 from flushproof.ir.passes.cleanup import clean
 from flushproof.ir.program import BOOT_VCPU, BYSTANDERS, Limits, Operation, Program, Role
 from flushproof.ir.types import INT, NO_VCPU, NONE, ROOT, U64, VCPU, Int
-from flushproof.ir.analysis.def_use import fields_of, map_expr
 from flushproof.lower import convert
 from flushproof.lower.calls import inline
 from flushproof.lower.context import Bound, Context, Environment
@@ -37,9 +38,6 @@ from flushproof.lower.expressions import global_place, lower
 from flushproof.lower.initialise import initialise
 from flushproof.lower.statements import statement
 from flushproof.lower.values import Scalar
-from flushproof.machine.store_buffers.apply import Buffered, buffered
-from flushproof.machine.store_buffers.checks import beside_free_locks, view
-from flushproof.machine.store_buffers.unlocks import idle
 from flushproof.machine.environment import context, environment
 from flushproof.machine.instrument import Instrumenter
 from flushproof.machine.monitors import (
@@ -52,11 +50,13 @@ from flushproof.machine.monitors import (
     monitor,
 )
 from flushproof.machine.operations import lower_operation
-from flushproof.frontend.setup import Bounds, Setup
+from flushproof.machine.store_buffers.apply import Buffered, buffered
+from flushproof.machine.store_buffers.checks import beside_free_locks, view
+from flushproof.machine.store_buffers.unlocks import idle
+from flushproof.support.diagnostics import InputError
 from flushproof.support.memory_model import Memory
 from flushproof.support.record import Record, replace
 from flushproof.support.source import Span
-from flushproof.frontend.spec.syntax import CacheDecl, Claim
 
 INVALID = Const((1 << 64) - 1, U64)
 BARE = 2

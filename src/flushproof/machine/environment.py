@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from flushproof.frontend.c.declarations import Declarations
 from flushproof.frontend.c.types import VOID, Pointer, Struct
+from flushproof.ir.builder import Emitter
 from flushproof.ir.code import Field
 from flushproof.ir.types import LOCK, LockWord
 from flushproof.lower.calls import inline
 from flushproof.lower.context import Activation, Binding, Context, Environment, Special
-from flushproof.ir.builder import Emitter
 from flushproof.lower.number_macros import unevaluated
 from flushproof.lower.object_model import object_model
 from flushproof.lower.statements import run_block

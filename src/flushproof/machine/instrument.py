@@ -20,6 +20,7 @@ Lemma L1 of docs/soundness.md.
 from __future__ import annotations
 
 from flushproof.frontend.c.types import BOOL_T, INT_T, ROOT_T, ULONG_T, Struct
+from flushproof.frontend.spec.syntax import Handler
 from flushproof.ir.code import (
     Access,
     Acquire,
@@ -70,7 +71,6 @@ from flushproof.machine.monitors import (
 )
 from flushproof.support.record import Record, replace
 from flushproof.support.source import Span
-from flushproof.frontend.spec.syntax import Handler
 
 PLACE_STRIDE = 1 << 16
 """A place is the number of a field times this, plus the vCPU's number."""

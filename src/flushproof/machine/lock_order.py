@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from graphlib import CycleError, TopologicalSorter
 
+from flushproof.ir.analysis.held_locks import maybe_held
+from flushproof.ir.builder import Emitter
 from flushproof.ir.code import (
     Acquire,
     Assert,
@@ -29,10 +31,8 @@ from flushproof.ir.code import (
     Unary,
     Var,
 )
-from flushproof.ir.analysis.held_locks import maybe_held
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.ir.types import BOOL
-from flushproof.ir.builder import Emitter
 from flushproof.support.record import Record, replace
 
 

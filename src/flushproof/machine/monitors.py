@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.type_errors import Mismatch, WrongArity
 from flushproof.frontend.c.types import (
@@ -22,6 +21,9 @@ from flushproof.frontend.c.types import (
     Pointer,
     Struct,
 )
+from flushproof.frontend.setup import Setup
+from flushproof.frontend.spec.syntax import CacheDecl, Claim, Handler
+from flushproof.ir.analysis.def_use import map_expr
 from flushproof.ir.code import (
     AllFree,
     Assert,
@@ -39,14 +41,12 @@ from flushproof.ir.code import (
     Var,
 )
 from flushproof.ir.types import BOOL, INT, NONE, ROOT, U64, VCPU, Int, LockWord, Type
-from flushproof.ir.analysis.def_use import map_expr
 from flushproof.lower import convert
 from flushproof.lower.context import Binding, Bound, Context, GhostArray, Named, Shorthand, Special
 from flushproof.lower.expressions import lower, truth
 from flushproof.lower.values import FieldPlace, Nothing, PointerTo, Scalar, StructPlace, Value, Vm
-from flushproof.frontend.setup import Setup
+from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.support.record import Record, replace
-from flushproof.frontend.spec.syntax import CacheDecl, Claim, Handler
 
 RUNS_ON = Field("runs_on", "runs_on", Scope.VCPU, ROOT, ghost=True)
 VCPU_POINTER = Pointer(Struct("kvm_vcpu"))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from flushproof.support.diagnostics import Diagnostic, InputError, closest
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.type_errors import UnknownFunction, WrongArity
 from flushproof.frontend.c.types import CType, Integer, Pointer, Struct
-from flushproof.ir.code import Assign, Enter, Field, Havoc, Instr, Local, Return, Scope, Unary, Var
+from flushproof.frontend.spec.syntax import OperationDecl, Text
 from flushproof.ir.analysis.control_flow import insert
+from flushproof.ir.code import Assign, Enter, Field, Havoc, Instr, Local, Return, Scope, Unary, Var
 from flushproof.ir.passes.cleanup import clean, liveness
+from flushproof.ir.passes.spin_wait import waiting
 from flushproof.ir.program import Operation, Parameters, Role
 from flushproof.ir.types import BOOL, U64, VCPU
-from flushproof.ir.passes.spin_wait import waiting
 from flushproof.lower.calls import inline
 from flushproof.lower.context import Context, Environment
 from flushproof.lower.places import member
@@ -29,9 +29,9 @@ from flushproof.lower.values import (
     Vm,
 )
 from flushproof.machine.environment import context
+from flushproof.support.diagnostics import Diagnostic, InputError, closest
 from flushproof.support.record import Record
 from flushproof.support.source import Span
-from flushproof.frontend.spec.syntax import OperationDecl, Text
 
 
 class BadRole(Diagnostic, frozen=True, kw_only=True):

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from flushproof.results.atomicity import Access, FieldLocks, OperationSteps, Steps
-from flushproof.support.wording import count
 from flushproof.report.grid import GAP, INDENT, Cell, Column, draw
 from flushproof.report.plain import DEFAULT_WIDTH, hang, visible
 from flushproof.report.text import joined
+from flushproof.results.atomicity import Access, FieldLocks, OperationSteps, Steps
 from flushproof.support.source import Source
+from flushproof.support.wording import count
 
 LEGEND = (
     "A step happens at once for all other threads. What moves right can be put off past "

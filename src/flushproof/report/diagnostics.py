@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from flushproof.support.diagnostics import Diagnostic, Note, short
 from flushproof.report.excerpt import excerpt
 from flushproof.report.plain import DEFAULT_WIDTH, hang, visible
+from flushproof.support.diagnostics import Diagnostic, Note, short
 from flushproof.support.source import Source, Span
 
 

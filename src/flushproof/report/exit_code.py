@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from flushproof.support.wording import count
 from flushproof.results.verdict import (
     EXIT_OK,
     EXIT_OTHERWISE,
@@ -14,6 +13,7 @@ from flushproof.results.verdict import (
     Report,
     Verdict,
 )
+from flushproof.support.wording import count
 
 NOTHING_ASKED = "nothing was asked"
 EMPTY = "with nothing asked"

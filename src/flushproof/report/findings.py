@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from flushproof.support.diagnostics import InputError
-from flushproof.support.wording import count
-from flushproof.support.record import Record
+from flushproof.report.exit_code import NOTHING_ASKED
 from flushproof.report.overview import default_reason
 from flushproof.report.plain import DEFAULT_WIDTH
 from flushproof.report.scope import held_phrase
-from flushproof.report.exit_code import NOTHING_ASKED
-from flushproof.support.source import Source, Span
 from flushproof.results.trace import Trace
 from flushproof.results.verdict import ClaimResult, Expected, Outcome, Report, Verdict
+from flushproof.support.diagnostics import InputError
+from flushproof.support.record import Record
+from flushproof.support.source import Source, Span
+from flushproof.support.wording import count
 
 NOTHING = "nothing_asked"
 Level = Literal["error", "warning"]

@@ -7,19 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from flushproof.results import saved_trace as saved
 from flushproof.report import (
     github,
     itf,
-    json_report as json,
     jsonl,
     ktap,
-    one_line as lines,
     sarif,
     summary,
     text,
 )
+from flushproof.report import (
+    json_report as json,
+)
+from flushproof.report import (
+    one_line as lines,
+)
 from flushproof.report.findings import Results
+from flushproof.results import saved_trace as saved
 from flushproof.results.verdict import Report
 
 Renderer = Callable[[Results], str]

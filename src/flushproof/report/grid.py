@@ -5,8 +5,8 @@ In: titles and rows of cells. Out: lines, or None where the columns cannot be sh
 
 from __future__ import annotations
 
-from flushproof.support.record import Record
 from flushproof.report.plain import pack
+from flushproof.support.record import Record
 
 INDENT = 2
 GAP = 2

@@ -9,8 +9,8 @@ from __future__ import annotations
 from flushproof import __version__
 from flushproof.report.json_report import Tree, dumps
 from flushproof.results.saved_trace import Moment, Saved, moments
-from flushproof.support.source import Span
 from flushproof.results.trace import Recipe, Step
+from flushproof.support.source import Span
 
 FORMAT = "https://apalache-mc.org/docs/adr/015adr-trace.html"
 VERSION = 1

@@ -10,14 +10,14 @@ import json
 from collections.abc import Sequence
 
 from flushproof import __version__
-from flushproof.results.atomicity import OperationSteps, Steps
-from flushproof.support.diagnostics import InputError
-from flushproof.support.installed import installed
-from flushproof.results.second_opinion import Opinion
 from flushproof.report.exit_code import NOTHING_ASKED, exit_code
-from flushproof.support.source import Source, Span
+from flushproof.results.atomicity import OperationSteps, Steps
+from flushproof.results.second_opinion import Opinion
 from flushproof.results.trace import Step, Trace
 from flushproof.results.verdict import EXIT_OK, ClaimResult, Expected, Report, Sane, Scope
+from flushproof.support.diagnostics import InputError
+from flushproof.support.installed import installed
+from flushproof.support.source import Source, Span
 
 SCHEMA_VERSION = 2
 

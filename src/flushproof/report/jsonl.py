@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 
-from flushproof.support.record import replace
 from flushproof.report.findings import Results
 from flushproof.report.json_report import Tree, body, head
 from flushproof.results.verdict import ClaimResult, Report
+from flushproof.support.record import replace
 
 
 def render(results: Results) -> str:

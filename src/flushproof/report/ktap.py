@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from flushproof.report.exit_code import NOTHING_ASKED
 from flushproof.report.findings import Results, undecided
 from flushproof.report.plain import visible
 from flushproof.report.scope import held_phrase, vcpus_phrase
-from flushproof.report.exit_code import NOTHING_ASKED
 from flushproof.report.text import Sources, result_text
 from flushproof.results.verdict import EXIT_OK, ClaimResult, Report, Verdict
 

@@ -6,9 +6,9 @@ describes.
 
 from __future__ import annotations
 
-from flushproof.results.recognition import Listing
 from flushproof.report.json_report import Tree, head
 from flushproof.report.plain import hang, visible
+from flushproof.results.recognition import Listing
 from flushproof.results.verdict import EXIT_OK
 
 SHOWN_MISSING = 8

@@ -11,13 +11,13 @@ from pathlib import PurePath
 from urllib.parse import quote
 
 from flushproof import __version__
+from flushproof.report.exit_code import NOTHING_ASKED
 from flushproof.report.findings import NOTHING, Finding, Results, findings
 from flushproof.report.json_report import Tree, dumps
-from flushproof.report.exit_code import NOTHING_ASKED
 from flushproof.report.trace_table import title
-from flushproof.support.source import Span
 from flushproof.results.trace import Step, Trace
 from flushproof.results.verdict import Report
+from flushproof.support.source import Span
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

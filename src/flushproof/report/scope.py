@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from flushproof.results.costs import Costs
+from flushproof.results.verdict import ClaimResult, Scope
 from flushproof.support.memory_model import Memory
 from flushproof.support.wording import count
-from flushproof.results.verdict import ClaimResult, Scope
 
 ROOTS = {"uninterpreted": "any roots", "64-bit vectors": "roots as 64-bit vectors"}
 
@@ -80,3 +81,11 @@ def _flushes(flushers: int | None, flushes: int | None) -> str:
 
 def _times(flushes: int) -> str:
     return "1 flush" if flushes == 1 else f"{flushes} flushes"
+
+
+def covers(costs: Costs) -> str:
+    """Return what costs cover, in words."""
+    return (
+        f"{scope_phrase(costs.scope)}; hypercalls succeed or fail at any time; calls during which "
+        "no load is under way"
+    )

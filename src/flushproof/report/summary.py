@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 from typing import assert_never
 
-from flushproof.report.plain import DEFAULT_WIDTH, cut_left, hang, pack, visible
 from flushproof.report.exit_code import NOTHING_ASKED, expectation_counts
+from flushproof.report.plain import DEFAULT_WIDTH, cut_left, hang, pack, visible
 from flushproof.report.text import Sources, joined, report_blocks
 from flushproof.results.verdict import ClaimResult, Report, Scope, Verdict
 

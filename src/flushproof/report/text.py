@@ -11,18 +11,18 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import PurePath
 
-from flushproof.support.wording import count
-from flushproof.support.record import replace
 from flushproof.report.excerpt import excerpt
+from flushproof.report.exit_code import verdict_counts
 from flushproof.report.findings import expected_phrase
 from flushproof.report.overview import agreed, default_reason, overview
 from flushproof.report.plain import DEFAULT_WIDTH, hang, visible
 from flushproof.report.scope import held_phrase, scope_phrase
-from flushproof.report.exit_code import verdict_counts
 from flushproof.report.trace_table import table
-from flushproof.support.source import Source, Span
 from flushproof.results.trace import Blame, Trace
 from flushproof.results.verdict import ClaimResult, Report, Verdict
+from flushproof.support.record import replace
+from flushproof.support.source import Source, Span
+from flushproof.support.wording import count
 
 INDENT = 2
 CODE_INDENT = 6

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from flushproof.support.record import Record, replace
 from flushproof.report.grid import Cell, Column, draw, fits
 from flushproof.results.trace import LockMark, Step, Trace
+from flushproof.support.record import Record, replace
 
 VIOLATION = "VIOLATION"
 CHANGED = "changed"

@@ -1,1 +1,1 @@
-"""TODO results."""
+"""What was found, as frozen data that reports are made of."""

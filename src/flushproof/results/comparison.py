@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from flushproof.results.verdict import EXIT_OK, EXIT_OTHERWISE, EXIT_UNDECIDED, Scope
 from flushproof.support.record import Record
 from flushproof.support.source import Span
-from flushproof.results.verdict import EXIT_OK, EXIT_OTHERWISE, EXIT_UNDECIDED, Scope
 
 
 class Relation(StrEnum):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from flushproof.support.record import Record
 from flushproof.results.trace import Trace
 from flushproof.results.verdict import EXIT_OK, EXIT_UNDECIDED, Report, Scope, Verdict
+from flushproof.support.record import Record
 
 
 class Cost(Record, frozen=True):

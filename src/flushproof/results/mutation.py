@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from flushproof.support.record import Record
 from flushproof.results.verdict import EXIT_OK, EXIT_OTHERWISE, EXIT_UNDECIDED, Verdict
+from flushproof.support.record import Record
 
 UNDEFINED = "undefined behaviour"
 """Stands for a claim where the mutant does something undefined."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from flushproof.results.trace import Trace
 from flushproof.support.record import Record
 from flushproof.support.source import Source
-from flushproof.results.trace import Trace
 
 
 class Answer(Record, frozen=True):

@@ -6,9 +6,6 @@ from enum import StrEnum
 from typing import assert_never
 
 from flushproof.results.comparison import Comparison, Relation
-from flushproof.support.files import Files, Overlaid
-from flushproof.support.record import Record
-from flushproof.support.source import Source, Span
 from flushproof.results.trace import Trace
 from flushproof.results.verdict import (
     EXIT_OK,
@@ -18,6 +15,9 @@ from flushproof.results.verdict import (
     Report,
     Verdict,
 )
+from flushproof.support.files import Files, Overlaid
+from flushproof.support.record import Record
+from flushproof.support.source import Source, Span
 
 
 class Effect(StrEnum):

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
+from flushproof.results.trace import Step, Trace
+from flushproof.results.verdict import ClaimResult, Report
 from flushproof.support.memory_model import Memory
 from flushproof.support.record import Record
 from flushproof.support.source import Source
-from flushproof.results.trace import Step, Trace
-from flushproof.results.verdict import ClaimResult, Report
 
 OUTSIDE = "none"
 """What a vCPU runs on that is not in the guest."""

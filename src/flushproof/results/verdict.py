@@ -5,10 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import assert_never
 
-from flushproof.support.memory_model import Memory
 from flushproof.results.second_opinion import Opinion
-from flushproof.support.record import Record
 from flushproof.results.trace import Trace
+from flushproof.support.memory_model import Memory
+from flushproof.support.record import Record
 
 EXIT_OK = 0
 EXIT_OTHERWISE = 1

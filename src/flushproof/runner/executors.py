@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any, ClassVar, ParamSpec, TypeVar
 
-from flushproof.verify.options import LOCAL
 from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.support.errors import InternalError
+from flushproof.verify.options import LOCAL
 
 PATIENCE = "10s"
 GONE = "a process that decided claims is gone"

@@ -10,13 +10,13 @@ import threading
 from collections.abc import Callable
 from typing import Literal
 
+from flushproof.results.verdict import ClaimResult, Report
 from flushproof.support import files
-from flushproof.verify.options import Options
 from flushproof.support.diagnostics import InputError
 from flushproof.support.errors import InternalError
 from flushproof.support.files import Look, Sent
 from flushproof.support.record import Record
-from flushproof.results.verdict import ClaimResult, Report
+from flushproof.verify.options import Options
 
 Command = Literal["prove", "refute", "check"]
 _one_at_a_time = threading.Lock()

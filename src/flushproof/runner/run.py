@@ -11,14 +11,14 @@ from concurrent.futures import Executor, Future, as_completed
 from dataclasses import dataclass, field
 from functools import partial
 
-from flushproof.verify.options import LOCAL
-from flushproof.support.diagnostics import InputError
-from flushproof.support.record import replace
-from flushproof.runner.fingerprint import fingerprint
+from flushproof.results.verdict import ClaimResult, Report
 from flushproof.runner.executors import executor, result, submitted
+from flushproof.runner.fingerprint import fingerprint
 from flushproof.runner.jobs import Done, Task, claims_of, elsewhere, here
 from flushproof.runner.verdict_lookup import Known, opened
-from flushproof.results.verdict import ClaimResult, Report
+from flushproof.support.diagnostics import InputError
+from flushproof.support.record import replace
+from flushproof.verify.options import LOCAL
 
 OnReport = Callable[[Report], None]
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flushproof.results.atomicity import Steps
-from flushproof.cli.run import Reports, Several
 from flushproof.results.comparison import Comparison
-from flushproof.verify.options import LOCAL, Comparing, Options, Reviewing
 from flushproof.results.recognition import Listing
-from flushproof.support.record import replace
 from flushproof.results.review import Review
+from flushproof.results.verdict import (
+    ClaimResult,
+    Report,
+)
 from flushproof.runner.jobs import Command, Task, here
-from flushproof.runner.verdict_lookup import opened
 from flushproof.runner.run import sweep
-from flushproof.results.verdict import ClaimResult, Report
+from flushproof.runner.verdict_lookup import opened
+from flushproof.support.record import Record, replace
+from flushproof.verify.options import LOCAL, Comparing, Options, Reviewing
 
 OnResult = Callable[[ClaimResult], None]
 OnReport = Callable[[Report], None]
@@ -103,3 +105,32 @@ def _one(task: Task, on_result: OnResult) -> Report:
     results |= {r.claim: r for r in done.report.results}
     order = tuple(results) if hit is None else hit.wanted
     return replace(done.report, results=tuple(results[name] for name in order))
+
+
+Reports = tuple[Report, ...]
+
+
+class Several(Record, frozen=True):
+    """Files to be decided by one command, "prove" or "refute", under one set-up."""
+
+    command: str
+    paths: tuple[str, ...]
+    spec: str | None
+
+
+def check(specs: tuple[str, ...], options: Options, on_report: OnReport) -> tuple[Report, ...]:
+    """Decide the expectations of spec files, several at a time.
+
+    Raises:
+        InputError: a file is not accepted.
+    """
+    from flushproof.runner.jobs import Task
+    from flushproof.runner.run import sweep
+
+    return sweep(tuple(Task("check", s, None, options) for s in specs), on_report)
+
+
+def check_claim(spec_path: str, claim: str, options: Options | None = None) -> Report:
+    """Decide one expectation of a spec file."""
+    asked = replace(options or Options(), claims=(claim,), jobs=1)
+    return check((spec_path,), asked, lambda _: None)[0]

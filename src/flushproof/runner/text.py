@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import assert_never
 
-from flushproof.support.record import Record
+from flushproof.report.exit_code import verdict_counts
 from flushproof.report.json_report import Tree, body, head
 from flushproof.report.plain import DEFAULT_WIDTH, pack, visible
-from flushproof.report.exit_code import verdict_counts
 from flushproof.results.verdict import EXIT_OK, EXIT_UNDECIDED, ClaimResult, Report, Verdict
+from flushproof.support.record import Record
 
 LEGEND = (
     "columns: vCPUs x loads x flushes, - as the spec says;",

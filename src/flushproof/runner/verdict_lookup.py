@@ -11,16 +11,16 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flushproof.support import files
-from flushproof.verify.options import Sweeping
-from flushproof.results.expectation import with_expected
-from flushproof.support.files import Look, Recorded
 from flushproof.frontend.c.load import LIMIT
-from flushproof.support.record import Record, replace
+from flushproof.results.verdict import ClaimResult, Report, Verdict
 from flushproof.runner.fingerprint import fingerprint
 from flushproof.runner.jobs import Task
 from flushproof.runner.verdict_store import Entry, Store
-from flushproof.results.verdict import ClaimResult, Report, Verdict
+from flushproof.support import files
+from flushproof.support.files import Look, Recorded
+from flushproof.support.record import Record, replace
+from flushproof.verify.expectation import with_expected
+from flushproof.verify.options import Sweeping
 
 
 class Hit(Record, frozen=True):

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import msgspec
 
+from flushproof.results.verdict import ClaimResult
 from flushproof.support.files import Look
 from flushproof.support.record import Record
-from flushproof.results.verdict import ClaimResult
 
 KEPT = 4
 """Of so many versions of the program entries are kept."""

@@ -1,1 +1,1 @@
-"""TODO support."""
+"""What everything rests on: records, sources, diagnostics, files, processes."""

@@ -1,1 +1,1 @@
-"""TODO verify."""
+"""Claims decided: the engines in order, each answer checked."""

@@ -10,22 +10,22 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from flushproof.verify.assumptions import assumptions
-from flushproof.engines.explicit.enumerator import Sizes
 from flushproof.engines.counterexample import Found, size_in_words
+from flushproof.engines.explicit.enumerator import Sizes
 from flushproof.engines.interpreter.random_runs import Attack
-from flushproof.support.errors import InternalError
-from flushproof.verify.unbounded_proofs import Evidence, ForAll
-from flushproof.ir.program import Program
-from flushproof.machine.store_buffers.apply import Buffered
-from flushproof.machine.build import CAPACITY, Machine
 from flushproof.frontend.setup import Bounds
+from flushproof.ir.program import Program
+from flushproof.machine.build import CAPACITY, Machine
+from flushproof.machine.store_buffers.apply import Buffered
 from flushproof.results.second_opinion import Opinion, joined
-from flushproof.support.wording import count
-from flushproof.verify.question import LOOKING, Definedness, Question, engine_for, replayed, taken
-from flushproof.support.record import replace
 from flushproof.results.trace import Trace
 from flushproof.results.verdict import ClaimResult, Scope, Verdict
+from flushproof.support.errors import InternalError
+from flushproof.support.record import replace
+from flushproof.support.wording import count
+from flushproof.verify.assumptions import assumptions
+from flushproof.verify.question import LOOKING, Definedness, Question, engine_for, replayed, taken
+from flushproof.verify.unbounded_proofs import Evidence, ForAll
 
 if TYPE_CHECKING:
     from flushproof.engines.reduction.step_plan import Plan

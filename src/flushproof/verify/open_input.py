@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flushproof.verify.options import Choices
-from flushproof.support.files import current
 from flushproof.frontend.c.load import load
 from flushproof.frontend.c.outline import outline
+from flushproof.frontend.kernel.choices import Choices
 from flushproof.frontend.kernel.text_scan import included
-from flushproof.machine.build import build
 from flushproof.frontend.setup import Setup
-from flushproof.support.record import Record, replace
-from flushproof.support.source import Source
 from flushproof.frontend.spec.builtin import given
 from flushproof.frontend.spec.resolve import from_text
+from flushproof.machine.build import build
+from flushproof.support.files import current
+from flushproof.support.record import Record, replace
+from flushproof.support.source import Source
 
 TREE = Path("arch", "x86", "kvm")
 """What a kernel tree has, seen from its root."""

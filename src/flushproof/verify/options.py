@@ -10,6 +10,7 @@ from enum import StrEnum
 from os import cpu_count
 from typing import ClassVar
 
+from flushproof.frontend.kernel.choices import Choices
 from flushproof.results.comparison import Compared, Relation, Since
 from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.support.memory_limit import LEAST
@@ -80,15 +81,6 @@ class UnknownEngine(Diagnostic, frozen=True, kw_only=True):
     name: str
 
 
-class SaidTwice(Diagnostic, frozen=True, kw_only=True):
-    """A spec and options that say the same things."""
-
-    CODE: ClassVar[str] = "FP0108"
-    TITLE: ClassVar[str] = "--kernel, --flush, --load, --cache and -I cannot stand beside a spec"
-    HELP: ClassVar[str] = "the spec says what is what"
-    EXIT: ClassVar[int] = EXIT_USAGE
-
-
 class NothingToAgreeOn(Diagnostic, frozen=True, kw_only=True):
     """A second opinion on what no solver answers."""
 
@@ -117,25 +109,6 @@ class UnknownExecutor(Diagnostic, frozen=True, kw_only=True):
     HELP: ClassVar[str] = "write `local`, or `dask://HOST:PORT` for a Dask scheduler"
     EXIT: ClassVar[int] = EXIT_USAGE
     name: str
-
-
-class Choices(Record, frozen=True):
-    """What the user says of a kernel file; None or nothing where it is to be found out.
-
-    `flush` and `load` name functions, `cache` the field that holds the cached root, and headers are
-    looked for in `folders` too. `kernel`: it is one, wherever it lies and whatever it includes.
-    """
-
-    flush: str | None = None
-    load: str | None = None
-    cache: str | None = None
-    folders: tuple[str, ...] = ()
-    kernel: bool = False
-
-    @property
-    def any(self) -> bool:
-        """Tell whether anything is said."""
-        return self != Choices()
 
 
 class Project(Record, frozen=True):

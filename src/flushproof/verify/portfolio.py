@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 
-from flushproof.verify.claim_checker import Claim
 from flushproof.engines.counterexample import Found
-from flushproof.support.process_pool import GONE, stream
-from flushproof.verify.unbounded_proofs import ForAll
-from flushproof.support.memory_limit import EXHAUSTED
 from flushproof.machine.build import Machine, build
-from flushproof.verify.question import LOOKING, Definedness, Question
-from flushproof.support.record import replace
 from flushproof.results.verdict import ClaimResult, Verdict
+from flushproof.support.memory_limit import EXHAUSTED
+from flushproof.support.process_pool import GONE, stream
+from flushproof.support.record import replace
+from flushproof.verify.claim_checker import Claim
+from flushproof.verify.question import LOOKING, Definedness, Question
+from flushproof.verify.unbounded_proofs import ForAll
 
 __all__ = ["Question", "counterexample", "decide"]
 

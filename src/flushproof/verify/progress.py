@@ -12,8 +12,8 @@ from collections.abc import Callable
 from mmap import mmap
 from typing import TextIO
 
-from flushproof.support.record import Record
 from flushproof.results.verdict import ClaimResult
+from flushproof.support.record import Record
 
 PATIENCE = 1.0
 INTERVAL = 0.25

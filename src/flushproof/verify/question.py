@@ -10,23 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from flushproof.engines.interpreter import interpreter as concrete
-from flushproof.engines.explicit.enumerator import Enumerator, Sizes
 from flushproof.engines.counterexample import Found
-from flushproof.support.errors import InternalError
+from flushproof.engines.explicit.enumerator import Enumerator, Sizes
+from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.frontend.setup import Bounds
 from flushproof.ir.program import Operation, Program
 from flushproof.machine.build import Machine
-from flushproof.frontend.setup import Bounds
 from flushproof.results.second_opinion import Opinion
+from flushproof.results.verdict import ClaimResult
+from flushproof.support.errors import InternalError
+from flushproof.support.record import Record
 from flushproof.support.wording import count
 from flushproof.verify.progress import Board
-from flushproof.support.record import Record
-from flushproof.results.verdict import ClaimResult
 
 if TYPE_CHECKING:
-    from flushproof.engines.second.second_solver import Second
     from flushproof.engines.bounded.engine import Bounded
     from flushproof.engines.reduction.step_plan import Plan
+    from flushproof.engines.second.second_solver import Second
 
     Engine = Bounded | Enumerator
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from flushproof.verify.assumptions import assumptions
 from flushproof.frontend.c import printer
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.walk import walk
 from flushproof.ir.code import Const, Expr, Field
 from flushproof.ir.types import LockWord
-from flushproof.verify.open_input import Opened
-from flushproof.results.recognition import Listing, Part, SharedField
 from flushproof.machine.build import INVALID, Machine
+from flushproof.results.recognition import Listing, Part, SharedField
+from flushproof.verify.assumptions import assumptions
+from flushproof.verify.open_input import Opened
 
 
 def listing(path: str, opened: Opened, machine: Machine) -> Listing:

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 from flushproof.ir.program import Role
 from flushproof.machine.build import Machine
 from flushproof.machine.lock_order import in_order
-from flushproof.support.memory_model import Memory
 from flushproof.results.second_opinion import Opinion
+from flushproof.support.memory_model import Memory
 from flushproof.support.record import Record, replace
 
 if TYPE_CHECKING:
-    from flushproof.engines.second.second_solver import Second
     from flushproof.engines.reduction.step_plan import Plan
+    from flushproof.engines.second.second_solver import Second
     from flushproof.engines.unbounded.prove import Proof, Subject
     from flushproof.ir.program import Program
 
@@ -112,8 +112,8 @@ class ForAll:
         self, program: Program, plan: Plan, hopeless: Callable[[], str], title: str
     ) -> Evidence | str:
         from flushproof.engines.unbounded.certificate import script
-        from flushproof.engines.unbounded.prove import concise
         from flushproof.engines.unbounded.invariant_text import invariant_lines
+        from flushproof.engines.unbounded.prove import concise
 
         if isinstance(self.defined, str):
             return f"the code itself: {self.defined}"

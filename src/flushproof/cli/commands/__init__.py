@@ -1,1 +1,1 @@
-"""TODO commands."""
+"""The commands that have options of their own."""

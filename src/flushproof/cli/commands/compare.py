@@ -7,12 +7,12 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from flushproof.verify.options import ENGINES, Options, Sweeping
-from flushproof.support.atomic_write import DRAWING, PAGE, check_writable, write
-from flushproof.verify.progress import Progress
 from flushproof.cli.command import Command, add_jobs, vcpus_asked
 from flushproof.cli.terminal import Terminal, load_sources
+from flushproof.support.atomic_write import DRAWING, PAGE, check_writable, write
 from flushproof.support.user_dirs import verdict_folder
+from flushproof.verify.options import ENGINES, Options, Sweeping
+from flushproof.verify.progress import Progress
 
 if TYPE_CHECKING:
     from flushproof.results.costs import SideBySide
@@ -61,7 +61,8 @@ def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def _show(found: SideBySide, arguments: argparse.Namespace, terminal: Terminal) -> None:
-    from flushproof.features.cost import json as costs_json, text as costs_text
+    from flushproof.features.cost import json as costs_json
+    from flushproof.features.cost import text as costs_text
     from flushproof.report import json_report as json
     from flushproof.report.html import page
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from flushproof.cli.shell_completion import SHELLS, script
 from flushproof.cli.command import Command
+from flushproof.cli.shell_completion import SHELLS, script
 from flushproof.cli.terminal import Terminal
 
 HOW = """\

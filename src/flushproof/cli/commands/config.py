@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 
-from flushproof.frontend.c.load import load
-from flushproof.support.memory_model import Memory
-from flushproof.report import json_report as json
-from flushproof.cli.settings.text import document, render
-from flushproof.cli.settings.layers import Origin
-from flushproof.support.source import Span
 from flushproof.cli.command import Command
+from flushproof.cli.settings.layers import Origin
+from flushproof.cli.settings.text import document, render
 from flushproof.cli.terminal import Terminal
+from flushproof.frontend.c.load import load
+from flushproof.report import json_report as json
+from flushproof.support.memory_model import Memory
+from flushproof.support.source import Span
 from flushproof.support.user_dirs import verdict_folder
 
 TYPED, DEFAULT = "command line", "default"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from flushproof.report.explanations import ClaimExplained, known
 from flushproof.cli.command import Command
 from flushproof.cli.terminal import Terminal, load_sources
+from flushproof.report.explanations import ClaimExplained, known
 from flushproof.results.verdict import EXIT_OK
 
 
@@ -44,10 +44,10 @@ def _example(claim: ClaimExplained, spec: str | None) -> str:
 
 def _decided(path: str, claim: str, width: int) -> str:
     """Return the smallest counterexample to a claim as text, "" where there is none."""
-    from flushproof.verify.options import Options
     from flushproof.pipeline import refute
     from flushproof.report import text
     from flushproof.results.verdict import Verdict
+    from flushproof.verify.options import Options
 
     report = refute(path, None, Options(claims=(claim,)), lambda _: None)
     if any(r.verdict is not Verdict.REFUTED for r in report.results):

@@ -6,15 +6,17 @@ import argparse
 import time
 from typing import TYPE_CHECKING, ClassVar
 
-from flushproof.verify.options import Choices, Options
-from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
-from flushproof.results.mutation import MutantResult, Mutation
-from flushproof.verify.progress import Progress
-from flushproof.support.record import replace
-from flushproof.report import json_report as json
-from flushproof.features.mutation import json as mutate_json, text as mutate_text
 from flushproof.cli.command import Command, add_bounds, add_jobs, vcpus_asked
 from flushproof.cli.terminal import Terminal
+from flushproof.features.mutation import json as mutate_json
+from flushproof.features.mutation import text as mutate_text
+from flushproof.frontend.kernel.choices import Choices
+from flushproof.report import json_report as json
+from flushproof.results.mutation import MutantResult, Mutation
+from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
+from flushproof.support.record import replace
+from flushproof.verify.options import Options
+from flushproof.verify.progress import Progress
 
 if TYPE_CHECKING:
     from flushproof.features.mutation.decide import Asked

@@ -11,14 +11,14 @@ import json
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, ClassVar
 
-from flushproof.support.diagnostics import Diagnostic, InputError
-from flushproof.support.errors import InternalError
-from flushproof.support.wording import count
-from flushproof.support.record import Record
-from flushproof.report.plain import hang
 from flushproof.cli.command import Command
 from flushproof.cli.terminal import Terminal
+from flushproof.report.plain import hang
 from flushproof.results.verdict import EXIT_OK, EXIT_OTHERWISE, EXIT_UNDECIDED
+from flushproof.support.diagnostics import Diagnostic, InputError
+from flushproof.support.errors import InternalError
+from flushproof.support.record import Record
+from flushproof.support.wording import count
 
 if TYPE_CHECKING:
     from flushproof.verify.certificate.head import Head

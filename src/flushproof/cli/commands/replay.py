@@ -7,10 +7,10 @@ import re
 import sys
 from typing import TYPE_CHECKING, ClassVar
 
-from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.cli.command import Command
 from flushproof.cli.terminal import Terminal
 from flushproof.results.verdict import EXIT_OK, EXIT_OTHERWISE, EXIT_UNDECIDED
+from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
 
 if TYPE_CHECKING:
     from flushproof.results.saved_trace import Saved
@@ -42,8 +42,8 @@ def _add(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    from flushproof.frontend.c.load import load
     from flushproof.features.replay.itf_reader import read
+    from flushproof.frontend.c.load import load
 
     saved = read(load(arguments.trace))
     last = len(saved.trace.steps)
@@ -107,10 +107,10 @@ def _moved(number: int, last: int, key: str) -> int:
 
 
 def _against(saved: Saved, path: str, terminal: Terminal) -> int:
-    from flushproof.verify.options import Options
-    from flushproof.pipeline import setup_of
-    from flushproof.features.replay.other_file import elsewhere
     from flushproof.features.replay import text as replay
+    from flushproof.features.replay.other_file import elsewhere
+    from flushproof.pipeline import setup_of
+    from flushproof.verify.options import Options
 
     found = elsewhere(saved, path, lambda name: setup_of(name, None, Options()))
     terminal.report(replay.answer(found, terminal.width))

@@ -9,12 +9,13 @@ import tempfile
 from pathlib import Path
 from typing import ClassVar
 
-from flushproof.verify.options import ENGINES, Choices, Options, SaidTwice
-from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
-from flushproof.report.plain import visible
 from flushproof.cli.command import Command, add_bounds, vcpus_asked
 from flushproof.cli.terminal import Terminal
+from flushproof.frontend.kernel.choices import Choices, SaidTwice
+from flushproof.report.plain import visible
 from flushproof.results.verdict import EXIT_OK, EXIT_OTHERWISE, EXIT_UNDECIDED
+from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
+from flushproof.verify.options import ENGINES, Options
 
 COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O0")

@@ -7,16 +7,16 @@ import time
 from collections.abc import Iterator
 from itertools import product
 
+from flushproof.cli.command import Command, add_jobs
 from flushproof.cli.run import find_specs
 from flushproof.cli.shell_completion import claims
-from flushproof.verify.options import LOCAL, Options, Sweeping, parse_range
-from flushproof.support.memory_model import Memory
-from flushproof.verify.progress import Progress
+from flushproof.cli.terminal import Terminal
 from flushproof.report import json_report as json
 from flushproof.runner.text import Swept, document, exit_code, render
-from flushproof.cli.command import Command, add_jobs
-from flushproof.cli.terminal import Terminal
+from flushproof.support.memory_model import Memory
 from flushproof.support.user_dirs import verdict_folder
+from flushproof.verify.options import LOCAL, Options, Sweeping, parse_range
+from flushproof.verify.progress import Progress
 
 
 def _add(command: argparse.ArgumentParser) -> None:

@@ -7,11 +7,11 @@ import time
 from contextlib import suppress
 from functools import partial
 
-from flushproof.cli.run import EXIT_INTERRUPTED
-from flushproof.frontend.c.load import load
 from flushproof.cli.command import Command
+from flushproof.cli.run import EXIT_INTERRUPTED
 from flushproof.cli.terminal import Terminal
 from flushproof.cli.watcher import Watcher
+from flushproof.frontend.c.load import load
 
 PAUSE = 0.3
 CLEAR = "\x1b[2J\x1b[H"

@@ -1,1 +1,1 @@
-"""TODO settings."""
+"""What is configured, in files and by the environment."""

@@ -10,12 +10,12 @@ import argparse
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from flushproof.verify.options import Options, Project, Sweeping, parse_range
+from flushproof.cli.settings.keys import IN_SPECS, KEYS, Key, NotAChoice
+from flushproof.cli.settings.project import ProjectFile, Setting
 from flushproof.support.diagnostics import InputError, closest
 from flushproof.support.memory_model import Memory
 from flushproof.support.record import Record, replace
-from flushproof.cli.settings.keys import IN_SPECS, KEYS, Key, NotAChoice
-from flushproof.cli.settings.project import ProjectFile, Setting
+from flushproof.verify.options import Options, Project, Sweeping, parse_range
 
 
 class Parser(argparse.ArgumentParser):

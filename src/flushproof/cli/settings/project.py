@@ -12,8 +12,6 @@ import re
 import tomllib
 from pathlib import Path
 
-from flushproof.support.diagnostics import InputError, closest
-from flushproof.support.record import Record
 from flushproof.cli.settings.keys import (
     FILE,
     KEYS,
@@ -24,6 +22,8 @@ from flushproof.cli.settings.keys import (
     UnknownKey,
     WrongKind,
 )
+from flushproof.support.diagnostics import InputError, closest
+from flushproof.support.record import Record
 from flushproof.support.source import Source, Span
 
 Value = int | str | bool

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from flushproof.cli.settings.layers import Origin
 from flushproof.report.json_report import Tree, head
 from flushproof.report.plain import visible
-from flushproof.cli.settings.layers import Origin
 
 
 def render(origins: Sequence[Origin]) -> str:

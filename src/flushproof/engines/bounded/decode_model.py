@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import z3
 
+from flushproof.engines.bounded.query import Problem
 from flushproof.engines.schedule import Call, Plan, Schedule
 from flushproof.engines.smt import terms as t
-from flushproof.engines.bounded.query import Problem
 from flushproof.engines.symbolic.step import Step, ThreadSteps
 from flushproof.engines.symbolic.values import Root, Value
 from flushproof.ir.analysis.representation import PAGE_BITS

@@ -11,24 +11,24 @@ from collections.abc import Callable, Iterator, Mapping
 
 import z3
 
+from flushproof.engines.bounded.decode_model import schedule
+from flushproof.engines.bounded.query import EFFORT, Failure, Problem
+from flushproof.engines.bounded.threads import Boundaries, Counts
 from flushproof.engines.counterexample import Found, undefined_in_claim
+from flushproof.engines.reduction.atomicity import Order
+from flushproof.engines.reduction.commutativity import Population
+from flushproof.engines.reduction.step_plan import Plan, make_plan
 from flushproof.engines.schedule import Schedule
 from flushproof.engines.second.cvc5_query import Answer
 from flushproof.engines.second.second_solver import Second
 from flushproof.engines.smt import terms as t
-from flushproof.engines.reduction.atomicity import Order
-from flushproof.support.process_pool import each, shared
-from flushproof.engines.bounded.decode_model import schedule
-from flushproof.engines.reduction.commutativity import Population
-from flushproof.engines.reduction.step_plan import Plan, make_plan
-from flushproof.engines.bounded.query import EFFORT, Failure, Problem
 from flushproof.engines.smt.smtlib import script
-from flushproof.engines.bounded.threads import Boundaries, Counts
 from flushproof.engines.symbolic.values import NotExact
 from flushproof.ir.analysis.representation import infer
 from flushproof.ir.program import Program
 from flushproof.ir.types import VCPU
 from flushproof.results.second_opinion import Opinion
+from flushproof.support.process_pool import each, shared
 from flushproof.support.record import Record, replace
 
 

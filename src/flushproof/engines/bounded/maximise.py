@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 import z3
 
-from flushproof.engines.counterexample import Found
-from flushproof.engines.smt import terms as t
 from flushproof.engines.bounded.engine import Bounded, smallest
 from flushproof.engines.bounded.query import Failure, Problem
+from flushproof.engines.counterexample import Found
+from flushproof.engines.smt import terms as t
 from flushproof.support.record import Record, replace
 
 HIGHEST = 1 << 16

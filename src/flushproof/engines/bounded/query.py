@@ -7,18 +7,18 @@ from functools import cached_property
 
 import z3
 
-from flushproof.engines.smt import terms as t
-from flushproof.engines.smt.isolated_solver import Apart
+from flushproof.engines.bounded.round_schedule import Window, slots_for
+from flushproof.engines.bounded.scheduler_encoding import Wired, Wiring
+from flushproof.engines.bounded.threads import Counts, Unroller
 from flushproof.engines.reduction.atomicity import Order
-from flushproof.engines.symbolic.boot import boot
 from flushproof.engines.reduction.commutativity import Site, named
 from flushproof.engines.reduction.step_plan import Plan
+from flushproof.engines.smt import terms as t
+from flushproof.engines.smt.isolated_solver import Apart
 from flushproof.engines.smt.proof_tactic import impossible
-from flushproof.engines.bounded.round_schedule import Window, slots_for
+from flushproof.engines.symbolic.boot import boot
 from flushproof.engines.symbolic.step import Step, ThreadSteps
-from flushproof.engines.bounded.threads import Counts, Unroller
 from flushproof.engines.symbolic.values import Algebra, Value
-from flushproof.engines.bounded.scheduler_encoding import Wired, Wiring
 from flushproof.ir.analysis.representation import PAGE_BITS
 from flushproof.ir.program import Program, Role
 from flushproof.ir.types import VCPU

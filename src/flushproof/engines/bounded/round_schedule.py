@@ -15,9 +15,9 @@ Lemma L14, Lemma L15 of docs/soundness.md.
 
 from __future__ import annotations
 
+from flushproof.engines.bounded.scheduler_encoding import Slot
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.step import ThreadSteps
-from flushproof.engines.bounded.scheduler_encoding import Slot
 from flushproof.ir.program import Role
 from flushproof.support.record import Record, replace
 

@@ -15,10 +15,10 @@ from itertools import pairwise
 
 import z3
 
+from flushproof.engines.bounded.deadlock import all_is_over, nobody_goes_on
 from flushproof.engines.smt import term_constructors as nodes
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.cells import Location
-from flushproof.engines.bounded.deadlock import all_is_over, nobody_goes_on
 from flushproof.engines.symbolic.step import Step, ThreadSteps
 from flushproof.engines.symbolic.values import Algebra, Root, Value
 from flushproof.ir.program import Role

@@ -8,9 +8,9 @@ import z3
 
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.execute import Executor, Feasible
-from flushproof.engines.symbolic.unroll_layout import layout
 from flushproof.engines.symbolic.root_domain import any_root, any_vcpu
 from flushproof.engines.symbolic.step import Step, ThreadSteps, World
+from flushproof.engines.symbolic.unroll_layout import layout
 from flushproof.engines.symbolic.values import Value
 from flushproof.ir.code import Acquire, Exchange, Local, Release, TryAcquire, Write
 from flushproof.ir.program import BYSTANDERS, Operation, Program, Role

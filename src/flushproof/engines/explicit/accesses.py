@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flushproof.engines.interpreter.interpreter import Happening
 from flushproof.engines.explicit.domains import Touch
+from flushproof.engines.interpreter.interpreter import Happening
 from flushproof.ir.code import Access, Exchange, Mode, Read, Write
 from flushproof.ir.program import Program
 from flushproof.machine.instrument import PLACE_STRIDE

@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import assert_never
 
+from flushproof.ir.analysis.def_use import used
 from flushproof.ir.code import Field, Hypercall, Local
 from flushproof.ir.passes.cleanup import liveness
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.ir.types import BOOL, INT, NO_VCPU, ROOT, Int, LockWord, Type, VcpuRef
-from flushproof.ir.analysis.def_use import used
 from flushproof.support.record import Record
 
 ROOTS = (0x1000, 0x2000, 0x3000)

@@ -14,11 +14,11 @@ from __future__ import annotations
 from collections import deque
 from itertools import pairwise
 
+from flushproof.engines.counterexample import Found, undefined_in_claim
 from flushproof.engines.explicit.domains import Touch, has_access
 from flushproof.engines.explicit.path import schedule
 from flushproof.engines.explicit.search import Graph, Move, Sizes
 from flushproof.engines.explicit.steps import State
-from flushproof.engines.counterexample import Found, undefined_in_claim
 from flushproof.ir.program import Program, Role
 from flushproof.support.record import Record
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flushproof.engines.interpreter import interpreter as concrete
-from flushproof.engines.interpreter.interpreter import Location
 from flushproof.engines.explicit.accesses import touch
 from flushproof.engines.explicit.boundaries import boundaries, written
 from flushproof.engines.explicit.domains import (
@@ -22,6 +20,8 @@ from flushproof.engines.explicit.domains import (
     witness_groups,
 )
 from flushproof.engines.explicit.steps import IDLE, UNSET, Leaf, State, Steps
+from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.interpreter.interpreter import Location
 from flushproof.ir.program import BYSTANDERS, Program, Role
 from flushproof.support.record import Record
 

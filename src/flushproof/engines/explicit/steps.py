@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from flushproof.engines.interpreter import interpreter as concrete
-from flushproof.engines.interpreter.interpreter import Happening, Location
 from flushproof.engines.explicit.accesses import is_access
 from flushproof.engines.explicit.domains import Values, any_value
+from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.interpreter.interpreter import Happening, Location
 from flushproof.ir.code import (
     Havoc,
     Hypercall,

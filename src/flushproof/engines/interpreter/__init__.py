@@ -1,1 +1,1 @@
-"""TODO interpreter."""
+"""The concrete semantics, on plain Python integers; nothing here knows z3."""

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import assert_never
 
 from flushproof.engines.interpreter import lock_word as words
-from flushproof.engines.schedule import Call, Schedule
 from flushproof.engines.interpreter.evaluate import Values, evaluate
+from flushproof.engines.schedule import Call, Schedule
 from flushproof.ir.code import (
     LOCKS,
     Access,

@@ -13,16 +13,16 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from flushproof.engines.interpreter import interpreter as concrete
 from flushproof.engines.explicit.accesses import is_access, touch
 from flushproof.engines.explicit.boundaries import boundaries, written
 from flushproof.engines.explicit.domains import Touch, is_witness
-from flushproof.ir.code import Field, Havoc, Hypercall, Local
+from flushproof.engines.interpreter import interpreter as concrete
 from flushproof.ir.analysis.representation import ROOT_BITS
+from flushproof.ir.code import Field, Havoc, Hypercall, Local
 from flushproof.ir.program import BYSTANDERS, Operation, Program, Role
 from flushproof.ir.types import NO_VCPU, NONE, ROOT, Int, LockWord, Type
-from flushproof.support.wording import count
 from flushproof.support.record import Record
+from flushproof.support.wording import count
 
 VCPUS = (1, 1, 2, 2, 3, 3, 4, 5, 6, 8)
 MOST_STEPS = 2_000

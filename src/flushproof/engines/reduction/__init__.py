@@ -1,1 +1,1 @@
-"""TODO reduction."""
+"""Partial-order reduction: movers, the steps they allow, and ranks of loops."""

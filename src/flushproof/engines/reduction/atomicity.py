@@ -18,6 +18,10 @@ from enum import StrEnum
 from flushproof.engines.reduction.commutativity import Moves, Population, Site, Standing
 from flushproof.engines.reduction.ranking import unranked_heads
 from flushproof.engines.symbolic.step import World
+from flushproof.ir.analysis.control_flow import reached, successors
+from flushproof.ir.analysis.counting import claim_heads
+from flushproof.ir.analysis.held_locks import maybe_held, waits_end
+from flushproof.ir.analysis.weak_topological_order import heads
 from flushproof.ir.code import (
     Access,
     Acquire,
@@ -35,11 +39,7 @@ from flushproof.ir.code import (
     TryAcquire,
     Write,
 )
-from flushproof.ir.analysis.counting import claim_heads
-from flushproof.ir.analysis.control_flow import reached, successors
-from flushproof.ir.analysis.held_locks import maybe_held, waits_end
 from flushproof.ir.program import Operation, Role
-from flushproof.ir.analysis.weak_topological_order import heads
 from flushproof.support.record import Record
 
 

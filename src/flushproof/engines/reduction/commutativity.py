@@ -17,20 +17,20 @@ from functools import partial
 import z3
 
 from flushproof.engines.smt import terms as t
+from flushproof.engines.smt.term_constructors import Substitution, add, same
 from flushproof.engines.symbolic.cells import Location
 from flushproof.engines.symbolic.effects import After, after, start_state, unknown
 from flushproof.engines.symbolic.execute import Executor
-from flushproof.engines.symbolic.unroll_layout import layout
 from flushproof.engines.symbolic.locks import holds
-from flushproof.engines.smt.term_constructors import Substitution, add, same
 from flushproof.engines.symbolic.step import Readers, Step, World
+from flushproof.engines.symbolic.unroll_layout import layout
 from flushproof.engines.symbolic.values import Value
-from flushproof.ir.code import Local
 from flushproof.ir.analysis.control_flow import successors
 from flushproof.ir.analysis.held_locks import exclude, surely_held
+from flushproof.ir.analysis.weak_topological_order import heads
+from flushproof.ir.code import Local
 from flushproof.ir.program import MOST_VCPUS, Operation, Role
 from flushproof.ir.types import VCPU
-from flushproof.ir.analysis.weak_topological_order import heads
 from flushproof.support.record import Record, replace
 
 

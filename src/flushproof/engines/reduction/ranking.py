@@ -22,6 +22,9 @@ from functools import lru_cache
 import z3
 
 from flushproof.engines.symbolic.machine_words import SURELY, Environment, Words, width
+from flushproof.ir.analysis.control_flow import successors
+from flushproof.ir.analysis.counting import Code, Loop, counts, loop_at, loops_of
+from flushproof.ir.analysis.def_use import defined
 from flushproof.ir.code import (
     COMPARISONS,
     Binary,
@@ -29,9 +32,6 @@ from flushproof.ir.code import (
     Expr,
     Var,
 )
-from flushproof.ir.analysis.counting import Code, Loop, counts, loop_at, loops_of
-from flushproof.ir.analysis.control_flow import successors
-from flushproof.ir.analysis.def_use import defined
 
 EFFORT = 1_000_000
 """The solver's own steps that one question may take; without an answer a loop has no rank."""

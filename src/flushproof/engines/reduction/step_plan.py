@@ -6,18 +6,18 @@ from collections.abc import Mapping
 
 import z3
 
-from flushproof.support.diagnostics import InputError
-from flushproof.engines.reduction.atomicity import Atomicity, Order, atomicity, load_order
-from flushproof.engines.symbolic.boot import any_number, boot
 from flushproof.engines.bounded.deadlock import waiting_places
+from flushproof.engines.bounded.threads import Boundaries, written_fields
+from flushproof.engines.reduction.atomicity import Atomicity, Order, atomicity, load_order
 from flushproof.engines.reduction.commutativity import Moves, Population, Site
 from flushproof.engines.reduction.ranking import unranked_heads
-from flushproof.engines.bounded.threads import Boundaries, written_fields
+from flushproof.engines.symbolic.boot import any_number, boot
 from flushproof.engines.symbolic.values import Algebra, NotExact
 from flushproof.frontend.c.type_errors import EndlessHandler
 from flushproof.ir.analysis.counting import claim_heads
 from flushproof.ir.analysis.representation import Kinds, infer
 from flushproof.ir.program import Operation, Program, Role
+from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record
 
 

@@ -10,8 +10,8 @@ import tempfile
 from pathlib import Path
 
 from flushproof.engines.second.cvc5_query import ASKED, Answer, Limits, NotAccepted, ask, version
-from flushproof.support.errors import InternalError
 from flushproof.results.second_opinion import Opinion
+from flushproof.support.errors import InternalError
 from flushproof.support.record import Record, field
 
 

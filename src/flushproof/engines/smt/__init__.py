@@ -1,1 +1,1 @@
-"""TODO smt."""
+"""Terms of z3, and solvers that are asked about them."""

@@ -10,11 +10,11 @@ from functools import partial
 
 import z3
 
+from flushproof.engines.bounded.threads import written_fields
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.cells import Arrays, Finite, Location
 from flushproof.engines.symbolic.evaluate import Evaluator, Machine
 from flushproof.engines.symbolic.step import Readers, World
-from flushproof.engines.bounded.threads import written_fields
 from flushproof.engines.symbolic.values import Algebra, Value
 from flushproof.ir.code import Expr, Field, Scope
 from flushproof.ir.passes.focus import focused

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import z3
 
 from flushproof.engines.smt import terms as t
-from flushproof.engines.symbolic.cells import Location
 from flushproof.engines.smt.term_constructors import Substitution
+from flushproof.engines.symbolic.cells import Location
 from flushproof.engines.symbolic.step import Step, World
 from flushproof.engines.symbolic.values import Algebra, Root, Value
 from flushproof.support.record import Record

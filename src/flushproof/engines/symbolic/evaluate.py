@@ -13,6 +13,7 @@ import z3
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.locks import LockState
 from flushproof.engines.symbolic.values import SMALL, Algebra, NotExact, Root, Value
+from flushproof.ir.analysis.representation import ROOT_BITS, Kind
 from flushproof.ir.code import (
     COMPARISONS,
     LOCKS,
@@ -29,7 +30,6 @@ from flushproof.ir.code import (
     Unary,
     Var,
 )
-from flushproof.ir.analysis.representation import ROOT_BITS, Kind
 from flushproof.ir.types import BOOL, Int, Type, VcpuRef
 from flushproof.support.record import Record
 

@@ -14,18 +14,20 @@ from collections.abc import Callable, Mapping
 
 import z3
 
-from flushproof.support.diagnostics import InputError
+from flushproof.engines.reduction.ranking import unranked_heads
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.cells import Location
 from flushproof.engines.symbolic.evaluate import Evaluator, Machine
-from flushproof.engines.symbolic.unroll_layout import Instance, Layout
 from flushproof.engines.symbolic.locks import Locks
 from flushproof.engines.symbolic.memory import Memory
 from flushproof.engines.symbolic.paths import Path, Paths
-from flushproof.engines.reduction.ranking import unranked_heads
 from flushproof.engines.symbolic.step import Choice, Claimed, Cut, Fault, Step, World
+from flushproof.engines.symbolic.unroll_layout import Instance, Layout
 from flushproof.engines.symbolic.values import Value
 from flushproof.frontend.c.type_errors import Unbounded, Unsupported
+from flushproof.ir.analysis.counting import claim_heads
+from flushproof.ir.analysis.def_use import mentions_locks
+from flushproof.ir.analysis.representation import Kind
 from flushproof.ir.code import (
     LOCKS,
     Access,
@@ -56,11 +58,9 @@ from flushproof.ir.code import (
     Uninit,
     Write,
 )
-from flushproof.ir.analysis.counting import claim_heads
-from flushproof.ir.analysis.representation import Kind
 from flushproof.ir.program import BYSTANDERS, Role
 from flushproof.ir.types import VCPU
-from flushproof.ir.analysis.def_use import mentions_locks
+from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record
 
 SHORT = 2

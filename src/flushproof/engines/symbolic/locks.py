@@ -18,8 +18,8 @@ from flushproof.engines.symbolic.memory import Memory
 from flushproof.engines.symbolic.paths import Path
 from flushproof.engines.symbolic.step import World
 from flushproof.engines.symbolic.values import Value
-from flushproof.ir.code import Field
 from flushproof.ir.analysis.held_locks import Hold
+from flushproof.ir.code import Field
 from flushproof.ir.types import LockWord
 from flushproof.support.record import Record
 

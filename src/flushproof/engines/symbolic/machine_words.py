@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import z3
 
+from flushproof.ir.analysis.def_use import defined
 from flushproof.ir.code import (
     Assign,
     Binary,
@@ -25,7 +26,6 @@ from flushproof.ir.code import (
     Var,
 )
 from flushproof.ir.types import Int, Type, VcpuRef
-from flushproof.ir.analysis.def_use import defined
 
 SURELY = z3.BoolVal(True)  # noqa: FBT003 - z3 takes the value so
 VCPU_WIDTH = 64

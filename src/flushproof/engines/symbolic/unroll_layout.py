@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from flushproof.ir.analysis.weak_topological_order import Order, order
 from flushproof.ir.code import Instr, Local
 from flushproof.ir.passes.cleanup import liveness
 from flushproof.ir.program import Operation
-from flushproof.ir.analysis.weak_topological_order import Order, order
 from flushproof.support.record import Record
 
 Instance = tuple[int, tuple[int, ...]]

@@ -9,8 +9,8 @@ Lemma L21 of docs/soundness.md.
 
 from __future__ import annotations
 
-from flushproof.ir.code import Assert, Assign, Branch, Const, Instr, Jump, Var
 from flushproof.ir.analysis.control_flow import successors
+from flushproof.ir.code import Assert, Assign, Branch, Const, Instr, Jump, Var
 from flushproof.ir.program import Operation, Program
 from flushproof.ir.types import BOOL
 from flushproof.support.record import replace

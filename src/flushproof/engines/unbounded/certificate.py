@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import z3
 
 from flushproof.engines.unbounded.horn_clauses import Atom, Clause, Control, terms_of, variables
-from flushproof.engines.unbounded.prove import Part, Proof
 from flushproof.engines.unbounded.invariant_text import invariant_lines
+from flushproof.engines.unbounded.prove import Part, Proof
 
 EXPECTED = "(set-info :status unsat)"
 

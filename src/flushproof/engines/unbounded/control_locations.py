@@ -10,18 +10,18 @@ from itertools import combinations
 
 import z3
 
+from flushproof.engines.reduction.commutativity import Site
 from flushproof.engines.symbolic.cells import Location
 from flushproof.engines.symbolic.unroll_layout import Layout, layout
-from flushproof.engines.reduction.commutativity import Site
 from flushproof.engines.symbolic.values import Value
 from flushproof.engines.unbounded.horn_clauses import BYSTANDER, NOBODY, Atom, Control
 from flushproof.engines.unbounded.reader_counting import counts
 from flushproof.engines.unbounded.state_space import Space, flat
-from flushproof.ir.code import Havoc, Hypercall, Local
 from flushproof.ir.analysis.held_locks import exclude, surely_held
+from flushproof.ir.analysis.weak_topological_order import heads
+from flushproof.ir.code import Havoc, Hypercall, Local
 from flushproof.ir.program import Operation, Role
 from flushproof.ir.types import Int
-from flushproof.ir.analysis.weak_topological_order import heads
 from flushproof.support.record import replace
 
 FLUSHER = 0

@@ -15,11 +15,13 @@ from itertools import product
 
 import z3
 
+from flushproof.engines.reduction.commutativity import Site
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.cells import Location
 from flushproof.engines.symbolic.locks import holds
-from flushproof.engines.reduction.commutativity import Site
 from flushproof.engines.symbolic.values import Value
+from flushproof.engines.unbounded.control_locations import FLUSHER, Frames, Locals, without
+from flushproof.engines.unbounded.history_variable import HISTORY, NOWHERE, walkers
 from flushproof.engines.unbounded.horn_clauses import (
     BYSTANDER,
     NOBODY,
@@ -28,8 +30,6 @@ from flushproof.engines.unbounded.horn_clauses import (
     Control,
     System,
 )
-from flushproof.engines.unbounded.control_locations import FLUSHER, Frames, Locals, without
-from flushproof.engines.unbounded.history_variable import HISTORY, NOWHERE, walkers
 from flushproof.engines.unbounded.state_space import Space
 from flushproof.engines.unbounded.transitions import UNFIT, Steps, Taken
 from flushproof.ir.program import Role

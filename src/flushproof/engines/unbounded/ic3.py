@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import z3
 
-from flushproof.engines.unbounded.predicates import atoms
 from flushproof.engines.unbounded.horn_clauses import Control, System
 from flushproof.engines.unbounded.one_step_query import Cube, Led, Literal, Post, State, Vocabulary
+from flushproof.engines.unbounded.predicates import atoms
 from flushproof.support.record import Record
 
 

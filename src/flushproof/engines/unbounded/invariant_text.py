@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 import z3
 
 from flushproof.engines.symbolic.values import INVALID, Root
-from flushproof.engines.unbounded.horn_clauses import Control
 from flushproof.engines.unbounded.control_locations import FLUSHER, Frames
+from flushproof.engines.unbounded.horn_clauses import Control
 from flushproof.engines.unbounded.ic3 import Invariant
 from flushproof.engines.unbounded.prove import Part
 from flushproof.engines.unbounded.reader_counting import BY_FLUSHER

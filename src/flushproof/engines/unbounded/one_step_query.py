@@ -8,8 +8,8 @@ import z3
 from pysat.solvers import Solver
 
 from flushproof.engines.unbounded.and_inverter_graph import TRUE, Circuit, Word
-from flushproof.engines.unbounded.horn_clauses import Atom, Clause, Control, System, terms_of
 from flushproof.engines.unbounded.finite_instantiation import MANY, Finite, Instance, Node
+from flushproof.engines.unbounded.horn_clauses import Atom, Clause, Control, System, terms_of
 from flushproof.support.record import Record
 
 Literal = int

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from flushproof.engines.symbolic.values import NotExact
-from flushproof.engines.unbounded.horn_encoding import Builder
-from flushproof.engines.unbounded.horn_clauses import System
-from flushproof.engines.unbounded.finite_instantiation import Unsupported
+from flushproof.engines.unbounded.assertion_splitting import ways
 from flushproof.engines.unbounded.control_locations import Frames
+from flushproof.engines.unbounded.finite_instantiation import Unsupported
+from flushproof.engines.unbounded.horn_clauses import System
+from flushproof.engines.unbounded.horn_encoding import Builder
 from flushproof.engines.unbounded.ic3 import Exhausted, Invariant, Search
 from flushproof.engines.unbounded.inductiveness_check import STEPS, failing, supported
 from flushproof.engines.unbounded.state_space import Case, Space, space
-from flushproof.engines.unbounded.assertion_splitting import ways
-from flushproof.ir.code import Every, Scope
 from flushproof.ir.analysis.representation import Kinds
+from flushproof.ir.code import Every, Scope
 from flushproof.ir.program import Program, Role
 from flushproof.ir.types import VCPU, LockWord
 from flushproof.support.record import Record, replace

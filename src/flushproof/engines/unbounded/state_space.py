@@ -9,16 +9,16 @@ from collections.abc import Mapping
 
 import z3
 
+from flushproof.engines.bounded.threads import written_fields
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.boot import FirstValue, first, unwritten
 from flushproof.engines.symbolic.cells import Location, Tracked
 from flushproof.engines.symbolic.step import World
-from flushproof.engines.bounded.threads import written_fields
 from flushproof.engines.symbolic.values import Algebra, Root, Value
 from flushproof.engines.unbounded.history_variable import HISTORY, with_history
 from flushproof.engines.unbounded.reader_counting import kept, readers
-from flushproof.ir.code import Field, Scope
 from flushproof.ir.analysis.representation import Kinds
+from flushproof.ir.code import Field, Scope
 from flushproof.ir.program import MOST_VCPUS, Program
 from flushproof.ir.types import BOOL, ROOT, VCPU
 from flushproof.support.record import Record

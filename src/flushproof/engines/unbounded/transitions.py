@@ -9,13 +9,13 @@ from collections.abc import Iterator
 
 import z3
 
+from flushproof.engines.reduction.commutativity import Site
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.execute import Executor, Exit
-from flushproof.engines.reduction.commutativity import Site
 from flushproof.engines.symbolic.root_domain import any_root, any_vcpu
 from flushproof.engines.symbolic.step import Step
-from flushproof.engines.unbounded.horn_clauses import BYSTANDER
 from flushproof.engines.unbounded.control_locations import FLUSHER, Frames, Locals
+from flushproof.engines.unbounded.horn_clauses import BYSTANDER
 from flushproof.engines.unbounded.state_space import Space
 from flushproof.ir.code import Instr
 from flushproof.ir.program import Operation, Role

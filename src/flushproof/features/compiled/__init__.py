@@ -1,1 +1,1 @@
-"""TODO compiled."""
+"""The file's own text, compiled by gcc, beside the interpreter."""

@@ -14,19 +14,19 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import ClassVar
 
+from flushproof.engines.interpreter import interpreter as concrete
 from flushproof.features.compiled.inputs import LENGTH, Sequence, Step, sequences
 from flushproof.features.compiled.interpreted import UNDEFINED, interpreted
 from flushproof.features.compiled.program import driven, fields_shown, refused
-from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
-from flushproof.engines.interpreter import interpreter as concrete
-from flushproof.support.errors import InternalError
+from flushproof.features.reproduce.layout import Layout, layout
 from flushproof.ir.program import Role
 from flushproof.machine.build import Machine
 from flushproof.results.second_opinion import Opinion
-from flushproof.support.wording import count
+from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
+from flushproof.support.errors import InternalError
 from flushproof.support.record import Record
-from flushproof.features.reproduce.layout import Layout, layout
 from flushproof.support.source import Span
+from flushproof.support.wording import count
 
 COUNT = 150
 """How many sequences a variant is run on."""

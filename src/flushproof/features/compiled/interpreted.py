@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flushproof.features.compiled.inputs import FREE_ARGUMENTS, MOST_VCPUS, Sequence, Step
-from flushproof.features.compiled.program import fields_shown, gives_number
-from flushproof.engines.interpreter import interpreter as concrete, lock_word as words
+from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.interpreter import lock_word as words
 from flushproof.engines.interpreter.interpreter import Location
 from flushproof.engines.schedule import Call, Plan, Schedule
+from flushproof.features.compiled.inputs import FREE_ARGUMENTS, MOST_VCPUS, Sequence, Step
+from flushproof.features.compiled.program import fields_shown, gives_number
+from flushproof.features.reproduce.layout import Layout
 from flushproof.ir.code import Field, Hypercall, Return
 from flushproof.ir.program import Operation
 from flushproof.ir.types import Int, LockWord, Type, VcpuRef
 from flushproof.machine.build import Machine
 from flushproof.support.record import Record, field
-from flushproof.features.reproduce.layout import Layout
 
 MASK = (1 << 64) - 1
 STUCK = "stuck"

@@ -10,11 +10,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from flushproof.features.compiled.inputs import FREE_ARGUMENTS, LENGTH, MOST_VCPUS, RESULTS
-from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.engines.interpreter import interpreter as concrete
-from flushproof.engines.interpreter.interpreter import Location
 from flushproof.engines.interpreter.evaluate import Values, evaluate
+from flushproof.engines.interpreter.interpreter import Location
+from flushproof.features.compiled.inputs import FREE_ARGUMENTS, LENGTH, MOST_VCPUS, RESULTS
+from flushproof.features.reproduce import code as variant
+from flushproof.features.reproduce.headers import marker
+from flushproof.features.reproduce.layout import BitPart, Layout, layout
+from flushproof.features.reproduce.monitor import initial, literal
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.types import Integer
 from flushproof.frontend.c.walk import walk
@@ -23,11 +26,8 @@ from flushproof.ir.program import BOOT_VCPU, Operation
 from flushproof.ir.types import Int, LockWord, VcpuRef
 from flushproof.machine.build import Machine
 from flushproof.machine.monitors import RUNS_ON
+from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.support.record import Record, replace
-from flushproof.features.reproduce import code as variant
-from flushproof.features.reproduce.headers import marker
-from flushproof.features.reproduce.layout import BitPart, Layout, layout
-from flushproof.features.reproduce.monitor import initial, literal
 
 DRIVER = (Path(__file__).parent / "driver.c").read_text(encoding="utf-8")
 

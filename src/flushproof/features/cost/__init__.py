@@ -1,1 +1,1 @@
-"""TODO cost."""
+"""The most hypercalls that one call can issue."""

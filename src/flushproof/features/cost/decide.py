@@ -10,29 +10,29 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from flushproof.verify.assumptions import assumptions
-from flushproof.verify.claim_checker import EVERY
-from flushproof.features.cost.monitor import claim_of, name_of, witness_of
-from flushproof.results.costs import Cost, Costs
-from flushproof.engines.interpreter import interpreter as concrete
-from flushproof.engines.counterexample import Found
 from flushproof.engines.bounded.engine import Bounded, Settings
-from flushproof.support.process_pool import stream
 from flushproof.engines.bounded.maximise import Largest, largest
 from flushproof.engines.bounded.query import EFFORT
 from flushproof.engines.bounded.threads import Counts
-from flushproof.support.errors import InternalError
-from flushproof.verify.trace.build_trace import explain
+from flushproof.engines.counterexample import Found
+from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.features.cost.monitor import claim_of, name_of, witness_of
 from flushproof.frontend.c.parser import ParseContext
 from flushproof.ir.code import Hypercall
 from flushproof.ir.program import Program
 from flushproof.ir.types import NONE
 from flushproof.machine.build import Machine
 from flushproof.machine.monitors import RUNS_ON
-from flushproof.verify.question import FAILURES
-from flushproof.support.record import Record, replace
+from flushproof.results.costs import Cost, Costs
 from flushproof.results.trace import Trace
 from flushproof.results.verdict import Scope
+from flushproof.support.errors import InternalError
+from flushproof.support.process_pool import stream
+from flushproof.support.record import Record, replace
+from flushproof.verify.assumptions import assumptions
+from flushproof.verify.claim_checker import EVERY
+from flushproof.verify.question import FAILURES
+from flushproof.verify.trace.build_trace import explain
 
 ROOTS = 4
 """More roots in use than this are not looked at."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flushproof.results.costs import Cost, Costs, SideBySide
 from flushproof.report.json_report import Tree, body, head, scope_tree, trace_tree
+from flushproof.results.costs import Cost, Costs, SideBySide
 
 
 def document(found: SideBySide) -> Tree:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from itertools import combinations
 
 from flushproof.frontend.c.parser import ParseContext
-from flushproof.support.source import Source
 from flushproof.frontend.spec.parser import parse_spec
 from flushproof.frontend.spec.syntax import Claim
+from flushproof.support.source import Source
 
 MOST = "most"
 

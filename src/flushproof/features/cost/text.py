@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from flushproof.results.costs import Cost, Costs, SideBySide
-from flushproof.support.wording import count
-from flushproof.support.record import replace
-from flushproof.report.plain import DEFAULT_WIDTH, cut_left, hang, pack
-from flushproof.report.scope import scope_phrase
-from flushproof.report.summary import VERDICTS, names_of, tables
 from flushproof.report.exit_code import verdict_counts
+from flushproof.report.plain import DEFAULT_WIDTH, cut_left, hang, pack
+from flushproof.report.scope import covers
+from flushproof.report.summary import VERDICTS, names_of, tables
 from flushproof.report.text import REPLAYED, joined
 from flushproof.report.trace_table import table
+from flushproof.results.costs import Cost, Costs, SideBySide
 from flushproof.results.verdict import Expected, Report
+from flushproof.support.record import replace
+from flushproof.support.wording import count
 
 TITLE = "hypercalls that one call issues at most"
 LEGEND = ("* more than the least possible, which is one for each root in use;", "? not known")
@@ -128,11 +128,3 @@ def _scopes(pairs: Sequence[tuple[str, Costs]], width: int) -> Iterator[list[str
             *hang("  scope    ", scope, width),
             *(hang("  assuming ", assumed, width) if assumed else []),
         ]
-
-
-def covers(costs: Costs) -> str:
-    """Return what costs cover, in words."""
-    return (
-        f"{scope_phrase(costs.scope)}; hypercalls succeed or fail at any time; calls during which "
-        "no load is under way"
-    )

@@ -1,1 +1,1 @@
-"""TODO mutation."""
+"""Edits of a variant, and which claims notice them."""

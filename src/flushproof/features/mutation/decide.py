@@ -10,9 +10,7 @@ from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 
-from flushproof.support.diagnostics import InputError
-from flushproof.support.process_pool import stream
-from flushproof.machine.build import Machine, build
+from flushproof.features.mutation.mutant_checker import Trial
 from flushproof.features.mutation.mutant_verdict import (
     Judge,
     baseline_of,
@@ -23,10 +21,12 @@ from flushproof.features.mutation.mutant_verdict import (
 )
 from flushproof.features.mutation.mutants import Mutant, mutants
 from flushproof.features.mutation.origin import Origin
-from flushproof.features.mutation.mutant_checker import Trial
+from flushproof.machine.build import Machine, build
 from flushproof.results.mutation import UNDEFINED, Baseline, Effect, Fate, MutantResult, Mutation
-from flushproof.support.record import Record
 from flushproof.results.verdict import Verdict
+from flushproof.support.diagnostics import InputError
+from flushproof.support.process_pool import stream
+from flushproof.support.record import Record
 
 OnMutant = Callable[[MutantResult], None]
 IDLE_VCPUS = 2

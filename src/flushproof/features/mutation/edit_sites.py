@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Protocol
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.item_splitter import Sort, cut
 from flushproof.frontend.c.outline import Outline, expand, outline
@@ -21,9 +20,10 @@ from flushproof.frontend.c.tokens import Kind, Token
 from flushproof.frontend.c.walk import walk
 from flushproof.frontend.kernel.slicing import called_by
 from flushproof.frontend.setup import Setup
+from flushproof.frontend.spec.builtin import given
+from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record
 from flushproof.support.source import Source, Span
-from flushproof.frontend.spec.builtin import given
 
 
 class Spanned(Protocol):

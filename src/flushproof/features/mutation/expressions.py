@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from flushproof.frontend.c import syntax as c
 from flushproof.features.mutation.edit import Edit, squeezed
 from flushproof.features.mutation.edit_sites import Place, Spanned
+from flushproof.frontend.c import syntax as c
 from flushproof.support.record import Record
 
 OTHER = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flushproof.results.mutation import Baseline, Effect, Fate, Kill, MutantResult, Mutation
 from flushproof.report.json_report import Tree, head
+from flushproof.results.mutation import Baseline, Effect, Fate, Kill, MutantResult, Mutation
 
 
 def document(found: Mutation) -> Tree:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flushproof.engines.interpreter import interpreter as concrete
-from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
-from flushproof.engines.explicit.domains import FEW
 from flushproof.engines.counterexample import Found
-from flushproof.support.errors import InternalError
+from flushproof.engines.explicit.domains import FEW
+from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
+from flushproof.engines.interpreter import interpreter as concrete
 from flushproof.ir.program import Program
 from flushproof.machine.build import Machine
+from flushproof.support.errors import InternalError
 from flushproof.support.record import Record
 
 if TYPE_CHECKING:

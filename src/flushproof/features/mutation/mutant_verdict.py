@@ -9,18 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flushproof.features.nfc.decide import Wanted, compare
-from flushproof.results.comparison import Compared, Relation, Since
-from flushproof.verify.portfolio import Question, decide
-from flushproof.support.diagnostics import InputError
-from flushproof.support.errors import InternalError
-from flushproof.machine.build import Machine, build
+from flushproof.features.mutation.mutant_checker import Answer, Fails, Open, Trial
 from flushproof.features.mutation.mutants import Mutant
 from flushproof.features.mutation.origin import Origin
-from flushproof.features.mutation.mutant_checker import Answer, Fails, Open, Trial
+from flushproof.features.nfc.decide import Wanted, compare
+from flushproof.machine.build import Machine, build
+from flushproof.results.comparison import Compared, Relation, Since
 from flushproof.results.mutation import UNDEFINED, Baseline, Fate, How, Kill, MutantResult
-from flushproof.support.record import Record
 from flushproof.results.verdict import ClaimResult, Verdict
+from flushproof.support.diagnostics import InputError
+from flushproof.support.errors import InternalError
+from flushproof.support.record import Record
+from flushproof.verify.portfolio import Question, decide
 
 CHEAP = (
     "no_uninit",

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 
-from flushproof.frontend.setup import Setup
 from flushproof.features.mutation.edit import Edit
 from flushproof.features.mutation.edit_sites import Place, places
 from flushproof.features.mutation.statements import Statements
+from flushproof.frontend.setup import Setup
 from flushproof.support.record import Record
 from flushproof.support.source import Source
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flushproof.verify.options import Choices
-from flushproof.verify.open_input import Opened, open_file
+from flushproof.frontend.kernel.choices import Choices
 from flushproof.frontend.kernel.recognise import recognise
 from flushproof.frontend.setup import Setup
+from flushproof.frontend.spec.resolve import from_spec, from_text, from_variant
 from flushproof.support.record import Record, field, replace
 from flushproof.support.source import Source
-from flushproof.frontend.spec.resolve import from_spec, from_text, from_variant
+from flushproof.verify.open_input import Opened, open_file
 
 
 class Origin(Record, frozen=True):

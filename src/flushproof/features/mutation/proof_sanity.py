@@ -9,16 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from flushproof.verify.options import Sanity
-from flushproof.support.diagnostics import InputError
-from flushproof.machine.build import Machine, build
+from flushproof.features.mutation.mutant_checker import Answer, Fails, Open, Trial
 from flushproof.features.mutation.mutants import Mutant, mutants
 from flushproof.features.mutation.origin import Origin
-from flushproof.features.mutation.mutant_checker import Answer, Fails, Open, Trial
 from flushproof.features.mutation.vacuity import reaching
-from flushproof.support.record import replace
 from flushproof.frontend.spec.syntax import Claim
+from flushproof.machine.build import Machine, build
 from flushproof.results.verdict import Breaker, ClaimResult, Sane, Verdict
+from flushproof.support.diagnostics import InputError
+from flushproof.support.record import replace
+from flushproof.verify.options import Sanity
 
 TRIED = 12
 """So many mutants are tried with one vCPU and then with two, unless all are asked for."""

@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
+from flushproof.features.mutation.edit import Edit, squeezed
+from flushproof.features.mutation.edit_sites import Place
+from flushproof.features.mutation.expressions import Expressions
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.walk import walk
-from flushproof.features.mutation.edit import Edit, squeezed
-from flushproof.features.mutation.expressions import Expressions
-from flushproof.features.mutation.edit_sites import Place
 from flushproof.support.record import Record
 
 _LOCK = re.compile(r"lock|mutex|down_|up_")

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from flushproof.results.mutation import Effect, Fate, How, Kill, MutantResult, Mutation
-from flushproof.support.wording import count
 from flushproof.report.plain import DEFAULT_WIDTH, hang, visible
 from flushproof.report.scope import vcpus_phrase
+from flushproof.results.mutation import Effect, Fate, How, Kill, MutantResult, Mutation
 from flushproof.results.verdict import Verdict
+from flushproof.support.wording import count
 
 SHOWN = 2
 """So many lines of a longer edit are shown before and after."""

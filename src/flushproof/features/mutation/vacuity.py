@@ -17,9 +17,9 @@ from typing import assert_never
 
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.walk import walk
+from flushproof.frontend.spec.syntax import Claim, Handler
 from flushproof.support.record import replace
 from flushproof.support.source import Span
-from flushproof.frontend.spec.syntax import Claim, Handler
 
 _FALSE = ("false", "0")
 

@@ -1,1 +1,1 @@
-"""TODO nfc."""
+"""Two variants compared: whether a change makes no functional difference."""

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from flushproof.frontend.setup import Bounds
 from flushproof.ir.program import Program, Role
 from flushproof.machine.store_buffers.buffered_fields import buffered_fields
-from flushproof.frontend.setup import Bounds
 from flushproof.support.memory_model import Memory
 from flushproof.support.record import Record
 from flushproof.support.source import Span

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flushproof.features.nfc.rename_side import Apart
-from flushproof.features.nfc.operation_pairing import Pair
-from flushproof.features.nfc.product_program import NEW, OLD, Product
-from flushproof.features.nfc.observer import Sight
 from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.interpreter.evaluate import Values, evaluate
 from flushproof.engines.interpreter.interpreter import Happening
 from flushproof.engines.schedule import Call, Schedule
-from flushproof.engines.interpreter.evaluate import Values, evaluate
-from flushproof.support.errors import InternalError
+from flushproof.features.nfc.observer import Sight
+from flushproof.features.nfc.operation_pairing import Pair
+from flushproof.features.nfc.product_program import NEW, OLD, Product
+from flushproof.features.nfc.rename_side import Apart
 from flushproof.ir.code import Access, Hypercall, Local, Mode, Return
 from flushproof.ir.program import Operation, Program, Role
+from flushproof.support.errors import InternalError
 from flushproof.support.record import Record, replace
 from flushproof.support.source import Span
 

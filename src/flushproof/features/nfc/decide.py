@@ -10,25 +10,25 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from flushproof.verify.assumptions import assumptions
-from flushproof.verify.claim_checker import EVERY as ANY_INTERLEAVING
-from flushproof.features.nfc.same_code import SAME_CODE, alike
-from flushproof.features.nfc.atomic_calls import EVERY, WHOLE_CALLS, late_stores, lost
-from flushproof.features.nfc.difference import difference
-from flushproof.features.nfc.unbounded import Related, equal_for_all
-from flushproof.features.nfc.product_program import Product, product
-from flushproof.features.nfc.concrete_runs import Run, both, first_difference, whole_operation
-from flushproof.features.nfc.shared_boot import written_unknown
-from flushproof.features.nfc.observer import FOLLOWED, SAME, Sight
-from flushproof.results.comparison import Compared, Comparison, Difference, Relation, Since, Version
 from flushproof.engines.counterexample import Found, size_in_words
+from flushproof.features.nfc.atomic_calls import EVERY, WHOLE_CALLS, late_stores, lost
+from flushproof.features.nfc.concrete_runs import Run, both, first_difference, whole_operation
+from flushproof.features.nfc.difference import difference
+from flushproof.features.nfc.observer import FOLLOWED, SAME, Sight
+from flushproof.features.nfc.product_program import Product, product
+from flushproof.features.nfc.same_code import SAME_CODE, alike
+from flushproof.features.nfc.shared_boot import written_unknown
+from flushproof.features.nfc.unbounded import Related, equal_for_all
+from flushproof.frontend.setup import Bounds
 from flushproof.ir.program import Program, Role
 from flushproof.machine.build import Machine
-from flushproof.frontend.setup import Bounds
-from flushproof.support.memory_model import Memory, weaker
-from flushproof.support.wording import count
-from flushproof.support.record import Record, replace
+from flushproof.results.comparison import Compared, Comparison, Difference, Relation, Since, Version
 from flushproof.results.verdict import ClaimResult, Scope
+from flushproof.support.memory_model import Memory, weaker
+from flushproof.support.record import Record, replace
+from flushproof.support.wording import count
+from flushproof.verify.assumptions import assumptions
+from flushproof.verify.claim_checker import EVERY as ANY_INTERLEAVING
 
 if TYPE_CHECKING:
     from flushproof.engines.bounded.engine import Bounded

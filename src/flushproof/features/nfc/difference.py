@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from flushproof.engines.interpreter.interpreter import Happening, Location
 from flushproof.features.nfc.concrete_runs import Done, Issued, Place, Run
 from flushproof.features.nfc.observer import Sight
-from flushproof.results.comparison import Act, Difference, Shared, Side
-from flushproof.engines.interpreter.interpreter import Happening, Location
-from flushproof.verify.trace.value_names import Names, letters, number, place, thread
-from flushproof.ir.code import Exchange, Field, Return, Write
 from flushproof.ir.analysis.representation import infer
+from flushproof.ir.code import Exchange, Field, Return, Write
 from flushproof.ir.program import Operation, Role
 from flushproof.machine.build import Machine
 from flushproof.machine.monitors import RUNS_ON
+from flushproof.results.comparison import Act, Difference, Shared, Side
 from flushproof.support.record import Record
+from flushproof.verify.trace.value_names import Names, letters, number, place, thread
 
 
 class _Words(Record, frozen=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from flushproof.ir.analysis.def_use import defined, locals_of, operands
 from flushproof.ir.code import (
     Assign,
     Binary,
@@ -27,7 +28,6 @@ from flushproof.ir.code import (
 )
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.ir.types import Int, Type
-from flushproof.ir.analysis.def_use import defined, locals_of, operands
 from flushproof.support.record import replace
 
 NARROW = Int(2, signed=False)

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from flushproof.features.nfc.ghost_table import equal
 from flushproof.features.nfc.observer import SAME
+from flushproof.ir.builder import Emitter
 from flushproof.ir.code import Assert, Const, Expr, Havoc, Local, Var
 from flushproof.ir.types import BOOL, Type
 from flushproof.lower import convert
-from flushproof.ir.builder import Emitter
 from flushproof.lower.values import FALSE, TRUE
 from flushproof.support.record import Record
 from flushproof.support.source import Span

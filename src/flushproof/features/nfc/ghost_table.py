@@ -8,6 +8,7 @@ Lemma L26 of docs/soundness.md.
 
 from __future__ import annotations
 
+from flushproof.ir.builder import Emitter, Label
 from flushproof.ir.code import (
     Binary,
     Cast,
@@ -26,7 +27,6 @@ from flushproof.ir.code import (
 )
 from flushproof.ir.types import BOOL, INT, VCPU, Type
 from flushproof.lower import convert
-from flushproof.ir.builder import Emitter, Label
 from flushproof.lower.values import FALSE, TRUE
 from flushproof.support.record import Record
 from flushproof.support.source import Span

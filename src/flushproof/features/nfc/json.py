@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flushproof.results.comparison import Act, Comparison, Difference, Side, Version
 from flushproof.report.json_report import Tree, head, scope_tree, span_tree
+from flushproof.results.comparison import Act, Comparison, Difference, Side, Version
 
 
 def document(found: Comparison) -> Tree:

@@ -16,16 +16,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from flushproof.features.nfc.rename_side import Apart, Ends, locks, place_part
+from flushproof.engines.unbounded.history_variable import walkers
 from flushproof.features.nfc.error_code_narrowing import narrowed
+from flushproof.features.nfc.event_queue import Queue
+from flushproof.features.nfc.ghost_table import equal
+from flushproof.features.nfc.observer import SAME
 from flushproof.features.nfc.operation_pairing import Pair, pair_up
 from flushproof.features.nfc.product_program import NEW, OLD, result_type
-from flushproof.features.nfc.event_queue import Queue
+from flushproof.features.nfc.rename_side import Apart, Ends, locks, place_part
 from flushproof.features.nfc.shared_boot import with_shared_boot
-from flushproof.features.nfc.ghost_table import equal
 from flushproof.features.nfc.state_reduction import tidy
-from flushproof.features.nfc.observer import SAME
-from flushproof.engines.unbounded.history_variable import walkers
+from flushproof.ir.analysis.def_use import fields_of
+from flushproof.ir.analysis.weak_topological_order import heads, order
+from flushproof.ir.builder import Emitter, Label
 from flushproof.ir.code import (
     Assert,
     Const,
@@ -45,10 +48,7 @@ from flushproof.ir.code import (
 )
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.ir.types import BOOL, INT, S64, U64, Int, Type
-from flushproof.ir.analysis.def_use import fields_of
-from flushproof.ir.analysis.weak_topological_order import heads, order
 from flushproof.lower import convert
-from flushproof.ir.builder import Emitter, Label
 from flushproof.lower.values import FALSE, TRUE
 from flushproof.support.record import Record, replace
 

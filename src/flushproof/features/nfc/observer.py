@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from flushproof.features.nfc.rename_side import Apart
 from flushproof.features.nfc.ghost_table import Match, Table, column, equal
+from flushproof.features.nfc.rename_side import Apart
+from flushproof.ir.builder import Emitter, Label
 from flushproof.ir.code import (
     Access,
     Assert,
@@ -31,7 +32,6 @@ from flushproof.ir.code import (
 )
 from flushproof.ir.types import BOOL, INT, U64, Int, Type
 from flushproof.lower import convert
-from flushproof.ir.builder import Emitter, Label
 from flushproof.lower.values import TRUE
 from flushproof.support.record import Record
 from flushproof.support.source import Span

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
-from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.ir.code import Cast, Const, Expr, Local, Var
 from flushproof.ir.program import Operation, Parameters, Program, Role
 from flushproof.ir.types import BOOL, U64, VCPU
+from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.support.record import Record
 
 WHOLE = Local("range.whole", BOOL)

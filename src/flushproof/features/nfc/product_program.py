@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flushproof.features.nfc.rename_side import Apart, Ends, locks, place
 from flushproof.features.nfc.error_code_narrowing import narrowed
-from flushproof.features.nfc.operation_pairing import Pair, pair_up
-from flushproof.features.nfc.shared_boot import with_shared_boot
 from flushproof.features.nfc.ghost_table import equal
 from flushproof.features.nfc.observer import LOADED, OFF, SAME, Call, Side, Sight, begin, witnesses
+from flushproof.features.nfc.operation_pairing import Pair, pair_up
+from flushproof.features.nfc.rename_side import Apart, Ends, locks, place
+from flushproof.features.nfc.shared_boot import with_shared_boot
+from flushproof.ir.analysis.def_use import fields_of
+from flushproof.ir.builder import Emitter
 from flushproof.ir.code import (
     Assert,
     Binary,
@@ -38,9 +40,7 @@ from flushproof.ir.code import (
 from flushproof.ir.passes.cleanup import clean
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.ir.types import BOOL, INT, S64, VCPU, Int, Type
-from flushproof.ir.analysis.def_use import fields_of
 from flushproof.lower import convert
-from flushproof.ir.builder import Emitter
 from flushproof.lower.values import TRUE
 from flushproof.support.record import Record
 

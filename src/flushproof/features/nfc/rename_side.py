@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from flushproof.support.errors import InternalError
+from flushproof.ir.analysis.control_flow import successors
+from flushproof.ir.analysis.def_use import map_expr, map_operands
+from flushproof.ir.builder import Emitter, Label
 from flushproof.ir.code import (
     Acquire,
     Assign,
@@ -38,11 +40,9 @@ from flushproof.ir.code import (
     Var,
     Write,
 )
-from flushproof.ir.analysis.control_flow import successors
 from flushproof.ir.program import Operation
 from flushproof.ir.types import BOOL, INT, LockWord
-from flushproof.ir.analysis.def_use import map_expr, map_operands
-from flushproof.ir.builder import Emitter, Label
+from flushproof.support.errors import InternalError
 from flushproof.support.record import Record, replace
 
 WRITTEN = -1

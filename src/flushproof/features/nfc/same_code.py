@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flushproof.features.nfc.operation_pairing import pair_up
+from flushproof.ir.analysis.def_use import defined, fields_of, map_expr, map_operands
 from flushproof.ir.code import Check, Exchange, Expr, Field, Instr, Local, Uninit, Var
 from flushproof.ir.program import Operation, Program
-from flushproof.ir.analysis.def_use import defined, fields_of, map_expr, map_operands
 from flushproof.support.record import replace
 
 SAME_CODE = "the code of both is the same but for names and places"

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from flushproof.features.nfc.rename_side import Apart
+from flushproof.ir.analysis.def_use import fields_of
 from flushproof.ir.code import Every, Exchange, Field, Instr, Write
 from flushproof.ir.program import Program
-from flushproof.ir.analysis.def_use import fields_of
 from flushproof.support.record import replace
 
 

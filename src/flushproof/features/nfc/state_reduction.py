@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from flushproof.ir.analysis.def_use import defined, map_operands
 from flushproof.ir.code import Assign, Expr, Field, Instr, Local, Read, Var, Write
 from flushproof.ir.passes.cleanup import clean
 from flushproof.ir.types import INT
-from flushproof.ir.analysis.def_use import defined, map_operands
 
 Code = tuple[Instr, ...]
 

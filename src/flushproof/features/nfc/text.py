@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from itertools import zip_longest
 from typing import assert_never
 
+from flushproof.report.excerpt import excerpt
+from flushproof.report.grid import Cell, Column, draw
+from flushproof.report.plain import DEFAULT_WIDTH, hang
+from flushproof.report.scope import scope_phrase, vcpus_phrase
 from flushproof.results.comparison import (
     Act,
     Compared,
@@ -16,13 +20,9 @@ from flushproof.results.comparison import (
     Side,
     Since,
 )
-from flushproof.support.wording import count
-from flushproof.report.excerpt import excerpt
-from flushproof.report.grid import Cell, Column, draw
-from flushproof.report.plain import DEFAULT_WIDTH, hang
-from flushproof.report.scope import scope_phrase, vcpus_phrase
-from flushproof.support.source import Source
 from flushproof.results.verdict import EXIT_OK
+from flushproof.support.source import Source
+from flushproof.support.wording import count
 
 REPLAYED = "each variant replayed by itself in the interpreter"
 MARK = "<--"

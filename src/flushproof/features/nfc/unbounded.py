@@ -82,8 +82,8 @@ def _search(joint: Program, flushers: int | None) -> Related | str:
     """Look for a relation that each vCPU's fields satisfy, a vCPU that stands for all included."""
     from flushproof.engines.unbounded.horn_encoding import Builder
     from flushproof.engines.unbounded.ic3 import Exhausted, Search
-    from flushproof.engines.unbounded.prove import Part
     from flushproof.engines.unbounded.inductiveness_check import failing
+    from flushproof.engines.unbounded.prove import Part
     from flushproof.engines.unbounded.state_space import Case, space
 
     kinds = infer(joint)

@@ -1,1 +1,1 @@
-"""TODO replay."""
+"""Saved traces read back, stepped through, and tried in other variants."""

@@ -10,12 +10,8 @@ import json
 from collections.abc import Callable
 from typing import ClassVar, TypeVar, get_args
 
-from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.ir.types import ROOT
-from flushproof.support.memory_model import Memory
-from flushproof.support.record import Record
 from flushproof.results.saved_trace import Saved
-from flushproof.support.source import Source, Span
 from flushproof.results.trace import (
     Blame,
     Event,
@@ -28,6 +24,10 @@ from flushproof.results.trace import (
     Step,
     Trace,
 )
+from flushproof.support.diagnostics import Diagnostic, InputError
+from flushproof.support.memory_model import Memory
+from flushproof.support.record import Record
+from flushproof.support.source import Source, Span
 
 VERSION = 1
 KINDS: tuple[EventKind, ...] = get_args(EventKind)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from flushproof.support.diagnostics import Diagnostic, InputError, closest
-from flushproof.verify.trace.build_trace import explain
-from flushproof.frontend.c.load import load
-from flushproof.machine.build import Machine, build
-from flushproof.frontend.setup import Bounds, Setup
-from flushproof.support.memory_model import Memory
-from flushproof.support.record import replace
 from flushproof.features.replay.retarget import NoCounterpart, Tried, attempt
+from flushproof.frontend.c.load import load
+from flushproof.frontend.setup import Bounds, Setup
+from flushproof.frontend.spec.resolve import UnknownClaim, from_texts
+from flushproof.machine.build import Machine, build
 from flushproof.results.replay import Answer
 from flushproof.results.saved_trace import Saved
-from flushproof.frontend.spec.resolve import UnknownClaim, from_texts
 from flushproof.results.trace import Trace
+from flushproof.support.diagnostics import Diagnostic, InputError, closest
+from flushproof.support.memory_model import Memory
+from flushproof.support.record import replace
+from flushproof.verify.trace.build_trace import explain
 
 
 class CannotTry(Diagnostic, frozen=True, kw_only=True):

@@ -17,14 +17,14 @@ from itertools import groupby, islice, product
 
 from flushproof.engines.interpreter import interpreter as concrete
 from flushproof.engines.schedule import Call, Plan, Schedule
-from flushproof.verify.trace.value_names import thread as title
-from flushproof.verify.trace.recipe import by_role, seen
 from flushproof.ir.code import Exchange, Havoc, Hypercall, Instr, Mode, Read, Write
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.machine.build import Machine
 from flushproof.machine.instrument import PLACE_STRIDE
-from flushproof.support.record import Record, field
 from flushproof.results.trace import Event, Recipe, RecordedCall
+from flushproof.support.record import Record, field
+from flushproof.verify.trace.recipe import by_role, seen
+from flushproof.verify.trace.value_names import thread as title
 
 MOST_TRIES = 20_000
 """How many choices of a claim's witnesses are tried."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from flushproof.results.replay import Answer
 from flushproof.report.excerpt import excerpt
 from flushproof.report.plain import hang, visible
 from flushproof.report.text import joined, trace_lines
 from flushproof.report.trace_table import table, title
+from flushproof.results.replay import Answer
 from flushproof.results.saved_trace import Moment, Saved, moments
 from flushproof.results.trace import Step, Trace
 

@@ -1,1 +1,1 @@
-"""TODO reproduce."""
+"""Counterexamples written as C programs."""

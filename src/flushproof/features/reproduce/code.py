@@ -12,6 +12,12 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from flushproof.features.reproduce import functions as fn
+from flushproof.features.reproduce.guards import guard_macros
+from flushproof.features.reproduce.headers import not_found, own_files, own_text
+from flushproof.features.reproduce.layout import Layout
+from flushproof.features.reproduce.stop_points import Spans, edited, free_calls, hooked, settled
+from flushproof.features.reproduce.types import definitions, type_items
 from flushproof.frontend.c import printer
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.attributes import CALLED, WORDS
@@ -19,12 +25,6 @@ from flushproof.frontend.c.walk import walk
 from flushproof.ir.code import Havoc, Scope
 from flushproof.machine.build import Machine
 from flushproof.support.record import Record
-from flushproof.features.reproduce import functions as fn
-from flushproof.features.reproduce.guards import guard_macros
-from flushproof.features.reproduce.headers import not_found, own_files, own_text
-from flushproof.features.reproduce.stop_points import Spans, edited, free_calls, hooked, settled
-from flushproof.features.reproduce.layout import Layout
-from flushproof.features.reproduce.types import definitions, type_items
 from flushproof.support.resources import PRELUDE
 
 BEFORE = (Path(__file__).parent / "before.c").read_text(encoding="utf-8")

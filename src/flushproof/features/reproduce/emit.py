@@ -11,22 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
-from flushproof.support.diagnostics import Diagnostic, InputError
-from flushproof.engines.interpreter import interpreter as concrete
 from flushproof.engines.counterexample import Found
-from flushproof.engines.schedule import Call
+from flushproof.engines.interpreter import interpreter as concrete
 from flushproof.engines.interpreter.evaluate import Values, evaluate
-from flushproof.verify.trace.value_names import letter
-from flushproof.frontend.c import syntax as c
-from flushproof.ir.program import BOOT_VCPU, Operation, Program, Role
-from flushproof.machine.build import Machine
-from flushproof.machine.monitors import RUNS_ON
-from flushproof.support.memory_model import Memory
-from flushproof.support.record import Record
-from flushproof.report.plain import visible
+from flushproof.engines.schedule import Call
 from flushproof.features.reproduce import code as variant
 from flushproof.features.reproduce.events import Event, Happened, happened
-from flushproof.features.reproduce.stop_points import Spans, free_calls, kept, needed, unset
 from flushproof.features.reproduce.layout import Layout, layout
 from flushproof.features.reproduce.monitor import (
     Monitored,
@@ -41,7 +31,17 @@ from flushproof.features.reproduce.monitor import (
     uses,
     words,
 )
+from flushproof.features.reproduce.stop_points import Spans, free_calls, kept, needed, unset
+from flushproof.frontend.c import syntax as c
 from flushproof.frontend.spec.syntax import Claim, OperationDecl
+from flushproof.ir.program import BOOT_VCPU, Operation, Program, Role
+from flushproof.machine.build import Machine
+from flushproof.machine.monitors import RUNS_ON
+from flushproof.report.plain import visible
+from flushproof.support.diagnostics import Diagnostic, InputError
+from flushproof.support.memory_model import Memory
+from flushproof.support.record import Record
+from flushproof.verify.trace.value_names import letter
 
 DRIVER = (Path(__file__).parent / "driver.c").read_text(encoding="utf-8")
 

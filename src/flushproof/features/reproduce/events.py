@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import chain, repeat
 
+from flushproof.engines.counterexample import Found
 from flushproof.engines.interpreter import interpreter as concrete
 from flushproof.engines.interpreter.interpreter import Location, Thread
-from flushproof.engines.counterexample import Found
 from flushproof.engines.schedule import Call
 from flushproof.ir.code import (
     Access,

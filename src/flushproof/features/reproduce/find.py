@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from flushproof.verify.portfolio import Question, counterexample
-from flushproof.machine.build import Machine
 from flushproof.features.reproduce.emit import emit, require
+from flushproof.machine.build import Machine
 from flushproof.results.reproduction import Reproduction
+from flushproof.verify.portfolio import Question, counterexample
 
 
 def reproduce(machine: Machine, question: Question) -> Reproduction:

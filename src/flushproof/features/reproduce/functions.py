@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import ClassVar
 
-from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.frontend.c import printer
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.declarations import Declarations
 from flushproof.frontend.c.walk import walk
+from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.support.record import replace
 
 GENERIC = {

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.engines.interpreter.interpreter import Location
 from flushproof.frontend.c.type_errors import Unsupported
 from flushproof.frontend.c.types import Array, CType, Integer, Pointer, Struct
@@ -16,6 +15,7 @@ from flushproof.ir.code import Scope
 from flushproof.lower.object_model import ANCHORS
 from flushproof.lower.places import THE_VM
 from flushproof.machine.build import Machine
+from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.support.record import Record, field
 
 OBJECTS = {Scope.VM: "the_vm", Scope.VCPU: "the_vcpus[{}]"}

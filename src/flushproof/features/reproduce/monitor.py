@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.features.reproduce.layout import Layout
 from flushproof.frontend.c import printer
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.rewrite import below, within
+from flushproof.frontend.spec.syntax import Claim, Handler, Witness
 from flushproof.ir.program import Program
 from flushproof.ir.types import NO_VCPU, NONE, Type, VcpuRef
 from flushproof.machine.build import Machine
 from flushproof.machine.instrument import PLACE_STRIDE
-from flushproof.support.record import Record, replace
 from flushproof.report.plain import visible
-from flushproof.features.reproduce.layout import Layout
-from flushproof.frontend.spec.syntax import Claim, Handler, Witness
+from flushproof.support.record import Record, replace
 
 VCPU, ROOT, BOOL, U64 = "struct kvm_vcpu *", "root ", "_Bool ", "u64 "
 TYPES = {

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
+from flushproof.features.reproduce.events import Event
 from flushproof.frontend.c import printer
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.rewrite import below, within
 from flushproof.frontend.c.walk import walk
 from flushproof.support.record import Record, replace
-from flushproof.features.reproduce.events import Event
 from flushproof.support.source import Source, Span
 
 Spans = frozenset[Span]

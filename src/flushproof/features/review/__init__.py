@@ -1,1 +1,1 @@
-"""TODO review."""
+"""Patches, in mails or in git, decided before and after."""

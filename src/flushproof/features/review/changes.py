@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
-from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
-from flushproof.frontend.c.load import load, load_bytes
-from flushproof.features.review.patch_apply import Applied, Target, apply, unchanged
 from flushproof.features.review.companion_files import Around, patched_beside, texts
 from flushproof.features.review.diff import FileDiff, Patch, patch_of, require_all
 from flushproof.features.review.mail import Letter, letters
+from flushproof.features.review.patch_apply import Applied, Target, apply, unchanged
+from flushproof.frontend.c.load import load, load_bytes
 from flushproof.results.review import Change, Line
+from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.support.source import Source
 
 _NUMBER = re.compile(r"\[[^\]]*?(\d{1,9})/\d+[^\]]*\]", re.ASCII)

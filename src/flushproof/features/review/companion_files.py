@@ -7,11 +7,11 @@ import posixpath
 from collections.abc import Mapping
 from pathlib import Path
 
-from flushproof.support.files import current
-from flushproof.frontend.c.load import load
-from flushproof.support.record import Record
-from flushproof.features.review.patch_apply import Applied, Target, TextLine, apply, unchanged
 from flushproof.features.review.diff import FileDiff, Patch
+from flushproof.features.review.patch_apply import Applied, Target, TextLine, apply, unchanged
+from flushproof.frontend.c.load import load
+from flushproof.support.files import current
+from flushproof.support.record import Record
 from flushproof.support.source import Source
 
 Around = Mapping[Path, Applied]

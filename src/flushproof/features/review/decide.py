@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from flushproof.results.comparison import Comparison, Relation, Since
-from flushproof.support.diagnostics import InputError
-from flushproof.support.record import Record
 from flushproof.results.review import Change, ChangeReview, Review, Row, Version
 from flushproof.results.verdict import Report
+from flushproof.support.diagnostics import InputError
+from flushproof.support.record import Record
 
 
 class Means(Record, frozen=True):

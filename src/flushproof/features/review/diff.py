@@ -14,10 +14,10 @@ from typing import ClassVar
 from unidiff.errors import UnidiffParseError
 from unidiff.patch import PatchSet
 
-from flushproof.support.diagnostics import Diagnostic, InputError
-from flushproof.support.record import Record
 from flushproof.features.review.mail import Letter
 from flushproof.results.review import Line, Statement
+from flushproof.support.diagnostics import Diagnostic, InputError
+from flushproof.support.record import Record
 
 _MARKS = re.compile(r"(?:> ?)*")
 _HUNK = re.compile(r"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@", re.ASCII)

@@ -7,10 +7,10 @@ import subprocess
 from pathlib import Path
 from typing import ClassVar
 
-from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.features.review.changes import NothingChanges
 from flushproof.features.review.diff import statement_in
 from flushproof.results.review import Change
+from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.support.source import Source
 
 SECONDS = 60

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from flushproof.support.diagnostics import Diagnostic, InputError, Note
-from flushproof.support.record import Record, replace
 from flushproof.features.review.diff import DiffLine, FileDiff, Hunk
 from flushproof.features.review.mail import Letter
+from flushproof.support.diagnostics import Diagnostic, InputError, Note
+from flushproof.support.record import Record, replace
 from flushproof.support.source import Source, Span
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from flushproof.results.comparison import Comparison, Relation
-from flushproof.support.wording import count
 from flushproof.features.nfc import text as compare_text
 from flushproof.report import text
 from flushproof.report.grid import Cell, Column, draw
 from flushproof.report.plain import DEFAULT_WIDTH, hang, visible
 from flushproof.report.scope import scope_lines, vcpus_phrase
+from flushproof.results.comparison import Comparison, Relation
 from flushproof.results.review import ChangeReview, Effect, Line, Review, Row, Truth
-from flushproof.support.source import Source
 from flushproof.results.verdict import ClaimResult, Verdict
+from flushproof.support.source import Source
+from flushproof.support.wording import count
 
 NOTHING = "nothing"
 

@@ -1,1 +1,1 @@
-"""TODO c."""
+"""C: preprocessed, parsed with lark, and resolved to typed trees."""

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c.constants import Outside
 from flushproof.frontend.c.tokens import Kind, Token
+from flushproof.support.diagnostics import InputError
 
 _WARNS = "only warnings of the compiler depend on it"
 _PLACES = "it says where code or data is put, not what it is"

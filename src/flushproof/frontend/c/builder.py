@@ -11,8 +11,8 @@ from typing import ClassVar
 
 import lark
 
-from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.frontend.c import constants, syntax
+from flushproof.frontend.c.constants import Outside
 from flushproof.frontend.c.lark_tree import (
     Branch,
     Tokens,
@@ -23,10 +23,10 @@ from flushproof.frontend.c.lark_tree import (
     tree_in,
     trees,
 )
-from flushproof.frontend.c.constants import Outside
-from flushproof.frontend.c.type_errors import Mismatch
 from flushproof.frontend.c.operators import PRECEDENCE, integer_type
+from flushproof.frontend.c.type_errors import Mismatch
 from flushproof.frontend.c.walk import walk
+from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.support.record import Record
 from flushproof.support.source import Span
 

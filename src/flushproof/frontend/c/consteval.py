@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c import syntax as c
-from flushproof.frontend.c.type_errors import NotConstant, Unsupported
 from flushproof.frontend.c.layout import extent
 from flushproof.frontend.c.structs import StructInfo
+from flushproof.frontend.c.type_errors import NotConstant, Unsupported
 from flushproof.frontend.c.types import CType, Integer, common, promote
 from flushproof.ir.arith import binary, binary_op, unary
 from flushproof.ir.code import COMPARISONS
 from flushproof.ir.types import INT, S64, U32, U64, Int
+from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record
 from flushproof.support.source import Span
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flushproof.support.diagnostics import InputError, Note
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.type_errors import Mismatch, Redefined
 from flushproof.frontend.c.types import Array, Code, CType, Integer, Pointer, Struct, Void
+from flushproof.support.diagnostics import InputError, Note
 from flushproof.support.source import Span
 
 

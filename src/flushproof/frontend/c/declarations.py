@@ -12,10 +12,11 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import assert_never
 
-from flushproof.support.diagnostics import InputError, Note, closest
 from flushproof.frontend.c import syntax as c
-from flushproof.frontend.c.declaration_agreement import Agreement, alike
 from flushproof.frontend.c.consteval import Constants, enumerator_type, evaluate
+from flushproof.frontend.c.declaration_agreement import Agreement, alike
+from flushproof.frontend.c.initialisers import Shapes, completed
+from flushproof.frontend.c.structs import Slot, StructInfo, bit_field, check_finite, struct_info
 from flushproof.frontend.c.type_errors import (
     Incompatible,
     Mismatch,
@@ -23,11 +24,10 @@ from flushproof.frontend.c.type_errors import (
     UnknownType,
     Unsupported,
 )
-from flushproof.frontend.c.initialisers import Shapes, completed
-from flushproof.frontend.c.structs import Slot, StructInfo, bit_field, check_finite, struct_info
 from flushproof.frontend.c.types import BUILTIN, Array, Code, CType, Integer, Pointer, Struct
 from flushproof.frontend.c.walk import walk
 from flushproof.ir.types import INT, S64, U32, U64, Int
+from flushproof.support.diagnostics import InputError, Note, closest
 from flushproof.support.record import Record, replace
 from flushproof.support.resources import PRELUDE
 from flushproof.support.source import Span

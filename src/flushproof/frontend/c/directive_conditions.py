@@ -12,11 +12,11 @@ import re
 from collections.abc import Callable
 from typing import ClassVar
 
-from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.frontend.c.constants import character, integer
 from flushproof.frontend.c.macros import Expander, Macro
 from flushproof.frontend.c.operators import PRECEDENCE
 from flushproof.frontend.c.tokens import Kind, Token
+from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.support.record import Record, replace
 from flushproof.support.source import Span
 

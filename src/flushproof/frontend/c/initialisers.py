@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from flushproof.support.diagnostics import InputError, Note
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.consteval import Constants, evaluate
 from flushproof.frontend.c.side_effects import acts
-from flushproof.frontend.c.type_errors import Mismatch, UnknownMember, Unsupported
 from flushproof.frontend.c.structs import StructInfo
+from flushproof.frontend.c.type_errors import Mismatch, UnknownMember, Unsupported
 from flushproof.frontend.c.types import Array, CType, Struct
+from flushproof.support.diagnostics import InputError, Note
 from flushproof.support.record import Record
 
 Path = tuple[str | int, ...]

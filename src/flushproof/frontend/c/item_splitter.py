@@ -12,8 +12,8 @@ from itertools import pairwise
 
 from flushproof.frontend.c.attributes import WORDS, takes_arguments
 from flushproof.frontend.c.parse_errors import check_brackets
-from flushproof.frontend.c.tokens import Kind, Token
 from flushproof.frontend.c.terminals import declared_typedefs
+from flushproof.frontend.c.tokens import Kind, Token
 from flushproof.support.record import Record
 
 _OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")

@@ -2,18 +2,7 @@
 
 from __future__ import annotations
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c import syntax
-from flushproof.frontend.c.lark_tree import (
-    Branch,
-    Tokens,
-    Tree,
-    parts,
-    rule,
-    span_of,
-    tree_in,
-    trees,
-)
 from flushproof.frontend.c.builder import (
     FUNCTIONS,
     VARIABLES,
@@ -30,8 +19,19 @@ from flushproof.frontend.c.builder import (
     typeless,
 )
 from flushproof.frontend.c.constants import Outside
-from flushproof.frontend.c.type_errors import Mismatch
+from flushproof.frontend.c.lark_tree import (
+    Branch,
+    Tokens,
+    Tree,
+    parts,
+    rule,
+    span_of,
+    tree_in,
+    trees,
+)
 from flushproof.frontend.c.scoped_guards import GUARD, without_guards
+from flushproof.frontend.c.type_errors import Mismatch
+from flushproof.support.diagnostics import InputError
 from flushproof.support.record import replace
 
 MEANINGS = frozenset(

@@ -12,8 +12,8 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import ClassVar
 
-from flushproof.support.diagnostics import Diagnostic, InputError, Note
 from flushproof.frontend.c.tokens import Kind, Token, tokenise
+from flushproof.support.diagnostics import Diagnostic, InputError, Note
 from flushproof.support.record import Placed, Record, field, replace
 from flushproof.support.source import Source, Span
 

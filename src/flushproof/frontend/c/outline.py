@@ -8,7 +8,7 @@ hold at a token, so that a stretch of tokens can be expanded by itself.
 
 from __future__ import annotations
 
-from flushproof.support.diagnostics import InputError
+from flushproof.frontend.c.macro_shadowing import shadowed
 from flushproof.frontend.c.macros import Expander, Macro, Macros
 from flushproof.frontend.c.preprocess import (
     Include,
@@ -20,8 +20,8 @@ from flushproof.frontend.c.preprocess import (
     read_include,
     read_name,
 )
-from flushproof.frontend.c.macro_shadowing import shadowed
 from flushproof.frontend.c.tokens import Token, tokenise
+from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record
 from flushproof.support.source import Source
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from flushproof.support.diagnostics import Diagnostic, InputError, Note, closest
 from flushproof.frontend.c.constants import Outside
 from flushproof.frontend.c.grammar import SPEC_WORDS, parser, vocabulary
 from flushproof.frontend.c.tokens import Kind, Token
+from flushproof.support.diagnostics import Diagnostic, InputError, Note, closest
 from flushproof.support.source import Span
 
 NESTING = 200

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import lark
 
-from flushproof.support.diagnostics import InputError
-from flushproof.frontend.c import items, parse_errors as problems, syntax
-from flushproof.frontend.c.lark_tree import Tree, rule, span_of, tree_in
+from flushproof.frontend.c import items, syntax
+from flushproof.frontend.c import parse_errors as problems
 from flushproof.frontend.c.grammar import parser
+from flushproof.frontend.c.lark_tree import Tree, rule, span_of, tree_in
 from flushproof.frontend.c.macros import Macros
 from flushproof.frontend.c.preprocess import Inclusion, preprocess
-from flushproof.frontend.c.tokens import Token
 from flushproof.frontend.c.terminals import declared_typedefs, named, significant
+from flushproof.frontend.c.tokens import Token
+from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record, field
 from flushproof.support.source import Source
 

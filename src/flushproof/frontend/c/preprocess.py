@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar, Protocol
 
-from flushproof.support.diagnostics import Diagnostic, InputError, Note, closest
 from flushproof.frontend.c.directive_conditions import holds, is_defined
-from flushproof.frontend.c.macros import Expander, Macro, Macros
 from flushproof.frontend.c.macro_shadowing import shadowed, unshadowed
+from flushproof.frontend.c.macros import Expander, Macro, Macros
 from flushproof.frontend.c.tokens import Kind, Token, refuse_stray, tokenise
+from flushproof.support.diagnostics import Diagnostic, InputError, Note, closest
 from flushproof.support.record import Placed, Record, replace
 from flushproof.support.source import Source, Span
 

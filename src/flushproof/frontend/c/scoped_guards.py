@@ -8,11 +8,11 @@ it is, is found out once, where it is taken. `scoped_guard` arrives as a block w
 
 from __future__ import annotations
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.constants import Outside
 from flushproof.frontend.c.rewrite import below, within
 from flushproof.frontend.c.walk import Node, children, walk
+from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record, replace
 from flushproof.support.source import Span
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
-from flushproof.support.diagnostics import InputError, Note
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.type_errors import Mismatch, Redefined
 from flushproof.frontend.c.types import Array, CType, Integer, Struct
 from flushproof.ir.types import Int
+from flushproof.support.diagnostics import InputError, Note
 from flushproof.support.record import Record, replace
 from flushproof.support.source import Span
 

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 
 import lark
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c.attributes import past_attribute, past_parentheses, spelled
 from flushproof.frontend.c.constants import Outside
 from flushproof.frontend.c.grammar import vocabulary
 from flushproof.frontend.c.macro_shadowing import defines
 from flushproof.frontend.c.tokens import Kind, Token, refuse_stray
+from flushproof.support.diagnostics import InputError
 
 # Destructors that only give memory back; what others do at the end of a block is not followed.
 _DESTRUCTORS = frozenset({"kfree", "kvfree", "kfree_sensitive", "free_page", "bitmap"})

@@ -6,8 +6,8 @@ import re
 from enum import Enum
 from typing import ClassVar
 
-from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.frontend.c.grammar import preprocessing_pattern
+from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.support.record import Placed
 from flushproof.support.source import Source, Span
 

@@ -106,15 +106,6 @@ class StrayJump(Diagnostic, frozen=True, kw_only=True):
     text: str
 
 
-class TooLarge(Diagnostic, frozen=True, kw_only=True):
-    """An operation with too many instructions to go on."""
-
-    CODE: ClassVar[str] = "FP0421"
-    TITLE: ClassVar[str] = "`{name}` is too large: more than {limit} instructions after inlining"
-    name: str
-    limit: int
-
-
 class Unbounded(Diagnostic, frozen=True, kw_only=True):
     """A loop that does not end by itself."""
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.constants import Outside
 from flushproof.frontend.c.rewrite import as_block, below, within
 from flushproof.frontend.c.walk import walk
+from flushproof.support.diagnostics import InputError
 from flushproof.support.record import replace
 
 MEMBER = "online_vcpus"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.item_splitter import Item, Sort
 from flushproof.frontend.c.walk import walk
@@ -17,10 +16,12 @@ from flushproof.frontend.kernel.creation import Creation
 from flushproof.frontend.kernel.fingerprint import digest_surroundings
 from flushproof.frontend.kernel.name_resolution import Body, Known
 from flushproof.frontend.kernel.library import Piece
+from flushproof.frontend.kernel.name_resolution import Body, Known
 from flushproof.frontend.kernel.profiles import Profile
 from flushproof.frontend.kernel.tracked import Tracked
 from flushproof.frontend.kernel.ways import ANYTHING, INVALID, ZERO, Key
 from flushproof.frontend.kernel.writers import Writer, pieces_with, writers
+from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record
 
 _COMMON_VM = ("kvm_arch_init_vm", "kvm_arch_create_vm")

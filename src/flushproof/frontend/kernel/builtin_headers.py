@@ -7,10 +7,10 @@ from functools import cache
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.declarations import Declarations, declare
 from flushproof.frontend.c.parser import ParseContext, parse_c
+from flushproof.frontend.spec.builtin import given, shipped
 from flushproof.support.record import Record
 from flushproof.support.resources import KERNEL
 from flushproof.support.source import Source
-from flushproof.frontend.spec.builtin import given, shipped
 
 
 class Base(Record, frozen=True):

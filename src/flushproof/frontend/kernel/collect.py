@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.item_splitter import Sort
-from flushproof.frontend.c.type_errors import UnknownName
 from flushproof.frontend.c.rewrite import below, within
+from flushproof.frontend.c.type_errors import UnknownName
 from flushproof.frontend.c.types import BUILTIN
 from flushproof.frontend.c.walk import walk
 from flushproof.frontend.kernel.assembly import ANY
@@ -20,6 +19,7 @@ from flushproof.frontend.kernel.name_resolution import Body, Known
 from flushproof.frontend.kernel.notes import STATE, Notes, anything
 from flushproof.frontend.kernel.state import changed
 from flushproof.frontend.kernel.type_inference import Scope, scope_of
+from flushproof.support.diagnostics import InputError
 from flushproof.support.record import replace
 
 

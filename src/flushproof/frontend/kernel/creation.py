@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.walk import children, walk
 from flushproof.frontend.kernel.name_resolution import Body, Known
@@ -31,6 +30,7 @@ from flushproof.frontend.kernel.ways import (
     targets,
     value_of,
 )
+from flushproof.support.diagnostics import InputError
 from flushproof.support.record import replace
 
 _DEEPEST = 8

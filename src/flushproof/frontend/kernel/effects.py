@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.item_splitter import Sort
 from flushproof.frontend.c.types import Array, CType, Integer, Pointer, Struct, Void
@@ -19,11 +18,12 @@ from flushproof.frontend.c.walk import Node, walk
 from flushproof.frontend.kernel.assembly import ANY
 from flushproof.frontend.kernel.harmless import Harm, harm_of
 from flushproof.frontend.kernel.indirect import callees, shown
-from flushproof.frontend.kernel.name_resolution import Body, Known
 from flushproof.frontend.kernel.library import Piece
+from flushproof.frontend.kernel.name_resolution import Body, Known
 from flushproof.frontend.kernel.relevance import Relevance
 from flushproof.frontend.kernel.type_inference import Scope, scope_of, type_of
 from flushproof.frontend.kernel.type_inference import root_of as root
+from flushproof.support.diagnostics import InputError
 
 OBJECTS = frozenset(
     {"kvm", "kvm_arch", "kvm_vmx", "kvm_svm", "kvm_vcpu", "kvm_vcpu_arch", "vcpu_vmx", "vcpu_svm"}

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c import syntax as c
-from flushproof.frontend.c.type_errors import UnknownFunction
 from flushproof.frontend.c.rewrite import as_block, below, within
+from flushproof.frontend.c.type_errors import UnknownFunction
 from flushproof.frontend.c.types import CType, Integer, Struct
 from flushproof.frontend.kernel.name_resolution import Body
 from flushproof.frontend.kernel.notes import STATE, anything
+from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record, replace
 from flushproof.support.source import Span
 

@@ -10,11 +10,10 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.item_splitter import Sort
-from flushproof.frontend.c.type_errors import UnknownFunction, Unsupported
 from flushproof.frontend.c.rewrite import below, within
+from flushproof.frontend.c.type_errors import UnknownFunction, Unsupported
 from flushproof.frontend.c.types import Pointer, Struct
 from flushproof.frontend.c.walk import walk
 from flushproof.frontend.kernel.assembly import ANY
@@ -22,11 +21,12 @@ from flushproof.frontend.kernel.effects import Effect, Effects
 from flushproof.frontend.kernel.harmless import Harm, harm_of
 from flushproof.frontend.kernel.indirect import callees, devirtualised, shown
 from flushproof.frontend.kernel.name_resolution import Body, Known
-from flushproof.frontend.kernel.text_scan import occurrences
 from flushproof.frontend.kernel.notes import STATE, Notes, anything
 from flushproof.frontend.kernel.relevance import Relevance
 from flushproof.frontend.kernel.state import own_structs
+from flushproof.frontend.kernel.text_scan import occurrences
 from flushproof.frontend.kernel.type_inference import Scope, is_table, type_of
+from flushproof.support.diagnostics import InputError
 from flushproof.support.record import replace
 from flushproof.support.source import Span
 

@@ -9,22 +9,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from flushproof.support.diagnostics import InputError, Note
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.directive_conditions import configured
-from flushproof.frontend.c.vcpu_counts import counted
 from flushproof.frontend.c.item_splitter import Item, Sort
-from flushproof.frontend.c.type_errors import Redefined
 from flushproof.frontend.c.macros import Macro
 from flushproof.frontend.c.outline import expand
 from flushproof.frontend.c.parser import ParseContext, parse_items
-from flushproof.frontend.c.tokens import Kind, Token
 from flushproof.frontend.c.terminals import OUTSIDE
+from flushproof.frontend.c.tokens import Kind, Token
+from flushproof.frontend.c.type_errors import Redefined
+from flushproof.frontend.c.vcpu_counts import counted
 from flushproof.frontend.kernel.assembly import without_assembly
 from flushproof.frontend.kernel.devirtualise import direct
 from flushproof.frontend.kernel.library import Library, Piece
 from flushproof.frontend.kernel.loops import heads, loops, plain_head
 from flushproof.frontend.kernel.typenames import names_of_types, plain
+from flushproof.support.diagnostics import InputError, Note
 from flushproof.support.record import replace
 from flushproof.support.source import Span
 

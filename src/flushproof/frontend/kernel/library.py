@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from flushproof.support.diagnostics import InputError
-from flushproof.support.files import current
 from flushproof.frontend.c.item_splitter import Item, Sort, cut
 from flushproof.frontend.c.load import load
 from flushproof.frontend.c.macros import Macro, Macros
@@ -29,9 +27,11 @@ from flushproof.frontend.kernel.text_scan import (
     included,
     occurrences,
 )
+from flushproof.frontend.spec.path_confinement import below
+from flushproof.support.diagnostics import InputError
+from flushproof.support.files import current
 from flushproof.support.record import Record
 from flushproof.support.source import Source
-from flushproof.frontend.spec.path_confinement import below
 
 MOST_FILES = 400
 MOST_TEXT = 32 * 1024 * 1024

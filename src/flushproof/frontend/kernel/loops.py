@@ -11,12 +11,12 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar
 
-from flushproof.support.diagnostics import Diagnostic
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.macros import Macro
-from flushproof.frontend.c.tokens import Kind, Token
 from flushproof.frontend.c.terminals import OUTSIDE
+from flushproof.frontend.c.tokens import Kind, Token
 from flushproof.frontend.kernel.assembly import ANY, closing, word
+from flushproof.support.diagnostics import Diagnostic
 
 _WORDS = frozenset({"if", "for", "while", "switch", "return", "sizeof", "typeof", "__typeof__"})
 _KNOWN = frozenset({"kvm_for_each_vcpu", "scoped_guard"})

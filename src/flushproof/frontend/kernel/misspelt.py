@@ -6,12 +6,12 @@ hypercall would be left out that way, so such a name is refused.
 
 from __future__ import annotations
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.item_splitter import Sort
 from flushproof.frontend.c.type_errors import UnknownFunction
 from flushproof.frontend.c.walk import walk
 from flushproof.frontend.kernel.name_resolution import Body, Known
+from flushproof.support.diagnostics import InputError
 
 SHORTEST = 5
 """So long are the names that one slip makes suspect."""

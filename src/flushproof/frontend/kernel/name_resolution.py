@@ -10,17 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from flushproof.support.diagnostics import InputError, closest
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.item_splitter import Item, Sort
 from flushproof.frontend.c.type_errors import UnknownMember
 from flushproof.frontend.c.types import BUILTIN, INT_T, Array, Code, CType, Integer, Pointer, Struct
-from flushproof.ir.types import U64
 from flushproof.frontend.kernel.builtin_headers import Base
-from flushproof.frontend.kernel.library import Library, Piece
-from flushproof.frontend.kernel.text_scan import could_define
-from flushproof.frontend.kernel.pointers import CONSTRUCT, adds_attributes
 from flushproof.frontend.kernel.item_parser import Reader
+from flushproof.frontend.kernel.library import Library, Piece
+from flushproof.frontend.kernel.pointers import CONSTRUCT, adds_attributes
+from flushproof.frontend.kernel.text_scan import could_define
+from flushproof.ir.types import U64
+from flushproof.support.diagnostics import InputError, closest
 from flushproof.support.record import Record, replace
 from flushproof.support.source import Span
 

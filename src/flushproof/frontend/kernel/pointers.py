@@ -6,10 +6,10 @@ a file makes them otherwise, say without the root or with part of it, its own fu
 
 from __future__ import annotations
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.consteval import NUMBERS, evaluate
 from flushproof.frontend.c.walk import walk
+from flushproof.support.diagnostics import InputError
 
 CONSTRUCT = "construct_eptp"
 _ROOT = 1

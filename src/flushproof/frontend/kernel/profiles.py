@@ -11,12 +11,12 @@ from functools import cache
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.walk import walk
 from flushproof.frontend.kernel.builtin_headers import base
-from flushproof.support.record import Record
-from flushproof.support.resources import PROFILES
-from flushproof.support.source import Source
 from flushproof.frontend.spec.builtin import shipped
 from flushproof.frontend.spec.parser import parse_spec
 from flushproof.frontend.spec.syntax import CacheDecl, Spec
+from flushproof.support.record import Record
+from flushproof.support.resources import PROFILES
+from flushproof.support.source import Source
 
 
 class Profile(Record, frozen=True):

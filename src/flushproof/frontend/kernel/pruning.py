@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.item_splitter import Sort
 from flushproof.frontend.c.walk import Node, walk
-from flushproof.frontend.kernel.havoc_abstraction import Abstractor
 from flushproof.frontend.kernel.harmless import Harm, harm_of
+from flushproof.frontend.kernel.havoc_abstraction import Abstractor
 from flushproof.frontend.kernel.loops import UnknownLoop, unknown_loop
+from flushproof.support.diagnostics import InputError
 from flushproof.support.record import replace
 
 

@@ -6,16 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from flushproof.verify.options import Choices
-from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError, closest
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.types import Integer
-from flushproof.ir.types import Int
-from flushproof.frontend.kernel.builtin_headers import Base, base
 from flushproof.frontend.kernel.boot import Boot, boot
+from flushproof.frontend.kernel.builtin_headers import Base, base
+from flushproof.frontend.kernel.choices import Choices
 from flushproof.frontend.kernel.collect import Collector
-from flushproof.frontend.kernel.name_resolution import Known
 from flushproof.frontend.kernel.library import Library, piece
+from flushproof.frontend.kernel.name_resolution import Known
 from flushproof.frontend.kernel.notes import Notes
 from flushproof.frontend.kernel.profiles import Profile, choose, profiles, source
 from flushproof.frontend.kernel.relevance import Relevance
@@ -31,12 +29,14 @@ from flushproof.frontend.kernel.slicing import (
 from flushproof.frontend.kernel.state import Shared
 from flushproof.frontend.kernel.tracked import Tracked
 from flushproof.frontend.setup import Assumptions, Bounds, Setup
-from flushproof.support.record import Record, replace
-from flushproof.support.resources import DEFAULTS
-from flushproof.support.source import Source
 from flushproof.frontend.spec.builtin import given, shipped
 from flushproof.frontend.spec.parser import parse_spec
 from flushproof.frontend.spec.syntax import CacheDecl
+from flushproof.ir.types import Int
+from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError, closest
+from flushproof.support.record import Record, replace
+from flushproof.support.resources import DEFAULTS
+from flushproof.support.source import Source
 
 LOW_BITS = "a root is loaded with no bits below its page"
 

@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.item_splitter import Item, Sort
 from flushproof.frontend.c.side_effects import QUIET
 from flushproof.frontend.c.types import Pointer, Struct
 from flushproof.frontend.c.walk import walk
-from flushproof.frontend.kernel.name_resolution import Known
 from flushproof.frontend.kernel.library import Piece
+from flushproof.frontend.kernel.name_resolution import Known
 from flushproof.frontend.kernel.tracked import Tracked
 from flushproof.frontend.kernel.type_inference import accesses
+from flushproof.support.diagnostics import InputError
 
 
 @dataclass

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError, Note, closest
 from flushproof.frontend.c.item_splitter import Item, Sort
 from flushproof.frontend.c.parser import parse_items
 from flushproof.frontend.c.types import CType, Integer, Pointer, Struct
-from flushproof.ir.types import Int
 from flushproof.frontend.kernel.builtin_headers import base
-from flushproof.frontend.kernel.name_resolution import Body, Known
 from flushproof.frontend.kernel.library import Library, Piece
+from flushproof.frontend.kernel.name_resolution import Body, Known
 from flushproof.frontend.kernel.profiles import candidates
 from flushproof.frontend.kernel.typenames import names_of_types
-from flushproof.support.source import Span
 from flushproof.frontend.spec.syntax import OperationDecl, Text
+from flushproof.ir.types import Int
+from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError, Note, closest
+from flushproof.support.source import Span
 
 PURPOSE = {"flush": "flushes the remote TLBs", "load": "loads a vCPU's root"}
 

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.item_splitter import Item, Sort
 from flushproof.frontend.c.types import Struct
 from flushproof.frontend.c.walk import walk
-from flushproof.frontend.kernel.havoc_abstraction import Abstractor
 from flushproof.frontend.kernel.effects import Effects
 from flushproof.frontend.kernel.havoc import Written, expanded
-from flushproof.frontend.kernel.name_resolution import Body, Known
+from flushproof.frontend.kernel.havoc_abstraction import Abstractor
 from flushproof.frontend.kernel.library import Piece
 from flushproof.frontend.kernel.misspelt import refuse_misspelt
+from flushproof.frontend.kernel.name_resolution import Body, Known
 from flushproof.frontend.kernel.notes import STATE, Notes
 from flushproof.frontend.kernel.pruning import Pruner
 from flushproof.frontend.kernel.relevance import Relevance
@@ -34,6 +33,7 @@ from flushproof.frontend.kernel.state import (
 from flushproof.frontend.kernel.tracked import Tracked, extended, tracked
 from flushproof.frontend.kernel.type_inference import accesses, scope_of, usage_of
 from flushproof.frontend.kernel.ways import Key
+from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record, replace
 
 

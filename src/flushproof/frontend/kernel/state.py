@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c import syntax as c
-from flushproof.frontend.c.type_errors import Unsupported
 from flushproof.frontend.c.rewrite import below, within
+from flushproof.frontend.c.type_errors import Unsupported
 from flushproof.frontend.c.types import Array, CType, Pointer, Struct
 from flushproof.frontend.c.walk import walk
 from flushproof.frontend.kernel.name_resolution import Body, Known
 from flushproof.frontend.kernel.notes import Notes, anything
 from flushproof.frontend.kernel.type_inference import accesses, scope_of, struct_of
+from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record, replace
 
 PATHS = {

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.consteval import Constants, evaluate
 from flushproof.frontend.c.walk import walk
 from flushproof.frontend.kernel.builtin_headers import base
+from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record, replace
 
 Key = tuple[str, str]

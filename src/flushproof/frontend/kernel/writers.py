@@ -12,19 +12,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from flushproof.support.diagnostics import InputError
-from flushproof.support.files import current
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.item_splitter import Item, Sort
 from flushproof.frontend.c.tokens import Kind
 from flushproof.frontend.c.walk import walk
-from flushproof.frontend.kernel.name_resolution import Body, Known
 from flushproof.frontend.kernel.library import Library, Piece
 from flushproof.frontend.kernel.text_scan import included
 from flushproof.frontend.kernel.objects import Places, could_set_whole
 from flushproof.frontend.kernel.state import read_through
+from flushproof.frontend.kernel.text_scan import included
 from flushproof.frontend.kernel.type_inference import root_of, scope_of, struct_of
 from flushproof.frontend.kernel.ways import Key, target_of
+from flushproof.support.diagnostics import InputError
+from flushproof.support.files import current
 from flushproof.support.record import Record
 
 _MOST = 200

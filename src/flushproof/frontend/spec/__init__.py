@@ -1,1 +1,1 @@
-"""TODO spec."""
+"""Spec files and claims: their grammar's trees, resolved to a `Setup`."""

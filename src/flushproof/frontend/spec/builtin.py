@@ -8,16 +8,16 @@ from functools import cache
 from pathlib import Path
 from typing import ClassVar
 
-from flushproof.support.diagnostics import Diagnostic, InputError, Note
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.declarations import Declarations, declare
 from flushproof.frontend.c.parser import ParseContext, parse_c
+from flushproof.frontend.spec import syntax as s
+from flushproof.frontend.spec.parser import parse_spec
+from flushproof.support.diagnostics import Diagnostic, InputError, Note
 from flushproof.support.disk_cache import kept
 from flushproof.support.record import Record
 from flushproof.support.resources import CLAIMS, HERE, PRELUDE
 from flushproof.support.source import Source
-from flushproof.frontend.spec import syntax as s
-from flushproof.frontend.spec.parser import parse_spec
 
 
 class ClaimFunction(Diagnostic, frozen=True, kw_only=True):
@@ -63,11 +63,9 @@ def given() -> Given:
 def _reader() -> str:
     """Return a digest of the program's own text that decides what is read."""
     total = hashlib.sha256()
-    folders = (HERE / name for name in ("frontend", "spec", "grammars"))
-    for path in sorted(p for folder in folders for p in folder.iterdir() if p.is_file()):
+    folders = ("frontend/c", "frontend/spec", "grammars", "support")
+    for path in sorted(p for name in folders for p in (HERE / name).iterdir() if p.is_file()):
         total.update(path.name.encode() + path.read_bytes())
-    for path in (HERE / "record.py", HERE / "source.py"):
-        total.update(path.read_bytes())
     return total.hexdigest()
 
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Final
 
-from flushproof.support.diagnostics import Diagnostic, InputError, Note, closest
 from flushproof.frontend.c.load import load
 from flushproof.frontend.c.preprocess import Include
+from flushproof.frontend.spec.path_confinement import confined
+from flushproof.support.diagnostics import Diagnostic, InputError, Note, closest
 from flushproof.support.record import replace
 from flushproof.support.source import Source, Span
-from flushproof.frontend.spec.path_confinement import confined
 
 PROVIDED: Final = frozenset(
     [

@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import lark
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c import constants
-from flushproof.frontend.c.lark_tree import Branch, Tokens, Tree, parts, span_of, tree_in, trees
 from flushproof.frontend.c.builder import block, declaration, expression
 from flushproof.frontend.c.items import function
+from flushproof.frontend.c.lark_tree import Branch, Tokens, Tree, parts, span_of, tree_in, trees
 from flushproof.frontend.c.parser import ParseContext, read_tokens, tree_of
 from flushproof.frontend.c.terminals import significant
-from flushproof.support.memory_model import Memory
-from flushproof.support.record import Record
-from flushproof.support.source import Source, Span
 from flushproof.frontend.spec import syntax
 from flushproof.frontend.spec.spec_errors import (
     BadBounds,
@@ -29,6 +25,10 @@ from flushproof.frontend.spec.spec_errors import (
     misplaced,
 )
 from flushproof.results.verdict import Verdict
+from flushproof.support.diagnostics import InputError
+from flushproof.support.memory_model import Memory
+from flushproof.support.record import Record
+from flushproof.support.source import Source, Span
 
 ROLES = ("flush", "load")
 BOUNDS = ("vcpus", "loads", "flushes", "flushers")

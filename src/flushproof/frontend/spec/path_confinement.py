@@ -9,9 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
+from flushproof.frontend.c.load import Missing
 from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.support.files import current
-from flushproof.frontend.c.load import Missing
 from flushproof.support.source import Span
 
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError, Note, closest
 from flushproof.frontend.c import syntax as c
-from flushproof.frontend.c.vcpu_counts import counted_unit
 from flushproof.frontend.c.load import load
 from flushproof.frontend.c.parser import parse_c
+from flushproof.frontend.c.vcpu_counts import counted_unit
 from flushproof.frontend.setup import Assumptions, Bounds, Setup
+from flushproof.frontend.spec import syntax as s
+from flushproof.frontend.spec.builtin import given, shipped
+from flushproof.frontend.spec.headers import Headers
+from flushproof.frontend.spec.parser import parse_spec
+from flushproof.frontend.spec.path_confinement import confined
+from flushproof.frontend.spec.spec_errors import check_once
+from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError, Note, closest
 from flushproof.support.memory_model import Memory
 from flushproof.support.record import replace
 from flushproof.support.resources import DEFAULTS
 from flushproof.support.source import Source, Span
-from flushproof.frontend.spec import syntax as s
-from flushproof.frontend.spec.path_confinement import confined
-from flushproof.frontend.spec.builtin import given, shipped
-from flushproof.frontend.spec.headers import Headers
-from flushproof.frontend.spec.parser import parse_spec
-from flushproof.frontend.spec.spec_errors import check_once
 
 
 class UnknownClaim(Diagnostic, frozen=True, kw_only=True):

@@ -1,1 +1,1 @@
-"""TODO analysis."""
+"""Facts about programs: control flow, held locks, representations."""

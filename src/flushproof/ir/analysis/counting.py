@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from flushproof.ir.code import Assign, Binary, BinaryOp, Branch, Const, Instr, Jump, Var
 from flushproof.ir.analysis.control_flow import successors
 from flushproof.ir.analysis.def_use import defined
 from flushproof.ir.analysis.weak_topological_order import Order, order
+from flushproof.ir.code import Assign, Binary, BinaryOp, Branch, Const, Instr, Jump, Var
 from flushproof.support.record import Record
 
 Code = tuple[Instr, ...]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from flushproof.ir.analysis.control_flow import successors
 from flushproof.ir.code import (
     Acquire,
     Branch,
@@ -22,7 +23,6 @@ from flushproof.ir.code import (
     TryAcquire,
     Var,
 )
-from flushproof.ir.analysis.control_flow import successors
 from flushproof.ir.program import Operation
 from flushproof.support.record import Record
 

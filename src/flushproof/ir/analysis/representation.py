@@ -22,6 +22,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from flushproof.ir.analysis.classes import Classes, Flow, Mark, Slot
+from flushproof.ir.analysis.def_use import operands
 from flushproof.ir.code import (
     Access,
     AllFree,
@@ -48,7 +49,6 @@ from flushproof.ir.code import (
 )
 from flushproof.ir.program import Operation, Program
 from flushproof.ir.types import BOOL, ROOT, Int, Type
-from flushproof.ir.analysis.def_use import operands
 from flushproof.support.record import Record
 
 PAGE_BITS = 12

@@ -9,8 +9,8 @@ Lemma L16 of docs/soundness.md.
 
 from __future__ import annotations
 
-from flushproof.ir.code import Instr
 from flushproof.ir.analysis.control_flow import successors
+from flushproof.ir.code import Instr
 from flushproof.support.record import Record
 
 

@@ -1,1 +1,1 @@
-"""TODO passes."""
+"""Programs rewritten to simpler ones that mean the same."""

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from flushproof.ir.analysis.control_flow import simplify, successors
+from flushproof.ir.analysis.def_use import defined, locals_of, map_operands, operands, used
 from flushproof.ir.code import (
     Assign,
     Binary,
@@ -26,9 +28,7 @@ from flushproof.ir.code import (
     Uninit,
     Var,
 )
-from flushproof.ir.analysis.control_flow import simplify, successors
 from flushproof.ir.types import BOOL, NO_VCPU, VCPU
-from flushproof.ir.analysis.def_use import defined, locals_of, map_operands, operands, used
 from flushproof.support.record import Record
 
 Code = tuple[Instr, ...]

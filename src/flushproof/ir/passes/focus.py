@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from flushproof.ir.analysis.def_use import defined, locals_of
 from flushproof.ir.code import Every, Expr, Field, Instr, Read, Scope, Var
 from flushproof.ir.program import BOOT_VCPU, Program
-from flushproof.ir.analysis.def_use import defined, locals_of
 
 
 def focused(program: Program) -> dict[str, str]:

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from flushproof.ir.analysis.control_flow import insert, successors
+from flushproof.ir.analysis.def_use import defined, used
 from flushproof.ir.arith import binary, unary
 from flushproof.ir.code import (
     Acquire,
@@ -35,10 +37,8 @@ from flushproof.ir.code import (
     Uninit,
     Var,
 )
-from flushproof.ir.analysis.control_flow import insert, successors
 from flushproof.ir.passes.cleanup import Code, clean, liveness
 from flushproof.ir.types import BOOL, Int
-from flushproof.ir.analysis.def_use import defined, used
 from flushproof.support.record import Record
 
 Known = dict[Local, int | None]

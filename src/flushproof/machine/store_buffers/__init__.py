@@ -1,1 +1,1 @@
-"""TODO store_buffers."""
+"""Programs rewritten so that stores wait in a buffer of their thread."""

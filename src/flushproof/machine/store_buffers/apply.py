@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from flushproof.ir.code import Acquire, Exchange, Field, TryAcquire, Write
 from flushproof.ir.analysis.held_locks import guarded as only_holders_free
+from flushproof.ir.code import Acquire, Exchange, Field, TryAcquire, Write
 from flushproof.ir.program import Limits, Operation, Program, Role
 from flushproof.ir.types import LockWord
 from flushproof.machine.store_buffers.buffer_cells import Cell, place
-from flushproof.machine.store_buffers.checks import View
-from flushproof.machine.store_buffers.may_contain import Buffering, Contents, contents_before
 from flushproof.machine.store_buffers.buffered_fields import ROLES, buffered_fields
+from flushproof.machine.store_buffers.checks import View
 from flushproof.machine.store_buffers.instrument import Weaver
+from flushproof.machine.store_buffers.may_contain import Buffering, Contents, contents_before
 from flushproof.support.record import Record
 from flushproof.support.source import Span
 

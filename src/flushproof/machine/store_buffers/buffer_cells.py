@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from flushproof.ir.builder import Emitter
 from flushproof.ir.code import (
     Binary,
     Const,
@@ -27,7 +28,6 @@ from flushproof.ir.code import (
 )
 from flushproof.ir.program import Operation, Role
 from flushproof.ir.types import BOOL, INT, VCPU, LockWord, Type
-from flushproof.ir.builder import Emitter
 from flushproof.support.record import Record
 from flushproof.support.source import Span
 

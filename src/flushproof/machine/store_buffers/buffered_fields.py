@@ -15,8 +15,8 @@ Lemma L24 of docs/soundness.md.
 
 from __future__ import annotations
 
-from flushproof.ir.code import Exchange, Field, Mode, Read, Write
 from flushproof.ir.analysis.held_locks import surely_held
+from flushproof.ir.code import Exchange, Field, Mode, Read, Write
 from flushproof.ir.program import Program, Role
 
 ROLES = (Role.LOAD, Role.FLUSH)

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.walk import walk
+from flushproof.frontend.spec.syntax import Claim, Handler
+from flushproof.ir.analysis.def_use import operands, parts
 from flushproof.ir.code import AllFree, Every, Field, HeldLocks, Holds, Mode, Read
 from flushproof.ir.program import Program
-from flushproof.ir.analysis.def_use import operands, parts
 from flushproof.machine.monitors import CACHE_NAMES
 from flushproof.support.record import Record, replace
-from flushproof.frontend.spec.syntax import Claim, Handler
 
 
 class View(Record, frozen=True):

@@ -24,6 +24,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from flushproof.ir.analysis.held_locks import tried_branches
+from flushproof.ir.builder import Emitter, Label
 from flushproof.ir.code import (
     Access,
     Assign,
@@ -47,12 +49,10 @@ from flushproof.ir.code import (
     Var,
     Write,
 )
-from flushproof.ir.analysis.held_locks import tried_branches
 from flushproof.ir.passes.cleanup import clean
 from flushproof.ir.program import Operation
 from flushproof.ir.types import BOOL, LockWord
 from flushproof.lower import convert
-from flushproof.ir.builder import Emitter, Label
 from flushproof.lower.values import FALSE, TRUE
 from flushproof.machine.store_buffers.buffer_cells import Cell, Cells, entry
 from flushproof.machine.store_buffers.may_contain import EMPTY, Buffering, Contents, drains_all

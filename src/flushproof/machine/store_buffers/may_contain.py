@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from flushproof.ir.analysis.control_flow import successors
+from flushproof.ir.analysis.held_locks import tried_branches
 from flushproof.ir.code import (
     Acquire,
     Exchange,
@@ -31,8 +33,6 @@ from flushproof.ir.code import (
     TryAcquire,
     Write,
 )
-from flushproof.ir.analysis.control_flow import successors
-from flushproof.ir.analysis.held_locks import tried_branches
 from flushproof.ir.program import Operation
 from flushproof.support.record import Record
 

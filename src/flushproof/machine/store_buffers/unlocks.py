@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from flushproof.ir.builder import Emitter
 from flushproof.ir.code import Enter, Every, Expr, Field, Instr, Mode, Read, Scope, Var
 from flushproof.ir.types import BOOL, VCPU
 from flushproof.lower import convert
-from flushproof.ir.builder import Emitter
 from flushproof.support.source import Span
 
 

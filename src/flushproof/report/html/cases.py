@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flushproof.results.costs import Cost, Costs
-from flushproof.support.wording import count
-from flushproof.support.record import Record
-from flushproof.features.cost.text import covers
 from flushproof.report.html.lanes import Picture, picture
 from flushproof.report.html.listing import Listing, listings
-from flushproof.report.scope import scope_lines
+from flushproof.report.scope import covers, scope_lines
 from flushproof.report.text import REPLAYED
 from flushproof.report.trace_table import title
-from flushproof.support.source import Source, Span
+from flushproof.results.costs import Cost, Costs
 from flushproof.results.trace import Step, Trace
 from flushproof.results.verdict import ClaimResult
+from flushproof.support.record import Record
+from flushproof.support.source import Source, Span
+from flushproof.support.wording import count
 
 Sources = Mapping[str, Source]
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from flushproof.results.costs import Cost, Costs
-from flushproof.support.wording import count
-from flushproof.support.record import Record
-from flushproof.features.cost.text import covers
 from flushproof.report.html.cases import Case, cost_case
 from flushproof.report.html.plot import Panel, panels
+from flushproof.report.scope import covers
+from flushproof.results.costs import Cost, Costs
+from flushproof.support.record import Record
 from flushproof.support.source import Source
+from flushproof.support.wording import count
 
 
 class Price(Record, frozen=True):

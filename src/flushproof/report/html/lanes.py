@@ -10,10 +10,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from flushproof.support.record import Record
 from flushproof.report.html.tones import tone
 from flushproof.report.trace_table import VIOLATION, title
 from flushproof.results.trace import Step, Trace
+from flushproof.support.record import Record
 
 HEAD = 40
 LINE = 17

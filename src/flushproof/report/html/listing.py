@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from flushproof.results.trace import Blame, Trace
 from flushproof.support.record import Record
 from flushproof.support.source import Source, Span
-from flushproof.results.trace import Blame, Trace
 
 AROUND = 4
 """So many lines are shown before and after each line of interest."""

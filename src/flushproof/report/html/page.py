@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flushproof import __version__
-from flushproof.results.costs import SideBySide
-from flushproof.support.record import replace
 from flushproof.report.html.clean import clean
 from flushproof.report.html.costs_view import costs_view
 from flushproof.report.html.plot import panels, sheet
 from flushproof.report.html.tones import tone
 from flushproof.report.html.view import View, short_names, traces_of, view
 from flushproof.report.html.view import places as shown_places
-from flushproof.support.source import Source
+from flushproof.results.costs import SideBySide
 from flushproof.results.verdict import Report
+from flushproof.support.record import replace
+from flushproof.support.source import Source
 
 if TYPE_CHECKING:
     from jinja2 import Environment

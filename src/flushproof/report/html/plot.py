@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from flushproof.results.costs import Cost, Costs
-from flushproof.support.wording import count
 from flushproof.support.record import Record
+from flushproof.support.wording import count
 
 BAR = 15
 STEP = 18

@@ -9,16 +9,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import assert_never
 
-from flushproof.support.wording import count
-from flushproof.support.record import Record
+from flushproof.report.exit_code import verdict_counts
 from flushproof.report.findings import expected_phrase
 from flushproof.report.html.cases import Case, claim_case
 from flushproof.report.html.costs_view import CostView
 from flushproof.report.scope import held_phrase, scope_lines
-from flushproof.report.exit_code import verdict_counts
-from flushproof.support.source import Source
 from flushproof.results.trace import Trace
 from flushproof.results.verdict import ClaimResult, Report, Verdict
+from flushproof.support.record import Record
+from flushproof.support.source import Source
+from flushproof.support.wording import count
 
 
 class Cell(Record, frozen=True):

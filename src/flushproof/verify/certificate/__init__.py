@@ -1,1 +1,1 @@
-"""TODO certificate."""
+"""Proofs written to files, with a head, and read back."""

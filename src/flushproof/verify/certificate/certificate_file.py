@@ -14,6 +14,16 @@ from pathlib import PurePath
 from typing import ClassVar
 
 from flushproof import __version__
+from flushproof.frontend.c.load import load_text
+from flushproof.report.scope import scope_phrase
+from flushproof.results.verdict import ClaimResult, Report
+from flushproof.support.atomic_write import CannotWrite
+from flushproof.support.diagnostics import Diagnostic, InputError
+from flushproof.support.files import Look
+from flushproof.support.record import Record, replace
+from flushproof.support.source import Source
+from flushproof.support.wording import count
+from flushproof.verify.certificate.files_read import seen
 from flushproof.verify.certificate.head import (
     BEGINS,
     SEAL,
@@ -26,17 +36,7 @@ from flushproof.verify.certificate.head import (
     line_span,
     read_head,
 )
-from flushproof.verify.certificate.files_read import seen
 from flushproof.verify.certificate.questions import CLAIM, LOGIC, questions, title
-from flushproof.support.diagnostics import Diagnostic, InputError
-from flushproof.support.files import Look
-from flushproof.frontend.c.load import load_text
-from flushproof.support.atomic_write import CannotWrite
-from flushproof.support.wording import count
-from flushproof.support.record import Record, replace
-from flushproof.report.scope import scope_phrase
-from flushproof.support.source import Source
-from flushproof.results.verdict import ClaimResult, Report
 
 LIMIT = 64 * 1024 * 1024
 """How many bytes a certificate may have; seven million are those of all claims of one file."""

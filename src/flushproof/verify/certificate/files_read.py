@@ -11,10 +11,10 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
+from flushproof.frontend.c.load import LIMIT
 from flushproof.support import files
 from flushproof.support.errors import InternalError
 from flushproof.support.files import Look, Recorded
-from flushproof.frontend.c.load import LIMIT
 from flushproof.support.record import Record
 from flushproof.support.resources import CLAIMS, DEFAULTS, HARMLESS, KERNEL, PRELUDE, PROFILES
 

@@ -12,10 +12,10 @@ from typing import ClassVar, NoReturn, TypeVar
 
 from msgspec import ValidationError, convert
 
-from flushproof.verify.certificate.files_read import KINDS, Seen
 from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.support.record import Record
 from flushproof.support.source import Source, Span
+from flushproof.verify.certificate.files_read import KINDS, Seen
 
 FORMAT = 1
 BEGINS = "; flushproof certificate"

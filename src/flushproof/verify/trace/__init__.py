@@ -1,1 +1,1 @@
-"""TODO trace."""
+"""Counterexamples as traces that a reviewer can read."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from flushproof.results.atomicity import Access, FieldLocks, Moving, OperationSteps
+from flushproof.ir.analysis.control_flow import successors
+from flushproof.ir.analysis.held_locks import Held, Hold, surely_held
 from flushproof.ir.code import (
     Acquire,
     Available,
@@ -26,9 +27,8 @@ from flushproof.ir.code import (
     Scope,
     Write,
 )
-from flushproof.ir.analysis.control_flow import successors
-from flushproof.ir.analysis.held_locks import Held, Hold, surely_held
 from flushproof.ir.program import Operation, Program, Role
+from flushproof.results.atomicity import Access, FieldLocks, Moving, OperationSteps
 from flushproof.support.source import Span
 
 if TYPE_CHECKING:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from flushproof.engines.interpreter.interpreter import Happening
-from flushproof.verify.trace.message import Facts, touches
-from flushproof.verify.trace.value_names import place, thread
-from flushproof.verify.trace.trace_lines import visible, where
 from flushproof.ir.code import Exchange, Hypercall, Mode, Read, Return, Scope, Write
 from flushproof.results.trace import Blame
+from flushproof.verify.trace.message import Facts, touches
+from flushproof.verify.trace.trace_lines import visible, where
+from flushproof.verify.trace.value_names import place, thread
 
 
 def blame(facts: Facts) -> tuple[Blame, ...]:

@@ -6,19 +6,19 @@ from collections.abc import Iterator
 
 from flushproof.engines.interpreter.interpreter import State
 from flushproof.engines.schedule import Schedule
-from flushproof.verify.trace.blame import blame
-from flushproof.verify.trace.message import Facts, fill
-from flushproof.verify.trace.value_names import Names, letters
-from flushproof.verify.trace.recipe import record
-from flushproof.verify.trace.trace_lines import View, lines
+from flushproof.frontend.setup import Setup
+from flushproof.frontend.spec.syntax import Claim
 from flushproof.ir.analysis.representation import Kinds, infer
 from flushproof.ir.program import Program, Role
 from flushproof.ir.types import NONE
 from flushproof.machine.build import Machine
 from flushproof.machine.monitors import RUNS_ON
-from flushproof.frontend.setup import Setup
-from flushproof.frontend.spec.syntax import Claim
 from flushproof.results.trace import Trace
+from flushproof.verify.trace.blame import blame
+from flushproof.verify.trace.message import Facts, fill
+from flushproof.verify.trace.recipe import record
+from flushproof.verify.trace.trace_lines import View, lines
+from flushproof.verify.trace.value_names import Names, letters
 
 
 def explain(

@@ -14,8 +14,7 @@ from collections.abc import Callable
 
 from flushproof.engines.interpreter import lock_word as words
 from flushproof.engines.interpreter.interpreter import Happening, Location, State, Violation, Wait
-from flushproof.verify.trace.value_names import Names, number, place, thread
-from flushproof.verify.trace.trace_lines import View, takes
+from flushproof.frontend.spec.syntax import Claim
 from flushproof.ir.code import (
     Access,
     Acquire,
@@ -34,9 +33,10 @@ from flushproof.ir.program import Role
 from flushproof.ir.types import ROOT
 from flushproof.machine.instrument import PLACE_STRIDE
 from flushproof.machine.monitors import RUNS_ON
-from flushproof.support.record import Record
-from flushproof.frontend.spec.syntax import Claim
 from flushproof.results.trace import Step
+from flushproof.support.record import Record
+from flushproof.verify.trace.trace_lines import View, takes
+from flushproof.verify.trace.value_names import Names, number, place, thread
 
 _PART = re.compile(r"\{([^{}.]+)(?:\.([a-z]+))?\}")
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from flushproof.engines.interpreter.interpreter import Happening, State, boot_memory, locations
 from flushproof.engines.schedule import Call, Schedule
-from flushproof.verify.trace.value_names import Names, place
 from flushproof.ir.code import (
     Access,
     Acquire,
@@ -25,6 +24,7 @@ from flushproof.ir.code import (
 from flushproof.ir.program import BYSTANDERS, Operation, Parameters, Program
 from flushproof.ir.types import LockWord
 from flushproof.results.trace import Event, EventKind, Recipe, RecordedCall, RecordedThread
+from flushproof.verify.trace.value_names import Names, place
 
 
 def record(program: Program, schedule: Schedule, state: State, names: Names) -> Recipe:

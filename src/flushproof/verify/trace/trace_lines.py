@@ -9,7 +9,6 @@ from typing import assert_never
 
 from flushproof.engines.interpreter import lock_word as words
 from flushproof.engines.interpreter.interpreter import Happening, Wait
-from flushproof.verify.trace.value_names import Names, place
 from flushproof.ir.code import (
     Access,
     Acquire,
@@ -28,9 +27,10 @@ from flushproof.ir.code import (
     Write,
 )
 from flushproof.ir.program import Role
+from flushproof.results.trace import HypercallNote, LockMark, Step
 from flushproof.support.record import Record, replace
 from flushproof.support.source import Span
-from flushproof.results.trace import HypercallNote, LockMark, Step
+from flushproof.verify.trace.value_names import Names, place
 
 _TAKEN: Mapping[LockMark, int] = {"acquire": 1, "release": -1}
 

@@ -7,8 +7,8 @@ from itertools import takewhile
 from string import ascii_uppercase
 
 from flushproof.engines.interpreter.interpreter import Happening, Location
-from flushproof.ir.code import Field, Write
 from flushproof.ir.analysis.representation import LOW, Kinds
+from flushproof.ir.code import Field, Write
 from flushproof.ir.types import BOOL, NO_VCPU, NONE, ROOT, LockWord, Type, VcpuRef
 from flushproof.support.record import Record
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from flushproof.verify.options import Options
-from flushproof.support.record import replace
 from flushproof.results.verdict import ClaimResult, Expected, Verdict
+from flushproof.support.record import replace
+from flushproof.verify.options import Options
 
 
 def expected_by(command: str, options: Options) -> Expected:
