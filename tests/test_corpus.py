@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flushproof.frontend.spec.resolve import from_spec
-from flushproof.pipeline import expectations
+from flushproof.runner.session import expectations
 
 SPECS = Path(__file__).parents[1] / "specs"
 NAMES = sorted(p.stem for p in SPECS.glob("*.spec"))

@@ -12,6 +12,7 @@ import pytest
 from flushproof import pipeline
 from flushproof.cli import main as cli
 from flushproof.results.verdict import ClaimResult, Verdict
+from flushproof.runner.session import expectations
 from flushproof.support.diagnostics import InputError
 from flushproof.verify.options import Options
 
@@ -84,7 +85,7 @@ def test_unknown_claim_is_refused_before_anything_is_decided() -> None:
 
 def test_expectations() -> None:
     """Items of pytest are made of these, with the line to jump to."""
-    listed = pipeline.expectations(str(SPECS / "counter_first.spec"))
+    listed = expectations(str(SPECS / "counter_first.spec"))
     assert len(listed) == 13
     assert listed[0][:2] == ("coverage", "proved for every")
     assert listed[1][:2] == ("no_repeat", "refuted at 3")

@@ -11,8 +11,7 @@ import pytest
 
 from flushproof.cli.main import parser
 from flushproof.cli.settings.keys import KEYS
-from flushproof.pipeline import expectations
-from flushproof.runner.session import check_claim
+from flushproof.runner.session import check_claim, expectations
 
 TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text(encoding="utf-8")

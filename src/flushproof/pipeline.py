@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flushproof.features.mutation.origin import Origin, origin_of
-from flushproof.frontend.c.load import load
 from flushproof.frontend.setup import Bounds, Setup
 from flushproof.frontend.spec import syntax as s
 from flushproof.frontend.spec.builtin import given
@@ -18,7 +17,6 @@ from flushproof.frontend.spec.resolve import (
     from_spec,
     from_text,
     from_variant,
-    only_spec,
 )
 from flushproof.machine.build import Machine, build
 from flushproof.results.atomicity import Steps
@@ -69,12 +67,6 @@ def claims_of(command: str, path: str, spec: str | None, options: Options) -> tu
     """
     setup = _setup(path, spec, options)
     return _expected_claims(setup, options) if command == "check" else _claims(setup, options)
-
-
-def expectations(spec_path: str) -> tuple[tuple[str, str, int], ...]:
-    """Return the expectations of a spec file as (claim, verdict, line); it is only parsed."""
-    spec, _ = only_spec(load(spec_path))
-    return tuple((e.claim, _expected_text(e), e.span.line) for e in spec.expectations)
 
 
 def nfc(old: str, new: str, spec: str | None, options: Options, comparing: Comparing) -> Comparison:
@@ -389,15 +381,6 @@ def _first(*values: int | None) -> int:
 def _told(report: Report, on_report: OnReport) -> Report:
     on_report(report)
     return report
-
-
-def _expected_text(stated: s.Expectation) -> str:
-    every = " for every" if stated.every_number else ""
-    return (
-        f"{stated.verdict}{every}"
-        if stated.vcpus is None
-        else f"{stated.verdict} at {stated.vcpus}"
-    )
 
 
 def _atomic_steps(machine: Machine, claim: str, bounds: Bounds) -> Steps:

@@ -64,8 +64,10 @@ class SpecFile(pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         """Parse the file; a parse error is a collection error that shows the diagnostic."""
+        from flushproof.runner import session
+
         try:
-            found = pipeline.expectations(str(self.path))
+            found = session.expectations(str(self.path))
         except InputError as error:
             raise self.CollectError(_diagnostics(error)) from error
         if not found:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from flushproof import pipeline
 from flushproof.cli import main as cli
 from flushproof.results.verdict import ClaimResult, Verdict
 from flushproof.runner import session

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from flushproof.frontend.c.load import load
+from flushproof.frontend.spec import syntax as s
+from flushproof.frontend.spec.resolve import (
+    only_spec,
+)
 from flushproof.results.atomicity import Steps
 from flushproof.results.comparison import Comparison
 from flushproof.results.recognition import Listing
@@ -134,3 +139,18 @@ def check_claim(spec_path: str, claim: str, options: Options | None = None) -> R
     """Decide one expectation of a spec file."""
     asked = replace(options or Options(), claims=(claim,), jobs=1)
     return check((spec_path,), asked, lambda _: None)[0]
+
+
+def expectations(spec_path: str) -> tuple[tuple[str, str, int], ...]:
+    """Return the expectations of a spec file as (claim, verdict, line); it is only parsed."""
+    spec, _ = only_spec(load(spec_path))
+    return tuple((e.claim, _expected_text(e), e.span.line) for e in spec.expectations)
+
+
+def _expected_text(stated: s.Expectation) -> str:
+    every = " for every" if stated.every_number else ""
+    return (
+        f"{stated.verdict}{every}"
+        if stated.vcpus is None
+        else f"{stated.verdict} at {stated.vcpus}"
+    )
