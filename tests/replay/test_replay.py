@@ -100,10 +100,10 @@ def test_states_follow_the_steps() -> None:
 def test_a_schedule_fails_again_in_its_own_variant(found: dict[str, Saved], claim: str) -> None:
     """If the re-execution lost its way even here, its answers elsewhere would mean nothing."""
     from flushproof.features.replay.other_file import elsewhere
-    from flushproof.pipeline import setup_of
+    from flushproof.pipeline import Passes
 
     path = str(SPECS / CASES[claim])
-    answer = elsewhere(found[claim], path, lambda p: setup_of(p, None, Options()))
+    answer = elsewhere(found[claim], path, lambda p: Passes(p, None, Options()).opened.setup)
     assert answer.trace is not None
     assert answer.misfits == ()
     assert answer.trace.headline == found[claim].trace.headline

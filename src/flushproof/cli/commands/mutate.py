@@ -60,12 +60,12 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Judge the mutants and show them; return the exit code."""
     from flushproof.features.mutation.decide import Asked
     from flushproof.features.mutation.origin import origin
-    from flushproof.pipeline import chosen
+    from flushproof.verify.set_up import configure_setup, select_claims
 
     options = _options(arguments)
     start = origin(arguments.file, arguments.spec, options.choices)
-    setup, claims = chosen(start.setup, options)
-    start = start.under(setup)
+    claims = select_claims(start.setup, options)
+    start = start.under(configure_setup(start.setup, options))
     if arguments.write is not None:
         terminal.raw(_text(start, arguments.write))
         return 0

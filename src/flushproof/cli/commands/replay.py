@@ -109,10 +109,10 @@ def _moved(number: int, last: int, key: str) -> int:
 def _against(saved: Saved, path: str, terminal: Terminal) -> int:
     from flushproof.features.replay import text as replay
     from flushproof.features.replay.other_file import elsewhere
-    from flushproof.pipeline import setup_of
+    from flushproof.pipeline import Passes
     from flushproof.verify.options import Options
 
-    found = elsewhere(saved, path, lambda name: setup_of(name, None, Options()))
+    found = elsewhere(saved, path, lambda name: Passes(name, None, Options()).opened.setup)
     terminal.report(replay.answer(found, terminal.width))
     if found.trace is not None:
         return EXIT_OTHERWISE

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from flushproof.engines.reduction.commutativity import Population
+from flushproof.frontend.setup import Bounds
 from flushproof.ir.analysis.control_flow import successors
 from flushproof.ir.analysis.held_locks import Held, Hold, surely_held
 from flushproof.ir.code import (
@@ -28,7 +30,8 @@ from flushproof.ir.code import (
     Write,
 )
 from flushproof.ir.program import Operation, Program, Role
-from flushproof.results.atomicity import Access, FieldLocks, Moving, OperationSteps
+from flushproof.machine.build import Machine
+from flushproof.results.atomicity import Access, FieldLocks, Moving, OperationSteps, Steps
 from flushproof.support.source import Span
 
 if TYPE_CHECKING:
@@ -231,3 +234,15 @@ def _plain(instr: Read | Write | Exchange) -> bool:
 
 def _writes(instr: Instr) -> bool:
     return isinstance(instr, (Write, Exchange))
+
+
+def atomic_steps(machine: Machine, claim: str, bounds: Bounds) -> Steps:
+    """Return the atomic steps as a claim sees them, without any claim where its name is empty."""
+    from flushproof.engines.reduction.step_plan import make_plan
+
+    program = machine.with_claims((claim,) if claim else ())
+    population = Population(bounds.vcpus[1], bounds.flushers)
+    found = make_plan(program, population).atomicity
+    assert found is not None
+    words = Explainer(program, found)
+    return Steps(claim, bounds.vcpus[1], bounds.flushers, words.operations(), words.fields())

@@ -1,0 +1,164 @@
+"""Claims about one file decided, and held against what the command or the spec expects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from flushproof.features.mutation.origin import Origin, origin_of
+from flushproof.frontend.setup import Setup
+from flushproof.frontend.spec import syntax as s
+from flushproof.frontend.spec.parser import HOLDS
+from flushproof.machine.build import Machine, build
+from flushproof.results.second_opinion import Opinion
+from flushproof.results.verdict import ClaimResult, Expected, Report, Verdict
+from flushproof.support.record import Record, replace
+from flushproof.verify.expectation import expected_by, with_expected
+from flushproof.verify.open_input import Opened
+from flushproof.verify.options import COMPILER, SOLVER, Options, Sanity
+from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.progress import Listener
+
+if TYPE_CHECKING:
+    from flushproof.engines.second.second_solver import Second
+from flushproof.verify.set_up import configure_setup, select_claims, select_expected_claims
+
+OnResult = Callable[[ClaimResult], None]
+
+
+class NamedInput(Record, frozen=True):
+    """A file as it was named, and what was read."""
+
+    path: str
+    spec: str | None
+    opened: Opened
+
+
+def decide_variant(
+    asked: NamedInput, options: Options, on_result: OnResult, command: str
+) -> Report:
+    """Decide claims of a file, "prove" or "refute" them; each result is told as it is found.
+
+    Raises:
+        InputError: there is no claim of some name, or the file cannot be lowered.
+    """
+    path, spec, opened = asked.path, asked.spec, asked.opened
+    setup = configure_setup(opened.setup, options)
+    claims = select_claims(setup, options)
+    every = claims if expected_by(command, options).every_number else ()
+    level = options.sanity or Sanity.QUICK
+    question = Question(
+        claims,
+        setup.bounds,
+        rounds=options.rounds,
+        engine=options.engine,
+        every_number=frozenset(every),
+        jobs=options.processes,
+        steps=options.steps,
+        second=_second(options),
+        doubt=_doubt(origin_of(path, spec, opened, options.choices), setup, level),
+        evidence=options.evidence,
+        apart=options.megabytes is not None,
+    )
+
+    def expecting(result: ClaimResult) -> ClaimResult:
+        return with_expected(result, command, options)
+
+    return report_claims(
+        path, setup, question, expecting, on_result, compiled=options.agree == COMPILER
+    )
+
+
+def check_spec(asked: NamedInput, options: Options, on_result: OnResult) -> Report:
+    """Decide the expectations of a spec file; each result is told as it is found.
+
+    Raises:
+        InputError: of some claim nothing is expected, or the file cannot be lowered.
+    """
+    path, opened = asked.path, asked.opened
+    setup = configure_setup(opened.setup, options)
+    expected = {e.claim: _expected(e, options) for e in setup.expectations}
+    claims = select_expected_claims(setup, options)
+    level = options.sanity or Sanity.REACH
+    origin = origin_of(path, None, replace(opened, setup=setup), options.choices)
+    jobs = options.processes
+    question = Question(
+        claims,
+        setup.bounds,
+        rounds=options.rounds,
+        engine=options.engine,
+        every_number=frozenset(name for name in claims if expected[name].every_number),
+        jobs=jobs,
+        steps=options.steps,
+        second=_second(options),
+        doubt=_doubt(
+            origin_of(path, None, replace(opened, setup=setup), options.choices), setup, level
+        ),
+        apart=options.megabytes is not None,
+    )
+
+    def expecting(result: ClaimResult) -> ClaimResult:
+        return replace(result, expected=expected[result.claim])
+
+    return report_claims(
+        path, setup, question, expecting, on_result, compiled=options.agree == COMPILER
+    )
+
+
+def _expected(stated: s.Expectation, options: Options) -> Expected:
+    """Return what a spec expects; bounds that the user gives are all that is asked."""
+    verdict = Verdict.BOUNDED if stated.verdict == HOLDS else Verdict(stated.verdict)
+    every_number = stated.every_number and not options.bounded
+    return Expected(verdict, stated.vcpus, every_number)
+
+
+def _doubt(
+    origin: Origin, setup: Setup, level: Sanity
+) -> Callable[[ClaimResult], ClaimResult] | None:
+    """Return what asks of a proof whether the claim could fail; None where nobody wants to know."""
+    if level is Sanity.OFF:
+        return None
+    from flushproof.features.mutation.proof_sanity import Doubt
+
+    return Doubt(origin.under(setup), build(setup), level).about
+
+
+def report_claims(
+    path: str,
+    setup: Setup,
+    question: Question,
+    expecting: Callable[[ClaimResult], ClaimResult],
+    on_result: OnResult,
+    *,
+    compiled: bool = False,
+) -> Report:
+    """Decide the claims of a question about a set-up; each result is told as it is found."""
+    machine = build(setup)
+    opinion = _compiled(machine) if compiled else None
+    results: list[ClaimResult] = []
+    if isinstance(on_result, Listener):
+        on_result.planned(len(question.claims))
+        question = replace(question, board=on_result.board)
+    for result in decide(machine, question):
+        told = expecting(result)
+        results.append(told if opinion is None else replace(told, opinion=opinion))
+        on_result(results[-1])
+    function = next(o.function for o in setup.operations if o.role == "flush")
+    digest = setup.variant.sha256
+    return Report(path, digest, setup.name, function, tuple(results), setup.read_as)
+
+
+def _second(options: Options) -> Second | None:
+    """Return the solver that is to be asked again; raise `InputError` if it is not installed."""
+    if options.agree != SOLVER:
+        return None
+    from flushproof.engines.second.second_solver import Second
+
+    return Second()
+
+
+def _compiled(machine: Machine) -> Opinion:
+    """Return what gcc says of the code; it does the same as the interpreter."""
+    from flushproof.features.compiled.agree import opinion
+
+    return opinion(machine)

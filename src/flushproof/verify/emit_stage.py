@@ -1,0 +1,38 @@
+"""What one stage hands to the next, as text: the tree, the IR, or the solver's question."""
+
+from __future__ import annotations
+
+from flushproof.frontend.c import printer
+from flushproof.frontend.setup import Setup
+from flushproof.ir.printer import program_text
+from flushproof.machine.build import Machine
+from flushproof.verify.options import Options
+
+
+def print_tree(setup: Setup) -> str:
+    """Return the functions of the file itself, as they were parsed."""
+    defined = [
+        f for f in setup.declarations.functions.values() if f.span.file == setup.variant.name
+    ]
+    return "\n".join(printer.item(f) for f in defined)
+
+
+def print_ir(machine: Machine, options: Options) -> str:
+    """Return the program, with the claims that are asked for."""
+    return program_text(machine.with_claims(options.claims) if options.claims else machine.base)
+
+
+def print_question(machine: Machine, options: Options) -> str:
+    """Return the question about each claim as SMT-LIB 2; it can be met if the claim can fail."""
+    from flushproof.engines.bounded.engine import Bounded, Settings, smt2
+    from flushproof.engines.bounded.threads import Counts
+
+    claims = options.claims or ("coverage",)
+    bounds = machine.setup.bounds
+    counts = Counts(bounds.vcpus[1], bounds.loads, bounds.flushes, bounds.flushers)
+    parts = []
+    for name in claims:
+        engine = Bounded(machine.with_claims((name,)), counts, Settings(rounds=options.rounds))
+        p = engine.problem(counts.vcpus)
+        parts.append(f"; {name}: sat if the claim can fail\n{smt2(p, name)}")
+    return "\n".join(parts)
