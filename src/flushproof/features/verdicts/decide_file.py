@@ -91,9 +91,7 @@ def check_spec(asked: NamedInput, options: Options, on_result: OnResult) -> Repo
         jobs=jobs,
         steps=options.steps,
         second=_second(options),
-        doubt=_doubt(
-            origin_of(path, None, replace(opened, setup=setup), options.choices), setup, level
-        ),
+        doubt=_doubt(origin, setup, level),
         apart=options.megabytes is not None,
     )
 
