@@ -124,6 +124,7 @@ def main(argv: Sequence[str] | None = None, pipeline: Callable[[], Pipeline] | N
         arguments.color, arguments.width = "never", DEFAULT_WIDTH
     terminal = Terminal(sys.stdout, sys.stderr, os.environ, arguments.color, arguments.width)
     if isinstance(arguments.command, Command):
+        arguments.main = main
         return guarded(lambda: arguments.command.run(arguments, terminal), terminal)
     try:
         request = _request(arguments)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
@@ -31,20 +32,21 @@ def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     load(arguments.file)
     command = "check" if arguments.file.endswith(".spec") else "prove"
     typed = [command, arguments.file, *arguments.options]
-    watcher = Watcher(arguments.file, partial(check, typed, terminal), partial(time.sleep, PAUSE))
+    again = partial(check, arguments.main, typed, terminal)
+    watcher = Watcher(arguments.file, again, partial(time.sleep, PAUSE))
     with suppress(KeyboardInterrupt):
         watcher.run()
     return 0
 
 
-def check(typed: list[str], terminal: Terminal, count: int) -> None:
-    """Run a command on a cleared screen.
+def check(
+    main: Callable[[list[str]], int], typed: list[str], terminal: Terminal, count: int
+) -> None:
+    """Run a command line on a cleared screen.
 
     Raises:
         KeyboardInterrupt: it was interrupted.
     """
-    from flushproof.cli.main import main
-
     if terminal.out.isatty() and terminal.environ.get("TERM") != "dumb":
         terminal.raw(CLEAR)
     elif count:
