@@ -11,12 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.verify.portfolio import Question, decide
-from flushproof.support.diagnostics import InputError
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_variant
 from flushproof.machine.build import Machine, build
+from flushproof.support.diagnostics import InputError
 from flushproof.verify.portfolio import Question, decide
 
 pytestmark = pytest.mark.slow

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.verify.portfolio import Question, decide
-from flushproof.machine.build import build
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_spec
+from flushproof.machine.build import build
 from flushproof.results.verdict import ClaimResult, Verdict
+from flushproof.verify.portfolio import Question, decide
 
 CODE = """\
 struct kvm_vmx { struct kvm kvm; int busy; };

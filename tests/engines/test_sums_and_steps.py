@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.verify.portfolio import Question, decide
-from flushproof.verify.unbounded_proofs import ForAll
-from flushproof.machine.build import Machine, build
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_spec
+from flushproof.machine.build import Machine, build
 from flushproof.results.verdict import ClaimResult, Verdict
+from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.unbounded_proofs import ForAll
 
 CODE = """\
 struct kvm_vmx { struct kvm kvm; spinlock_t l; int x, y; };

@@ -13,9 +13,9 @@ import z3
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.evaluate import Evaluator, Machine
 from flushproof.engines.symbolic.values import Algebra, Value
+from flushproof.ir.analysis.representation import Kind, Kinds
 from flushproof.ir.arith import binary, unary
 from flushproof.ir.code import Binary, Cast, Const, Expr, Local, Unary, Var
-from flushproof.ir.analysis.representation import Kind, Kinds
 from flushproof.ir.types import INT, S64, U64, Int
 
 BYTE = Int(8, signed=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.support.diagnostics import InputError
+from flushproof.frontend.spec.resolve import from_spec
 from flushproof.ir.code import (
     Acquire,
     Available,
@@ -27,8 +27,8 @@ from flushproof.ir.code import (
 )
 from flushproof.ir.program import Operation, Role
 from flushproof.machine.build import Machine, build
+from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Span
-from flushproof.frontend.spec.resolve import from_spec
 
 SPECS = sorted((Path(__file__).parents[2] / "specs").glob("*.spec"))
 

@@ -14,7 +14,6 @@ from flushproof.frontend.c.item_splitter import Item, Sort
 from flushproof.frontend.c.walk import walk
 from flushproof.frontend.kernel.creation import Creation
 from flushproof.frontend.kernel.fingerprint import digest_surroundings
-from flushproof.frontend.kernel.name_resolution import Body, Known
 from flushproof.frontend.kernel.library import Piece
 from flushproof.frontend.kernel.name_resolution import Body, Known
 from flushproof.frontend.kernel.profiles import Profile

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 
 from flushproof.frontend.c.item_splitter import Sort
 from flushproof.frontend.c.outline import Outline
-from flushproof.frontend.kernel.name_resolution import Body, Known
 from flushproof.frontend.kernel.library import Piece
+from flushproof.frontend.kernel.name_resolution import Body, Known
 from flushproof.frontend.kernel.writers import files_at_hand
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.tokens import Token
 from flushproof.frontend.c.types import Array, CType, Integer, Pointer, Struct
@@ -12,6 +11,7 @@ from flushproof.frontend.c.walk import walk
 from flushproof.frontend.kernel.name_resolution import Body, Known
 from flushproof.frontend.kernel.type_inference import scope_of, struct_of, type_of
 from flushproof.frontend.kernel.ways import Key
+from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record
 
 FILLS = frozenset(

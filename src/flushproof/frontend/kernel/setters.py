@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from flushproof.support.diagnostics import InputError
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.item_splitter import Item, Sort
 from flushproof.frontend.kernel.assembly import ASSEMBLY
 from flushproof.frontend.kernel.harmless import Harm, harm_of
-from flushproof.frontend.kernel.name_resolution import Body, Known
 from flushproof.frontend.kernel.library import Piece
+from flushproof.frontend.kernel.name_resolution import Body, Known
 from flushproof.frontend.kernel.objects import FILLS, Places, could_set_whole, stores_through
 from flushproof.frontend.kernel.ways import Key
+from flushproof.support.diagnostics import InputError
 
 
 @dataclass

@@ -17,7 +17,7 @@ from flushproof.frontend.c.item_splitter import Item, Sort
 from flushproof.frontend.c.tokens import Kind
 from flushproof.frontend.c.walk import walk
 from flushproof.frontend.kernel.library import Library, Piece
-from flushproof.frontend.kernel.text_scan import included
+from flushproof.frontend.kernel.name_resolution import Body, Known
 from flushproof.frontend.kernel.objects import Places, could_set_whole
 from flushproof.frontend.kernel.state import read_through
 from flushproof.frontend.kernel.text_scan import included
