@@ -19,11 +19,11 @@ from pathlib import Path
 
 import z3
 
-from flushproof.engines.bounded.scheduler_encoding import Slot, Wiring
+from flushproof.engines.bounded.scheduler_encoding import ScheduleSlot, Wiring
 from flushproof.engines.bounded.threads import Counts, Unroller
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.boot import boot
-from flushproof.engines.symbolic.cells import Finite, Location
+from flushproof.engines.symbolic.cells import FiniteCells, Location
 from flushproof.engines.symbolic.step import World
 from flushproof.engines.symbolic.values import INVALID, Algebra, Value
 from flushproof.frontend.spec.resolve import from_spec
@@ -68,13 +68,13 @@ def decide(p: Program, vcpus: int, *, cache_sound: bool = True) -> Answer:
 def _question(p: Program, vcpus: int, *, cache_sound: bool) -> z3.Solver:
     """Return a solver whose constraints can be met exactly if one call can miss a root."""
     start = boot(p, Algebra(infer(p)), vcpus, vcpus, 1)
-    world = replace(start.world, fixed={}, cells=Finite(vcpus, vcpus, {}, start.world.algebra))
+    world = replace(start.world, fixed={}, cells=FiniteCells(vcpus, vcpus, {}, start.world.algebra))
     state = _State(world)
     counts = Counts(vcpus, loads=0, flushes=1, flushers=1)
     whole = {o.name: frozenset({0}) for o in p.operations}
     threads = Unroller(world, counts, whole, lambda _: True).threads()
     flusher = next(k for k, x in enumerate(threads) if x.steps)
-    slot = Slot(flusher, 0, len(threads[flusher].steps), gate=True)
+    slot = ScheduleSlot(flusher, 0, len(threads[flusher].steps), gate=True)
     wired = Wiring(world.algebra, threads, (slot,), {**start.memory, **state.roots}).run()
     broken = [
         t.and_(wired.executed[flusher][k], claimed.broken)

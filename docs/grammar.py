@@ -21,7 +21,7 @@ from flushproof.frontend.spec.parser import (
     VERDICTS,
     WITNESSES,
 )
-from flushproof.support.memory_model import Memory
+from flushproof.support.memory_model import MemoryModel
 
 HERE = Path(__file__).resolve().parent
 GRAMMARS = HERE.parent / "grammars"
@@ -35,7 +35,7 @@ WORDS = (
     ("operation", "the first word: what the function is", ROLES),
     ("bound", "the first word: what is bounded", BOUNDS),
     ("assume", "what is taken for granted, or with `no` is not", ASSUMPTIONS),
-    ("memory", "the memory model", tuple(str(m) for m in Memory)),
+    ("memory", "the memory model", tuple(str(m) for m in MemoryModel)),
     ("expectation", "the second word: a verdict", VERDICTS),
     ("expectation", "behind `for`: of which numbers of vCPUs it is proved", (EVERY,)),
     ("witness", "the first word: what is chosen freely, once", WITNESSES),

@@ -18,10 +18,10 @@ import z3
 
 from flushproof.engines.bounded.decode_model import schedule
 from flushproof.engines.bounded.engine import Bounded
-from flushproof.engines.bounded.query import Failure, Problem
+from flushproof.engines.bounded.query import BoundedQuery, Failure
 from flushproof.engines.bounded.threads import Counts
-from flushproof.engines.counterexample import Found
-from flushproof.engines.explicit.enumerator import Outcome, Sizes, enumerate_claim
+from flushproof.engines.counterexample import Counterexample
+from flushproof.engines.explicit.enumerator import SearchOutcome, Sizes, enumerate_claim
 from flushproof.engines.interpreter import interpreter as concrete
 from flushproof.engines.smt import terms as t
 from flushproof.features.compiled.agree import opinion
@@ -118,12 +118,12 @@ def _solver(program: Program, claims: tuple[str, ...], sizes: Sizes) -> tuple[bo
     return undefined, {c for c, fs in failures.items() if _fails(p, c, fs)}
 
 
-def _may(p: Problem, failures: list[Failure]) -> bool:
+def _may(p: BoundedQuery, failures: list[Failure]) -> bool:
     goal = t.or_(*(f.condition for f in failures))
     return goal is not False and not p.excludes(goal)
 
 
-def _fails(p: Problem, claim: str, failures: list[Failure]) -> bool:
+def _fails(p: BoundedQuery, claim: str, failures: list[Failure]) -> bool:
     """Tell whether a claim can fail, and let the interpreter repeat how."""
     goal = t.or_(*(f.condition for f in failures))
     if goal is False:
@@ -132,7 +132,7 @@ def _fails(p: Problem, claim: str, failures: list[Failure]) -> bool:
     p.solver.add(t.z3_bool(goal))
     answer = p.solver.check()
     if answer == z3.sat:
-        found = Found(claim, schedule(p, p.solver.model()), p.plan.boundaries, 0, 0, "")
+        found = Counterexample(claim, schedule(p, p.solver.model()), p.plan.boundaries, 0, 0, "")
         _repeat(p.program, found)
     elif answer != z3.unsat:
         raise DisagreementError(f"{claim}: the solver gave up")
@@ -140,7 +140,7 @@ def _fails(p: Problem, claim: str, failures: list[Failure]) -> bool:
     return bool(answer == z3.sat)
 
 
-def _repeat(program: Program, found: Found) -> None:
+def _repeat(program: Program, found: Counterexample) -> None:
     """Run a schedule to its end; claims that fail on the way are not those that were asked for."""
     state = concrete.start(program, found.schedule)
     for position in found.schedule.order:
@@ -155,7 +155,7 @@ def _repeat(program: Program, found: Found) -> None:
 
 def _enumerated(
     machine: Machine, claim: str, how: Together, fails: bool, undefined: bool
-) -> Outcome:
+) -> SearchOutcome:
     """Compare with what the enumerator says, as far as it gets."""
     outcome = enumerate_claim(machine.with_claims((claim,)), how.sizes, claim, how.states)
     if outcome.found is not None and not fails:

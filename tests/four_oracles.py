@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from flushproof.engines.counterexample import Found
-from flushproof.engines.explicit.enumerator import Outcome, Sizes, enumerate_claim
+from flushproof.engines.counterexample import Counterexample
+from flushproof.engines.explicit.enumerator import SearchOutcome, Sizes, enumerate_claim
 from flushproof.features.reproduce.emit import emit
 from flushproof.frontend.setup import Bounds
 from flushproof.machine.build import Machine
@@ -98,7 +98,7 @@ def _enumerated(machine: Machine, claim: str, how: Ask, result: ClaimResult) -> 
     return True
 
 
-def _undefined(outcome: Outcome) -> bool:
+def _undefined(outcome: SearchOutcome) -> bool:
     return outcome.undefined is not None
 
 
@@ -125,7 +125,7 @@ def _for_all(machine: Machine, claim: str, result: ClaimResult, forall: ForAll) 
     return proved
 
 
-def run_compiled(machine: Machine, found: Found, folder: Path, compiler: str) -> None:
+def run_compiled(machine: Machine, found: Counterexample, folder: Path, compiler: str) -> None:
     """Compile a counterexample and let it show the violation."""
     text = emit(machine, machine.with_claims((found.claim,)), found, "it fails")
     path = folder / "reproduce.c"

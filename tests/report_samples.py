@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from flushproof.results.trace import Blame, HypercallNote, LockMark, Step, Trace
-from flushproof.results.verdict import ClaimResult, Expected, Report, Scope, Verdict
+from flushproof.results.trace import Blame, HypercallNote, LockMark, Trace, TraceStep
+from flushproof.results.verdict import ClaimResult, Expected, Report, Verdict, VerdictScope
 from flushproof.support.diagnostics import Diagnostic, Note
 from flushproof.support.source import Source, Span
 
@@ -29,8 +29,8 @@ SOURCES = {FILE: Source(FILE, CODE)}
 SHA = SOURCES[FILE].sha256
 FUNCTION = "hv_remote_flush_tlb_with_range"
 
-SCOPE = Scope((1, 4), 2, 2, 1, "operations atomic, any order", "uninterpreted")
-EVERY = Scope(None, None, None, None, "operations atomic, any order", "uninterpreted")
+SCOPE = VerdictScope((1, 4), 2, 2, 1, "operations atomic, any order", "uninterpreted")
+EVERY = VerdictScope(None, None, None, None, "operations atomic, any order", "uninterpreted")
 
 
 def span(line: int, column: int, length: int = 1, file: str = FILE) -> Span:
@@ -45,12 +45,12 @@ def step(
     lock: LockMark = "none",
     changed: tuple[tuple[str, str], ...] = (),
     call: HypercallNote | None = None,
-) -> Step:
+) -> TraceStep:
     """Return a step whose operation follows from its thread."""
     operation = "load" if thread.startswith("vcpu") else "flush"
     loads = text[5:-1] if text.startswith("load(") else ""
     event = "load" if loads else "hypercall" if call else "step"
-    return Step(index, thread, operation, event, text, span(9, 2), lock, changed, call, loads)
+    return TraceStep(index, thread, operation, event, text, span(9, 2), lock, changed, call, loads)
 
 
 COVERAGE_TRACE = Trace(
@@ -109,7 +109,7 @@ MANY_TRACE = Trace(
 class Made:
     """What differs between hand-made results."""
 
-    scope: Scope = SCOPE
+    scope: VerdictScope = SCOPE
     assumptions: tuple[str, ...] = ("load_flushes",)
     expected: Expected | None = None
     reason: str = ""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flushproof.engines.interpreter import interpreter as concrete
-from flushproof.engines.schedule import Call, Plan, Schedule
+from flushproof.engines.schedule import Call, Schedule, ThreadPlan
 from flushproof.frontend.spec.resolve import from_spec
 from flushproof.ir.code import Havoc, Hypercall, Return
 from flushproof.ir.program import Operation, Program
@@ -228,7 +228,7 @@ def call(
     Raises:
         concrete.Undefined: the code does something undefined.
     """
-    plan = Plan(VCPUS, "flusher0", (Call(name, arguments, tuple(choices)),))
+    plan = ThreadPlan(VCPUS, "flusher0", (Call(name, arguments, tuple(choices)),))
     schedule = Schedule(VCPUS, {}, (plan,), (0,))
     state = concrete.start(program, schedule)
     run_call(state, state.threads[0], Choices())

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from flushproof.engines.interpreter.evaluate import Values, evaluate
+from flushproof.engines.interpreter.evaluate import LocalValues, evaluate
 from flushproof.engines.interpreter.interpreter import boot_memory
 from flushproof.ir.code import (
     Access,
@@ -151,7 +151,7 @@ class Machine:
     def _step(self, state: State, at: int, thread: Thread) -> Iterator[State]:
         instr = thread.left[0].code[thread.pc]
         on = replace(thread, pc=thread.pc + 1)
-        env = Values(dict(thread.locals), 1, thread.number + 1)
+        env = LocalValues(dict(thread.locals), 1, thread.number + 1)
         if self.native and _locked(instr) and on.buffer:
             return
         match instr:
@@ -175,7 +175,7 @@ class Machine:
                 yield from self._shared(state, at, on, instr, env)
 
     def _shared(
-        self, state: State, at: int, on: Thread, instr: Instr, env: Values
+        self, state: State, at: int, on: Thread, instr: Instr, env: LocalValues
     ) -> Iterator[State]:
         match instr:
             case Read(target, f, index):
@@ -208,7 +208,7 @@ class Machine:
         at: int,
         on: Thread,
         instr: Acquire | TryAcquire | Available | Release,
-        env: Values,
+        env: LocalValues,
     ) -> Iterator[State]:
         where = _location(instr.field, instr.index, env)
         word = state.memory[self.cells[where]]
@@ -253,5 +253,5 @@ def _assigned(thread: Thread, target: Local, value: int) -> Thread:
     return replace(thread, locals=tuple(sorted(values.items(), key=lambda e: e[0].name)))
 
 
-def _location(f: Field, index: Expr | None, env: Values) -> Location:
+def _location(f: Field, index: Expr | None, env: LocalValues) -> Location:
     return f.name, -1 if index is None else evaluate(index, env)

@@ -17,13 +17,20 @@ from flushproof import __version__
 from flushproof.cli.main import main
 from flushproof.support.diagnostics import InputError
 from flushproof.support.errors import InternalError
-from flushproof.support.files import Look
+from flushproof.support.files import FileLook
 from flushproof.support.record import replace
 from flushproof.support.source import Source
 from flushproof.verify.certificate import certificate_file as whole
 from flushproof.verify.certificate.certificate_file import END, read, sealed
 from flushproof.verify.certificate.files_read import SHIPPED, Seen, differences, seen
-from flushproof.verify.certificate.head import BEGINS, SEAL, Claimed, Head, head_lines, read_head
+from flushproof.verify.certificate.head import (
+    BEGINS,
+    SEAL,
+    Head,
+    ProvedClaim,
+    head_lines,
+    read_head,
+)
 from flushproof.verify.certificate.questions import title
 
 HERE = Path(__file__).parent
@@ -62,7 +69,10 @@ def _small() -> tuple[Head, str]:
         __version__,
         "a.c",
         "a variant",
-        (Claimed("one", "every number of vCPUs", ("none",), 1), Claimed("two", "all", (), 1)),
+        (
+            ProvedClaim("one", "every number of vCPUs", ("none",), 1),
+            ProvedClaim("two", "all", (), 1),
+        ),
         (Seen("text", "a.c", "0" * 64),),
     )
     asked = ("(push 1)", "(assert false)", "(set-info :status unsat)", "(check-sat)", "(pop 1)")
@@ -262,8 +272,8 @@ def test_a_head_of_another_claim(copied: Path, tmp_path: Path, capsys: Captured)
         lambda h: replace(h, claims=(replace(h.claims[0], questions=2), h.claims[1])),
         lambda h: replace(h, claims=(replace(h.claims[0], questions=0), h.claims[1])),
         lambda h: replace(h, claims=h.claims[:1]),
-        lambda h: replace(h, claims=(*h.claims, Claimed("three", "", (), 1))),
-        lambda h: replace(h, claims=(*h.claims, Claimed("three", "", (), 0))),
+        lambda h: replace(h, claims=(*h.claims, ProvedClaim("three", "", (), 1))),
+        lambda h: replace(h, claims=(*h.claims, ProvedClaim("three", "", (), 0))),
         lambda h: replace(h, claims=h.claims[::-1]),
         lambda h: replace(h, claims=()),
     ],
@@ -456,4 +466,4 @@ def test_a_proof_that_did_not_read_its_file_is_an_error() -> None:
     with pytest.raises(InternalError):
         seen((), "a.c")
     with pytest.raises(InternalError):
-        seen((Look("text", "a.c", "ENOENT"), Look("file", "a.c", "yes")), "a.c")
+        seen((FileLook("text", "a.c", "ENOENT"), FileLook("file", "a.c", "yes")), "a.c")

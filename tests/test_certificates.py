@@ -13,7 +13,7 @@ from certificate_files import body
 from flushproof import __version__
 from flushproof.cli.main import main
 from flushproof.verify.certificate.certificate_file import read, sealed
-from flushproof.verify.certificate.head import Claimed, Head
+from flushproof.verify.certificate.head import Head, ProvedClaim
 from flushproof.verify.certificate.questions import title
 
 FOLDER = Path(__file__).parents[1] / "specs"
@@ -115,7 +115,7 @@ def test_a_command_cannot_hide_from_the_check_in_a_name(text: str, tmp_path: Pat
     out, file = tmp_path / "out.txt", tmp_path / "other.smt2"
     command = f'(set-option :regular-output-channel "{out}")'
     script = f"{title('a')}\n(set-logic ALL)\n{text.format(command=command)}"
-    head = Head(__version__, "a.c", "", (Claimed("a", "", (), 1),), ())
+    head = Head(__version__, "a.c", "", (ProvedClaim("a", "", (), 1),), ())
     file.write_text(sealed(head, script))
     assert main(["recheck", str(file), "--solver", "z3"]) in {3, 4}
     assert not out.exists()

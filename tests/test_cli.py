@@ -18,9 +18,9 @@ from flushproof.cli import main as cli
 from flushproof.cli.run import OnReport, OnResult, find_specs
 from flushproof.cli.terminal import Terminal
 from flushproof.frontend.kernel.choices import Choices
-from flushproof.results.atomicity import Steps
-from flushproof.results.comparison import Compared, Comparison, Relation, Since, Version
-from flushproof.results.recognition import Listing, Part, SharedField
+from flushproof.results.atomicity import AtomicSteps
+from flushproof.results.comparison import Compared, Comparison, Relation, Since, VariantVersion
+from flushproof.results.recognition import FunctionPart, Recognition, SharedField
 from flushproof.results.review import Review
 from flushproof.results.verdict import Report, Verdict
 from flushproof.runner.session import Reports, Several
@@ -38,19 +38,19 @@ NOT_ASKED = result(Verdict.NOT_ASKED, "cache_sound")
 REFUTED = result(Verdict.REFUTED, "coverage", trace=COVERAGE_TRACE)
 UNKNOWN = result(Verdict.UNKNOWN, "no_race", Made(reason="out of steps"))
 VACUOUS = result(Verdict.VACUOUS, "converges")
-VERSION = Version("a.c", "", "flush")
+VERSION = VariantVersion("a.c", "", "flush")
 COMPARISON = Comparison(
     VERSION, VERSION, Relation.EQUAL, Compared.SEQUENCE, Since.BOOT, SCOPE, (), 0.1
 )
 
 
-LISTING = Listing(
+LISTING = Recognition(
     path="a.c",
     sha256="",
     profile="5.13",
     functions=(
-        Part("f", "flush", Span("a.c", 3, 1, 3, 2)),
-        Part("g", "load", Span("a.c", 9, 1, 9, 2)),
+        FunctionPart("f", "flush", Span("a.c", 3, 1, 3, 2)),
+        FunctionPart("g", "load", Span("a.c", 9, 1, 9, 2)),
     ),
     fields=(SharedField("s.m", "vcpu", lock=False, boot="0"),),
     cache=None,
@@ -110,12 +110,12 @@ class Fake:
         self._halt()
         return "(assert\tx)\x1b"
 
-    def atomicity(self, path: str, spec: str | None, options: Options) -> tuple[Steps, ...]:
+    def atomicity(self, path: str, spec: str | None, options: Options) -> tuple[AtomicSteps, ...]:
         self.seen = ("atomicity", path, spec, options)
         self._halt()
         return ()
 
-    def recognised(self, path: str, spec: str | None, options: Options) -> Listing:
+    def recognised(self, path: str, spec: str | None, options: Options) -> Recognition:
         self.seen = ("recognised", path, spec, options)
         self._halt()
         return LISTING

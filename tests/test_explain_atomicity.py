@@ -16,7 +16,7 @@ from flushproof.engines.bounded.threads import Counts
 from flushproof.frontend.spec.resolve import from_variant
 from flushproof.machine.build import build
 from flushproof.report import atomicity
-from flushproof.results.atomicity import OperationSteps, Steps
+from flushproof.results.atomicity import AtomicSteps, OperationSteps
 from flushproof.support.source import Source
 from flushproof.verify.options import Options
 
@@ -51,12 +51,12 @@ def _pair(folder: Path, flush: str, load: str) -> Path:
     return path
 
 
-def _steps(path: Path, *claims: str) -> Steps:
+def _steps(path: Path, *claims: str) -> AtomicSteps:
     (steps,) = pipeline.atomicity(str(path), None, Options(claims=claims))
     return steps
 
 
-def _flush(steps: Steps) -> OperationSteps:
+def _flush(steps: AtomicSteps) -> OperationSteps:
     return next(o for o in steps.operations if o.role == "flush")
 
 

@@ -13,7 +13,7 @@ from flushproof.cli.settings.keys import KEYS
 from flushproof.cli.settings.layers import project_of
 from flushproof.cli.settings.project import find
 from flushproof.support.diagnostics import InputError
-from flushproof.support.memory_model import Memory
+from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import replace
 from flushproof.verify.options import Options, Project
 
@@ -139,13 +139,13 @@ def test_layers_reach_the_verdict(folder: Path) -> None:
     _write(folder, '[tool.flushproof]\nvcpus = "1..1"\nloads = 1\nmemory = "tso"\n')
     _spec(folder, "bounds { loads 0; flushes 1; }")
     options = Options(project=project_of(find(folder)))
-    assert options.project == Project(vcpus=(1, 1), loads=1, memory=Memory.TSO)
+    assert options.project == Project(vcpus=(1, 1), loads=1, memory=MemoryModel.TSO)
     scope = pipeline.check_one("some.spec", options, lambda _: None).results[0].scope
     assert (scope.vcpus, scope.loads, scope.flushes) == ((1, 1), 0, 1)
-    assert scope.memory is Memory.TSO
-    typed = replace(options, loads=1, memory=Memory.SC)
+    assert scope.memory is MemoryModel.TSO
+    typed = replace(options, loads=1, memory=MemoryModel.SC)
     scope = pipeline.check_one("some.spec", typed, lambda _: None).results[0].scope
-    assert (scope.loads, scope.memory) == (1, Memory.SC)
+    assert (scope.loads, scope.memory) == (1, MemoryModel.SC)
 
 
 def test_the_nearest_file_counts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from flushproof.cli import main as cli
 from flushproof.cli.commands import watch
 from flushproof.cli.terminal import Terminal
-from flushproof.cli.watcher import Watcher
+from flushproof.cli.watcher import FileWatcher
 from flushproof.support.files import current
 
 Step = Callable[[Path], object]
@@ -47,7 +47,7 @@ def _watched(file: Path, *steps: Step) -> list[str]:
         step(file)
 
     with pytest.raises(KeyboardInterrupt):
-        Watcher(str(file), check, wait).run()
+        FileWatcher(str(file), check, wait).run()
     return seen
 
 
@@ -103,7 +103,7 @@ def test_a_save_while_it_is_checked(file: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Watcher("a.c", check, wait).run()
+        FileWatcher("a.c", check, wait).run()
     assert seen == ["0", "1"]
 
 

@@ -8,8 +8,8 @@ from itertools import permutations, product
 from pathlib import Path
 
 from flushproof.engines.interpreter import interpreter as concrete
-from flushproof.engines.interpreter.evaluate import Values, evaluate
-from flushproof.engines.schedule import Call, Plan, Schedule
+from flushproof.engines.interpreter.evaluate import LocalValues, evaluate
+from flushproof.engines.schedule import Call, Schedule, ThreadPlan
 from flushproof.features.nfc.decide import Wanted, compare
 from flushproof.features.nfc.observer import Sight
 from flushproof.frontend.setup import Bounds, Setup
@@ -94,7 +94,7 @@ class Chooser:
         self.count += 1
         if not self.by_root:
             return self.op.outcomes[min(self.count, len(self.op.outcomes)) - 1]
-        root = evaluate(instr.root, Values(thread.locals, 2)) & ~0xFFF
+        root = evaluate(instr.root, LocalValues(thread.locals, 2)) & ~0xFFF
         return self.op.outcomes[ROOTS.index(root) if root in ROOTS else 2]
 
 
@@ -133,7 +133,7 @@ def behaviour(program: Program, ops: tuple[Op, ...], vcpus: int, *, by_root: boo
     box: list[concrete.Thread] = []
     names = {role: program.of(role)[0] for role in (Role.LOAD, Role.FLUSH)}
     plans = tuple(
-        Plan(k, "t", (Call(_operation(names, op).name, _given(names, op), ()),))
+        ThreadPlan(k, "t", (Call(_operation(names, op).name, _given(names, op), ()),))
         for k, op in enumerate(ops)
     )
     state = concrete.start(program, Schedule(vcpus, {}, plans, ()))

@@ -14,10 +14,10 @@ from flushproof.features.verdicts.decide_file import NamedInput, check_spec, dec
 from flushproof.frontend.setup import Setup
 from flushproof.frontend.spec.builtin import given
 from flushproof.machine.build import Machine, build
-from flushproof.results.atomicity import Steps
+from flushproof.results.atomicity import AtomicSteps
 from flushproof.results.comparison import Comparison
 from flushproof.results.costs import Costs
-from flushproof.results.recognition import Listing
+from flushproof.results.recognition import Recognition
 from flushproof.results.reproduction import Reproduction
 from flushproof.results.review import Review
 from flushproof.results.verdict import ClaimResult, Report
@@ -139,7 +139,7 @@ def emit(path: str, spec: str | None, stage: str, options: Options) -> str:
             return print_question(passes.machine, options)
 
 
-def atomicity(path: str, spec: str | None, options: Options) -> tuple[Steps, ...]:
+def atomicity(path: str, spec: str | None, options: Options) -> tuple[AtomicSteps, ...]:
     """Return the atomic steps as each claim in the options sees them, or without any claim."""
     from flushproof.verify.trace.atomicity import atomic_steps
 
@@ -149,7 +149,7 @@ def atomicity(path: str, spec: str | None, options: Options) -> tuple[Steps, ...
     return tuple(atomic_steps(machine, name, bounds) for name in claims)
 
 
-def recognised(path: str, spec: str | None, options: Options) -> Listing:
+def recognised(path: str, spec: str | None, options: Options) -> Recognition:
     """Return what the file was taken for, without deciding anything."""
     from flushproof.verify.recognise import listing
 

@@ -18,7 +18,7 @@ from flushproof.report import diagnostics, text
 from flushproof.report.exit_code import NOTHING_ASKED
 from flushproof.report.plain import visible
 from flushproof.report.summary import ADVICE
-from flushproof.results.verdict import ClaimResult, Outcome, Report, Verdict
+from flushproof.results.verdict import ClaimResult, ExpectationOutcome, Report, Verdict
 from flushproof.support.diagnostics import InputError
 from flushproof.support.record import replace
 from flushproof.support.user_dirs import verdict_folder
@@ -139,7 +139,7 @@ def _options(config: pytest.Config) -> Options:
 def _failure(report: Report, result: ClaimResult, expected: str) -> ClaimError:
     sources = load_sources(text.places((report,)))
     shown = text.result_text(report, result, sources)
-    if result.verdict is Verdict.BOUNDED and result.outcome is Outcome.UNDECIDED:
+    if result.verdict is Verdict.BOUNDED and result.outcome is ExpectationOutcome.UNDECIDED:
         return UndecidedError(f"{shown}\nno proof where `{visible(expected)}` was expected")
     match result.verdict:
         case Verdict.UNKNOWN | Verdict.NOT_ASKED:

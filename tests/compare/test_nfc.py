@@ -16,7 +16,7 @@ from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_texts, from_variant
 from flushproof.machine.build import Machine, build
 from flushproof.results.comparison import Compared, Comparison, Relation, Since
-from flushproof.support.memory_model import Memory
+from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import replace
 from flushproof.support.source import Source
 from two_variants import BOUNDS, SPECS, coverage, found, machine, machine_setup, text
@@ -293,9 +293,9 @@ def test_store_buffers_are_minded(take: str, free: str, equal: bool, everyone: b
     answer = compare(pair[0], pair[1], wanted, coverage(BOUNDS))
     assert answer.relation.alike == equal
     assert equal or answer.relation is Relation.UNKNOWN
-    assert answer.scope.memory is Memory.TSO
+    assert answer.scope.memory is MemoryModel.TSO
     assert equal or "may be seen late" in answer.reason
-    sc = [replace(m, setup=replace(m.setup, memory=Memory.SC)) for m in pair]
+    sc = [replace(m, setup=replace(m.setup, memory=MemoryModel.SC)) for m in pair]
     assert compare(sc[0], sc[1], wanted, coverage(BOUNDS)).relation.alike
 
 

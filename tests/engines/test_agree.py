@@ -12,7 +12,7 @@ import pytest
 from flushproof.cli import main as cli
 from flushproof.engines.second import cvc5_query as second
 from flushproof.engines.second import second_solver as opinion
-from flushproof.engines.second.cvc5_query import Answer, Limits, NotAccepted, Reply, ask
+from flushproof.engines.second.cvc5_query import NotAccepted, Reply, SolverAnswer, SolverLimits, ask
 from flushproof.support.resources import HERE, SPECS
 
 FILE = str(SPECS / "counter_first.c")
@@ -54,7 +54,7 @@ def test_disagreement(
 ) -> None:
     """Two answers are no verdict: exit 70, both answers, and the very question in a file."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(opinion, "ask", lambda _script, _limits: Reply((Answer.SAT,)))
+    monkeypatch.setattr(opinion, "ask", lambda _script, _limits: Reply((SolverAnswer.SAT,)))
     code, out, err = _prove(capsys, "coverage")
     (kept,) = tmp_path.glob("flushproof-*.smt2")
     assert (code, out) == (70, "")
@@ -63,13 +63,13 @@ def test_disagreement(
     assert str(kept) in err
     text = kept.read_text()
     assert text.startswith("; `coverage` with 1 vCPUs: z3 answers `unsat`")
-    assert ask(text).answers == (Answer.UNSAT,)
+    assert ask(text).answers == (SolverAnswer.UNSAT,)
 
 
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
-        (Reply((Answer.UNKNOWN,), "steps ran out"), "steps ran out"),
+        (Reply((SolverAnswer.UNKNOWN,), "steps ran out"), "steps ran out"),
         (Reply((), "the solver stopped with -11"), "stopped with -11"),
     ],
 )
@@ -89,11 +89,11 @@ def test_no_answer_is_no_agreement(
 def test_what_is_not_accepted_is_no_agreement(monkeypatch: pytest.MonkeyPatch) -> None:
     """A question outside the other solver's language is a missing opinion, too."""
 
-    def refuse(_script: str, _limits: Limits) -> Reply:
+    def refuse(_script: str, _limits: SolverLimits) -> Reply:
         raise NotAccepted("what is `foo`?")
 
     monkeypatch.setattr(opinion, "ask", refuse)
-    found = opinion.Second().on("(check-sat) (check-sat)", Answer.UNSAT, "it")
+    found = opinion.Second().on("(check-sat) (check-sat)", SolverAnswer.UNSAT, "it")
     assert (found.asked, found.agreed) == (2, 0)
     assert "`foo`" in found.reason
 

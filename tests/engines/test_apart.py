@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import z3
 
-from flushproof.engines.smt.isolated_solver import Apart
+from flushproof.engines.smt.isolated_solver import IsolatedSolver
 from flushproof.engines.smt.proof_tactic import impossible
 
 EFFORT = 1_000_000
@@ -19,7 +19,7 @@ def _question() -> list[z3.BoolRef]:
 
 
 def _model() -> str:
-    solver = Apart(_question(), EFFORT)
+    solver = IsolatedSolver(_question(), EFFORT)
     assert solver.check() == z3.sat
     model = solver.model()
     return " ".join(str(model.eval(c, model_completion=True)) for c in map(z3.Bool, _names()))
@@ -41,7 +41,7 @@ def test_what_was_asked_before_does_not_matter() -> None:
 
 def test_a_level_is_taken_back() -> None:
     """What is only tried must not stay."""
-    solver = Apart(_question(), EFFORT)
+    solver = IsolatedSolver(_question(), EFFORT)
     solver.push()
     solver.add(z3.BoolVal(False))
     assert solver.check() == z3.unsat

@@ -12,9 +12,9 @@ from flushproof.engines.interpreter.random_runs import Attack
 from flushproof.frontend.spec.resolve import from_spec
 from flushproof.machine.build import build
 from flushproof.results.verdict import Verdict
-from flushproof.support.memory_model import Memory
+from flushproof.support.memory_model import MemoryModel
 from flushproof.support.resources import SPECS
-from flushproof.verify.claim_checker import Claim
+from flushproof.verify.claim_checker import ClaimChecker
 from flushproof.verify.unbounded_proofs import Evidence, ForAll
 
 RUNS = int(os.environ.get("FLUSHPROOF_RUNS", "40"))
@@ -40,7 +40,7 @@ def test_nothing_proved_fails_in_a_run(path: Path) -> None:
         for e in setup.expectations
         if e.verdict == Verdict.PROVED and not _fails_beyond(path.stem, e.claim)
     )
-    if setup.memory is not Memory.SC or not proved:
+    if setup.memory is not MemoryModel.SC or not proved:
         pytest.skip("store buffers are made for few calls" if proved else "nothing is proved")
     attack = Attack(machine.with_claims(proved), setup.bounds.flushers)
     assert not any(attack.run(seed) for seed in range(RUNS))
@@ -76,10 +76,10 @@ def test_a_contradiction_is_no_verdict(
 
     Guards Lemma L30 of docs/soundness.md.
     """
-    monkeypatch.setattr(Claim, "_glance", lambda *_: None)
+    monkeypatch.setattr(ClaimChecker, "_glance", lambda *_: None)
     monkeypatch.setattr(ForAll, "prove", lambda *_: Evidence((), "", exact_roots=True))
     if not bounded:
-        monkeypatch.setattr(Claim, "_fails", lambda *_: False)
+        monkeypatch.setattr(ClaimChecker, "_fails", lambda *_: False)
     arguments = ("prove", str(SPECS / "counter_first.c"), "--claim", "no_bogus", "--no-cache")
     assert cli.main((*arguments, "--no-sanity", "--jobs", "1")) == 70
     captured = capsys.readouterr()

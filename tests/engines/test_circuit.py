@@ -9,7 +9,11 @@ import z3
 from pysat.solvers import Solver
 
 from flushproof.engines.unbounded.and_inverter_graph import Circuit
-from flushproof.engines.unbounded.finite_instantiation import Finite, Instance, Unsupported
+from flushproof.engines.unbounded.finite_instantiation import (
+    FiniteInstantiation,
+    Instance,
+    OutsideSmallDomains,
+)
 
 X, Y = z3.BitVecs("x y", 8)
 C = z3.Bool("c")
@@ -75,7 +79,7 @@ def test_a_circuit_computes_what_z3_does(name: str) -> None:
     Guards Lemma L22 of docs/soundness.md.
     """
     term = TERMS[name]
-    finite = Finite([term], [])
+    finite = FiniteInstantiation([term], [])
     chance = random.Random(name)
     for _ in range(30):
         values = _values(chance)
@@ -119,5 +123,5 @@ def test_reasons_are_enough() -> None:
 
 def test_unsupported_terms_are_refused() -> None:
     """A term without a counterpart must not be taken for something else."""
-    with pytest.raises(Unsupported):
-        Finite([], [])(z3.Select(z3.Array("a", z3.IntSort(), z3.IntSort()), 1))
+    with pytest.raises(OutsideSmallDomains):
+        FiniteInstantiation([], [])(z3.Select(z3.Array("a", z3.IntSort(), z3.IntSort()), 1))

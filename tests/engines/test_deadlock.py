@@ -9,7 +9,7 @@ import pytest
 
 from flushproof.engines.bounded.engine import Bounded, Settings
 from flushproof.engines.bounded.threads import Counts
-from flushproof.engines.counterexample import Found
+from flushproof.engines.counterexample import Counterexample
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.engines.interpreter import interpreter as concrete
 from flushproof.frontend.setup import Bounds
@@ -248,10 +248,10 @@ def test_a_lock_that_is_kept(tmp_path: Path) -> None:
 # What it rests on ------------------------------------------------------------------------------
 
 
-def _found(machine: Machine) -> Found:
+def _found(machine: Machine) -> Counterexample:
     engine = Bounded(machine.with_claims((CLAIM,)), Counts(1, 1, 1, 1))
     found = engine.claim(CLAIM, 1)
-    assert isinstance(found, Found)
+    assert isinstance(found, Counterexample)
     return found
 
 

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.engines.explicit.enumerator import Enumerator, Outcome, Sizes, enumerate_claim
+from flushproof.engines.explicit.enumerator import (
+    ExplicitEngine,
+    SearchOutcome,
+    Sizes,
+    enumerate_claim,
+)
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_spec
 from flushproof.machine.build import Machine, build
@@ -31,7 +36,7 @@ CASES = [
 ]
 
 
-def _outcome(made: Machine, claim: str, sizes: Sizes) -> Outcome:
+def _outcome(made: Machine, claim: str, sizes: Sizes) -> SearchOutcome:
     return enumerate_claim(made.with_claims((claim,)), sizes, claim)
 
 
@@ -145,5 +150,5 @@ def test_smallest_comes_first() -> None:
 def test_limit_is_no_proof() -> None:
     """A search that ends early has shown nothing."""
     made = _machine("dedup_all")
-    engine = Enumerator(made.with_claims(("no_repeat",)), Sizes(2), limit=100)
+    engine = ExplicitEngine(made.with_claims(("no_repeat",)), Sizes(2), limit=100)
     assert engine.claim("no_repeat", 2) == "there are more than 100 states with 2 vCPUs"

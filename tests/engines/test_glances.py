@@ -105,7 +105,7 @@ def test_no_more_is_looked_at_than_was_asked_for(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(deciding, "GLANCE", 10**12)
     monkeypatch.setattr(deciding, "FEW", 3)
-    monkeypatch.setattr(deciding.Claim, "_within", within)
+    monkeypatch.setattr(deciding.ClaimChecker, "_within", within)
     for bounds in (Bounds((1, 2), 2, 0, 1), Bounds((1, 2), 0, 2, 1), Bounds((1, 2), 2, 2, 1)):
         asked.clear()
         _decided(_machine("counter_first"), "no_race", bounds)

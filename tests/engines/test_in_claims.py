@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.engines.unbounded.state_space import Case, space
+from flushproof.engines.unbounded.state_space import TrackedInstances, space
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_spec
 from flushproof.ir.analysis.representation import infer
@@ -163,5 +163,5 @@ def test_a_first_value_that_leaves_its_type(tmp_path: Path) -> None:
         replace(end, code=(end.code[0], n_changes, *end.code[1:])),
     )
     program = replace(program, boot=(*program.boot, (n, large)), operations=operations)
-    found = space(program, infer(program), Case(generic=True))
+    found = space(program, infer(program), TrackedInstances(generic=True))
     assert len(found.unfit) == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.engines.reduction.commutativity import Population, Site
+from flushproof.engines.reduction.commutativity import Site, ThreadCounts
 from flushproof.engines.reduction.step_plan import make_plan
 from flushproof.frontend.setup import Bounds
 from flushproof.ir.code import Acquire, Instr, Mode, Release, TryAcquire, Write
@@ -212,7 +212,7 @@ def test_what_moves(name: str, tmp_path: Path) -> None:
     """
     case = PAST[name]
     program = write(Variant(case.flush, case.load), tmp_path).with_claims(())
-    found = make_plan(program, Population(None, 1)).atomicity
+    found = make_plan(program, ThreadCounts(None, 1)).atomicity
     assert found is not None
     mine, other = (
         next(Site(o.name, at) for at, i in enumerate(o.code) if isinstance(i, kind) and _seen(i))

@@ -14,7 +14,7 @@ from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_variant
 from flushproof.ir.code import Acquire, TryAcquire
 from flushproof.machine.build import Machine, build
-from flushproof.support.memory_model import Memory
+from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import replace
 from flushproof.verify.portfolio import Question, decide
 
@@ -97,7 +97,7 @@ def _text(flush: str, load: str) -> str:
     return CODE.replace("FLUSH", flush).replace("LOAD", load)
 
 
-def _machine(folder: Path, text: str, memory: Memory = Memory.SC) -> Machine:
+def _machine(folder: Path, text: str, memory: MemoryModel = MemoryModel.SC) -> Machine:
     path = folder / "variant.c"
     path.write_text(text)
     return build(replace(from_variant(str(path), None), memory=memory))
@@ -224,9 +224,9 @@ def test_stores_are_seen_before_a_wait_ends(
         f"vmx->n = 1; {here} if (vmx->m == 0) vmx->flag = 1; spin_unlock(&vmx->lock);",
         f"vmx->m = 1; {fence} if (vmx->n == 0 && vmx->flag == 1) hyperv_flush_guest_mapping(0);",
     )
-    machine = _machine(tmp_path, text, Memory.TSO)
+    machine = _machine(tmp_path, text, MemoryModel.TSO)
     _unturned(monkeypatch)
-    loop = _machine(tmp_path, text, Memory.TSO)
+    loop = _machine(tmp_path, text, MemoryModel.TSO)
     expected = None if fence else 1
     assert _enumerated(loop, "no_bogus") == expected
     assert _enumerated(machine, "no_bogus") == expected

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from flushproof.engines.second import cvc5_query as second
-from flushproof.engines.second.cvc5_query import Answer, Limits, NotAccepted, ask, version
+from flushproof.engines.second.cvc5_query import (
+    NotAccepted,
+    SolverAnswer,
+    SolverLimits,
+    ask,
+    version,
+)
 from flushproof.support.diagnostics import InputError
 
 TWO = """
@@ -22,14 +28,14 @@ DEEP = f"(set-logic ALL) (assert {'(not ' * 300_000}true{')' * 300_000}) (check-
 
 def test_each_question_is_answered() -> None:
     """A missing or swapped answer would be taken for that of another question."""
-    assert ask(TWO).answers == (Answer.UNSAT, Answer.SAT)
+    assert ask(TWO).answers == (SolverAnswer.UNSAT, SolverAnswer.SAT)
     assert version().startswith("cvc5 1.")
 
 
 def test_steps_run_out() -> None:
     """A question that is too hard is unknown, with the reason."""
-    reply = ask(HARD, Limits(steps=1000))
-    assert reply.answers == (Answer.UNKNOWN,)
+    reply = ask(HARD, SolverLimits(steps=1000))
+    assert reply.answers == (SolverAnswer.UNKNOWN,)
     assert reply.reason == "no answer within its limit"
 
 
@@ -37,19 +43,19 @@ def test_an_error_is_a_reason() -> None:
     """What is said in place of an answer says why there is none."""
     number = "(set-logic QF_UF) (declare-const b Bool) (assert (= (ite b 0 1) 1)) (check-sat)"
     reply = ask(number)
-    assert reply.answers == (Answer.UNKNOWN,)
+    assert reply.answers == (SolverAnswer.UNKNOWN,)
     assert "THEORY_ARITH" in reply.reason
 
 
 def test_time_runs_out() -> None:
     """The process is ended from outside, and what is open is unknown."""
-    assert ask(HARD, Limits(seconds=0)).answers == (Answer.UNKNOWN,)
+    assert ask(HARD, SolverLimits(seconds=0)).answers == (SolverAnswer.UNKNOWN,)
 
 
 def test_a_crash_costs_what_is_open() -> None:
     """A solver that dies takes neither this process nor earlier answers with it."""
     reply = ask(TWO + DEEP.replace("(set-logic ALL)", ""))
-    assert reply.answers == (Answer.UNSAT, Answer.SAT, Answer.UNKNOWN)
+    assert reply.answers == (SolverAnswer.UNSAT, SolverAnswer.SAT, SolverAnswer.UNKNOWN)
     assert "stopped" in reply.reason
 
 

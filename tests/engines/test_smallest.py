@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flushproof.engines.bounded.engine import Bounded
 from flushproof.engines.bounded.threads import Counts
-from flushproof.engines.counterexample import Found
+from flushproof.engines.counterexample import Counterexample
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_variant
 from flushproof.machine.build import Machine, build
@@ -43,9 +43,9 @@ def _machine(folder: Path) -> Machine:
     return build(from_variant(str(folder / "talk.c"), None))
 
 
-def _found(machine: Machine, claim: str, counts: Counts) -> Found:
+def _found(machine: Machine, claim: str, counts: Counts) -> Counterexample:
     found = Bounded(machine.with_claims((claim,)), counts).claim(claim, counts.vcpus)
-    assert isinstance(found, Found)
+    assert isinstance(found, Counterexample)
     return found
 
 

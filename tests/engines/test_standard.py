@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import z3
 
-from flushproof.engines.second.cvc5_query import Answer, ask
+from flushproof.engines.second.cvc5_query import SolverAnswer, ask
 from flushproof.engines.smt.smtlib import script
 
 PAGE = z3.DeclareSort("Page")
@@ -26,4 +26,4 @@ def test_the_logic(condition: z3.BoolRef, logic: str) -> None:
     """Too small a logic is refused by a solver that keeps to it, too large a one is slow."""
     text = script([condition], "a question")
     assert text.splitlines()[1] == f"(set-logic {logic})"
-    assert ask(text).answers[0] in (Answer.SAT, Answer.UNSAT)
+    assert ask(text).answers[0] in (SolverAnswer.SAT, SolverAnswer.UNSAT)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from flushproof.engines.bounded.query import Problem
+from flushproof.engines.bounded.query import BoundedQuery
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.engines.symbolic.execute import PATIENCE
 from flushproof.features.nfc.decide import Wanted, compare
@@ -181,7 +181,7 @@ def test_long_loops_are_cut_where_the_solver_gives_up(monkeypatch: pytest.Monkey
         nonlocal asked
         asked += 1
 
-    monkeypatch.setattr(Problem, "_feasible", gives_up)
+    monkeypatch.setattr(BoundedQuery, "_feasible", gives_up)
     nested = "for (i = 0; i < (k->y & 31); i++) for (n = 0; n < (k->y & 15); n++) k->z = k->z;"
     result = _decided(_machine(Case("k->y = 0;", f"spin_lock(&k->lock); {nested}")), "bounded")
     assert result.verdict is Verdict.UNKNOWN

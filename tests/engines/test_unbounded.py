@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.engines.reduction.commutativity import Population
+from flushproof.engines.reduction.commutativity import ThreadCounts
 from flushproof.engines.reduction.step_plan import make_plan
 from flushproof.engines.unbounded.horn_clauses import System
 from flushproof.engines.unbounded.horn_encoding import Builder
-from flushproof.engines.unbounded.ic3 import Invariant, Search
+from flushproof.engines.unbounded.ic3 import Ic3, Invariant
 from flushproof.engines.unbounded.inductiveness_check import failing
-from flushproof.engines.unbounded.state_space import Case, space
+from flushproof.engines.unbounded.state_space import TrackedInstances, space
 from flushproof.frontend.spec.resolve import from_spec
 from flushproof.machine.build import build
 from flushproof.support.record import replace
@@ -23,8 +23,8 @@ EFFORT = 30_000
 
 def _system(spec: str, claim: str, *, generic: bool = False) -> System:
     program = build(from_spec(str(FOLDER / f"{spec}.spec"))).with_claims((claim,))
-    plan = make_plan(program, Population(None, 1))
-    found = space(program, plan.kinds, Case(generic=generic))
+    plan = make_plan(program, ThreadCounts(None, 1))
+    found = space(program, plan.kinds, TrackedInstances(generic=generic))
     return Builder(found, plan.boundaries, claims_only=True).run()
 
 
@@ -45,7 +45,7 @@ def test_invariant_is_found_and_holds(spec: str, claim: str, generic: bool) -> N
     Guards Lemma L19 of docs/soundness.md.
     """
     system = _system(spec, claim, generic=generic)
-    invariant = Search(system, EFFORT).run()
+    invariant = Ic3(system, EFFORT).run()
     assert isinstance(invariant, Invariant)
     assert not failing(system, invariant)
 
@@ -56,7 +56,7 @@ def test_every_lemma_matters_to_the_second_look() -> None:
     Guards Lemma L22 of docs/soundness.md.
     """
     system = _system("counter_first", "failure_kept")
-    invariant = Search(system, EFFORT).run()
+    invariant = Ic3(system, EFFORT).run()
     assert isinstance(invariant, Invariant)
     assert failing(system, replace(invariant, lemmas={}))
 
@@ -76,4 +76,4 @@ def test_no_invariant_for_what_is_refuted(spec: str, claim: str) -> None:
 
     Guards Lemma L18 of docs/soundness.md.
     """
-    assert Search(_system(spec, claim), EFFORT).run() is None
+    assert Ic3(_system(spec, claim), EFFORT).run() is None

@@ -8,7 +8,7 @@ import pytest
 
 from flushproof.engines.bounded.engine import Bounded, Settings
 from flushproof.engines.bounded.threads import Counts
-from flushproof.engines.counterexample import Found
+from flushproof.engines.counterexample import Counterexample
 from flushproof.engines.unbounded.assertion_splitting import ways
 from flushproof.frontend.spec.resolve import from_spec, from_text
 from flushproof.ir.program import Program
@@ -26,7 +26,7 @@ def _machine(spec: str) -> Machine:
 
 def _fails(program: Program, claim: str) -> bool:
     engine = Bounded(program, SMALL, Settings())
-    return any(isinstance(engine.claim(claim, n), Found) for n in (1, 2))
+    return any(isinstance(engine.claim(claim, n), Counterexample) for n in (1, 2))
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import pytest
 import z3
 
 from flushproof.engines.smt import terms as t
-from flushproof.engines.symbolic.evaluate import Evaluator, Machine
+from flushproof.engines.symbolic.evaluate import Evaluator, MachineValues
 from flushproof.engines.symbolic.values import Algebra, Value
-from flushproof.ir.analysis.representation import Kind, Kinds
+from flushproof.ir.analysis.representation import Kinds, Representation
 from flushproof.ir.arith import binary, unary
 from flushproof.ir.code import Binary, Cast, Const, Expr, Local, Unary, Var
 from flushproof.ir.types import INT, S64, U64, Int
@@ -80,8 +80,8 @@ def test_sums_of_sums(type_: Int) -> None:
     for _ in range(EXPRESSIONS):
         e = _expression(rng, x, y, 3)
         algebra = Algebra(kinds)
-        env = {z: algebra.fresh(z.name, type_, Kind.COUNT) for z in (x, y)}
-        value = Evaluator(algebra, "f").value(e, env, Machine(1, 0, ()), Kind.COUNT)
+        env = {z: algebra.fresh(z.name, type_, Representation.COUNT) for z in (x, y)}
+        value = Evaluator(algebra, "f").value(e, env, MachineValues(1, 0, ()), Representation.COUNT)
         for a in edges:
             b = rng.choice(edges)
             known = [(z3.Int("x"), z3.IntVal(a)), (z3.Int("y"), z3.IntVal(b))]

@@ -34,17 +34,17 @@ def shown(expression: str) -> str:
     """Return `expression` with every operation in parentheses."""
     (statement,) = body(f"x = {expression};")
     assert isinstance(statement, syntax.ExprStatement)
-    assert isinstance(statement.expression, syntax.Assign)
+    assert isinstance(statement.expression, syntax.AssignExpr)
     return _grouped(statement.expression.value)
 
 
 def _grouped(tree: syntax.Expr) -> str:
     match tree:
-        case syntax.Binary(operator, left, right):
+        case syntax.BinaryExpr(operator, left, right):
             return f"({_grouped(left)}{operator}{_grouped(right)})"
-        case syntax.Unary(operator, operand):
+        case syntax.UnaryExpr(operator, operand):
             return f"({operator}{_grouped(operand)})"
-        case syntax.Cast(_, _, operand):
+        case syntax.CastExpr(_, _, operand):
             return f"(cast {_grouped(operand)})"
         case syntax.Conditional(condition, then, otherwise):
             middle = _grouped(then) if then else ""

@@ -38,7 +38,7 @@ leaves = st.one_of(st.builds(syntax.Name, names, st.just(AT)), numbers, strings)
 def _postfix(inner: st.SearchStrategy[syntax.Expr]) -> st.SearchStrategy[syntax.Expr]:
     few = st.lists(inner, max_size=3).map(tuple)
     return st.one_of(
-        st.builds(syntax.Call, inner, few, st.just(AT)),
+        st.builds(syntax.CallExpr, inner, few, st.just(AT)),
         st.builds(syntax.Member, inner, names, st.booleans(), st.just(AT)),
         st.builds(syntax.Index, inner, inner, st.just(AT)),
         st.builds(syntax.Postfix, st.sampled_from(["++", "--"]), inner, st.just(AT)),
@@ -52,11 +52,11 @@ def _compound(inner: st.SearchStrategy[syntax.Expr]) -> st.SearchStrategy[syntax
     assigns = st.sampled_from(["=", "+=", "<<=", "|="])
     return st.one_of(
         _postfix(inner),
-        st.builds(syntax.Unary, signs, inner, st.just(AT)),
-        st.builds(syntax.Binary, operators, inner, inner, st.just(AT)),
-        st.builds(syntax.Assign, assigns, inner, inner, st.just(AT)),
+        st.builds(syntax.UnaryExpr, signs, inner, st.just(AT)),
+        st.builds(syntax.BinaryExpr, operators, inner, inner, st.just(AT)),
+        st.builds(syntax.AssignExpr, assigns, inner, inner, st.just(AT)),
         st.builds(syntax.Conditional, inner, st.none() | inner, inner, st.just(AT)),
-        st.builds(syntax.Cast, st.just(STRUCT), st.just(POINTER), inner, st.just(AT)),
+        st.builds(syntax.CastExpr, st.just(STRUCT), st.just(POINTER), inner, st.just(AT)),
         st.builds(syntax.SizeOf, st.just(U64), st.just(PLAIN), st.none(), st.just(AT)),
         st.builds(syntax.SizeOf, st.none(), st.none(), inner, st.just(AT)),
     )
@@ -81,8 +81,8 @@ def _nested(inner: st.SearchStrategy[syntax.Stmt]) -> st.SearchStrategy[syntax.S
         st.builds(syntax.While, expressions, block, st.just(AT)),
         st.builds(syntax.DoWhile, block, expressions, st.just(AT)),
         st.builds(syntax.Switch, expressions, block, st.just(AT)),
-        st.builds(syntax.Case, some, block, st.just(AT)),
-        st.builds(syntax.Label, names, block, st.just(AT)),
+        st.builds(syntax.CaseLabel, some, block, st.just(AT)),
+        st.builds(syntax.LabelledStatement, names, block, st.just(AT)),
         st.builds(
             syntax.ExprStatement, st.builds(syntax.StatementExpr, block, st.just(AT)), st.just(AT)
         ),
@@ -91,7 +91,7 @@ def _nested(inner: st.SearchStrategy[syntax.Stmt]) -> st.SearchStrategy[syntax.S
 
 simple: st.SearchStrategy[syntax.Stmt] = st.one_of(
     st.builds(syntax.ExprStatement, expressions, st.just(AT)),
-    st.builds(syntax.Return, st.none() | expressions, st.just(AT)),
+    st.builds(syntax.ReturnStatement, st.none() | expressions, st.just(AT)),
     st.builds(syntax.Goto, names, st.just(AT)),
     st.sampled_from([syntax.Break(AT), syntax.Continue(AT), syntax.Empty(AT)]),
 )

@@ -45,7 +45,7 @@ bool helper(root r) { return r == NONE; }
 """
 
 
-def parsed(text: str) -> syntax.SpecFile:
+def parsed(text: str) -> syntax.SpecTree:
     """Parse `text` as a spec file."""
     return parse_spec(Source("a.spec", text), CONTEXT)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flushproof.frontend.spec.resolve import from_spec
-from flushproof.ir.analysis.representation import Kind, Kinds, infer
+from flushproof.ir.analysis.representation import Kinds, Representation, infer
 from flushproof.ir.program import Operation, Role
 from flushproof.machine.build import build
 from small_c import machine
@@ -16,7 +16,7 @@ SPECS = sorted((Path(__file__).parents[2] / "specs").glob("*.spec"))
 COUNTERS = {"counter_first": "nr_roots", "counter_late": "nr_roots", "dedup_all": "nr_roots"}
 
 
-def _local(kinds: Kinds, operation: Operation, name: str) -> Kind:
+def _local(kinds: Kinds, operation: Operation, name: str) -> Representation:
     known = {
         slot[1].name: kind
         for slot, kind in kinds.slots.items()
@@ -39,12 +39,12 @@ def test_roots_are_uninterpreted(spec: Path) -> None:
     names = {"ept_pointer", "hv_tlb_pgd", "hv_tlb_eptp"}
     tracked = [f for f in program.fields if f.name.rpartition(".")[2] in names]
     assert tracked
-    assert {kinds.field(f) for f in tracked} == {Kind.ROOT}
+    assert {kinds.field(f) for f in tracked} == {Representation.ROOT}
     assert all(kinds.is_root(f) for f in tracked)
     others = [f for f in program.fields if f not in tracked and not f.ghost]
     assert not any(kinds.is_root(f) for f in others)
     (load,) = program.of(Role.LOAD)
-    assert _local(kinds, load, "root") is Kind.ROOT
+    assert _local(kinds, load, "root") is Representation.ROOT
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda p: p.stem)
@@ -52,7 +52,7 @@ def test_error_codes_are_flags(spec: Path) -> None:
     """`ret |=` on 32-bit vectors would be ten times slower."""
     program = build(from_spec(str(spec))).base
     (flush,) = program.of(Role.FLUSH)
-    assert _local(infer(program), flush, "ret") is Kind.FLAG
+    assert _local(infer(program), flush, "ret") is Representation.FLAG
 
 
 @pytest.mark.parametrize("name", sorted(COUNTERS))
@@ -65,8 +65,8 @@ def test_counters_count(name: str) -> None:
     program = build(from_spec(str(spec))).base
     (flush,) = program.of(Role.FLUSH)
     kinds = infer(program)
-    assert _local(kinds, flush, COUNTERS[name]) is Kind.COUNT
-    assert _local(kinds, flush, "i") is Kind.COUNT
+    assert _local(kinds, flush, COUNTERS[name]) is Representation.COUNT
+    assert _local(kinds, flush, "i") is Representation.COUNT
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda p: p.stem)
@@ -115,5 +115,5 @@ def test_what_is_done_to_roots(body: str, exact: bool, tmp_path: Path) -> None:
     kinds = infer(made.base)
     assert kinds.exact_roots is exact
     (field,) = (f for f in made.base.fields if f.label == "root")
-    assert kinds.field(field) is (Kind.ROOT if exact else Kind.BITS)
+    assert kinds.field(field) is (Representation.ROOT if exact else Representation.BITS)
     assert not infer(made.base, exact_roots=False).exact_roots

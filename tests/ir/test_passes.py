@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flushproof.engines.interpreter import interpreter as concrete
-from flushproof.engines.schedule import Call, Plan, Schedule
+from flushproof.engines.schedule import Call, Schedule, ThreadPlan
 from flushproof.frontend.spec.resolve import from_spec
 from flushproof.ir.analysis.control_flow import simplify, successors
 from flushproof.ir.code import (
@@ -48,7 +48,7 @@ def _as_written(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _observed(program: Program, call: Call, seed: int, havoc: int) -> list[object]:
     """Return what one call shows to the outside, or how it fails."""
-    plan = Plan(2, "flusher0", (call,))
+    plan = ThreadPlan(2, "flusher0", (call,))
     state = concrete.start(program, Schedule(2, {}, (plan,), ()))
     chance = random.Random(seed)
     for place in state.memory:

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from flushproof.ir.analysis.control_flow import simplify, successors
-from flushproof.ir.analysis.weak_topological_order import Order, order
+from flushproof.ir.analysis.weak_topological_order import TopologicalOrder, order
 from flushproof.ir.code import Branch, Const, Instr, Jump, Stop
 from flushproof.ir.types import BOOL
 
@@ -25,7 +25,7 @@ def _jump(target: int) -> Instr:
 STOP = Stop(None)
 
 
-def _check(code: tuple[Instr, ...], found: Order) -> None:
+def _check(code: tuple[Instr, ...], found: TopologicalOrder) -> None:
     """Bourdoncle's definition: every edge goes on in the order, or back to a head around it."""
     assert sorted(found.rank) == list(range(len(code)))
     for at in range(len(code)):

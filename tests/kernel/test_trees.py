@@ -9,7 +9,7 @@ import pytest
 
 from flushproof import pipeline
 from flushproof.frontend.kernel.choices import Choices
-from flushproof.results.recognition import Listing
+from flushproof.results.recognition import Recognition
 from flushproof.results.verdict import Verdict
 from flushproof.support.diagnostics import InputError
 from flushproof.verify.options import Options
@@ -57,7 +57,7 @@ REFUTED = {
 USUAL = {"no_repeat": 3}
 
 
-def _listing(path: Path, choices: Choices | None = None) -> Listing:
+def _listing(path: Path, choices: Choices | None = None) -> Recognition:
     return pipeline.recognised(str(path), None, Options(choices=choices or Choices()))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flushproof import pipeline
-from flushproof.frontend.c.tokens import Kind, tokenise
+from flushproof.frontend.c.tokens import TokenKind, tokenise
 from flushproof.frontend.kernel.typenames import names_of_types
 from flushproof.support.source import Source
 from flushproof.verify.options import Options
@@ -31,7 +31,7 @@ TREE = Path(__file__).parent / "trees" / "v5_13"
 )
 def test_names(text: str, expected: set[str]) -> None:
     """A product taken for a declaration, or a call for a cast, changes what the code means."""
-    tokens = tuple(t for t in tokenise(Source("x.c", text)) if t.kind is not Kind.NEWLINE)
+    tokens = tuple(t for t in tokenise(Source("x.c", text)) if t.kind is not TokenKind.NEWLINE)
     assert names_of_types(tokens) == expected
 
 

@@ -13,13 +13,13 @@ from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_spec
 from flushproof.ir.code import Access, Drain, Instr
-from flushproof.ir.program import Limits
+from flushproof.ir.program import CallLimits
 from flushproof.machine.build import Machine, build
 from flushproof.machine.store_buffers.apply import buffered
 from flushproof.machine.store_buffers.buffered_fields import guarded
-from flushproof.machine.store_buffers.checks import View
+from flushproof.machine.store_buffers.checks import ClaimView
 from flushproof.support.errors import InternalError
-from flushproof.support.memory_model import Memory
+from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import replace
 from flushproof.verify.portfolio import Question, decide
 from store_buffers import Ending
@@ -30,7 +30,7 @@ LITMUS = sorted((SPECS / "litmus").glob("*.spec"))
 FIELDS = ("x", "y", "z")
 LOCKING = int(os.environ.get("FLUSHPROOF_LOCKING", "8"))
 """How many random programs with locks are compared."""
-BLIND = View(frozenset())
+BLIND = ClaimView(frozenset())
 
 HEAD = """\
 struct kvm_vmx { struct kvm kvm; int x; int y; int z; spinlock_t lock; spinlock_t other;
@@ -67,8 +67,8 @@ def _written(folder: Path, right: str, left: str) -> Machine:
 def _endings(
     made: Machine, capacity: int, flushers: int = 1, calls: int = 1, *, locks: bool = True
 ) -> frozenset[Ending]:
-    limits = Limits(calls, calls, flushers)
-    view = View(frozenset(f.name for f in made.places), free=locks)
+    limits = CallLimits(calls, calls, flushers)
+    view = ClaimView(frozenset(f.name for f in made.places), free=locks)
     done = buffered(made.base, view, limits, capacity)
     woven = made._instrumented(done.operations, ())
     return Reference(replace(woven, limits=limits), flushers, calls, locks=locks).endings()
@@ -229,8 +229,8 @@ def test_a_full_buffer_drains_its_oldest_entry(tmp_path: Path) -> None:
         "if (vmx->x) r = 1;",
         "vmx->x = 1; vmx->y = 1; vmx->z = 1; to_vmx(vcpu)->own = 1;",
     )
-    limits = Limits(1, 1, 1)
-    view = View(frozenset(f.name for f in made.places))
+    limits = CallLimits(1, 1, 1)
+    view = ClaimView(frozenset(f.name for f in made.places))
     assert buffered(made.base, view, limits, 3).full
     assert not buffered(made.base, view, limits, 4).full
     assert buffered(made.base, view, replace(limits, loads=2), 4).full
@@ -252,8 +252,8 @@ def test_no_claim_sees_another_machine_than_it_was_made_for(tmp_path: Path) -> N
 LOCKED = "spin_lock(&vmx->lock); vmx->x = 1; vmx->y = 1; spin_unlock(&vmx->lock);"
 
 
-def _instructions(made: Machine, view: View) -> list[Instr]:
-    done = buffered(made.base, view, Limits(2, 2, 1), 2)
+def _instructions(made: Machine, view: ClaimView) -> list[Instr]:
+    done = buffered(made.base, view, CallLimits(2, 2, 1), 2)
     return [i for o in done.operations for i in o.code]
 
 
@@ -283,16 +283,16 @@ def test_stores_that_others_see_are_buffered(other: str, tmp_path: Path) -> None
 def test_what_a_claim_reads_is_buffered(tmp_path: Path) -> None:
     """A claim may look at any time, without the lock."""
     made = _written(tmp_path, LOCKED, LOCKED)
-    seen = _instructions(made, View(frozenset({"kvm_vmx.y"})))
+    seen = _instructions(made, ClaimView(frozenset({"kvm_vmx.y"})))
     assert {i.field.name for i in seen if isinstance(i, Access)} == {"kvm_vmx.y"}
 
 
 def test_an_unlock_waits_only_where_somebody_could_tell(tmp_path: Path) -> None:
     """Code that does no more than lock and unlock would have twice the steps."""
-    limits = Limits(1, 1, 1)
+    limits = CallLimits(1, 1, 1)
     locked = _written(tmp_path, LOCKED, LOCKED)
     assert not buffered(locked.base, BLIND, limits, 2).unlocks
-    assert buffered(locked.base, View(frozenset(), free=True), limits, 2).unlocks
+    assert buffered(locked.base, ClaimView(frozenset(), free=True), limits, 2).unlocks
     stores = _written(tmp_path, "r = vmx->x;", LOCKED)
     assert buffered(stores.base, BLIND, limits, 2).unlocks
     tried = LOCKED.replace("spin_lock(&vmx->lock);", "if (!spin_trylock(&vmx->lock)) return 1;")
@@ -302,7 +302,7 @@ def test_an_unlock_waits_only_where_somebody_could_tell(tmp_path: Path) -> None:
 def test_nothing_changes_under_sequential_consistency(tmp_path: Path) -> None:
     """Without the option there is no trace of buffers in the code."""
     made = _written(tmp_path, "r = vmx->x;", "vmx->x = 1;")
-    plain = replace(made, setup=replace(made.setup, memory=Memory.SC))
+    plain = replace(made, setup=replace(made.setup, memory=MemoryModel.SC))
     program = plain.with_claims(("no_bogus",))
     assert not any(f.name.startswith("buffer:") for f in program.fields)
     assert program.limits is None

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flushproof.engines.interpreter import interpreter as concrete
-from flushproof.engines.schedule import Call, Plan, Schedule
+from flushproof.engines.schedule import Call, Schedule, ThreadPlan
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_spec
 from flushproof.ir.code import Havoc, Hypercall
@@ -116,10 +116,10 @@ class _Run:
             for f in self.program.witnesses
         }
 
-    def _plan(self, number: int, role: Role, count: int) -> Plan:
+    def _plan(self, number: int, role: Role, count: int) -> ThreadPlan:
         (operation,) = self.program.of(role)
         calls = tuple(self._call(operation, number) for _ in range(count))
-        return Plan(number, str(role), calls)
+        return ThreadPlan(number, str(role), calls)
 
     def _call(self, operation: Operation, number: int) -> Call:
         p = operation.parameters
@@ -130,13 +130,13 @@ class _Run:
             values[p.root.name] = self.chance.choice(ROOTS)
         return Call(operation.name, values, ())
 
-    def _watching(self) -> list[Plan]:
+    def _watching(self) -> list[ThreadPlan]:
         """Return the calls of whoever looks at the boot state and at the end."""
-        made: list[Plan] = []
+        made: list[ThreadPlan] = []
         for role in (Role.OBSERVE, Role.END):
             for operation in self.program.of(role):
                 number = self.vcpus + 1 + len(made)
-                made.append(Plan(number, str(role), (Call(operation.name, {}, ()),)))
+                made.append(ThreadPlan(number, str(role), (Call(operation.name, {}, ()),)))
         return made
 
 

@@ -18,7 +18,7 @@ from flushproof.features.mutation.mutant_checker import Fails
 from flushproof.features.mutation.mutant_verdict import kill_of
 from flushproof.features.mutation.origin import origin
 from flushproof.frontend.kernel.choices import Choices
-from flushproof.results.mutation import Baseline, Effect, Fate, How, Kill, MutantResult, Mutation
+from flushproof.results.mutation import Baseline, Fate, How, Kill, KillCount, MutantResult, Mutation
 from flushproof.results.verdict import Verdict
 from flushproof.support.record import replace
 
@@ -177,7 +177,7 @@ ROWS = (
     _row(6, Fate.INVALID, reason="`x` is not declared"),
 )
 BASELINE = (Baseline("coverage", Verdict.BOUNDED), Baseline("no_repeat", Verdict.REFUTED, 3, 4))
-EFFECTS = (Effect("coverage", 1, idle=False), Effect("range_kept", 0, idle=True))
+EFFECTS = (KillCount("coverage", 1, idle=False), KillCount("range_kept", 0, idle=True))
 WHOLE = Mutation("a.c", "", "f", (1, 4), 2, 2, False, BASELINE, ROWS, EFFECTS)
 TEXT = """\
 a.c: f()

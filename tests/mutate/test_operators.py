@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flushproof.features.mutation.mutants import Mutant, mutants
-from flushproof.features.mutation.origin import Origin, origin
+from flushproof.features.mutation.origin import SetupOrigin, origin
 from flushproof.frontend.kernel.choices import Choices
 from flushproof.frontend.spec.resolve import from_text
 from flushproof.support.source import Source
@@ -149,7 +149,7 @@ def test_file_beside_a_kernel_file(path: str) -> None:
         assert any(_changes(start, m) for m in texts)
 
 
-def _changes(start: Origin, mutant: Mutant) -> bool:
+def _changes(start: SetupOrigin, mutant: Mutant) -> bool:
     """Tell whether anything of an edit is left in the set-up."""
     functions = (s.declarations.functions for s in (start.setup, start.again(mutant.source)))
     before, after = (f[mutant.function] for f in functions)

@@ -18,8 +18,8 @@ import pytest
 from claim_variants import sample, write
 from flushproof.engines.bounded.engine import Bounded, Settings
 from flushproof.engines.bounded.threads import Counts
-from flushproof.engines.counterexample import Found
-from flushproof.engines.explicit.enumerator import Outcome, Sizes, enumerate_claim
+from flushproof.engines.counterexample import Counterexample
+from flushproof.engines.explicit.enumerator import SearchOutcome, Sizes, enumerate_claim
 from flushproof.engines.interpreter.random_runs import Attack
 from flushproof.machine.build import Machine
 from flushproof.support.diagnostics import InputError
@@ -42,18 +42,18 @@ RUNS = 30
 STEPS = 5_000_000
 
 
-def _enumerated(machine: Machine, vcpus: int) -> Outcome:
+def _enumerated(machine: Machine, vcpus: int) -> SearchOutcome:
     own = machine.setup.bounds
     sizes = Sizes(vcpus, own.loads, own.flushes, own.flushers)
     return enumerate_claim(machine.with_claims(("it",)), sizes, "it", STATES)
 
 
-def _bounded(machine: Machine, vcpus: int) -> Found | str | None:
+def _bounded(machine: Machine, vcpus: int) -> Counterexample | str | None:
     own = machine.setup.bounds
     program = machine.with_claims(("it",))
     most = Counts(vcpus, own.loads, own.flushes, own.flushers)
     found = Bounded(program, most, Settings(effort=STEPS)).claim("it", vcpus)
-    if isinstance(found, Found):
+    if isinstance(found, Counterexample):
         replayed(program, found)
     return found
 
@@ -65,7 +65,7 @@ def _agreed(machine: Machine, vcpus: int) -> str:
         return "given up"
     if outcome.found is not None:
         assert found is not None
-        return "refuted" if isinstance(found, Found) else "refuted or undefined"
+        return "refuted" if isinstance(found, Counterexample) else "refuted or undefined"
     if outcome.in_claim:
         assert found is not None
         return "undefined"
@@ -82,7 +82,7 @@ def _proved(machine: Machine) -> bool:
     if not isinstance(found, Evidence):
         return False
     for vcpus in MORE:
-        assert not isinstance(_bounded(machine, vcpus), Found)
+        assert not isinstance(_bounded(machine, vcpus), Counterexample)
     attack = Attack(program, 1)
     assert not any(map(attack.run, range(RUNS)))
     return True

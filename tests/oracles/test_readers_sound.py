@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
-from flushproof.engines.reduction.commutativity import Population
+from flushproof.engines.reduction.commutativity import ThreadCounts
 from flushproof.engines.reduction.step_plan import make_plan
 from flushproof.engines.unbounded.prove import Proof, Subject, prove
 from flushproof.frontend.setup import Bounds
@@ -48,7 +48,7 @@ def _hopeful() -> str:
 def _proved_for_all(machine: Machine, claim: str) -> bool:
     """Tell whether an invariant is found; that nothing is undefined in a variant need not be."""
     program = machine.with_claims((claim,))
-    plan = make_plan(program, Population(None, 1))
+    plan = make_plan(program, ThreadCounts(None, 1))
     subject = Subject(program, plan.kinds, plan.boundaries, claims_only=True)
     return isinstance(prove(subject, _hopeful), Proof)
 

@@ -12,7 +12,7 @@ from flushproof.report import summary, text
 from flushproof.report.scope import vcpus_phrase
 from flushproof.report.trace_table import table
 from flushproof.results.trace import LockMark, Trace
-from flushproof.results.verdict import Expected, Scope, Verdict
+from flushproof.results.verdict import Expected, Verdict, VerdictScope
 from flushproof.support.record import replace
 from report_samples import (
     CHECKED,
@@ -167,7 +167,7 @@ def test_never_wider_than_asked_and_plain(trace: Trace, name: str, width: int) -
     """A line over the width breaks the drawing in a mail; a foreign letter fails elsewhere."""
     made = report(
         result(Verdict.REFUTED, name, Made(expected=Expected(Verdict.PROVED)), trace),
-        result(Verdict.PROVED, name, Made(Scope(None, 1, None, 2, name, name), (name,))),
+        result(Verdict.PROVED, name, Made(VerdictScope(None, 1, None, 2, name, name), (name,))),
         result(Verdict.UNKNOWN, name, Made(reason=name)),
         path=name,
         spec=name,

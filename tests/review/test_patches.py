@@ -11,7 +11,7 @@ from flushproof.features.review.changes import from_patch
 from flushproof.features.review.diff import patch_of
 from flushproof.features.review.git import from_git
 from flushproof.features.review.mail import letters
-from flushproof.results.review import Change
+from flushproof.results.review import FileChange
 from flushproof.support.diagnostics import InputError
 from letters import FROM, NOTHING, PATH, body, diff, mail, quoted
 from two_variants import text
@@ -49,7 +49,7 @@ FORMS = {
 }
 
 
-def changes(folder: Path, patch: str, base: str, path: str | None = None) -> tuple[Change, ...]:
+def changes(folder: Path, patch: str, base: str, path: str | None = None) -> tuple[FileChange, ...]:
     """Apply a patch to a copy of a variant."""
     (folder / "vmx.c").write_text(text(base), encoding="utf-8")
     (folder / "patch").write_bytes(patch.encode())

@@ -17,10 +17,10 @@ from flushproof.runner import jobs
 from flushproof.runner import verdict_lookup as known
 from flushproof.runner.fingerprint import fingerprint
 from flushproof.runner.jobs import Task
-from flushproof.runner.session import Front
-from flushproof.runner.verdict_lookup import Known
+from flushproof.runner.session import Session
+from flushproof.runner.verdict_lookup import VerdictLookup
 from flushproof.runner.verdict_store import KEPT, Entry, Store
-from flushproof.support.files import DISK, Look, Overlaid, Recorded
+from flushproof.support.files import DISK, FileLook, Overlaid, Recorded
 from flushproof.support.record import replace
 from flushproof.verify.expectation import with_expected
 from flushproof.verify.options import Options, Sanity, Sweeping
@@ -77,7 +77,7 @@ REFUTED = result(Verdict.REFUTED, "coverage", trace=COVERAGE_TRACE)
 
 def _prove(folder: Path, **options: object) -> Report:
     chosen = Options(**{"sweeping": Sweeping(str(folder / "cache")), **options})  # type: ignore[arg-type]
-    return Front().prove("counter_first.c", None, chosen, lambda _: None)
+    return Session().prove("counter_first.c", None, chosen, lambda _: None)
 
 
 def test_a_second_run_decides_nothing(corpus: Path, fake: list[tuple[str, ...]]) -> None:
@@ -103,7 +103,7 @@ def test_each_result_is_told(corpus: Path, fake: list[tuple[str, ...]]) -> None:
     _prove(corpus, claims=("coverage", "no_repeat"))
     told: list[str] = []
     wanted = replace(options, claims=("range_kept", "coverage", "no_repeat"))
-    Front().prove("counter_first.c", None, wanted, lambda r: told.append(r.claim))
+    Session().prove("counter_first.c", None, wanted, lambda r: told.append(r.claim))
     assert sorted(told) == ["coverage", "no_repeat", "range_kept"]
 
 
@@ -131,7 +131,7 @@ def test_the_command_is_part_of_the_question(corpus: Path, fake: list[tuple[str,
     """`prove` decides for every number of vCPUs, `refute` within bounds."""
     options = Options(sweeping=Sweeping(str(corpus / "cache")))
     _prove(corpus)
-    Front().refute("counter_first.c", None, options, lambda _: None)
+    Session().refute("counter_first.c", None, options, lambda _: None)
     assert len(fake) == 2
 
 
@@ -244,7 +244,9 @@ def test_writers_at_once(tmp_path: Path) -> None:
     """Two runs over one corpus must not leave a mixture, and nothing half written."""
     store = Store(tmp_path, "engine")
     made = [
-        Entry("key", (Look("text", "a.c", str(k) * 5000),), "a.c", "", "s", "f", None, (REFUTED,))
+        Entry(
+            "key", (FileLook("text", "a.c", str(k) * 5000),), "a.c", "", "s", "f", None, (REFUTED,)
+        )
         for k in range(8)
     ]
     with ThreadPoolExecutor(8) as pool:
@@ -265,7 +267,7 @@ def test_results_survive_being_stored(tmp_path: Path) -> None:
     """A field that is lost on disk would be missing from the report of a second run."""
     store = Store(tmp_path, "e")
     rich = replace(REFUTED, invariant=("a", "b"), script="(check-sat)")
-    entry = Entry("k", (Look("real", "a", "b"),), "p", "d", "s", "f", ("coverage",), (rich,))
+    entry = Entry("k", (FileLook("real", "a", "b"),), "p", "d", "s", "f", ("coverage",), (rich,))
     store.put(entry)
     assert store.get("k") == entry
 
@@ -273,15 +275,15 @@ def test_results_survive_being_stored(tmp_path: Path) -> None:
 def test_real_results_from_the_cache(corpus: Path) -> None:
     """With the real engine a second run says the same, word for word, and reads no solver."""
     options = replace(SMALL, sweeping=Sweeping(str(corpus / "cache")))
-    first = Front().check(("counter_first.spec",), options, lambda _: None)
+    first = Session().check(("counter_first.spec",), options, lambda _: None)
     seen: list[Report] = []
-    again = Known(Store(corpus / "cache", fingerprint()))
+    again = VerdictLookup(Store(corpus / "cache", fingerprint()))
     hit = again.find(Task("check", "counter_first.spec", None, options))
     assert hit is not None
     assert hit.missing == ()
     texts = {look.path for look in hit.entry.looks if look.kind == "text"}
     assert texts == {"counter_first.spec", "counter_first.c"}
-    assert Front().check(("counter_first.spec",), options, seen.append) == first == tuple(seen)
+    assert Session().check(("counter_first.spec",), options, seen.append) == first == tuple(seen)
     direct = pipeline.check_one("counter_first.spec", SMALL, lambda _: None)
     assert [r.trace for r in direct.results] == [r.trace for r in first[0].results]
 
@@ -358,7 +360,7 @@ def test_a_folder_that_was_listed_is_part_of_a_verdict(kernel: Path) -> None:
     options = replace(BOOT, sweeping=Sweeping(str(kernel.parent / "cache")))
 
     def prove() -> Report:
-        return Front().prove("k.c", None, options, lambda _: None)
+        return Session().prove("k.c", None, options, lambda _: None)
 
     first = prove()
     later = kernel / "x_create.c"
@@ -403,7 +405,7 @@ def test_names_in_a_folder_come_and_go(tmp_path: Path) -> None:
 def test_a_pipe_is_read_once(corpus: Path) -> None:
     """`prove <(sed ... variant.c)` gives its text to one reader only."""
     os.mkfifo("pipe.c")
-    store = Known(Store(corpus / "cache", "e"))
+    store = VerdictLookup(Store(corpus / "cache", "e"))
     assert store.find(Task("prove", "pipe.c", None, Options())) is None
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 
 from flushproof.engines.interpreter import interpreter as concrete
-from flushproof.engines.schedule import Call, Plan, Schedule
+from flushproof.engines.schedule import Call, Schedule, ThreadPlan
 from flushproof.frontend.spec.resolve import from_texts
 from flushproof.ir.code import Havoc, Hypercall, Instr
 from flushproof.ir.program import Operation
@@ -95,7 +95,7 @@ def _solved(name: str, machine: Machine) -> Told:
 
 
 def _interpreted(name: str, machine: Machine, value: int) -> Told:
-    plan = Plan(1, "flusher0", (Call("torture", {}, ()),))
+    plan = ThreadPlan(1, "flusher0", (Call("torture", {}, ()),))
     state = concrete.start(machine.base, Schedule(1, {}, (plan,), (0,)))
     thread = state.threads[0]
     concrete.step(state, thread, _each)

@@ -29,7 +29,7 @@ from flushproof.report.plain import DEFAULT_WIDTH, MAX_WIDTH, MIN_WIDTH, visible
 from flushproof.report.style import COLOUR_CHOICES
 from flushproof.results.comparison import Compared, Relation, Since
 from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
-from flushproof.support.memory_model import Memory
+from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import replace
 from flushproof.support.user_dirs import verdict_folder
 from flushproof.verify.options import (
@@ -335,7 +335,9 @@ def _add_common(
         help="turns that each thread takes (default: enough for every interleaving)",
     )
     bounds.add_argument(
-        "--memory", choices=tuple(Memory), help="memory model: sc, or tso with x86 store buffers"
+        "--memory",
+        choices=tuple(MemoryModel),
+        help="memory model: sc, or tso with x86 store buffers",
     )
     bounds.add_argument("--engine", choices=ENGINES, help="how to decide")
     add_jobs(bounds)
@@ -538,7 +540,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         jobs=arguments.jobs,
         rounds=arguments.rounds,
         agree=getattr(arguments, "agree", None),
-        memory=None if arguments.memory is None else Memory(arguments.memory),
+        memory=None if arguments.memory is None else MemoryModel(arguments.memory),
         choices=_choices(arguments) if "folders" in arguments else Choices(),
         sweeping=_sweeping(arguments) if "executor" in arguments else Sweeping(),
         sanity=_sanity(arguments),
@@ -574,6 +576,6 @@ def _choices(arguments: argparse.Namespace) -> Choices:
 
 
 def _real_pipeline() -> Pipeline:
-    from flushproof.runner.session import Front
+    from flushproof.runner.session import Session
 
-    return Front()
+    return Session()

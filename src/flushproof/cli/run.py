@@ -23,9 +23,9 @@ from flushproof.report.exit_code import exit_code
 from flushproof.report.findings import Results
 from flushproof.report.formats import FORMATS, LINES, TEXT, TRACE, places
 from flushproof.report.plain import visible
-from flushproof.results.atomicity import Steps
+from flushproof.results.atomicity import AtomicSteps
 from flushproof.results.comparison import Comparison
-from flushproof.results.recognition import Listing
+from flushproof.results.recognition import Recognition
 from flushproof.results.review import Review
 from flushproof.results.verdict import EXIT_INTERNAL, EXIT_OK, EXIT_UNDECIDED, ClaimResult, Report
 from flushproof.runner.session import Reports, Several
@@ -76,10 +76,10 @@ class Pipeline(Protocol):
     def emit(self, path: str, spec: str | None, stage: str, options: Options) -> str:
         """Return what a stage hands to the next one, as text."""
 
-    def atomicity(self, path: str, spec: str | None, options: Options) -> tuple[Steps, ...]:
+    def atomicity(self, path: str, spec: str | None, options: Options) -> tuple[AtomicSteps, ...]:
         """Return which stretches of code are atomic steps, and why."""
 
-    def recognised(self, path: str, spec: str | None, options: Options) -> Listing:
+    def recognised(self, path: str, spec: str | None, options: Options) -> Recognition:
         """Return what a file was taken for."""
 
 

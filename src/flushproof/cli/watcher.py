@@ -18,7 +18,7 @@ Stamp = tuple[int, int, int] | None
 
 
 @dataclass
-class Watcher:
+class FileWatcher:
     """Checks `file` by `check`, and waits between two looks at the disk by `wait`."""
 
     file: str

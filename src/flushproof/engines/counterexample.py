@@ -13,7 +13,7 @@ from flushproof.support.source import Span
 from flushproof.support.wording import count
 
 
-class Found(Record, frozen=True):
+class Counterexample(Record, frozen=True):
     """A counterexample of `claim` ("" for undefined behaviour, described by `text`).
 
     `least` is false where the solver gave up on some smaller one.
@@ -34,7 +34,7 @@ def undefined_in_claim(text: str, span: Span | None, vcpus: int) -> str:
     return f"undefined behaviour in the claim: {text}{where}, with {count(vcpus, 'vCPU')}"
 
 
-def size_in_words(found: Found, lowest: int, *, least: bool) -> str:
+def size_in_words(found: Counterexample, lowest: int, *, least: bool) -> str:
     """Return how large a counterexample is, and whether there is none with less.
 
     Nothing was asked about fewer vCPUs than `lowest`.

@@ -18,7 +18,7 @@ class Call(Record, frozen=True):
     choices: tuple[int, ...]
 
 
-class Plan(Record, frozen=True):
+class ThreadPlan(Record, frozen=True):
     """The calls of one thread; `number` is the thread's number, `name` "vcpu1" or "flusher0"."""
 
     number: int
@@ -31,5 +31,5 @@ class Schedule(Record, frozen=True):
 
     vcpus: int
     witnesses: Mapping[str, int]
-    plans: tuple[Plan, ...]
+    plans: tuple[ThreadPlan, ...]
     order: tuple[int, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.declarations import Declarations
 from flushproof.frontend.spec import syntax as s
-from flushproof.support.memory_model import Memory
+from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import Record
 from flushproof.support.source import Source
 
@@ -60,10 +60,10 @@ class Setup(Record, frozen=True):
     bounds: Bounds
     assumptions: Assumptions
     exempt: frozenset[str]
-    claims: tuple[s.Claim, ...]
+    claims: tuple[s.ClaimSpec, ...]
     expectations: tuple[s.Expectation, ...]
     sources: tuple[Source, ...]
-    memory: Memory = Memory.SC
+    memory: MemoryModel = MemoryModel.SC
     assumed: tuple[str, ...] = ()
     stated: frozenset[str] = frozenset()
     units: tuple[c.TranslationUnit, ...] = ()
@@ -72,6 +72,6 @@ class Setup(Record, frozen=True):
     undisturbed: Setup | None = None
     disturbers: tuple[str, ...] = ()
 
-    def claim(self, name: str) -> s.Claim | None:
+    def claim(self, name: str) -> s.ClaimSpec | None:
         """Return the claim of that name."""
         return next((x for x in self.claims if x.name == name), None)

@@ -69,7 +69,7 @@ class Emitter:
             InputError: the code grew past the limit.
         """
         if len(self.code) >= LIMIT:
-            raise InputError(TooLarge(span=instr.span, name=self.name, limit=LIMIT))
+            raise InputError(OperationTooLarge(span=instr.span, name=self.name, limit=LIMIT))
         self.code.append(instr)
 
     def fill(self, at: int, instr: Instr) -> None:
@@ -117,7 +117,7 @@ class Emitter:
                 return instr
 
 
-class TooLarge(Diagnostic, frozen=True, kw_only=True):
+class OperationTooLarge(Diagnostic, frozen=True, kw_only=True):
     """An operation with too many instructions to go on."""
 
     CODE: ClassVar[str] = "FP0421"

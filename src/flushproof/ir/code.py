@@ -48,7 +48,7 @@ class Freeing(StrEnum):
         return self in (Freeing.DRAINED, Freeing.OVERWRITTEN)
 
 
-class Scope(StrEnum):
+class FieldScope(StrEnum):
     """Where a shared field lives: once, or once per vCPU."""
 
     VM = "vm"
@@ -76,7 +76,7 @@ class Field(Record, frozen=True):
 
     name: str
     label: str
-    scope: Scope
+    scope: FieldScope
     type: Type
     ghost: bool = False
     enum: str = ""

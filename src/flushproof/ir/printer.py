@@ -23,6 +23,7 @@ from flushproof.ir.code import (
     Expr,
     Fence,
     Field,
+    FieldScope,
     Freeing,
     Havoc,
     HeldLocks,
@@ -36,7 +37,6 @@ from flushproof.ir.code import (
     Read,
     Release,
     Return,
-    Scope,
     Self,
     Stop,
     TryAcquire,
@@ -203,11 +203,11 @@ def program_text(program: Program) -> str:
     """Write a whole program: fields, boot values, operations."""
     lines = [
         f"{'ghost ' if f.ghost else ''}{type_text(f.type)} {f.name}"
-        f"{'[v]' if f.scope is Scope.VCPU else ''}"
+        f"{'[v]' if f.scope is FieldScope.VCPU else ''}"
         for f in program.fields
     ]
     lines += [
-        f"boot {f.name}{'[v]' if f.scope is Scope.VCPU else ''} = {expr_text(e)}"
+        f"boot {f.name}{'[v]' if f.scope is FieldScope.VCPU else ''} = {expr_text(e)}"
         for f, e in program.boot
     ]
     lines += [f"boot {f.name} = any" for f in program.witnesses if not f.ghost]

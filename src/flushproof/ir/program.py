@@ -67,7 +67,7 @@ class Operation(Record, frozen=True):
     span: Span
 
 
-class Limits(Record, frozen=True):
+class CallLimits(Record, frozen=True):
     """How many loads a vCPU, flushes a flusher and flushers there may be."""
 
     loads: int
@@ -88,7 +88,7 @@ class Program(Record, frozen=True):
     operations: tuple[Operation, ...]
     boot: tuple[tuple[Field, Expr], ...]
     witnesses: tuple[Field, ...] = ()
-    limits: Limits | None = None
+    limits: CallLimits | None = None
 
     def require(self, loads: int, flushes: int, flushers: int) -> None:
         """Raise `InternalError` where the code does not allow for so many threads and calls."""

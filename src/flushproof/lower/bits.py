@@ -7,7 +7,7 @@ So the compiler does it, and between the two another thread's write to a neighbo
 from __future__ import annotations
 
 from flushproof.frontend.c.structs import BitUnit
-from flushproof.frontend.c.type_errors import Unsupported
+from flushproof.frontend.c.type_errors import UnsupportedConstruct
 from flushproof.frontend.c.types import Integer
 from flushproof.ir.code import Binary, Cast, Const, Expr, Mode, Read, Var
 from flushproof.ir.types import BOOL, Int
@@ -27,7 +27,7 @@ def type_of(unit: BitUnit, span: Span) -> Integer:
     """
     if unit.width > WIDEST:
         construct = f"bit fields that lie side by side in more than {WIDEST} bits, shared"
-        raise InputError(Unsupported(span=span, construct=construct))
+        raise InputError(UnsupportedConstruct(span=span, construct=construct))
     return Integer(f"unsigned : {unit.width}", Int(unit.width, signed=False))
 
 

@@ -15,7 +15,7 @@ from flushproof.frontend.c.walk import Node, walk
 from flushproof.ir.code import Const, Expr, Havoc, Var
 from flushproof.ir.types import BOOL, U64, VCPU, Int
 from flushproof.lower.assignment import assign_alias, converted, store
-from flushproof.lower.context import Activation, Alias, Bound, Context, Named
+from flushproof.lower.context import Activation, Alias, BoundName, Context, Named
 from flushproof.lower.primitives import primitive
 from flushproof.lower.statements import statement
 from flushproof.lower.values import (
@@ -105,14 +105,14 @@ def _bind_parameter(
     fixed = function.body is None or not _assigned(function.body, name)
     if isinstance(t, Pointer) and not ctx.is_vcpu_pointer(t):
         value = _nowhere(ctx, name, as_pointer(ctx, argument, t.target, span), t.target)
-        bound = Bound(value) if fixed else _alias(ctx, name, t, value, span)
+        bound = BoundName(value) if fixed else _alias(ctx, name, t, value, span)
         ctx.declare(name, bound, p.span)
     elif isinstance(t, Struct) and function.body is not None:
         copy = StructPlace(Frame(ctx.emitter.local(name, BOOL).name, t), (), t)
         store(ctx, copy, argument, span)
         ctx.declare(name, Named(copy), p.span)
     elif fixed and function.body is None and not isinstance(t, Integer):
-        ctx.declare(name, Bound(argument), p.span)
+        ctx.declare(name, BoundName(argument), p.span)
     else:
         expr = converted(ctx, argument, t, span)
         ctx.declare(name, _scalar_parameter(ctx, name, t, expr, span, fixed=fixed), p.span)
@@ -135,10 +135,10 @@ def _alias(ctx: Context, name: str, t: Pointer, value: Value, span: Span) -> Ali
 
 def _scalar_parameter(
     ctx: Context, name: str, t: CType, expr: Expr, span: Span, *, fixed: bool
-) -> Named | Bound:
+) -> Named | BoundName:
     stable = isinstance(expr, Const) or (isinstance(expr, Var) and expr.local.name[0] == "%")
     if fixed and stable:
-        return Bound(Scalar(expr, t))
+        return BoundName(Scalar(expr, t))
     local = ctx.emitter.local(name, expr.type)
     ctx.emitter.assign(local, expr, span)
     return Named(LocalPlace(local, t))
@@ -151,9 +151,9 @@ def _assigned(body: c.Block, name: str) -> bool:
 
 def _assigns(node: Node, name: str) -> bool:
     match node:
-        case c.Assign(target=c.Name(id)) | c.Postfix(operand=c.Name(id)):
+        case c.AssignExpr(target=c.Name(id)) | c.Postfix(operand=c.Name(id)):
             return id == name
-        case c.Unary("&" | "++" | "--", c.Name(id)):
+        case c.UnaryExpr("&" | "++" | "--", c.Name(id)):
             return id == name
         case c.ForEachVcpu(index, vcpu):
             return any(isinstance(e, c.Name) and e.id == name for e in (index, vcpu))

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.declarations import Declarations
-from flushproof.frontend.c.type_errors import Redefined, UnknownName, Unsupported
+from flushproof.frontend.c.type_errors import Redefined, UnknownName, UnsupportedConstruct
 from flushproof.frontend.c.types import Array, CType, Integer, Pointer, Struct
 from flushproof.ir.builder import Emitter, Label
-from flushproof.ir.code import Expr, Field, Local, Mode, Scope
+from flushproof.ir.code import Expr, Field, FieldScope, Local, Mode
 from flushproof.ir.types import BOOL, RW_LOCK, U64, VCPU, LockWord, Type
 from flushproof.lower.object_model import ObjectModel
 from flushproof.lower.values import (
@@ -34,7 +34,7 @@ class Named(Record, frozen=True):
     place: Place
 
 
-class Bound(Record, frozen=True):
+class BoundName(Record, frozen=True):
     """A name bound to a value that cannot be assigned (a parameter, a machine name)."""
 
     value: Value
@@ -66,8 +66,8 @@ class Shorthand(Record, frozen=True):
     expression: c.Expr
 
 
-Binding = Named | Bound | GhostArray | Alias | Shorthand
-Special = Callable[["Context", c.Call], Value]
+Binding = Named | BoundName | GhostArray | Alias | Shorthand
+Special = Callable[["Context", c.CallExpr], Value]
 
 
 class Activation(Record):
@@ -88,7 +88,7 @@ class Activation(Record):
     pointer_result: Value | None = None
 
 
-class Environment(Record, frozen=True):
+class ProgramContext(Record, frozen=True):
     """What is the same for every operation of a program.
 
     `machine` binds names that exist for claims only; `lock_types` are the structs taken by
@@ -106,10 +106,10 @@ class Environment(Record, frozen=True):
         """Tell whether a member of this name is found in the VM and in a vCPU."""
         structs = self.declarations.structs
         named = (name for name, info in structs.items() if member in info.members)
-        return len({self.objects.scope_of(name) for name in named} - {None}) == len(Scope)
+        return len({self.objects.scope_of(name) for name in named} - {None}) == len(FieldScope)
 
 
-_OWNERS = {Scope.VM: "kvm", Scope.VCPU: "vcpu"}
+_OWNERS = {FieldScope.VM: "kvm", FieldScope.VCPU: "vcpu"}
 
 Inline = Callable[["Context", c.Function, tuple[Value, ...], Span], Value]
 
@@ -120,7 +120,7 @@ class Context(Record):
     `observing`: this is the code of a claim, which may store to the fields `writable` alone.
     """
 
-    env: Environment
+    env: ProgramContext
     emitter: Emitter
     inline: Inline
     block: Callable[[Context, c.Block], Value]
@@ -178,7 +178,7 @@ class Context(Record):
         return InputError(UnknownName(span=span, name=name, hint=hint))
 
     def shared(
-        self, scope: Scope, path: tuple[str, ...], member: str, t: CType, span: Span
+        self, scope: FieldScope, path: tuple[str, ...], member: str, t: CType, span: Span
     ) -> Field:
         """Return the field for a scalar member of the VM or of a vCPU."""
         name = ".".join((*path, member))
@@ -187,7 +187,7 @@ class Context(Record):
             enum = t.name.removeprefix("enum ") if isinstance(t, Integer) else ""
             enum = enum if enum in self.env.declarations.enums else ""
             ir = self.field_type(t, span)
-            if ir == RW_LOCK and scope is Scope.VCPU:
+            if ir == RW_LOCK and scope is FieldScope.VCPU:
                 raise unsupported("a lock with readers in each vCPU", span)
             label = f"{_OWNERS[scope]}.{member}" if self.env.twofold(member) else member
             known = self.fields[name] = Field(name, label, scope, ir, enum=enum)
@@ -217,7 +217,7 @@ class Context(Record):
         """Tell whether a type is that of a pointer to (a part of) the VM."""
         match t:
             case Pointer(Struct(name)):
-                return self.env.objects.scope_of(name) is Scope.VM
+                return self.env.objects.scope_of(name) is FieldScope.VM
             case _:
                 return False
 
@@ -225,14 +225,14 @@ class Context(Record):
         """Tell whether a type is that of a pointer to (a part of) a vCPU."""
         match t:
             case Pointer(Struct(name)):
-                return self.env.objects.scope_of(name) is Scope.VCPU
+                return self.env.objects.scope_of(name) is FieldScope.VCPU
             case _:
                 return False
 
 
 def unsupported(construct: str, span: Span | None) -> InputError:
     """Make the error for a construct that the subset leaves out."""
-    return InputError(Unsupported(span=span, construct=construct))
+    return InputError(UnsupportedConstruct(span=span, construct=construct))
 
 
 def same_place(a: Place, b: Place) -> bool:
@@ -260,12 +260,12 @@ def in_vcpu(place: Place, index: Expr) -> Place:
             return place
 
 
-def base_scope(place: StructPlace) -> Scope | None:
+def base_scope(place: StructPlace) -> FieldScope | None:
     """Return the VM or vCPU that a struct lies in, None for a variable."""
     match place.base:
         case Frame() | Lasting():
             return None
         case Vcpu():
-            return Scope.VCPU
+            return FieldScope.VCPU
         case Vm():
-            return Scope.VM
+            return FieldScope.VM

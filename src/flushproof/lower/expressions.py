@@ -19,13 +19,13 @@ from flushproof.frontend.c.types import (
     promote,
 )
 from flushproof.ir.builder import Label
-from flushproof.ir.code import Const, Expr, Scope, Uninit, Var
+from flushproof.ir.code import Const, Expr, FieldScope, Uninit, Var
 from flushproof.ir.types import BOOL, U64, Int, VcpuRef
 from flushproof.lower import convert
 from flushproof.lower.assignment import assign_alias, converted, store
 from flushproof.lower.context import (
     Alias,
-    Bound,
+    BoundName,
     Context,
     GhostArray,
     Named,
@@ -72,21 +72,21 @@ def lower(ctx: Context, e: c.Expr) -> Value:  # noqa: C901, PLR0912 - a table of
             return Nothing()
         case c.Name(id, span):
             return _name(ctx, id, span)
-        case c.Unary():
+        case c.UnaryExpr():
             return _unary(ctx, e)
         case c.Postfix(op, operand, span):
             return _increment(ctx, op, operand, span, after=False)
-        case c.Binary():
+        case c.BinaryExpr():
             return _binary(ctx, e)
-        case c.Assign():
+        case c.AssignExpr():
             return _assign(ctx, e)
         case c.Conditional():
             return _conditional(ctx, e)
-        case c.Call():
+        case c.CallExpr():
             return _call(ctx, e)
         case c.Member() | c.Index():
             return read(ctx, place(ctx, e), e.span)
-        case c.Cast():
+        case c.CastExpr():
             return _cast(ctx, e)
         case c.ContainerOf(pointer, written, path, span):
             outer = ctx.env.declarations.base(written)
@@ -107,7 +107,7 @@ def _name(ctx: Context, name: str, span: Span) -> Value:
     match ctx.find(name):
         case Named(where):
             return read(ctx, where, span)
-        case Bound(value):
+        case BoundName(value):
             return value
         case Alias() as alias:
             return _alias(ctx, alias, span)
@@ -137,7 +137,7 @@ def global_place(ctx: Context, name: str, span: Span) -> Place:
     t = ctx.env.declarations.globals[name].type
     if isinstance(t, Struct) and t.name not in ctx.env.lock_types:
         return StructPlace(Lasting(t), (ctx.env.objects.root(name),), t)
-    return FieldPlace(ctx.shared(Scope.VM, (), name, t, span), None, t)
+    return FieldPlace(ctx.shared(FieldScope.VM, (), name, t, span), None, t)
 
 
 def _alias(ctx: Context, alias: Alias, span: Span) -> Value:
@@ -162,7 +162,7 @@ def place(ctx: Context, e: c.Expr) -> Place:
             return _named_place(ctx, id, span)
         case c.Member():
             return _member(ctx, e)
-        case c.Unary("*", operand, span):
+        case c.UnaryExpr("*", operand, span):
             return target(ctx, lower(ctx, operand), Void(), span)
         case c.Index(c.Name(id), index, span):
             return _element(ctx, id, index, span)
@@ -207,7 +207,7 @@ def _owner(ctx: Context, e: c.Member) -> StructPlace:
 
 def _place_or_result(ctx: Context, e: c.Expr) -> Place:
     """Return the struct place an expression denotes, also when it is a call's result."""
-    if isinstance(e, c.Call):
+    if isinstance(e, c.CallExpr):
         value = lower(ctx, e)
         if isinstance(value, StructValue):
             return value.place
@@ -228,7 +228,7 @@ def _element(ctx: Context, name: str, index: c.Expr, span: Span) -> Place:
     raise InputError(Mismatch(span=span, text="the index is not a vCPU"))
 
 
-def _unary(ctx: Context, e: c.Unary) -> Value:
+def _unary(ctx: Context, e: c.UnaryExpr) -> Value:
     match e.op:
         case "!":
             return convert.boolean(convert.negate(truth(ctx, e.operand)))
@@ -246,13 +246,13 @@ def _unary(ctx: Context, e: c.Unary) -> Value:
             return _increment(ctx, e.op, e.operand, e.span, after=True)
 
 
-def _promoted(ctx: Context, e: c.Unary) -> tuple[Expr, Int]:
+def _promoted(ctx: Context, e: c.UnaryExpr) -> tuple[Expr, Int]:
     expr, t = convert.integer(lower(ctx, e.operand), e.span)
     t = promote(t)
     return convert.cast(expr, t), t
 
 
-def _address(ctx: Context, e: c.Unary) -> Value:
+def _address(ctx: Context, e: c.UnaryExpr) -> Value:
     match e.operand:
         case c.Name(id) if ctx.find(id) is None and id in ctx.env.declarations.functions:
             return FunctionRef(id)
@@ -291,7 +291,7 @@ def _increment(ctx: Context, op: str, operand: c.Expr, span: Span, *, after: boo
     return new if after else old
 
 
-def _assign(ctx: Context, e: c.Assign) -> Value:
+def _assign(ctx: Context, e: c.AssignExpr) -> Value:
     if isinstance(e.target, c.Name) and isinstance(alias := ctx.find(e.target.id), Alias):
         if e.op != "=":
             raise unsupported("pointer arithmetic", e.span)
@@ -305,7 +305,7 @@ def _assign(ctx: Context, e: c.Assign) -> Value:
     return store(ctx, where, operate(ctx, e.op[:-1], old, value, e.span), e.span)
 
 
-def _binary(ctx: Context, e: c.Binary) -> Value:
+def _binary(ctx: Context, e: c.BinaryExpr) -> Value:
     if e.op == ",":
         lower(ctx, e.left)
         return lower(ctx, e.right)
@@ -317,7 +317,7 @@ def _binary(ctx: Context, e: c.Binary) -> Value:
 
 def truth(ctx: Context, e: c.Expr) -> Expr:
     """Emit code for an expression used as a truth value, and return the condition."""
-    if not (isinstance(e, c.Binary) and e.op in ("&&", "||")):
+    if not (isinstance(e, c.BinaryExpr) and e.op in ("&&", "||")):
         return convert.condition_of(lower(ctx, e), e.span)
     result = ctx.emitter.temp(TRUE.type)
     yes, no, end = ctx.emitter.label(), ctx.emitter.label(), ctx.emitter.label()
@@ -333,9 +333,9 @@ def truth(ctx: Context, e: c.Expr) -> Expr:
 def condition(ctx: Context, e: c.Expr, yes: Label, no: Label) -> None:
     """Emit code that jumps to `yes` or `no`, short-circuiting."""
     match e:
-        case c.Unary("!", operand):
+        case c.UnaryExpr("!", operand):
             condition(ctx, operand, no, yes)
-        case c.Binary("&&" | "||" as op, left, right):
+        case c.BinaryExpr("&&" | "||" as op, left, right):
             middle = ctx.emitter.label()
             condition(ctx, left, *((middle, no) if op == "&&" else (yes, middle)))
             ctx.emitter.place(middle)
@@ -362,7 +362,7 @@ def _conditional(ctx: Context, e: c.Conditional) -> Value:
     return merge.value()
 
 
-def _cast(ctx: Context, e: c.Cast) -> Value:
+def _cast(ctx: Context, e: c.CastExpr) -> Value:
     t = ctx.env.declarations.resolve(e.type, e.declarator)
     value = lower(ctx, e.operand)
     match t:
@@ -387,11 +387,11 @@ def _callee(ctx: Context, e: c.Expr) -> str:
             match ctx.find(id):
                 case None:
                     return id
-                case Bound(FunctionRef(name)):
+                case BoundName(FunctionRef(name)):
                     return name
                 case _:
                     raise unsupported("a call through a pointer", span)
-        case c.Unary("*" | "&", c.Name() as inner):
+        case c.UnaryExpr("*" | "&", c.Name() as inner):
             return _callee(ctx, inner)
         case _:
             raise unsupported("a call through a pointer", e.span)
@@ -425,17 +425,17 @@ def _type_of_expression(ctx: Context, e: c.Expr) -> CType:
             return alias.type
         case c.Name(id) if ctx.find(id) is None and id in ctx.env.declarations.constants:
             return Integer("enumerator", ctx.env.declarations.known.type(id))
-        case c.Name() | c.Member() | c.Index() | c.Unary("*"):
+        case c.Name() | c.Member() | c.Index() | c.UnaryExpr("*"):
             where = place(ctx, e)
             if is_bit_field(where):
                 raise InputError(Mismatch(span=e.span, text="a bit field has no size"))
             return where.struct if isinstance(where, StructPlace) else where.type
-        case c.Cast(written, declarator):
+        case c.CastExpr(written, declarator):
             return ctx.env.declarations.resolve(written, declarator)
         case _:
             pass
     match lower(ctx, e):
-        case Scalar(expr) if expr.type == BOOL and isinstance(e, c.Binary | c.Unary):
+        case Scalar(expr) if expr.type == BOOL and isinstance(e, c.BinaryExpr | c.UnaryExpr):
             return INT_T
         case Scalar(expr) if isinstance(expr.type, Int) and expr.type != BOOL:
             return Integer("integer", expr.type)
@@ -445,7 +445,7 @@ def _type_of_expression(ctx: Context, e: c.Expr) -> CType:
             raise unsupported("the size of this expression", e.span)
 
 
-def _call(ctx: Context, e: c.Call) -> Value:
+def _call(ctx: Context, e: c.CallExpr) -> Value:
     name = _callee(ctx, e.function)
     function = ctx.env.declarations.functions.get(name)
     if special := ctx.env.specials.get(name):

@@ -144,10 +144,10 @@ def initialise(
     """
     plain: Values = {(): e}
     values = values_of(shapes(ctx), t, e) if isinstance(e, c.InitList) else plain
-    _Start(ctx, shapes(ctx), values, only, e.span).fill(where, t, ())
+    _InitialValues(ctx, shapes(ctx), values, only, e.span).fill(where, t, ())
 
 
-class _Start(Record, frozen=True):
+class _InitialValues(Record, frozen=True):
     """The values that an object starts with, by path."""
 
     ctx: Context

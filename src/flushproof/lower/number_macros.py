@@ -63,7 +63,7 @@ def first(ctx: Context, arguments: tuple[c.Expr, ...], _span: Span) -> Value:
 # What is not evaluated --------------------------------------------------------------------------
 
 
-def typed(ctx: Context, e: c.Call) -> Value:
+def typed(ctx: Context, e: c.CallExpr) -> Value:
     """Convert the second argument to the type of the first.
 
     Raises:
@@ -77,7 +77,7 @@ def typed(ctx: Context, e: c.Call) -> Value:
     return Scalar(convert.as_type(lower(ctx, given), t, e.span), t)
 
 
-def elements(ctx: Context, e: c.Call) -> Value:
+def elements(ctx: Context, e: c.CallExpr) -> Value:
     """Return the number of elements of an array.
 
     Raises:
@@ -98,7 +98,7 @@ def _size(ctx: Context, e: c.Member) -> int | None:
             raise InputError(Mismatch(span=e.span, text=f"`{e.name}` is not an array"))
 
 
-def _two(e: c.Call) -> tuple[c.Expr, c.Expr]:
+def _two(e: c.CallExpr) -> tuple[c.Expr, c.Expr]:
     match e.arguments:
         case (a, b):
             return a, b
@@ -107,7 +107,7 @@ def _two(e: c.Call) -> tuple[c.Expr, c.Expr]:
             raise InputError(WrongArity(span=e.span, name=name, wanted=2, given=len(e.arguments)))
 
 
-def constant(ctx: Context, e: c.Call) -> Value:
+def constant(ctx: Context, e: c.CallExpr) -> Value:
     """Return 1 for a constant; for anything else a compiler may know its value or not."""
     if len(e.arguments) != 1:
         name = e.function.id if isinstance(e.function, c.Name) else ""

@@ -14,25 +14,25 @@ from collections.abc import Iterator, Mapping
 from flushproof.frontend.c.declarations import Declarations
 from flushproof.frontend.c.structs import StructInfo
 from flushproof.frontend.c.types import Array, CType, Struct
-from flushproof.ir.code import Scope
+from flushproof.ir.code import FieldScope
 from flushproof.support.record import Record
 
-ANCHORS = {Scope.VM: "kvm", Scope.VCPU: "kvm_vcpu"}
+ANCHORS = {FieldScope.VM: "kvm", FieldScope.VCPU: "kvm_vcpu"}
 
 
 class ObjectModel(Record, frozen=True):
     """How often each struct type stands in the VM and in a vCPU."""
 
-    counts: Mapping[Scope, Mapping[str, int]]
+    counts: Mapping[FieldScope, Mapping[str, int]]
 
-    def scope_of(self, struct: str) -> Scope | None:
+    def scope_of(self, struct: str) -> FieldScope | None:
         """Return the object that a `struct` pointer points into, None for any other struct."""
-        for scope in Scope:
+        for scope in FieldScope:
             if self.counts[scope].get(struct):
                 return scope
         return None
 
-    def unique(self, scope: Scope, struct: str) -> bool:
+    def unique(self, scope: FieldScope, struct: str) -> bool:
         """Tell whether the struct type names one place in the object."""
         return self.counts[scope].get(struct) == 1
 
@@ -41,7 +41,7 @@ class ObjectModel(Record, frozen=True):
         return variable if self.scope_of(variable) is None else f"variable {variable}"
 
     def enter(
-        self, scope: Scope, path: tuple[str, ...], member: str, struct: str
+        self, scope: FieldScope, path: tuple[str, ...], member: str, struct: str
     ) -> tuple[str, ...]:
         """Return the canonical path of a struct member."""
         return (struct,) if self.unique(scope, struct) else (*path, member)

@@ -6,7 +6,18 @@ from collections.abc import Iterator
 
 from flushproof.frontend.c.type_errors import Mismatch, UnknownMember, UnknownType
 from flushproof.frontend.c.types import CType, Integer, Pointer, Struct
-from flushproof.ir.code import Binary, Const, Expr, Havoc, Mode, Read, Scope, Uninit, Var, Write
+from flushproof.ir.code import (
+    Binary,
+    Const,
+    Expr,
+    FieldScope,
+    Havoc,
+    Mode,
+    Read,
+    Uninit,
+    Var,
+    Write,
+)
 from flushproof.ir.types import BOOL, NO_VCPU, VCPU, LockWord
 from flushproof.lower import bits
 from flushproof.lower.context import Context, base_scope, unsupported
@@ -68,7 +79,7 @@ def vm_part(ctx: Context, t: CType, span: Span) -> StructPlace:
     """Return the part of the VM that a pointer of this type points to."""
     assert isinstance(t, Pointer)
     assert isinstance(t.target, Struct)
-    if not ctx.env.objects.unique(Scope.VM, t.target.name):
+    if not ctx.env.objects.unique(FieldScope.VM, t.target.name):
         raise unsupported(f"a pointer to `{t.target}`, of which the VM holds several", span)
     return StructPlace(Vm(), (t.target.name,), t.target)
 
@@ -135,17 +146,17 @@ def member(ctx: Context, place: StructPlace, name: str, span: Span) -> Place:
         case Frame(prefix, _):
             return _leaf(ctx, prefix, (*place.path, name), t, span)
         case Vm() | Lasting():
-            return _shared(ctx, place, Scope.VM, None, name, t, span)
+            return _shared(ctx, place, FieldScope.VM, None, name, t, span)
         case Vcpu(index):
             if name in OUTSIDE and _is_preludes(ctx, place.struct):
                 return _anything(ctx, name, t, span)
-            return _shared(ctx, place, Scope.VCPU, index, name, t, span)
+            return _shared(ctx, place, FieldScope.VCPU, index, name, t, span)
 
 
 def _is_preludes(ctx: Context, struct: Struct) -> bool:
     """Tell whether a struct is the prelude's vCPU, not one that a file declares itself."""
     info = ctx.env.declarations.structs[struct.name]
-    return struct.name == ANCHORS[Scope.VCPU] and info.span.file == PRELUDE.name
+    return struct.name == ANCHORS[FieldScope.VCPU] and info.span.file == PRELUDE.name
 
 
 def _anything(ctx: Context, name: str, t: CType, span: Span) -> Place:
@@ -158,7 +169,7 @@ def _anything(ctx: Context, name: str, t: CType, span: Span) -> Place:
 def _shared(
     ctx: Context,
     place: StructPlace,
-    scope: Scope,
+    scope: FieldScope,
     index: Expr | None,
     name: str,
     t: CType,
@@ -216,7 +227,7 @@ def target(ctx: Context, value: Value, t: CType, span: Span) -> Place:
 
 def vcpu_view(ctx: Context, index: Expr, struct: Struct, span: Span) -> StructPlace:
     """Return the part of vCPU `index` that has the given struct type."""
-    if not ctx.env.objects.unique(Scope.VCPU, struct.name):
+    if not ctx.env.objects.unique(FieldScope.VCPU, struct.name):
         raise unsupported(f"a pointer to `{struct}`, of which a vCPU holds several", span)
     return StructPlace(Vcpu(index), (struct.name,), struct)
 

@@ -73,9 +73,9 @@ def statement(ctx: Context, s: c.Stmt) -> None:  # noqa: C901, PLR0912 - a table
             _do_while(ctx, s)
         case c.Switch():
             _switch(ctx, s)
-        case c.Case():
+        case c.CaseLabel():
             _case(ctx, s)
-        case c.Label():
+        case c.LabelledStatement():
             _label(ctx, s)
         case c.Goto(label, span):
             ctx.emitter.jump(_label_named(ctx, label, span), span)
@@ -83,7 +83,7 @@ def statement(ctx: Context, s: c.Stmt) -> None:  # noqa: C901, PLR0912 - a table
             ctx.emitter.jump(_innermost(ctx.frame.breaks, "break", span), span)
         case c.Continue(span):
             ctx.emitter.jump(_innermost(ctx.frame.continues, "continue", span), span)
-        case c.Return():
+        case c.ReturnStatement():
             _return(ctx, s)
         case _:
             assert_never(s)
@@ -200,7 +200,7 @@ def _case_values(ctx: Context, node: Node) -> list[int | None]:
     match node:
         case c.Switch():
             return []
-        case c.Case(value, inner):
+        case c.CaseLabel(value, inner):
             return [_case_value(ctx, value), *_case_values(ctx, inner)]
         case _:
             return [v for child in children(node) for v in _case_values(ctx, child)]
@@ -210,7 +210,7 @@ def _case_value(ctx: Context, value: c.Expr | None) -> int | None:
     return None if value is None else evaluate(value, ctx.env.declarations.known)
 
 
-def _case(ctx: Context, s: c.Case) -> None:
+def _case(ctx: Context, s: c.CaseLabel) -> None:
     if not ctx.frame.cases:
         raise InputError(StrayJump(span=s.span, text="`case` is not within a switch"))
     ctx.emitter.place(ctx.frame.cases[-1][_case_value(ctx, s.value)])
@@ -223,7 +223,7 @@ def _label_named(ctx: Context, name: str, span: Span) -> Label:
     return ctx.frame.labels[name][0]
 
 
-def _label(ctx: Context, s: c.Label) -> None:
+def _label(ctx: Context, s: c.LabelledStatement) -> None:
     if s.name in ctx.frame.placed:
         raise InputError(StrayJump(span=s.span, text=f"label `{s.name}` is defined twice"))
     ctx.emitter.place(_label_named(ctx, s.name, s.span))
@@ -231,7 +231,7 @@ def _label(ctx: Context, s: c.Label) -> None:
     statement(ctx, s.statement)
 
 
-def _return(ctx: Context, s: c.Return) -> None:
+def _return(ctx: Context, s: c.ReturnStatement) -> None:
     frame = ctx.frame
     nothing = isinstance(frame.result_type, Void) or (frame.untyped and s.value is None)
     if nothing != (s.value is None):

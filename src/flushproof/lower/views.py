@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from flushproof.frontend.c.declaration_agreement import alike
 from flushproof.frontend.c.type_errors import Mismatch
 from flushproof.frontend.c.types import Array, CType, Integer, Pointer, Struct
-from flushproof.ir.code import Const, Expr, Scope
+from flushproof.ir.code import Const, Expr, FieldScope
 from flushproof.ir.types import VCPU
 from flushproof.lower.context import Context, base_scope, unsupported
 from flushproof.lower.places import check_nonnull, member_type, part, vcpu_nonnull, vcpu_view
@@ -163,7 +163,7 @@ def _around(ctx: Context, place: StructPlace, outer: Struct, depth: int) -> Iter
 
 
 def _struct_at(
-    ctx: Context, place: StructPlace, scope: Scope | None, path: tuple[str, ...]
+    ctx: Context, place: StructPlace, scope: FieldScope | None, path: tuple[str, ...]
 ) -> CType | None:
     """Return the type of what lies at a path of the object that a place is part of."""
     t: CType

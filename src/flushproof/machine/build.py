@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.declarations import Global
-from flushproof.frontend.c.type_errors import NotConstant, Unsupported
+from flushproof.frontend.c.type_errors import NotConstant, UnsupportedConstruct
 from flushproof.frontend.c.types import INT_T
 from flushproof.frontend.c.walk import walk
 from flushproof.frontend.setup import Bounds, Setup
-from flushproof.frontend.spec.syntax import CacheDecl, Claim
+from flushproof.frontend.spec.syntax import CacheDecl, ClaimSpec
 from flushproof.ir.analysis.counting import counts, loops_of
 from flushproof.ir.analysis.def_use import fields_of, map_expr
 from flushproof.ir.analysis.held_locks import waits_end
@@ -21,19 +21,19 @@ from flushproof.ir.code import (
     Const,
     Expr,
     Field,
+    FieldScope,
     Local,
     Read,
-    Scope,
     Stop,
     Var,
     Write,
 )
 from flushproof.ir.passes.cleanup import clean
-from flushproof.ir.program import BOOT_VCPU, BYSTANDERS, Limits, Operation, Program, Role
+from flushproof.ir.program import BOOT_VCPU, BYSTANDERS, CallLimits, Operation, Program, Role
 from flushproof.ir.types import INT, NO_VCPU, NONE, ROOT, U64, VCPU, Int
 from flushproof.lower import convert
 from flushproof.lower.calls import inline
-from flushproof.lower.context import Bound, Context, Environment
+from flushproof.lower.context import BoundName, Context, ProgramContext
 from flushproof.lower.expressions import global_place, lower
 from flushproof.lower.initialise import initialise
 from flushproof.lower.statements import statement
@@ -54,7 +54,7 @@ from flushproof.machine.store_buffers.apply import Buffered, buffered
 from flushproof.machine.store_buffers.checks import beside_free_locks, view
 from flushproof.machine.store_buffers.unlocks import idle
 from flushproof.support.diagnostics import InputError
-from flushproof.support.memory_model import Memory
+from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import Record, replace
 from flushproof.support.source import Span
 
@@ -73,7 +73,7 @@ class Machine(Record, frozen=True):
     """
 
     setup: Setup
-    env: Environment
+    env: ProgramContext
     base: Program
     cache: CacheDecl | None
     fields: dict[str, Field]
@@ -91,7 +91,7 @@ class Machine(Record, frozen=True):
         """
         operations = self.base.operations
         loops = (loop for o in operations for loop in loops_of(o.code))
-        sequential = self.setup.memory is Memory.SC
+        sequential = self.setup.memory is MemoryModel.SC
         return sequential and waits_end(operations) and all(map(counts, loops))
 
     def statable(self, name: str) -> bool:
@@ -124,7 +124,7 @@ class Machine(Record, frozen=True):
         Raises:
             InputError: as `with_claims`.
         """
-        if self.setup.memory is Memory.SC:
+        if self.setup.memory is MemoryModel.SC:
             return None
         monitors = map(self._monitor, names)
         looking = tuple(replace(m, claim=beside_free_locks(m.claim)) for m in monitors)
@@ -136,9 +136,9 @@ class Machine(Record, frozen=True):
         """Return the machine for other bounds."""
         return replace(self, setup=replace(self.setup, bounds=bounds))
 
-    def _limits(self) -> Limits:
+    def _limits(self) -> CallLimits:
         own = self.setup.bounds
-        return Limits(own.loads, own.flushes, own.flushers)
+        return CallLimits(own.loads, own.flushes, own.flushers)
 
     def _instrumented(
         self,
@@ -197,7 +197,7 @@ class Machine(Record, frozen=True):
         return out
 
 
-def _speaks_of_cache(claim: Claim) -> bool:
+def _speaks_of_cache(claim: ClaimSpec) -> bool:
     nodes = (node for handler in claim.handlers for node in walk(handler.body))
     return any(isinstance(n, c.Name) and n.id in CACHE_NAMES for n in nodes)
 
@@ -222,7 +222,7 @@ def _with_roots(setup: Setup, program: Program) -> Program:
     if not setup.assumptions.vcpu_roots_start_invalid:
         return program
     kinds = infer(program)
-    own = (f for f in program.fields if f.scope is Scope.VCPU and not f.ghost)
+    own = (f for f in program.fields if f.scope is FieldScope.VCPU and not f.ghost)
     roots = {f: INVALID for f in own if kinds.is_root(f)}
     return replace(program, boot=tuple({**roots, **dict(program.boot)}.items()))
 
@@ -249,7 +249,7 @@ def _name(entry: tuple[Field, Expr]) -> str:
 
 
 def _any_at_boot(
-    env: Environment, operations: tuple[Operation, ...], boot: Mapping[Field, Expr]
+    env: ProgramContext, operations: tuple[Operation, ...], boot: Mapping[Field, Expr]
 ) -> tuple[Field, ...]:
     """Return the fields in use of variables that another file defines, which nothing here sets.
 
@@ -266,13 +266,13 @@ def _any_at_boot(
                 continue
             if f.type == VCPU:
                 construct = "a pointer to a vCPU that another file defines"
-                raise InputError(Unsupported(span=g.span, construct=construct))
+                raise InputError(UnsupportedConstruct(span=g.span, construct=construct))
             if isinstance(f.type, Int):
                 out.append(f)
     return tuple(sorted(out, key=lambda f: f.name))
 
 
-def _boot(setup: Setup, env: Environment, fields: dict[str, Field]) -> dict[Field, Expr]:
+def _boot(setup: Setup, env: ProgramContext, fields: dict[str, Field]) -> dict[Field, Expr]:
     known = set(fields)
     out = _globals(env, fields)
     index = Scalar(Cast(Var(BOOT_VCPU), INT), INT_T)
@@ -290,10 +290,12 @@ def _boot(setup: Setup, env: Environment, fields: dict[str, Field]) -> dict[Fiel
     return out
 
 
-def _boot_context(setup: Setup, env: Environment, fields: dict[str, Field], span: Span) -> Context:
+def _boot_context(
+    setup: Setup, env: ProgramContext, fields: dict[str, Field], span: Span
+) -> Context:
     names = {
         **machine_names(setup, None),
-        "vcpu": Bound(Scalar(Var(BOOT_VCPU), VCPU_POINTER)),
+        "vcpu": BoundName(Scalar(Var(BOOT_VCPU), VCPU_POINTER)),
     }
     return context(replace(env, machine=names), "boot", span, fields)
 
@@ -326,12 +328,12 @@ def _is_unit(field: Field) -> bool:
     return "," in field.member
 
 
-def _part_of(env: Environment, g: Global, field: str) -> bool:
+def _part_of(env: ProgramContext, g: Global, field: str) -> bool:
     """Tell whether a field is a file-level variable, or a part of one."""
     return field == g.name or field.startswith(f"{env.objects.root(g.name)}.")
 
 
-def _globals(env: Environment, fields: dict[str, Field]) -> dict[Field, Expr]:
+def _globals(env: ProgramContext, fields: dict[str, Field]) -> dict[Field, Expr]:
     """Return the initial values of the file-level variables whose fields are in use."""
     out: dict[Field, Expr] = {}
     for g in env.declarations.globals.values():
@@ -348,7 +350,7 @@ def _globals(env: Environment, fields: dict[str, Field]) -> dict[Field, Expr]:
 # Cache -----------------------------------------------------------------------------------------
 
 
-def _cache(setup: Setup, env: Environment, fields: dict[str, Field]) -> CacheDecl | None:
+def _cache(setup: Setup, env: ProgramContext, fields: dict[str, Field]) -> CacheDecl | None:
     """Return the first cache clause whose names all exist, in a variant that uses them."""
     for clause in setup.caches:
         trial = dict(fields)

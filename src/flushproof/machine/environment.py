@@ -10,17 +10,17 @@ from flushproof.ir.builder import Emitter
 from flushproof.ir.code import Field
 from flushproof.ir.types import LOCK, LockWord
 from flushproof.lower.calls import inline
-from flushproof.lower.context import Activation, Binding, Context, Environment, Special
+from flushproof.lower.context import Activation, Binding, Context, ProgramContext, Special
 from flushproof.lower.number_macros import unevaluated
 from flushproof.lower.object_model import object_model
 from flushproof.lower.statements import run_block
 from flushproof.support.source import Span
 
 
-def environment(declarations: Declarations) -> Environment:
+def environment(declarations: Declarations) -> ProgramContext:
     """Return the environment in which a variant's own code is lowered."""
     objects, locks = object_model(declarations), _lock_types(declarations)
-    return Environment(declarations, objects, locks, specials=unevaluated(declarations))
+    return ProgramContext(declarations, objects, locks, specials=unevaluated(declarations))
 
 
 def _lock_types(declarations: Declarations) -> dict[str, LockWord]:
@@ -39,16 +39,16 @@ def _lock_types(declarations: Declarations) -> dict[str, LockWord]:
 
 
 def with_names(
-    env: Environment, machine: Mapping[str, Binding], specials: Mapping[str, Special]
-) -> Environment:
+    env: ProgramContext, machine: Mapping[str, Binding], specials: Mapping[str, Special]
+) -> ProgramContext:
     """Return the environment with the claim language's names added."""
-    return Environment(
+    return ProgramContext(
         env.declarations, env.objects, env.lock_types, machine, {**env.specials, **specials}
     )
 
 
 def context(
-    env: Environment,
+    env: ProgramContext,
     name: str,
     span: Span,
     fields: dict[str, Field],

@@ -53,7 +53,7 @@ from flushproof.ir.passes.cleanup import clean
 from flushproof.ir.program import Operation, Parameters, Role
 from flushproof.ir.types import BOOL, INT, NONE, ROOT, U64
 from flushproof.lower import convert
-from flushproof.lower.context import Activation, Bound, Environment, Special
+from flushproof.lower.context import Activation, BoundName, ProgramContext, Special
 from flushproof.lower.statements import statement
 from flushproof.lower.values import FALSE, TRUE, FieldPlace, PointerTo, Scalar, Value
 from flushproof.machine.environment import context, with_names
@@ -81,7 +81,7 @@ Arguments = tuple[Value, ...]
 class Instrumenter(Record, frozen=True):
     """What is the same for every operation: monitors and the numbering of shared fields."""
 
-    env: Environment
+    env: ProgramContext
     monitors: tuple[Monitor, ...]
     fields: dict[str, Field]
     places: tuple[Field, ...]
@@ -319,7 +319,7 @@ class _Pass:
         self, monitor: Monitor, handler: Handler, arguments: Arguments, span: Span, about: str
     ) -> None:
         pairs = list(zip(handler.parameters, arguments, strict=False))
-        names = {p.value: Bound(v) for p, v in pairs}
+        names = {p.value: BoundName(v) for p, v in pairs}
         values = tuple((p.value, v.expr) for p, v in pairs if isinstance(v, Scalar))
         specials: dict[str, Special] = {
             "assert": special_assert(monitor.claim, values, about),

@@ -22,7 +22,7 @@ from flushproof.frontend.c.types import (
     Struct,
 )
 from flushproof.frontend.setup import Setup
-from flushproof.frontend.spec.syntax import CacheDecl, Claim, Handler
+from flushproof.frontend.spec.syntax import CacheDecl, ClaimSpec, Handler
 from flushproof.ir.analysis.def_use import map_expr
 from flushproof.ir.code import (
     AllFree,
@@ -32,23 +32,31 @@ from flushproof.ir.code import (
     Every,
     Expr,
     Field,
+    FieldScope,
     HeldLocks,
     Holds,
     Local,
     Read,
-    Scope,
     Self,
     Var,
 )
 from flushproof.ir.types import BOOL, INT, NONE, ROOT, U64, VCPU, Int, LockWord, Type
 from flushproof.lower import convert
-from flushproof.lower.context import Binding, Bound, Context, GhostArray, Named, Shorthand, Special
+from flushproof.lower.context import (
+    Binding,
+    BoundName,
+    Context,
+    GhostArray,
+    Named,
+    Shorthand,
+    Special,
+)
 from flushproof.lower.expressions import lower, truth
 from flushproof.lower.values import FieldPlace, Nothing, PointerTo, Scalar, StructPlace, Value, Vm
 from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.support.record import Record, replace
 
-RUNS_ON = Field("runs_on", "runs_on", Scope.VCPU, ROOT, ghost=True)
+RUNS_ON = Field("runs_on", "runs_on", FieldScope.VCPU, ROOT, ghost=True)
 VCPU_POINTER = Pointer(Struct("kvm_vcpu"))
 CACHE_NAMES = ("CACHE_IN_USE", "CACHE_ROOT")
 WITNESS_TYPES: Mapping[str, tuple[Type, CType]] = {
@@ -85,7 +93,7 @@ class Monitor(Record, frozen=True):
     access witnesses, each with the fields that fix thread, place, write, once and locks.
     """
 
-    claim: Claim
+    claim: ClaimSpec
     names: Mapping[str, Binding]
     witnesses: tuple[Field, ...]
     ghosts: tuple[tuple[Field, c.Expr | None], ...]
@@ -96,14 +104,14 @@ class Monitor(Record, frozen=True):
         return tuple(h for h in self.claim.handlers if h.event == event and h.subject in subjects)
 
 
-def monitor(setup: Setup, claim: Claim, cache: CacheDecl | None, *, calls_end: bool) -> Monitor:
+def monitor(setup: Setup, claim: ClaimSpec, cache: CacheDecl | None, *, calls_end: bool) -> Monitor:
     """Give a claim its ghost fields and names; `calls_end` tells whether every call surely ends.
 
     Raises:
         InputError: a ghost variable has a type it cannot have.
     """
     names = machine_names(setup, cache)
-    names["CALLS_END"] = Bound(Scalar(Const(int(calls_end), BOOL), BOOL_T))
+    names["CALLS_END"] = BoundName(Scalar(Const(int(calls_end), BOOL), BOOL_T))
     witnesses: list[Field] = []
     choices: dict[str, tuple[Field, ...]] = {}
     for w in claim.witnesses:
@@ -128,7 +136,7 @@ def monitor(setup: Setup, claim: Claim, cache: CacheDecl | None, *, calls_end: b
     return Monitor(claim, names, tuple(witnesses), starts, choices)
 
 
-def _ghosts(setup: Setup, claim: Claim) -> list[tuple[Field, CType, c.Expr | None]]:
+def _ghosts(setup: Setup, claim: ClaimSpec) -> list[tuple[Field, CType, c.Expr | None]]:
     out: list[tuple[Field, CType, c.Expr | None]] = []
     for declaration in claim.ghosts:
         for entry in declaration.declarators:
@@ -137,8 +145,8 @@ def _ghosts(setup: Setup, claim: Claim) -> list[tuple[Field, CType, c.Expr | Non
     return out
 
 
-def _field(claim: Claim, name: str, t: Type) -> Field:
-    return Field(f"{claim.name}:{name}", name, Scope.VM, t, ghost=True)
+def _field(claim: ClaimSpec, name: str, t: Type) -> Field:
+    return Field(f"{claim.name}:{name}", name, FieldScope.VM, t, ghost=True)
 
 
 def _bound(field: Field, t: CType) -> Binding:
@@ -147,7 +155,7 @@ def _bound(field: Field, t: CType) -> Binding:
     return Named(FieldPlace(field, None, t))
 
 
-def _ghost(claim: Claim, t: CType, entry: c.InitDeclarator) -> Field:
+def _ghost(claim: ClaimSpec, t: CType, entry: c.InitDeclarator) -> Field:
     """Return the field of a ghost variable; `bool x[];` declares one for each vCPU."""
     name = entry.declarator.name
     if t == VCPU_POINTER:
@@ -157,7 +165,7 @@ def _ghost(claim: Claim, t: CType, entry: c.InitDeclarator) -> Field:
         text = f"a ghost variable cannot be of type `{t}`"
         raise InputError(Mismatch(span=entry.span, text=text))
     field = _field(claim, name, one.ir)
-    return replace(field, scope=Scope.VCPU) if isinstance(t, Array) else field
+    return replace(field, scope=FieldScope.VCPU) if isinstance(t, Array) else field
 
 
 def machine_names(setup: Setup, cache: CacheDecl | None) -> dict[str, Binding]:
@@ -165,11 +173,11 @@ def machine_names(setup: Setup, cache: CacheDecl | None) -> dict[str, Binding]:
     flushes = Const(int(setup.assumptions.load_flushes), BOOL)
     names: dict[str, Binding] = {
         "runs_on": GhostArray(RUNS_ON, ROOT_T),
-        "NONE": Bound(Scalar(Const(NONE, ROOT), ROOT_T)),
-        "SELF": Bound(Scalar(Self(), INT_T)),
-        "LOCKS": Bound(Scalar(HeldLocks(), ULONG_T)),
-        "LOAD_FLUSHES": Bound(Scalar(flushes, BOOL_T)),
-        "kvm": Bound(PointerTo(StructPlace(Vm(), ("kvm",), Struct("kvm")))),
+        "NONE": BoundName(Scalar(Const(NONE, ROOT), ROOT_T)),
+        "SELF": BoundName(Scalar(Self(), INT_T)),
+        "LOCKS": BoundName(Scalar(HeldLocks(), ULONG_T)),
+        "LOAD_FLUSHES": BoundName(Scalar(flushes, BOOL_T)),
+        "kvm": BoundName(PointerTo(StructPlace(Vm(), ("kvm",), Struct("kvm")))),
     }
     if cache is not None:
         names["CACHE_IN_USE"] = Shorthand(cache.condition)
@@ -180,16 +188,16 @@ def machine_names(setup: Setup, cache: CacheDecl | None) -> dict[str, Binding]:
 # Functions of the claim language ---------------------------------------------------------------
 
 
-def _need(e: c.Call, count: int) -> None:
+def _need(e: c.CallExpr, count: int) -> None:
     if len(e.arguments) != count:
         name = e.function.id if isinstance(e.function, c.Name) else "function"
         raise InputError(WrongArity(span=e.span, name=name, wanted=count, given=len(e.arguments)))
 
 
-def special_assert(claim: Claim, values: tuple[tuple[str, Expr], ...], subject: str) -> Special:
+def special_assert(claim: ClaimSpec, values: tuple[tuple[str, Expr], ...], subject: str) -> Special:
     """Return the lowering of `assert(condition [, "text"])` for one claim and event."""
 
-    def run(ctx: Context, e: c.Call) -> Value:
+    def run(ctx: Context, e: c.CallExpr) -> Value:
         text = e.arguments[1] if len(e.arguments) == 2 else None
         if not isinstance(text, c.String):
             _need(e, 1)
@@ -202,7 +210,7 @@ def special_assert(claim: Claim, values: tuple[tuple[str, Expr], ...], subject: 
     return run
 
 
-def _mentioned(ctx: Context, claim: Claim) -> tuple[tuple[str, Expr], ...]:
+def _mentioned(ctx: Context, claim: ClaimSpec) -> tuple[tuple[str, Expr], ...]:
     """Return the values of shorthands that the claim's message mentions."""
     out: list[tuple[str, Expr]] = []
     for name, binding in ctx.env.machine.items():
@@ -213,17 +221,17 @@ def _mentioned(ctx: Context, claim: Claim) -> tuple[tuple[str, Expr], ...]:
     return tuple(out)
 
 
-def special_holds(ctx: Context, e: c.Call) -> Value:
+def special_holds(ctx: Context, e: c.CallExpr) -> Value:
     """`holds(l)`: the running thread holds the lock, maybe as a reader."""
     return _holds(ctx, e, sole=False)
 
 
-def special_owns(ctx: Context, e: c.Call) -> Value:
+def special_owns(ctx: Context, e: c.CallExpr) -> Value:
     """`owns(l)`: the running thread holds the lock and is no reader."""
     return _holds(ctx, e, sole=True)
 
 
-def _holds(ctx: Context, e: c.Call, *, sole: bool) -> Value:
+def _holds(ctx: Context, e: c.CallExpr, *, sole: bool) -> Value:
     _need(e, 1)
     value = lower(ctx, e.arguments[0])
     place = value.place if isinstance(value, PointerTo) else None
@@ -234,29 +242,29 @@ def _holds(ctx: Context, e: c.Call, *, sole: bool) -> Value:
     return convert.boolean(Var(target))
 
 
-def special_unlocked(_ctx: Context, e: c.Call) -> Value:
+def special_unlocked(_ctx: Context, e: c.CallExpr) -> Value:
     """`unlocked()`: no thread holds any lock."""
     _need(e, 0)
     return convert.boolean(AllFree())
 
 
-def special_every(ctx: Context, e: c.Call) -> Value:
+def special_every(ctx: Context, e: c.CallExpr) -> Value:
     """`every(v, condition)`: the condition holds for every vCPU v."""
     return convert.boolean(_every(ctx, e, negated=False))
 
 
-def special_some(ctx: Context, e: c.Call) -> Value:
+def special_some(ctx: Context, e: c.CallExpr) -> Value:
     """`some(v, condition)`: the condition holds for some vCPU v."""
     return convert.boolean(convert.negate(_every(ctx, e, negated=True)))
 
 
-def _every(ctx: Context, e: c.Call, *, negated: bool) -> Expr:
+def _every(ctx: Context, e: c.CallExpr, *, negated: bool) -> Expr:
     _need(e, 2)
     bound, body = e.arguments
     if not isinstance(bound, c.Name):
         raise InputError(Mismatch(span=bound.span, text="a name is needed here"))
     v = ctx.emitter.local(bound.id, VCPU)
-    ctx.frame.scopes.append({bound.id: Bound(Scalar(Var(v), VCPU_POINTER))})
+    ctx.frame.scopes.append({bound.id: BoundName(Scalar(Var(v), VCPU_POINTER))})
     start = len(ctx.emitter.code)
     condition = _pure(ctx, body)
     reads, condition = _collect(ctx, start, v, condition, e)
@@ -271,19 +279,19 @@ def _every(ctx: Context, e: c.Call, *, negated: bool) -> Expr:
 def _pure(ctx: Context, e: c.Expr) -> Expr:
     """Lower a condition without short-circuit jumps; its parts have no effects."""
     match e:
-        case c.Binary("&&", a, b):
+        case c.BinaryExpr("&&", a, b):
             return convert.both(_pure(ctx, a), _pure(ctx, b))
-        case c.Binary("||", a, b):
+        case c.BinaryExpr("||", a, b):
             negated = convert.both(convert.negate(_pure(ctx, a)), convert.negate(_pure(ctx, b)))
             return convert.negate(negated)
-        case c.Unary("!", a):
+        case c.UnaryExpr("!", a):
             return convert.negate(_pure(ctx, a))
         case _:
             return truth(ctx, e)
 
 
 def _collect(
-    ctx: Context, start: int, v: Local, condition: Expr, e: c.Call
+    ctx: Context, start: int, v: Local, condition: Expr, e: c.CallExpr
 ) -> tuple[tuple[tuple[Local, Field], ...], Expr]:
     """Take back the code of a quantified condition: reads at `v` stay, copies are substituted."""
     code = ctx.emitter.code[start:]

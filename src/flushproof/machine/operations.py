@@ -7,15 +7,26 @@ from typing import ClassVar
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.type_errors import UnknownFunction, WrongArity
 from flushproof.frontend.c.types import CType, Integer, Pointer, Struct
-from flushproof.frontend.spec.syntax import OperationDecl, Text
+from flushproof.frontend.spec.syntax import OperationDecl, QuotedText
 from flushproof.ir.analysis.control_flow import insert
-from flushproof.ir.code import Assign, Enter, Field, Havoc, Instr, Local, Return, Scope, Unary, Var
+from flushproof.ir.code import (
+    Assign,
+    Enter,
+    Field,
+    FieldScope,
+    Havoc,
+    Instr,
+    Local,
+    Return,
+    Unary,
+    Var,
+)
 from flushproof.ir.passes.cleanup import clean, liveness
 from flushproof.ir.passes.spin_wait import waiting
 from flushproof.ir.program import Operation, Parameters, Role
 from flushproof.ir.types import BOOL, U64, VCPU
 from flushproof.lower.calls import inline
-from flushproof.lower.context import Context, Environment
+from flushproof.lower.context import Context, ProgramContext
 from flushproof.lower.places import member
 from flushproof.lower.values import (
     FALSE,
@@ -57,7 +68,9 @@ class _Roles(Record):
         return Parameters(self.vcpu, self.root, self.whole, self.start, self.pages, self.free)
 
 
-def lower_operation(env: Environment, decl: OperationDecl, fields: dict[str, Field]) -> Operation:
+def lower_operation(
+    env: ProgramContext, decl: OperationDecl, fields: dict[str, Field]
+) -> Operation:
     """Lower one operation; the shared fields it uses are added to `fields`.
 
     Raises:
@@ -122,7 +135,7 @@ def _arguments(
     return roles, tuple(_argument(roles, p, role) for p, role in pairs)
 
 
-def _argument(roles: _Roles, p: c.Parameter, role: Text) -> Value:
+def _argument(roles: _Roles, p: c.Parameter, role: QuotedText) -> Value:
     ctx = roles.ctx
     t = ctx.env.declarations.parameter(p)
     name = p.declarator.name
@@ -130,9 +143,9 @@ def _argument(roles: _Roles, p: c.Parameter, role: Text) -> Value:
     if isinstance(t, Pointer) and isinstance(t.target, Struct):
         scope = ctx.env.objects.scope_of(t.target.name)
     match role.value, t:
-        case "kvm", Pointer(Struct(struct)) if scope is Scope.VM:
+        case "kvm", Pointer(Struct(struct)) if scope is FieldScope.VM:
             return PointerTo(StructPlace(Vm(), (struct,), Struct(struct)))
-        case "vcpu", Pointer(Struct()) if scope is Scope.VCPU:
+        case "vcpu", Pointer(Struct()) if scope is FieldScope.VCPU:
             roles.vcpu = ctx.emitter.local(name, VCPU)
             return Scalar(Var(roles.vcpu), t)
         case "root", Integer():

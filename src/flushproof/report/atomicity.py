@@ -1,16 +1,16 @@
 """Atomic steps as text: a table for each step, why it begins there, and the locks of each field.
 
-In: `Steps` and the sources by name. Out: plain ASCII text within the width.
+In: `AtomicSteps` and the sources by name. Out: plain ASCII text within the width.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from flushproof.report.grid import GAP, INDENT, Cell, Column, draw
+from flushproof.report.grid import GAP, INDENT, Column, GridCell, draw
 from flushproof.report.plain import DEFAULT_WIDTH, hang, visible
 from flushproof.report.text import joined
-from flushproof.results.atomicity import Access, FieldLocks, OperationSteps, Steps
+from flushproof.results.atomicity import AccessNote, AtomicSteps, FieldLocks, OperationSteps
 from flushproof.support.source import Source
 from flushproof.support.wording import count
 
@@ -26,19 +26,21 @@ LEAST_CODE = 12
 Sources = Mapping[str, Source]
 
 
-def render(path: str, listed: Iterable[Steps], sources: Sources, width: int = DEFAULT_WIDTH) -> str:
+def render(
+    path: str, listed: Iterable[AtomicSteps], sources: Sources, width: int = DEFAULT_WIDTH
+) -> str:
     """Return the text about each of `listed`, with one legend at the end."""
     blocks = [block for steps in listed for block in _blocks(path, steps, sources, width)]
     return joined([*blocks, hang("", LEGEND, width)])
 
 
-def places(listed: Iterable[Steps]) -> tuple[str, ...]:
+def places(listed: Iterable[AtomicSteps]) -> tuple[str, ...]:
     """Return the names of the files that code is wanted from, sorted."""
     accesses = (a for each in listed for o in each.operations for a in o.accesses)
     return tuple(sorted({a.span.file for a in accesses}))
 
 
-def _blocks(path: str, steps: Steps, sources: Sources, width: int) -> list[list[str]]:
+def _blocks(path: str, steps: AtomicSteps, sources: Sources, width: int) -> list[list[str]]:
     seen = f"as claim `{steps.claim}` sees them" if steps.claim else "without any claim"
     who = f"{count(steps.vcpus, 'vCPU')}, {count(steps.flushers, 'flusher')}"
     blocks = [hang("", f"{path}: atomic steps {seen}, {who}", width, indent=2)]
@@ -59,16 +61,16 @@ def _operation(operation: OperationSteps, sources: Sources, width: int) -> list[
 def _columns(operation: OperationSteps, sources: Sources, width: int) -> tuple[Column, ...]:
     accesses = operation.accesses
     told = (
-        Column("step", 4, tuple(Cell((_numbers(a.steps),), right=True) for a in accesses)),
-        Column("line", 4, tuple(Cell((_line(a, operation),), right=True) for a in accesses)),
-        Column("moves", 7, tuple(Cell((a.moves,)) for a in accesses)),
-        Column("what it does", 12, tuple(Cell(tuple(a.does.split())) for a in accesses)),
+        Column("step", 4, tuple(GridCell((_numbers(a.steps),), right=True) for a in accesses)),
+        Column("line", 4, tuple(GridCell((_line(a, operation),), right=True) for a in accesses)),
+        Column("moves", 7, tuple(GridCell((a.moves,)) for a in accesses)),
+        Column("what it does", 12, tuple(GridCell(tuple(a.does.split())) for a in accesses)),
     )
     room = width - INDENT - sum(c.natural + GAP for c in told)
     if room < LEAST_CODE:
         return told
     code = (_cut(_code(a, sources), room) for a in accesses)
-    return (*told, Column("code", LEAST_CODE, tuple(Cell((c,)) for c in code)))
+    return (*told, Column("code", LEAST_CODE, tuple(GridCell((c,)) for c in code)))
 
 
 def _numbers(steps: tuple[int, ...]) -> str:
@@ -85,12 +87,12 @@ def _begins(number: int, reasons: tuple[str, ...], width: int) -> list[str]:
     return [line for r in reasons for line in hang(f"  step {number}  ", r, width)]
 
 
-def _line(access: Access, operation: OperationSteps) -> str:
+def _line(access: AccessNote, operation: OperationSteps) -> str:
     here = access.span.file == operation.span.file
     return str(access.span.line) if here else f"{access.span.file}:{access.span.line}"
 
 
-def _code(access: Access, sources: Sources) -> str:
+def _code(access: AccessNote, sources: Sources) -> str:
     """Return the C text of an access, of which only the first line is taken."""
     source = sources.get(access.span.file)
     if source is None:

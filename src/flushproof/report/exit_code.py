@@ -9,7 +9,7 @@ from flushproof.results.verdict import (
     EXIT_OTHERWISE,
     EXIT_UNDECIDED,
     ClaimResult,
-    Outcome,
+    ExpectationOutcome,
     Report,
     Verdict,
 )
@@ -45,7 +45,7 @@ def expectation_counts(reports: Iterable[Report]) -> str:
     if results and all(r.as_expected for r in results):
         return total + "all as expected" + (f", {empty} {EMPTY}" if empty else "")
     expected = sum(r.as_expected for r in results)
-    otherwise = sum(r.outcome is Outcome.OTHERWISE for r in results)
+    otherwise = sum(r.outcome is ExpectationOutcome.OTHERWISE for r in results)
     undecided = len(results) - expected - otherwise
     kinds = (
         *((expected, "as expected"), (otherwise, "otherwise"), (undecided, "undecided")),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from flushproof.report.explanations import ClaimExplained, CodeExplained, Known
+from flushproof.report.explanations import ClaimExplained, CodeExplained, Explanations
 from flushproof.report.plain import hang, visible
 from flushproof.report.text import joined
 
 TAB = 8
 
 
-def listing(known: Known, width: int) -> str:
+def listing(known: Explanations, width: int) -> str:
     """Return the names of all claims and codes, each with a line of what it says."""
     claims = _column([(c.name, c.text) for c in known.claims], width)
     codes = _column([(c.code, c.title) for c in known.codes], width)

@@ -54,7 +54,7 @@ class CodeExplained(Record, frozen=True):
     exit_code: int
 
 
-class Known(Record, frozen=True):
+class Explanations(Record, frozen=True):
     """Everything that can be explained, in order."""
 
     claims: tuple[ClaimExplained, ...] = ()
@@ -74,14 +74,14 @@ class Known(Record, frozen=True):
         return found
 
 
-def known(spec: str | None) -> Known:
+def known(spec: str | None) -> Explanations:
     """Return all claims and codes, those of a spec file included.
 
     Raises:
         InputError: the spec file is not accepted.
     """
     claims = (*_shipped_claims(), *(_claims_of(spec) if spec is not None else ()))
-    return Known(claims, codes())
+    return Explanations(claims, codes())
 
 
 def codes() -> tuple[CodeExplained, ...]:

@@ -14,7 +14,7 @@ from flushproof.report.overview import default_reason
 from flushproof.report.plain import DEFAULT_WIDTH
 from flushproof.report.scope import held_phrase
 from flushproof.results.trace import Trace
-from flushproof.results.verdict import ClaimResult, Expected, Outcome, Report, Verdict
+from flushproof.results.verdict import ClaimResult, ExpectationOutcome, Expected, Report, Verdict
 from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record
 from flushproof.support.source import Source, Span
@@ -93,7 +93,7 @@ def _told(result: ClaimResult, *, expectations: bool) -> bool:
     if expectations:
         return not result.as_expected
     if result.verdict.holds or result.verdict is Verdict.NOT_ASKED:
-        return result.outcome is Outcome.UNDECIDED
+        return result.outcome is ExpectationOutcome.UNDECIDED
     return True
 
 
@@ -104,7 +104,7 @@ def _level(result: ClaimResult) -> Level:
 def undecided(result: ClaimResult) -> bool:
     """Tell whether a verdict leaves open what was asked."""
     known = result.verdict.decided or result.verdict is Verdict.NOT_ASKED
-    return not known or result.outcome is Outcome.UNDECIDED
+    return not known or result.outcome is ExpectationOutcome.UNDECIDED
 
 
 def _text(result: ClaimResult, *, expectations: bool) -> str:

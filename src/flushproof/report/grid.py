@@ -12,7 +12,7 @@ INDENT = 2
 GAP = 2
 
 
-class Cell(Record, frozen=True):
+class GridCell(Record, frozen=True):
     """What stands in one cell.
 
     `pieces` are wrapped between, not within; `bar` stands in the gap before the first line and
@@ -44,7 +44,7 @@ class Column(Record, frozen=True):
 
     title: str
     least: int
-    cells: tuple[Cell, ...]
+    cells: tuple[GridCell, ...]
 
     @property
     def natural(self) -> int:
@@ -74,7 +74,7 @@ def draw(columns: tuple[Column, ...], width: int, indent: int = INDENT) -> list[
     form = [
         (c.gap if at else indent, w) for at, (c, w) in enumerate(zip(columns, widths, strict=True))
     ]
-    blank = [Cell()] * len(columns)
+    blank = [GridCell()] * len(columns)
     titles = [pack((c.title,), w) for c, w in zip(columns, widths, strict=True)]
     lines = [*_row(blank, titles, form), *_row(blank, [["-" * w] for w in widths], form)]
     for at in range(len(columns[0].cells)):
@@ -110,7 +110,7 @@ _Form = list[tuple[int, int]]
 """For each column the room before it and its width."""
 
 
-def _row(cells: list[Cell], texts: list[list[str]], form: _Form) -> list[str]:
+def _row(cells: list[GridCell], texts: list[list[str]], form: _Form) -> list[str]:
     height = max(len(t) for t in texts)
     bars = [c.bars(height) for c in cells]
     return [

@@ -9,7 +9,7 @@ from __future__ import annotations
 from flushproof import __version__
 from flushproof.report.json_report import Tree, dumps
 from flushproof.results.saved_trace import Moment, Saved, moments
-from flushproof.results.trace import Recipe, Step
+from flushproof.results.trace import Recipe, TraceStep
 from flushproof.support.source import Span
 
 FORMAT = "https://apalache-mc.org/docs/adr/015adr-trace.html"
@@ -104,7 +104,7 @@ def _numbers(pairs: tuple[tuple[str, int], ...]) -> list[list[Value]]:
     return [[name, integer(value)] for name, value in pairs]
 
 
-def _state(number: int, step: Step | None, moment: Moment) -> Tree:
+def _state(number: int, step: TraceStep | None, moment: Moment) -> Tree:
     return {
         "#meta": {"index": number},
         "fields": _map(moment.fields.items()),
@@ -116,10 +116,10 @@ def _state(number: int, step: Step | None, moment: Moment) -> Tree:
 
 def _nothing() -> Tree:
     """Return the step that led to the first state: none did, but a record has all its members."""
-    return _step(Step(0, "", "", "", "", None, "none", (), None))
+    return _step(TraceStep(0, "", "", "", "", None, "none", (), None))
 
 
-def _step(step: Step) -> Tree:
+def _step(step: TraceStep) -> Tree:
     call = step.hypercall
     return {
         "index": integer(step.index),

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 from flushproof import __version__
 from flushproof.report.exit_code import NOTHING_ASKED, exit_code
-from flushproof.results.atomicity import OperationSteps, Steps
+from flushproof.results.atomicity import AtomicSteps, OperationSteps
 from flushproof.results.second_opinion import Opinion
-from flushproof.results.trace import Step, Trace
-from flushproof.results.verdict import EXIT_OK, ClaimResult, Expected, Report, Sane, Scope
+from flushproof.results.trace import Trace, TraceStep
+from flushproof.results.verdict import EXIT_OK, ClaimResult, Expected, Report, Sane, VerdictScope
 from flushproof.support.diagnostics import InputError
 from flushproof.support.installed import installed
 from flushproof.support.source import Source, Span
@@ -35,14 +35,14 @@ def several(reports: Sequence[Report], code: int | None = None) -> Tree:
     return {**head(), "reports": bodies, "exit": exit_code(reports) if code is None else code}
 
 
-def atomic(path: str, source: Source | None, steps: Sequence[Steps]) -> Tree:
+def atomic(path: str, source: Source | None, steps: Sequence[AtomicSteps]) -> Tree:
     """Return the document about atomic steps; it decides no claim."""
     about = {"path": path, "sha256": "" if source is None else source.sha256}
     listed = [_seen(s) for s in steps]
     return {**head(), "source": about, "claims": [], "atomicity": listed, "exit": EXIT_OK}
 
 
-def _seen(steps: Steps) -> Tree:
+def _seen(steps: AtomicSteps) -> Tree:
     return {
         "claim": steps.claim or None,
         "vcpus": steps.vcpus,
@@ -170,11 +170,11 @@ def _expected(expected: Expected | None) -> Tree | None:
     }
 
 
-def _vcpus(scope: Scope) -> str | list[int]:
+def _vcpus(scope: VerdictScope) -> str | list[int]:
     return "all" if scope.vcpus is None else list(scope.vcpus)
 
 
-def scope_tree(scope: Scope) -> Tree:
+def scope_tree(scope: VerdictScope) -> Tree:
     """Return what a verdict covers."""
     return {
         "vcpus": _vcpus(scope),
@@ -205,7 +205,7 @@ def trace_tree(trace: Trace) -> Tree:
     }
 
 
-def _step(step: Step) -> Tree:
+def _step(step: TraceStep) -> Tree:
     call = step.hypercall
     return {
         "index": step.index,

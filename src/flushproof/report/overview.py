@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import assert_never
 
-from flushproof.report.grid import Cell, Column, draw
+from flushproof.report.grid import Column, GridCell, draw
 from flushproof.report.plain import hang, visible
 from flushproof.results.verdict import ClaimResult, Verdict
 
@@ -20,12 +20,12 @@ LEAST_MEANING = 24
 def overview(results: Sequence[ClaimResult], width: int) -> list[str]:
     """Return the table; the column of meanings is left out where there is no room for it."""
     columns = (
-        Column("verdict", 7, tuple(Cell((str(r.verdict),)) for r in results)),
-        Column("claim", 5, tuple(Cell((r.claim,)) for r in results)),
-        Column("vCPUs", 5, tuple(Cell((_vcpus(r),)) for r in results)),
+        Column("verdict", 7, tuple(GridCell((str(r.verdict),)) for r in results)),
+        Column("claim", 5, tuple(GridCell((r.claim,)) for r in results)),
+        Column("vCPUs", 5, tuple(GridCell((_vcpus(r),)) for r in results)),
     )
     meanings = (f"{_meaning(r)}{agreed(r)}" for r in results)
-    told = Column("which means", LEAST_MEANING, tuple(Cell(_words(m)) for m in meanings))
+    told = Column("which means", LEAST_MEANING, tuple(GridCell(_words(m)) for m in meanings))
     kept = tuple(_whole(c) for c in columns)
     return draw((*kept, told), width) or draw(kept, width) or _listed(results, width)
 

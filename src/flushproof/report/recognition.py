@@ -1,6 +1,6 @@
 """What was recognised in a file, as text and as a JSON document.
 
-In: a `Listing`. Out: plain ASCII text within the width, or the document that `schema.json`
+In: a `Recognition`. Out: plain ASCII text within the width, or the document that `schema.json`
 describes.
 """
 
@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from flushproof.report.json_report import Tree, head
 from flushproof.report.plain import hang, visible
-from flushproof.results.recognition import Listing
+from flushproof.results.recognition import Recognition
 from flushproof.results.verdict import EXIT_OK
 
 SHOWN_MISSING = 8
 
 
-def render(listing: Listing, width: int) -> str:
+def render(listing: Recognition, width: int) -> str:
     """Return the listing as text that ends in a newline."""
     lines = [visible(listing.path), ""]
     lines += _labelled("profile", listing.profile or "as the spec says", width)
@@ -31,7 +31,7 @@ def render(listing: Listing, width: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _functions(listing: Listing, width: int) -> list[str]:
+def _functions(listing: Recognition, width: int) -> list[str]:
     lines: list[str] = []
     for role in ("flush", "load", "helper"):
         named = [p for p in listing.functions if p.role == role]
@@ -41,7 +41,7 @@ def _functions(listing: Listing, width: int) -> list[str]:
     return lines
 
 
-def _fields(listing: Listing, width: int) -> list[str]:
+def _fields(listing: Recognition, width: int) -> list[str]:
     lines: list[str] = []
     for kind, lock in (("fields", False), ("locks", True)):
         found = [f for f in listing.fields if f.lock is lock]
@@ -52,7 +52,7 @@ def _fields(listing: Listing, width: int) -> list[str]:
     return lines
 
 
-def _missing(listing: Listing, width: int) -> list[str]:
+def _missing(listing: Recognition, width: int) -> list[str]:
     if not listing.missing:
         return []
     shown = ", ".join(listing.missing[:SHOWN_MISSING])
@@ -64,7 +64,7 @@ def _labelled(label: str, text: str, width: int) -> list[str]:
     return hang(f"  {label:<9} ", text, width)
 
 
-def document(listing: Listing) -> Tree:
+def document(listing: Recognition) -> Tree:
     """Return the listing as a document; it decides no claim."""
     return {
         **head(),
@@ -88,7 +88,7 @@ def document(listing: Listing) -> Tree:
     }
 
 
-def _cache(listing: Listing) -> Tree | None:
+def _cache(listing: Recognition) -> Tree | None:
     if listing.cache is None:
         return None
     condition, root = listing.cache

@@ -15,7 +15,7 @@ from flushproof.report.exit_code import NOTHING_ASKED
 from flushproof.report.findings import NOTHING, Finding, Results, findings
 from flushproof.report.json_report import Tree, dumps
 from flushproof.report.trace_table import title
-from flushproof.results.trace import Step, Trace
+from flushproof.results.trace import Trace, TraceStep
 from flushproof.results.verdict import Report
 from flushproof.support.source import Span
 
@@ -98,11 +98,11 @@ def _flows(trace: Trace) -> list[Tree]:
     return [whole, *own]
 
 
-def _flow(name: str, steps: Iterable[Step], trace: Trace, *, named: bool = False) -> Tree:
+def _flow(name: str, steps: Iterable[TraceStep], trace: Trace, *, named: bool = False) -> Tree:
     return {"id": name, "locations": [_step(s, trace, named=named) for s in steps]}
 
 
-def _step(step: Step, trace: Trace, *, named: bool) -> Tree:
+def _step(step: TraceStep, trace: Trace, *, named: bool) -> Tree:
     who = f"{title(step.thread, trace.columns)}: " if named else ""
     changed = ", ".join(f"{name} = {value}" for name, value in step.changed)
     text = f"{who}{step.text}" + (f" ({changed})" if changed else "")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from flushproof.results.costs import Costs
-from flushproof.results.verdict import ClaimResult, Scope
-from flushproof.support.memory_model import Memory
+from flushproof.results.verdict import ClaimResult, VerdictScope
+from flushproof.support.memory_model import MemoryModel
 from flushproof.support.wording import count
 
 ROOTS = {"uninterpreted": "any roots", "64-bit vectors": "roots as 64-bit vectors"}
@@ -25,7 +25,7 @@ def held_phrase(vcpus: tuple[int, int] | None) -> str:
     return f"bounded: holds for {vcpus_phrase(vcpus)}"
 
 
-def scope_phrase(scope: Scope) -> str:
+def scope_phrase(scope: VerdictScope) -> str:
     """Return the scope as one line of words, without the assumptions."""
     parts = (
         scope.boot,
@@ -48,9 +48,9 @@ def scope_lines(result: ClaimResult) -> tuple[tuple[str, str], ...]:
     return (scope, ("assuming", ", ".join(result.assumptions)))
 
 
-def _memory(scope: Scope) -> str:
+def _memory(scope: VerdictScope) -> str:
     """Name the memory model where it is not sequential consistency."""
-    if scope.memory is Memory.SC:
+    if scope.memory is MemoryModel.SC:
         return ""
     if scope.buffer is None:
         return "under tso"

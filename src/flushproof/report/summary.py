@@ -13,7 +13,7 @@ from typing import assert_never
 from flushproof.report.exit_code import NOTHING_ASKED, expectation_counts
 from flushproof.report.plain import DEFAULT_WIDTH, cut_left, hang, pack, visible
 from flushproof.report.text import Sources, joined, report_blocks
-from flushproof.results.verdict import ClaimResult, Report, Scope, Verdict
+from flushproof.results.verdict import ClaimResult, Report, Verdict, VerdictScope
 
 VERDICTS = (
     "ok proved,",
@@ -86,7 +86,7 @@ def _short(result: ClaimResult) -> str:
             assert_never(result.verdict)
 
 
-def _bounded(scope: Scope) -> str:
+def _bounded(scope: VerdictScope) -> str:
     low, high = scope.vcpus or (1, 1)
     return f"<={high}" if low == 1 else f"{low}..{high}"
 

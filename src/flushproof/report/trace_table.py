@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from flushproof.report.grid import Cell, Column, draw, fits
-from flushproof.results.trace import LockMark, Step, Trace
+from flushproof.report.grid import Column, GridCell, draw, fits
+from flushproof.results.trace import LockMark, Trace, TraceStep
 from flushproof.support.record import Record, replace
 
 VIOLATION = "VIOLATION"
@@ -94,7 +94,7 @@ def _rows(trace: Trace, end: str) -> list[_Row]:
     return [*rows, _Row("", standing, bars, (end,))]
 
 
-def _step_row(step: Step, before: frozenset[str], after: frozenset[str]) -> _Row:
+def _step_row(step: TraceStep, before: frozenset[str], after: frozenset[str]) -> _Row:
     bars = dict.fromkeys(before, ("|", "|"))
     bars[step.thread] = (_bar(step.lock), "|" if step.thread in after else "")
     changed = tuple(f"{name} = {value}" for name, value in step.changed)
@@ -102,7 +102,7 @@ def _step_row(step: Step, before: frozenset[str], after: frozenset[str]) -> _Row
     return _Row(str(step.index), {step.thread: step.text}, bars, commas)
 
 
-def _held_after(step: Step, held: frozenset[str]) -> frozenset[str]:
+def _held_after(step: TraceStep, held: frozenset[str]) -> frozenset[str]:
     match step.lock:
         case "acquire" | "held":
             return held | {step.thread}
@@ -140,15 +140,15 @@ def _wide(rows: list[_Row], threads: tuple[str, ...], named: tuple[str, ...]) ->
     return (_steps(rows), *columns, _changes(rows))
 
 
-def _cell(row: _Row, thread: str) -> Cell:
+def _cell(row: _Row, thread: str) -> GridCell:
     bar, tail = row.bars.get(thread, ("", ""))
-    return Cell(tuple(row.texts.get(thread, "").split()), bar, tail)
+    return GridCell(tuple(row.texts.get(thread, "").split()), bar, tail)
 
 
 def _narrow(rows: list[_Row], threads: tuple[str, ...]) -> tuple[Column, ...]:
     """Return the columns step, thread, what it does, changed; one row for each standing thread."""
     split = [part for row in rows for part in _split(row)]
-    names = tuple(Cell((title(t, threads),) if t else ()) for t, _ in split)
+    names = tuple(GridCell((title(t, threads),) if t else ()) for t, _ in split)
     texts = tuple(_cell(row, thread) for thread, row in split)
     parts = [row for _, row in split]
     return (
@@ -167,8 +167,8 @@ def _split(row: _Row) -> list[tuple[str, _Row]]:
 
 
 def _steps(rows: list[_Row]) -> Column:
-    return Column("step", 4, tuple(Cell((r.step,) if r.step else (), right=True) for r in rows))
+    return Column("step", 4, tuple(GridCell((r.step,) if r.step else (), right=True) for r in rows))
 
 
 def _changes(rows: list[_Row]) -> Column:
-    return Column(CHANGED, LEAST_CHANGED, tuple(Cell(r.changed) for r in rows))
+    return Column(CHANGED, LEAST_CHANGED, tuple(GridCell(r.changed) for r in rows))

@@ -11,7 +11,7 @@ Moving = Literal["both", "right", "left", "neither"]
 """Past what other threads do: put off (right), made earlier (left), both or neither."""
 
 
-class Access(Record, frozen=True):
+class AccessNote(Record, frozen=True):
     """One place where an operation touches what others touch; `does` is such as "takes `lock`".
 
     `steps` are the numbers of the steps that may come here, from 1.
@@ -33,7 +33,7 @@ class OperationSteps(Record, frozen=True):
     name: str
     role: str
     span: Span
-    accesses: tuple[Access, ...]
+    accesses: tuple[AccessNote, ...]
     begins: tuple[tuple[str, ...], ...]
 
 
@@ -45,7 +45,7 @@ class FieldLocks(Record, frozen=True):
     bare: tuple[str, ...]
 
 
-class Steps(Record, frozen=True):
+class AtomicSteps(Record, frozen=True):
     """All operations of one variant, as `claim` sees them ("" without any claim)."""
 
     claim: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from flushproof.results.verdict import EXIT_OK, EXIT_OTHERWISE, EXIT_UNDECIDED, Scope
+from flushproof.results.verdict import EXIT_OK, EXIT_OTHERWISE, EXIT_UNDECIDED, VerdictScope
 from flushproof.support.record import Record
 from flushproof.support.source import Span
 
@@ -38,7 +38,7 @@ class Since(StrEnum):
     LOAD = "load"
 
 
-class Version(Record, frozen=True):
+class VariantVersion(Record, frozen=True):
     """One of the two variants; `function` is its flush function."""
 
     path: str
@@ -53,7 +53,7 @@ class Act(Record, frozen=True):
     span: Span | None = None
 
 
-class Side(Record, frozen=True):
+class SideOutcome(Record, frozen=True):
     """What one variant did in one call: its hypercalls, how it ended, the fields that changed.
 
     `end` is None for a load that simply returns.
@@ -64,17 +64,17 @@ class Side(Record, frozen=True):
     changed: tuple[tuple[str, str], ...]
 
 
-class Shared(Record, frozen=True):
+class SharedCall(Record, frozen=True):
     """One call that both variants were given: `text` is such as "load(A)" or "flush"."""
 
     index: int
     thread: str
     text: str
-    old: Side
-    new: Side
+    old: SideOutcome
+    new: SideOutcome
 
 
-class Difference(Record, frozen=True):
+class VariantDifference(Record, frozen=True):
     """One schedule under both variants, up to the call in which they differ.
 
     `at` is the number (from 0) of the hypercall of the last call with which the difference begins,
@@ -82,7 +82,7 @@ class Difference(Record, frozen=True):
     """
 
     vcpus: int
-    calls: tuple[Shared, ...]
+    calls: tuple[SharedCall, ...]
     at: int | None
     headline: str
     smallest: str
@@ -97,15 +97,15 @@ class Comparison(Record, frozen=True):
     gave no bounds, so that what holds within some is not what was asked.
     """
 
-    old: Version
-    new: Version
+    old: VariantVersion
+    new: VariantVersion
     relation: Relation
     compared: Compared
     since: Since
-    scope: Scope
+    scope: VerdictScope
     assumptions: tuple[str, ...]
     seconds: float
-    difference: Difference | None = None
+    difference: VariantDifference | None = None
     reason: str = ""
     expected: Relation = Relation.EQUAL
     invariant: tuple[str, ...] = ()

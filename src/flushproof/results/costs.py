@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flushproof.results.trace import Trace
-from flushproof.results.verdict import EXIT_OK, EXIT_UNDECIDED, Report, Scope, Verdict
+from flushproof.results.verdict import EXIT_OK, EXIT_UNDECIDED, Report, Verdict, VerdictScope
 from flushproof.support.record import Record
 
 
@@ -36,7 +36,7 @@ class Costs(Record, frozen=True):
 
     path: str
     cells: tuple[Cost, ...]
-    scope: Scope
+    scope: VerdictScope
     assumptions: tuple[str, ...]
     seconds: float
 

@@ -74,7 +74,7 @@ class Baseline(Record, frozen=True):
     reason: str = ""
 
 
-class Effect(Record, frozen=True):
+class KillCount(Record, frozen=True):
     """How many mutants a claim killed, of those it was asked about; `idle` if it can kill none."""
 
     claim: str
@@ -98,7 +98,7 @@ class Mutation(Record, frozen=True):
     every: bool
     baseline: tuple[Baseline, ...]
     results: tuple[MutantResult, ...]
-    effects: tuple[Effect, ...]
+    effects: tuple[KillCount, ...]
 
     def count(self, fate: Fate) -> int:
         """Return how many mutants met this fate."""

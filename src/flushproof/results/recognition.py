@@ -6,7 +6,7 @@ from flushproof.support.record import Record
 from flushproof.support.source import Span
 
 
-class Part(Record, frozen=True):
+class FunctionPart(Record, frozen=True):
     """A function that is part of the model; `role` is flush, load or helper."""
 
     name: str
@@ -23,7 +23,7 @@ class SharedField(Record, frozen=True):
     boot: str
 
 
-class Listing(Record, frozen=True):
+class Recognition(Record, frozen=True):
     """One file as it was understood.
 
     `profile` is the generation it was taken for, "" where a spec said what is what; `cache` is the
@@ -34,7 +34,7 @@ class Listing(Record, frozen=True):
     path: str
     sha256: str
     profile: str
-    functions: tuple[Part, ...]
+    functions: tuple[FunctionPart, ...]
     fields: tuple[SharedField, ...]
     cache: tuple[str, str] | None
     assumptions: tuple[str, ...]

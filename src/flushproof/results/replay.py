@@ -7,7 +7,7 @@ from flushproof.support.record import Record
 from flushproof.support.source import Source
 
 
-class Answer(Record, frozen=True):
+class ReplayAnswer(Record, frozen=True):
     """What became of the schedule in another variant; `trace` is there where the claim fails.
 
     `misfits` say where the variant does not follow it, `notes` what else a reader must know.

@@ -20,7 +20,7 @@ from flushproof.support.record import Record
 from flushproof.support.source import Source, Span
 
 
-class Effect(StrEnum):
+class ChangeEffect(StrEnum):
     """What a change did to one claim."""
 
     FIXED = "fixed"
@@ -39,7 +39,7 @@ class Truth(StrEnum):
     OPEN = "unknown"
 
 
-class Line(Record, frozen=True):
+class PatchLine(Record, frozen=True):
     """A line of the patch: `number` is that of its file, or of the decoded text of the mail."""
 
     file: str
@@ -48,7 +48,7 @@ class Line(Record, frozen=True):
     added: bool = False
 
 
-class Version(Record, frozen=True):
+class TextVersion(Record, frozen=True):
     """A text of the file `path`; `around` are other files that are otherwise than on disk."""
 
     source: Source
@@ -66,10 +66,10 @@ class Statement(Record, frozen=True):
     """A line of the message that says that nothing changes."""
 
     text: str
-    line: Line | None
+    line: PatchLine | None
 
 
-class Change(Record, frozen=True):
+class FileChange(Record, frozen=True):
     """One file before and after one patch.
 
     `path` is where it stands, `around` gives the files beside it before and after, as far as they
@@ -82,25 +82,25 @@ class Change(Record, frozen=True):
     after: Source
     subject: str
     statement: Statement | None
-    places: tuple[tuple[int, Line], ...]
+    places: tuple[tuple[int, PatchLine], ...]
     others: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     path: str = ""
     around: tuple[tuple[Source, ...], tuple[Source, ...]] = ((), ())
 
     @property
-    def versions(self) -> tuple[Version, Version]:
+    def versions(self) -> tuple[TextVersion, TextVersion]:
         """The file before and after, with what is around it."""
         path = self.path or self.before.name
         texts = zip((self.before, self.after), self.around, strict=True)
-        old, new = (Version(text, path, around) for text, around in texts)
+        old, new = (TextVersion(text, path, around) for text, around in texts)
         return old, new
 
     def holds(self, span: Span) -> bool:
         """Tell whether a place is in the new file, and not in one beside it."""
         return span.file == self.after.name
 
-    def place(self, trace: Trace) -> Line | None:
+    def place(self, trace: Trace) -> PatchLine | None:
         """Return the line of the patch on which a schedule of the new file rests most, if any.
 
         That is where it goes wrong, else the last line it shows that the patch adds, or only shows.
@@ -113,23 +113,25 @@ class Change(Record, frozen=True):
         return next(iter((*added, *lines)), None)
 
 
-class Row(Record, frozen=True):
+class ClaimRow(Record, frozen=True):
     """One claim before and after."""
 
     before: ClaimResult
     after: ClaimResult
 
     @property
-    def effect(self) -> Effect:
+    def effect(self) -> ChangeEffect:
         """Say what changed."""
         was, now = self.before, self.after
         if was.verdict is now.verdict is Verdict.NOT_ASKED:
-            return Effect.SAME
+            return ChangeEffect.SAME
         if not (was.verdict.decided and now.verdict.decided):
-            return Effect.OPEN
+            return ChangeEffect.OPEN
         if was.verdict.holds is not now.verdict.holds:
-            return Effect.FIXED if now.verdict.holds else Effect.BROKE
-        return Effect.SAME if was.smallest_vcpus == now.smallest_vcpus else Effect.CHANGED
+            return ChangeEffect.FIXED if now.verdict.holds else ChangeEffect.BROKE
+        return (
+            ChangeEffect.SAME if was.smallest_vcpus == now.smallest_vcpus else ChangeEffect.CHANGED
+        )
 
     @property
     def blame(self) -> Span | None:
@@ -145,17 +147,17 @@ class ChangeReview(Record, frozen=True):
     found nothing.
     """
 
-    change: Change
+    change: FileChange
     before: Report
     after: Report
-    rows: tuple[Row, ...]
+    rows: tuple[ClaimRow, ...]
     comparison: Comparison
     later: Comparison | None
 
     @property
     def broken(self) -> tuple[str, ...]:
         """Name the claims that held before and fail after the change."""
-        return tuple(r.after.claim for r in self.rows if r.effect is Effect.BROKE)
+        return tuple(r.after.claim for r in self.rows if r.effect is ChangeEffect.BROKE)
 
     @property
     def truth(self) -> Truth:
@@ -184,7 +186,7 @@ class ChangeReview(Record, frozen=True):
         stated = self.change.statement is not None
         if self.broken or (stated and self.truth is Truth.FALSE):
             return EXIT_OTHERWISE
-        if Effect.OPEN in effects or self.truth is Truth.OPEN:
+        if ChangeEffect.OPEN in effects or self.truth is Truth.OPEN:
             return EXIT_UNDECIDED
         return EXIT_OK
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
-from flushproof.results.trace import Step, Trace
+from flushproof.results.trace import Trace, TraceStep
 from flushproof.results.verdict import ClaimResult, Report
-from flushproof.support.memory_model import Memory
+from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import Record
 from flushproof.support.source import Source
 
@@ -32,7 +32,7 @@ class Saved(Record, frozen=True):
     sha256: str
     function: str
     spec: str
-    memory: Memory
+    memory: MemoryModel
     loads: int
     flushes: int
     flushers: int
@@ -89,13 +89,13 @@ def moments(trace: Trace) -> tuple[Moment, ...]:
     return tuple(out)
 
 
-def _after(before: Moment, step: Step) -> Moment:
+def _after(before: Moment, step: TraceStep) -> Moment:
     root = _root(step)
     runs_on = before.runs_on if root is None else {**before.runs_on, step.thread: root}
     return Moment({**before.fields, **dict(step.changed)}, runs_on, _holding(before.holding, step))
 
 
-def _root(step: Step) -> str | None:
+def _root(step: TraceStep) -> str | None:
     """Return on what a vCPU runs after a step, None for a step that does not change it."""
     if step.operation != "load":
         return None
@@ -110,7 +110,7 @@ def _root(step: Step) -> str | None:
             return None
 
 
-def _holding(before: frozenset[str], step: Step) -> frozenset[str]:
+def _holding(before: frozenset[str], step: TraceStep) -> frozenset[str]:
     match step.lock:
         case "acquire" | "held":
             return before | {step.thread}

@@ -17,7 +17,7 @@ class HypercallNote(Record, frozen=True):
     ok: bool
 
 
-class Step(Record, frozen=True):
+class TraceStep(Record, frozen=True):
     """One line of a trace.
 
     `thread` is "vcpu1" or "flusher0"; `operation` is "load" or "flush"; `text` is the cell, such as
@@ -51,7 +51,7 @@ EventKind = Literal[
 ]
 
 
-class Event(Record, frozen=True):
+class TraceEvent(Record, frozen=True):
     """Something that the code did which other threads, or the hypervisor, can see.
 
     `thread` is a position in `Recipe.threads`, `call` counts the thread's calls from 0; `field`
@@ -90,7 +90,7 @@ class Recipe(Record, frozen=True):
 
     witnesses: tuple[tuple[str, int], ...]
     threads: tuple[RecordedThread, ...]
-    events: tuple[Event, ...]
+    events: tuple[TraceEvent, ...]
     initial: tuple[tuple[str, str], ...]
     roots: tuple[tuple[str, int], ...]
 
@@ -105,7 +105,7 @@ class Trace(Record, frozen=True):
 
     vcpus: int
     columns: tuple[str, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[TraceStep, ...]
     standing: tuple[tuple[str, str], ...]
     headline: str
     because: str

@@ -7,7 +7,7 @@ from typing import assert_never
 
 from flushproof.results.second_opinion import Opinion
 from flushproof.results.trace import Trace
-from flushproof.support.memory_model import Memory
+from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import Record
 
 EXIT_OK = 0
@@ -41,7 +41,7 @@ class Verdict(StrEnum):
         return self.holds or self is Verdict.REFUTED
 
 
-class Outcome(StrEnum):
+class ExpectationOutcome(StrEnum):
     """How a verdict stands to what was expected of it."""
 
     AS_EXPECTED = "as expected"
@@ -49,7 +49,7 @@ class Outcome(StrEnum):
     UNDECIDED = "undecided"
 
 
-class Scope(Record, frozen=True):
+class VerdictScope(Record, frozen=True):
     """What a verdict covers.
 
     `vcpus` is None for every number, else (low, high); `loads` and `flushes` count per thread, None
@@ -69,7 +69,7 @@ class Scope(Record, frozen=True):
     boot: str = "from boot"
     bound_hit: bool = False
     rounds: int | None = None
-    memory: Memory = Memory.SC
+    memory: MemoryModel = MemoryModel.SC
     buffer: int | None = None
 
 
@@ -108,7 +108,7 @@ class ClaimResult(Record, frozen=True):
     claim: str
     text: str
     verdict: Verdict
-    scope: Scope
+    scope: VerdictScope
     assumptions: tuple[str, ...]
     seconds: float
     smallest_vcpus: int | None = None
@@ -131,18 +131,18 @@ class ClaimResult(Record, frozen=True):
         return self.expected.matches(self)
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> ExpectationOutcome:
         """How the verdict stands to the expected one."""
         if self.as_expected:
-            return Outcome.AS_EXPECTED
+            return ExpectationOutcome.AS_EXPECTED
         match self.verdict:
             case Verdict.UNKNOWN | Verdict.VACUOUS | Verdict.NOT_ASKED:
-                return Outcome.UNDECIDED
+                return ExpectationOutcome.UNDECIDED
             case Verdict.BOUNDED:
                 short = self.expected is not None and self.expected.every_number
-                return Outcome.UNDECIDED if short else Outcome.OTHERWISE
+                return ExpectationOutcome.UNDECIDED if short else ExpectationOutcome.OTHERWISE
             case Verdict.PROVED | Verdict.REFUTED:
-                return Outcome.OTHERWISE
+                return ExpectationOutcome.OTHERWISE
             case _:
                 assert_never(self.verdict)
 
@@ -184,6 +184,6 @@ class Report(Record, frozen=True):
     def exit_code(self) -> int:
         """0 all as expected, 1 some otherwise, 3 something undecided or nothing asked."""
         outcomes = {r.outcome for r in self.results}
-        if Outcome.OTHERWISE in outcomes:
+        if ExpectationOutcome.OTHERWISE in outcomes:
             return EXIT_OTHERWISE
-        return EXIT_OK if outcomes == {Outcome.AS_EXPECTED} else EXIT_UNDECIDED
+        return EXIT_OK if outcomes == {ExpectationOutcome.AS_EXPECTED} else EXIT_UNDECIDED

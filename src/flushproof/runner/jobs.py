@@ -1,7 +1,7 @@
 """One job, as plain data that any process can be handed, and how it is carried out.
 
-In: a `Task`, and for a process elsewhere the files it needs. Out: `Done`, with the report or what
-is wrong with the input, and every file that was looked at.
+In: a `Task`, and for a process elsewhere the files it needs. Out: `JobOutcome`, with the report or
+what is wrong with the input, and every file that was looked at.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from flushproof.results.verdict import ClaimResult, Report
 from flushproof.support import files
 from flushproof.support.diagnostics import InputError
 from flushproof.support.errors import InternalError
-from flushproof.support.files import Look, Sent
+from flushproof.support.files import FileLook, Sent
 from flushproof.support.record import Record
 from flushproof.verify.options import Options
 
@@ -32,26 +32,26 @@ class Task(Record, frozen=True):
     options: Options
 
 
-class Done(Record, frozen=True):
+class JobOutcome(Record, frozen=True):
     """What became of a job; exactly one of `report` and `error` is there."""
 
     report: Report | None
     error: InputError | None
-    looks: tuple[Look, ...]
+    looks: tuple[FileLook, ...]
 
 
-def here(task: Task, on_result: Callable[[ClaimResult], None] = lambda _: None) -> Done:
+def here(task: Task, on_result: Callable[[ClaimResult], None] = lambda _: None) -> JobOutcome:
     """Carry out a job on the files of this machine; each result is told at once."""
     recorded = files.Recorded(files.current())
     with files.using(recorded):
         try:
             report = _decide(task, on_result)
         except InputError as error:
-            return Done(None, error, recorded.looks)
-    return Done(report, None, recorded.looks)
+            return JobOutcome(None, error, recorded.looks)
+    return JobOutcome(report, None, recorded.looks)
 
 
-def elsewhere(task: Task, sent: Sent, engine: str) -> Done:
+def elsewhere(task: Task, sent: Sent, engine: str) -> JobOutcome:
     """Carry out a job on files that were sent along.
 
     Raises:

@@ -14,8 +14,8 @@ from functools import partial
 from flushproof.results.verdict import ClaimResult, Report
 from flushproof.runner.executors import executor, result, submitted
 from flushproof.runner.fingerprint import fingerprint
-from flushproof.runner.jobs import Done, Task, claims_of, elsewhere, here
-from flushproof.runner.verdict_lookup import Known, opened
+from flushproof.runner.jobs import JobOutcome, Task, claims_of, elsewhere, here
+from flushproof.runner.verdict_lookup import VerdictLookup, opened
 from flushproof.support.diagnostics import InputError
 from flushproof.support.record import replace
 from flushproof.verify.options import LOCAL
@@ -43,7 +43,7 @@ class _Open:
         self.report = replace(report, results=found)
 
 
-HandOut = Callable[[_Open, Executor], list[tuple[Task, Future[Done]]]]
+HandOut = Callable[[_Open, Executor], list[tuple[Task, Future[JobOutcome]]]]
 
 
 def sweep(tasks: Sequence[Task], on_report: OnReport) -> tuple[Report, ...]:
@@ -81,7 +81,9 @@ def each(tasks: Sequence[Task]) -> Iterator[tuple[int, Report]]:
         yield from _decided(unknown, known)
 
 
-def _decided(unknown: dict[int, _Open], known: Known | None) -> Iterator[tuple[int, Report]]:
+def _decided(
+    unknown: dict[int, _Open], known: VerdictLookup | None
+) -> Iterator[tuple[int, Report]]:
     options = next(iter(unknown.values())).task.options
     name = options.sweeping.executor
     jobs = options.processes
@@ -106,9 +108,9 @@ def _decided(unknown: dict[int, _Open], known: Known | None) -> Iterator[tuple[i
 
 def _done(
     unknown: dict[int, _Open], pool: Executor, hand_out: HandOut
-) -> Iterator[tuple[int, Task, Done]]:
+) -> Iterator[tuple[int, Task, JobOutcome]]:
     """Hand out the jobs; yield what becomes of each, at once where it runs in this process."""
-    running: dict[Future[Done], tuple[int, Task]] = {}
+    running: dict[Future[JobOutcome], tuple[int, Task]] = {}
     for index, part in unknown.items():
         for task, future in hand_out(part, pool):
             if future.done():
@@ -119,20 +121,20 @@ def _done(
         yield *running[future], result(future)
 
 
-def _whole(part: _Open, pool: Executor, *, jobs: int) -> list[tuple[Task, Future[Done]]]:
+def _whole(part: _Open, pool: Executor, *, jobs: int) -> list[tuple[Task, Future[JobOutcome]]]:
     """Hand out a file as one job, which may use so many processes itself."""
     part.pending = 1
     task = _only(part.task, part.missing, jobs)
     return [(task, submitted(pool, here, task))]
 
 
-def _spread(part: _Open, pool: Executor) -> list[tuple[Task, Future[Done]]]:
+def _spread(part: _Open, pool: Executor) -> list[tuple[Task, Future[JobOutcome]]]:
     """Hand out each claim of a file as one job, and the file with it."""
     try:
         names, sent = claims_of(part.task)
     except InputError as error:
-        failed: Future[Done] = Future()
-        failed.set_result(Done(None, error, ()))
+        failed: Future[JobOutcome] = Future()
+        failed.set_result(JobOutcome(None, error, ()))
         return [(part.task, failed)]
     part.wanted = part.wanted or names
     tasks = [_only(part.task, (name,), 1) for name in part.missing or names]

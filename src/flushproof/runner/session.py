@@ -9,9 +9,9 @@ from flushproof.frontend.spec import syntax as s
 from flushproof.frontend.spec.resolve import (
     only_spec,
 )
-from flushproof.results.atomicity import Steps
+from flushproof.results.atomicity import AtomicSteps
 from flushproof.results.comparison import Comparison
-from flushproof.results.recognition import Listing
+from flushproof.results.recognition import Recognition
 from flushproof.results.review import Review
 from flushproof.results.verdict import (
     ClaimResult,
@@ -27,7 +27,7 @@ OnResult = Callable[[ClaimResult], None]
 OnReport = Callable[[Report], None]
 
 
-class Front:
+class Session:
     """A `Pipeline` that keeps verdicts, and runs jobs where the options say."""
 
     def prove(self, path: str, spec: str | None, options: Options, on_result: OnResult) -> Report:
@@ -72,13 +72,13 @@ class Front:
 
         return pipeline.emit(path, spec, stage, options)
 
-    def atomicity(self, path: str, spec: str | None, options: Options) -> tuple[Steps, ...]:
+    def atomicity(self, path: str, spec: str | None, options: Options) -> tuple[AtomicSteps, ...]:
         """Return which stretches of code are atomic steps, and why."""
         from flushproof import pipeline
 
         return pipeline.atomicity(path, spec, options)
 
-    def recognised(self, path: str, spec: str | None, options: Options) -> Listing:
+    def recognised(self, path: str, spec: str | None, options: Options) -> Recognition:
         """Return what a file was taken for."""
         from flushproof import pipeline
 

@@ -17,7 +17,7 @@ from flushproof.runner.fingerprint import fingerprint
 from flushproof.runner.jobs import Task
 from flushproof.runner.verdict_store import Entry, Store
 from flushproof.support import files
-from flushproof.support.files import Look, Recorded
+from flushproof.support.files import FileLook, Recorded
 from flushproof.support.record import Record, replace
 from flushproof.verify.expectation import with_expected
 from flushproof.verify.options import Sweeping
@@ -54,7 +54,7 @@ class Hit(Record, frozen=True):
 
 
 @dataclass
-class Known:
+class VerdictLookup:
     """The store as one run sees it: each file is looked at once."""
 
     store: Store
@@ -69,7 +69,7 @@ class Known:
         wanted = tuple(dict.fromkeys(task.options.claims)) or entry.claims
         return None if wanted is None else Hit(task, entry, wanted)
 
-    def add(self, task: Task, report: Report, looks: tuple[Look, ...]) -> None:
+    def add(self, task: Task, report: Report, looks: tuple[FileLook, ...]) -> None:
         """Keep what was decided; what is open may be decided with more memory, and is not kept."""
         key = self._key(task)
         if key is None:
@@ -90,7 +90,7 @@ class Known:
             return None
         return entry
 
-    def _answer(self, look: Look) -> str:
+    def _answer(self, look: FileLook) -> str:
         return self._seen.ask(look.kind, look.path, LIMIT + 1)
 
     def _key(self, task: Task) -> str | None:
@@ -104,7 +104,7 @@ class Known:
         names = [task.path] if task.spec is None else [task.path, task.spec]
         if not all(files.current().is_file(name) for name in names):
             return None
-        texts = [self._answer(Look("text", name, "")) for name in names]
+        texts = [self._answer(FileLook("text", name, "")) for name in names]
         if not all(name in self._seen.texts for name in names):
             return None
         options = replace(task.options, jobs=0, sweeping=Sweeping())
@@ -112,6 +112,6 @@ class Known:
         return hashlib.sha256(repr(asked).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def opened(folder: str | None) -> Known | None:
+def opened(folder: str | None) -> VerdictLookup | None:
     """Return the store in a folder, None for no folder."""
-    return None if folder is None else Known(Store(Path(folder), fingerprint()))
+    return None if folder is None else VerdictLookup(Store(Path(folder), fingerprint()))

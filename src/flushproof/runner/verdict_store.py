@@ -20,7 +20,7 @@ from pathlib import Path
 import msgspec
 
 from flushproof.results.verdict import ClaimResult
-from flushproof.support.files import Look
+from flushproof.support.files import FileLook
 from flushproof.support.record import Record
 
 KEPT = 4
@@ -35,7 +35,7 @@ class Entry(Record, frozen=True):
     """
 
     key: str
-    looks: tuple[Look, ...]
+    looks: tuple[FileLook, ...]
     path: str
     sha256: str
     spec: str

@@ -47,7 +47,7 @@ class Files(Protocol):
         """Return the path without symbolic links."""
 
 
-class Look(Record, frozen=True):
+class FileLook(Record, frozen=True):
     """One question about a file, and the answer.
 
     For a text it is the digest of its bytes, or the name of the error that reading it gives; for
@@ -106,9 +106,9 @@ class Recorded:
     texts: dict[str, bytes] = field(default_factory=dict)
 
     @property
-    def looks(self) -> tuple[Look, ...]:
+    def looks(self) -> tuple[FileLook, ...]:
         """Every answer so far, in order of question."""
-        return tuple(Look(kind, path, answer) for (kind, path), answer in self.answers.items())
+        return tuple(FileLook(kind, path, answer) for (kind, path), answer in self.answers.items())
 
     def sent(self) -> Sent:
         """Return all that was answered, to be sent along."""

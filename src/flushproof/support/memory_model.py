@@ -5,13 +5,13 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class Memory(StrEnum):
+class MemoryModel(StrEnum):
     """When threads see each other's stores: at once, or by way of x86's store buffers."""
 
     SC = "sc"
     TSO = "tso"
 
 
-def weaker(*models: Memory) -> Memory:
+def weaker(*models: MemoryModel) -> MemoryModel:
     """Return that of some memory models which allows for more."""
-    return Memory.TSO if Memory.TSO in models else Memory.SC
+    return MemoryModel.TSO if MemoryModel.TSO in models else MemoryModel.SC

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from flushproof.engines.counterexample import Found, size_in_words
+from flushproof.engines.counterexample import Counterexample, size_in_words
 from flushproof.engines.explicit.enumerator import Sizes
 from flushproof.engines.interpreter.random_runs import Attack
 from flushproof.frontend.setup import Bounds
@@ -19,7 +19,7 @@ from flushproof.machine.build import CAPACITY, Machine
 from flushproof.machine.store_buffers.apply import Buffered
 from flushproof.results.second_opinion import Opinion, joined
 from flushproof.results.trace import Trace
-from flushproof.results.verdict import ClaimResult, Scope, Verdict
+from flushproof.results.verdict import ClaimResult, Verdict, VerdictScope
 from flushproof.support.errors import InternalError
 from flushproof.support.record import replace
 from flushproof.support.wording import count
@@ -28,7 +28,7 @@ from flushproof.verify.question import LOOKING, Definedness, Question, engine_fo
 from flushproof.verify.unbounded_proofs import Evidence, ForAll
 
 if TYPE_CHECKING:
-    from flushproof.engines.reduction.step_plan import Plan
+    from flushproof.engines.reduction.step_plan import StepPlan
     from flushproof.verify.question import Engine
 
 EVERY = "every interleaving"
@@ -48,7 +48,7 @@ Range = tuple[int, int] | None
 """From how many to how many vCPUs; None for every number."""
 
 
-class Claim:
+class ClaimChecker:
     """One claim being decided."""
 
     def __init__(
@@ -69,9 +69,9 @@ class Claim:
         self.exact_roots = True
         self.every_interleaving = True
         self.buffers: Buffered | None = None
-        self.found: Found | None = None
+        self.found: Counterexample | None = None
         self.opinions: list[Opinion] = []
-        self.seen: dict[int, Found | str | None] = {}
+        self.seen: dict[int, Counterexample | str | None] = {}
         self.early: ClaimResult | None = None
 
     @cached_property
@@ -80,7 +80,7 @@ class Claim:
         return self.machine.with_claims((self.name,))
 
     @cached_property
-    def plan(self) -> Plan | None:
+    def plan(self) -> StepPlan | None:
         """Where steps begin with any number of vCPUs; None where each engine finds that out."""
         return None if self.engine in LOOKING else self.forall.plan(self.program)
 
@@ -119,7 +119,7 @@ class Claim:
             if not isinstance(answer, str):
                 self._note(engine, n)
                 self.seen[n] = answer
-            if isinstance(answer, Found):
+            if isinstance(answer, Counterexample):
                 return self._followed_up(answer, n)
         return None
 
@@ -129,7 +129,9 @@ class Claim:
         few = min(1, own.loads), min(1, own.flushes)
         return replace(own, vcpus=(vcpus, vcpus), loads=few[0], flushes=few[1])
 
-    def _followed_up(self, found: Found, vcpus: int, bounds: Bounds | None = None) -> ClaimResult:
+    def _followed_up(
+        self, found: Counterexample, vcpus: int, bounds: Bounds | None = None
+    ) -> ClaimResult:
         """Return what was found, unless something undefined happens with fewer vCPUs.
 
         `bounds` are those within which it was found, None for those asked for.
@@ -196,13 +198,13 @@ class Claim:
         text = f"`{self.name}` is proved for every number of vCPUs, and yet: {found}"
         raise InternalError(text)
 
-    def _within(self, bounds: Bounds, part: int) -> Found | None:
+    def _within(self, bounds: Bounds, part: int) -> Counterexample | None:
         """Return a counterexample within other bounds, which may not be the least within ours."""
         question = replace(self.question, bounds=bounds, second=None)
         found = engine_for(self.program, question, self.plan, part).claim(
             self.name, bounds.vcpus[1]
         )
-        return replace(found, least=False) if isinstance(found, Found) else None
+        return replace(found, least=False) if isinstance(found, Counterexample) else None
 
     def _look(self, counts: range) -> ClaimResult | None:
         """Return what is found with so many vCPUs; None where the claim holds."""
@@ -214,7 +216,7 @@ class Claim:
                 self._tell()
                 self._note(engine, n)
             answer = self.seen[n]
-            if isinstance(answer, Found):
+            if isinstance(answer, Counterexample):
                 return self._refuted(answer)
             if answer is not None:
                 return self.unknown(answer, (low, n))
@@ -251,7 +253,7 @@ class Claim:
         """Return that the claim is not decided, and why."""
         return self._result(Verdict.UNKNOWN, vcpus, reason=reason)
 
-    def _refuted(self, found: Found, bounds: Bounds | None = None) -> ClaimResult:
+    def _refuted(self, found: Counterexample, bounds: Bounds | None = None) -> ClaimResult:
         from flushproof.verify.trace.build_trace import explain
 
         state = replayed(self.program, found)
@@ -305,10 +307,10 @@ class Claim:
             return found
         return Opinion(second.solver, 0, 0, "no question needed a solver")
 
-    def _scope(self, vcpus: Range, bounds: Bounds) -> Scope:
+    def _scope(self, vcpus: Range, bounds: Bounds) -> VerdictScope:
         rounds = None if self.every_interleaving else self.question.rounds
         full = self.buffers is not None and self.buffers.full
-        return Scope(
+        return VerdictScope(
             vcpus=vcpus,
             loads=None if vcpus is None else bounds.loads,
             flushes=None if vcpus is None else bounds.flushes,

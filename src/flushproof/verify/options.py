@@ -14,7 +14,7 @@ from flushproof.frontend.kernel.choices import Choices
 from flushproof.results.comparison import Compared, Relation, Since
 from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.support.memory_limit import LEAST
-from flushproof.support.memory_model import Memory
+from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import Record
 
 MAX_VCPUS = 4096
@@ -117,7 +117,7 @@ class Project(Record, frozen=True):
     vcpus: tuple[int, int] | None = None
     loads: int | None = None
     flushes: int | None = None
-    memory: Memory | None = None
+    memory: MemoryModel | None = None
 
 
 class Sweeping(Record, frozen=True):
@@ -169,7 +169,7 @@ class Options(Record, frozen=True):
     engine: str | None = None
     jobs: int = 0
     rounds: int | None = None
-    memory: Memory | None = None
+    memory: MemoryModel | None = None
     choices: Choices = Choices()
     project: Project = Project()
     sweeping: Sweeping = Sweeping()

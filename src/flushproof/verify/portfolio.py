@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 
-from flushproof.engines.counterexample import Found
+from flushproof.engines.counterexample import Counterexample
 from flushproof.machine.build import Machine, build
 from flushproof.results.verdict import ClaimResult, Verdict
 from flushproof.support.memory_limit import EXHAUSTED
 from flushproof.support.process_pool import GONE, stream
 from flushproof.support.record import replace
-from flushproof.verify.claim_checker import Claim
+from flushproof.verify.claim_checker import ClaimChecker
 from flushproof.verify.question import LOOKING, Definedness, Question
 from flushproof.verify.unbounded_proofs import ForAll
 
@@ -46,7 +46,7 @@ def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
                 _ = forall.defined
 
     def one(name: str) -> ClaimResult:
-        claim = Claim(machine, question, name, definedness, forall)
+        claim = ClaimChecker(machine, question, name, definedness, forall)
         if not machine.statable(name):
             return claim.not_asked(NO_CACHE)
         try:
@@ -57,7 +57,7 @@ def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
             return claim.unknown(str(error) or EXHAUSTED, unseen)
 
     def lost(name: str) -> ClaimResult:
-        return Claim(machine, question, name, definedness, forall).unknown(GONE, unseen)
+        return ClaimChecker(machine, question, name, definedness, forall).unknown(GONE, unseen)
 
     unseen = question.bounds.vcpus
     yield from stream(
@@ -71,7 +71,7 @@ def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
 
 
 def outside_considered(
-    found: ClaimResult, claim: Claim, machine: Machine, question: Question
+    found: ClaimResult, claim: ClaimChecker, machine: Machine, question: Question
 ) -> ClaimResult:
     """Return a result that does not rest on what code outside the setup may write.
 
@@ -97,7 +97,7 @@ def outside_considered(
     calm = build(same)
     alone = replace(question, claims=(found.claim,), engine="bounded")
     forall = ForAll(calm, evidence=False)
-    again = Claim(calm, alone, found.claim, Definedness(calm, alone), forall).decide()
+    again = ClaimChecker(calm, alone, found.claim, Definedness(calm, alone), forall).decide()
     if again.verdict is Verdict.REFUTED:
         return replace(again, assumptions=found.assumptions)
     return claim.unknown(why, question.bounds.vcpus)
@@ -114,7 +114,7 @@ def _weight(machine: Machine, name: str) -> int:
 
 def counterexample(
     machine: Machine, question: Question, name: str
-) -> tuple[ClaimResult, Found | None]:
+) -> tuple[ClaimResult, Counterexample | None]:
     """Decide one claim; return also what refutes it, in the engines' own terms.
 
     Raises:
@@ -123,7 +123,7 @@ def counterexample(
     """
     machine = machine.within(question.bounds)
     forall = ForAll(machine, evidence=False)
-    claim = Claim(machine, question, name, Definedness(machine, question), forall)
+    claim = ClaimChecker(machine, question, name, Definedness(machine, question), forall)
     if not machine.statable(name):
         return claim.not_asked(NO_CACHE), None
     return claim.decide(), claim.found

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from flushproof.engines.counterexample import Found
-from flushproof.engines.explicit.enumerator import Enumerator, Sizes
+from flushproof.engines.counterexample import Counterexample
+from flushproof.engines.explicit.enumerator import ExplicitEngine, Sizes
 from flushproof.engines.interpreter import interpreter as concrete
 from flushproof.frontend.setup import Bounds
 from flushproof.ir.program import Operation, Program
@@ -25,10 +25,10 @@ from flushproof.verify.progress import Board
 
 if TYPE_CHECKING:
     from flushproof.engines.bounded.engine import Bounded
-    from flushproof.engines.reduction.step_plan import Plan
+    from flushproof.engines.reduction.step_plan import StepPlan
     from flushproof.engines.second.second_solver import Second
 
-    Engine = Bounded | Enumerator
+    Engine = Bounded | ExplicitEngine
 
 FAILURES = (concrete.Stuck, concrete.Undefined, concrete.GoesOn)
 LOOKING = ("bounded", "enumerate")
@@ -73,11 +73,13 @@ class Question(Record, frozen=True):
         return "bounded" if self.rounds is not None and wanted == "auto" else wanted
 
 
-def engine_for(program: Program, question: Question, plan: Plan | None, part: int = 1) -> Engine:
+def engine_for(
+    program: Program, question: Question, plan: StepPlan | None, part: int = 1
+) -> Engine:
     """Return the engine asked for, with one part in so many of the usual effort."""
     if question.engine == "enumerate":
         b = question.bounds
-        return Enumerator(program, Sizes(b.vcpus[1], b.loads, b.flushes, b.flushers))
+        return ExplicitEngine(program, Sizes(b.vcpus[1], b.loads, b.flushes, b.flushers))
     from flushproof.engines.bounded.engine import Bounded, Settings
     from flushproof.engines.bounded.query import EFFORT
     from flushproof.engines.bounded.threads import Counts
@@ -94,7 +96,7 @@ def engine_for(program: Program, question: Question, plan: Plan | None, part: in
 
 def taken(engine: Engine) -> tuple[Opinion, ...]:
     """Return the opinions that were given since the last time."""
-    if isinstance(engine, Enumerator):
+    if isinstance(engine, ExplicitEngine):
         return ()
     found = tuple(engine.opinions)
     engine.opinions.clear()
@@ -117,7 +119,7 @@ class Definedness:
             self.engine = self.engine or engine_for(self.program, self.question, None)
             found = self.engine.undefined(vcpus)
             self.opinions[vcpus] = taken(self.engine)
-            text = _undefined(self.program, found) if isinstance(found, Found) else found
+            text = _undefined(self.program, found) if isinstance(found, Counterexample) else found
             self.known[vcpus] = text or ""
         return self.known[vcpus]
 
@@ -126,7 +128,7 @@ class Definedness:
         return self.engine is None or self.engine.every_interleaving(vcpus)
 
 
-def replayed(program: Program, found: Found) -> concrete.State:
+def replayed(program: Program, found: Counterexample) -> concrete.State:
     """Return the state in which the interpreter sees a counterexample end.
 
     Raises:
@@ -143,7 +145,7 @@ def replayed(program: Program, found: Found) -> concrete.State:
     return state
 
 
-def _undefined(program: Program, found: Found) -> str:
+def _undefined(program: Program, found: Counterexample) -> str:
     try:
         concrete.replay(program, found.schedule, lambda o: found.boundaries[o.name])
     except concrete.Undefined as error:

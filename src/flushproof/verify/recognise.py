@@ -8,17 +8,17 @@ from flushproof.frontend.c.walk import walk
 from flushproof.ir.code import Const, Expr, Field
 from flushproof.ir.types import LockWord
 from flushproof.machine.build import INVALID, Machine
-from flushproof.results.recognition import Listing, Part, SharedField
+from flushproof.results.recognition import FunctionPart, Recognition, SharedField
 from flushproof.verify.assumptions import assumptions
 from flushproof.verify.open_input import Opened
 
 
-def listing(path: str, opened: Opened, machine: Machine) -> Listing:
+def listing(path: str, opened: Opened, machine: Machine) -> Recognition:
     """Return what a file was taken for."""
     setup = opened.setup
     boot = dict(machine.base.boot)
     cache = machine.cache
-    return Listing(
+    return Recognition(
         path=path,
         sha256=setup.variant.sha256,
         profile=opened.profile,
@@ -32,23 +32,23 @@ def listing(path: str, opened: Opened, machine: Machine) -> Listing:
     )
 
 
-def _functions(machine: Machine) -> tuple[Part, ...]:
+def _functions(machine: Machine) -> tuple[FunctionPart, ...]:
     setup = machine.setup
     roles = {o.function: o.role for o in setup.operations}
     defined = setup.declarations.functions
     shipped = {s.name for s in setup.sources[:2]}
-    found: dict[str, Part] = {}
+    found: dict[str, FunctionPart] = {}
     pending = list(roles)
     while pending:
         name = pending.pop(0)
         f = defined.get(name)
         if name in found or f is None or f.body is None or f.span.file in shipped:
             continue
-        found[name] = Part(name, roles.get(name, "helper"), f.span)
+        found[name] = FunctionPart(name, roles.get(name, "helper"), f.span)
         pending += [
             n.function.id
             for n in walk(f.body)
-            if isinstance(n, c.Call) and isinstance(n.function, c.Name)
+            if isinstance(n, c.CallExpr) and isinstance(n.function, c.Name)
         ]
     return tuple(found.values())
 

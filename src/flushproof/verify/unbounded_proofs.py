@@ -17,11 +17,11 @@ from flushproof.ir.program import Role
 from flushproof.machine.build import Machine
 from flushproof.machine.lock_order import in_order
 from flushproof.results.second_opinion import Opinion
-from flushproof.support.memory_model import Memory
+from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import Record, replace
 
 if TYPE_CHECKING:
-    from flushproof.engines.reduction.step_plan import Plan
+    from flushproof.engines.reduction.step_plan import StepPlan
     from flushproof.engines.second.second_solver import Second
     from flushproof.engines.unbounded.prove import Proof, Subject
     from flushproof.ir.program import Program
@@ -62,18 +62,18 @@ class ForAll:
         self.second = second
         self.steps = steps
 
-    def plan(self, program: Program) -> Plan | None:
+    def plan(self, program: Program) -> StepPlan | None:
         """Return where steps begin, for any number of vCPUs; None where that cannot be told."""
-        from flushproof.engines.reduction.commutativity import Population
+        from flushproof.engines.reduction.commutativity import ThreadCounts
         from flushproof.engines.reduction.step_plan import make_plan
         from flushproof.engines.unbounded.prove import out_of_reach
 
         if out_of_reach(program):
             return None
-        return make_plan(program, Population(None, self.machine.setup.bounds.flushers))
+        return make_plan(program, ThreadCounts(None, self.machine.setup.bounds.flushers))
 
     def prove(
-        self, program: Program, plan: Plan | None, hopeless: Callable[[], str] = _hopeful
+        self, program: Program, plan: StepPlan | None, hopeless: Callable[[], str] = _hopeful
     ) -> Evidence | str:
         """Return what proves the claims of a program, or why nothing does.
 
@@ -81,7 +81,7 @@ class ForAll:
         """
         from flushproof.engines.unbounded.prove import out_of_reach
 
-        if self.machine.setup.memory is not Memory.SC:
+        if self.machine.setup.memory is not MemoryModel.SC:
             return "stores are buffered"
         if self.machine.setup.bounds.flushers != 1:
             return "there are several flushers"
@@ -109,7 +109,7 @@ class ForAll:
         return replace(found, invariant=(text, *found.invariant) if self.evidence else ())
 
     def _prove(
-        self, program: Program, plan: Plan, hopeless: Callable[[], str], title: str
+        self, program: Program, plan: StepPlan, hopeless: Callable[[], str], title: str
     ) -> Evidence | str:
         from flushproof.engines.unbounded.certificate import script
         from flushproof.engines.unbounded.invariant_text import invariant_lines
@@ -134,9 +134,9 @@ class ForAll:
     def _opinions(self, script: str) -> tuple[Opinion, ...]:
         if self.second is None:
             return ()
-        from flushproof.engines.second.cvc5_query import Answer
+        from flushproof.engines.second.cvc5_query import SolverAnswer
 
-        return (self.second.on(script, Answer.UNSAT, "a proof for every number of vCPUs"),)
+        return (self.second.on(script, SolverAnswer.UNSAT, "a proof for every number of vCPUs"),)
 
     @cached_property
     def defined(self) -> Proof | str:
@@ -149,13 +149,13 @@ class ForAll:
             return "its locks are more than mutual exclusion"
         return prove(_subject(base, plan, self.steps, claims_only=False), _hopeful)
 
-    def _proof(self, program: Program, plan: Plan, hopeless: Callable[[], str]) -> Proof | str:
+    def _proof(self, program: Program, plan: StepPlan, hopeless: Callable[[], str]) -> Proof | str:
         from flushproof.engines.unbounded.prove import prove
 
         return prove(_subject(program, plan, self.steps, claims_only=True), hopeless)
 
 
-def _subject(program: Program, plan: Plan, steps: int | None, *, claims_only: bool) -> Subject:
+def _subject(program: Program, plan: StepPlan, steps: int | None, *, claims_only: bool) -> Subject:
     from flushproof.engines.unbounded.prove import Subject
 
     return Subject(program, plan.kinds, plan.boundaries, claims_only, steps)

@@ -6,12 +6,12 @@ import argparse
 import os
 
 from flushproof.cli.command import Command
-from flushproof.cli.settings.layers import Origin
+from flushproof.cli.settings.layers import SettingOrigin
 from flushproof.cli.settings.text import document, render
 from flushproof.cli.terminal import Terminal
 from flushproof.frontend.c.load import load
 from flushproof.report import json_report as json
-from flushproof.support.memory_model import Memory
+from flushproof.support.memory_model import MemoryModel
 from flushproof.support.source import Span
 from flushproof.support.user_dirs import verdict_folder
 
@@ -38,14 +38,14 @@ def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     return 0
 
 
-def _layered(found: Origin, stated: Origin | None) -> Origin:
+def _layered(found: SettingOrigin, stated: SettingOrigin | None) -> SettingOrigin:
     """Return what counts: what was typed, else the spec, else what was found."""
     if stated is not None and found.source != TYPED:
         return stated
     return _usual(found.name) or found if found.source == DEFAULT else found
 
 
-def _usual(name: str) -> Origin | None:
+def _usual(name: str) -> SettingOrigin | None:
     """Return the default of what is not settled by the command line's own defaults."""
     from flushproof.frontend.setup import Bounds
 
@@ -55,17 +55,19 @@ def _usual(name: str) -> Origin | None:
         "vcpus": f"{low}..{high}",
         "loads": str(usual.loads),
         "flushes": str(usual.flushes),
-        "memory": str(Memory.SC),
+        "memory": str(MemoryModel.SC),
         "rounds": "enough",
         "engine": "by command",
     }
     if name == "cache-dir":
         given = "FLUSHPROOF_CACHE" in os.environ
-        return Origin(name, verdict_folder() or "-", "FLUSHPROOF_CACHE" if given else DEFAULT)
-    return Origin(name, known[name], DEFAULT) if name in known else None
+        return SettingOrigin(
+            name, verdict_folder() or "-", "FLUSHPROOF_CACHE" if given else DEFAULT
+        )
+    return SettingOrigin(name, known[name], DEFAULT) if name in known else None
 
 
-def _stated(path: str) -> dict[str, Origin]:
+def _stated(path: str) -> dict[str, SettingOrigin]:
     """Return what a spec says; nothing for a C file.
 
     Raises:
@@ -80,9 +82,9 @@ def _stated(path: str) -> dict[str, Origin]:
     out = {}
     for b in spec.bounds:
         value = f"{b.low}..{b.high}" if b.name == "vcpus" else str(b.high)
-        out[b.name] = Origin(b.name, value, _place(b.span))
+        out[b.name] = SettingOrigin(b.name, value, _place(b.span))
     if spec.memory is not None:
-        out["memory"] = Origin("memory", spec.memory.model, _place(spec.memory.span))
+        out["memory"] = SettingOrigin("memory", spec.memory.model, _place(spec.memory.span))
     return out
 
 

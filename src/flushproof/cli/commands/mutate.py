@@ -20,7 +20,7 @@ from flushproof.verify.progress import Progress
 
 if TYPE_CHECKING:
     from flushproof.features.mutation.decide import Asked
-    from flushproof.features.mutation.origin import Origin
+    from flushproof.features.mutation.origin import SetupOrigin
 
 
 class NoSuchMutant(Diagnostic, frozen=True, kw_only=True):
@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     return found.exit_code
 
 
-def _mutate(start: Origin, asked: Asked, terminal: Terminal) -> Mutation:
+def _mutate(start: SetupOrigin, asked: Asked, terminal: Terminal) -> Mutation:
     from flushproof.features.mutation.decide import mutate
     from flushproof.features.mutation.mutants import mutants
 
@@ -96,7 +96,7 @@ def _mutate(start: Origin, asked: Asked, terminal: Terminal) -> Mutation:
         progress.clear()
 
 
-def _text(start: Origin, number: int) -> str:
+def _text(start: SetupOrigin, number: int) -> str:
     from flushproof.features.mutation.mutants import mutants
 
     listed = mutants(start.setup)

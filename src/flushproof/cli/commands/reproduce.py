@@ -21,7 +21,7 @@ COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O0")
 
 
-class CannotWrite(Diagnostic, frozen=True, kw_only=True):
+class CannotWriteProgram(Diagnostic, frozen=True, kw_only=True):
     """The output file cannot be written."""
 
     CODE: ClassVar[str] = "FP0124"
@@ -31,7 +31,7 @@ class CannotWrite(Diagnostic, frozen=True, kw_only=True):
     reason: str
 
 
-class NoCompiler(Diagnostic, frozen=True, kw_only=True):
+class NoProgramCompiler(Diagnostic, frozen=True, kw_only=True):
     """No C compiler is found."""
 
     CODE: ClassVar[str] = "FP0125"
@@ -93,7 +93,7 @@ def _write(path: str, text: str) -> None:
         Path(path).write_text(text, encoding="utf-8")
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
-        raise InputError(CannotWrite(span=None, path=path, reason=reason)) from None
+        raise InputError(CannotWriteProgram(span=None, path=path, reason=reason)) from None
 
 
 def _compiled(text: str, compiler: str | None, terminal: Terminal) -> int:
@@ -102,7 +102,7 @@ def _compiled(text: str, compiler: str | None, terminal: Terminal) -> int:
     found = next((path for name in names if (path := shutil.which(name))), None)
     if found is None:
         listed = ", ".join(f"`{n}`" for n in names)
-        raise InputError(NoCompiler(span=None, names=listed))
+        raise InputError(NoProgramCompiler(span=None, names=listed))
     with tempfile.TemporaryDirectory() as folder:
         source, binary = Path(folder) / "reproduce.c", Path(folder) / "reproduce"
         source.write_text(text, encoding="utf-8")

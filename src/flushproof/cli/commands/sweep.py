@@ -13,7 +13,7 @@ from flushproof.cli.shell_completion import claims
 from flushproof.cli.terminal import Terminal
 from flushproof.report import json_report as json
 from flushproof.runner.text import Swept, document, exit_code, render
-from flushproof.support.memory_model import Memory
+from flushproof.support.memory_model import MemoryModel
 from flushproof.support.user_dirs import verdict_folder
 from flushproof.verify.options import LOCAL, Options, Sweeping, parse_range
 from flushproof.verify.progress import Progress
@@ -33,7 +33,7 @@ def _add(command: argparse.ArgumentParser) -> None:
     )
     for name, help_ in (("--loads", "loads per vCPU"), ("--flushes", "flushes per flusher")):
         bounds.add_argument(name, action="append", type=int, default=[], metavar="N", help=help_)
-    bounds.add_argument("--memory", choices=tuple(Memory), help="memory model: sc or tso")
+    bounds.add_argument("--memory", choices=tuple(MemoryModel), help="memory model: sc or tso")
     bounds.add_argument(
         "--max-steps", type=int, metavar="N", help="steps that a solver may take for one question"
     )
@@ -92,7 +92,7 @@ def _options(arguments: argparse.Namespace) -> Iterator[Options]:
             flushes=flushes,
             claims=tuple(dict.fromkeys(arguments.claim)),
             jobs=arguments.jobs,
-            memory=None if arguments.memory is None else Memory(arguments.memory),
+            memory=None if arguments.memory is None else MemoryModel(arguments.memory),
             project=arguments.project,
             steps=arguments.max_steps,
             sweeping=Sweeping(cache, arguments.executor),

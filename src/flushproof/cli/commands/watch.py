@@ -11,7 +11,7 @@ from functools import partial
 from flushproof.cli.command import Command
 from flushproof.cli.run import EXIT_INTERRUPTED
 from flushproof.cli.terminal import Terminal
-from flushproof.cli.watcher import Watcher
+from flushproof.cli.watcher import FileWatcher
 from flushproof.frontend.c.load import load
 
 PAUSE = 0.3
@@ -33,7 +33,7 @@ def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     command = "check" if arguments.file.endswith(".spec") else "prove"
     typed = [command, arguments.file, *arguments.options]
     again = partial(check, arguments.main, typed, terminal)
-    watcher = Watcher(arguments.file, again, partial(time.sleep, PAUSE))
+    watcher = FileWatcher(arguments.file, again, partial(time.sleep, PAUSE))
     with suppress(KeyboardInterrupt):
         watcher.run()
     return 0

@@ -13,7 +13,7 @@ from typing import Final
 from flushproof.cli.settings.keys import IN_SPECS, KEYS, Key, NotAChoice
 from flushproof.cli.settings.project import ProjectFile, Setting
 from flushproof.support.diagnostics import InputError, closest
-from flushproof.support.memory_model import Memory
+from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import Record, replace
 from flushproof.verify.options import Options, Project, Sweeping, parse_range
 
@@ -43,7 +43,7 @@ NUMBERS: Final = {
 """Under which names `Options` keeps, and checks, numbers."""
 
 
-class Origin(Record, frozen=True):
+class SettingOrigin(Record, frozen=True):
     """A value that holds, and what it comes from: a place, or "command line", or "default"."""
 
     name: str
@@ -88,14 +88,14 @@ def fill(arguments: argparse.Namespace, usual: Usual, project: ProjectFile | Non
         configured = value if setting is None else _converted(setting, action)
         typed = getattr(arguments, action.dest)
         if typed is not UNSET:
-            origins.append(Origin(key.name, _text(typed), "command line"))
+            origins.append(SettingOrigin(key.name, _text(typed), "command line"))
             continue
         setattr(arguments, action.dest, value if key.name in IN_SPECS else configured)
         if setting is None:
-            origins.append(Origin(key.name, _text(value), "default"))
+            origins.append(SettingOrigin(key.name, _text(value), "default"))
         else:
             place = f"{setting.span.file}:{setting.span.line}"
-            origins.append(Origin(key.name, _text(setting.value), place))
+            origins.append(SettingOrigin(key.name, _text(setting.value), place))
     arguments.project = project_of(project)
     order = [k.name for k in KEYS]
     arguments.origins = tuple(sorted(origins, key=lambda o: order.index(o.name)))
@@ -152,8 +152,8 @@ def _with(project: Project, setting: Setting) -> Project:
         case "flushes":
             return replace(project, flushes=int(value))
         case "memory":
-            _choose(setting, tuple(str(m) for m in Memory))
-            return replace(project, memory=Memory(str(value)))
+            _choose(setting, tuple(str(m) for m in MemoryModel))
+            return replace(project, memory=MemoryModel(str(value)))
         case _:
             return project
 

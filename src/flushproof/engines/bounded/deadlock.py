@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.cells import Location
-from flushproof.engines.symbolic.step import Step, ThreadSteps
+from flushproof.engines.symbolic.step import SymbolicStep, ThreadSteps
 from flushproof.engines.symbolic.values import Algebra, Value
 from flushproof.ir.code import Acquire
 from flushproof.ir.program import Operation, Role
@@ -53,7 +53,7 @@ def all_is_over(threads: Sequence[ThreadSteps], done: Sequence[Sequence[t.Bool]]
     return t.and_(*(between_calls(x.steps, d) for x, d in acting))
 
 
-def between_calls(steps: Sequence[Step], done: Sequence[t.Bool]) -> t.Bool:
+def between_calls(steps: Sequence[SymbolicStep], done: Sequence[t.Bool]) -> t.Bool:
     """Return the condition that all is done before some call, and nothing of it or after it."""
     starts = [k for k, step in enumerate(steps) if step.first]
     return t.or_(*(_reached(done, k) for k in (*starts, len(steps))))
@@ -67,7 +67,7 @@ def _reached(done: Sequence[t.Bool], at: int) -> t.Bool:
 
 def _waits(
     algebra: Algebra,
-    steps: Sequence[Step],
+    steps: Sequence[SymbolicStep],
     done: Sequence[t.Bool],
     state: Mapping[Location, Value],
 ) -> t.Bool:
@@ -81,7 +81,7 @@ def _waits(
     )
 
 
-def _closed(algebra: Algebra, step: Step, state: Mapping[Location, Value]) -> list[t.Bool]:
+def _closed(algebra: Algebra, step: SymbolicStep, state: Mapping[Location, Value]) -> list[t.Bool]:
     same = [algebra.equal(unknown, state[where]) for where, unknown in step.inputs.items()]
     exists = [t.not_(f.broken) for f in step.faults if isinstance(f.instr, Acquire)]
     return [*same, *exists, t.not_(step.enabled)]

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import z3
 
-from flushproof.engines.bounded.query import Problem
-from flushproof.engines.schedule import Call, Plan, Schedule
+from flushproof.engines.bounded.query import BoundedQuery
+from flushproof.engines.schedule import Call, Schedule, ThreadPlan
 from flushproof.engines.smt import terms as t
-from flushproof.engines.symbolic.step import Step, ThreadSteps
+from flushproof.engines.symbolic.step import SymbolicStep, ThreadSteps
 from flushproof.engines.symbolic.values import Root, Value
 from flushproof.ir.analysis.representation import PAGE_BITS
 from flushproof.ir.types import BOOL, Int
 
 
-class Reader:
+class ModelReader:
     """Reads values of one model; pages are numbered as they are met."""
 
-    def __init__(self, problem: Problem, model: z3.ModelRef) -> None:
+    def __init__(self, problem: BoundedQuery, model: z3.ModelRef) -> None:
         self.problem = problem
         self.model = model
         known = problem.algebra.known_pages()
@@ -71,12 +71,12 @@ class Reader:
         return page << shift
 
 
-def schedule(problem: Problem, model: z3.ModelRef) -> Schedule:
+def schedule(problem: BoundedQuery, model: z3.ModelRef) -> Schedule:
     """Turn a model of a problem into a schedule."""
-    reader = Reader(problem, model)
+    reader = ModelReader(problem, model)
     order = _order(problem, reader)
     plans = tuple(
-        Plan(thread.number, thread.name, _calls(problem, reader, position, thread))
+        ThreadPlan(thread.number, thread.name, _calls(problem, reader, position, thread))
         for position, thread in enumerate(problem.threads)
     )
     fields = {f.name: f.type for f in problem.program.fields}
@@ -84,7 +84,7 @@ def schedule(problem: Problem, model: z3.ModelRef) -> Schedule:
     return Schedule(problem.counts.vcpus, witnesses, plans, order)
 
 
-def _order(problem: Problem, reader: Reader) -> tuple[int, ...]:
+def _order(problem: BoundedQuery, reader: ModelReader) -> tuple[int, ...]:
     out: list[int] = []
     for placed in problem.wired.placed:
         step = problem.threads[placed.thread].steps[placed.step]
@@ -94,7 +94,7 @@ def _order(problem: Problem, reader: Reader) -> tuple[int, ...]:
 
 
 def _calls(
-    problem: Problem, reader: Reader, position: int, thread: ThreadSteps
+    problem: BoundedQuery, reader: ModelReader, position: int, thread: ThreadSteps
 ) -> tuple[Call, ...]:
     executed = problem.wired.executed[position]
     calls: list[Call] = []
@@ -113,12 +113,12 @@ def _calls(
 
 
 def _arguments(
-    problem: Problem, reader: Reader, operation: str, given: dict[str, Value]
+    problem: BoundedQuery, reader: ModelReader, operation: str, given: dict[str, Value]
 ) -> dict[str, int]:
     parameters = next(o for o in problem.program.operations if o.name == operation).parameters
     return {p.name: reader.number(given[f"{operation}/{p.name}"], p.type) for p in parameters.all}
 
 
-def _choices(reader: Reader, steps: list[Step]) -> tuple[int, ...]:
+def _choices(reader: ModelReader, steps: list[SymbolicStep]) -> tuple[int, ...]:
     taken = (c for step in steps for c in step.choices if reader.truth(c.guard))
     return tuple(reader.number(c.value, c.type) for c in taken)

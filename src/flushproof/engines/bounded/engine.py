@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator, Mapping
 import z3
 
 from flushproof.engines.bounded.decode_model import schedule
-from flushproof.engines.bounded.query import EFFORT, Failure, Problem
+from flushproof.engines.bounded.query import EFFORT, BoundedQuery, Failure
 from flushproof.engines.bounded.threads import Boundaries, Counts
-from flushproof.engines.counterexample import Found, undefined_in_claim
-from flushproof.engines.reduction.atomicity import Order
-from flushproof.engines.reduction.commutativity import Population
-from flushproof.engines.reduction.step_plan import Plan, make_plan
+from flushproof.engines.counterexample import Counterexample, undefined_in_claim
+from flushproof.engines.reduction.atomicity import LoadOrder
+from flushproof.engines.reduction.commutativity import ThreadCounts
+from flushproof.engines.reduction.step_plan import StepPlan, make_plan
 from flushproof.engines.schedule import Schedule
-from flushproof.engines.second.cvc5_query import Answer
+from flushproof.engines.second.cvc5_query import SolverAnswer
 from flushproof.engines.second.second_solver import Second
 from flushproof.engines.smt import terms as t
 from flushproof.engines.smt.smtlib import script
@@ -41,7 +41,7 @@ class Settings(Record, frozen=True):
 
     boundaries: Boundaries | None = None
     rounds: int | None = None
-    plan: Plan | None = None
+    plan: StepPlan | None = None
     effort: int = EFFORT
     second: Second | None = None
 
@@ -52,7 +52,7 @@ class _Result(Record, frozen=True):
     `opinions` are the second solver's.
     """
 
-    answer: Found | str | None
+    answer: Counterexample | str | None
     enough: bool
     exact_roots: bool
     opinions: tuple[Opinion, ...]
@@ -65,7 +65,7 @@ ACTIVE = 2
 """A counterexample among many vCPUs is looked for first with only so many that load."""
 
 Witnesses = Mapping[str, range]
-_Question = Callable[[Problem, str, list[Failure], list[Failure]], Found | str | None]
+_Question = Callable[[BoundedQuery, str, list[Failure], list[Failure]], Counterexample | str | None]
 
 
 class Bounded:
@@ -79,7 +79,7 @@ class Bounded:
         self._looked: dict[str, int] = {}
         self.opinions: list[Opinion] = []
         self._proofs = z3.Context()
-        population = Population(most.vcpus, most.flushers)
+        population = ThreadCounts(most.vcpus, most.flushers)
         given = self.settings.plan
         self.plan = given or make_plan(program, population, self.settings.boundaries)
 
@@ -92,25 +92,27 @@ class Bounded:
         """Tell whether all that was asked for so many vCPUs had enough rounds."""
         return vcpus not in self._cut
 
-    def problem(self, vcpus: int, among: Witnesses | None = None) -> Problem:
+    def problem(self, vcpus: int, among: Witnesses | None = None) -> BoundedQuery:
         """Return the question for a number of vCPUs, undefined behaviour not yet excluded."""
         p = self._problem(vcpus, among)
         if not p.turns.enough:
             self._cut.add(vcpus)
         return p
 
-    def _problem(self, vcpus: int, among: Witnesses | None, active: int | None = None) -> Problem:
+    def _problem(
+        self, vcpus: int, among: Witnesses | None, active: int | None = None
+    ) -> BoundedQuery:
         counts = replace(self.most, vcpus=vcpus, active=active)
         rounds, effort = self.settings.rounds, self.settings.effort
         asked = rounds, among, effort, self._proofs
         try:
-            return Problem(self.program, self.plan, counts, *asked)
+            return BoundedQuery(self.program, self.plan, counts, *asked)
         except NotExact:
             kinds = infer(self.program, exact_roots=False)
             self.plan = replace(self.plan, kinds=kinds)
-            return Problem(self.program, self.plan, counts, *asked)
+            return BoundedQuery(self.program, self.plan, counts, *asked)
 
-    def claim(self, name: str, vcpus: int) -> Found | str | None:
+    def claim(self, name: str, vcpus: int) -> Counterexample | str | None:
         """Decide a claim: the smallest counterexample, None for none, or why it is not known.
 
         Executions with undefined behaviour do not count; `undefined` finds those.
@@ -128,12 +130,12 @@ class Bounded:
             return None
         one_by_one = [{witness: range(v, v + 1)} for v in range(vcpus)]
         answers = self._asked(name, vcpus, one_by_one, _decided)
-        found = [a for a in answers if isinstance(a, Found)]
+        found = [a for a in answers if isinstance(a, Counterexample)]
         if found:
             return min(found, key=lambda f: (f.calls, f.roots))
         return next((a for a in answers if a is not None), None)
 
-    def _with_idle(self, name: str, vcpus: int) -> Found | None:
+    def _with_idle(self, name: str, vcpus: int) -> Counterexample | None:
         """Look for a counterexample in which only the first vCPUs ever load.
 
         Where fewer vCPUs were looked at before there is hardly one. Little effort is spent on it.
@@ -144,7 +146,7 @@ class Bounded:
             failures = p.failures(name)
             p.constraints += _none_of(p.faults())
             found = smallest(p, name, failures)
-            if isinstance(found, Found):
+            if isinstance(found, Counterexample):
                 self.opinions += self._opinions(p, f"`{name}`", failures, found)
                 return replace(found, least=found.calls <= 1)
         return None
@@ -152,12 +154,12 @@ class Bounded:
     def _witness(self, vcpus: int) -> str | None:
         """Return the only vCPU witness, where knowing more of it helps to order loads."""
         witnesses = [f.name for f in self.program.witnesses if f.type == VCPU]
-        few = vcpus <= FEW or self.plan.order is not Order.NAMED_FIRST
+        few = vcpus <= FEW or self.plan.order is not LoadOrder.NAMED_FIRST
         return None if few or len(witnesses) != 1 else witnesses[0]
 
     def _asked(
         self, name: str, vcpus: int, cases: list[dict[str, range]], question: _Question
-    ) -> list[Found | str | None]:
+    ) -> list[Counterexample | str | None]:
         """Return the answers to a question about a claim, for each case of its witness."""
         results = each(lambda among: self._case(name, vcpus, among, question), cases)
         self.opinions += (o for r in results for o in r.opinions)
@@ -178,7 +180,7 @@ class Bounded:
         answer = answer or p.open_loop or None
         return _Result(answer, p.turns.enough, self.exact_roots, opinions)
 
-    def undefined(self, vcpus: int) -> Found | str | None:
+    def undefined(self, vcpus: int) -> Counterexample | str | None:
         """Look for undefined behaviour in the same way."""
         p = self.problem(vcpus)
         answer = smallest(p, "", p.faults())
@@ -186,7 +188,11 @@ class Bounded:
         return answer or p.open_loop or None
 
     def _opinions(
-        self, p: Problem, what: str, failures: list[Failure], answer: Found | str | None
+        self,
+        p: BoundedQuery,
+        what: str,
+        failures: list[Failure],
+        answer: Counterexample | str | None,
     ) -> tuple[Opinion, ...]:
         """Put a question that has an answer to the second solver.
 
@@ -197,12 +203,12 @@ class Bounded:
         goal = t.or_(*(f.condition for f in failures))
         if second is None or goal is False or isinstance(answer, str):
             return ()
-        first = Answer.UNSAT if answer is None else Answer.SAT
+        first = SolverAnswer.UNSAT if answer is None else SolverAnswer.SAT
         about = f"{what} with {p.counts.vcpus} vCPUs"
         return (second.on(script((*p.constraints, t.z3_bool(goal)), about), first, about),)
 
 
-def smt2(p: Problem, claim: str) -> str:
+def smt2(p: BoundedQuery, claim: str) -> str:
     """Return the question whether a claim can fail, as SMT-LIB 2 text; unsat means it cannot."""
     goal = t.z3_bool(t.or_(*(f.condition for f in p.failures(claim))))
     return script((*p.constraints, goal), f"{claim}: sat if the claim can fail")
@@ -212,15 +218,15 @@ def _none_of(failures: list[Failure]) -> Iterator[z3.BoolRef]:
     return (t.z3_bool(t.not_(f.condition)) for f in failures)
 
 
-def _open(p: Problem, claim: str, failures: list[Failure], own: list[Failure]) -> str | None:
+def _open(p: BoundedQuery, claim: str, failures: list[Failure], own: list[Failure]) -> str | None:
     """Return None where it is quickly shown that nothing fails."""
     goal = t.or_(*(f.condition for f in (*failures, *own)))
     return None if goal is False or p.excludes(goal) else f"`{claim}` may fail"
 
 
 def _decided(
-    p: Problem, claim: str, failures: list[Failure], own: list[Failure]
-) -> Found | str | None:
+    p: BoundedQuery, claim: str, failures: list[Failure], own: list[Failure]
+) -> Counterexample | str | None:
     """Return the smallest counterexample, None if there is none, or why that is not known.
 
     What is undefined in the handlers of the claim (`own`) leaves it open, unless the claim fails in
@@ -237,7 +243,7 @@ def _decided(
     return answer or _undefined(p, own)
 
 
-def _undefined(p: Problem, own: list[Failure]) -> str | None:
+def _undefined(p: BoundedQuery, own: list[Failure]) -> str | None:
     """Describe something undefined that can happen; None if nothing can."""
     p.solver.push()
     p.solver.add(t.z3_bool(t.or_(*(f.condition for f in own))))
@@ -253,7 +259,7 @@ def _undefined(p: Problem, own: list[Failure]) -> str | None:
     return text
 
 
-def smallest(p: Problem, claim: str, failures: list[Failure]) -> Found | str | None:
+def smallest(p: BoundedQuery, claim: str, failures: list[Failure]) -> Counterexample | str | None:
     """Return the smallest counterexample, None if there is none, or why that is not known."""
     goal = t.or_(*(f.condition for f in failures))
     if goal is False or p.excludes(goal):
@@ -261,7 +267,7 @@ def smallest(p: Problem, claim: str, failures: list[Failure]) -> Found | str | N
     p.solver.push()
     p.solver.add(t.z3_bool(goal))
     answer = p.solver.check()
-    result: Found | str | None = None
+    result: Counterexample | str | None = None
     if answer == z3.sat:
         result = _shrink(p, claim, failures)
     elif answer != z3.unsat:
@@ -270,14 +276,14 @@ def smallest(p: Problem, claim: str, failures: list[Failure]) -> Found | str | N
     return result
 
 
-def _why(p: Problem) -> str:
+def _why(p: BoundedQuery) -> str:
     """Return why the solver has no answer; it calls the end of its steps by several names."""
     reason = p.solver.reason_unknown()
     stopped = "cancel" in reason or "resource" in reason
     return f" after {p.effort:,} steps" if stopped else f": {reason}"
 
 
-def _shrink(p: Problem, claim: str, failures: list[Failure]) -> Found | str:
+def _shrink(p: BoundedQuery, claim: str, failures: list[Failure]) -> Counterexample | str:
     calls = _least(p, p.calls())
     _fewest_roots(p)
     _lowest_vcpus(p)
@@ -290,10 +296,10 @@ def _shrink(p: Problem, claim: str, failures: list[Failure]) -> Found | str:
     plan = schedule(p, model)
     text = next((f.text for f in failures if _true(model, f.condition)), "")
     least = not p.gave_up and not p.open_loop
-    return Found(claim, plan, p.plan.boundaries, calls, _roots(p, plan), text, least)
+    return Counterexample(claim, plan, p.plan.boundaries, calls, _roots(p, plan), text, least)
 
 
-def _roots(p: Problem, plan: Schedule) -> int:
+def _roots(p: BoundedQuery, plan: Schedule) -> int:
     """How many roots a schedule loads."""
     names = {
         o.name: o.parameters.root.name
@@ -308,7 +314,7 @@ def _true(model: z3.ModelRef, b: t.Bool) -> bool:
     return b if isinstance(b, bool) else z3.is_true(model.eval(b, model_completion=True))
 
 
-def _least(p: Problem, conditions: list[t.Bool]) -> int:
+def _least(p: BoundedQuery, conditions: list[t.Bool]) -> int:
     """Find the least number of conditions that have to hold, and keep to it."""
     terms = [t.z3_bool(c) for c in conditions if c is not False]
     low, high = 0, len(terms)
@@ -324,13 +330,13 @@ def _least(p: Problem, conditions: list[t.Bool]) -> int:
     return high
 
 
-def _lowest_vcpus(p: Problem) -> None:
+def _lowest_vcpus(p: BoundedQuery) -> None:
     """Prefer vCPUs with low numbers, so that the choice is not left to the solver."""
     for vcpu in reversed(p.counts.loading):
         _try(p, t.z3_bool(t.not_(t.or_(*p.begun(vcpu)))))
 
 
-def _fewest_roots(p: Problem) -> None:
+def _fewest_roots(p: BoundedQuery) -> None:
     """Keep to as few roots as possible."""
     roots = p.roots()
     for count in range(1, len(roots) + 1):
@@ -343,7 +349,7 @@ def _fewest_roots(p: Problem) -> None:
             return
 
 
-def _try(p: Problem, constraint: z3.BoolRef) -> bool:
+def _try(p: BoundedQuery, constraint: z3.BoolRef) -> bool:
     """Add a constraint if it leaves a counterexample."""
     possible = _model(p, constraint) is not None
     if possible:
@@ -351,7 +357,7 @@ def _try(p: Problem, constraint: z3.BoolRef) -> bool:
     return possible
 
 
-def _model(p: Problem, constraint: z3.BoolRef) -> z3.ModelRef | None:
+def _model(p: BoundedQuery, constraint: z3.BoolRef) -> z3.ModelRef | None:
     """Return a counterexample under one more constraint, None where none is found."""
     p.solver.push()
     p.solver.add(constraint)

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import z3
 
 from flushproof.engines.bounded.engine import Bounded, smallest
-from flushproof.engines.bounded.query import Failure, Problem
-from flushproof.engines.counterexample import Found
+from flushproof.engines.bounded.query import BoundedQuery, Failure
+from flushproof.engines.counterexample import Counterexample
 from flushproof.engines.smt import terms as t
 from flushproof.support.record import Record, replace
 
@@ -28,7 +28,7 @@ class Largest(Record, frozen=True):
     """
 
     number: int
-    found: Found | None
+    found: Counterexample | None
     whole: bool = True
 
 
@@ -44,7 +44,7 @@ def largest(
     number, attained = 0, None
     try:
         for engine in engines:
-            search = _Search(engine.problem(vcpus), claim, witness)
+            search = _MaximumSearch(engine.problem(vcpus), claim, witness)
             if search.p.open_loop:
                 return search.p.open_loop
             more = search.beyond(number) if attained else search.around(guess)
@@ -55,7 +55,7 @@ def largest(
     if attained is None:
         return Largest(0, None)
     found = smallest(attained.p, claim, attained.with_number(number))
-    if not isinstance(found, Found):
+    if not isinstance(found, Counterexample):
         return found or "no model was found"
     return Largest(number, found, whole=attained is search)
 
@@ -64,10 +64,10 @@ class _GaveUpError(Exception):
     """The solver has no answer."""
 
 
-class _Search:
+class _MaximumSearch:
     """Questions to one problem, whether its claim fails with this or that number."""
 
-    def __init__(self, p: Problem, claim: str, witness: str) -> None:
+    def __init__(self, p: BoundedQuery, claim: str, witness: str) -> None:
         self.p = p
         self.failures = p.failures(claim)
         self.witness = next(f for f in p.program.witnesses if f.name == witness)

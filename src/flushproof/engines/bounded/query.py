@@ -7,17 +7,17 @@ from functools import cached_property
 
 import z3
 
-from flushproof.engines.bounded.round_schedule import Window, slots_for
+from flushproof.engines.bounded.round_schedule import LoadPass, slots_for
 from flushproof.engines.bounded.scheduler_encoding import Wired, Wiring
 from flushproof.engines.bounded.threads import Counts, Unroller
-from flushproof.engines.reduction.atomicity import Order
+from flushproof.engines.reduction.atomicity import LoadOrder
 from flushproof.engines.reduction.commutativity import Site, named
-from flushproof.engines.reduction.step_plan import Plan
+from flushproof.engines.reduction.step_plan import StepPlan
 from flushproof.engines.smt import terms as t
-from flushproof.engines.smt.isolated_solver import Apart
+from flushproof.engines.smt.isolated_solver import IsolatedSolver
 from flushproof.engines.smt.proof_tactic import impossible
 from flushproof.engines.symbolic.boot import boot
-from flushproof.engines.symbolic.step import Step, ThreadSteps
+from flushproof.engines.symbolic.step import SymbolicStep, ThreadSteps
 from flushproof.engines.symbolic.values import Algebra, Value
 from flushproof.ir.analysis.representation import PAGE_BITS
 from flushproof.ir.program import Program, Role
@@ -42,13 +42,13 @@ class Failure(Record, frozen=True):
     span: Span | None = None
 
 
-class Problem:
+class BoundedQuery:
     """The unrolled, scheduled system: its constraints, and a solver that holds them."""
 
     def __init__(
         self,
         program: Program,
-        plan: Plan,
+        plan: StepPlan,
         counts: Counts,
         rounds: int | None,
         among: Mapping[str, range] | None,
@@ -77,9 +77,9 @@ class Problem:
         ]
 
     @cached_property
-    def solver(self) -> Apart:
+    def solver(self) -> IsolatedSolver:
         """The constraints in a solver, made when it is asked for."""
-        return Apart(self.constraints, self.effort)
+        return IsolatedSolver(self.constraints, self.effort)
 
     def excludes(self, goal: t.Bool) -> bool:
         """Return true if it is quickly shown that `goal` cannot hold."""
@@ -91,17 +91,17 @@ class Problem:
         """Say which loop was not followed to its end, "" if all were."""
         return next((c.words() for thread in self.threads for c in thread.cut), "")
 
-    def _windows(self) -> tuple[Window, ...]:
+    def _windows(self) -> tuple[LoadPass, ...]:
         """Return the loads that may be taken together, in an order that loses nothing."""
         everyone = tuple(self.counts.loading)
-        match Order.ANY if len(everyone) == 1 else self.plan.order:
-            case Order.ANY:
-                return (Window(tuple((v, True) for v in everyone)),)
-            case Order.NAMED_FIRST:
+        match LoadOrder.ANY if len(everyone) == 1 else self.plan.order:
+            case LoadOrder.ANY:
+                return (LoadPass(tuple((v, True) for v in everyone)),)
+            case LoadOrder.NAMED_FIRST:
                 first = [(v, self._named(v)) for v in everyone]
                 rest = tuple((v, t.not_(c)) for v, c in first)
-                return (Window(tuple(first)), Window(rest))
-            case Order.NONE:
+                return (LoadPass(tuple(first)), LoadPass(rest))
+            case LoadOrder.NONE:
                 return ()
 
     def _named(self, vcpu: int) -> t.Bool:
@@ -121,7 +121,7 @@ class Problem:
 
     # Questions -------------------------------------------------------------------------------
 
-    def steps(self) -> Iterator[tuple[int, int, Step, t.Bool]]:
+    def steps(self) -> Iterator[tuple[int, int, SymbolicStep, t.Bool]]:
         """Every step with its thread position, number, and whether it happens."""
         for position, thread in enumerate(self.threads):
             for number, step in enumerate(thread.steps):
@@ -136,7 +136,7 @@ class Problem:
             if c.claim == claim and c.at not in self._stale(step)
         ]
 
-    def _stale(self, step: Step) -> frozenset[int]:
+    def _stale(self, step: SymbolicStep) -> frozenset[int]:
         return self.plan.stale.get(Site(step.operation, step.at), frozenset())
 
     def faults(self, *, from_claim: bool | None = None) -> list[Failure]:

@@ -15,14 +15,14 @@ Lemma L14, Lemma L15 of docs/soundness.md.
 
 from __future__ import annotations
 
-from flushproof.engines.bounded.scheduler_encoding import Slot
+from flushproof.engines.bounded.scheduler_encoding import ScheduleSlot
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.step import ThreadSteps
 from flushproof.ir.program import Role
 from flushproof.support.record import Record, replace
 
 
-class Window(Record, frozen=True):
+class LoadPass(Record, frozen=True):
     """One pass over load threads: positions, each with the condition that it belongs here."""
 
     threads: tuple[tuple[int, t.Bool], ...]
@@ -31,7 +31,7 @@ class Window(Record, frozen=True):
 class Turns(Record, frozen=True):
     """Slots, the rounds they make, and the rounds that it takes to cover every interleaving."""
 
-    slots: tuple[Slot, ...]
+    slots: tuple[ScheduleSlot, ...]
     rounds: int
     needed: int
 
@@ -42,7 +42,7 @@ class Turns(Record, frozen=True):
 
 
 def slots_for(
-    threads: tuple[ThreadSteps, ...], windows: tuple[Window, ...], rounds: int | None = None
+    threads: tuple[ThreadSteps, ...], windows: tuple[LoadPass, ...], rounds: int | None = None
 ) -> Turns:
     """Return slots that cover every interleaving, or as many as make a lower number of rounds.
 
@@ -62,7 +62,7 @@ def slots_for(
 
 
 def _needed(
-    threads: tuple[ThreadSteps, ...], windows: tuple[Window, ...], acting: list[int]
+    threads: tuple[ThreadSteps, ...], windows: tuple[LoadPass, ...], acting: list[int]
 ) -> int:
     """Return how many rounds cover every interleaving; passes over all loads are one thread."""
     rest = _apart(windows, acting)
@@ -70,20 +70,20 @@ def _needed(
     return 1 + sum(len(threads[p].steps) for p in later)
 
 
-def _apart(windows: tuple[Window, ...], acting: list[int]) -> list[int]:
+def _apart(windows: tuple[LoadPass, ...], acting: list[int]) -> list[int]:
     together = {p for w in windows for p, _ in w.threads}
     return [p for p in acting if p not in together]
 
 
-def _of(threads: tuple[ThreadSteps, ...], role: Role) -> tuple[Slot, ...]:
+def _of(threads: tuple[ThreadSteps, ...], role: Role) -> tuple[ScheduleSlot, ...]:
     return tuple(_whole(threads, p) for p, x in enumerate(threads) if x.role is role)
 
 
-def _whole(threads: tuple[ThreadSteps, ...], position: int) -> Slot:
-    return Slot(position, 0, len(threads[position].steps))
+def _whole(threads: tuple[ThreadSteps, ...], position: int) -> ScheduleSlot:
+    return ScheduleSlot(position, 0, len(threads[position].steps))
 
 
-def _pass(threads: tuple[ThreadSteps, ...], windows: tuple[Window, ...]) -> list[Slot]:
+def _pass(threads: tuple[ThreadSteps, ...], windows: tuple[LoadPass, ...]) -> list[ScheduleSlot]:
     return [
         replace(_whole(threads, p), gate=gate)
         for w in windows
@@ -93,23 +93,23 @@ def _pass(threads: tuple[ThreadSteps, ...], windows: tuple[Window, ...]) -> list
 
 
 def _one_by_one(
-    threads: tuple[ThreadSteps, ...], windows: tuple[Window, ...], lead: int
-) -> tuple[Slot, ...]:
+    threads: tuple[ThreadSteps, ...], windows: tuple[LoadPass, ...], lead: int
+) -> tuple[ScheduleSlot, ...]:
     """One step of the flusher a round."""
-    slots: list[Slot] = []
+    slots: list[ScheduleSlot] = []
     for at in range(len(threads[lead].steps)):
         slots += _pass(threads, windows)
-        slots.append(Slot(lead, at, at + 1))
+        slots.append(ScheduleSlot(lead, at, at + 1))
     slots += _pass(threads, windows)
     return tuple(slots)
 
 
 def _rounds(
     threads: tuple[ThreadSteps, ...],
-    windows: tuple[Window, ...],
+    windows: tuple[LoadPass, ...],
     acting: list[int],
     count: int,
-) -> tuple[Slot, ...]:
+) -> tuple[ScheduleSlot, ...]:
     """Every thread in every round."""
     rest = _apart(windows, acting)
     one = [*_pass(threads, windows), *(_whole(threads, p) for p in rest)]

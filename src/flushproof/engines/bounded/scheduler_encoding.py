@@ -19,13 +19,13 @@ from flushproof.engines.bounded.deadlock import all_is_over, nobody_goes_on
 from flushproof.engines.smt import term_constructors as nodes
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.cells import Location
-from flushproof.engines.symbolic.step import Step, ThreadSteps
+from flushproof.engines.symbolic.step import SymbolicStep, ThreadSteps
 from flushproof.engines.symbolic.values import Algebra, Root, Value
 from flushproof.ir.program import Role
 from flushproof.support.record import Record
 
 
-class Slot(Record, frozen=True):
+class ScheduleSlot(Record, frozen=True):
     """Steps `first` to `last` (exclusive) of the thread at position `thread` may happen here.
 
     They may do so only if `gate` holds.
@@ -37,7 +37,7 @@ class Slot(Record, frozen=True):
     gate: t.Bool = True
 
 
-class Placed(Record, frozen=True):
+class PlacedStep(Record, frozen=True):
     """Step `step` of thread position `thread` happens in slot `slot` when `here` holds."""
 
     thread: int
@@ -50,7 +50,7 @@ class Wired(Record, frozen=True):
     """The scheduled system: constraints, and for each step of each thread whether it happens."""
 
     constraints: tuple[z3.BoolRef, ...]
-    placed: tuple[Placed, ...]
+    placed: tuple[PlacedStep, ...]
     executed: tuple[tuple[t.Bool, ...], ...]
 
 
@@ -61,7 +61,7 @@ class Wiring:
         self,
         algebra: Algebra,
         threads: tuple[ThreadSteps, ...],
-        slots: tuple[Slot, ...],
+        slots: tuple[ScheduleSlot, ...],
         boot: dict[Location, Value],
     ) -> None:
         self.algebra = algebra
@@ -69,7 +69,7 @@ class Wiring:
         self.slots = slots
         self.state = dict(boot)
         self.constraints: list[z3.BoolRef] = []
-        self.placed: list[Placed] = []
+        self.placed: list[PlacedStep] = []
         self.names = 0
         self.done: list[list[t.Bool]] = [[False] * len(x.steps) for x in threads]
 
@@ -87,7 +87,7 @@ class Wiring:
         if condition is not True:
             self.constraints.append(t.z3_bool(condition))
 
-    def _slot(self, number: int, slot: Slot) -> None:
+    def _slot(self, number: int, slot: ScheduleSlot) -> None:
         steps = self.threads[slot.thread].steps
         for at in range(slot.first, slot.last):
             old = self.done[slot.thread][at]
@@ -102,7 +102,7 @@ class Wiring:
                 previous = self.done[slot.thread][at - 1]
                 self._require(t.implies(new, previous))
             self.done[slot.thread][at] = new
-            self.placed.append(Placed(slot.thread, at, number, here))
+            self.placed.append(PlacedStep(slot.thread, at, number, here))
             self._happen(steps[at], t.and_(here, steps[at].guard))
 
     def _called_for(self, role: Role) -> t.Bool:
@@ -115,7 +115,7 @@ class Wiring:
             case _:
                 return True
 
-    def _happen(self, step: Step, here: t.Bool) -> None:
+    def _happen(self, step: SymbolicStep, here: t.Bool) -> None:
         for where, unknown in step.inputs.items():
             self._require(t.implies(here, self.algebra.equal(unknown, self.state[where])))
         self._require(t.implies(here, step.enabled))

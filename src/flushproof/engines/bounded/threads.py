@@ -9,7 +9,7 @@ import z3
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.execute import Executor, Feasible
 from flushproof.engines.symbolic.root_domain import any_root, any_vcpu
-from flushproof.engines.symbolic.step import Step, ThreadSteps, World
+from flushproof.engines.symbolic.step import SymbolicStep, ThreadSteps, World
 from flushproof.engines.symbolic.unroll_layout import layout
 from flushproof.engines.symbolic.values import Value
 from flushproof.ir.code import Acquire, Exchange, Local, Release, TryAcquire, Write
@@ -73,7 +73,7 @@ class Unroller:
 
     def _thread(self, number: int, name: str, role: Role, calls: int) -> ThreadSteps:
         executor = Executor(self.world, number, self.feasible)
-        steps: list[Step] = []
+        steps: list[SymbolicStep] = []
         arguments: list[dict[str, Value]] = []
         operations = self.program.of(role)
         selectors: list[tuple[t.Bool, ...]] = []

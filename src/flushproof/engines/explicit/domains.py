@@ -30,7 +30,7 @@ Touch = tuple[int, int, int, int, int]
 """Thread number plus one, place, whether it writes, whether it is marked, and the locks held."""
 
 
-class Values(Record, frozen=True):
+class ValueSets(Record, frozen=True):
     """What stands for all results of a hypercall, 64-bit values and narrower ones.
 
     `low_bits` are those with which the first page is a witness, too.
@@ -42,24 +42,24 @@ class Values(Record, frozen=True):
     low_bits: tuple[int, ...]
 
 
-MANY = Values(
+MANY = ValueSets(
     (0, -5, 1),
     (0, 1, 2, 3, 0x1001, 0x1002, 1 << 63, (1 << 64) - 1),
     (0, 1, 2, -1, 1 << 31),
     (2,),
 )
-FEW = Values((0, -5), (0, 1), (0, 1), ())
+FEW = ValueSets((0, -5), (0, 1), (0, 1), ())
 """Enough for a look that may miss something."""
 
 
-class Group(Record, frozen=True):
+class WitnessGroup(Record, frozen=True):
     """Witness fields that are chosen together, and the values they may have."""
 
     fields: tuple[Field, ...]
     values: tuple[tuple[int, ...], ...]
 
 
-def any_value(t: Type, vcpus: int, values: Values) -> tuple[int, ...]:
+def any_value(t: Type, vcpus: int, values: ValueSets) -> tuple[int, ...]:
     """Return the values that stand for all of a type where code makes one up."""
     match t:
         case Int(width):
@@ -74,7 +74,7 @@ def any_value(t: Type, vcpus: int, values: Values) -> tuple[int, ...]:
 
 
 def arguments(
-    operation: Operation, thread: int, vcpus: int, values: Values
+    operation: Operation, thread: int, vcpus: int, values: ValueSets
 ) -> Iterator[tuple[dict[Local, int], int]]:
     """Yield the arguments of every call, and how many roots must be in use for it (-1: any).
 
@@ -91,7 +91,7 @@ def arguments(
                 yield given | ranged | free | {p.root: root}, place
 
 
-def _free(operation: Operation, vcpus: int, values: Values) -> Iterator[dict[Local, int]]:
+def _free(operation: Operation, vcpus: int, values: ValueSets) -> Iterator[dict[Local, int]]:
     """Yield values of the parameters that may have any, of those that are looked at."""
     free = operation.parameters.free
     live = liveness(operation.code)[0]
@@ -122,24 +122,24 @@ def witness_groups(
     threads: int,
     roots: int,
     accesses: tuple[Touch, ...],
-    values: Values,
-) -> tuple[Group, ...]:
+    values: ValueSets,
+) -> tuple[WitnessGroup, ...]:
     """Return what each witness may be; an access is one of those that occur at all.
 
     `roots` is how many different ones are loaded at most; one more is a root that nobody loads, and
     one has other low bits.
     """
     pages = (*ROOTS[: roots + 1], *BAD_ROOTS, *(ROOTS[0] | x for x in values.low_bits))
-    out: list[Group] = []
+    out: list[WitnessGroup] = []
     rest = list(program.witnesses)
     while rest:
         five = tuple(rest[: len(ACCESS_SUFFIXES)])
         if is_witness(five):
-            out.append(Group(five, accesses))
+            out.append(WitnessGroup(five, accesses))
             del rest[: len(five)]
         else:
             f = rest.pop(0)
-            out.append(Group((f,), tuple((v,) for v in _witness(f, vcpus, threads, pages))))
+            out.append(WitnessGroup((f,), tuple((v,) for v in _witness(f, vcpus, threads, pages))))
     return tuple(out)
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 from itertools import pairwise
 
-from flushproof.engines.counterexample import Found, undefined_in_claim
+from flushproof.engines.counterexample import Counterexample, undefined_in_claim
 from flushproof.engines.explicit.domains import Touch, has_access
 from flushproof.engines.explicit.path import schedule
 from flushproof.engines.explicit.search import Graph, Move, Sizes
@@ -26,10 +26,10 @@ MOST_STATES = 2_000_000
 
 Cost = tuple[int, int]
 
-__all__ = ["MOST_STATES", "Enumerator", "Outcome", "Sizes", "enumerate_claim"]
+__all__ = ["MOST_STATES", "ExplicitEngine", "SearchOutcome", "Sizes", "enumerate_claim"]
 
 
-class Outcome(Record, frozen=True):
+class SearchOutcome(Record, frozen=True):
     """What was found in `states` states; no counterexample has fewer calls, then fewer roots.
 
     `undefined` describes undefined behaviour of the code that was met, `in_claim` that of handlers
@@ -37,9 +37,9 @@ class Outcome(Record, frozen=True):
     the limit.
     """
 
-    found: Found | None
+    found: Counterexample | None
     states: int
-    undefined: Found | None
+    undefined: Counterexample | None
     complete: bool = True
     in_claim: str = ""
 
@@ -51,7 +51,7 @@ def enumerate_claim(
     most: int = MOST_STATES,
     *,
     depth_first: bool = False,
-) -> Outcome:
+) -> SearchOutcome:
     """Explore all interleavings of a program made by `Machine.with_claims((claim,))`.
 
     Of what has as few calls and roots as any, the fewest steps are found first; with `depth_first`
@@ -62,16 +62,16 @@ def enumerate_claim(
     if has_access(program):
         nobody = ((0, 0, 0, 0, 0),)
         graph = Graph(program, sizes, claim, nobody)
-        first = _Search(graph, claim, most, depth_first=depth_first).run()
+        first = _StateSearch(graph, claim, most, depth_first=depth_first).run()
         if first.found or not first.complete:
             return first
         accesses = graph.accesses()
-    return _Search(
+    return _StateSearch(
         Graph(program, sizes, claim, accesses), claim, most, depth_first=depth_first
     ).run()
 
 
-class Enumerator:
+class ExplicitEngine:
     """Decides claims about one program for one number of vCPUs after the other."""
 
     exact_roots = True
@@ -85,7 +85,7 @@ class Enumerator:
         """Tell that nothing is left out; where something is, there is no answer."""
         return True
 
-    def claim(self, name: str, vcpus: int) -> Found | str | None:
+    def claim(self, name: str, vcpus: int) -> Counterexample | str | None:
         """Decide a claim: the smallest counterexample, None for none, or why it is not known.
 
         Executions with undefined behaviour do not count; `undefined` finds those.
@@ -93,22 +93,22 @@ class Enumerator:
         outcome = self._run(name, vcpus)
         return outcome.found or self._limit(outcome, vcpus) or outcome.in_claim or None
 
-    def undefined(self, vcpus: int) -> Found | str | None:
+    def undefined(self, vcpus: int) -> Counterexample | str | None:
         """Look for undefined behaviour in the same way."""
         outcome = self._run("", vcpus)
         return outcome.undefined or self._limit(outcome, vcpus)
 
-    def _run(self, claim: str, vcpus: int) -> Outcome:
+    def _run(self, claim: str, vcpus: int) -> SearchOutcome:
         sizes = Sizes(vcpus, self.most.loads, self.most.flushes, self.most.flushers)
         return enumerate_claim(self.program, sizes, claim, self.limit)
 
-    def _limit(self, outcome: Outcome, vcpus: int) -> str | None:
+    def _limit(self, outcome: SearchOutcome, vcpus: int) -> str | None:
         if outcome.complete:
             return None
         return f"there are more than {self.limit} states with {vcpus} vCPUs"
 
 
-class _Search:
+class _StateSearch:
     """One exploration, by the number of calls, then of roots, then of steps."""
 
     def __init__(self, graph: Graph, claim: str, most: int, *, depth_first: bool) -> None:
@@ -122,7 +122,7 @@ class _Search:
         self.undefined: tuple[State, Move] | None = None
         self.in_claim = ""
 
-    def run(self) -> Outcome:
+    def run(self) -> SearchOutcome:
         """Explore the cheapest states first, until nothing cheaper than what was found is left."""
         self._boot()
         while self.waiting and len(self.before) <= self.most:
@@ -140,7 +140,7 @@ class _Search:
                 self._take(state, move)
         complete = self.best is not None or len(self.before) <= self.most
         undefined = self._undefined()
-        return Outcome(self._found(), len(self.before), undefined, complete, self.in_claim)
+        return SearchOutcome(self._found(), len(self.before), undefined, complete, self.in_claim)
 
     def _boot(self) -> None:
         """Start with the states after whoever observes the boot state."""
@@ -178,23 +178,23 @@ class _Search:
 
     # Paths -----------------------------------------------------------------------------------
 
-    def _found(self) -> Found | None:
+    def _found(self) -> Counterexample | None:
         if self.best is None:
             return None
         (_, roots), state, move = self.best
         return self._counterexample(self.claim, state, move, roots)
 
-    def _undefined(self) -> Found | None:
+    def _undefined(self) -> Counterexample | None:
         if self.undefined is None:
             return None
         state, move = self.undefined
         return self._counterexample("", state, move, state[-1])
 
-    def _counterexample(self, claim: str, state: State, move: Move, roots: int) -> Found:
+    def _counterexample(self, claim: str, state: State, move: Move, roots: int) -> Counterexample:
         path = schedule(self.graph, [*self._path(state), move])
         acting = path.plans[: self.graph.sizes.acting]
         calls = sum(len(p.calls) for p in acting)
-        return Found(claim, path, self.graph.positions, calls, roots, move.leaf.undefined)
+        return Counterexample(claim, path, self.graph.positions, calls, roots, move.leaf.undefined)
 
     def _path(self, state: State) -> list[Move]:
         """Return the moves that lead to a state, found again from one state to the next."""

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from flushproof.engines.explicit.search import Graph, Move
 from flushproof.engines.explicit.steps import UNSET
-from flushproof.engines.schedule import Call, Plan, Schedule
+from flushproof.engines.schedule import Call, Schedule, ThreadPlan
 
 
 def schedule(graph: Graph, path: Sequence[Move]) -> Schedule:
@@ -18,7 +18,7 @@ def schedule(graph: Graph, path: Sequence[Move]) -> Schedule:
         *(f"flusher{k}" for k in range(sizes.flushers)),
         *(str(r) for r in graph.present),
     ]
-    plans = tuple(Plan(t, name, _calls(graph, path, t)) for t, name in enumerate(names))
+    plans = tuple(ThreadPlan(t, name, _calls(graph, path, t)) for t, name in enumerate(names))
     last = path[-1].after
     cells = {f.name: last[graph.cells[f.name, -1]] for f in graph.program.witnesses}
     witnesses = {name: 0 if value == UNSET else value for name, value in cells.items()}

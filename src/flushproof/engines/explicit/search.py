@@ -15,11 +15,11 @@ from flushproof.engines.explicit.domains import (
     MANY,
     ROOTS,
     Touch,
-    Values,
+    ValueSets,
     arguments,
     witness_groups,
 )
-from flushproof.engines.explicit.steps import IDLE, UNSET, Leaf, State, Steps
+from flushproof.engines.explicit.steps import IDLE, UNSET, ExplicitSteps, Leaf, State
 from flushproof.engines.interpreter import interpreter as concrete
 from flushproof.engines.interpreter.interpreter import Location
 from flushproof.ir.program import BYSTANDERS, Program, Role
@@ -33,7 +33,7 @@ class Sizes(Record, frozen=True):
     loads: int = 1
     flushes: int = 2
     flushers: int = 1
-    values: Values = MANY
+    values: ValueSets = MANY
 
     @property
     def acting(self) -> int:
@@ -92,7 +92,7 @@ class Graph:
         positions = {o.name: boundaries(o, changing) for o in self.program.operations}
         positions |= {o.name: frozenset({0}) for r in BYSTANDERS for o in self.program.of(r)}
         vcpus, values = self.sizes.vcpus, self.sizes.values
-        self.steps = Steps(self.program, vcpus, self.cells, fixed, positions, claim, values)
+        self.steps = ExplicitSteps(self.program, vcpus, self.cells, fixed, positions, claim, values)
         return [UNSET] * len(witnesses) + [memory[x] for x in others], positions
 
     def _starts(self, thread: int) -> list[tuple[int, int]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from flushproof.engines.explicit.accesses import is_access
-from flushproof.engines.explicit.domains import Values, any_value
+from flushproof.engines.explicit.domains import ValueSets, any_value
 from flushproof.engines.interpreter import interpreter as concrete
 from flushproof.engines.interpreter.interpreter import Happening, Location
 from flushproof.ir.code import (
@@ -53,7 +53,7 @@ class Leaf(Record, frozen=True):
         return self.culprit is not None and self.culprit.from_claim
 
 
-class Look(Record):
+class CellLook(Record):
     """The step asks for a cell."""
 
     cell: int
@@ -67,8 +67,8 @@ class Pick(Record):
     branches: dict[int, Node] = field(default_factory=dict)
 
 
-Node = Leaf | Look | Pick
-Trail = list[tuple[Look | Pick, int]]
+Node = Leaf | CellLook | Pick
+Trail = list[tuple[CellLook | Pick, int]]
 
 
 class Point(Record, frozen=True):
@@ -83,7 +83,7 @@ class Point(Record, frozen=True):
 class _Ask(Exception):  # noqa: N818 - a question, no error
     """The step asks for something that is not known: a choice, or a witness."""
 
-    def __init__(self, node: Look | Pick) -> None:
+    def __init__(self, node: CellLook | Pick) -> None:
         super().__init__()
         self.node = node
 
@@ -104,8 +104,8 @@ class _Memory(dict[Location, int]):
         cell = self.cells[where]
         value = self.state[cell]
         if value == UNSET:
-            raise _Ask(Look(cell))
-        self.trail.append((Look(cell), value))
+            raise _Ask(CellLook(cell))
+        self.trail.append((CellLook(cell), value))
         super().__setitem__(where, value)
         return value
 
@@ -116,7 +116,7 @@ class _Memory(dict[Location, int]):
             self.changed[self.cells[where]] = value
 
 
-class Steps:
+class ExplicitSteps:
     """All steps of one program for one number of vCPUs.
 
     `cells` numbers the locations that change or that are witnesses, `fixed` are the other ones.
@@ -130,7 +130,7 @@ class Steps:
         fixed: Mapping[Location, int],
         boundaries: Mapping[str, frozenset[int]],
         claim: str,
-        values: Values,
+        values: ValueSets,
     ) -> None:
         self.program = program
         self.vcpus = vcpus
@@ -176,7 +176,7 @@ class Steps:
                     pending.append((here, choices))
                 case Leaf() as leaf:
                     out.append((leaf, here, choices))
-                case Look(cell):
+                case CellLook(cell):
                     pending += _chosen(here, choices, witnesses[cell])
                 case Pick(options):
                     pending += [(here, (*choices, o)) for o in options]
@@ -189,7 +189,7 @@ class Steps:
         while node is not None:
             if isinstance(node, Leaf):
                 return node
-            if isinstance(node, Look):
+            if isinstance(node, CellLook):
                 value = state[node.cell]
                 if value == UNSET:
                     return node

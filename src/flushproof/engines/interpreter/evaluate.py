@@ -24,7 +24,7 @@ from flushproof.ir.types import Int
 from flushproof.support.record import Record
 
 
-class Values(Record, frozen=True):
+class LocalValues(Record, frozen=True):
     """What expressions range over: locals, the number of vCPUs, and the running thread's locks.
 
     `self` is the thread's number plus one, `held` the set of locks it holds as bits.
@@ -37,7 +37,7 @@ class Values(Record, frozen=True):
     all_free: bool = True
 
 
-def evaluate(e: Expr, env: Values) -> int:  # noqa: C901 - a table of all expressions
+def evaluate(e: Expr, env: LocalValues) -> int:  # noqa: C901 - a table of all expressions
     """Evaluate an expression; a bool is 0 or 1.
 
     Raises:
@@ -70,7 +70,7 @@ def evaluate(e: Expr, env: Values) -> int:  # noqa: C901 - a table of all expres
             assert_never(e)
 
 
-def _binary(e: Binary, env: Values) -> int:
+def _binary(e: Binary, env: LocalValues) -> int:
     t = e.left.type if isinstance(e.left.type, Int) else Int(64, signed=True)
     result = binary(e.op, evaluate(e.left, env), evaluate(e.right, env), t)
     if result is None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import assert_never
 
 from flushproof.engines.interpreter import lock_word as words
-from flushproof.engines.interpreter.evaluate import Values, evaluate
+from flushproof.engines.interpreter.evaluate import LocalValues, evaluate
 from flushproof.engines.schedule import Call, Schedule
 from flushproof.ir.code import (
     LOCKS,
@@ -30,6 +30,7 @@ from flushproof.ir.code import (
     Expr,
     Fence,
     Field,
+    FieldScope,
     Freeing,
     Havoc,
     Holds,
@@ -40,7 +41,6 @@ from flushproof.ir.code import (
     Read,
     Release,
     Return,
-    Scope,
     Stop,
     TryAcquire,
     Uninit,
@@ -165,13 +165,13 @@ def boot_memory(program: Program, vcpus: int) -> dict[Location, int]:
     for f, value in program.boot:
         for name, index in locations(f, vcpus):
             env = {BOOT_VCPU: index}
-            memory[name, index] = evaluate(value, Values(env, vcpus))
+            memory[name, index] = evaluate(value, LocalValues(env, vcpus))
     return memory
 
 
 def locations(f: Field, vcpus: int) -> tuple[Location, ...]:
     """Every location of a field."""
-    if f.scope is Scope.VM:
+    if f.scope is FieldScope.VM:
         return ((f.name, -1),)
     return tuple((f.name, v) for v in range(vcpus))
 
@@ -284,10 +284,10 @@ def _begin(state: State, thread: Thread) -> None:
     thread.choices = iter(call.choices)
 
 
-def _values(state: State, thread: Thread) -> Values:
+def _values(state: State, thread: Thread) -> LocalValues:
     free = all(state.memory[x] == words.FREE for x in state.locks)
     held = lock_set(state, thread.number)
-    return Values(thread.locals, state.vcpus, thread.number + 1, held, free)
+    return LocalValues(thread.locals, state.vcpus, thread.number + 1, held, free)
 
 
 def lock_set(state: State, thread: int) -> int:
@@ -310,7 +310,7 @@ def _execute(state: State, thread: Thread, instr: Instr) -> int:
 
 
 def _dispatch(  # noqa: C901, PLR0912 - a table of all instructions
-    state: State, thread: Thread, instr: Instr, env: Values
+    state: State, thread: Thread, instr: Instr, env: LocalValues
 ) -> int:
     after = thread.pc + 1
     match instr:
@@ -385,14 +385,14 @@ def _note(
     )
 
 
-def _location(f: Field, index: Expr | None, env: Values, instr: Instr) -> Location:
+def _location(f: Field, index: Expr | None, env: LocalValues, instr: Instr) -> Location:
     number = -1 if index is None else evaluate(index, env)
     if index is not None and not 0 <= number < env.vcpus:
         raise Undefined("a vCPU that does not exist is accessed", instr)
     return f.name, number
 
 
-def _access(state: State, thread: Thread, instr: Read | Write | Exchange, env: Values) -> None:
+def _access(state: State, thread: Thread, instr: Read | Write | Exchange, env: LocalValues) -> None:
     where = _location(instr.field, instr.index, env, instr)
     before = state.memory[where]
     value = before
@@ -410,14 +410,19 @@ def _access(state: State, thread: Thread, instr: Read | Write | Exchange, env: V
     _note(state, thread, instr, where, value, before, kept=not matches)
 
 
-def _with_old(env: Values, instr: Exchange, before: int) -> Values:
+def _with_old(env: LocalValues, instr: Exchange, before: int) -> LocalValues:
     if instr.old is None:
         return env
-    return Values({**env.locals, instr.old: before}, env.vcpus, env.self, env.held, env.all_free)
+    return LocalValues(
+        {**env.locals, instr.old: before}, env.vcpus, env.self, env.held, env.all_free
+    )
 
 
 def _lock(
-    state: State, thread: Thread, instr: Acquire | TryAcquire | Available | Release, env: Values
+    state: State,
+    thread: Thread,
+    instr: Acquire | TryAcquire | Available | Release,
+    env: LocalValues,
 ) -> None:
     where = _location(instr.field, instr.index, env, instr)
     before = state.memory[where]
@@ -448,22 +453,24 @@ def _freed(word: int, thread: Thread, instr: Release) -> int:
             assert_never(instr.freeing)
 
 
-def _hypercall(state: State, thread: Thread, instr: Hypercall, env: Values) -> None:
+def _hypercall(state: State, thread: Thread, instr: Hypercall, env: LocalValues) -> None:
     result = next(thread.choices)
     thread.locals[instr.target] = result
     reach = (evaluate(instr.whole, env), evaluate(instr.start, env), evaluate(instr.pages, env))
     _note(state, thread, instr, value=result, root=evaluate(instr.root, env), reach=reach)
 
 
-def _each(state: State, instr: Every, env: Values) -> Iterator[int]:
+def _each(state: State, instr: Every, env: LocalValues) -> Iterator[int]:
     for v in range(state.vcpus):
         inner = {**env.locals, instr.bound: v}
         for local, f in instr.reads:
             inner[local] = state.memory[f.name, v]
-        yield evaluate(instr.condition, Values(inner, env.vcpus, env.self, env.held, env.all_free))
+        yield evaluate(
+            instr.condition, LocalValues(inner, env.vcpus, env.self, env.held, env.all_free)
+        )
 
 
-def _assert(state: State, thread: Thread, instr: Assert, env: Values) -> None:
+def _assert(state: State, thread: Thread, instr: Assert, env: LocalValues) -> None:
     if not evaluate(instr.condition, env):
         values = {name: evaluate(e, env) for name, e in instr.values}
         state.violations.append(

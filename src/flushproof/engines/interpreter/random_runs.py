@@ -58,7 +58,7 @@ class Attack:
 
     def run(self, seed: int) -> str:
         """Return what goes wrong in one run, "" if nothing does."""
-        return _Run(self, random.Random(seed)).text(seed)  # noqa: S311 - the same runs each time
+        return _RandomRun(self, random.Random(seed)).text(seed)  # noqa: S311 - the same runs each time
 
     def positions(self, operation: Operation) -> frozenset[int]:
         """Return where steps of an operation begin."""
@@ -77,7 +77,7 @@ class _Left(Record):
     calls: int
 
 
-class _Run:
+class _RandomRun:
     """One run."""
 
     def __init__(self, attack: Attack, dice: random.Random) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from flushproof.engines.reduction.commutativity import Moves, Population, Site, Standing
+from flushproof.engines.reduction.commutativity import Moves, Site, ThreadCounts, WitnessCase
 from flushproof.engines.reduction.ranking import unranked_heads
 from flushproof.engines.symbolic.step import World
 from flushproof.ir.analysis.control_flow import reached, successors
@@ -79,7 +79,7 @@ class Atomicity(Record, frozen=True):
 
 def atomicity(
     world: World,
-    population: Population,
+    population: ThreadCounts,
     written: frozenset[str],
     given: Mapping[str, frozenset[int]],
 ) -> Atomicity:
@@ -219,7 +219,7 @@ def _past(mover: Mover, *, before: bool) -> bool:
     return not mover.right
 
 
-class Order(StrEnum):
+class LoadOrder(StrEnum):
     """How loads of different vCPUs can be ordered without loss."""
 
     ANY = "any"
@@ -227,24 +227,24 @@ class Order(StrEnum):
     NONE = "none"
 
 
-def load_order(moves: Moves, boundaries: Mapping[str, frozenset[int]]) -> Order:
+def load_order(moves: Moves, boundaries: Mapping[str, frozenset[int]]) -> LoadOrder:
     """Find out whether loads commute, or do so once those of a claim's witness come first.
 
     Steps are compared whole, so a load with a loop within a step is not looked at any further: of
     such a step `moves` sees the parts before and after the head of the loop only.
     """
     if any(_loops_within_a_step(o, boundaries[o.name]) for o in moves.program.of(Role.LOAD)):
-        return Order.NONE
+        return LoadOrder.NONE
     steps = [
         Site(o.name, at) for o in moves.program.of(Role.LOAD) for at in sorted(boundaries[o.name])
     ]
     pairs = [(a, b) for a in steps for b in steps]
     if moves.population.vcpus == 1 or all(moves.passing(a, b).right for a, b in pairs):
-        return Order.ANY
-    cases = (Standing(False, False), Standing(False, True), Standing(True, True))  # noqa: FBT003
+        return LoadOrder.ANY
+    cases = (WitnessCase(False, False), WitnessCase(False, True), WitnessCase(True, True))  # noqa: FBT003
     if moves.witnesses and all(moves.passing(a, b, c).right for c in cases for a, b in pairs):
-        return Order.NAMED_FIRST
-    return Order.NONE
+        return LoadOrder.NAMED_FIRST
+    return LoadOrder.NONE
 
 
 def _loops_within_a_step(operation: Operation, boundaries: frozenset[int]) -> bool:

@@ -22,7 +22,7 @@ from flushproof.engines.symbolic.cells import Location
 from flushproof.engines.symbolic.effects import After, after, start_state, unknown
 from flushproof.engines.symbolic.execute import Executor
 from flushproof.engines.symbolic.locks import holds
-from flushproof.engines.symbolic.step import Readers, Step, World
+from flushproof.engines.symbolic.step import Readers, SymbolicStep, World
 from flushproof.engines.symbolic.unroll_layout import layout
 from flushproof.engines.symbolic.values import Value
 from flushproof.ir.analysis.control_flow import successors
@@ -41,14 +41,14 @@ class Site(Record, frozen=True):
     at: int
 
 
-class Population(Record, frozen=True):
+class ThreadCounts(Record, frozen=True):
     """How many vCPUs there are, None for any number, and how many flushers."""
 
     vcpus: int | None
     flushers: int
 
 
-class Passing(Record, frozen=True):
+class CommuteResult(Record, frozen=True):
     """Whether one step can be moved right past another (`ab` to `ba`), and left (`ba` to `ab`)."""
 
     right: bool
@@ -60,25 +60,25 @@ EFFORT = 2_000_000
 FIRST = 100_000
 """So many it takes at first; what it has learned from other questions can lead it astray."""
 
-FREELY = Passing(right=True, left=True)
+FREELY = CommuteResult(right=True, left=True)
 
 
-class Standing(Record, frozen=True):
+class WitnessCase(Record, frozen=True):
     """Whether the two threads are vCPUs that a claim's witness names; None leaves it open."""
 
     a: bool | None = None
     b: bool | None = None
 
     @property
-    def swapped(self) -> Standing:
+    def swapped(self) -> WitnessCase:
         """The same with the threads exchanged."""
-        return Standing(self.b, self.a)
+        return WitnessCase(self.b, self.a)
 
 
-ANYONE = Standing()
+ANYONE = WitnessCase()
 
 
-class _Run(Record, frozen=True):
+class _TwoSteps(Record, frozen=True):
     """Two steps in one order: what each did, and the state at the end."""
 
     a: After
@@ -99,7 +99,7 @@ class Moves:
     def __init__(
         self,
         world: World,
-        population: Population,
+        population: ThreadCounts,
         cuts: Mapping[str, frozenset[int]],
     ) -> None:
         self.program = program = world.program
@@ -122,8 +122,8 @@ class Moves:
         if isinstance(world.count, z3.ArithRef):
             most = MOST_VCPUS if population.vcpus is None else population.vcpus
             self.constraints += [world.count >= 1, world.count <= most]
-        self._steps: dict[tuple[Site, int], Step] = {}
-        self._answers: dict[tuple[Site, Site, Standing], Passing] = {}
+        self._steps: dict[tuple[Site, int], SymbolicStep] = {}
+        self._answers: dict[tuple[Site, Site, WitnessCase], CommuteResult] = {}
         self.witnesses = tuple(f for f in program.witnesses if f.type == VCPU)
         self.observers = tuple(self._step(Site(o.name, 0), 0) for o in program.of(Role.OBSERVE))
         if self.observers and not self._reported():
@@ -136,15 +136,17 @@ class Moves:
             return self.population.vcpus != 1
         return roles != {Role.FLUSH} or self.population.flushers > 1
 
-    def passing(self, a: Site, b: Site, standing: Standing = ANYONE) -> Passing:
+    def passing(self, a: Site, b: Site, standing: WitnessCase = ANYONE) -> CommuteResult:
         """Whether a step at `a` can be moved past a step at `b` of another thread."""
         if (a, b, standing) not in self._answers:
             found = self._passing(a, b, standing)
             self._answers[a, b, standing] = found
-            self._answers[b, a, standing.swapped] = Passing(right=found.left, left=found.right)
+            self._answers[b, a, standing.swapped] = CommuteResult(
+                right=found.left, left=found.right
+            )
         return self._answers[a, b, standing]
 
-    def _passing(self, a: Site, b: Site, standing: Standing) -> Passing:
+    def _passing(self, a: Site, b: Site, standing: WitnessCase) -> CommuteResult:
         if self._excluded(a, b):
             return FREELY
         x, y = self._step(a, 0), self._step(b, 1)
@@ -155,16 +157,16 @@ class Moves:
         b_second = after(self.algebra, y, a_first.state)
         b_first = after(self.algebra, y, start)
         a_second = after(self.algebra, x, b_first.state)
-        ab = _Run(a_first, b_second, b_second.state)
-        ba = _Run(a_second, b_first, a_second.state)
+        ab = _TwoSteps(a_first, b_second, b_second.state)
+        ba = _TwoSteps(a_second, b_first, a_second.state)
         goals = self._unmatched(ab, ba), self._unmatched(ba, ab)
         with self._assuming(start, (a, b), standing):
             if not self._possible(t.or_(*goals)):
                 return FREELY
             right, left = (not self._possible(g) for g in goals)
-        return Passing(right=right, left=left)
+        return CommuteResult(right=right, left=left)
 
-    def _unmatched(self, old: _Run, new: _Run) -> t.Bool:
+    def _unmatched(self, old: _TwoSteps, new: _TwoSteps) -> t.Bool:
         """Return that a run in the old order has no like in the new one, failures included."""
         equal = self.algebra.equal
         like = [new.a.enabled, new.b.enabled]
@@ -250,7 +252,7 @@ class Moves:
 
     @contextmanager
     def _assuming(
-        self, start: dict[Location, Value], at: tuple[Site, ...], standing: Standing = ANYONE
+        self, start: dict[Location, Value], at: tuple[Site, ...], standing: WitnessCase = ANYONE
     ) -> Iterator[None]:
         """Let the solver take for granted what holds when threads are about to step from `start`.
 
@@ -276,7 +278,7 @@ class Moves:
         for where, value in start.items():
             yield from self.algebra.limits(value, self.fields[where[0]].type, self.world.count)
 
-    def _standing(self, standing: Standing) -> Iterator[t.Bool]:
+    def _standing(self, standing: WitnessCase) -> Iterator[t.Bool]:
         for number, wanted in zip(self.threads, (standing.a, standing.b), strict=True):
             if wanted is not None:
                 is_named = named(self.world, number)
@@ -289,7 +291,7 @@ class Moves:
 
     # Steps -----------------------------------------------------------------------------------
 
-    def _step(self, site: Site, side: int) -> Step:
+    def _step(self, site: Site, side: int) -> SymbolicStep:
         key = (site, side)
         if key not in self._steps:
             shape = self.layouts[site.operation]
@@ -325,7 +327,7 @@ def named(world: World, number: t.Number) -> t.Bool:
     return t.or_(*(world.algebra.equal(w, number) for w in words))
 
 
-def _overlap(a: Step, b: Step) -> bool:
+def _overlap(a: SymbolicStep, b: SymbolicStep) -> bool:
     writes = a.outputs.keys() & (b.inputs.keys() | b.outputs.keys())
     return bool(writes or b.outputs.keys() & a.inputs.keys())
 

@@ -21,7 +21,7 @@ from functools import lru_cache
 
 import z3
 
-from flushproof.engines.symbolic.machine_words import SURELY, Environment, Words, width
+from flushproof.engines.symbolic.machine_words import SURELY, WordEnvironment, Words, width
 from flushproof.ir.analysis.control_flow import successors
 from flushproof.ir.analysis.counting import Code, Loop, counts, loop_at, loops_of
 from flushproof.ir.analysis.def_use import defined
@@ -50,14 +50,14 @@ def _ends(loop: Loop) -> bool:
     return counts(loop) or _ranked(loop)
 
 
-Round = tuple[z3.BoolRef, Environment]
+Round = tuple[z3.BoolRef, WordEnvironment]
 """A way to come back to the head: when it is taken, and the locals then."""
 
 
 def _ranked(loop: Loop) -> bool:
     """Look for a tuple of integers that every round lowers, or every one but the first."""
     words = Words()
-    anything: Round = (SURELY, Environment({}, words))
+    anything: Round = (SURELY, WordEnvironment({}, words))
     first = list(_rounds(loop, anything, words))
     if not first or _lowered(loop, anything[1], first, words):
         return True
@@ -66,7 +66,7 @@ def _ranked(loop: Loop) -> bool:
     return not again or _lowered(loop, once[1], again, words)
 
 
-def _lowered(loop: Loop, before: Environment, rounds: list[Round], words: Words) -> bool:
+def _lowered(loop: Loop, before: WordEnvironment, rounds: list[Round], words: Words) -> bool:
     """Tell whether rounds that begin with some locals lower a tuple, one after the other."""
     solver = z3.Solver()
     solver.set("rlimit", EFFORT)
@@ -131,8 +131,8 @@ def _rounds(loop: Loop, start: Round, words: Words) -> Iterator[Round]:
 
 
 def _leaving(
-    loop: Loop, at: int, env: Environment, words: Words
-) -> Iterator[tuple[int, z3.BoolRef, Environment]]:
+    loop: Loop, at: int, env: WordEnvironment, words: Words
+) -> Iterator[tuple[int, z3.BoolRef, WordEnvironment]]:
     """Yield where control goes from a position, or from a loop within that begins there."""
     code = loop.code
     if at in loop.own:

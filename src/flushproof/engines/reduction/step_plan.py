@@ -8,8 +8,8 @@ import z3
 
 from flushproof.engines.bounded.deadlock import waiting_places
 from flushproof.engines.bounded.threads import Boundaries, written_fields
-from flushproof.engines.reduction.atomicity import Atomicity, Order, atomicity, load_order
-from flushproof.engines.reduction.commutativity import Moves, Population, Site
+from flushproof.engines.reduction.atomicity import Atomicity, LoadOrder, atomicity, load_order
+from flushproof.engines.reduction.commutativity import Moves, Site, ThreadCounts
 from flushproof.engines.reduction.ranking import unranked_heads
 from flushproof.engines.symbolic.boot import any_number, boot
 from flushproof.engines.symbolic.values import Algebra, NotExact
@@ -21,7 +21,7 @@ from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record
 
 
-class Plan(Record, frozen=True):
+class StepPlan(Record, frozen=True):
     """The kinds of values, where steps begin and why, and how loads can be ordered.
 
     `stale` are, by step, the assertions that need not be looked at: they fail only where a claim's
@@ -30,14 +30,14 @@ class Plan(Record, frozen=True):
 
     kinds: Kinds
     boundaries: Mapping[str, frozenset[int]]
-    order: Order
+    order: LoadOrder
     stale: Mapping[Site, frozenset[int]]
     atomicity: Atomicity | None
 
 
 def make_plan(
-    program: Program, population: Population, boundaries: Boundaries | None = None
-) -> Plan:
+    program: Program, population: ThreadCounts, boundaries: Boundaries | None = None
+) -> StepPlan:
     """Make a plan; roots are page numbers where that is exact, else bit-vectors."""
     kinds = infer(program)
     try:
@@ -46,7 +46,9 @@ def make_plan(
         return _plan(program, infer(program, exact_roots=False), population, boundaries)
 
 
-def _plan(program: Program, kinds: Kinds, population: Population, given: Boundaries | None) -> Plan:
+def _plan(
+    program: Program, kinds: Kinds, population: ThreadCounts, given: Boundaries | None
+) -> StepPlan:
     count = z3.Int("vcpus")
     if population.vcpus is None:
         # Proofs for all take sums for sums of integers, so steps are to keep those that are not.
@@ -70,7 +72,7 @@ def _plan(program: Program, kinds: Kinds, population: Population, given: Boundar
     acting = (o for o in program.operations if o.role in (Role.LOAD, Role.FLUSH))
     sites = (Site(o.name, at) for o in acting for at in sorted(boundaries[o.name]))
     stale = {site: moves.stale(site) for site in sites}
-    return Plan(kinds, boundaries, load_order(moves, boundaries), stale, found)
+    return StepPlan(kinds, boundaries, load_order(moves, boundaries), stale, found)
 
 
 def _require_ends(operation: Operation) -> None:

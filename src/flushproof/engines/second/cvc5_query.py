@@ -22,7 +22,7 @@ EXIT_REFUSED = 4
 ASKED = "check-sat"
 
 
-class Answer(StrEnum):
+class SolverAnswer(StrEnum):
     """What a solver says about one question."""
 
     SAT = "sat"
@@ -30,7 +30,7 @@ class Answer(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Limits(Record, frozen=True):
+class SolverLimits(Record, frozen=True):
     """How much the solver may take: its own steps a question, seconds and megabytes in all.
 
     Steps are the same on every machine; time is there so that nothing hangs. So many steps are
@@ -48,7 +48,7 @@ class Reply(Record, frozen=True):
     Where the solver was stopped the last answer is unknown, and later questions have none.
     """
 
-    answers: tuple[Answer, ...]
+    answers: tuple[SolverAnswer, ...]
     reason: str = ""
 
 
@@ -76,7 +76,7 @@ def version() -> str:
     return f"cvc5 {installed('cvc5')}"
 
 
-def ask(script: str, limits: Limits | None = None) -> Reply:
+def ask(script: str, limits: SolverLimits | None = None) -> Reply:
     """Return an answer for each `check-sat` of a script.
 
     Raises:
@@ -84,7 +84,7 @@ def ask(script: str, limits: Limits | None = None) -> Reply:
         NotAccepted: the solver does not accept the script.
     """
     version()
-    limits = limits or Limits()
+    limits = limits or SolverLimits()
     command = [sys.executable, "-P", "-m", CHILD, *map(str, (limits.steps, limits.memory))]
     try:
         done = subprocess.run(  # noqa: S603 - our own module, by the interpreter that runs us
@@ -107,10 +107,10 @@ def ask(script: str, limits: Limits | None = None) -> Reply:
 def _reply(out: bytes, reason: str) -> Reply:
     """Return what was said before the process ended; what is missing is unknown."""
     lines = out.decode(errors="replace").split("\n")[:-1]
-    answers = tuple(Answer(x.split(" ")[0]) for x in lines)
+    answers = tuple(SolverAnswer(x.split(" ")[0]) for x in lines)
     why = next((_words(x.split(" ", 1)[1]) for x in lines if " " in x), "")
     if reason:
-        answers = (*answers, Answer.UNKNOWN)
+        answers = (*answers, SolverAnswer.UNKNOWN)
     return Reply(answers, reason or why)
 
 

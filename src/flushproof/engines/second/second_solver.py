@@ -9,7 +9,14 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from flushproof.engines.second.cvc5_query import ASKED, Answer, Limits, NotAccepted, ask, version
+from flushproof.engines.second.cvc5_query import (
+    ASKED,
+    NotAccepted,
+    SolverAnswer,
+    SolverLimits,
+    ask,
+    version,
+)
 from flushproof.results.second_opinion import Opinion
 from flushproof.support.errors import InternalError
 from flushproof.support.record import Record, field
@@ -21,10 +28,10 @@ class Second(Record, frozen=True):
     Raises `InputError` where it is not installed.
     """
 
-    limits: Limits = field(default_factory=Limits)
+    limits: SolverLimits = field(default_factory=SolverLimits)
     solver: str = field(default_factory=version)
 
-    def on(self, script: str, first: Answer, about: str) -> Opinion:
+    def on(self, script: str, first: SolverAnswer, about: str) -> Opinion:
         """Return what it says to a script; `first` is the first solver's answer to each question.
 
         Raises:
@@ -36,14 +43,16 @@ class Second(Record, frozen=True):
         except NotAccepted as error:
             return Opinion(self.solver, asked, 0, f"it does not accept the question: {error}")
         for number, answer in enumerate(reply.answers, 1):
-            if answer not in (first, Answer.UNKNOWN):
+            if answer not in (first, SolverAnswer.UNKNOWN):
                 where = "" if asked == 1 else f" (question {number} of {asked})"
                 raise self._disagreement(script, f"z3 answers `{first}`", answer, about + where)
         agreed = sum(a is first for a in reply.answers)
         reason = "" if agreed == asked else reply.reason or "it gives no reason"
         return Opinion(self.solver, asked, agreed, reason)
 
-    def _disagreement(self, script: str, z3: str, answer: Answer, about: str) -> InternalError:
+    def _disagreement(
+        self, script: str, z3: str, answer: SolverAnswer, about: str
+    ) -> InternalError:
         said = f"{about}: {z3}, {self.solver} answers `{answer}`"
         kept = _kept(f"; {said}\n{script}")
         return InternalError(f"two solvers disagree about {said}; the question is kept in {kept}")

@@ -14,7 +14,7 @@ import z3
 from flushproof.engines.smt.term_constructors import add
 
 
-class Apart:
+class IsolatedSolver:
     """A solver for constraints of the main context, which may take so much `effort` a question."""
 
     def __init__(self, constraints: Iterable[z3.BoolRef], effort: int) -> None:

@@ -12,11 +12,11 @@ import z3
 
 from flushproof.engines.bounded.threads import written_fields
 from flushproof.engines.smt import terms as t
-from flushproof.engines.symbolic.cells import Arrays, Finite, Location
-from flushproof.engines.symbolic.evaluate import Evaluator, Machine
+from flushproof.engines.symbolic.cells import Arrays, FiniteCells, Location
+from flushproof.engines.symbolic.evaluate import Evaluator, MachineValues
 from flushproof.engines.symbolic.step import Readers, World
 from flushproof.engines.symbolic.values import Algebra, Value
-from flushproof.ir.code import Expr, Field, Scope
+from flushproof.ir.code import Expr, Field, FieldScope
 from flushproof.ir.passes.focus import focused
 from flushproof.ir.program import BOOT_VCPU, Program
 from flushproof.ir.types import BOOL, ROOT, Int
@@ -25,7 +25,7 @@ from flushproof.support.record import Record, replace
 FirstValue = Callable[[t.Number], Value]
 
 
-class Boot(Record, frozen=True):
+class BootState(Record, frozen=True):
     """The world of a run, every location's first value, and what witnesses satisfy."""
 
     world: World
@@ -41,7 +41,7 @@ def boot(
     count: t.Number,
     flushers: int,
     among: Mapping[str, range] | None = None,
-) -> Boot:
+) -> BootState:
     """Make the boot state for `count` vCPUs, of which there are cells for `vcpus`, and `flushers`.
 
     `among` confines some witnesses that are vCPUs to vCPUs that follow each other.
@@ -61,7 +61,9 @@ def boot(
     ]
     focus = {f: witnesses[w] for f, w in focused(program).items()}
     readers = Readers(tuple((k, k) for k in range(vcpus + flushers)))
-    world = World(program, algebra, vcpus, readers, count, Finite(vcpus, count, focus, algebra), {})
+    world = World(
+        program, algebra, vcpus, readers, count, FiniteCells(vcpus, count, focus, algebra), {}
+    )
     memory = {
         where: witnesses[f.name]
         if f.name in witnesses
@@ -71,7 +73,7 @@ def boot(
     }
     written = written_fields(program)
     fixed = {where: value for where, value in memory.items() if where[0] not in written}
-    return Boot(replace(world, fixed=fixed), memory, witnesses, tuple(constraints))
+    return BootState(replace(world, fixed=fixed), memory, witnesses, tuple(constraints))
 
 
 def first(program: Program, algebra: Algebra, count: t.Number, f: Field, vcpu: t.Number) -> Value:
@@ -81,7 +83,7 @@ def first(program: Program, algebra: Algebra, count: t.Number, f: Field, vcpu: t
     if f not in given:
         return algebra.constant(0, f.type, kind)
     evaluator = Evaluator(algebra, "boot")
-    return evaluator.value(given[f], {BOOT_VCPU: vcpu}, Machine(count, 0, ()), kind)
+    return evaluator.value(given[f], {BOOT_VCPU: vcpu}, MachineValues(count, 0, ()), kind)
 
 
 def unwritten(program: Program, algebra: Algebra, count: t.Number) -> dict[str, FirstValue]:
@@ -90,7 +92,7 @@ def unwritten(program: Program, algebra: Algebra, count: t.Number) -> dict[str, 
     return {
         f.name: partial(first, program, algebra, count, f)
         for f in program.fields
-        if f.scope is Scope.VCPU and f.name not in written
+        if f.scope is FieldScope.VCPU and f.name not in written
     }
 
 
@@ -101,7 +103,7 @@ def any_number(program: Program, algebra: Algebra, count: z3.ArithRef) -> World:
     for f in program.fields:
         if f in program.witnesses and f.name not in written:
             fixed[f.name, -1] = algebra.fresh(f.name, f.type, algebra.kinds.field(f))
-        elif f.scope is Scope.VM and f.name not in written:
+        elif f.scope is FieldScope.VM and f.name not in written:
             fixed[f.name, -1] = first(program, algebra, count, f, -1)
     cells = Arrays(count, unwritten(program, algebra, count), algebra)
     return World(program, algebra, 0, Readers(()), count, cells, fixed)

@@ -1,8 +1,8 @@
 """How the cells of per-vCPU fields are represented while a step is executed.
 
-`Finite`: one cell for each of a few vCPUs. `Arrays`: one array a field, for any number of vCPUs.
-`Tracked`: the cells of some vCPUs named by terms; what other vCPUs hold is unknown (cell morphing,
-Monniaux and Gonnord, SAS 2016).
+`FiniteCells`: one cell for each of a few vCPUs. `Arrays`: one array a field, for any number of
+vCPUs. `TrackedCells`: the cells of some vCPUs named by terms; what other vCPUs hold is unknown
+(cell morphing, Monniaux and Gonnord, SAS 2016).
 
 Lemma L18 of docs/soundness.md.
 """
@@ -16,7 +16,7 @@ import z3
 
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.values import Algebra, Root, Value
-from flushproof.ir.code import Field, Local, Scope
+from flushproof.ir.code import Field, FieldScope, Local
 from flushproof.support.record import Record
 
 Location = tuple[str, int]
@@ -27,7 +27,7 @@ Holds = Callable[[dict[Local, Value], t.Number], t.Bool]
 """Whether a condition holds at a vCPU, given what its reads yield there."""
 
 
-class View(Protocol):
+class MemoryView(Protocol):
     """The memory of one path through a step."""
 
     def peek(self, where: Location) -> Value:
@@ -46,7 +46,7 @@ class View(Protocol):
         """Constrain the unknowns of the step."""
 
 
-class Cells(Protocol):
+class VcpuCells(Protocol):
     """A representation of per-vCPU fields."""
 
     def places(self, f: Field) -> tuple[Location, ...]:
@@ -55,17 +55,17 @@ class Cells(Protocol):
     def unknown(self, name: str, f: Field) -> Value:
         """Return a new unknown for a cell of a field."""
 
-    def load(self, view: View, f: Field, index: t.Number) -> Value:
+    def load(self, view: MemoryView, f: Field, index: t.Number) -> Value:
         """Return what `f[index]` holds; `index` is -1 for a VM field."""
 
-    def save(self, view: View, f: Field, index: t.Number, value: Value) -> None:
+    def save(self, view: MemoryView, f: Field, index: t.Number, value: Value) -> None:
         """Store to `f[index]`."""
 
-    def every(self, view: View, reads: Reads, holds: Holds) -> t.Bool:
+    def every(self, view: MemoryView, reads: Reads, holds: Holds) -> t.Bool:
         """Return the condition that `holds` is true at every vCPU."""
 
 
-class Finite(Record, frozen=True):
+class FiniteCells(Record, frozen=True):
     """Cells for `vcpus` vCPUs, of which `count` exist.
 
     `focus` maps fields of which one cell is enough to the witness whose cell it is.
@@ -78,7 +78,7 @@ class Finite(Record, frozen=True):
 
     def places(self, f: Field) -> tuple[Location, ...]:
         """Every cell of a field."""
-        if f.scope is Scope.VM or f.name in self.focus:
+        if f.scope is FieldScope.VM or f.name in self.focus:
             return ((f.name, -1),)
         return tuple((f.name, v) for v in range(self.vcpus))
 
@@ -86,19 +86,19 @@ class Finite(Record, frozen=True):
         """Return a new unknown for a cell of a field."""
         return self.algebra.fresh(name, f.type, self.algebra.kinds.field(f))
 
-    def load(self, view: View, f: Field, index: t.Number) -> Value:
+    def load(self, view: MemoryView, f: Field, index: t.Number) -> Value:
         """Choose among the cells; a constant index that is too large yields anything."""
         if f.name in self.focus:
             return view.peek((f.name, -1))
         if isinstance(index, int):
-            known = -1 if f.scope is Scope.VM else min(max(index, 0), self.vcpus - 1)
+            known = -1 if f.scope is FieldScope.VM else min(max(index, 0), self.vcpus - 1)
             return view.peek((f.name, known))
         value = view.peek((f.name, self.vcpus - 1))
         for v in range(self.vcpus - 2, -1, -1):
             value = self.algebra.ite(index == v, view.peek((f.name, v)), value)
         return value
 
-    def save(self, view: View, f: Field, index: t.Number, value: Value) -> None:
+    def save(self, view: MemoryView, f: Field, index: t.Number, value: Value) -> None:
         """Store to the cell that the index names."""
         ite = self.algebra.ite
         if f.name in self.focus:
@@ -106,14 +106,14 @@ class Finite(Record, frozen=True):
             view.put((f.name, -1), ite(here, value, view.peek((f.name, -1))))
             return
         if isinstance(index, int):
-            if f.scope is Scope.VM or 0 <= index < self.vcpus:
+            if f.scope is FieldScope.VM or 0 <= index < self.vcpus:
                 view.put((f.name, index), value)
             return
         for v in range(self.vcpus):
             where = (f.name, v)
             view.put(where, ite(index == v, value, view.peek(where)))
 
-    def every(self, view: View, reads: Reads, holds: Holds) -> t.Bool:
+    def every(self, view: MemoryView, reads: Reads, holds: Holds) -> t.Bool:
         """One instance for each vCPU."""
         parts: list[t.Bool] = []
         for v in range(self.vcpus):
@@ -139,11 +139,11 @@ class Arrays(Record, frozen=True):
     def unknown(self, name: str, f: Field) -> Value:
         """Return an array of unknowns for a per-vCPU field."""
         one = self.algebra.fresh(name, f.type, self.algebra.kinds.field(f))
-        return one if f.scope is Scope.VM else _array_of(one)
+        return one if f.scope is FieldScope.VM else _array_of(one)
 
-    def load(self, view: View, f: Field, index: t.Number) -> Value:
+    def load(self, view: MemoryView, f: Field, index: t.Number) -> Value:
         """Select from the array."""
-        if f.scope is Scope.VM:
+        if f.scope is FieldScope.VM:
             return view.peek((f.name, -1))
         if f.name in self.constant:
             return self.constant[f.name](index)
@@ -152,22 +152,22 @@ class Arrays(Record, frozen=True):
             view.require(limit)
         return value
 
-    def save(self, view: View, f: Field, index: t.Number, value: Value) -> None:
+    def save(self, view: MemoryView, f: Field, index: t.Number, value: Value) -> None:
         """Store into the array."""
         where = (f.name, -1)
-        if f.scope is Scope.VM:
+        if f.scope is FieldScope.VM:
             view.put(where, value)
         else:
             view.put(where, _stored(self.algebra, view.peek(where), t.z3_number(index), value))
 
-    def every(self, view: View, reads: Reads, holds: Holds) -> t.Bool:
+    def every(self, view: MemoryView, reads: Reads, holds: Holds) -> t.Bool:
         """Quantify over the vCPUs."""
         v = z3.FreshInt("v")
         given = {local: self._element(view, f, v) for local, f in reads}
         inside = z3.And(v >= 0, v < t.z3_number(self.count))
         return z3.ForAll([v], z3.Implies(inside, t.z3_bool(holds(given, v))))
 
-    def _element(self, view: View, f: Field, v: z3.ArithRef) -> Value:
+    def _element(self, view: MemoryView, f: Field, v: z3.ArithRef) -> Value:
         if f.name in self.constant:
             return self.constant[f.name](v)
         return _select(view.peek((f.name, -1)), v)
@@ -204,7 +204,7 @@ def _stored(algebra: Algebra, array: Value, index: z3.ArithRef, value: Value) ->
     return stored
 
 
-class Tracked(Record, frozen=True):
+class TrackedCells(Record, frozen=True):
     """The cells of the vCPUs `indices`; where two of these coincide, so must their cells.
 
     `constant` gives the value at an index for fields that nothing writes.
@@ -216,7 +216,7 @@ class Tracked(Record, frozen=True):
 
     def places(self, f: Field) -> tuple[Location, ...]:
         """One cell for each tracked vCPU."""
-        if f.scope is Scope.VM:
+        if f.scope is FieldScope.VM:
             return ((f.name, -1),)
         return tuple((f.name, k) for k in range(len(self.indices)))
 
@@ -224,9 +224,9 @@ class Tracked(Record, frozen=True):
         """Return a new unknown for a cell of a field."""
         return self.algebra.fresh(name, f.type, self.algebra.kinds.field(f))
 
-    def load(self, view: View, f: Field, index: t.Number) -> Value:
+    def load(self, view: MemoryView, f: Field, index: t.Number) -> Value:
         """Return a tracked cell's value, and anything for another vCPU."""
-        if f.scope is Scope.VM:
+        if f.scope is FieldScope.VM:
             return view.peek((f.name, -1))
         if f.name in self.constant:
             return self.constant[f.name](index)
@@ -238,9 +238,9 @@ class Tracked(Record, frozen=True):
             value = self.algebra.ite(here, view.peek((f.name, k)), value)
         return value
 
-    def save(self, view: View, f: Field, index: t.Number, value: Value) -> None:
+    def save(self, view: MemoryView, f: Field, index: t.Number, value: Value) -> None:
         """Store where the index is that of a tracked vCPU."""
-        if f.scope is Scope.VM:
+        if f.scope is FieldScope.VM:
             view.put((f.name, -1), value)
             return
         same = [t.compare("==", index, k) for k in self.indices]
@@ -250,7 +250,7 @@ class Tracked(Record, frozen=True):
             where = (f.name, k)
             view.put(where, self.algebra.ite(here, value, view.peek(where)))
 
-    def every(self, view: View, reads: Reads, holds: Holds) -> t.Bool:
+    def every(self, view: MemoryView, reads: Reads, holds: Holds) -> t.Bool:
         """Guess the answer: if it is yes, the condition holds at the tracked vCPUs."""
         answer = z3.FreshBool("every")
         for index in self.indices:

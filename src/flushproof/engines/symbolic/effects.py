@@ -12,7 +12,7 @@ import z3
 from flushproof.engines.smt import terms as t
 from flushproof.engines.smt.term_constructors import Substitution
 from flushproof.engines.symbolic.cells import Location
-from flushproof.engines.symbolic.step import Step, World
+from flushproof.engines.symbolic.step import SymbolicStep, World
 from flushproof.engines.symbolic.values import Algebra, Root, Value
 from flushproof.support.record import Record
 
@@ -36,7 +36,7 @@ class After(Record, frozen=True):
         return t.or_(*(broken for name, broken in self.failures if name == claim))
 
 
-def start_state(world: World, steps: tuple[Step, ...]) -> dict[Location, Value]:
+def start_state(world: World, steps: tuple[SymbolicStep, ...]) -> dict[Location, Value]:
     """Return an unknown state of everything that the steps touch."""
     touched = {w for s in steps for w in (*s.inputs, *s.outputs)}
     return {w: unknown(world, w) for w in sorted(touched)}
@@ -47,7 +47,7 @@ def unknown(world: World, where: Location) -> Value:
     return world.unknown(f"start:{where[0]}[{where[1]}]", where)
 
 
-def after(algebra: Algebra, step: Step, state: dict[Location, Value]) -> After:
+def after(algebra: Algebra, step: SymbolicStep, state: dict[Location, Value]) -> After:
     """Apply a step to a state."""
     put = Substitution(
         pair

@@ -13,7 +13,7 @@ import z3
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.locks import LockState
 from flushproof.engines.symbolic.values import SMALL, Algebra, NotExact, Root, Value
-from flushproof.ir.analysis.representation import ROOT_BITS, Kind
+from flushproof.ir.analysis.representation import ROOT_BITS, Representation
 from flushproof.ir.code import (
     COMPARISONS,
     LOCKS,
@@ -34,7 +34,7 @@ from flushproof.ir.types import BOOL, Int, Type, VcpuRef
 from flushproof.support.record import Record
 
 
-class Machine(Record, frozen=True):
+class MachineValues(Record, frozen=True):
     """What expressions range over besides locals: the number of vCPUs, the thread, its locks."""
 
     vcpus: t.Number
@@ -49,16 +49,20 @@ class Evaluator:
         self.algebra = algebra
         self.operation = operation
 
-    def kind(self, e: Expr) -> Kind | None:
+    def kind(self, e: Expr) -> Representation | None:
         """Return the kind of an integer expression, None where any will do."""
         return self.algebra.kinds.expr(self.operation, e)
 
-    def local_kind(self, local: Local) -> Kind:
+    def local_kind(self, local: Local) -> Representation:
         """Return the kind of a local."""
         return self.algebra.kinds.local(self.operation, local)
 
     def value(  # noqa: C901 - a table over the closed sum
-        self, e: Expr, env: Mapping[Local, Value], m: Machine, kind: Kind | None = None
+        self,
+        e: Expr,
+        env: Mapping[Local, Value],
+        m: MachineValues,
+        kind: Representation | None = None,
     ) -> Value:
         """Return the value of an expression, represented as `kind` where it is an integer.
 
@@ -95,16 +99,16 @@ class Evaluator:
             case _:
                 assert_never(e)
 
-    def condition(self, e: Expr, env: Mapping[Local, Value], m: Machine) -> t.Bool:
+    def condition(self, e: Expr, env: Mapping[Local, Value], m: MachineValues) -> t.Bool:
         """Return the value of a boolean expression."""
         return _bool(self.value(e, env, m))
 
-    def _counted(self, n: t.Number, type_: Type, kind: Kind | None) -> Value:
-        if kind is Kind.BITS and isinstance(type_, Int):
+    def _counted(self, n: t.Number, type_: Type, kind: Representation | None) -> Value:
+        if kind is Representation.BITS and isinstance(type_, Int):
             return z3.BitVecVal(n, type_.width) if isinstance(n, int) else z3.Int2BV(n, type_.width)
         return n
 
-    def _held(self, m: Machine) -> z3.BitVecRef:
+    def _held(self, m: MachineValues) -> z3.BitVecRef:
         total: z3.BitVecRef = z3.BitVecVal(0, 64)
         for k, lock in enumerate(m.locks):
             for bits, mine in ((1 << k | 1 << (LOCKS + k), lock.sole), (1 << k, lock.reads)):
@@ -115,7 +119,9 @@ class Evaluator:
 
     # Unary and casts -------------------------------------------------------------------------
 
-    def _unary(self, e: Unary, env: Mapping[Local, Value], m: Machine, kind: Kind | None) -> Value:
+    def _unary(
+        self, e: Unary, env: Mapping[Local, Value], m: MachineValues, kind: Representation | None
+    ) -> Value:
         a = self.value(e.operand, env, m, kind)
         if e.op == "!":
             return t.not_(_bool(a))
@@ -125,7 +131,9 @@ class Evaluator:
             raise TypeError(f"`{e.op}` of a number")
         return self.wrap("-", 0, _number(a), _int(e.type))
 
-    def _cast(self, e: Cast, env: Mapping[Local, Value], m: Machine, kind: Kind | None) -> Value:
+    def _cast(
+        self, e: Cast, env: Mapping[Local, Value], m: MachineValues, kind: Representation | None
+    ) -> Value:
         inner = e.operand
         if inner.type == BOOL:
             return self._from_bool(self.condition(inner, env, m), e.type, kind)
@@ -140,7 +148,7 @@ class Evaluator:
             return a
         raise NotExact
 
-    def _reference(self, a: Value, of: Type, type_: Type, kind: Kind | None) -> Value:
+    def _reference(self, a: Value, of: Type, type_: Type, kind: Representation | None) -> Value:
         """Return a vCPU number or lock word as an integer, or an integer as a vCPU number."""
         if isinstance(a, z3.BitVecRef):
             a = z3.BV2Int(a, is_signed=_int(of).signed)
@@ -148,7 +156,7 @@ class Evaluator:
             self.algebra.note_vcpu(_number(a))
         return self._counted(_number(a), type_, kind)
 
-    def _from_bool(self, c: t.Bool, type_: Type, kind: Kind | None) -> Value:
+    def _from_bool(self, c: t.Bool, type_: Type, kind: Representation | None) -> Value:
         number = type_.wrap(1) if isinstance(type_, Int) else 1
         one = self.algebra.constant(number, type_, kind)
         return self.algebra.ite(c, one, self.algebra.constant(0, type_, kind))
@@ -177,7 +185,7 @@ class Evaluator:
     # Binary ----------------------------------------------------------------------------------
 
     def _binary(
-        self, e: Binary, env: Mapping[Local, Value], m: Machine, kind: Kind | None
+        self, e: Binary, env: Mapping[Local, Value], m: MachineValues, kind: Representation | None
     ) -> Value:
         side = self.kind(e.left) or self.kind(e.right)
         if e.op not in COMPARISONS:

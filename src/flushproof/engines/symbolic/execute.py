@@ -17,17 +17,24 @@ import z3
 from flushproof.engines.reduction.ranking import unranked_heads
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.cells import Location
-from flushproof.engines.symbolic.evaluate import Evaluator, Machine
+from flushproof.engines.symbolic.evaluate import Evaluator, MachineValues
 from flushproof.engines.symbolic.locks import Locks
-from flushproof.engines.symbolic.memory import Memory
+from flushproof.engines.symbolic.memory import PathMemory
 from flushproof.engines.symbolic.paths import Path, Paths
-from flushproof.engines.symbolic.step import Choice, Claimed, Cut, Fault, Step, World
-from flushproof.engines.symbolic.unroll_layout import Instance, Layout
+from flushproof.engines.symbolic.step import (
+    AssertionFailure,
+    Fault,
+    FreeChoice,
+    LoopCut,
+    SymbolicStep,
+    World,
+)
+from flushproof.engines.symbolic.unroll_layout import Instance, UnrollLayout
 from flushproof.engines.symbolic.values import Value
-from flushproof.frontend.c.type_errors import Unbounded, Unsupported
+from flushproof.frontend.c.type_errors import Unbounded, UnsupportedConstruct
 from flushproof.ir.analysis.counting import claim_heads
 from flushproof.ir.analysis.def_use import mentions_locks
-from flushproof.ir.analysis.representation import Kind
+from flushproof.ir.analysis.representation import Representation
 from flushproof.ir.code import (
     LOCKS,
     Access,
@@ -104,10 +111,12 @@ class Executor:
         self.fields = {f.name: f for f in world.program.fields}
         self.chosen = _chosen(world)
         self.limit = 4 * world.vcpus + 32
-        self.cut: list[Cut] = []
+        self.cut: list[LoopCut] = []
         self.given_up = 0
 
-    def alone(self, shape: Layout, at: int, locals_: dict[Local, Value], tag: str) -> Step:
+    def alone(
+        self, shape: UnrollLayout, at: int, locals_: dict[Local, Value], tag: str
+    ) -> SymbolicStep:
         """Execute the step from one position, from the given locals; nothing is iterated."""
         start: Instance = (at, tuple(0 for _ in shape.order.loops[at]))
         region = _Region(self, shape, 0, start, [(True, locals_)], tag)
@@ -115,8 +124,8 @@ class Executor:
         return region.step
 
     def alone_to(
-        self, shape: Layout, at: int, locals_: dict[Local, Value], tag: str
-    ) -> tuple[Step, list[Exit]]:
+        self, shape: UnrollLayout, at: int, locals_: dict[Local, Value], tag: str
+    ) -> tuple[SymbolicStep, list[Exit]]:
         """Execute such a step; return also where it ends."""
         start: Instance = (at, tuple(0 for _ in shape.order.loops[at]))
         region = _Region(self, shape, 0, start, [(True, locals_)], tag)
@@ -127,14 +136,14 @@ class Executor:
         return region.step, exits
 
     def call(
-        self, shape: Layout, number: int, arguments: dict[Local, Value], entry: t.Bool
-    ) -> list[Step]:
+        self, shape: UnrollLayout, number: int, arguments: dict[Local, Value], entry: t.Bool
+    ) -> list[SymbolicStep]:
         """Unroll one call into steps; `entry` says whether this operation is the one called."""
         start: Instance = (0, tuple(0 for _ in shape.order.loops[0]))
         waiting: dict[Instance, list[tuple[t.Bool, dict[Local, Value]]]] = {
             start: [(entry, arguments)]
         }
-        steps: list[Step] = []
+        steps: list[SymbolicStep] = []
         while waiting:
             instance = min(waiting, key=shape.key)
             arrivals = waiting.pop(instance)
@@ -158,7 +167,7 @@ class _Region:
     def __init__(
         self,
         owner: Executor,
-        shape: Layout,
+        shape: UnrollLayout,
         call: int,
         instance: Instance,
         arrivals: list[tuple[t.Bool, dict[Local, Value]]],
@@ -173,10 +182,10 @@ class _Region:
         name = shape.operation.name
         at = instance[0]
         waits = isinstance(shape.operation.code[at], Acquire)
-        self.step = Step(call, name, at, guard, at == 0, waits)
+        self.step = SymbolicStep(call, name, at, guard, at == 0, waits)
         counts = ".".join(map(str, instance[1]))
         self.label = f"{tag or owner.thread}.{call}.{name}.{instance[0]}.{counts}"
-        self.memory = Memory(owner.world, self.step, self.label, owner.start, owner.constraints)
+        self.memory = PathMemory(owner.world, self.step, self.label, owner.start, owner.constraints)
         own = (owner.thread,) if shape.operation.role is Role.LOAD else ()
         self.existing = (*owner.chosen, *own)
         self.locks = Locks(owner.world, owner.thread, self.memory)
@@ -276,7 +285,7 @@ class _Region:
             return False
         if atomic:
             raise InputError(Unbounded(span=code[at].span, limit=counts[-1]))
-        self.owner.cut.append(Cut(code[at].span, counts[-1]))
+        self.owner.cut.append(LoopCut(code[at].span, counts[-1]))
         # A thread that is left there is in its call for good: it must not seem to begin another.
         elsewhere = t.not_(self.owner.paths.guard(path.cubes))
         self.step.enabled = t.and_(self.step.enabled, elsewhere)
@@ -300,14 +309,14 @@ class _Region:
 
     # Values ----------------------------------------------------------------------------------
 
-    def _machine(self, path: Path, e: Expr) -> Machine:
+    def _machine(self, path: Path, e: Expr) -> MachineValues:
         locks = self.locks.states(path) if mentions_locks(e) else ()
         if len(locks) > LOCKS:
             span = self.shape.operation.span
-            raise InputError(Unsupported(span=span, construct=f"more than {LOCKS} locks"))
-        return Machine(self.owner.count, self.owner.thread + 1, locks)
+            raise InputError(UnsupportedConstruct(span=span, construct=f"more than {LOCKS} locks"))
+        return MachineValues(self.owner.count, self.owner.thread + 1, locks)
 
-    def _value(self, e: Expr, path: Path, kind: Kind | None = None) -> Value:
+    def _value(self, e: Expr, path: Path, kind: Representation | None = None) -> Value:
         value = self.evaluator.value(e, path.locals, self._machine(path, e), kind)
         self._overflow(path)
         return value
@@ -334,7 +343,7 @@ class _Region:
     def _assign(self, path: Path, target: Local, value: Value) -> None:
         path.locals[target] = value
 
-    def _target_kind(self, target: Local) -> Kind:
+    def _target_kind(self, target: Local) -> Representation:
         return self.evaluator.local_kind(target)
 
     # Instructions ----------------------------------------------------------------------------
@@ -401,7 +410,7 @@ class _Region:
             case Assert(claim, condition):
                 broken = t.and_(self._guard(path), t.not_(self._condition(condition, path)))
                 if broken is not False:
-                    self.step.claimed.append(Claimed(claim, broken, at, instr.span))
+                    self.step.claimed.append(AssertionFailure(claim, broken, at, instr.span))
             case Enter() | Return() | Drain() | Fence() | Uninit():
                 pass
             case _:
@@ -460,7 +469,7 @@ class _Region:
         value = self.owner.algebra.fresh(name, target.type, kind)
         self.owner.constraints += self.owner.algebra.limits(value, target.type, self.owner.count)
         self._assign(path, target, value)
-        self.step.choices.append(Choice(self._guard(path), value, target.type, hypercall))
+        self.step.choices.append(FreeChoice(self._guard(path), value, target.type, hypercall))
 
     def _every(self, path: Path, instr: Every) -> t.Bool:
         m = self._machine(path, instr.condition)

@@ -14,7 +14,7 @@ import z3
 
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.cells import Location
-from flushproof.engines.symbolic.memory import Memory
+from flushproof.engines.symbolic.memory import PathMemory
 from flushproof.engines.symbolic.paths import Path
 from flushproof.engines.symbolic.step import World
 from flushproof.engines.symbolic.values import Value
@@ -40,7 +40,7 @@ class LockState(Record, frozen=True):
 class Locks:
     """Takes and frees locks on the paths of a step of one thread."""
 
-    def __init__(self, world: World, thread: t.Number, memory: Memory) -> None:
+    def __init__(self, world: World, thread: t.Number, memory: PathMemory) -> None:
         self.world = world
         self.algebra = world.algebra
         self.thread = thread

@@ -85,7 +85,7 @@ class Words:
         self._made += 1
         return z3.BitVec(f"any!{self._made}", max(1, bits))
 
-    def value(self, e: Expr, env: Environment) -> z3.BitVecRef:
+    def value(self, e: Expr, env: WordEnvironment) -> z3.BitVecRef:
         """Return the value of an expression."""
         match e:
             case Const(number, t):
@@ -105,7 +105,7 @@ class Words:
             case _:
                 return self.fresh(width(e.type))
 
-    def truth(self, e: Expr, env: Environment) -> z3.BoolRef:
+    def truth(self, e: Expr, env: WordEnvironment) -> z3.BoolRef:
         """Return the condition that an expression is not zero."""
         return self.value(e, env) != 0
 
@@ -118,7 +118,7 @@ class Words:
             case _:
                 return _bit(a == 0)
 
-    def _binary(self, e: Binary, env: Environment) -> z3.BitVecRef:
+    def _binary(self, e: Binary, env: WordEnvironment) -> z3.BitVecRef:
         a, b = self.value(e.left, env), self.value(e.right, env)
         t = e.left.type
         own = UNSIGNED if isinstance(t, Int) and not t.signed else SIGNED
@@ -127,7 +127,7 @@ class Words:
 
     # Instructions ----------------------------------------------------------------------------
 
-    def executed(self, instr: Instr, env: Environment) -> Environment:
+    def executed(self, instr: Instr, env: WordEnvironment) -> WordEnvironment:
         """Return the locals after an instruction."""
         target = defined(instr)
         if target is None:
@@ -136,7 +136,7 @@ class Words:
             return env.setting(target, self.value(instr.value, env))
         return env.forgetting((target,))
 
-    def taken(self, instr: Instr, to: int, env: Environment) -> z3.BoolRef:
+    def taken(self, instr: Instr, to: int, env: WordEnvironment) -> z3.BoolRef:
         """Return the condition under which control goes from an instruction to a position."""
         match instr:
             case Branch(condition, then, otherwise) if then != otherwise:
@@ -146,8 +146,8 @@ class Words:
                 return SURELY
 
     def merge(
-        self, arrivals: Iterable[tuple[z3.BoolRef, Environment]]
-    ) -> tuple[z3.BoolRef, Environment]:
+        self, arrivals: Iterable[tuple[z3.BoolRef, WordEnvironment]]
+    ) -> tuple[z3.BoolRef, WordEnvironment]:
         """Return the paths that meet as one; their conditions exclude each other."""
         first, *rest = arrivals
         guard, env = first
@@ -157,12 +157,12 @@ class Words:
                 for x in {**env.known, **values.known}
                 if values.of(x) is not env.of(x)
             }
-            env = Environment({**env.known, **changed}, self)
+            env = WordEnvironment({**env.known, **changed}, self)
             guard = z3.Or(guard, other)
         return guard, env
 
 
-class Environment:
+class WordEnvironment:
     """The values of locals; those that are not `known` are as at the start."""
 
     def __init__(self, known: Mapping[Local, z3.BitVecRef], words: Words) -> None:
@@ -178,14 +178,14 @@ class Environment:
         """Return the number of vCPUs, which is always the same."""
         return z3.BitVec(f"vcpus@{bits}", bits)
 
-    def setting(self, x: Local, value: z3.BitVecRef) -> Environment:
+    def setting(self, x: Local, value: z3.BitVecRef) -> WordEnvironment:
         """Return the locals with one set."""
-        return Environment({**self.known, x: value}, self._words)
+        return WordEnvironment({**self.known, x: value}, self._words)
 
-    def forgetting(self, given: Iterable[Local]) -> Environment:
+    def forgetting(self, given: Iterable[Local]) -> WordEnvironment:
         """Return the locals with some that may have any value."""
         new = {x: self._words.fresh(width(x.type)) for x in given}
-        return Environment({**self.known, **new}, self._words)
+        return WordEnvironment({**self.known, **new}, self._words)
 
 
 def _bit(condition: z3.BoolRef) -> z3.BitVecRef:

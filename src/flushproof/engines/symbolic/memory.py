@@ -9,7 +9,7 @@ import z3
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.cells import Holds, Location, Reads
 from flushproof.engines.symbolic.paths import Path
-from flushproof.engines.symbolic.step import Step, World
+from flushproof.engines.symbolic.step import SymbolicStep, World
 from flushproof.engines.symbolic.values import Value
 from flushproof.ir.code import Field
 from flushproof.support.record import Record
@@ -18,7 +18,7 @@ OTHER = 1000
 """Cells with this number and beyond are of vCPUs that have none in a state."""
 
 
-class Memory:
+class PathMemory:
     """Reads and writes locations on the paths of one step; `label` makes names unique.
 
     `start` gives the values of some locations at its beginning; what is found to constrain unknowns
@@ -28,7 +28,7 @@ class Memory:
     def __init__(
         self,
         world: World,
-        step: Step,
+        step: SymbolicStep,
         label: str,
         start: Mapping[Location, Value],
         constraints: list[z3.BoolRef],
@@ -88,7 +88,7 @@ class Memory:
 class _View(Record, frozen=True):
     """The memory of one path, as `cells.py` sees it."""
 
-    memory: Memory
+    memory: PathMemory
     path: Path
 
     def peek(self, where: Location) -> Value:

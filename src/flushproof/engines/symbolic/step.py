@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import z3
 
 from flushproof.engines.smt import terms as t
-from flushproof.engines.symbolic.cells import Cells, Location
+from flushproof.engines.symbolic.cells import Location, VcpuCells
 from flushproof.engines.symbolic.values import Algebra, Value
 from flushproof.ir.code import Field, Instr, Local
 from flushproof.ir.program import Program, Role
@@ -61,7 +61,7 @@ class World(Record, frozen=True):
     vcpus: int
     readers: Readers
     count: t.Number
-    cells: Cells
+    cells: VcpuCells
     fixed: Mapping[Location, Value]
 
     def places(self, f: Field) -> tuple[Location, ...]:
@@ -83,7 +83,7 @@ class World(Record, frozen=True):
         return tuple(k for _, k in self.cells.places(f))
 
 
-class Choice(Record, frozen=True):
+class FreeChoice(Record, frozen=True):
     """A free value taken on the way, when `guard` holds."""
 
     guard: t.Bool
@@ -92,7 +92,7 @@ class Choice(Record, frozen=True):
     hypercall: bool
 
 
-class Claimed(Record, frozen=True):
+class AssertionFailure(Record, frozen=True):
     """A claim's assertion at position `at` fails in this step when `broken` holds."""
 
     claim: str
@@ -109,7 +109,7 @@ class Fault(Record, frozen=True):
     instr: Instr
 
 
-class Cut(Record, frozen=True):
+class LoopCut(Record, frozen=True):
     """A loop, by the place of its head, of which only so many rounds were looked at."""
 
     span: Span | None
@@ -121,7 +121,7 @@ class Cut(Record, frozen=True):
         return f"the loop{where} may go on after {self.rounds} rounds, which is not looked at"
 
 
-class Step(Record):
+class SymbolicStep(Record):
     """A step of one thread.
 
     `guard`: control reaches it (over the thread's earlier inputs). `inputs`: the unknowns that
@@ -142,9 +142,9 @@ class Step(Record):
     inputs: dict[Location, Value] = field(default_factory=dict)
     outputs: dict[Location, Value] = field(default_factory=dict)
     enabled: t.Bool = True
-    claimed: list[Claimed] = field(default_factory=list)
+    claimed: list[AssertionFailure] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
-    choices: list[Choice] = field(default_factory=list)
+    choices: list[FreeChoice] = field(default_factory=list)
     exits: list[tuple[t.Bool, dict[Local, Value]]] = field(default_factory=list)
     others: list[tuple[Location, t.Number]] = field(default_factory=list)
     overflows: list[tuple[int, t.Bool]] = field(default_factory=list)
@@ -160,9 +160,9 @@ class ThreadSteps(Record, frozen=True):
     number: int
     name: str
     role: Role
-    steps: tuple[Step, ...]
+    steps: tuple[SymbolicStep, ...]
     arguments: tuple[dict[str, Value], ...]
     operations: tuple[str, ...]
     selectors: tuple[tuple[t.Bool, ...], ...]
     constraints: tuple[z3.BoolRef, ...]
-    cut: tuple[Cut, ...] = ()
+    cut: tuple[LoopCut, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from flushproof.ir.analysis.weak_topological_order import Order, order
+from flushproof.ir.analysis.weak_topological_order import TopologicalOrder, order
 from flushproof.ir.code import Instr, Local
 from flushproof.ir.passes.cleanup import liveness
 from flushproof.ir.program import Operation
@@ -14,11 +14,11 @@ Instance = tuple[int, tuple[int, ...]]
 """A position and the iteration counts of the loops around it."""
 
 
-class Layout(Record, frozen=True):
+class UnrollLayout(Record, frozen=True):
     """What is computed once for an operation's code."""
 
     operation: Operation
-    order: Order
+    order: TopologicalOrder
     live: tuple[frozenset[Local], ...]
     boundaries: frozenset[int]
 
@@ -43,12 +43,12 @@ class Layout(Record, frozen=True):
         return to, (*kept, *([0] * (len(new) - shared)))
 
 
-def layout(operation: Operation, boundaries: frozenset[int]) -> Layout:
+def layout(operation: Operation, boundaries: frozenset[int]) -> UnrollLayout:
     """Prepare an operation for execution."""
-    return Layout(operation, *_shape(operation.code), boundaries)
+    return UnrollLayout(operation, *_shape(operation.code), boundaries)
 
 
 @lru_cache(maxsize=64)
-def _shape(code: tuple[Instr, ...]) -> tuple[Order, tuple[frozenset[Local], ...]]:
+def _shape(code: tuple[Instr, ...]) -> tuple[TopologicalOrder, tuple[frozenset[Local], ...]]:
     """Return what does not depend on boundaries: problems of all sizes ask for it again."""
     return order(code), liveness(code)

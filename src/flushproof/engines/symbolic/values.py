@@ -17,7 +17,7 @@ import z3
 
 from flushproof.engines.smt import term_constructors as nodes
 from flushproof.engines.smt import terms as t
-from flushproof.ir.analysis.representation import LOW, PAGE_BITS, Kind, Kinds
+from flushproof.ir.analysis.representation import LOW, PAGE_BITS, Kinds, Representation
 from flushproof.ir.types import BOOL, INT, NO_VCPU, NONE, ROOT, Int, LockWord, Type, VcpuRef
 from flushproof.support.record import Record
 
@@ -129,36 +129,36 @@ class Algebra:
 
     # Making ----------------------------------------------------------------------------------
 
-    def constant(self, value: int, type_: Type, kind: Kind | None) -> Value:
+    def constant(self, value: int, type_: Type, kind: Representation | None) -> Value:
         """Return a constant of a type in a kind's representation."""
         if not isinstance(type_, Int):
             return value
         if type_ == BOOL:
             return bool(value)
         match kind:
-            case Kind.ROOT:
+            case Representation.ROOT:
                 page, bits = self.split(value)
                 return Root(page, bits)
-            case Kind.FLAG:
+            case Representation.FLAG:
                 return value != 0
-            case Kind.BITS:
+            case Representation.BITS:
                 return z3.BitVecVal(value, type_.width)
             case _:
                 return value
 
-    def fresh(self, name: str, type_: Type, kind: Kind | None) -> Value:
+    def fresh(self, name: str, type_: Type, kind: Representation | None) -> Value:
         """Return a new unknown of a type in a kind's representation."""
         if type_ == BOOL:
             return z3.Bool(name)
         if not isinstance(type_, Int):
             return z3.Int(name)
         match kind:
-            case Kind.ROOT:
+            case Representation.ROOT:
                 bits = tuple(z3.Bool(f"{name}.{m:#x}") for m in self.masks)
                 return Root(z3.Const(name, self.sort), bits)
-            case Kind.FLAG:
+            case Representation.FLAG:
                 return z3.Bool(name)
-            case Kind.BITS:
+            case Representation.BITS:
                 return z3.BitVec(name, type_.width)
             case _:
                 return self.ranged(z3.Int(name), type_.low, type_.high)

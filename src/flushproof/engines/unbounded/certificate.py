@@ -15,7 +15,7 @@ import z3
 
 from flushproof.engines.unbounded.horn_clauses import Atom, Clause, Control, terms_of, variables
 from flushproof.engines.unbounded.invariant_text import invariant_lines
-from flushproof.engines.unbounded.prove import Part, Proof
+from flushproof.engines.unbounded.prove import ConfirmedInvariant, Proof
 
 EXPECTED = "(set-info :status unsat)"
 
@@ -30,7 +30,7 @@ def script(proofs: Mapping[str, Proof]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _part(part: Part) -> Iterator[str]:
+def _part(part: ConfirmedInvariant) -> Iterator[str]:
     system = part.system
     names = {c: str(k) for k, c in enumerate(system.parameters)}
     formulas = [*system.axioms, *system.known]
@@ -48,7 +48,7 @@ def _part(part: Part) -> Iterator[str]:
         yield from _question(clause, names)
 
 
-def _defined(part: Part, control: Control, name: str) -> Iterator[str]:
+def _defined(part: ConfirmedInvariant, control: Control, name: str) -> Iterator[str]:
     """Yield the definitions of one predicate: what the types allow, and a line for each lemma."""
     parameters = " ".join(_parameter(p) for p in part.system.parameters[control])
     found = {"fit": part.system.ranges[control], "inv": part.invariant.lemmas.get(control, ())}

@@ -12,7 +12,7 @@ import z3
 
 from flushproof.engines.reduction.commutativity import Site
 from flushproof.engines.symbolic.cells import Location
-from flushproof.engines.symbolic.unroll_layout import Layout, layout
+from flushproof.engines.symbolic.unroll_layout import UnrollLayout, layout
 from flushproof.engines.symbolic.values import Value
 from flushproof.engines.unbounded.horn_clauses import BYSTANDER, NOBODY, Atom, Control
 from flushproof.engines.unbounded.reader_counting import counts
@@ -188,7 +188,7 @@ def without(control: Control, thread: int, site: Site | None) -> Control:
     return replace(control, loads=tuple(loads))
 
 
-def _cut(operation: Operation, boundaries: frozenset[int]) -> Layout:
+def _cut(operation: Operation, boundaries: frozenset[int]) -> UnrollLayout:
     operation = _without_ranges(operation)
     return layout(operation, boundaries | heads(operation.code))
 

@@ -38,7 +38,7 @@ LARGE = 16
 PAGE_BITS = 5
 
 
-class Unsupported(Exception):  # noqa: N818 - a finding, no error
+class OutsideSmallDomains(Exception):  # noqa: N818 - a finding, no error
     """A term has no counterpart in small domains."""
 
 
@@ -53,7 +53,7 @@ class Node(Record, frozen=True, eq=False):
     name: str = ""
 
 
-class Finite:
+class FiniteInstantiation:
     """Looks at terms; what was looked at is remembered.
 
     Numbers range over `LOWEST` to `MANY` above the largest constant of `formulas` that is no limit
@@ -92,7 +92,7 @@ class Finite:
             return _constant(number(term.as_long(), term.size()))
         make = _MEANING.get(kind) or _of_width(term, kind)
         if make is None:
-            raise Unsupported(str(term.decl()))
+            raise OutsideSmallDomains(str(term.decl()))
         return Node(parts, make)
 
     def _number(self, value: int) -> Word:
@@ -114,7 +114,7 @@ class Finite:
             return Node((), lambda c, _: c.word(width), name)
         if term.sort().kind() == z3.Z3_UNINTERPRETED_SORT:
             return Node((), lambda c, _: c.word(self.page_bits), name)
-        raise Unsupported(str(term.sort()))
+        raise OutsideSmallDomains(str(term.sort()))
 
     def _small(self, circuit: Circuit, _: list[Word]) -> Word:
         """Return a new number in the range."""

@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flushproof.ir.analysis.def_use import operands
-from flushproof.ir.code import Binary, Cast, Const, Expr, Field, Local, NumVcpus, Scope, Var
+from flushproof.ir.code import Binary, Cast, Const, Expr, Field, FieldScope, Local, NumVcpus, Var
 from flushproof.ir.program import Operation, Program
 from flushproof.ir.types import INT
 from flushproof.support.record import replace
 
-HISTORY = Field("noted:vcpu", "vCPU noted first", Scope.VM, INT, ghost=True)
+HISTORY = Field("noted:vcpu", "vCPU noted first", FieldScope.VM, INT, ghost=True)
 NOWHERE = -1
 
 

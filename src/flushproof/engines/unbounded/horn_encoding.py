@@ -31,7 +31,7 @@ from flushproof.engines.unbounded.horn_clauses import (
     System,
 )
 from flushproof.engines.unbounded.state_space import Space
-from flushproof.engines.unbounded.transitions import UNFIT, Steps, Taken
+from flushproof.engines.unbounded.transitions import UNFIT, Taken, TransitionExecutor
 from flushproof.ir.program import Role
 from flushproof.support.record import replace
 
@@ -42,7 +42,10 @@ Body = tuple[tuple[Atom, ...], t.Bool]
 
 
 class Builder:
-    """Builds the clauses of one program; `Frames` and `Steps` say what the parameters mean."""
+    """Builds the clauses of one program.
+
+    `Frames` and `TransitionExecutor` say what the parameters mean.
+    """
 
     def __init__(
         self,
@@ -53,7 +56,7 @@ class Builder:
     ) -> None:
         self.space = space
         self.frames = Frames(space, boundaries)
-        self.steps = Steps(space, self.frames, claims_only=claims_only)
+        self.steps = TransitionExecutor(space, self.frames, claims_only=claims_only)
         self.last = len(space.tracked)
         self.clauses: list[Clause] = []
 

@@ -15,7 +15,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import z3
 
 from flushproof.engines.unbounded.horn_clauses import Control, System
-from flushproof.engines.unbounded.one_step_query import Cube, Led, Literal, Post, State, Vocabulary
+from flushproof.engines.unbounded.one_step_query import (
+    Cube,
+    Literal,
+    Predecessor,
+    PredicateTable,
+    State,
+    TransitionQuery,
+)
 from flushproof.engines.unbounded.predicates import atoms
 from flushproof.support.record import Record
 
@@ -46,20 +53,20 @@ class Lemma(Record):
     reached: tuple[State, ...] | None = None
 
 
-class Search:
+class Ic3:
     """One search for an invariant, with those in `known` to start from, over the same names."""
 
     def __init__(self, system: System, effort: int, known: Iterable[Invariant] = ()) -> None:
         self.effort = effort
         self.atoms = atoms(system)
         self.lemmas: list[Lemma] = []
-        vocabulary = Vocabulary(system, self.atoms)
-        self.posts: dict[Control | None, Post] = {}
+        vocabulary = PredicateTable(system, self.atoms)
+        self.posts: dict[Control | None, TransitionQuery] = {}
         for control in (*system.parameters, None):
             incoming = [
                 c for c in system.clauses if (c.head.control if c.head else None) == control
             ]
-            self.posts[control] = Post(vocabulary, control, incoming)
+            self.posts[control] = TransitionQuery(vocabulary, control, incoming)
         self.known = list(self._told(known))
         for control, cube in self.known:
             for post in self.posts.values():
@@ -125,7 +132,7 @@ class Search:
             self._learn(control, self._generalised(control, level - 1), level)
         return None
 
-    def _led(self, post: Post, led: Led, level: int) -> Cube | None:
+    def _led(self, post: TransitionQuery, led: Predecessor, level: int) -> Cube | None:
         """Return a state in its cube that a step reaches from reached states, if it does."""
         starts = self._reach(post.needed(led), level)
         if starts is None:

@@ -10,18 +10,18 @@ from flushproof.engines.symbolic.values import INVALID, Root
 from flushproof.engines.unbounded.control_locations import FLUSHER, Frames
 from flushproof.engines.unbounded.horn_clauses import Control
 from flushproof.engines.unbounded.ic3 import Invariant
-from flushproof.engines.unbounded.prove import Part
+from flushproof.engines.unbounded.prove import ConfirmedInvariant
 from flushproof.engines.unbounded.reader_counting import BY_FLUSHER
 from flushproof.engines.unbounded.state_space import flat
-from flushproof.ir.code import Field, Scope
+from flushproof.ir.code import Field, FieldScope
 from flushproof.ir.types import NONE
 
 CONSTANTS = {0: "0", INVALID: "INVALID_PAGE", NONE: "NONE"}
 
 
-def invariant_lines(part: Part) -> Iterator[str]:
+def invariant_lines(part: ConfirmedInvariant) -> Iterator[str]:
     """Yield the invariant, a line a fact, under a heading for each place where threads can be."""
-    names = _Names(part)
+    names = _VariableNames(part)
     yield f"{names.cast()}:"
     if not any(part.invariant.lemmas.values()):
         yield "  nothing has to be known"
@@ -40,10 +40,10 @@ def _rank(control: Control) -> tuple[int, str]:
     return len(busy), control.name
 
 
-class _Names:
+class _VariableNames:
     """What the variables of a proof's predicates are called in C."""
 
-    def __init__(self, part: Part) -> None:
+    def __init__(self, part: ConfirmedInvariant) -> None:
         self.part = part
         self.frames: Frames = part.frames
         space = part.space
@@ -64,7 +64,7 @@ class _Names:
     def _place(self, field: Field, k: int) -> str:
         """Return what a location of the state is called."""
         who = "flusher" if k == BY_FLUSHER else self.vcpus[k] if k >= 0 else ""
-        if who and field.scope is Scope.VM:
+        if who and field.scope is FieldScope.VM:
             return f"{field.label}.reads[{who}]"
         return field.at(who) if who else field.label
 

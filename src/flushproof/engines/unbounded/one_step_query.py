@@ -8,7 +8,12 @@ import z3
 from pysat.solvers import Solver
 
 from flushproof.engines.unbounded.and_inverter_graph import TRUE, Circuit, Word
-from flushproof.engines.unbounded.finite_instantiation import MANY, Finite, Instance, Node
+from flushproof.engines.unbounded.finite_instantiation import (
+    MANY,
+    FiniteInstantiation,
+    Instance,
+    Node,
+)
 from flushproof.engines.unbounded.horn_clauses import Atom, Clause, Control, System, terms_of
 from flushproof.support.record import Record
 
@@ -20,14 +25,14 @@ Cube = frozenset[Literal]
 SOLVER = "cadical153"
 
 
-class Vocabulary:
+class PredicateTable:
     """The atoms of each control, and what they and the clauses mean in small domains."""
 
     def __init__(self, system: System, atoms: Mapping[Control, Sequence[z3.BoolRef]]) -> None:
         self.system = system
         constants = [x for axiom in system.axioms for x in axiom.children()]
         every = [x for clause in system.clauses for x in terms_of(clause)]
-        self.finite = Finite(every, constants)
+        self.finite = FiniteInstantiation(every, constants)
         small = (n <= MANY for n in system.sizes)
         self.always = [self.finite(x) for x in (*system.axioms, *system.known, *small)]
         self.parameters = {c: tuple(map(self.finite, p)) for c, p in system.parameters.items()}
@@ -48,7 +53,7 @@ def _subjects(node: Node, parameters: frozenset[Node]) -> frozenset[Node]:
 State = tuple[Control, Cube]
 
 
-class Led(Record, frozen=True):
+class Predecessor(Record, frozen=True):
     """A step that leads to a cube: the number of its clause, and the model that shows it."""
 
     clause: int
@@ -56,7 +61,7 @@ class Led(Record, frozen=True):
     model: Sequence[int]
 
 
-class _Start:
+class _PredicateStart:
     """A predicate in a clause's body: its atoms, and what their parameters depend on."""
 
     def __init__(
@@ -93,22 +98,22 @@ class _Start:
         )
 
 
-class Post:
+class TransitionQuery:
     """The clauses that lead to one control, or to a failed assertion (None)."""
 
     def __init__(
-        self, vocabulary: Vocabulary, control: Control | None, incoming: Sequence[Clause]
+        self, vocabulary: PredicateTable, control: Control | None, incoming: Sequence[Clause]
     ) -> None:
         self.vocabulary = vocabulary
         self.control = control
         self.circuit = Circuit()
         self.instance = Instance(self.circuit)
         self.real = self.circuit.fresh()
-        self.plain: dict[Control, _Start] = {}
-        self.bodies: dict[Control, list[_Start]] = {}
+        self.plain: dict[Control, _PredicateStart] = {}
+        self.bodies: dict[Control, list[_PredicateStart]] = {}
         self.selectors: list[int] = []
         self.conditions: list[int] = []
-        self.starts: list[tuple[_Start, ...]] = []
+        self.starts: list[tuple[_PredicateStart, ...]] = []
         self.after: list[tuple[int, ...]] = []
         count = 0 if control is None else len(vocabulary.atoms[control])
         self.primed = self.circuit.word(count)
@@ -140,13 +145,13 @@ class Post:
         self.starts.append(starts)
         self.after.append(after)
 
-    def _start(self, a: Atom) -> _Start:
+    def _start(self, a: Atom) -> _PredicateStart:
         plain = a.arguments == self.vocabulary.system.parameters[a.control]
         if plain and a.control in self.plain:
             return self.plain[a.control]
         atoms, given = self._atoms(a)
         subjects = self.vocabulary.subjects[a.control]
-        start = _Start(a.control, atoms, given, subjects, self.circuit.fresh())
+        start = _PredicateStart(a.control, atoms, given, subjects, self.circuit.fresh())
         self.bodies.setdefault(a.control, []).append(start)
         if plain:
             self.plain[a.control] = start
@@ -187,15 +192,15 @@ class Post:
         """Tell whether a cube is reached from states within `level` steps."""
         return bool(self.solver.solve(assumptions=self._assumptions(cube, level)))
 
-    def step(self, cube: Cube, level: int) -> Led | None:
+    def step(self, cube: Cube, level: int) -> Predecessor | None:
         """Return a step from states within `level` steps to a cube, None if there is none."""
         if not self.reached(cube, level):
             return None
         model = self.solver.get_model()
         chosen = next(k for k, s in enumerate(self.selectors) if model[s - 1] > 0)
-        return Led(chosen, cube, model)
+        return Predecessor(chosen, cube, model)
 
-    def needed(self, led: Led) -> tuple[State, ...]:
+    def needed(self, led: Predecessor) -> tuple[State, ...]:
         """Return what must hold before a step; nothing where its cube holds at boot."""
         after = self.after[led.clause]
         ends = (after[abs(x) - 1] for x in led.cube)
@@ -203,15 +208,15 @@ class Post:
         starts = self.starts[led.clause]
         return tuple((s.control, s.before(led.model, reasons)) for s in starts)
 
-    def whole(self, led: Led) -> tuple[State, ...]:
+    def whole(self, led: Predecessor) -> tuple[State, ...]:
         """Return all that holds before a step."""
         return tuple((s.control, s.before(led.model, None)) for s in self.starts[led.clause])
 
-    def end(self, led: Led) -> Cube:
+    def end(self, led: Predecessor) -> Cube:
         """Return the state that a step leads to."""
         return self._state(led.model)
 
-    def carried(self, led: Led, starts: Sequence[Cube]) -> Cube | None:
+    def carried(self, led: Predecessor, starts: Sequence[Cube]) -> Cube | None:
         """Return a state in its cube that a step reaches from given states, if it does."""
         assumptions = self._assumptions(led.cube, len(self.levels))
         assumptions.append(self.selectors[led.clause])

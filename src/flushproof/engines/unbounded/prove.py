@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator, Mapping
 from flushproof.engines.symbolic.values import NotExact
 from flushproof.engines.unbounded.assertion_splitting import ways
 from flushproof.engines.unbounded.control_locations import Frames
-from flushproof.engines.unbounded.finite_instantiation import Unsupported
+from flushproof.engines.unbounded.finite_instantiation import OutsideSmallDomains
 from flushproof.engines.unbounded.horn_clauses import System
 from flushproof.engines.unbounded.horn_encoding import Builder
-from flushproof.engines.unbounded.ic3 import Exhausted, Invariant, Search
+from flushproof.engines.unbounded.ic3 import Exhausted, Ic3, Invariant
 from flushproof.engines.unbounded.inductiveness_check import STEPS, failing, supported
-from flushproof.engines.unbounded.state_space import Case, Space, space
+from flushproof.engines.unbounded.state_space import Space, TrackedInstances, space
 from flushproof.ir.analysis.representation import Kinds
-from flushproof.ir.code import Every, Scope
+from flushproof.ir.code import Every, FieldScope
 from flushproof.ir.program import Program, Role
 from flushproof.ir.types import VCPU, LockWord
 from flushproof.support.record import Record, replace
@@ -27,10 +27,10 @@ EFFORT = 40_000
 """Questions that a search may ask."""
 
 
-class Part(Record, frozen=True):
+class ConfirmedInvariant(Record, frozen=True):
     """An invariant that was confirmed, of what, and for which case."""
 
-    case: Case
+    case: TrackedInstances
     space: Space
     frames: Frames
     system: System
@@ -40,7 +40,7 @@ class Part(Record, frozen=True):
 class Proof(Record, frozen=True):
     """The invariants that prove a claim, one for each case of its witnesses or way to fail."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[ConfirmedInvariant, ...]
 
 
 class Subject(Record, frozen=True):
@@ -71,7 +71,7 @@ def prove(subject: Subject, hopeless: Callable[[], str]) -> Proof | str:
         return _Attempts(subject, hopeless).run()
     except NotExact:
         return "the code does arithmetic that has no exact counterpart"
-    except Unsupported as error:
+    except OutsideSmallDomains as error:
         return f"an invariant would have to speak of `{error}`"
 
 
@@ -85,14 +85,14 @@ def out_of_reach(program: Program) -> str:
     if program.of(Role.DEADLOCK):
         return "deadlock is looked for among a given number of vCPUs"
     locks = [f for f in program.fields if isinstance(f.type, LockWord)]
-    if any(f.scope is Scope.VCPU for f in locks):
+    if any(f.scope is FieldScope.VCPU for f in locks):
         return "every vCPU has a lock of its own"
     if sum(f.type == VCPU for f in program.witnesses) > MOST_WITNESSES:
         return "the claim speaks of more than two vCPUs"
     return ""
 
 
-ANY = Case(generic=True)
+ANY = TrackedInstances(generic=True)
 MOST_WITNESSES = 2
 TOO_LITTLE = "no invariant was found: what is known of other vCPUs is too little"
 
@@ -105,7 +105,7 @@ class _Attempts:
         self.hopeless = hopeless
         self.named = sum(f.type == VCPU for f in subject.program.witnesses)
         self.steps = subject.steps or STEPS
-        self.failed: list[Search] = []
+        self.failed: list[Ic3] = []
         self.kept: list[Invariant] = []
 
     def run(self) -> Proof | str:
@@ -133,22 +133,22 @@ class _Attempts:
         Once one is not proved in either case nothing more is tried.
         """
         left = ways(self.subject.program)
-        parts: list[Part] = []
+        parts: list[ConfirmedInvariant] = []
         if len(left) > 1:
             left = tuple(p for p in left if not self._more(parts, p, ANY))
-        last = Case(generic=True, history=True)
+        last = TrackedInstances(generic=True, history=True)
         if all(self._more(parts, p, last) for p in left):
             return Proof(tuple(parts))
         return TOO_LITTLE
 
-    def _tries(self) -> Iterator[list[Case]]:
+    def _tries(self) -> Iterator[list[TrackedInstances]]:
         if self.named == MOST_WITNESSES:
-            yield [Case(), Case(merged=True)]
+            yield [TrackedInstances(), TrackedInstances(merged=True)]
             return
         if not self._speaks_of_all():
-            yield [Case()]
+            yield [TrackedInstances()]
         if not self.named and self._records():
-            yield [Case(history=True)]
+            yield [TrackedInstances(history=True)]
         yield [ANY]
 
     def _speaks_of_all(self) -> bool:
@@ -160,10 +160,10 @@ class _Attempts:
         """Tell whether the claim keeps a record, which depends on who its witness is."""
         fields = self.subject.program.fields
         witnesses = self.subject.program.witnesses
-        return any(f.ghost and f.scope is Scope.VM and f not in witnesses for f in fields)
+        return any(f.ghost and f.scope is FieldScope.VM and f not in witnesses for f in fields)
 
-    def _proof(self, cases: list[Case]) -> Proof | str:
-        parts: list[Part] = []
+    def _proof(self, cases: list[TrackedInstances]) -> Proof | str:
+        parts: list[ConfirmedInvariant] = []
         for case in cases:
             found = self._part(self.subject.program, case)
             if isinstance(found, str):
@@ -171,21 +171,25 @@ class _Attempts:
             parts.append(found)
         return Proof(tuple(parts))
 
-    def _more(self, parts: list[Part], program: Program, case: Case) -> bool:
+    def _more(
+        self, parts: list[ConfirmedInvariant], program: Program, case: TrackedInstances
+    ) -> bool:
         """Add one part more, if it is found."""
         while self.failed:
             self.kept.append(self.failed.pop().kept())
         found = self._part(program, case, (*self.kept, *(p.invariant for p in parts)))
-        if isinstance(found, Part):
+        if isinstance(found, ConfirmedInvariant):
             parts.append(found)
-        return isinstance(found, Part)
+        return isinstance(found, ConfirmedInvariant)
 
-    def _part(self, program: Program, case: Case, known: tuple[Invariant, ...] = ()) -> Part | str:
+    def _part(
+        self, program: Program, case: TrackedInstances, known: tuple[Invariant, ...] = ()
+    ) -> ConfirmedInvariant | str:
         where = space(program, self.subject.kinds, case)
         claims_only = self.subject.claims_only
         builder = Builder(where, self.subject.boundaries, claims_only=claims_only)
         system = builder.run()
-        search = Search(system, EFFORT * self.steps // STEPS, known)
+        search = Ic3(system, EFFORT * self.steps // STEPS, known)
         try:
             invariant = search.run()
         except Exhausted:
@@ -196,4 +200,4 @@ class _Attempts:
             return TOO_LITTLE
         if failing(system, invariant, self.steps):
             return "an invariant was found that holds for few vCPUs only"
-        return Part(case, where, builder.frames, system, invariant)
+        return ConfirmedInvariant(case, where, builder.frames, system, invariant)

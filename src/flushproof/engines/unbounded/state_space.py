@@ -12,13 +12,13 @@ import z3
 from flushproof.engines.bounded.threads import written_fields
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.boot import FirstValue, first, unwritten
-from flushproof.engines.symbolic.cells import Location, Tracked
+from flushproof.engines.symbolic.cells import Location, TrackedCells
 from flushproof.engines.symbolic.step import World
 from flushproof.engines.symbolic.values import Algebra, Root, Value
 from flushproof.engines.unbounded.history_variable import HISTORY, with_history
 from flushproof.engines.unbounded.reader_counting import kept, readers
 from flushproof.ir.analysis.representation import Kinds
-from flushproof.ir.code import Field, Scope
+from flushproof.ir.code import Field, FieldScope
 from flushproof.ir.program import MOST_VCPUS, Program
 from flushproof.ir.types import BOOL, ROOT, VCPU
 from flushproof.support.record import Record
@@ -37,7 +37,7 @@ def flat(algebra: Algebra, value: Value) -> tuple[z3.ExprRef, ...]:
             return (value,)
 
 
-class Case(Record, frozen=True):
+class TrackedInstances(Record, frozen=True):
     """Which vCPUs are tracked, and what is known of others.
 
     Tracked are the claim's witnesses, which are all one vCPU if `merged`, else all different. With
@@ -63,7 +63,7 @@ class Space(Record, frozen=True):
 
     program: Program
     algebra: Algebra
-    case: Case
+    case: TrackedInstances
     count: z3.ArithRef
     tracked: tuple[z3.ArithRef, ...]
     rigid: tuple[z3.ExprRef, ...]
@@ -82,7 +82,7 @@ class Space(Record, frozen=True):
         return _world(self.program, self.algebra, self.count, vcpus, self.constant, self.fixed)
 
 
-def space(program: Program, kinds: Kinds, case: Case) -> Space:
+def space(program: Program, kinds: Kinds, case: TrackedInstances) -> Space:
     """Make the space of a program; sums in it do not wrap around."""
     program = with_history(program) if case.history else program
     count = z3.Int("N")
@@ -142,19 +142,19 @@ def _world(
     constant: Mapping[str, FirstValue],
     fixed: Mapping[Location, Value],
 ) -> World:
-    memory = Tracked(vcpus, constant, algebra)
+    memory = TrackedCells(vcpus, constant, algebra)
     return World(program, algebra, 0, readers(count, vcpus), count, memory, fixed)
 
 
 def _failing(
-    case: Case, tracked: list[z3.ArithRef], witnesses: list[z3.ArithRef]
+    case: TrackedInstances, tracked: list[z3.ArithRef], witnesses: list[z3.ArithRef]
 ) -> tuple[z3.BoolRef, ...]:
     """Return that the one vCPU that is any is the one witness; two are not always one."""
     alone = case.generic and not case.history and len(witnesses) == 1
     return (tracked[0] == witnesses[0],) if alone else ()
 
 
-def _witnesses(program: Program, algebra: Algebra, case: Case) -> dict[Field, Value]:
+def _witnesses(program: Program, algebra: Algebra, case: TrackedInstances) -> dict[Field, Value]:
     found = {f: algebra.fresh(f.name, f.type, algebra.kinds.field(f)) for f in program.witnesses}
     vcpus = [w for f, w in found.items() if f.type == VCPU]
     if case.merged:
@@ -171,7 +171,7 @@ def _fixed(
         (f.name, -1): w for f, w in witnesses.items() if f.name not in written
     }
     for f in program.fields:
-        if f not in witnesses and f.name not in written and f.scope is Scope.VM:
+        if f not in witnesses and f.name not in written and f.scope is FieldScope.VM:
             fixed[f.name, -1] = first(program, algebra, count, f, -1)
     return fixed
 

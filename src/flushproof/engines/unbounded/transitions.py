@@ -13,7 +13,7 @@ from flushproof.engines.reduction.commutativity import Site
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.execute import Executor, Exit
 from flushproof.engines.symbolic.root_domain import any_root, any_vcpu
-from flushproof.engines.symbolic.step import Step
+from flushproof.engines.symbolic.step import SymbolicStep
 from flushproof.engines.unbounded.control_locations import FLUSHER, Frames, Locals
 from flushproof.engines.unbounded.horn_clauses import BYSTANDER
 from flushproof.engines.unbounded.state_space import Space
@@ -33,7 +33,7 @@ class Taken(Record, frozen=True):
 
     role: Role
     site: Site
-    step: Step
+    step: SymbolicStep
     exits: tuple[Exit, ...]
     constraint: z3.BoolRef
     locals: Locals
@@ -41,7 +41,7 @@ class Taken(Record, frozen=True):
     shown: z3.BoolRef
 
 
-class Steps:
+class TransitionExecutor:
     """Executes the steps of one program.
 
     What goes wrong is a claim that fails, a sum that leaves its type, and undefined behaviour; with
@@ -104,19 +104,19 @@ class Steps:
             self._shown(operation, step),
         )
 
-    def _inputs(self, step: Step) -> Iterator[z3.BoolRef]:
+    def _inputs(self, step: SymbolicStep) -> Iterator[z3.BoolRef]:
         for (name, _), value in step.inputs.items():
             f = self.fields[name]
             yield from self.space.algebra.limits(value, f.type, self.space.count)
 
-    def _errors(self, operation: Operation, step: Step) -> Iterator[tuple[str, t.Bool]]:
+    def _errors(self, operation: Operation, step: SymbolicStep) -> Iterator[tuple[str, t.Bool]]:
         yield from ((c.claim, c.broken) for c in step.claimed)
         for at, broken in step.overflows:
             if self._matters(operation.code[at]):
                 yield UNFIT, broken
         yield from ((f.text, f.broken) for f in step.faults if self._matters(f.instr))
 
-    def _shown(self, operation: Operation, step: Step) -> z3.BoolRef:
+    def _shown(self, operation: Operation, step: SymbolicStep) -> z3.BoolRef:
         sums = (b for at, b in step.overflows if not self._matters(operation.code[at]))
         return t.z3_bool(t.not_(t.or_(*sums)))
 

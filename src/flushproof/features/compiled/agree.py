@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from flushproof.engines.interpreter import interpreter as concrete
-from flushproof.features.compiled.inputs import LENGTH, Sequence, Step, sequences
+from flushproof.features.compiled.inputs import LENGTH, InputStep, Sequence, sequences
 from flushproof.features.compiled.interpreted import UNDEFINED, interpreted
 from flushproof.features.compiled.program import driven, fields_shown, refused
-from flushproof.features.reproduce.layout import Layout, layout
+from flushproof.features.reproduce.layout import ObjectLayout, layout
 from flushproof.ir.program import Role
 from flushproof.machine.build import Machine
 from flushproof.results.second_opinion import Opinion
@@ -136,7 +136,7 @@ def _split(said: str) -> list[list[str]]:
 
 def _compare(
     machine: Machine,
-    where: Layout,
+    where: ObjectLayout,
     sequence: Sequence,
     ours: list[str],
     theirs: list[str],
@@ -154,7 +154,7 @@ class _Difference(Record, frozen=True):
     """Two states after the same operations, of which `at` have been made."""
 
     machine: Machine
-    where: Layout
+    where: ObjectLayout
     sequence: Sequence
     at: int
 
@@ -174,7 +174,7 @@ class _Difference(Record, frozen=True):
         ]
         return "\n".join(lines)
 
-    def _operation(self, s: Step) -> str:
+    def _operation(self, s: InputStep) -> str:
         operation = self.machine.base.operations[s.operation]
         p = operation.parameters
         known = {p.vcpu: s.vcpu, p.root: s.root, p.start: s.start, p.pages: s.pages}

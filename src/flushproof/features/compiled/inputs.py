@@ -21,7 +21,7 @@ EDGES = (0, 1, 2, (1 << 31) - 1, 1 << 31, 1 << 32, (1 << 63) - 1, 1 << 63, (1 <<
 FAILURES = (-5, 1, -1, -(1 << 31), 22)
 
 
-class Step(Record, frozen=True):
+class InputStep(Record, frozen=True):
     """One operation of a sequence: which one, by which thread, and all that is chosen.
 
     `results` are those of its hypercalls, again from the first where there are more of them.
@@ -52,7 +52,7 @@ class Sequence(Record, frozen=True):
     """
 
     vcpus: int
-    steps: tuple[Step, ...]
+    steps: tuple[InputStep, ...]
     boot: tuple[int, ...] = ()
 
     def commands(self) -> str:
@@ -75,11 +75,11 @@ def _sequence(machine: Machine, vcpus: int, dice: random.Random) -> Sequence:
     return Sequence(vcpus, steps, tuple(_start(dice) for _ in machine.base.witnesses))
 
 
-def _step(machine: Machine, vcpus: int, dice: random.Random) -> Step:
+def _step(machine: Machine, vcpus: int, dice: random.Random) -> InputStep:
     number, operation = dice.choice(list(enumerate(machine.base.operations)))
     vcpu = dice.randrange(vcpus)
     flusher = vcpus + dice.randrange(machine.setup.bounds.flushers)
-    return Step(
+    return InputStep(
         operation=number,
         thread=vcpu if operation.role is Role.LOAD else flusher,
         vcpu=vcpu,

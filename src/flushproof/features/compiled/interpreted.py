@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from flushproof.engines.interpreter import interpreter as concrete
 from flushproof.engines.interpreter import lock_word as words
 from flushproof.engines.interpreter.interpreter import Location
-from flushproof.engines.schedule import Call, Plan, Schedule
-from flushproof.features.compiled.inputs import FREE_ARGUMENTS, MOST_VCPUS, Sequence, Step
+from flushproof.engines.schedule import Call, Schedule, ThreadPlan
+from flushproof.features.compiled.inputs import FREE_ARGUMENTS, MOST_VCPUS, InputStep, Sequence
 from flushproof.features.compiled.program import fields_shown, gives_number
-from flushproof.features.reproduce.layout import Layout
+from flushproof.features.reproduce.layout import ObjectLayout
 from flushproof.ir.code import Field, Hypercall, Return
 from flushproof.ir.program import Operation
 from flushproof.ir.types import Int, LockWord, Type, VcpuRef
@@ -23,18 +23,18 @@ UNDEFINED = "undefined"
 """The last word of a line that ends a sequence."""
 
 
-def interpreted(machine: Machine, where: Layout, sequence: Sequence) -> list[str]:
+def interpreted(machine: Machine, where: ObjectLayout, sequence: Sequence) -> list[str]:
     """Run a sequence from boot; return a line for the state after boot and for each operation."""
     calls = tuple(_call(machine, s) for s in sequence.steps)
     numbers = range(sequence.vcpus + machine.setup.bounds.flushers)
     pairs = tuple(zip(sequence.steps, calls, strict=True))
     plans = tuple(
-        Plan(t, f"thread{t}", tuple(c for s, c in pairs if s.thread == t)) for t in numbers
+        ThreadPlan(t, f"thread{t}", tuple(c for s, c in pairs if s.thread == t)) for t in numbers
     )
     outside = zip(machine.base.witnesses, sequence.boot, strict=True)
     boot = {f.name: _wrapped(value, f.type) for f, value in outside}
     state = concrete.start(machine.base, Schedule(sequence.vcpus, boot, plans, ()))
-    run = _Run(machine, where, state)
+    run = _InterpretedRun(machine, where, state)
     lines = [run.shown()]
     for step in sequence.steps:
         lines.append(run.step(step))
@@ -43,15 +43,15 @@ def interpreted(machine: Machine, where: Layout, sequence: Sequence) -> list[str
     return lines
 
 
-class _Run(Record):
+class _InterpretedRun(Record):
     """One sequence as it goes on."""
 
     machine: Machine
-    where: Layout
+    where: ObjectLayout
     state: concrete.State
     over: bool = field(default=False)
 
-    def step(self, s: Step) -> str:
+    def step(self, s: InputStep) -> str:
         """Run one operation."""
         thread = self.state.threads[s.thread]
         seen = len(self.state.happenings)
@@ -70,7 +70,7 @@ class _Run(Record):
         number = result if gives_number(self.machine, operation) else 0
         return " ".join((*said, f"r{number & MASK:x}", self.shown()))
 
-    def _all_of(self, thread: concrete.Thread, s: Step) -> None:
+    def _all_of(self, thread: concrete.Thread, s: InputStep) -> None:
         concrete.step(self.state, thread, _start)
         thread.choices = _choices(thread, s.results)
         concrete.step(self.state, thread, _nowhere)
@@ -132,7 +132,7 @@ def _nowhere(_operation: Operation) -> frozenset[int]:
     return frozenset()
 
 
-def _call(machine: Machine, s: Step) -> Call:
+def _call(machine: Machine, s: InputStep) -> Call:
     operation = machine.base.operations[s.operation]
     p = operation.parameters
     given = {x.name: _wrapped(s.free[k % FREE_ARGUMENTS], x.type) for k, x in enumerate(p.free)}

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import ClassVar
 
 from flushproof.engines.interpreter import interpreter as concrete
-from flushproof.engines.interpreter.evaluate import Values, evaluate
+from flushproof.engines.interpreter.evaluate import LocalValues, evaluate
 from flushproof.engines.interpreter.interpreter import Location
 from flushproof.features.compiled.inputs import FREE_ARGUMENTS, LENGTH, MOST_VCPUS, RESULTS
 from flushproof.features.reproduce import code as variant
 from flushproof.features.reproduce.headers import marker
-from flushproof.features.reproduce.layout import BitPart, Layout, layout
+from flushproof.features.reproduce.layout import BitPart, ObjectLayout, layout
 from flushproof.features.reproduce.monitor import initial, literal
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.types import Integer
@@ -92,7 +92,7 @@ def refused(machine: Machine, why: str) -> InputError:
     return InputError(NotDriven(span=None, path=machine.setup.variant.name, why=why))
 
 
-def fields_shown(machine: Machine, where: Layout) -> tuple[Field, ...]:
+def fields_shown(machine: Machine, where: ObjectLayout) -> tuple[Field, ...]:
     """Return the fields that are compared: not those that hold an address that only C knows."""
     return tuple(f for f in machine.places if f.name not in where.addresses and not within(f))
 
@@ -112,7 +112,7 @@ class DrivenProgram(Record):
     """A program for any driver that has `drv_now`, `drv_boot` and what the shows below call."""
 
     machine: Machine
-    where: Layout
+    where: ObjectLayout
 
     def text(self, driver: str) -> str:
         """Return the program with a driver."""
@@ -274,7 +274,7 @@ def _bits(number: int, part: BitPart) -> int:
 
 
 def _value_of(value: Expr, x: Location) -> int:
-    return evaluate(value, Values({BOOT_VCPU: x[1]}, MOST_VCPUS))
+    return evaluate(value, LocalValues({BOOT_VCPU: x[1]}, MOST_VCPUS))
 
 
 def _constants(machine: Machine) -> frozenset[str]:

@@ -14,7 +14,7 @@ from flushproof.engines.bounded.engine import Bounded, Settings
 from flushproof.engines.bounded.maximise import Largest, largest
 from flushproof.engines.bounded.query import EFFORT
 from flushproof.engines.bounded.threads import Counts
-from flushproof.engines.counterexample import Found
+from flushproof.engines.counterexample import Counterexample
 from flushproof.engines.interpreter import interpreter as concrete
 from flushproof.features.cost.monitor import claim_of, name_of, witness_of
 from flushproof.frontend.c.parser import ParseContext
@@ -25,7 +25,7 @@ from flushproof.machine.build import Machine
 from flushproof.machine.monitors import RUNS_ON
 from flushproof.results.costs import Cost, Costs
 from flushproof.results.trace import Trace
-from flushproof.results.verdict import Scope
+from flushproof.results.verdict import VerdictScope
 from flushproof.support.errors import InternalError
 from flushproof.support.process_pool import stream
 from flushproof.support.record import Record, replace
@@ -69,7 +69,7 @@ def costs(
     return Costs(
         path=path,
         cells=tuple(sorted((c for f in found for c in f.cells), key=_order)),
-        scope=Scope(
+        scope=VerdictScope(
             vcpus=bounds.vcpus,
             loads=bounds.loads,
             flushes=bounds.flushes,
@@ -105,7 +105,9 @@ def _undefined(machine: Machine, effort: int) -> dict[int, str]:
     for vcpus in range(1, machine.setup.bounds.vcpus[1] + 1):
         found = engine.undefined(vcpus)
         if found is not None:
-            out[vcpus] = f"undefined behaviour: {found.text if isinstance(found, Found) else found}"
+            out[vcpus] = (
+                f"undefined behaviour: {found.text if isinstance(found, Counterexample) else found}"
+            )
     return out
 
 
@@ -137,7 +139,7 @@ def _cost(machine: Machine, program: Program, engines: tuple[Bounded, ...], soug
 
 
 def _replayed(
-    machine: Machine, program: Program, answer: Largest, found: Found, cost: Cost
+    machine: Machine, program: Program, answer: Largest, found: Counterexample, cost: Cost
 ) -> Trace:
     """Replay a schedule, count its hypercalls and roots once more, and put it into words."""
     try:
@@ -166,7 +168,7 @@ def _roots(state: concrete.State) -> Iterator[int]:
     return (state.memory[RUNS_ON.name, v] for v in range(state.vcpus))
 
 
-def _smallest(answer: Largest, found: Found) -> str:
+def _smallest(answer: Largest, found: Counterexample) -> str:
     calls = "1 operation" if found.calls == 1 else f"{found.calls} operations"
     if not found.least:
         return f"{calls}; fewer were not ruled out"

@@ -10,7 +10,7 @@ from itertools import combinations
 
 from flushproof.frontend.c.parser import ParseContext
 from flushproof.frontend.spec.parser import parse_spec
-from flushproof.frontend.spec.syntax import Claim
+from flushproof.frontend.spec.syntax import ClaimSpec
 from flushproof.support.source import Source
 
 MOST = "most"
@@ -70,7 +70,7 @@ def text_of(roots: int) -> str:
     )
 
 
-def claim_of(roots: int, context: ParseContext) -> Claim:
+def claim_of(roots: int, context: ParseContext) -> ClaimSpec:
     """Return the claim about so many roots, parsed."""
     file = parse_spec(Source(f"{name_of(roots)}.claims", text_of(roots)), context)
     return file.claims[0]

@@ -20,9 +20,9 @@ from flushproof.features.mutation.mutant_verdict import (
     undefined_in,
 )
 from flushproof.features.mutation.mutants import Mutant, mutants
-from flushproof.features.mutation.origin import Origin
+from flushproof.features.mutation.origin import SetupOrigin
 from flushproof.machine.build import Machine, build
-from flushproof.results.mutation import UNDEFINED, Baseline, Effect, Fate, MutantResult, Mutation
+from flushproof.results.mutation import UNDEFINED, Baseline, Fate, KillCount, MutantResult, Mutation
 from flushproof.results.verdict import Verdict
 from flushproof.support.diagnostics import InputError
 from flushproof.support.process_pool import stream
@@ -41,7 +41,7 @@ class Asked(Record, frozen=True):
     jobs: int
 
 
-def mutate(origin: Origin, asked: Asked, on_mutant: OnMutant) -> Mutation:
+def mutate(origin: SetupOrigin, asked: Asked, on_mutant: OnMutant) -> Mutation:
     """Judge every mutant; `on_mutant` is told of each, in order.
 
     Raises:
@@ -83,16 +83,16 @@ def _baseline(machine: Machine, asked: Asked) -> tuple[Baseline, ...]:
 
 def _effects(
     judge: Judge, listed: tuple[Mutant, ...], results: tuple[MutantResult, ...], asked: Asked
-) -> tuple[Effect, ...]:
+) -> tuple[KillCount, ...]:
     killers = [k.claim for r in results for k in r.kills]
     dead = tuple(m for m, r in zip(listed, results, strict=True) if r.fate is Fate.KILLED)
     names = [b.claim for b in judge.baseline if b.verdict.holds or b.claim in killers]
     out = []
     for name in names:
         idle = name not in killers and (asked.every or not _kills_any(judge, name, dead, asked))
-        out.append(Effect(name, killers.count(name), idle))
+        out.append(KillCount(name, killers.count(name), idle))
     undefined = killers.count(UNDEFINED)
-    return (*out, *((Effect(UNDEFINED, undefined, idle=False),) if undefined else ()))
+    return (*out, *((KillCount(UNDEFINED, undefined, idle=False),) if undefined else ()))
 
 
 def _kills_any(judge: Judge, claim: str, dead: tuple[Mutant, ...], asked: Asked) -> bool:

@@ -16,7 +16,7 @@ from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.item_splitter import Sort, cut
 from flushproof.frontend.c.outline import Outline, expand, outline
 from flushproof.frontend.c.parser import parse_items
-from flushproof.frontend.c.tokens import Kind, Token
+from flushproof.frontend.c.tokens import Token, TokenKind
 from flushproof.frontend.c.walk import walk
 from flushproof.frontend.kernel.slicing import called_by
 from flushproof.frontend.setup import Setup
@@ -34,7 +34,7 @@ class Spanned(Protocol):
         """Where it stands."""
 
 
-class Place(Record, frozen=True, dict=True):
+class EditSite(Record, frozen=True, dict=True):
     """One function in its text: `tokens` are what it is made of, `lines` those that count."""
 
     source: Source
@@ -90,12 +90,12 @@ class Place(Record, frozen=True, dict=True):
         return None if found is None else self.source.text[found[0] : found[1]]
 
 
-def places(setup: Setup) -> tuple[Place, ...]:
+def places(setup: Setup) -> tuple[EditSite, ...]:
     """Return the functions of the variant that its operations can reach, in the order of the text.
 
     One that cannot be read by itself is left out.
     """
-    found: list[Place] = []
+    found: list[EditSite] = []
     for source in own_sources(setup):
         reached = _reached(setup, source.name)
         try:
@@ -126,7 +126,7 @@ def _reached(setup: Setup, file: str) -> dict[str, c.Function]:
     return {n: f for n, f in seen.items() if f.span.file == file}
 
 
-def _in_file(setup: Setup, lines: Outline, reached: dict[str, c.Function]) -> Iterator[Place]:
+def _in_file(setup: Setup, lines: Outline, reached: dict[str, c.Function]) -> Iterator[EditSite]:
     for item in cut(lines.tokens):
         if item.sort is not Sort.FUNCTION or item.name not in reached:
             continue
@@ -137,7 +137,7 @@ def _in_file(setup: Setup, lines: Outline, reached: dict[str, c.Function]) -> It
             raw = expand(raw, lines.macros_at(item.end - 1, given().context.macros))
             function = _parsed(raw, types)
         if function is not None:
-            yield Place(lines.source, function, raw, _lines(reached[item.name]))
+            yield EditSite(lines.source, function, raw, _lines(reached[item.name]))
 
 
 def _lines(function: c.Function) -> frozenset[int]:
@@ -147,7 +147,7 @@ def _lines(function: c.Function) -> frozenset[int]:
 
 
 def _type_words(tokens: tuple[Token, ...]) -> frozenset[str]:
-    return frozenset(t.text for t in tokens if t.kind is Kind.NAME and t.text.endswith("_t"))
+    return frozenset(t.text for t in tokens if t.kind is TokenKind.NAME and t.text.endswith("_t"))
 
 
 def _parsed(tokens: tuple[Token, ...], types: frozenset[str]) -> c.Function | None:

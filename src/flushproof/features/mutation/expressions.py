@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from flushproof.features.mutation.edit import Edit, squeezed
-from flushproof.features.mutation.edit_sites import Place, Spanned
+from flushproof.features.mutation.edit_sites import EditSite, Spanned
 from flushproof.frontend.c import syntax as c
 from flushproof.support.record import Record
 
@@ -39,19 +39,19 @@ TEST = "VALID_PAGE"
 class Expressions(Record, frozen=True, dict=True):
     """Edits of the expressions of one function; `siblings` are the other words of an enum."""
 
-    place: Place
+    place: EditSite
     siblings: Mapping[str, tuple[str, ...]]
 
     def of(self, node: c.Expr) -> Iterator[Edit]:  # noqa: C901 - a table of operators
         """Yield the edits of one expression, those of its parts not included."""
         match node:
-            case c.Binary(op, left, right):
+            case c.BinaryExpr(op, left, right):
                 yield from self._infix(node, op, left, right)
-            case c.Unary("!", operand):
+            case c.UnaryExpr("!", operand):
                 yield from self.put(node, operand, "negate")
-            case c.Unary("++" | "--" as op, operand) | c.Postfix("++" | "--" as op, operand):
+            case c.UnaryExpr("++" | "--" as op, operand) | c.Postfix("++" | "--" as op, operand):
                 yield from self._step(node, op, operand)
-            case c.Call(c.Name(name), (argument, *_)) if name == TEST:
+            case c.CallExpr(c.Name(name), (argument, *_)) if name == TEST:
                 yield from self.put(node, "1", "drop-valid")
                 yield from self.put(node, argument, "drop-valid")
             case c.Conditional(condition):
@@ -65,7 +65,7 @@ class Expressions(Record, frozen=True, dict=True):
                 yield from self.put(node, str(value + 1), "number")
                 if value > 0:
                     yield from self.put(node, str(value - 1), "number")
-            case c.Assign(op, target, value):
+            case c.AssignExpr(op, target, value):
                 yield from self._assign(node, op, target, value)
             case _:
                 return
@@ -77,7 +77,7 @@ class Expressions(Record, frozen=True, dict=True):
             return
         yield from self.put(node, "1", "drop-condition")
         yield from self.put(node, "0", "drop-condition")
-        if not isinstance(node, c.Unary) or node.op != "!":
+        if not isinstance(node, c.UnaryExpr) or node.op != "!":
             yield from self.put(node, f"!({text})", "negate")
 
     def put(self, node: Spanned, new: c.Expr | str, operator: str) -> Iterator[Edit]:
@@ -125,7 +125,7 @@ class Expressions(Record, frozen=True, dict=True):
         if op == "|=":
             yield from self._assign_by(node, target, value, "=")
             yield from self._assign_by(node, target, value, "&=")
-        if op == "=" and isinstance(value, c.Call):
+        if op == "=" and isinstance(value, c.CallExpr):
             yield from self._assign_by(node, target, value, "|=")
         match value:
             case c.Name(name) if name == NO_ROOT:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flushproof.report.json_report import Tree, head
-from flushproof.results.mutation import Baseline, Effect, Fate, Kill, MutantResult, Mutation
+from flushproof.results.mutation import Baseline, Fate, Kill, KillCount, MutantResult, Mutation
 
 
 def document(found: Mutation) -> Tree:
@@ -56,5 +56,5 @@ def _kill(k: Kill) -> Tree:
     return {"claim": k.claim, "vcpus": k.vcpus, "operations": k.calls, "how": str(k.how)}
 
 
-def _effect(e: Effect) -> Tree:
+def _effect(e: KillCount) -> Tree:
     return {"claim": e.claim, "kills": e.kills, "idle": e.idle}

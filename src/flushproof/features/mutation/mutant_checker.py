@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flushproof.engines.counterexample import Found
+from flushproof.engines.counterexample import Counterexample
 from flushproof.engines.explicit.domains import FEW
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.engines.interpreter import interpreter as concrete
@@ -101,18 +101,18 @@ class Trial:
             self._programs[name] = (program, engine)
         return self._programs[name]
 
-    def _answer(self, program: Program, answer: Found | str | None) -> Answer:
+    def _answer(self, program: Program, answer: Counterexample | str | None) -> Answer:
         match answer:
             case None:
                 return None
-            case Found():
+            case Counterexample():
                 replay(program, answer)
                 return Fails(answer.schedule.vcpus, answer.calls)
             case reason:
                 return Open(reason)
 
 
-def replay(program: Program, found: Found) -> None:
+def replay(program: Program, found: Counterexample) -> None:
     """Run a counterexample in the interpreter.
 
     Raises:

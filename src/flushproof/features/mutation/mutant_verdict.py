@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from flushproof.features.mutation.mutant_checker import Answer, Fails, Open, Trial
 from flushproof.features.mutation.mutants import Mutant
-from flushproof.features.mutation.origin import Origin
+from flushproof.features.mutation.origin import SetupOrigin
 from flushproof.features.nfc.decide import Wanted, compare
 from flushproof.machine.build import Machine, build
 from flushproof.results.comparison import Compared, Relation, Since
@@ -47,7 +47,7 @@ SAME = "the same code"
 class Judge(Record, frozen=True, dict=True):
     """The original and what is known of it."""
 
-    origin: Origin
+    origin: SetupOrigin
     machine: Machine
     baseline: tuple[Baseline, ...]
     every: bool

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from flushproof.features.mutation.edit import Edit
-from flushproof.features.mutation.edit_sites import Place, places
+from flushproof.features.mutation.edit_sites import EditSite, places
 from flushproof.features.mutation.statements import Statements
 from flushproof.frontend.setup import Setup
 from flushproof.support.record import Record
@@ -48,7 +48,7 @@ def mutants(setup: Setup) -> tuple[Mutant, ...]:
     return tuple(Mutant(n, name, edit, source) for n, (name, edit, source) in numbered)
 
 
-def _edits(place: Place, siblings: dict[str, tuple[str, ...]]) -> Iterator[Edit]:
+def _edits(place: EditSite, siblings: dict[str, tuple[str, ...]]) -> Iterator[Edit]:
     found = Statements(place, siblings).all()
     live = [e for e in found if e.line(place.source) in place.lines]
     yield from sorted(live, key=lambda e: e.start)

@@ -16,7 +16,7 @@ from flushproof.support.source import Source
 from flushproof.verify.open_input import Opened, open_file
 
 
-class Origin(Record, frozen=True):
+class SetupOrigin(Record, frozen=True):
     """A set-up and how it was made: under a spec, by the default one, or from a kernel file."""
 
     setup: Setup
@@ -40,12 +40,12 @@ class Origin(Record, frozen=True):
             made = recognise(self.setup.variant, self.choices, place, texts).setup
         return replace(made, bounds=self.setup.bounds, memory=self.setup.memory)
 
-    def under(self, setup: Setup) -> Origin:
+    def under(self, setup: Setup) -> SetupOrigin:
         """Return the origin with the bounds and the memory model of a set-up."""
         return replace(self, setup=setup)
 
 
-def origin(path: str, spec: str | None, choices: Choices) -> Origin:
+def origin(path: str, spec: str | None, choices: Choices) -> SetupOrigin:
     """Read a C file, a spec file or a kernel file.
 
     Raises:
@@ -60,8 +60,8 @@ def origin(path: str, spec: str | None, choices: Choices) -> Origin:
     return origin_of(path, spec, opened, choices)
 
 
-def origin_of(path: str, spec: str | None, opened: Opened, choices: Choices) -> Origin:
+def origin_of(path: str, spec: str | None, opened: Opened, choices: Choices) -> SetupOrigin:
     """Return where a set-up that was made before came from."""
     if not opened.profile:
-        return Origin(opened.setup, path if path.endswith(".spec") else spec)
-    return Origin(opened.setup, None, kernel=True, choices=choices)
+        return SetupOrigin(opened.setup, path if path.endswith(".spec") else spec)
+    return SetupOrigin(opened.setup, None, kernel=True, choices=choices)

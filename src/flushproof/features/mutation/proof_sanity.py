@@ -11,9 +11,9 @@ from functools import cached_property
 
 from flushproof.features.mutation.mutant_checker import Answer, Fails, Open, Trial
 from flushproof.features.mutation.mutants import Mutant, mutants
-from flushproof.features.mutation.origin import Origin
+from flushproof.features.mutation.origin import SetupOrigin
 from flushproof.features.mutation.vacuity import reaching
-from flushproof.frontend.spec.syntax import Claim
+from flushproof.frontend.spec.syntax import ClaimSpec
 from flushproof.machine.build import Machine, build
 from flushproof.results.verdict import Breaker, ClaimResult, Sane, Verdict
 from flushproof.support.diagnostics import InputError
@@ -39,7 +39,7 @@ USUAL = ("return", "drop-condition", "drop-assignment", "range", "root", "drop-o
 class Doubt:
     """Asks of proofs about one variant whether they mean anything; mutants are built once."""
 
-    origin: Origin
+    origin: SetupOrigin
     machine: Machine
     level: Sanity
     _trials: dict[int, Trial | None] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class Doubt:
 
     # Vacuity ---------------------------------------------------------------------------------
 
-    def _reached(self, claim: Claim) -> Answer:
+    def _reached(self, claim: ClaimSpec) -> Answer:
         """Return how a claim is put to the test; None where it never is, within the bounds."""
         weaker = reaching(claim)
         if weaker is None:
@@ -84,7 +84,7 @@ class Doubt:
     def _mutants(self) -> tuple[Mutant, ...]:
         return mutants(self.origin.setup)
 
-    def _broken(self, claim: Claim) -> Sane:
+    def _broken(self, claim: ClaimSpec) -> Sane:
         """Return the mutant that breaks a claim with the fewest vCPUs of those tried."""
         ordered = sorted(self._mutants, key=lambda m: _rank(m, claim))
         tried = ordered if self.level is Sanity.FULL else ordered[:TRIED]
@@ -96,7 +96,7 @@ class Doubt:
                     return Sane(_breaker(mutant, found), len(tried))
         return Sane(None, len(tried))
 
-    def _fails(self, mutant: Mutant, claim: Claim, n: int) -> Fails | None:
+    def _fails(self, mutant: Mutant, claim: ClaimSpec, n: int) -> Fails | None:
         trial = self._trial(mutant)
         if trial is None or not trial.machine.statable(claim.name):
             return None
@@ -120,7 +120,7 @@ class Doubt:
         return self._trials[mutant.number]
 
 
-def _rank(mutant: Mutant, claim: Claim) -> tuple[int, int, int]:
+def _rank(mutant: Mutant, claim: ClaimSpec) -> tuple[int, int, int]:
     """Return what likely mutants come first by: their kind, then how short the edit is."""
     events = {h.event for h in claim.handlers}
     hints = [o for e, operators in HINTS.items() if e in events for o in operators]
@@ -138,7 +138,7 @@ def _breaker(mutant: Mutant, found: Fails) -> Breaker:
     return Breaker(edit.file, mutant.line, edit.words, before, after, found.vcpus)
 
 
-def _never_tested(claim: Claim, vcpus: tuple[int, int]) -> str:
+def _never_tested(claim: ClaimSpec, vcpus: tuple[int, int]) -> str:
     low, high = vcpus
     many = f"{low} vCPUs" if low == high else f"{low}..{high} vCPUs"
     many = "1 vCPU" if high == 1 else many

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 from flushproof.features.mutation.edit import Edit, squeezed
-from flushproof.features.mutation.edit_sites import Place
+from flushproof.features.mutation.edit_sites import EditSite
 from flushproof.features.mutation.expressions import Expressions
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.walk import walk
@@ -26,7 +26,7 @@ LONG = 40
 class Statements(Record, frozen=True, dict=True):
     """Edits of one function."""
 
-    place: Place
+    place: EditSite
     siblings: Mapping[str, tuple[str, ...]]
 
     def all(self) -> Iterator[Edit]:
@@ -58,7 +58,7 @@ class Statements(Record, frozen=True, dict=True):
                 yield from self._instead(node, "break;", "break-continue")
             case c.Goto():
                 yield from self._drop(node, "drop-goto")
-            case c.Return(value):
+            case c.ReturnStatement(value):
                 if not final:
                     yield from self._drop(node, "drop-return")
                 yield from self._returned(inner, value)
@@ -142,11 +142,11 @@ class Statements(Record, frozen=True, dict=True):
 def _dropped(expression: c.Expr) -> str:
     """Return the name of the operator that drops a statement of this expression."""
     match expression:
-        case c.Assign():
+        case c.AssignExpr():
             return "drop-assignment"
-        case c.Call(c.Name(name)) if _UNLOCK.search(name):
+        case c.CallExpr(c.Name(name)) if _UNLOCK.search(name):
             return "drop-unlock"
-        case c.Call(c.Name(name)) if _LOCK.search(name):
+        case c.CallExpr(c.Name(name)) if _LOCK.search(name):
             return "drop-lock"
         case _:
             return "drop-call"

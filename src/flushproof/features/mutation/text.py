@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from flushproof.report.plain import DEFAULT_WIDTH, hang, visible
 from flushproof.report.scope import vcpus_phrase
-from flushproof.results.mutation import Effect, Fate, How, Kill, MutantResult, Mutation
+from flushproof.results.mutation import Fate, How, Kill, KillCount, MutantResult, Mutation
 from flushproof.results.verdict import Verdict
 from flushproof.support.wording import count
 
@@ -110,7 +110,7 @@ def _effects(found: Mutation) -> list[str]:
     return lines
 
 
-def _idle(effect: Effect) -> str:
+def _idle(effect: KillCount) -> str:
     return "   idle" if effect.idle else ""
 
 

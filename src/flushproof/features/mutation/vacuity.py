@@ -17,14 +17,14 @@ from typing import assert_never
 
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.walk import walk
-from flushproof.frontend.spec.syntax import Claim, Handler
+from flushproof.frontend.spec.syntax import ClaimSpec, Handler
 from flushproof.support.record import replace
 from flushproof.support.source import Span
 
 _FALSE = ("false", "0")
 
 
-def reaching(claim: Claim) -> Claim | None:
+def reaching(claim: ClaimSpec) -> ClaimSpec | None:
     """Return the claim that what a claim presupposes never holds; None where it presupposes none.
 
     A claim without any assertion presupposes what never happens.
@@ -47,21 +47,21 @@ def _handler(h: Handler) -> Handler:
 def _never(h: Handler) -> bool:
     """Tell whether a handler says that its event does not happen."""
     match h.body.statements:
-        case (c.ExprStatement(c.Call() as call),) if _is_assert(call):
+        case (c.ExprStatement(c.CallExpr() as call),) if _is_assert(call):
             return _is_false(_condition(call))
         case _:
             return False
 
 
-def _asserts(h: Handler) -> list[c.Call]:
-    return [n for n in walk(h.body) if isinstance(n, c.Call) and _is_assert(n)]
+def _asserts(h: Handler) -> list[c.CallExpr]:
+    return [n for n in walk(h.body) if isinstance(n, c.CallExpr) and _is_assert(n)]
 
 
-def _is_assert(e: c.Call) -> bool:
+def _is_assert(e: c.CallExpr) -> bool:
     return isinstance(e.function, c.Name) and e.function.id == "assert" and bool(e.arguments)
 
 
-def _condition(call: c.Call) -> c.Expr:
+def _condition(call: c.CallExpr) -> c.Expr:
     return call.arguments[0]
 
 
@@ -81,7 +81,7 @@ def _block(b: c.Block) -> c.Block:
 
 def _statement(s: c.Stmt) -> c.Stmt:
     match s:
-        case c.ExprStatement(c.Call() as call) if _is_assert(call):
+        case c.ExprStatement(c.CallExpr() as call) if _is_assert(call):
             return _weaker(call, s.span)
         case c.Block():
             return _block(s)
@@ -90,9 +90,9 @@ def _statement(s: c.Stmt) -> c.Stmt:
             return replace(s, then=_statement(then), otherwise=last)
         case c.For() | c.ForEachVcpu() | c.While() | c.DoWhile() | c.Switch():
             return replace(s, body=_statement(s.body))
-        case c.Case() | c.Label():
+        case c.CaseLabel() | c.LabelledStatement():
             return replace(s, statement=_statement(s.statement))
-        case c.ExprStatement() | c.Declaration() | c.Empty() | c.Return():
+        case c.ExprStatement() | c.Declaration() | c.Empty() | c.ReturnStatement():
             return s
         case c.Goto() | c.Break() | c.Continue():
             return s
@@ -100,9 +100,9 @@ def _statement(s: c.Stmt) -> c.Stmt:
             assert_never(s)
 
 
-def _weaker(call: c.Call, span: Span) -> c.Stmt:
+def _weaker(call: c.CallExpr, span: Span) -> c.Stmt:
     match _condition(call):
-        case c.Binary("||", left):
+        case c.BinaryExpr("||", left):
             return _assert(left, span)
         case condition if _is_false(condition):
             return c.Empty(span)
@@ -111,7 +111,7 @@ def _weaker(call: c.Call, span: Span) -> c.Stmt:
 
 
 def _assert(condition: c.Expr, span: Span) -> c.Stmt:
-    return c.ExprStatement(c.Call(c.Name("assert", span), (condition,), span), span)
+    return c.ExprStatement(c.CallExpr(c.Name("assert", span), (condition,), span), span)
 
 
 def _false(span: Span) -> c.Expr:

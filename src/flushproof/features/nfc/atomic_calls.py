@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from flushproof.frontend.setup import Bounds
 from flushproof.ir.program import Program, Role
 from flushproof.machine.store_buffers.buffered_fields import buffered_fields
-from flushproof.support.memory_model import Memory
+from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import Record
 from flushproof.support.source import Span
 
@@ -40,10 +40,10 @@ class Cuts(Record, frozen=True):
 
 def cuts(program: Program, vcpus: int | None, flushers: int) -> Cuts | None:
     """Return where calls are not atomic, None where all are; `vcpus` None is any number."""
-    from flushproof.engines.reduction.commutativity import Population
+    from flushproof.engines.reduction.commutativity import ThreadCounts
     from flushproof.engines.reduction.step_plan import make_plan
 
-    plan = make_plan(program, Population(vcpus, flushers))
+    plan = make_plan(program, ThreadCounts(vcpus, flushers))
     found = tuple(_places(program, plan.boundaries))
     return Cuts(found) if found else None
 
@@ -54,7 +54,7 @@ def _places(program: Program, boundaries: Mapping[str, frozenset[int]]) -> Itera
             yield o.code[at].span or o.span
 
 
-def lost(old: Program, new: Program, bounds: Bounds, memory: Memory) -> str:
+def lost(old: Program, new: Program, bounds: Bounds, memory: MemoryModel) -> str:
     """Return what comparing whole calls within bounds loses; "" if nothing."""
     was, now = (cuts(p, bounds.vcpus[1], bounds.flushers) for p in (old, new))
     if was is not None:
@@ -68,9 +68,9 @@ def lost(old: Program, new: Program, bounds: Bounds, memory: Memory) -> str:
     return late_stores(old, new, memory)
 
 
-def late_stores(old: Program, new: Program, memory: Memory) -> str:
+def late_stores(old: Program, new: Program, memory: MemoryModel) -> str:
     """Return which stores may be seen late where there are store buffers; "" if none."""
-    if memory is Memory.SC:
+    if memory is MemoryModel.SC:
         return ""
     late = sorted({f.label for p in (old, new) for f in buffered_fields(p, frozenset())})
     if not late:

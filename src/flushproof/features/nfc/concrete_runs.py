@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flushproof.engines.interpreter import interpreter as concrete
-from flushproof.engines.interpreter.evaluate import Values, evaluate
+from flushproof.engines.interpreter.evaluate import LocalValues, evaluate
 from flushproof.engines.interpreter.interpreter import Happening
 from flushproof.engines.schedule import Call, Schedule
 from flushproof.features.nfc.observer import Sight
 from flushproof.features.nfc.operation_pairing import Pair
 from flushproof.features.nfc.product_program import NEW, OLD, Product
-from flushproof.features.nfc.rename_side import Apart
+from flushproof.features.nfc.rename_side import SideNames
 from flushproof.ir.code import Access, Hypercall, Local, Mode, Return
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.support.errors import InternalError
@@ -40,7 +40,7 @@ class Issued(Record, frozen=True):
         return (self.root, True, 0, 0) if self.whole else (self.root, False, self.start, self.pages)
 
 
-class Done(Record, frozen=True):
+class CallOutcome(Record, frozen=True):
     """What one call did: `issued` in order, its result, whether it returned and freed its locks."""
 
     issued: tuple[Issued, ...]
@@ -56,7 +56,7 @@ class Run(Record, frozen=True):
     program: Program
     schedule: Schedule
     state: concrete.State
-    calls: tuple[Done, ...]
+    calls: tuple[CallOutcome, ...]
 
 
 def whole_operation(_: Operation) -> frozenset[int]:
@@ -84,7 +84,9 @@ def both(joint: Product, old: Program, new: Program, schedule: Schedule) -> tupl
 # One side's schedule -----------------------------------------------------------------------------
 
 
-def _for_side(joint: Product, schedule: Schedule, state: concrete.State, names: Apart) -> Schedule:
+def _for_side(
+    joint: Product, schedule: Schedule, state: concrete.State, names: SideNames
+) -> Schedule:
     pairs = {p.name: p for p in joint.pairs}
     plans = tuple(
         replace(
@@ -103,22 +105,22 @@ def _for_side(joint: Product, schedule: Schedule, state: concrete.State, names: 
     return Schedule(schedule.vcpus, at_boot, plans, schedule.order)
 
 
-def _call(pair: Pair, call: Call, names: Apart, vcpus: int, choices: tuple[int, ...]) -> Call:
+def _call(pair: Pair, call: Call, names: SideNames, vcpus: int, choices: tuple[int, ...]) -> Call:
     given, own = (pair.old_given, pair.old) if names is OLD else (pair.new_given, pair.new)
     known: dict[Local, int] = {p: call.arguments[p.name] for p in pair.parameters.all}
-    values = Values(known, vcpus)
+    values = LocalValues(known, vcpus)
     arguments = {p.name: evaluate(e, values) for p, e in given.items()}
     arguments |= {p.name: 0 for p in own.parameters.all if p.name not in arguments}
     return Call(own.name, arguments, choices)
 
 
-def _choices(state: concrete.State, key: tuple[int, int], names: Apart) -> tuple[int, ...]:
+def _choices(state: concrete.State, key: tuple[int, int], names: SideNames) -> tuple[int, ...]:
     """Return what one side of one call chose freely, in order."""
     mine = (h for h in state.happenings if (h.thread, h.call) == key)
     return tuple(h.value for h in mine if h.value is not None and _chooses(h, names))
 
 
-def _chooses(h: Happening, names: Apart) -> bool:
+def _chooses(h: Happening, names: SideNames) -> bool:
     match h.instr:
         case Hypercall(target):
             return target.name.endswith(f"@{names.side}")
@@ -136,7 +138,7 @@ def _run(program: Program, schedule: Schedule) -> Run:
     return Run(program, schedule, state, tuple(_calls(state, schedule)))
 
 
-def _calls(state: concrete.State, schedule: Schedule) -> Iterator[Done]:
+def _calls(state: concrete.State, schedule: Schedule) -> Iterator[CallOutcome]:
     for position in schedule.order:
         thread = state.threads[position]
         before = len(state.happenings)
@@ -160,11 +162,11 @@ def _done(
     *,
     returned: bool,
     free: bool,
-) -> Done:
+) -> CallOutcome:
     issued = tuple(_issued(h) for h in happened if isinstance(h.instr, Hypercall))
     flushes = any(h.operation in _flushes(program) for h in happened)
     results = [h.value for h in happened if isinstance(h.instr, Return) and flushes]
-    return Done(issued, results[-1] if results else None, returned, free, happened)
+    return CallOutcome(issued, results[-1] if results else None, returned, free, happened)
 
 
 def _flushes(program: Program) -> frozenset[str]:
@@ -181,7 +183,7 @@ def _issued(h: Happening) -> Issued:
 # Where they differ -------------------------------------------------------------------------------
 
 
-class Place(Record, frozen=True):
+class DifferencePlace(Record, frozen=True):
     """The first difference: the number of the call, and of the hypercall in it.
 
     `hypercall` is None where all hypercalls of the call are alike and its end is not.
@@ -191,7 +193,7 @@ class Place(Record, frozen=True):
     hypercall: int | None
 
 
-def first_difference(old: Run, new: Run, sight: Sight, start: int) -> Place:
+def first_difference(old: Run, new: Run, sight: Sight, start: int) -> DifferencePlace:
     """Return where the runs first differ, from call number `start` on.
 
     Raises:
@@ -201,11 +203,11 @@ def first_difference(old: Run, new: Run, sight: Sight, start: int) -> Place:
     for number, (was, now) in enumerate(pairs[start:], start):
         at = _differs(was, now, sight)
         if at is not None:
-            return Place(number, at if at >= 0 else None)
+            return DifferencePlace(number, at if at >= 0 else None)
     raise InternalError("a difference does not replay: the runs are alike")
 
 
-def _differs(old: Done, new: Done, sight: Sight) -> int | None:
+def _differs(old: CallOutcome, new: CallOutcome, sight: Sight) -> int | None:
     """Return the number of the first hypercall that differs, -1 for the end of the call."""
     at = _hypercall(old, new, sight)
     if at is not None:
@@ -216,7 +218,7 @@ def _differs(old: Done, new: Done, sight: Sight) -> int | None:
     return None if alike else -1
 
 
-def _hypercall(old: Done, new: Done, sight: Sight) -> int | None:
+def _hypercall(old: CallOutcome, new: CallOutcome, sight: Sight) -> int | None:
     if sight is Sight.SEQUENCE:
         longest = max(len(old.issued), len(new.issued))
         return next((k for k in range(longest) if _at(old, k) != _at(new, k)), None)
@@ -226,5 +228,5 @@ def _hypercall(old: Done, new: Done, sight: Sight) -> int | None:
     return min((*extra, *lost), default=None)
 
 
-def _at(done: Done, k: int) -> tuple[int, bool, int, int] | None:
+def _at(done: CallOutcome, k: int) -> tuple[int, bool, int, int] | None:
     return done.issued[k].target if k < len(done.issued) else None

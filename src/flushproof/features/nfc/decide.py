@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from flushproof.engines.counterexample import Found, size_in_words
+from flushproof.engines.counterexample import Counterexample, size_in_words
 from flushproof.features.nfc.atomic_calls import EVERY, WHOLE_CALLS, late_stores, lost
 from flushproof.features.nfc.concrete_runs import Run, both, first_difference, whole_operation
 from flushproof.features.nfc.difference import difference
@@ -22,9 +22,16 @@ from flushproof.features.nfc.unbounded import Related, equal_for_all
 from flushproof.frontend.setup import Bounds
 from flushproof.ir.program import Program, Role
 from flushproof.machine.build import Machine
-from flushproof.results.comparison import Compared, Comparison, Difference, Relation, Since, Version
-from flushproof.results.verdict import ClaimResult, Scope
-from flushproof.support.memory_model import Memory, weaker
+from flushproof.results.comparison import (
+    Compared,
+    Comparison,
+    Relation,
+    Since,
+    VariantDifference,
+    VariantVersion,
+)
+from flushproof.results.verdict import ClaimResult, VerdictScope
+from flushproof.support.memory_model import MemoryModel, weaker
 from flushproof.support.record import Record, replace
 from flushproof.support.wording import count
 from flushproof.verify.assumptions import assumptions
@@ -77,7 +84,7 @@ class _Answer(Record, frozen=True):
     """What one joint program showed: the vCPUs looked at, and a difference or why it is open."""
 
     vcpus: int
-    found: Found | None
+    found: Counterexample | None
     reason: str
     exact_roots: bool
 
@@ -163,14 +170,14 @@ class _Compared:
         engine = _engine(joint.program, self.wanted)
         for n in counts:
             found = engine.claim(SAME, n)
-            if isinstance(found, Found):
+            if isinstance(found, Counterexample):
                 return _Answer(n, found, "", engine.exact_roots)
             reason = found or _gap(engine, n)
             if reason:
                 return _Answer(n, None, reason, engine.exact_roots)
         return _Answer(counts[-1], None, "", engine.exact_roots)
 
-    def _told(self, joint: Product, found: Found) -> Difference:
+    def _told(self, joint: Product, found: Counterexample) -> VariantDifference:
         old, new = both(joint, *self.plain, found.schedule)
         start = _after_first_load(old) if self.wanted.since is Since.LOAD else 0
         place = first_difference(old, new, joint.sight, start)
@@ -198,7 +205,7 @@ class _Compared:
         self,
         relation: Relation,
         answer: _Answer,
-        told: Difference | None,
+        told: VariantDifference | None,
         reason: str,
         interleavings: str = WHOLE_CALLS,
     ) -> Comparison:
@@ -206,7 +213,7 @@ class _Compared:
         bounds = self.wanted.bounds
         low, high = bounds.vcpus
         last = high if relation is Relation.REFINES else answer.vcpus
-        scope = Scope(
+        scope = VerdictScope(
             vcpus=(low, last),
             loads=bounds.loads,
             flushes=bounds.flushes,
@@ -234,7 +241,7 @@ class _Compared:
 
 def _plain(machine: Machine) -> Program:
     """Return a variant without claims and without store buffers."""
-    return replace(machine, setup=replace(machine.setup, memory=Memory.SC)).with_claims(())
+    return replace(machine, setup=replace(machine.setup, memory=MemoryModel.SC)).with_claims(())
 
 
 def _engine(program: Program, wanted: Wanted) -> Bounded:
@@ -250,10 +257,10 @@ def _engine(program: Program, wanted: Wanted) -> Bounded:
 def _gap(engine: Bounded, vcpus: int) -> str:
     """Return why executions in which nothing differs do not make the variants equal, or ""."""
     undefined = engine.undefined(vcpus)
-    if isinstance(undefined, Found):
+    if isinstance(undefined, Counterexample):
         return f"undefined behaviour: {undefined.text}, with {count(vcpus, 'vCPU')}"
     unfollowed = engine.claim(FOLLOWED, vcpus)
-    if isinstance(unfollowed, Found):
+    if isinstance(unfollowed, Counterexample):
         return LOST
     return undefined or unfollowed or ""
 
@@ -273,10 +280,10 @@ def _after_first_load(run: Run) -> int:
     return len(run.calls)
 
 
-def _version(machine: Machine) -> Version:
+def _version(machine: Machine) -> VariantVersion:
     setup = machine.setup
     function = next(o.function for o in setup.operations if o.role == Role.FLUSH)
-    return Version(setup.variant.name, setup.variant.sha256, function)
+    return VariantVersion(setup.variant.name, setup.variant.sha256, function)
 
 
 def _assumptions(old: Machine, new: Machine) -> tuple[str, ...]:

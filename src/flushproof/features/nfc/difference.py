@@ -1,18 +1,18 @@
-"""Two runs under one schedule as a `Difference`, in the reader's words."""
+"""Two runs under one schedule as a `VariantDifference`, in the reader's words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from flushproof.engines.interpreter.interpreter import Happening, Location
-from flushproof.features.nfc.concrete_runs import Done, Issued, Place, Run
+from flushproof.features.nfc.concrete_runs import CallOutcome, DifferencePlace, Issued, Run
 from flushproof.features.nfc.observer import Sight
 from flushproof.ir.analysis.representation import infer
 from flushproof.ir.code import Exchange, Field, Return, Write
 from flushproof.ir.program import Operation, Role
 from flushproof.machine.build import Machine
 from flushproof.machine.monitors import RUNS_ON
-from flushproof.results.comparison import Act, Difference, Shared, Side
+from flushproof.results.comparison import Act, SharedCall, SideOutcome, VariantDifference
 from flushproof.support.record import Record
 from flushproof.verify.trace.value_names import Names, letters, number, place, thread
 
@@ -30,16 +30,16 @@ class _Words(Record, frozen=True):
         reach = "" if i.whole else f" ({number(i.start)}, {number(i.pages)})"
         return f"{self.names.root(i.root)}{reach}"
 
-    def hypercalls(self, done: Done) -> Iterator[Act]:
+    def hypercalls(self, done: CallOutcome) -> Iterator[Act]:
         for i in done.issued:
             where = "" if i.span is None else f"{i.span.line}: "
             yield Act(f"{where}{self.issued(i)}", i.span)
 
-    def side(self, done: Done, *, flush: bool) -> Side:
+    def side(self, done: CallOutcome, *, flush: bool) -> SideOutcome:
         end = _end(done, flush=flush)
-        return Side(tuple(self.hypercalls(done)), end, tuple(self.changed(done)))
+        return SideOutcome(tuple(self.hypercalls(done)), end, tuple(self.changed(done)))
 
-    def changed(self, done: Done) -> Iterator[tuple[str, str]]:
+    def changed(self, done: CallOutcome) -> Iterator[tuple[str, str]]:
         """Yield the fields that a call leaves other than it found them."""
         found: dict[Location, tuple[Field, int, int]] = {}
         for h in done.happenings:
@@ -59,7 +59,7 @@ def _known(value: int | None) -> int:
     return value
 
 
-def _end(done: Done, *, flush: bool) -> Act | None:
+def _end(done: CallOutcome, *, flush: bool) -> Act | None:
     last = done.happenings[-1].instr.span
     if not done.returned:
         return Act("waits for ever", last)
@@ -71,8 +71,12 @@ def _end(done: Done, *, flush: bool) -> Act | None:
 
 
 def difference(
-    old: tuple[Machine, Run], new: tuple[Machine, Run], at: Place, sight: Sight, smallest: str
-) -> Difference:
+    old: tuple[Machine, Run],
+    new: tuple[Machine, Run],
+    at: DifferencePlace,
+    sight: Sight,
+    smallest: str,
+) -> VariantDifference:
     """Describe two runs up to where they first differ."""
     known = _letters(old[1], new[1])
     ours, theirs = (
@@ -80,7 +84,7 @@ def difference(
         for machine, run in (old, new)
     )
     was, now = old[1].calls[at.call], new[1].calls[at.call]
-    return Difference(
+    return VariantDifference(
         vcpus=old[1].schedule.vcpus,
         calls=tuple(_calls(old[1], new[1], (ours, theirs), at.call)),
         at=at.hypercall,
@@ -108,7 +112,7 @@ def _arguments(run: Run) -> Iterator[tuple[Operation, int | None]]:
         yield operation, None if root is None else call.arguments[root.name]
 
 
-def _calls(old: Run, new: Run, words: tuple[_Words, _Words], last: int) -> Iterator[Shared]:
+def _calls(old: Run, new: Run, words: tuple[_Words, _Words], last: int) -> Iterator[SharedCall]:
     threads = [old.schedule.plans[p].name for p in old.schedule.order]
     for k, (operation, root) in enumerate(_arguments(old)):
         if k > last:
@@ -119,15 +123,15 @@ def _calls(old: Run, new: Run, words: tuple[_Words, _Words], last: int) -> Itera
             w.side(run.calls[k], flush=flush) for w, run in zip(words, (old, new), strict=True)
         )
         was, now = sides
-        yield Shared(k + 1, thread(threads[k]), text, was, now)
+        yield SharedCall(k + 1, thread(threads[k]), text, was, now)
 
 
 # The headline ------------------------------------------------------------------------------------
 
-_Told = tuple[_Words, Done]
+_Told = tuple[_Words, CallOutcome]
 
 
-def _headline(old: _Told, new: _Told, at: Place, sight: Sight) -> str:
+def _headline(old: _Told, new: _Told, at: DifferencePlace, sight: Sight) -> str:
     if at.hypercall is None:
         return _ending(old[1], new[1])
     a, b = _issued(old[1], at.hypercall), _issued(new[1], at.hypercall)
@@ -151,11 +155,11 @@ def _alone(old: _Told, new: _Told, k: int, sight: Sight) -> str:
     return f"the old code issues a hypercall on {old[0].target(a)}, the new code does not"
 
 
-def _issued(done: Done, k: int) -> Issued | None:
+def _issued(done: CallOutcome, k: int) -> Issued | None:
     return done.issued[k] if k < len(done.issued) else None
 
 
-def _ending(old: Done, new: Done) -> str:
+def _ending(old: CallOutcome, new: CallOutcome) -> str:
     if old.returned != new.returned:
         which, other = ("old", "new") if new.returned else ("new", "old")
         return f"in the {which} code the call waits for ever, in the {other} code it returns"

@@ -16,11 +16,11 @@ from flushproof.ir.code import (
     Every,
     Expr,
     Field,
+    FieldScope,
     Local,
     Mode,
     NumVcpus,
     Read,
-    Scope,
     Unary,
     Var,
     Write,
@@ -37,7 +37,7 @@ DEPTH = 2
 
 def column(name: str, t: Type) -> tuple[Field, ...]:
     """Return the fields that hold one column of a table."""
-    return tuple(Field(f"{name}@{k}", name, Scope.VCPU, t, ghost=True) for k in range(DEPTH))
+    return tuple(Field(f"{name}@{k}", name, FieldScope.VCPU, t, ghost=True) for k in range(DEPTH))
 
 
 class Table(Record, frozen=True):

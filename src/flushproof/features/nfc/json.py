@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from flushproof.report.json_report import Tree, head, scope_tree, span_tree
-from flushproof.results.comparison import Act, Comparison, Difference, Side, Version
+from flushproof.results.comparison import (
+    Act,
+    Comparison,
+    SideOutcome,
+    VariantDifference,
+    VariantVersion,
+)
 
 
 def document(found: Comparison) -> Tree:
@@ -29,11 +35,11 @@ def tree(found: Comparison) -> Tree:
     }
 
 
-def _version(version: Version) -> Tree:
+def _version(version: VariantVersion) -> Tree:
     return {"path": version.path, "sha256": version.sha256, "function": version.function}
 
 
-def _difference(told: Difference) -> Tree:
+def _difference(told: VariantDifference) -> Tree:
     calls = [
         {
             "index": c.index,
@@ -53,7 +59,7 @@ def _difference(told: Difference) -> Tree:
     }
 
 
-def _side(side: Side) -> Tree:
+def _side(side: SideOutcome) -> Tree:
     return {
         "hypercalls": [_act(a) for a in side.hypercalls],
         "end": None if side.end is None else _act(side.end),

@@ -23,7 +23,7 @@ from flushproof.features.nfc.ghost_table import equal
 from flushproof.features.nfc.observer import SAME
 from flushproof.features.nfc.operation_pairing import Pair, pair_up
 from flushproof.features.nfc.product_program import NEW, OLD, result_type
-from flushproof.features.nfc.rename_side import Apart, Ends, locks, place_part
+from flushproof.features.nfc.rename_side import Ends, SideNames, locks, place_part
 from flushproof.features.nfc.shared_boot import with_shared_boot
 from flushproof.features.nfc.state_reduction import tidy
 from flushproof.ir.analysis.def_use import fields_of
@@ -35,13 +35,13 @@ from flushproof.ir.code import (
     Enter,
     Expr,
     Field,
+    FieldScope,
     Havoc,
     Hypercall,
     Local,
     Mode,
     Read,
     Return,
-    Scope,
     Stop,
     Var,
     Write,
@@ -52,7 +52,7 @@ from flushproof.lower import convert
 from flushproof.lower.values import FALSE, TRUE
 from flushproof.support.record import Record, replace
 
-LOADED = Field("nfc:has_loaded", "has loaded", Scope.VM, BOOL)
+LOADED = Field("nfc:has_loaded", "has loaded", FieldScope.VM, BOOL)
 MOST_PLACES = 16
 """So many pairs of loops are followed at most."""
 
@@ -63,12 +63,12 @@ Place = tuple[int | None, int | None]
 def lockstep(old: Program, new: Program, *, after_load: bool) -> Program | None:
     """Join two programs; None where their loops or locks are more than is followed here."""
     old, new = narrowed(old, new) or (old, new)
-    if any(f.scope is Scope.VCPU for p in (old, new) for f in locks(p.operations, OLD)):
+    if any(f.scope is FieldScope.VCPU for p in (old, new) for f in locks(p.operations, OLD)):
         return None
     pairs = pair_up(old, new)
     if any(_places(p) > MOST_PLACES for p in pairs):
         return None
-    operations = tuple(_Operation(p, after_load).lowered() for p in pairs)
+    operations = tuple(_LockstepOperation(p, after_load).lowered() for p in pairs)
     used = {f for o in operations for i in o.code for f in fields_of(i)}
     boot = {
         names.field(f): e for names, program in ((OLD, old), (NEW, new)) for f, e in program.boot
@@ -86,7 +86,7 @@ class _Watcher(Record, frozen=True):
     """What happens at the events of one side."""
 
     emitter: Emitter
-    names: Apart
+    names: SideNames
     idle: Expr
     result: Local
     hypercalls: Queue
@@ -114,7 +114,7 @@ class _Watcher(Record, frozen=True):
             self.emitter.assign(self.result, value, None)
 
 
-class _Operation:
+class _LockstepOperation:
     """Two operations being joined."""
 
     def __init__(self, pair: Pair, after_load: bool) -> None:  # noqa: FBT001

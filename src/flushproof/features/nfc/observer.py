@@ -13,7 +13,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from flushproof.features.nfc.ghost_table import Match, Table, column, equal
-from flushproof.features.nfc.rename_side import Apart
+from flushproof.features.nfc.rename_side import SideNames
 from flushproof.ir.builder import Emitter, Label
 from flushproof.ir.code import (
     Access,
@@ -22,12 +22,12 @@ from flushproof.ir.code import (
     Const,
     Expr,
     Field,
+    FieldScope,
     Havoc,
     Hypercall,
     Local,
     Mode,
     Read,
-    Scope,
     Var,
 )
 from flushproof.ir.types import BOOL, INT, U64, Int, Type
@@ -56,7 +56,7 @@ class Sight(StrEnum):
 
 
 def _ghost(name: str, t: Type) -> Field:
-    return Field(f"nfc:{name}", name, Scope.VM, t, ghost=True)
+    return Field(f"nfc:{name}", name, FieldScope.VM, t, ghost=True)
 
 
 POSITION = _ghost("position", INT)
@@ -79,7 +79,7 @@ def witnesses(sight: Sight) -> tuple[Field, ...]:
             return (ROOT_SEEN, WHOLE_SEEN, START_SEEN, PAGES_SEEN)
 
 
-class Call(Record):
+class ObservedCall(Record):
     """One operation under watch: its locals."""
 
     emitter: Emitter
@@ -110,7 +110,7 @@ def begin(
     outcome: Type,
     shared: tuple[Int, ...],
     span: Span,
-) -> Call:
+) -> ObservedCall:
     """Read what was chosen beforehand, and set up tables."""
     off = emitter.local("off", BOOL)
     emitter.emit(Read(off, OFF, None, Mode.GHOST, span))
@@ -122,7 +122,7 @@ def begin(
     tables = {
         t: Table((column(f"nfc:choice:{t.width}{'s' if t.signed else 'u'}", t),)) for t in shared
     }
-    return Call(emitter, sight, off, seen, _outcomes(sight, outcome), rows, tables, span)
+    return ObservedCall(emitter, sight, off, seen, _outcomes(sight, outcome), rows, tables, span)
 
 
 def _outcomes(sight: Sight, t: Type) -> Table:
@@ -130,25 +130,27 @@ def _outcomes(sight: Sight, t: Type) -> Table:
     return Table((column("nfc:on", U64), outcome) if sight.by_root else (outcome,))
 
 
-class Side(Record):
+class SideObserver(Record):
     """The watcher of one side's code within one operation; `other` is the side before it."""
 
-    call: Call
-    names: Apart
+    call: ObservedCall
+    names: SideNames
     has: Local
     count: Local
     result: Local
     ranks: dict[Int, Local]
-    other: Side | None
+    other: SideObserver | None
 
     @staticmethod
-    def of(call: Call, names: Apart, result: Type, other: Side | None) -> Side:
+    def of(
+        call: ObservedCall, names: SideNames, result: Type, other: SideObserver | None
+    ) -> SideObserver:
         """Return the watcher of a side that returns a value of some type, nothing seen so far."""
         has = _start(call, f"has@{names.side}", BOOL)
         count = _start(call, f"count@{names.side}", INT)
         returned = _start(call, f"result@{names.side}", result)
         ranks = {t: _start(call, f"rank@{names.side}", INT) for t in call.shared}
-        return Side(call, names, has, count, returned, ranks, other)
+        return SideObserver(call, names, has, count, returned, ranks, other)
 
     # Events ----------------------------------------------------------------------------------
 
@@ -240,7 +242,7 @@ def _next(x: Local) -> Expr:
     return Binary("+", Var(x), Const(1, INT), INT)
 
 
-def _start(call: Call, name: str, t: Type) -> Local:
+def _start(call: ObservedCall, name: str, t: Type) -> Local:
     local = call.emitter.local(name, t)
     call.emitter.assign(local, Const(0, t), None)
     return local

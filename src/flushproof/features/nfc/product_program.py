@@ -13,9 +13,18 @@ from collections.abc import Iterator
 
 from flushproof.features.nfc.error_code_narrowing import narrowed
 from flushproof.features.nfc.ghost_table import equal
-from flushproof.features.nfc.observer import LOADED, OFF, SAME, Call, Side, Sight, begin, witnesses
+from flushproof.features.nfc.observer import (
+    LOADED,
+    OFF,
+    SAME,
+    ObservedCall,
+    SideObserver,
+    Sight,
+    begin,
+    witnesses,
+)
 from flushproof.features.nfc.operation_pairing import Pair, pair_up
-from flushproof.features.nfc.rename_side import Apart, Ends, locks, place
+from flushproof.features.nfc.rename_side import Ends, SideNames, locks, place
 from flushproof.features.nfc.shared_boot import with_shared_boot
 from flushproof.ir.analysis.def_use import fields_of
 from flushproof.ir.builder import Emitter
@@ -27,13 +36,13 @@ from flushproof.ir.code import (
     Every,
     Expr,
     Field,
+    FieldScope,
     Havoc,
     Hypercall,
     Local,
     Mode,
     Read,
     Return,
-    Scope,
     Var,
     Write,
 )
@@ -44,8 +53,8 @@ from flushproof.lower import convert
 from flushproof.lower.values import TRUE
 from flushproof.support.record import Record
 
-OLD = Apart("old")
-NEW = Apart("new")
+OLD = SideNames("old")
+NEW = SideNames("new")
 RETURNS, HANGS, KEEPS = 0, 1, 2
 """How a call ends: it returns, waits for ever, or returns with a lock held."""
 
@@ -66,7 +75,7 @@ def product(old: Program, new: Program, sight: Sight, *, after_load: bool) -> Pr
     """
     old, new = narrowed(old, new) or (old, new)
     pairs = pair_up(old, new)
-    operations = tuple(_Operation(p, sight, after_load).lowered() for p in pairs)
+    operations = tuple(_JoinedOperation(p, sight, after_load).lowered() for p in pairs)
     chosen = witnesses(sight)
     used = {f for o in operations for i in o.code for f in fields_of(i)} | set(chosen)
     boot = {
@@ -78,7 +87,7 @@ def product(old: Program, new: Program, sight: Sight, *, after_load: bool) -> Pr
     return Product(joint, pairs, sight)
 
 
-class _Operation:
+class _JoinedOperation:
     """Two operations being joined."""
 
     def __init__(self, pair: Pair, sight: Sight, after_load: bool) -> None:  # noqa: FBT001
@@ -93,9 +102,9 @@ class _Operation:
         watched = witnesses(self.sight) if self._issued() else ()
         outcome = next((i.target.type for i in self._issued()), INT)
         call = begin(e, self.sight, watched, outcome, tuple(self._shared()), span)
-        old = Side.of(call, OLD, result_type(self.pair.old), None)
+        old = SideObserver.of(call, OLD, result_type(self.pair.old), None)
         ends_old = self._run(old, self.pair.old)
-        new = Side.of(call, NEW, result_type(self.pair.new), old)
+        new = SideObserver.of(call, NEW, result_type(self.pair.new), old)
         ends_new = self._run(new, self.pair.new)
         self._compare(call, (old, ends_old), (new, ends_new))
         e.emit(Return(None, span))
@@ -116,7 +125,7 @@ class _Operation:
         both = {t for t in kinds[0] & kinds[1] if isinstance(t, Int)}
         yield from sorted(both, key=lambda t: (t.width, t.signed))
 
-    def _run(self, side: Side, operation: Operation) -> Local:
+    def _run(self, side: SideObserver, operation: Operation) -> Local:
         """Emit one side's call; return how it ends."""
         e, names = self.emitter, side.names
         given = self.pair.old_given if side.other is None else self.pair.new_given
@@ -135,7 +144,7 @@ class _Operation:
         e.place(over)
         return status
 
-    def _left(self, names: Apart, operation: Operation) -> Expr:
+    def _left(self, names: SideNames, operation: Operation) -> Expr:
         """Return how a call that returned ended: with every lock free or not."""
         free: Expr = TRUE
         for counter in locks((operation,), names):
@@ -146,7 +155,7 @@ class _Operation:
         e = self.emitter
         word = e.temp(INT)
         free = Binary("==", Var(word), Const(0, INT), BOOL)
-        if counter.scope is Scope.VM:
+        if counter.scope is FieldScope.VM:
             e.emit(Read(word, counter, None, Mode.GHOST, None))
             return free
         target, bound = e.temp(BOOL), e.local("v", VCPU)
@@ -155,7 +164,9 @@ class _Operation:
 
     # What is claimed ---------------------------------------------------------------------------
 
-    def _compare(self, call: Call, old: tuple[Side, Local], new: tuple[Side, Local]) -> None:
+    def _compare(
+        self, call: ObservedCall, old: tuple[SideObserver, Local], new: tuple[SideObserver, Local]
+    ) -> None:
         e, span = self.emitter, self.pair.new.span
         counts = convert.negate(Var(call.off))
         if self.after_load:
@@ -170,7 +181,7 @@ class _Operation:
             e.emit(Write(LOADED, None, TRUE, Mode.GHOST, span))
 
     def _claims(
-        self, old: tuple[Side, Local], new: tuple[Side, Local]
+        self, old: tuple[SideObserver, Local], new: tuple[SideObserver, Local]
     ) -> Iterator[tuple[str, Expr]]:
         (was, ended), (now, ends) = old, new
         yield "ends", equal(Var(ends), Var(ended))
@@ -194,7 +205,7 @@ class _Operation:
             case Sight.SET:
                 pass
 
-    def _end(self, call: Call, old: Local, new: Local) -> None:
+    def _end(self, call: ObservedCall, old: Local, new: Local) -> None:
         """Follow an execution no further than to a call that waits or keeps a lock."""
         e, span = self.emitter, self.pair.new.span
         bad, done = e.label(), e.label()

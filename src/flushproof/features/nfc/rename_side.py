@@ -49,7 +49,7 @@ WRITTEN = -1
 """The counter of a lock that is held alone; else it counts readers."""
 
 
-class Apart(Record, frozen=True):
+class SideNames(Record, frozen=True):
     """Names of one side: `side` is "old" or "new"."""
 
     side: str
@@ -64,7 +64,7 @@ class Apart(Record, frozen=True):
         return replace(f, name=f"{f.name}@{self.side}", label=f"{self.side} {f.label}", type=t)
 
 
-class Watcher(Protocol):
+class SideWatcher(Protocol):
     """What is to be told of a side's code: it emits the instruction, and more about it."""
 
     def hypercall(self, i: Hypercall) -> None:
@@ -84,7 +84,9 @@ class Ends(Record, frozen=True):
     hangs: Label
 
 
-def place(emitter: Emitter, operation: Operation, names: Apart, watcher: Watcher, e: Ends) -> None:
+def place(
+    emitter: Emitter, operation: Operation, names: SideNames, watcher: SideWatcher, e: Ends
+) -> None:
     """Emit one operation's code."""
     _Side(emitter, operation, names, watcher, e).run()
 
@@ -92,8 +94,8 @@ def place(emitter: Emitter, operation: Operation, names: Apart, watcher: Watcher
 def place_part(
     emitter: Emitter,
     operation: Operation,
-    names: Apart,
-    watcher: Watcher,
+    names: SideNames,
+    watcher: SideWatcher,
     e: Ends,
     start: int,
     stops: Mapping[int, Label],
@@ -106,7 +108,12 @@ class _Side:
     """One operation being copied."""
 
     def __init__(
-        self, emitter: Emitter, operation: Operation, names: Apart, watcher: Watcher, ends: Ends
+        self,
+        emitter: Emitter,
+        operation: Operation,
+        names: SideNames,
+        watcher: SideWatcher,
+        ends: Ends,
     ) -> None:
         self.emitter = emitter
         self.operation = operation
@@ -242,7 +249,7 @@ def _plus(e: Expr, value: int) -> Expr:
     return Binary("+", e, Const(value, INT), INT)
 
 
-def locks(operations: tuple[Operation, ...], names: Apart) -> Iterator[Field]:
+def locks(operations: tuple[Operation, ...], names: SideNames) -> Iterator[Field]:
     """Yield the counters of a side, each once."""
     found: dict[str, Field] = {}
     for i in (i for o in operations for i in o.code):

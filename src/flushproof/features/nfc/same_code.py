@@ -23,12 +23,12 @@ def alike(old: Program, new: Program) -> bool:
         InputError: the operations of the two do not correspond.
     """
     pairs = pair_up(old, new)
-    first = _Names(old, tuple(p.old for p in pairs))
-    second = _Names(new, tuple(p.new for p in pairs))
+    first = _NumberedNames(old, tuple(p.old for p in pairs))
+    second = _NumberedNames(new, tuple(p.new for p in pairs))
     return first.operations == second.operations and first.boot == second.boot
 
 
-class _Names:
+class _NumberedNames:
     """A program with numbers for names, in the order in which they occur."""
 
     def __init__(self, program: Program, operations: tuple[Operation, ...]) -> None:

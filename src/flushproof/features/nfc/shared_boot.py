@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from flushproof.features.nfc.rename_side import Apart
+from flushproof.features.nfc.rename_side import SideNames
 from flushproof.ir.analysis.def_use import fields_of
 from flushproof.ir.code import Every, Exchange, Field, Instr, Write
 from flushproof.ir.program import Program
@@ -27,7 +27,7 @@ def written_unknown(*programs: Program) -> tuple[Field, ...]:
     )
 
 
-def with_shared_boot(joint: Program, sides: Mapping[Apart, Program]) -> Program:
+def with_shared_boot(joint: Program, sides: Mapping[SideNames, Program]) -> Program:
     """Return a joint program whose sides read the same in what has any value at boot.
 
     None of it is written, see `written_unknown`.

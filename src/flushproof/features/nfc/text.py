@@ -7,18 +7,18 @@ from itertools import zip_longest
 from typing import assert_never
 
 from flushproof.report.excerpt import excerpt
-from flushproof.report.grid import Cell, Column, draw
+from flushproof.report.grid import Column, GridCell, draw
 from flushproof.report.plain import DEFAULT_WIDTH, hang
 from flushproof.report.scope import scope_phrase, vcpus_phrase
 from flushproof.results.comparison import (
     Act,
     Compared,
     Comparison,
-    Difference,
     Relation,
-    Shared,
-    Side,
+    SharedCall,
+    SideOutcome,
     Since,
+    VariantDifference,
 )
 from flushproof.results.verdict import EXIT_OK
 from flushproof.support.source import Source
@@ -126,7 +126,7 @@ def compares(found: Comparison) -> str:
 # The schedule, shown twice -------------------------------------------------------------------
 
 
-def _difference(told: Difference, sources: Sources, width: int) -> list[str]:
+def _difference(told: VariantDifference, sources: Sources, width: int) -> list[str]:
     out = ["", *hang("  ", told.headline, width), ""]
     for side, act in _diverging(told):
         if act.span is not None:
@@ -135,29 +135,29 @@ def _difference(told: Difference, sources: Sources, width: int) -> list[str]:
     return [*out, "", *_table(told, width), ""]
 
 
-def _diverging(told: Difference) -> list[tuple[str, Act]]:
+def _diverging(told: VariantDifference) -> list[tuple[str, Act]]:
     """Return what the sides do where they first differ, the new one first."""
     last = told.calls[-1]
     acts = (("new", _act(last.new, told.at)), ("old", _act(last.old, told.at)))
     return [(name, act) for name, act in acts if act is not None]
 
 
-def _act(side: Side, at: int | None) -> Act | None:
+def _act(side: SideOutcome, at: int | None) -> Act | None:
     if at is None:
         return side.end
     return side.hypercalls[at] if at < len(side.hypercalls) else None
 
 
-def _table(told: Difference, width: int) -> list[str]:
+def _table(told: VariantDifference, width: int) -> list[str]:
     rows = [row for call in told.calls for row in _rows(call, told)]
     step, thread, does, old, new, mark = zip(*rows, strict=True)
     columns = (
-        Column("step", 4, tuple(Cell((s,) if s else (), right=True) for s in step)),
-        Column("thread", 6, tuple(Cell((t,) if t else ()) for t in thread)),
-        Column("call", 4, tuple(Cell((d,) if d else ()) for d in does)),
-        Column("old", LEAST, tuple(Cell((o,) if o else ()) for o in old)),
-        Column("new", LEAST, tuple(Cell((n,) if n else ()) for n in new)),
-        Column("", len(MARK), tuple(Cell((m,) if m else ()) for m in mark)),
+        Column("step", 4, tuple(GridCell((s,) if s else (), right=True) for s in step)),
+        Column("thread", 6, tuple(GridCell((t,) if t else ()) for t in thread)),
+        Column("call", 4, tuple(GridCell((d,) if d else ()) for d in does)),
+        Column("old", LEAST, tuple(GridCell((o,) if o else ()) for o in old)),
+        Column("new", LEAST, tuple(GridCell((n,) if n else ()) for n in new)),
+        Column("", len(MARK), tuple(GridCell((m,) if m else ()) for m in mark)),
     )
     return draw(columns, width) or []
 
@@ -165,7 +165,7 @@ def _table(told: Difference, width: int) -> list[str]:
 _Row = tuple[str, str, str, str, str, str]
 
 
-def _rows(call: Shared, told: Difference) -> list[_Row]:
+def _rows(call: SharedCall, told: VariantDifference) -> list[_Row]:
     pairs = list(zip_longest(_texts(call.old), _texts(call.new), fillvalue="-"))
     ends = [(_end(call.old), _end(call.new))]
     changes = list(zip_longest(_changed(call.old), _changed(call.new), fillvalue=""))
@@ -179,15 +179,15 @@ def _rows(call: Shared, told: Difference) -> list[_Row]:
     ]
 
 
-def _texts(side: Side) -> list[str]:
+def _texts(side: SideOutcome) -> list[str]:
     return [a.text for a in side.hypercalls]
 
 
-def _end(side: Side) -> str:
+def _end(side: SideOutcome) -> str:
     return "" if side.end is None else side.end.text
 
 
-def _changed(side: Side) -> list[str]:
+def _changed(side: SideOutcome) -> list[str]:
     return [f"{name} = {value}" for name, value in side.changed]
 
 

@@ -19,7 +19,7 @@ from flushproof.ir.types import RW_LOCK
 from flushproof.support.record import Record, replace
 
 if TYPE_CHECKING:
-    from flushproof.engines.unbounded.prove import Part
+    from flushproof.engines.unbounded.prove import ConfirmedInvariant
 
 EFFORT = 10_000
 """Questions that the search for a relation may ask."""
@@ -50,7 +50,7 @@ def equal_for_all(old: Program, new: Program, flushers: int, *, after_load: bool
         InputError: the operations of the two do not correspond.
     """
     from flushproof.engines.symbolic.values import NotExact
-    from flushproof.engines.unbounded.finite_instantiation import Unsupported
+    from flushproof.engines.unbounded.finite_instantiation import OutsideSmallDomains
     from flushproof.engines.unbounded.prove import out_of_reach
 
     for program in (old, new):
@@ -70,7 +70,7 @@ def equal_for_all(old: Program, new: Program, flushers: int, *, after_load: bool
         return "there are too many loops, or a lock for each vCPU"
     try:
         return _search(joint, many)
-    except (NotExact, Unsupported):
+    except (NotExact, OutsideSmallDomains):
         return "the relation would have to speak of arithmetic"
 
 
@@ -81,28 +81,28 @@ def _atomic(old: Program, new: Program, flushers: int) -> bool:
 def _search(joint: Program, flushers: int | None) -> Related | str:
     """Look for a relation that each vCPU's fields satisfy, a vCPU that stands for all included."""
     from flushproof.engines.unbounded.horn_encoding import Builder
-    from flushproof.engines.unbounded.ic3 import Exhausted, Search
+    from flushproof.engines.unbounded.ic3 import Exhausted, Ic3
     from flushproof.engines.unbounded.inductiveness_check import failing
-    from flushproof.engines.unbounded.prove import Part
-    from flushproof.engines.unbounded.state_space import Case, space
+    from flushproof.engines.unbounded.prove import ConfirmedInvariant
+    from flushproof.engines.unbounded.state_space import TrackedInstances, space
 
     kinds = infer(joint)
-    case = Case(generic=True)
+    case = TrackedInstances(generic=True)
     where = space(joint, kinds, case)
     whole = {o.name: frozenset({0}) for o in joint.operations}
     builder = Builder(where, whole, claims_only=False)
     system = builder.run()
     try:
-        found = Search(system, EFFORT).run()
+        found = Ic3(system, EFFORT).run()
     except Exhausted:
         return "the search for a relation between the two states took too many steps"
     if found is None or failing(system, found):
         return NONE_FOUND
-    part = Part(case, where, builder.frames, system, found)
+    part = ConfirmedInvariant(case, where, builder.frames, system, found)
     return Related(tuple(_between_calls(part)), kinds.exact_roots, flushers)
 
 
-def _between_calls(part: Part) -> Iterator[str]:
+def _between_calls(part: ConfirmedInvariant) -> Iterator[str]:
     """Yield what holds between calls."""
     from flushproof.engines.unbounded.ic3 import Invariant
     from flushproof.engines.unbounded.invariant_text import invariant_lines

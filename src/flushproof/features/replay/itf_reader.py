@@ -14,18 +14,18 @@ from flushproof.ir.types import ROOT
 from flushproof.results.saved_trace import Saved
 from flushproof.results.trace import (
     Blame,
-    Event,
     EventKind,
     HypercallNote,
     LockMark,
     Recipe,
     RecordedCall,
     RecordedThread,
-    Step,
     Trace,
+    TraceEvent,
+    TraceStep,
 )
 from flushproof.support.diagnostics import Diagnostic, InputError
-from flushproof.support.memory_model import Memory
+from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import Record
 from flushproof.support.source import Source, Span
 
@@ -143,7 +143,7 @@ def _saved(document: _At) -> Saved:
         sha256=meta.member("sha256").text(),
         function=meta.member("function").text(),
         spec=meta.member("spec").text(),
-        memory=meta.member("memory").one_of(tuple(Memory)),
+        memory=meta.member("memory").one_of(tuple(MemoryModel)),
         loads=meta.member("loads").number(),
         flushes=meta.member("flushes").number(),
         flushers=meta.member("flushers").number(),
@@ -194,9 +194,9 @@ def _span(at: _At) -> Span | None:
         raise _Misfit(f"`{at.way}` is no place") from None
 
 
-def _step(at: _At) -> Step:
+def _step(at: _At) -> TraceStep:
     note = HypercallNote(at.member("root").text(), at.member("ok").truth())
-    return Step(
+    return TraceStep(
         index=at.member("index").number(),
         thread=at.member("thread").text(),
         operation=at.member("operation").text(),
@@ -241,12 +241,12 @@ def _call(at: _At) -> RecordedCall:
     )
 
 
-def _event(at: _At) -> Event:
+def _event(at: _At) -> TraceEvent:
     parts = at.items()
     if len(parts) != 5:
         raise _Misfit(f"`{at.way}` is no event")
     thread, call, kind, field, outcome = parts
-    return Event(
+    return TraceEvent(
         thread.number(),
         call.number(),
         kind.one_of(KINDS),

@@ -10,11 +10,11 @@ from flushproof.frontend.c.load import load
 from flushproof.frontend.setup import Bounds, Setup
 from flushproof.frontend.spec.resolve import UnknownClaim, from_texts
 from flushproof.machine.build import Machine, build
-from flushproof.results.replay import Answer
+from flushproof.results.replay import ReplayAnswer
 from flushproof.results.saved_trace import Saved
 from flushproof.results.trace import Trace
 from flushproof.support.diagnostics import Diagnostic, InputError, closest
-from flushproof.support.memory_model import Memory
+from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import replace
 from flushproof.verify.trace.build_trace import explain
 
@@ -32,7 +32,7 @@ class CannotTry(Diagnostic, frozen=True, kw_only=True):
 Open = Callable[[str], Setup]
 
 
-def elsewhere(saved: Saved, path: str, opened: Open) -> Answer:
+def elsewhere(saved: Saved, path: str, opened: Open) -> ReplayAnswer:
     """Try a trace in another variant; `opened` reads a file that brings its own set-up.
 
     Raises:
@@ -41,7 +41,7 @@ def elsewhere(saved: Saved, path: str, opened: Open) -> Answer:
     recipe = saved.trace.recipe
     if recipe is None:
         raise InputError(CannotTry(span=None, path=path, reason="it was saved without a schedule"))
-    if saved.memory is not Memory.SC:
+    if saved.memory is not MemoryModel.SC:
         reason = "stores are buffered in it, at moments that only its own code has"
         raise InputError(CannotTry(span=None, path=path, reason=reason))
     machine, notes = _machine(saved, path, opened)
@@ -52,7 +52,7 @@ def elsewhere(saved: Saved, path: str, opened: Open) -> Answer:
         raise InputError(CannotTry(span=None, path=path, reason=reason)) from None
     trace = _trace(machine, saved, tried) if tried.failed else None
     sources = machine.setup.sources
-    return Answer(path, saved.claim, trace, tried.misfits, notes, tried.undefined, sources)
+    return ReplayAnswer(path, saved.claim, trace, tried.misfits, notes, tried.undefined, sources)
 
 
 def _machine(saved: Saved, path: str, opened: Open) -> tuple[Machine, tuple[str, ...]]:

@@ -16,12 +16,12 @@ from functools import cache
 from itertools import groupby, islice, product
 
 from flushproof.engines.interpreter import interpreter as concrete
-from flushproof.engines.schedule import Call, Plan, Schedule
+from flushproof.engines.schedule import Call, Schedule, ThreadPlan
 from flushproof.ir.code import Exchange, Havoc, Hypercall, Instr, Mode, Read, Write
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.machine.build import Machine
 from flushproof.machine.instrument import PLACE_STRIDE
-from flushproof.results.trace import Event, Recipe, RecordedCall
+from flushproof.results.trace import Recipe, RecordedCall, TraceEvent
 from flushproof.support.record import Record, field
 from flushproof.verify.trace.recipe import by_role, seen
 from flushproof.verify.trace.value_names import thread as title
@@ -72,7 +72,7 @@ class Stretch(Record, frozen=True):
     rest: bool = False
 
 
-class Choice(Record, frozen=True):
+class MonitorChoice(Record, frozen=True):
     """What the monitor of the claim chooses: initial witnesses, and which call is which."""
 
     witnesses: Mapping[str, int]
@@ -87,12 +87,12 @@ def attempt(machine: Machine, claim: str, recipe: Recipe, vcpus: int) -> Tried:
     """
     program = machine.with_claims((claim,))
     schedule = _schedule(program, recipe, vcpus)
-    plain = Choice(dict(recipe.witnesses))
-    first = _Run(program, schedule, recipe, plain).run()
+    plain = MonitorChoice(dict(recipe.witnesses))
+    first = _RetargetRun(program, schedule, recipe, plain).run()
     if first.failed or first.undefined:
         return first
     for choice in islice(_choices(machine, claim, program, recipe, first), MOST_TRIES):
-        tried = _Run(program, schedule, recipe, choice).run()
+        tried = _RetargetRun(program, schedule, recipe, choice).run()
         if tried.failed or tried.undefined:
             return tried
     return first
@@ -107,7 +107,7 @@ class NoCounterpart(Exception):  # noqa: N818 - a finding about the variant
 
 def _schedule(program: Program, recipe: Recipe, vcpus: int) -> Schedule:
     plans = tuple(
-        Plan(t.number, t.name, tuple(_call(program, c) for c in t.calls if _acts(c)))
+        ThreadPlan(t.number, t.name, tuple(_call(program, c) for c in t.calls if _acts(c)))
         for t in recipe.threads
     )
     return Schedule(vcpus, dict(recipe.witnesses), plans, ())
@@ -148,7 +148,7 @@ def stretches(recipe: Recipe) -> Iterator[Stretch]:
         yield Stretch(thread, call, frozenset(left), left[0] if left else None, last)
 
 
-def _numbered(events: tuple[Event, ...]) -> Iterator[tuple[Event, Stop]]:
+def _numbered(events: tuple[TraceEvent, ...]) -> Iterator[tuple[TraceEvent, Stop]]:
     counts: Counter[tuple[int, int, str, str]] = Counter()
     for e in events:
         counts[e.thread, e.call, e.kind, e.field] += 1
@@ -167,11 +167,11 @@ def _all_below(count: int) -> frozenset[int]:
     return frozenset(range(count))
 
 
-class _Run:
+class _RetargetRun:
     """One run of the other variant under one choice of witnesses."""
 
     def __init__(
-        self, program: Program, schedule: Schedule, recipe: Recipe, choice: Choice
+        self, program: Program, schedule: Schedule, recipe: Recipe, choice: MonitorChoice
     ) -> None:
         self.program = program
         self.schedule = schedule
@@ -361,7 +361,7 @@ class _Run:
 
 def _choices(
     machine: Machine, claim: str, program: Program, recipe: Recipe, run: Tried
-) -> Iterator[Choice]:
+) -> Iterator[MonitorChoice]:
     """Yield every choice of witnesses that may matter in a run."""
     stated = machine.setup.claim(claim)
     assert stated is not None
@@ -372,28 +372,28 @@ def _choices(
         for number, c in enumerate(plan.calls)
         if any(o.name == c.operation for o in program.of(Role.FLUSH))
     ]
-    values: list[list[Choice]] = []
+    values: list[list[MonitorChoice]] = []
     for w in stated.witnesses:
         name = f"{claim}:{w.name}"
         match w.kind:
             case "call":
-                values.append([Choice({}, {w.name: call}) for call in flushes])
+                values.append([MonitorChoice({}, {w.name: call}) for call in flushes])
             case "access":
-                values.append([Choice(a) for a in _accesses(machine, name, run)])
+                values.append([MonitorChoice(a) for a in _accesses(machine, name, run)])
             case "vcpu":
-                values.append([Choice({name: v}) for v in range(run.schedule.vcpus)])
+                values.append([MonitorChoice({name: v}) for v in range(run.schedule.vcpus)])
             case "root":
                 roots = sorted({given.get(name, 0), *(v for _, v in recipe.roots)})
-                values.append([Choice({name: r}) for r in roots])
+                values.append([MonitorChoice({name: r}) for r in roots])
             case _:
-                values.append([Choice({name: given.get(name, 0)})])
+                values.append([MonitorChoice({name: given.get(name, 0)})])
     for parts in product(*values):
         witnesses = dict(given)
         calls: dict[str, tuple[int, int]] = {}
         for part in parts:
             witnesses |= part.witnesses
             calls |= part.calls
-        yield Choice(witnesses, calls)
+        yield MonitorChoice(witnesses, calls)
 
 
 def _accesses(machine: Machine, name: str, run: Tried) -> list[dict[str, int]]:

@@ -6,9 +6,9 @@ from flushproof.report.excerpt import excerpt
 from flushproof.report.plain import hang, visible
 from flushproof.report.text import joined, trace_lines
 from flushproof.report.trace_table import table, title
-from flushproof.results.replay import Answer
+from flushproof.results.replay import ReplayAnswer
 from flushproof.results.saved_trace import Moment, Saved, moments
-from flushproof.results.trace import Step, Trace
+from flushproof.results.trace import Trace, TraceStep
 
 CODE_INDENT = 6
 
@@ -38,7 +38,7 @@ def step(saved: Saved, number: int, width: int) -> str:
     return joined(blocks)
 
 
-def _head(trace: Trace, number: int, done: Step | None, width: int) -> list[str]:
+def _head(trace: Trace, number: int, done: TraceStep | None, width: int) -> list[str]:
     what = "boot"
     if done is not None:
         what = f"{title(done.thread, trace.columns)}: {done.text}"
@@ -66,7 +66,7 @@ def _fields(before: Moment, now: Moment, width: int) -> list[str]:
     return lines
 
 
-def answer(found: Answer, width: int) -> str:
+def answer(found: ReplayAnswer, width: int) -> str:
     """Return whether a schedule fails in another variant."""
     head = hang("", f"{found.claim}   {visible(found.path)}", width, indent=2)
     lines = hang("  ", _verdict(found), width)
@@ -79,7 +79,7 @@ def answer(found: Answer, width: int) -> str:
     return joined([[*head, *lines, *hang("  help     ", more, width)]])
 
 
-def _verdict(found: Answer) -> str:
+def _verdict(found: ReplayAnswer) -> str:
     if found.trace is not None:
         return f"still fails: {found.trace.headline}"
     if found.undefined:

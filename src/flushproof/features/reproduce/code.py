@@ -15,14 +15,14 @@ from pathlib import Path
 from flushproof.features.reproduce import functions as fn
 from flushproof.features.reproduce.guards import guard_macros
 from flushproof.features.reproduce.headers import not_found, own_files, own_text
-from flushproof.features.reproduce.layout import Layout
+from flushproof.features.reproduce.layout import ObjectLayout
 from flushproof.features.reproduce.stop_points import Spans, edited, free_calls, hooked, settled
 from flushproof.features.reproduce.types import definitions, type_items
 from flushproof.frontend.c import printer
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.attributes import CALLED, WORDS
 from flushproof.frontend.c.walk import walk
-from flushproof.ir.code import Havoc, Scope
+from flushproof.ir.code import FieldScope, Havoc
 from flushproof.machine.build import Machine
 from flushproof.support.record import Record
 from flushproof.support.resources import PRELUDE
@@ -47,7 +47,7 @@ _PREDEFINED = re.compile(r"[ \t]*#[ \t]*define[ \t]+__\w+__[ \t]")
 NATIVE = frozenset({"__attribute__", "__attribute", "__extension__"})
 
 
-class Code(Record, frozen=True):
+class CodeParts(Record, frozen=True):
     """Text in three parts: before the code proper, the code, and after it."""
 
     before: str
@@ -58,12 +58,12 @@ class Code(Record, frozen=True):
 
 def code(
     machine: Machine,
-    layout: Layout,
+    layout: ObjectLayout,
     hooks: Spans,
     extra: Iterable[c.Expr | c.Stmt] = (),
     *,
     most: str = "VCPUS",
-) -> Code:
+) -> CodeParts:
     """Return the C text of a machine's code; `extra` is code that needs its functions too.
 
     There is room for `most` vCPUs, where `VCPUS` is no constant.
@@ -108,7 +108,7 @@ def code(
         + _objects(layout, most)
         + "".join("\n" + fn.definition(settled(f, idle)) for f in others if not fn.is_macro(f))
     )
-    return Code(before, proper, after, variant.name if verbatim else "")
+    return CodeParts(before, proper, after, variant.name if verbatim else "")
 
 
 def free_names(machine: Machine) -> frozenset[str]:
@@ -169,7 +169,7 @@ def _reason_against(machine: Machine, own: list[c.Function], *, edits: bool) -> 
         for f in own
         if f.body is not None
         for n in walk(f.body)
-        if isinstance(n, c.Call) and isinstance(n.function, c.Name)
+        if isinstance(n, c.CallExpr) and isinstance(n.function, c.Name)
     }
     for names, why in (
         ({name for _, name in twice}, "defined by the prelude, too"),
@@ -238,10 +238,10 @@ def _outside(machine: Machine) -> str:
     return "".join(f"__typeof__({name}) {name};\n" for name in sorted(names))
 
 
-def _objects(layout: Layout, most: str) -> str:
+def _objects(layout: ObjectLayout, most: str) -> str:
     return (
-        f"static struct {layout.outer[Scope.VM]} the_vm;\n"
-        f"static struct {layout.outer[Scope.VCPU]} the_vcpus[{most}];\n\n"
-        f"{VCPU_AT}\n{{\n\treturn i >= 0 && i < VCPUS ? &{layout.anchor(Scope.VCPU).format('i')} : "
-        "(void *)0;\n}\n"
+        f"static struct {layout.outer[FieldScope.VM]} the_vm;\n"
+        f"static struct {layout.outer[FieldScope.VCPU]} the_vcpus[{most}];\n\n"
+        f"{VCPU_AT}\n{{\n\treturn i >= 0 && i < VCPUS ? "
+        f"&{layout.anchor(FieldScope.VCPU).format('i')} : (void *)0;\n}}\n"
     )

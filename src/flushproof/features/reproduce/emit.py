@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
-from flushproof.engines.counterexample import Found
+from flushproof.engines.counterexample import Counterexample
 from flushproof.engines.interpreter import interpreter as concrete
-from flushproof.engines.interpreter.evaluate import Values, evaluate
+from flushproof.engines.interpreter.evaluate import LocalValues, evaluate
 from flushproof.engines.schedule import Call
 from flushproof.features.reproduce import code as variant
-from flushproof.features.reproduce.events import Event, Happened, happened
-from flushproof.features.reproduce.layout import Layout, layout
+from flushproof.features.reproduce.events import Happened, ProgramEvent, happened
+from flushproof.features.reproduce.layout import ObjectLayout, layout
 from flushproof.features.reproduce.monitor import (
     Monitored,
     announced,
@@ -33,13 +33,13 @@ from flushproof.features.reproduce.monitor import (
 )
 from flushproof.features.reproduce.stop_points import Spans, free_calls, kept, needed, unset
 from flushproof.frontend.c import syntax as c
-from flushproof.frontend.spec.syntax import Claim, OperationDecl
+from flushproof.frontend.spec.syntax import ClaimSpec, OperationDecl
 from flushproof.ir.program import BOOT_VCPU, Operation, Program, Role
 from flushproof.machine.build import Machine
 from flushproof.machine.monitors import RUNS_ON
 from flushproof.report.plain import visible
 from flushproof.support.diagnostics import Diagnostic, InputError
-from flushproof.support.memory_model import Memory
+from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import Record
 from flushproof.verify.trace.value_names import letter
 
@@ -83,20 +83,20 @@ UNINIT = "C gives no meaning to reading a variable before it is written, so a ru
 BUFFERED = "the stores of a C program cannot be kept in a store buffer at will"
 
 
-def require(machine: Machine, claim: Claim) -> None:
+def require(machine: Machine, claim: ClaimSpec) -> None:
     """Refuse claims that cannot be shown.
 
     Raises:
         InputError: running C does not show violations of this claim.
     """
     why = UNINIT if uses(claim, "uninit") else ""
-    if machine.setup.memory is not Memory.SC:
+    if machine.setup.memory is not MemoryModel.SC:
         why = BUFFERED
     if why:
         raise InputError(NotByRunning(span=None, claim=claim.name, why=why))
 
 
-def emit(machine: Machine, program: Program, found: Found, headline: str) -> str:
+def emit(machine: Machine, program: Program, found: Counterexample, headline: str) -> str:
     """Return the C program.
 
     Raises:
@@ -112,8 +112,8 @@ def emit(machine: Machine, program: Program, found: Found, headline: str) -> str
 
 class _Emitter(Record):
     machine: Machine
-    claim: Claim
-    layout: Layout
+    claim: ClaimSpec
+    layout: ObjectLayout
     program: Program
     run_: Happened
 
@@ -179,7 +179,7 @@ class _Emitter(Record):
             if f == RUNS_ON or f.name not in used:
                 continue
             for x in concrete.locations(f, m.vcpus):
-                number = evaluate(value, Values({BOOT_VCPU: x[1]}, m.vcpus))
+                number = evaluate(value, LocalValues({BOOT_VCPU: x[1]}, m.vcpus))
                 lines.append(f"\t{self.layout.place(x)} = {initial(number, f.type)};\n")
         for f in self.machine.base.witnesses:
             number = self.run_.witnesses[f.name]
@@ -262,7 +262,7 @@ class _Emitter(Record):
 
     # Schedule ----------------------------------------------------------------------------------
 
-    def _schedule(self, events: tuple[Event, ...]) -> str:
+    def _schedule(self, events: tuple[ProgramEvent, ...]) -> str:
         numbers = {key: k for k, key in enumerate(self.run_.calls)}
         rows = "".join(f"\t{{ {self._row(e, numbers)} }},\n" for e in events)
         return (
@@ -271,7 +271,7 @@ class _Emitter(Record):
             f"}} schedule[] = {{\n{rows}}};\n"
         )
 
-    def _row(self, e: Event, numbers: dict[tuple[int, int], int]) -> str:
+    def _row(self, e: ProgramEvent, numbers: dict[tuple[int, int], int]) -> str:
         place = "(void *)0"
         if e.location is not None:
             state = ".state" if "LOCK" in e.kind else ""
@@ -281,7 +281,7 @@ class _Emitter(Record):
         says = f'"{_quoted(self._says(e))}"'
         return f"{e.thread}, {e.kind}, {place}, {literal(result)}, {call}, {says}"
 
-    def _says(self, e: Event) -> str:
+    def _says(self, e: ProgramEvent) -> str:
         n = self.run_.vcpus
         who = f"vCPU{e.thread}" if e.thread < n else f"flusher{e.thread - n}"
         call = self.run_.calls[e.thread, e.call]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import chain, repeat
 
-from flushproof.engines.counterexample import Found
+from flushproof.engines.counterexample import Counterexample
 from flushproof.engines.interpreter import interpreter as concrete
 from flushproof.engines.interpreter.interpreter import Location, Thread
 from flushproof.engines.schedule import Call
@@ -41,7 +41,7 @@ CLAIMS_OWN = "%c"
 """How the names of a claim's temporaries begin."""
 
 
-class Event(Record, frozen=True):
+class ProgramEvent(Record, frozen=True):
     """One thing that one thread does; `kind` is one of those of `before.c`, `value` its result."""
 
     thread: int
@@ -66,24 +66,24 @@ class Happened(Record, frozen=True):
     """
 
     calls: Mapping[tuple[int, int], Call]
-    events: tuple[Event, ...]
+    events: tuple[ProgramEvent, ...]
     chosen: Mapping[tuple[int, int], frozenset[str]]
     witnesses: Mapping[str, int]
     vcpus: int
     ahead: frozenset[Span]
 
 
-def happened(program: Program, found: Found) -> Happened:
+def happened(program: Program, found: Counterexample) -> Happened:
     """Run a counterexample and note its events."""
     return _Recorder(program, found).run()
 
 
 class _Recorder:
-    def __init__(self, program: Program, found: Found) -> None:
+    def __init__(self, program: Program, found: Counterexample) -> None:
         self.program = program
         self.found = found
         self.state = concrete.start(program, found.schedule)
-        self.events: list[Event] = []
+        self.events: list[ProgramEvent] = []
         self.chosen: dict[tuple[int, int], set[str]] = {}
         self.calls: dict[tuple[int, int], Call] = {}
 
@@ -177,7 +177,7 @@ class _Recorder:
         if self._ghostly(thread):
             return
         self.events.append(
-            Event(thread.number, thread.call, kind, location, value, instr.span, root)
+            ProgramEvent(thread.number, thread.call, kind, location, value, instr.span, root)
         )
 
     def _ghostly(self, thread: Thread) -> bool:

@@ -9,16 +9,16 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from flushproof.engines.interpreter.interpreter import Location
-from flushproof.frontend.c.type_errors import Unsupported
+from flushproof.frontend.c.type_errors import UnsupportedConstruct
 from flushproof.frontend.c.types import Array, CType, Integer, Pointer, Struct
-from flushproof.ir.code import Scope
+from flushproof.ir.code import FieldScope
 from flushproof.lower.object_model import ANCHORS
 from flushproof.lower.places import THE_VM
 from flushproof.machine.build import Machine
 from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.support.record import Record, field
 
-OBJECTS = {Scope.VM: "the_vm", Scope.VCPU: "the_vcpus[{}]"}
+OBJECTS = {FieldScope.VM: "the_vm", FieldScope.VCPU: "the_vcpus[{}]"}
 
 
 class SeveralOuter(Diagnostic, frozen=True, kw_only=True):
@@ -38,7 +38,7 @@ class BitPart(Record, frozen=True):
     width: int
 
 
-class Layout(Record):
+class ObjectLayout(Record):
     """The objects of a machine; a vCPU's lvalues have `{}` for its number.
 
     `outer` names the struct that the VM and each vCPU is; `fields`, `structs` and `pointers` map
@@ -47,7 +47,7 @@ class Layout(Record):
     fields.
     """
 
-    outer: dict[Scope, str] = field(default_factory=dict)
+    outer: dict[FieldScope, str] = field(default_factory=dict)
     fields: dict[str, str] = field(default_factory=dict)
     structs: dict[str, str] = field(default_factory=dict)
     pointers: list[tuple[str, str]] = field(default_factory=list)
@@ -63,22 +63,22 @@ class Layout(Record):
         name, index = location
         if name not in self.fields:
             construct = f"reproducing accesses to `{name.rpartition('.')[2]}`, which has no address"
-            raise InputError(Unsupported(span=None, construct=construct))
+            raise InputError(UnsupportedConstruct(span=None, construct=construct))
         return self.fields[name].format(index)
 
-    def anchor(self, scope: Scope) -> str:
+    def anchor(self, scope: FieldScope) -> str:
         """Return the lvalue of the struct that stands for the whole object."""
         return self.structs[ANCHORS[scope]]
 
 
-def layout(machine: Machine) -> Layout:
+def layout(machine: Machine) -> ObjectLayout:
     """Lay out the objects of a machine.
 
     Raises:
         InputError: two different structs contain the VM's or a vCPU's own.
     """
-    out = Layout()
-    for scope in Scope:
+    out = ObjectLayout()
+    for scope in FieldScope:
         out.outer[scope] = _outer(machine, scope)
         _walk(machine, out, scope, (out.outer[scope],), OBJECTS[scope])
     for g in machine.env.declarations.globals.values():
@@ -92,7 +92,7 @@ def layout(machine: Machine) -> Layout:
     return out
 
 
-def _outer(machine: Machine, scope: Scope) -> str:
+def _outer(machine: Machine, scope: FieldScope) -> str:
     anchor = ANCHORS[scope]
     structs = machine.env.declarations.structs
     parts = {name: set(_parts(machine, name)) for name in structs}
@@ -105,7 +105,7 @@ def _outer(machine: Machine, scope: Scope) -> str:
     return used[0]
 
 
-def _used(machine: Machine, scope: Scope, structs: set[str]) -> bool:
+def _used(machine: Machine, scope: FieldScope, structs: set[str]) -> bool:
     """Tell whether a field of the program lies in one of these structs and not in the anchor."""
     inner = {ANCHORS[scope], *_parts(machine, ANCHORS[scope])}
     names = structs - inner
@@ -129,8 +129,8 @@ def _element(t: CType) -> CType:
 
 def _walk(
     machine: Machine,
-    out: Layout,
-    scope: Scope | None,
+    out: ObjectLayout,
+    scope: FieldScope | None,
     path: tuple[str, ...],
     lvalue: str,
     struct: str = "",
@@ -165,9 +165,9 @@ def _walk(
                 pass
 
 
-def _note_address(machine: Machine, out: Layout, name: str, t: CType) -> None:
+def _note_address(machine: Machine, out: ObjectLayout, name: str, t: CType) -> None:
     match t:
-        case Pointer(Struct(target)) if machine.env.objects.scope_of(target) is Scope.VCPU:
+        case Pointer(Struct(target)) if machine.env.objects.scope_of(target) is FieldScope.VCPU:
             pass
         case Pointer():
             out.addresses.add(name)

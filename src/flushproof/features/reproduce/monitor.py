@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flushproof.engines.interpreter import interpreter as concrete
-from flushproof.features.reproduce.layout import Layout
+from flushproof.features.reproduce.layout import ObjectLayout
 from flushproof.frontend.c import printer
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.rewrite import below, within
-from flushproof.frontend.spec.syntax import Claim, Handler, Witness
+from flushproof.frontend.spec.syntax import ClaimSpec, Handler, Witness
 from flushproof.ir.program import Program
 from flushproof.ir.types import NO_VCPU, NONE, Type, VcpuRef
 from flushproof.machine.build import Machine
@@ -209,14 +209,14 @@ class Monitored(Record, frozen=True):
     """A claim, the program with its monitor, and the values of its witnesses."""
 
     machine: Machine
-    layout: Layout
-    claim: Claim
+    layout: ObjectLayout
+    claim: ClaimSpec
     program: Program
     witnesses: dict[str, int]
     vcpus: int
 
 
-def code_of(claim: Claim) -> tuple[c.Stmt, ...]:
+def code_of(claim: ClaimSpec) -> tuple[c.Stmt, ...]:
     """Return the code whose functions a claim needs."""
     return tuple(h.body for h in claim.handlers)
 
@@ -261,7 +261,7 @@ def handlers(m: Monitored) -> str:
     return "".join(lines)
 
 
-def announced(claim: Claim) -> str:
+def announced(claim: ClaimSpec) -> str:
     """Return the functions by which the driver announces events."""
     return ANNOUNCED.format(**{key: "".join(_calls(claim, key)) for key in TYPES})
 
@@ -333,17 +333,17 @@ def _access(m: Monitored, w: Witness) -> Iterator[str]:
     )
 
 
-def bits(claim: Claim) -> dict[str, int]:
+def bits(claim: ClaimSpec) -> dict[str, int]:
     """Return the bit of each call witness."""
     names = [w.name for w in claim.witnesses if w.kind == "call"]
     return {name: k for k, name in enumerate(names)}
 
 
-def _ghosts(claim: Claim) -> Iterator[c.InitDeclarator]:
+def _ghosts(claim: ClaimSpec) -> Iterator[c.InitDeclarator]:
     return (d for g in claim.ghosts for d in g.declarators)
 
 
-def _ghost_lines(claim: Claim) -> Iterator[str]:
+def _ghost_lines(claim: ClaimSpec) -> Iterator[str]:
     for g in claim.ghosts:
         for d in g.declarators:
             size = (c.Name("VCPUS", d.span),) if d.declarator.arrays else ()
@@ -369,7 +369,7 @@ def _key(h: Handler) -> str:
     return f"{h.event} {'load' if h.subject == 'load' else 'flush'}"
 
 
-def _calls(claim: Claim, key: str) -> Iterator[str]:
+def _calls(claim: ClaimSpec, key: str) -> Iterator[str]:
     known = {w.name: w.kind for w in claim.witnesses}
     for k, h in enumerate(claim.handlers):
         if _key(h) != key:
@@ -388,7 +388,7 @@ def _indexed(s: c.Stmt, arrays: frozenset[str]) -> c.Stmt:
     def expr(e: c.Expr) -> c.Expr:
         e = below(e, expr, stmt)
         if isinstance(e, c.Index) and isinstance(e.base, c.Name) and e.base.id in arrays:
-            call = c.Call(c.Name("number_of", e.span), (e.index,), e.span)
+            call = c.CallExpr(c.Name("number_of", e.span), (e.index,), e.span)
             return replace(e, index=call)
         return e
 
@@ -398,6 +398,6 @@ def _indexed(s: c.Stmt, arrays: frozenset[str]) -> c.Stmt:
     return stmt(s)
 
 
-def uses(claim: Claim, event: str) -> bool:
+def uses(claim: ClaimSpec, event: str) -> bool:
     """Tell whether a claim listens to an event."""
     return any(h.event == event for h in claim.handlers)

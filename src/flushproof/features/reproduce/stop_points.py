@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from flushproof.features.reproduce.events import Event
+from flushproof.features.reproduce.events import ProgramEvent
 from flushproof.frontend.c import printer
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.rewrite import below, within
@@ -21,7 +21,7 @@ UNSET = "HOOK_UNSET"
 """The value of a variable that is declared without one."""
 
 
-def needed(events: Sequence[Event], *, every: bool) -> Spans:
+def needed(events: Sequence[ProgramEvent], *, every: bool) -> Spans:
     """Return the plain accesses that need a hook: all, or those first after another thread."""
     out: set[Span] = set()
     last: dict[str, int] = {}
@@ -33,7 +33,7 @@ def needed(events: Sequence[Event], *, every: bool) -> Spans:
     return frozenset(out)
 
 
-def kept(events: Sequence[Event], hooks: Spans) -> tuple[Event, ...]:
+def kept(events: Sequence[ProgramEvent], hooks: Spans) -> tuple[ProgramEvent, ...]:
     """Return the events that the driver sees."""
     return tuple(e for e in events if e.span in hooks or not (e.plain or e.kind == "ANYTHING"))
 
@@ -56,7 +56,7 @@ def free_calls(functions: Iterable[c.Function], names: Collection[str]) -> Spans
     return frozenset(
         n.span
         for n in nodes
-        if isinstance(n, c.Call) and isinstance(n.function, c.Name) and n.function.id in names
+        if isinstance(n, c.CallExpr) and isinstance(n.function, c.Name) and n.function.id in names
     )
 
 
@@ -95,13 +95,13 @@ def _target(e: c.Expr, hooks: Spans) -> c.Expr:
 
 def _expr(e: c.Expr, hooks: Spans) -> c.Expr:
     match e:
-        case c.Unary("&", operand):
+        case c.UnaryExpr("&", operand):
             return replace(e, operand=_target(operand, hooks))
-        case c.Assign("=", target, value) if e.span in hooks:
+        case c.AssignExpr("=", target, value) if e.span in hooks:
             return _call("HOOK_WRITE", e.span, _target(target, hooks), _expr(value, hooks))
-        case c.Assign("=", target, value):
+        case c.AssignExpr("=", target, value):
             return replace(e, target=_target(target, hooks), value=_expr(value, hooks))
-        case c.Assign(op, target, value):
+        case c.AssignExpr(op, target, value):
             value = _expr(value, hooks)
             if e.span in hooks:
                 sign = c.Name(op[:-1], e.span)
@@ -109,27 +109,27 @@ def _expr(e: c.Expr, hooks: Spans) -> c.Expr:
             return replace(e, target=_target(target, hooks), value=value)
         case c.Postfix(op, operand) if e.span in hooks:
             return _call("HOOK_AFTER", e.span, _target(operand, hooks), c.Name(op[0], e.span))
-        case c.Unary("++" | "--" as op, operand) if e.span in hooks:
+        case c.UnaryExpr("++" | "--" as op, operand) if e.span in hooks:
             one = c.Number(1, "", e.span)
             sign = c.Name(op[0], e.span)
             return _call("HOOK_UPDATE", e.span, _target(operand, hooks), sign, one)
-        case c.Postfix() | c.Unary("++" | "--"):
+        case c.Postfix() | c.UnaryExpr("++" | "--"):
             return _target(e, hooks)
-        case c.Member() | c.Index() | c.Name() | c.Unary("*") if e.span in hooks:
+        case c.Member() | c.Index() | c.Name() | c.UnaryExpr("*") if e.span in hooks:
             return _call("HOOK_READ", e.span, _target(e, hooks))
         case _:
             return below(e, lambda x: _expr(x, hooks), lambda s: _stmt(s, hooks))
 
 
 def _call(name: str, span: Span, *arguments: c.Expr) -> c.Expr:
-    return c.Call(c.Name(name, span), arguments, span)
+    return c.CallExpr(c.Name(name, span), arguments, span)
 
 
 def settled(f: c.Function, dead: Spans) -> c.Function:
     """Return a function in which calls that may return anything, whatever they do return, are 0."""
 
     def expr(e: c.Expr) -> c.Expr:
-        if isinstance(e, c.Call) and e.span in dead:
+        if isinstance(e, c.CallExpr) and e.span in dead:
             return c.Number(0, "", e.span)
         return below(e, expr, stmt)
 
@@ -197,7 +197,7 @@ def _as_written(node: c.Expr | c.Stmt, source: Source) -> bool:
 def _around(node: c.Expr | c.Stmt, source: Source) -> Iterator[_Edit]:
     start, end = source.stretch(node.span)
     match node:
-        case c.Assign(op, target, value):
+        case c.AssignExpr(op, target, value):
             middle = source.stretch(target.span)[1], source.stretch(value.span)[0]
             name = "HOOK_WRITE(" if op == "=" else "HOOK_UPDATE("
             yield _Edit(start, start, name)
@@ -206,7 +206,7 @@ def _around(node: c.Expr | c.Stmt, source: Source) -> Iterator[_Edit]:
         case c.Postfix(op):
             yield _Edit(start, start, "HOOK_AFTER(")
             yield _Edit(end - len(op), end, f", {op[0]})")
-        case c.Unary("++" | "--" as op):
+        case c.UnaryExpr("++" | "--" as op):
             yield _Edit(start, start + len(op), "HOOK_UPDATE(")
             yield _Edit(end, end, f", {op[0]}, 1)")
         case _:

@@ -12,7 +12,7 @@ from flushproof.features.review.diff import FileDiff, Patch, patch_of, require_a
 from flushproof.features.review.mail import Letter, letters
 from flushproof.features.review.patch_apply import Applied, Target, apply, unchanged
 from flushproof.frontend.c.load import load, load_bytes
-from flushproof.results.review import Change, Line
+from flushproof.results.review import FileChange, PatchLine
 from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.support.source import Source
 
@@ -48,7 +48,7 @@ class NothingChanges(Diagnostic, frozen=True, kw_only=True):
     path: str
 
 
-def from_patch(patch: str, base: str, path: str | None) -> tuple[Change, ...]:
+def from_patch(patch: str, base: str, path: str | None) -> tuple[FileChange, ...]:
     """Apply every patch of a file, one after the other; `path` picks a file of each patch.
 
     Raises:
@@ -110,7 +110,9 @@ def _common(a: str, b: str) -> int:
     return total
 
 
-def _changes(source: Source, patches: list[tuple[Patch, tuple[FileDiff, ...]]]) -> Iterator[Change]:
+def _changes(
+    source: Source, patches: list[tuple[Patch, tuple[FileDiff, ...]]]
+) -> Iterator[FileChange]:
     before = source
     around: Around = {}
     for number, (patch, files) in enumerate(patches, 1):
@@ -121,7 +123,7 @@ def _changes(source: Source, patches: list[tuple[Patch, tuple[FileDiff, ...]]]) 
         if after.text == before.text:
             raise InputError(NothingChanges(span=None, path=source.name))
         beside = patched_beside(patch, files, Path(source.name), around)
-        yield Change(
+        yield FileChange(
             before=before,
             after=after,
             subject=letter.subject,
@@ -146,9 +148,9 @@ def _applied(before: Source, letter: Letter, files: tuple[FileDiff, ...]) -> App
     return applied
 
 
-def _places(applied: Applied, letter: Letter) -> Iterator[tuple[int, Line]]:
+def _places(applied: Applied, letter: Letter) -> Iterator[tuple[int, PatchLine]]:
     decoded = letter.first is None
     for number, line in enumerate((x.shown for x in applied.lines), 1):
         if line is not None:
             where = letter.number(line.at)
-            yield number, Line(letter.path, where, decoded=decoded, added=line.sign == "+")
+            yield number, PatchLine(letter.path, where, decoded=decoded, added=line.sign == "+")

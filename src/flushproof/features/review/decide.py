@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from flushproof.results.comparison import Comparison, Relation, Since
-from flushproof.results.review import Change, ChangeReview, Review, Row, Version
+from flushproof.results.review import ChangeReview, ClaimRow, FileChange, Review, TextVersion
 from flushproof.results.verdict import Report
 from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record
@@ -17,11 +17,11 @@ from flushproof.support.record import Record
 class Means(Record, frozen=True):
     """How to decide claims about a text, and how to compare two from some point on."""
 
-    decide: Callable[[Version], Report]
-    compare: Callable[[Version, Version, Since], Comparison]
+    decide: Callable[[TextVersion], Report]
+    compare: Callable[[TextVersion, TextVersion, Since], Comparison]
 
 
-def review(patch: str, changes: tuple[Change, ...], means: Means) -> Review:
+def review(patch: str, changes: tuple[FileChange, ...], means: Means) -> Review:
     """Review changes that follow each other; a text that two of them share is decided once.
 
     Raises:
@@ -36,7 +36,7 @@ def review(patch: str, changes: tuple[Change, ...], means: Means) -> Review:
 
 
 def _reviews(
-    changes: tuple[Change, ...], means: Means, known: dict[str, Report]
+    changes: tuple[FileChange, ...], means: Means, known: dict[str, Report]
 ) -> Iterator[ChangeReview]:
     for change in changes:
         for version in change.versions:
@@ -45,11 +45,11 @@ def _reviews(
         yield _review(change, means, known)
 
 
-def _review(change: Change, means: Means, known: dict[str, Report]) -> ChangeReview:
+def _review(change: FileChange, means: Means, known: dict[str, Report]) -> ChangeReview:
     before, after = known[change.before.name], known[change.after.name]
     comparison = means.compare(*change.versions, Since.BOOT)
     found = comparison.relation in (Relation.DIFFERS, Relation.REFINES)
     later = means.compare(*change.versions, Since.LOAD) if found else None
     results = {r.claim: r for r in after.results}
-    rows = tuple(Row(r, results[r.claim]) for r in before.results if r.claim in results)
+    rows = tuple(ClaimRow(r, results[r.claim]) for r in before.results if r.claim in results)
     return ChangeReview(change, before, after, rows, comparison, later)

@@ -15,7 +15,7 @@ from unidiff.errors import UnidiffParseError
 from unidiff.patch import PatchSet
 
 from flushproof.features.review.mail import Letter
-from flushproof.results.review import Line, Statement
+from flushproof.results.review import PatchLine, Statement
 from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.support.record import Record
 
@@ -116,7 +116,7 @@ def patch_of(letter: Letter) -> Patch | None:
     Raises:
         InputError: a hunk is cut off or cannot be read.
     """
-    found = _Reader(letter)
+    found = _DiffReader(letter)
     files = tuple(found.files())
     if not files:
         return None
@@ -141,7 +141,7 @@ def require_all(patch: Patch) -> None:
             raise InputError(LeftOff(span=letter.span(at), adds=adds, deletes=deletes))
 
 
-class _Reader:
+class _DiffReader:
     """One letter's diff lines, without quote marks, in the form that the library reads."""
 
     def __init__(self, letter: Letter) -> None:
@@ -277,7 +277,7 @@ def _ends(text: str) -> bool:
 # The message -------------------------------------------------------------------------------------
 
 
-def _statement(letter: Letter, reader: _Reader) -> Statement | None:
+def _statement(letter: Letter, reader: _DiffReader) -> Statement | None:
     """Return the line before the diff, by whoever wrote that, that says that nothing changes."""
     lines = letter.lines[: reader.first]
     own = (x if _unquoted(x)[0] == reader.depth else "" for x in lines)
@@ -287,7 +287,7 @@ def _statement(letter: Letter, reader: _Reader) -> Statement | None:
         return _in_subject(letter)
     at = message[: found.start()].count("\n")
     text = " ".join(_MARKS.sub("", x) for x in found[0].split("\n"))
-    line = Line(letter.path, letter.number(at), decoded=letter.first is None)
+    line = PatchLine(letter.path, letter.number(at), decoded=letter.first is None)
     return Statement(" ".join(text.split()), line)
 
 

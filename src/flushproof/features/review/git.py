@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from flushproof.features.review.changes import NothingChanges
 from flushproof.features.review.diff import statement_in
-from flushproof.results.review import Change
+from flushproof.results.review import FileChange
 from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.support.source import Source
 
@@ -21,7 +21,7 @@ MOST = 200
 """So many files around one are looked at, at most."""
 
 
-class NotARange(Diagnostic, frozen=True, kw_only=True):
+class NotRevisions(Diagnostic, frozen=True, kw_only=True):
     """Something other than two revisions."""
 
     CODE: ClassVar[str] = "FP0808"
@@ -40,7 +40,7 @@ class GitFails(Diagnostic, frozen=True, kw_only=True):
     reason: str
 
 
-def from_git(text: str, path: str) -> tuple[Change, ...]:
+def from_git(text: str, path: str) -> tuple[FileChange, ...]:
     """Return one file at the two ends of a range, and what the commits between say.
 
     Raises:
@@ -48,7 +48,7 @@ def from_git(text: str, path: str) -> tuple[Change, ...]:
     """
     old, dots, new = text.partition("..")
     if not dots or not old or new.startswith(".") or text.startswith("-"):
-        raise InputError(NotARange(span=None, text=text))
+        raise InputError(NotRevisions(span=None, text=text))
     new = new or "HEAD"
     before, after = (_at(rev, path) for rev in (old, new))
     if before.text == after.text:
@@ -59,7 +59,7 @@ def from_git(text: str, path: str) -> tuple[Change, ...]:
     subject = subjects[0] if len(subjects) == 1 else text
     around = (_around(old, path), _around(new, path))
     statement = statement_in(message)
-    return (Change(before, after, subject, statement, (), path=path, around=around),)
+    return (FileChange(before, after, subject, statement, (), path=path, around=around),)
 
 
 def _around(rev: str, path: str) -> tuple[Source, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flushproof.features.nfc import json as compare_json
 from flushproof.report.json_report import Tree, body, head, span_tree
-from flushproof.results.review import ChangeReview, Line, Review, Row, Statement
+from flushproof.results.review import ChangeReview, ClaimRow, PatchLine, Review, Statement
 
 
 def document(review: Review) -> Tree:
@@ -34,7 +34,7 @@ def _change(review: ChangeReview) -> Tree:
     }
 
 
-def _row(row: Row, review: ChangeReview) -> Tree:
+def _row(row: ClaimRow, review: ChangeReview) -> Tree:
     trace = row.after.trace
     line = None if trace is None else review.change.place(trace)
     return {
@@ -52,5 +52,5 @@ def _statement(statement: Statement, review: ChangeReview) -> Tree:
     return {"text": statement.text, "line": line, "truth": str(review.truth)}
 
 
-def _line(line: Line) -> Tree:
+def _line(line: PatchLine) -> Tree:
     return {"file": line.file, "line": line.number, "decoded": line.decoded, "added": line.added}

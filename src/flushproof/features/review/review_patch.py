@@ -13,7 +13,7 @@ from flushproof.features.verdicts.decide_file import report_claims
 from flushproof.frontend.setup import Setup
 from flushproof.frontend.spec.resolve import from_text
 from flushproof.results.comparison import Comparison, Since
-from flushproof.results.review import Review, Version
+from flushproof.results.review import Review, TextVersion
 from flushproof.results.verdict import Report
 from flushproof.support.files import current, using
 from flushproof.verify.open_input import open_text
@@ -37,14 +37,14 @@ def review_patch(
     else:
         changes = from_patch(reviewing.patch, reviewing.base, reviewing.path)
 
-    def opened(version: Version) -> Setup:
+    def opened(version: TextVersion) -> Setup:
         with using(version.files(current())):
             place = Path(version.path)
             if spec is not None:
                 return from_text(version.source, spec, place)
             return open_text(version.source, place, options.choices).setup
 
-    def decide_text(version: Version) -> Report:
+    def decide_text(version: TextVersion) -> Report:
         setup = configure_setup(opened(version), options)
         claims = select_claims(setup, options)
         jobs = options.processes
@@ -54,7 +54,7 @@ def review_patch(
         done(report)
         return report
 
-    def compare_texts(old: Version, new: Version, since: Since) -> Comparison:
+    def compare_texts(old: TextVersion, new: TextVersion, since: Since) -> Comparison:
         first, second = (opened(v) for v in (old, new))
         return compare_setups(first, second, options, Comparing(since=since))
 

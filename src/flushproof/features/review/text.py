@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from flushproof.features.nfc import text as compare_text
 from flushproof.report import text
-from flushproof.report.grid import Cell, Column, draw
+from flushproof.report.grid import Column, GridCell, draw
 from flushproof.report.plain import DEFAULT_WIDTH, hang, visible
 from flushproof.report.scope import scope_lines, vcpus_phrase
 from flushproof.results.comparison import Comparison, Relation
-from flushproof.results.review import ChangeReview, Effect, Line, Review, Row, Truth
+from flushproof.results.review import ChangeEffect, ChangeReview, ClaimRow, PatchLine, Review, Truth
 from flushproof.results.verdict import ClaimResult, Verdict
 from flushproof.support.source import Source
 from flushproof.support.wording import count
@@ -41,7 +41,7 @@ def _change(review: ChangeReview, sources: dict[str, Source], width: int) -> lis
     blocks[-1] += _scopes(review, width)
     if review.comparison.difference is not None:
         blocks.append(compare_text.lines(review.comparison, sources, width))
-    broken = [r.after for r in review.rows if r.effect is Effect.BROKE]
+    broken = [r.after for r in review.rows if r.effect is ChangeEffect.BROKE]
     return [*blocks, *text.results_blocks(review.after, broken, sources, width)]
 
 
@@ -74,7 +74,7 @@ def _table(review: ChangeReview, width: int) -> list[str]:
 
 
 def _column(title: str, cells: Iterable[str]) -> Column:
-    made = tuple(Cell((c,) if c else ()) for c in cells)
+    made = tuple(GridCell((c,) if c else ()) for c in cells)
     return Column(title, 4, made)
 
 
@@ -85,11 +85,11 @@ def verdict(result: ClaimResult) -> str:
     return str(result.verdict)
 
 
-def _word(row: Row) -> str:
-    return "" if row.effect is Effect.SAME else str(row.effect)
+def _word(row: ClaimRow) -> str:
+    return "" if row.effect is ChangeEffect.SAME else str(row.effect)
 
 
-def _line(row: Row, review: ChangeReview) -> str:
+def _line(row: ClaimRow, review: ChangeReview) -> str:
     """Return the line of the new file where it goes wrong."""
     span = row.blame
     return str(span.line) if span is not None and review.change.holds(span) else ""
@@ -106,7 +106,7 @@ def _elsewhere(review: ChangeReview, width: int) -> list[str]:
     return out
 
 
-def _inside(row: Row, review: ChangeReview) -> str:
+def _inside(row: ClaimRow, review: ChangeReview) -> str:
     trace = row.after.trace
     line = None if trace is None else review.change.place(trace)
     if line is None:
@@ -114,7 +114,7 @@ def _inside(row: Row, review: ChangeReview) -> str:
     return f"line {line.number}{' decoded' if line.decoded else ''}"
 
 
-def place(line: Line) -> str:
+def place(line: PatchLine) -> str:
     """Return where a line of the patch is."""
     if line.decoded:
         return f"{line.file}, line {line.number} of the decoded text"
@@ -126,9 +126,9 @@ def place(line: Line) -> str:
 
 def _outcome(review: ChangeReview, width: int) -> list[str]:
     out: list[str] = []
-    for effect in (Effect.FIXED, Effect.BROKE, Effect.CHANGED, Effect.OPEN):
+    for effect in (ChangeEffect.FIXED, ChangeEffect.BROKE, ChangeEffect.CHANGED, ChangeEffect.OPEN):
         names = [r.before.claim for r in review.rows if r.effect is effect]
-        if names or effect in (Effect.FIXED, Effect.BROKE):
+        if names or effect in (ChangeEffect.FIXED, ChangeEffect.BROKE):
             out += _labelled(str(effect), ", ".join(names) or NOTHING, width)
     out += _elsewhere(review, width)
     out += _labelled("nfc", _compared(review), width)

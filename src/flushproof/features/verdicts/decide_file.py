@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from flushproof.features.mutation.origin import Origin, origin_of
+from flushproof.features.mutation.origin import SetupOrigin, origin_of
 from flushproof.frontend.setup import Setup
 from flushproof.frontend.spec import syntax as s
 from flushproof.frontend.spec.parser import HOLDS
@@ -111,7 +111,7 @@ def _expected(stated: s.Expectation, options: Options) -> Expected:
 
 
 def _doubt(
-    origin: Origin, setup: Setup, level: Sanity
+    origin: SetupOrigin, setup: Setup, level: Sanity
 ) -> Callable[[ClaimResult], ClaimResult] | None:
     """Return what asks of a proof whether the claim could fail; None where nobody wants to know."""
     if level is Sanity.OFF:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from flushproof.frontend.c.constants import Outside
-from flushproof.frontend.c.tokens import Kind, Token
+from flushproof.frontend.c.constants import OutsideSubset
+from flushproof.frontend.c.tokens import Token, TokenKind
 from flushproof.support.diagnostics import InputError
 
 _WARNS = "only warnings of the compiler depend on it"
@@ -194,7 +194,9 @@ def past_attribute(tokens: Sequence[Token], index: int) -> int:
     end = past_parentheses(tokens, index + 1)
     inside = tokens[index + 1 : end]
     if len(inside) < 4 or not inside[1].is_punct("(") or not inside[-2].is_punct(")"):
-        raise InputError(Outside(span=word.span, construct=f"`{word.text}` without `((...))`"))
+        raise InputError(
+            OutsideSubset(span=word.span, construct=f"`{word.text}` without `((...))`")
+        )
     for name in _names(inside[2:-2]):
         _check(name, _plain(name.text))
     return end
@@ -212,7 +214,7 @@ def _names(tokens: Sequence[Token]) -> tuple[Token, ...]:
             found.append(token)
             first = False
         elif depth == 0 and not token.is_punct("("):
-            raise InputError(Outside(span=token.span, construct="an attribute of two words"))
+            raise InputError(OutsideSubset(span=token.span, construct="an attribute of two words"))
         depth += token.is_punct("(") - token.is_punct(")")
     return tuple(found)
 
@@ -224,10 +226,10 @@ def _plain(name: str) -> str:
 
 
 def _check(at: Token, attribute: str) -> None:
-    if at.kind is Kind.NAME and attribute in MEANINGLESS:
+    if at.kind is TokenKind.NAME and attribute in MEANINGLESS:
         return
     does = MEANINGFUL.get(attribute, f"the attribute `{attribute}`, which is not known")
-    raise InputError(Outside(span=at.span, construct=does))
+    raise InputError(OutsideSubset(span=at.span, construct=does))
 
 
 def past_parentheses(tokens: Sequence[Token], index: int) -> int:

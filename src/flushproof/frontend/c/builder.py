@@ -12,7 +12,7 @@ from typing import ClassVar
 import lark
 
 from flushproof.frontend.c import constants, syntax
-from flushproof.frontend.c.constants import Outside
+from flushproof.frontend.c.constants import OutsideSubset
 from flushproof.frontend.c.lark_tree import (
     Branch,
     Tokens,
@@ -42,7 +42,7 @@ class BadType(Diagnostic, frozen=True, kw_only=True):
 _BESIDE = frozenset({"STORAGE", "QUALIFIER"})
 
 
-class Base(Record, frozen=True):
+class DeclarationBase(Record, frozen=True):
     """What stands before the declarators; `definition` is a struct or enum defined on the spot."""
 
     type: syntax.WrittenType
@@ -59,7 +59,7 @@ PARAMETERS = frozenset({"register"})
 _STORAGE = FUNCTIONS | LOCALS
 
 
-def confine(before: Base, allowed: frozenset[str]) -> Base:
+def confine(before: DeclarationBase, allowed: frozenset[str]) -> DeclarationBase:
     """Return what stands before declarators, if the storage words in it have a place there.
 
     Raises:
@@ -83,16 +83,16 @@ def typeless(tree: Tree) -> bool:
     return all(isinstance(c, lark.Token) and c.type in _BESIDE for c in tree.children)
 
 
-def function_base(tokens: Tokens, tree: Tree) -> Base:
+def function_base(tokens: Tokens, tree: Tree) -> DeclarationBase:
     """Build the type and qualifiers before a function's name; where no type is named it is int."""
     if not typeless(tree):
         return base(tokens, tree)
     span = span_of(tokens, tree)
     words = tuple(sorted({str(c) for c in tree.children}))
-    return Base(syntax.WrittenType("name", "int", span), words, None, span)
+    return DeclarationBase(syntax.WrittenType("name", "int", span), words, None, span)
 
 
-def base(tokens: Tokens, tree: Tree) -> Base:
+def base(tokens: Tokens, tree: Tree) -> DeclarationBase:
     """Build the type and qualifiers of a `specifiers` tree."""
     span = span_of(tokens, tree)
     plain = [c for c in tree.children if isinstance(c, lark.Token)]
@@ -103,7 +103,7 @@ def base(tokens: Tokens, tree: Tree) -> Base:
         shown = " ".join(f"`{t.text}`" for t in tokens[tree.meta.start_pos : tree.meta.end_pos + 1])
         raise InputError(BadType(span=span, words=shown))
     written, definition = _named(tokens, names[0]) if names else (_integer(words, span), None)
-    return Base(written, tuple(sorted(storage)), definition, span)
+    return DeclarationBase(written, tuple(sorted(storage)), definition, span)
 
 
 def _integer(words: list[str], span: Span) -> syntax.WrittenType:
@@ -131,15 +131,15 @@ def _named(
     return written, syntax.EnumDef(name, enumerators, span)
 
 
-def _enumerator(tokens: Tokens, tree: Tree) -> syntax.Enumerator:
+def _enumerator(tokens: Tokens, tree: Tree) -> syntax.EnumConstant:
     name, value = parts(tree)
-    return syntax.Enumerator(str(name), _optional(tokens, value), span_of(tokens, tree))
+    return syntax.EnumConstant(str(name), _optional(tokens, value), span_of(tokens, tree))
 
 
 def _field(tokens: Tokens, tree: Tree) -> syntax.FieldDecl:
     before = confine(base(tokens, tree_in(tree.children[0])), frozenset())
     if isinstance(before.definition, syntax.EnumDef):
-        raise InputError(Outside(span=before.span, construct="enumerations inside structs"))
+        raise InputError(OutsideSubset(span=before.span, construct="enumerations inside structs"))
     members = (c for c in tree.children[1:] if isinstance(c, lark.Tree))
     declarators = tuple(_member(tokens, t) for t in members)
     return syntax.FieldDecl(before.type, declarators, before.definition, span_of(tokens, tree))
@@ -185,7 +185,9 @@ def typed(tokens: Tokens, tree: Tree) -> tuple[syntax.WrittenType, syntax.Declar
     allowed = PARAMETERS if rule(tree) == "parameter" else frozenset[str]()
     before = confine(base(tokens, tree_in(tree.children[0])), allowed)
     if before.definition is not None:
-        raise InputError(Outside(span=before.span, construct="types defined inside other types"))
+        raise InputError(
+            OutsideSubset(span=before.span, construct="types defined inside other types")
+        )
     return before.type, declarator(tokens, tree.children[1:], span_of(tokens, tree))
 
 
@@ -201,11 +203,13 @@ def declaration(tokens: Tokens, tree: Tree) -> syntax.Declaration:
     """Build a declaration that stands inside a function."""
     before = confine(base(tokens, tree_in(tree.children[0])), LOCALS)
     if before.definition is not None:
-        raise InputError(Outside(span=before.span, construct="types defined inside functions"))
+        raise InputError(
+            OutsideSubset(span=before.span, construct="types defined inside functions")
+        )
     return declared(tokens, tree, before)
 
 
-def declared(tokens: Tokens, tree: Tree, before: Base) -> syntax.Declaration:
+def declared(tokens: Tokens, tree: Tree, before: DeclarationBase) -> syntax.Declaration:
     """Build a declaration whose specifiers are built already."""
     names = tuple(init_declarator(tokens, t) for t in trees(tree.children, "init_declarator"))
     return syntax.Declaration(before.type, before.qualifiers, names, span_of(tokens, tree))
@@ -244,19 +248,21 @@ def _infix(tokens: Tokens, tree: Tree, _span: Span) -> syntax.Expr:
 
 def _reduce(operands: list[syntax.Expr], operators: list[str]) -> None:
     right, left = operands.pop(), operands.pop()
-    operands.append(syntax.Binary(operators.pop(), left, right, left.span.to(right.span)))
+    operands.append(syntax.BinaryExpr(operators.pop(), left, right, left.span.to(right.span)))
 
 
 def _comma(tokens: Tokens, tree: Tree, _span: Span) -> syntax.Expr:
     result, *others = _all(tokens, tree.children)
     for other in others:
-        result = syntax.Binary(",", result, other, result.span.to(other.span))
+        result = syntax.BinaryExpr(",", result, other, result.span.to(other.span))
     return result
 
 
 def _assign(tokens: Tokens, tree: Tree, span: Span) -> syntax.Expr:
     target, operator, value = parts(tree)
-    return syntax.Assign(str(operator), expression(tokens, target), expression(tokens, value), span)
+    return syntax.AssignExpr(
+        str(operator), expression(tokens, target), expression(tokens, value), span
+    )
 
 
 def _choice(tokens: Tokens, tree: Tree, span: Span) -> syntax.Expr:
@@ -267,7 +273,7 @@ def _choice(tokens: Tokens, tree: Tree, span: Span) -> syntax.Expr:
 
 def _cast(tokens: Tokens, tree: Tree, span: Span) -> syntax.Expr:
     written, declared_as = typed(tokens, tree_in(tree.children[0]))
-    return syntax.Cast(written, declared_as, expression(tokens, tree.children[1]), span)
+    return syntax.CastExpr(written, declared_as, expression(tokens, tree.children[1]), span)
 
 
 def _sizeof_type(tokens: Tokens, tree: Tree, span: Span) -> syntax.Expr:
@@ -277,7 +283,7 @@ def _sizeof_type(tokens: Tokens, tree: Tree, span: Span) -> syntax.Expr:
 
 def _call(tokens: Tokens, tree: Tree, span: Span) -> syntax.Expr:
     function, given = parts(tree)
-    return syntax.Call(expression(tokens, function), arguments(tokens, given), span)
+    return syntax.CallExpr(expression(tokens, function), arguments(tokens, given), span)
 
 
 def _index(tokens: Tokens, tree: Tree, span: Span) -> syntax.Expr:
@@ -322,7 +328,7 @@ def _string(_tokens: Tokens, tree: Tree, span: Span) -> syntax.Expr:
 def _character(_tokens: Tokens, tree: Tree, span: Span) -> syntax.Expr:
     value = constants.character(str(tree.children[0]), span)
     size = syntax.Number(abs(value), "", span)
-    return size if value >= 0 else syntax.Unary("-", size, span)
+    return size if value >= 0 else syntax.UnaryExpr("-", size, span)
 
 
 def _member_of(tokens: Tokens, tree: Tree, span: Span) -> syntax.Expr:
@@ -336,7 +342,7 @@ _EXPRESSIONS: dict[str, Callable[[Tokens, Tree, Span], syntax.Expr]] = {
     "choice": _choice,
     "infix": _infix,
     "cast": _cast,
-    "prefix_operation": lambda k, t, s: syntax.Unary(
+    "prefix_operation": lambda k, t, s: syntax.UnaryExpr(
         str(t.children[0]), expression(k, t.children[1]), s
     ),
     "postfix_operation": lambda k, t, s: syntax.Postfix(
@@ -395,8 +401,8 @@ def _for_each_vcpu(tokens: Tokens, tree: Tree, span: Span) -> syntax.Stmt:
 def _scoped_guard(tokens: Tokens, tree: Tree, span: Span) -> syntax.Stmt:
     """Build a block with a guard; `break` and `continue` end what it is around."""
     name, lock, body = parts(tree)
-    made = syntax.Call(syntax.Name("guard", span), (syntax.Name(str(name), span),), span)
-    guard = syntax.Call(made, (expression(tokens, lock),), span)
+    made = syntax.CallExpr(syntax.Name("guard", span), (syntax.Name(str(name), span),), span)
+    guard = syntax.CallExpr(made, (expression(tokens, lock),), span)
     once = statement(tokens, body)
     if any(isinstance(node, syntax.Break | syntax.Continue) for node in walk(once)):
         once = syntax.DoWhile(once, syntax.Number(0, "", span), span)
@@ -420,12 +426,12 @@ def _switch(tokens: Tokens, tree: Tree, span: Span) -> syntax.Stmt:
 
 def _case(tokens: Tokens, tree: Tree, span: Span) -> syntax.Stmt:
     value, body = parts(tree)
-    return syntax.Case(expression(tokens, value), statement(tokens, body), span)
+    return syntax.CaseLabel(expression(tokens, value), statement(tokens, body), span)
 
 
 def _label(tokens: Tokens, tree: Tree, span: Span) -> syntax.Stmt:
     name, body = parts(tree)
-    return syntax.Label(str(name), statement(tokens, body), span)
+    return syntax.LabelledStatement(str(name), statement(tokens, body), span)
 
 
 _STATEMENTS: dict[str, Callable[[Tokens, Tree, Span], syntax.Stmt]] = {
@@ -441,10 +447,10 @@ _STATEMENTS: dict[str, Callable[[Tokens, Tree, Span], syntax.Stmt]] = {
     "do_while": _do_while,
     "switch": _switch,
     "case": _case,
-    "default": lambda k, t, s: syntax.Case(None, statement(k, t.children[0]), s),
+    "default": lambda k, t, s: syntax.CaseLabel(None, statement(k, t.children[0]), s),
     "label": _label,
     "goto": lambda _k, t, s: syntax.Goto(str(t.children[0]), s),
     "break_statement": lambda _k, _t, s: syntax.Break(s),
     "continue_statement": lambda _k, _t, s: syntax.Continue(s),
-    "return_statement": lambda k, t, s: syntax.Return(_optional(k, parts(t)[0]), s),
+    "return_statement": lambda k, t, s: syntax.ReturnStatement(_optional(k, parts(t)[0]), s),
 }

@@ -20,7 +20,7 @@ _INT_BYTES = 4
 _INT_MAX = (1 << 31) - 1
 
 
-class Outside(Diagnostic, frozen=True, kw_only=True):
+class OutsideSubset(Diagnostic, frozen=True, kw_only=True):
     """A construct of C that the subset leaves out."""
 
     CODE: ClassVar[str] = "FP0405"
@@ -62,7 +62,7 @@ def integer(text: str, span: Span) -> tuple[int, str]:
     suffix = "".join(sorted(found[2].lower(), reverse=True)) if found else ""
     if found is None or suffix not in _SUFFIXES:
         if _FLOATING.fullmatch(text):
-            raise InputError(Outside(span=span, construct="floating point"))
+            raise InputError(OutsideSubset(span=span, construct="floating point"))
         raise InputError(BadNumber(span=span, text=text))
     # A limit on the digits keeps the conversion linear.
     value = _value(found[1]) if len(found[1]) <= 2 * _BITS else 1 << _BITS
@@ -100,7 +100,9 @@ def character(text: str, span: Span) -> int:
     """
     values = _bytes(text[1:-1], span)
     if len(values) > _INT_BYTES:
-        raise InputError(Outside(span=span, construct="character constants of over 4 characters"))
+        raise InputError(
+            OutsideSubset(span=span, construct="character constants of over 4 characters")
+        )
     width = _BYTE if len(values) == 1 else _BYTE * _INT_BYTES
     value = int.from_bytes(values, "big")
     return value - (1 << width) if value >> (width - 1) else value

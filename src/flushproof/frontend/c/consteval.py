@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.layout import extent
 from flushproof.frontend.c.structs import StructInfo
-from flushproof.frontend.c.type_errors import NotConstant, Unsupported
+from flushproof.frontend.c.type_errors import NotConstant, UnsupportedConstruct
 from flushproof.frontend.c.types import CType, Integer, common, promote
 from flushproof.ir.arith import binary, binary_op, unary
 from flushproof.ir.code import COMPARISONS
@@ -76,18 +76,18 @@ def _evaluate(expr: c.Expr, known: Constants) -> tuple[int, Int]:
             return known.values[id], known.type(id)
         case c.SizeOf(c.WrittenType() as written, c.Declarator() as declarator):
             return size(known, known.resolve(written, declarator), expr.span), U64
-        case c.Cast(written, declarator, operand):
+        case c.CastExpr(written, declarator, operand):
             return _cast(known.resolve(written, declarator), _evaluate(operand, known)[0], expr)
-        case c.Unary("+", operand):
+        case c.UnaryExpr("+", operand):
             value, t = _evaluate(operand, known)
             return value, promote(t)
-        case c.Unary("-" | "~" | "!" as op, operand):
+        case c.UnaryExpr("-" | "~" | "!" as op, operand):
             value, t = _evaluate(operand, known)
             result = promote(t)
             return unary(op, value, result), INT if op == "!" else result
-        case c.Binary("&&" | "||" as op, left, right):
+        case c.BinaryExpr("&&" | "||" as op, left, right):
             return _logical(op, left, right, known), INT
-        case c.Binary(op, left, right) if op != ",":
+        case c.BinaryExpr(op, left, right) if op != ",":
             return _binary(op, _evaluate(left, known), _evaluate(right, known), expr)
         case c.Conditional(condition, then, otherwise) if then is not None:
             return _conditional(condition, then, otherwise, known)
@@ -103,7 +103,7 @@ def size(known: Constants, t: CType, span: Span) -> int:
     """
     found = extent(t, known.structs)
     if found is None:
-        raise InputError(Unsupported(span=span, construct=f"the size of `{t}`"))
+        raise InputError(UnsupportedConstruct(span=span, construct=f"the size of `{t}`"))
     return found.size
 
 

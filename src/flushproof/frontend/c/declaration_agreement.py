@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.type_errors import Mismatch, Redefined
-from flushproof.frontend.c.types import Array, Code, CType, Integer, Pointer, Struct, Void
+from flushproof.frontend.c.types import Array, CType, FunctionType, Integer, Pointer, Struct, Void
 from flushproof.support.diagnostics import InputError, Note
 from flushproof.support.source import Span
 
@@ -113,7 +113,7 @@ def alike(a: CType, b: CType) -> bool:
             return alike(x, y) and (n == m or None in (n, m))
         case Struct(x), Struct(y):
             return x == y
-        case (Void(), Void()) | (Code(), Code()):
+        case (Void(), Void()) | (FunctionType(), FunctionType()):
             return True
         case _:
             return False

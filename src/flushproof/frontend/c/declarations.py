@@ -16,15 +16,29 @@ from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.consteval import Constants, enumerator_type, evaluate
 from flushproof.frontend.c.declaration_agreement import Agreement, alike
 from flushproof.frontend.c.initialisers import Shapes, completed
-from flushproof.frontend.c.structs import Slot, StructInfo, bit_field, check_finite, struct_info
+from flushproof.frontend.c.structs import (
+    MemberSlot,
+    StructInfo,
+    bit_field,
+    check_finite,
+    struct_info,
+)
 from flushproof.frontend.c.type_errors import (
     Incompatible,
     Mismatch,
     Redefined,
     UnknownType,
-    Unsupported,
+    UnsupportedConstruct,
 )
-from flushproof.frontend.c.types import BUILTIN, Array, Code, CType, Integer, Pointer, Struct
+from flushproof.frontend.c.types import (
+    BUILTIN,
+    Array,
+    CType,
+    FunctionType,
+    Integer,
+    Pointer,
+    Struct,
+)
 from flushproof.frontend.c.walk import walk
 from flushproof.ir.types import INT, S64, U32, U64, Int
 from flushproof.support.diagnostics import InputError, Note, closest
@@ -71,7 +85,7 @@ class Declarations(Record, frozen=True):
             InputError: the base type is not defined, or an array size is not constant.
         """
         if declarator.function_pointer:
-            return Pointer(Code())
+            return Pointer(FunctionType())
         t = self.base(written)
         for _ in range(declarator.pointers):
             t = Pointer(t)
@@ -185,28 +199,28 @@ class _Builder:
         self.agreement.kind("tag", name, kind, span)
 
     def _struct(self, item: c.StructDef, name: str) -> None:
-        slots: list[Slot] = []
+        slots: list[MemberSlot] = []
         for field in item.fields:
             slots += self._slots(field, f"{name}.{len(slots)}", name)
         partial = self.view.partial or item.span.file == PRELUDE.name
         self.structs[name] = struct_info(name, slots, self.structs, item.span, partial=partial)
 
-    def _slots(self, field: c.FieldDecl, nameless: str, owner: str) -> Iterator[Slot]:
+    def _slots(self, field: c.FieldDecl, nameless: str, owner: str) -> Iterator[MemberSlot]:
         """Yield the members of one declaration; a nameless inner struct is one with its own tag."""
         if field.nested is not None and not field.declarators:
             if field.nested.name:
                 construct = "a struct with a tag that is no member"
-                raise InputError(Unsupported(span=field.span, construct=construct))
+                raise InputError(UnsupportedConstruct(span=field.span, construct=construct))
             self._struct(field.nested, nameless)
-            yield Slot("", Struct(nameless), None, field.span)
+            yield MemberSlot("", Struct(nameless), None, field.span)
         for declarator in field.declarators:
             t = self._field_type(field, declarator, owner)
             if declarator.bits is None:
-                yield Slot(declarator.name, t, None, declarator.span)
+                yield MemberSlot(declarator.name, t, None, declarator.span)
                 continue
             bits = evaluate(declarator.bits, self.view.known)
             t = bit_field(t, bits, declarator)
-            yield Slot(declarator.name, t, bits, declarator.span)
+            yield MemberSlot(declarator.name, t, bits, declarator.span)
 
     def _field_type(self, field: c.FieldDecl, declarator: c.Declarator, owner: str) -> CType:
         if field.nested is None:

@@ -15,7 +15,7 @@ from typing import ClassVar
 from flushproof.frontend.c.constants import character, integer
 from flushproof.frontend.c.macros import Expander, Macro
 from flushproof.frontend.c.operators import PRECEDENCE
-from flushproof.frontend.c.tokens import Kind, Token
+from flushproof.frontend.c.tokens import Token, TokenKind
 from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.support.record import Record, replace
 from flushproof.support.source import Span
@@ -52,7 +52,7 @@ class BadCondition(Diagnostic, frozen=True, kw_only=True):
 def holds(tokens: tuple[Token, ...], table: dict[str, Macro], directive: Token) -> bool:
     """Evaluate the condition after `directive` under the macros of `table`."""
     expanded = Expander(table).expand(_resolve(tokens, table))
-    reader = _Reader(tuple(expanded), directive.span)
+    reader = _ConditionReader(tuple(expanded), directive.span)
     return reader.whole() != 0
 
 
@@ -83,7 +83,7 @@ def _answered(
             continue
         name, width = question
         found = _configured(token.text, name, table)
-        result.append(Token(Kind.NUMBER, str(int(found)), token.span))
+        result.append(Token(TokenKind.NUMBER, str(int(found)), token.span))
         index += width
     return tuple(result)
 
@@ -117,9 +117,9 @@ def _asked(tokens: tuple[Token, ...], index: int) -> tuple[Token, int] | None:
     if tokens[index].text != "defined" and tokens[index].text not in _KCONFIG:
         return None
     match tokens[index + 1 : index + 4]:
-        case (Token(text="("), Token(kind=Kind.NAME), Token(text=")")):
+        case (Token(text="("), Token(kind=TokenKind.NAME), Token(text=")")):
             return tokens[index + 2], 4
-        case (Token(kind=Kind.NAME), *_) if tokens[index].text == "defined":
+        case (Token(kind=TokenKind.NAME), *_) if tokens[index].text == "defined":
             return tokens[index + 1], 2
     problem = f"`{tokens[index].text}` wants one name in parentheses"
     raise InputError(BadCondition(span=tokens[index].span, problem=problem))
@@ -138,7 +138,7 @@ class _Number(Record, frozen=True):
         return cls((value - low) % (1 << _BITS) + low, unsigned)
 
 
-class _Reader:
+class _ConditionReader:
     """Reads one expression; `live` is false in operands that C does not evaluate."""
 
     def __init__(self, tokens: tuple[Token, ...], place: Span) -> None:
@@ -216,16 +216,16 @@ class _Reader:
 
     def _operand(self, token: Token) -> _Number:
         match token.kind:
-            case Kind.NUMBER:
+            case TokenKind.NUMBER:
                 value, suffix = integer(token.text, token.span)
                 return _Number(value, "u" in suffix or value >> (_BITS - 1) != 0)
-            case Kind.CHAR:
+            case TokenKind.CHAR:
                 return _Number(character(token.text, token.span))
-            case Kind.NAME if self._is_call():
+            case TokenKind.NAME if self._is_call():
                 raise self._error(f"`{token.text}` is not a macro")
-            case Kind.NAME if token.text == "true":
+            case TokenKind.NAME if token.text == "true":
                 raise self._error("`true` is no macro here, and 0 or 1 with the compiler")
-            case Kind.NAME:
+            case TokenKind.NAME:
                 refuse_predefined(token)
                 return _Number(0)
             case _:

@@ -64,7 +64,7 @@ class ReadyTokens(Lexer):
         yield from data
 
 
-class Vocabulary(Record, frozen=True, dict=True):
+class TerminalTable(Record, frozen=True, dict=True):
     """Which terminal each text is: exact texts first, then the patterns of word classes."""
 
     exact: dict[str, str]
@@ -126,7 +126,7 @@ def build_parser() -> Lark:
 
 
 @cache
-def vocabulary(*, spec: bool) -> Vocabulary:
+def vocabulary(*, spec: bool) -> TerminalTable:
     """Return the words of C files, or of spec files where `spec` is set."""
     exact: dict[str, str] = {}
     patterns = []
@@ -138,4 +138,4 @@ def vocabulary(*, spec: bool) -> Vocabulary:
     # NAME fits every word, so the classes that name single words are tried before it.
     patterns.sort(key=lambda entry: entry[1] == "NAME")
     words = {t: n for t, n in exact.items() if spec or t not in SPEC_WORDS}
-    return Vocabulary(words, tuple(patterns))
+    return TerminalTable(words, tuple(patterns))

@@ -13,7 +13,7 @@ from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.consteval import Constants, evaluate
 from flushproof.frontend.c.side_effects import acts
 from flushproof.frontend.c.structs import StructInfo
-from flushproof.frontend.c.type_errors import Mismatch, UnknownMember, Unsupported
+from flushproof.frontend.c.type_errors import Mismatch, UnknownMember, UnsupportedConstruct
 from flushproof.frontend.c.types import Array, CType, Struct
 from flushproof.support.diagnostics import InputError, Note
 from flushproof.support.record import Record
@@ -164,7 +164,9 @@ class _Placing:
             if len(known) < len(path) or acts(self.shapes.functions, value):
                 construct = "a value that a later one of the same initialiser replaces"
                 notes = (Note("replaced here", new.span),)
-                raise InputError(Unsupported(span=value.span, construct=construct, notes=notes))
+                raise InputError(
+                    UnsupportedConstruct(span=value.span, construct=construct, notes=notes)
+                )
             del self.values[known]
 
 

@@ -13,7 +13,7 @@ from itertools import pairwise
 from flushproof.frontend.c.attributes import WORDS, takes_arguments
 from flushproof.frontend.c.parse_errors import check_brackets
 from flushproof.frontend.c.terminals import declared_typedefs
-from flushproof.frontend.c.tokens import Kind, Token
+from flushproof.frontend.c.tokens import Token, TokenKind
 from flushproof.support.record import Record
 
 _OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
@@ -62,7 +62,7 @@ def _stretches(tokens: tuple[Token, ...]) -> Iterator[tuple[int, int]]:
     start = depth = 0
     body = False
     for index, token in enumerate(tokens):
-        if token.kind is not Kind.PUNCT:
+        if token.kind is not TokenKind.PUNCT:
             continue
         text = token.text
         if text in _OPEN:
@@ -84,11 +84,11 @@ def _top(tokens: tuple[Token, ...], start: int, end: int) -> list[int]:
     depth, found = 0, []
     for index in range(start, end):
         text = tokens[index].text
-        closes = tokens[index].kind is Kind.PUNCT and text in _CLOSE
+        closes = tokens[index].kind is TokenKind.PUNCT and text in _CLOSE
         depth -= closes
         if depth == 0 and not closes:
             found.append(index)
-        depth += tokens[index].kind is Kind.PUNCT and text in _OPEN
+        depth += tokens[index].kind is TokenKind.PUNCT and text in _OPEN
     return found
 
 
@@ -101,7 +101,9 @@ def _function_name(tokens: tuple[Token, ...], start: int, end: int) -> int | Non
     named = [
         i
         for i, after in pairwise(top)
-        if tokens[after].is_punct("(") and tokens[i].kind is Kind.NAME and _can_name(tokens[i].text)
+        if tokens[after].is_punct("(")
+        and tokens[i].kind is TokenKind.NAME
+        and _can_name(tokens[i].text)
     ]
     # A macro without a semicolon may stand before, annotations such as __acquires() behind.
     plain = [i for i in named if not tokens[i].text.startswith("__acq")]
@@ -156,7 +158,7 @@ def _tagged(tokens: tuple[Token, ...], start: int, end: int, top: list[int]) -> 
     tag = next((i for i in top if tokens[i].text in _TAGS), None)
     if tag is None or tag > brace:
         return None
-    words = [tokens[i].text for i in top if tag < i < brace and tokens[i].kind is Kind.NAME]
+    words = [tokens[i].text for i in top if tag < i < brace and tokens[i].kind is TokenKind.NAME]
     name = next((w for w in words if w not in WORDS and _can_name(w)), "")
     begin = _begin(tokens, start, tag) if tag > start else start
     if tokens[tag].text == "enum":
@@ -168,18 +170,18 @@ def _enumerators(tokens: tuple[Token, ...], brace: int) -> tuple[str, ...]:
     names, depth = [], 0
     for index in range(brace, len(tokens)):
         token = tokens[index]
-        depth += token.text in _OPEN and token.kind is Kind.PUNCT
-        depth -= token.text in _CLOSE and token.kind is Kind.PUNCT
+        depth += token.text in _OPEN and token.kind is TokenKind.PUNCT
+        depth -= token.text in _CLOSE and token.kind is TokenKind.PUNCT
         if depth == 0:
             break
-        if depth == 1 and token.kind is Kind.NAME and tokens[index - 1].text in {"{", ","}:
+        if depth == 1 and token.kind is TokenKind.NAME and tokens[index - 1].text in {"{", ","}:
             names.append(token.text)
     return tuple(names)
 
 
 def _global(tokens: tuple[Token, ...], start: int, end: int, top: list[int]) -> Item:
     stop = next((i for i in top if tokens[i].text in {"=", "[", ",", "("}), end - 1)
-    names = [i for i in top if i < stop and tokens[i].kind is Kind.NAME]
+    names = [i for i in top if i < stop and tokens[i].kind is TokenKind.NAME]
     names = [i for i in names if tokens[i].text not in WORDS]
     if len(names) < 2 or (stop < end and tokens[stop].text == "("):
         return Item(Sort.OTHER, "", start, end)
@@ -195,6 +197,6 @@ def _others(tokens: tuple[Token, ...], end: int, top: list[int]) -> tuple[str, .
         at = comma + 1
         while at < end and (tokens[at].is_punct("*") or tokens[at].text in WORDS):
             at += 1
-        if at < end and tokens[at].kind is Kind.NAME:
+        if at < end and tokens[at].kind is TokenKind.NAME:
             found.append(tokens[at].text)
     return tuple(found)

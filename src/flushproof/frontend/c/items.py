@@ -6,7 +6,7 @@ from flushproof.frontend.c import syntax
 from flushproof.frontend.c.builder import (
     FUNCTIONS,
     VARIABLES,
-    Base,
+    DeclarationBase,
     arguments,
     base,
     block,
@@ -18,7 +18,7 @@ from flushproof.frontend.c.builder import (
     typed,
     typeless,
 )
-from flushproof.frontend.c.constants import Outside
+from flushproof.frontend.c.constants import OutsideSubset
 from flushproof.frontend.c.lark_tree import (
     Branch,
     Tokens,
@@ -90,7 +90,7 @@ def item(tokens: Tokens, tree: Tree) -> tuple[syntax.TopLevel, ...]:
 def _finished(f: syntax.Function) -> syntax.Function:
     """Return a function without guards; one that itself has their name would be taken for one."""
     if f.name == GUARD:
-        raise InputError(Outside(span=f.span, construct=f"a function named `{GUARD}`"))
+        raise InputError(OutsideSubset(span=f.span, construct=f"a function named `{GUARD}`"))
     return without_guards(f)
 
 
@@ -99,7 +99,7 @@ def function(tokens: Tokens, tree: Tree) -> syntax.Function:
     specifiers, pointers, name, parameters, *rest = parts(tree)
     before = confine(function_base(tokens, tree_in(specifiers)), FUNCTIONS)
     if before.definition is not None:
-        raise InputError(Outside(span=before.span, construct="types defined by a function"))
+        raise InputError(OutsideSubset(span=before.span, construct="types defined by a function"))
     bodies = trees(rest, "block")
     annotations = tuple(_annotation(tokens, t) for t in trees(rest, "annotation"))
     _check_annotations(annotations, bodied=bool(bodies))
@@ -139,7 +139,7 @@ def _old(tokens: Tokens, tree: Tree) -> syntax.Function:
     if specifiers is not None:
         before = confine(function_base(tokens, tree_in(specifiers)), FUNCTIONS)
     if before is not None and before.definition is not None:
-        raise InputError(Outside(span=before.span, construct="types defined by a function"))
+        raise InputError(OutsideSubset(span=before.span, construct="types defined by a function"))
     return syntax.Function(
         name=str(name),
         type=syntax.WrittenType("name", "int", span) if before is None else before.type,
@@ -205,7 +205,7 @@ def _check_annotations(annotations: tuple[syntax.Annotation, ...], *, bodied: bo
     for a in annotations:
         if a.name not in known:
             construct = f"`{a.name}` behind the parameters of a function"
-            raise InputError(Outside(span=a.span, construct=construct))
+            raise InputError(OutsideSubset(span=a.span, construct=construct))
 
 
 def _typedef(tokens: Tokens, tree: Tree) -> tuple[syntax.TopLevel, ...]:
@@ -227,7 +227,9 @@ def _declaration(tokens: Tokens, tree: Tree) -> tuple[syntax.TopLevel, ...]:
     return (*definitions, declared(tokens, tree, before))
 
 
-def _split(before: Base, tag: str) -> tuple[tuple[syntax.StructDef | syntax.EnumDef, ...], Base]:
+def _split(
+    before: DeclarationBase, tag: str
+) -> tuple[tuple[syntax.StructDef | syntax.EnumDef, ...], DeclarationBase]:
     """Take the definition out of `before`; a nameless one is tagged `tag`."""
     if before.definition is None:
         return (), before

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
-from flushproof.frontend.c.structs import Slot, StructInfo
-from flushproof.frontend.c.types import Array, Code, CType, Integer, Pointer, Struct, Void
+from flushproof.frontend.c.structs import MemberSlot, StructInfo
+from flushproof.frontend.c.types import Array, CType, FunctionType, Integer, Pointer, Struct, Void
 from flushproof.ir.types import BOOL, Int
 from flushproof.support.record import Record
 
@@ -25,7 +25,7 @@ class Extent(Record, frozen=True):
     align: int
 
 
-class Layout(Record, frozen=True):
+class StructLayout(Record, frozen=True):
     """A struct's extent, and the bit at which each of its slots begins."""
 
     extent: Extent
@@ -46,13 +46,13 @@ def extent(t: CType, structs: Mapping[str, StructInfo]) -> Extent | None:
         case Struct(name):
             found = layout(structs[name], structs) if name in structs else None
             return None if found is None else found.extent
-        case Void() | Code():
+        case Void() | FunctionType():
             return Extent(1, 1)
         case _:
             assert_never(t)
 
 
-def layout(info: StructInfo, structs: Mapping[str, StructInfo]) -> Layout | None:
+def layout(info: StructInfo, structs: Mapping[str, StructInfo]) -> StructLayout | None:
     """Lay out a struct, None where a part of it is not known."""
     if info.partial:
         return None
@@ -67,10 +67,10 @@ def layout(info: StructInfo, structs: Mapping[str, StructInfo]) -> Layout | None
         at += one.size * BYTE if slot.bits is None else slot.bits
         if slot.name or slot.bits is None:
             align = max(align, one.align)
-    return Layout(Extent(_up(at, align * BYTE) // BYTE, align), tuple(starts))
+    return StructLayout(Extent(_up(at, align * BYTE) // BYTE, align), tuple(starts))
 
 
-def _start(at: int, slot: Slot, one: Extent) -> int:
+def _start(at: int, slot: MemberSlot, one: Extent) -> int:
     """Return the bit where a slot begins that comes after `at` bits."""
     unit = one.size * BYTE
     if slot.bits is None:

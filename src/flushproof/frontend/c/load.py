@@ -46,7 +46,7 @@ class EmptyFile(Diagnostic, frozen=True, kw_only=True):
     path: str
 
 
-class TooLarge(Diagnostic, frozen=True, kw_only=True):
+class FileTooLarge(Diagnostic, frozen=True, kw_only=True):
     """The file is longer than any source file is."""
 
     CODE: ClassVar[str] = "FP0205"
@@ -106,7 +106,7 @@ def _read(name: str, limit: int = LIMIT) -> bytes:
     except ValueError as error:
         raise InputError(Unreadable(span=None, path=repr(name), reason=str(error))) from None
     if len(data) > limit:
-        raise InputError(TooLarge(span=None, path=name, limit=limit))
+        raise InputError(FileTooLarge(span=None, path=name, limit=limit))
     return data
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from flushproof.frontend.c.macros import Macro
-from flushproof.frontend.c.tokens import Kind, Token
+from flushproof.frontend.c.tokens import Token, TokenKind
 
 _NO_TYPES: Final = frozenset({"define", "return", "else", "do"})
 
@@ -26,7 +26,7 @@ def shadowed(tokens: Sequence[Token], table: Mapping[str, Macro]) -> frozenset[s
     names = {name for name, macro in table.items() if macro.parameters is not None}
     if names.isdisjoint(t.text for t in tokens):
         return frozenset()
-    plain = [t for t in tokens if t.kind is not Kind.NEWLINE]
+    plain = [t for t in tokens if t.kind is not TokenKind.NEWLINE]
     return frozenset(t.text for at, t in enumerate(plain) if t.text in names and _head(plain, at))
 
 
@@ -40,7 +40,7 @@ def _head(tokens: Sequence[Token], at: int) -> bool:
     before = tokens[at - 1] if at else None
     if before is None or before.text in _NO_TYPES:
         return False
-    typed = before.kind is Kind.NAME or before.is_punct("*")
+    typed = before.kind is TokenKind.NAME or before.is_punct("*")
     end = _closed(tokens, at + 1)
     return typed and end < len(tokens) and tokens[end].is_punct("{")
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import ClassVar
 
-from flushproof.frontend.c.tokens import Kind, Token, tokenise
+from flushproof.frontend.c.tokens import Token, TokenKind, tokenise
 from flushproof.support.diagnostics import Diagnostic, InputError, Note
 from flushproof.support.record import Placed, Record, field, replace
 from flushproof.support.source import Source, Span
@@ -51,7 +51,7 @@ class Macros(Record, frozen=True):
     def flags(cls, names: Iterable[str], origin: str = "<options>") -> Macros:
         """Define each of `names` as 1, as a kernel configuration does."""
         span = Span(origin, 1, 1, 1, 1)
-        one = (Token(Kind.NUMBER, "1", span),)
+        one = (Token(TokenKind.NUMBER, "1", span),)
         return cls.of({name: Macro(name, None, "", one, span) for name in names})
 
 
@@ -118,7 +118,7 @@ class Expander:
         done: list[Token] = []
         while pending:
             token = pending.pop()
-            macro = self._table.get(token.text) if token.kind is Kind.NAME else None
+            macro = self._table.get(token.text) if token.kind is TokenKind.NAME else None
             if macro is None or macro.name in token.hidden or not _is_use(macro, pending):
                 done.append(token)
                 continue
@@ -152,7 +152,7 @@ class Expander:
             after = body[index + 1].text if index + 1 < len(body) else ""
             if token.is_punct("#") and after in bound:
                 continue
-            if token.kind is not Kind.NAME or token.text not in bound:
+            if token.kind is not TokenKind.NAME or token.text not in bound:
                 result.append(replace(token, span=span))
             elif before == "#":
                 result.append(_stringify(bound[token.text], span))
@@ -214,7 +214,7 @@ def _miscounted(use: Token, macro: Macro, found: int) -> ArgumentCount:
 
 
 def _with_commas(arguments: list[Argument], span: Span) -> Argument:
-    comma = Token(Kind.PUNCT, ",", span)
+    comma = Token(TokenKind.PUNCT, ",", span)
     joined: list[Token] = []
     for argument in arguments:
         joined.extend((comma, *argument) if joined else argument)
@@ -226,11 +226,11 @@ def _stringify(argument: Argument, span: Span) -> Token:
     for left, right in pairwise(argument):
         text += right.text if left.touches(right) else " " + right.text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return Token(Kind.STRING, f'"{escaped}"', span)
+    return Token(TokenKind.STRING, f'"{escaped}"', span)
 
 
 def _placemarker(span: Span) -> Token:
-    return Token(Kind.PUNCT, "", span)
+    return Token(TokenKind.PUNCT, "", span)
 
 
 def _after_comma(result: list[Token], rest: Argument) -> list[Token]:

@@ -26,7 +26,7 @@ from flushproof.support.record import Record
 from flushproof.support.source import Source
 
 
-class Change(Record, frozen=True):
+class MacroChange(Record, frozen=True):
     """A `#define` or, where `macro` is None, an `#undef`, before the token with index `at`."""
 
     at: int
@@ -42,7 +42,7 @@ class Outline(Record, frozen=True):
 
     source: Source
     tokens: tuple[Token, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[MacroChange, ...]
     includes: tuple[Include, ...]
     doubts: tuple[InputError, ...] = ()
 
@@ -88,7 +88,7 @@ class _Outliner(Preprocessor):
 
     def __init__(self, table: dict[str, Macro]) -> None:
         super().__init__(table)
-        self._changes: list[Change] = []
+        self._changes: list[MacroChange] = []
         self._doubts: list[InputError] = []
 
     def feed(self, line: Line) -> None:
@@ -101,7 +101,7 @@ class _Outliner(Preprocessor):
     def forget(self, name: str) -> None:
         """Take a macro away, as `#undef` does."""
         self._table.pop(name, None)
-        self._changes.append(Change(len(self._output), name, None))
+        self._changes.append(MacroChange(len(self._output), name, None))
 
     def outline(self, source: Source) -> Outline:
         """Return what was collected."""
@@ -129,7 +129,7 @@ class _Outliner(Preprocessor):
                 macro = read_definition(word, rest)
                 self._define(macro)
                 if macro.name in self._table:
-                    self._changes.append(Change(at, macro.name, macro))
+                    self._changes.append(MacroChange(at, macro.name, macro))
             case "undef":
                 self.forget(read_name(word, rest))
             case "include":

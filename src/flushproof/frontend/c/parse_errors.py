@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from flushproof.frontend.c.constants import Outside
+from flushproof.frontend.c.constants import OutsideSubset
 from flushproof.frontend.c.grammar import SPEC_WORDS, parser, vocabulary
-from flushproof.frontend.c.tokens import Kind, Token
+from flushproof.frontend.c.tokens import Token, TokenKind
 from flushproof.support.diagnostics import Diagnostic, InputError, Note, closest
 from flushproof.support.source import Span
 
@@ -77,7 +77,7 @@ def check_brackets(tokens: Iterable[Token]) -> None:
     """Refuse brackets that are not balanced or nest too deep."""
     stack: list[Token] = []
     for token in tokens:
-        if token.kind is not Kind.PUNCT:
+        if token.kind is not TokenKind.PUNCT:
             continue
         if token.text in _CLOSERS:
             stack.append(token)
@@ -111,7 +111,7 @@ def problem(
         index, accepted = index - 1, _ITEM
     outside = _outside(tokens, index)
     if outside and index < len(tokens):
-        return Outside(span=tokens[index].span, construct=outside)
+        return OutsideSubset(span=tokens[index].span, construct=outside)
     span = tokens[index].span if index < len(tokens) else _end(tokens)
     advice, notes = _advice(tokens, index, accepted, typedefs)
     return SyntaxProblem(
@@ -142,7 +142,7 @@ def _head(tokens: tuple[Token, ...], closing: int) -> str:
         depth += tokens[at].is_punct(")") - tokens[at].is_punct("(")
         if depth == 0:
             word = tokens[at - 1]
-            named = word.kind is Kind.NAME and word.text not in {"return", "sizeof"}
+            named = word.kind is TokenKind.NAME and word.text not in {"return", "sizeof"}
             return word.text if named else ""
     return ""
 
@@ -151,7 +151,7 @@ def _outside(tokens: tuple[Token, ...], index: int) -> str:
     """Name the construct of C that usually looks like this, or return an empty string."""
     before, found = (_text(tokens, index + offset) for offset in (-1, 0))
     inside = sum((t.text == "{") - (t.text == "}") for t in tokens[:index]) > 0
-    name_before = 0 < index <= len(tokens) and tokens[index - 1].kind is Kind.NAME
+    name_before = 0 < index <= len(tokens) and tokens[index - 1].kind is TokenKind.NAME
     match before, found:
         case (")", "{") if not inside:
             return ""
@@ -194,7 +194,7 @@ def _advice(
         return f"add `;` after `{before.text}`", (note,)
     if found is not None and found.text in SPEC_WORDS and "NAME" in accepted:
         return f"`{found.text}` is a reserved word in spec files", ()
-    names = found is not None and found.kind is Kind.NAME and _is_name(before)
+    names = found is not None and found.kind is TokenKind.NAME and _is_name(before)
     if names and _begins_declaration(tokens, index - 1):
         return _unknown_type(before, typedefs), ()
     return "", ()

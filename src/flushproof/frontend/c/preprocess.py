@@ -12,7 +12,7 @@ from typing import ClassVar, Protocol
 from flushproof.frontend.c.directive_conditions import holds, is_defined
 from flushproof.frontend.c.macro_shadowing import shadowed, unshadowed
 from flushproof.frontend.c.macros import Expander, Macro, Macros
-from flushproof.frontend.c.tokens import Kind, Token, refuse_stray, tokenise
+from flushproof.frontend.c.tokens import Token, TokenKind, refuse_stray, tokenise
 from flushproof.support.diagnostics import Diagnostic, InputError, Note, closest
 from flushproof.support.record import Placed, Record, replace
 from flushproof.support.source import Source, Span
@@ -153,7 +153,7 @@ def lines(tokens: tuple[Token, ...]) -> Iterator[Line]:
     """Yield the lines that are not empty, without their ends."""
     start = 0
     for index, token in enumerate(tokens):
-        if token.kind is Kind.NEWLINE:
+        if token.kind is TokenKind.NEWLINE:
             if index > start:
                 yield tokens[start:index]
             start = index + 1
@@ -249,7 +249,7 @@ class Preprocessor:
         if not rest:
             raise InputError(_malformed(word, "has no condition"))
         if word.text in {"ifdef", "ifndef"}:
-            if len(rest) != 1 or rest[0].kind is not Kind.NAME:
+            if len(rest) != 1 or rest[0].kind is not TokenKind.NAME:
                 raise InputError(_malformed(word, "wants one name"))
             return is_defined(rest[0], self._table) == (word.text == "ifdef")
         return holds(rest, self._table, word)
@@ -275,7 +275,7 @@ class Preprocessor:
                 check_pragma(word, rest)
                 if rest and rest[0].text == "once":
                     self._once.add(word.span.file)
-            case _ if word.text not in _DIRECTIVES and word.kind is not Kind.NUMBER:
+            case _ if word.text not in _DIRECTIVES and word.kind is not TokenKind.NUMBER:
                 hint = closest(word.text, _DIRECTIVES)
                 raise InputError(UnknownDirective(span=word.span, directive=word.text, hint=hint))
 
@@ -334,7 +334,7 @@ def _malformed(word: Token, problem: str) -> BadDirective:
 
 def read_name(word: Token, rest: Line) -> str:
     """Return the only name of a directive."""
-    if len(rest) != 1 or rest[0].kind is not Kind.NAME:
+    if len(rest) != 1 or rest[0].kind is not TokenKind.NAME:
         raise InputError(_malformed(word, "wants one name"))
     return rest[0].text
 
@@ -350,7 +350,7 @@ def _spelled(tokens: Line) -> str:
 def read_include(word: Token, rest: Line) -> Include:
     """Read what follows `#include`."""
     span = word.span.to(line_end(rest, word))
-    if rest and rest[0].kind is Kind.STRING:
+    if rest and rest[0].kind is TokenKind.STRING:
         return Include(rest[0].text[1:-1], quoted=True, span=span)
     if len(rest) > 2 and rest[0].is_punct("<") and rest[-1].is_punct(">"):
         return Include("".join(token.text for token in rest[1:-1]), quoted=False, span=span)
@@ -359,7 +359,7 @@ def read_include(word: Token, rest: Line) -> Include:
 
 def read_definition(word: Token, rest: Line) -> Macro:
     """Read what follows `#define`."""
-    if not rest or rest[0].kind is not Kind.NAME or rest[0].text == "defined":
+    if not rest or rest[0].kind is not TokenKind.NAME or rest[0].text == "defined":
         raise InputError(_malformed(word, "wants a name"))
     if any(t.text == "__VA_OPT__" for t in rest):
         raise InputError(_malformed(word, "uses `__VA_OPT__`, which is outside the subset"))
@@ -386,12 +386,12 @@ def _parameters(word: Token, tokens: Line) -> tuple[tuple[str, ...], str]:
     variadic = ""
     if tokens[-1].is_punct("..."):
         tokens = tokens[:-1]
-        named = bool(tokens) and tokens[-1].kind is Kind.NAME
+        named = bool(tokens) and tokens[-1].kind is TokenKind.NAME
         variadic = tokens[-1].text if named else "__VA_ARGS__"
         tokens = tokens[: -2 if named and len(tokens) > 1 else -1]
     names = tuple(token.text for token in tokens[::2])
     commas = all(token.is_punct(",") for token in tokens[1::2])
-    words = all(token.kind is Kind.NAME for token in tokens[::2])
+    words = all(token.kind is TokenKind.NAME for token in tokens[::2])
     if not (commas and words) or len(set(names)) != len(names) or len(tokens) % 2 != bool(tokens):
         raise InputError(_malformed(word, "wants parameter names between commas"))
     return names, variadic

@@ -119,7 +119,7 @@ def statement(tree: syntax.Stmt, indent: str = "") -> str:
             return _declaration(tree)
         case syntax.ExprStatement(value):
             return f"{expression(value)};"
-        case syntax.If() | syntax.Case() | syntax.Label() | syntax.Switch():
+        case syntax.If() | syntax.CaseLabel() | syntax.LabelledStatement() | syntax.Switch():
             return _branching(tree, indent)
         case syntax.For() | syntax.ForEachVcpu() | syntax.While() | syntax.DoWhile():
             return _loop(tree, indent)
@@ -128,7 +128,7 @@ def statement(tree: syntax.Stmt, indent: str = "") -> str:
 
 
 def _leaf(
-    tree: syntax.Empty | syntax.Goto | syntax.Break | syntax.Continue | syntax.Return,
+    tree: syntax.Empty | syntax.Goto | syntax.Break | syntax.Continue | syntax.ReturnStatement,
 ) -> str:
     match tree:
         case syntax.Empty():
@@ -139,25 +139,27 @@ def _leaf(
             return "break"
         case syntax.Continue():
             return "continue"
-        case syntax.Return(None):
+        case syntax.ReturnStatement(None):
             return "return"
-        case syntax.Return(value):
+        case syntax.ReturnStatement(value):
             return f"return {_optional(value)}"
         case _:
             assert_never(tree)
 
 
-def _branching(tree: syntax.If | syntax.Case | syntax.Label | syntax.Switch, indent: str) -> str:
+def _branching(
+    tree: syntax.If | syntax.CaseLabel | syntax.LabelledStatement | syntax.Switch, indent: str
+) -> str:
     match tree:
         case syntax.If(condition, then, otherwise):
             before = f"if ({expression(condition)}) {statement(then, indent)}"
             after = f" else {statement(otherwise, indent)}" if otherwise else ""
             return before + after
-        case syntax.Case(None, inner):
+        case syntax.CaseLabel(None, inner):
             return f"default: {statement(inner, indent)}"
-        case syntax.Case(value, inner):
+        case syntax.CaseLabel(value, inner):
             return f"case {_optional(value, _CHOICE)}: {statement(inner, indent)}"
-        case syntax.Label(name, inner):
+        case syntax.LabelledStatement(name, inner):
             return f"{name}: {statement(inner, indent)}"
         case syntax.Switch(subject, body):
             return f"switch ({expression(subject)}) {statement(body, indent)}"
@@ -193,17 +195,17 @@ def expression(tree: syntax.Expr, place: int = _COMMA) -> str:
 
 def _binding(tree: syntax.Expr) -> int:
     match tree:
-        case syntax.Binary(","):
+        case syntax.BinaryExpr(","):
             return _COMMA
-        case syntax.Assign():
+        case syntax.AssignExpr():
             return _ASSIGN
         case syntax.Conditional():
             return _CHOICE
-        case syntax.Binary(operator):
+        case syntax.BinaryExpr(operator):
             return _INFIX + PRECEDENCE[operator]
-        case syntax.Cast():
+        case syntax.CastExpr():
             return _CAST
-        case syntax.Unary() | syntax.SizeOf():
+        case syntax.UnaryExpr() | syntax.SizeOf():
             return _UNARY
         case _:
             return _POSTFIX
@@ -213,9 +215,9 @@ def _bare(tree: syntax.Expr) -> str:
     match tree:
         case syntax.Number() | syntax.String() | syntax.Name():
             return _atom(tree)
-        case syntax.Unary() | syntax.Postfix() | syntax.Cast() | syntax.SizeOf():
+        case syntax.UnaryExpr() | syntax.Postfix() | syntax.CastExpr() | syntax.SizeOf():
             return _operation(tree)
-        case syntax.Binary() | syntax.Assign() | syntax.Conditional():
+        case syntax.BinaryExpr() | syntax.AssignExpr() | syntax.Conditional():
             return _chain(tree)
         case syntax.InitList(items):
             return "{ " + ", ".join(_init_item(entry) for entry in items) + " }"
@@ -243,15 +245,15 @@ def _escaped(character: str) -> str:
     return _ESCAPES.get(character, f"\\{ord(character):03o}")
 
 
-def _operation(tree: syntax.Unary | syntax.Postfix | syntax.Cast | syntax.SizeOf) -> str:
+def _operation(tree: syntax.UnaryExpr | syntax.Postfix | syntax.CastExpr | syntax.SizeOf) -> str:
     match tree:
-        case syntax.Unary(operator, operand):
+        case syntax.UnaryExpr(operator, operand):
             step = operator in {"++", "--"}
             inner = expression(operand, _UNARY if step else _CAST)
             return operator + (" " if inner[0] == operator[0] else "") + inner
         case syntax.Postfix(operator, operand):
             return expression(operand, _POSTFIX) + operator
-        case syntax.Cast(written, declared, operand):
+        case syntax.CastExpr(written, declared, operand):
             return f"({_typed(written, declared)}){expression(operand, _CAST)}"
         case syntax.SizeOf(None, _, operand):
             return f"sizeof {_optional(operand, _UNARY)}"
@@ -263,14 +265,14 @@ def _operation(tree: syntax.Unary | syntax.Postfix | syntax.Cast | syntax.SizeOf
             assert_never(tree)
 
 
-def _chain(tree: syntax.Binary | syntax.Assign | syntax.Conditional) -> str:
+def _chain(tree: syntax.BinaryExpr | syntax.AssignExpr | syntax.Conditional) -> str:
     match tree:
-        case syntax.Binary(",", left, right):
+        case syntax.BinaryExpr(",", left, right):
             return f"{expression(left)}, {expression(right, _ASSIGN)}"
-        case syntax.Binary(operator, left, right):
+        case syntax.BinaryExpr(operator, left, right):
             level = _binding(tree)
             return f"{expression(left, level)} {operator} {expression(right, level + 1)}"
-        case syntax.Assign(operator, target, value):
+        case syntax.AssignExpr(operator, target, value):
             return f"{expression(target, _UNARY)} {operator} {expression(value, _ASSIGN)}"
         case syntax.Conditional(condition, then, otherwise):
             middle = f" {expression(then)} " if then else ""
@@ -280,9 +282,9 @@ def _chain(tree: syntax.Binary | syntax.Assign | syntax.Conditional) -> str:
             assert_never(tree)
 
 
-def _access(tree: syntax.Call | syntax.Member | syntax.Index | syntax.ContainerOf) -> str:
+def _access(tree: syntax.CallExpr | syntax.Member | syntax.Index | syntax.ContainerOf) -> str:
     match tree:
-        case syntax.Call(function, arguments):
+        case syntax.CallExpr(function, arguments):
             return f"{expression(function, _POSTFIX)}({_list(arguments)})"
         case syntax.Member(of, name, arrow):
             return f"{expression(of, _POSTFIX)}{'->' if arrow else '.'}{name}"

@@ -17,18 +17,18 @@ def below(e: c.Expr, f: OnExpr, g: OnStmt) -> c.Expr:  # noqa: C901, PLR0912 - a
     match e:
         case c.Number() | c.String() | c.Name():
             return e
-        case c.Unary(_, operand) | c.Postfix(_, operand) | c.Cast(_, _, operand):
+        case c.UnaryExpr(_, operand) | c.Postfix(_, operand) | c.CastExpr(_, _, operand):
             return replace(e, operand=f(operand))
-        case c.Binary(_, left, right):
+        case c.BinaryExpr(_, left, right):
             return replace(e, left=f(left), right=f(right))
-        case c.Assign(_, target, value):
+        case c.AssignExpr(_, target, value):
             return replace(e, target=f(target), value=f(value))
         case c.Index(base, index):
             return replace(e, base=f(base), index=f(index))
         case c.Conditional(condition, then, otherwise):
             middle = None if then is None else f(then)
             return replace(e, condition=f(condition), then=middle, otherwise=f(otherwise))
-        case c.Call(function, arguments):
+        case c.CallExpr(function, arguments):
             return replace(e, function=f(function), arguments=tuple(f(a) for a in arguments))
         case c.Member(base):
             return replace(e, base=f(base))
@@ -70,9 +70,9 @@ def within(s: c.Stmt, f: OnExpr, g: OnStmt) -> c.Stmt:  # noqa: C901 - as above
             return replace(s, condition=f(condition), body=g(body))
         case c.Switch(subject, body):
             return replace(s, subject=f(subject), body=g(body))
-        case c.Case(_, statement) | c.Label(_, statement):
+        case c.CaseLabel(_, statement) | c.LabelledStatement(_, statement):
             return replace(s, statement=g(statement))
-        case c.Return(value):
+        case c.ReturnStatement(value):
             return replace(s, value=None if value is None else f(value))
         case c.Empty() | c.Goto() | c.Break() | c.Continue():
             return s

@@ -9,7 +9,7 @@ it is, is found out once, where it is taken. `scoped_guard` arrives as a block w
 from __future__ import annotations
 
 from flushproof.frontend.c import syntax as c
-from flushproof.frontend.c.constants import Outside
+from flushproof.frontend.c.constants import OutsideSubset
 from flushproof.frontend.c.rewrite import below, within
 from flushproof.frontend.c.walk import Node, children, walk
 from flushproof.support.diagnostics import InputError
@@ -93,7 +93,7 @@ def classes(name: str) -> tuple[str, str] | None:
 def _guard(node: Node) -> tuple[str, tuple[c.Expr, ...]] | None:
     """Return the class of the guard that a node is, and what it is given."""
     match node:
-        case c.Call(c.Call(c.Name(word), (c.Name(name),)), arguments) if word == GUARD:
+        case c.CallExpr(c.CallExpr(c.Name(word), (c.Name(name),)), arguments) if word == GUARD:
             return name, arguments
         case _:
             return None
@@ -122,11 +122,11 @@ class _Function:
         self._note(body, ())
         if len(self.numbers) > MOST:
             construct = f"more than {MOST} guards in one function"
-            raise InputError(Outside(span=f.span, construct=construct))
+            raise InputError(OutsideSubset(span=f.span, construct=construct))
 
     def _note(self, node: Node, held: tuple[int, ...]) -> None:
         """Give the guards numbers, and note which of them are in force at each label."""
-        if isinstance(node, c.Label):
+        if isinstance(node, c.LabelledStatement):
             self.labels[node.name] = held
         for child in children(node):
             self._note(child, held)
@@ -157,7 +157,7 @@ class _Function:
         found = classes(name)
         if found is None:
             construct = f"a guard of class `{name}`, which is not known"
-            raise InputError(Outside(span=x.span, construct=construct))
+            raise InputError(OutsideSubset(span=x.span, construct=construct))
         take, free = found
         before: list[c.Stmt] = []
         if not all(_stays(a, scope, self.own) for a in arguments) and len(arguments) == 1:
@@ -182,11 +182,11 @@ class _Function:
                 inner = replace(where, outside_break=here, outside_case=here)
                 new_head = self._expressions(replace(s, body=c.Empty(s.span)), where)
                 return replace(new_head, body=self._statement(body, inner))
-            case c.Case(_, inner_statement):
+            case c.CaseLabel(_, inner_statement):
                 if here != where.outside_case:
-                    raise InputError(Outside(span=s.span, construct="a case behind a guard"))
+                    raise InputError(OutsideSubset(span=s.span, construct="a case behind a guard"))
                 return replace(s, statement=self._statement(inner_statement, where))
-            case c.Return():
+            case c.ReturnStatement():
                 return self._return(s, where)
             case c.Break():
                 return _left(s, where.held[where.outside_break :])
@@ -194,31 +194,33 @@ class _Function:
                 return _left(s, where.held[where.outside_continue :])
             case c.Goto():
                 return self._goto(s, where)
-            case c.If() | c.Label() | c.ExprStatement() | c.Declaration() | c.Empty():
+            case c.If() | c.LabelledStatement() | c.ExprStatement() | c.Declaration() | c.Empty():
                 return self._expressions(s, where)
 
     def _expressions(self, s: c.Stmt, where: _Where) -> c.Stmt:
         """Rewrite what stands below a statement: statement expressions may leave its block."""
         if isinstance(s, c.ExprStatement) and _guarding(s) is not None:
-            raise InputError(Outside(span=s.span, construct="a guard that is not within a block"))
+            raise InputError(
+                OutsideSubset(span=s.span, construct="a guard that is not within a block")
+            )
         return within(s, lambda e: self._expression(e, where), lambda x: self._statement(x, where))
 
     def _expression(self, e: c.Expr, where: _Where) -> c.Expr:
         if _guard(e) is not None:
-            raise InputError(Outside(span=e.span, construct="a guard within an expression"))
+            raise InputError(OutsideSubset(span=e.span, construct="a guard within an expression"))
         if isinstance(e, c.StatementExpr) and any(_guarding(x) for x in e.body.statements):
             construct = "a guard within a statement expression"
-            raise InputError(Outside(span=e.span, construct=construct))
+            raise InputError(OutsideSubset(span=e.span, construct=construct))
         return below(e, lambda x: self._expression(x, where), lambda x: self._statement(x, where))
 
     def _goto(self, s: c.Goto, where: _Where) -> c.Stmt:
         wanted = self.labels.get(s.label, ())
         if tuple(h.number for h in where.held[: len(wanted)]) != wanted:
             construct = "a jump to a place behind a guard"
-            raise InputError(Outside(span=s.span, construct=construct))
+            raise InputError(OutsideSubset(span=s.span, construct=construct))
         return _left(s, where.held[len(wanted) :])
 
-    def _return(self, s: c.Return, where: _Where) -> c.Stmt:
+    def _return(self, s: c.ReturnStatement, where: _Where) -> c.Stmt:
         if s.value is None or isinstance(s.value, c.Number) or not where.held:
             return _left(self._expressions(s, where), where.held)
         value = self._expression(s.value, where)
@@ -235,7 +237,7 @@ class _Function:
 
 
 def _call(name: str, arguments: tuple[c.Expr, ...], span: Span) -> c.Stmt:
-    return c.ExprStatement(c.Call(c.Name(name, span), arguments, span), span)
+    return c.ExprStatement(c.CallExpr(c.Name(name, span), arguments, span), span)
 
 
 def _freed(held: tuple[_Held, ...]) -> tuple[c.Stmt, ...]:
@@ -251,7 +253,7 @@ def _own_names(f: c.Function, body: c.Block) -> frozenset[str]:
     nodes = tuple(walk(body))
     declared = (d for n in nodes if isinstance(n, c.Declaration) for d in n.declarators)
     names = {p.declarator.name for p in f.parameters} | {d.declarator.name for d in declared}
-    pointed = (n.operand for n in nodes if isinstance(n, c.Unary) and n.op == "&")
+    pointed = (n.operand for n in nodes if isinstance(n, c.UnaryExpr) and n.op == "&")
     return frozenset(names - {x.id for x in pointed if isinstance(x, c.Name)})
 
 
@@ -265,7 +267,7 @@ def _stays(lock: c.Expr, scope: tuple[c.Stmt, ...], own: frozenset[str]) -> bool
 
 
 def _called(e: c.Expr) -> set[str]:
-    calls = (n.function for n in walk(e) if isinstance(n, c.Call))
+    calls = (n.function for n in walk(e) if isinstance(n, c.CallExpr))
     return {f.id for f in calls if isinstance(f, c.Name)}
 
 
@@ -274,13 +276,13 @@ def _fixed(e: c.Expr) -> bool:
     match e:
         case c.Name():
             return True
-        case c.Unary("&", c.Member() as member):
+        case c.UnaryExpr("&", c.Member() as member):
             while isinstance(member.base, c.Member) and not member.arrow:
                 member = member.base
             return _fixed(member.base)
         case c.Member(c.Name(), "kvm"):
             return True
-        case c.Call(c.Name(name), (argument,)) if name.startswith("to_"):
+        case c.CallExpr(c.Name(name), (argument,)) if name.startswith("to_"):
             return _fixed(argument)
         case _:
             return False
@@ -288,9 +290,9 @@ def _fixed(e: c.Expr) -> bool:
 
 def _changed(node: Node) -> tuple[c.Expr, ...]:
     match node:
-        case c.Assign(_, target):
+        case c.AssignExpr(_, target):
             return (target,)
-        case c.Postfix(_, operand) | c.Unary("++" | "--", operand):
+        case c.Postfix(_, operand) | c.UnaryExpr("++" | "--", operand):
             return (operand,)
         case c.ForEachVcpu(index, vcpu):
             return (index, vcpu)

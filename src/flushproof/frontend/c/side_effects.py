@@ -25,9 +25,9 @@ def acts(functions: Mapping[str, c.Function], node: Node) -> bool:
 def _acts(functions: Mapping[str, c.Function], node: Node, seen: set[str]) -> bool:
     for part in walk(node):
         match part:
-            case c.Assign() | c.Postfix() | c.Unary("++" | "--"):
+            case c.AssignExpr() | c.Postfix() | c.UnaryExpr("++" | "--"):
                 return True
-            case c.Call(c.Name(name)) if name in functions and name not in seen:
+            case c.CallExpr(c.Name(name)) if name in functions and name not in seen:
                 seen.add(name)
                 f = functions[name]
                 if any(a.name not in QUIET for a in f.annotations):

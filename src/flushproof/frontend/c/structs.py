@@ -18,7 +18,7 @@ from flushproof.support.record import Record, replace
 from flushproof.support.source import Span
 
 
-class Slot(Record, frozen=True):
+class MemberSlot(Record, frozen=True):
     """One member in its order: `bits` is the width of a bit field, None for any other member.
 
     The name is "" for padding and for a nameless inner struct.
@@ -51,7 +51,7 @@ class StructInfo(Record, frozen=True):
 
     name: str
     members: Mapping[str, CType]
-    slots: tuple[Slot, ...]
+    slots: tuple[MemberSlot, ...]
     units: Mapping[str, BitUnit]
     span: Span
     partial: bool = False
@@ -59,7 +59,7 @@ class StructInfo(Record, frozen=True):
 
 def struct_info(
     name: str,
-    slots: Iterable[Slot],
+    slots: Iterable[MemberSlot],
     known: Mapping[str, StructInfo],
     span: Span,
     *,
@@ -88,11 +88,11 @@ def struct_info(
     return StructInfo(name, members, slots, units, span, partial)
 
 
-def _nameless(slot: Slot, known: Mapping[str, StructInfo]) -> StructInfo | None:
+def _nameless(slot: MemberSlot, known: Mapping[str, StructInfo]) -> StructInfo | None:
     return known.get(slot.type.name) if isinstance(slot.type, Struct) else None
 
 
-def _units(slots: tuple[Slot, ...]) -> Iterator[BitUnit]:
+def _units(slots: tuple[MemberSlot, ...]) -> Iterator[BitUnit]:
     """Yield the locations that several named bit fields share; a field of no width ends one."""
     for is_run, run in groupby(slots, key=lambda s: bool(s.bits)):
         if is_run:

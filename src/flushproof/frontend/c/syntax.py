@@ -57,7 +57,7 @@ class Name(Placed, frozen=True):
     span: Span
 
 
-class Unary(Placed, frozen=True):
+class UnaryExpr(Placed, frozen=True):
     """Prefix `op`: one of - + ! ~ * & ++ --."""
 
     op: str
@@ -73,7 +73,7 @@ class Postfix(Placed, frozen=True):
     span: Span
 
 
-class Binary(Placed, frozen=True):
+class BinaryExpr(Placed, frozen=True):
     """Infix `op`: * / % + - << >> < > <= >= == != & ^ | && || and the comma."""
 
     op: str
@@ -82,7 +82,7 @@ class Binary(Placed, frozen=True):
     span: Span
 
 
-class Assign(Placed, frozen=True):
+class AssignExpr(Placed, frozen=True):
     """`op` is = or a compound such as |=."""
 
     op: str
@@ -100,7 +100,7 @@ class Conditional(Placed, frozen=True):
     span: Span
 
 
-class Call(Placed, frozen=True):
+class CallExpr(Placed, frozen=True):
     function: Expr
     arguments: tuple[Expr, ...]
     span: Span
@@ -119,7 +119,7 @@ class Index(Placed, frozen=True):
     span: Span
 
 
-class Cast(Placed, frozen=True):
+class CastExpr(Placed, frozen=True):
     type: WrittenType
     declarator: Declarator
     operand: Expr
@@ -168,15 +168,15 @@ Expr = (
     Number
     | String
     | Name
-    | Unary
+    | UnaryExpr
     | Postfix
-    | Binary
-    | Assign
+    | BinaryExpr
+    | AssignExpr
     | Conditional
-    | Call
+    | CallExpr
     | Member
     | Index
-    | Cast
+    | CastExpr
     | ContainerOf
     | SizeOf
     | InitList
@@ -260,7 +260,7 @@ class Switch(Placed, frozen=True):
     span: Span
 
 
-class Case(Placed, frozen=True):
+class CaseLabel(Placed, frozen=True):
     """`case value:`; `value` is None for `default:`."""
 
     value: Expr | None
@@ -268,7 +268,7 @@ class Case(Placed, frozen=True):
     span: Span
 
 
-class Label(Placed, frozen=True):
+class LabelledStatement(Placed, frozen=True):
     name: str
     statement: Stmt
     span: Span
@@ -287,7 +287,7 @@ class Continue(Placed, frozen=True):
     span: Span
 
 
-class Return(Placed, frozen=True):
+class ReturnStatement(Placed, frozen=True):
     value: Expr | None
     span: Span
 
@@ -303,12 +303,12 @@ Stmt = (
     | While
     | DoWhile
     | Switch
-    | Case
-    | Label
+    | CaseLabel
+    | LabelledStatement
     | Goto
     | Break
     | Continue
-    | Return
+    | ReturnStatement
 )
 
 # Declarations at file level --------------------------------------------------------------------
@@ -329,7 +329,7 @@ class StructDef(Placed, frozen=True):
     span: Span
 
 
-class Enumerator(Placed, frozen=True):
+class EnumConstant(Placed, frozen=True):
     name: str
     value: Expr | None
     span: Span
@@ -337,7 +337,7 @@ class Enumerator(Placed, frozen=True):
 
 class EnumDef(Placed, frozen=True):
     name: str
-    enumerators: tuple[Enumerator, ...]
+    enumerators: tuple[EnumConstant, ...]
     span: Span
 
 

@@ -1,7 +1,7 @@
 """From preprocessed tokens to the parser's: attributes gone, typedefs found, terminals named.
 
 The tokens that go in hold no line ends. Every token that comes out has a terminal of the grammar; a
-word that no part of the subset knows raises `Outside`.
+word that no part of the subset knows raises `OutsideSubset`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import lark
 
 from flushproof.frontend.c.attributes import past_attribute, past_parentheses, spelled
-from flushproof.frontend.c.constants import Outside
+from flushproof.frontend.c.constants import OutsideSubset
 from flushproof.frontend.c.grammar import vocabulary
 from flushproof.frontend.c.macro_shadowing import defines
-from flushproof.frontend.c.tokens import Kind, Token, refuse_stray
+from flushproof.frontend.c.tokens import Token, TokenKind, refuse_stray
 from flushproof.support.diagnostics import InputError
 
 # Destructors that only give memory back; what others do at the end of a block is not followed.
@@ -63,11 +63,11 @@ def _significant(tokens: tuple[Token, ...]) -> Iterator[Token]:
         if token.text == "__free" and index + 2 < len(tokens) and tokens[index].is_punct("("):
             destructor = tokens[index + 1].text
             if destructor not in _DESTRUCTORS or defines(tokens, destructor):
-                raise InputError(Outside(span=token.span, construct="a destructor"))
+                raise InputError(OutsideSubset(span=token.span, construct="a destructor"))
             index = past_parentheses(tokens, index)
             continue
         if token.text in OUTSIDE:
-            raise InputError(Outside(span=token.span, construct=OUTSIDE[token.text]))
+            raise InputError(OutsideSubset(span=token.span, construct=OUTSIDE[token.text]))
         refuse_stray(token)
         yield token
 
@@ -86,7 +86,7 @@ def _declared_name(tokens: tuple[Token, ...], index: int) -> int | None:
         token = tokens[position]
         if depth == 0 and token.is_punct(";"):
             return name
-        if token.kind is Kind.NAME and depth == 0:
+        if token.kind is TokenKind.NAME and depth == 0:
             name = position
         if token.is_punct("*") and depth == 1 and tokens[position - 1].is_punct("("):
             return position + 1 if tokens[position + 1 : position + 2] else None

@@ -14,7 +14,7 @@ from flushproof.support.source import Source, Span
 NO_NAMES: frozenset[str] = frozenset()
 
 
-class Kind(Enum):
+class TokenKind(Enum):
     """What a preprocessing token is; the values are the terminals of `tokens.lark`."""
 
     NAME = "NAME"
@@ -31,14 +31,14 @@ class Kind(Enum):
 class Token(Placed, frozen=True):
     """One token; `hidden` names the macros whose expansion it came from."""
 
-    kind: Kind
+    kind: TokenKind
     text: str
     span: Span
     hidden: frozenset[str] = NO_NAMES
 
     def is_punct(self, text: str) -> bool:
         """Tell whether this is the punctuation `text`."""
-        return self.kind is Kind.PUNCT and self.text == text
+        return self.kind is TokenKind.PUNCT and self.text == text
 
     def touches(self, following: Token) -> bool:
         """Tell whether `following` begins where this token ends."""
@@ -88,7 +88,7 @@ class OpenQuote(Diagnostic, frozen=True, kw_only=True):
 
 
 _SPLIT = re.compile(r"(?:\\[ \t]*\n)+")
-_KINDS = {kind.value: kind for kind in Kind}
+_KINDS = {kind.value: kind for kind in TokenKind}
 
 
 def tokenise(source: Source) -> tuple[Token, ...]:
@@ -109,12 +109,12 @@ def tokenise(source: Source) -> tuple[Token, ...]:
         if first > seen and tokens and _SPLIT.fullmatch(text, seen, first):
             _refuse_split(tokens[-1], text[first:end])
         seen = end
-        if kind is Kind.NEWLINE:
+        if kind is TokenKind.NEWLINE:
             tokens.append(Token(kind, "\n", Span(name, line, first - start + 1, line + 1, 1)))
             line, start = line + 1, end
             continue
         span = Span(name, line, first - start + 1, line, end - start + 1)
-        if kind is Kind.OPEN_COMMENT:
+        if kind is TokenKind.OPEN_COMMENT:
             raise InputError(OpenComment(span=span))
         tokens.append(Token(kind, found[group], span))
     return tuple(tokens)
@@ -124,15 +124,15 @@ def _refuse_split(left: Token, right: str) -> None:
     """Refuse two tokens with nothing but line ends between them that C takes together."""
     whole = left.text + right
     found = preprocessing_pattern().match(whole)
-    if left.kind is not Kind.NEWLINE and found and found.end() > len(left.text):
+    if left.kind is not TokenKind.NEWLINE and found and found.end() > len(left.text):
         raise InputError(SplitToken(span=left.span, left=left.text, right=right))
 
 
 def refuse_stray(token: Token) -> None:
     """Raise the diagnostic for a stray character or wide characters in live text."""
-    if token.kind is Kind.WIDE:
+    if token.kind is TokenKind.WIDE:
         raise InputError(WideQuote(span=token.span))
-    if token.kind is not Kind.STRAY:
+    if token.kind is not TokenKind.STRAY:
         return
     if token.text in "\"'":
         raise InputError(OpenQuote(span=token.span))

@@ -73,7 +73,7 @@ class WrongArity(Diagnostic, frozen=True, kw_only=True):
     given: int
 
 
-class Unsupported(Diagnostic, frozen=True, kw_only=True):
+class UnsupportedConstruct(Diagnostic, frozen=True, kw_only=True):
     """A construct that the subset leaves out."""
 
     CODE: ClassVar[str] = "FP0417"

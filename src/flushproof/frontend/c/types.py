@@ -51,7 +51,7 @@ class Struct(Record, frozen=True):
         return f"struct {self.name}"
 
 
-class Code(Record, frozen=True):
+class FunctionType(Record, frozen=True):
     """A function; only its address can be taken."""
 
     def __str__(self) -> str:
@@ -68,7 +68,7 @@ class Array(Record, frozen=True):
         return f"{self.element}[{'' if self.size is None else self.size}]"
 
 
-CType = Integer | Void | Pointer | Struct | Code | Array
+CType = Integer | Void | Pointer | Struct | FunctionType | Array
 
 BOOL_T = Integer("bool", BOOL)
 INT_T = Integer("int", INT)

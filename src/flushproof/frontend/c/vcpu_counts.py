@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flushproof.frontend.c import syntax as c
-from flushproof.frontend.c.constants import Outside
+from flushproof.frontend.c.constants import OutsideSubset
 from flushproof.frontend.c.rewrite import as_block, below, within
 from flushproof.frontend.c.walk import walk
 from flushproof.support.diagnostics import InputError
@@ -34,7 +34,7 @@ def counted_unit(unit: c.TranslationUnit) -> c.TranslationUnit:
         if VM in owners:
             span = next(s.span for s in unit.items if isinstance(s, c.StructDef) and s.name == VM)
             construct = f"a member `{MEMBER}` of the VM and of another struct"
-            raise InputError(Outside(span=span, construct=construct))
+            raise InputError(OutsideSubset(span=span, construct=construct))
         return unit
     return c.TranslationUnit(tuple(_item(item) for item in unit.items))
 
@@ -46,7 +46,7 @@ def _item(item: c.TopLevel) -> c.TopLevel:
     for node in walk(new.body) if new.body is not None else ():
         if isinstance(node, c.Member) and node.name == MEMBER:
             construct = f"`{MEMBER}`, but for reading it by `atomic_read()`"
-            raise InputError(Outside(span=node.span, construct=construct))
+            raise InputError(OutsideSubset(span=node.span, construct=construct))
     return new
 
 
@@ -76,13 +76,13 @@ def _statement(s: c.Stmt) -> c.Stmt:
 
 def _expression(e: c.Expr) -> c.Expr:
     match e:
-        case c.Call(c.Name(name), (c.Unary("&", operand),)) if name in READS:
+        case c.CallExpr(c.Name(name), (c.UnaryExpr("&", operand),)) if name in READS:
             kvm = _kvm(operand)
             if kvm is not None:
-                return c.Call(c.Name("__online_vcpus", e.span), (kvm,), e.span)
+                return c.CallExpr(c.Name("__online_vcpus", e.span), (kvm,), e.span)
         case c.Member(base, name, arrow) if name == CREATED:
-            kvm = _expression(base) if arrow else c.Unary("&", _expression(base), e.span)
-            return c.Call(c.Name("__online_vcpus", e.span), (kvm,), e.span)
+            kvm = _expression(base) if arrow else c.UnaryExpr("&", _expression(base), e.span)
+            return c.CallExpr(c.Name("__online_vcpus", e.span), (kvm,), e.span)
         case _:
             pass
     return below(e, _expression, _statement)
@@ -93,5 +93,5 @@ def _kvm(e: c.Expr) -> c.Expr | None:
     if isinstance(e, c.Member) and e.name == "counter" and not e.arrow:
         e = e.base
     if isinstance(e, c.Member) and e.name == MEMBER:
-        return _expression(e.base) if e.arrow else c.Unary("&", _expression(e.base), e.span)
+        return _expression(e.base) if e.arrow else c.UnaryExpr("&", _expression(e.base), e.span)
     return None

@@ -43,11 +43,11 @@ def _below_statement(s: c.Stmt) -> tuple[Node, ...]:  # noqa: C901, PLR0912 - a 
             return (condition, body)
         case c.DoWhile(body, condition):
             return (body, condition)
-        case c.Case(value, statement):
+        case c.CaseLabel(value, statement):
             return _present(value, statement)
-        case c.Label(_, statement):
+        case c.LabelledStatement(_, statement):
             return (statement,)
-        case c.Return(value):
+        case c.ReturnStatement(value):
             return _present(value)
         case c.Empty() | c.Goto() | c.Break() | c.Continue():
             return ()
@@ -59,13 +59,13 @@ def _below_expression(e: c.Expr) -> tuple[Node, ...]:
     match e:
         case c.Number() | c.String() | c.Name():
             return ()
-        case c.Unary(_, operand) | c.Postfix(_, operand) | c.Cast(_, _, operand):
+        case c.UnaryExpr(_, operand) | c.Postfix(_, operand) | c.CastExpr(_, _, operand):
             return (operand,)
-        case c.Binary(_, left, right) | c.Assign(_, left, right) | c.Index(left, right):
+        case c.BinaryExpr(_, left, right) | c.AssignExpr(_, left, right) | c.Index(left, right):
             return (left, right)
         case c.Conditional(condition, then, otherwise):
             return _present(condition, then, otherwise)
-        case c.Call(function, arguments):
+        case c.CallExpr(function, arguments):
             return (function, *arguments)
         case c.Member(base) | c.ContainerOf(base):
             return (base,)

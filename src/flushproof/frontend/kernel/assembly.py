@@ -6,7 +6,7 @@ says that it changes memory is a call of a function that is not known, with its 
 
 from __future__ import annotations
 
-from flushproof.frontend.c.tokens import Kind, Token
+from flushproof.frontend.c.tokens import Token, TokenKind
 
 ANY = "__any_value"
 ASSEMBLY = "assembly"
@@ -41,7 +41,9 @@ def closing(tokens: tuple[Token, ...], index: int) -> int | None:
 
 def word(text: str, at: Token) -> Token:
     """Return a token that stands where another one does."""
-    return Token(Kind.NAME if text[0].isalpha() or text[0] == "_" else Kind.PUNCT, text, at.span)
+    return Token(
+        TokenKind.NAME if text[0].isalpha() or text[0] == "_" else TokenKind.PUNCT, text, at.span
+    )
 
 
 def _assembly(tokens: tuple[Token, ...], index: int) -> tuple[int, int] | None:

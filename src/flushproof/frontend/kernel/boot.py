@@ -14,10 +14,10 @@ from flushproof.frontend.c.item_splitter import Item, Sort
 from flushproof.frontend.c.walk import walk
 from flushproof.frontend.kernel.creation import Creation
 from flushproof.frontend.kernel.fingerprint import digest_surroundings
-from flushproof.frontend.kernel.library import Piece
-from flushproof.frontend.kernel.name_resolution import Body, Known
+from flushproof.frontend.kernel.library import FilePiece
+from flushproof.frontend.kernel.name_resolution import Body, ResolvedNames
 from flushproof.frontend.kernel.profiles import Profile
-from flushproof.frontend.kernel.tracked import Tracked
+from flushproof.frontend.kernel.tracked import TrackedState
 from flushproof.frontend.kernel.ways import ANYTHING, INVALID, ZERO, Key
 from flushproof.frontend.kernel.writers import Writer, pieces_with, writers
 from flushproof.support.diagnostics import InputError
@@ -38,7 +38,7 @@ CREATORS: Mapping[str, tuple[str, ...]] = {
 """The functions that create what is, or holds, a struct."""
 
 
-class Boot(Record, frozen=True):
+class BootValues(Record, frozen=True):
     """What members hold at first, in C, but for those in `unsure`, and words about it.
 
     `unsure` are the members of which creation is not followed, or that depend on the way, each with
@@ -51,9 +51,9 @@ class Boot(Record, frozen=True):
     told: tuple[str, ...]
 
     @property
-    def calm(self) -> Boot:
+    def calm(self) -> BootValues:
         """What holds where nobody else writes, and creation went one way."""
-        return Boot({**self.values, **self.unsure}, {}, (), self.told)
+        return BootValues({**self.values, **self.unsure}, {}, (), self.told)
 
     @property
     def disturbers(self) -> tuple[str, ...]:
@@ -72,12 +72,12 @@ class Boot(Record, frozen=True):
 
 
 def boot(
-    known: Known,
+    known: ResolvedNames,
     profile: Profile,
     members: frozenset[Key],
-    tracked: Tracked,
+    tracked: TrackedState,
     own: Iterable[Body],
-) -> Boot:
+) -> BootValues:
     """Return what creation leaves in members, and who else writes them and variables.
 
     It is found out again only if a text has changed other than within the bodies of `own`.
@@ -97,7 +97,7 @@ def boot(
     return found
 
 
-_FOUND: dict[bytes, Boot] = {}
+_FOUND: dict[bytes, BootValues] = {}
 _MOST = 8
 
 
@@ -110,10 +110,12 @@ class _BootQuestion(Record, frozen=True):
     own: tuple[Body, ...]
 
 
-def _found(known: Known, asked: _BootQuestion) -> tuple[Boot, frozenset[tuple[str, str]]]:
+def _found(
+    known: ResolvedNames, asked: _BootQuestion
+) -> tuple[BootValues, frozenset[tuple[str, str]]]:
     """Return the answer, and the functions that creation goes through, as (file, name)."""
     members = asked.members
-    aside = Known(known.base, known.library, known.usage)
+    aside = ResolvedNames(known.base, known.library, known.usage)
     usual = _usual(asked.profile, members)
     visited = {(b.where.name, b.function.name) for b in asked.own}
     homes = frozenset(b.where.name for b in asked.own)
@@ -148,10 +150,10 @@ def _found(known: Known, asked: _BootQuestion) -> tuple[Boot, frozenset[tuple[st
             told.append(f"what {shown} calls and is not at hand, or not read, sets none of it")
     others = writers(aside, members, asked.variables, frozenset(visited | gone), homes)
     told += [_disturbs(w) for w in others]
-    return Boot(values, unsure, others, tuple(told)), frozenset(gone)
+    return BootValues(values, unsure, others, tuple(told)), frozenset(gone)
 
 
-def _switch(known: Known, variable: str) -> bool:
+def _switch(known: ResolvedNames, variable: str) -> bool:
     """Tell whether a variable is one of those that say whether the flush is in use at all."""
     return known.base.default(c.Declaration, variable) is not None
 
@@ -172,7 +174,7 @@ def _disturbs(w: Writer) -> str:
     return f"{w.name}(), which also writes {', '.join(names)}, may run at any time"
 
 
-def _ends(creation: Creation, where: Piece, item: Item) -> Mapping[Key, frozenset[str]]:
+def _ends(creation: Creation, where: FilePiece, item: Item) -> Mapping[Key, frozenset[str]]:
     """Return what a creating function leaves: anything in what it names if it cannot be read."""
     try:
         return creation.of(Body(creation.known.reader.function(where, item), where))
@@ -181,7 +183,7 @@ def _ends(creation: Creation, where: Piece, item: Item) -> Mapping[Key, frozense
         return {k: frozenset({ANYTHING}) for k in named}
 
 
-def _creators(known: Known, names: tuple[str, ...]) -> list[tuple[Piece, Item]]:
+def _creators(known: ResolvedNames, names: tuple[str, ...]) -> list[tuple[FilePiece, Item]]:
     """Return the creating functions that some file at hand defines."""
     return [
         (where, item)
@@ -195,7 +197,7 @@ def _usual(profile: Profile, members: frozenset[Key]) -> dict[Key, str]:
     """Return what the profile says creation sets."""
     out: dict[Key, str] = {}
     for node in walk(profile.spec.boot) if profile.spec.boot else ():
-        if isinstance(node, c.Assign) and isinstance(node.target, c.Member):
+        if isinstance(node, c.AssignExpr) and isinstance(node.target, c.Member):
             names = {n.id for n in walk(node.target) if isinstance(n, c.Name)}
             vcpu = "vcpu" in names
             named = [k for k in members if k[1] == node.target.name]

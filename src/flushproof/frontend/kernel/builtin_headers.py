@@ -13,7 +13,7 @@ from flushproof.support.resources import KERNEL
 from flushproof.support.source import Source
 
 
-class Base(Record, frozen=True):
+class BuiltinHeaders(Record, frozen=True):
     """The prelude's declarations, and with `defaults` those of `kernel.h` behind them."""
 
     context: ParseContext
@@ -49,12 +49,12 @@ def names_of(item: c.TopLevel) -> tuple[str, ...]:
 
 
 @cache
-def base() -> Base:
+def base() -> BuiltinHeaders:
     """Read the prelude and `kernel.h`."""
     start = given()
     source = shipped(KERNEL)
     unit, context = parse_c(source, start.context)
-    return Base(
+    return BuiltinHeaders(
         context,
         start.units,
         declare(start.units),

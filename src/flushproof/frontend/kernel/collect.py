@@ -15,7 +15,7 @@ from flushproof.frontend.kernel.assembly import ANY
 from flushproof.frontend.kernel.builtin_headers import names_of
 from flushproof.frontend.kernel.constant_folding import folded
 from flushproof.frontend.kernel.havoc import GIVEN
-from flushproof.frontend.kernel.name_resolution import Body, Known
+from flushproof.frontend.kernel.name_resolution import Body, ResolvedNames
 from flushproof.frontend.kernel.notes import STATE, Notes, anything
 from flushproof.frontend.kernel.state import changed
 from flushproof.frontend.kernel.type_inference import Scope, scope_of
@@ -27,7 +27,7 @@ from flushproof.support.record import replace
 class Collector:
     """Finds what is declared outside functions; `functions` are those of the slice, by name."""
 
-    known: Known
+    known: ResolvedNames
     functions: dict[str, Body]
     notes: Notes
     enums: dict[str, c.EnumDef] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class Collector:
             n.function.id
             for body in self.functions.values()
             for n in (walk(body.function.body) if body.function.body else ())
-            if isinstance(n, c.Call) and isinstance(n.function, c.Name)
+            if isinstance(n, c.CallExpr) and isinstance(n.function, c.Name)
         }
         helpers = [self.known.modelled(name) for name in sorted(calls)]
         for f in (*(b.function for b in self.functions.values()), *helpers):
@@ -152,7 +152,7 @@ class Collector:
                     return self._named(e, name, body)
                 case c.Member() if (root := _root(e)) and self._elsewhere(root.id, scope):
                     return self._any(root)
-                case c.Call(c.Name()):
+                case c.CallExpr(c.Name()):
                     return replace(e, arguments=tuple(expression(a) for a in e.arguments))
                 case _:
                     return below(e, expression, statement)
@@ -221,9 +221,9 @@ class Collector:
             for n in (walk(b.function.body) if b.function.body else ())
         )
         return any(
-            isinstance(n, c.Assign | c.Postfix | c.Unary)
-            and (n.target if isinstance(n, c.Assign) else n.operand) == c.Name(name, n.span)
-            and (not isinstance(n, c.Unary) or n.op in ("++", "--", "&"))
+            isinstance(n, c.AssignExpr | c.Postfix | c.UnaryExpr)
+            and (n.target if isinstance(n, c.AssignExpr) else n.operand) == c.Name(name, n.span)
+            and (not isinstance(n, c.UnaryExpr) or n.op in ("++", "--", "&"))
             for n in nodes
         )
 
@@ -262,7 +262,7 @@ def _written(f: c.Function) -> Iterator[c.WrittenType]:
         yield p.type
     for node in walk(f.body) if f.body else ():
         match node:
-            case c.Declaration(t) | c.Cast(t):
+            case c.Declaration(t) | c.CastExpr(t):
                 yield t
             case c.SizeOf(c.WrittenType() as t):
                 yield t

@@ -23,12 +23,12 @@ def constant(e: c.Expr) -> bool | None:
     match e:
         case c.Number(value):
             return value != 0
-        case c.Unary("!", operand):
+        case c.UnaryExpr("!", operand):
             value_ = constant(operand)
             return None if value_ is None else not value_
-        case c.Binary("&&", left, right):
+        case c.BinaryExpr("&&", left, right):
             return _joined(constant(left), constant(right), short=False)
-        case c.Binary("||", left, right):
+        case c.BinaryExpr("||", left, right):
             return _joined(constant(left), constant(right), short=True)
         case _:
             return None
@@ -42,4 +42,4 @@ def _joined(left: bool | None, right: bool | None, *, short: bool) -> bool | Non
 
 
 def _labelled(s: c.Stmt | None) -> bool:
-    return s is not None and any(isinstance(n, c.Label | c.Case) for n in walk(s))
+    return s is not None and any(isinstance(n, c.LabelledStatement | c.CaseLabel) for n in walk(s))

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.walk import children, walk
-from flushproof.frontend.kernel.name_resolution import Body, Known
+from flushproof.frontend.kernel.name_resolution import Body, ResolvedNames
 from flushproof.frontend.kernel.objects import FILLS, Places
 from flushproof.frontend.kernel.setters import Setters
 from flushproof.frontend.kernel.state import read_through
@@ -58,7 +58,7 @@ class _Frame:
 class Creation:
     """Goes through creating functions; `visited` are those met, as (file, name)."""
 
-    known: Known
+    known: ResolvedNames
     keys: frozenset[Key]
     visited: set[tuple[str, str]] = field(default_factory=set)
     _frames: list[_Frame] = field(default_factory=list)
@@ -125,7 +125,7 @@ class Creation:
                 yes, no = self._test(condition, ways)
                 no = no if otherwise is None else self._statement(otherwise, no)
                 return self._statement(then, yes) | no
-            case c.Return(value):
+            case c.ReturnStatement(value):
                 self._return(value, ways)
                 return frozenset()
             case c.Goto(label):
@@ -133,7 +133,7 @@ class Creation:
                     raise Lost
                 self._frame.jumps.setdefault(label, set()).update(ways)
                 return frozenset()
-            case c.Label(name, inner):
+            case c.LabelledStatement(name, inner):
                 self._frame.placed.add(name)
                 return self._statement(inner, ways | self._frame.jumps.get(name, set()))
             case c.DoWhile(inner, condition):
@@ -151,7 +151,7 @@ class Creation:
                 return frozenset()
             case c.Empty():
                 return ways
-            case c.Switch() | c.Case():
+            case c.Switch() | c.CaseLabel():
                 return self._branches(s, ways)
 
     def _loop(
@@ -186,7 +186,7 @@ class Creation:
         touched = {
             k for node in walk(s) for k in self._setters.places.stored(self._frame.body, node)
         }
-        jumps = c.Goto | c.Return | c.Label
+        jumps = c.Goto | c.ReturnStatement | c.LabelledStatement
         if any(isinstance(node, jumps) for node in walk(s)):
             touched = set(self.keys)
             for node in walk(s):
@@ -194,10 +194,10 @@ class Creation:
                     self._frame.jumps.setdefault(node.label, set()).update(
                         w.given(touched, ANYTHING) for w in ways
                     )
-                if isinstance(node, c.Label):
+                if isinstance(node, c.LabelledStatement):
                     self._frame.placed.add(node.name)
         if any(
-            isinstance(n, c.Call) and self._setters.inner(n, self._frame.body) is not None
+            isinstance(n, c.CallExpr) and self._setters.inner(n, self._frame.body) is not None
             for n in walk(s)
         ):
             touched = set(self.keys)
@@ -211,7 +211,7 @@ class Creation:
             return
         yes, no = self._test(value, ways)
         match value:
-            case c.Call(c.Name(name)) if name in _ERRORS:
+            case c.CallExpr(c.Name(name)) if name in _ERRORS:
                 self._frame.ended |= {(w, True) for w in yes | no}
                 return
             case _:
@@ -229,23 +229,25 @@ class Creation:
         if number is not None:
             return (ways, frozenset()) if number else (frozenset(), ways)
         match e:
-            case c.Unary("!", operand):
+            case c.UnaryExpr("!", operand):
                 yes, no = self._test(operand, ways)
                 return no, yes
-            case c.Cast(_, _, operand) if not self._setters.places.disguised(self._frame.body, e):
+            case c.CastExpr(_, _, operand) if not self._setters.places.disguised(
+                self._frame.body, e
+            ):
                 return self._test(operand, ways)
-            case c.Binary("&&", left, right):
+            case c.BinaryExpr("&&", left, right):
                 yes, no = self._test(left, ways)
                 second, other = self._test(right, yes)
                 return second, no | other
-            case c.Binary("||", left, right):
+            case c.BinaryExpr("||", left, right):
                 yes, no = self._test(left, ways)
                 second, other = self._test(right, no)
                 return yes | second, other
-            case c.Binary("<", c.Name(name), c.Number(0)):
+            case c.BinaryExpr("<", c.Name(name), c.Number(0)):
                 maybe = frozenset(w for w in ways if w.is_zero(name) is not True)
                 return frozenset(w.known(name, False) for w in maybe), ways  # noqa: FBT003
-            case c.Binary("==" | "!=" as op, c.Name() as left, c.Number(0)):
+            case c.BinaryExpr("==" | "!=" as op, c.Name() as left, c.Number(0)):
                 yes, no = self._test(left, ways)
                 return (yes, no) if op == "!=" else (no, yes)
             case c.Name(name) if name in scope_of(self.known, self._frame.body.function):
@@ -253,7 +255,7 @@ class Creation:
                     frozenset(w.known(name, False) for w in ways if w.is_zero(name) is not True),  # noqa: FBT003
                     frozenset(w.known(name, True) for w in ways if w.is_zero(name) is not False),  # noqa: FBT003
                 )
-            case c.Assign("=", c.Name() as target, _):
+            case c.AssignExpr("=", c.Name() as target, _):
                 return self._test(target, self._run(e, ways))
             case _:
                 after = self._run(e, ways)
@@ -262,9 +264,9 @@ class Creation:
     def _run(self, e: c.Expr, ways: Ways) -> Ways:
         """Return the ways after an expression is evaluated."""
         match e:
-            case c.Assign("=", target, value):
+            case c.AssignExpr("=", target, value):
                 return self._given(target, value, ways)
-            case c.Binary("&&" | "||", left, right):
+            case c.BinaryExpr("&&" | "||", left, right):
                 after = self._run(left, ways)
                 return after | self._run(right, after)
             case c.Conditional(condition, then, otherwise):
@@ -273,9 +275,9 @@ class Creation:
                 return first | self._run(otherwise, after)
             case c.StatementExpr(body):
                 return self._statement(body, ways)
-            case c.Cast() if self._setters.places.disguised(self._frame.body, e):
+            case c.CastExpr() if self._setters.places.disguised(self._frame.body, e):
                 raise Lost
-            case c.Call():
+            case c.CallExpr():
                 return self._call(e, ways)
             case _:
                 for part in children(e):
@@ -289,7 +291,7 @@ class Creation:
         if isinstance(target, c.Name):
             return frozenset(w.known(target.id, None) for w in ways)
         keys = self._setters.places.stored(self._frame.body, e)
-        if keys and isinstance(e, c.Unary) and e.op == "&":
+        if keys and isinstance(e, c.UnaryExpr) and e.op == "&":
             raise Lost
         return frozenset(w.given(keys, ANYTHING) for w in ways) if keys else ways
 
@@ -311,11 +313,11 @@ class Creation:
 
     # Calls --------------------------------------------------------------------------------------
 
-    def _call(self, e: c.Call, ways: Ways) -> Ways:
+    def _call(self, e: c.CallExpr, ways: Ways) -> Ways:
         if read_through(e) is not None:
             return ways
         match e:
-            case c.Call(c.Name(name), (c.Unary("&", place), value)) if name in _SETS:
+            case c.CallExpr(c.Name(name), (c.UnaryExpr("&", place), value)) if name in _SETS:
                 return self._given(place, value, ways)
             case _:
                 pass
@@ -337,11 +339,11 @@ class Creation:
 
     def _only_points(self, a: c.Expr) -> bool:
         """Tell whether an argument is an address, and not of a member that matters."""
-        if not isinstance(a, c.Unary) or a.op != "&":
+        if not isinstance(a, c.UnaryExpr) or a.op != "&":
             return False
         return not self._setters.places.named(self._frame.body, a.operand, whole=False)
 
-    def _fill(self, e: c.Call, ways: Ways) -> Ways:
+    def _fill(self, e: c.CallExpr, ways: Ways) -> Ways:
         """Fill an object: with zeros it holds what it held, or zero."""
         first = e.arguments[0]
         second = e.arguments[1] if len(e.arguments) == 3 else None

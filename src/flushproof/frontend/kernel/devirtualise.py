@@ -22,7 +22,7 @@ def direct(f: c.Function) -> c.Function:
 
     def expression(e: c.Expr) -> c.Expr:
         match e:
-            case c.Call(function) if name := known.get(_called(function)):
+            case c.CallExpr(function) if name := known.get(_called(function)):
                 return below(
                     replace(e, function=c.Name(name, function.span)), expression, statement
                 )
@@ -38,7 +38,7 @@ def direct(f: c.Function) -> c.Function:
 def _called(e: c.Expr) -> str:
     """Return the name through which a call is made: `fn(...)` and `(*fn)(...)` are the same."""
     match e:
-        case c.Name(name) | c.Unary("*", c.Name(name)):
+        case c.Name(name) | c.UnaryExpr("*", c.Name(name)):
             return name
         case _:
             return ""
@@ -58,9 +58,9 @@ def _known(f: c.Function, body: c.Block) -> Mapping[str, str]:
                         pointers.add(d.declarator.name)
                         values = given.setdefault(d.declarator.name, set())
                         values |= set() if d.initialiser is None else {_function(d.initialiser)}
-            case c.Assign(_, c.Name(name), value):
+            case c.AssignExpr(_, c.Name(name), value):
                 given.setdefault(name, set()).add(_function(value))
-            case c.Unary("&" | "++" | "--", c.Name(name)) | c.Postfix(_, c.Name(name)):
+            case c.UnaryExpr("&" | "++" | "--", c.Name(name)) | c.Postfix(_, c.Name(name)):
                 given.setdefault(name, set()).add("")
             case _:
                 pass
@@ -76,7 +76,7 @@ def _known(f: c.Function, body: c.Block) -> Mapping[str, str]:
 
 def _function(e: c.Expr) -> str:
     match e:
-        case c.Name(name) | c.Unary("&", c.Name(name)):
+        case c.Name(name) | c.UnaryExpr("&", c.Name(name)):
             return name
         case _:
             return ""

@@ -18,8 +18,8 @@ from flushproof.frontend.c.walk import Node, walk
 from flushproof.frontend.kernel.assembly import ANY
 from flushproof.frontend.kernel.harmless import Harm, harm_of
 from flushproof.frontend.kernel.indirect import callees, shown
-from flushproof.frontend.kernel.library import Piece
-from flushproof.frontend.kernel.name_resolution import Body, Known
+from flushproof.frontend.kernel.library import FilePiece
+from flushproof.frontend.kernel.name_resolution import Body, ResolvedNames
 from flushproof.frontend.kernel.relevance import Relevance
 from flushproof.frontend.kernel.type_inference import Scope, scope_of, type_of
 from flushproof.frontend.kernel.type_inference import root_of as root
@@ -31,7 +31,7 @@ OBJECTS = frozenset(
 """The structs that are the VM or a vCPU, or lead through them to all of the state."""
 
 
-class Effect(Enum):
+class CallEffect(Enum):
     """What a call can do to the state: nothing, something that its body shows, or who knows."""
 
     NONE = "none"
@@ -46,27 +46,27 @@ class Effects:
     `taken` are the functions that are believed to be harmless by their names.
     """
 
-    known: Known
+    known: ResolvedNames
     relevance: Relevance
     taken: dict[str, None] = field(default_factory=dict)
-    _found: dict[tuple[str, str], Effect] = field(default_factory=dict)
+    _found: dict[tuple[str, str], CallEffect] = field(default_factory=dict)
 
-    def of(self, name: str, near: Piece | None) -> Effect:
+    def of(self, name: str, near: FilePiece | None) -> CallEffect:
         """Return what a call of a function can do, apart from what it is given."""
         if name == ANY:
-            return Effect.NONE
+            return CallEffect.NONE
         if self.known.modelled(name) is not None:
-            return Effect.SHOWN if self.relevance.acts(name) else Effect.NONE
+            return CallEffect.SHOWN if self.relevance.acts(name) else CallEffect.NONE
         place = self.known.library.find(Sort.FUNCTION, name, near)
         key = ("" if place is None else place[0].name, name)
         if key not in self._found:
-            self._found[key] = Effect.NONE
+            self._found[key] = CallEffect.NONE
             self._found[key] = self._decide(name, near)
         return self._found[key]
 
-    def _decide(self, name: str, near: Piece | None) -> Effect:
+    def _decide(self, name: str, near: FilePiece | None) -> CallEffect:
         if self.relevance.touches(name, near):
-            return Effect.SHOWN
+            return CallEffect.SHOWN
         try:
             body = self.known.body(name, near)
         except InputError:
@@ -74,14 +74,14 @@ class Effects:
         if body is None or body.function.body is None:
             return self._believed(name)
         if self._harmless(body):
-            return Effect.NONE
-        return Effect.NONE if self._believed(name) is Effect.NONE else Effect.SHOWN
+            return CallEffect.NONE
+        return CallEffect.NONE if self._believed(name) is CallEffect.NONE else CallEffect.SHOWN
 
-    def _believed(self, name: str) -> Effect:
+    def _believed(self, name: str) -> CallEffect:
         if harm_of(name) is Harm.UNKNOWN:
-            return Effect.UNKNOWN
+            return CallEffect.UNKNOWN
         self.taken.setdefault(name)
-        return Effect.NONE
+        return CallEffect.NONE
 
     # Bodies -------------------------------------------------------------------------------------
 
@@ -93,11 +93,11 @@ class Effects:
 
     def _writes(self, node: Node, body: Body, scope: Scope) -> bool:
         match node:
-            case c.Call():
+            case c.CallExpr():
                 return self.call_matters(node, body, scope)
-            case c.Assign(_, target) | c.Postfix(_, target) | c.Unary("++" | "--", target):
+            case c.AssignExpr(_, target) | c.Postfix(_, target) | c.UnaryExpr("++" | "--", target):
                 return self.stores(target, body, scope)
-            case c.Unary("&", operand):
+            case c.UnaryExpr("&", operand):
                 return self.is_variable(operand, scope)
             case _:
                 return False
@@ -109,7 +109,7 @@ class Effects:
                 return self.is_variable(target, scope) or not self._is_global(name, body)
             case c.Member() | c.Index() if self.is_variable(target, scope):
                 return True
-            case c.Name() | c.Member() | c.Index() | c.Unary("*"):
+            case c.Name() | c.Member() | c.Index() | c.UnaryExpr("*"):
                 return self._reached(self._type(target, body, scope), target, body, scope)
             case _:
                 return True
@@ -177,7 +177,7 @@ class Effects:
 
     # Calls --------------------------------------------------------------------------------------
 
-    def call_matters(self, e: c.Call, body: Body, scope: Scope) -> bool:
+    def call_matters(self, e: c.CallExpr, body: Body, scope: Scope) -> bool:
         """Tell whether a call cannot be shown to leave the state alone."""
         if isinstance(e.function, c.Name) and e.function.id in scope:
             return True
@@ -185,9 +185,11 @@ class Effects:
             return True
         names = callees(self.known, e, scope)
         found = {n: self.of(n, body.where) for n in names}
-        if Effect.SHOWN in found.values():
+        if CallEffect.SHOWN in found.values():
             return True
-        unknown = [n for n, x in found.items() if x is Effect.UNKNOWN] or ([] if names else [""])
+        unknown = [n for n, x in found.items() if x is CallEffect.UNKNOWN] or (
+            [] if names else [""]
+        )
         if not names and harm_of(shown(e.function)) is not Harm.UNKNOWN:
             self.taken.setdefault(shown(e.function))
             return self._stores_to(e, body, scope, shown(e.function))
@@ -195,14 +197,14 @@ class Effects:
             return any(self.leads_to_state(a, body, scope) for a in e.arguments)
         return any(self._stores_to(e, body, scope, n) for n in names)
 
-    def _stores_to(self, e: c.Call, body: Body, scope: Scope, name: str) -> bool:
+    def _stores_to(self, e: c.CallExpr, body: Body, scope: Scope, name: str) -> bool:
         """Tell whether a function that stores where its arguments point may store to the state."""
         if harm_of(name) is not Harm.STORES or self.known.modelled(name) is not None:
             return False
         return any(self._pointed_at(a, body, scope) for a in e.arguments)
 
     def _pointed_at(self, argument: c.Expr, body: Body, scope: Scope) -> bool:
-        if isinstance(argument, c.Unary) and argument.op == "&":
+        if isinstance(argument, c.UnaryExpr) and argument.op == "&":
             t = self._type(argument.operand, body, scope)
             return isinstance(t, Struct) and t.name in OBJECTS
         t = self._type(argument, body, scope)
@@ -222,20 +224,20 @@ class Effects:
             return self.relevance.acts(node.id)
         if self.known.library.find(Sort.FUNCTION, node.id, body.where) is None:
             return False
-        return self.of(node.id, body.where) is Effect.SHOWN
+        return self.of(node.id, body.where) is CallEffect.SHOWN
 
     def leads_to_state(self, e: c.Expr, body: Body, scope: Scope) -> bool:
         """Tell whether an argument may lead an unknown callee to the state."""
         match e:
             case c.Number() | c.String() | c.SizeOf():
                 return False
-            case c.Binary(op) if op not in {"+", "-", ","}:
+            case c.BinaryExpr(op) if op not in {"+", "-", ","}:
                 return False
-            case c.Unary("!" | "~" | "-" | "+"):
+            case c.UnaryExpr("!" | "~" | "-" | "+"):
                 return False
-            case c.Cast(_, declarator, operand) if not declarator.pointers:
+            case c.CastExpr(_, declarator, operand) if not declarator.pointers:
                 return self.leads_to_state(operand, body, scope)
-            case c.Binary(_, left, right):
+            case c.BinaryExpr(_, left, right):
                 return any(self.leads_to_state(x, body, scope) for x in (left, right))
             case c.Conditional(condition, then, otherwise):
                 return any(

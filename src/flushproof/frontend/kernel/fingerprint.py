@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator
 
 from flushproof.frontend.c.item_splitter import Sort
 from flushproof.frontend.c.outline import Outline
-from flushproof.frontend.kernel.library import Piece
-from flushproof.frontend.kernel.name_resolution import Body, Known
+from flushproof.frontend.kernel.library import FilePiece
+from flushproof.frontend.kernel.name_resolution import Body, ResolvedNames
 from flushproof.frontend.kernel.writers import files_at_hand
 
 
-def digest_surroundings(known: Known, apart: Iterable[Body], more: str) -> bytes:
+def digest_surroundings(known: ResolvedNames, apart: Iterable[Body], more: str) -> bytes:
     """Return a digest of all texts at hand but the bodies of some functions, and of `more`."""
     library = known.library
     total = hashlib.sha256(more.encode())
@@ -33,7 +33,7 @@ def digest_surroundings(known: Known, apart: Iterable[Body], more: str) -> bytes
     return total.digest()
 
 
-def _outside(where: Piece, names: frozenset[tuple[str, str]]) -> Iterator[str]:
+def _outside(where: FilePiece, names: frozenset[tuple[str, str]]) -> Iterator[str]:
     """Yield what a file says outside the bodies of functions, and what its macros are."""
     for item in where.items:
         raw = where.raw(item)

@@ -41,7 +41,7 @@ def expanded(bodies: Iterable[Body], written: Written) -> dict[str, Body]:
 
     def expression(e: c.Expr) -> c.Expr:
         match e:
-            case c.Call(c.Name(name)) if name == STATE:
+            case c.CallExpr(c.Name(name)) if name == STATE:
                 return _stores(written, e.span)
             case _:
                 return below(e, expression, statement)
@@ -57,7 +57,7 @@ def expanded(bodies: Iterable[Body], written: Written) -> dict[str, Body]:
 
 def _stores(written: Written, span: Span) -> c.Expr:
     vcpu, index = (c.Name(n, span) for n in ("__each_vcpu", "__each_index"))
-    vm = c.Call(c.Name(GIVEN[-1], span), (), span)
+    vm = c.CallExpr(c.Name(GIVEN[-1], span), (), span)
     of_vm: list[c.Stmt] = []
     of_vcpu: list[c.Stmt] = []
     for (struct, member), t in sorted(written.members.items(), key=lambda x: x[0]):
@@ -91,7 +91,7 @@ def _leaf(place: c.Member, t: CType, span: Span) -> c.Expr:
 
 
 def _store(place: c.Expr, span: Span) -> c.Stmt:
-    return c.ExprStatement(c.Assign("=", place, anything(span), span), span)
+    return c.ExprStatement(c.AssignExpr("=", place, anything(span), span), span)
 
 
 def _declared(kind: str, name: str, pointers: int, variable: c.Name) -> c.Declaration:
@@ -111,6 +111,6 @@ def _base(struct: str, vm: c.Expr, vcpu: c.Expr, span: Span) -> tuple[c.Expr, bo
             return c.Member(owner, "arch", True, span), False  # noqa: FBT003 - an arrow
         case "kvm_vmx" | "kvm_svm" | "vcpu_vmx" | "vcpu_svm":
             word = f"to_{struct.removeprefix('vcpu_')}"
-            return c.Call(c.Name(word, span), (owner,), span), True
+            return c.CallExpr(c.Name(word, span), (owner,), span), True
         case _:
             return None

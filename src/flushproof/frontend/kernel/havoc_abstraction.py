@@ -13,14 +13,14 @@ from functools import cached_property
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.item_splitter import Sort
 from flushproof.frontend.c.rewrite import below, within
-from flushproof.frontend.c.type_errors import UnknownFunction, Unsupported
+from flushproof.frontend.c.type_errors import UnknownFunction, UnsupportedConstruct
 from flushproof.frontend.c.types import Pointer, Struct
 from flushproof.frontend.c.walk import walk
 from flushproof.frontend.kernel.assembly import ANY
-from flushproof.frontend.kernel.effects import Effect, Effects
+from flushproof.frontend.kernel.effects import CallEffect, Effects
 from flushproof.frontend.kernel.harmless import Harm, harm_of
 from flushproof.frontend.kernel.indirect import callees, devirtualised, shown
-from flushproof.frontend.kernel.name_resolution import Body, Known
+from flushproof.frontend.kernel.name_resolution import Body, ResolvedNames
 from flushproof.frontend.kernel.notes import STATE, Notes, anything
 from flushproof.frontend.kernel.relevance import Relevance
 from flushproof.frontend.kernel.state import own_structs
@@ -38,7 +38,7 @@ _GIVEN = re.compile(r"\s*=\s*(\w+)\s*[;,]")
 class Abstractor:
     """Replaces within one function; `family` are the functions of the flush."""
 
-    known: Known
+    known: ResolvedNames
     effects: Effects
     body: Body
     scope: Scope
@@ -53,13 +53,13 @@ class Abstractor:
     def expression(self, e: c.Expr) -> c.Expr:
         """Return the expression in terms of the model."""
         match e:
-            case c.Binary(op, left, right) if op in CHECKS and is_table(left, self.scope):
+            case c.BinaryExpr(op, left, right) if op in CHECKS and is_table(left, self.scope):
                 return self._compared(e, left, right)
-            case c.Binary(op, left, right) if op in CHECKS and is_table(right, self.scope):
+            case c.BinaryExpr(op, left, right) if op in CHECKS and is_table(right, self.scope):
                 return self._compared(e, right, left)
             case c.Member() if is_table(e, self.scope):
                 return self._set(e)
-            case c.Call():
+            case c.CallExpr():
                 return self._call(e)
             case _:
                 return below(e, self.expression, self.statement)
@@ -77,9 +77,9 @@ class Abstractor:
         if self.known.modelled(name) is not None or name == ANY:
             return True
         near = self.body.where
-        return self.effects.of(name, near) is Effect.SHOWN or self.relevance.pure(name, near)
+        return self.effects.of(name, near) is CallEffect.SHOWN or self.relevance.pure(name, near)
 
-    def _call(self, e: c.Call) -> c.Expr:
+    def _call(self, e: c.CallExpr) -> c.Expr:
         names = callees(self.known, e, self.scope)
         if not isinstance(e.function, c.Name):
             return self._indirect(e, names)
@@ -93,21 +93,21 @@ class Abstractor:
         given = tuple(self._argument(a) for a in e.arguments)
         return replace(e, arguments=self._fitted(name, given, e.span))
 
-    def _indirect(self, e: c.Call, names: tuple[str, ...]) -> c.Expr:
+    def _indirect(self, e: c.CallExpr, names: tuple[str, ...]) -> c.Expr:
         """Make a call through a table one of the functions that it may reach."""
-        if isinstance(e.function, c.Unary) and isinstance(e.function.operand, c.Name):
+        if isinstance(e.function, c.UnaryExpr) and isinstance(e.function.operand, c.Name):
             self.refuse_pointer(e.function.operand)
         near = self.body.where
-        if names and any(self.effects.of(n, near) is Effect.SHOWN for n in names):
+        if names and any(self.effects.of(n, near) is CallEffect.SHOWN for n in names):
             self.notes.assume(f"{shown(e.function)} is {' or '.join(names)}")
             return self.expression(devirtualised(e, names, anything(e.span)))
         return self._unknown(e, shown(e.function))
 
-    def _unknown(self, e: c.Call, name: str) -> c.Expr:
+    def _unknown(self, e: c.CallExpr, name: str) -> c.Expr:
         """Return any value for a call that is left out, and give any to what it may write."""
         self.refuse_handed(e)
         self._refuse_state(e, name)
-        parts = [c.Assign("=", x, anything(e.span), e.span) for x in self._locals(e, name)]
+        parts = [c.AssignExpr("=", x, anything(e.span), e.span) for x in self._locals(e, name)]
         title = name if isinstance(e.function, c.Name) else f"what {name} calls"
         title = f"{name}()" if isinstance(e.function, c.Name) else title
         self.notes.assume(f"{title} may return anything")
@@ -116,12 +116,12 @@ class Abstractor:
             self.notes.assume(f"{title} may write anything that the flush and the load keep")
             self.notes.called.setdefault(STATE)
             self.notes.unknown.setdefault(title)
-            value = c.Call(c.Name(STATE, e.span), (), e.span)
+            value = c.CallExpr(c.Name(STATE, e.span), (), e.span)
         for part in reversed(parts):
-            value = c.Binary(",", part, value, e.span)
+            value = c.BinaryExpr(",", part, value, e.span)
         return value
 
-    def _locals(self, e: c.Call, name: str) -> list[c.Expr]:
+    def _locals(self, e: c.CallExpr, name: str) -> list[c.Expr]:
         """Return the local variables whose addresses a call is given.
 
         Raises:
@@ -130,9 +130,9 @@ class Abstractor:
         found: list[c.Expr] = []
         for argument in e.arguments:
             inner = argument
-            while isinstance(inner, c.Cast):
+            while isinstance(inner, c.CastExpr):
                 inner = inner.operand
-            if isinstance(inner, c.Unary) and inner.op == "&":
+            if isinstance(inner, c.UnaryExpr) and inner.op == "&":
                 if local_root(inner.operand, self.scope):
                     found.append(inner.operand)
             elif isinstance(inner, c.Name) and self.may_be_local(inner, name):
@@ -166,9 +166,9 @@ class Abstractor:
         """
         if called.id in self.scope:
             text = f"a call through `{called.id}`, which may be one of several functions"
-            raise InputError(Unsupported(span=called.span, construct=text))
+            raise InputError(UnsupportedConstruct(span=called.span, construct=text))
 
-    def refuse_handed(self, e: c.Call) -> None:
+    def refuse_handed(self, e: c.CallExpr) -> None:
         """Refuse to leave out a call that is handed a function that matters.
 
         Raises:
@@ -177,7 +177,7 @@ class Abstractor:
         for node in (n for a in e.arguments for n in walk(a)):
             if isinstance(node, c.Name) and self._matters(node.id):
                 text = f"a call that is handed `{node.id}`, and may call it"
-                raise InputError(Unsupported(span=node.span, construct=text))
+                raise InputError(UnsupportedConstruct(span=node.span, construct=text))
 
     def _matters(self, name: str) -> bool:
         """Tell whether a name is that of a function that acts on the state, or flushes."""
@@ -195,11 +195,15 @@ class Abstractor:
         wanted = len(model.parameters)
         return (*given, *[c.Number(0, "", span)] * (wanted - len(given)))[:wanted]
 
-    def _refuse_state(self, e: c.Call, name: str) -> None:
+    def _refuse_state(self, e: c.CallExpr, name: str) -> None:
         """Refuse to guess what a function does that is handed the address of the state."""
         for argument in e.arguments:
             for node in walk(argument):
-                if isinstance(node, c.Unary) and node.op == "&" and self._is_state(node.operand):
+                if (
+                    isinstance(node, c.UnaryExpr)
+                    and node.op == "&"
+                    and self._is_state(node.operand)
+                ):
                     raise InputError(UnknownFunction(span=e.span, name=name))
 
     def _is_state(self, e: c.Expr) -> bool:
@@ -222,13 +226,13 @@ class Abstractor:
 
     # The table of operations --------------------------------------------------------------------
 
-    def _compared(self, e: c.Binary, entry: c.Member, other: c.Expr) -> c.Expr:
+    def _compared(self, e: c.BinaryExpr, entry: c.Member, other: c.Expr) -> c.Expr:
         shown = _shown(entry)
-        if isinstance(other, c.Unary) and other.op == "&":
+        if isinstance(other, c.UnaryExpr) and other.op == "&":
             other = other.operand
         if _null(other):
             known = self._set(entry)
-            return known if e.op == "!=" else c.Unary("!", known, e.span)
+            return known if e.op == "!=" else c.UnaryExpr("!", known, e.span)
         if not (isinstance(other, c.Name) and self._is_function(other.id)):
             self.notes.assume(f"{shown} may be anything")
             return anything(e.span)
@@ -261,7 +265,7 @@ def local_root(e: c.Expr, scope: Scope) -> bool:
 
 
 def _null(e: c.Expr) -> bool:
-    return isinstance(e.operand if isinstance(e, c.Cast) else e, c.Number)
+    return isinstance(e.operand if isinstance(e, c.CastExpr) else e, c.Number)
 
 
 def _shown(entry: c.Member) -> str:
@@ -269,7 +273,7 @@ def _shown(entry: c.Member) -> str:
     return f"{entry.base.id}{'->' if entry.arrow else '.'}{entry.name}"
 
 
-def installed(known: Known, entry: str) -> frozenset[str]:
+def installed(known: ResolvedNames, entry: str) -> frozenset[str]:
     """Return the functions that some file at hand puts into the entry of a table."""
     library = known.library
     texts = [library.main.outline.source.text]

@@ -13,7 +13,7 @@ from flushproof.frontend.c import printer
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.item_splitter import Sort
 from flushproof.frontend.c.walk import walk
-from flushproof.frontend.kernel.name_resolution import Known
+from flushproof.frontend.kernel.name_resolution import ResolvedNames
 from flushproof.frontend.kernel.text_scan import occurrences
 from flushproof.frontend.kernel.type_inference import Scope
 
@@ -29,7 +29,7 @@ def shown(e: c.Expr) -> str:
     return printer.expression(e)
 
 
-def callees(known: Known, e: c.Call, scope: Scope) -> tuple[str, ...]:
+def callees(known: ResolvedNames, e: c.CallExpr, scope: Scope) -> tuple[str, ...]:
     """Return the functions that a call may reach, none where that cannot be told."""
     match e.function:
         case c.Name(name) if name in scope:
@@ -38,19 +38,19 @@ def callees(known: Known, e: c.Call, scope: Scope) -> tuple[str, ...]:
             pointer = known.modelled(name) is None and not _defined(known, name)
             held = entries(known, name) if pointer and _variable(known, name) else (name,)
             return held or ()
-        case c.Unary("*", c.Name(name)) if name not in scope:
+        case c.UnaryExpr("*", c.Name(name)) if name not in scope:
             return entries(known, name) if _variable(known, name) else (name,)
-        case c.Call(c.Name(word), (c.Name(name), *_)) if word in _STATIC:
+        case c.CallExpr(c.Name(word), (c.Name(name), *_)) if word in _STATIC:
             return _static(known, name)
-        case c.Call(c.Name(word), (c.Name(name),)) if word in _OPERATION:
+        case c.CallExpr(c.Name(word), (c.Name(name),)) if word in _OPERATION:
             return entries(known, name)
-        case c.Member(_, name) | c.Unary("*", c.Member(_, name)):
+        case c.Member(_, name) | c.UnaryExpr("*", c.Member(_, name)):
             return entries(known, name)
         case _:
             return ()
 
 
-def entries(known: Known, entry: str) -> tuple[str, ...]:
+def entries(known: ResolvedNames, entry: str) -> tuple[str, ...]:
     """Return the functions that are put into an entry, none where one of them cannot be told."""
     found: dict[str, None] = {}
     for text in texts(known):
@@ -66,7 +66,7 @@ def entries(known: Known, entry: str) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def texts(known: Known) -> Iterator[str]:
+def texts(known: ResolvedNames) -> Iterator[str]:
     """Yield the texts of the files at hand."""
     library = known.library
     yield library.main.outline.source.text
@@ -74,7 +74,7 @@ def texts(known: Known) -> Iterator[str]:
         yield library.text(path)
 
 
-def _static(known: Known, name: str) -> tuple[str, ...]:
+def _static(known: ResolvedNames, name: str) -> tuple[str, ...]:
     found: dict[str, None] = {}
     words = "|".join(_UPDATES)
     pattern = rf"\b(?:{words})\s*\(\s*{re.escape(name)}\s*,\s*&?\s*(\w+)\s*\)"
@@ -86,21 +86,21 @@ def _static(known: Known, name: str) -> tuple[str, ...]:
     return direct or (entries(known, table) if table != name else ())
 
 
-def _defined(known: Known, name: str) -> bool:
+def _defined(known: ResolvedNames, name: str) -> bool:
     sorts = (Sort.FUNCTION, Sort.PROTOTYPE)
     return any(known.library.find(s, name) for s in sorts)
 
 
-def _variable(known: Known, name: str) -> bool:
+def _variable(known: ResolvedNames, name: str) -> bool:
     return known.library.find(Sort.GLOBAL, name) is not None
 
 
-def devirtualised(e: c.Call, names: tuple[str, ...], choice: c.Expr) -> c.Expr:
+def devirtualised(e: c.CallExpr, names: tuple[str, ...], choice: c.Expr) -> c.Expr:
     """Return the calls that an indirect one may be: one of them, by a choice made each time."""
     first, *rest = names
-    call: c.Expr = c.Call(c.Name(first, e.function.span), e.arguments, e.span)
+    call: c.Expr = c.CallExpr(c.Name(first, e.function.span), e.arguments, e.span)
     for name in rest:
-        other = c.Call(c.Name(name, e.function.span), e.arguments, e.span)
+        other = c.CallExpr(c.Name(name, e.function.span), e.arguments, e.span)
         call = c.Conditional(choice, other, call, e.span)
     return call
 

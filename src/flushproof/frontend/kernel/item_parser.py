@@ -16,12 +16,12 @@ from flushproof.frontend.c.macros import Macro
 from flushproof.frontend.c.outline import expand
 from flushproof.frontend.c.parser import ParseContext, parse_items
 from flushproof.frontend.c.terminals import OUTSIDE
-from flushproof.frontend.c.tokens import Kind, Token
+from flushproof.frontend.c.tokens import Token, TokenKind
 from flushproof.frontend.c.type_errors import Redefined
 from flushproof.frontend.c.vcpu_counts import counted
 from flushproof.frontend.kernel.assembly import without_assembly
 from flushproof.frontend.kernel.devirtualise import direct
-from flushproof.frontend.kernel.library import Library, Piece
+from flushproof.frontend.kernel.library import FilePiece, Library
 from flushproof.frontend.kernel.loops import heads, loops, plain_head
 from flushproof.frontend.kernel.typenames import names_of_types, plain
 from flushproof.support.diagnostics import InputError, Note
@@ -30,13 +30,13 @@ from flushproof.support.source import Span
 
 
 @dataclass
-class Reader:
+class ItemParser:
     """Parses items of a library; `context` is what the prelude gives."""
 
     library: Library
     context: ParseContext
 
-    def function(self, where: Piece, item: Item) -> c.Function:
+    def function(self, where: FilePiece, item: Item) -> c.Function:
         """Parse a function.
 
         Raises:
@@ -51,13 +51,13 @@ class Reader:
         found = [f for f in self._parse(tokens) if isinstance(f, c.Function)]
         return direct(counted(replace(found[-1], annotations=())))
 
-    def typedef(self, where: Piece, item: Item) -> tuple[c.TopLevel, ...]:
+    def typedef(self, where: FilePiece, item: Item) -> tuple[c.TopLevel, ...]:
         """Parse a typedef and what it defines on the spot."""
         return self._parse(self._expanded(where, item))
 
     enumeration = typedef
 
-    def variable(self, where: Piece, item: Item) -> c.Declaration | None:
+    def variable(self, where: FilePiece, item: Item) -> c.Declaration | None:
         """Parse a variable at file level; None where its type or value is outside the subset."""
         try:
             found = self._parse(self._expanded(where, item))
@@ -65,7 +65,7 @@ class Reader:
             return None
         return next((d for d in found if isinstance(d, c.Declaration)), None)
 
-    def field(self, where: Piece, item: Item, name: str) -> c.FieldDecl | None:
+    def field(self, where: FilePiece, item: Item, name: str) -> c.FieldDecl | None:
         """Parse one member of a struct; one within a nameless struct counts as its own.
 
         Raises:
@@ -77,8 +77,8 @@ class Reader:
         if chunk is None:
             return None
         at = raw[brace]
-        frame = [Token(Kind.NAME, "struct", at.span), Token(Kind.NAME, "x", at.span), at]
-        close = [Token(Kind.PUNCT, t, at.span) for t in ("}", ";")]
+        frame = [Token(TokenKind.NAME, "struct", at.span), Token(TokenKind.NAME, "x", at.span), at]
+        close = [Token(TokenKind.PUNCT, t, at.span) for t in ("}", ";")]
         built = self._parse((*frame, *chunk, *close))
         defined = next(d for d in built if isinstance(d, c.StructDef))
         return defined.fields[0]
@@ -88,7 +88,7 @@ class Reader:
 
     def _types(self, tokens: tuple[Token, ...]) -> frozenset[str]:
         """Return the words that can only be names of types."""
-        found = {t.text for t in tokens if t.kind is Kind.NAME and t.text.endswith("_t")}
+        found = {t.text for t in tokens if t.kind is TokenKind.NAME and t.text.endswith("_t")}
         found |= names_of_types(tokens)
         for this, following in pairwise(tokens):
             known = this.text in found or this.text in self.context.typedefs
@@ -97,10 +97,12 @@ class Reader:
                 found.add(this.text)
         return frozenset(found)
 
-    def _expanded(self, where: Piece, item: Item) -> tuple[Token, ...]:
+    def _expanded(self, where: FilePiece, item: Item) -> tuple[Token, ...]:
         table = where.outline.macros_at(item.start, self.context.macros)
         raw = configured(where.raw(item), table)
-        for name in {t.text for t in raw if t.kind is Kind.NAME and _constant(t.text)} - set(table):
+        for name in {t.text for t in raw if t.kind is TokenKind.NAME and _constant(t.text)} - set(
+            table
+        ):
             macro = self.library.macro(name)
             if macro is not None and _harmless(macro):
                 table[name] = macro
@@ -111,7 +113,7 @@ class Reader:
         return expand(raw, table)
 
 
-def _name_in(where: Piece, item: Item) -> Span:
+def _name_in(where: FilePiece, item: Item) -> Span:
     raw = where.raw(item)
     return next((t.span for t in raw if t.text == item.name), raw[0].span)
 

@@ -19,7 +19,7 @@ from flushproof.frontend.c.item_splitter import Item, Sort, cut
 from flushproof.frontend.c.load import load
 from flushproof.frontend.c.macros import Macro, Macros
 from flushproof.frontend.c.outline import Outline, expand, outline
-from flushproof.frontend.c.tokens import Kind, Token
+from flushproof.frontend.c.tokens import Token, TokenKind
 from flushproof.frontend.kernel.builtin_headers import base
 from flushproof.frontend.kernel.text_scan import (
     could_define,
@@ -42,7 +42,7 @@ _KEPT = 256
 _TREE = ("include", "arch/x86/include", "arch/x86/kvm")
 
 
-class Piece(Record, frozen=True, dict=True):
+class FilePiece(Record, frozen=True, dict=True):
     """One file cut up."""
 
     outline: Outline
@@ -81,7 +81,7 @@ class Piece(Record, frozen=True, dict=True):
         pending = list(self.raw(item))
         while pending:
             token = pending.pop()
-            if token.kind is Kind.NAME and token.text not in seen:
+            if token.kind is TokenKind.NAME and token.text not in seen:
                 seen.add(token.text)
                 macro = self.outline.macro(token.text)
                 pending.extend(macro.body if macro else ())
@@ -89,27 +89,27 @@ class Piece(Record, frozen=True, dict=True):
 
 
 @lru_cache(maxsize=_KEPT)
-def piece(source: Source) -> Piece:
+def piece(source: Source) -> FilePiece:
     """Cut up a source text under the macros of the prelude.
 
     Raises:
         InputError: comments, conditions or brackets are not closed.
     """
     done = outline(source, base().context.macros)
-    return Piece(done, cut(done.tokens))
+    return FilePiece(done, cut(done.tokens))
 
 
 @dataclass
 class Library:
     """The main file, which stands at `path`, and, found when asked for, everything around it."""
 
-    main: Piece
+    main: FilePiece
     folders: tuple[Path, ...]
     path: Path
     _texts: dict[Path, str] = field(default_factory=dict)
     _places: dict[tuple[str, str], Path | None] = field(default_factory=dict)
-    _pieces: dict[Path, Piece | None] = field(default_factory=dict)
-    _around: dict[tuple[Sort, str], tuple[Piece, Item] | None] = field(default_factory=dict)
+    _pieces: dict[Path, FilePiece | None] = field(default_factory=dict)
+    _around: dict[tuple[Sort, str], tuple[FilePiece, Item] | None] = field(default_factory=dict)
 
     @cached_property
     def root(self) -> Path | None:
@@ -200,7 +200,7 @@ class Library:
         """Tell whether a file's text holds a word."""
         return next(occurrences(self.text(path), word), None) is not None
 
-    def piece(self, path: Path) -> Piece | None:
+    def piece(self, path: Path) -> FilePiece | None:
         """Return a file cut up, None where that fails: then it is as if it were not there."""
         if path not in self._pieces:
             try:
@@ -209,7 +209,9 @@ class Library:
                 self._pieces[path] = None
         return self._pieces[path]
 
-    def find(self, sort: Sort, name: str, near: Piece | None = None) -> tuple[Piece, Item] | None:
+    def find(
+        self, sort: Sort, name: str, near: FilePiece | None = None
+    ) -> tuple[FilePiece, Item] | None:
         """Return the definition of a name: in the file that asks, the main file, or around it."""
         for own in (near, self.main):
             found = own.find(sort, name) if own else None
@@ -219,11 +221,11 @@ class Library:
             self._around[sort, name] = self._find_around(sort, name)
         return self._around[sort, name]
 
-    def _find_around(self, sort: Sort, name: str) -> tuple[Piece, Item] | None:
+    def _find_around(self, sort: Sort, name: str) -> tuple[FilePiece, Item] | None:
         places = (self.find_in(p, sort, name) for p in (*self.headers, *self.companions))
         return next((place for place in places if place), None)
 
-    def find_in(self, path: Path, sort: Sort, name: str) -> tuple[Piece, Item] | None:
+    def find_in(self, path: Path, sort: Sort, name: str) -> tuple[FilePiece, Item] | None:
         """Return what a file around the main one defines; what only it can see is left out."""
         text = self.text(path)
         if not could_define(text, sort, name):

@@ -14,7 +14,7 @@ from typing import ClassVar
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.macros import Macro
 from flushproof.frontend.c.terminals import OUTSIDE
-from flushproof.frontend.c.tokens import Kind, Token
+from flushproof.frontend.c.tokens import Token, TokenKind
 from flushproof.frontend.kernel.assembly import ANY, closing, word
 from flushproof.support.diagnostics import Diagnostic
 
@@ -65,7 +65,7 @@ def loops(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
 def unknown_loop(test: c.Expr) -> tuple[str, frozenset[str]] | None:
     """Return the macro that a loop with such a condition was made from, and what it was given."""
     match test:
-        case c.Call(c.Name(name), (c.String(text), *given)) if name == ANY:
+        case c.CallExpr(c.Name(name), (c.String(text), *given)) if name == ANY:
             return text.strip('"'), frozenset(x.id for x in given if isinstance(x, c.Name))
         case _:
             return None
@@ -73,9 +73,11 @@ def unknown_loop(test: c.Expr) -> tuple[str, frozenset[str]] | None:
 
 def _unknown(head: Token, inside: tuple[Token, ...]) -> list[Token]:
     """Return the head of a loop that names the macro, and the variables that it may change."""
-    given = [part[0] for part in _arguments(inside) if len(part) == 1 and part[0].kind is Kind.NAME]
+    given = [
+        part[0] for part in _arguments(inside) if len(part) == 1 and part[0].kind is TokenKind.NAME
+    ]
     kept = [word(w, head) for w in ("while", "(", ANY, "(")]
-    kept.append(Token(Kind.STRING, f'"{head.text}"', head.span))
+    kept.append(Token(TokenKind.STRING, f'"{head.text}"', head.span))
     for name in given:
         kept += [word(",", head), name]
     return [*kept, word(")", head), word(")", head)]
@@ -86,7 +88,7 @@ def _headed(tokens: tuple[Token, ...], known: frozenset[str]) -> Iterator[tuple[
     depth = 0
     for index, token in enumerate(tokens):
         depth += token.is_punct("{") - token.is_punct("}")
-        if not depth or token.kind is not Kind.NAME or token.text in _WORDS | known:
+        if not depth or token.kind is not TokenKind.NAME or token.text in _WORDS | known:
             continue
         end = closing(tokens, index + 1)
         if end is None or end + 1 == len(tokens):

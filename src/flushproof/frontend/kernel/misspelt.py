@@ -10,7 +10,7 @@ from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.item_splitter import Sort
 from flushproof.frontend.c.type_errors import UnknownFunction
 from flushproof.frontend.c.walk import walk
-from flushproof.frontend.kernel.name_resolution import Body, Known
+from flushproof.frontend.kernel.name_resolution import Body, ResolvedNames
 from flushproof.support.diagnostics import InputError
 
 SHORTEST = 5
@@ -19,7 +19,7 @@ LONG = 10
 """So long are those of which two do."""
 
 
-def refuse_misspelt(known: Known, body: Body) -> None:
+def refuse_misspelt(known: ResolvedNames, body: Body) -> None:
     """Refuse a call of a function that is not defined and nearly has the name of a known one.
 
     Raises:
@@ -29,7 +29,7 @@ def refuse_misspelt(known: Known, body: Body) -> None:
     table = known.base.context.macros.table
     names = {*prelude, *(m.name for m in table.values() if m.parameters is not None)}
     for node in walk(body.function.body) if body.function.body else ():
-        if isinstance(node, c.Call) and isinstance(node.function, c.Name):
+        if isinstance(node, c.CallExpr) and isinstance(node.function, c.Name):
             called = node.function
             meant = nearest(called.id, names)
             if meant and not _defined(known, called.id, body):
@@ -37,7 +37,7 @@ def refuse_misspelt(known: Known, body: Body) -> None:
                 raise InputError(UnknownFunction(span=called.span, name=called.id, hint=hint))
 
 
-def _defined(known: Known, name: str, body: Body) -> bool:
+def _defined(known: ResolvedNames, name: str, body: Body) -> bool:
     library = known.library
     sorts = (Sort.FUNCTION, Sort.PROTOTYPE)
     if any(library.find(sort, name, body.where) for sort in sorts):

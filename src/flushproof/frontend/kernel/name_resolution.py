@@ -13,10 +13,19 @@ from dataclasses import dataclass, field
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.item_splitter import Item, Sort
 from flushproof.frontend.c.type_errors import UnknownMember
-from flushproof.frontend.c.types import BUILTIN, INT_T, Array, Code, CType, Integer, Pointer, Struct
-from flushproof.frontend.kernel.builtin_headers import Base
-from flushproof.frontend.kernel.item_parser import Reader
-from flushproof.frontend.kernel.library import Library, Piece
+from flushproof.frontend.c.types import (
+    BUILTIN,
+    INT_T,
+    Array,
+    CType,
+    FunctionType,
+    Integer,
+    Pointer,
+    Struct,
+)
+from flushproof.frontend.kernel.builtin_headers import BuiltinHeaders
+from flushproof.frontend.kernel.item_parser import ItemParser
+from flushproof.frontend.kernel.library import FilePiece, Library
 from flushproof.frontend.kernel.pointers import CONSTRUCT, adds_attributes
 from flushproof.frontend.kernel.text_scan import could_define
 from flushproof.ir.types import U64
@@ -32,14 +41,14 @@ class Body(Record, frozen=True):
     """A function with its file."""
 
     function: c.Function
-    where: Piece
+    where: FilePiece
 
 
 @dataclass
-class Known:
+class ResolvedNames:
     """Names resolved so far; `usage` says what members without a declaration are used as."""
 
-    base: Base
+    base: BuiltinHeaders
     library: Library
     usage: dict[str, c.WrittenType] = field(default_factory=dict)
     structs: dict[str, dict[str, c.FieldDecl]] = field(default_factory=dict)
@@ -50,9 +59,9 @@ class Known:
     _defined: dict[str, bool] = field(default_factory=dict)
 
     @property
-    def reader(self) -> Reader:
+    def reader(self) -> ItemParser:
         """What parses items."""
-        return Reader(self.library, self.base.context)
+        return ItemParser(self.library, self.base.context)
 
     # Functions ----------------------------------------------------------------------------------
 
@@ -71,11 +80,11 @@ class Known:
             self._defined[name] = bool(found) and not self._as_modelled(name, *found[0])
         return self._defined[name]
 
-    def _as_modelled(self, name: str, where: Piece, item: Item) -> bool:
+    def _as_modelled(self, name: str, where: FilePiece, item: Item) -> bool:
         """Tell whether a function does what the prelude says of it."""
         return name == CONSTRUCT and adds_attributes(self.reader.function(where, item))
 
-    def body(self, name: str, near: Piece | None) -> Body | None:
+    def body(self, name: str, near: FilePiece | None) -> Body | None:
         """Return a function that some file defines, parsed; None where none does.
 
         Raises:
@@ -98,7 +107,7 @@ class Known:
             raise result
         return result
 
-    def result(self, name: str, near: Piece | None) -> CType | None:
+    def result(self, name: str, near: FilePiece | None) -> CType | None:
         """Return the type a function returns, None where nothing is known of it."""
         known = self.modelled(name)
         if known is None:
@@ -110,7 +119,7 @@ class Known:
             known = default if isinstance(default, c.Function) else None
         return None if known is None else self.pointed(self.written(known.type), known.pointers)
 
-    def _result(self, found: tuple[Piece, Item]) -> CType | None:
+    def _result(self, found: tuple[FilePiece, Item]) -> CType | None:
         try:
             f = self.reader.function(*found)
         except (InputError, IndexError):
@@ -136,7 +145,7 @@ class Known:
     def declared(self, t: c.WrittenType, d: c.Declarator) -> CType:
         """Return the type of a declarator."""
         if d.function_pointer:
-            return Pointer(Code())
+            return Pointer(FunctionType())
         result = self.pointed(self.written(t), d.pointers)
         for _ in d.arrays:
             result = Array(result, None)

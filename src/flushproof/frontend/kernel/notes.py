@@ -14,7 +14,7 @@ STATE = "__any_state"
 
 def anything(span: Span) -> c.Expr:
     """Return an expression of any value."""
-    return c.Call(c.Name(ANY, span), (), span)
+    return c.CallExpr(c.Name(ANY, span), (), span)
 
 
 @dataclass

@@ -8,7 +8,7 @@ from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.tokens import Token
 from flushproof.frontend.c.types import Array, CType, Integer, Pointer, Struct
 from flushproof.frontend.c.walk import walk
-from flushproof.frontend.kernel.name_resolution import Body, Known
+from flushproof.frontend.kernel.name_resolution import Body, ResolvedNames
 from flushproof.frontend.kernel.type_inference import scope_of, struct_of, type_of
 from flushproof.frontend.kernel.ways import Key
 from flushproof.support.diagnostics import InputError
@@ -30,14 +30,18 @@ _BEFORE = frozenset({";", "{", "}", ")", ",", "else"})
 class Places(Record, frozen=True):
     """Answers about `keys`, the members that matter."""
 
-    known: Known
+    known: ResolvedNames
     keys: frozenset[Key]
 
     def stored(self, body: Body, e: object) -> frozenset[Key]:
         """Return the members that a node changes, or takes the address of."""
         match e:
-            case c.Assign(_, target) | c.Postfix(_, target) | c.Unary("++" | "--" | "&", target):
-                return self.named(body, target, whole=not isinstance(e, c.Unary) or e.op != "&")
+            case (
+                c.AssignExpr(_, target)
+                | c.Postfix(_, target)
+                | c.UnaryExpr("++" | "--" | "&", target)
+            ):
+                return self.named(body, target, whole=not isinstance(e, c.UnaryExpr) or e.op != "&")
             case _:
                 return frozenset()
 
@@ -56,7 +60,7 @@ class Places(Record, frozen=True):
         t = self._type(body, target)
         if isinstance(target, c.Name) and not isinstance(t, Struct):
             return frozenset()
-        if isinstance(target, c.Unary) and target.op == "*" and not isinstance(t, Struct):
+        if isinstance(target, c.UnaryExpr) and target.op == "*" and not isinstance(t, Struct):
             # Once the address of a member is taken the code is not followed.
             return frozenset()
         held = isinstance(t, Struct) and not isinstance(target, c.Name)
@@ -75,7 +79,7 @@ class Places(Record, frozen=True):
                 return self.held(name)
             case Array(Integer()):
                 return self.named(body, first, whole=True)
-            case Pointer(Integer() | Array()) if isinstance(first, c.Unary) and first.op == "&":
+            case Pointer(Integer() | Array()) if isinstance(first, c.UnaryExpr) and first.op == "&":
                 return self.named(body, first.operand, whole=True)
             case _:
                 return self.keys
@@ -88,13 +92,13 @@ class Places(Record, frozen=True):
             case _:
                 return frozenset()
 
-    def disguised(self, body: Body, e: c.Cast) -> bool:
+    def disguised(self, body: Body, e: c.CastExpr) -> bool:
         """Tell whether a cast makes a pointer to an object one to numbers, or to nothing known."""
         if not self.pointed(body, e.operand):
             return False
         return not _to_object(self._type(body, e))
 
-    def disguises(self, body: Body, e: c.Call, callee: Body) -> bool:
+    def disguises(self, body: Body, e: c.CallExpr, callee: Body) -> bool:
         """Tell whether a callee takes a pointer to an object as one to numbers or the like."""
         scope = scope_of(self.known, callee.function)
         types = (scope.get(p.declarator.name) for p in callee.function.parameters)
@@ -106,9 +110,9 @@ class Places(Record, frozen=True):
         found: set[Key] = set()
         for node in walk(body.function.body) if body.function.body else ():
             match node:
-                case c.Assign("=", c.Member() | c.Unary() | c.Index() as target):
+                case c.AssignExpr("=", c.Member() | c.UnaryExpr() | c.Index() as target):
                     found |= self.named(body, target, whole=True)
-                case c.Call(c.Name(name), (first, *_)) if name in FILLS:
+                case c.CallExpr(c.Name(name), (first, *_)) if name in FILLS:
                     found |= self.pointed(body, first)
                 case _:
                     pass

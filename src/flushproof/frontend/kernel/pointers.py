@@ -23,7 +23,7 @@ def adds_attributes(f: c.Function) -> bool:
     root = f.parameters[_ROOT].declarator.name
     nodes = tuple(walk(f.body))
     named = [n for n in nodes if isinstance(n, c.Name) and n.id == root]
-    returns = [n for n in nodes if isinstance(n, c.Return)]
+    returns = [n for n in nodes if isinstance(n, c.ReturnStatement)]
     if len(named) != 1 or len(returns) != 1 or not _straight(f.body, returns[0]):
         return False
     value = returns[0].value
@@ -34,7 +34,7 @@ def adds_attributes(f: c.Function) -> bool:
     return len(variables) == len(parts) == 1 and _collects(f.body, variables[0], root)
 
 
-def _straight(body: c.Block, last: c.Return) -> bool:
+def _straight(body: c.Block, last: c.ReturnStatement) -> bool:
     """Tell whether a function's one return ends it, so that all before it is done."""
     return bool(body.statements) and body.statements[-1] == last
 
@@ -45,10 +45,10 @@ def _collects(body: c.Block, name: str, root: str) -> bool:
     for s in body.statements:
         for node in walk(s):
             match node:
-                case c.Assign(op, c.Name(target)) if target == name:
+                case c.AssignExpr(op, c.Name(target)) if target == name:
                     if op != "|=" and (op != "=" or there):
                         return False
-                case c.Postfix(_, c.Name(target)) | c.Unary("++" | "--" | "&", c.Name(target)):
+                case c.Postfix(_, c.Name(target)) | c.UnaryExpr("++" | "--" | "&", c.Name(target)):
                     if target == name:
                         return False
                 case _:
@@ -60,7 +60,7 @@ def _collects(body: c.Block, name: str, root: str) -> bool:
 def _gives(s: c.Stmt, name: str, root: str) -> bool:
     """Tell whether a statement puts the page into the variable, whatever else it or's in."""
     match s:
-        case c.ExprStatement(c.Assign("=" | "|=", c.Name(target), value)) if target == name:
+        case c.ExprStatement(c.AssignExpr("=" | "|=", c.Name(target), value)) if target == name:
             return any(_page_of(p, root) for p in _joined(value))
         case c.Declaration(_, _, declarators):
             return any(
@@ -76,7 +76,7 @@ def _gives(s: c.Stmt, name: str, root: str) -> bool:
 def _joined(e: c.Expr) -> tuple[c.Expr, ...]:
     """Return what an expression or's together."""
     match e:
-        case c.Binary("|", left, right):
+        case c.BinaryExpr("|", left, right):
             return (*_joined(left), *_joined(right))
         case _:
             return (e,)
@@ -84,7 +84,7 @@ def _joined(e: c.Expr) -> tuple[c.Expr, ...]:
 
 def _plain(e: c.Expr) -> bool:
     """Tell whether nothing is assigned within an expression."""
-    return not any(isinstance(n, c.Assign | c.Postfix) for n in walk(e))
+    return not any(isinstance(n, c.AssignExpr | c.Postfix) for n in walk(e))
 
 
 def _page_of(node: object, root: str) -> bool:
@@ -92,7 +92,7 @@ def _page_of(node: object, root: str) -> bool:
     match node:
         case c.Name(name):
             return name == root
-        case c.Binary("&", c.Name(name), mask) if name == root:
+        case c.BinaryExpr("&", c.Name(name), mask) if name == root:
             try:
                 return evaluate(mask, NUMBERS) % (1 << 64) == _PAGES
             except InputError:

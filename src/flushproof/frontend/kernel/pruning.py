@@ -57,14 +57,14 @@ class Pruner:
                 return name in a.relevance.members
             case c.Name(name):
                 return name not in a.scope and name in a.relevance.tracked.changing
-            case c.Call(_, arguments):
+            case c.CallExpr(_, arguments):
                 acts = a.effects.call_matters(node, a.body, a.scope)
                 return acts or any(self._gives(x, node) for x in arguments)
-            case c.Assign(_, target):
+            case c.AssignExpr(_, target):
                 return self._target(target)
-            case c.Postfix(_, operand) | c.Unary("++" | "--", operand):
+            case c.Postfix(_, operand) | c.UnaryExpr("++" | "--", operand):
                 return self._target(operand)
-            case c.Unary("&", operand):
+            case c.UnaryExpr("&", operand):
                 return a.effects.is_variable(operand, a.scope)
             case c.ForEachVcpu(index, vcpu):
                 return self._target(index) or self._target(vcpu)
@@ -73,14 +73,14 @@ class Pruner:
 
     def _jumps(self, e: c.Expr) -> bool:
         """Tell whether a jump stands within an expression, in `({ ... })`."""
-        jumps = c.Return | c.Goto | c.Break | c.Continue | c.Label
+        jumps = c.ReturnStatement | c.Goto | c.Break | c.Continue | c.LabelledStatement
         return any(isinstance(node, jumps) for node in walk(e))
 
-    def _gives(self, argument: c.Expr, call: c.Call) -> bool:
+    def _gives(self, argument: c.Expr, call: c.CallExpr) -> bool:
         """Tell whether a callee can change a local variable that matters."""
-        while isinstance(argument, c.Cast):
+        while isinstance(argument, c.CastExpr):
             argument = argument.operand
-        if isinstance(argument, c.Unary) and argument.op == "&":
+        if isinstance(argument, c.UnaryExpr) and argument.op == "&":
             return self._root(argument.operand)
         callee = call.function.id if isinstance(call.function, c.Name) else ""
         quiet = callee != "" and self.abstractor.known.modelled(callee) is not None
@@ -138,9 +138,9 @@ class Pruner:
                 return self._if(s)
             case c.For() | c.ForEachVcpu() | c.While() | c.DoWhile() | c.Switch():
                 return self._loop(s)
-            case c.Case(_, inner) | c.Label(_, inner):
+            case c.CaseLabel(_, inner) | c.LabelledStatement(_, inner):
                 return replace(s, statement=self._statement(inner) or c.Empty(s.span))
-            case c.Return(value):
+            case c.ReturnStatement(value):
                 return replace(s, value=self._keep_if_any(value))
             case c.Empty():
                 return None
@@ -151,7 +151,7 @@ class Pruner:
         """Note the calls of functions that nobody defines and that are taken to do nothing."""
         a = self.abstractor
         for node in walk(e):
-            if isinstance(node, c.Call) and isinstance(node.function, c.Name):
+            if isinstance(node, c.CallExpr) and isinstance(node.function, c.Name):
                 name = node.function.id
                 found = a.known.library.find(Sort.FUNCTION, name, a.body.where)
                 known = a.known.modelled(name) is not None or harm_of(name) is not Harm.UNKNOWN
@@ -220,7 +220,7 @@ class Pruner:
         """Tell whether a loop or switch does anything that is seen from outside."""
         for node in walk(s):
             match node:
-                case c.Return() | c.Goto() | c.Label():
+                case c.ReturnStatement() | c.Goto() | c.LabelledStatement():
                     return True
                 case c.Declaration(_, _, declarators) if any(
                     self._matters_here(x)

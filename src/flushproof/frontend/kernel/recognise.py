@@ -8,26 +8,26 @@ from typing import ClassVar
 
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.types import Integer
-from flushproof.frontend.kernel.boot import Boot, boot
-from flushproof.frontend.kernel.builtin_headers import Base, base
+from flushproof.frontend.kernel.boot import BootValues, boot
+from flushproof.frontend.kernel.builtin_headers import BuiltinHeaders, base
 from flushproof.frontend.kernel.choices import Choices
 from flushproof.frontend.kernel.collect import Collector
 from flushproof.frontend.kernel.library import Library, piece
-from flushproof.frontend.kernel.name_resolution import Known
+from flushproof.frontend.kernel.name_resolution import ResolvedNames
 from flushproof.frontend.kernel.notes import Notes
 from flushproof.frontend.kernel.profiles import Profile, choose, profiles, source
 from flushproof.frontend.kernel.relevance import Relevance
 from flushproof.frontend.kernel.roles import operation, pick
 from flushproof.frontend.kernel.slicing import (
-    Outside,
+    OtherWriters,
     Slice,
     called_by,
     closed,
     members_of,
     slice_of,
 )
-from flushproof.frontend.kernel.state import Shared
-from flushproof.frontend.kernel.tracked import Tracked
+from flushproof.frontend.kernel.state import SharedScalar
+from flushproof.frontend.kernel.tracked import TrackedState
 from flushproof.frontend.setup import Assumptions, Bounds, Setup
 from flushproof.frontend.spec.builtin import given, shipped
 from flushproof.frontend.spec.parser import parse_spec
@@ -85,7 +85,7 @@ def recognise(
         raise doubt
     folders = tuple(Path(f) for f in choices.folders)
     library = Library(main, folders, place, dict(texts or {}))
-    known = Known(start, library)
+    known = ResolvedNames(start, library)
     flush = pick(library, "flush", choices.flush)
     load = pick(library, "load", choices.load)
     part = slice_of(known, flush, load)
@@ -103,16 +103,18 @@ def recognise(
     return Recognised(setup, profile.name, library.missing)
 
 
-def _closed(known: Known, part: Slice, created: Boot, *, quiet: bool = False) -> Slice:
+def _closed(
+    known: ResolvedNames, part: Slice, created: BootValues, *, quiet: bool = False
+) -> Slice:
     """Return the slice with what others may write; if `quiet` no function that is unknown does."""
     notes = Notes(dict(part.notes.assumed), dict(part.notes.called))
     given = frozenset(created.values)
-    outside = Outside(given, created.disturbed, created.variables, quiet)
+    outside = OtherWriters(given, created.disturbed, created.variables, quiet)
     return closed(known, replace(part, notes=notes), outside)
 
 
-def _require_hypercall(known: Known, part: Slice) -> None:
-    names = Relevance(known, Tracked()).hypercalls
+def _require_hypercall(known: ResolvedNames, part: Slice) -> None:
+    names = Relevance(known, TrackedState()).hypercalls
     f = part.flush.function
     called = {n for body in part.functions.values() for n in called_by(body.function)}
     if called & names:
@@ -122,11 +124,11 @@ def _require_hypercall(known: Known, part: Slice) -> None:
 
 
 def _assemble(
-    known: Known,
+    known: ResolvedNames,
     part: Slice,
     profile: Profile,
     choices: Choices,
-    created: Boot,
+    created: BootValues,
 ) -> Setup:
     start, library = known.base, known.library
     collector = Collector(known, part.functions, part.notes)
@@ -162,7 +164,7 @@ def _assemble(
 
 
 def _clauses(
-    part: Slice, profile: Profile, wanted: str | None, created: Boot, start: Base
+    part: Slice, profile: Profile, wanted: str | None, created: BootValues, start: BuiltinHeaders
 ) -> tuple[tuple[CacheDecl, ...], tuple[c.Block, ...]]:
     paths = {key: p for key, s in part.shared.items() if (p := s.path)}
     lines = [f"{paths[key]} = {v};" for key, v in created.values.items() if key in paths]
@@ -189,7 +191,7 @@ def _cached(part: Slice, wanted: str | None) -> str | None:
     return able[wanted]
 
 
-def _holds_root(s: Shared) -> bool:
+def _holds_root(s: SharedScalar) -> bool:
     t = s.type.ir if isinstance(s.type, Integer) else None
     return not s.vcpu and isinstance(t, Int) and t.width == 64
 
@@ -197,7 +199,7 @@ def _holds_root(s: Shared) -> bool:
 # Assumptions -------------------------------------------------------------------------------------
 
 
-def _assumed(known: Known, part: Slice, created: Boot) -> tuple[str, ...]:
+def _assumed(known: ResolvedNames, part: Slice, created: BootValues) -> tuple[str, ...]:
     out = list(part.notes.assumed)
     own = known.library.main.name
     files = {b.where.name for b in part.functions.values() if b.where.name.endswith(".c")}

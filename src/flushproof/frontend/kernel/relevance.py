@@ -15,9 +15,9 @@ from flushproof.frontend.c.item_splitter import Item, Sort
 from flushproof.frontend.c.side_effects import QUIET
 from flushproof.frontend.c.types import Pointer, Struct
 from flushproof.frontend.c.walk import walk
-from flushproof.frontend.kernel.library import Piece
-from flushproof.frontend.kernel.name_resolution import Known
-from flushproof.frontend.kernel.tracked import Tracked
+from flushproof.frontend.kernel.library import FilePiece
+from flushproof.frontend.kernel.name_resolution import ResolvedNames
+from flushproof.frontend.kernel.tracked import TrackedState
 from flushproof.frontend.kernel.type_inference import accesses
 from flushproof.support.diagnostics import InputError
 
@@ -26,8 +26,8 @@ from flushproof.support.diagnostics import InputError
 class Relevance:
     """Answers by name, for a state that is known by its names."""
 
-    known: Known
-    tracked: Tracked
+    known: ResolvedNames
+    tracked: TrackedState
     _touches: dict[tuple[str, str], bool] = field(default_factory=dict)
     _pure: dict[str, bool] = field(default_factory=dict)
 
@@ -59,10 +59,10 @@ class Relevance:
             return False
         if f.annotations:
             return any(a.name not in QUIET for a in f.annotations)
-        calls = (n.function for n in walk(f.body) if isinstance(n, c.Call)) if f.body else ()
+        calls = (n.function for n in walk(f.body) if isinstance(n, c.CallExpr)) if f.body else ()
         return any(isinstance(g, c.Name) and g.id != name and self.acts(g.id) for g in calls)
 
-    def touches(self, name: str, near: Piece | None) -> bool:
+    def touches(self, name: str, near: FilePiece | None) -> bool:
         """Tell whether a function of some file names the state, itself or through calls."""
         if self.known.modelled(name):
             return False
@@ -79,7 +79,7 @@ class Relevance:
             )
         return self._touches[key]
 
-    def _place(self, name: str, near: Piece | None) -> tuple[Piece, Item] | None:
+    def _place(self, name: str, near: FilePiece | None) -> tuple[FilePiece, Item] | None:
         library = self.known.library
         for own in (near, library.main):
             found = own.find(Sort.FUNCTION, name) if own else None
@@ -88,14 +88,14 @@ class Relevance:
         places = (library.find_in(p, Sort.FUNCTION, name) for p in self._hot)
         return next((place for place in places if place), None)
 
-    def pure(self, name: str, near: Piece | None) -> bool:
+    def pure(self, name: str, near: FilePiece | None) -> bool:
         """Tell whether a function computes from its arguments alone."""
         if name not in self._pure:
             self._pure[name] = False
             self._pure[name] = self._computes(name, near)
         return self._pure[name]
 
-    def _computes(self, name: str, near: Piece | None) -> bool:
+    def _computes(self, name: str, near: FilePiece | None) -> bool:
         try:
             body = self.known.body(name, near)
             if body is None or body.function.body is None:
@@ -110,28 +110,28 @@ class Relevance:
                 names |= {d.declarator.name for d in node.declarators}
         return not shared and all(self._plain(node, names, body.where) for node in nodes)
 
-    def _plain(self, node: object, names: set[str], near: Piece) -> bool:
+    def _plain(self, node: object, names: set[str], near: FilePiece) -> bool:
         match node:
-            case c.Call(c.Name(g)):
+            case c.CallExpr(c.Name(g)):
                 return not self.acts(g) and (
                     self.known.modelled(g) is not None or self.pure(g, near)
                 )
-            case c.Call():
+            case c.CallExpr():
                 return False
-            case c.Assign(_, target):
+            case c.AssignExpr(_, target):
                 return isinstance(target, c.Name) and target.id in names
             case c.Name(name):
                 return name in names or not self._variable(name, near)
             case _:
                 return True
 
-    def _variable(self, name: str, near: Piece) -> bool:
+    def _variable(self, name: str, near: FilePiece) -> bool:
         return self.known.library.find(Sort.GLOBAL, name, near) is not None
 
 
 def called(body: c.Block) -> frozenset[str]:
     """Return the names that a block calls."""
-    calls = (n.function for n in walk(body) if isinstance(n, c.Call))
+    calls = (n.function for n in walk(body) if isinstance(n, c.CallExpr))
     return frozenset(f.id for f in calls if isinstance(f, c.Name))
 
 

@@ -8,11 +8,11 @@ from flushproof.frontend.c.item_splitter import Item, Sort
 from flushproof.frontend.c.parser import parse_items
 from flushproof.frontend.c.types import CType, Integer, Pointer, Struct
 from flushproof.frontend.kernel.builtin_headers import base
-from flushproof.frontend.kernel.library import Library, Piece
-from flushproof.frontend.kernel.name_resolution import Body, Known
+from flushproof.frontend.kernel.library import FilePiece, Library
+from flushproof.frontend.kernel.name_resolution import Body, ResolvedNames
 from flushproof.frontend.kernel.profiles import candidates
 from flushproof.frontend.kernel.typenames import names_of_types
-from flushproof.frontend.spec.syntax import OperationDecl, Text
+from flushproof.frontend.spec.syntax import OperationDecl, QuotedText
 from flushproof.ir.types import Int
 from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError, Note, closest
 from flushproof.support.source import Span
@@ -65,7 +65,7 @@ class NoParameter(Diagnostic, frozen=True, kw_only=True):
     what: str
 
 
-def pick(library: Library, role: str, wanted: str | None) -> tuple[Piece, Item]:
+def pick(library: Library, role: str, wanted: str | None) -> tuple[FilePiece, Item]:
     """Return the function that has a role.
 
     Raises:
@@ -90,7 +90,7 @@ def pick(library: Library, role: str, wanted: str | None) -> tuple[Piece, Item]:
     return places[chosen[0]]
 
 
-def _wanted(library: Library, name: str) -> tuple[Piece, Item]:
+def _wanted(library: Library, name: str) -> tuple[FilePiece, Item]:
     place = library.find(Sort.FUNCTION, name)
     if place is None:
         names = [i.name for i in library.main.items if i.sort is Sort.FUNCTION]
@@ -99,13 +99,13 @@ def _wanted(library: Library, name: str) -> tuple[Piece, Item]:
     return place
 
 
-def _innermost(places: dict[str, tuple[Piece, Item]]) -> list[str]:
+def _innermost(places: dict[str, tuple[FilePiece, Item]]) -> list[str]:
     return [
         n for n, (where, item) in places.items() if not where.words(item) & (places.keys() - {n})
     ]
 
 
-def _outermost(places: dict[str, tuple[Piece, Item]]) -> list[str]:
+def _outermost(places: dict[str, tuple[FilePiece, Item]]) -> list[str]:
     called = {w for n, (where, item) in places.items() for w in where.words(item) - {n}}
     return [n for n in places if n not in called]
 
@@ -136,7 +136,7 @@ def _none(library: Library, role: str) -> Diagnostic:
     )
 
 
-def _declares(main: Piece, item: Item) -> bool:
+def _declares(main: FilePiece, item: Item) -> bool:
     """Tell whether an item can be read as C, or has the shape of something only C has."""
     if item.sort in {Sort.FUNCTION, Sort.STRUCT, Sort.ENUM, Sort.TYPEDEF}:
         return True
@@ -149,19 +149,19 @@ def _declares(main: Piece, item: Item) -> bool:
         return False
 
 
-def _several(library: Library, role: str, places: dict[str, tuple[Piece, Item]]) -> Ambiguous:
+def _several(library: Library, role: str, places: dict[str, tuple[FilePiece, Item]]) -> Ambiguous:
     notes = tuple(Note(f"`{n}`", span_in(*place)) for n, place in places.items())
     names = ", ".join(f"`{n}`" for n in places)
     return Ambiguous(span=None, notes=notes, path=library.main.name, role=role, names=names)
 
 
-def span_in(where: Piece, item: Item) -> Span:
+def span_in(where: FilePiece, item: Item) -> Span:
     """Return the place of an item's name."""
     raw = where.raw(item)
     return next((t.span for t in raw if t.text == item.name), raw[0].span)
 
 
-def operation(known: Known, role: str, body: Body) -> OperationDecl:
+def operation(known: ResolvedNames, role: str, body: Body) -> OperationDecl:
     """Say what each parameter of an operation means, by its type.
 
     Raises:
@@ -174,7 +174,7 @@ def operation(known: Known, role: str, body: Body) -> OperationDecl:
     for what in ("vcpu", "root") if role == "load" else ("kvm",):
         if what not in words:
             raise InputError(NoParameter(span=f.span, name=f.name, what=what))
-    texts = tuple(Text(w, p.span) for w, p in zip(words, f.parameters, strict=True))
+    texts = tuple(QuotedText(w, p.span) for w, p in zip(words, f.parameters, strict=True))
     return OperationDecl(role, f.name, texts, f.span)
 
 

@@ -12,8 +12,8 @@ from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.item_splitter import Item, Sort
 from flushproof.frontend.kernel.assembly import ASSEMBLY
 from flushproof.frontend.kernel.harmless import Harm, harm_of
-from flushproof.frontend.kernel.library import Piece
-from flushproof.frontend.kernel.name_resolution import Body, Known
+from flushproof.frontend.kernel.library import FilePiece
+from flushproof.frontend.kernel.name_resolution import Body, ResolvedNames
 from flushproof.frontend.kernel.objects import FILLS, Places, could_set_whole, stores_through
 from flushproof.frontend.kernel.ways import Key
 from flushproof.support.diagnostics import InputError
@@ -23,12 +23,12 @@ from flushproof.support.diagnostics import InputError
 class Setters:
     """Answers for calls; `believed` are the functions of which nothing is known."""
 
-    known: Known
+    known: ResolvedNames
     places: Places
     believed: dict[str, None] = field(default_factory=dict)
     _whole: dict[tuple[str, str], bool] = field(default_factory=dict)
 
-    def inner(self, e: c.Call, body: Body) -> Body | None:
+    def inner(self, e: c.CallExpr, body: Body) -> Body | None:
         """Return the function that is called if it may set a member."""
         if not isinstance(e.function, c.Name) or self.known.modelled(e.function.id) is not None:
             return None
@@ -37,7 +37,7 @@ class Setters:
             return None
         return self.known.body(e.function.id, body.where)
 
-    def left_out(self, e: c.Call, body: Body) -> frozenset[Key]:
+    def left_out(self, e: c.CallExpr, body: Body) -> frozenset[Key]:
         """Return the members that may hold anything after a call that is not gone through.
 
         They are those of the objects it is given, where it is known to store where it is pointed,
@@ -55,7 +55,7 @@ class Setters:
             return frozenset()
         return pointed if self._disguises(e, name, body) else frozenset()
 
-    def _disguises(self, e: c.Call, name: str, body: Body) -> bool:
+    def _disguises(self, e: c.CallExpr, name: str, body: Body) -> bool:
         try:
             inner = self.known.body(name, body.where)
         except InputError:
@@ -63,7 +63,7 @@ class Setters:
             return False
         return inner is not None and self.places.disguises(body, e, inner)
 
-    def _may_set(self, where: Piece, item: Item, seen: set[str]) -> bool:
+    def _may_set(self, where: FilePiece, item: Item, seen: set[str]) -> bool:
         """Tell whether a function names a member that matters, or writes objects as a whole."""
         if item.name in seen:
             return False
@@ -74,14 +74,14 @@ class Setters:
         inner = ((w, where.find(Sort.FUNCTION, w)) for w in sorted(words))
         return any(self._may_set(where, i, seen) for _, i in inner if i is not None)
 
-    def _sets_whole(self, where: Piece, item: Item) -> bool:
+    def _sets_whole(self, where: FilePiece, item: Item) -> bool:
         """Tell whether a function may write a whole object that holds a member."""
         key = (where.name, item.name)
         if key not in self._whole:
             self._whole[key] = could_set_whole(where.raw(item)) and self._writes_whole(where, item)
         return self._whole[key]
 
-    def _writes_whole(self, where: Piece, item: Item) -> bool:
+    def _writes_whole(self, where: FilePiece, item: Item) -> bool:
         try:
             body = Body(self.known.reader.function(where, item), where)
         except InputError:

@@ -14,15 +14,15 @@ from flushproof.frontend.c.walk import walk
 from flushproof.frontend.kernel.effects import Effects
 from flushproof.frontend.kernel.havoc import Written, expanded
 from flushproof.frontend.kernel.havoc_abstraction import Abstractor
-from flushproof.frontend.kernel.library import Piece
+from flushproof.frontend.kernel.library import FilePiece
 from flushproof.frontend.kernel.misspelt import refuse_misspelt
-from flushproof.frontend.kernel.name_resolution import Body, Known
+from flushproof.frontend.kernel.name_resolution import Body, ResolvedNames
 from flushproof.frontend.kernel.notes import STATE, Notes
 from flushproof.frontend.kernel.pruning import Pruner
 from flushproof.frontend.kernel.relevance import Relevance
 from flushproof.frontend.kernel.state import (
     Reads,
-    Shared,
+    SharedScalar,
     lock_types,
     locks,
     own_structs,
@@ -30,7 +30,7 @@ from flushproof.frontend.kernel.state import (
     shared,
     written,
 )
-from flushproof.frontend.kernel.tracked import Tracked, extended, tracked
+from flushproof.frontend.kernel.tracked import TrackedState, extended, tracked
 from flushproof.frontend.kernel.type_inference import accesses, scope_of, usage_of
 from flushproof.frontend.kernel.ways import Key
 from flushproof.support.diagnostics import InputError
@@ -43,8 +43,8 @@ class Slice(Record, frozen=True):
     flush: Body
     load: Body
     functions: dict[str, Body]
-    shared: dict[tuple[str, str], Shared]
-    tracked: Tracked
+    shared: dict[tuple[str, str], SharedScalar]
+    tracked: TrackedState
     notes: Notes
 
     @property
@@ -53,7 +53,9 @@ class Slice(Record, frozen=True):
         return frozenset(s.member for s in self.shared.values())
 
 
-def slice_of(known: Known, flush: tuple[Piece, Item], load: tuple[Piece, Item]) -> Slice:
+def slice_of(
+    known: ResolvedNames, flush: tuple[FilePiece, Item], load: tuple[FilePiece, Item]
+) -> Slice:
     """Reduce a file to its two operations.
 
     Raises:
@@ -63,7 +65,7 @@ def slice_of(known: Known, flush: tuple[Piece, Item], load: tuple[Piece, Item]) 
     family = _family(known, starts[0])
     known.usage |= usage_of(known, (b.function for b in (*family.values(), starts[1])))
     held = locks(known, family.values())
-    state = tracked(known, family.values()).joined(Tracked(members=held))
+    state = tracked(known, family.values()).joined(TrackedState(members=held))
     state = extended(known, state, (), (*family.values(), starts[1]))
     while True:
         known.structs.clear()
@@ -83,17 +85,19 @@ def slice_of(known: Known, flush: tuple[Piece, Item], load: tuple[Piece, Item]) 
     )
 
 
-def _whole(known: Known, kept: dict[str, Body], family: dict[str, Body]) -> tuple[Body, ...]:
+def _whole(
+    known: ResolvedNames, kept: dict[str, Body], family: dict[str, Body]
+) -> tuple[Body, ...]:
     """Return the functions that are kept as they stand in their files, and all of the flush."""
     found = {name: known.body(name, b.where) or b for name, b in kept.items()}
     return tuple({**found, **family}.values())
 
 
-def _parsed(known: Known, where: Piece, item: Item) -> Body:
+def _parsed(known: ResolvedNames, where: FilePiece, item: Item) -> Body:
     return Body(known.reader.function(where, item), where)
 
 
-def _family(known: Known, start: Body) -> dict[str, Body]:
+def _family(known: ResolvedNames, start: Body) -> dict[str, Body]:
     """Return an operation and the functions of the files at hand that it calls."""
     found = {start.function.name: start}
     pending = [start]
@@ -109,7 +113,7 @@ def _family(known: Known, start: Body) -> dict[str, Body]:
     return found
 
 
-def _body(known: Known, name: str, near: Piece) -> Body | None:
+def _body(known: ResolvedNames, name: str, near: FilePiece) -> Body | None:
     """Return a function; one in a header that cannot be parsed counts as unknown."""
     place = known.library.find(Sort.FUNCTION, name, near)
     try:
@@ -123,20 +127,20 @@ def _body(known: Known, name: str, near: Piece) -> Body | None:
 def called_by(f: c.Function) -> Iterator[str]:
     """Yield the names of the functions that a function calls."""
     for node in walk(f.body) if f.body else ():
-        if isinstance(node, c.Call) and isinstance(node.function, c.Name):
+        if isinstance(node, c.CallExpr) and isinstance(node.function, c.Name):
             yield node.function.id
 
 
 def handed_on(f: c.Function) -> Iterator[str]:
     """Yield the names that a function gives to others, some of which may be functions."""
     for node in walk(f.body) if f.body else ():
-        if isinstance(node, c.Call):
+        if isinstance(node, c.CallExpr):
             yield from (a.id for a in node.arguments if isinstance(a, c.Name))
 
 
 def _pruned(
-    known: Known,
-    state: Tracked,
+    known: ResolvedNames,
+    state: TrackedState,
     family: frozenset[str],
     starts: tuple[Body, ...],
     notes: Notes,
@@ -144,7 +148,7 @@ def _pruned(
     done: dict[str, Body] = {}
     pending = list(starts)
     # What is only looked at is not declared.
-    aside = Known(known.base, known.library, known.usage)
+    aside = ResolvedNames(known.base, known.library, known.usage)
     effects = Effects(aside, Relevance(aside, state))
     while pending:
         body = pending.pop(0)
@@ -173,7 +177,7 @@ def _pruned(
     return done
 
 
-class Outside(Record, frozen=True):
+class OtherWriters(Record, frozen=True):
     """What others do: members that creation sets, members and variables that others may write.
 
     If `quiet`, functions that are not known write nothing.
@@ -185,7 +189,7 @@ class Outside(Record, frozen=True):
     quiet: bool = False
 
 
-def members_of(known: Known, piece: Slice) -> frozenset[Key]:
+def members_of(known: ResolvedNames, piece: Slice) -> frozenset[Key]:
     """Return the members that the functions of a slice keep, locks left out."""
     held = lock_types(known)
     return frozenset(
@@ -198,7 +202,7 @@ def members_of(known: Known, piece: Slice) -> frozenset[Key]:
     )
 
 
-def closed(known: Known, piece: Slice, outside: Outside) -> Slice:
+def closed(known: ResolvedNames, piece: Slice, outside: OtherWriters) -> Slice:
     """Return the slice in which reads of what code outside writes give any value.
 
     Raises:
@@ -225,7 +229,7 @@ def closed(known: Known, piece: Slice, outside: Outside) -> Slice:
     )
 
 
-def _written(known: Known, piece: Slice, state: frozenset[tuple[str, str]]) -> Written:
+def _written(known: ResolvedNames, piece: Slice, state: frozenset[tuple[str, str]]) -> Written:
     """Return what an unknown function may write."""
     span = piece.flush.function.span
     members = {(s, m): known.member(s, m, span) for s, m in state}

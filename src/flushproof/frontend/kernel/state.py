@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.rewrite import below, within
-from flushproof.frontend.c.type_errors import Unsupported
+from flushproof.frontend.c.type_errors import UnsupportedConstruct
 from flushproof.frontend.c.types import Array, CType, Pointer, Struct
 from flushproof.frontend.c.walk import walk
-from flushproof.frontend.kernel.name_resolution import Body, Known
+from flushproof.frontend.kernel.name_resolution import Body, ResolvedNames
 from flushproof.frontend.kernel.notes import Notes, anything
 from flushproof.frontend.kernel.type_inference import accesses, scope_of, struct_of
 from flushproof.support.diagnostics import InputError
@@ -35,7 +35,7 @@ STORERS = frozenset({"__write_marked", "atomic_set", "atomic64_set"})
 READERS = frozenset({"__read_marked", "atomic_read", "atomic64_read"})
 
 
-class Shared(Record, frozen=True):
+class SharedScalar(Record, frozen=True):
     """A scalar of the VM or of a vCPU that the operations use."""
 
     struct: str
@@ -54,19 +54,19 @@ class Shared(Record, frozen=True):
         return None if where is None else f"{where}{self.member}"
 
 
-def shared(known: Known, bodies: Iterable[Body]) -> dict[tuple[str, str], Shared]:
+def shared(known: ResolvedNames, bodies: Iterable[Body]) -> dict[tuple[str, str], SharedScalar]:
     """Return the scalars that are not members of local variables, in order of use."""
-    found: dict[tuple[str, str], Shared] = {}
+    found: dict[tuple[str, str], SharedScalar] = {}
     for body in bodies:
         own = own_structs(known, body)
         for a in accesses(known, body):
             if leads_on(a.type) or a.struct in own:
                 continue
-            found.setdefault((a.struct, a.member), Shared(a.struct, a.member, a.type))
+            found.setdefault((a.struct, a.member), SharedScalar(a.struct, a.member, a.type))
     return found
 
 
-def lock_types(known: Known) -> frozenset[CType]:
+def lock_types(known: ResolvedNames) -> frozenset[CType]:
     """Return the structs that are locks."""
     prelude = known.base.prelude
     return frozenset(
@@ -78,13 +78,13 @@ def lock_types(known: Known) -> frozenset[CType]:
     )
 
 
-def locks(known: Known, bodies: Iterable[Body]) -> frozenset[str]:
+def locks(known: ResolvedNames, bodies: Iterable[Body]) -> frozenset[str]:
     """Return the names of the locks that functions use."""
     kinds = lock_types(known)
     return frozenset(a.member for b in bodies for a in accesses(known, b) if a.type in kinds)
 
 
-def own_structs(known: Known, body: Body) -> frozenset[str]:
+def own_structs(known: ResolvedNames, body: Body) -> frozenset[str]:
     """Return the structs that the function has objects of, and the ranges it is given."""
     anchors = known.base.prelude.structs
     found = {t.name for t in scope_of(known, body.function).values() if isinstance(t, Struct)}
@@ -108,7 +108,7 @@ def _holds(t: CType) -> bool:
             return isinstance(t, Pointer) or not leads_on(t)
 
 
-def written(known: Known, bodies: Iterable[Body]) -> frozenset[tuple[str, str]]:
+def written(known: ResolvedNames, bodies: Iterable[Body]) -> frozenset[tuple[str, str]]:
     """Return the members that some function assigns, changes, or hands on by address."""
     found: set[tuple[str, str]] = set()
     for body in bodies:
@@ -123,10 +123,10 @@ def written(known: Known, bodies: Iterable[Body]) -> frozenset[tuple[str, str]]:
     return frozenset(found)
 
 
-def read_through(node: object) -> c.Unary | None:
+def read_through(node: object) -> c.UnaryExpr | None:
     """Return the address that a call only reads through, as `READ_ONCE()` does."""
     match node:
-        case c.Call(c.Name(name), (c.Unary("&", c.Member() | c.Name()) as address,)):
+        case c.CallExpr(c.Name(name), (c.UnaryExpr("&", c.Member() | c.Name()) as address,)):
             return address if name in READERS else None
         case _:
             return None
@@ -135,14 +135,16 @@ def read_through(node: object) -> c.Unary | None:
 def changed(node: object) -> c.Expr | None:
     """Return what an expression assigns, changes, or hands on by address."""
     match node:
-        case c.Assign(_, target) | c.Postfix(_, target) | c.Unary("&" | "++" | "--", target):
+        case (
+            c.AssignExpr(_, target) | c.Postfix(_, target) | c.UnaryExpr("&" | "++" | "--", target)
+        ):
             return target
         case _:
             return None
 
 
 def refuse_addresses(
-    known: Known, body: Body, members: frozenset[tuple[str, str]], variables: frozenset[str]
+    known: ResolvedNames, body: Body, members: frozenset[tuple[str, str]], variables: frozenset[str]
 ) -> None:
     """Refuse an address through which what others write could be read unseen.
 
@@ -156,10 +158,10 @@ def refuse_addresses(
     only_read |= {
         id(n.arguments[0])
         for n in nodes
-        if isinstance(n, c.Call) and isinstance(n.function, c.Name) and n.function.id in STORERS
+        if isinstance(n, c.CallExpr) and isinstance(n.function, c.Name) and n.function.id in STORERS
     }
     for node in nodes:
-        if not isinstance(node, c.Unary) or node.op != "&" or id(node) in only_read:
+        if not isinstance(node, c.UnaryExpr) or node.op != "&" or id(node) in only_read:
             continue
         match node.operand:
             case c.Member(_, name) as e:
@@ -170,14 +172,14 @@ def refuse_addresses(
                 continue
         if disturbed:
             text = f"the address of `{name}`, which other code writes at any time"
-            raise InputError(Unsupported(span=node.span, construct=text))
+            raise InputError(UnsupportedConstruct(span=node.span, construct=text))
 
 
 @dataclass
 class Reads:
     """Replaces reads of what is not state within one function."""
 
-    known: Known
+    known: ResolvedNames
     body: Body
     state: frozenset[tuple[str, str]]
     notes: Notes
@@ -204,17 +206,17 @@ class Reads:
             case c.Name(name) if self._disturbed(e):
                 self.notes.assume(f"{name} may hold anything")
                 return anything(e.span)
-            case c.Call() if (address := read_through(e)) and self._disturbed(address.operand):
+            case c.CallExpr() if (address := read_through(e)) and self._disturbed(address.operand):
                 return self._read(address.operand)
-            case c.Call() if (address := read_through(e)) is not None:
+            case c.CallExpr() if (address := read_through(e)) is not None:
                 member = address.operand
                 outside = isinstance(member, c.Member) and self._unwritten(member)
                 if isinstance(member, c.Member) and outside and not self._points(member):
                     return self._any(member)
                 return below(e, self._read, self._statement)
-            case c.Assign(_, target, value):
+            case c.AssignExpr(_, target, value):
                 return replace(e, target=self._place(target), value=self._read(value))
-            case c.Unary(op, operand) if op == "&" or op in STEPS:
+            case c.UnaryExpr(op, operand) if op == "&" or op in STEPS:
                 return replace(e, operand=self._place(operand))
             case c.Postfix(_, operand):
                 return replace(e, operand=self._place(operand))

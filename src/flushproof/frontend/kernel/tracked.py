@@ -12,10 +12,10 @@ from flushproof.frontend.c.item_splitter import Sort
 from flushproof.frontend.c.types import CType, Integer, Pointer, Struct
 from flushproof.frontend.c.walk import walk
 from flushproof.frontend.kernel.builtin_headers import names_of
-from flushproof.frontend.kernel.name_resolution import Body, Known
+from flushproof.frontend.kernel.name_resolution import Body, ResolvedNames
 from flushproof.frontend.kernel.state import PATHS, changed, own_structs
 from flushproof.frontend.kernel.type_inference import (
-    Access,
+    MemberUse,
     Scope,
     accesses,
     is_table,
@@ -26,7 +26,7 @@ from flushproof.frontend.kernel.type_inference import (
 from flushproof.support.record import Record, replace
 
 
-class Tracked(Record, frozen=True):
+class TrackedState(Record, frozen=True):
     """The state by name.
 
     `variables` are the file-level variables that are read, `changing` those of them that the
@@ -46,9 +46,9 @@ class Tracked(Record, frozen=True):
         """The names that no function can have in it and not matter."""
         return self.members | self.changing
 
-    def joined(self, other: Tracked) -> Tracked:
+    def joined(self, other: TrackedState) -> TrackedState:
         """Return what either holds."""
-        return Tracked(
+        return TrackedState(
             self.members | other.members,
             self.variables | other.variables,
             self.changing | other.changing,
@@ -58,15 +58,15 @@ class Tracked(Record, frozen=True):
         )
 
 
-def tracked(known: Known, bodies: Iterable[Body]) -> Tracked:
+def tracked(known: ResolvedNames, bodies: Iterable[Body]) -> TrackedState:
     """Return what functions keep."""
-    found = Tracked()
+    found = TrackedState()
     for body in bodies:
         found = found.joined(_of(known, body))
     return found
 
 
-def _of(known: Known, body: Body) -> Tracked:
+def _of(known: ResolvedNames, body: Body) -> TrackedState:
     own = own_structs(known, body)
     scope = scope_of(known, body.function)
     uses = list(accesses(known, body))
@@ -74,7 +74,7 @@ def _of(known: Known, body: Body) -> Tracked:
     variables = _variables(known, body, scope)
     types = [a.type for a in state]
     types += [t for v in variables if (t := _variable_type(known, body, v)) is not None]
-    return Tracked(
+    return TrackedState(
         frozenset(a.member for a in state),
         frozenset(variables),
         frozenset(v for v in variables if v in _changed(body, scope)),
@@ -84,7 +84,7 @@ def _of(known: Known, body: Body) -> Tracked:
     )
 
 
-def is_state(known: Known, a: Access) -> bool:
+def is_state(known: ResolvedNames, a: MemberUse) -> bool:
     """Tell whether a member holds something, and does not only lead to the VM or a vCPU."""
     base = known.base.prelude.structs.get(a.struct)
     if base is not None and a.member in base.members:
@@ -93,7 +93,7 @@ def is_state(known: Known, a: Access) -> bool:
     return not (isinstance(t, Struct) and t.name in PATHS)
 
 
-def _variables(known: Known, body: Body, scope: Scope) -> dict[str, None]:
+def _variables(known: ResolvedNames, body: Body, scope: Scope) -> dict[str, None]:
     f = body.function
     tables = {
         id(n.base)
@@ -109,7 +109,7 @@ def _variables(known: Known, body: Body, scope: Scope) -> dict[str, None]:
     return found
 
 
-def is_variable(known: Known, name: str, body: Body) -> bool:
+def is_variable(known: ResolvedNames, name: str, body: Body) -> bool:
     """Tell whether a name is that of a variable at file level."""
     prelude = known.base.prelude
     if name in prelude.functions or name in prelude.constants:
@@ -120,7 +120,7 @@ def is_variable(known: Known, name: str, body: Body) -> bool:
     return default is not None and name in names_of(default)
 
 
-def _variable_type(known: Known, body: Body, name: str) -> CType | None:
+def _variable_type(known: ResolvedNames, body: Body, name: str) -> CType | None:
     return type_of(known, body, {}, c.Name(name, body.function.span))
 
 
@@ -145,7 +145,9 @@ def _widths(t: CType) -> Iterator[int]:
             pass
 
 
-def extended(known: Known, before: Tracked, kept: Iterable[Body], all_: Iterable[Body]) -> Tracked:
+def extended(
+    known: ResolvedNames, before: TrackedState, kept: Iterable[Body], all_: Iterable[Body]
+) -> TrackedState:
     """Return what is tracked once the functions that are kept read more than before.
 
     A member that only these read is state if some function of the two operations writes it.

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flushproof.frontend.c.grammar import vocabulary
-from flushproof.frontend.c.tokens import Kind, Token
+from flushproof.frontend.c.tokens import Token, TokenKind
 
 _STARTS = frozenset("{};")
 _ENDS_DECLARATOR = frozenset(";=,[")
-_OPERANDS = frozenset({Kind.NUMBER, Kind.STRING, Kind.CHAR})
+_OPERANDS = frozenset({TokenKind.NUMBER, TokenKind.STRING, TokenKind.CHAR})
 
 
 def names_of_types(tokens: tuple[Token, ...]) -> frozenset[str]:
@@ -24,7 +24,7 @@ def names_of_types(tokens: tuple[Token, ...]) -> frozenset[str]:
 
 def plain(token: Token) -> bool:
     """Tell whether a token is a name that is no word of the grammar."""
-    return token.kind is Kind.NAME and vocabulary(spec=False).terminal(token.text) == "NAME"
+    return token.kind is TokenKind.NAME and vocabulary(spec=False).terminal(token.text) == "NAME"
 
 
 def _cast(tokens: tuple[Token, ...]) -> Iterator[str]:
@@ -57,7 +57,9 @@ def _called(tokens: tuple[Token, ...], before: int) -> bool:
     if before < 0:
         return True
     token = tokens[before]
-    return token.text != "return" and (token.kind is Kind.NAME or token.text in {")", "]", "}"})
+    return token.text != "return" and (
+        token.kind is TokenKind.NAME or token.text in {")", "]", "}"}
+    )
 
 
 def _declared(tokens: tuple[Token, ...]) -> Iterator[str]:

@@ -74,7 +74,9 @@ def number_of(e: c.Expr) -> int | None:
 def target_of(e: object) -> c.Expr | None:
     """Return what an expression itself changes, or takes the address of."""
     match e:
-        case c.Assign(_, target) | c.Postfix(_, target) | c.Unary("++" | "--" | "&", target):
+        case (
+            c.AssignExpr(_, target) | c.Postfix(_, target) | c.UnaryExpr("++" | "--" | "&", target)
+        ):
             return target
         case _:
             return None

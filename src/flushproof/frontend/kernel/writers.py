@@ -14,10 +14,10 @@ from pathlib import Path
 
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.item_splitter import Item, Sort
-from flushproof.frontend.c.tokens import Kind
+from flushproof.frontend.c.tokens import TokenKind
 from flushproof.frontend.c.walk import walk
-from flushproof.frontend.kernel.library import Library, Piece
-from flushproof.frontend.kernel.name_resolution import Body, Known
+from flushproof.frontend.kernel.library import FilePiece, Library
+from flushproof.frontend.kernel.name_resolution import Body, ResolvedNames
 from flushproof.frontend.kernel.objects import Places, could_set_whole
 from flushproof.frontend.kernel.state import read_through
 from flushproof.frontend.kernel.text_scan import included
@@ -57,12 +57,12 @@ def _sources(folder: Path) -> list[Path]:
     return [folder / name for name in current().names(str(folder)) if name.endswith(".c")][:_MOST]
 
 
-def piece_of(library: Library, path: Path) -> Piece | None:
+def piece_of(library: Library, path: Path) -> FilePiece | None:
     """Return a file cut up; the one that is read is known as it is."""
     return library.main if path == library.path else library.piece(path)
 
 
-def pieces_with(library: Library, words: Iterable[str]) -> tuple[Piece, ...]:
+def pieces_with(library: Library, words: Iterable[str]) -> tuple[FilePiece, ...]:
     """Return the files at hand that hold one of some words."""
     wanted = sorted(words)
     paths = (p for p in files_at_hand(library) if any(library.mentions(p, w) for w in wanted))
@@ -70,7 +70,7 @@ def pieces_with(library: Library, words: Iterable[str]) -> tuple[Piece, ...]:
 
 
 def writers(
-    known: Known,
+    known: ResolvedNames,
     members: frozenset[Key],
     variables: frozenset[str],
     known_of: frozenset[tuple[str, str]],
@@ -91,7 +91,7 @@ def writers(
                 found.append(Writer(where.raw(item)[0].text, frozenset(), given))
             if item.sort is not Sort.FUNCTION or (where.name, item.name) in known_of:
                 continue
-            words = frozenset(t.text for t in where.raw(item) if t.kind is Kind.NAME)
+            words = frozenset(t.text for t in where.raw(item) if t.kind is TokenKind.NAME)
             words |= _through_macros(where, words)
             if words & (names | own) or could_set_whole(where.raw(item)):
                 writer = _writer(known, where, item, members, own, words)
@@ -99,12 +99,12 @@ def writers(
     return tuple(found)
 
 
-def _given(where: Piece, item: Item, variables: frozenset[str]) -> frozenset[str]:
+def _given(where: FilePiece, item: Item, variables: frozenset[str]) -> frozenset[str]:
     """Return the variables that a macro at file level is given, as `module_param()` is."""
-    return variables & {t.text for t in where.raw(item) if t.kind is Kind.NAME}
+    return variables & {t.text for t in where.raw(item) if t.kind is TokenKind.NAME}
 
 
-def _through_macros(where: Piece, words: frozenset[str]) -> frozenset[str]:
+def _through_macros(where: FilePiece, words: frozenset[str]) -> frozenset[str]:
     macros = (where.outline.macro(w) for w in words)
     return frozenset(t.text for m in macros if m is not None for t in m.body)
 
@@ -124,7 +124,7 @@ def _included(library: Library) -> frozenset[str]:
 
 
 def _meant(
-    where: Piece, variables: frozenset[str], hidden: frozenset[str], inner: frozenset[str]
+    where: FilePiece, variables: frozenset[str], hidden: frozenset[str], inner: frozenset[str]
 ) -> frozenset[str]:
     """Return the variables that another file may mean by the same names.
 
@@ -139,8 +139,8 @@ def _meant(
 
 
 def _writer(
-    known: Known,
-    where: Piece,
+    known: ResolvedNames,
+    where: FilePiece,
     item: Item,
     members: frozenset[Key],
     variables: frozenset[str],
@@ -167,7 +167,7 @@ def _nodes(f: c.Function) -> Iterator[object]:
     yield from (n for n in nodes if id(n) not in only_read)
 
 
-def _written(known: Known, body: Body, members: frozenset[Key]) -> frozenset[Key]:
+def _written(known: ResolvedNames, body: Body, members: frozenset[Key]) -> frozenset[Key]:
     scope = scope_of(known, body.function)
     found: set[Key] = set()
     for node in _nodes(body.function):

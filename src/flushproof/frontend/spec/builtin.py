@@ -35,7 +35,7 @@ class Given(Record, frozen=True):
 
     context: ParseContext
     units: tuple[c.TranslationUnit, ...]
-    claims: tuple[s.Claim, ...]
+    claims: tuple[s.ClaimSpec, ...]
     sources: tuple[Source, ...]
 
     def declared(self, *units: c.TranslationUnit, partial: bool = False) -> Declarations:

@@ -26,7 +26,7 @@ from flushproof.frontend.spec.spec_errors import (
 )
 from flushproof.results.verdict import Verdict
 from flushproof.support.diagnostics import InputError
-from flushproof.support.memory_model import Memory
+from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import Record
 from flushproof.support.source import Source, Span
 
@@ -50,12 +50,12 @@ _WITH_SUBJECT = frozenset({"enter", "return"})
 _MOST = 1 << 16
 
 
-def parse_spec(source: Source, context: ParseContext) -> syntax.SpecFile:
+def parse_spec(source: Source, context: ParseContext) -> syntax.SpecTree:
     """Parse a spec or claim file under the macros and typedefs of `context`."""
     live, after = read_tokens(source, context)
     tokens = significant(live)
     tree = tree_of(tokens, after.typedefs | TYPES, "spec_file", spec=True)
-    parsed = syntax.SpecFile(
+    parsed = syntax.SpecTree(
         specs=tuple(_spec(tokens, t) for t in trees(tree.children, "spec")),
         claims=tuple(_claim(tokens, t) for t in trees(tree.children, "claim")),
         functions=tuple(function(tokens, t) for t in trees(tree.children, "function")),
@@ -97,9 +97,9 @@ def _head(tokens: Tokens, tree: Tree) -> Span:
     return tokens[tree.meta.start_pos].span
 
 
-def _text(tokens: Tokens, tree: Tree) -> syntax.Text:
+def _text(tokens: Tokens, tree: Tree) -> syntax.QuotedText:
     span = span_of(tokens, tree)
-    return syntax.Text("".join(constants.string(str(t), span) for t in tree.children), span)
+    return syntax.QuotedText("".join(constants.string(str(t), span) for t in tree.children), span)
 
 
 # Specs ------------------------------------------------------------------------------------------
@@ -138,10 +138,10 @@ def _operation(tokens: Tokens, tree: Tree) -> syntax.OperationDecl:
     return syntax.OperationDecl(str(role), str(name), _words(tokens, words), span_of(tokens, tree))
 
 
-def _words(tokens: Tokens, branch: Branch | None) -> tuple[syntax.Text, ...]:
+def _words(tokens: Tokens, branch: Branch | None) -> tuple[syntax.QuotedText, ...]:
     if not isinstance(branch, lark.Tree):
         return ()
-    return tuple(syntax.Text(str(word), span_of(tokens, word)) for word in branch.children)
+    return tuple(syntax.QuotedText(str(word), span_of(tokens, word)) for word in branch.children)
 
 
 def _cache(tokens: Tokens, tree: Tree) -> syntax.CacheDecl:
@@ -149,13 +149,13 @@ def _cache(tokens: Tokens, tree: Tree) -> syntax.CacheDecl:
     return syntax.CacheDecl(condition, root, span_of(tokens, tree))
 
 
-def _bounds(tokens: Tokens, entries: list[Tree]) -> tuple[syntax.Bound, ...]:
+def _bounds(tokens: Tokens, entries: list[Tree]) -> tuple[syntax.BoundLine, ...]:
     built = tuple(_bound(tokens, t) for t in entries)
     check_once("bound", [(b.name, b.span) for b in built])
     return built
 
 
-def _bound(tokens: Tokens, tree: Tree) -> syntax.Bound:
+def _bound(tokens: Tokens, tree: Tree) -> syntax.BoundLine:
     name, first, last = parts(tree)
     check_known("bound", str(name), BOUNDS, span_of(tokens, name))
     low = _count(tokens, first, least=int(name == "vcpus"))
@@ -163,7 +163,7 @@ def _bound(tokens: Tokens, tree: Tree) -> syntax.Bound:
     if high < low:
         place = span_of(tokens, first).to(span_of(tokens, last or first))
         raise InputError(BadBounds(span=place, problem=f"`{low}..{high}` is empty"))
-    return syntax.Bound(str(name), low, high, span_of(tokens, tree))
+    return syntax.BoundLine(str(name), low, high, span_of(tokens, tree))
 
 
 def _count(tokens: Tokens, branch: Branch | None, *, least: int) -> int:
@@ -192,7 +192,7 @@ def _memory(tokens: Tokens, tree: Tree | None) -> syntax.MemoryDecl | None:
         return None
     (name,) = parts(tree)
     span = span_of(tokens, name)
-    check_known("memory model", str(name), tuple(Memory), span)
+    check_known("memory model", str(name), tuple(MemoryModel), span)
     return syntax.MemoryDecl(str(name), span)
 
 
@@ -225,13 +225,13 @@ def _expectation(tokens: Tokens, tree: Tree) -> syntax.Expectation:
 # Claims -----------------------------------------------------------------------------------------
 
 
-def _claim(tokens: Tokens, tree: Tree) -> syntax.Claim:
+def _claim(tokens: Tokens, tree: Tree) -> syntax.ClaimSpec:
     override, name, text = parts(tree)[:3]
     clauses = _clauses(tokens, tree)
     witnesses = tuple(_witness(tokens, t) for t in clauses.each("witness"))
     check_once("witness", [(w.name, w.span) for w in witnesses])
     headline, because = clauses.one("headline"), clauses.one("because")
-    return syntax.Claim(
+    return syntax.ClaimSpec(
         name=str(name),
         text=_text(tokens, text).value if isinstance(text, lark.Tree) else "",
         witnesses=witnesses,

@@ -15,7 +15,7 @@ from flushproof.support.files import current
 from flushproof.support.source import Span
 
 
-class Outside(Diagnostic, frozen=True, kw_only=True):
+class OutsideFolder(Diagnostic, frozen=True, kw_only=True):
     """A spec names a file that is not its own."""
 
     CODE: ClassVar[str] = "FP0513"
@@ -33,13 +33,13 @@ def confined(folder: Path, name: str, span: Span) -> Path:
     path = folder / name
     files = current()
     if Path(name).is_absolute() or ".." in Path(name).parts:
-        raise InputError(Outside(span=span, path=name))
+        raise InputError(OutsideFolder(span=span, path=name))
     if files.is_folder(str(path)):
         return path  # reading it says what is wrong
     if not files.is_file(str(path)):
         raise InputError(Missing(span=span, path=str(path)))
     if not within(path, (folder,)):
-        raise InputError(Outside(span=span, path=name))
+        raise InputError(OutsideFolder(span=span, path=name))
     return path
 
 

@@ -17,7 +17,7 @@ from flushproof.frontend.spec.parser import parse_spec
 from flushproof.frontend.spec.path_confinement import confined
 from flushproof.frontend.spec.spec_errors import check_once
 from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError, Note, closest
-from flushproof.support.memory_model import Memory
+from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import replace
 from flushproof.support.resources import DEFAULTS
 from flushproof.support.source import Source, Span
@@ -149,7 +149,7 @@ def from_texts(variant: Source, spec: Source) -> Setup:
     return _from_spec_source(spec, Path(spec.name).parent, variant)
 
 
-def only_spec(source: Source) -> tuple[s.Spec, s.SpecFile]:
+def only_spec(source: Source) -> tuple[s.Spec, s.SpecTree]:
     """Parse a spec file that holds one spec, without its variant.
 
     Raises:
@@ -193,7 +193,7 @@ def _from_spec_source(
         expectations=spec.expectations,
         sources=(*start.sources, source, variant, *headers.sources),
         assumed=headers.assumed,
-        memory=Memory.SC if spec.memory is None else Memory(spec.memory.model),
+        memory=MemoryModel.SC if spec.memory is None else MemoryModel(spec.memory.model),
         stated=frozenset(b.name for b in spec.bounds) | ({"memory"} if spec.memory else set()),
         units=units,
         whole=True,
@@ -227,7 +227,9 @@ def _operations(spec: s.Spec) -> tuple[s.OperationDecl, ...]:
     return spec.operations
 
 
-def joined_claims(known: tuple[s.Claim, ...], own: tuple[s.Claim, ...]) -> tuple[s.Claim, ...]:
+def joined_claims(
+    known: tuple[s.ClaimSpec, ...], own: tuple[s.ClaimSpec, ...]
+) -> tuple[s.ClaimSpec, ...]:
     """Return the known claims and a spec's own, some of which may say that they override one.
 
     Raises:
@@ -245,7 +247,7 @@ def joined_claims(known: tuple[s.Claim, ...], own: tuple[s.Claim, ...]) -> tuple
     return (*(k for k in known if k.name not in names), *own)
 
 
-def _check_expectations(spec: s.Spec, claims: tuple[s.Claim, ...]) -> None:
+def _check_expectations(spec: s.Spec, claims: tuple[s.ClaimSpec, ...]) -> None:
     names = [claim.name for claim in claims]
     for e in spec.expectations:
         if e.claim not in names:

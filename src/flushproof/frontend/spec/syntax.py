@@ -7,7 +7,7 @@ from flushproof.support.record import Placed, Record
 from flushproof.support.source import Span
 
 
-class Text(Placed, frozen=True):
+class QuotedText(Placed, frozen=True):
     """A quoted string and where it stands."""
 
     value: str
@@ -19,7 +19,7 @@ class OperationDecl(Placed, frozen=True):
 
     role: str
     function: str
-    roles: tuple[Text, ...]
+    roles: tuple[QuotedText, ...]
     span: Span
 
 
@@ -31,7 +31,7 @@ class CacheDecl(Placed, frozen=True):
     span: Span
 
 
-class Bound(Placed, frozen=True):
+class BoundLine(Placed, frozen=True):
     """`vcpus 1..4;` or `loads 2;` (then low == high)."""
 
     name: str
@@ -94,13 +94,13 @@ class Handler(Placed, frozen=True):
 
     event: str
     subject: str
-    parameters: tuple[Text, ...]
+    parameters: tuple[QuotedText, ...]
     inside: str
     body: c.Block
     span: Span
 
 
-class Claim(Placed, frozen=True):
+class ClaimSpec(Placed, frozen=True):
     """One monitor; `because` and `headline` are templates filled with witness and ghost values.
 
     One that `overrides` takes the place of the program's own claim of that name.
@@ -121,22 +121,22 @@ class Spec(Placed, frozen=True):
     """One `spec NAME { ... }`; clauses that are absent are None or empty."""
 
     name: str
-    variant: Text | None
+    variant: QuotedText | None
     operations: tuple[OperationDecl, ...]
     boot: c.Block | None
     caches: tuple[CacheDecl, ...]
-    bounds: tuple[Bound, ...]
+    bounds: tuple[BoundLine, ...]
     assumptions: tuple[Assumption, ...]
     exempt: tuple[Exempt, ...]
     expectations: tuple[Expectation, ...]
-    claims: tuple[Claim, ...]
+    claims: tuple[ClaimSpec, ...]
     span: Span
     memory: MemoryDecl | None = None
 
 
-class SpecFile(Record, frozen=True):
+class SpecTree(Record, frozen=True):
     """What one spec or claim file holds, in order of appearance within each kind."""
 
     specs: tuple[Spec, ...]
-    claims: tuple[Claim, ...]
+    claims: tuple[ClaimSpec, ...]
     functions: tuple[c.Function, ...]

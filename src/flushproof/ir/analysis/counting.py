@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from flushproof.ir.analysis.control_flow import successors
 from flushproof.ir.analysis.def_use import defined
-from flushproof.ir.analysis.weak_topological_order import Order, order
+from flushproof.ir.analysis.weak_topological_order import TopologicalOrder, order
 from flushproof.ir.code import Assign, Binary, BinaryOp, Branch, Const, Instr, Jump, Var
 from flushproof.support.record import Record
 
@@ -30,7 +30,7 @@ class Loop(Record, frozen=True):
     """A loop of some code, by its head; `inside` are its positions, inner loops' included."""
 
     code: Code
-    shape: Order
+    shape: TopologicalOrder
     head: int
     inside: frozenset[int]
 
@@ -64,7 +64,7 @@ def loops_of(code: Code) -> tuple[Loop, ...]:
     return tuple(loop_at(code, shape, at) for at in range(len(code)) if shape.is_head(at))
 
 
-def loop_at(code: Code, shape: Order, head: int) -> Loop:
+def loop_at(code: Code, shape: TopologicalOrder, head: int) -> Loop:
     """Return the loop with a head."""
     inside = frozenset(at for at in range(len(code)) if head in shape.loops[at])
     return Loop(code, shape, head, inside)

@@ -15,11 +15,11 @@ from flushproof.ir.analysis.control_flow import successors
 from flushproof.ir.code import (
     Acquire,
     Branch,
+    FieldScope,
     Freeing,
     Instr,
     Release,
     Return,
-    Scope,
     TryAcquire,
     Var,
 )
@@ -61,7 +61,7 @@ def held_before(code: tuple[Instr, ...]) -> tuple[Held, ...]:
 
 def _after(instr: Instr, held: Held) -> Held:
     match instr:
-        case Acquire(field, _, shared) if field.scope is Scope.VM:
+        case Acquire(field, _, shared) if field.scope is FieldScope.VM:
             return held | {Hold(field.name, shared)}
         case Release(field, freeing=freeing) if freeing is not Freeing.DRAINED:
             return held - {Hold(field.name, shared) for shared in (False, True)}
@@ -174,7 +174,7 @@ def _maybe_after(instr: Instr, held: Held) -> Held:
     match instr:
         case Acquire(field, _, shared) | TryAcquire(_, field, _, shared):
             return held | {Hold(field.name, shared)}
-        case Release(field, _, shared, freeing=freeing) if field.scope is Scope.VM:
+        case Release(field, _, shared, freeing=freeing) if field.scope is FieldScope.VM:
             return held if freeing is Freeing.DRAINED else held - {Hold(field.name, shared)}
         case _:
             return held

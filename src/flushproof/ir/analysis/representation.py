@@ -56,7 +56,7 @@ LOW = (1 << PAGE_BITS) - 1
 ROOT_BITS = 64
 
 
-class Kind(StrEnum):
+class Representation(StrEnum):
     """How the integers of one class are represented."""
 
     ROOT = "root"
@@ -73,37 +73,37 @@ class Kinds(Record, frozen=True):
     than a constant; `exact_roots` is false when roots had to become bit-vectors.
     """
 
-    slots: Mapping[Slot, Kind]
+    slots: Mapping[Slot, Representation]
     constants: frozenset[int]
     odd: frozenset[int]
     split: bool
     exact_roots: bool
     roots: frozenset[Field]
 
-    def field(self, field: Field) -> Kind:
+    def field(self, field: Field) -> Representation:
         """Return the kind of a shared field."""
-        return self.slots.get(field, Kind.COUNT)
+        return self.slots.get(field, Representation.COUNT)
 
-    def local(self, operation: str, local: Local) -> Kind:
+    def local(self, operation: str, local: Local) -> Representation:
         """Return the kind of an operation's local."""
-        return self.slots.get((operation, local), Kind.COUNT)
+        return self.slots.get((operation, local), Representation.COUNT)
 
-    def expr(self, operation: str, e: Expr) -> Kind | None:
+    def expr(self, operation: str, e: Expr) -> Representation | None:
         """Return the kind of an integer expression; None where a number will do, as any other."""
         match e:
             case Var(local):
                 return self.local(operation, local)
             case HeldLocks():
-                return Kind.BITS
+                return Representation.BITS
             case Cast(a):
                 return self.expr(operation, a) if _is_int(a.type) else None
             case Unary(op, a) if _is_int(a.type):
-                return self.expr(operation, a) or (Kind.BITS if op == "~" else None)
+                return self.expr(operation, a) or (Representation.BITS if op == "~" else None)
             case Ite(_, a, b):
                 return self.expr(operation, a) or self.expr(operation, b)
             case Binary(_, a, b):
                 known = self.expr(operation, a) or self.expr(operation, b)
-                return known or (Kind.BITS if _in_bits(e) else None)
+                return known or (Representation.BITS if _in_bits(e) else None)
             case _:
                 return None
 
@@ -349,15 +349,15 @@ def _is_page_mask(mask: int, width: int) -> bool:
 _ROOT_MARKS = {Mark.ROOT, Mark.EQUAL, Mark.OR, Mark.LOW}
 
 
-def _kind(marks: set[Mark], *, exact_roots: bool) -> Kind:
+def _kind(marks: set[Mark], *, exact_roots: bool) -> Representation:
     if Mark.ROOT in marks:
-        return Kind.ROOT if exact_roots and marks <= _ROOT_MARKS else Kind.BITS
+        return Representation.ROOT if exact_roots and marks <= _ROOT_MARKS else Representation.BITS
     marks = marks - {Mark.NARROW, Mark.OPEN}
     if marks <= {Mark.OR}:
-        return Kind.FLAG
+        return Representation.FLAG
     if marks & {Mark.OR, Mark.LOW, Mark.BITS}:
-        return Kind.BITS
-    return Kind.COUNT
+        return Representation.BITS
+    return Representation.COUNT
 
 
 def infer(program: Program, *, exact_roots: bool = True) -> Kinds:

@@ -14,7 +14,7 @@ from flushproof.ir.code import Instr
 from flushproof.support.record import Record
 
 
-class Order(Record, frozen=True):
+class TopologicalOrder(Record, frozen=True):
     """For each position: its rank, and the heads of the loops around it, outermost first.
 
     A head counts as inside its own loop.
@@ -28,9 +28,9 @@ class Order(Record, frozen=True):
         return bool(self.loops[at]) and self.loops[at][-1] == at
 
 
-def order(code: tuple[Instr, ...]) -> Order:
+def order(code: tuple[Instr, ...]) -> TopologicalOrder:
     """Compute a weak topological order of code from position 0."""
-    return _Search(code).run()
+    return _ComponentSearch(code).run()
 
 
 def heads(code: tuple[Instr, ...]) -> frozenset[int]:
@@ -39,7 +39,7 @@ def heads(code: tuple[Instr, ...]) -> frozenset[int]:
     return frozenset(at for at in range(len(code)) if shape.is_head(at))
 
 
-class _Search:
+class _ComponentSearch:
     """Tarjan's components, nested: a component's head is removed and its inside searched again."""
 
     def __init__(self, code: tuple[Instr, ...]) -> None:
@@ -48,9 +48,9 @@ class _Search:
         self.loops: list[tuple[int, ...]] = [()] * len(code)
         self.count = 0
 
-    def run(self) -> Order:
+    def run(self) -> TopologicalOrder:
         self._level(frozenset(range(len(self.next))), [0], ())
-        return Order(tuple(self.rank), tuple(self.loops))
+        return TopologicalOrder(tuple(self.rank), tuple(self.loops))
 
     def _level(self, within: frozenset[int], starts: list[int], around: tuple[int, ...]) -> None:
         for component in reversed(self._components(within, starts)):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flushproof.ir.analysis.def_use import defined, locals_of
-from flushproof.ir.code import Every, Expr, Field, Instr, Read, Scope, Var
+from flushproof.ir.code import Every, Expr, Field, FieldScope, Instr, Read, Var
 from flushproof.ir.program import BOOT_VCPU, Program
 
 
@@ -19,7 +19,7 @@ def focused(program: Program) -> dict[str, str]:
     varying = {f for f, e in program.boot if BOOT_VCPU in set(locals_of(e))}
     found: dict[str, str] = {}
     for f in program.fields:
-        if f.scope is Scope.VCPU and f.ghost and f not in varying:
+        if f.scope is FieldScope.VCPU and f.ghost and f not in varying:
             seen = {w for o in program.operations for w in _indices(o.code, f)}
             if len(seen) == 1 and seen <= witnesses:
                 found[f.name] = seen.pop()

@@ -17,11 +17,11 @@ from flushproof.ir.code import (
     Const,
     Expr,
     Field,
+    FieldScope,
     Ite,
     Mode,
     NumVcpus,
     Read,
-    Scope,
     Self,
     Var,
     Write,
@@ -34,7 +34,7 @@ from flushproof.support.source import Span
 Part = Literal["pending", "value", "index"]
 
 
-class Cell(Record, frozen=True):
+class BufferCell(Record, frozen=True):
     """One part of entry `slot` (0 is the oldest) for stores to `field`."""
 
     slot: int
@@ -53,26 +53,26 @@ class Cell(Record, frozen=True):
                 return self.field.type
 
 
-def entry(slot: int, field: Field) -> tuple[Cell, ...]:
+def entry(slot: int, field: Field) -> tuple[BufferCell, ...]:
     """Return the cells of an entry for one field."""
     parts: list[Part] = ["pending"]
     if not isinstance(field.type, LockWord):
         parts.append("value")
-    if field.scope is Scope.VCPU:
+    if field.scope is FieldScope.VCPU:
         parts.append("index")
-    return tuple(Cell(slot, part, field) for part in parts)
+    return tuple(BufferCell(slot, part, field) for part in parts)
 
 
-def place(cell: Cell, role: Role, owner: int = 0) -> Field:
+def place(cell: BufferCell, role: Role, owner: int = 0) -> Field:
     """Return the ghost field that a cell is: of each vCPU, or of one flusher."""
     loads = role is Role.LOAD
     whose = "vcpu" if loads else f"flusher{owner}"
     name = f"buffer:{whose}:{cell.slot}:{cell.part}:{cell.field.name}"
-    scope = Scope.VCPU if loads else Scope.VM
+    scope = FieldScope.VCPU if loads else FieldScope.VM
     return Field(name, name, scope, cell.type, ghost=True, enum=cell.field.enum)
 
 
-class Cells:
+class BufferCells:
     """Access to the running thread's cells, in the code of one operation."""
 
     def __init__(self, emitter: Emitter, operation: Operation, flushers: int) -> None:
@@ -81,7 +81,7 @@ class Cells:
         self.loads = operation.role is Role.LOAD
         self.owners = 1 if self.loads else max(flushers, 1)
 
-    def read(self, cell: Cell, span: Span) -> Expr:
+    def read(self, cell: BufferCell, span: Span) -> Expr:
         """Emit reads of a cell; return its value."""
         found = [self._read(cell, k, span) for k in range(self.owners)]
         value = found[-1]
@@ -89,7 +89,7 @@ class Cells:
             value = Ite(_running(k), found[k], value, cell.type)
         return value
 
-    def write(self, cell: Cell, value: Expr, span: Span) -> None:
+    def write(self, cell: BufferCell, value: Expr, span: Span) -> None:
         """Emit writes that give a cell a value."""
         for k in range(self.owners):
             kept = value
@@ -97,11 +97,11 @@ class Cells:
                 kept = Ite(_running(k), value, self._read(cell, k, span), cell.type)
             self.emitter.emit(Write(self._field(cell, k), self._index(), kept, Mode.GHOST, span))
 
-    def clear(self, cell: Cell, span: Span) -> None:
+    def clear(self, cell: BufferCell, span: Span) -> None:
         """Emit what empties a cell."""
         self.write(cell, Const(0, cell.type), span)
 
-    def _read(self, cell: Cell, owner: int, span: Span) -> Expr:
+    def _read(self, cell: BufferCell, owner: int, span: Span) -> Expr:
         temp = self.emitter.temp(cell.type)
         self.emitter.emit(Read(temp, self._field(cell, owner), self._index(), Mode.GHOST, span))
         return Var(temp)
@@ -110,7 +110,7 @@ class Cells:
         vcpu = self.operation.parameters.vcpu
         return Var(vcpu) if self.loads and vcpu is not None else None
 
-    def _field(self, cell: Cell, owner: int) -> Field:
+    def _field(self, cell: BufferCell, owner: int) -> Field:
         return place(cell, self.operation.role, owner)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.walk import walk
-from flushproof.frontend.spec.syntax import Claim, Handler
+from flushproof.frontend.spec.syntax import ClaimSpec, Handler
 from flushproof.ir.analysis.def_use import operands, parts
 from flushproof.ir.code import AllFree, Every, Field, HeldLocks, Holds, Mode, Read
 from flushproof.ir.program import Program
@@ -20,7 +20,7 @@ from flushproof.machine.monitors import CACHE_NAMES
 from flushproof.support.record import Record, replace
 
 
-class View(Record, frozen=True):
+class ClaimView(Record, frozen=True):
     """What claims look at: the names of the fields they read, and the events they have handlers of.
 
     `free`: they ask whether locks are free; `holders`: which locks a thread holds.
@@ -36,12 +36,12 @@ SAFE = frozenset({"==", "!=", "<", "<=", ">", ">=", "&&", "||", "&", "|", "^"})
 """Operators that are defined for all values."""
 
 
-def view(program: Program, events: frozenset[str]) -> View:
+def view(program: Program, events: frozenset[str]) -> ClaimView:
     """Return what the claims of an instrumented program look at, with handlers of these events."""
     code = [i for o in program.operations for i in o.code]
     expressions = [part for i in code for e in operands(i) for part in parts(e)]
     asked = any(isinstance(i, Holds) for i in code)
-    return View(
+    return ClaimView(
         fields=frozenset(f.name for f in _looked_at(program) if not f.ghost),
         events=events,
         free=any(isinstance(e, AllFree) for e in expressions),
@@ -64,7 +64,7 @@ PURE = frozenset({"assert", "holds", "owns", "every", "some", "to_kvm_vmx", "to_
 """What changes nothing that a claim calls; no function that it calls may write to shared state."""
 
 
-def beside_free_locks(claim: Claim) -> Claim:
+def beside_free_locks(claim: ClaimSpec) -> ClaimSpec:
     """Return a claim without the checks that are made only while no lock is held."""
     handlers = (replace(h, body=_without(h.body)) for h in claim.handlers)
     return replace(claim, handlers=tuple(h for h in handlers if not _empty(h)))
@@ -96,14 +96,16 @@ def _only_checks(s: c.Stmt) -> bool:
 def _conjuncts(e: c.Expr) -> tuple[c.Expr, ...]:
     """Return the parts of a chain of `&&`, in the order in which they are evaluated."""
     match e:
-        case c.Binary("&&", left, right):
+        case c.BinaryExpr("&&", left, right):
             return (*_conjuncts(left), *_conjuncts(right))
         case _:
             return (e,)
 
 
 def _asks(e: c.Expr) -> bool:
-    return isinstance(e, c.Call) and isinstance(e.function, c.Name) and e.function.id == "unlocked"
+    return (
+        isinstance(e, c.CallExpr) and isinstance(e.function, c.Name) and e.function.id == "unlocked"
+    )
 
 
 def _cannot_fail(e: c.Expr) -> bool:
@@ -113,11 +115,11 @@ def _cannot_fail(e: c.Expr) -> bool:
             return True
         case c.Name(name):
             return name not in CACHE_NAMES
-        case c.Index(c.Name(), c.Name()) | c.Member(c.Call(c.Name("to_kvm_vmx"), (c.Name(),))):
+        case c.Index(c.Name(), c.Name()) | c.Member(c.CallExpr(c.Name("to_kvm_vmx"), (c.Name(),))):
             return True
-        case c.Binary(op, left, right):
+        case c.BinaryExpr(op, left, right):
             return op in SAFE and _cannot_fail(left) and _cannot_fail(right)
-        case c.Unary("!", operand):
+        case c.UnaryExpr("!", operand):
             return _cannot_fail(operand)
         case _:
             return False
@@ -129,15 +131,15 @@ def _changes_nothing(node: c.Expr | c.Stmt) -> bool:
 
 def _harmless(node: c.Expr | c.Stmt) -> bool:
     match node:
-        case c.Call(c.Name(name)):
+        case c.CallExpr(c.Name(name)):
             return name in PURE
         case c.ExprStatement() | c.Block() | c.If() | c.Empty():
             return True
-        case c.Unary(op):
+        case c.UnaryExpr(op):
             return op not in ("++", "--", "&")
-        case c.Number() | c.Name() | c.Binary() | c.Conditional() | c.Member() | c.Index():
+        case c.Number() | c.Name() | c.BinaryExpr() | c.Conditional() | c.Member() | c.Index():
             return True
-        case c.Cast() | c.String():
+        case c.CastExpr() | c.String():
             return True
         case _:
             return False

@@ -35,6 +35,7 @@ from flushproof.ir.code import (
     Drain,
     Expr,
     Field,
+    FieldScope,
     Freeing,
     Havoc,
     Instr,
@@ -43,7 +44,6 @@ from flushproof.ir.code import (
     Mode,
     Read,
     Release,
-    Scope,
     Stop,
     TryAcquire,
     Var,
@@ -54,7 +54,7 @@ from flushproof.ir.program import Operation
 from flushproof.ir.types import BOOL, LockWord
 from flushproof.lower import convert
 from flushproof.lower.values import FALSE, TRUE
-from flushproof.machine.store_buffers.buffer_cells import Cell, Cells, entry
+from flushproof.machine.store_buffers.buffer_cells import BufferCell, BufferCells, entry
 from flushproof.machine.store_buffers.may_contain import EMPTY, Buffering, Contents, drains_all
 from flushproof.support.record import replace
 from flushproof.support.source import Span
@@ -84,7 +84,7 @@ class Weaver:
         self.reliable = reliable
         self.tried = tried_branches(operation.code)
         self.emitter = Emitter(operation.name, temporary="%b")
-        self.cells = Cells(self.emitter, operation, flushers)
+        self.cells = BufferCells(self.emitter, operation, flushers)
         self.labels = [self.emitter.label() for _ in operation.code]
 
     def run(self) -> Operation:
@@ -161,7 +161,7 @@ class Weaver:
         for slot in range(self.buffering.capacity):
             if any(q[slot : slot + 1] == (instr.field,) for q in before):
                 here = self._matches(slot, instr, span)
-                mine = self.cells.read(Cell(slot, "value", instr.field), span)
+                mine = self.cells.read(BufferCell(slot, "value", instr.field), span)
                 value = mine if value is None else Ite(here, mine, value, mine.type)
                 found = convert.either(found, here)
         if value is None:
@@ -180,10 +180,10 @@ class Weaver:
         self.emitter.place(end)
 
     def _matches(self, slot: int, instr: Read | TryAcquire, span: Span) -> Expr:
-        pending = self.cells.read(Cell(slot, "pending", instr.field), span)
+        pending = self.cells.read(BufferCell(slot, "pending", instr.field), span)
         if instr.index is None:
             return pending
-        index = self.cells.read(Cell(slot, "index", instr.field), span)
+        index = self.cells.read(BufferCell(slot, "index", instr.field), span)
         return Binary("&", pending, Binary("==", index, instr.index, BOOL), BOOL)
 
     # Locks -----------------------------------------------------------------------------------
@@ -289,7 +289,7 @@ class Weaver:
         heads = sorted({q[0] for q in contents if q}, key=_name)
         for field in heads:
             sure = field == heads[-1] and EMPTY.isdisjoint(contents)
-            pending = TRUE if sure else self.cells.read(Cell(0, "pending", field), span)
+            pending = TRUE if sure else self.cells.read(BufferCell(0, "pending", field), span)
             other = self._where(pending, span)
             self._to_memory(field, span)
             here = frozenset(q for q in contents if q[:1] == (field,))
@@ -308,15 +308,15 @@ class Weaver:
 
     def _to_memory(self, field: Field, span: Span) -> None:
         index = None
-        if field.scope is Scope.VCPU:
-            index = self.cells.read(Cell(0, "index", field), span)
+        if field.scope is FieldScope.VCPU:
+            index = self.cells.read(BufferCell(0, "index", field), span)
         where = self.stores.get(field, span)
         if isinstance(field.type, LockWord):
             safe = field.name in self.reliable
             freeing = Freeing.DRAINED if safe else Freeing.OVERWRITTEN
             self.emitter.emit(Release(field, index, shared=False, span=where, freeing=freeing))
             return
-        value = self.cells.read(Cell(0, "value", field), span)
+        value = self.cells.read(BufferCell(0, "value", field), span)
         self.emitter.emit(Write(field, index, value, Mode.DRAIN, where))
 
     def _shift(self, contents: Contents, span: Span) -> None:
@@ -341,7 +341,7 @@ class Weaver:
             return TRUE
         found: Expr = FALSE
         for field in sorted({q[slot] for q in contents if len(q) > slot}, key=_name):
-            flag = self.cells.read(Cell(slot, "pending", field), self.operation.span)
+            flag = self.cells.read(BufferCell(slot, "pending", field), self.operation.span)
             found = convert.either(found, flag)
         return found
 
@@ -364,7 +364,7 @@ class Weaver:
         return holds
 
 
-def _part(cell: Cell, instr: Write | Release) -> Expr:
+def _part(cell: BufferCell, instr: Write | Release) -> Expr:
     match cell.part:
         case "pending":
             return TRUE

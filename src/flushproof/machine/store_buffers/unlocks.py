@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from flushproof.ir.builder import Emitter
-from flushproof.ir.code import Enter, Every, Expr, Field, Instr, Mode, Read, Scope, Var
+from flushproof.ir.code import Enter, Every, Expr, Field, FieldScope, Instr, Mode, Read, Var
 from flushproof.ir.types import BOOL, VCPU
 from flushproof.lower import convert
 from flushproof.support.source import Span
@@ -32,7 +32,7 @@ def idle(span: Span, unlocks: Iterable[Field]) -> tuple[Instr, ...]:
 def _set(emitter: Emitter, cell: Field, span: Span) -> Expr:
     """Emit what finds out whether a cell is set, of some vCPU where each has one."""
     found = emitter.temp(BOOL)
-    if cell.scope is Scope.VM:
+    if cell.scope is FieldScope.VM:
         emitter.emit(Read(found, cell, None, Mode.GHOST, span))
         return Var(found)
     vcpu, here = emitter.temp(VCPU), emitter.temp(BOOL)

@@ -1,6 +1,7 @@
 """Schedules as the page shows them: counterexamples, and what costs most.
 
-In: a verdict or a cost with its trace, and the sources by name. Out: a `Case` for the templates.
+In: a verdict or a cost with its trace, and the sources by name. Out: a `ScheduleCase` for the
+templates.
 """
 
 from __future__ import annotations
@@ -8,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flushproof.report.html.lanes import Picture, picture
-from flushproof.report.html.listing import Listing, listings
+from flushproof.report.html.listing import CodeListing, listings
 from flushproof.report.scope import covers, scope_lines
 from flushproof.report.text import REPLAYED
 from flushproof.report.trace_table import title
 from flushproof.results.costs import Cost, Costs
-from flushproof.results.trace import Step, Trace
+from flushproof.results.trace import Trace, TraceStep
 from flushproof.results.verdict import ClaimResult
 from flushproof.support.record import Record
 from flushproof.support.source import Source, Span
@@ -22,7 +23,7 @@ from flushproof.support.wording import count
 Sources = Mapping[str, Source]
 
 
-class Case(Record, frozen=True):
+class ScheduleCase(Record, frozen=True):
     """One schedule: what it shows, its picture, and the code beside it.
 
     `verdict` stands in a pill whose colours are those of `kind`; `alarm` says whether the end of
@@ -41,7 +42,7 @@ class Case(Record, frozen=True):
     because: str
     facts: tuple[tuple[str, str], ...]
     picture: Picture
-    listings: tuple[Listing, ...]
+    listings: tuple[CodeListing, ...]
 
     def place(self, span: Span | None) -> str:
         """Return the name of a line that the page shows, "" for one that it does not."""
@@ -50,7 +51,7 @@ class Case(Record, frozen=True):
             return ""
         return f"{self.anchor}-f{files.index(span.file)}-l{span.line}"
 
-    def told(self, step: Step) -> str:
+    def told(self, step: TraceStep) -> str:
         """Return a step in words, for those who do not see the picture."""
         threads = tuple(lane.title for lane in self.picture.lanes)
         name = title(step.thread, (step.thread,) if "flusher" in threads else threads)
@@ -61,9 +62,9 @@ class Case(Record, frozen=True):
 
 def claim_case(
     anchor: str, variant: str, result: ClaimResult, trace: Trace, sources: Sources
-) -> Case:
+) -> ScheduleCase:
     """Return the counterexample of a claim."""
-    return Case(
+    return ScheduleCase(
         anchor=anchor,
         heading=f"{result.claim} in {variant}",
         verdict="refuted",
@@ -82,12 +83,12 @@ def claim_case(
 
 def cost_case(
     anchor: str, variant: str, costs: Costs, cost: Cost, trace: Trace, sources: Sources
-) -> Case:
+) -> ScheduleCase:
     """Return the schedule that attains a cost."""
     roots = count(cost.roots, "root")
     calls = count(cost.most or 0, "hypercall")
     assumed = ", ".join(costs.assumptions)
-    return Case(
+    return ScheduleCase(
         anchor=anchor,
         heading=f"{calls} in {variant} with {count(cost.vcpus, 'vCPU')} on {roots}",
         verdict=f"{cost.most} on {roots}",

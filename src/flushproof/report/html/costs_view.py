@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from flushproof.report.html.cases import Case, cost_case
+from flushproof.report.html.cases import ScheduleCase, cost_case
 from flushproof.report.html.plot import Panel, panels
 from flushproof.report.scope import covers
 from flushproof.results.costs import Cost, Costs
@@ -33,7 +33,7 @@ class CostView(Record, frozen=True):
     rows: tuple[tuple[str, tuple[Price, ...]], ...]
     covers: tuple[tuple[str, str], ...]
     panels: tuple[Panel, ...]
-    cases: tuple[Case, ...]
+    cases: tuple[ScheduleCase, ...]
 
 
 def costs_view(

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from flushproof.report.html.tones import tone
 from flushproof.report.trace_table import VIOLATION, title
-from flushproof.results.trace import Step, Trace
+from flushproof.results.trace import Trace, TraceStep
 from flushproof.support.record import Record
 
 HEAD = 40
@@ -52,7 +52,7 @@ class Band(Record, frozen=True):
     tone: str
 
 
-class Bar(Record, frozen=True):
+class LockBar(Record, frozen=True):
     """A stretch in which a thread holds a lock; `open` where it is not freed."""
 
     x: float
@@ -61,7 +61,7 @@ class Bar(Record, frozen=True):
     open: bool
 
 
-class Text(Record, frozen=True):
+class LaneText(Record, frozen=True):
     """Lines of text from `x` on; `y` is that of the first line."""
 
     x: float
@@ -81,14 +81,14 @@ class Arrow(Record, frozen=True):
     tone: str
 
 
-class Row(Record, frozen=True):
+class LaneRow(Record, frozen=True):
     """One step, or the last row, which has no step: what is true of the threads at the end."""
 
-    step: Step | None
+    step: TraceStep | None
     y: float
     height: float
-    texts: tuple[Text, ...]
-    changed: Text
+    texts: tuple[LaneText, ...]
+    changed: LaneText
     arrow: Arrow | None
     tone: str = ""
 
@@ -104,9 +104,9 @@ class Picture(Record, frozen=True):
     width: float
     height: float
     lanes: tuple[Lane, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[LaneRow, ...]
     bands: tuple[Band, ...]
-    bars: tuple[Bar, ...]
+    bars: tuple[LockBar, ...]
     changes: float
 
 
@@ -115,7 +115,7 @@ def picture(trace: Trace, end: str = VIOLATION) -> Picture:
     lanes = _lanes(trace)
     by_thread = dict(zip(shown_threads(trace), lanes, strict=False))
     left = lanes[-1].x + lanes[-1].width + 14
-    rows = tuple(_rows(trace, by_thread, lanes[-1], Text(left, 0, (end,))))
+    rows = tuple(_rows(trace, by_thread, lanes[-1], LaneText(left, 0, (end,))))
     bottom = rows[-1].y + rows[-1].height
     widest = max((len(x) for r in rows for x in r.changed.lines), default=0)
     return Picture(
@@ -170,7 +170,9 @@ def _wrapped(text: str, width: int = WIDEST) -> tuple[str, ...]:
 # Rows ------------------------------------------------------------------------------------------
 
 
-def _rows(trace: Trace, lanes: dict[str, Lane], hypervisor: Lane, end: Text) -> Iterator[Row]:
+def _rows(
+    trace: Trace, lanes: dict[str, Lane], hypervisor: Lane, end: LaneText
+) -> Iterator[LaneRow]:
     y = float(HEAD)
     for step in trace.steps:
         said = _wrapped(step.text)
@@ -179,20 +181,22 @@ def _rows(trace: Trace, lanes: dict[str, Lane], hypervisor: Lane, end: Text) -> 
         text = _text(lanes[step.thread].x + INSET, y, height, said)
         arrow = _arrow(step, text, hypervisor, y + height / 2)
         after = _text(end.x, y, height, changed)
-        yield Row(step, y, height, (text,), after, arrow, tone(step.loads) if step.loads else "")
+        yield LaneRow(
+            step, y, height, (text,), after, arrow, tone(step.loads) if step.loads else ""
+        )
         y += height
     standing = [(lanes[t], _wrapped(text)) for t, text in trace.standing if text and t in lanes]
     height = max([1, *(len(lines) for _, lines in standing)]) * LINE + PADDING
     texts = tuple(_text(lane.x + INSET, y, height, lines) for lane, lines in standing)
-    yield Row(None, y, height, texts, _text(end.x, y, height, end.lines), None)
+    yield LaneRow(None, y, height, texts, _text(end.x, y, height, end.lines), None)
 
 
-def _text(x: float, y: float, height: float, lines: tuple[str, ...]) -> Text:
+def _text(x: float, y: float, height: float, lines: tuple[str, ...]) -> LaneText:
     first = y + height / 2 - (len(lines) - 1) * LINE / 2
-    return Text(x, first, lines)
+    return LaneText(x, first, lines)
 
 
-def _changes(step: Step) -> tuple[str, ...]:
+def _changes(step: TraceStep) -> tuple[str, ...]:
     """Return what a step changed; a write says so itself."""
     if step.event == "write":
         return ()
@@ -200,7 +204,7 @@ def _changes(step: Step) -> tuple[str, ...]:
     return tuple(line for pair in pairs for line in _wrapped(pair, WIDEST_CHANGE))
 
 
-def _arrow(step: Step, text: Text, hypervisor: Lane, y: float) -> Arrow | None:
+def _arrow(step: TraceStep, text: LaneText, hypervisor: Lane, y: float) -> Arrow | None:
     if step.hypercall is None:
         return None
     call = step.hypercall
@@ -211,10 +215,10 @@ def _arrow(step: Step, text: Text, hypervisor: Lane, y: float) -> Arrow | None:
 # What lasts ------------------------------------------------------------------------------------
 
 
-def _bands(rows: tuple[Row, ...], lanes: dict[str, Lane]) -> Iterator[Band]:
+def _bands(rows: tuple[LaneRow, ...], lanes: dict[str, Lane]) -> Iterator[Band]:
     """Yield where vCPUs run on a root: from the end of a load to the beginning of the next."""
     for thread, lane in lanes.items():
-        since: Row | None = None
+        since: LaneRow | None = None
         for row in rows:
             if row.step is None or row.step.thread != thread or not row.step.loads:
                 continue
@@ -225,14 +229,14 @@ def _bands(rows: tuple[Row, ...], lanes: dict[str, Lane]) -> Iterator[Band]:
             yield _band(lane, since, rows[-1].y + rows[-1].height)
 
 
-def _band(lane: Lane, since: Row, bottom: float) -> Band:
+def _band(lane: Lane, since: LaneRow, bottom: float) -> Band:
     top = since.y + 3
     return Band(lane.x + 2, top, lane.width - 4, bottom - top - 3, since.tone)
 
 
-def _bars(rows: tuple[Row, ...], lanes: dict[str, Lane]) -> Iterator[Bar]:
+def _bars(rows: tuple[LaneRow, ...], lanes: dict[str, Lane]) -> Iterator[LockBar]:
     for thread, lane in lanes.items():
-        taken: Row | None = None
+        taken: LaneRow | None = None
         for row in rows:
             if row.step is None or row.step.thread != thread:
                 continue
@@ -249,7 +253,7 @@ def _bars(rows: tuple[Row, ...], lanes: dict[str, Lane]) -> Iterator[Bar]:
             yield _bar(lane, taken, rows[-1], unfinished=True)
 
 
-def _bar(lane: Lane, first: Row, last: Row, *, unfinished: bool = False) -> Bar:
+def _bar(lane: Lane, first: LaneRow, last: LaneRow, *, unfinished: bool = False) -> LockBar:
     top = first.y + 5
     bottom = last.y + last.height - (0 if unfinished else 5)
-    return Bar(lane.x + 10, top, bottom - top, unfinished)
+    return LockBar(lane.x + 10, top, bottom - top, unfinished)

@@ -1,7 +1,7 @@
 """The stretches of source that a trace goes through, ready to be shown beside it.
 
-In: a `Trace` and the sources by name. Out: a `Listing` for each file: lines, gaps between them, and
-the places that the trace rests on marked within their line.
+In: a `Trace` and the sources by name. Out: a `CodeListing` for each file: lines, gaps between
+them, and the places that the trace rests on marked within their line.
 """
 
 from __future__ import annotations
@@ -18,41 +18,41 @@ CLOSE = 3
 """Gaps of no more lines than this are shown."""
 
 
-class Piece(Record, frozen=True):
+class LinePiece(Record, frozen=True):
     """A stretch of a line; `kind` is "main" or "note" where the trace rests on it, else ""."""
 
     text: str
     kind: str = ""
 
 
-class Line(Record, frozen=True):
+class ListingLine(Record, frozen=True):
     """One line of source, and what is said about it; `gap` where lines before it are left out."""
 
     number: int
-    pieces: tuple[Piece, ...]
+    pieces: tuple[LinePiece, ...]
     notes: tuple[tuple[str, str], ...]
     gap: bool
 
 
-class Listing(Record, frozen=True):
+class CodeListing(Record, frozen=True):
     """What is shown of one file."""
 
     file: str
-    lines: tuple[Line, ...]
+    lines: tuple[ListingLine, ...]
 
 
-def listings(trace: Trace, sources: Mapping[str, Source]) -> tuple[Listing, ...]:
+def listings(trace: Trace, sources: Mapping[str, Source]) -> tuple[CodeListing, ...]:
     """Return the source that a trace goes through, the file of the main place first."""
     spans = [*(b.span for b in trace.blame), *(s.span for s in trace.steps if s.span is not None)]
     files = dict.fromkeys(s.file for s in spans)
     return tuple(
-        Listing(file, tuple(_lines(sources[file], spans, trace.blame)))
+        CodeListing(file, tuple(_lines(sources[file], spans, trace.blame)))
         for file in files
         if file in sources
     )
 
 
-def _lines(source: Source, spans: list[Span], blame: tuple[Blame, ...]) -> Iterator[Line]:
+def _lines(source: Source, spans: list[Span], blame: tuple[Blame, ...]) -> Iterator[ListingLine]:
     before = 0
     for number in _numbers(source, [s for s in spans if s.file == source.name]):
         here = [
@@ -62,7 +62,7 @@ def _lines(source: Source, spans: list[Span], blame: tuple[Blame, ...]) -> Itera
         ]
         notes = tuple((_kind(k), b.text) for k, b in here if b.text)
         marks = [(_columns(b.span, source), _kind(k)) for k, b in here]
-        yield Line(number, _pieces(source.line(number), marks), notes, number > before + 1)
+        yield ListingLine(number, _pieces(source.line(number), marks), notes, number > before + 1)
         before = number
 
 
@@ -88,16 +88,16 @@ def _columns(span: Span, source: Source) -> tuple[int, int]:
     return span.column - 1, max(end - 1, span.column)
 
 
-def _pieces(text: str, marks: list[tuple[tuple[int, int], str]]) -> tuple[Piece, ...]:
+def _pieces(text: str, marks: list[tuple[tuple[int, int], str]]) -> tuple[LinePiece, ...]:
     """Cut a line at its marks; where marks overlap the first one wins."""
     kinds = [""] * len(text)
     for (start, end), kind in marks:
         for at in range(start, min(end, len(text))):
             kinds[at] = kinds[at] or kind
-    out: list[Piece] = []
+    out: list[LinePiece] = []
     for letter, kind in zip(text, kinds, strict=True):
         if out and out[-1].kind == kind:
-            out[-1] = Piece(out[-1].text + letter, kind)
+            out[-1] = LinePiece(out[-1].text + letter, kind)
         else:
-            out.append(Piece(letter, kind))
+            out.append(LinePiece(letter, kind))
     return tuple(out)

@@ -18,7 +18,7 @@ from flushproof.report.html.clean import clean
 from flushproof.report.html.costs_view import costs_view
 from flushproof.report.html.plot import panels, sheet
 from flushproof.report.html.tones import tone
-from flushproof.report.html.view import View, short_names, traces_of, view
+from flushproof.report.html.view import PageView, short_names, traces_of, view
 from flushproof.report.html.view import places as shown_places
 from flushproof.results.costs import SideBySide
 from flushproof.results.verdict import Report
@@ -64,7 +64,7 @@ def places_of(found: SideBySide) -> tuple[str, ...]:
     return shown_places([*traces_of(found.reports), *costs])
 
 
-def _page(seen: View) -> str:
+def _page(seen: PageView) -> str:
     style = _style("colours.css", "style.css", "plot.css")
     script = _own("script.js")
     return (

@@ -25,7 +25,7 @@ ACROSS = 900
 GAP = 22
 
 
-class Bar(Record, frozen=True):
+class CostBar(Record, frozen=True):
     """One cost: `needed` and `excess` are heights above `base`, `outline` that of the least."""
 
     x: float
@@ -43,12 +43,12 @@ class Bar(Record, frozen=True):
         return self.x + self.wide / 2
 
 
-class Group(Record, frozen=True):
+class BarGroup(Record, frozen=True):
     """The bars with one number of vCPUs, and where its name stands."""
 
     text: str
     middle: float
-    bars: tuple[Bar, ...]
+    bars: tuple[CostBar, ...]
 
 
 class Panel(Record, frozen=True):
@@ -58,7 +58,7 @@ class Panel(Record, frozen=True):
     width: float
     height: float
     base: float
-    groups: tuple[Group, ...]
+    groups: tuple[BarGroup, ...]
     told: str
 
 
@@ -97,7 +97,7 @@ def _panel(name: str, costs: Costs, unit: float) -> Panel:
     return Panel(name, right + LEFT, base + BELOW, base, groups, told)
 
 
-def _groups(costs: Costs, unit: float, base: float) -> Iterator[Group]:
+def _groups(costs: Costs, unit: float, base: float) -> Iterator[BarGroup]:
     x = float(LEFT)
     for vcpus, part in groupby(costs.cells, key=lambda c: c.vcpus):
         bars = []
@@ -105,13 +105,13 @@ def _groups(costs: Costs, unit: float, base: float) -> Iterator[Group]:
             bars.append(_bar(cost, x, unit, base))
             x += STEP
         text = str(vcpus)
-        yield Group(text, (bars[0].x + bars[-1].x + BAR) / 2, tuple(bars))
+        yield BarGroup(text, (bars[0].x + bars[-1].x + BAR) / 2, tuple(bars))
         x += GROUP
 
 
-def _bar(cost: Cost, x: float, unit: float, base: float) -> Bar:
+def _bar(cost: Cost, x: float, unit: float, base: float) -> CostBar:
     most = cost.most or 0
-    return Bar(
+    return CostBar(
         x=x,
         base=base,
         needed=min(most, cost.least) * unit,

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from flushproof.report.exit_code import verdict_counts
 from flushproof.report.findings import expected_phrase
-from flushproof.report.html.cases import Case, claim_case
+from flushproof.report.html.cases import ScheduleCase, claim_case
 from flushproof.report.html.costs_view import CostView
 from flushproof.report.scope import held_phrase, scope_lines
 from flushproof.results.trace import Trace
@@ -21,7 +21,7 @@ from flushproof.support.source import Source
 from flushproof.support.wording import count
 
 
-class Cell(Record, frozen=True):
+class VerdictCell(Record, frozen=True):
     """One verdict: `kind` chooses its colours, `short` fits a narrow column, `words` says it all.
 
     `target` is the anchor of its counterexample, "" without one; `surprise` says what was expected
@@ -51,11 +51,11 @@ class Variant(Record, frozen=True):
     path: str
     function: str
     tally: str
-    cells: tuple[Cell | None, ...]
+    cells: tuple[VerdictCell | None, ...]
     covered: tuple[Covered, ...]
 
 
-class View(Record, frozen=True):
+class PageView(Record, frozen=True):
     """A page's contents; `claims` are pairs of a name and what it says.
 
     `costs` is there where variants were compared in them.
@@ -65,14 +65,14 @@ class View(Record, frozen=True):
     tally: str
     claims: tuple[tuple[str, str], ...]
     variants: tuple[Variant, ...]
-    cases: tuple[Case, ...]
+    cases: tuple[ScheduleCase, ...]
     costs: CostView | None = None
 
 
 Sources = Mapping[str, Source]
 
 
-def view(reports: Sequence[Report], sources: Sources, *, expectations: bool) -> View:
+def view(reports: Sequence[Report], sources: Sources, *, expectations: bool) -> PageView:
     """Arrange reports; with `expectations` it is shown where a verdict is another one."""
     results = [r for report in reports for r in report.results]
     claims = tuple({r.claim: r.text for r in results}.items())
@@ -99,7 +99,7 @@ def view(reports: Sequence[Report], sources: Sources, *, expectations: bool) -> 
         if r.trace is not None
     )
     heading = reports[0].path if len(reports) == 1 else count(len(reports), "variant")
-    return View(heading, verdict_counts(results), claims, variants, cases)
+    return PageView(heading, verdict_counts(results), claims, variants, cases)
 
 
 def short_names(reports: Sequence[Report]) -> list[str]:
@@ -113,13 +113,13 @@ def _anchor(number: int, claim: str) -> str:
     return f"v{number}-{claim}"
 
 
-def _cell(result: ClaimResult, anchor: str, *, expectations: bool) -> Cell:
+def _cell(result: ClaimResult, anchor: str, *, expectations: bool) -> VerdictCell:
     kind, short, words = _words(result)
     surprise = ""
     if expectations and result.expected is not None and not result.as_expected:
         surprise = expected_phrase(result.expected)
     target = anchor if result.trace is not None else ""
-    return Cell(result.claim, kind, short, words, target, surprise, result.reason)
+    return VerdictCell(result.claim, kind, short, words, target, surprise, result.reason)
 
 
 def _words(result: ClaimResult) -> tuple[str, str, str]:

@@ -19,7 +19,7 @@ from flushproof.report.scope import scope_phrase
 from flushproof.results.verdict import ClaimResult, Report
 from flushproof.support.atomic_write import CannotWrite
 from flushproof.support.diagnostics import Diagnostic, InputError
-from flushproof.support.files import Look
+from flushproof.support.files import FileLook
 from flushproof.support.record import Record, replace
 from flushproof.support.source import Source
 from flushproof.support.wording import count
@@ -27,10 +27,10 @@ from flushproof.verify.certificate.files_read import seen
 from flushproof.verify.certificate.head import (
     BEGINS,
     SEAL,
-    Claimed,
     DamagedHead,
     Head,
     Headless,
+    ProvedClaim,
     digest_line,
     head_lines,
     line_span,
@@ -57,7 +57,7 @@ class Altered(Diagnostic, frozen=True, kw_only=True):
     part: str
 
 
-class Cut(Diagnostic, frozen=True, kw_only=True):
+class CutCertificate(Diagnostic, frozen=True, kw_only=True):
     """A certificate that ends too early."""
 
     CODE: ClassVar[str] = "FP0914"
@@ -86,7 +86,7 @@ class Certificate(Record, frozen=True):
     source: Source
 
 
-def certificate(report: Report, looks: Iterable[Look], path: str) -> str:
+def certificate(report: Report, looks: Iterable[FileLook], path: str) -> str:
     """Return the certificate of those claims that are proved for every number of vCPUs.
 
     Raises:
@@ -110,9 +110,9 @@ def certificate(report: Report, looks: Iterable[Look], path: str) -> str:
     return text
 
 
-def _claimed(result: ClaimResult) -> Claimed:
+def _claimed(result: ClaimResult) -> ProvedClaim:
     asked = result.script.split("\n").count(_ASKED)
-    return Claimed(result.claim, scope_phrase(result.scope), result.assumptions, asked)
+    return ProvedClaim(result.claim, scope_phrase(result.scope), result.assumptions, asked)
 
 
 def sealed(head: Head, body: str) -> str:
@@ -163,7 +163,7 @@ def _check_body(source: Source, body: str, head: Head, digest: str, number: int)
     if not body.endswith(f"\n{END}\n") and found <= head.questions:
         last = max(k for k, x in enumerate(source.lines, 1) if x)
         span = line_span(source, last)
-        raise InputError(Cut(span=span, found=found, asked=head.questions))
+        raise InputError(CutCertificate(span=span, found=found, asked=head.questions))
     raise InputError(Altered(span=line_span(source, number), part="body"))
 
 

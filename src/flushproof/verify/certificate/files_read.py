@@ -14,7 +14,7 @@ from typing import Literal
 from flushproof.frontend.c.load import LIMIT
 from flushproof.support import files
 from flushproof.support.errors import InternalError
-from flushproof.support.files import Look, Recorded
+from flushproof.support.files import FileLook, Recorded
 from flushproof.support.record import Record
 from flushproof.support.resources import CLAIMS, DEFAULTS, HARMLESS, KERNEL, PRELUDE, PROFILES
 
@@ -42,14 +42,14 @@ class Seen(Record, frozen=True):
     answer: str
 
 
-class Difference(Record, frozen=True):
+class FileDifference(Record, frozen=True):
     """What is another one now, and in which way."""
 
     path: str
     how: str
 
 
-def seen(looks: Iterable[Look], subject: str) -> tuple[Seen, ...]:
+def seen(looks: Iterable[FileLook], subject: str) -> tuple[Seen, ...]:
     """Return what was looked at for a proof about the file `subject`, what is shipped included.
 
     Raises:
@@ -62,7 +62,7 @@ def seen(looks: Iterable[Look], subject: str) -> tuple[Seen, ...]:
     return (*dict.fromkeys(found), *_shipped())
 
 
-def differences(known: Iterable[Seen], subject: str, path: str) -> Iterator[Difference]:
+def differences(known: Iterable[Seen], subject: str, path: str) -> Iterator[FileDifference]:
     """Yield what is otherwise now, where `path` names the file that was `subject`.
 
     `path` may also name another file that was read, such as the variant of a spec.
@@ -74,12 +74,12 @@ def differences(known: Iterable[Seen], subject: str, path: str) -> Iterator[Diff
     for x in known:
         if x.kind == "shipped":
             if shipped.get(x.path) != x.answer:
-                yield Difference(f"{x.path} of flushproof", CHANGED)
+                yield FileDifference(f"{x.path} of flushproof", CHANGED)
             continue
         place = names.get(x.path) or os.path.normpath(f"{start}/{x.path}")
-        answer = _told(Look(x.kind, place, now.ask(x.kind, place, LIMIT + 1)))
+        answer = _told(FileLook(x.kind, place, now.ask(x.kind, place, LIMIT + 1)))
         if answer != x.answer:
-            yield Difference(place, _how(x, answer))
+            yield FileDifference(place, _how(x, answer))
 
 
 def _anchor(known: tuple[Seen, ...], subject: str, path: str) -> tuple[str, dict[str, str]]:
@@ -108,7 +108,7 @@ def _is_digest(answer: str) -> bool:
     return not answer.startswith("E")
 
 
-def _told(look: Look) -> str:
+def _told(look: FileLook) -> str:
     """Return the answer as it is compared; of a folder only C files matter."""
     if look.kind != "names":
         return look.answer

@@ -61,7 +61,7 @@ class DamagedHead(Diagnostic, frozen=True, kw_only=True):
     expected: str
 
 
-class Claimed(Record, frozen=True):
+class ProvedClaim(Record, frozen=True):
     """A claim that was proved, what the proof covers and assumes, and how many questions it is."""
 
     name: str
@@ -76,7 +76,7 @@ class Head(Record, frozen=True):
     version: str
     subject: str
     read_as: str
-    claims: tuple[Claimed, ...]
+    claims: tuple[ProvedClaim, ...]
     seen: tuple[Seen, ...]
 
     @property
@@ -107,7 +107,7 @@ def read_head(lines: Source, version: str) -> tuple[Head, str]:
     Raises:
         InputError: they are not as a head is written, or for a version other than this one.
     """
-    reader = _Reader(lines)
+    reader = _HeadReader(lines)
     reader.begin()
     form = reader.take("format", int)
     if form != FORMAT:
@@ -124,14 +124,14 @@ def read_head(lines: Source, version: str) -> tuple[Head, str]:
     return head, body
 
 
-def _claims(reader: _Reader) -> Iterator[Claimed]:
+def _claims(reader: _HeadReader) -> Iterator[ProvedClaim]:
     while reader.has("proves"):
         name, scope = reader.take("proves", str), reader.take("scope", str)
         assumptions = reader.take("assuming", tuple[str, ...])
-        yield Claimed(name, scope, assumptions, reader.take("questions", int))
+        yield ProvedClaim(name, scope, assumptions, reader.take("questions", int))
 
 
-def _seen(reader: _Reader) -> Iterator[Seen]:
+def _seen(reader: _HeadReader) -> Iterator[Seen]:
     while kind := next((k for k in KINDS if reader.has(k)), None):
         answer, path = reader.take(kind, tuple[str, str])
         yield Seen(kind, path, answer)
@@ -147,7 +147,7 @@ def _line(key: str, value: object) -> str:
     return f"; {key}: {json.dumps(value)}"
 
 
-class _Reader:
+class _HeadReader:
     """Takes one line after the other, each by its key."""
 
     def __init__(self, source: Source) -> None:

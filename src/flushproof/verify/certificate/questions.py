@@ -60,7 +60,7 @@ class NotAsked(Diagnostic, frozen=True, kw_only=True):
     command: str
 
 
-class NothingAsked(Diagnostic, frozen=True, kw_only=True):
+class NoQuestions(Diagnostic, frozen=True, kw_only=True):
     """A file without questions."""
 
     CODE: ClassVar[str] = "FP0908"
@@ -106,7 +106,7 @@ def questions(source: Source) -> tuple[tuple[str, int], ...]:
             name, asked = found.pop() if found else ("", 0)
             found.append((name, asked + 1))
     if not any(asked for _, asked in found):
-        raise InputError(NothingAsked(span=None, path=source.name))
+        raise InputError(NoQuestions(span=None, path=source.name))
     return tuple(found)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from flushproof.engines.reduction.commutativity import Population
+from flushproof.engines.reduction.commutativity import ThreadCounts
 from flushproof.frontend.setup import Bounds
 from flushproof.ir.analysis.control_flow import successors
 from flushproof.ir.analysis.held_locks import Held, Hold, surely_held
@@ -19,6 +19,7 @@ from flushproof.ir.code import (
     Exchange,
     Fence,
     Field,
+    FieldScope,
     Freeing,
     Hypercall,
     Instr,
@@ -26,12 +27,11 @@ from flushproof.ir.code import (
     Read,
     Release,
     Return,
-    Scope,
     Write,
 )
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.machine.build import Machine
-from flushproof.results.atomicity import Access, FieldLocks, Moving, OperationSteps, Steps
+from flushproof.results.atomicity import AccessNote, AtomicSteps, FieldLocks, Moving, OperationSteps
 from flushproof.support.source import Span
 
 if TYPE_CHECKING:
@@ -74,13 +74,13 @@ class Explainer:
         accesses = tuple(self._accesses(operation, starts))
         return OperationSteps(operation.name, operation.role, operation.span, accesses, begins)
 
-    def _accesses(self, operation: Operation, starts: list[int]) -> Iterator[Access]:
+    def _accesses(self, operation: Operation, starts: list[int]) -> Iterator[AccessNote]:
         regions = [_region(operation, at, frozenset(starts)) for at in starts]
         for at, instr in enumerate(operation.code):
             mover = self.movers.get((operation.name, at))
             steps = tuple(k for k, region in enumerate(regions, 1) if at in region)
             if mover is not None and instr.span is not None and _does(instr):
-                yield Access(instr.span, _does(instr), _moving(mover), steps)
+                yield AccessNote(instr.span, _does(instr), _moving(mover), steps)
 
     def _begins(self, operation: Operation, at: int) -> tuple[str, ...]:
         if at == 0:
@@ -223,7 +223,7 @@ def _field(instr: Instr) -> Field | None:
 
 
 def _label(field: Field) -> str:
-    indexed = field.scope is Scope.VCPU and not field.twofold
+    indexed = field.scope is FieldScope.VCPU and not field.twofold
     return f"{field.label}[vcpu]" if indexed else field.label
 
 
@@ -236,13 +236,13 @@ def _writes(instr: Instr) -> bool:
     return isinstance(instr, (Write, Exchange))
 
 
-def atomic_steps(machine: Machine, claim: str, bounds: Bounds) -> Steps:
+def atomic_steps(machine: Machine, claim: str, bounds: Bounds) -> AtomicSteps:
     """Return the atomic steps as a claim sees them, without any claim where its name is empty."""
     from flushproof.engines.reduction.step_plan import make_plan
 
     program = machine.with_claims((claim,) if claim else ())
-    population = Population(bounds.vcpus[1], bounds.flushers)
+    population = ThreadCounts(bounds.vcpus[1], bounds.flushers)
     found = make_plan(program, population).atomicity
     assert found is not None
     words = Explainer(program, found)
-    return Steps(claim, bounds.vcpus[1], bounds.flushers, words.operations(), words.fields())
+    return AtomicSteps(claim, bounds.vcpus[1], bounds.flushers, words.operations(), words.fields())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flushproof.engines.interpreter.interpreter import Happening
-from flushproof.ir.code import Exchange, Hypercall, Mode, Read, Return, Scope, Write
+from flushproof.ir.code import Exchange, FieldScope, Hypercall, Mode, Read, Return, Write
 from flushproof.results.trace import Blame
 from flushproof.verify.trace.message import Facts, touches
 from flushproof.verify.trace.trace_lines import visible, where
@@ -90,7 +90,7 @@ def _cause(facts: Facts) -> list[Blame]:
         for h in facts.of_call()
         if isinstance(h.instr, Read)
         and h.instr.mode is not Mode.GHOST
-        and h.instr.field.scope is Scope.VM
+        and h.instr.field.scope is FieldScope.VM
     }
     writes = [
         h

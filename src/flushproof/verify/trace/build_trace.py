@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from flushproof.engines.interpreter.interpreter import State
 from flushproof.engines.schedule import Schedule
 from flushproof.frontend.setup import Setup
-from flushproof.frontend.spec.syntax import Claim
+from flushproof.frontend.spec.syntax import ClaimSpec
 from flushproof.ir.analysis.representation import Kinds, infer
 from flushproof.ir.program import Program, Role
 from flushproof.ir.types import NONE
@@ -17,13 +17,13 @@ from flushproof.results.trace import Trace
 from flushproof.verify.trace.blame import blame
 from flushproof.verify.trace.message import Facts, fill
 from flushproof.verify.trace.recipe import record
-from flushproof.verify.trace.trace_lines import View, lines
+from flushproof.verify.trace.trace_lines import TraceView, lines
 from flushproof.verify.trace.value_names import Names, letters
 
 
 def explain(
     machine: Machine,
-    claim: Claim,
+    claim: ClaimSpec,
     program: Program,
     schedule: Schedule,
     state: State,
@@ -49,7 +49,9 @@ def explain(
     )
 
 
-def _view(setup: Setup, program: Program, kinds: Kinds, schedule: Schedule, state: State) -> View:
+def _view(
+    setup: Setup, program: Program, kinds: Kinds, schedule: Schedule, state: State
+) -> TraceView:
     roots = {}
     for plan in schedule.plans:
         for number, call in enumerate(plan.calls):
@@ -58,7 +60,7 @@ def _view(setup: Setup, program: Program, kinds: Kinds, schedule: Schedule, stat
                 roots[plan.number, number] = call.arguments[operation.parameters.root.name]
     known = letters(state.happenings, RUNS_ON.name, tuple(roots.values()))
     names = Names(known, kinds, setup.declarations.enums)
-    return View(
+    return TraceView(
         threads={p.number: p.name for p in schedule.plans},
         roles={o.name: o.role for o in program.operations},
         fields={f.name: f for f in program.fields},
@@ -68,7 +70,7 @@ def _view(setup: Setup, program: Program, kinds: Kinds, schedule: Schedule, stat
     )
 
 
-def _held_at_boot(program: Program, schedule: Schedule, view: View) -> Iterator[str]:
+def _held_at_boot(program: Program, schedule: Schedule, view: TraceView) -> Iterator[str]:
     """Yield what variables held at boot that may hold anything then."""
     for f in program.witnesses:
         if not f.ghost:
@@ -76,7 +78,7 @@ def _held_at_boot(program: Program, schedule: Schedule, view: View) -> Iterator[
             yield f"{f.label} is {value} at boot"
 
 
-def _columns(schedule: Schedule, state: State, view: View) -> tuple[str, ...]:
+def _columns(schedule: Schedule, state: State, view: TraceView) -> tuple[str, ...]:
     acted = {h.thread for h in state.happenings}
     return tuple(
         p.name
@@ -86,7 +88,7 @@ def _columns(schedule: Schedule, state: State, view: View) -> tuple[str, ...]:
     )
 
 
-def _standing(schedule: Schedule, state: State, view: View) -> tuple[tuple[str, str], ...]:
+def _standing(schedule: Schedule, state: State, view: TraceView) -> tuple[tuple[str, str], ...]:
     out: list[tuple[str, str]] = []
     for plan in schedule.plans:
         if plan.name.startswith("vcpu"):

@@ -14,18 +14,18 @@ from collections.abc import Callable
 
 from flushproof.engines.interpreter import lock_word as words
 from flushproof.engines.interpreter.interpreter import Happening, Location, State, Violation, Wait
-from flushproof.frontend.spec.syntax import Claim
+from flushproof.frontend.spec.syntax import ClaimSpec
 from flushproof.ir.code import (
     Access,
     Acquire,
     Exchange,
     Field,
+    FieldScope,
     Hypercall,
     Mode,
     Read,
     Release,
     Return,
-    Scope,
     TryAcquire,
     Write,
 )
@@ -33,9 +33,9 @@ from flushproof.ir.program import Role
 from flushproof.ir.types import ROOT
 from flushproof.machine.instrument import PLACE_STRIDE
 from flushproof.machine.monitors import RUNS_ON
-from flushproof.results.trace import Step
+from flushproof.results.trace import TraceStep
 from flushproof.support.record import Record
-from flushproof.verify.trace.trace_lines import View, takes
+from flushproof.verify.trace.trace_lines import TraceView, takes
 from flushproof.verify.trace.value_names import Names, number, place, thread
 
 _PART = re.compile(r"\{([^{}.]+)(?:\.([a-z]+))?\}")
@@ -44,11 +44,11 @@ _PART = re.compile(r"\{([^{}.]+)(?:\.([a-z]+))?\}")
 class Facts(Record, frozen=True):
     """Everything that a message may speak of."""
 
-    claim: Claim
+    claim: ClaimSpec
     state: State
     violation: Violation
-    view: View
-    steps: tuple[Step, ...]
+    view: TraceView
+    steps: tuple[TraceStep, ...]
     places: tuple[Field, ...]
 
     @property
@@ -142,7 +142,7 @@ def _place(name: str, facts: Facts) -> tuple[Field, Location]:
     """Decode the place that ghost variable `name` holds."""
     number_of_field, vcpu = divmod(_number(name, facts), PLACE_STRIDE)
     f = facts.places[number_of_field]
-    return f, (f.name, vcpu if f.scope is Scope.VCPU else -1)
+    return f, (f.name, vcpu if f.scope is FieldScope.VCPU else -1)
 
 
 def touches(name: str, facts: Facts) -> list[Happening]:

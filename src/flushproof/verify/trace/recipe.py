@@ -23,7 +23,7 @@ from flushproof.ir.code import (
 )
 from flushproof.ir.program import BYSTANDERS, Operation, Parameters, Program
 from flushproof.ir.types import LockWord
-from flushproof.results.trace import Event, EventKind, Recipe, RecordedCall, RecordedThread
+from flushproof.results.trace import EventKind, Recipe, RecordedCall, RecordedThread, TraceEvent
 from flushproof.verify.trace.value_names import Names, place
 
 
@@ -37,7 +37,7 @@ def record(program: Program, schedule: Schedule, state: State, names: Names) -> 
     positions = {p.number: at for at, p in enumerate(schedule.plans)}
     bystanders = {o.name for o in program.operations if o.role in BYSTANDERS}
     events = (
-        Event(positions[h.thread], h.call, *_seen, _outcome(h))
+        TraceEvent(positions[h.thread], h.call, *_seen, _outcome(h))
         for h in state.happenings
         if h.operation not in bystanders
         for _seen in seen(h.instr)

@@ -27,7 +27,7 @@ from flushproof.ir.code import (
     Write,
 )
 from flushproof.ir.program import Role
-from flushproof.results.trace import HypercallNote, LockMark, Step
+from flushproof.results.trace import HypercallNote, LockMark, TraceStep
 from flushproof.support.record import Record, replace
 from flushproof.support.source import Span
 from flushproof.verify.trace.value_names import Names, place
@@ -35,7 +35,7 @@ from flushproof.verify.trace.value_names import Names, place
 _TAKEN: Mapping[LockMark, int] = {"acquire": 1, "release": -1}
 
 
-class View(Record, frozen=True):
+class TraceView(Record, frozen=True):
     """What the lines are made from: thread names, operation roles, fields and value names."""
 
     threads: Mapping[int, str]
@@ -47,7 +47,7 @@ class View(Record, frozen=True):
     several_locks: bool
 
 
-def visible(h: Happening, view: View) -> bool:
+def visible(h: Happening, view: TraceView) -> bool:
     """Tell whether a reader follows it: not the claims' own doings, and no reads."""
     if view.roles[h.operation] not in (Role.LOAD, Role.FLUSH):
         return False
@@ -76,7 +76,9 @@ def frees(h: Happening) -> bool:
     return isinstance(h.instr, Release) and h.instr.freeing is not Freeing.ISSUED
 
 
-def lines(happenings: list[Happening], waits: tuple[Wait, ...], view: View) -> tuple[Step, ...]:
+def lines(
+    happenings: list[Happening], waits: tuple[Wait, ...], view: TraceView
+) -> tuple[TraceStep, ...]:
     """Return the steps of a trace, at its end one for each thread that waits for a lock.
 
     A load that nothing interrupts is one line; what a call reads is shown where others interrupt
@@ -84,14 +86,14 @@ def lines(happenings: list[Happening], waits: tuple[Wait, ...], view: View) -> t
     """
     parts = Counter(key for key, _ in groupby(_shown(happenings, view, frozenset()), key=_call))
     interrupted = frozenset(call for call, count in parts.items() if count > 1)
-    out: list[Step] = []
+    out: list[TraceStep] = []
     for _, group in groupby(_shown(happenings, view, interrupted), key=_call):
         out += _stretch(_without_entry(list(group), view), view, len(out) + 1)
     out += [_waiting(w, view, len(out) + k) for k, w in enumerate(waits, 1)]
     return tuple(_barred(out))
 
 
-def _barred(steps: list[Step]) -> Iterator[Step]:
+def _barred(steps: list[TraceStep]) -> Iterator[TraceStep]:
     """Let the bar of a thread go on from the first lock that it takes to the last that it frees."""
     held: Counter[str] = Counter()
     for step in steps:
@@ -100,9 +102,9 @@ def _barred(steps: list[Step]) -> Iterator[Step]:
         yield replace(step, lock="held") if holds and step.lock in ("none", "release") else step
 
 
-def _waiting(w: Wait, view: View, index: int) -> Step:
+def _waiting(w: Wait, view: TraceView, index: int) -> TraceStep:
     at = "" if w.instr.span is None else f"{w.instr.span.line}: "
-    return Step(
+    return TraceStep(
         index=index,
         thread=view.threads[w.thread],
         operation=str(view.roles[w.operation]),
@@ -120,7 +122,7 @@ def _call(h: Happening) -> tuple[int, int]:
 
 
 def _shown(
-    happenings: list[Happening], view: View, interrupted: frozenset[tuple[int, int]]
+    happenings: list[Happening], view: TraceView, interrupted: frozenset[tuple[int, int]]
 ) -> list[Happening]:
     return [h for h in happenings if visible(h, view) or (_call(h) in interrupted and _is_read(h))]
 
@@ -135,13 +137,13 @@ def _is_read(h: Happening) -> bool:
             return False
 
 
-def _without_entry(stretch: list[Happening], view: View) -> list[Happening]:
+def _without_entry(stretch: list[Happening], view: TraceView) -> list[Happening]:
     """Leave out that a flush begins where it goes on at once."""
     entry = isinstance(stretch[0].instr, Enter) and view.roles[stretch[0].operation] is Role.FLUSH
     return stretch[1:] if entry and len(stretch) > 1 else stretch
 
 
-def _stretch(stretch: list[Happening], view: View, index: int) -> list[Step]:
+def _stretch(stretch: list[Happening], view: TraceView, index: int) -> list[TraceStep]:
     first = stretch[0]
     whole = isinstance(first.instr, Enter) and any(isinstance(h.instr, Return) for h in stretch)
     if view.roles[first.operation] is Role.LOAD and whole:
@@ -168,12 +170,12 @@ def _merged(stretch: list[Happening]) -> Iterator[tuple[Happening, ...]]:
         yield (held,)
 
 
-def _whole_load(stretch: list[Happening], view: View, index: int) -> Step:
+def _whole_load(stretch: list[Happening], view: TraceView, index: int) -> TraceStep:
     first = stretch[0]
     taken = sum(takes(h) for h in stretch)
     freed = sum(frees(h) for h in stretch)
     mark: LockMark = "acquire" if taken > freed else "section" if taken else "none"
-    return Step(
+    return TraceStep(
         index=index,
         thread=view.threads[first.thread],
         operation="load",
@@ -196,11 +198,11 @@ def _buffered(stretch: list[Happening]) -> Iterator[str]:
             yield f"buffers {place(h.instr.field, h.location)}"
 
 
-def _root(h: Happening, view: View) -> str:
+def _root(h: Happening, view: TraceView) -> str:
     return view.names.root(view.roots[h.thread, h.call])
 
 
-def _changed(h: Happening, view: View) -> tuple[tuple[str, str], ...]:
+def _changed(h: Happening, view: TraceView) -> tuple[tuple[str, str], ...]:
     match h.instr:
         case Write(field) | Exchange(_, field) if h.location is not None and h.value is not None:
             if h.value == h.before:
@@ -210,12 +212,12 @@ def _changed(h: Happening, view: View) -> tuple[tuple[str, str], ...]:
             return ()
 
 
-def _line(piece: tuple[Happening, ...], view: View, index: int) -> Step:
+def _line(piece: tuple[Happening, ...], view: TraceView, index: int) -> TraceStep:
     h = piece[0]
     note = None
     if isinstance(h.instr, Hypercall) and h.root is not None:
         note = HypercallNote(view.names.root(h.root), h.value == 0)
-    return Step(
+    return TraceStep(
         index=index,
         thread=view.threads[h.thread],
         operation=str(view.roles[h.operation]),
@@ -229,7 +231,7 @@ def _line(piece: tuple[Happening, ...], view: View, index: int) -> Step:
     )
 
 
-def _handed(h: Happening, view: View) -> str:
+def _handed(h: Happening, view: TraceView) -> str:
     """Return the root of a load that begins or ends here."""
     ends = isinstance(h.instr, (Enter, Return)) and view.roles[h.operation] is Role.LOAD
     return _root(h, view) if ends else ""
@@ -274,7 +276,7 @@ def _mark(h: Happening) -> LockMark:
             return "none"
 
 
-def _text(h: Happening, view: View) -> str:
+def _text(h: Happening, view: TraceView) -> str:
     span = where(h.instr)
     at = "" if span is None else f"{span.line}: "
     match h.instr:
@@ -298,7 +300,7 @@ def _text(h: Happening, view: View) -> str:
 
 
 def _lock(
-    h: Happening, instr: Acquire | TryAcquire | Available | Release, at: str, view: View
+    h: Happening, instr: Acquire | TryAcquire | Available | Release, at: str, view: TraceView
 ) -> str:
     match instr:
         case Acquire(shared=shared):
@@ -315,14 +317,14 @@ def _lock(
     return f"{_named(word, instr.field, h, view)}{' drains' * drains}"
 
 
-def _named(word: str, field: Field, h: Happening, view: View) -> str:
+def _named(word: str, field: Field, h: Happening, view: TraceView) -> str:
     """Name the lock where there is more than one."""
     if not view.several_locks or h.location is None:
         return word
     return f"{word} {place(field, h.location)}"
 
 
-def _access(h: Happening, at: str, field: Field, where: str, view: View) -> str:
+def _access(h: Happening, at: str, field: Field, where: str, view: TraceView) -> str:
     value = view.names.field(field, h.value or 0)
     match h.instr:
         case Read():
