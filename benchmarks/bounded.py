@@ -17,10 +17,10 @@ from statistics import median
 from benchmarks import one_call
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_spec
-from flushproof.machine.build import build
+from flushproof.machine.build import build_machine
 from flushproof.report.json_report import z3_version
 from flushproof.results.verdict import ClaimResult
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 
 SPECS = Path(__file__).parent.parent / "specs"
 SIZES = (4, 8, 16, 32, 64)
@@ -88,9 +88,9 @@ def claims_table(repeat: int, show: Show) -> None:
 
 def _variant(spec: Path, repeat: int) -> dict[str, tuple[float, str]]:
     """Return the median seconds of each claim of a spec, as a number and as a cell."""
-    machine = build(from_spec(str(spec)))
+    machine = build_machine(from_spec(str(spec)))
     claims = tuple(c.name for c in machine.setup.claims)
-    runs = [tuple(decide(machine, Question(claims, BOUNDS))) for _ in range(repeat)]
+    runs = [tuple(decide_claims(machine, Question(claims, BOUNDS))) for _ in range(repeat)]
     return {results[0].claim: _cell(results) for results in zip(*runs, strict=True)}
 
 

@@ -22,15 +22,15 @@ import z3
 from flushproof.engines.bounded.scheduler_encoding import ScheduleSlot, Wiring
 from flushproof.engines.bounded.threads import Counts, Unroller
 from flushproof.engines.smt import terms as t
-from flushproof.engines.symbolic.boot import boot
+from flushproof.engines.symbolic.boot import make_boot_state
 from flushproof.engines.symbolic.cells import FiniteCells, Location
 from flushproof.engines.symbolic.step import World
 from flushproof.engines.symbolic.values import INVALID, Algebra, Value
 from flushproof.frontend.spec.resolve import from_spec
-from flushproof.ir.analysis.representation import infer
+from flushproof.ir.analysis.representation import infer_kinds
 from flushproof.ir.program import Program
 from flushproof.ir.types import NONE, ROOT
-from flushproof.machine.build import build
+from flushproof.machine.build import build_machine
 from flushproof.support.record import replace
 
 SPEC = Path(__file__).parent.parent / "specs" / "counter_first.spec"
@@ -52,7 +52,7 @@ class Answer:
 
 def program() -> Program:
     """Return the benchmark's program with the monitor of `coverage`."""
-    return build(from_spec(str(SPEC))).with_claims((CLAIM,))
+    return build_machine(from_spec(str(SPEC))).with_claims((CLAIM,))
 
 
 def decide(p: Program, vcpus: int, *, cache_sound: bool = True) -> Answer:
@@ -67,7 +67,7 @@ def decide(p: Program, vcpus: int, *, cache_sound: bool = True) -> Answer:
 
 def _question(p: Program, vcpus: int, *, cache_sound: bool) -> z3.Solver:
     """Return a solver whose constraints can be met exactly if one call can miss a root."""
-    start = boot(p, Algebra(infer(p)), vcpus, vcpus, 1)
+    start = make_boot_state(p, Algebra(infer_kinds(p)), vcpus, vcpus, 1)
     world = replace(start.world, fixed={}, cells=FiniteCells(vcpus, vcpus, {}, start.world.algebra))
     state = _State(world)
     counts = Counts(vcpus, loads=0, flushes=1, flushers=1)

@@ -11,7 +11,7 @@ import random
 from pathlib import Path
 
 from flushproof.frontend.spec.resolve import from_spec
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 
 CODE = """\
 struct kvm_vmx {{ struct kvm kvm; spinlock_t lock; int x; u8 small; u64 big; bool set; }};
@@ -86,7 +86,7 @@ def write(seed: int, folder: Path) -> Machine:
     code, spec = sample(seed)
     (folder / "own.c").write_text(code)
     (folder / "own.spec").write_text(spec)
-    return build(from_spec(str(folder / "own.spec")))
+    return build_machine(from_spec(str(folder / "own.spec")))
 
 
 def sample(seed: int) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flushproof.frontend.spec.resolve import from_spec
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 
 SPEC = """\
 spec edge {
@@ -152,7 +152,7 @@ def write(s: Sample, folder: Path) -> Machine:
     (folder / "edge.spec").write_text(SPEC)
     if s.edge.header:
         (folder / "edge.h").write_text(s.edge.header)
-    return build(from_spec(str(folder / "edge.spec")))
+    return build_machine(from_spec(str(folder / "edge.spec")))
 
 
 def _plain(dice: random.Random) -> dict[str, str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import z3
 
-from flushproof.engines.bounded.decode_model import schedule
+from flushproof.engines.bounded.decode_model import decode_schedule
 from flushproof.engines.bounded.engine import Bounded
 from flushproof.engines.bounded.query import BoundedQuery, Failure
 from flushproof.engines.bounded.threads import Counts
@@ -24,7 +24,7 @@ from flushproof.engines.counterexample import Counterexample
 from flushproof.engines.explicit.enumerator import SearchOutcome, Sizes, enumerate_claim
 from flushproof.engines.interpreter import interpreter as concrete
 from flushproof.engines.smt import terms as t
-from flushproof.features.compiled.agree import opinion
+from flushproof.features.compiled.agree import compare_with_gcc
 from flushproof.ir.program import Program
 from flushproof.machine.build import Machine
 from flushproof.support.errors import InternalError
@@ -132,7 +132,9 @@ def _fails(p: BoundedQuery, claim: str, failures: list[Failure]) -> bool:
     p.solver.add(t.z3_bool(goal))
     answer = p.solver.check()
     if answer == z3.sat:
-        found = Counterexample(claim, schedule(p, p.solver.model()), p.plan.boundaries, 0, 0, "")
+        found = Counterexample(
+            claim, decode_schedule(p, p.solver.model()), p.plan.boundaries, 0, 0, ""
+        )
         _repeat(p.program, found)
     elif answer != z3.unsat:
         raise DisagreementError(f"{claim}: the solver gave up")
@@ -142,10 +144,10 @@ def _fails(p: BoundedQuery, claim: str, failures: list[Failure]) -> bool:
 
 def _repeat(program: Program, found: Counterexample) -> None:
     """Run a schedule to its end; claims that fail on the way are not those that were asked for."""
-    state = concrete.start(program, found.schedule)
+    state = concrete.initial_state(program, found.schedule)
     for position in found.schedule.order:
         thread = state.threads[position]
-        concrete.step(state, thread, lambda o: found.boundaries[o.name], to_violation=False)
+        concrete.step_thread(state, thread, lambda o: found.boundaries[o.name], to_violation=False)
     if not any(v.claim == found.claim for v in state.violations):
         raise DisagreementError(f"{found.claim}: the solver: fails; the interpreter: does not")
 
@@ -171,6 +173,6 @@ def _enumerated(
 def _same_state(machine: Machine) -> int:
     """Compare the state after random operations in compiled C and in the interpreter."""
     try:
-        return opinion(machine, SEQUENCES).agreed
+        return compare_with_gcc(machine, SEQUENCES).agreed
     except InternalError as error:
         raise DisagreementError(str(error)) from error

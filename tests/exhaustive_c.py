@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from flushproof.features.compiled.agree import FLAGS
-from flushproof.features.compiled.program import program, within
+from flushproof.features.compiled.program import is_function_static, make_program
 from flushproof.ir.program import Role
 from flushproof.machine.build import Machine
 
@@ -47,9 +47,9 @@ def failures(machine: Machine, folder: Path) -> dict[str, int]:
 
 def source(machine: Machine) -> str:
     """Return the C program that goes through all runs."""
-    if any(within(f) for f in machine.places):
+    if any(is_function_static(f) for f in machine.places):
         raise CutOffError("a static variable of a function")
-    driven = program(machine)
+    driven = make_program(machine)
     roles = {o.role: k for k, o in enumerate(machine.base.operations)}
     names = {"LOAD_OPERATION": roles[Role.LOAD], "FLUSH_OPERATION": roles[Role.FLUSH]}
     head = "".join(f"#define {name} {number}\n" for name, number in names.items())

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from flushproof.engines.counterexample import Counterexample
 from flushproof.engines.explicit.enumerator import SearchOutcome, Sizes, enumerate_claim
-from flushproof.features.reproduce.emit import emit
+from flushproof.features.reproduce.emit import emit_program
 from flushproof.frontend.setup import Bounds
 from flushproof.machine.build import Machine
 from flushproof.results.verdict import ClaimResult, Verdict
-from flushproof.verify.portfolio import Question, counterexample, decide
+from flushproof.verify.portfolio import Question, decide_claims, decide_with_counterexample
 from flushproof.verify.unbounded_proofs import Evidence, ForAll
 
 OUT_OF_REACH = ("no_uninit",)
@@ -66,7 +66,7 @@ def ask(machine: Machine, claims: tuple[str, ...], how: Ask) -> Iterator[Answers
 
 
 def _ask(machine: Machine, claim: str, how: Ask, forall: ForAll) -> Answers:
-    result, found = counterexample(machine, Question((claim,), how.bounds), claim)
+    result, found = decide_with_counterexample(machine, Question((claim,), how.bounds), claim)
     enumerated = _enumerated(machine, claim, how, result)
     for_all = _for_all(machine, claim, result, forall) if how.for_all else None
     ran = False
@@ -112,7 +112,7 @@ def _replays(machine: Machine, claim: str, vcpus: int, how: Ask) -> None:
     """Let the enumerator's own counterexample be replayed and drawn."""
     b = how.bounds
     bounds = Bounds((vcpus, vcpus), b.loads, b.flushes, b.flushers)
-    (result,) = decide(machine, Question((claim,), bounds, engine="enumerate"))
+    (result,) = decide_claims(machine, Question((claim,), bounds, engine="enumerate"))
     _expect(result.trace is not None, claim, result, "the enumerator's counterexample is not drawn")
 
 
@@ -127,7 +127,7 @@ def _for_all(machine: Machine, claim: str, result: ClaimResult, forall: ForAll) 
 
 def run_compiled(machine: Machine, found: Counterexample, folder: Path, compiler: str) -> None:
     """Compile a counterexample and let it show the violation."""
-    text = emit(machine, machine.with_claims((found.claim,)), found, "it fails")
+    text = emit_program(machine, machine.with_claims((found.claim,)), found, "it fails")
     path = folder / "reproduce.c"
     path.write_text(text)
     command = [compiler, "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-o", "it", str(path)]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flushproof.frontend.spec.resolve import from_spec
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 
 STRUCTS = """\
 enum status { UNKNOWN, SAME, OTHER };
@@ -93,7 +93,7 @@ def write(variant: Variant, folder: Path) -> Machine:
     """Build a variant in a folder."""
     (folder / "random.c").write_text(variant.code)
     (folder / "random.spec").write_text(variant.spec)
-    return build(from_spec(str(folder / "random.spec")))
+    return build_machine(from_spec(str(folder / "random.spec")))
 
 
 def sample(seed: int) -> Variant:

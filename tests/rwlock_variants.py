@@ -10,7 +10,7 @@ import random
 from pathlib import Path
 
 from flushproof.frontend.spec.resolve import from_variant
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.support.record import Record
 
 TEXT = """\
@@ -61,7 +61,7 @@ def write(variant: Variant, folder: Path) -> Machine:
     """Build a variant in a folder."""
     path = folder / "variant.c"
     path.write_text(variant.text)
-    return build(from_variant(str(path), None))
+    return build_machine(from_variant(str(path), None))
 
 
 def sample(seed: int) -> Variant:

@@ -18,7 +18,7 @@ from flushproof.frontend.spec.resolve import from_spec
 from flushproof.ir.code import Havoc, Hypercall, Return
 from flushproof.ir.program import Operation, Program
 from flushproof.ir.types import Int, Type
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 
 VCPUS = 2
 
@@ -212,7 +212,7 @@ def machine(folder: Path, text: str, operations: str, clauses: str = "") -> Mach
     (folder / "small.c").write_text(HEADER + text + LOAD)
     spec = folder / "small.spec"
     spec.write_text(SPEC.format(variant="small.c", operations=operations, clauses=clauses))
-    return build(from_spec(str(spec)))
+    return build_machine(from_spec(str(spec)))
 
 
 def piece_machine(folder: Path, piece: Piece) -> Machine:
@@ -230,7 +230,7 @@ def call(
     """
     plan = ThreadPlan(VCPUS, "flusher0", (Call(name, arguments, tuple(choices)),))
     schedule = Schedule(VCPUS, {}, (plan,), (0,))
-    state = concrete.start(program, schedule)
+    state = concrete.initial_state(program, schedule)
     run_call(state, state.threads[0], Choices())
     return state
 
@@ -264,11 +264,11 @@ def each(operation: Operation) -> frozenset[int]:
 
 def run_call(state: concrete.State, thread: concrete.Thread, choices: Choices) -> None:
     """Run a thread's next call to its end; free values are chosen as they are needed."""
-    concrete.step(state, thread, each)
+    concrete.step_thread(state, thread, each)
     fuel = 100_000
     while thread.operation is not None:
         thread.choices = choices.of(thread.operation.code[thread.pc])
-        concrete.step(state, thread, each)
+        concrete.step_thread(state, thread, each)
         fuel -= 1
         assert fuel, "a loop does not end"
 

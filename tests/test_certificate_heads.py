@@ -21,8 +21,8 @@ from flushproof.support.files import FileLook
 from flushproof.support.record import replace
 from flushproof.support.source import Source
 from flushproof.verify.certificate import certificate_file as whole
-from flushproof.verify.certificate.certificate_file import END, read, sealed
-from flushproof.verify.certificate.files_read import SHIPPED, Seen, differences, seen
+from flushproof.verify.certificate.certificate_file import END, read_certificate, seal_certificate
+from flushproof.verify.certificate.files_read import SHIPPED, Seen, file_differences, files_seen
 from flushproof.verify.certificate.head import (
     BEGINS,
     SEAL,
@@ -31,7 +31,7 @@ from flushproof.verify.certificate.head import (
     head_lines,
     read_head,
 )
-from flushproof.verify.certificate.questions import title
+from flushproof.verify.certificate.questions import question_title
 
 HERE = Path(__file__).parent
 FOLDER = HERE.parent / "specs"
@@ -76,7 +76,15 @@ def _small() -> tuple[Head, str]:
         (Seen("text", "a.c", "0" * 64),),
     )
     asked = ("(push 1)", "(assert false)", "(set-info :status unsat)", "(check-sat)", "(pop 1)")
-    lines = ("(set-logic ALL)", title("one"), *asked, title("two"), *asked, END, "")
+    lines = (
+        "(set-logic ALL)",
+        question_title("one"),
+        *asked,
+        question_title("two"),
+        *asked,
+        END,
+        "",
+    )
     return head, "\n".join(lines)
 
 
@@ -92,7 +100,7 @@ def _refused(file: Path, capsys: Captured, *more: str) -> str:
 
 def test_a_head_says_what_was_proved_and_from_what(written: Path) -> None:
     """Who finds the file years later must know what it speaks of, on whatever machine it is."""
-    head = read(str(written)).head
+    head = read_certificate(str(written)).head
     assert head.version == __version__
     assert head.subject == "counter_first.spec"
     (claim,) = head.claims
@@ -112,7 +120,9 @@ def test_what_was_written_is_read_back() -> None:
     """A head that is read otherwise than it was written says something else of the proof."""
     head, text = _small()
     odd = replace(head, subject='a"\n; b\udc80é.c', read_as="\\ (check-sat)")
-    found, _ = read_head(Source("a", sealed(odd, text).split(f"\n{SEAL}")[0]), __version__)
+    found, _ = read_head(
+        Source("a", seal_certificate(odd, text).split(f"\n{SEAL}")[0]), __version__
+    )
     assert found == odd
 
 
@@ -177,14 +187,14 @@ KERNEL_EDITS: dict[str, tuple[str, Edit]] = {
 def test_every_file_of_a_kernel_tree_counts(tmp_path: Path, capsys: Captured) -> None:
     """Headers and files beside are read too, and ones that turn up would be; a move is no edit."""
     out, moved = _tree(tmp_path)
-    head = read(str(out)).head
+    head = read_certificate(str(out)).head
     assert head.questions > 0
-    assert not list(differences(head.seen, head.subject, str(moved)))
+    assert not list(file_differences(head.seen, head.subject, str(moved)))
     for name, edit in KERNEL_EDITS.values():
         file = moved.parents[2] / name
         before = file.read_bytes() if file.exists() else None
         edit(file)
-        found = list(differences(head.seen, head.subject, str(moved)))
+        found = list(file_differences(head.seen, head.subject, str(moved)))
         blamed = {Path(x.path).name for x in found}
         assert blamed & {file.name, file.parent.name}, name
         _refused(out, capsys, "--against", str(moved))
@@ -192,16 +202,16 @@ def test_every_file_of_a_kernel_tree_counts(tmp_path: Path, capsys: Captured) ->
             file.unlink()
         else:
             file.write_bytes(before)
-    assert not list(differences(head.seen, head.subject, str(moved)))
+    assert not list(file_differences(head.seen, head.subject, str(moved)))
 
 
 def test_what_is_shipped_counts(written: Path) -> None:
     """The prelude and the claims are read for every proof: others prove something else."""
-    head = read(str(written)).head
+    head = read_certificate(str(written)).head
     spec = str(written.parent / "counter_first.spec")
     for x in (x for x in head.seen if x.kind == "shipped"):
         other = [replace(y, answer="0" * 64) if y == x else y for y in head.seen]
-        (found,) = differences(other, head.subject, spec)
+        (found,) = file_differences(other, head.subject, spec)
         assert found.path == f"{x.path} of flushproof"
 
 
@@ -260,7 +270,7 @@ def test_a_head_of_another_claim(copied: Path, tmp_path: Path, capsys: Captured)
     questions = body(copied)
     copied.write_text(above + questions)
     assert "error[FP0913]" in _refused(copied, capsys)
-    copied.write_text(sealed(read(str(other)).head, questions))
+    copied.write_text(seal_certificate(read_certificate(str(other)).head, questions))
     said = _refused(copied, capsys)
     assert "error[FP0915]: the head speaks of" in said
     assert 'of "no_uninit", and there are 20 questions of "failure_kept"' in said
@@ -284,9 +294,9 @@ def test_a_wrong_number_under_right_digests(
     """Who writes certificates wrongly is told of it too."""
     head, text = _small()
     file = tmp_path / "small.smt2"
-    file.write_text(sealed(head, text))
+    file.write_text(seal_certificate(head, text))
     assert main(["recheck", str(file), "--solver", "z3"]) == 0
-    file.write_text(sealed(edit(head), text))
+    file.write_text(seal_certificate(edit(head), text))
     assert "error[FP0915]" in _refused(file, capsys)
 
 
@@ -317,7 +327,7 @@ def test_a_line_of_the_head_changed(
     key: str, value: str, code: str, tmp_path: Path, capsys: Captured
 ) -> None:
     """Each is refused at its own line, or at that of the digest which no longer fits."""
-    lines = sealed(*_small()).split("\n")
+    lines = seal_certificate(*_small()).split("\n")
     number = next(k for k, x in enumerate(lines) if x.startswith(f"; {key}: "))
     lines[number] = f"; {key}: {value}"
     file = tmp_path / "small.smt2"
@@ -330,7 +340,7 @@ def test_a_line_of_the_head_changed(
 @pytest.mark.parametrize("line", ['; proves: "a"', "; more", ""])
 def test_a_line_of_the_head_too_many(line: str, tmp_path: Path, capsys: Captured) -> None:
     """What nobody wrote there says nothing, wherever it is put."""
-    lines = sealed(*_small()).split("\n")
+    lines = seal_certificate(*_small()).split("\n")
     file = tmp_path / "small.smt2"
     for number in range(number_of(lines, SEAL) + 1):
         file.write_text("\n".join([*lines[:number], line, *lines[number:]]))
@@ -344,8 +354,8 @@ def test_a_line_of_the_head_too_many(line: str, tmp_path: Path, capsys: Captured
         (b"\n \n", "FP0204"),
         (b"\x7fELF\x01\x00\x00", "FP0206"),
         (b"\xff\xfe;", "FP0206"),
-        (b"\xef\xbb\xbf" + sealed(*_small()).encode(), "FP0910"),
-        (sealed(*_small()).replace("\n", "\r\n").encode(), "FP0910"),
+        (b"\xef\xbb\xbf" + seal_certificate(*_small()).encode(), "FP0910"),
+        (seal_certificate(*_small()).replace("\n", "\r\n").encode(), "FP0910"),
         (b"int main(void) { return 0; }\n", "FP0910"),
         (BEGINS.encode(), "FP0912"),
         (b"; " * 3_000_000, "FP0910"),
@@ -365,7 +375,7 @@ def test_a_folder_and_a_huge_file(tmp_path: Path, capsys: Captured) -> None:
     assert "error[FP0202]" in _refused(tmp_path, capsys)
     huge = tmp_path / "huge.smt2"
     with huge.open("wb") as stream:
-        stream.write(sealed(*_small()).encode())
+        stream.write(seal_certificate(*_small()).encode())
         os.truncate(stream.fileno(), whole.LIMIT + 1)
     assert "error[FP0205]" in _refused(huge, capsys)
 
@@ -374,7 +384,7 @@ def test_a_certificate_may_be_larger_than_a_source(tmp_path: Path) -> None:
     """Those of all claims of one file are; what `prove` writes `recheck` must read."""
     head, text = _small()
     file = tmp_path / "large.smt2"
-    file.write_text(sealed(head, f"; {'x' * 5_000_000}\n{text}"))
+    file.write_text(seal_certificate(head, f"; {'x' * 5_000_000}\n{text}"))
     assert main(["recheck", str(file), "--solver", "z3"]) == 0
 
 
@@ -401,7 +411,7 @@ def test_what_is_not_proved_for_every_number_is_not_in_one(
     assert "error[FP0908]" in _refused(out, capsys)
 
 
-SMALL = sealed(*_small()).encode()
+SMALL = seal_certificate(*_small()).encode()
 DAMAGE = st.one_of(
     st.integers(0, len(SMALL) - 1).map(lambda n: SMALL[:n]),
     st.integers(1, len(SMALL)).map(lambda n: SMALL[n:]),
@@ -440,7 +450,7 @@ def test_a_byte_of_a_long_one_is_flipped(written: Path, data: st.DataObject) -> 
     file = written.parent / "flipped.smt2"
     file.write_bytes(whole_text[:at] + bytes([whole_text[at] ^ bit]) + whole_text[at + 1 :])
     with pytest.raises(InputError):
-        read(str(file))
+        read_certificate(str(file))
 
 
 def test_every_key_of_the_head_is_a_comment() -> None:
@@ -456,14 +466,16 @@ def test_a_link_to_the_folder_is_no_other_folder(written: Path, tmp_path: Path) 
     link = tmp_path / "link"
     link.symlink_to(written.parent, target_is_directory=True)
     claim = ("--claim", "failure_kept", "--no-sanity")
-    head = read(str(_prove(link / "counter_first.spec", tmp_path / "out.smt2", *claim))).head
-    assert head == read(str(written)).head
-    assert not list(differences(head.seen, head.subject, str(link / "counter_first.c")))
+    head = read_certificate(
+        str(_prove(link / "counter_first.spec", tmp_path / "out.smt2", *claim))
+    ).head
+    assert head == read_certificate(str(written)).head
+    assert not list(file_differences(head.seen, head.subject, str(link / "counter_first.c")))
 
 
 def test_a_proof_that_did_not_read_its_file_is_an_error() -> None:
     """A head that leaves out what was proved would fit any source."""
     with pytest.raises(InternalError):
-        seen((), "a.c")
+        files_seen((), "a.c")
     with pytest.raises(InternalError):
-        seen((FileLook("text", "a.c", "ENOENT"), FileLook("file", "a.c", "yes")), "a.c")
+        files_seen((FileLook("text", "a.c", "ENOENT"), FileLook("file", "a.c", "yes")), "a.c")

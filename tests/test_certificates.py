@@ -12,9 +12,9 @@ import pytest
 from certificate_files import body
 from flushproof import __version__
 from flushproof.cli.main import main
-from flushproof.verify.certificate.certificate_file import read, sealed
+from flushproof.verify.certificate.certificate_file import read_certificate, seal_certificate
 from flushproof.verify.certificate.head import Head, ProvedClaim
-from flushproof.verify.certificate.questions import title
+from flushproof.verify.certificate.questions import question_title
 
 FOLDER = Path(__file__).parents[1] / "specs"
 CLAIMS = ("--claim", "cache_sound", "--claim", "failure_kept")
@@ -64,13 +64,15 @@ def test_an_invariant_without_a_conjunct_is_refused(
 
     Guards Lemma L22 of docs/soundness.md.
     """
-    head, text = read(str(written)).head, body(written)
+    head, text = read_certificate(str(written)).head, body(written)
     lines = text.split("\n")
     lemmas = _lemmas(text)
     assert len(lemmas) > 3
     for number in lemmas[:: max(1, len(lemmas) // 6)]:
         broken = tmp_path / f"without_{number}.smt2"
-        broken.write_text(sealed(head, "\n".join(x for k, x in enumerate(lines) if k != number)))
+        broken.write_text(
+            seal_certificate(head, "\n".join(x for k, x in enumerate(lines) if k != number))
+        )
         assert main(["recheck", str(broken), "--solver", "z3"]) == 1, lines[number]
         assert "the proof has a gap" in capsys.readouterr().out
 
@@ -97,7 +99,7 @@ def test_what_is_no_certificate_is_not_run(
 ) -> None:
     """A file from elsewhere could have a solver write files, or pass for a proof."""
     file = tmp_path / "other.smt2"
-    file.write_text(sealed(Head(__version__, "a.c", "", (), ()), text), newline="")
+    file.write_text(seal_certificate(Head(__version__, "a.c", "", (), ()), text), newline="")
     assert main(["recheck", str(file)]) == 4
     assert says in capsys.readouterr().err
 
@@ -114,9 +116,9 @@ def test_a_command_cannot_hide_from_the_check_in_a_name(text: str, tmp_path: Pat
     """z3 goes on after a backslash in a name, and what is cut out for it must be a whole line."""
     out, file = tmp_path / "out.txt", tmp_path / "other.smt2"
     command = f'(set-option :regular-output-channel "{out}")'
-    script = f"{title('a')}\n(set-logic ALL)\n{text.format(command=command)}"
+    script = f"{question_title('a')}\n(set-logic ALL)\n{text.format(command=command)}"
     head = Head(__version__, "a.c", "", (ProvedClaim("a", "", (), 1),), ())
-    file.write_text(sealed(head, script))
+    file.write_text(seal_certificate(head, script))
     assert main(["recheck", str(file), "--solver", "z3"]) in {3, 4}
     assert not out.exists()
 

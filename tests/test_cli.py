@@ -14,6 +14,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+import flushproof
 from flushproof.cli import main as cli
 from flushproof.cli.run import OnReport, OnResult, find_specs
 from flushproof.cli.terminal import Terminal
@@ -31,7 +32,7 @@ from flushproof.verify.options import Comparing, Options, Reviewing
 from flushproof.verify.progress import Progress, progress_line
 from report_samples import CHECKED, COVERAGE_TRACE, DIAGNOSTIC, FILE, SCOPE, Made, report, result
 
-SCHEMA = Path(cli.__file__).parent / "report" / "schema.json"
+SCHEMA = Path(flushproof.__file__).parent / "report" / "schema.json"
 PROVED = result(Verdict.PROVED, "range_kept")
 BOUNDED = result(Verdict.BOUNDED, "failure_kept")
 NOT_ASKED = result(Verdict.NOT_ASKED, "cache_sound")
@@ -318,7 +319,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 LIGHT = """
 import sys
-from flushproof import cli
+from flushproof.cli import main as cli
 {statement}
 heavy = {{"z3", "lark", "rich"}} & set(sys.modules)
 assert not heavy, heavy
@@ -340,8 +341,8 @@ def test_help_loads_nothing_heavy(statement: str) -> None:
 
 PIPED = """
 import sys
-from flushproof.reviewed import Review
-from flushproof.terminal import Terminal
+from flushproof.results.review import Review
+from flushproof.cli.terminal import Terminal
 Terminal(sys.stdout, sys.stderr, {}).raw("line\\n" * 1_000_000)
 sys.exit(3)
 """

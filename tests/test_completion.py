@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from flushproof.cli import main as cli
-from flushproof.cli.shell_completion import SHELLS, script
+from flushproof.cli.shell_completion import SHELLS, completion_script
 
 ASK = """\
 eval "$(flushproof completion bash)"
@@ -60,7 +60,7 @@ def test_each_shell_has_a_script(shell: str, capsys: pytest.CaptureFixture[str])
     """What is printed is what the shell is to read; where it is installed, it accepts that."""
     assert cli.main(["completion", shell]) == 0
     text = capsys.readouterr().out
-    assert text == script(shell)
+    assert text == completion_script(shell)
     assert "flushproof" in text
     found = shutil.which(shell)
     if found is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flushproof.frontend.spec.resolve import from_spec
-from flushproof.runner.session import expectations
+from flushproof.runner.session import read_expectations
 
 SPECS = Path(__file__).parents[1] / "specs"
 NAMES = sorted(p.stem for p in SPECS.glob("*.spec"))
@@ -45,7 +45,9 @@ FOUND |= {
 @pytest.mark.parametrize("name", NAMES)
 def test_specs_expect_what_was_measured(name: str) -> None:
     """A spec bent to fit the program would hide that the program is wrong."""
-    expected = {claim: verdict for claim, verdict, _ in expectations(str(SPECS / f"{name}.spec"))}
+    expected = {
+        claim: verdict for claim, verdict, _ in read_expectations(str(SPECS / f"{name}.spec"))
+    }
     for claim in ("coverage", "no_repeat", "no_bogus", "no_wasted", "converges"):
         n = FOUND[name].get(claim)
         holds = ("proved for every", "proved", "bounded") if n is None else (f"refuted at {n}",)

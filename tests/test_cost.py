@@ -12,20 +12,21 @@ from xml.etree import ElementTree as ET
 import jsonschema
 import pytest
 
+import flushproof
 from flushproof.cli import main as cli
 from flushproof.engines.bounded.engine import Bounded
-from flushproof.engines.bounded.maximise import Largest, largest
+from flushproof.engines.bounded.maximise import Largest, find_largest_number
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.features.cost import text as costs_text
-from flushproof.features.cost.decide import costs
-from flushproof.features.cost.json import document
+from flushproof.features.cost.decide import measure_costs
+from flushproof.features.cost.json import costs_document
 from flushproof.features.cost.monitor import MOST, name_of, text_of
 from flushproof.frontend.setup import Bounds
-from flushproof.frontend.spec.builtin import given
+from flushproof.frontend.spec.builtin import load_builtin
 from flushproof.frontend.spec.parser import parse_spec
 from flushproof.frontend.spec.resolve import from_spec, from_text
-from flushproof.machine.build import Machine, build
-from flushproof.report.html.page import compared, drawing
+from flushproof.machine.build import Machine, build_machine
+from flushproof.report.html.page import render_drawing, render_side_by_side
 from flushproof.results.costs import Cost, Costs, SideBySide
 from flushproof.results.verdict import Verdict
 from flushproof.support.errors import InternalError
@@ -34,7 +35,7 @@ from flushproof.support.source import Source
 from report_samples import COVERAGE_TRACE, SCOPE, SECTION_TRACE, SOURCES, report, result
 
 SPECS = Path(__file__).parent.parent / "specs"
-SCHEMA = Path(cli.__file__).parent / "report" / "schema.json"
+SCHEMA = Path(flushproof.__file__).parent / "report" / "schema.json"
 SMALL = Bounds((1, 2), 1, 2, 1)
 TWICE = """\
 struct kvm_vmx { struct kvm kvm; u64 unused; };
@@ -64,15 +65,15 @@ void vmx_load_mmu_pgd(struct kvm_vcpu *vcpu, unsigned long root, int level)
 
 @cache
 def _machine(name: str) -> Machine:
-    return build(from_spec(str(SPECS / f"{name}.spec")))
+    return build_machine(from_spec(str(SPECS / f"{name}.spec")))
 
 
 def _code(text: str, bounds: Bounds) -> Machine:
-    return build(replace(from_text(Source("x.c", text), None), bounds=bounds))
+    return build_machine(replace(from_text(Source("x.c", text), None), bounds=bounds))
 
 
 def _costs(machine: Machine, bounds: Bounds) -> Costs:
-    return costs(machine.within(bounds), "x.c", given().context)
+    return measure_costs(machine.within(bounds), "x.c", load_builtin().context)
 
 
 def _table(found: Costs) -> dict[tuple[int, int], int | None]:
@@ -84,7 +85,7 @@ def _enumerated(machine: Machine, bounds: Bounds, vcpus: int, roots: int) -> int
     number = 0
     while True:
         text = text_of(roots).replace(f"any gfn {MOST};", "").replace(f"< {MOST})", f"<= {number})")
-        claim = parse_spec(Source("cost", text), given().context).claims[0]
+        claim = parse_spec(Source("cost", text), load_builtin().context).claims[0]
         setup = replace(machine.setup, claims=(claim,), bounds=bounds)
         program = replace(machine, setup=setup).with_claims((name_of(roots),))
         sizes = Sizes(vcpus, bounds.loads, bounds.flushes)
@@ -172,8 +173,8 @@ def test_undefined_behaviour_is_no_number() -> None:
 
 def test_out_of_steps() -> None:
     """A solver that may do next to nothing leaves numbers open, and says why."""
-    found = costs(
-        _machine("dedup_all").within(Bounds((1, 2), 1, 1, 1)), "x.c", given().context, 1, 9
+    found = measure_costs(
+        _machine("dedup_all").within(Bounds((1, 2), 1, 1, 1)), "x.c", load_builtin().context, 1, 9
     )
     assert None in {c.most for c in found.cells}
     assert all(c.reason for c in found.cells if c.most is None)
@@ -185,10 +186,10 @@ def test_schedules_are_counted_again(monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(
         engines: Sequence[Bounded], claim: str, witness: str, vcpus: int, guess: int
     ) -> Largest | str:
-        answer = largest(engines, claim, witness, vcpus, guess)
+        answer = find_largest_number(engines, claim, witness, vcpus, guess)
         return answer if isinstance(answer, str) else replace(answer, number=answer.number + 1)
 
-    monkeypatch.setattr("flushproof.features.cost.decide.largest", wrong)
+    monkeypatch.setattr("flushproof.features.cost.decide.find_largest_number", wrong)
     with pytest.raises(InternalError, match="1 hypercalls on 1 roots, not 2 on 1"):
         _costs(_machine("dedup_all"), Bounds((1, 1), 1, 1, 1))
 
@@ -260,18 +261,18 @@ def test_many_columns_go_on_below() -> None:
 
 def test_json_follows_the_schema() -> None:
     """The document is what the schema says, costs that are not known included."""
-    made = document(FOUND)
+    made = costs_document(FOUND)
     jsonschema.validate(made, json.loads(SCHEMA.read_text(encoding="utf-8")))
     assert made["exit"] == 3
 
 
 def test_page_and_drawing() -> None:
     """Names are text wherever they stand, and each number leads to its schedule."""
-    page = compared(FOUND, SOURCES)
+    page = render_side_by_side(FOUND, SOURCES)
     assert "<a>" not in page
     assert 'href="#c0-2-1"' in page
     assert 'id="c0-2-1"' in page
-    drawn = ET.fromstring(drawing(FOUND))
+    drawn = ET.fromstring(render_drawing(FOUND))
     words = "".join(drawn.itertext())
     assert "<a>&: 1 vCPU, 1 root: at most 1, least 1" in words
     bars = [e for e in drawn.iter() if e.get("class") == "excess"]

@@ -9,13 +9,18 @@ from pathlib import Path
 import pytest
 
 from flushproof.cli import main as cli
-from flushproof.frontend.c.load import load
-from flushproof.frontend.spec.builtin import given
+from flushproof.frontend.c.load import load_source
+from flushproof.frontend.spec.builtin import load_builtin
 from flushproof.frontend.spec.resolve import only_spec
-from flushproof.report.explanations import ClaimExplained, codes, diagnostic, known
+from flushproof.report.explanations import (
+    ClaimExplained,
+    diagnostic_class,
+    diagnostic_codes,
+    known_explanations,
+)
 from flushproof.support.resources import HERE, SPECS
 
-CLAIMS = known(None).claims
+CLAIMS = known_explanations(None).claims
 OWN = """\
 spec own {
 \tvariant "v.c";
@@ -41,7 +46,7 @@ def _defined() -> dict[str, str]:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ClassDef) and "Diagnostic" in map(ast.unparse, node.bases):
                 name = f"{module}.{node.name}"
-                found[name] = diagnostic(name).CODE
+                found[name] = diagnostic_class(name).CODE
     return found
 
 
@@ -54,8 +59,8 @@ def test_every_diagnostic_has_a_code_of_its_own() -> None:
 
 def test_every_code_is_explained() -> None:
     """A code whose explanation is missing, or about another class, is a dead end."""
-    assert {c.code for c in codes()} == set(_defined().values())
-    for told in codes():
+    assert {c.code for c in diagnostic_codes()} == set(_defined().values())
+    for told in diagnostic_codes():
         assert len(told.means.split()) >= 8, told.code
         assert not re.search(r"[{}]", told.title + told.help), told.code
 
@@ -70,7 +75,7 @@ def test_codes_are_those_of_their_class() -> None:
 
 def test_every_claim_is_explained() -> None:
     """A claim that comes with the program must not be a riddle."""
-    assert [c.name for c in CLAIMS] == [c.name for c in given().claims]
+    assert [c.name for c in CLAIMS] == [c.name for c in load_builtin().claims]
     for claim in CLAIMS:
         assert min(len(claim.means.split()), len(claim.guests.split())) >= 8, claim.name
         assert claim.lines[0].startswith(f"claim {claim.name} ")
@@ -81,7 +86,7 @@ def _least() -> dict[str, int]:
     """Return with how few vCPUs the corpus breaks each claim, as its specs expect."""
     least: dict[str, int] = {}
     for path in SPECS.glob("*.spec"):
-        for e in only_spec(load(str(path)))[0].expectations:
+        for e in only_spec(load_source(str(path)))[0].expectations:
             if e.verdict == "refuted" and e.vcpus is not None:
                 least[e.claim] = min(e.vcpus, least.get(e.claim, e.vcpus))
     return least
@@ -93,7 +98,9 @@ def test_the_example_is_a_smallest_one_of_the_corpus(claim: ClaimExplained) -> N
     path = Path(claim.example)
     assert path.exists()
     if path.suffix == ".spec":
-        expected = {e.claim: e for e in only_spec(load(str(path)))[0].expectations}[claim.name]
+        expected = {e.claim: e for e in only_spec(load_source(str(path)))[0].expectations}[
+            claim.name
+        ]
         assert (expected.verdict, expected.vcpus) == ("refuted", _least()[claim.name])
     else:
         assert claim.name not in _least()
@@ -141,7 +148,7 @@ def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["explain"]) == 0
     out = capsys.readouterr().out
     listed = re.findall(r"^  (\w+)  ", out, re.MULTILINE)
-    assert listed == [c.name for c in CLAIMS] + [c.code for c in codes()]
+    assert listed == [c.name for c in CLAIMS] + [c.code for c in diagnostic_codes()]
     assert max(map(len, out.splitlines())) <= 75
 
 

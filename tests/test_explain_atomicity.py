@@ -14,7 +14,7 @@ from flushproof.cli import main as cli
 from flushproof.engines.bounded.engine import Bounded
 from flushproof.engines.bounded.threads import Counts
 from flushproof.frontend.spec.resolve import from_variant
-from flushproof.machine.build import build
+from flushproof.machine.build import build_machine
 from flushproof.report import atomicity
 from flushproof.results.atomicity import AtomicSteps, OperationSteps
 from flushproof.support.source import Source
@@ -52,7 +52,7 @@ def _pair(folder: Path, flush: str, load: str) -> Path:
 
 
 def _steps(path: Path, *claims: str) -> AtomicSteps:
-    (steps,) = pipeline.atomicity(str(path), None, Options(claims=claims))
+    (steps,) = pipeline.list_atomic_steps(str(path), None, Options(claims=claims))
     return steps
 
 
@@ -154,7 +154,7 @@ def test_accesses_tell_their_steps(tmp_path: Path) -> None:
 def test_steps_are_those_of_the_engine(claim: str) -> None:
     """Steps that are shown but not used would explain another verdict."""
     path = TOP / "examples" / "no_lock.c"
-    program = build(from_variant(str(path), None)).with_claims((claim,))
+    program = build_machine(from_variant(str(path), None)).with_claims((claim,))
     used = Bounded(program, Counts(4, 2, 2, 1)).plan.boundaries
     for operation in _steps(path, claim).operations:
         assert len(operation.begins) == len(used[operation.name])
@@ -164,7 +164,7 @@ def test_steps_are_those_of_the_engine(claim: str) -> None:
 def test_never_wider_than_asked(width: int) -> None:
     """A mail is cut at its width."""
     path = str(TOP / "examples" / "no_lock.c")
-    listed = pipeline.atomicity(path, None, Options(claims=("coverage", "no_race")))
+    listed = pipeline.list_atomic_steps(path, None, Options(claims=("coverage", "no_race")))
     sources = {path: Source(path, Path(path).read_text(encoding="utf-8"))}
     text = atomicity.render("examples/no_lock.c", listed, sources, width)
     assert max(map(len, text.splitlines())) <= width

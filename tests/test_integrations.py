@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from flushproof.cli.main import parser
+from flushproof.cli.main import build_command_line
 
 TOP = Path(__file__).parent.parent
 WORKFLOW: dict[Any, Any] = yaml.safe_load((TOP / "examples" / "github.yml").read_text("utf-8"))
@@ -38,7 +38,7 @@ def test_the_commands_exist(command: str) -> None:
     program, *arguments = shlex.split(command)
     assert program == "flushproof"
     try:
-        parsed = parser().parse_args(arguments)
+        parsed = build_command_line().parse_args(arguments)
     except SystemExit:
         pytest.fail(command)
     assert isinstance(parsed, argparse.Namespace)

@@ -17,7 +17,7 @@ from flushproof.cli import main as cli
 from flushproof.engines.bounded.engine import Bounded
 from flushproof.frontend.c import load
 from flushproof.support.memory_limit import memory_limit
-from flushproof.support.process_pool import each, stream
+from flushproof.support.process_pool import map_cases, stream_answers
 from flushproof.support.resources import SPECS
 
 FILE = str(SPECS / "counter_first.c")
@@ -116,23 +116,23 @@ def _dies_at_two(case: int) -> int:
 
 def test_only_the_case_that_died_is_lost() -> None:
     """A pool ends with its first dead process; the other cases are asked again."""
-    found = list(stream(_dies_at_two, (1, 2, 3), 2, lambda case: -case))
+    found = list(stream_answers(_dies_at_two, (1, 2, 3), 2, lambda case: -case))
     assert found == [10, -2, 30]
     with pytest.raises(MemoryError, match="a process is gone"):
-        list(stream(_dies_at_two, (1, 2, 3), 2))
+        list(stream_answers(_dies_at_two, (1, 2, 3), 2))
     with pytest.raises(MemoryError, match="a process is gone"):
-        each(_dies_at_two, (1, 2, 3))
+        map_cases(_dies_at_two, (1, 2, 3))
 
 
 WAITING = """
 import os, threading
-from flushproof.engines.symbolic.forks import stream
+from flushproof.support.process_pool import stream_answers
 
 def wait(_):
     os.write(1, b"%d\\n" % os.getpid())
     threading.Event().wait()
 
-list(stream(wait, (1, 2), 2))
+list(stream_answers(wait, (1, 2), 2))
 """
 
 

@@ -20,9 +20,9 @@ def _names(folder: Path) -> list[str]:
 def test_writes_and_replaces(tmp_path: Path) -> None:
     """A second run replaces the file, keeps its permissions and leaves nothing else behind."""
     target = tmp_path / "page.html"
-    output.write(str(target), "one")
+    output.write_atomically(str(target), "one")
     target.chmod(0o640)
-    output.write(str(target), "two\n\u00fc")
+    output.write_atomically(str(target), "two\n\u00fc")
     assert target.read_text(encoding="utf-8") == "two\n\u00fc"
     assert stat.S_IMODE(target.stat().st_mode) == 0o640
     assert _names(tmp_path) == ["page.html"]
@@ -33,7 +33,7 @@ def test_follows_links(tmp_path: Path) -> None:
     target, link = tmp_path / "a", tmp_path / "b"
     target.write_text("old")
     link.symlink_to(target)
-    output.write(str(link), "new")
+    output.write_atomically(str(link), "new")
     assert link.is_symlink()
     assert target.read_text() == "new"
 
@@ -48,7 +48,7 @@ def test_failure_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(InputError) as stopped:
-        output.write(str(target), "new" * 1000)
+        output.write_atomically(str(target), "new" * 1000)
     assert stopped.value.diagnostics[0].title == (
         f"cannot write `{target}`: no space left on device"
     )
@@ -81,14 +81,17 @@ def test_a_slip_costs_no_source(tmp_path: Path) -> None:
     """`--html` before the files of a command would else replace the first of them."""
     source = tmp_path / "x.c"
     source.write_text("int x;")
-    for call in (output.check_writable, lambda p, b: output.write(p, "<!DOCTYPE html>", b)):
+    for call in (
+        output.check_writable,
+        lambda p, b: output.write_atomically(p, "<!DOCTYPE html>", b),
+    ):
         with pytest.raises(InputError) as stopped:
             call(str(source), output.PAGE)
         assert "is there already" in stopped.value.diagnostics[0].title
     assert source.read_text() == "int x;"
     for old in ("", "<!DOCTYPE html>\nold"):
         source.write_text(old)
-        output.write(str(source), "<!DOCTYPE html>\nnew", output.PAGE)
+        output.write_atomically(str(source), "<!DOCTYPE html>\nnew", output.PAGE)
     assert source.read_text() == "<!DOCTYPE html>\nnew"
 
 

@@ -12,7 +12,7 @@ import pytest
 from flushproof import pipeline
 from flushproof.cli import main as cli
 from flushproof.results.verdict import ClaimResult, Verdict
-from flushproof.runner.session import expectations
+from flushproof.runner.session import read_expectations
 from flushproof.support.diagnostics import InputError
 from flushproof.verify.options import Options
 
@@ -85,7 +85,7 @@ def test_unknown_claim_is_refused_before_anything_is_decided() -> None:
 
 def test_expectations() -> None:
     """Items of pytest are made of these, with the line to jump to."""
-    listed = expectations(str(SPECS / "counter_first.spec"))
+    listed = read_expectations(str(SPECS / "counter_first.spec"))
     assert len(listed) == 13
     assert listed[0][:2] == ("coverage", "proved for every")
     assert listed[1][:2] == ("no_repeat", "refuted at 3")
@@ -97,16 +97,16 @@ def test_expectations() -> None:
 @pytest.mark.parametrize("stage", ["ast", "ir", "smt2"])
 def test_stages(name: str, stage: str) -> None:
     """Each stage can be looked at, and looks the same each time."""
-    text = pipeline.emit(_variant(name), None, stage, SMALL)
+    text = pipeline.emit_stage(_variant(name), None, stage, SMALL)
     telling = {"ast": "vmx_load_mmu_pgd", "ir": "hypercall", "smt2": "(check-sat)"}
     assert telling[stage] in text
     if stage != "smt2":  # z3 numbers its terms for as long as the process lives
-        assert pipeline.emit(_variant(name), None, stage, SMALL) == text
+        assert pipeline.emit_stage(_variant(name), None, stage, SMALL) == text
 
 
 def test_emitted_tree_is_c_again(tmp_path: Path) -> None:
     """What `--emit ast` prints means what was read."""
-    shown = pipeline.emit(_variant("counter_first"), None, "ast", SMALL)
+    shown = pipeline.emit_stage(_variant("counter_first"), None, "ast", SMALL)
     assert "kvm_for_each_vcpu" in shown
     assert "(u64)" in shown or "->" in shown
 

@@ -1,4 +1,4 @@
-"""The pytest plugin, run in pytest itself with a pipeline that answers by heart."""
+"""The pytest plugin, run in pytest itself with a session that answers by heart."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ HERE = str(Path(__file__).parent)
 CONFTEST = f"""
 import sys, types
 sys.path.insert(0, {HERE!r})
-import flushproof
-from flushproof.diagnostics import InputError
-from flushproof.verdict import Verdict
+import flushproof.runner
+from flushproof.support.diagnostics import InputError
+from flushproof.results.verdict import Verdict
 from report_samples import COVERAGE_TRACE, DIAGNOSTIC, EVERY_NUMBER, PROVED, REFUTED
 from report_samples import Made, report, result
 
@@ -27,7 +27,7 @@ RESULTS = {{
     "many": result(Verdict.BOUNDED, "many", Made(expected=EVERY_NUMBER)),
 }}
 
-def expectations(path):
+def read_expectations(path):
     lines = open(path).read().split()
     if "broken" in lines:
         raise InputError(DIAGNOSTIC)
@@ -40,17 +40,17 @@ def check_claim(path, claim, options):
         raise InputError(DIAGNOSTIC)
     return report(RESULTS[claim], spec=path)
 
-fake = types.ModuleType("flushproof.pipeline")
-fake.expectations = expectations
+fake = types.ModuleType("flushproof.runner.session")
+fake.read_expectations = read_expectations
 fake.check_claim = check_claim
-sys.modules["flushproof.pipeline"] = fake
-flushproof.pipeline = fake
+sys.modules["flushproof.runner.session"] = fake
+flushproof.runner.session = fake
 """
 
 
 @pytest.fixture
 def project(pytester: pytest.Pytester) -> pytest.Pytester:
-    """Return a folder whose pytest has the plugin and the fake pipeline."""
+    """Return a folder whose pytest has the plugin and the fake session."""
     pytester.makeconftest(CONFTEST)
     return pytester
 

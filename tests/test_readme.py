@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.cli.main import parser
+from flushproof.cli.main import build_command_line
 from flushproof.cli.settings.keys import KEYS
-from flushproof.runner.session import check_claim, expectations
+from flushproof.runner.session import check_claim, read_expectations
 
 TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text(encoding="utf-8")
@@ -49,14 +49,16 @@ def _table(head: str) -> list[str]:
 def test_the_options_are_those_of_the_command_line() -> None:
     """If this fails, the table lacks an option, or names one that does not exist."""
     named = {o for cell in _table("option") for o in re.findall(r"--[\w-]+", cell)}
-    known = {o for p in _parsers(parser()) for a in p._actions for o in a.option_strings}
+    known = {
+        o for p in _parsers(build_command_line()) for a in p._actions for o in a.option_strings
+    }
     assert named == {o for o in known if o.startswith("--")}
 
 
 def test_the_commands_are_those_of_the_command_line() -> None:
     """If this fails, the README hides a command, or promises one that does not exist."""
     named = [re.findall(r"`flushproof ([\w-]+)", cell)[0] for cell in _table("command")]
-    assert sorted(named) == sorted(parser().commands())
+    assert sorted(named) == sorted(build_command_line().commands())
 
 
 def test_the_settings_are_those_that_are_accepted() -> None:
@@ -73,7 +75,7 @@ def test_the_readme_is_short() -> None:
 def test_the_choices_are_those_of_the_command_line() -> None:
     """If this fails, the table shows a choice that is refused, or hides one that is not."""
     cells = _table("option")
-    for p in _parsers(parser()):
+    for p in _parsers(build_command_line()):
         for action in p._actions:
             shown = next((c for c in cells if f"`{'/'.join(action.option_strings)} " in c), None)
             if action.choices is not None and shown is not None:
@@ -118,6 +120,6 @@ def test_the_example_spec_is_accepted(tmp_path: Path) -> None:
     path = tmp_path / "mine.spec"
     wanted = spec.replace("no_repeat refuted at 3;", "at_most_two refuted at 3;")
     path.write_text(wanted + claim, encoding="utf-8")
-    assert [name for name, _, _ in expectations(str(path))] == ["coverage", "at_most_two"]
+    assert [name for name, _, _ in read_expectations(str(path))] == ["coverage", "at_most_two"]
     (result,) = check_claim(str(path), "at_most_two").results
     assert result.as_expected

@@ -11,7 +11,7 @@ from flushproof import pipeline
 from flushproof.cli import main as cli
 from flushproof.cli.settings.keys import KEYS
 from flushproof.cli.settings.layers import project_of
-from flushproof.cli.settings.project import find
+from flushproof.cli.settings.project import find_project_file
 from flushproof.support.diagnostics import InputError
 from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import replace
@@ -107,7 +107,7 @@ def test_places(folder: Path, text: str, line: int, column: int) -> None:
     """However the table is written, the caret stands where the mistake is."""
     _write(folder, text)
     with pytest.raises(InputError) as refused:
-        find(folder)
+        find_project_file(folder)
     (found,) = refused.value.diagnostics
     assert found.span is not None
     assert (found.span.line, found.span.column) == (line, column)
@@ -138,7 +138,7 @@ def test_layers_reach_the_verdict(folder: Path) -> None:
     """What `config` shows must be what is decided."""
     _write(folder, '[tool.flushproof]\nvcpus = "1..1"\nloads = 1\nmemory = "tso"\n')
     _spec(folder, "bounds { loads 0; flushes 1; }")
-    options = Options(project=project_of(find(folder)))
+    options = Options(project=project_of(find_project_file(folder)))
     assert options.project == Project(vcpus=(1, 1), loads=1, memory=MemoryModel.TSO)
     scope = pipeline.check_one("some.spec", options, lambda _: None).results[0].scope
     assert (scope.vcpus, scope.loads, scope.flushes) == ((1, 1), 0, 1)
@@ -154,12 +154,12 @@ def test_the_nearest_file_counts(folder: Path, capsys: pytest.CaptureFixture[str
     for name, text in (("a", "[tool.other]\n"), ("b", "x = = 1\n"), ("c", "[tool]\n")):
         (folder / name).mkdir()
         _write(folder / name, text)
-        found = find(folder / name)
+        found = find_project_file(folder / name)
         assert found is not None
         assert found.source.name == "../pyproject.toml"
     _write(folder / "a", "[tool.flushproof]\n")
-    assert find(folder / "a") is not None
-    assert not find(folder / "a").settings  # type: ignore[union-attr]
+    assert find_project_file(folder / "a") is not None
+    assert not find_project_file(folder / "a").settings  # type: ignore[union-attr]
     (folder / "far").mkdir()
     _spec(folder / "far", "bounds { vcpus 1..2; }")
     _write(folder / "far", "[tool.flushproof]\nloads = 9\n")

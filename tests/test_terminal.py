@@ -13,7 +13,7 @@ import pexpect
 import pytest
 
 from flushproof.report import itf
-from flushproof.results.saved_trace import save
+from flushproof.results.saved_trace import save_trace
 from flushproof.results.verdict import Verdict
 from report_samples import COVERAGE_TRACE, SOURCES, report, result
 
@@ -142,7 +142,7 @@ def test_replay_by_keys(tmp_path: Path) -> None:
     """N and p go forwards and backwards, arrows too, G to the end; q ends it."""
     made = result(Verdict.REFUTED, "coverage", trace=COVERAGE_TRACE)
     path = tmp_path / "t.itf.json"
-    path.write_text(itf.render(save(report(made), made, "", SOURCES)), encoding="utf-8")
+    path.write_text(itf.render(save_trace(report(made), made, "", SOURCES)), encoding="utf-8")
     child = pexpect.spawn(
         sys.executable,
         [APP, "replay", str(path)],

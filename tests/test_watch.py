@@ -13,7 +13,7 @@ from flushproof.cli import main as cli
 from flushproof.cli.commands import watch
 from flushproof.cli.terminal import Terminal
 from flushproof.cli.watcher import FileWatcher
-from flushproof.support.files import current
+from flushproof.support.files import current_files
 
 Step = Callable[[Path], object]
 
@@ -35,10 +35,10 @@ def _watched(file: Path, *steps: Step) -> list[str]:
     def check(count: int) -> None:
         assert count == len(seen)
         try:
-            seen.append(current().read(str(file), 99).decode())
+            seen.append(current_files().read(str(file), 99).decode())
         except OSError as error:
             seen.append(type(error).__name__)
-        current().is_file("b.h")
+        current_files().is_file("b.h")
 
     def wait() -> None:
         step = next(pending, None)
@@ -95,7 +95,7 @@ def test_a_save_while_it_is_checked(file: Path) -> None:
     seen: list[str] = []
 
     def check(_: int) -> None:
-        seen.append(current().read("a.c", 9).decode())
+        seen.append(current_files().read("a.c", 9).decode())
         if len(seen) == 1:
             file.write_text("1")
 
@@ -131,7 +131,7 @@ def test_the_command(
 def test_leaving_while_it_decides(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C during a check leaves too."""
     monkeypatch.setattr(cli, "main", lambda _: 130)
-    arguments = cli.parser().parse_args(["watch", "a.c"])
+    arguments = cli.build_command_line().parse_args(["watch", "a.c"])
     assert arguments.command.run(arguments, _terminal()) == 0
 
 

@@ -16,11 +16,11 @@ from flushproof.frontend.setup import Bounds, Setup
 from flushproof.frontend.spec.resolve import from_text
 from flushproof.ir.code import Hypercall, Return
 from flushproof.ir.program import Operation, Program, Role
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.results.comparison import Compared, Comparison, Since
 from flushproof.results.verdict import ClaimResult
 from flushproof.support.source import Source
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 
 SPECS = Path(__file__).parent.parent / "specs"
 BOUNDS = Bounds((1, 2), 1, 2, 1)
@@ -34,7 +34,7 @@ def text(name: str) -> str:
 
 def machine(code: str, name: str = "x.c") -> Machine:
     """Build a variant from its text."""
-    return build(machine_setup(code, name))
+    return build_machine(machine_setup(code, name))
 
 
 def machine_setup(code: str, name: str = "x.c") -> Setup:
@@ -44,7 +44,7 @@ def machine_setup(code: str, name: str = "x.c") -> Setup:
 
 def coverage(bounds: Bounds) -> Callable[[Machine], ClaimResult]:
     """Return how to decide `coverage`."""
-    return lambda m: next(decide(m, Question(("coverage",), bounds)))
+    return lambda m: next(decide_claims(m, Question(("coverage",), bounds)))
 
 
 def found(
@@ -136,7 +136,7 @@ def behaviour(program: Program, ops: tuple[Op, ...], vcpus: int, *, by_root: boo
         ThreadPlan(k, "t", (Call(_operation(names, op).name, _given(names, op), ()),))
         for k, op in enumerate(ops)
     )
-    state = concrete.start(program, Schedule(vcpus, {}, plans, ()))
+    state = concrete.initial_state(program, Schedule(vcpus, {}, plans, ()))
     out: list[Seen] = []
     for k, op in enumerate(ops):
         thread = state.threads[k]
@@ -146,7 +146,7 @@ def behaviour(program: Program, ops: tuple[Op, ...], vcpus: int, *, by_root: boo
         thread.calls = (Call(call.operation, call.arguments, chooser),)  # type: ignore[arg-type]
         before = len(state.happenings)
         try:
-            concrete.step(state, thread, lambda _: frozenset({0}))
+            concrete.step_thread(state, thread, lambda _: frozenset({0}))
             ended = "returns" if all(state.memory[x] == 0 for x in state.locks) else "keeps"
         except concrete.Stuck:
             ended = "hangs"

@@ -12,8 +12,8 @@ from functools import cached_property
 
 from flushproof.features.verdicts.decide_file import NamedInput, check_spec, decide_variant
 from flushproof.frontend.setup import Setup
-from flushproof.frontend.spec.builtin import given
-from flushproof.machine.build import Machine, build
+from flushproof.frontend.spec.builtin import load_builtin
+from flushproof.machine.build import Machine, build_machine
 from flushproof.results.atomicity import AtomicSteps
 from flushproof.results.comparison import Comparison
 from flushproof.results.costs import Costs
@@ -61,7 +61,7 @@ class Passes:
     @cached_property
     def machine(self) -> Machine:
         """The operations lowered to IR, with boot state and buffers."""
-        return build(self.setup)
+        return build_machine(self.setup)
 
     @property
     def asked(self) -> NamedInput:
@@ -106,13 +106,15 @@ def review(reviewing: Reviewing, spec: str | None, options: Options, done: OnRep
     return review_patch(reviewing, spec, options, done)
 
 
-def costs(path: str, spec: str | None, options: Options) -> Costs:
+def find_costs(path: str, spec: str | None, options: Options) -> Costs:
     """Find the most hypercalls that one call of a variant can issue."""
     from flushproof.engines.bounded.query import EFFORT
-    from flushproof.features.cost.decide import costs
+    from flushproof.features.cost.decide import measure_costs
 
     machine = Passes(path, spec, options).machine
-    return costs(machine, path, given().context, options.processes, options.steps or EFFORT)
+    return measure_costs(
+        machine, path, load_builtin().context, options.processes, options.steps or EFFORT
+    )
 
 
 def reproduce(path: str, spec: str | None, options: Options) -> Reproduction:
@@ -125,7 +127,7 @@ def reproduce(path: str, spec: str | None, options: Options) -> Reproduction:
     return reproduce(passes.machine, question)
 
 
-def emit(path: str, spec: str | None, stage: str, options: Options) -> str:
+def emit_stage(path: str, spec: str | None, stage: str, options: Options) -> str:
     """Return what one stage hands to the next: the tree, the IR, or the solver's question."""
     from flushproof.verify.emit_stage import print_ir, print_question, print_tree
 
@@ -139,19 +141,19 @@ def emit(path: str, spec: str | None, stage: str, options: Options) -> str:
             return print_question(passes.machine, options)
 
 
-def atomicity(path: str, spec: str | None, options: Options) -> tuple[AtomicSteps, ...]:
+def list_atomic_steps(path: str, spec: str | None, options: Options) -> tuple[AtomicSteps, ...]:
     """Return the atomic steps as each claim in the options sees them, or without any claim."""
     from flushproof.verify.trace.atomicity import atomic_steps
 
     passes = Passes(path, spec, options)
-    machine, bounds = build(passes.opened.setup), passes.setup.bounds
+    machine, bounds = build_machine(passes.opened.setup), passes.setup.bounds
     claims = passes.claims if options.claims else ("",)
     return tuple(atomic_steps(machine, name, bounds) for name in claims)
 
 
-def recognised(path: str, spec: str | None, options: Options) -> Recognition:
+def recognise_file(path: str, spec: str | None, options: Options) -> Recognition:
     """Return what the file was taken for, without deciding anything."""
-    from flushproof.verify.recognise import listing
+    from flushproof.verify.recognise import recognition_listing
 
     opened = Passes(path, spec, options).opened
-    return listing(path, opened, build(opened.setup))
+    return recognition_listing(path, opened, build_machine(opened.setup))

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from flushproof.cli.settings.layers import options_of
-from flushproof.cli.settings.project import find
+from flushproof.cli.settings.project import find_project_file
 from flushproof.cli.terminal import load_sources
 from flushproof.report import diagnostics, text
 from flushproof.report.exit_code import NOTHING_ASKED
-from flushproof.report.plain import visible
+from flushproof.report.plain import escape_unprintable
 from flushproof.report.summary import ADVICE
 from flushproof.results.verdict import ClaimResult, ExpectationOutcome, Report, Verdict
 from flushproof.support.diagnostics import InputError
@@ -67,7 +67,7 @@ class SpecFile(pytest.File):
         from flushproof.runner import session
 
         try:
-            found = session.expectations(str(self.path))
+            found = session.read_expectations(str(self.path))
         except InputError as error:
             raise self.CollectError(_diagnostics(error)) from error
         if not found:
@@ -132,24 +132,28 @@ class NothingAsked(pytest.Item):
 def _options(config: pytest.Config) -> Options:
     """Return what the project configures."""
     kept = config.getoption("--flushproof-cache") or config.getini("flushproof_cache")
-    options = options_of(find(config.rootpath))
+    options = options_of(find_project_file(config.rootpath))
     return replace(options, sweeping=Sweeping(verdict_folder() if kept else None))
 
 
 def _failure(report: Report, result: ClaimResult, expected: str) -> ClaimError:
-    sources = load_sources(text.places((report,)))
+    sources = load_sources(text.list_excerpt_files((report,)))
     shown = text.result_text(report, result, sources)
     if result.verdict is Verdict.BOUNDED and result.outcome is ExpectationOutcome.UNDECIDED:
-        return UndecidedError(f"{shown}\nno proof where `{visible(expected)}` was expected")
+        return UndecidedError(
+            f"{shown}\nno proof where `{escape_unprintable(expected)}` was expected"
+        )
     match result.verdict:
         case Verdict.UNKNOWN | Verdict.NOT_ASKED:
-            return UndecidedError(f"{shown}\nno verdict where `{visible(expected)}` was expected")
+            return UndecidedError(
+                f"{shown}\nno verdict where `{escape_unprintable(expected)}` was expected"
+            )
         case Verdict.VACUOUS:
             return VacuousError(f"{shown}\nthe claim could not fail, so its verdict says nothing")
         case Verdict.PROVED | Verdict.BOUNDED | Verdict.REFUTED:
-            return OtherwiseError(f"{shown}\nexpected: {visible(expected)}")
+            return OtherwiseError(f"{shown}\nexpected: {escape_unprintable(expected)}")
 
 
 def _diagnostics(error: InputError) -> str:
-    sources = load_sources(diagnostics.places(error.diagnostics))
+    sources = load_sources(diagnostics.list_diagnostic_files(error.diagnostics))
     return diagnostics.render(error.diagnostics, sources).rstrip("\n")

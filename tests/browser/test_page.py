@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from browser.chromium import Scheme, browser, low_contrasts, opened
-from flushproof.report.html.page import compared, drawing, render
+from flushproof.report.html.page import render_drawing, render_page, render_side_by_side
 from flushproof.results.costs import Cost, Costs, SideBySide
 from flushproof.results.verdict import Verdict
 from flushproof.support.record import replace
@@ -52,10 +52,10 @@ def chromium() -> Iterator[Browser]:
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the pages that are looked at."""
     folder = tmp_path_factory.mktemp("pages")
-    (folder / "one.html").write_text(render((MIXED,), SOURCES), encoding="utf-8")
-    several = render((*CHECKED, MANY_CLAIMS), SOURCES, expectations=True)
+    (folder / "one.html").write_text(render_page((MIXED,), SOURCES), encoding="utf-8")
+    several = render_page((*CHECKED, MANY_CLAIMS), SOURCES, expectations=True)
     (folder / "several.html").write_text(several, encoding="utf-8")
-    (folder / "costs.html").write_text(compared(COMPARED, SOURCES), encoding="utf-8")
+    (folder / "costs.html").write_text(render_side_by_side(COMPARED, SOURCES), encoding="utf-8")
     return folder
 
 
@@ -196,7 +196,7 @@ def test_pointing_at_a_step(chromium: Browser, pages: Path) -> None:
 def test_link_opens_its_counterexample(chromium: Browser, pages: Path) -> None:
     """A verdict in the table leads to its counterexample, which may be folded up."""
     path = pages / "several.html"
-    many = render((CHECKED[0], MANY_CLAIMS, CHECKED[1], *CHECKED), SOURCES)
+    many = render_page((CHECKED[0], MANY_CLAIMS, CHECKED[1], *CHECKED), SOURCES)
     (pages / "many.html").write_text(many, encoding="utf-8")
     with opened(chromium, pages / "many.html") as shown:
         assert shown.page.locator(".case[open]").count() == 0
@@ -225,7 +225,7 @@ def test_cost_leads_to_its_schedule(chromium: Browser, pages: Path) -> None:
 def test_drawing_alone(chromium: Browser, tmp_path: Path, scheme: Scheme) -> None:
     """The drawing of costs needs nothing else, and its colours follow the scheme."""
     path = tmp_path / "costs.svg"
-    path.write_text(drawing(COMPARED), encoding="utf-8")
+    path.write_text(render_drawing(COMPARED), encoding="utf-8")
     with opened(chromium, path, scheme) as shown:
         assert shown.complaints == []
         assert shown.requests == [path.as_uri()]
@@ -266,7 +266,7 @@ def test_hostile_source(chromium: Browser, tmp_path: Path) -> None:
     trace = replace(COVERAGE_TRACE, headline=hostile)
     made = report(result(Verdict.REFUTED, "coverage", trace=trace))
     path = tmp_path / "hostile.html"
-    path.write_text(render((made,), {FILE: Source(FILE, code)}), encoding="utf-8")
+    path.write_text(render_page((made,), {FILE: Source(FILE, code)}), encoding="utf-8")
     with opened(chromium, path) as shown:
         assert hostile in shown.page.locator(".lines").inner_text()
         assert shown.page.locator(".headline").inner_text() == hostile

@@ -8,15 +8,15 @@ from collections import Counter
 import pytest
 
 from flushproof import pipeline
-from flushproof.features.mutation.mutants import mutants
-from flushproof.features.mutation.origin import origin
+from flushproof.features.mutation.mutants import make_mutants
+from flushproof.features.mutation.origin import read_origin
 from flushproof.features.nfc.decide import Wanted, compare
-from flushproof.features.nfc.same_code import SAME_CODE, alike
+from flushproof.features.nfc.same_code import SAME_CODE, is_same_code
 from flushproof.frontend.kernel.choices import Choices
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_texts
 from flushproof.ir.program import Program
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.results.comparison import Compared, Relation, Since
 from flushproof.results.verdict import ClaimResult
 from flushproof.support.diagnostics import InputError
@@ -55,9 +55,9 @@ def _text(name: str) -> tuple[str, str]:
 
 
 def _program(name: str, text: str, spec: str) -> Program:
-    return build(from_texts(Source(f"{name}.c", text), Source(f"{name}.spec", spec))).with_claims(
-        ()
-    )
+    return build_machine(
+        from_texts(Source(f"{name}.c", text), Source(f"{name}.spec", spec))
+    ).with_claims(())
 
 
 @pytest.mark.parametrize("name", ["counter_first", "load_unlocked", "lock_order"])
@@ -73,7 +73,7 @@ def test_other_names_and_places(name: str) -> None:
         "->v->", "->vcpu->"
     )
     assert other != text
-    assert alike(_program(name, text, spec), _program(name, other, other_spec))
+    assert is_same_code(_program(name, text, spec), _program(name, other, other_spec))
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -83,7 +83,7 @@ def test_another_program(change: str) -> None:
     old, new = CHANGES[change]
     assert text.replace("\n\n\thpa_t", "\n\thpa_t").count(old) >= 1
     other = text.replace("\n\n\thpa_t", "\n\thpa_t").replace(old, new, 1)
-    assert not alike(_program("v", text, spec), _program("v", other, spec))
+    assert not is_same_code(_program("v", text, spec), _program("v", other, spec))
 
 
 def test_another_boot_state() -> None:
@@ -91,7 +91,7 @@ def test_another_boot_state() -> None:
     text, spec = _text("counter_first")
     other = spec.replace("hv_tlb_pgd = INVALID_PAGE;", "hv_tlb_pgd = 0;")
     assert other != spec
-    assert not alike(_program("v", text, spec), _program("v", text, other))
+    assert not is_same_code(_program("v", text, spec), _program("v", text, other))
 
 
 def test_the_verdict_says_what_it_rests_on() -> None:
@@ -106,16 +106,16 @@ def test_the_verdict_says_what_it_rests_on() -> None:
 @pytest.mark.parametrize("name", ["counter_first", "enum_cached"])
 def test_no_edit_that_matters_is_overlooked(name: str) -> None:
     """Where an edit leaves the program alike, the engine finds no difference either."""
-    start = origin(str(SPECS / f"{name}.spec"), None, Choices())
-    old = build(start.setup)
+    start = read_origin(str(SPECS / f"{name}.spec"), None, Choices())
+    old = build_machine(start.setup)
     wanted = Wanted(Compared.SEQUENCE, Since.BOOT, Bounds((1, 2), 1, 1, 1))
     seen: Counter[bool] = Counter()
-    for mutant in mutants(start.setup):
+    for mutant in make_mutants(start.setup):
         try:
-            new = build(start.again(mutant.source))
+            new = build_machine(start.again(mutant.source))
         except InputError:
             continue
-        same = alike(old.with_claims(()), new.with_claims(()))
+        same = is_same_code(old.with_claims(()), new.with_claims(()))
         seen[same] += 1
         if same:
             assert compare(old, new, wanted, no_cover).relation is not Relation.DIFFERS

@@ -10,7 +10,7 @@ from flushproof import pipeline
 from flushproof.features.nfc.unbounded import Related, equal_for_all
 from flushproof.frontend.spec.resolve import from_variant
 from flushproof.ir.program import Program
-from flushproof.machine.build import build
+from flushproof.machine.build import build_machine
 from flushproof.results.comparison import Relation
 from flushproof.verify.options import Comparing, Options
 from two_variants import SPECS
@@ -18,7 +18,7 @@ from two_variants import SPECS
 
 def program(path: Path) -> Program:
     """Return the plain program of a C file."""
-    return build(from_variant(str(path), None)).with_claims(())
+    return build_machine(from_variant(str(path), None)).with_claims(())
 
 
 def changed(tmp_path: Path, name: str, old: str, new: str) -> Path:

@@ -14,7 +14,7 @@ from flushproof.cli import main as cli
 from flushproof.features.nfc.decide import Wanted, compare
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_texts, from_variant
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.results.comparison import Compared, Comparison, Relation, Since
 from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import replace
@@ -51,7 +51,7 @@ def spec(name: str) -> str:
 )
 def test_verdicts(old: str, new: str, since: Since, relation: Relation, vcpus: int | None) -> None:
     """A reviewer is told that a change is one of function although it is not, or is not told."""
-    pair = [build(from_variant(spec(x), None)) for x in (old, new)]
+    pair = [build_machine(from_variant(spec(x), None)) for x in (old, new)]
     answer = found(pair[0], pair[1], since=since, bounds=THREE)
     assert answer.relation is relation
     told = answer.difference
@@ -238,7 +238,7 @@ def sections(flush: str, load: str, clauses: str = "") -> Machine:
     code = SECTIONS.replace("FLUSH", flush).replace("LOAD", load)
     operations = "flush my_flush(kvm); load my_load(vcpu, root);"
     spec = f'spec s {{ variant "s.c"; operations {{ {operations} }} {clauses} }}'
-    return build(from_texts(Source("s.c", code), Source("s.spec", spec)))
+    return build_machine(from_texts(Source("s.c", code), Source("s.spec", spec)))
 
 
 @pytest.mark.parametrize("bounds", [BOUNDS, None], ids=["bounded", "for all"])
@@ -325,4 +325,4 @@ def _bare(code: str) -> Machine:
     fewer = replace(flush, roles=flush.roles[:1])
     declared = machine_setup(code)
     others = tuple(o for o in declared.operations if o.role != "flush")
-    return build(replace(declared, operations=(fewer, *others)))
+    return build_machine(replace(declared, operations=(fewer, *others)))

@@ -16,7 +16,7 @@ from pathlib import Path
 from flushproof.features.nfc.decide import Wanted, compare
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_texts
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.results.comparison import Compared, Comparison, Relation, Since
 from flushproof.support.source import Source
 from two_variants import coverage
@@ -94,7 +94,7 @@ class Variant:
     def machine(self) -> Machine:
         """Build the variant."""
         code = STRUCTS + self.bodies
-        return build(from_texts(Source("s.c", code), Source("s.spec", SPEC)))
+        return build_machine(from_texts(Source("s.c", code), Source("s.spec", SPEC)))
 
 
 @dataclass(frozen=True, slots=True)

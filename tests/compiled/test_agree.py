@@ -9,10 +9,10 @@ import pytest
 
 from flushproof.cli import main as cli
 from flushproof.features.compiled import agree
-from flushproof.features.compiled.inputs import EDGES, LENGTH, sequences
-from flushproof.features.compiled.program import driven
+from flushproof.features.compiled.inputs import EDGES, LENGTH, random_sequences
+from flushproof.features.compiled.program import driven_text
 from flushproof.frontend.spec.resolve import from_spec
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.support.diagnostics import InputError
 from flushproof.support.errors import InternalError
 from flushproof.support.record import replace
@@ -36,7 +36,7 @@ def test_the_corpus(name: str) -> None:
     if Path(name).name in DEFINES_A_MACHINE_FUNCTION:
         pytest.skip("it defines what the stand-in for the kernel does")
     number = -(-OPERATIONS // (len(VARIANTS) * LENGTH))
-    found = agree.opinion(build(from_spec(str(VARIANTS[name]))), number)
+    found = agree.compare_with_gcc(build_machine(from_spec(str(VARIANTS[name]))), number)
     assert found.solver.startswith("gcc ")
     assert found.agreed == found.asked == number * LENGTH
 
@@ -82,7 +82,7 @@ AGREE = {
 @pytest.mark.parametrize("body", AGREE.values(), ids=AGREE)
 def test_agreement(body: str, tmp_path: Path) -> None:
     """What C leaves undefined, and what waits for ever, ends a sequence and is no difference."""
-    found = agree.opinion(_machine(tmp_path, body), 12)
+    found = agree.compare_with_gcc(_machine(tmp_path, body), 12)
     assert found.agreed == 12 * LENGTH
 
 
@@ -128,7 +128,7 @@ def test_difference(name: str, tmp_path: Path) -> None:
     assert text != made.setup.variant.text
     other = _with_text(made, text)
     with pytest.raises(InternalError) as caught:
-        agree.opinion(other, 6)
+        agree.compare_with_gcc(other, 6)
     told = str(caught.value)
     assert word in told
     assert "the interpreter:" in told
@@ -141,7 +141,7 @@ def test_difference_at_boot(tmp_path: Path) -> None:
     text = made.setup.variant.text.replace("n = 3", "n = 4")
     other = _with_text(made, text)
     with pytest.raises(InternalError, match="after boot"):
-        agree.opinion(other, 2)
+        agree.compare_with_gcc(other, 2)
 
 
 HEADER_TEXT = """\
@@ -164,22 +164,22 @@ def test_headers_and_variables_of_other_files(step: int, tmp_path: Path) -> None
     body = "if (off) return both.low * 2 + both.high; narrow += 7; return bumped(narrow);"
     made = _machine(tmp_path, body, OUTSIDE)
     if step == 3:
-        assert agree.opinion(made, 12).agreed == 12 * LENGTH
+        assert agree.compare_with_gcc(made, 12).agreed == 12 * LENGTH
         return
     changed = tuple(
         Source(s.name, s.text.replace("STEP 3", f"STEP {step}")) for s in made.setup.sources
     )
     with pytest.raises(InternalError, match="hypercalls and result"):
-        agree.opinion(replace(made, setup=replace(made.setup, sources=changed)), 12)
+        agree.compare_with_gcc(replace(made, setup=replace(made.setup, sources=changed)), 12)
 
 
 def test_sequences_hold_what_is_at_the_edge(tmp_path: Path) -> None:
     """Values that only random numbers of 64 bits would reach are among the inputs."""
     made = _machine(tmp_path, "return a;")
-    steps = [s for q in sequences(made, 150, "seed") for s in q.steps]
+    steps = [s for q in random_sequences(made, 150, "seed") for s in q.steps]
     assert {s.root for s in steps} >= set(EDGES)
     assert {x for s in steps for x in s.free} >= set(EDGES)
-    assert {q.vcpus for q in sequences(made, 9, "seed")} == {1, 2, 3}
+    assert {q.vcpus for q in random_sequences(made, 9, "seed")} == {1, 2, 3}
     assert {s.root & ~0xFFF for s in steps if s.root & 0xFFF} >= {0x1000, 0x2000, 0x3000}
     assert {r for s in steps for r in s.results} >= {0, -5, 1, -1}
 
@@ -188,7 +188,7 @@ def test_a_file_that_redefines_the_kernel_is_refused(tmp_path: Path) -> None:
     """A file that cannot stand in C as it is, is not compared in some other form."""
     made = _machine(tmp_path, "return 0;", "struct kvm_tlb_range { u64 start_gfn, pages; };")
     with pytest.raises(InputError) as caught:
-        driven(made)
+        driven_text(made)
     assert "`kvm_tlb_range` is defined by the prelude, too" in caught.value.diagnostics[0].title
 
 
@@ -198,7 +198,7 @@ def test_what_gcc_refuses_is_told_with_its_place(tmp_path: Path) -> None:
     text = made.setup.variant.text.replace("return a;", "return a +;")
     other = _with_text(made, text)
     with pytest.raises(InputError) as caught:
-        agree.opinion(other, 1)
+        agree.compare_with_gcc(other, 1)
     (found,) = caught.value.diagnostics
     assert found.title.startswith("gcc does not accept this: expected expression")
     assert found.span is not None
@@ -232,8 +232,8 @@ def test_a_difference_is_no_verdict(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both states are shown and the exit code says that the program is at fault."""
-    wrong = "flushproof.features.compiled.agree.driven"
-    monkeypatch.setattr(wrong, lambda m: driven(m).replace("drv_operate())", "1)"))
+    wrong = "flushproof.features.compiled.agree.driven_text"
+    monkeypatch.setattr(wrong, lambda m: driven_text(m).replace("drv_operate())", "1)"))
     assert cli.main(["prove", FIRST, *SMALL]) == 70
     told = capsys.readouterr()
     assert "no_wasted" not in told.out

@@ -12,7 +12,13 @@ import pytest
 from flushproof.cli import main as cli
 from flushproof.engines.second import cvc5_query as second
 from flushproof.engines.second import second_solver as opinion
-from flushproof.engines.second.cvc5_query import NotAccepted, Reply, SolverAnswer, SolverLimits, ask
+from flushproof.engines.second.cvc5_query import (
+    NotAccepted,
+    Reply,
+    SolverAnswer,
+    SolverLimits,
+    ask_cvc5,
+)
 from flushproof.support.resources import HERE, SPECS
 
 FILE = str(SPECS / "counter_first.c")
@@ -54,7 +60,7 @@ def test_disagreement(
 ) -> None:
     """Two answers are no verdict: exit 70, both answers, and the very question in a file."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(opinion, "ask", lambda _script, _limits: Reply((SolverAnswer.SAT,)))
+    monkeypatch.setattr(opinion, "ask_cvc5", lambda _script, _limits: Reply((SolverAnswer.SAT,)))
     code, out, err = _prove(capsys, "coverage")
     (kept,) = tmp_path.glob("flushproof-*.smt2")
     assert (code, out) == (70, "")
@@ -63,7 +69,7 @@ def test_disagreement(
     assert str(kept) in err
     text = kept.read_text()
     assert text.startswith("; `coverage` with 1 vCPUs: z3 answers `unsat`")
-    assert ask(text).answers == (SolverAnswer.UNSAT,)
+    assert ask_cvc5(text).answers == (SolverAnswer.UNSAT,)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +83,7 @@ def test_no_answer_is_no_agreement(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, reply: Reply, said: str
 ) -> None:
     """The verdict stands, and it is said that nobody else confirmed it."""
-    monkeypatch.setattr(opinion, "ask", lambda _script, _limits: reply)
+    monkeypatch.setattr(opinion, "ask_cvc5", lambda _script, _limits: reply)
     code, out, _ = _prove(capsys, "coverage")
     assert code == 0
     assert "agreed" not in out
@@ -92,7 +98,7 @@ def test_what_is_not_accepted_is_no_agreement(monkeypatch: pytest.MonkeyPatch) -
     def refuse(_script: str, _limits: SolverLimits) -> Reply:
         raise NotAccepted("what is `foo`?")
 
-    monkeypatch.setattr(opinion, "ask", refuse)
+    monkeypatch.setattr(opinion, "ask_cvc5", refuse)
     found = opinion.Second().on("(check-sat) (check-sat)", SolverAnswer.UNSAT, "it")
     assert (found.asked, found.agreed) == (2, 0)
     assert "`foo`" in found.reason

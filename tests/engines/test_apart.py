@@ -5,7 +5,7 @@ from __future__ import annotations
 import z3
 
 from flushproof.engines.smt.isolated_solver import IsolatedSolver
-from flushproof.engines.smt.proof_tactic import impossible
+from flushproof.engines.smt.proof_tactic import is_contradiction
 
 EFFORT = 1_000_000
 
@@ -52,13 +52,13 @@ def test_a_level_is_taken_back() -> None:
 def test_only_a_contradiction_is_impossible() -> None:
     """A proof rests on this."""
     x, y = z3.Ints("x y")
-    assert impossible([x < y, y < x], EFFORT, z3.Context())
-    assert not impossible([x < y, y < x + 2], EFFORT, z3.Context())
-    assert not impossible(_question(), EFFORT, z3.Context())
+    assert is_contradiction([x < y, y < x], EFFORT, z3.Context())
+    assert not is_contradiction([x < y, y < x + 2], EFFORT, z3.Context())
+    assert not is_contradiction(_question(), EFFORT, z3.Context())
 
 
 def test_without_an_answer_nothing_is_impossible() -> None:
     """To give up is not to have proved."""
     bits = [z3.BitVec(f"v{k}", 64) for k in range(3)]
     hard = [bits[0] * bits[1] == bits[2] * bits[2] + 7, z3.UGT(bits[0], 1 << 33)]
-    assert not impossible([*hard, bits[1] * bits[2] * bits[0] == 0x1234567], 10, z3.Context())
+    assert not is_contradiction([*hard, bits[1] * bits[2] * bits[0] == 0x1234567], 10, z3.Context())

@@ -14,9 +14,9 @@ import pytest
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_variant
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.support.diagnostics import InputError
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 
 pytestmark = pytest.mark.slow
 
@@ -259,7 +259,7 @@ CASES = {
 def _machine(folder: Path, case: Case) -> Machine:
     text = CODE.replace("FLUSH", case.flush.replace("BOGUS", BOGUS)).replace("LOAD", case.load)
     (folder / "variant.c").write_text(text)
-    return build(from_variant(str(folder / "variant.c"), None))
+    return build_machine(from_variant(str(folder / "variant.c"), None))
 
 
 def _enumerated(machine: Machine, claim: str, bounds: Bounds) -> int | None:
@@ -280,7 +280,7 @@ def test_engine_and_enumerator_agree(name: str, claim: str, tmp_path: Path) -> N
     """
     machine = _machine(tmp_path, CASES[name])
     for bounds in BOUNDS:
-        result = next(decide(machine, Question((claim,), bounds)))
+        result = next(decide_claims(machine, Question((claim,), bounds)))
         assert not result.reason
         assert result.smallest_vcpus == _enumerated(machine, claim, bounds)
 

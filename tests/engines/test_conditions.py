@@ -14,9 +14,9 @@ import pytest
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_variant
-from flushproof.machine.build import build
+from flushproof.machine.build import build_machine
 from flushproof.results.verdict import Verdict
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 
 CODE = """\
 struct kvm_vmx { struct kvm kvm; int n, m; u64 root; spinlock_t lock; };
@@ -119,12 +119,12 @@ def test_engines_and_enumerator_agree(condition: str, tmp_path: Path) -> None:
     """An operator taken for another one makes proofs of what is false."""
     path = tmp_path / "variant.c"
     path.write_text(CODE.replace("CONDITION", condition))
-    machine = build(from_variant(str(path), None))
+    machine = build_machine(from_variant(str(path), None))
     program = machine.with_claims(("no_bogus",))
     found = (n for n in (1, 2) if enumerate_claim(program, Sizes(n, 1, 1, 1), "no_bogus").found)
     smallest = next(found, None)
-    result = next(decide(machine, Question(("no_bogus",), Bounds((1, 2), 1, 1, 1))))
+    result = next(decide_claims(machine, Question(("no_bogus",), Bounds((1, 2), 1, 1, 1))))
     assert (result.smallest_vcpus, result.reason) == (smallest, "")
     every = Question(("no_bogus",), Bounds((1, 2), 1, 1, 1), engine="unbounded")
-    whole = next(decide(machine, every))
+    whole = next(decide_claims(machine, every))
     assert whole.verdict is not Verdict.PROVED or smallest is None

@@ -16,10 +16,10 @@ from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_spec, from_variant
 from flushproof.ir.code import Acquire
 from flushproof.ir.program import Role
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.results.verdict import ClaimResult, Verdict
 from flushproof.support.record import replace
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 
 CLAIM = "no_deadlock"
 SPECS = Path(__file__).parents[2] / "specs"
@@ -73,11 +73,11 @@ VARIANTS: dict[str, tuple[str, str, int | None]] = {
 def _machine(folder: Path, flush: str, load: str) -> Machine:
     path = folder / "v.c"
     path.write_text(f"{HEAD}\t{flush}{MIDDLE}\t{load}\n}}\n")
-    return build(from_variant(str(path), None))
+    return build_machine(from_variant(str(path), None))
 
 
 def _decided(machine: Machine, bounds: Bounds) -> ClaimResult:
-    return next(decide(machine, Question((CLAIM,), bounds)))
+    return next(decide_claims(machine, Question((CLAIM,), bounds)))
 
 
 def _enumerated(machine: Machine, bounds: Bounds) -> int | None:
@@ -165,7 +165,7 @@ def test_for_every_number(name: str, tmp_path: Path) -> None:
     """
     flush, load, least = VARIANTS[name]
     machine = _machine(tmp_path, flush, load)
-    (result,) = decide(machine, Question((CLAIM,), Bounds((1, 2), 2, 1, 1), engine="auto"))
+    (result,) = decide_claims(machine, Question((CLAIM,), Bounds((1, 2), 2, 1, 1), engine="auto"))
     assert result.smallest_vcpus == least
     assert result.verdict.holds == (least is None)
     assert (result.verdict is Verdict.PROVED) == (name in IN_ORDER)
@@ -182,7 +182,7 @@ def test_random_code_for_every_number(tmp_path: Path) -> None:
         flush, load = (_random_code(chance) for _ in range(2))
         machine = _machine(tmp_path, flush.replace("{};", " 0;"), load.replace("{};", ";"))
         question = Question((CLAIM,), Bounds((1, 1), 1, 1, 1), engine="unbounded")
-        (result,) = decide(machine, question)
+        (result,) = decide_claims(machine, question)
         if result.verdict is Verdict.PROVED:
             proved += 1
             assert _enumerated(machine, Bounds((1, 2), 2, 2, 1)) is None
@@ -193,7 +193,7 @@ def test_the_order_is_told(tmp_path: Path) -> None:
     """A reader of the proof sees what keeps threads from waiting for each other."""
     machine = _machine(tmp_path, AB, A + C + FREE_C + FREE_A)
     bounds = Bounds((1, 1), 1, 1, 1)
-    (result,) = decide(machine, Question((CLAIM,), bounds, engine="auto", evidence=True))
+    (result,) = decide_claims(machine, Question((CLAIM,), bounds, engine="auto", evidence=True))
     assert result.invariant[0].startswith("locks are waited for in one order (a, then ")
     assert "(check-sat)" in result.script
 
@@ -294,7 +294,7 @@ def test_every_wait_begins_a_step(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("spec", ["dedup_all", "enum_status"])
 def test_other_claims_do_not_pay(spec: str) -> None:
     """The steps of other claims are no smaller than before."""
-    machine = build(from_spec(str(SPECS / f"{spec}.spec")))
+    machine = build_machine(from_spec(str(SPECS / f"{spec}.spec")))
     for claim in machine.setup.claims:
         program = machine.with_claims((claim.name,))
         assert bool(program.of(Role.DEADLOCK)) == (claim.name == CLAIM)
@@ -325,8 +325,8 @@ def test_the_event_is_for_everyone(load: str, least: int | None, tmp_path: Path)
     """A claim of a user's own may speak of deadlocks, with witnesses and ghosts."""
     _machine(tmp_path, BA + B + B, load)
     (tmp_path / "v.spec").write_text(USERS)
-    machine = build(from_spec(str(tmp_path / "v.spec")))
-    result = next(decide(machine, Question(("loading",), Bounds((1, 1), 1, 1, 1))))
+    machine = build_machine(from_spec(str(tmp_path / "v.spec")))
+    result = next(decide_claims(machine, Question(("loading",), Bounds((1, 1), 1, 1, 1))))
     assert result.smallest_vcpus == least
     sizes = Sizes(1, 1, 1, 1)
     program = machine.with_claims(("loading",))

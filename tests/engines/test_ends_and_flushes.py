@@ -7,11 +7,11 @@ import pytest
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_texts
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.results.verdict import Verdict
 from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Source
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 
 HEAD = """\
 struct kvm_vmx { struct kvm kvm; int x, y; u64 last; spinlock_t lock, other; };
@@ -42,7 +42,7 @@ PLAIN = "flush my_flush(kvm); load my_load(vcpu, root);"
 
 def _machine(text: str, clauses: str, operations: str = PLAIN) -> Machine:
     spec = f'spec own {{ variant "own.c"; operations {{ {operations} }} {clauses} }}'
-    return build(from_texts(Source("own.c", HEAD + text), Source("own.spec", spec)))
+    return build_machine(from_texts(Source("own.c", HEAD + text), Source("own.spec", spec)))
 
 
 def _bodies(flush: str, load: str) -> str:
@@ -51,13 +51,13 @@ def _bodies(flush: str, load: str) -> str:
 
 def _agree(made: Machine, claim: str, bounds: Bounds) -> Verdict:
     """Return what the bounded engine says, having asked the enumerator and about every number."""
-    (result,) = decide(made, Question((claim,), bounds))
+    (result,) = decide_claims(made, Question((claim,), bounds))
     low, high = bounds.vcpus
     sizes = (Sizes(n, bounds.loads, bounds.flushes, bounds.flushers) for n in range(low, high + 1))
     program = made.with_claims((claim,))
     fails = any(enumerate_claim(program, s, claim).found for s in sizes)
     assert (result.verdict is Verdict.REFUTED) == fails
-    (for_all,) = decide(made, Question((claim,), bounds, engine="unbounded"))
+    (for_all,) = decide_claims(made, Question((claim,), bounds, engine="unbounded"))
     assert not fails or for_all.verdict is not Verdict.PROVED
     return result.verdict
 
@@ -235,7 +235,7 @@ def test_a_handler_that_may_not_end(handler: str, engine: str) -> None:
     claim = f'claim own "own" {{ int busy; {handler} on return flush() {{ assert(true); }} }}'
     made = _machine(_bodies("ret = hyperv_flush_guest_mapping(0x1000);", ""), claim)
     with pytest.raises(InputError) as caught:
-        list(decide(made, Question(("own",), Bounds((1, 1), 1, 1, 1), engine=engine)))
+        list(decide_claims(made, Question(("own",), Bounds((1, 1), 1, 1, 1), engine=engine)))
     (problem,) = caught.value.diagnostics
     assert problem.CODE == "FP0424"
     assert problem.span is not None

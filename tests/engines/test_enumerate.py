@@ -15,9 +15,9 @@ from flushproof.engines.explicit.enumerator import (
 )
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_spec
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.results.verdict import Verdict
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 
 FOLDER = Path(__file__).parents[2] / "specs"
 SPECS = sorted(p.stem for p in FOLDER.glob("*.spec"))
@@ -28,7 +28,7 @@ UNLOCK = "spin_unlock(&kvm_vmx->ept_pointer_lock);"
 
 @cache
 def _machine(spec: str) -> Machine:
-    return build(from_spec(str(FOLDER / f"{spec}.spec")))
+    return build_machine(from_spec(str(FOLDER / f"{spec}.spec")))
 
 
 CASES = [
@@ -64,7 +64,7 @@ def test_enumerator_and_solver_agree(spec: str, claim: str) -> None:
     """
     made = _machine(spec)
     bounds = _bounds(made)
-    (result,) = decide(made, Question((claim,), bounds))
+    (result,) = decide_claims(made, Question((claim,), bounds))
     assert result.verdict in {Verdict.BOUNDED, Verdict.REFUTED}
     assert _smallest(made, claim, bounds) == result.smallest_vcpus
 
@@ -77,7 +77,7 @@ def _variant(folder: Path, spec: str, *changes: tuple[str, str]) -> Machine:
         body = body.replace(old, new)
     (folder / f"{spec}.c").write_text(head + load + body)
     (folder / f"{spec}.spec").write_text((FOLDER / f"{spec}.spec").read_text())
-    return build(from_spec(str(folder / f"{spec}.spec")))
+    return build_machine(from_spec(str(folder / f"{spec}.spec")))
 
 
 @pytest.mark.parametrize("claim", ["coverage", "no_race", "cache_sound"])
@@ -129,7 +129,7 @@ def test_engine_decides(
 ) -> None:
     """Its counterexamples must replay like the solver's, and its proofs say what they cover."""
     bounds = Bounds(vcpus, 3 - vcpus[1], 2, 1)
-    (result,) = decide(_machine(spec), Question((claim,), bounds, engine="enumerate"))
+    (result,) = decide_claims(_machine(spec), Question((claim,), bounds, engine="enumerate"))
     assert (result.verdict, result.smallest_vcpus) == (verdict, smallest)
     assert (result.trace is None) == (verdict is Verdict.BOUNDED)
     assert result.scope.roots == "2 roots, one range and one error code"
@@ -138,7 +138,7 @@ def test_engine_decides(
 def test_smallest_comes_first() -> None:
     """The first counterexample that a search meets need not be one that a reader wants."""
     made = _machine("load_unlocked")
-    (solver,) = decide(made, Question(("coverage",), Bounds((1, 1), 2, 2, 1)))
+    (solver,) = decide_claims(made, Question(("coverage",), Bounds((1, 1), 2, 2, 1)))
     found = _outcome(made, "coverage", Sizes(1, 2, 2)).found
     assert found is not None
     assert solver.trace is not None

@@ -7,10 +7,10 @@ import pytest
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_texts
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.results.verdict import Verdict
 from flushproof.support.source import Source
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 
 CODE = """\
 struct kvm_vmx { struct kvm kvm; int x, y; spinlock_t lock; };
@@ -88,7 +88,7 @@ CASES = {
 
 def _machine(flush: str) -> Machine:
     code = Source("own.c", CODE.replace("FLUSH", flush))
-    return build(from_texts(code, Source("own.spec", SPEC)))
+    return build_machine(from_texts(code, Source("own.spec", SPEC)))
 
 
 @pytest.mark.parametrize("engine", ["bounded", "auto"])
@@ -103,5 +103,7 @@ def test_a_failure_in_a_later_round_is_seen(name: str, engine: str) -> None:
     program = made.with_claims(("never_two",))
     fails = any(enumerate_claim(program, s, "never_two").found for s in sizes)
     assert fails == (name != "never")
-    (result,) = decide(made, Question(("never_two",), Bounds((1, 2), 1, 1, 1), engine=engine))
+    (result,) = decide_claims(
+        made, Question(("never_two",), Bounds((1, 2), 1, 1, 1), engine=engine)
+    )
     assert (result.verdict is Verdict.REFUTED) == fails

@@ -9,22 +9,22 @@ import pytest
 
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_spec, from_texts
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.results.verdict import ClaimResult, Verdict
 from flushproof.support.source import Source
 from flushproof.verify import claim_checker as deciding
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 
 SPECS = Path(__file__).parents[2] / "specs"
 
 
 @cache
 def _machine(name: str) -> Machine:
-    return build(from_spec(str(SPECS / f"{name}.spec")))
+    return build_machine(from_spec(str(SPECS / f"{name}.spec")))
 
 
 def _decided(made: Machine, claim: str, bounds: Bounds, engine: str = "auto") -> ClaimResult:
-    (result,) = decide(made, Question((claim,), bounds, engine=engine))
+    (result,) = decide_claims(made, Question((claim,), bounds, engine=engine))
     return result
 
 
@@ -41,7 +41,7 @@ def test_a_failure_beyond_the_bounds_refutes_what_is_asked_for_all(
 ) -> None:
     """Whoever asks for every number of vCPUs is told that it holds for few, and not what breaks."""
     question = Question((claim,), bounds, every_number=frozenset((claim,)))
-    (result,) = decide(_machine(name), question)
+    (result,) = decide_claims(_machine(name), question)
     assert result.verdict is Verdict.REFUTED
     assert result.trace is not None
     scope = result.scope
@@ -118,11 +118,11 @@ def test_what_is_undefined_with_fewer_comes_first() -> None:
     """Nothing is refuted with two vCPUs where one leads to undefined behaviour."""
     text = (SPECS / "vcpu0_first.c").read_text()
     spec = Source("v.spec", (SPECS / "vcpu0_first.spec").read_text())
-    plain = build(from_texts(Source("vcpu0_first.c", text), spec))
+    plain = build_machine(from_texts(Source("vcpu0_first.c", text), spec))
     assert _decided(plain, "no_repeat", Bounds((1, 2), 1, 1, 1)).verdict is Verdict.REFUTED
     broken = text.replace("int ret = 0", "int zero = 0, ret = 1 / zero - 1", 1)
     assert broken != text
-    made = build(from_texts(Source("vcpu0_first.c", broken), spec))
+    made = build_machine(from_texts(Source("vcpu0_first.c", broken), spec))
     result = _decided(made, "no_repeat", Bounds((1, 2), 1, 1, 1))
     assert (result.verdict, result.scope.vcpus) == (Verdict.UNKNOWN, (1, 1))
     assert "division by zero" in result.reason

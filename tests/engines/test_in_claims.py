@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.engines.unbounded.state_space import TrackedInstances, space
+from flushproof.engines.unbounded.state_space import TrackedInstances, make_state_space
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_spec
-from flushproof.ir.analysis.representation import infer
+from flushproof.ir.analysis.representation import infer_kinds
 from flushproof.ir.code import Binary, Cast, Const, Mode, Var, Write
 from flushproof.ir.program import BOOT_VCPU
 from flushproof.ir.types import INT, VCPU
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.results.verdict import ClaimResult, Verdict
 from flushproof.support.record import replace
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 
 CODE = """\
 struct kvm_vmx { struct kvm kvm; spinlock_t l; int x; struct kvm_vcpu *last; };
@@ -72,12 +72,12 @@ X = "to_kvm_vmx(kvm)->x"
 def _machine(folder: Path, claim: str) -> Machine:
     (folder / "code.c").write_text(CODE)
     (folder / "it.spec").write_text(SPEC.format(claim=claim))
-    return build(from_spec(str(folder / "it.spec")))
+    return build_machine(from_spec(str(folder / "it.spec")))
 
 
 def _answer(machine: Machine, engine: str, vcpus: int = 2) -> ClaimResult:
     bounds = Bounds((1, vcpus), 1, 1, 1)
-    (result,) = decide(machine, Question(("it",), bounds, engine=engine))
+    (result,) = decide_claims(machine, Question(("it",), bounds, engine=engine))
     return result
 
 
@@ -163,5 +163,5 @@ def test_a_first_value_that_leaves_its_type(tmp_path: Path) -> None:
         replace(end, code=(end.code[0], n_changes, *end.code[1:])),
     )
     program = replace(program, boot=(*program.boot, (n, large)), operations=operations)
-    found = space(program, infer(program), TrackedInstances(generic=True))
+    found = make_state_space(program, infer_kinds(program), TrackedInstances(generic=True))
     assert len(found.unfit) == 1

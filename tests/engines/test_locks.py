@@ -10,8 +10,8 @@ import pytest
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_variant
-from flushproof.machine.build import Machine, build
-from flushproof.verify.portfolio import Question, decide
+from flushproof.machine.build import Machine, build_machine
+from flushproof.verify.portfolio import Question, decide_claims
 
 HEAD = """\
 struct kvm_vmx {
@@ -200,7 +200,7 @@ CASES = {
 def _machine(folder: Path, case: Case) -> Machine:
     path = folder / "variant.c"
     path.write_text(f"{HEAD}{FLUSH}\t{case.flush}\n{LOAD}\t{case.load}\n}}\n")
-    return build(from_variant(str(path), None))
+    return build_machine(from_variant(str(path), None))
 
 
 def _enumerated(machine: Machine, claim: str) -> int | None:
@@ -219,6 +219,6 @@ def test_engine_and_enumerator_agree(name: str, claim: str, tmp_path: Path) -> N
     Guards Lemma L7 of docs/soundness.md.
     """
     machine = _machine(tmp_path, CASES[name])
-    result = next(decide(machine, Question((claim,), Bounds((1, 2), 1, 1, 1))))
+    result = next(decide_claims(machine, Question((claim,), Bounds((1, 2), 1, 1, 1))))
     assert result.smallest_vcpus == CASES[name].expected[claim], result.reason
     assert _enumerated(machine, claim) == CASES[name].expected[claim]

@@ -9,8 +9,8 @@ import pytest
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_variant
-from flushproof.machine.build import Machine, build
-from flushproof.verify.portfolio import Question, decide
+from flushproof.machine.build import Machine, build_machine
+from flushproof.verify.portfolio import Question, decide_claims
 
 HEAD = """\
 struct kvm_vmx { struct kvm kvm; hpa_t hv_tlb_pgd; int last; spinlock_t lock; };
@@ -59,7 +59,7 @@ LOADS = {
 def _machine(folder: Path, body: str) -> Machine:
     path = folder / "variant.c"
     path.write_text(f"{HEAD}\t{body}\n}}\n")
-    return build(from_variant(str(path), None))
+    return build_machine(from_variant(str(path), None))
 
 
 @pytest.mark.parametrize("claim", ["coverage", "cache_sound", "no_repeat", "no_race"])
@@ -70,7 +70,7 @@ def test_loads_that_do_not_commute(name: str, claim: str, tmp_path: Path) -> Non
     Guards Lemma L14 of docs/soundness.md.
     """
     machine = _machine(tmp_path, LOADS[name])
-    result = next(decide(machine, Question((claim,), Bounds((1, 2), 1, 1, 1))))
+    result = next(decide_claims(machine, Question((claim,), Bounds((1, 2), 1, 1, 1))))
     program = machine.with_claims((claim,))
     found = (n for n in (1, 2) if enumerate_claim(program, Sizes(n, 1, 1, 1), claim).found)
     assert result.smallest_vcpus == next(found, None)

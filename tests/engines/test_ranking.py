@@ -8,7 +8,7 @@ from flushproof.engines.reduction.ranking import unranked_heads
 from flushproof.frontend.spec.resolve import from_texts
 from flushproof.ir.code import Instr
 from flushproof.ir.program import Role
-from flushproof.machine.build import build
+from flushproof.machine.build import build_machine
 from flushproof.support.source import Source
 
 CODE = """\
@@ -80,7 +80,7 @@ MAY_NOT_END = {
 
 def _code(body: str) -> tuple[Instr, ...]:
     code = Source("own.c", CODE.replace("BODY", body))
-    program = build(from_texts(code, Source("own.spec", SPEC))).with_claims(())
+    program = build_machine(from_texts(code, Source("own.spec", SPEC))).with_claims(())
     (flush,) = program.of(Role.FLUSH)
     return flush.code
 

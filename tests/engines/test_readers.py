@@ -13,7 +13,7 @@ from flushproof.ir.code import Acquire, Instr, Mode, Release, TryAcquire, Write
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.machine.build import Machine
 from flushproof.support.record import Record
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 from flushproof.verify.unbounded_proofs import Evidence, ForAll
 from rwlock_variants import BOGUS, MARK, Variant, write
 
@@ -148,7 +148,7 @@ CASES = {
 def _smallest(machine: Machine, claim: str) -> int | None:
     """Look with one load and two flushes, and with one vCPU and two loads."""
     asked = (Bounds((1, 3), 1, 2, 1), Bounds((1, 1), 2, 1, 1))
-    found = (next(decide(machine, Question((claim,), b))).smallest_vcpus for b in asked)
+    found = (next(decide_claims(machine, Question((claim,), b))).smallest_vcpus for b in asked)
     return min((n for n in found if n is not None), default=None)
 
 

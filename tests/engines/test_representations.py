@@ -12,9 +12,9 @@ import pytest
 
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_spec
-from flushproof.ir.analysis.representation import infer
-from flushproof.machine.build import Machine, build
-from flushproof.verify.portfolio import Question, decide
+from flushproof.ir.analysis.representation import infer_kinds
+from flushproof.machine.build import Machine, build_machine
+from flushproof.verify.portfolio import Question, decide_claims
 
 CODE = """\
 struct kvm_vmx {{ struct kvm kvm; bool set; u8 small; u32 half; u64 seen; u64 old; int count; }};
@@ -122,7 +122,7 @@ CASES = [
 def _machine(folder: Path, flush: str, load: str, claim: str) -> Machine:
     (folder / "code.c").write_text(CODE.format(flush=flush, load=load))
     (folder / "it.spec").write_text(SPEC.format(claim=claim))
-    return build(from_spec(str(folder / "it.spec")))
+    return build_machine(from_spec(str(folder / "it.spec")))
 
 
 @pytest.mark.parametrize(("flush", "load", "claim", "fails"), CASES)
@@ -133,7 +133,7 @@ def test_a_value_in_a_root(flush: str, load: str, claim: str, fails: bool, tmp_p
     """
     machine = _machine(tmp_path, flush, load, claim)
     for engine in ("bounded", "auto"):
-        (found,) = decide(machine, Question(("it",), Bounds((1, 1), 1, 1, 1), engine=engine))
+        (found,) = decide_claims(machine, Question(("it",), Bounds((1, 1), 1, 1, 1), engine=engine))
         assert found.verdict.decided, found.reason
         assert found.verdict.holds != fails
 
@@ -151,7 +151,9 @@ def test_plain_numbers(flush: str, load: str, claim: str, fails: bool, tmp_path:
     Guards Lemma L5 of docs/soundness.md.
     """
     machine = _machine(tmp_path, flush, load, claim)
-    (found,) = decide(machine, Question(("it",), Bounds((1, 1), 1, 1, 1), engine="enumerate"))
+    (found,) = decide_claims(
+        machine, Question(("it",), Bounds((1, 1), 1, 1, 1), engine="enumerate")
+    )
     assert found.verdict.decided, found.reason
     assert found.verdict.holds != fails
 
@@ -161,4 +163,4 @@ def test_roots_that_are_only_copied_are_page_numbers(tmp_path: Path) -> None:
     claim = "x == 0 || x == w || x != runs_on[v]"
     for flush, exact in (("", True), ("r |= 0x1e; r &= PAGE_MASK;", True), ("r = any | 1;", False)):
         program = _machine(tmp_path, flush, "k->old = bits;", claim).with_claims(("it",))
-        assert infer(program).exact_roots is exact
+        assert infer_kinds(program).exact_roots is exact

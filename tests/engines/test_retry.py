@@ -1,6 +1,6 @@
 """Locks that are tried for until they are had: what is decided is what holds of the loop as it is.
 
-The enumerator goes through the states of the loop itself, which `waiting` has not turned.
+The enumerator goes through the states of the loop itself, which `recognise_waits` has not turned.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_variant
 from flushproof.ir.code import Acquire, TryAcquire
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import replace
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 
 BOUNDS = Bounds((1, 2), 1, 1, 1)
 CODE = """\
@@ -100,11 +100,11 @@ def _text(flush: str, load: str) -> str:
 def _machine(folder: Path, text: str, memory: MemoryModel = MemoryModel.SC) -> Machine:
     path = folder / "variant.c"
     path.write_text(text)
-    return build(replace(from_variant(str(path), None), memory=memory))
+    return build_machine(replace(from_variant(str(path), None), memory=memory))
 
 
 def _decided(machine: Machine, claim: str) -> int | None:
-    result = next(decide(machine, Question((claim,), BOUNDS)))
+    result = next(decide_claims(machine, Question((claim,), BOUNDS)))
     assert not result.reason
     return result.smallest_vcpus
 
@@ -116,7 +116,7 @@ def _enumerated(machine: Machine, claim: str) -> int | None:
 
 
 def _unturned(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flushproof.machine.operations.waiting", lambda code: code)
+    monkeypatch.setattr("flushproof.machine.operations.recognise_waits", lambda code: code)
 
 
 def _taken(machine: Machine) -> set[type]:

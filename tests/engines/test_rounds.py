@@ -10,10 +10,10 @@ from flushproof.engines.bounded.engine import Bounded, Settings
 from flushproof.engines.bounded.threads import Counts
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_variant
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.results.verdict import ClaimResult, Verdict
 from flushproof.verify.claim_checker import EVERY
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 
 BOUNDS = Bounds((1, 2), 1, 1, 1)
 CODE = """\
@@ -57,11 +57,11 @@ spec x {{
 def _machine(folder: Path, flush: str, load: str) -> Machine:
     (folder / "v.c").write_text(CODE.format(flush=flush, load=load))
     (folder / "v.spec").write_text(NO_ROOT.format(name="v"))
-    return build(from_variant(str(folder / "v.c"), str(folder / "v.spec")))
+    return build_machine(from_variant(str(folder / "v.c"), str(folder / "v.spec")))
 
 
 def _result(machine: Machine, rounds: int | None) -> ClaimResult:
-    return next(decide(machine, Question(("never",), BOUNDS, rounds=rounds)))
+    return next(decide_claims(machine, Question(("never",), BOUNDS, rounds=rounds)))
 
 
 def _needed(machine: Machine, vcpus: int) -> int:
@@ -116,7 +116,7 @@ def test_one_claim_does_not_speak_for_another(tmp_path: Path) -> None:
     """What another claim was asked about with more vCPUs is none of this one's scope."""
     machine = _machine(tmp_path, *VARIANTS["two vCPUs count"])
     question = Question(("range_kept", "never"), Bounds((1, 3), 1, 1, 1), rounds=_most(machine))
-    proved, refuted = decide(machine, question)
+    proved, refuted = decide_claims(machine, question)
     assert proved.verdict is Verdict.BOUNDED
     assert proved.scope.rounds is not None
     assert refuted.verdict is Verdict.REFUTED

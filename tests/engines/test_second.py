@@ -9,8 +9,8 @@ from flushproof.engines.second.cvc5_query import (
     NotAccepted,
     SolverAnswer,
     SolverLimits,
-    ask,
-    version,
+    ask_cvc5,
+    cvc5_version,
 )
 from flushproof.support.diagnostics import InputError
 
@@ -28,13 +28,13 @@ DEEP = f"(set-logic ALL) (assert {'(not ' * 300_000}true{')' * 300_000}) (check-
 
 def test_each_question_is_answered() -> None:
     """A missing or swapped answer would be taken for that of another question."""
-    assert ask(TWO).answers == (SolverAnswer.UNSAT, SolverAnswer.SAT)
-    assert version().startswith("cvc5 1.")
+    assert ask_cvc5(TWO).answers == (SolverAnswer.UNSAT, SolverAnswer.SAT)
+    assert cvc5_version().startswith("cvc5 1.")
 
 
 def test_steps_run_out() -> None:
     """A question that is too hard is unknown, with the reason."""
-    reply = ask(HARD, SolverLimits(steps=1000))
+    reply = ask_cvc5(HARD, SolverLimits(steps=1000))
     assert reply.answers == (SolverAnswer.UNKNOWN,)
     assert reply.reason == "no answer within its limit"
 
@@ -42,19 +42,19 @@ def test_steps_run_out() -> None:
 def test_an_error_is_a_reason() -> None:
     """What is said in place of an answer says why there is none."""
     number = "(set-logic QF_UF) (declare-const b Bool) (assert (= (ite b 0 1) 1)) (check-sat)"
-    reply = ask(number)
+    reply = ask_cvc5(number)
     assert reply.answers == (SolverAnswer.UNKNOWN,)
     assert "THEORY_ARITH" in reply.reason
 
 
 def test_time_runs_out() -> None:
     """The process is ended from outside, and what is open is unknown."""
-    assert ask(HARD, SolverLimits(seconds=0)).answers == (SolverAnswer.UNKNOWN,)
+    assert ask_cvc5(HARD, SolverLimits(seconds=0)).answers == (SolverAnswer.UNKNOWN,)
 
 
 def test_a_crash_costs_what_is_open() -> None:
     """A solver that dies takes neither this process nor earlier answers with it."""
-    reply = ask(TWO + DEEP.replace("(set-logic ALL)", ""))
+    reply = ask_cvc5(TWO + DEEP.replace("(set-logic ALL)", ""))
     assert reply.answers == (SolverAnswer.UNSAT, SolverAnswer.SAT, SolverAnswer.UNKNOWN)
     assert "stopped" in reply.reason
 
@@ -72,13 +72,13 @@ def test_a_crash_costs_what_is_open() -> None:
 def test_foreign_scripts(script: str, said: str) -> None:
     """Nothing but questions is answered: a script could print an answer or write files."""
     with pytest.raises(NotAccepted, match=said):
-        ask(script)
+        ask_cvc5(script)
 
 
 def test_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message says what to install."""
     monkeypatch.setattr(second, "find_spec", lambda _: None)
     with pytest.raises(InputError) as refused:
-        ask(TWO)
+        ask_cvc5(TWO)
     assert refused.value.exit_code == 2
     assert "flushproof[cvc5]" in refused.value.diagnostics[0].help

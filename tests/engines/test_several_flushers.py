@@ -11,9 +11,9 @@ import pytest
 
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_spec
-from flushproof.machine.build import build
+from flushproof.machine.build import build_machine
 from flushproof.results.verdict import ClaimResult, Verdict
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 
 CODE = """\
 struct kvm_vmx { struct kvm kvm; int busy; };
@@ -58,8 +58,8 @@ def _answer(folder: Path, claim: str, flushers: int, engine: str) -> ClaimResult
     (folder / "code.c").write_text(CODE)
     (folder / "it.spec").write_text(SPEC)
     bounds = Bounds((1, 2), 1, 1, flushers)
-    machine = build(from_spec(str(folder / "it.spec")))
-    (result,) = decide(machine, Question((claim,), bounds, engine=engine))
+    machine = build_machine(from_spec(str(folder / "it.spec")))
+    (result,) = decide_claims(machine, Question((claim,), bounds, engine=engine))
     return result
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from flushproof.frontend.spec.resolve import from_spec
-from flushproof.machine.build import build
+from flushproof.machine.build import build_machine
 from flushproof.results.verdict import Verdict
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 
 CODE = """\
 struct kvm_vmx { struct kvm kvm; int flag : 1; };
@@ -42,8 +42,8 @@ def test_values(engine: str, value: int, fails: bool, tmp_path: Path) -> None:
     """
     (tmp_path / "bit.c").write_text(CODE.replace("VALUE", str(value)))
     (tmp_path / "bit.spec").write_text(SPEC)
-    machine = build(from_spec(str(tmp_path / "bit.spec")))
+    machine = build_machine(from_spec(str(tmp_path / "bit.spec")))
     bounds = machine.setup.bounds
-    (result,) = decide(machine, Question(("quiet",), bounds, engine=engine, jobs=1))
+    (result,) = decide_claims(machine, Question(("quiet",), bounds, engine=engine, jobs=1))
     assert result.verdict is not Verdict.UNKNOWN
     assert (result.verdict is Verdict.REFUTED) is fails

@@ -10,9 +10,9 @@ from flushproof.engines.bounded.threads import Counts
 from flushproof.engines.counterexample import Counterexample
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_variant
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.results.verdict import Verdict
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 
 TALK = """\
 struct kvm_vmx { struct kvm kvm; int word; };
@@ -40,7 +40,7 @@ void vmx_load_mmu_pgd(struct kvm_vcpu *vcpu, unsigned long root, int level)
 
 def _machine(folder: Path) -> Machine:
     (folder / "talk.c").write_text(TALK)
-    return build(from_variant(str(folder / "talk.c"), None))
+    return build_machine(from_variant(str(folder / "talk.c"), None))
 
 
 def _found(machine: Machine, claim: str, counts: Counts) -> Counterexample:
@@ -68,7 +68,7 @@ def test_nothing_happens_that_is_not_needed(tmp_path: Path) -> None:
 def test_few_of_many_vcpus_are_enough(tmp_path: Path) -> None:
     """A search among all the schedules of many vCPUs at once would go on for minutes."""
     bounds = Bounds((8, 8), 2, 2, 1)
-    result = next(decide(_machine(tmp_path), Question(("no_bogus",), bounds)))
+    result = next(decide_claims(_machine(tmp_path), Question(("no_bogus",), bounds)))
     assert result.verdict is Verdict.REFUTED
     assert result.smallest_vcpus == 8
     assert result.trace is not None
@@ -82,7 +82,9 @@ def test_fewer_vcpus_than_were_asked_for(tmp_path: Path) -> None:
     """
     smallest = []
     for low in (1, 2):
-        (result,) = decide(_machine(tmp_path), Question(("no_bogus",), Bounds((low, 2), 1, 1, 1)))
+        (result,) = decide_claims(
+            _machine(tmp_path), Question(("no_bogus",), Bounds((low, 2), 1, 1, 1))
+        )
         assert result.trace is not None
         smallest.append(result.trace.smallest)
     assert smallest[0].endswith("none with fewer")
@@ -94,8 +96,8 @@ def test_many_vcpus_without_a_counterexample(tmp_path: Path) -> None:
     late = TALK.replace("== 1)", "== 1 && vcpu->vcpu_id == 5)")
     assert late != TALK
     (tmp_path / "late.c").write_text(late)
-    machine = build(from_variant(str(tmp_path / "late.c"), None))
+    machine = build_machine(from_variant(str(tmp_path / "late.c"), None))
     bounds = Bounds((6, 6), 1, 1, 1)
-    result = next(decide(machine, Question(("no_bogus",), bounds)))
+    result = next(decide_claims(machine, Question(("no_bogus",), bounds)))
     assert result.verdict is Verdict.REFUTED
     assert result.smallest_vcpus == 6

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import z3
 
-from flushproof.engines.second.cvc5_query import SolverAnswer, ask
-from flushproof.engines.smt.smtlib import script
+from flushproof.engines.second.cvc5_query import SolverAnswer, ask_cvc5
+from flushproof.engines.smt.smtlib import smtlib_script
 
 PAGE = z3.DeclareSort("Page")
 FLAG, WORD, COUNT = z3.Bool("flag"), z3.BitVec("word", 64), z3.Int("count")
@@ -24,6 +24,6 @@ FLAG, WORD, COUNT = z3.Bool("flag"), z3.BitVec("word", 64), z3.Int("count")
 )
 def test_the_logic(condition: z3.BoolRef, logic: str) -> None:
     """Too small a logic is refused by a solver that keeps to it, too large a one is slow."""
-    text = script([condition], "a question")
+    text = smtlib_script([condition], "a question")
     assert text.splitlines()[1] == f"(set-logic {logic})"
-    assert ask(text).answers[0] in (SolverAnswer.SAT, SolverAnswer.UNSAT)
+    assert ask_cvc5(text).answers[0] in (SolverAnswer.SAT, SolverAnswer.UNSAT)

@@ -15,10 +15,10 @@ import pytest
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_texts
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.results.verdict import Verdict
 from flushproof.support.source import Source
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 
 FOLDER = Path(__file__).parents[2] / "specs"
 CLAIMS = {
@@ -46,7 +46,7 @@ def _machine(name: str) -> Machine:
     own = "".join(f'claim {c} "{c}" {{ {body} headline "x"; }}\n' for c, body in CLAIMS.items())
     spec = f"{text[: text.index('expect {')]} {own} }}\n"
     variant = Source(f"{name}.c", (FOLDER / f"{name}.c").read_text())
-    return build(from_texts(variant, Source(f"{name}.spec", spec)))
+    return build_machine(from_texts(variant, Source(f"{name}.spec", spec)))
 
 
 @pytest.mark.parametrize("claim", CLAIMS)
@@ -59,7 +59,7 @@ def test_own_claims_on_steps(name: str, claim: str) -> None:
     made = _machine(name)
     program = made.with_claims((claim,))
     found = any(enumerate_claim(program, Sizes(n, 1, 1), claim).found for n in (1, 2))
-    (result,) = decide(made, Question((claim,), Bounds((1, 2), 1, 1, 1)))
+    (result,) = decide_claims(made, Question((claim,), Bounds((1, 2), 1, 1, 1)))
     assert result.verdict == (Verdict.REFUTED if found else Verdict.BOUNDED)
 
 
@@ -70,4 +70,4 @@ def test_both_verdicts_are_met() -> None:
     """
     made = _machine("counter_first")
     question = Question(("enough", "bystander"), Bounds((1, 2), 1, 1, 1))
-    assert [r.verdict for r in decide(made, question)] == [Verdict.BOUNDED, Verdict.REFUTED]
+    assert [r.verdict for r in decide_claims(made, question)] == [Verdict.BOUNDED, Verdict.REFUTED]

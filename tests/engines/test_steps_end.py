@@ -15,11 +15,11 @@ from flushproof.engines.symbolic.execute import PATIENCE
 from flushproof.features.nfc.decide import Wanted, compare
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_texts
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.results.comparison import Compared, Relation, Since
 from flushproof.results.verdict import ClaimResult, Verdict
 from flushproof.support.source import Source
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 
 CODE = """\
 struct kvm_vmx { struct kvm kvm; int x, y, z; spinlock_t lock, other; };
@@ -109,11 +109,11 @@ BOUNDS = Bounds((1, 1), 1, 1, 1)
 
 def _machine(case: Case) -> Machine:
     code = CODE.replace("FLUSH", case.flush).replace("LOAD", case.load.replace("k->a", "k->z"))
-    return build(from_texts(Source("own.c", code), Source("own.spec", SPEC)))
+    return build_machine(from_texts(Source("own.c", code), Source("own.spec", SPEC)))
 
 
 def _decided(made: Machine, engine: str) -> ClaimResult:
-    (result,) = decide(made, Question(("unseen",), BOUNDS, engine=engine))
+    (result,) = decide_claims(made, Question(("unseen",), BOUNDS, engine=engine))
     return result
 
 

@@ -13,9 +13,9 @@ import pytest
 
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_spec
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.results.verdict import ClaimResult, Verdict
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 from flushproof.verify.unbounded_proofs import ForAll
 
 CODE = """\
@@ -72,12 +72,12 @@ def _machine(folder: Path, large: str, condition: str) -> Machine:
     code = CODE.replace("LARGE", large).replace("CONDITION", condition)
     (folder / "code.c").write_text(code)
     (folder / "it.spec").write_text(SPEC)
-    return build(from_spec(str(folder / "it.spec")))
+    return build_machine(from_spec(str(folder / "it.spec")))
 
 
 def _answer(machine: Machine, engine: str, vcpus: int) -> ClaimResult:
     question = Question(("it",), Bounds((1, vcpus), 1, 1, 1), engine=engine)
-    (result,) = decide(machine, question)
+    (result,) = decide_claims(machine, question)
     return result
 
 

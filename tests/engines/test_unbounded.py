@@ -11,10 +11,10 @@ from flushproof.engines.reduction.step_plan import make_plan
 from flushproof.engines.unbounded.horn_clauses import System
 from flushproof.engines.unbounded.horn_encoding import Builder
 from flushproof.engines.unbounded.ic3 import Ic3, Invariant
-from flushproof.engines.unbounded.inductiveness_check import failing
-from flushproof.engines.unbounded.state_space import TrackedInstances, space
+from flushproof.engines.unbounded.inductiveness_check import list_failing_clauses
+from flushproof.engines.unbounded.state_space import TrackedInstances, make_state_space
 from flushproof.frontend.spec.resolve import from_spec
-from flushproof.machine.build import build
+from flushproof.machine.build import build_machine
 from flushproof.support.record import replace
 
 FOLDER = Path(__file__).parents[2] / "specs"
@@ -22,9 +22,9 @@ EFFORT = 30_000
 
 
 def _system(spec: str, claim: str, *, generic: bool = False) -> System:
-    program = build(from_spec(str(FOLDER / f"{spec}.spec"))).with_claims((claim,))
+    program = build_machine(from_spec(str(FOLDER / f"{spec}.spec"))).with_claims((claim,))
     plan = make_plan(program, ThreadCounts(None, 1))
-    found = space(program, plan.kinds, TrackedInstances(generic=generic))
+    found = make_state_space(program, plan.kinds, TrackedInstances(generic=generic))
     return Builder(found, plan.boundaries, claims_only=True).run()
 
 
@@ -47,7 +47,7 @@ def test_invariant_is_found_and_holds(spec: str, claim: str, generic: bool) -> N
     system = _system(spec, claim, generic=generic)
     invariant = Ic3(system, EFFORT).run()
     assert isinstance(invariant, Invariant)
-    assert not failing(system, invariant)
+    assert not list_failing_clauses(system, invariant)
 
 
 def test_every_lemma_matters_to_the_second_look() -> None:
@@ -58,7 +58,7 @@ def test_every_lemma_matters_to_the_second_look() -> None:
     system = _system("counter_first", "failure_kept")
     invariant = Ic3(system, EFFORT).run()
     assert isinstance(invariant, Invariant)
-    assert failing(system, replace(invariant, lemmas={}))
+    assert list_failing_clauses(system, replace(invariant, lemmas={}))
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import pytest
 from flushproof.engines.bounded.engine import Bounded, Settings
 from flushproof.engines.bounded.threads import Counts
 from flushproof.engines.counterexample import Counterexample
-from flushproof.engines.unbounded.assertion_splitting import ways
+from flushproof.engines.unbounded.assertion_splitting import split_assertions
 from flushproof.frontend.spec.resolve import from_spec, from_text
 from flushproof.ir.program import Program
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.support.source import Source
 from flushproof.verify.unbounded_proofs import Evidence, ForAll
 
@@ -21,7 +21,7 @@ SMALL = Counts(2, 1, 2, 1)
 
 
 def _machine(spec: str) -> Machine:
-    return build(from_spec(str(FOLDER / f"{spec}.spec")))
+    return build_machine(from_spec(str(FOLDER / f"{spec}.spec")))
 
 
 def _fails(program: Program, claim: str) -> bool:
@@ -45,7 +45,7 @@ def test_a_claim_fails_exactly_if_one_of_its_ways_does(spec: str, claim: str, co
     Guards Lemma L21 of docs/soundness.md.
     """
     program = _machine(spec).with_claims((claim,))
-    found = ways(program)
+    found = split_assertions(program)
     assert len(found) == count
     assert any(_fails(p, claim) for p in found) == _fails(program, claim)
 
@@ -59,8 +59,10 @@ def test_each_way_is_one() -> None:
     call = "ret = hv_remote_flush_pgd(kvm_vmx->hv_tlb_pgd, range);"
     twice = text.replace(call, f"{call}\n\t\t{call}")
     assert twice != text
-    machine = build(from_text(Source("twice.c", twice), None))
-    failing = [_fails(p, "converges") for p in ways(machine.with_claims(("converges",)))]
+    machine = build_machine(from_text(Source("twice.c", twice), None))
+    failing = [
+        _fails(p, "converges") for p in split_assertions(machine.with_claims(("converges",)))
+    ]
     assert failing == [False, True, False]
 
 
@@ -103,9 +105,9 @@ def test_a_claim_about_two_vcpus_is_not_looked_at_where_they_are_one(tmp_path: P
     path = tmp_path / "pair.spec"
     (tmp_path / "counter_first.c").write_text((FOLDER / "counter_first.c").read_text())
     path.write_text(PAIR + spec)
-    machine = build(from_spec(str(path)))
+    machine = build_machine(from_spec(str(path)))
     program = machine.with_claims(("pair",))
-    assert len(ways(program)) == 2
+    assert len(split_assertions(program)) == 2
     assert _fails(program, "pair")
     forall = ForAll(machine, evidence=False)
     assert not isinstance(forall.prove(program, forall.plan(program)), Evidence)

@@ -14,7 +14,7 @@ from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.evaluate import Evaluator, MachineValues
 from flushproof.engines.symbolic.values import Algebra, Value
 from flushproof.ir.analysis.representation import Kinds, Representation
-from flushproof.ir.arith import binary, unary
+from flushproof.ir.arith import apply_binary, apply_unary
 from flushproof.ir.code import Binary, Cast, Const, Expr, Local, Unary, Var
 from flushproof.ir.types import INT, S64, U64, Int
 
@@ -48,11 +48,11 @@ def _computed(e: Expr, env: dict[Local, int]) -> int:
         case Var(local):
             return env[local]
         case Unary(op, a, Int() as type_):
-            return unary(op, _computed(a, env), type_)
+            return apply_unary(op, _computed(a, env), type_)
         case Cast(a, Int() as type_):
             return type_.wrap(_computed(a, env))
         case Binary(op, a, b, Int() as type_):
-            found = binary(op, _computed(a, env), _computed(b, env), type_)
+            found = apply_binary(op, _computed(a, env), _computed(b, env), type_)
             assert found is not None
             return found
         case _:

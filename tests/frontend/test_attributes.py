@@ -32,7 +32,7 @@ FORMS = (
 def read(text: str) -> str:
     """Parse a file and return it in words."""
     unit, _ = parse_c(Source("x.c", text), ParseContext())
-    return "\n".join(printer.item(i) for i in unit.items)
+    return "\n".join(printer.print_item(i) for i in unit.items)
 
 
 def refusal(text: str) -> str:

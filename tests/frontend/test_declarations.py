@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.frontend.c.declarations import Declarations, declare
+from flushproof.frontend.c.declarations import Declarations, resolve_declarations
 from flushproof.frontend.c.parser import ParseContext, parse_c
 from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Source
@@ -14,7 +14,7 @@ from small_c import Piece, compiled, have_gcc, interpret, piece_machine
 
 
 def _declared(text: str) -> Declarations:
-    return declare((parse_c(Source("d.c", text), ParseContext())[0],))
+    return resolve_declarations((parse_c(Source("d.c", text), ParseContext())[0],))
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ GUARD = "guard(mutex)(m);"
 def plain(body: str) -> str:
     """Return a function in words, without the blanks that only lay it out."""
     unit, _ = parse_c(Source("x.c", HEAD + body), ParseContext())
-    return " ".join(" ".join(printer.item(i) for i in unit.items).split())
+    return " ".join(" ".join(printer.print_item(i) for i in unit.items).split())
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ class Writer:
 def rewritten(text: str) -> str:
     """Return a function without guards, as C."""
     unit, _ = parse_c(Source("x.c", text), ParseContext())
-    return "static " + printer.item(unit.items[0]).replace("guarded@", "guarded_")
+    return "static " + printer.print_item(unit.items[0]).replace("guarded@", "guarded_")
 
 
 def traces(folder: Path, functions: list[str]) -> list[str]:

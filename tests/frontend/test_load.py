@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.frontend.c.load import LIMIT, load
+from flushproof.frontend.c.load import LIMIT, load_source
 from flushproof.support.diagnostics import EXIT_INPUT, EXIT_USAGE, InputError
 
 
 def refusal(path: Path) -> InputError:
     """Return the error of loading `path`."""
     with pytest.raises(InputError) as caught:
-        load(path)
+        load_source(path)
     return caught.value
 
 
@@ -21,8 +21,8 @@ def test_text_is_read_with_plain_line_ends(tmp_path: Path) -> None:
     """Windows line ends would shift columns and break continuations."""
     path = tmp_path / "a.c"
     path.write_bytes(b"\xef\xbb\xbfint a;\r\nint b;\r\n")
-    assert load(path).text == "int a;\nint b;\n"
-    assert load(path).name == str(path)
+    assert load_source(path).text == "int a;\nint b;\n"
+    assert load_source(path).name == str(path)
 
 
 def test_missing_file_is_a_usage_error(tmp_path: Path) -> None:

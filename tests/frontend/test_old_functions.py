@@ -8,7 +8,7 @@ import pytest
 
 from flushproof.frontend.c import syntax
 from flushproof.frontend.c.parser import ParseContext, parse_c
-from flushproof.frontend.c.printer import item
+from flushproof.frontend.c.printer import print_item
 from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Source
 from small_c import Piece, compiled, have_gcc, interpret, piece_machine
@@ -50,7 +50,7 @@ def test_round_trip(name: str) -> None:
     unit, context = parse_c(Source("<test>", types + OLD[name][0]), ParseContext())
     function = unit.items[-1]
     assert isinstance(function, syntax.Function)
-    again, _ = parse_c(Source("<test>", item(function)), context)
+    again, _ = parse_c(Source("<test>", print_item(function)), context)
     assert again.items == (function,)
 
 

@@ -50,7 +50,7 @@ def _grouped(tree: syntax.Expr) -> str:
             middle = _grouped(then) if then else ""
             return f"({_grouped(condition)}?{middle}:{_grouped(otherwise)})"
         case _:
-            return printer.expression(tree)
+            return printer.print_expression(tree)
 
 
 @pytest.mark.parametrize(
@@ -324,4 +324,4 @@ SHALLOW = {
 @pytest.mark.parametrize("text", SHALLOW.values(), ids=SHALLOW.keys())
 def test_reasonable_nesting_is_accepted(text: str) -> None:
     """What is accepted can be walked by recursion: the printer does."""
-    assert items(printer.item(items(inside(text))[0])) == items(inside(text))
+    assert items(printer.print_item(items(inside(text))[0])) == items(inside(text))

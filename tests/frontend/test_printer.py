@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flushproof.frontend.c import printer, syntax
-from flushproof.frontend.c.load import load
+from flushproof.frontend.c.load import load_source
 from flushproof.frontend.c.operators import PRECEDENCE
 from flushproof.frontend.c.parser import ParseContext, parse_c
 from flushproof.support.source import Source, Span
@@ -108,7 +108,7 @@ def reparsed(text: str) -> tuple[syntax.TopLevel, ...]:
 def test_round_trip_of_statements(block: syntax.Block) -> None:
     """Parentheses and braces are printed exactly where the grammar needs them."""
     function = syntax.Function("f", U64, 1, (), (), block, AT)
-    assert reparsed(printer.item(function)) == (function,)
+    assert reparsed(printer.print_item(function)) == (function,)
 
 
 @given(expressions)
@@ -117,7 +117,7 @@ def test_round_trip_of_expressions(expression: syntax.Expr) -> None:
     """No two trees print alike."""
     body = syntax.Block((syntax.ExprStatement(expression, AT),), AT)
     function = syntax.Function("f", U64, 0, (), (), body, AT)
-    assert reparsed(printer.item(function)) == (function,)
+    assert reparsed(printer.print_item(function)) == (function,)
 
 
 @pytest.mark.parametrize(
@@ -135,13 +135,13 @@ def test_round_trip_of_expressions(expression: syntax.Expr) -> None:
 def test_round_trip_of_items(text: str) -> None:
     """Types and declarations print as they parse."""
     items = reparsed(text)
-    assert reparsed(printer.unit(syntax.TranslationUnit(items))) == items
+    assert reparsed(printer.print_unit(syntax.TranslationUnit(items))) == items
 
 
 @pytest.mark.parametrize("path", sorted(SPECS.glob("*.c")), ids=lambda path: path.name)
 def test_round_trip_of_the_corpus(path: Path) -> None:
     """Every variant survives printing."""
-    _, prelude = parse_c(load(SPECS / "prelude.h"), ParseContext())
-    unit, context = parse_c(load(path), prelude)
+    _, prelude = parse_c(load_source(SPECS / "prelude.h"), ParseContext())
+    unit, context = parse_c(load_source(path), prelude)
     after = ParseContext(typedefs=context.typedefs)
-    assert parse_c(Source("printed.c", printer.unit(unit)), after)[0] == unit
+    assert parse_c(Source("printed.c", printer.print_unit(unit)), after)[0] == unit

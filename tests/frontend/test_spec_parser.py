@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.frontend.c.grammar import GRAMMARS, SPEC_WORDS, vocabulary
-from flushproof.frontend.c.load import load
+from flushproof.frontend.c.grammar import GRAMMARS, SPEC_WORDS, grammar_vocabulary
+from flushproof.frontend.c.load import load_source
 from flushproof.frontend.c.parser import ParseContext, parse_c
 from flushproof.frontend.spec import syntax
 from flushproof.frontend.spec.parser import parse_spec
@@ -96,9 +96,9 @@ def test_claims() -> None:
 def test_spec_words_are_the_words_of_the_grammar() -> None:
     """A word reserved in specs must stay an ordinary name in C, and no other word may."""
     c_text = (GRAMMARS / "c.lark").read_text()
-    words = {w for w in vocabulary(spec=True).exact if w.isalpha()}
+    words = {w for w in grammar_vocabulary(spec=True).exact if w.isalpha()}
     assert {w for w in words if f'"{w}"' not in c_text} == SPEC_WORDS
-    assert not SPEC_WORDS & set(vocabulary(spec=False).exact)
+    assert not SPEC_WORDS & set(grammar_vocabulary(spec=False).exact)
 
 
 def test_spec_words_are_names_in_c() -> None:
@@ -111,8 +111,8 @@ def test_spec_words_are_names_in_c() -> None:
 @pytest.mark.parametrize("path", sorted(SPECS.glob("*.spec")), ids=lambda path: path.name)
 def test_corpus(path: Path) -> None:
     """Every shipped spec parses after its prelude."""
-    _, prelude = parse_c(load(SPECS / "prelude.h"), ParseContext())
-    (spec,) = parse_spec(load(path), prelude).specs
+    _, prelude = parse_c(load_source(SPECS / "prelude.h"), ParseContext())
+    (spec,) = parse_spec(load_source(path), prelude).specs
     assert spec.variant is not None
     assert spec.variant.value.endswith(".c")
 

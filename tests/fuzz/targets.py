@@ -13,21 +13,21 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from flushproof.features.replay.itf_reader import read
-from flushproof.features.replay.other_file import elsewhere
-from flushproof.features.replay.text import answer, overview, step
+from flushproof.features.replay.itf_reader import read_itf
+from flushproof.features.replay.other_file import replay_in_other_file
+from flushproof.features.replay.text import render_answer, render_overview, render_step
 from flushproof.features.review.changes import from_patch
-from flushproof.frontend.c.declarations import declare
+from flushproof.frontend.c.declarations import resolve_declarations
 from flushproof.frontend.c.load import source_of
 from flushproof.frontend.c.parser import parse_c
-from flushproof.frontend.kernel.builtin_headers import base
+from flushproof.frontend.kernel.builtin_headers import builtin_headers
 from flushproof.frontend.kernel.choices import Choices
-from flushproof.frontend.kernel.profiles import Profile, choose
-from flushproof.frontend.kernel.recognise import recognise
-from flushproof.frontend.spec.builtin import given
+from flushproof.frontend.kernel.profiles import Profile, choose_profile
+from flushproof.frontend.kernel.recognise import reduce_kernel_file
+from flushproof.frontend.spec.builtin import load_builtin
 from flushproof.frontend.spec.parser import parse_spec
 from flushproof.frontend.spec.resolve import from_spec, from_text, from_variant
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.report.diagnostics import render
 from flushproof.support.diagnostics import InputError
 from flushproof.support.resources import CLAIMS, DEFAULTS, KERNEL, PRELUDE, PROFILES, SPECS
@@ -85,37 +85,37 @@ def _all_claims(machine: Machine) -> None:
 
 
 def _variant(data: bytes) -> None:
-    build(from_text(_source(data), None))
+    build_machine(from_text(_source(data), None))
 
 
 def _kernel(data: bytes) -> None:
-    build(recognise(_source(data), Choices(), Path("fuzz.c")).setup)
+    build_machine(reduce_kernel_file(_source(data), Choices(), Path("fuzz.c")).setup)
 
 
 def _spec(data: bytes) -> None:
     path = _folder() / "fuzz.spec"
     path.write_bytes(data)
-    _all_claims(build(from_spec(str(path))))
+    _all_claims(build_machine(from_spec(str(path))))
 
 
 def _claims(data: bytes) -> None:
     """Read claims as a part of a spec file, as a user would add them."""
     source = _source(data)
-    parse_spec(source, given().context)
+    parse_spec(source, load_builtin().context)
     _spec(data + b"\n" + (SPECS / "counter_first.spec").read_bytes())
 
 
 def _prelude(data: bytes) -> None:
-    unit, _ = parse_c(_source(data), given().context)
-    declare((*given().units, unit))
+    unit, _ = parse_c(_source(data), load_builtin().context)
+    resolve_declarations((*load_builtin().units, unit))
 
 
 def _profiles(data: bytes) -> None:
-    found = [Profile(s) for s in parse_spec(_source(data), base().context).specs]
+    found = [Profile(s) for s in parse_spec(_source(data), builtin_headers().context).specs]
     for p in found:
         assert p.state is not None
         p.functions("flush")
-    choose("hv_remote_flush_tlb", "vmx_set_cr3", frozenset({"tlbs_same_ept"}))
+    choose_profile("hv_remote_flush_tlb", "vmx_set_cr3", frozenset({"tlbs_same_ept"}))
 
 
 def _mail(data: bytes) -> None:
@@ -134,15 +134,20 @@ def _patched(data: bytes) -> None:
 
 def _trace(data: bytes) -> None:
     """Read a saved trace, and show each of its steps."""
-    saved = read(_source(data))
-    overview(saved, 75)
+    saved = read_itf(_source(data))
+    render_overview(saved, 75)
     for number in range(min(len(saved.trace.steps), 20) + 1):
-        step(saved, number, 75)
+        render_step(saved, number, 75)
 
 
 def _against(data: bytes) -> None:
     """Try a saved trace in a variant."""
-    answer(elsewhere(read(_source(data)), str(BASE), lambda path: from_variant(path, None)), 75)
+    render_answer(
+        replay_in_other_file(
+            read_itf(_source(data)), str(BASE), lambda path: from_variant(path, None)
+        ),
+        75,
+    )
 
 
 def _of(*globs: str) -> Callable[[], tuple[bytes, ...]]:

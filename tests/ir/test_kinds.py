@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from flushproof.frontend.spec.resolve import from_spec
-from flushproof.ir.analysis.representation import Kinds, Representation, infer
+from flushproof.ir.analysis.representation import Kinds, Representation, infer_kinds
 from flushproof.ir.program import Operation, Role
-from flushproof.machine.build import build
+from flushproof.machine.build import build_machine
 from small_c import machine
 
 SPECS = sorted((Path(__file__).parents[2] / "specs").glob("*.spec"))
@@ -33,8 +33,8 @@ def test_all_variants() -> None:
 @pytest.mark.parametrize("spec", SPECS, ids=lambda p: p.stem)
 def test_roots_are_uninterpreted(spec: Path) -> None:
     """Bit-vectors for roots cost three orders of magnitude; the corpus does not need them."""
-    program = build(from_spec(str(spec))).base
-    kinds = infer(program)
+    program = build_machine(from_spec(str(spec))).base
+    kinds = infer_kinds(program)
     assert kinds.exact_roots
     names = {"ept_pointer", "hv_tlb_pgd", "hv_tlb_eptp"}
     tracked = [f for f in program.fields if f.name.rpartition(".")[2] in names]
@@ -50,9 +50,9 @@ def test_roots_are_uninterpreted(spec: Path) -> None:
 @pytest.mark.parametrize("spec", SPECS, ids=lambda p: p.stem)
 def test_error_codes_are_flags(spec: Path) -> None:
     """`ret |=` on 32-bit vectors would be ten times slower."""
-    program = build(from_spec(str(spec))).base
+    program = build_machine(from_spec(str(spec))).base
     (flush,) = program.of(Role.FLUSH)
-    assert _local(infer(program), flush, "ret") is Representation.FLAG
+    assert _local(infer_kinds(program), flush, "ret") is Representation.FLAG
 
 
 @pytest.mark.parametrize("name", sorted(COUNTERS))
@@ -62,9 +62,9 @@ def test_counters_count(name: str) -> None:
     Guards Lemma L3 of docs/soundness.md.
     """
     (spec,) = (s for s in SPECS if s.stem == name)
-    program = build(from_spec(str(spec))).base
+    program = build_machine(from_spec(str(spec))).base
     (flush,) = program.of(Role.FLUSH)
-    kinds = infer(program)
+    kinds = infer_kinds(program)
     assert _local(kinds, flush, COUNTERS[name]) is Representation.COUNT
     assert _local(kinds, flush, "i") is Representation.COUNT
 
@@ -72,10 +72,10 @@ def test_counters_count(name: str) -> None:
 @pytest.mark.parametrize("spec", SPECS, ids=lambda p: p.stem)
 def test_claims_keep_the_kinds(spec: Path) -> None:
     """A monitor that made roots bit-vectors would make its claim slow without need."""
-    made = build(from_spec(str(spec)))
+    made = build_machine(from_spec(str(spec)))
     for claim in made.setup.claims:
         if made.statable(claim.name):
-            assert infer(made.with_claims((claim.name,))).exact_roots, claim.name
+            assert infer_kinds(made.with_claims((claim.name,))).exact_roots, claim.name
 
 
 FLUSH = """
@@ -112,8 +112,8 @@ def test_what_is_done_to_roots(body: str, exact: bool, tmp_path: Path) -> None:
     Guards Lemma L5 of docs/soundness.md.
     """
     made = machine(tmp_path, FLUSH.format(body=body), "flush f(kvm);")
-    kinds = infer(made.base)
+    kinds = infer_kinds(made.base)
     assert kinds.exact_roots is exact
     (field,) = (f for f in made.base.fields if f.label == "root")
     assert kinds.field(field) is (Representation.ROOT if exact else Representation.BITS)
-    assert not infer(made.base, exact_roots=False).exact_roots
+    assert not infer_kinds(made.base, exact_roots=False).exact_roots

@@ -11,7 +11,7 @@ import pytest
 from flushproof.engines.interpreter import interpreter as concrete
 from flushproof.engines.schedule import Call, Schedule, ThreadPlan
 from flushproof.frontend.spec.resolve import from_spec
-from flushproof.ir.analysis.control_flow import simplify, successors
+from flushproof.ir.analysis.control_flow import simplify_code, successor_positions
 from flushproof.ir.code import (
     Assign,
     Binary,
@@ -27,10 +27,16 @@ from flushproof.ir.code import (
     Uninit,
     Var,
 )
-from flushproof.ir.passes.cleanup import clean, discharge, liveness, propagate, prune
+from flushproof.ir.passes.cleanup import (
+    clean_code,
+    discharge_checks,
+    live_locals,
+    propagate_copies,
+    prune_assignments,
+)
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.ir.types import BOOL, INT, NO_VCPU, VCPU
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from lower.test_c_semantics import PIECES
 from small_c import Choices, piece_machine, run_call
 
@@ -43,13 +49,13 @@ SURE = Local("sure", BOOL)
 
 
 def _as_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flushproof.machine.operations.clean", lambda code: code)
+    monkeypatch.setattr("flushproof.machine.operations.clean_code", lambda code: code)
 
 
 def _observed(program: Program, call: Call, seed: int, havoc: int) -> list[object]:
     """Return what one call shows to the outside, or how it fails."""
     plan = ThreadPlan(2, "flusher0", (call,))
-    state = concrete.start(program, Schedule(2, {}, (plan,), ()))
+    state = concrete.initial_state(program, Schedule(2, {}, (plan,), ()))
     chance = random.Random(seed)
     for place in state.memory:
         if place not in state.locks:
@@ -82,9 +88,9 @@ def _same(raw: Machine, cleaned: Machine, runs: int) -> None:
 @pytest.mark.parametrize("spec", SPECS, ids=lambda p: p.stem)
 def test_clean_keeps_the_corpus(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pass that drops or moves an access changes what other threads can see."""
-    cleaned = build(from_spec(str(spec)))
+    cleaned = build_machine(from_spec(str(spec)))
     _as_written(monkeypatch)
-    raw = build(from_spec(str(spec)))
+    raw = build_machine(from_spec(str(spec)))
     assert len(raw.base.operations[0].code) > len(cleaned.base.operations[0].code)
     _same(raw, cleaned, 60)
 
@@ -102,8 +108,8 @@ def test_clean_keeps_pieces(name: str, tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize("spec", SPECS, ids=lambda p: p.stem)
 def test_clean_is_done(spec: Path) -> None:
     """Code that changes when cleaned again was not clean, and its text would not be stable."""
-    program = build(from_spec(str(spec))).base
-    assert all(clean(o.code) == o.code == simplify(o.code) for o in program.operations)
+    program = build_machine(from_spec(str(spec))).base
+    assert all(clean_code(o.code) == o.code == simplify_code(o.code) for o in program.operations)
 
 
 def _num(value: int) -> Const:
@@ -129,7 +135,7 @@ def test_liveness_of_a_loop() -> None:
         Return(Var(X), None),
         STOP,
     )
-    live = liveness(code)
+    live = live_locals(code)
     assert [sorted(v.name for v in at) for at in live] == [
         [],
         ["x"],
@@ -150,7 +156,7 @@ def test_liveness_of_branches() -> None:
         Return(Var(Z), None),
         STOP,
     )
-    assert liveness(code)[0] == frozenset({X, Y, Z})
+    assert live_locals(code)[0] == frozenset({X, Y, Z})
 
 
 def test_prune() -> None:
@@ -162,7 +168,10 @@ def test_prune() -> None:
         Return(Var(X), None),
         STOP,
     )
-    assert clean(code) == (Return(_num(1), None), STOP) or prune(prune(code)) == code[2:]
+    assert (
+        clean_code(code) == (Return(_num(1), None), STOP)
+        or prune_assignments(prune_assignments(code)) == code[2:]
+    )
 
 
 def test_propagate_stops_at_assignments() -> None:
@@ -173,7 +182,7 @@ def test_propagate_stops_at_assignments() -> None:
         Return(Var(TEMP), None),
         STOP,
     )
-    assert propagate(code) == code
+    assert propagate_copies(code) == code
 
 
 def test_propagate_stops_at_joins() -> None:
@@ -186,7 +195,7 @@ def test_propagate_stops_at_joins() -> None:
         Return(Var(TEMP), None),
         STOP,
     )
-    assert propagate(code)[-2] == Return(Var(TEMP), None)
+    assert propagate_copies(code)[-2] == Return(Var(TEMP), None)
 
 
 def test_propagate_keeps_used_twice() -> None:
@@ -197,7 +206,7 @@ def test_propagate_keeps_used_twice() -> None:
         Return(Binary("+", Var(TEMP), Var(Y), INT), None),
         STOP,
     )
-    assert propagate(code)[0] == code[0]
+    assert propagate_copies(code)[0] == code[0]
 
 
 def test_discharge_only_what_holds_on_every_path() -> None:
@@ -209,13 +218,13 @@ def test_discharge_only_what_holds_on_every_path() -> None:
         Uninit("x", Var(SURE), None),
         STOP,
     )
-    assert discharge(fails) == fails
+    assert discharge_checks(fails) == fails
     holds: tuple[Instr, ...] = (
         Assign(SURE, Const(1, BOOL), None),
         Uninit("x", Var(SURE), None),
         STOP,
     )
-    assert discharge(holds) == (holds[0], STOP)
+    assert discharge_checks(holds) == (holds[0], STOP)
 
 
 def test_discharge_of_null_checks() -> None:
@@ -229,7 +238,7 @@ def test_discharge_of_null_checks() -> None:
         Check(there, "NULL", None),
         STOP,
     )
-    assert discharge(tested) == (start, STOP)
+    assert discharge_checks(tested) == (start, STOP)
     again: tuple[Instr, ...] = (
         start,
         Branch(there, 2, 4, None),
@@ -237,19 +246,19 @@ def test_discharge_of_null_checks() -> None:
         Check(there, "NULL", None),
         STOP,
     )
-    assert discharge(again) == again
+    assert discharge_checks(again) == again
 
 
 def test_simplify_keeps_empty_loops() -> None:
     """`for (;;) ;` is a jump to itself and must neither vanish nor hang the pass."""
     code: tuple[Instr, ...] = (Jump(1, None), Jump(1, None), STOP)
-    done = simplify(code)
-    assert all(successors(done, at) != () for at in range(len(done)))
+    done = simplify_code(code)
+    assert all(successor_positions(done, at) != () for at in range(len(done)))
 
 
 def test_roles_have_distinct_operations() -> None:
     """The table of roles is what schedules are made of."""
-    program = build(from_spec(str(SPECS[0]))).base
+    program = build_machine(from_spec(str(SPECS[0]))).base
     assert {o.role for o in program.operations} == {Role.LOAD, Role.FLUSH}
 
 
@@ -262,8 +271,8 @@ def test_a_long_chain_of_assignments() -> None:
     chain = [Assign(b, Binary("+", Var(a), Const(1, INT), INT), None) for a, b in pairwise(names)]
     copies = [Assign(x, Const(n, INT), None) for n, x in enumerate(names)]
     end = (Return(Var(names[3]), None), Stop(None))
-    assert len(clean((*copies, *chain, *end))) == 5
-    assert len(clean((*copies, *chain, Return(Const(0, INT), None), Stop(None)))) == 2
+    assert len(clean_code((*copies, *chain, *end))) == 5
+    assert len(clean_code((*copies, *chain, Return(Const(0, INT), None), Stop(None)))) == 2
 
 
 def test_jumps_in_a_circle() -> None:
@@ -275,7 +284,7 @@ def test_jumps_in_a_circle() -> None:
         Return(None, None),
         Stop(None),
     )
-    short = simplify(code)
+    short = simplify_code(code)
     assert len(short) < 6
     assert Return(None, None) in short
     assert any(isinstance(i, Jump) and short[i.target] == i for i in short)

@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from flushproof.ir.analysis.control_flow import simplify, successors
-from flushproof.ir.analysis.weak_topological_order import TopologicalOrder, order
+from flushproof.ir.analysis.control_flow import simplify_code, successor_positions
+from flushproof.ir.analysis.weak_topological_order import TopologicalOrder, order_code
 from flushproof.ir.code import Branch, Const, Instr, Jump, Stop
 from flushproof.ir.types import BOOL
 
@@ -29,7 +29,7 @@ def _check(code: tuple[Instr, ...], found: TopologicalOrder) -> None:
     """Bourdoncle's definition: every edge goes on in the order, or back to a head around it."""
     assert sorted(found.rank) == list(range(len(code)))
     for at in range(len(code)):
-        for to in successors(code, at):
+        for to in successor_positions(code, at):
             assert found.rank[to] > found.rank[at] or to in found.loops[at], (at, to)
     for at, heads in enumerate(found.loops):
         for outer, head in enumerate(heads):
@@ -58,7 +58,7 @@ GRAPHS: dict[str, tuple[tuple[Instr, ...], list[tuple[int, ...]]]] = {
 def test_loops(name: str) -> None:
     """A loop that is not seen is unrolled in the wrong order, and paths are lost."""
     code, loops = GRAPHS[name]
-    found = order(code)
+    found = order_code(code)
     _check(code, found)
     assert list(found.loops) == loops
 
@@ -66,7 +66,7 @@ def test_loops(name: str) -> None:
 def test_jump_into_a_loop() -> None:
     """A loop with two entries gets one head; the law holds nevertheless."""
     code = (_to(1, 2), _jump(2), _to(1, 3), STOP)
-    found = order(code)
+    found = order_code(code)
     _check(code, found)
     assert found.loops[1] == found.loops[2] != ()
 
@@ -74,7 +74,7 @@ def test_jump_into_a_loop() -> None:
 def test_heads() -> None:
     """Iterations are counted at heads and nowhere else."""
     code, _ = GRAPHS["nested"]
-    found = order(code)
+    found = order_code(code)
     assert [found.is_head(at) for at in range(len(code))] == [True, True, False, False, False]
 
 
@@ -94,5 +94,5 @@ def test_any_graph(seed: int) -> None:
         for at in places
     ]
     code[-1] = STOP
-    whole = simplify(tuple(code))
-    _check(whole, order(whole))
+    whole = simplify_code(tuple(code))
+    _check(whole, order_code(whole))

@@ -13,7 +13,7 @@ import pytest
 from flushproof import pipeline
 from flushproof.results.verdict import Verdict
 from flushproof.support.diagnostics import InputError
-from flushproof.support.files import Disk, using
+from flushproof.support.files import Disk, use_files
 from flushproof.verify.options import Options, Sanity
 from kernel.fetch import VERSIONS, folder
 
@@ -355,7 +355,7 @@ def _refuted(edit: Edit, file: str = FLUSH) -> dict[str, int | None]:
         assert old in text
         text = text.replace(old, new)
     options = Options(vcpus=(1, 3), claims=CLAIMS, sanity=Sanity.OFF, jobs=1)
-    with using(_Edited(path, text)):
+    with use_files(_Edited(path, text)):
         report = pipeline.prove(str(path), None, options, lambda _: None)
     assert all(r.verdict in {Verdict.BOUNDED, Verdict.REFUTED} for r in report.results)
     return {r.claim: r.smallest_vcpus for r in report.results if r.verdict is Verdict.REFUTED}

@@ -9,7 +9,7 @@ import pytest
 
 from flushproof import pipeline
 from flushproof.frontend.c.item_splitter import Sort
-from flushproof.frontend.kernel.text_scan import could_define, could_define_macro, included
+from flushproof.frontend.kernel.text_scan import could_define, could_define_macro, included_names
 from flushproof.results.verdict import Verdict
 from flushproof.support.diagnostics import InputError
 from flushproof.verify.options import Options, Sanity
@@ -116,7 +116,7 @@ def test_interrupts_off(tmp_path: Path) -> None:
         ("&vcpu->kvm->arch;", "&vcpu->kvm->arch;\n\tunsigned long f;"),
     )
     assert set(_verdicts(path, "coverage", "lock_balanced").values()) == {(Verdict.BOUNDED, None)}
-    shown = pipeline.emit(path, None, "ir", Options())
+    shown = pipeline.emit_stage(path, None, "ir", Options())
     assert "branch false" not in shown
 
 
@@ -160,7 +160,7 @@ def test_attributes_before_a_name(tmp_path: Path) -> None:
     head = "static int __hv_flush_remote_tlbs_range("
     moved = "static int __attribute__((cold))\n__hv_flush_remote_tlbs_range("
     path = _fork(tmp_path, (head, moved))
-    found = pipeline.recognised(path, None, Options())
+    found = pipeline.recognise_file(path, None, Options())
     assert not any("__attribute__" in a for a in found.assumptions)
 
 
@@ -192,7 +192,7 @@ def test_looks(sort: Sort, text: str, expected: bool) -> None:
 
 def test_looks_of_directives() -> None:
     """Directives are found with blanks in them, and not behind other text."""
-    assert list(included('#include <a.h>\n # include "b.h"\nx #include <c.h>\n')) == [
+    assert list(included_names('#include <a.h>\n # include "b.h"\nx #include <c.h>\n')) == [
         ("<", "a.h"),
         ('"', "b.h"),
     ]

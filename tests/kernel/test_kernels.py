@@ -6,7 +6,7 @@ import pytest
 
 from flushproof import pipeline
 from flushproof.results.verdict import Verdict
-from flushproof.support.files import Disk, using
+from flushproof.support.files import Disk, use_files
 from flushproof.verify.options import Options, Sanity
 from kernel.fetch import VERSIONS, folder
 
@@ -50,7 +50,7 @@ def test_roots_that_nobody_sets(version: str) -> None:
     if not path.is_file():
         pytest.skip(f"kernel {version} is not there: run tests/kernel/fetch.py")
     options = Options(vcpus=(1, 1), claims=("no_bogus",), sanity=Sanity.OFF, jobs=1)
-    with using(_Uncreated()):
+    with use_files(_Uncreated()):
         (result,) = pipeline.prove(str(path), None, options, lambda _: None).results
     assert (result.verdict, result.smallest_vcpus) == (Verdict.REFUTED, 1)
     assert "kvm_arch_vcpu_create() leaves kvm_vcpu_arch.hv_root_tdp zero" in result.assumptions

@@ -9,7 +9,7 @@ import pytest
 
 from flushproof import pipeline
 from flushproof.frontend.kernel.choices import Choices
-from flushproof.frontend.kernel.misspelt import nearest
+from flushproof.frontend.kernel.misspelt import nearest_name
 from flushproof.results.verdict import Verdict
 from flushproof.support.diagnostics import InputError
 from flushproof.verify.open_input import in_tree, open_file
@@ -103,7 +103,7 @@ def test_a_slip_of_the_pen(right: str, wrong: str, tmp_path: Path) -> None:
 def test_which_names_are_near(name: str, meant: str) -> None:
     """A name of another function is not taken for a slip."""
     known = {"VALID_PAGE", "spin_lock", "hyperv_flush_guest_mapping", "lock_it", "min"}
-    assert nearest(name, known) == meant
+    assert nearest_name(name, known) == meant
 
 
 def test_what_is_refused_stays_refused(tmp_path: Path) -> None:

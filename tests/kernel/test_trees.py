@@ -58,7 +58,7 @@ USUAL = {"no_repeat": 3}
 
 
 def _listing(path: Path, choices: Choices | None = None) -> Recognition:
-    return pipeline.recognised(str(path), None, Options(choices=choices or Choices()))
+    return pipeline.recognise_file(str(path), None, Options(choices=choices or Choices()))
 
 
 @pytest.mark.parametrize("name", FILES)

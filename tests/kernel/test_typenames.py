@@ -42,6 +42,6 @@ def test_a_tree_that_uses_them(tmp_path: Path) -> None:
     assert old in text
     path = tmp_path / "vmx.c"
     path.write_text(text.replace(old, f"note((ulong *)&vcpu->arch.flags, (ulong)root);\n\t{old}"))
-    found = pipeline.recognised(str(path), None, Options())
+    found = pipeline.recognise_file(str(path), None, Options())
     assert found.profile == "5.13"
     assert "note() may write anything that the flush and the load keep" in found.assumptions

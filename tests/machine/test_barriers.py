@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from flushproof.frontend.spec.resolve import from_spec
-from flushproof.machine.build import build
+from flushproof.machine.build import build_machine
 from flushproof.results.verdict import Verdict
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 
 VARIANT = """\
 struct kvm_vmx {{ struct kvm kvm; int x; int y; int seen; atomic_t n; spinlock_t lock; }};
@@ -72,8 +72,8 @@ def _verdict(folder: Path, right: str, left: str) -> Verdict:
     bodies = {"right": right.format(x="vmx->y"), "left": left.format(x="vmx->x")}
     (folder / "v.c").write_text(VARIANT.format(**bodies))
     (folder / "v.spec").write_text(SPEC)
-    made = build(from_spec(str(folder / "v.spec")))
-    (result,) = decide(made, Question(("both",), made.setup.bounds, engine="enumerate"))
+    made = build_machine(from_spec(str(folder / "v.spec")))
+    (result,) = decide_claims(made, Question(("both",), made.setup.bounds, engine="enumerate"))
     return result.verdict
 
 

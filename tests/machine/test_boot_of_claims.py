@@ -11,9 +11,9 @@ import pytest
 
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_spec
-from flushproof.machine.build import build
+from flushproof.machine.build import build_machine
 from flushproof.results.verdict import Verdict
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 
 CODE = """\
 struct kvm_vmx { struct kvm kvm; int x; };
@@ -70,8 +70,8 @@ def test_boot(condition: str, engine: str, uses: str, tmp_path: Path) -> None:
     """
     (tmp_path / "code.c").write_text(CODE.replace("USES", uses))
     (tmp_path / "it.spec").write_text(SPEC.format(condition=condition))
-    machine = build(from_spec(str(tmp_path / "it.spec")))
-    (found,) = decide(machine, Question(("it",), Bounds((1, 2), 1, 1, 1), engine=engine))
+    machine = build_machine(from_spec(str(tmp_path / "it.spec")))
+    (found,) = decide_claims(machine, Question(("it",), Bounds((1, 2), 1, 1, 1), engine=engine))
     holds = CASES[condition]
     assert ("other has any value at boot" in found.assumptions) == ("other" in condition + uses)
     if engine == "unbounded" and not holds:

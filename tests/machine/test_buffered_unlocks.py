@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from flushproof.frontend.spec.resolve import from_spec
-from flushproof.machine.build import build
+from flushproof.machine.build import build_machine
 from flushproof.results.verdict import Verdict
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 
 VARIANT = """\
 struct kvm_vmx {{ struct kvm kvm; int x; int y; spinlock_t l; spinlock_t k; struct mutex m; }};
@@ -90,8 +90,8 @@ def test_claims_tell_the_holder_from_the_others(name: str, engine: str, tmp_path
     claim, right, left, wanted = CASES[name]
     (tmp_path / "v.c").write_text(VARIANT.format(right=right, left=left))
     (tmp_path / "v.spec").write_text(SPEC)
-    made = build(from_spec(str(tmp_path / "v.spec")))
-    (result,) = decide(made, Question((claim,), made.setup.bounds, engine=engine))
+    made = build_machine(from_spec(str(tmp_path / "v.spec")))
+    (result,) = decide_claims(made, Question((claim,), made.setup.bounds, engine=engine))
     assert result.verdict is wanted
 
 
@@ -120,7 +120,7 @@ def test_a_claim_that_looks_at_free_locks_alone_sees_no_buffer(name: str, tmp_pa
     claim = f'claim mine "of mine" {{ bool was; on step() {{ {text} }} }}'
     (tmp_path / "v.c").write_text(VARIANT.format(right=SECTION, left=SECTION))
     (tmp_path / "v.spec").write_text(SPEC.replace("claim freed", f"{claim}\n\tclaim freed"))
-    made = build(from_spec(str(tmp_path / "v.spec"))).buffers(("mine",))
+    made = build_machine(from_spec(str(tmp_path / "v.spec"))).buffers(("mine",))
     assert made is not None
     assert bool(made.unlocks) is looks
 
@@ -155,7 +155,7 @@ def test_checks_of_free_locks_find_the_same_with_all_stores_buffered(
     whole = f'claim whole "w" {{ on {event}() {{ if (!!unlocked() && {check} }} }}'
     text = SPEC.replace("claim freed", f"{plain}\n\t{whole}\n\tclaim freed")
     (tmp_path / "v.spec").write_text(text.replace("loads 1", f"loads {chance.randint(1, 2)}"))
-    made = build(from_spec(str(tmp_path / "v.spec")))
+    made = build_machine(from_spec(str(tmp_path / "v.spec")))
     question = Question(("plain", "whole"), made.setup.bounds, engine="enumerate")
-    first, second = decide(made, question)
+    first, second = decide_claims(made, question)
     assert first.verdict is second.verdict

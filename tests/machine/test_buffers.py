@@ -14,14 +14,14 @@ from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_spec
 from flushproof.ir.code import Access, Drain, Instr
 from flushproof.ir.program import CallLimits
-from flushproof.machine.build import Machine, build
-from flushproof.machine.store_buffers.apply import buffered
-from flushproof.machine.store_buffers.buffered_fields import guarded
+from flushproof.machine.build import Machine, build_machine
+from flushproof.machine.store_buffers.apply import add_store_buffers
+from flushproof.machine.store_buffers.buffered_fields import guarded_fields
 from flushproof.machine.store_buffers.checks import ClaimView
 from flushproof.support.errors import InternalError
 from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import replace
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 from store_buffers import Ending
 from store_buffers import Machine as Reference
 
@@ -49,7 +49,7 @@ spec s {
 
 @cache
 def _machine(spec: Path) -> Machine:
-    return build(from_spec(str(spec)))
+    return build_machine(from_spec(str(spec)))
 
 
 def _written(folder: Path, right: str, left: str) -> Machine:
@@ -61,7 +61,7 @@ def _written(folder: Path, right: str, left: str) -> Machine:
         f"{{\n\t{kvm.format('vcpu->kvm')}{left}\n}}\n"
     )
     (folder / "v.spec").write_text(SPEC)
-    return build(from_spec(str(folder / "v.spec")))
+    return build_machine(from_spec(str(folder / "v.spec")))
 
 
 def _endings(
@@ -69,7 +69,7 @@ def _endings(
 ) -> frozenset[Ending]:
     limits = CallLimits(calls, calls, flushers)
     view = ClaimView(frozenset(f.name for f in made.places), free=locks)
-    done = buffered(made.base, view, limits, capacity)
+    done = add_store_buffers(made.base, view, limits, capacity)
     woven = made._instrumented(done.operations, ())
     return Reference(replace(woven, limits=limits), flushers, calls, locks=locks).endings()
 
@@ -231,9 +231,9 @@ def test_a_full_buffer_drains_its_oldest_entry(tmp_path: Path) -> None:
     )
     limits = CallLimits(1, 1, 1)
     view = ClaimView(frozenset(f.name for f in made.places))
-    assert buffered(made.base, view, limits, 3).full
-    assert not buffered(made.base, view, limits, 4).full
-    assert buffered(made.base, view, replace(limits, loads=2), 4).full
+    assert add_store_buffers(made.base, view, limits, 3).full
+    assert not add_store_buffers(made.base, view, limits, 4).full
+    assert add_store_buffers(made.base, view, replace(limits, loads=2), 4).full
     late = [memory for _, memory in _endings(made, 4) if not any(memory)]
     assert late
     assert not [memory for _, memory in _endings(made, 3) if not any(memory)]
@@ -253,14 +253,14 @@ LOCKED = "spin_lock(&vmx->lock); vmx->x = 1; vmx->y = 1; spin_unlock(&vmx->lock)
 
 
 def _instructions(made: Machine, view: ClaimView) -> list[Instr]:
-    done = buffered(made.base, view, CallLimits(2, 2, 1), 2)
+    done = add_store_buffers(made.base, view, CallLimits(2, 2, 1), 2)
     return [i for o in done.operations for i in o.code]
 
 
 def test_stores_under_a_common_lock_are_made_at_once(tmp_path: Path) -> None:
     """They are what locked code consists of, and buffering them shows nobody anything."""
     made = _written(tmp_path, LOCKED, LOCKED)
-    assert guarded(made.base) == {"kvm_vmx.x", "kvm_vmx.y"}
+    assert guarded_fields(made.base) == {"kvm_vmx.x", "kvm_vmx.y"}
     assert not any(isinstance(i, Drain) for i in _instructions(made, BLIND))
 
 
@@ -275,7 +275,7 @@ def test_stores_under_a_common_lock_are_made_at_once(tmp_path: Path) -> None:
 def test_stores_that_others_see_are_buffered(other: str, tmp_path: Path) -> None:
     """A lock that one access does without, or that anyone frees, guards nothing."""
     made = _written(tmp_path, other, LOCKED)
-    assert "kvm_vmx.x" not in guarded(made.base)
+    assert "kvm_vmx.x" not in guarded_fields(made.base)
     stored = {i.field.label for i in _instructions(made, BLIND) if isinstance(i, Access)}
     assert "x" in stored
 
@@ -291,12 +291,12 @@ def test_an_unlock_waits_only_where_somebody_could_tell(tmp_path: Path) -> None:
     """Code that does no more than lock and unlock would have twice the steps."""
     limits = CallLimits(1, 1, 1)
     locked = _written(tmp_path, LOCKED, LOCKED)
-    assert not buffered(locked.base, BLIND, limits, 2).unlocks
-    assert buffered(locked.base, ClaimView(frozenset(), free=True), limits, 2).unlocks
+    assert not add_store_buffers(locked.base, BLIND, limits, 2).unlocks
+    assert add_store_buffers(locked.base, ClaimView(frozenset(), free=True), limits, 2).unlocks
     stores = _written(tmp_path, "r = vmx->x;", LOCKED)
-    assert buffered(stores.base, BLIND, limits, 2).unlocks
+    assert add_store_buffers(stores.base, BLIND, limits, 2).unlocks
     tried = LOCKED.replace("spin_lock(&vmx->lock);", "if (!spin_trylock(&vmx->lock)) return 1;")
-    assert buffered(_written(tmp_path, tried, LOCKED).base, BLIND, limits, 2).unlocks
+    assert add_store_buffers(_written(tmp_path, tried, LOCKED).base, BLIND, limits, 2).unlocks
 
 
 def test_nothing_changes_under_sequential_consistency(tmp_path: Path) -> None:
@@ -322,7 +322,7 @@ def test_litmus(spec: Path, expected: object) -> None:
     bounds = made.setup.bounds
     wanted = next(e for s, e in EXPECTED if s == spec and e == expected)
     every = frozenset({wanted.claim} if wanted.every_number else ())
-    (result,) = decide(made, Question((wanted.claim,), bounds, every_number=every))
+    (result,) = decide_claims(made, Question((wanted.claim,), bounds, every_number=every))
     assert (result.verdict, result.smallest_vcpus) == (wanted.verdict, wanted.vcpus)
     sizes = Sizes(bounds.vcpus[1], bounds.loads, bounds.flushes, bounds.flushers)
     program = made.with_claims((wanted.claim,))
@@ -347,8 +347,8 @@ def test_engines_agree_over_several_calls(
     )
     (tmp_path / "v.spec").write_text(text)
     bounds = Bounds((1, 1), loads, flushes, 1)
-    made = build(from_spec(str(tmp_path / "v.spec"))).within(bounds)
-    (result,) = decide(made, Question((claim,), bounds))
+    made = build_machine(from_spec(str(tmp_path / "v.spec"))).within(bounds)
+    (result,) = decide_claims(made, Question((claim,), bounds))
     program = made.with_claims((claim,))
     found = enumerate_claim(program, Sizes(1, loads, flushes), claim).found
     assert (found is not None) == (result.verdict == "refuted")

@@ -10,12 +10,12 @@ from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.features.nfc.decide import Wanted, compare
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_spec
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.results.comparison import Compared, Relation, Since
 from flushproof.results.verdict import Verdict
 from flushproof.support.diagnostics import InputError
-from flushproof.verify.assumptions import assumptions
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.assumptions import list_assumptions
+from flushproof.verify.portfolio import Question, decide_claims
 
 VARIANT = """
 {before}
@@ -67,7 +67,7 @@ def _machine(
     text = VARIANT.format(before=before, skip=skip, load=load, flush=flush)
     (folder / f"{name}.c").write_text(text)
     (folder / f"{name}.spec").write_text(SPEC.format(name=name, boot=boot))
-    return build(from_spec(str(folder / f"{name}.spec")))
+    return build_machine(from_spec(str(folder / f"{name}.spec")))
 
 
 CFG = "struct cfg { int on; bool skip; };"
@@ -105,21 +105,21 @@ def test_any_value_at_boot(name: str, tmp_path: Path) -> None:
     at_boot = name == "boot_sets_it"
     boot = f"boot {{ {code} }}" if at_boot else ""
     made = _machine(tmp_path, before, skip, load, "" if at_boot else code, boot)
-    (result,) = decide(made, Question(("coverage",), Bounds((1, 2), 1, 2, 1)))
+    (result,) = decide_claims(made, Question(("coverage",), Bounds((1, 2), 1, 2, 1)))
     assert result.verdict is (Verdict.BOUNDED if holds else Verdict.REFUTED)
     outcome = enumerate_claim(made.with_claims(("coverage",)), Sizes(1, 1, 2), "coverage")
     if name not in {"number", "negative", "flush_counts"}:  # of few values it knows
         assert (outcome.found is None) is holds
     unknown = name in {"any", "number", "negative", "root", "member", "enumeration"}
     unknown |= name in {"load_clears_it", "flush_clears_it", "flush_counts"}
-    said = [a for a in assumptions(made) if a.endswith("has any value at boot")]
+    said = [a for a in list_assumptions(made) if a.endswith("has any value at boot")]
     assert len(said) == unknown
 
 
 def test_the_counterexample_says_what_it_was(tmp_path: Path) -> None:
     """A schedule alone does not show why nothing was flushed."""
     made = _machine(tmp_path, "extern bool skip;", "skip")
-    (result,) = decide(made, Question(("coverage",), Bounds((1, 1), 1, 1, 1)))
+    (result,) = decide_claims(made, Question(("coverage",), Bounds((1, 1), 1, 1, 1)))
     assert result.trace is not None
     assert "skip is true at boot" in result.trace.because
     assert result.trace.recipe is not None

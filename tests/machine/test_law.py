@@ -1,4 +1,4 @@
-"""The interpreter and the solver agree: what a random run violates, `decide` refutes."""
+"""The interpreter and the solver agree: what a random run violates, `decide_claims` refutes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from flushproof.frontend.spec.resolve import from_spec
 from flushproof.ir.code import Havoc, Hypercall
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.ir.types import BOOL, LOCK, ROOT, VCPU, Int
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.results.verdict import Verdict
 from flushproof.support.record import replace
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 from small_c import each
 
 SPECS = sorted((Path(__file__).parents[2] / "specs").glob("*.spec"))
@@ -28,7 +28,7 @@ ROOTS = (0x1000, 0x2000, 0x3000)
 
 @cache
 def _machine(spec: Path) -> Machine:
-    return build(from_spec(str(spec)))
+    return build_machine(from_spec(str(spec)))
 
 
 def _bounds(made: Machine) -> Bounds:
@@ -40,7 +40,7 @@ def _bounds(made: Machine) -> Bounds:
 def _smallest(made: Machine) -> dict[str, int | None]:
     """Return the smallest number of vCPUs that refutes each claim, None where it is proved."""
     names = tuple(c.name for c in made.setup.claims)
-    found = {r.claim: r for r in decide(made, Question(names, _bounds(made)))}
+    found = {r.claim: r for r in decide_claims(made, Question(names, _bounds(made)))}
     assert {r.verdict for r in found.values()} <= {Verdict.BOUNDED, Verdict.REFUTED}
     return {name: r.smallest_vcpus for name, r in found.items()}
 
@@ -55,7 +55,7 @@ class _Run:
         counts = [self.chance.randint(0, bounds.loads) for _ in range(vcpus)]
         loads = [self._plan(v, Role.LOAD, n) for v, n in enumerate(counts)]
         flushes = self._plan(vcpus, Role.FLUSH, self.chance.randint(1, bounds.flushes))
-        self.state = concrete.start(
+        self.state = concrete.initial_state(
             program, Schedule(vcpus, self._witnesses(), (*loads, flushes, *self._watching()), ())
         )
 
@@ -84,10 +84,10 @@ class _Run:
         return [t for t in self.state.threads if t.calls and t.calls[0].operation in names]
 
     def _whole_call(self, thread: concrete.Thread) -> None:
-        concrete.step(self.state, thread, each)
+        concrete.step_thread(self.state, thread, each)
         while thread.operation is not None:
             thread.choices = iter(self._choice(thread.operation.code[thread.pc]))
-            concrete.step(self.state, thread, each)
+            concrete.step_thread(self.state, thread, each)
 
     def _choice(self, instr: object) -> tuple[int, ...]:
         match instr:

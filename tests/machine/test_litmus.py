@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from flushproof.frontend.spec.resolve import from_spec
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.results.verdict import Verdict
 from flushproof.support.record import Record
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 
 HEAD = """\
 struct kvm_vmx {
@@ -327,7 +327,7 @@ def _made(litmus: Litmus, folder: Path, load: str, flush: str, vcpus: int, flush
     outcome = " || ".join(f"!(to_kvm_vmx(kvm)->{c})" for c in (*hits, *memory))
     spec = SPEC.format(vcpus=vcpus, flushes=flushes, threads=len(litmus.threads), outcome=outcome)
     (folder / "v.spec").write_text(spec)
-    return build(from_spec(str(folder / "v.spec")))
+    return build_machine(from_spec(str(folder / "v.spec")))
 
 
 def _bodies(litmus: Litmus) -> list[str]:
@@ -335,7 +335,7 @@ def _bodies(litmus: Litmus) -> list[str]:
 
 
 def _verdict(made: Machine, engine: str) -> Verdict:
-    (result,) = decide(made, Question(("never",), made.setup.bounds, engine=engine))
+    (result,) = decide_claims(made, Question(("never",), made.setup.bounds, engine=engine))
     return result.verdict
 
 
@@ -371,6 +371,6 @@ def test_a_verdict_that_three_stores_would_change_says_how_many_there_are(tmp_pa
     )
     load, flush = _bodies(litmus)
     made = _made(litmus, tmp_path, load, flush, 1, 1)
-    (result,) = decide(made, Question(("never",), made.setup.bounds))
+    (result,) = decide_claims(made, Question(("never",), made.setup.bounds))
     assert result.verdict is Verdict.BOUNDED
     assert result.scope.buffer == 2

@@ -26,7 +26,7 @@ from flushproof.ir.code import (
     Write,
 )
 from flushproof.ir.program import Operation, Role
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Span
 
@@ -36,7 +36,7 @@ Seen = tuple[str, str, Span | None]
 
 
 def _machine(spec: Path) -> Machine:
-    return build(from_spec(str(spec)))
+    return build_machine(from_spec(str(spec)))
 
 
 def _seen(instr: Instr) -> Seen | None:

@@ -9,10 +9,10 @@ import pytest
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_spec
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.results.verdict import Verdict
 from flushproof.support.diagnostics import InputError
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 
 VARIANT = """
 struct kvm_vmx {{ struct kvm kvm; spinlock_t one, two; {fields} }};
@@ -62,7 +62,7 @@ def _machine(folder: Path, fields: str, flush: str, load: str) -> Machine:
     text = VARIANT.format(fields=fields, flush=flush, load=load)
     (folder / "shared.c").write_text(text)
     (folder / "shared.spec").write_text(SPEC)
-    return build(from_spec(str(folder / "shared.spec")))
+    return build_machine(from_spec(str(folder / "shared.spec")))
 
 
 SIDE_BY_SIDE = "unsigned int a:2, b:2;"
@@ -88,7 +88,7 @@ def test_a_neighbours_update_is_lost(tmp_path: Path, fields: str, claim: str, ho
     made = _machine(tmp_path, fields, flush, "vm->b = 3;")
     outcome = enumerate_claim(made.with_claims((claim,)), Sizes(1, 2, 1), claim)
     assert (outcome.found is None) is holds
-    (result,) = decide(made, Question((claim,), Bounds((1, 1), 2, 1, 1)))
+    (result,) = decide_claims(made, Question((claim,), Bounds((1, 1), 2, 1, 1)))
     assert result.verdict is (Verdict.BOUNDED if holds else Verdict.REFUTED)
 
 

@@ -13,10 +13,10 @@ import pytest
 from flushproof.cli import main as cli
 from flushproof.features.mutation import json as mutate_json
 from flushproof.features.mutation import text as mutate_text
-from flushproof.features.mutation.decide import Asked, mutate
+from flushproof.features.mutation.decide import Asked, judge_mutants
 from flushproof.features.mutation.mutant_checker import Fails
 from flushproof.features.mutation.mutant_verdict import kill_of
-from flushproof.features.mutation.origin import origin
+from flushproof.features.mutation.origin import read_origin
 from flushproof.frontend.kernel.choices import Choices
 from flushproof.results.mutation import Baseline, Fate, How, Kill, KillCount, MutantResult, Mutation
 from flushproof.results.verdict import Verdict
@@ -66,10 +66,10 @@ def found_in_small(tmp_path_factory: pytest.TempPathFactory) -> Mutation:
 
 
 def _mutated(path: str, jobs: int, *, every: bool = False) -> Mutation:
-    start = origin(path, None, Choices())
+    start = read_origin(path, None, Choices())
     bounds = replace(start.setup.bounds, vcpus=(1, 1), loads=1)
     start = start.under(replace(start.setup, bounds=bounds))
-    return mutate(start, Asked(CLAIMS, every, jobs), lambda _: None)
+    return judge_mutants(start, Asked(CLAIMS, every, jobs), lambda _: None)
 
 
 def _by_words(found: Mutation) -> dict[str, MutantResult]:
@@ -222,7 +222,7 @@ def test_text() -> None:
 def test_document() -> None:
     """Every fate is one that the schema knows."""
     jsonschema.Draft202012Validator(SCHEMA).validate(
-        json.loads(json.dumps(mutate_json.document(WHOLE)))
+        json.loads(json.dumps(mutate_json.mutation_document(WHOLE)))
     )
 
 
@@ -266,9 +266,11 @@ EXPLAINED = {
 @pytest.mark.parametrize("name", sorted(EXPLAINED))
 def test_corpus(name: str) -> None:
     """Every edit of the corpus is noticed, equal, or known not to matter to any claim."""
-    start = origin(str(SPECS / f"{name}.spec"), None, Choices())
+    start = read_origin(str(SPECS / f"{name}.spec"), None, Choices())
     claims = tuple(c.name for c in start.setup.claims)
-    found = mutate(start, Asked(claims, every=False, jobs=os.cpu_count() or 1), lambda _: None)
+    found = judge_mutants(
+        start, Asked(claims, every=False, jobs=os.cpu_count() or 1), lambda _: None
+    )
     survivors = {r.words for r in found.results if r.fate is Fate.SURVIVES}
     assert survivors == EXPLAINED[name].keys()
     assert found.count(Fate.UNDECIDED) == found.count(Fate.INVALID) == 0

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.features.mutation.mutants import Mutant, mutants
-from flushproof.features.mutation.origin import SetupOrigin, origin
+from flushproof.features.mutation.mutants import Mutant, make_mutants
+from flushproof.features.mutation.origin import SetupOrigin, read_origin
 from flushproof.frontend.kernel.choices import Choices
 from flushproof.frontend.spec.resolve import from_text
 from flushproof.support.source import Source
@@ -87,7 +87,7 @@ TABLE = [
 
 def _of(body: str) -> tuple[Mutant, ...]:
     source = Source("small.c", FRAME.format(body=body))
-    return mutants(from_text(source, None))
+    return make_mutants(from_text(source, None))
 
 
 @pytest.mark.parametrize(("body", "operator", "edited"), TABLE)
@@ -132,8 +132,8 @@ def test_macros_of_the_file() -> None:
 
 def test_kernel_file() -> None:
     """Only lines that are left of a kernel file are edited, in whatever file they stand."""
-    start = origin(str(TREES / "v5_14/arch/x86/kvm/kvm_onhyperv.c"), None, Choices())
-    found = mutants(start.setup)
+    start = read_origin(str(TREES / "v5_14/arch/x86/kvm/kvm_onhyperv.c"), None, Choices())
+    found = make_mutants(start.setup)
     assert len(found) > 30
     assert start.again(found[0].source).variant.name == start.setup.variant.name
 
@@ -141,8 +141,8 @@ def test_kernel_file() -> None:
 @pytest.mark.parametrize("path", ["v5_14/arch/x86/kvm/svm/svm.c", "v6_4/arch/x86/kvm/vmx/vmx.c"])
 def test_file_beside_a_kernel_file(path: str) -> None:
     """The flush of newer kernels stands in another file than the load; both are edited."""
-    start = origin(str(TREES / path), None, Choices())
-    found = mutants(start.setup)
+    start = read_origin(str(TREES / path), None, Choices())
+    found = make_mutants(start.setup)
     assert {Path(m.edit.file).name for m in found} == {"kvm_onhyperv.c", Path(path).name}
     for name in sorted({m.edit.file for m in found}):
         texts = (m for m in found if m.edit.file == name and m.edit.operator == "drop-condition")
@@ -158,4 +158,7 @@ def _changes(start: SetupOrigin, mutant: Mutant) -> bool:
 
 def test_how_many() -> None:
     """Fewer mutants would say less about the claims."""
-    assert len(mutants(origin(str(SPECS / "counter_first.spec"), None, Choices()).setup)) >= 80
+    assert (
+        len(make_mutants(read_origin(str(SPECS / "counter_first.spec"), None, Choices()).setup))
+        >= 80
+    )

@@ -20,7 +20,7 @@ from exhaustive_c import CLAIMS, CutOffError, failures
 from flushproof.machine.build import Machine
 from flushproof.results.verdict import ClaimResult, Verdict
 from flushproof.support.diagnostics import InputError
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 from small_c import have_gcc
 
 pytestmark = pytest.mark.skipif(
@@ -57,7 +57,9 @@ def _asked(s: Sample, folder: Path) -> list[str]:
         machine = write(s, folder)
     except InputError:
         return ["refused"]
-    found = list(decide(machine, Question(CLAIMS, machine.setup.bounds, engine="bounded", jobs=1)))
+    found = list(
+        decide_claims(machine, Question(CLAIMS, machine.setup.bounds, engine="bounded", jobs=1))
+    )
     smallest = _smallest(machine, folder)
     if smallest is None:
         return ["open"]

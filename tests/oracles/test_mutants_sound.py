@@ -17,14 +17,14 @@ import pytest
 
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.engines.unbounded import prove
-from flushproof.features.mutation.mutants import mutants
-from flushproof.features.mutation.origin import origin
+from flushproof.features.mutation.mutants import make_mutants
+from flushproof.features.mutation.origin import read_origin
 from flushproof.frontend.kernel.choices import Choices
 from flushproof.frontend.setup import Bounds
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.results.verdict import Verdict
 from flushproof.support.diagnostics import InputError
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 from flushproof.verify.unbounded_proofs import Evidence, ForAll
 
 FOLDER = Path(__file__).parents[2] / "specs"
@@ -44,7 +44,7 @@ def _proved_for_all(machine: Machine, claim: str) -> bool:
 
 def _look(machine: Machine, claim: str) -> Verdict:
     """Look for a counterexample with up to three vCPUs, and with two by the enumerator."""
-    (result,) = decide(machine, Question((claim,), FEW))
+    (result,) = decide_claims(machine, Question((claim,), FEW))
     outcome = enumerate_claim(machine.with_claims((claim,)), Sizes(2, 1, 1), claim, 5_000)
     if outcome.found is not None and not result.reason.startswith("undefined behaviour"):
         assert result.verdict is Verdict.REFUTED
@@ -66,14 +66,14 @@ def test_proofs_for_all_have_no_counterexample(spec: str, monkeypatch: pytest.Mo
     Guards Lemma L18 of docs/soundness.md.
     """
     monkeypatch.setattr(prove, "EFFORT", EFFORT)
-    start = origin(str(FOLDER / f"{spec}.spec"), None, Choices())
-    found = mutants(start.setup)
+    start = read_origin(str(FOLDER / f"{spec}.spec"), None, Choices())
+    found = make_mutants(start.setup)
     count: Counter[str] = Counter()
     stride = max(1, len(found) // EACH)
     for mutant in found[SPECS.index(spec) % stride :: stride][:EACH]:
         claim = CLAIMS[(mutant.number + SPECS.index(spec)) % len(CLAIMS)]
         try:
-            _check(build(start.again(mutant.source)).within(FEW), claim, count)
+            _check(build_machine(start.again(mutant.source)).within(FEW), claim, count)
         except InputError:
             count["not accepted"] += 1
     sys.stdout.write(f"{spec}: {dict(count)}\n")
@@ -91,10 +91,12 @@ def test_proofs_for_all_have_no_counterexample(spec: str, monkeypatch: pytest.Mo
 )
 def test_both_outcomes_occur(old: str, new: str, claim: str, proved: bool) -> None:
     """If all mutants came out alike, agreement on them would mean nothing."""
-    start = origin(str(FOLDER / "counter_first.spec"), None, Choices())
+    start = read_origin(str(FOLDER / "counter_first.spec"), None, Choices())
     source = start.setup.variant
     assert old in source.text
-    machine = build(start.again(type(source)(source.name, source.text.replace(old, new, 1))))
+    machine = build_machine(
+        start.again(type(source)(source.name, source.text.replace(old, new, 1)))
+    )
     machine = machine.within(FEW)
     assert (_look(machine, claim) is Verdict.BOUNDED) == proved
     assert _proved_for_all(machine, claim) == proved

@@ -23,7 +23,7 @@ from flushproof.engines.explicit.enumerator import SearchOutcome, Sizes, enumera
 from flushproof.engines.interpreter.random_runs import Attack
 from flushproof.machine.build import Machine
 from flushproof.support.diagnostics import InputError
-from flushproof.verify.question import replayed
+from flushproof.verify.question import replay_to_end
 from flushproof.verify.unbounded_proofs import Evidence, ForAll
 
 VARIANTS = int(os.environ.get("FLUSHPROOF_OWN_CLAIMS", "24"))
@@ -54,7 +54,7 @@ def _bounded(machine: Machine, vcpus: int) -> Counterexample | str | None:
     most = Counts(vcpus, own.loads, own.flushes, own.flushers)
     found = Bounded(program, most, Settings(effort=STEPS)).claim("it", vcpus)
     if isinstance(found, Counterexample):
-        replayed(program, found)
+        replay_to_end(program, found)
     return found
 
 

@@ -22,7 +22,7 @@ from flushproof.engines.unbounded.prove import Proof, Subject, prove
 from flushproof.frontend.setup import Bounds
 from flushproof.machine.build import Machine
 from flushproof.results.verdict import Verdict
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 from rwlock_variants import sample, write
 
 VARIANTS = int(os.environ.get("FLUSHPROOF_READERS", "24"))
@@ -59,14 +59,14 @@ def _found(machine: Machine, claim: str, bounds: Bounds) -> bool:
     outcome = enumerate_claim(machine.with_claims((claim,)), sizes, claim, STATES)
     found = outcome.found is not None
     if found or outcome.complete:
-        (result,) = decide(machine, Question((claim,), bounds))
+        (result,) = decide_claims(machine, Question((claim,), bounds))
         assert result.verdict is (Verdict.REFUTED if found else Verdict.BOUNDED), result.reason
     return found
 
 
 def _holds(machine: Machine, claim: str) -> bool:
     """Tell whether the bounded engine finds nothing wrong either."""
-    asked = (next(decide(machine, Question((claim,), b))) for b in BOUNDS)
+    asked = (next(decide_claims(machine, Question((claim,), b))) for b in BOUNDS)
     return all(result.verdict is Verdict.BOUNDED for result in asked)
 
 

@@ -11,13 +11,13 @@ import pytest
 from flushproof.cli import main as cli
 from flushproof.cli.terminal import load_sources
 from flushproof.features.replay import text as replay
-from flushproof.features.replay.itf_reader import read
-from flushproof.features.replay.retarget import stretches
-from flushproof.frontend.c.load import load
+from flushproof.features.replay.itf_reader import read_itf
+from flushproof.features.replay.retarget import split_into_stretches
+from flushproof.frontend.c.load import load_source
 from flushproof.ir.types import NONE
 from flushproof.pipeline import refute
 from flushproof.report import itf
-from flushproof.results.saved_trace import Saved, moments, places, save
+from flushproof.results.saved_trace import Saved, save_trace, trace_files, trace_moments
 from flushproof.results.verdict import Verdict
 from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Source
@@ -35,7 +35,7 @@ CASES = {
     "lock_balanced": "early_return.spec",
     "no_race": "load_unlocked.spec",
 }
-SAMPLE = save(
+SAMPLE = save_trace(
     report(result(Verdict.REFUTED, "coverage", Made(expected=REFUTED), COVERAGE_TRACE)),
     result(Verdict.REFUTED, "coverage", Made(expected=REFUTED), COVERAGE_TRACE),
     "",
@@ -48,7 +48,7 @@ def _found(path: Path, claim: str, vcpus: int = 2) -> Saved:
     (found,) = made.results
     assert found.trace is not None, claim
     spec = str(path) if path.suffix == ".spec" else ""
-    return save(made, found, spec, load_sources((*places(found.trace), spec)))
+    return save_trace(made, found, spec, load_sources((*trace_files(found.trace), spec)))
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def _document() -> dict[str, Any]:
 def test_read_back_as_written(found: dict[str, Saved]) -> None:
     """Whatever is lost on the way is missing when somebody replays the file."""
     for saved in (SAMPLE, *found.values()):
-        assert read(Source("x.itf.json", itf.render(saved))) == saved
+        assert read_itf(Source("x.itf.json", itf.render(saved))) == saved
 
 
 def test_a_witness_that_is_no_root_is_read_back() -> None:
@@ -74,7 +74,7 @@ def test_a_witness_that_is_no_root_is_read_back() -> None:
     found = _found(SPECS / "load_unlocked.spec", "coverage", vcpus=1)
     assert found.trace.recipe is not None
     assert NONE in dict(found.trace.recipe.witnesses).values()
-    assert read(Source("x.itf.json", itf.render(found))) == found
+    assert read_itf(Source("x.itf.json", itf.render(found))) == found
 
 
 def test_the_form_is_that_of_the_format(found: dict[str, Saved]) -> None:
@@ -91,7 +91,7 @@ def test_the_form_is_that_of_the_format(found: dict[str, Saved]) -> None:
 
 def test_states_follow_the_steps() -> None:
     """A reader relies on who holds the lock and what the fields are after each step."""
-    after = moments(SAMPLE.trace)
+    after = trace_moments(SAMPLE.trace)
     assert [sorted(m.holding) for m in after] == [[], [], *[["flusher0"]] * 3, []]
     assert after[-1].fields == {"ept_pointer[1]": "A", "match": "MATCH"}
 
@@ -99,11 +99,13 @@ def test_states_follow_the_steps() -> None:
 @pytest.mark.parametrize("claim", CASES)
 def test_a_schedule_fails_again_in_its_own_variant(found: dict[str, Saved], claim: str) -> None:
     """If the re-execution lost its way even here, its answers elsewhere would mean nothing."""
-    from flushproof.features.replay.other_file import elsewhere
+    from flushproof.features.replay.other_file import replay_in_other_file
     from flushproof.pipeline import Passes
 
     path = str(SPECS / CASES[claim])
-    answer = elsewhere(found[claim], path, lambda p: Passes(p, None, Options()).opened.setup)
+    answer = replay_in_other_file(
+        found[claim], path, lambda p: Passes(p, None, Options()).opened.setup
+    )
     assert answer.trace is not None
     assert answer.misfits == ()
     assert answer.trace.headline == found[claim].trace.headline
@@ -161,7 +163,7 @@ def test_stretches_cover_all_events(found: dict[str, Saved]) -> None:
     """An event of a call that no stretch expects later could not hold a thread back."""
     recipe = found["no_deadlock"].trace.recipe
     assert recipe is not None
-    listed = list(stretches(recipe))
+    listed = list(split_into_stretches(recipe))
     ends = {(s.thread, s.call): s for s in listed}
     assert all(not s.stops for s in ends.values())
     assert any(s.last is not None for s in ends.values())
@@ -210,8 +212,8 @@ def test_steps_that_are_not_there(
 def test_width_and_ascii(found: dict[str, Saved]) -> None:
     """The steps go into mails, too."""
     for trace in found.values():
-        shown = [replay.step(trace, n, 60) for n in range(len(trace.trace.steps) + 1)]
-        for line in "".join((replay.overview(trace, 60), *shown)).splitlines():
+        shown = [replay.render_step(trace, n, 60) for n in range(len(trace.trace.steps) + 1)]
+        for line in "".join((replay.render_overview(trace, 60), *shown)).splitlines():
             assert len(line) <= 60
             assert line.isascii()
 
@@ -255,7 +257,7 @@ META = ("#meta", "flushproof")
 def test_files_that_hold_no_trace(text: str, said: str) -> None:
     """Anybody may have written the file; what is wrong is said, without a traceback."""
     with pytest.raises(InputError) as caught:
-        read(Source("x.itf.json", text))
+        read_itf(Source("x.itf.json", text))
     (diagnostic,) = caught.value.diagnostics
     assert diagnostic.CODE == "FP0901"
     assert said in diagnostic.title
@@ -265,7 +267,7 @@ def test_a_trace_without_its_schedule(tmp_path: Path, capsys: pytest.CaptureFixt
     """It can be looked at, and trying it elsewhere is refused rather than guessed."""
     path = tmp_path / "t.itf.json"
     path.write_text(itf.render(SAMPLE), encoding="utf-8")
-    assert read(load(str(path))).trace.recipe is None
+    assert read_itf(load_source(str(path))).trace.recipe is None
     assert cli.main(["replay", str(path), "--against", str(SPECS / "enum_status.c")]) == 4
     assert "error[FP0902]" in capsys.readouterr().err
 
@@ -276,6 +278,6 @@ def test_events_of_calls_that_are_not_carried_out() -> None:
     text = seed.read_text()
     broken = text.replace('"role": "flush"', '"role": "flsh"')
     assert broken != text
-    assert read(Source("t.itf", text)).claim == "no_bogus"
+    assert read_itf(Source("t.itf", text)).claim == "no_bogus"
     with pytest.raises(InputError, match="speaks of a call that is not there"):
-        read(Source("t.itf", broken))
+        read_itf(Source("t.itf", broken))

@@ -40,11 +40,11 @@ def test_line(name: str) -> None:
 def test_document(name: str) -> None:
     """Programs find the edit itself, not only its words."""
     proved = replace(result(Verdict.PROVED, "coverage"), sane=ROWS[name][0])
-    document = json.loads(report_json.dumps(report_json.one(report(proved))))
+    document = json.loads(report_json.dump_document(report_json.report_document(report(proved))))
     jsonschema.Draft202012Validator(SCHEMA).validate(document)
     found = document["claims"][0]["could_fail"]
     assert (found["mutant"] is None) == (name == "none")
     if name == "here":
         assert (found["mutant"]["before"], found["mutant"]["after"]) == (["continue;"], [";"])
-    bare = report_json.one(report(result(Verdict.PROVED, "coverage")))
-    assert json.loads(report_json.dumps(bare))["claims"][0]["could_fail"] is None
+    bare = report_json.report_document(report(result(Verdict.PROVED, "coverage")))
+    assert json.loads(report_json.dump_document(bare))["claims"][0]["could_fail"] is None

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flushproof.report.diagnostics import places, render
-from flushproof.report.excerpt import underline
+from flushproof.report.diagnostics import list_diagnostic_files, render
+from flushproof.report.excerpt import underline_columns
 from flushproof.support.diagnostics import Note
 from flushproof.support.source import Source, Span
 from report_samples import DIAGNOSTIC, SOURCES, NoSuchName, span
@@ -39,14 +39,14 @@ def test_golden() -> None:
 )
 def test_underline(line: str, start: int, end: int, code: str, carets: str) -> None:
     """Carets under the wrong letters point the reader at innocent code."""
-    assert underline(line, start, end, 70) == (code, carets)
+    assert underline_columns(line, start, end, 70) == (code, carets)
 
 
 @pytest.mark.parametrize("start", [1, 30, 100, 170, 200])
 def test_long_line_is_cut_around_the_caret(start: int) -> None:
     """The place itself must be seen, however long the line."""
     line = "".join(chr(97 + i % 26) for i in range(200))
-    code, carets = underline(line, start, start + 3, 40)
+    code, carets = underline_columns(line, start, start + 3, 40)
     assert len(code) <= 40
     assert len(carets) <= 40
     assert code[carets.index("^")] == line[start - 1]
@@ -56,10 +56,10 @@ def test_long_line_is_cut_around_the_caret(start: int) -> None:
 @given(st.text(), st.integers(1, 300), st.integers(0, 300), st.integers(20, 100))
 def test_underline_never_overflows(line: str, start: int, length: int, width: int) -> None:
     """A file with any bytes in it must neither crash the message nor overflow it."""
-    for shown in underline(line, start, start + length, width):
+    for shown in underline_columns(line, start, start + length, width):
         assert len(shown) <= width
         assert shown.isascii()
-    assert "^" in underline(line, start, start + length, width)[1]
+    assert "^" in underline_columns(line, start, start + length, width)[1]
 
 
 def test_span_over_several_lines() -> None:
@@ -81,7 +81,7 @@ def test_without_source_or_place() -> None:
 def test_places() -> None:
     """A file that only a note points into needs an excerpt as well."""
     other = NoSuchName(span=None, name="x", near="y", notes=(Note("n", span(1, 1, file="b.c")),))
-    assert places((DIAGNOSTIC, other)) == ("b.c", "enum_status.c")
+    assert list_diagnostic_files((DIAGNOSTIC, other)) == ("b.c", "enum_status.c")
 
 
 def test_notes_are_cut() -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from flushproof.report import github, itf, jsonl, sarif
 from flushproof.report import json_report as report_json
-from flushproof.report.findings import Results, findings
-from flushproof.report.formats import FORMATS, places
+from flushproof.report.findings import Results, list_findings
+from flushproof.report.formats import FORMATS, list_shown_files
 from flushproof.results.trace import Trace
 from flushproof.results.verdict import Report, Verdict
 from flushproof.support.record import replace
@@ -81,8 +81,8 @@ def test_sarif_is_valid_under_the_official_schema(run: str) -> None:
 
 def test_sarif_shows_the_global_order_first() -> None:
     """Viewers show only the first thread flow; a flow of one thread would hide the others."""
-    log = sarif.document(RUNS["refute"])
-    text = json.loads(report_json.dumps(log))
+    log = sarif.sarif_document(RUNS["refute"])
+    text = json.loads(report_json.dump_document(log))
     (found,) = text["runs"][0]["results"]
     whole, *own = found["codeFlows"][0]["threadFlows"]
     assert [at["executionOrder"] for at in whole["locations"]] == [1, 2, 3, 4, 5]
@@ -97,7 +97,7 @@ def test_sarif_shows_the_global_order_first() -> None:
 )
 def test_sarif_references(path: str, reference: str) -> None:
     """A path that is no reference is no place at all for a viewer."""
-    assert sarif.uri(path) == reference
+    assert sarif.uri_reference(path) == reference
 
 
 @pytest.mark.parametrize("run", RUNS)
@@ -186,7 +186,7 @@ def test_report_lines() -> None:
 
 def test_findings_of_a_check_are_what_was_not_expected() -> None:
     """A refutation that a spec expects is no news, a proof that it does not expect is."""
-    found = [f.name for f in findings(RUNS["check"])]
+    found = [f.name for f in list_findings(RUNS["check"])]
     assert found == [
         *("no_repeat", "coverage", "no_race", "converges", "range_kept"),
         "nothing_asked",
@@ -202,4 +202,4 @@ def test_lines_as_they_are_decided_make_the_whole() -> None:
 
 def test_places() -> None:
     """A trace is saved with every file that it points into."""
-    assert places(RUNS["refute"].reports) == ("enum_status.c",)
+    assert list_shown_files(RUNS["refute"].reports) == ("enum_status.c",)

@@ -7,11 +7,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from flushproof.report.html.clean import clean
-from flushproof.report.html.lanes import picture, shown_threads
-from flushproof.report.html.listing import listings
-from flushproof.report.html.page import places, policy, render
-from flushproof.report.html.tones import tone
+from flushproof.report.html.clean import escape_invisible
+from flushproof.report.html.lanes import layout_picture, shown_threads
+from flushproof.report.html.listing import code_listings
+from flushproof.report.html.page import content_policy, list_page_files, render_page
+from flushproof.report.html.tones import root_tone
 from flushproof.results.trace import Trace
 from flushproof.results.verdict import Verdict
 from flushproof.support.record import replace
@@ -56,7 +56,7 @@ def _parsed(text: str) -> _Tags:
 
 def test_page_says_all() -> None:
     """Every claim, its verdict and its reason stand on the page."""
-    words = _parsed(render((MIXED,), SOURCES)).words
+    words = _parsed(render_page((MIXED,), SOURCES)).words
     for made in MIXED.results:
         assert made.claim in words
     assert "bounded: holds for 1..4 vCPUs" in words
@@ -69,15 +69,15 @@ def test_page_says_all() -> None:
 
 def test_expectations_are_told_on_demand() -> None:
     """`check` points out surprises; elsewhere there are none."""
-    marked = _parsed(render(CHECKED, SOURCES, expectations=True)).words
+    marked = _parsed(render_page(CHECKED, SOURCES, expectations=True)).words
     assert "not refuted at 2 vCPUs" in marked
-    assert "not refuted at 2 vCPUs" not in _parsed(render(CHECKED, SOURCES)).words
+    assert "not refuted at 2 vCPUs" not in _parsed(render_page(CHECKED, SOURCES)).words
 
 
 def test_page_is_self_contained_and_deterministic() -> None:
     """Nothing is fetched from anywhere, and the same reports make the same page."""
-    text = render(CHECKED, SOURCES)
-    assert text == render(CHECKED, SOURCES)
+    text = render_page(CHECKED, SOURCES)
+    assert text == render_page(CHECKED, SOURCES)
     tags = _parsed(text).tags
     assert not [t for t, a in tags if "src" in a or t in ("link", "base", "iframe", "img")]
     targets = [a["href"] or "" for t, a in tags if "href" in a]
@@ -90,13 +90,13 @@ def test_page_is_self_contained_and_deterministic() -> None:
 
 def test_policy_allows_what_the_page_has() -> None:
     """The policy names the digests of the one style and the one script."""
-    text = render((MIXED,), SOURCES)
+    text = render_page((MIXED,), SOURCES)
     style = re.search(r"<style>(.*?)</style>", text, re.DOTALL)
     script = re.search(r"<script>(.*?)</script>", text, re.DOTALL)
     assert style is not None
     assert script is not None
     metas = [a for t, a in _parsed(text).tags if t == "meta" and "http-equiv" in a]
-    assert [m["content"] for m in metas] == [policy(style[1], script[1])]
+    assert [m["content"] for m in metas] == [content_policy(style[1], script[1])]
     assert not [
         a for _, a in _parsed(text).tags if any(k.startswith("on") or k == "style" for k in a)
     ]
@@ -112,7 +112,7 @@ def test_nothing_from_outside_is_markup() -> None:
     made = replace(result(Verdict.REFUTED, "coverage", trace=trace), text=HOSTILE)
     hostile = replace(report(made, path=HOSTILE), function=HOSTILE)
     code = CODE.replace("return ret;", HOSTILE)
-    tags = _parsed(render((hostile,), {FILE: Source(FILE, code)}))
+    tags = _parsed(render_page((hostile,), {FILE: Source(FILE, code)}))
     assert sum(t == "script" for t, _ in tags.tags) == 1
     assert not any(t == "img" for t, _ in tags.tags)
     assert not any("onerror" in a for _, a in tags.tags)
@@ -131,7 +131,7 @@ def test_nothing_from_outside_is_markup() -> None:
 )
 def test_invisible_characters(text: str, shown: str) -> None:
     """Code must read as it is: no character hides or turns others around."""
-    assert clean(text) == shown
+    assert escape_invisible(text) == shown
 
 
 @pytest.mark.parametrize(
@@ -149,12 +149,12 @@ def test_invisible_characters(text: str, shown: str) -> None:
 )
 def test_tones(root: str, name: str) -> None:
     """A root keeps its colour; what is no root is told apart from all of them."""
-    assert tone(root) == name
+    assert root_tone(root) == name
 
 
 def test_places_are_those_of_steps_and_blame() -> None:
     """The files that a page shows must be asked for."""
-    assert places(CHECKED) == (FILE,)
+    assert list_page_files(CHECKED) == (FILE,)
 
 
 def test_listing_marks_and_cuts() -> None:
@@ -163,7 +163,7 @@ def test_listing_marks_and_cuts() -> None:
     far = replace(COVERAGE_TRACE.blame[0].span, line=100, end_line=100, column=1, end_column=5)
     steps = (replace(step(1, "vcpu0", "load(A)"), span=far),)
     trace = replace(COVERAGE_TRACE, steps=steps)
-    [shown] = listings(trace, {FILE: source})
+    [shown] = code_listings(trace, {FILE: source})
     numbers = [line.number for line in shown.lines]
     assert numbers == [*range(4, 14), *range(96, 105)]
     assert [line.number for line in shown.lines if line.gap] == [4, 96]
@@ -177,7 +177,7 @@ def test_listing_marks_and_cuts() -> None:
 @pytest.mark.parametrize("trace", [COVERAGE_TRACE, SECTION_TRACE, MANY_TRACE])
 def test_rows_follow_each_other(trace: Trace) -> None:
     """Each step has a row of its own, below the one before, inside the picture."""
-    made = picture(trace)
+    made = layout_picture(trace)
     assert [r.step for r in made.rows] == [*trace.steps, None]
     for above, below in zip(made.rows, made.rows[1:], strict=False):
         assert above.y + above.height == below.y
@@ -189,29 +189,29 @@ def test_rows_follow_each_other(trace: Trace) -> None:
 
 def test_lock_bars_span_what_holds() -> None:
     """A bar begins where the lock is taken and ends where it is freed."""
-    made = picture(COVERAGE_TRACE)
+    made = layout_picture(COVERAGE_TRACE)
     [bar] = made.bars
     assert made.rows[1].y < bar.y < made.rows[2].y
     assert made.rows[4].y < bar.y + bar.height < made.rows[5].y
     assert not bar.open
     held = replace(COVERAGE_TRACE, steps=COVERAGE_TRACE.steps[:-1])
-    assert [b.open for b in picture(held).bars] == [True]
-    assert len(picture(SECTION_TRACE).bars) == 3
+    assert [b.open for b in layout_picture(held).bars] == [True]
+    assert len(layout_picture(SECTION_TRACE).bars) == 3
 
 
 def test_bands_show_who_runs_on_what() -> None:
     """A vCPU runs on its root from the load to the end, and not while it loads again."""
-    made = picture(COVERAGE_TRACE)
+    made = layout_picture(COVERAGE_TRACE)
     assert [(b.tone, b.x > made.lanes[1].x) for b in made.bands] == [("tone-0", True)]
     begins = replace(step(6, "vcpu1", "load(B)"), event="enter", text="load(B) begins")
-    again = picture(replace(COVERAGE_TRACE, steps=(*COVERAGE_TRACE.steps, begins)))
+    again = layout_picture(replace(COVERAGE_TRACE, steps=(*COVERAGE_TRACE.steps, begins)))
     [band] = again.bands
     assert band.y + band.height < again.rows[-1].y
 
 
 def test_arrows_are_hypercalls() -> None:
     """Each hypercall is an arrow to the hypervisor, in the colour of its root."""
-    made = picture(COVERAGE_TRACE)
+    made = layout_picture(COVERAGE_TRACE)
     arrows = [r.arrow for r in made.rows if r.arrow is not None]
     assert [(a.root, a.ok, a.tone) for a in arrows] == [("INVALID", True, "tone-x")]
     assert made.lanes[-1].x < arrows[0].end < made.lanes[-1].x + made.lanes[-1].width

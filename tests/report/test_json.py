@@ -15,11 +15,11 @@ from report_samples import CHECKED, MANY_TRACE, MIXED, report, result
 SCHEMA = json.loads(files("flushproof.report").joinpath("schema.json").read_text())
 MANY = report(result(Verdict.REFUTED, "coverage", trace=MANY_TRACE))
 DOCUMENTS = {
-    "one": report_json.one(MIXED),
-    "trace": report_json.one(MANY),
-    "interrupted": report_json.one(report(), 130),
-    "several": report_json.several(CHECKED),
-    "none": report_json.several(()),
+    "one": report_json.report_document(MIXED),
+    "trace": report_json.report_document(MANY),
+    "interrupted": report_json.report_document(report(), 130),
+    "several": report_json.reports_document(CHECKED),
+    "none": report_json.reports_document(()),
 }
 
 
@@ -30,7 +30,7 @@ def _check(document: object) -> None:
 @pytest.mark.parametrize("name", sorted(DOCUMENTS))
 def test_valid_under_the_schema(name: str) -> None:
     """Programs that read the document rely on the schema."""
-    _check(json.loads(report_json.dumps(DOCUMENTS[name])))
+    _check(json.loads(report_json.dump_document(DOCUMENTS[name])))
 
 
 @pytest.mark.parametrize("key", ["schema_version", "tool", "claims", "source", "exit"])
@@ -43,14 +43,14 @@ def test_schema_refuses_missing_keys(key: str) -> None:
 
 def test_vcpus() -> None:
     """A bounded proof must not look like one for every number of vCPUs."""
-    claims = json.loads(report_json.dumps(DOCUMENTS["one"]))["claims"]
+    claims = json.loads(report_json.dump_document(DOCUMENTS["one"]))["claims"]
     assert {c["claim"]: c["vcpus"] for c in claims}["failure_kept"] == [1, 4]
     assert {c["claim"]: c["vcpus"] for c in claims}["no_uninit"] == "all"
 
 
 def test_step() -> None:
     """The shape of a step is what other tools build on."""
-    claims = json.loads(report_json.dumps(DOCUMENTS["one"]))["claims"]
+    claims = json.loads(report_json.dump_document(DOCUMENTS["one"]))["claims"]
     step = claims[0]["trace"]["steps"][3]
     assert step["hypercall"] == {"root": "INVALID", "ok": True}
     assert step["thread"] == "flusher0"
@@ -62,5 +62,5 @@ def test_step() -> None:
 def test_exit_codes() -> None:
     """Something otherwise wins over something undecided, and that wins over success."""
     assert DOCUMENTS["several"]["exit"] == 1
-    assert report_json.several(CHECKED[:1])["exit"] == 0
+    assert report_json.reports_document(CHECKED[:1])["exit"] == 0
     assert DOCUMENTS["interrupted"]["exit"] == 130

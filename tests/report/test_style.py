@@ -7,7 +7,7 @@ import re
 import pytest
 
 from flushproof.report import diagnostics, summary, text
-from flushproof.report.style import paint, styled, wants_colour
+from flushproof.report.style import paint_text, style_text, wants_colour
 from report_samples import CHECKED, DIAGNOSTIC, MIXED, SOURCES
 
 TEXTS = (
@@ -42,7 +42,7 @@ def test_paint_changes_no_letter(plain: str, monkeypatch: pytest.MonkeyPatch) ->
     """Wrapping or markup by the colours would break the columns."""
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERM", "dumb")
-    painted = paint(plain)
+    painted = paint_text(plain)
     assert "\x1b[" in painted
     assert re.sub(r"\x1b\[[0-9;]*m", "", painted) == plain
 
@@ -52,5 +52,5 @@ def test_paint_changes_no_letter(plain: str, monkeypatch: pytest.MonkeyPatch) ->
 )
 def test_styled_words(word: str, which: int) -> None:
     """The words a reader looks for stand out."""
-    made = styled(TEXTS[which])
+    made = style_text(TEXTS[which])
     assert any(word in made.plain[s.start : s.end] for s in made.spans)

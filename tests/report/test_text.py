@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from flushproof.report import summary, text
 from flushproof.report.scope import vcpus_phrase
-from flushproof.report.trace_table import table
+from flushproof.report.trace_table import trace_table
 from flushproof.results.trace import LockMark, Trace
 from flushproof.results.verdict import Expected, Verdict, VerdictScope
 from flushproof.support.record import replace
@@ -110,7 +110,7 @@ def test_bar_of_a_holder_goes_on_while_others_step() -> None:
         step(3, "flusher0", "unlock", "release"),
     )
     trace = replace(COVERAGE_TRACE, columns=("vcpu0", "flusher0"), steps=steps, standing=())
-    bars = [line[16:17].strip() for line in table(trace, 75)[2:5]]
+    bars = [line[16:17].strip() for line in trace_table(trace, 75)[2:5]]
     assert bars == ["[", "|", "]"]
 
 

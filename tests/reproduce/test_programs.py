@@ -14,7 +14,7 @@ from flushproof.features.reproduce.find import reproduce
 from flushproof.frontend.kernel.choices import Choices
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_spec, from_variant
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.support.diagnostics import InputError
 from flushproof.verify.open_input import open_file
 from flushproof.verify.portfolio import Question
@@ -45,7 +45,7 @@ REFUTED = [
 
 @cache
 def _machine(spec: str) -> Machine:
-    return build(from_spec(str(SPECS / f"{spec}.spec")))
+    return build_machine(from_spec(str(SPECS / f"{spec}.spec")))
 
 
 @cache
@@ -89,7 +89,7 @@ def test_violation_shows(spec: str, claim: str, compiler: str, tmp_path: Path) -
 )
 def test_kernel_file(tree: str, claim: str, tmp_path: Path) -> None:
     """What was read of a kernel file must be C too, with its holes filled as the trace says."""
-    made = build(open_file(str(TREES / tree), Choices()).setup)
+    made = build_machine(open_file(str(TREES / tree), Choices()).setup)
     assert _run(_reproduced(made, claim), tmp_path).returncode == 0
 
 
@@ -129,7 +129,7 @@ def test_a_loop_that_tries_waits(spec: str, claim: str, tmp_path: Path) -> None:
     assert "spin_trylock" in text
     (tmp_path / f"{spec}.c").write_text(text)
     (tmp_path / f"{spec}.spec").write_text((SPECS / f"{spec}.spec").read_text())
-    program = _reproduced(build(from_spec(str(tmp_path / f"{spec}.spec"))), claim)
+    program = _reproduced(build_machine(from_spec(str(tmp_path / f"{spec}.spec"))), claim)
     assert _run(program, tmp_path).returncode == 0
     tries = "while (!spin_trylock("
     once = program.replace(tries, "for (int k = 0; !k && !spin_trylock(")
@@ -155,7 +155,7 @@ def test_macros_on_numbers(old: str, new: str, tmp_path: Path) -> None:
     assert old in text
     (tmp_path / "counter_first.c").write_text(text.replace(old, new))
     (tmp_path / "counter_first.spec").write_text((SPECS / "counter_first.spec").read_text())
-    made = build(from_spec(str(tmp_path / "counter_first.spec")))
+    made = build_machine(from_spec(str(tmp_path / "counter_first.spec")))
     assert _run(_reproduced(made, "no_repeat"), tmp_path).returncode == 0
 
 
@@ -166,7 +166,7 @@ def test_helper_of_any_name(name: str, tmp_path: Path) -> None:
     text = (SPECS / "counter_first.c").read_text()
     (tmp_path / "counter_first.c").write_text(text.replace("hv_remote_flush_pgd", name))
     (tmp_path / "counter_first.spec").write_text((SPECS / "counter_first.spec").read_text())
-    made = build(from_spec(str(tmp_path / "counter_first.spec")))
+    made = build_machine(from_spec(str(tmp_path / "counter_first.spec")))
     assert _run(_reproduced(made, "no_repeat"), tmp_path).returncode == 0
 
 
@@ -201,7 +201,7 @@ def test_users_claim(tmp_path: Path) -> None:
     text = (SPECS / "enum_cached.spec").read_text().replace("expect {", USERS + "\n\texpect {")
     (tmp_path / "enum_cached.c").write_text((SPECS / "enum_cached.c").read_text())
     (tmp_path / "enum_cached.spec").write_text(text)
-    made = build(from_spec(str(tmp_path / "enum_cached.spec")))
+    made = build_machine(from_spec(str(tmp_path / "enum_cached.spec")))
     done = _run(_reproduced(made, "once"), tmp_path)
     assert done.returncode == 0
     assert "one more" in done.stdout
@@ -215,7 +215,9 @@ def test_value_of_unset_variable(tmp_path: Path) -> None:
     assert unset != text
     (tmp_path / "enum_cached.c").write_text(unset)
     (tmp_path / "enum_cached.spec").write_text((SPECS / "enum_cached.spec").read_text())
-    program = _reproduced(build(from_spec(str(tmp_path / "enum_cached.spec"))), "failure_true")
+    program = _reproduced(
+        build_machine(from_spec(str(tmp_path / "enum_cached.spec"))), "failure_true"
+    )
     assert "int ret = HOOK_UNSET," in program
     assert _run(program, tmp_path).returncode == 0
 
@@ -225,7 +227,7 @@ def test_names_stay_names(tmp_path: Path) -> None:
     """A file name is text in the program, whatever it holds; it must not become code."""
     odd = tmp_path / 'a"*_%d_\\.c'
     odd.write_text((SPECS / "vcpu0_first.c").read_text())
-    made = build(from_variant(str(odd), str(SPECS / "vcpu0_first.spec")))
+    made = build_machine(from_variant(str(odd), str(SPECS / "vcpu0_first.spec")))
     done = _run(_reproduced(made, "no_wasted"), tmp_path)
     assert done.returncode == 0
 
@@ -269,5 +271,5 @@ def test_what_nothing_depends_on_is_no_step(claim: str, tmp_path: Path) -> None:
     """A range is entered by a helper that returns anything, and nobody looks at what it returns."""
     path = tmp_path / "ranged.c"
     path.write_text(RANGED)
-    done = _run(_reproduced(build(from_variant(str(path), None)), claim), tmp_path)
+    done = _run(_reproduced(build_machine(from_variant(str(path), None)), claim), tmp_path)
     assert done.returncode == 0, done.stdout

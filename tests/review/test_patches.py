@@ -10,7 +10,7 @@ import pytest
 from flushproof.features.review.changes import from_patch
 from flushproof.features.review.diff import patch_of
 from flushproof.features.review.git import from_git
-from flushproof.features.review.mail import letters
+from flushproof.features.review.mail import split_letters
 from flushproof.results.review import FileChange
 from flushproof.support.diagnostics import InputError
 from letters import FROM, NOTHING, PATH, body, diff, mail, quoted
@@ -276,7 +276,7 @@ SHORT = """\
 
 def test_an_empty_last_line_may_have_lost_a_mark() -> None:
     """An answer below a hunk hides that the hunk is complete."""
-    (letter,) = letters("p", SHORT.encode())
+    (letter,) = split_letters("p", SHORT.encode())
     patch = patch_of(letter)
     assert patch is not None
     (file,) = patch.files
@@ -286,7 +286,7 @@ def test_an_empty_last_line_may_have_lost_a_mark() -> None:
 
 def test_a_line_with_text_may_not() -> None:
     """The words of an answer become code."""
-    (letter,) = letters("p", SHORT.replace(">\n> Why", "> Why").encode())
+    (letter,) = split_letters("p", SHORT.replace(">\n> Why", "> Why").encode())
     with pytest.raises(InputError, match=r"hunk 1 of `x\.c` is cut off: 1 of its lines"):
         patch_of(letter)
 
@@ -362,7 +362,7 @@ REFUSED: dict[str, bytes] = {
 def test_mails_that_would_take_long(name: str) -> None:
     """The standard library reads these in quadratic time, or by recursion without an end."""
     with pytest.raises(InputError) as refused:
-        letters("m", REFUSED[name])
+        split_letters("m", REFUSED[name])
     assert "is damaged or cut off: " in refused.value.diagnostics[0].title
 
 
@@ -370,17 +370,17 @@ def test_mails_that_would_take_long(name: str) -> None:
 def test_encodings_that_are_none(charset: bytes) -> None:
     """What Python would decode in odd ways or not at all is read as UTF-8."""
     head = HEAD + b"Content-Type: text/plain; charset=" + charset + b"\n\n"
-    assert patch_of(letters("m", head + DIFF)[0]) is not None
+    assert patch_of(split_letters("m", head + DIFF)[0]) is not None
 
 
 @pytest.mark.parametrize("head", [b"@@ -%b,1 +1,1 @@", b"@@ -1,%b +1,1 @@", b"@@ -1,1 +1,%b @@"])
 def test_numbers_without_an_end(head: bytes) -> None:
     """Python refuses to read numbers of so many digits."""
-    letter = letters("m", b"--- a/x.c\n+++ b/x.c\n" + head % (b"9" * 5000) + b"\n-a\n+b\n")
+    letter = split_letters("m", b"--- a/x.c\n+++ b/x.c\n" + head % (b"9" * 5000) + b"\n-a\n+b\n")
     assert patch_of(letter[0]) is None
 
 
 def test_a_subject_is_kept_short() -> None:
     """A first line of megabytes must not be searched for numbers again and again."""
-    (letter,) = letters("m", b"[" + b"1" * 1_000_000 + b"\n" + DIFF)
+    (letter,) = split_letters("m", b"[" + b"1" * 1_000_000 + b"\n" + DIFF)
     assert len(letter.subject) == 400

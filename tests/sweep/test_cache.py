@@ -15,7 +15,7 @@ from flushproof.frontend.kernel.choices import Choices
 from flushproof.results.verdict import ClaimResult, Report, Verdict
 from flushproof.runner import jobs
 from flushproof.runner import verdict_lookup as known
-from flushproof.runner.fingerprint import fingerprint
+from flushproof.runner.fingerprint import program_fingerprint
 from flushproof.runner.jobs import Task
 from flushproof.runner.session import Session
 from flushproof.runner.verdict_lookup import VerdictLookup
@@ -66,7 +66,7 @@ class _Current:
     def __getitem__(self, _: int) -> Recorded:
         from flushproof.support import files
 
-        found = files.current()
+        found = files.current_files()
         assert isinstance(found, Recorded)
         return found
 
@@ -155,7 +155,7 @@ def test_changes_are_seen(
         case "a file that appears":
             (corpus / "later.h").touch()
         case "the engine":
-            monkeypatch.setattr(known, "fingerprint", lambda: "other")
+            monkeypatch.setattr(known, "program_fingerprint", lambda: "other")
         case _:
             (corpus / "sub").mkdir()
             (corpus / "counter_first.c").rename(corpus / "sub" / "counter_first.c")
@@ -277,7 +277,7 @@ def test_real_results_from_the_cache(corpus: Path) -> None:
     options = replace(SMALL, sweeping=Sweeping(str(corpus / "cache")))
     first = Session().check(("counter_first.spec",), options, lambda _: None)
     seen: list[Report] = []
-    again = VerdictLookup(Store(corpus / "cache", fingerprint()))
+    again = VerdictLookup(Store(corpus / "cache", program_fingerprint()))
     hit = again.find(Task("check", "counter_first.spec", None, options))
     assert hit is not None
     assert hit.missing == ()
@@ -293,7 +293,7 @@ def test_looks_are_those_of_a_kernel_file(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "a.c").write_text('#include "b.h"\nint x;\n')
     monkeypatch.chdir(tmp_path)
     task = Task("prove", "a.c", None, Options())
-    done = jobs.here(task)
+    done = jobs.run_local_job(task)
     assert done.error is not None
     assert ("file", "b.h", "no") in {(x.kind, x.path, x.answer) for x in done.looks}
 
@@ -375,10 +375,10 @@ def test_every_look_is_one_that_can_be_sent(kernel: Path) -> None:
     """A file that is looked at behind the back of `files` would be in no kept verdict."""
     task = Task("prove", "k.c", None, BOOT)
     _, sent = jobs.claims_of(task)
-    here = jobs.here(task).report
+    here = jobs.run_local_job(task).report
     for file in kernel.iterdir():
         file.unlink()
-    elsewhere = jobs.elsewhere(task, sent, fingerprint()).report
+    elsewhere = jobs.run_remote_job(task, sent, program_fingerprint()).report
     assert here is not None
     assert elsewhere is not None
     assert [r.verdict for r in elsewhere.results] == [r.verdict for r in here.results]
@@ -422,5 +422,5 @@ def test_the_folder_may_be_gone(
 
 def test_the_store_is_off_in_tests() -> None:
     """Verdicts of a developer's own runs would hide a broken engine."""
-    assert known.opened(Sweeping().cache) is None
+    assert known.open_store(Sweeping().cache) is None
     assert Recorded(DISK).looks == ()

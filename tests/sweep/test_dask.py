@@ -15,8 +15,8 @@ import pytest
 
 from flushproof import pipeline
 from flushproof.results.verdict import Report
-from flushproof.runner.jobs import Task, elsewhere
-from flushproof.runner.run import sweep
+from flushproof.runner.jobs import Task, run_remote_job
+from flushproof.runner.run import run_tasks
 from flushproof.support.diagnostics import InputError
 from flushproof.support.errors import InternalError
 from flushproof.support.files import Sent
@@ -79,7 +79,7 @@ def test_a_killed_worker_loses_no_result(tmp_path: Path, monkeypatch: pytest.Mon
                 os.kill(workers[1].pid, signal.SIGKILL)
 
         tasks = [Task("check", name, None, options) for name in NAMES]
-        found = sweep(tasks, kill_one)
+        found = run_tasks(tasks, kill_one)
         assert workers[1].wait() == -signal.SIGKILL
         assert len(client.scheduler_info()["workers"]) == 1
     assert any(busy[0].values()), "nothing was left to do when the worker was killed"
@@ -97,10 +97,10 @@ def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flushproof.runner.executors.PATIENCE", "100ms")
     options = replace(SMALL, sweeping=Sweeping(None, "dask://127.0.0.1:1"))
     with pytest.raises(InputError, match=r"no Dask scheduler answers at `dask://127\.0\.0\.1:1`"):
-        sweep([Task("check", NAMES[0], None, options)], lambda _: None)
+        run_tasks([Task("check", NAMES[0], None, options)], lambda _: None)
 
 
 def test_another_version_decides_nothing() -> None:
     """A worker with an old program would answer by old rules."""
     with pytest.raises(InternalError, match="another version"):
-        elsewhere(Task("check", "a.spec", None, SMALL), Sent("/", {}, {}), "other")
+        run_remote_job(Task("check", "a.spec", None, SMALL), Sent("/", {}, {}), "other")

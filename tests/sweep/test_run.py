@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.frontend.c.load import load
+from flushproof.frontend.c.load import load_source
 from flushproof.results.verdict import Report
 from flushproof.runner import executors
-from flushproof.runner.executors import Inline, executor, result
-from flushproof.runner.fingerprint import fingerprint
-from flushproof.runner.jobs import Task, claims_of, elsewhere, here
-from flushproof.runner.run import sweep
+from flushproof.runner.executors import Inline, job_result, open_executor
+from flushproof.runner.fingerprint import program_fingerprint
+from flushproof.runner.jobs import Task, claims_of, run_local_job, run_remote_job
+from flushproof.runner.run import run_tasks
 from flushproof.support import files
 from flushproof.support.diagnostics import InputError
 from flushproof.support.errors import InternalError
@@ -31,18 +31,18 @@ def test_processes_and_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """Reports come in the order of the files whoever finishes first; the last one may be bad."""
     monkeypatch.chdir(SPECS)
     tasks = [Task("check", f"{n}.spec", None, SMALL) for n in ("vcpu0_first", "dedup_all")]
-    assert [r.spec for r in sweep(tasks, lambda _: None)] == ["vcpu0_first", "dedup_all"]
+    assert [r.spec for r in run_tasks(tasks, lambda _: None)] == ["vcpu0_first", "dedup_all"]
     bad = [Task("check", str(tmp_path / n), None, SMALL) for n in ("b.spec", "a.spec")]
     told: list[Report] = []
     with pytest.raises(InputError, match=r"b\.spec"):
-        sweep([bad[0], tasks[0], bad[1]], told.append)
+        run_tasks([bad[0], tasks[0], bad[1]], told.append)
     assert [r.spec for r in told] == ["vcpu0_first"]
 
 
 def test_complaints_travel() -> None:
     """A bad file that another process reads must be complained about as one that this one reads."""
     with pytest.raises(InputError) as refused:
-        load("no/such/file")
+        load_source("no/such/file")
     error = refused.value
     error.sources = (Source("a", "b"),)
     again = pickle.loads(pickle.dumps(error))
@@ -56,10 +56,10 @@ def test_a_job_needs_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     task = Task("check", "enum_status.spec", None, replace(SMALL, claims=("no_bogus",), jobs=1))
     names, sent = claims_of(task)
     assert names == ("no_bogus",)
-    plain = here(task).report
+    plain = run_local_job(task).report
     job, box = pickle.loads(pickle.dumps((task, sent)))
     monkeypatch.chdir(tmp_path)
-    done = elsewhere(job, box, fingerprint())
+    done = run_remote_job(job, box, program_fingerprint())
     assert done.report is not None
     assert plain is not None
     assert done.report.results[0].trace == plain.results[0].trace
@@ -69,8 +69,8 @@ def test_a_job_needs_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_what_was_not_sent_is_not_there(tmp_path: Path) -> None:
     """A worker must not find another file of that name on its own disk."""
     (tmp_path / "x.h").write_text("int x;")
-    with files.using(Sent("/", {}, {})), pytest.raises(InternalError, match="not sent"):
-        load(tmp_path / "x.h")
+    with files.use_files(Sent("/", {}, {})), pytest.raises(InternalError, match="not sent"):
+        load_source(tmp_path / "x.h")
 
 
 def test_answers_are_the_sender_s(tmp_path: Path) -> None:
@@ -95,10 +95,10 @@ def test_answers_are_the_sender_s(tmp_path: Path) -> None:
 
 def test_any_executor_will_do() -> None:
     """The interface is the standard one: what `submit` returns is a future."""
-    with executor("local", 1) as pool:
+    with open_executor("local", 1) as pool:
         assert isinstance(pool, Inline)
         assert pool.submit(pow, 2, 5).result() == 32
-    with executor("local", 2) as pool:
+    with open_executor("local", 2) as pool:
         assert isinstance(pool, Executor)
 
 
@@ -106,8 +106,8 @@ def test_a_process_that_dies(monkeypatch: pytest.MonkeyPatch) -> None:
     """The system may take a process away: no verdict, and no traceback."""
     import os
 
-    with executor("local", 2) as pool, pytest.raises(InternalError, match="is gone"):
-        result(pool.submit(os._exit, 1))
+    with open_executor("local", 2) as pool, pytest.raises(InternalError, match="is gone"):
+        job_result(pool.submit(os._exit, 1))
 
 
 def test_a_scheduler_that_dies() -> None:
@@ -115,7 +115,7 @@ def test_a_scheduler_that_dies() -> None:
     future: Future[int] = Future()
     future.cancel()
     with pytest.raises(InputError, match="lost a job"):
-        result(future)
+        job_result(future)
 
 
 def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +123,7 @@ def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(executors, "find_spec", lambda _: None)
     options = replace(SMALL, sweeping=Sweeping(None, "dask://h:1"))
     with pytest.raises(InputError, match="`dask://h:1` needs the Python package `distributed`"):
-        sweep([Task("check", "a.spec", None, options)], lambda _: None)
+        run_tasks([Task("check", "a.spec", None, options)], lambda _: None)
 
 
 @pytest.mark.parametrize("name", ["", "dask", "dask://", "dask://h", "dask://h:x", "ssh://h:1"])

@@ -16,13 +16,13 @@ from flushproof.frontend.spec.resolve import from_texts
 from flushproof.ir.code import Havoc, Hypercall, Instr
 from flushproof.ir.program import Operation
 from flushproof.ir.types import Int
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.results.verdict import Verdict
 from flushproof.support.diagnostics import InputError
 from flushproof.support.errors import InternalError
 from flushproof.support.record import Record
 from flushproof.support.source import Source
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 from torture.compiled import ends_well
 from torture.suite import ABORTED, SPEC, TortureVariant, read, torture_variant
 
@@ -69,7 +69,7 @@ def judge_text(test: TortureVariant, *, solver: bool = False) -> Told:
     """Tell what becomes of a test."""
     name = test.variant.name
     try:
-        machine = build(from_texts(test.variant, Source("torture.spec", SPEC)))
+        machine = build_machine(from_texts(test.variant, Source("torture.spec", SPEC)))
     except InputError as error:
         first = error.diagnostics[0]
         line = 0 if first.span is None else first.span.line - test.shift
@@ -85,7 +85,7 @@ def _solved(name: str, machine: Machine) -> Told:
     bounds = machine.setup.bounds
     asked = Question(("ends_well",), bounds, engine="bounded", jobs=1, steps=STEPS)
     try:
-        (result,) = decide(machine, asked)
+        (result,) = decide_claims(machine, asked)
     except InternalError as error:
         return Told(name, Answer.WRONG, str(error))
     if result.verdict is Verdict.REFUTED:
@@ -96,16 +96,16 @@ def _solved(name: str, machine: Machine) -> Told:
 
 def _interpreted(name: str, machine: Machine, value: int) -> Told:
     plan = ThreadPlan(1, "flusher0", (Call("torture", {}, ()),))
-    state = concrete.start(machine.base, Schedule(1, {}, (plan,), (0,)))
+    state = concrete.initial_state(machine.base, Schedule(1, {}, (plan,), (0,)))
     thread = state.threads[0]
-    concrete.step(state, thread, _each)
+    concrete.step_thread(state, thread, _each)
     for _ in range(FUEL):
         if thread.operation is None:
             return Told(name, Answer.RIGHT)
         instr = thread.operation.code[thread.pc]
         thread.choices = _choices(instr, value)
         try:
-            concrete.step(state, thread, _each)
+            concrete.step_thread(state, thread, _each)
         except concrete.Undefined as error:
             line = 0 if instr.span is None else instr.span.line
             return Told(name, Answer.UNKNOWN, f"undefined: {error.text}", line)

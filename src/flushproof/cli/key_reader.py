@@ -10,7 +10,7 @@ MORE = 0.05
 """Seconds within which the rest of an arrow key follows its first byte."""
 
 
-def pressed(stream: TextIO) -> str:
+def read_key(stream: TextIO) -> str:
     """Return the next key, "" at the end of the input; an arrow key is its escape sequence.
 
     Raises:

@@ -17,15 +17,20 @@ from typing import ClassVar, NoReturn
 from flushproof import __version__
 from flushproof.cli.command import Command, add_bounds, add_jobs, vcpus_asked
 from flushproof.cli.registry import COMMANDS
-from flushproof.cli.run import Pipeline, Request, guarded, run
-from flushproof.cli.settings.layers import Parser, fill, lend, prepared
-from flushproof.cli.settings.project import find
-from flushproof.cli.shell_completion import claims
+from flushproof.cli.run import Pipeline, Request, guard_command, run
+from flushproof.cli.settings.layers import (
+    Parser,
+    fill_arguments,
+    lend_options,
+    prepare_usual_values,
+)
+from flushproof.cli.settings.project import find_project_file
+from flushproof.cli.shell_completion import list_claim_names
 from flushproof.cli.terminal import Terminal
 from flushproof.frontend.kernel.choices import Choices, SaidTwice
 from flushproof.report.formats import FORMATS
 from flushproof.report.json_report import z3_version
-from flushproof.report.plain import DEFAULT_WIDTH, MAX_WIDTH, MIN_WIDTH, visible
+from flushproof.report.plain import DEFAULT_WIDTH, MAX_WIDTH, MIN_WIDTH, escape_unprintable
 from flushproof.report.style import COLOUR_CHOICES
 from flushproof.results.comparison import Compared, Relation, Since
 from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
@@ -99,7 +104,7 @@ class _Parser(Parser):
 
     def error(self, message: str) -> NoReturn:
         """Explain wrong usage on stderr and exit with 2."""
-        super().error(visible(message))
+        super().error(escape_unprintable(message))
 
     def commands(self) -> dict[str, _Parser]:
         """Return the parsers of the commands."""
@@ -110,11 +115,11 @@ class _Parser(Parser):
 def main(argv: Sequence[str] | None = None, pipeline: Callable[[], Pipeline] | None = None) -> int:
     """Run the command line and return the exit code; `pipeline` loads the real one by default."""
     gc.set_threshold(YOUNG)
-    top = parser()
+    top = build_command_line()
     if ASKED in os.environ:
-        from flushproof.cli.shell_completion import complete
+        from flushproof.cli.shell_completion import complete_arguments
 
-        complete(top)
+        complete_arguments(top)
     try:
         arguments = _arguments(top, argv)
     except InputError as error:
@@ -125,7 +130,7 @@ def main(argv: Sequence[str] | None = None, pipeline: Callable[[], Pipeline] | N
     terminal = Terminal(sys.stdout, sys.stderr, os.environ, arguments.color, arguments.width)
     if isinstance(arguments.command, Command):
         arguments.main = main
-        return guarded(lambda: arguments.command.run(arguments, terminal), terminal)
+        return guard_command(lambda: arguments.command.run(arguments, terminal), terminal)
     try:
         request = _request(arguments)
     except InputError as error:
@@ -136,11 +141,11 @@ def main(argv: Sequence[str] | None = None, pipeline: Callable[[], Pipeline] | N
 
 def _arguments(top: _Parser, argv: Sequence[str] | None) -> argparse.Namespace:
     """Return what is typed, filled up by what the project configures."""
-    usual = {name: prepared(command) for name, command in top.commands().items()}
+    usual = {name: prepare_usual_values(command) for name, command in top.commands().items()}
     arguments = top.parse_args(argv)
     command = arguments.command
     name = command.name if isinstance(command, Command) else str(command)
-    fill(arguments, usual[name], find(_folder()))
+    fill_arguments(arguments, usual[name], find_project_file(_folder()))
     return arguments
 
 
@@ -152,7 +157,7 @@ def _folder() -> Path:
         return Path()
 
 
-def parser() -> _Parser:
+def build_command_line() -> _Parser:
     """Return the parser of the whole command line."""
     top = _Parser(
         prog="flushproof",
@@ -171,7 +176,7 @@ def parser() -> _Parser:
     _add_review(commands)
     for command in COMMANDS:
         _add_alone(commands, command)
-    lend(top.commands()["config"], top.commands().values())
+    lend_options(top.commands()["config"], top.commands().values())
     return top
 
 
@@ -321,7 +326,7 @@ def _add_claim(command: argparse.ArgumentParser, *, required: bool) -> None:
         metavar="NAME",
         help="decide only this claim (may be repeated)",
     )
-    vars(added)["completer"] = claims
+    vars(added)["completer"] = list_claim_names
 
 
 def _add_common(

@@ -21,8 +21,8 @@ from flushproof.report import json_report as json
 from flushproof.report import recognition as listing
 from flushproof.report.exit_code import exit_code
 from flushproof.report.findings import Results
-from flushproof.report.formats import FORMATS, LINES, TEXT, TRACE, places
-from flushproof.report.plain import visible
+from flushproof.report.formats import FORMATS, LINES, TEXT, TRACE, list_shown_files
+from flushproof.report.plain import escape_unprintable
 from flushproof.results.atomicity import AtomicSteps
 from flushproof.results.comparison import Comparison
 from flushproof.results.recognition import Recognition
@@ -30,11 +30,11 @@ from flushproof.results.review import Review
 from flushproof.results.verdict import EXIT_INTERNAL, EXIT_OK, EXIT_UNDECIDED, ClaimResult, Report
 from flushproof.runner.session import Reports, Several
 from flushproof.support import files
-from flushproof.support.atomic_write import PAGE, check_writable, write
+from flushproof.support.atomic_write import PAGE, check_writable, write_atomically
 from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.support.memory_limit import memory_limit
 from flushproof.support.record import Record, replace
-from flushproof.verify.certificate.certificate_file import certificate
+from flushproof.verify.certificate.certificate_file import write_certificate
 from flushproof.verify.certificate.head import BEGINS
 from flushproof.verify.expectation import with_expected
 from flushproof.verify.options import Comparing, Options, Reviewing
@@ -155,7 +155,7 @@ class Request(Record, frozen=True):
 
 def run(request: Request, pipeline: Callable[[], Pipeline], terminal: Terminal) -> int:
     """Run one command and return the exit code; no exception but a bug in here escapes."""
-    return guarded(lambda: _told(request, pipeline, terminal), terminal)
+    return guard_command(lambda: _told(request, pipeline, terminal), terminal)
 
 
 def _told(request: Request, pipeline: Callable[[], Pipeline], terminal: Terminal) -> int:
@@ -165,11 +165,11 @@ def _told(request: Request, pipeline: Callable[[], Pipeline], terminal: Terminal
             return _run(request, pipeline(), terminal)
     except InputError as error:
         if request.format == "json" and not error.told:
-            terminal.raw(json.dumps(json.refused(error)))
+            terminal.raw(json.dump_document(json.refusal_document(error)))
         raise
 
 
-def guarded(command: Callable[[], int], terminal: Terminal) -> int:
+def guard_command(command: Callable[[], int], terminal: Terminal) -> int:
     """Return a command's exit code, or say on stderr what stopped it and return that one's."""
     try:
         return command()
@@ -191,7 +191,9 @@ def _run(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
     if request.stage is not None:
         path = request.paths[0]
         emitted = pipeline.emit(path, request.spec, request.stage, request.options)
-        terminal.raw("".join(f"{visible(x)}\n" for x in emitted.expandtabs().splitlines()))
+        terminal.raw(
+            "".join(f"{escape_unprintable(x)}\n" for x in emitted.expandtabs().splitlines())
+        )
         return EXIT_OK
     if request.atomicity:
         return _atomicity(request, pipeline, terminal)
@@ -226,7 +228,7 @@ def _decide(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
     decide = pipeline.refute if request.command == "refute" else pipeline.prove
     path = request.paths[0]
     done: list[ClaimResult] = []
-    board, read = Board(), files.Recorded(files.current())
+    board, read = Board(), files.Recorded(files.current_files())
     progress = _progress(terminal, "claims", len(request.options.claims) or None, board)
 
     def on_result(result: ClaimResult) -> None:
@@ -241,7 +243,7 @@ def _decide(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
 
     try:
         listener = Listener(on_result, progress.expect, board)
-        with files.using(read):
+        with files.use_files(read):
             report = decide(path, request.spec, request.options, listener)
     except (KeyboardInterrupt, InputError) as stop:
         progress.clear()
@@ -250,8 +252,8 @@ def _decide(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
     progress.clear()
     report = _expecting(report, request)
     if request.certificate is not None:
-        text = certificate(report, read.looks, request.certificate)
-        write(request.certificate, text, BEGINS)
+        text = write_certificate(report, read.looks, request.certificate)
+        write_atomically(request.certificate, text, BEGINS)
     if not request.invariant:
         plain = (replace(r, invariant=()) for r in report.results)
         report = replace(report, results=tuple(plain))
@@ -263,9 +265,9 @@ def _decide(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
 def _atomicity(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
     path = request.paths[0]
     steps = pipeline.atomicity(path, request.spec, request.options)
-    sources = load_sources((path, *atomicity.places(steps)))
+    sources = load_sources((path, *atomicity.list_code_files(steps)))
     if request.format == "json":
-        terminal.raw(json.dumps(json.atomic(path, sources.get(path), steps)))
+        terminal.raw(json.dump_document(json.atomicity_document(path, sources.get(path), steps)))
     else:
         terminal.raw(atomicity.render(path, steps, sources, terminal.width))
     return EXIT_OK
@@ -274,7 +276,7 @@ def _atomicity(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
 def _list(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
     found = pipeline.recognised(request.paths[0], request.spec, request.options)
     if request.format == "json":
-        terminal.raw(json.dumps(listing.document(found)))
+        terminal.raw(json.dump_document(listing.recognition_document(found)))
     else:
         terminal.raw(listing.render(found, terminal.width))
     return EXIT_OK
@@ -314,9 +316,9 @@ def _nfc(request: Request, comparing: Comparing, pipeline: Pipeline, terminal: T
     old, new = request.paths
     found = pipeline.nfc(old, new, request.spec, request.options, comparing)
     if request.format == "json":
-        terminal.raw(json.dumps(compare_json.document(found)))
+        terminal.raw(json.dump_document(compare_json.comparison_document(found)))
     else:
-        sources = load_sources(compare_text.places(found))
+        sources = load_sources(compare_text.list_compared_files(found))
         terminal.report(compare_text.render(found, sources, terminal.width))
     return found.exit_code
 
@@ -330,9 +332,9 @@ def _review(request: Request, reviewing: Reviewing, pipeline: Pipeline, terminal
     finally:
         progress.clear()
     if request.format == "json":
-        terminal.raw(json.dumps(review_json.document(found)))
+        terminal.raw(json.dump_document(review_json.review_document(found)))
     else:
-        sources = load_sources(review_text.places(found))
+        sources = load_sources(review_text.list_reviewed_files(found))
         terminal.report(review_text.render(found, sources, terminal.width))
     return found.exit_code
 
@@ -402,7 +404,7 @@ def _show(
     results = Results(
         reports=reports,
         code=code,
-        sources=load_sources((*places(reports), spec)),
+        sources=load_sources((*list_shown_files(reports), spec)),
         expectations=request.command == "check",
         many=request.command == "check" or len(request.paths) > 1,
         width=terminal.width,
@@ -411,7 +413,7 @@ def _show(
     )
     if request.output is not None:
         text = FORMATS[request.format](results)
-        write(request.output, text, formats.BEGINS.get(request.format, ""))
+        write_atomically(request.output, text, formats.BEGINS.get(request.format, ""))
         terminal.report(FORMATS[TEXT](results))
     elif request.format == TEXT:
         terminal.report(FORMATS[TEXT](results))
@@ -425,9 +427,11 @@ def _write_page(reports: tuple[Report, ...], request: Request) -> None:
     if request.html is not None:
         from flushproof.report.html import page
 
-        sources = load_sources(page.places(reports))
+        sources = load_sources(page.list_page_files(reports))
         expectations = request.command == "check"
-        write(request.html, page.render(reports, sources, expectations=expectations), PAGE)
+        write_atomically(
+            request.html, page.render_page(reports, sources, expectations=expectations), PAGE
+        )
 
 
 def _progress(

@@ -10,7 +10,7 @@ from flushproof.support.resources import CLAIMS
 SHELLS = ("bash", "zsh", "fish")
 
 
-def script(shell: str) -> str:
+def completion_script(shell: str) -> str:
     """Return the lines that make a shell ask this program."""
     from argcomplete.shell_integration import shellcode
 
@@ -18,13 +18,13 @@ def script(shell: str) -> str:
     return text.strip("\n") + "\n"
 
 
-def complete(parser: argparse.ArgumentParser) -> None:
+def complete_arguments(parser: argparse.ArgumentParser) -> None:
     """Answer the shell and leave the process."""
     import argcomplete
 
     argcomplete.autocomplete(parser, always_complete_options=False)
 
 
-def claims(**_: object) -> list[str]:
+def list_claim_names(**_: object) -> list[str]:
     """Return the names of the claims that come with the program."""
     return re.findall(r"^claim (\w+)", CLAIMS.read_text(encoding="utf-8"), re.MULTILINE)

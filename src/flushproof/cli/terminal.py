@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from flushproof.report import diagnostics, style
-from flushproof.report.plain import DEFAULT_WIDTH, visible
+from flushproof.report.plain import DEFAULT_WIDTH, escape_unprintable
 from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record
 from flushproof.support.source import Source
@@ -56,14 +56,14 @@ class Terminal(Record, frozen=True):
 
     def input_error(self, error: InputError) -> None:
         """Write the diagnostics to stderr with the source lines they point at."""
-        sources = load_sources(diagnostics.places(error.diagnostics))
+        sources = load_sources(diagnostics.list_diagnostic_files(error.diagnostics))
         sources |= {s.name: s for s in error.sources}
         text = diagnostics.render(error.diagnostics, sources, self.width)
         _write(self.err, self._coloured(text, self.err))
 
     def internal_error(self, error: Exception) -> None:
         """Write a short message, or the traceback where the environment asks for it."""
-        text = INTERNAL.format(kind=type(error).__name__, message=visible(str(error)))
+        text = INTERNAL.format(kind=type(error).__name__, message=escape_unprintable(str(error)))
         if self.environ.get("FLUSHPROOF_DEBUG"):
             text += "".join(traceback.format_exception(error))
         else:
@@ -72,17 +72,17 @@ class Terminal(Record, frozen=True):
 
     def _coloured(self, text: str, stream: TextIO) -> str:
         wanted = style.wants_colour(self.colour, self.environ, terminal=stream.isatty())
-        return style.paint(text) if wanted else text
+        return style.paint_text(text) if wanted else text
 
 
 def load_sources(names: tuple[str, ...]) -> dict[str, Source]:
     """Return those of the named files that can be read; the others merely get no excerpt."""
-    from flushproof.frontend.c.load import load
+    from flushproof.frontend.c.load import load_source
 
     sources: dict[str, Source] = {}
     for name in names:
         try:
-            sources[name] = load(name)
+            sources[name] = load_source(name)
         except (InputError, OSError):
             continue
     return sources

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from flushproof.frontend.c.load import LIMIT
-from flushproof.support.files import DISK, Recorded, using
+from flushproof.support.files import DISK, Recorded, use_files
 
 Stamp = tuple[int, int, int] | None
 
@@ -36,7 +36,7 @@ class FileWatcher:
         count = 0
         while True:
             self._seen = Recorded(DISK)
-            with using(self._seen):
+            with use_files(self._seen):
                 self.check(count)
             count += 1
             self._stamps = self._stamps_now()

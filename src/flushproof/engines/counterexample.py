@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from flushproof.engines.schedule import Schedule
 from flushproof.support.record import Record
 from flushproof.support.source import Span
-from flushproof.support.wording import count
+from flushproof.support.wording import count_noun
 
 
 class Counterexample(Record, frozen=True):
@@ -31,7 +31,7 @@ class Counterexample(Record, frozen=True):
 def undefined_in_claim(text: str, span: Span | None, vcpus: int) -> str:
     """Return why a claim is left open whose own handlers do something undefined."""
     where = "" if span is None else f" at {span.file}:{span.line}"
-    return f"undefined behaviour in the claim: {text}{where}, with {count(vcpus, 'vCPU')}"
+    return f"undefined behaviour in the claim: {text}{where}, with {count_noun(vcpus, 'vCPU')}"
 
 
 def size_in_words(found: Counterexample, lowest: int, *, least: bool) -> str:
@@ -40,9 +40,9 @@ def size_in_words(found: Counterexample, lowest: int, *, least: bool) -> str:
     Nothing was asked about fewer vCPUs than `lowest`.
     """
     parts = (
-        count(found.schedule.vcpus, "vCPU"),
-        count(found.roots, "root"),
-        count(found.calls, "operation"),
+        count_noun(found.schedule.vcpus, "vCPU"),
+        count_noun(found.roots, "root"),
+        count_noun(found.calls, "operation"),
     )
     if not least:
         fewer = "fewer were not ruled out"

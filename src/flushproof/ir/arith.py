@@ -33,7 +33,7 @@ def binary_op(text: str) -> BinaryOp:
     return _BINARY[text]
 
 
-def unary(op: UnaryOp, value: int, t: Int) -> int:
+def apply_unary(op: UnaryOp, value: int, t: Int) -> int:
     """Apply `op`, giving a value of type `t`."""
     match op:
         case "-":
@@ -46,7 +46,7 @@ def unary(op: UnaryOp, value: int, t: Int) -> int:
             assert_never(op)
 
 
-def binary(op: BinaryOp, a: int, b: int, t: Int) -> int | None:
+def apply_binary(op: BinaryOp, a: int, b: int, t: Int) -> int | None:
     """Apply `op` to two values of type `t`; None where C leaves it undefined."""
     if op in _COMPARE:
         return int(_COMPARE[op](a, b))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from flushproof.ir.analysis.control_flow import simplify
+from flushproof.ir.analysis.control_flow import simplify_code
 from flushproof.ir.code import Assign, Branch, Check, Const, Expr, Instr, Jump, Local, Stop, Var
 from flushproof.ir.types import Type
 from flushproof.support.diagnostics import Diagnostic, InputError
@@ -105,7 +105,7 @@ class Emitter:
     def finish(self) -> tuple[Instr, ...]:
         """Return the code with positions for labels; unplaced labels are a programming error."""
         self.emit(Stop(None))
-        return simplify(tuple(self._resolved(i) for i in self.code))
+        return simplify_code(tuple(self._resolved(i) for i in self.code))
 
     def _resolved(self, instr: Instr) -> Instr:
         match instr:

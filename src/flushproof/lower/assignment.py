@@ -7,16 +7,23 @@ from flushproof.frontend.c.types import CType, Pointer, Struct
 from flushproof.ir.code import Assign, Const, Expr, Var
 from flushproof.ir.types import NO_VCPU, VCPU
 from flushproof.lower import convert
-from flushproof.lower.bits import replaced
-from flushproof.lower.context import Alias, Context, in_vcpu, same_place, unsupported, vcpu_of
+from flushproof.lower.bits import replace_bits
+from flushproof.lower.context import (
+    Alias,
+    Context,
+    in_vcpu,
+    same_place,
+    unsupported_construct,
+    vcpu_of,
+)
 from flushproof.lower.places import (
-    member,
-    read,
+    member_place,
+    read_place,
     value_of,
     vcpu_nonnull,
     vcpu_view,
     vm_part,
-    write,
+    write_place,
 )
 from flushproof.lower.values import (
     FALSE,
@@ -36,20 +43,20 @@ from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Span
 
 
-def store(ctx: Context, where: Place, value: Value, span: Span) -> Value:
+def store_value(ctx: Context, where: Place, value: Value, span: Span) -> Value:
     """Convert a value, write it to a place, and return what was written."""
     if isinstance(where, StructPlace):
         return _copy_struct(ctx, where, value, span)
     if isinstance(value, PointerTo) and not ctx.is_vm_pointer(where.type):
-        raise unsupported("an address that is stored in memory", span)
-    expr = converted(ctx, value, where.type, span)
+        raise unsupported_construct("an address that is stored in memory", span)
+    expr = convert_for_storage(ctx, value, where.type, span)
     if not isinstance(expr, Const):
         expr = ctx.emitter.keep(expr, span)
-    write(ctx, where, expr, span)
+    write_place(ctx, where, expr, span)
     return value_of(ctx, expr, where.type, span)
 
 
-def converted(ctx: Context, value: Value, t: CType, span: Span) -> Expr:
+def convert_for_storage(ctx: Context, value: Value, t: CType, span: Span) -> Expr:
     """Convert a value for storage in a scalar of C type `t`, in the form that the model gives it.
 
     Raises:
@@ -65,7 +72,7 @@ def converted(ctx: Context, value: Value, t: CType, span: Span) -> Expr:
                 raise InputError(Mismatch(span=span, text=f"this value does not fit in `{t}`"))
             return nonnull
         case Null():
-            value = convert.number(0)
+            value = convert.int_constant(0)
         case _:
             pass
     expr = convert.as_type(value, t, span)
@@ -79,16 +86,16 @@ def _copy_struct(ctx: Context, where: StructPlace, value: Value, span: Span) -> 
         raise InputError(Mismatch(span=span, text=f"this is no `{where.struct}`"))
     words: dict[FieldPlace, Expr] = {}
     for name in ctx.env.declarations.structs[where.struct.name].members:
-        source = read(ctx, member(ctx, value.place, name, span), span)
-        match member(ctx, where, name, span):
+        source = read_place(ctx, member_place(ctx, value.place, name, span), span)
+        match member_place(ctx, where, name, span):
             case BitPlace(unit, first, t):
                 before = words.get(unit, Const(0, unit.field.type))
-                part = converted(ctx, source, t, span)
-                words[unit] = ctx.emitter.keep(replaced(before, first, part), span)
+                part = convert_for_storage(ctx, source, t, span)
+                words[unit] = ctx.emitter.keep(replace_bits(before, first, part), span)
             case other:
-                store(ctx, other, source, span)
+                store_value(ctx, other, source, span)
     for unit, word in words.items():
-        write(ctx, unit, word, span)
+        write_place(ctx, unit, word, span)
     return value
 
 
@@ -100,7 +107,7 @@ def _retarget(ctx: Context, alias: Alias, where: Place, span: Span) -> None:
         ctx.emitter.assign(alias.vcpu, index, span)
         where = in_vcpu(where, Var(alias.vcpu))
     if alias.place is not None and not same_place(alias.place, where):
-        raise unsupported("a pointer with more than one target", span)
+        raise unsupported_construct("a pointer with more than one target", span)
     alias.place = where
 
 

@@ -31,14 +31,14 @@ def type_of(unit: BitUnit, span: Span) -> Integer:
     return Integer(f"unsigned : {unit.width}", Int(unit.width, signed=False))
 
 
-def unit(ctx: Context, place: FieldPlace, span: Span, mode: Mode) -> Expr:
+def read_unit(ctx: Context, place: FieldPlace, span: Span, mode: Mode) -> Expr:
     """Emit the read of a whole location and return its value."""
     word = ctx.emitter.temp(place.field.type)
     ctx.emitter.emit(Read(word, place.field, place.index, ctx.mode(mode), span))
     return Var(word)
 
 
-def part(word: Expr, first: int, t: Integer) -> Expr:
+def extract_bits(word: Expr, first: int, t: Integer) -> Expr:
     """Return the value of the bit field of type `t` that begins at bit `first`."""
     whole = word.type
     assert isinstance(whole, Int)
@@ -49,7 +49,7 @@ def part(word: Expr, first: int, t: Integer) -> Expr:
     return Cast(shifted, t.ir)
 
 
-def replaced(word: Expr, first: int, value: Expr) -> Expr:
+def replace_bits(word: Expr, first: int, value: Expr) -> Expr:
     """Return the location with another value in the bit field that begins at bit `first`."""
     whole, t = word.type, value.type
     assert isinstance(whole, Int)

@@ -10,14 +10,14 @@ from flushproof.frontend.c.type_errors import (
     UnknownFunction,
     WrongArity,
 )
-from flushproof.frontend.c.types import CType, Integer, Pointer, Struct, promote
+from flushproof.frontend.c.types import CType, Integer, Pointer, Struct, promote_integer
 from flushproof.frontend.c.walk import Node, walk
 from flushproof.ir.code import Const, Expr, Havoc, Var
 from flushproof.ir.types import BOOL, U64, VCPU, Int
-from flushproof.lower.assignment import assign_alias, converted, store
+from flushproof.lower.assignment import assign_alias, convert_for_storage, store_value
 from flushproof.lower.context import Activation, Alias, BoundName, Context, Named
-from flushproof.lower.primitives import primitive
-from flushproof.lower.statements import statement
+from flushproof.lower.primitives import lower_primitive
+from flushproof.lower.statements import lower_statement
 from flushproof.lower.values import (
     FALSE,
     Frame,
@@ -34,7 +34,9 @@ from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Span
 
 
-def inline(ctx: Context, function: c.Function, arguments: tuple[Value, ...], span: Span) -> Value:
+def inline_call(
+    ctx: Context, function: c.Function, arguments: tuple[Value, ...], span: Span
+) -> Value:
     """Emit the body of a called function, or the meaning of a primitive, and return its result.
 
     Raises:
@@ -52,7 +54,7 @@ def inline(ctx: Context, function: c.Function, arguments: tuple[Value, ...], spa
     ctx.stack.append(activation)
     for parameter, argument in zip(parameters, arguments, strict=True):
         _bind_parameter(ctx, function, parameter, argument, span)
-    value = primitive(ctx, function, span)
+    value = lower_primitive(ctx, function, span)
     if value is None:
         value = _run_body(ctx, function, activation)
     ctx.stack.pop()
@@ -68,8 +70,8 @@ def _refuse_conversions(
         given = argument.expr.type if isinstance(argument, Scalar) else None
         if not isinstance(given, Int):
             continue
-        wanted = promote(t.ir).width if isinstance(t, Integer) else U64.width
-        if promote(given).width != wanted:
+        wanted = promote_integer(t.ir).width if isinstance(t, Integer) else U64.width
+        if promote_integer(given).width != wanted:
             text = f"`{function.name}` has no prototype: this is not converted to `{t}`"
             raise InputError(Mismatch(span=span, text=text))
 
@@ -109,12 +111,12 @@ def _bind_parameter(
         ctx.declare(name, bound, p.span)
     elif isinstance(t, Struct) and function.body is not None:
         copy = StructPlace(Frame(ctx.emitter.local(name, BOOL).name, t), (), t)
-        store(ctx, copy, argument, span)
+        store_value(ctx, copy, argument, span)
         ctx.declare(name, Named(copy), p.span)
     elif fixed and function.body is None and not isinstance(t, Integer):
         ctx.declare(name, BoundName(argument), p.span)
     else:
-        expr = converted(ctx, argument, t, span)
+        expr = convert_for_storage(ctx, argument, t, span)
         ctx.declare(name, _scalar_parameter(ctx, name, t, expr, span, fixed=fixed), p.span)
 
 
@@ -166,7 +168,7 @@ def _run_body(ctx: Context, function: c.Function, activation: Activation) -> Val
         raise InputError(UnknownFunction(span=activation.span, name=function.name))
     if activation.result is not None:
         ctx.emitter.emit(Havoc(activation.result, function.span))
-    statement(ctx, function.body)
+    lower_statement(ctx, function.body)
     ctx.emitter.place(activation.leave)
     for label, (_, span) in activation.labels.items():
         if label not in activation.placed:

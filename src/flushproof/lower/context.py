@@ -23,7 +23,7 @@ from flushproof.lower.values import (
     Vcpu,
     Vm,
 )
-from flushproof.support.diagnostics import InputError, closest
+from flushproof.support.diagnostics import InputError, suggest_closest
 from flushproof.support.record import Record, field, replace
 from flushproof.support.source import Span
 
@@ -174,7 +174,9 @@ class Context(Record):
         """Make the error for a name that nothing declares."""
         d = self.env.declarations
         names = {n for s in self.frame.scopes for n in s}
-        hint = closest(name, (*names, *self.env.machine, *d.constants, *d.globals, *d.functions))
+        hint = suggest_closest(
+            name, (*names, *self.env.machine, *d.constants, *d.globals, *d.functions)
+        )
         return InputError(UnknownName(span=span, name=name, hint=hint))
 
     def shared(
@@ -188,7 +190,7 @@ class Context(Record):
             enum = enum if enum in self.env.declarations.enums else ""
             ir = self.field_type(t, span)
             if ir == RW_LOCK and scope is FieldScope.VCPU:
-                raise unsupported("a lock with readers in each vCPU", span)
+                raise unsupported_construct("a lock with readers in each vCPU", span)
             label = f"{_OWNERS[scope]}.{member}" if self.env.twofold(member) else member
             known = self.fields[name] = Field(name, label, scope, ir, enum=enum)
         return known
@@ -209,9 +211,9 @@ class Context(Record):
                     return BOOL
                 return VCPU if self.is_vcpu_pointer(t) else U64
             case Array():
-                raise unsupported("an array", span)
+                raise unsupported_construct("an array", span)
             case _:
-                raise unsupported(f"a value of type `{t}`", span)
+                raise unsupported_construct(f"a value of type `{t}`", span)
 
     def is_vm_pointer(self, t: CType) -> bool:
         """Tell whether a type is that of a pointer to (a part of) the VM."""
@@ -230,7 +232,7 @@ class Context(Record):
                 return False
 
 
-def unsupported(construct: str, span: Span | None) -> InputError:
+def unsupported_construct(construct: str, span: Span | None) -> InputError:
     """Make the error for a construct that the subset leaves out."""
     return InputError(UnsupportedConstruct(span=span, construct=construct))
 

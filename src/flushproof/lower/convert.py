@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 
 from flushproof.frontend.c.type_errors import Mismatch
-from flushproof.frontend.c.types import BOOL_T, INT_T, CType, Integer, Pointer, Struct, common
-from flushproof.ir.arith import binary, unary
+from flushproof.frontend.c.types import BOOL_T, INT_T, CType, Integer, Pointer, Struct, common_type
+from flushproof.ir.arith import apply_binary, apply_unary
 from flushproof.ir.code import COMPARISONS, Binary, BinaryOp, Cast, Const, Expr, Ite, Unary, UnaryOp
 from flushproof.ir.types import BOOL, INT, NO_VCPU, U64, VCPU, Int, VcpuRef
 from flushproof.lower.places import vcpu_nonnull
@@ -23,46 +23,46 @@ from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Span
 
 
-def cast(expr: Expr, t: Int) -> Expr:
+def cast_integer(expr: Expr, t: Int) -> Expr:
     """Convert an integer expression to type `t`, folding constants."""
     if expr.type == t:
         return expr
     if t == BOOL:
-        return nonzero(expr)
+        return nonzero_condition(expr)
     if isinstance(expr, Const):
         return Const(t.wrap(expr.value), t)
     return Cast(expr, t)
 
 
-def cut(expr: Expr, t: Int) -> Expr:
+def truncate_integer(expr: Expr, t: Int) -> Expr:
     """Convert an integer expression to type `t`, also to a single bit, by dropping the others."""
     own = expr.type
     if t != BOOL or own == BOOL or not isinstance(own, Int):
-        return cast(expr, t)
-    return nonzero(arithmetic("&", expr, Const(1, own)))
+        return cast_integer(expr, t)
+    return nonzero_condition(apply_operator("&", expr, Const(1, own)))
 
 
-def nonzero(expr: Expr) -> Expr:
+def nonzero_condition(expr: Expr) -> Expr:
     """Return the condition that an integer is not 0."""
     if expr.type == BOOL:
         return expr
     if isinstance(expr, Const):
         return TRUE if expr.value else FALSE
     match expr:
-        case Cast(operand) if widens(expr):
-            return nonzero(operand)
+        case Cast(operand) if is_widening(expr):
+            return nonzero_condition(operand)
         case Binary("^" | "-", left, right):
-            return arithmetic("!=", left, right)
+            return apply_operator("!=", left, right)
         case Binary("|", left, right):
-            return either(nonzero(left), nonzero(right))
+            return disjoin_conditions(nonzero_condition(left), nonzero_condition(right))
         case Binary("&", Cast(left), Cast(right)) if left.type == right.type == BOOL:
-            return both(left, right)
+            return conjoin_conditions(left, right)
         case _:
             pass
     return Binary("!=", expr, Const(0, expr.type), BOOL)
 
 
-def widens(expr: Cast) -> bool:
+def is_widening(expr: Cast) -> bool:
     """Tell whether a conversion keeps every value."""
     inner, outer = expr.operand.type, expr.type
     if not isinstance(inner, Int) or not isinstance(outer, Int):
@@ -70,7 +70,7 @@ def widens(expr: Cast) -> bool:
     return outer.low <= inner.low and inner.high <= outer.high
 
 
-def negate(condition: Expr) -> Expr:
+def negate_condition(condition: Expr) -> Expr:
     """Negate a condition."""
     match condition:
         case Const(value):
@@ -85,7 +85,7 @@ def negate(condition: Expr) -> Expr:
             return Unary("!", condition, BOOL)
 
 
-def both(a: Expr, b: Expr) -> Expr:
+def conjoin_conditions(a: Expr, b: Expr) -> Expr:
     """Conjoin two conditions."""
     if isinstance(a, Const):
         return b if a.value else FALSE
@@ -94,7 +94,7 @@ def both(a: Expr, b: Expr) -> Expr:
     return Binary("&", a, b, BOOL)
 
 
-def either(a: Expr, b: Expr) -> Expr:
+def disjoin_conditions(a: Expr, b: Expr) -> Expr:
     """Disjoin two conditions, both of which are evaluated."""
     if isinstance(a, Const):
         return TRUE if a.value else b
@@ -103,28 +103,30 @@ def either(a: Expr, b: Expr) -> Expr:
     return Binary("|", a, b, BOOL)
 
 
-def arithmetic(op: BinaryOp, left: Expr, right: Expr) -> Expr:
+def apply_operator(op: BinaryOp, left: Expr, right: Expr) -> Expr:
     """Apply an operator to operands that already have one type, folding constants."""
     t = left.type
     result = BOOL if op in COMPARISONS else t
     if isinstance(left, Const) and isinstance(right, Const) and isinstance(t, Int):
-        value = binary(op, left.value, right.value, t)
+        value = apply_binary(op, left.value, right.value, t)
         if value is not None:
             return Const(value, result)
     if op in ("==", "!=") and t != BOOL and isinstance(right, Const) and right.value == 0:
-        test = nonzero(left) if isinstance(left, Binary) else Binary("!=", left, right, BOOL)
-        return test if op == "!=" else negate(test)
+        test = (
+            nonzero_condition(left) if isinstance(left, Binary) else Binary("!=", left, right, BOOL)
+        )
+        return test if op == "!=" else negate_condition(test)
     return Binary(op, left, right, result)
 
 
-def prefix(op: UnaryOp, operand: Expr, t: Int) -> Expr:
+def apply_prefix(op: UnaryOp, operand: Expr, t: Int) -> Expr:
     """Apply - or ~ to an operand of type `t`, folding constants."""
     if isinstance(operand, Const):
-        return Const(unary(op, operand.value, t), t)
+        return Const(apply_unary(op, operand.value, t), t)
     return Unary(op, operand, t)
 
 
-def choose(condition: Expr, then: Expr, otherwise: Expr) -> Expr:
+def choose_value(condition: Expr, then: Expr, otherwise: Expr) -> Expr:
     """Return the conditional expression of two values of one type."""
     if isinstance(condition, Const):
         return then if condition.value else otherwise
@@ -141,7 +143,7 @@ def condition_of(value: Value, span: Span) -> Expr:
         case Scalar(expr) if isinstance(expr.type, VcpuRef):
             return vcpu_nonnull(expr)
         case Scalar(expr):
-            return nonzero(expr)
+            return nonzero_condition(expr)
         case PointerTo(_, nonnull):
             return nonnull
         case Null():
@@ -152,7 +154,7 @@ def condition_of(value: Value, span: Span) -> Expr:
             raise InputError(Mismatch(span=span, text="a scalar is needed here"))
 
 
-def integer(value: Value, span: Span) -> tuple[Expr, Int]:
+def require_integer(value: Value, span: Span) -> tuple[Expr, Int]:
     """Return an integer value with its type.
 
     Raises:
@@ -185,7 +187,7 @@ def as_type(value: Value, t: CType, span: Span) -> Expr:
         case Integer(_, ir):
             if t.is_truth:
                 return condition_of(value, span)
-            return cut(integer(value, span)[0], ir)
+            return truncate_integer(require_integer(value, span)[0], ir)
         case Pointer(Struct()):
             return _as_vcpu(value, t, span)
         case _:
@@ -208,24 +210,24 @@ def _as_vcpu(value: Value, t: CType, span: Span) -> Expr:
             raise InputError(Mismatch(span=span, text=f"this value does not fit in `{t}`"))
 
 
-def balance(left: Value, right: Value, span: Span) -> tuple[Expr, Expr, Integer]:
+def balance_operands(left: Value, right: Value, span: Span) -> tuple[Expr, Expr, Integer]:
     """Bring two integers to their common type.
 
     Raises:
         InputError: one of them is not an integer.
     """
-    a, ta = integer(left, span)
-    b, tb = integer(right, span)
-    t = common(ta, tb)
+    a, ta = require_integer(left, span)
+    b, tb = require_integer(right, span)
+    t = common_type(ta, tb)
     name = INT_T.name if t == INT_T.ir else f"{'' if t.signed else 'unsigned '}{t.width}-bit"
-    return cast(a, t), cast(b, t), Integer(name, t)
+    return cast_integer(a, t), cast_integer(b, t), Integer(name, t)
 
 
-def number(value: int) -> Scalar:
+def int_constant(value: int) -> Scalar:
     """Return an `int` constant as the value of a C expression."""
     return Scalar(Const(value, INT), INT_T)
 
 
-def boolean(condition: Expr) -> Scalar:
+def condition_value(condition: Expr) -> Scalar:
     """Return a condition as the value of a C expression."""
     return Scalar(condition, BOOL_T)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import assert_never
 
 from flushproof.frontend.c import syntax as c
-from flushproof.frontend.c.consteval import number_type, size
-from flushproof.frontend.c.side_effects import acts
+from flushproof.frontend.c.consteval import number_type, type_size
+from flushproof.frontend.c.side_effects import has_effect
 from flushproof.frontend.c.type_errors import Mismatch, UnknownFunction
 from flushproof.frontend.c.types import (
     INT_T,
@@ -16,13 +16,13 @@ from flushproof.frontend.c.types import (
     Pointer,
     Struct,
     Void,
-    promote,
+    promote_integer,
 )
 from flushproof.ir.builder import Label
 from flushproof.ir.code import Const, Expr, FieldScope, Uninit, Var
 from flushproof.ir.types import BOOL, U64, Int, VcpuRef
 from flushproof.lower import convert
-from flushproof.lower.assignment import assign_alias, converted, store
+from flushproof.lower.assignment import assign_alias, convert_for_storage, store_value
 from flushproof.lower.context import (
     Alias,
     BoundName,
@@ -31,10 +31,10 @@ from flushproof.lower.context import (
     Named,
     Shorthand,
     in_vcpu,
-    unsupported,
+    unsupported_construct,
 )
-from flushproof.lower.operators import Merge, operate
-from flushproof.lower.places import member, read, target
+from flushproof.lower.operators import Merge, lower_operator
+from flushproof.lower.places import member_place, pointer_target, read_place
 from flushproof.lower.values import (
     FALSE,
     TRUE,
@@ -53,12 +53,12 @@ from flushproof.lower.values import (
     Vcpu,
     Vm,
 )
-from flushproof.lower.views import as_pointer, container
-from flushproof.support.diagnostics import InputError, closest
+from flushproof.lower.views import as_pointer, container_of
+from flushproof.support.diagnostics import InputError, suggest_closest
 from flushproof.support.source import Span
 
 
-def lower(ctx: Context, e: c.Expr) -> Value:  # noqa: C901, PLR0912 - a table of all nodes
+def lower_expression(ctx: Context, e: c.Expr) -> Value:  # noqa: C901, PLR0912 - a table of all nodes
     """Emit code for an expression and return its value.
 
     Raises:
@@ -85,18 +85,18 @@ def lower(ctx: Context, e: c.Expr) -> Value:  # noqa: C901, PLR0912 - a table of
         case c.CallExpr():
             return _call(ctx, e)
         case c.Member() | c.Index():
-            return read(ctx, place(ctx, e), e.span)
+            return read_place(ctx, lower_place(ctx, e), e.span)
         case c.CastExpr():
             return _cast(ctx, e)
         case c.ContainerOf(pointer, written, path, span):
             outer = ctx.env.declarations.base(written)
             if not isinstance(outer, Struct):
                 raise InputError(Mismatch(span=written.span, text=f"`{outer}` is no struct"))
-            return container(ctx, lower(ctx, pointer), outer, path, span)
+            return container_of(ctx, lower_expression(ctx, pointer), outer, path, span)
         case c.SizeOf():
             return _size(ctx, e)
         case c.InitList(_, span):
-            raise unsupported("a braced initialiser here", span)
+            raise unsupported_construct("a braced initialiser here", span)
         case c.StatementExpr(body):
             return ctx.block(ctx, body)
         case _:
@@ -106,13 +106,13 @@ def lower(ctx: Context, e: c.Expr) -> Value:  # noqa: C901, PLR0912 - a table of
 def _name(ctx: Context, name: str, span: Span) -> Value:
     match ctx.find(name):
         case Named(where):
-            return read(ctx, where, span)
+            return read_place(ctx, where, span)
         case BoundName(value):
             return value
         case Alias() as alias:
             return _alias(ctx, alias, span)
         case Shorthand(expression):
-            return lower(ctx, expression)
+            return lower_expression(ctx, expression)
         case GhostArray():
             raise InputError(Mismatch(span=span, text=f"`{name}` needs an index"))
         case None:
@@ -126,7 +126,7 @@ def _global(ctx: Context, name: str, span: Span) -> Value:
         t = d.known.type(name)
         return Scalar(Const(value, t), Integer("enumerator", t))
     if name in d.globals:
-        return read(ctx, global_place(ctx, name, span), span)
+        return read_place(ctx, global_place(ctx, name, span), span)
     if name in d.functions:
         return FunctionRef(name)
     raise ctx.unknown(name, span)
@@ -144,14 +144,14 @@ def _alias(ctx: Context, alias: Alias, span: Span) -> Value:
     if alias.written is not None:
         ctx.emitter.emit(Uninit("pointer", Var(alias.written), span))
     if alias.place is None:
-        raise unsupported("a pointer read before it is given a target", span)
+        raise unsupported_construct("a pointer read before it is given a target", span)
     where = alias.place
     if alias.vcpu is not None:
         where = in_vcpu(where, ctx.emitter.keep(Var(alias.vcpu), span))
     return PointerTo(where, ctx.emitter.keep(Var(alias.nonnull), span))
 
 
-def place(ctx: Context, e: c.Expr) -> Place:
+def lower_place(ctx: Context, e: c.Expr) -> Place:
     """Emit code for an lvalue and return its place.
 
     Raises:
@@ -163,11 +163,11 @@ def place(ctx: Context, e: c.Expr) -> Place:
         case c.Member():
             return _member(ctx, e)
         case c.UnaryExpr("*", operand, span):
-            return target(ctx, lower(ctx, operand), Void(), span)
+            return pointer_target(ctx, lower_expression(ctx, operand), Void(), span)
         case c.Index(c.Name(id), index, span):
             return _element(ctx, id, index, span)
         case c.Index(_, _, span):
-            raise unsupported("an array", span)
+            raise unsupported_construct("an array", span)
         case _:
             raise InputError(Mismatch(span=e.span, text="this cannot be assigned or referred to"))
 
@@ -186,7 +186,7 @@ def _named_place(ctx: Context, name: str, span: Span) -> Place:
 
 
 def _member(ctx: Context, e: c.Member) -> Place:
-    return member(ctx, _owner(ctx, e), e.name, e.span)
+    return member_place(ctx, _owner(ctx, e), e.name, e.span)
 
 
 def struct_of(ctx: Context, e: c.Member) -> Struct:
@@ -196,8 +196,8 @@ def struct_of(ctx: Context, e: c.Member) -> Struct:
 
 def _owner(ctx: Context, e: c.Member) -> StructPlace:
     if e.arrow:
-        value = lower(ctx, e.base)
-        inner = target(ctx, value, _type_of(value), e.base.span)
+        value = lower_expression(ctx, e.base)
+        inner = pointer_target(ctx, value, _type_of(value), e.base.span)
     else:
         inner = _place_or_result(ctx, e.base)
     if not isinstance(inner, StructPlace):
@@ -208,10 +208,10 @@ def _owner(ctx: Context, e: c.Member) -> StructPlace:
 def _place_or_result(ctx: Context, e: c.Expr) -> Place:
     """Return the struct place an expression denotes, also when it is a call's result."""
     if isinstance(e, c.CallExpr):
-        value = lower(ctx, e)
+        value = lower_expression(ctx, e)
         if isinstance(value, StructValue):
             return value.place
-    return place(ctx, e)
+    return lower_place(ctx, e)
 
 
 def _type_of(value: Value) -> CType:
@@ -221,8 +221,8 @@ def _type_of(value: Value) -> CType:
 def _element(ctx: Context, name: str, index: c.Expr, span: Span) -> Place:
     binding = ctx.find(name)
     if not isinstance(binding, GhostArray):
-        raise unsupported("an array", span)
-    value = lower(ctx, index)
+        raise unsupported_construct("an array", span)
+    value = lower_expression(ctx, index)
     if isinstance(value, Scalar) and isinstance(value.expr.type, VcpuRef):
         return FieldPlace(binding.field, value.expr, binding.type)
     raise InputError(Mismatch(span=span, text="the index is not a vCPU"))
@@ -231,32 +231,32 @@ def _element(ctx: Context, name: str, index: c.Expr, span: Span) -> Place:
 def _unary(ctx: Context, e: c.UnaryExpr) -> Value:
     match e.op:
         case "!":
-            return convert.boolean(convert.negate(truth(ctx, e.operand)))
+            return convert.condition_value(convert.negate_condition(lower_truth(ctx, e.operand)))
         case "+":
             expr, t = _promoted(ctx, e)
             return Scalar(expr, Integer("integer", t))
         case "-" | "~" as op:
             expr, t = _promoted(ctx, e)
-            return Scalar(convert.prefix(op, expr, t), Integer("integer", t))
+            return Scalar(convert.apply_prefix(op, expr, t), Integer("integer", t))
         case "&":
             return _address(ctx, e)
         case "*":
-            return read(ctx, place(ctx, e), e.span)
+            return read_place(ctx, lower_place(ctx, e), e.span)
         case _:
             return _increment(ctx, e.op, e.operand, e.span, after=True)
 
 
 def _promoted(ctx: Context, e: c.UnaryExpr) -> tuple[Expr, Int]:
-    expr, t = convert.integer(lower(ctx, e.operand), e.span)
-    t = promote(t)
-    return convert.cast(expr, t), t
+    expr, t = convert.require_integer(lower_expression(ctx, e.operand), e.span)
+    t = promote_integer(t)
+    return convert.cast_integer(expr, t), t
 
 
 def _address(ctx: Context, e: c.UnaryExpr) -> Value:
     match e.operand:
         case c.Name(id) if ctx.find(id) is None and id in ctx.env.declarations.functions:
             return FunctionRef(id)
-    where = place(ctx, e.operand)
+    where = lower_place(ctx, e.operand)
     if is_bit_field(where):
         raise InputError(Mismatch(span=e.span, text="a bit field has no address"))
     if isinstance(where, StructPlace) and not isinstance(where.base, Vm):
@@ -283,45 +283,45 @@ def _struct_pointer(where: StructPlace) -> Value:
 
 
 def _increment(ctx: Context, op: str, operand: c.Expr, span: Span, *, after: bool) -> Value:
-    where = place(ctx, operand)
-    old = read(ctx, where, span)
-    left, right, t = convert.balance(old, convert.number(1), span)
-    total = convert.arithmetic("+" if op == "++" else "-", left, right)
-    new = store(ctx, where, Scalar(total, t), span)
+    where = lower_place(ctx, operand)
+    old = read_place(ctx, where, span)
+    left, right, t = convert.balance_operands(old, convert.int_constant(1), span)
+    total = convert.apply_operator("+" if op == "++" else "-", left, right)
+    new = store_value(ctx, where, Scalar(total, t), span)
     return new if after else old
 
 
 def _assign(ctx: Context, e: c.AssignExpr) -> Value:
     if isinstance(e.target, c.Name) and isinstance(alias := ctx.find(e.target.id), Alias):
         if e.op != "=":
-            raise unsupported("pointer arithmetic", e.span)
-        return assign_alias(ctx, alias, lower(ctx, e.value), e.span)
+            raise unsupported_construct("pointer arithmetic", e.span)
+        return assign_alias(ctx, alias, lower_expression(ctx, e.value), e.span)
     if e.op == "=":
-        value = lower(ctx, e.value)
-        return store(ctx, place(ctx, e.target), value, e.span)
-    where = place(ctx, e.target)
-    value = lower(ctx, e.value)
-    old = read(ctx, where, e.span)
-    return store(ctx, where, operate(ctx, e.op[:-1], old, value, e.span), e.span)
+        value = lower_expression(ctx, e.value)
+        return store_value(ctx, lower_place(ctx, e.target), value, e.span)
+    where = lower_place(ctx, e.target)
+    value = lower_expression(ctx, e.value)
+    old = read_place(ctx, where, e.span)
+    return store_value(ctx, where, lower_operator(ctx, e.op[:-1], old, value, e.span), e.span)
 
 
 def _binary(ctx: Context, e: c.BinaryExpr) -> Value:
     if e.op == ",":
-        lower(ctx, e.left)
-        return lower(ctx, e.right)
+        lower_expression(ctx, e.left)
+        return lower_expression(ctx, e.right)
     if e.op in ("&&", "||"):
-        return convert.boolean(truth(ctx, e))
-    left = lower(ctx, e.left)
-    return operate(ctx, e.op, left, lower(ctx, e.right), e.span)
+        return convert.condition_value(lower_truth(ctx, e))
+    left = lower_expression(ctx, e.left)
+    return lower_operator(ctx, e.op, left, lower_expression(ctx, e.right), e.span)
 
 
-def truth(ctx: Context, e: c.Expr) -> Expr:
+def lower_truth(ctx: Context, e: c.Expr) -> Expr:
     """Emit code for an expression used as a truth value, and return the condition."""
     if not (isinstance(e, c.BinaryExpr) and e.op in ("&&", "||")):
-        return convert.condition_of(lower(ctx, e), e.span)
+        return convert.condition_of(lower_expression(ctx, e), e.span)
     result = ctx.emitter.temp(TRUE.type)
     yes, no, end = ctx.emitter.label(), ctx.emitter.label(), ctx.emitter.label()
-    condition(ctx, e, yes, no)
+    lower_condition(ctx, e, yes, no)
     for label, value in ((yes, TRUE), (no, FALSE)):
         ctx.emitter.place(label)
         ctx.emitter.assign(result, value, e.span)
@@ -330,18 +330,18 @@ def truth(ctx: Context, e: c.Expr) -> Expr:
     return Var(result)
 
 
-def condition(ctx: Context, e: c.Expr, yes: Label, no: Label) -> None:
+def lower_condition(ctx: Context, e: c.Expr, yes: Label, no: Label) -> None:
     """Emit code that jumps to `yes` or `no`, short-circuiting."""
     match e:
         case c.UnaryExpr("!", operand):
-            condition(ctx, operand, no, yes)
+            lower_condition(ctx, operand, no, yes)
         case c.BinaryExpr("&&" | "||" as op, left, right):
             middle = ctx.emitter.label()
-            condition(ctx, left, *((middle, no) if op == "&&" else (yes, middle)))
+            lower_condition(ctx, left, *((middle, no) if op == "&&" else (yes, middle)))
             ctx.emitter.place(middle)
-            condition(ctx, right, yes, no)
+            lower_condition(ctx, right, yes, no)
         case _:
-            value = convert.condition_of(lower(ctx, e), e.span)
+            value = convert.condition_of(lower_expression(ctx, e), e.span)
             ctx.emitter.branch(value, yes, no, e.span)
 
 
@@ -349,35 +349,35 @@ def _conditional(ctx: Context, e: c.Conditional) -> Value:
     yes, no, end = ctx.emitter.label(), ctx.emitter.label(), ctx.emitter.label()
     first: Value | None = None
     if e.then is None:
-        first = lower(ctx, e.condition)
+        first = lower_expression(ctx, e.condition)
         ctx.emitter.branch(convert.condition_of(first, e.span), yes, no, e.span)
     else:
-        condition(ctx, e.condition, yes, no)
+        lower_condition(ctx, e.condition, yes, no)
     merge = Merge(ctx, end, e.span)
     ctx.emitter.place(yes)
-    merge.arm(first if e.then is None or first else lower(ctx, e.then))
+    merge.arm(first if e.then is None or first else lower_expression(ctx, e.then))
     ctx.emitter.place(no)
-    merge.arm(lower(ctx, e.otherwise))
+    merge.arm(lower_expression(ctx, e.otherwise))
     ctx.emitter.place(end)
     return merge.value()
 
 
 def _cast(ctx: Context, e: c.CastExpr) -> Value:
     t = ctx.env.declarations.resolve(e.type, e.declarator)
-    value = lower(ctx, e.operand)
+    value = lower_expression(ctx, e.operand)
     match t:
         case Void():
             return Nothing()
         case Integer():
             if isinstance(value, PointerTo):
-                raise unsupported("a pointer converted to an integer", e.span)
-            return Scalar(converted(ctx, value, t, e.span), t)
+                raise unsupported_construct("a pointer converted to an integer", e.span)
+            return Scalar(convert_for_storage(ctx, value, t, e.span), t)
         case Pointer(inner):
             if _is_number(value):
-                raise unsupported("a number converted to a pointer", e.span)
+                raise unsupported_construct("a number converted to a pointer", e.span)
             return as_pointer(ctx, value, inner, e.span)
         case _:
-            raise unsupported(f"a conversion to `{t}`", e.span)
+            raise unsupported_construct(f"a conversion to `{t}`", e.span)
 
 
 def _callee(ctx: Context, e: c.Expr) -> str:
@@ -390,11 +390,11 @@ def _callee(ctx: Context, e: c.Expr) -> str:
                 case BoundName(FunctionRef(name)):
                     return name
                 case _:
-                    raise unsupported("a call through a pointer", span)
+                    raise unsupported_construct("a call through a pointer", span)
         case c.UnaryExpr("*" | "&", c.Name() as inner):
             return _callee(ctx, inner)
         case _:
-            raise unsupported("a call through a pointer", e.span)
+            raise unsupported_construct("a call through a pointer", e.span)
 
 
 def _is_number(value: Value) -> bool:
@@ -412,11 +412,11 @@ def _size(ctx: Context, e: c.SizeOf) -> Value:
     d = ctx.env.declarations
     if e.type is not None and e.declarator is not None:
         t = d.resolve(e.type, e.declarator)
-    elif e.operand is not None and not acts(d.functions, e.operand):
+    elif e.operand is not None and not has_effect(d.functions, e.operand):
         t = _type_of_expression(ctx.aside(), e.operand)
     else:
-        raise unsupported("the size of this expression", e.span)
-    return Scalar(Const(size(d.known, t, e.span), U64), ULONG_T)
+        raise unsupported_construct("the size of this expression", e.span)
+    return Scalar(Const(type_size(d.known, t, e.span), U64), ULONG_T)
 
 
 def _type_of_expression(ctx: Context, e: c.Expr) -> CType:
@@ -426,7 +426,7 @@ def _type_of_expression(ctx: Context, e: c.Expr) -> CType:
         case c.Name(id) if ctx.find(id) is None and id in ctx.env.declarations.constants:
             return Integer("enumerator", ctx.env.declarations.known.type(id))
         case c.Name() | c.Member() | c.Index() | c.UnaryExpr("*"):
-            where = place(ctx, e)
+            where = lower_place(ctx, e)
             if is_bit_field(where):
                 raise InputError(Mismatch(span=e.span, text="a bit field has no size"))
             return where.struct if isinstance(where, StructPlace) else where.type
@@ -434,7 +434,7 @@ def _type_of_expression(ctx: Context, e: c.Expr) -> CType:
             return ctx.env.declarations.resolve(written, declarator)
         case _:
             pass
-    match lower(ctx, e):
+    match lower_expression(ctx, e):
         case Scalar(expr) if expr.type == BOOL and isinstance(e, c.BinaryExpr | c.UnaryExpr):
             return INT_T
         case Scalar(expr) if isinstance(expr.type, Int) and expr.type != BOOL:
@@ -442,7 +442,7 @@ def _type_of_expression(ctx: Context, e: c.Expr) -> CType:
         case StructValue(where):
             return where.struct
         case _:
-            raise unsupported("the size of this expression", e.span)
+            raise unsupported_construct("the size of this expression", e.span)
 
 
 def _call(ctx: Context, e: c.CallExpr) -> Value:
@@ -451,12 +451,12 @@ def _call(ctx: Context, e: c.CallExpr) -> Value:
     if special := ctx.env.specials.get(name):
         return special(ctx, e)
     if function is None:
-        hint = closest(name, ctx.env.declarations.functions)
+        hint = suggest_closest(name, ctx.env.declarations.functions)
         raise InputError(UnknownFunction(span=e.function.span, name=name, hint=hint))
     if any(a.name == "__ignored" for a in function.annotations):
         for a in e.arguments:
-            if acts(ctx.env.declarations.functions, a):
-                lower(ctx, a)
+            if has_effect(ctx.env.declarations.functions, a):
+                lower_expression(ctx, a)
         return Nothing()
-    arguments = tuple(lower(ctx, a) for a in e.arguments)
+    arguments = tuple(lower_expression(ctx, a) for a in e.arguments)
     return ctx.inline(ctx, function, arguments, e.span)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from flushproof.frontend.c import syntax as c
-from flushproof.frontend.c.declarations import static_name, statics
-from flushproof.frontend.c.initialisers import Path, Shapes, Values, completed, values_of
+from flushproof.frontend.c.declarations import list_statics, static_name
+from flushproof.frontend.c.initialisers import Path, Shapes, Values, complete_type, values_of
 from flushproof.frontend.c.type_errors import Mismatch, UnknownType
 from flushproof.frontend.c.types import CType, Integer, Pointer, Struct
 from flushproof.ir.code import Havoc, Local
 from flushproof.ir.types import BOOL
-from flushproof.lower.assignment import assign_alias, converted, store
-from flushproof.lower.context import Alias, Context, Named, unsupported
-from flushproof.lower.expressions import global_place, lower
-from flushproof.lower.places import leaves, part
+from flushproof.lower.assignment import assign_alias, convert_for_storage, store_value
+from flushproof.lower.context import Alias, Context, Named, unsupported_construct
+from flushproof.lower.expressions import global_place, lower_expression
+from flushproof.lower.places import scalar_places, select_part
 from flushproof.lower.values import (
     FALSE,
     BitPlace,
@@ -24,12 +24,12 @@ from flushproof.lower.values import (
     StructPlace,
     StructValue,
 )
-from flushproof.support.diagnostics import InputError, closest
+from flushproof.support.diagnostics import InputError, suggest_closest
 from flushproof.support.record import Record
 from flushproof.support.source import Span
 
 
-def declaration(ctx: Context, s: c.Declaration) -> None:
+def lower_declaration(ctx: Context, s: c.Declaration) -> None:
     """Emit the initialisation of local variables and bind their names.
 
     Raises:
@@ -47,14 +47,14 @@ def declaration(ctx: Context, s: c.Declaration) -> None:
             ctx.declare(name, Named(global_place(ctx, lasting, entry.span)), entry.span)
         else:
             t = ctx.env.declarations.resolve(s.type, entry.declarator)
-            _declare(ctx, name, completed(shapes(ctx), t, entry.initialiser), entry)
+            _declare(ctx, name, complete_type(known_shapes(ctx), t, entry.initialiser), entry)
 
 
 def _static(ctx: Context, entry: c.InitDeclarator) -> str:
     """Return the name at file level of a static variable."""
     function = ctx.env.declarations.functions[ctx.frame.name]
     assert function.body is not None
-    number = next(k for k, (_, e) in enumerate(statics(function.body)) if e is entry)
+    number = next(k for k, (_, e) in enumerate(list_statics(function.body)) if e is entry)
     return static_name(function, number)
 
 
@@ -67,14 +67,14 @@ def _declare(ctx: Context, name: str, t: CType, entry: c.InitDeclarator) -> None
         case Integer() | Pointer():
             _declare_scalar(ctx, name, t, entry)
         case _:
-            raise unsupported(f"a local variable of type `{t}`", entry.span)
+            raise unsupported_construct(f"a local variable of type `{t}`", entry.span)
 
 
 def _declare_scalar(ctx: Context, name: str, t: CType, entry: c.InitDeclarator) -> None:
     local = ctx.emitter.local(name, ctx.field_type(t, entry.span))
     if entry.initialiser is not None:
-        value = lower(ctx, _unbraced(ctx, t, entry.initialiser))
-        ctx.emitter.assign(local, converted(ctx, value, t, entry.span), entry.span)
+        value = lower_expression(ctx, _unbraced(ctx, t, entry.initialiser))
+        ctx.emitter.assign(local, convert_for_storage(ctx, value, t, entry.span), entry.span)
         ctx.declare(name, Named(LocalPlace(local, t)), entry.span)
         return
     written = _unwritten(ctx, name, entry.span)
@@ -93,7 +93,7 @@ def _declare_pointer(ctx: Context, name: str, t: Pointer, entry: c.InitDeclarato
         alias = Alias(t, ctx.emitter.local(name, BOOL), None, _unwritten(ctx, name, entry.span))
         ctx.emitter.emit(Havoc(alias.nonnull, entry.span))
     else:
-        value = lower(ctx, _unbraced(ctx, t, entry.initialiser))
+        value = lower_expression(ctx, _unbraced(ctx, t, entry.initialiser))
         alias = Alias(t, ctx.emitter.local(name, BOOL))
         assign_alias(ctx, alias, value, entry.span)
     ctx.declare(name, alias, entry.span)
@@ -101,15 +101,15 @@ def _declare_pointer(ctx: Context, name: str, t: Pointer, entry: c.InitDeclarato
 
 def _declare_struct(ctx: Context, name: str, t: Struct, entry: c.InitDeclarator) -> None:
     if t.name not in ctx.env.declarations.structs:
-        hint = closest(t.name, ctx.env.declarations.structs)
+        hint = suggest_closest(t.name, ctx.env.declarations.structs)
         raise InputError(UnknownType(span=entry.span, name=str(t), hint=hint))
     prefix = ctx.emitter.local(name, BOOL).name
     where = StructPlace(Frame(prefix, t), (), t)
     ctx.declare(name, Named(where), entry.span)
     if entry.initialiser is not None:
-        initialise(ctx, where, t, entry.initialiser)
+        lower_initialiser(ctx, where, t, entry.initialiser)
         return
-    for leaf in leaves(ctx, where, entry.span):
+    for leaf in scalar_places(ctx, where, entry.span):
         if isinstance(leaf, LocalPlace):
             ctx.emitter.emit(Havoc(leaf.local, entry.span))
 
@@ -117,22 +117,22 @@ def _declare_struct(ctx: Context, name: str, t: Struct, entry: c.InitDeclarator)
 # Initial values -----------------------------------------------------------------------------------
 
 
-def shapes(ctx: Context) -> Shapes:
+def known_shapes(ctx: Context) -> Shapes:
     """Return what is known of types, for taking an initialiser apart."""
     d = ctx.env.declarations
     return Shapes(d.structs, d.known, d.functions, lambda e: _is_struct(ctx, e))
 
 
 def _is_struct(ctx: Context, e: c.Expr) -> bool:
-    return isinstance(lower(ctx.aside(), e), StructValue)
+    return isinstance(lower_expression(ctx.aside(), e), StructValue)
 
 
 def _unbraced(ctx: Context, t: CType, e: c.Expr) -> c.Expr:
     """Return the value of a scalar without the braces that may be around it."""
-    return values_of(shapes(ctx), t, e)[()] if isinstance(e, c.InitList) else e
+    return values_of(known_shapes(ctx), t, e)[()] if isinstance(e, c.InitList) else e
 
 
-def initialise(
+def lower_initialiser(
     ctx: Context, where: Place, t: CType, e: c.Expr, only: frozenset[str] | None = None
 ) -> None:
     """Emit the stores of an initialiser, and of 0 where it gives no value.
@@ -143,8 +143,8 @@ def initialise(
         InputError: the initialiser does not fit the type.
     """
     plain: Values = {(): e}
-    values = values_of(shapes(ctx), t, e) if isinstance(e, c.InitList) else plain
-    _InitialValues(ctx, shapes(ctx), values, only, e.span).fill(where, t, ())
+    values = values_of(known_shapes(ctx), t, e) if isinstance(e, c.InitList) else plain
+    _InitialValues(ctx, known_shapes(ctx), values, only, e.span).fill(where, t, ())
 
 
 class _InitialValues(Record, frozen=True):
@@ -160,15 +160,15 @@ class _InitialValues(Record, frozen=True):
         written = self.values.get(path)
         if written is not None:
             if self._wanted(where):
-                store(self.ctx, where, lower(self.ctx, written), written.span)
+                store_value(self.ctx, where, lower_expression(self.ctx, written), written.span)
             return
         parts = None if self._is_lock(t) else self.shapes.parts(t)
         if parts is None:
             if self._wanted(where) and not self._is_lock(t):
-                store(self.ctx, where, Null(), self.span)
+                store_value(self.ctx, where, Null(), self.span)
             return
         for below, inner in parts:
-            place = part(self.ctx, where, below[0], self.span) if below else where
+            place = select_part(self.ctx, where, below[0], self.span) if below else where
             self.fill(place, inner, path + below)
 
     def _is_lock(self, t: CType) -> bool:

@@ -13,71 +13,71 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flushproof.frontend.c import syntax as c
-from flushproof.frontend.c.consteval import evaluate
+from flushproof.frontend.c.consteval import evaluate_constant
 from flushproof.frontend.c.declarations import Declarations
 from flushproof.frontend.c.type_errors import Mismatch, WrongArity
 from flushproof.frontend.c.types import ULONG_T, Array, Integer
 from flushproof.ir.code import BinaryOp, Const, Havoc, Var
 from flushproof.ir.types import BOOL, U64
 from flushproof.lower import convert
-from flushproof.lower.context import Context, Special, unsupported
-from flushproof.lower.expressions import lower, struct_of
+from flushproof.lower.context import Context, Special, unsupported_construct
+from flushproof.lower.expressions import lower_expression, struct_of
 from flushproof.lower.places import member_type
 from flushproof.lower.values import Scalar, Value
 from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Span
 
 
-def value(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
+def freeze_value(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
     """Return a value that later assignments do not change."""
-    v = lower(ctx, arguments[0])
+    v = lower_expression(ctx, arguments[0])
     if isinstance(v, Scalar) and not isinstance(v.expr, Const):
         return Scalar(ctx.emitter.keep(v.expr, span), v.type)
     return v
 
 
-def least(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
+def lower_min(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
     """Return `a < b ? a : b`, each evaluated once."""
     return _chosen(ctx, "<", arguments, span)
 
 
-def greatest(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
+def lower_max(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
     """Return `a > b ? a : b`, each evaluated once."""
     return _chosen(ctx, ">", arguments, span)
 
 
 def _chosen(ctx: Context, op: BinaryOp, arguments: tuple[c.Expr, ...], span: Span) -> Value:
-    first = lower(ctx, arguments[0])
-    a, b, t = convert.balance(first, lower(ctx, arguments[1]), span)
-    chosen = convert.choose(convert.arithmetic(op, a, b), a, b)
+    first = lower_expression(ctx, arguments[0])
+    a, b, t = convert.balance_operands(first, lower_expression(ctx, arguments[1]), span)
+    chosen = convert.choose_value(convert.apply_operator(op, a, b), a, b)
     return Scalar(ctx.emitter.keep(chosen, span), t)
 
 
-def first(ctx: Context, arguments: tuple[c.Expr, ...], _span: Span) -> Value:
+def lower_first(ctx: Context, arguments: tuple[c.Expr, ...], _span: Span) -> Value:
     """Return the first of two values."""
-    kept = lower(ctx, arguments[0])
-    lower(ctx, arguments[1])
+    kept = lower_expression(ctx, arguments[0])
+    lower_expression(ctx, arguments[1])
     return kept
 
 
 # What is not evaluated --------------------------------------------------------------------------
 
 
-def typed(ctx: Context, e: c.CallExpr) -> Value:
+def lower_typed(ctx: Context, e: c.CallExpr) -> Value:
     """Convert the second argument to the type of the first.
 
     Raises:
         InputError: it has no integer type.
     """
     like, given = _two(e)
-    v = lower(ctx.aside(), like)
+    v = lower_expression(ctx.aside(), like)
     t = v.type if isinstance(v, Scalar) else None
     if not isinstance(t, Integer):
-        t = Integer("integer", convert.integer(v, e.span)[1])
-    return Scalar(convert.as_type(lower(ctx, given), t, e.span), t)
+        t = Integer("integer", convert.require_integer(v, e.span)[1])
+    return Scalar(convert.as_type(lower_expression(ctx, given), t, e.span), t)
 
 
-def elements(ctx: Context, e: c.CallExpr) -> Value:
+def count_elements(ctx: Context, e: c.CallExpr) -> Value:
     """Return the number of elements of an array.
 
     Raises:
@@ -87,7 +87,7 @@ def elements(ctx: Context, e: c.CallExpr) -> Value:
         case (c.Member() as array,) if (size := _size(ctx.aside(), array)) is not None:
             return Scalar(Const(size, U64), ULONG_T)
         case _:
-            raise unsupported("the size of this array", e.span)
+            raise unsupported_construct("the size of this array", e.span)
 
 
 def _size(ctx: Context, e: c.Member) -> int | None:
@@ -107,29 +107,29 @@ def _two(e: c.CallExpr) -> tuple[c.Expr, c.Expr]:
             raise InputError(WrongArity(span=e.span, name=name, wanted=2, given=len(e.arguments)))
 
 
-def constant(ctx: Context, e: c.CallExpr) -> Value:
+def is_constant(ctx: Context, e: c.CallExpr) -> Value:
     """Return 1 for a constant; for anything else a compiler may know its value or not."""
     if len(e.arguments) != 1:
         name = e.function.id if isinstance(e.function, c.Name) else ""
         raise InputError(WrongArity(span=e.span, name=name, wanted=1, given=len(e.arguments)))
-    lower(ctx.aside(), e.arguments[0])
+    lower_expression(ctx.aside(), e.arguments[0])
     try:
-        evaluate(e.arguments[0], ctx.env.declarations.known)
+        evaluate_constant(e.arguments[0], ctx.env.declarations.known)
     except InputError:
         known = ctx.emitter.temp(BOOL)
         ctx.emitter.emit(Havoc(known, e.span))
-        return convert.boolean(Var(known))
-    return convert.number(1)
+        return convert.condition_value(Var(known))
+    return convert.int_constant(1)
 
 
 TABLE: dict[str, Special] = {
-    "__typed": typed,
-    "__elements": elements,
-    "__constant": constant,
+    "__typed": lower_typed,
+    "__elements": count_elements,
+    "__constant": is_constant,
 }
 
 
-def unevaluated(declarations: Declarations) -> Mapping[str, Special]:
+def unevaluated_macros(declarations: Declarations) -> Mapping[str, Special]:
     """Return the functions that do not evaluate what they are given, by name."""
     return {
         f.name: TABLE[a.name]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from flushproof.frontend.c.types import CType, Integer, promote
+from flushproof.frontend.c.types import CType, Integer, promote_integer
 from flushproof.ir.arith import binary_op
 from flushproof.ir.builder import Label
 from flushproof.ir.code import COMPARISONS, Assign, Const, Expr, Var
 from flushproof.ir.types import NO_VCPU, VCPU, Int, VcpuRef
 from flushproof.lower import convert
-from flushproof.lower.context import Context, same_place, unsupported
+from flushproof.lower.context import Context, same_place, unsupported_construct
 from flushproof.lower.values import (
     FALSE,
     TRUE,
@@ -22,39 +22,41 @@ from flushproof.lower.values import (
 from flushproof.support.source import Span
 
 
-def operate(ctx: Context, op: str, left: Value, right: Value, span: Span) -> Value:
+def lower_operator(ctx: Context, op: str, left: Value, right: Value, span: Span) -> Value:
     """Apply a binary operator other than && || and the comma to two values."""
     if op in ("==", "!=") and (pointers := _pointer_equality(op, left, right)):
         return pointers
     if op in ("<<", ">>"):
-        a, t = convert.integer(left, span)
-        t = promote(t)
-        b, own = convert.integer(right, span)
-        b = convert.cast(b, promote(own))
-        _check_shift(ctx, b, promote(own), t.width, span)
-        b = convert.cast(b, t)
-        shifted = convert.arithmetic(binary_op(op), convert.cast(a, t), b)
+        a, t = convert.require_integer(left, span)
+        t = promote_integer(t)
+        b, own = convert.require_integer(right, span)
+        b = convert.cast_integer(b, promote_integer(own))
+        _check_shift(ctx, b, promote_integer(own), t.width, span)
+        b = convert.cast_integer(b, t)
+        shifted = convert.apply_operator(binary_op(op), convert.cast_integer(a, t), b)
         return Scalar(shifted, Integer("integer", t))
-    a, b, common = convert.balance(left, right, span)
+    a, b, common = convert.balance_operands(left, right, span)
     if op in ("/", "%"):
-        ctx.emitter.check(convert.nonzero(b), "division by zero", span)
+        ctx.emitter.check(convert.nonzero_condition(b), "division by zero", span)
         _check_quotient(ctx, a, b, span)
-    result = convert.arithmetic(binary_op(op), a, b)
-    return convert.boolean(result) if op in COMPARISONS else Scalar(result, common)
+    result = convert.apply_operator(binary_op(op), a, b)
+    return convert.condition_value(result) if op in COMPARISONS else Scalar(result, common)
 
 
 def _check_shift(ctx: Context, count: Expr, t: Int, width: int, span: Span) -> None:
-    low = convert.arithmetic(">=", count, Const(0, t))
-    high = convert.arithmetic("<", count, Const(width, t))
-    ctx.emitter.check(convert.both(low, high), "a shift by more than the width of the type", span)
+    low = convert.apply_operator(">=", count, Const(0, t))
+    high = convert.apply_operator("<", count, Const(width, t))
+    ctx.emitter.check(
+        convert.conjoin_conditions(low, high), "a shift by more than the width of the type", span
+    )
 
 
 def _check_quotient(ctx: Context, a: Expr, b: Expr, span: Span) -> None:
     """Check that the quotient fits: what wraps around in a sum traps in a division on x86."""
     if isinstance(a.type, Int) and a.type.signed:
-        least = convert.arithmetic("==", a, Const(a.type.low, a.type))
-        back = convert.arithmetic("==", b, Const(-1, a.type))
-        fits = convert.negate(convert.both(least, back))
+        least = convert.apply_operator("==", a, Const(a.type.low, a.type))
+        back = convert.apply_operator("==", b, Const(-1, a.type))
+        fits = convert.negate_condition(convert.conjoin_conditions(least, back))
         ctx.emitter.check(fits, "a quotient that does not fit its type", span)
 
 
@@ -62,23 +64,23 @@ def _pointer_equality(op: str, left: Value, right: Value) -> Value | None:
     equal: Expr
     match left, right:
         case (Scalar(a), Scalar(b)) if a.type == b.type == VCPU:
-            equal = convert.arithmetic("==", a, b)
+            equal = convert.apply_operator("==", a, b)
         case (Scalar(a), Scalar(Const(0))) | (Scalar(Const(0)), Scalar(a)) if a.type == VCPU:
-            equal = convert.arithmetic("==", a, Const(NO_VCPU, VCPU))
+            equal = convert.apply_operator("==", a, Const(NO_VCPU, VCPU))
         case (Scalar(a), Null()) | (Null(), Scalar(a)) if a.type == VCPU:
-            equal = convert.arithmetic("==", a, Const(NO_VCPU, VCPU))
+            equal = convert.apply_operator("==", a, Const(NO_VCPU, VCPU))
         case (PointerTo(_, nonnull), Null() | Scalar(Const(0))) | (
             Null() | Scalar(Const(0)),
             PointerTo(_, nonnull),
         ):
-            equal = convert.negate(nonnull)
+            equal = convert.negate_condition(nonnull)
         case (PointerTo(a_place, x), PointerTo(b_place, y)) if same_place(a_place, b_place):
-            equal = convert.arithmetic("==", x, y)
+            equal = convert.apply_operator("==", x, y)
         case (FunctionRef(f), FunctionRef(g)):
             equal = TRUE if f == g else FALSE
         case _:
             return None
-    return convert.boolean(equal if op == "==" else convert.negate(equal))
+    return convert.condition_value(equal if op == "==" else convert.negate_condition(equal))
 
 
 class Merge:
@@ -110,12 +112,12 @@ class Merge:
             if isinstance(one, Scalar) and isinstance(one.expr.type, VcpuRef):
                 a, b = (convert.as_type(v, one.type, self.span) for v in (left, right))
                 return a, b, one.type
-        return convert.balance(left, right, self.span)
+        return convert.balance_operands(left, right, self.span)
 
     def _pointers(self, left: Value, right: Value) -> Value:
         places = [v.place for v in (left, right) if isinstance(v, PointerTo)]
         if len(places) == 2 and not same_place(places[0], places[1]):
-            raise unsupported("a pointer with more than one target", self.span)
+            raise unsupported_construct("a pointer with more than one target", self.span)
         a, b = (convert.condition_of(v, self.span) for v in (left, right))
         return PointerTo(places[0], self._join(a, b))
 

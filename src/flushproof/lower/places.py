@@ -20,7 +20,7 @@ from flushproof.ir.code import (
 )
 from flushproof.ir.types import BOOL, NO_VCPU, VCPU, LockWord
 from flushproof.lower import bits
-from flushproof.lower.context import Context, base_scope, unsupported
+from flushproof.lower.context import Context, base_scope, unsupported_construct
 from flushproof.lower.object_model import ANCHORS
 from flushproof.lower.values import (
     FALSE,
@@ -39,7 +39,7 @@ from flushproof.lower.values import (
     Vcpu,
     Vm,
 )
-from flushproof.support.diagnostics import InputError, closest
+from flushproof.support.diagnostics import InputError, suggest_closest
 from flushproof.support.resources import PRELUDE
 from flushproof.support.source import Span
 
@@ -50,7 +50,7 @@ THE_VM = "kvm_vcpu.kvm"
 """The field by which each vCPU points to its VM, from its creation on."""
 
 
-def read(ctx: Context, place: Place, span: Span, mode: Mode = Mode.PLAIN) -> Value:
+def read_place(ctx: Context, place: Place, span: Span, mode: Mode = Mode.PLAIN) -> Value:
     """Emit the read of a place and return its value."""
     match place:
         case StructPlace():
@@ -66,8 +66,8 @@ def read(ctx: Context, place: Place, span: Span, mode: Mode = Mode.PLAIN) -> Val
             ctx.emitter.emit(Read(target, field, index, ctx.mode(mode), span))
             return value_of(ctx, Var(target), t, span)
         case BitPlace(unit, first, t):
-            word = bits.unit(ctx, unit, span, mode)
-            return Scalar(ctx.emitter.keep(bits.part(word, first, t), span), t)
+            word = bits.read_unit(ctx, unit, span, mode)
+            return Scalar(ctx.emitter.keep(bits.extract_bits(word, first, t), span), t)
 
 
 def value_of(ctx: Context, expr: Expr, t: CType, span: Span) -> Value:
@@ -80,11 +80,15 @@ def vm_part(ctx: Context, t: CType, span: Span) -> StructPlace:
     assert isinstance(t, Pointer)
     assert isinstance(t.target, Struct)
     if not ctx.env.objects.unique(FieldScope.VM, t.target.name):
-        raise unsupported(f"a pointer to `{t.target}`, of which the VM holds several", span)
+        raise unsupported_construct(
+            f"a pointer to `{t.target}`, of which the VM holds several", span
+        )
     return StructPlace(Vm(), (t.target.name,), t.target)
 
 
-def write(ctx: Context, place: Place, value: Expr, span: Span, mode: Mode = Mode.PLAIN) -> None:
+def write_place(
+    ctx: Context, place: Place, value: Expr, span: Span, mode: Mode = Mode.PLAIN
+) -> None:
     """Emit the write of a scalar place; the value already has the place's type."""
     match place:
         case LocalPlace(local, _, written, _):
@@ -93,41 +97,41 @@ def write(ctx: Context, place: Place, value: Expr, span: Span, mode: Mode = Mode
                 ctx.emitter.assign(written, Const(1, written.type), span)
         case FieldPlace(field, index):
             if field.name == THE_VM:
-                raise unsupported("assignment to a vCPU's pointer to its VM", span)
+                raise unsupported_construct("assignment to a vCPU's pointer to its VM", span)
             if isinstance(field.type, LockWord):
-                raise unsupported("assignment to a lock", span)
+                raise unsupported_construct("assignment to a lock", span)
             if ctx.observing and field.name not in ctx.writable:
                 text = f"a claim cannot change `{field.member}`"
                 raise InputError(Mismatch(span=span, text=text))
             ctx.emitter.emit(Write(field, index, value, ctx.mode(mode), span))
         case BitPlace(unit, first):
-            word = bits.unit(ctx, unit, span, mode)
-            write(ctx, unit, bits.replaced(word, first, value), span, mode)
+            word = bits.read_unit(ctx, unit, span, mode)
+            write_place(ctx, unit, bits.replace_bits(word, first, value), span, mode)
         case StructPlace(struct=struct):
             raise InputError(Mismatch(span=span, text=f"`struct {struct.name}` is not a scalar"))
 
 
-def part(ctx: Context, place: Place, step: str | int, span: Span) -> Place:
+def select_part(ctx: Context, place: Place, step: str | int, span: Span) -> Place:
     """Return the place of a member of a struct.
 
     Raises:
-        InputError: as `member`, or the place has no parts.
+        InputError: as `member_place`, or the place has no parts.
     """
     if not isinstance(place, StructPlace) or not isinstance(step, str):
-        raise unsupported("an array", span)
-    return member(ctx, place, step, span)
+        raise unsupported_construct("an array", span)
+    return member_place(ctx, place, step, span)
 
 
-def leaves(ctx: Context, place: Place, span: Span) -> Iterator[Place]:
+def scalar_places(ctx: Context, place: Place, span: Span) -> Iterator[Place]:
     """Yield the scalars of an object, bit fields one by one."""
     if not isinstance(place, StructPlace):
         yield place
         return
     for name in ctx.env.declarations.structs[place.struct.name].members:
-        yield from leaves(ctx, member(ctx, place, name, span), span)
+        yield from scalar_places(ctx, member_place(ctx, place, name, span), span)
 
 
-def member(ctx: Context, place: StructPlace, name: str, span: Span) -> Place:
+def member_place(ctx: Context, place: StructPlace, name: str, span: Span) -> Place:
     """Return the place of a member.
 
     Raises:
@@ -201,15 +205,15 @@ def member_type(ctx: Context, struct: Struct, name: str, span: Span) -> CType:
     """
     info = ctx.env.declarations.structs.get(struct.name)
     if info is None:
-        hint = closest(struct.name, ctx.env.declarations.structs)
+        hint = suggest_closest(struct.name, ctx.env.declarations.structs)
         raise InputError(UnknownType(span=span, name=f"struct {struct.name}", hint=hint))
     if name not in info.members:
-        hint = closest(name, info.members)
+        hint = suggest_closest(name, info.members)
         raise InputError(UnknownMember(span=span, struct=struct.name, name=name, hint=hint))
     return info.members[name]
 
 
-def target(ctx: Context, value: Value, t: CType, span: Span) -> Place:
+def pointer_target(ctx: Context, value: Value, t: CType, span: Span) -> Place:
     """Return the place a pointer value points at, with a check that it is not NULL."""
     match value:
         case PointerTo(place, nonnull):
@@ -220,7 +224,7 @@ def target(ctx: Context, value: Value, t: CType, span: Span) -> Place:
             return vcpu_view(ctx, expr, struct, span)
         case Null():
             check_nonnull(ctx, FALSE, span)
-            raise unsupported("dereferencing NULL", span)
+            raise unsupported_construct("dereferencing NULL", span)
         case _:
             raise InputError(Mismatch(span=span, text=f"`{t}` cannot be dereferenced here"))
 
@@ -228,7 +232,7 @@ def target(ctx: Context, value: Value, t: CType, span: Span) -> Place:
 def vcpu_view(ctx: Context, index: Expr, struct: Struct, span: Span) -> StructPlace:
     """Return the part of vCPU `index` that has the given struct type."""
     if not ctx.env.objects.unique(FieldScope.VCPU, struct.name):
-        raise unsupported(f"a pointer to `{struct}`, of which a vCPU holds several", span)
+        raise unsupported_construct(f"a pointer to `{struct}`, of which a vCPU holds several", span)
     return StructPlace(Vcpu(index), (struct.name,), struct)
 
 

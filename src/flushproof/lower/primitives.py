@@ -47,16 +47,16 @@ from flushproof.ir.code import (
 from flushproof.ir.types import BOOL, INT, NO_VCPU, U64, VCPU, Int, LockWord
 from flushproof.lower import convert
 from flushproof.lower import number_macros as numbers
-from flushproof.lower.assignment import converted
-from flushproof.lower.context import Context, unsupported
-from flushproof.lower.expressions import lower, truth
-from flushproof.lower.places import read, target, value_of, write
+from flushproof.lower.assignment import convert_for_storage
+from flushproof.lower.context import Context, unsupported_construct
+from flushproof.lower.expressions import lower_expression, lower_truth
+from flushproof.lower.places import pointer_target, read_place, value_of, write_place
 from flushproof.lower.values import FALSE, FieldPlace, Nothing, Scalar, StructPlace, Value
 from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Span
 
 
-def primitive(ctx: Context, function: c.Function, span: Span) -> Value | None:
+def lower_primitive(ctx: Context, function: c.Function, span: Span) -> Value | None:
     """Emit the meaning of an annotated function; None where it has no meaningful annotation.
 
     Raises:
@@ -72,10 +72,10 @@ def primitive(ctx: Context, function: c.Function, span: Span) -> Value | None:
 
 
 def _field(ctx: Context, pointer: c.Expr, span: Span) -> FieldPlace:
-    value = lower(ctx, pointer)
-    where = target(ctx, value, Pointer(INT_T), span)
+    value = lower_expression(ctx, pointer)
+    where = pointer_target(ctx, value, Pointer(INT_T), span)
     if not isinstance(where, FieldPlace):
-        raise unsupported("this operation on a local variable", span)
+        raise unsupported_construct("this operation on a local variable", span)
     return where
 
 
@@ -139,9 +139,12 @@ def _caller(ctx: Context, span: Span) -> Span:
 
 def _hypercall(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
     root, start, pages = (
-        convert.cast(convert.integer(lower(ctx, arguments[i]), span)[0], U64) for i in (0, 2, 3)
+        convert.cast_integer(
+            convert.require_integer(lower_expression(ctx, arguments[i]), span)[0], U64
+        )
+        for i in (0, 2, 3)
     )
-    whole = truth(ctx, arguments[1])
+    whole = lower_truth(ctx, arguments[1])
     result = ctx.emitter.temp(INT)
     place = _caller(ctx, span)
     ctx.emitter.emit(Hypercall(result, root, whole, start, pages, place, ctx.site(span)))
@@ -158,12 +161,14 @@ def _free(ctx: Context, _: tuple[c.Expr, ...], span: Span) -> Value:
 
 
 def _vcpu_at(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
-    number = convert.cast(convert.integer(lower(ctx, arguments[0]), span)[0], INT)
-    below = convert.arithmetic("<", number, NumVcpus())
-    inside = convert.both(convert.arithmetic(">=", number, Const(0, INT)), below)
+    number = convert.cast_integer(
+        convert.require_integer(lower_expression(ctx, arguments[0]), span)[0], INT
+    )
+    below = convert.apply_operator("<", number, NumVcpus())
+    inside = convert.conjoin_conditions(convert.apply_operator(">=", number, Const(0, INT)), below)
     if isinstance(number, Const) and number.value == 0:
         inside = Const(1, BOOL)
-    expr = convert.choose(inside, Cast(number, VCPU), Const(NO_VCPU, VCPU))
+    expr = convert.choose_value(inside, Cast(number, VCPU), Const(NO_VCPU, VCPU))
     return Scalar(ctx.emitter.keep(expr, span), Pointer(Struct("kvm_vcpu")))
 
 
@@ -177,15 +182,15 @@ def _fence(ctx: Context, _: tuple[c.Expr, ...], span: Span) -> Value:
 
 
 def _marked_load(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
-    where = target(ctx, lower(ctx, arguments[0]), INT_T, span)
-    return read(ctx, where, span, Mode.ONCE)
+    where = pointer_target(ctx, lower_expression(ctx, arguments[0]), INT_T, span)
+    return read_place(ctx, where, span, Mode.ONCE)
 
 
 def _marked_store(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
-    where = target(ctx, lower(ctx, arguments[0]), INT_T, span)
+    where = pointer_target(ctx, lower_expression(ctx, arguments[0]), INT_T, span)
     t = INT_T if isinstance(where, StructPlace) else where.type
-    value = converted(ctx, lower(ctx, arguments[1]), t, span)
-    write(ctx, where, value, span, Mode.ONCE)
+    value = convert_for_storage(ctx, lower_expression(ctx, arguments[1]), t, span)
+    write_place(ctx, where, value, span, Mode.ONCE)
     return Nothing()
 
 
@@ -193,8 +198,8 @@ def _exchange(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
     where = _field(ctx, arguments[0], span)
     compare = None
     if len(arguments) == 3:
-        compare = converted(ctx, lower(ctx, arguments[1]), where.type, span)
-    value = converted(ctx, lower(ctx, arguments[-1]), where.type, span)
+        compare = convert_for_storage(ctx, lower_expression(ctx, arguments[1]), where.type, span)
+    value = convert_for_storage(ctx, lower_expression(ctx, arguments[-1]), where.type, span)
     result = ctx.emitter.temp(where.field.type)
     ctx.emitter.emit(Exchange(result, where.field, where.index, compare, value, span))
     return value_of(ctx, Var(result), where.type, span)
@@ -205,15 +210,17 @@ def _exchange_add(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Va
     t = where.field.type
     if not isinstance(t, Int) or t == BOOL:
         raise InputError(Mismatch(span=span, text=f"`{where.field.member}` is not an integer"))
-    more = convert.as_type(lower(ctx, arguments[1]), where.type, span)
+    more = convert.as_type(lower_expression(ctx, arguments[1]), where.type, span)
     result, old = ctx.emitter.temp(t), ctx.emitter.temp(t)
-    total = convert.arithmetic("+", Var(old), more)
+    total = convert.apply_operator("+", Var(old), more)
     ctx.emitter.emit(Exchange(result, where.field, where.index, None, total, span, old))
     return Scalar(Var(result), where.type)
 
 
 def _initialises(ctx: Context, _: tuple[c.Expr, ...], span: Span) -> Value:
-    raise unsupported("a lock that is initialised while others may hold it", _caller(ctx, span))
+    raise unsupported_construct(
+        "a lock that is initialised while others may hold it", _caller(ctx, span)
+    )
 
 
 def _unreachable(ctx: Context, _arguments: tuple[c.Expr, ...], span: Span) -> Value:
@@ -257,10 +264,10 @@ TABLE: dict[str, Callable[[Context, tuple[c.Expr, ...], Span], Value]] = {
     "__exchange": _exchange,
     "__compare_exchange": _exchange,
     "__exchange_add": _exchange_add,
-    "__value": numbers.value,
-    "__least": numbers.least,
-    "__greatest": numbers.greatest,
-    "__first": numbers.first,
+    "__value": numbers.freeze_value,
+    "__least": numbers.lower_min,
+    "__greatest": numbers.lower_max,
+    "__first": numbers.lower_first,
     "__initialises": _initialises,
     "__unreachable": _unreachable,
     "__ignored": lambda _ctx, _arguments, _span: Nothing(),

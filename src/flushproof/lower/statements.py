@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import assert_never
 
 from flushproof.frontend.c import syntax as c
-from flushproof.frontend.c.consteval import evaluate
+from flushproof.frontend.c.consteval import evaluate_constant
 from flushproof.frontend.c.type_errors import Mismatch, StrayJump
-from flushproof.frontend.c.types import INT_T, Pointer, Struct, Void, promote
+from flushproof.frontend.c.types import INT_T, Pointer, Struct, Void, promote_integer
 from flushproof.frontend.c.walk import Node, children
 from flushproof.ir.builder import Label
 from flushproof.ir.code import Cast, Const, NumVcpus
 from flushproof.ir.types import INT, VCPU
 from flushproof.lower import convert
-from flushproof.lower.assignment import converted, store
-from flushproof.lower.context import Activation, Context, unsupported
-from flushproof.lower.expressions import condition, lower, place
-from flushproof.lower.initialise import declaration
-from flushproof.lower.places import read
+from flushproof.lower.assignment import convert_for_storage, store_value
+from flushproof.lower.context import Activation, Context, unsupported_construct
+from flushproof.lower.expressions import lower_condition, lower_expression, lower_place
+from flushproof.lower.initialise import lower_declaration
+from flushproof.lower.places import read_place
 from flushproof.lower.values import (
     Nothing,
     Null,
@@ -35,15 +35,15 @@ def run_block(ctx: Context, body: c.Block) -> Value:
     if body.statements and isinstance(last := body.statements[-1], c.ExprStatement):
         ctx.frame.scopes.append({})
         for s in body.statements[:-1]:
-            statement(ctx, s)
-        value = lower(ctx, last.expression)
+            lower_statement(ctx, s)
+        value = lower_expression(ctx, last.expression)
         ctx.frame.scopes.pop()
         return value
-    statement(ctx, body)
+    lower_statement(ctx, body)
     return Nothing()
 
 
-def statement(ctx: Context, s: c.Stmt) -> None:  # noqa: C901, PLR0912 - a table of all nodes
+def lower_statement(ctx: Context, s: c.Stmt) -> None:  # noqa: C901, PLR0912 - a table of all nodes
     """Emit code for one statement.
 
     Raises:
@@ -51,15 +51,15 @@ def statement(ctx: Context, s: c.Stmt) -> None:  # noqa: C901, PLR0912 - a table
     """
     match s:
         case c.Declaration():
-            declaration(ctx, s)
+            lower_declaration(ctx, s)
         case c.ExprStatement(expression):
-            lower(ctx, expression)
+            lower_expression(ctx, expression)
         case c.Empty():
             pass
         case c.Block(statements):
             ctx.frame.scopes.append({})
             for inner in statements:
-                statement(ctx, inner)
+                lower_statement(ctx, inner)
             ctx.frame.scopes.pop()
         case c.If():
             _if(ctx, s)
@@ -97,19 +97,19 @@ def _innermost(labels: list[Label], word: str, span: Span) -> Label:
 
 def _if(ctx: Context, s: c.If) -> None:
     yes, no, end = ctx.emitter.label(), ctx.emitter.label(), ctx.emitter.label()
-    condition(ctx, s.condition, yes, no)
+    lower_condition(ctx, s.condition, yes, no)
     ctx.emitter.place(yes)
-    statement(ctx, s.then)
+    lower_statement(ctx, s.then)
     ctx.emitter.jump(end, s.span)
     ctx.emitter.place(no)
     if s.otherwise is not None:
-        statement(ctx, s.otherwise)
+        lower_statement(ctx, s.otherwise)
     ctx.emitter.place(end)
 
 
 def _for(ctx: Context, s: c.For) -> None:
     ctx.frame.scopes.append({})
-    statement(ctx, s.start)
+    lower_statement(ctx, s.start)
     _loop(ctx, s.condition, s.step, s.body, s.span)
     ctx.frame.scopes.pop()
 
@@ -118,12 +118,12 @@ def _loop(ctx: Context, test: c.Expr | None, step: c.Expr | None, body: c.Stmt, 
     head, inside, again, end = (ctx.emitter.label() for _ in range(4))
     ctx.emitter.place(head)
     if test is not None:
-        condition(ctx, test, inside, end)
+        lower_condition(ctx, test, inside, end)
     ctx.emitter.place(inside)
     _body(ctx, body, again, end)
     ctx.emitter.place(again)
     if step is not None:
-        lower(ctx, step)
+        lower_expression(ctx, step)
     ctx.emitter.jump(head, span)
     ctx.emitter.place(end)
 
@@ -131,7 +131,7 @@ def _loop(ctx: Context, test: c.Expr | None, step: c.Expr | None, body: c.Stmt, 
 def _body(ctx: Context, body: c.Stmt, again: Label, end: Label) -> None:
     ctx.frame.continues.append(again)
     ctx.frame.breaks.append(end)
-    statement(ctx, body)
+    lower_statement(ctx, body)
     ctx.frame.continues.pop()
     ctx.frame.breaks.pop()
 
@@ -141,7 +141,7 @@ def _do_while(ctx: Context, s: c.DoWhile) -> None:
     ctx.emitter.place(head)
     _body(ctx, s.body, again, end)
     ctx.emitter.place(again)
-    condition(ctx, s.condition, head, end)
+    lower_condition(ctx, s.condition, head, end)
     ctx.emitter.place(end)
 
 
@@ -149,31 +149,35 @@ def _for_each_vcpu(ctx: Context, s: c.ForEachVcpu) -> None:
     """`for (i = 0; i < N && (vcpu = vCPU i); i++)`; the vCPUs of a VM do not come and go."""
     own = ctx.env.declarations.functions.get("kvm_get_vcpu")
     if own is not None and own.body is not None:
-        raise unsupported("a loop over vCPUs where the file has its own `kvm_get_vcpu`", s.span)
-    lower(ctx, s.kvm)
+        raise unsupported_construct(
+            "a loop over vCPUs where the file has its own `kvm_get_vcpu`", s.span
+        )
+    lower_expression(ctx, s.kvm)
     head, inside, again, end = (ctx.emitter.label() for _ in range(4))
-    index = place(ctx, s.index)
-    store(ctx, index, convert.number(0), s.span)
+    index = lower_place(ctx, s.index)
+    store_value(ctx, index, convert.int_constant(0), s.span)
     ctx.emitter.place(head)
-    value = read(ctx, index, s.span)
-    left, right, _ = convert.balance(value, Scalar(NumVcpus(), INT_T), s.span)
-    ctx.emitter.branch(convert.arithmetic("<", left, right), inside, end, s.span)
+    value = read_place(ctx, index, s.span)
+    left, right, _ = convert.balance_operands(value, Scalar(NumVcpus(), INT_T), s.span)
+    ctx.emitter.branch(convert.apply_operator("<", left, right), inside, end, s.span)
     ctx.emitter.place(inside)
-    number = convert.cast(convert.integer(value, s.span)[0], INT)
+    number = convert.cast_integer(convert.require_integer(value, s.span)[0], INT)
     vcpu = Scalar(Cast(number, VCPU), Pointer(Struct("kvm_vcpu")))
-    store(ctx, place(ctx, s.vcpu), vcpu, s.vcpu.span)
+    store_value(ctx, lower_place(ctx, s.vcpu), vcpu, s.vcpu.span)
     _body(ctx, s.body, again, end)
     ctx.emitter.place(again)
-    left, right, t = convert.balance(read(ctx, index, s.span), convert.number(1), s.span)
-    store(ctx, index, Scalar(convert.arithmetic("+", left, right), t), s.span)
+    left, right, t = convert.balance_operands(
+        read_place(ctx, index, s.span), convert.int_constant(1), s.span
+    )
+    store_value(ctx, index, Scalar(convert.apply_operator("+", left, right), t), s.span)
     ctx.emitter.jump(head, s.span)
     ctx.emitter.place(end)
 
 
 def _switch(ctx: Context, s: c.Switch) -> None:
-    expr, t = convert.integer(lower(ctx, s.subject), s.span)
-    t = promote(t)
-    subject = convert.cast(expr, t)
+    expr, t = convert.require_integer(lower_expression(ctx, s.subject), s.span)
+    t = promote_integer(t)
+    subject = convert.cast_integer(expr, t)
     end = ctx.emitter.label()
     values = _case_values(ctx, s.body)
     if len(set(values)) < len(values):
@@ -183,13 +187,13 @@ def _switch(ctx: Context, s: c.Switch) -> None:
         if value is None:
             continue
         other = ctx.emitter.label()
-        same = convert.arithmetic("==", subject, Const(t.wrap(value), t))
+        same = convert.apply_operator("==", subject, Const(t.wrap(value), t))
         ctx.emitter.branch(same, label, other, s.span)
         ctx.emitter.place(other)
     ctx.emitter.jump(cases.get(None, end), s.span)
     ctx.frame.cases.append(cases)
     ctx.frame.breaks.append(end)
-    statement(ctx, s.body)
+    lower_statement(ctx, s.body)
     ctx.frame.breaks.pop()
     ctx.frame.cases.pop()
     ctx.emitter.place(end)
@@ -207,14 +211,14 @@ def _case_values(ctx: Context, node: Node) -> list[int | None]:
 
 
 def _case_value(ctx: Context, value: c.Expr | None) -> int | None:
-    return None if value is None else evaluate(value, ctx.env.declarations.known)
+    return None if value is None else evaluate_constant(value, ctx.env.declarations.known)
 
 
 def _case(ctx: Context, s: c.CaseLabel) -> None:
     if not ctx.frame.cases:
         raise InputError(StrayJump(span=s.span, text="`case` is not within a switch"))
     ctx.emitter.place(ctx.frame.cases[-1][_case_value(ctx, s.value)])
-    statement(ctx, s.statement)
+    lower_statement(ctx, s.statement)
 
 
 def _label_named(ctx: Context, name: str, span: Span) -> Label:
@@ -228,7 +232,7 @@ def _label(ctx: Context, s: c.LabelledStatement) -> None:
         raise InputError(StrayJump(span=s.span, text=f"label `{s.name}` is defined twice"))
     ctx.emitter.place(_label_named(ctx, s.name, s.span))
     ctx.frame.placed.add(s.name)
-    statement(ctx, s.statement)
+    lower_statement(ctx, s.statement)
 
 
 def _return(ctx: Context, s: c.ReturnStatement) -> None:
@@ -238,13 +242,13 @@ def _return(ctx: Context, s: c.ReturnStatement) -> None:
         text = f"`{frame.name}` returns `{frame.result_type}`"
         raise InputError(Mismatch(span=s.span, text=text))
     if s.value is not None:
-        _set_result(ctx, frame, lower(ctx, s.value), s.span)
+        _set_result(ctx, frame, lower_expression(ctx, s.value), s.span)
     ctx.emitter.jump(frame.leave, s.span)
 
 
 def _set_result(ctx: Context, frame: Activation, value: Value, span: Span) -> None:
     if frame.result is not None:
-        expr = converted(ctx, value, frame.result_type, span)
+        expr = convert_for_storage(ctx, value, frame.result_type, span)
         ctx.emitter.assign(frame.result, expr, span)
         return
     match value, frame.pointer_result:
@@ -255,4 +259,4 @@ def _set_result(ctx: Context, frame: Activation, value: Value, span: Span) -> No
         case (PointerTo(), PointerTo()) if value == frame.pointer_result:
             pass
         case _:
-            raise unsupported("a function that returns one of several pointers", span)
+            raise unsupported_construct("a function that returns one of several pointers", span)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flushproof.frontend.c.declaration_agreement import alike
+from flushproof.frontend.c.declaration_agreement import is_compatible
 from flushproof.frontend.c.type_errors import Mismatch
 from flushproof.frontend.c.types import Array, CType, Integer, Pointer, Struct
 from flushproof.ir.code import Const, Expr, FieldScope
 from flushproof.ir.types import VCPU
-from flushproof.lower.context import Context, base_scope, unsupported
-from flushproof.lower.places import check_nonnull, member_type, part, vcpu_nonnull, vcpu_view
+from flushproof.lower.context import Context, base_scope, unsupported_construct
+from flushproof.lower.places import check_nonnull, member_type, select_part, vcpu_nonnull, vcpu_view
 from flushproof.lower.values import (
     FieldPlace,
     Frame,
@@ -45,7 +45,7 @@ def as_pointer(ctx: Context, value: Value, t: CType, span: Span) -> Value:
         case PointerTo(LocalPlace(type=Integer(_, held)) | FieldPlace(type=Integer(_, held))), (
             Integer(_, seen)
         ) if held != seen:
-            raise unsupported("a pointer to an integer of another type", span)
+            raise unsupported_construct("a pointer to an integer of another type", span)
         case Scalar(expr, Pointer(Struct() as own)), Struct() if expr.type == VCPU:
             seen_as = _at_same_address(ctx, vcpu_view(ctx, expr, own, span), t, span)
             return _address(seen_as)
@@ -55,7 +55,7 @@ def as_pointer(ctx: Context, value: Value, t: CType, span: Span) -> Value:
             return value
 
 
-def container(
+def container_of(
     ctx: Context, value: Value, outer: Struct, path: tuple[str, ...], span: Span
 ) -> Value:
     """Return the address of the struct around what a pointer points to, as its member `path`.
@@ -119,7 +119,7 @@ def _begins_alike(ctx: Context, own: Struct, t: Struct) -> bool:
         bool(theirs)
         and len(ours) == len(theirs)
         and all(
-            (x.name, x.bits) == (y.name, y.bits) and alike(x.type, y.type)
+            (x.name, x.bits) == (y.name, y.bits) and is_compatible(x.type, y.type)
             for x, y in zip(ours, theirs, strict=True)
         )
     )
@@ -128,7 +128,7 @@ def _begins_alike(ctx: Context, own: Struct, t: Struct) -> bool:
 def _walk(ctx: Context, place: Place, path: tuple[str, ...], span: Span) -> Place:
     """Return the member of a struct that a path leads to."""
     for step in path:
-        place = part(ctx, place, step, span)
+        place = select_part(ctx, place, step, span)
     return place
 
 

@@ -11,10 +11,10 @@ from flushproof.frontend.c.types import INT_T
 from flushproof.frontend.c.walk import walk
 from flushproof.frontend.setup import Bounds, Setup
 from flushproof.frontend.spec.syntax import CacheDecl, ClaimSpec
-from flushproof.ir.analysis.counting import counts, loops_of
+from flushproof.ir.analysis.counting import is_counting_loop, loops_of
 from flushproof.ir.analysis.def_use import fields_of, map_expr
 from flushproof.ir.analysis.held_locks import waits_end
-from flushproof.ir.analysis.representation import infer
+from flushproof.ir.analysis.representation import infer_kinds
 from flushproof.ir.code import (
     Assign,
     Cast,
@@ -28,17 +28,17 @@ from flushproof.ir.code import (
     Var,
     Write,
 )
-from flushproof.ir.passes.cleanup import clean
+from flushproof.ir.passes.cleanup import clean_code
 from flushproof.ir.program import BOOT_VCPU, BYSTANDERS, CallLimits, Operation, Program, Role
 from flushproof.ir.types import INT, NO_VCPU, NONE, ROOT, U64, VCPU, Int
 from flushproof.lower import convert
-from flushproof.lower.calls import inline
+from flushproof.lower.calls import inline_call
 from flushproof.lower.context import BoundName, Context, ProgramContext
-from flushproof.lower.expressions import global_place, lower
-from flushproof.lower.initialise import initialise
-from flushproof.lower.statements import statement
+from flushproof.lower.expressions import global_place, lower_expression
+from flushproof.lower.initialise import lower_initialiser
+from flushproof.lower.statements import lower_statement
 from flushproof.lower.values import Scalar
-from flushproof.machine.environment import context, environment
+from flushproof.machine.environment import make_context, make_environment
 from flushproof.machine.instrument import Instrumenter
 from flushproof.machine.monitors import (
     CACHE_NAMES,
@@ -47,12 +47,12 @@ from flushproof.machine.monitors import (
     Monitor,
     NoCache,
     machine_names,
-    monitor,
+    make_monitor,
 )
 from flushproof.machine.operations import lower_operation
-from flushproof.machine.store_buffers.apply import Buffered, buffered
-from flushproof.machine.store_buffers.checks import beside_free_locks, view
-from flushproof.machine.store_buffers.unlocks import idle
+from flushproof.machine.store_buffers.apply import Buffered, add_store_buffers
+from flushproof.machine.store_buffers.checks import beside_free_locks, claim_view
+from flushproof.machine.store_buffers.unlocks import wait_for_idle
 from flushproof.support.diagnostics import InputError
 from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import Record, replace
@@ -92,7 +92,7 @@ class Machine(Record, frozen=True):
         operations = self.base.operations
         loops = (loop for o in operations for loop in loops_of(o.code))
         sequential = self.setup.memory is MemoryModel.SC
-        return sequential and waits_end(operations) and all(map(counts, loops))
+        return sequential and waits_end(operations) and all(map(is_counting_loop, loops))
 
     def statable(self, name: str) -> bool:
         """Tell whether a claim can be stated: a cache that it speaks of must be known."""
@@ -130,7 +130,7 @@ class Machine(Record, frozen=True):
         looking = tuple(replace(m, claim=beside_free_locks(m.claim)) for m in monitors)
         plain = self._instrumented(self.base.operations, looking)
         events = frozenset(h.event for m in looking for h in m.claim.handlers)
-        return buffered(self.base, view(plain, events), self._limits(), CAPACITY)
+        return add_store_buffers(self.base, claim_view(plain, events), self._limits(), CAPACITY)
 
     def within(self, bounds: Bounds) -> Machine:
         """Return the machine for other bounds."""
@@ -152,7 +152,9 @@ class Machine(Record, frozen=True):
         )
         span = self.setup.operations[0].span
         extra = (
-            inserter.bystander(role, idle(span, unlocks if role is Role.DEADLOCK else ()), span)
+            inserter.bystander(
+                role, wait_for_idle(span, unlocks if role is Role.DEADLOCK else ()), span
+            )
             for role in BYSTANDERS
         )
         operations = (
@@ -181,7 +183,7 @@ class Machine(Record, frozen=True):
         assert claim is not None
         if self.cache is None and _speaks_of_cache(claim):
             raise InputError(NoCache(span=claim.span, claim=name))
-        return monitor(self.setup, claim, self.cache, calls_end=self.calls_end)
+        return make_monitor(self.setup, claim, self.cache, calls_end=self.calls_end)
 
     def _ghost_boot(self, m: Monitor) -> list[tuple[Field, Expr]]:
         out: list[tuple[Field, Expr]] = []
@@ -189,8 +191,8 @@ class Machine(Record, frozen=True):
         for field, initialiser in m.ghosts:
             if initialiser is None:
                 continue
-            ctx = context(env, m.claim.name, m.claim.span, {})
-            value, t = convert.integer(lower(ctx, initialiser), initialiser.span)
+            ctx = make_context(env, m.claim.name, m.claim.span, {})
+            value, t = convert.require_integer(lower_expression(ctx, initialiser), initialiser.span)
             if not isinstance(value, Const) or not isinstance(field.type, Int):
                 raise InputError(NotConstant(span=initialiser.span))
             out.append((field, Const(field.type.wrap(t.wrap(value.value)), field.type)))
@@ -202,13 +204,13 @@ def _speaks_of_cache(claim: ClaimSpec) -> bool:
     return any(isinstance(n, c.Name) and n.id in CACHE_NAMES for n in nodes)
 
 
-def build(setup: Setup) -> Machine:
+def build_machine(setup: Setup) -> Machine:
     """Lower a setup's operations and boot state.
 
     Raises:
         InputError: anything in the variant or the spec that is not accepted.
     """
-    env = environment(setup.declarations)
+    env = make_environment(setup.declarations)
     fields: dict[str, Field] = {}
     operations = tuple(lower_operation(env, o, fields) for o in setup.operations)
     boot = _boot(setup, env, fields)
@@ -221,7 +223,7 @@ def _with_roots(setup: Setup, program: Program) -> Program:
     """Return a program whose vCPUs start with no root, where that is assumed."""
     if not setup.assumptions.vcpu_roots_start_invalid:
         return program
-    kinds = infer(program)
+    kinds = infer_kinds(program)
     own = (f for f in program.fields if f.scope is FieldScope.VCPU and not f.ghost)
     roots = {f: INVALID for f in own if kinds.is_root(f)}
     return replace(program, boot=tuple({**roots, **dict(program.boot)}.items()))
@@ -279,11 +281,11 @@ def _boot(setup: Setup, env: ProgramContext, fields: dict[str, Field]) -> dict[F
     creation = setup.declarations.functions.get("machine_boot")
     if creation is not None:
         ctx = _boot_context(setup, env, fields, creation.span)
-        inline(ctx, creation, (Scalar(Var(BOOT_VCPU), VCPU_POINTER), index), creation.span)
+        inline_call(ctx, creation, (Scalar(Var(BOOT_VCPU), VCPU_POINTER), index), creation.span)
         out = _constants(ctx, out)
     for block in setup.boot:
         ctx = _boot_context(setup, env, fields, block.span)
-        statement(ctx, block)
+        lower_statement(ctx, block)
         out = _constants(ctx, out)
     for name in set(fields) - known:
         del fields[name]
@@ -297,7 +299,7 @@ def _boot_context(
         **machine_names(setup, None),
         "vcpu": BoundName(Scalar(Var(BOOT_VCPU), VCPU_POINTER)),
     }
-    return context(replace(env, machine=names), "boot", span, fields)
+    return make_context(replace(env, machine=names), "boot", span, fields)
 
 
 def _constants(ctx: Context, before: Mapping[Field, Expr]) -> dict[Field, Expr]:
@@ -308,7 +310,7 @@ def _constants(ctx: Context, before: Mapping[Field, Expr]) -> dict[Field, Expr]:
     def value(e: Expr) -> Expr:
         return map_expr(e, lambda x: known.get(x, Var(x)))
 
-    for instr in clean(ctx.emitter.finish()):
+    for instr in clean_code(ctx.emitter.finish()):
         match instr:
             case Assign(target, e):
                 known[target] = value(e)
@@ -340,9 +342,9 @@ def _globals(env: ProgramContext, fields: dict[str, Field]) -> dict[Field, Expr]
         used = any(_part_of(env, g, name) for name in fields)
         if g.initialiser is None or not used:
             continue
-        ctx = context(env, g.name, g.span, dict(fields))
+        ctx = make_context(env, g.name, g.span, dict(fields))
         where = global_place(ctx, g.name, g.span)
-        initialise(ctx, where, g.type, g.initialiser, frozenset(fields))
+        lower_initialiser(ctx, where, g.type, g.initialiser, frozenset(fields))
         out = _constants(ctx, out)
     return out
 
@@ -354,10 +356,12 @@ def _cache(setup: Setup, env: ProgramContext, fields: dict[str, Field]) -> Cache
     """Return the first cache clause whose names all exist, in a variant that uses them."""
     for clause in setup.caches:
         trial = dict(fields)
-        ctx = context(replace(env, machine=machine_names(setup, None)), "cache", clause.span, trial)
+        ctx = make_context(
+            replace(env, machine=machine_names(setup, None)), "cache", clause.span, trial
+        )
         try:
-            lower(ctx, clause.condition)
-            lower(ctx, clause.root)
+            lower_expression(ctx, clause.condition)
+            lower_expression(ctx, clause.root)
         except InputError:
             if len(setup.caches) == 1:
                 raise

@@ -9,18 +9,18 @@ from flushproof.frontend.c.types import VOID, Pointer, Struct
 from flushproof.ir.builder import Emitter
 from flushproof.ir.code import Field
 from flushproof.ir.types import LOCK, LockWord
-from flushproof.lower.calls import inline
+from flushproof.lower.calls import inline_call
 from flushproof.lower.context import Activation, Binding, Context, ProgramContext, Special
-from flushproof.lower.number_macros import unevaluated
+from flushproof.lower.number_macros import unevaluated_macros
 from flushproof.lower.object_model import object_model
 from flushproof.lower.statements import run_block
 from flushproof.support.source import Span
 
 
-def environment(declarations: Declarations) -> ProgramContext:
+def make_environment(declarations: Declarations) -> ProgramContext:
     """Return the environment in which a variant's own code is lowered."""
     objects, locks = object_model(declarations), _lock_types(declarations)
-    return ProgramContext(declarations, objects, locks, specials=unevaluated(declarations))
+    return ProgramContext(declarations, objects, locks, specials=unevaluated_macros(declarations))
 
 
 def _lock_types(declarations: Declarations) -> dict[str, LockWord]:
@@ -47,7 +47,7 @@ def with_names(
     )
 
 
-def context(
+def make_context(
     env: ProgramContext,
     name: str,
     span: Span,
@@ -58,6 +58,6 @@ def context(
 ) -> Context:
     """Return a context with one open activation for code that belongs to no C function."""
     emitter = Emitter(name, temporary)
-    ctx = Context(env, emitter, inline, run_block, fields, observing=observing)
+    ctx = Context(env, emitter, inline_call, run_block, fields, observing=observing)
     ctx.stack.append(Activation(f"<{name}>", span, emitter.label(), None, VOID))
     return ctx

@@ -49,14 +49,14 @@ from flushproof.ir.code import (
     Var,
     Write,
 )
-from flushproof.ir.passes.cleanup import clean
+from flushproof.ir.passes.cleanup import clean_code
 from flushproof.ir.program import Operation, Parameters, Role
 from flushproof.ir.types import BOOL, INT, NONE, ROOT, U64
 from flushproof.lower import convert
 from flushproof.lower.context import Activation, BoundName, ProgramContext, Special
-from flushproof.lower.statements import statement
+from flushproof.lower.statements import lower_statement
 from flushproof.lower.values import FALSE, TRUE, FieldPlace, PointerTo, Scalar, Value
-from flushproof.machine.environment import context, with_names
+from flushproof.machine.environment import make_context, with_names
 from flushproof.machine.monitors import (
     PLACE_T,
     RUNS_ON,
@@ -89,7 +89,7 @@ class Instrumenter(Record, frozen=True):
 
     def run(self, operation: Operation) -> Operation:
         """Return the operation with the handlers of every monitor inserted."""
-        return replace(operation, code=clean(_Pass(self, operation).run()))
+        return replace(operation, code=clean_code(_Pass(self, operation).run()))
 
     def bystander(self, role: Role, code: tuple[Instr, ...], span: Span) -> Operation:
         """Return the pseudo-operation of a role: handlers alone, where its `code` enters."""
@@ -107,7 +107,7 @@ class _Pass:
     def __init__(self, owner: Instrumenter, operation: Operation) -> None:
         self.owner = owner
         self.operation = operation
-        self.ctx = context(
+        self.ctx = make_context(
             owner.env, operation.name, operation.span, owner.fields, temporary="%c", observing=True
         )
         self.ctx.emitter.from_claim = True
@@ -292,7 +292,7 @@ class _Pass:
         for field, value in zip(fixed, given, strict=True):
             known = self.ctx.emitter.temp(field.type)
             self.ctx.emitter.emit(Read(known, field, None, Mode.GHOST, span))
-            alike = convert.both(alike, Binary("==", Var(known), value, BOOL))
+            alike = convert.conjoin_conditions(alike, Binary("==", Var(known), value, BOOL))
         self.ctx.emitter.assign(chosen, alike, span)
 
     def _chosen_local(self, monitor: Monitor, name: str) -> Local:
@@ -334,7 +334,7 @@ class _Pass:
         inner = replace(self.ctx, env=env, stack=list(self.ctx.stack), writable=own)
         activation = Activation(monitor.claim.name, span, inner.emitter.label(), None, INT_T)
         inner.stack.append(activation)
-        statement(inner, handler.body)
+        lower_statement(inner, handler.body)
         inner.emitter.place(activation.leave)
 
 

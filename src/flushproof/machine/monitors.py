@@ -51,7 +51,7 @@ from flushproof.lower.context import (
     Shorthand,
     Special,
 )
-from flushproof.lower.expressions import lower, truth
+from flushproof.lower.expressions import lower_expression, lower_truth
 from flushproof.lower.values import FieldPlace, Nothing, PointerTo, Scalar, StructPlace, Value, Vm
 from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.support.record import Record, replace
@@ -104,7 +104,9 @@ class Monitor(Record, frozen=True):
         return tuple(h for h in self.claim.handlers if h.event == event and h.subject in subjects)
 
 
-def monitor(setup: Setup, claim: ClaimSpec, cache: CacheDecl | None, *, calls_end: bool) -> Monitor:
+def make_monitor(
+    setup: Setup, claim: ClaimSpec, cache: CacheDecl | None, *, calls_end: bool
+) -> Monitor:
     """Give a claim its ghost fields and names; `calls_end` tells whether every call surely ends.
 
     Raises:
@@ -201,7 +203,7 @@ def special_assert(claim: ClaimSpec, values: tuple[tuple[str, Expr], ...], subje
         text = e.arguments[1] if len(e.arguments) == 2 else None
         if not isinstance(text, c.String):
             _need(e, 1)
-        condition = truth(ctx, e.arguments[0])
+        condition = lower_truth(ctx, e.arguments[0])
         named = (*values, *_mentioned(ctx, claim))
         words = text.text if isinstance(text, c.String) else ""
         ctx.emitter.emit(Assert(claim.name, condition, named, words, subject, ctx.frame.span))
@@ -215,7 +217,7 @@ def _mentioned(ctx: Context, claim: ClaimSpec) -> tuple[tuple[str, Expr], ...]:
     out: list[tuple[str, Expr]] = []
     for name, binding in ctx.env.machine.items():
         if isinstance(binding, Shorthand) and f"{{{name}}}" in claim.headline + claim.because:
-            value = lower(ctx, binding.expression)
+            value = lower_expression(ctx, binding.expression)
             if isinstance(value, Scalar):
                 out.append((name, value.expr))
     return tuple(out)
@@ -233,29 +235,29 @@ def special_owns(ctx: Context, e: c.CallExpr) -> Value:
 
 def _holds(ctx: Context, e: c.CallExpr, *, sole: bool) -> Value:
     _need(e, 1)
-    value = lower(ctx, e.arguments[0])
+    value = lower_expression(ctx, e.arguments[0])
     place = value.place if isinstance(value, PointerTo) else None
     if not isinstance(place, FieldPlace) or not isinstance(place.field.type, LockWord):
         raise InputError(Mismatch(span=e.span, text="this is not a lock"))
     target = ctx.emitter.temp(BOOL)
     ctx.emitter.emit(Holds(target, place.field, place.index, sole, e.span))
-    return convert.boolean(Var(target))
+    return convert.condition_value(Var(target))
 
 
 def special_unlocked(_ctx: Context, e: c.CallExpr) -> Value:
     """`unlocked()`: no thread holds any lock."""
     _need(e, 0)
-    return convert.boolean(AllFree())
+    return convert.condition_value(AllFree())
 
 
 def special_every(ctx: Context, e: c.CallExpr) -> Value:
     """`every(v, condition)`: the condition holds for every vCPU v."""
-    return convert.boolean(_every(ctx, e, negated=False))
+    return convert.condition_value(_every(ctx, e, negated=False))
 
 
 def special_some(ctx: Context, e: c.CallExpr) -> Value:
     """`some(v, condition)`: the condition holds for some vCPU v."""
-    return convert.boolean(convert.negate(_every(ctx, e, negated=True)))
+    return convert.condition_value(convert.negate_condition(_every(ctx, e, negated=True)))
 
 
 def _every(ctx: Context, e: c.CallExpr, *, negated: bool) -> Expr:
@@ -271,7 +273,7 @@ def _every(ctx: Context, e: c.CallExpr, *, negated: bool) -> Expr:
     ctx.frame.scopes.pop()
     target = ctx.emitter.temp(BOOL)
     if negated:
-        condition = convert.negate(condition)
+        condition = convert.negate_condition(condition)
     ctx.emitter.emit(Every(target, v, reads, condition, e.span))
     return Var(target)
 
@@ -280,14 +282,16 @@ def _pure(ctx: Context, e: c.Expr) -> Expr:
     """Lower a condition without short-circuit jumps; its parts have no effects."""
     match e:
         case c.BinaryExpr("&&", a, b):
-            return convert.both(_pure(ctx, a), _pure(ctx, b))
+            return convert.conjoin_conditions(_pure(ctx, a), _pure(ctx, b))
         case c.BinaryExpr("||", a, b):
-            negated = convert.both(convert.negate(_pure(ctx, a)), convert.negate(_pure(ctx, b)))
-            return convert.negate(negated)
+            negated = convert.conjoin_conditions(
+                convert.negate_condition(_pure(ctx, a)), convert.negate_condition(_pure(ctx, b))
+            )
+            return convert.negate_condition(negated)
         case c.UnaryExpr("!", a):
-            return convert.negate(_pure(ctx, a))
+            return convert.negate_condition(_pure(ctx, a))
         case _:
-            return truth(ctx, e)
+            return lower_truth(ctx, e)
 
 
 def _collect(

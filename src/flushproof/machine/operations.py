@@ -8,7 +8,7 @@ from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.type_errors import UnknownFunction, WrongArity
 from flushproof.frontend.c.types import CType, Integer, Pointer, Struct
 from flushproof.frontend.spec.syntax import OperationDecl, QuotedText
-from flushproof.ir.analysis.control_flow import insert
+from flushproof.ir.analysis.control_flow import insert_code
 from flushproof.ir.code import (
     Assign,
     Enter,
@@ -21,13 +21,13 @@ from flushproof.ir.code import (
     Unary,
     Var,
 )
-from flushproof.ir.passes.cleanup import clean, liveness
-from flushproof.ir.passes.spin_wait import waiting
+from flushproof.ir.passes.cleanup import clean_code, live_locals
+from flushproof.ir.passes.spin_wait import recognise_waits
 from flushproof.ir.program import Operation, Parameters, Role
 from flushproof.ir.types import BOOL, U64, VCPU
-from flushproof.lower.calls import inline
+from flushproof.lower.calls import inline_call
 from flushproof.lower.context import Context, ProgramContext
-from flushproof.lower.places import member
+from flushproof.lower.places import member_place
 from flushproof.lower.values import (
     FALSE,
     Frame,
@@ -39,8 +39,8 @@ from flushproof.lower.values import (
     Value,
     Vm,
 )
-from flushproof.machine.environment import context
-from flushproof.support.diagnostics import Diagnostic, InputError, closest
+from flushproof.machine.environment import make_context
+from flushproof.support.diagnostics import Diagnostic, InputError, suggest_closest
 from flushproof.support.record import Record
 from flushproof.support.source import Span
 
@@ -78,29 +78,29 @@ def lower_operation(
     """
     function = env.declarations.functions.get(decl.function)
     if function is None or function.body is None:
-        hint = closest(decl.function, env.declarations.functions)
+        hint = suggest_closest(decl.function, env.declarations.functions)
         raise InputError(UnknownFunction(span=decl.span, name=decl.function, hint=hint))
-    ctx = context(env, function.name, function.span, fields)
+    ctx = make_context(env, function.name, function.span, fields)
     ctx.emitter.emit(Enter(function.span))
     roles, arguments = _arguments(ctx, decl, function)
     _require(decl, roles)
-    result = inline(ctx, function, arguments, function.span)
+    result = inline_call(ctx, function, arguments, function.span)
     value = result.expr if isinstance(result, Scalar) else None
     ctx.emitter.emit(Return(value, _end(function)))
     role = Role(decl.role)
     parameters = roles.frozen()
-    code = _defined(waiting(clean(ctx.emitter.finish())), parameters)
+    code = _defined(recognise_waits(clean_code(ctx.emitter.finish())), parameters)
     return Operation(function.name, role, parameters, code, function.span)
 
 
 def _defined(code: tuple[Instr, ...], parameters: Parameters) -> tuple[Instr, ...]:
     """Give a value to what a jump over its declaration leaves without one."""
-    missing = liveness(code)[0] - set(parameters.all)
+    missing = live_locals(code)[0] - set(parameters.all)
     start = tuple(
         Assign(x, FALSE, None) if x.name.endswith(".written") else Havoc(x, None)
         for x in sorted(missing, key=lambda x: x.name)
     )
-    return insert(code, 1, start) if start else code
+    return insert_code(code, 1, start) if start else code
 
 
 def _end(function: c.Function) -> Span:
@@ -178,7 +178,7 @@ def _range(roles: _Roles, name: str, t: CType, span: Span) -> Value:
     info = ctx.env.declarations.structs.get(t.name)
     names = [] if info is None else list(info.members)[:2]
     where = StructPlace(Frame(name, t), (), t)
-    leaves = [member(ctx, where, n, span) for n in names]
+    leaves = [member_place(ctx, where, n, span) for n in names]
     locals_ = [leaf.local for leaf in leaves if isinstance(leaf, LocalPlace)]
     if len(locals_) != 2:
         text = f"`struct {t.name}` does not begin with a start and a number of pages"

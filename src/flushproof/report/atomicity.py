@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from flushproof.report.grid import GAP, INDENT, Column, GridCell, draw
-from flushproof.report.plain import DEFAULT_WIDTH, hang, visible
-from flushproof.report.text import joined
+from flushproof.report.grid import GAP, INDENT, Column, GridCell, draw_grid
+from flushproof.report.plain import DEFAULT_WIDTH, escape_unprintable, hang_text
+from flushproof.report.text import join_blocks
 from flushproof.results.atomicity import AccessNote, AtomicSteps, FieldLocks, OperationSteps
 from flushproof.support.source import Source
-from flushproof.support.wording import count
+from flushproof.support.wording import count_noun
 
 LEGEND = (
     "A step happens at once for all other threads. What moves right can be put off past "
@@ -31,10 +31,10 @@ def render(
 ) -> str:
     """Return the text about each of `listed`, with one legend at the end."""
     blocks = [block for steps in listed for block in _blocks(path, steps, sources, width)]
-    return joined([*blocks, hang("", LEGEND, width)])
+    return join_blocks([*blocks, hang_text("", LEGEND, width)])
 
 
-def places(listed: Iterable[AtomicSteps]) -> tuple[str, ...]:
+def list_code_files(listed: Iterable[AtomicSteps]) -> tuple[str, ...]:
     """Return the names of the files that code is wanted from, sorted."""
     accesses = (a for each in listed for o in each.operations for a in o.accesses)
     return tuple(sorted({a.span.file for a in accesses}))
@@ -42,18 +42,18 @@ def places(listed: Iterable[AtomicSteps]) -> tuple[str, ...]:
 
 def _blocks(path: str, steps: AtomicSteps, sources: Sources, width: int) -> list[list[str]]:
     seen = f"as claim `{steps.claim}` sees them" if steps.claim else "without any claim"
-    who = f"{count(steps.vcpus, 'vCPU')}, {count(steps.flushers, 'flusher')}"
-    blocks = [hang("", f"{path}: atomic steps {seen}, {who}", width, indent=2)]
+    who = f"{count_noun(steps.vcpus, 'vCPU')}, {count_noun(steps.flushers, 'flusher')}"
+    blocks = [hang_text("", f"{path}: atomic steps {seen}, {who}", width, indent=2)]
     for operation in steps.operations:
         blocks += _operation(operation, sources, width)
     return [*blocks, _fields(steps.fields, width)]
 
 
 def _operation(operation: OperationSteps, sources: Sources, width: int) -> list[list[str]]:
-    steps = count(len(operation.begins), "atomic step")
-    head = hang("", f"{operation.role}  {operation.name}(): {steps}", width, indent=2)
+    steps = count_noun(len(operation.begins), "atomic step")
+    head = hang_text("", f"{operation.role}  {operation.name}(): {steps}", width, indent=2)
     columns = _columns(operation, sources, width)
-    table = (draw(columns, width) or []) if operation.accesses else []
+    table = (draw_grid(columns, width) or []) if operation.accesses else []
     reasons = [r for k, texts in enumerate(operation.begins, 1) for r in _begins(k, texts, width)]
     return [head, table, reasons]
 
@@ -84,7 +84,7 @@ def _numbers(steps: tuple[int, ...]) -> str:
 
 
 def _begins(number: int, reasons: tuple[str, ...], width: int) -> list[str]:
-    return [line for r in reasons for line in hang(f"  step {number}  ", r, width)]
+    return [line for r in reasons for line in hang_text(f"  step {number}  ", r, width)]
 
 
 def _line(access: AccessNote, operation: OperationSteps) -> str:
@@ -103,7 +103,7 @@ def _code(access: AccessNote, sources: Sources) -> str:
 
 
 def _cut(text: str, room: int) -> str:
-    shown = " ".join(visible(text.expandtabs()).split())
+    shown = " ".join(escape_unprintable(text.expandtabs()).split())
     return shown if len(shown) <= room else f"{shown[: max(0, room - 3)]}..."
 
 
@@ -112,7 +112,7 @@ def _fields(fields: tuple[FieldLocks, ...], width: int) -> list[str]:
         return ["no operation writes a shared field"]
     lines = ["locks held at every access to a field"]
     for field in fields:
-        lines += hang(f"  {visible(field.label)}: ", _locks(field), width, indent=4)
+        lines += hang_text(f"  {escape_unprintable(field.label)}: ", _locks(field), width, indent=4)
     return lines
 
 

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from flushproof.report.excerpt import excerpt
-from flushproof.report.plain import DEFAULT_WIDTH, hang, visible
-from flushproof.support.diagnostics import Diagnostic, Note, short
+from flushproof.report.excerpt import excerpt_lines
+from flushproof.report.plain import DEFAULT_WIDTH, escape_unprintable, hang_text
+from flushproof.support.diagnostics import Diagnostic, Note, shorten_text
 from flushproof.support.source import Source, Span
 
 
@@ -31,7 +31,7 @@ def render(
     return "\n\n".join(blocks) + "\n"
 
 
-def places(diagnostics: Iterable[Diagnostic]) -> tuple[str, ...]:
+def list_diagnostic_files(diagnostics: Iterable[Diagnostic]) -> tuple[str, ...]:
     """Return the names of the files that the diagnostics point into, sorted."""
     spans = [s for d in diagnostics for s in (d.span, *(n.span for n in d.notes))]
     return tuple(sorted({s.file for s in spans if s is not None}))
@@ -41,26 +41,26 @@ def _lines(diagnostic: Diagnostic, sources: Mapping[str, Source], width: int) ->
     code = f"[{diagnostic.CODE}]" if diagnostic.CODE else ""
     lines = _headed(f"{_place(diagnostic.span)}error{code}:", diagnostic.title, width)
     if diagnostic.span is not None:
-        lines += excerpt(diagnostic.span, diagnostic.label, sources, 4, width)
+        lines += excerpt_lines(diagnostic.span, diagnostic.label, sources, 4, width)
     for note in diagnostic.notes:
         lines += _note(note, sources, width)
     if diagnostic.help:
-        lines += hang("  help: ", diagnostic.help, width)
+        lines += hang_text("  help: ", diagnostic.help, width)
     return lines
 
 
 def _headed(head: str, text: str, width: int) -> list[str]:
     """Wrap a text after a head that names a place and therefore is never broken."""
-    first = f"{visible(head)} "
+    first = f"{escape_unprintable(head)} "
     room = max(width, len(first) + 24)
-    return hang(first, text, room, indent=8 if head.startswith(" ") else 4)
+    return hang_text(first, text, room, indent=8 if head.startswith(" ") else 4)
 
 
 def _note(note: Note, sources: Mapping[str, Source], width: int) -> list[str]:
-    lines = _headed(f"  note: {_place(note.span)}".rstrip(), short(note.text), width)
+    lines = _headed(f"  note: {_place(note.span)}".rstrip(), shorten_text(note.text), width)
     if note.span is None or note.span.file not in sources:
         return lines
-    return lines + excerpt(note.span, "", sources, 6, width)
+    return lines + excerpt_lines(note.span, "", sources, 6, width)
 
 
 def _place(span: Span | None) -> str:

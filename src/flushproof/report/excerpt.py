@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import accumulate
 
-from flushproof.report.plain import pack, visible
+from flushproof.report.plain import escape_unprintable, pack_pieces
 from flushproof.support.source import Source, Span
 
 TAB = 8
 CUT = "..."
 
 
-def excerpt(
+def excerpt_lines(
     span: Span, label: str, sources: Mapping[str, Source], indent: int, width: int
 ) -> list[str]:
     """Return the line of code, the carets and the label beside them (beneath where too long).
@@ -27,11 +27,13 @@ def excerpt(
     source = sources.get(span.file)
     if source is None:
         return _beneath(label, indent, width)
-    code, carets = underline(source.line(span.line), *_columns(span, source), width - indent)
+    code, carets = underline_columns(
+        source.line(span.line), *_columns(span, source), width - indent
+    )
     return [_indented(indent, code), *_labelled(_indented(indent, carets), label, indent, width)]
 
 
-def underline(line: str, start: int, end: int, width: int) -> tuple[str, str]:
+def underline_columns(line: str, start: int, end: int, width: int) -> tuple[str, str]:
     """Return the line as shown and its carets for columns `start` up to `end` (from 1)."""
     cells = _cells(line)
     edges = [0, *accumulate(len(c) for c in cells)]
@@ -53,7 +55,7 @@ def _cells(line: str) -> tuple[str, ...]:
     cells: list[str] = []
     at = 0
     for character in line:
-        cell = " " * (TAB - at % TAB) if character == "\t" else visible(character)
+        cell = " " * (TAB - at % TAB) if character == "\t" else escape_unprintable(character)
         cells.append(cell)
         at += len(cell)
     return tuple(cells)
@@ -79,14 +81,14 @@ def _marked(text: str, left: int, right: int) -> str:
 
 
 def _labelled(carets: str, label: str, indent: int, width: int) -> list[str]:
-    beside = f"{carets} {visible(label)}".rstrip()
+    beside = f"{carets} {escape_unprintable(label)}".rstrip()
     if len(beside) <= width:
         return [beside]
     return [carets, *_beneath(label, indent, width)]
 
 
 def _beneath(label: str, indent: int, width: int) -> list[str]:
-    return [_indented(indent, t) for t in pack(label.split(), width - indent) if t]
+    return [_indented(indent, t) for t in pack_pieces(label.split(), width - indent) if t]
 
 
 def _indented(indent: int, text: str) -> str:

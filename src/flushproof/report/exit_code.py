@@ -13,7 +13,7 @@ from flushproof.results.verdict import (
     Report,
     Verdict,
 )
-from flushproof.support.wording import count
+from flushproof.support.wording import count_noun
 
 NOTHING_ASKED = "nothing was asked"
 EMPTY = "with nothing asked"
@@ -40,7 +40,7 @@ def expectation_counts(reports: Iterable[Report]) -> str:
     listed = tuple(reports)
     results = [r for report in listed for r in report.results]
     noun = "spec" if all(r.path.endswith(".spec") for r in listed) else "file"
-    total = f"{count(len(listed), noun)}, {count(len(results), 'claim')}: "
+    total = f"{count_noun(len(listed), noun)}, {count_noun(len(results), 'claim')}: "
     empty = sum(not r.results for r in listed)
     if results and all(r.as_expected for r in results):
         return total + "all as expected" + (f", {empty} {EMPTY}" if empty else "")

@@ -3,47 +3,47 @@
 from __future__ import annotations
 
 from flushproof.report.explanations import ClaimExplained, CodeExplained, Explanations
-from flushproof.report.plain import hang, visible
-from flushproof.report.text import joined
+from flushproof.report.plain import escape_unprintable, hang_text
+from flushproof.report.text import join_blocks
 
 TAB = 8
 
 
-def listing(known: Explanations, width: int) -> str:
+def render_listing(known: Explanations, width: int) -> str:
     """Return the names of all claims and codes, each with a line of what it says."""
     claims = _column([(c.name, c.text) for c in known.claims], width)
     codes = _column([(c.code, c.title) for c in known.codes], width)
-    return joined([["claims", *claims], ["diagnostics", *codes]])
+    return join_blocks([["claims", *claims], ["diagnostics", *codes]])
 
 
-def claim(told: ClaimExplained, example: str, width: int) -> str:
+def render_claim(told: ClaimExplained, example: str, width: int) -> str:
     """Return what a claim means; `example` is the finished text of a counterexample, or ""."""
     said = [*_labelled("means", told.means, width), *_labelled("guests", told.guests, width)]
     blocks = [
-        hang("", f"{told.name}: {told.text}", width, indent=2),
+        hang_text("", f"{told.name}: {told.text}", width, indent=2),
         said,
-        [f"  {visible(told.file)}:{told.line}", *_code(told.lines, width)],
+        [f"  {escape_unprintable(told.file)}:{told.line}", *_code(told.lines, width)],
         _labelled("example", "" if example else "nothing that comes with it breaks it", width),
     ]
-    return joined(blocks) + (f"\n{example}" if example else "")
+    return join_blocks(blocks) + (f"\n{example}" if example else "")
 
 
-def code(told: CodeExplained, width: int) -> str:
+def render_code(told: CodeExplained, width: int) -> str:
     """Return what a diagnostic means."""
-    head = hang("", f"{told.code}: {told.title}", width, indent=2)
+    head = hang_text("", f"{told.code}: {told.title}", width, indent=2)
     said = [*_labelled("means", told.means, width), *_labelled("help", told.help, width)]
-    return joined([head, [*said, *_labelled("exit", str(told.exit_code), width)]])
+    return join_blocks([head, [*said, *_labelled("exit", str(told.exit_code), width)]])
 
 
 def _column(rows: list[tuple[str, str]], width: int) -> list[str]:
     left = max((len(name) for name, _ in rows), default=0)
-    return [line for name, text in rows for line in hang(f"  {name:<{left}}  ", text, width)]
+    return [line for name, text in rows for line in hang_text(f"  {name:<{left}}  ", text, width)]
 
 
 def _labelled(label: str, text: str, width: int) -> list[str]:
-    return hang(f"  {label:<8} ", text, width) if text else []
+    return hang_text(f"  {label:<8} ", text, width) if text else []
 
 
 def _code(lines: tuple[str, ...], width: int) -> list[str]:
-    shown = (visible(line.expandtabs(TAB)) for line in lines)
+    shown = (escape_unprintable(line.expandtabs(TAB)) for line in lines)
     return [f"      {line}"[:width].rstrip() for line in shown]

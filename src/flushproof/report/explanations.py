@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import ClassVar
 
-from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError, closest
+from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError, suggest_closest
 from flushproof.support.record import Record, field, fields
 from flushproof.support.resources import HERE, SPECS
 
@@ -70,34 +70,34 @@ class Explanations(Record, frozen=True):
         named |= {c.name: c for c in self.claims}
         found = named.get(word) or named.get(word.upper())
         if found is None:
-            raise InputError(NothingKnown(span=None, word=word, hint=closest(word, named)))
+            raise InputError(NothingKnown(span=None, word=word, hint=suggest_closest(word, named)))
         return found
 
 
-def known(spec: str | None) -> Explanations:
+def known_explanations(spec: str | None) -> Explanations:
     """Return all claims and codes, those of a spec file included.
 
     Raises:
         InputError: the spec file is not accepted.
     """
     claims = (*_shipped_claims(), *(_claims_of(spec) if spec is not None else ()))
-    return Explanations(claims, codes())
+    return Explanations(claims, diagnostic_codes())
 
 
-def codes() -> tuple[CodeExplained, ...]:
+def diagnostic_codes() -> tuple[CodeExplained, ...]:
     """Return every diagnostic with a code."""
     table = _table(CODES_TABLE)
     return tuple(_code(code, entry) for code, entry in sorted(table.items()))
 
 
 def _code(code: str, entry: dict[str, str]) -> CodeExplained:
-    kind = diagnostic(entry["class"])
+    kind = diagnostic_class(entry["class"])
     blank = {f.name: f"<{f.name}>" for f in fields(kind)} | {"hint": ""}
     title, advice = (text.format_map(blank) for text in (kind.TITLE, kind.HELP))
     return CodeExplained(code, title, advice, _joined(entry["means"]), kind.EXIT)
 
 
-def diagnostic(path: str) -> type[Diagnostic]:
+def diagnostic_class(path: str) -> type[Diagnostic]:
     """Return the class of a diagnostic by its full name."""
     module, _, name = path.rpartition(".")
     kind: type[Diagnostic] = getattr(import_module(module), name)
@@ -106,9 +106,9 @@ def diagnostic(path: str) -> type[Diagnostic]:
 
 
 def _shipped_claims() -> tuple[ClaimExplained, ...]:
-    from flushproof.frontend.spec.builtin import given
+    from flushproof.frontend.spec.builtin import load_builtin
 
-    start = given()
+    start = load_builtin()
     source = start.sources[1]
     table = _table(CLAIMS_TABLE)
     return tuple(
@@ -118,12 +118,12 @@ def _shipped_claims() -> tuple[ClaimExplained, ...]:
 
 
 def _claims_of(path: str) -> tuple[ClaimExplained, ...]:
-    from flushproof.frontend.c.load import load
-    from flushproof.frontend.spec.builtin import given
+    from flushproof.frontend.c.load import load_source
+    from flushproof.frontend.spec.builtin import load_builtin
     from flushproof.frontend.spec.parser import parse_spec
 
-    source = load(path)
-    file = parse_spec(source, given().context)
+    source = load_source(path)
+    file = parse_spec(source, load_builtin().context)
     own = (*file.claims, *(c for spec in file.specs for c in spec.claims))
     return tuple(_claim(c.name, c.text, (source.name, c.span.line), source.lines, {}) for c in own)
 

@@ -18,7 +18,7 @@ from flushproof.results.verdict import ClaimResult, ExpectationOutcome, Expected
 from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record
 from flushproof.support.source import Source, Span
-from flushproof.support.wording import count
+from flushproof.support.wording import count_noun
 
 NOTHING = "nothing_asked"
 Level = Literal["error", "warning"]
@@ -67,10 +67,10 @@ class Finding(Record, frozen=True):
     @property
     def undecided(self) -> bool:
         """Tell whether what was asked is open."""
-        return self.result is None or undecided(self.result)
+        return self.result is None or is_undecided(self.result)
 
 
-def findings(results: Results) -> Iterator[Finding]:
+def list_findings(results: Results) -> Iterator[Finding]:
     """Yield what a reader wants to be told of, in the order of the reports."""
     for report in results.reports:
         if not report.results:
@@ -78,10 +78,10 @@ def findings(results: Results) -> Iterator[Finding]:
         for result in report.results:
             if _told(result, expectations=results.expectations):
                 text = _text(result, expectations=results.expectations)
-                yield Finding(report, result, _level(result), place(report, result), text)
+                yield Finding(report, result, _level(result), finding_place(report, result), text)
 
 
-def place(report: Report, result: ClaimResult) -> Span:
+def finding_place(report: Report, result: ClaimResult) -> Span:
     """Return the telling place of a result: for one without a trace the beginning of the file."""
     if result.trace is not None:
         return result.trace.blame[0].span
@@ -98,10 +98,10 @@ def _told(result: ClaimResult, *, expectations: bool) -> bool:
 
 
 def _level(result: ClaimResult) -> Level:
-    return "error" if result.verdict.decided and not undecided(result) else "warning"
+    return "error" if result.verdict.decided and not is_undecided(result) else "warning"
 
 
-def undecided(result: ClaimResult) -> bool:
+def is_undecided(result: ClaimResult) -> bool:
     """Tell whether a verdict leaves open what was asked."""
     known = result.verdict.decided or result.verdict is Verdict.NOT_ASKED
     return not known or result.outcome is ExpectationOutcome.UNDECIDED
@@ -117,7 +117,7 @@ def _text(result: ClaimResult, *, expectations: bool) -> str:
 def _said(result: ClaimResult) -> str:
     match result.verdict:
         case Verdict.REFUTED:
-            at = count(result.smallest_vcpus or 0, "vCPU")
+            at = count_noun(result.smallest_vcpus or 0, "vCPU")
             headline = result.text if result.trace is None else result.trace.headline
             return f"{headline}, with {at}"
         case Verdict.PROVED:
@@ -137,4 +137,4 @@ def expected_phrase(expected: Expected | None) -> str:
         return f"{expected.verdict} for every number of vCPUs"
     if expected.vcpus is None:
         return str(expected.verdict)
-    return f"{expected.verdict} at {count(expected.vcpus, 'vCPU')}"
+    return f"{expected.verdict} at {count_noun(expected.vcpus, 'vCPU')}"

@@ -41,12 +41,12 @@ def _text(results: Results) -> str:
 
 def _json(results: Results) -> str:
     if results.many:
-        tree = json.several(results.reports, results.code)
+        tree = json.reports_document(results.reports, results.code)
     else:
-        tree = json.one(results.reports[0], results.code)
+        tree = json.report_document(results.reports[0], results.code)
     if results.refused is not None:
-        tree["errors"] = json.errors(results.refused)
-    return json.dumps(tree)
+        tree["errors"] = json.error_trees(results.refused)
+    return json.dump_document(tree)
 
 
 def _itf(results: Results) -> str:
@@ -54,7 +54,7 @@ def _itf(results: Results) -> str:
     for report in results.reports:
         for result in report.results:
             if result.trace is not None:
-                return itf.render(saved.save(report, result, results.spec, results.sources))
+                return itf.render(saved.save_trace(report, result, results.spec, results.sources))
     return ""
 
 
@@ -78,7 +78,7 @@ BEGINS: Mapping[str, str] = {
 """How a file in some form begins; one that begins otherwise is not replaced."""
 
 
-def places(reports: Iterable[Report]) -> tuple[str, ...]:
+def list_shown_files(reports: Iterable[Report]) -> tuple[str, ...]:
     """Return the names of the files that some form wants the text of, sorted."""
     traces = (r.trace for report in reports for r in report.results)
-    return tuple(sorted({name for t in traces if t is not None for name in saved.places(t)}))
+    return tuple(sorted({name for t in traces if t is not None for name in saved.trace_files(t)}))

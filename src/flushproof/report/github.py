@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flushproof.report.findings import Finding, Results, findings
-from flushproof.report.plain import visible
+from flushproof.report.findings import Finding, Results, list_findings
+from flushproof.report.plain import escape_unprintable
 
 _DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _PROPERTY = {**_DATA, ":": "%3A", ",": "%2C"}
@@ -11,7 +11,7 @@ _PROPERTY = {**_DATA, ":": "%3A", ",": "%2C"}
 
 def render(results: Results) -> str:
     """Return a command for each finding."""
-    return "".join(f"{_command(f)}\n" for f in findings(results))
+    return "".join(f"{_command(f)}\n" for f in list_findings(results))
 
 
 def _command(f: Finding) -> str:
@@ -38,4 +38,4 @@ def _message(f: Finding) -> str:
 
 def _escaped(text: str, table: dict[str, str]) -> str:
     """Escape what the runner reads itself; each character is looked at once."""
-    return "".join(table.get(c) or visible(c) for c in text)
+    return "".join(table.get(c) or escape_unprintable(c) for c in text)

@@ -5,7 +5,7 @@ In: titles and rows of cells. Out: lines, or None where the columns cannot be sh
 
 from __future__ import annotations
 
-from flushproof.report.plain import pack
+from flushproof.report.plain import pack_pieces
 from flushproof.support.record import Record
 
 INDENT = 2
@@ -26,13 +26,13 @@ class GridCell(Record, frozen=True):
 
     def lines(self, width: int) -> list[str]:
         """Return the lines of the cell."""
-        first, *rest = pack(self.pieces, width)
+        first, *rest = pack_pieces(self.pieces, width)
         return [first.rjust(width) if self.right else first, *rest]
 
     @property
     def natural(self) -> int:
         """The width that needs no wrapping."""
-        return len(pack(self.pieces, 10_000)[0])
+        return len(pack_pieces(self.pieces, 10_000)[0])
 
     def bars(self, height: int) -> list[str]:
         """Return what stands in the gap before each line of a row that is so many lines high."""
@@ -66,7 +66,7 @@ class Column(Record, frozen=True):
         return max((len(c.lines(width)) for c in self.cells), default=1)
 
 
-def draw(columns: tuple[Column, ...], width: int, indent: int = INDENT) -> list[str] | None:
+def draw_grid(columns: tuple[Column, ...], width: int, indent: int = INDENT) -> list[str] | None:
     """Return the table within `width`, or None where even the least widths do not fit."""
     widths = _fit(columns, _room(columns, width, indent))
     if widths is None:
@@ -75,7 +75,7 @@ def draw(columns: tuple[Column, ...], width: int, indent: int = INDENT) -> list[
         (c.gap if at else indent, w) for at, (c, w) in enumerate(zip(columns, widths, strict=True))
     ]
     blank = [GridCell()] * len(columns)
-    titles = [pack((c.title,), w) for c, w in zip(columns, widths, strict=True)]
+    titles = [pack_pieces((c.title,), w) for c, w in zip(columns, widths, strict=True)]
     lines = [*_row(blank, titles, form), *_row(blank, [["-" * w] for w in widths], form)]
     for at in range(len(columns[0].cells)):
         cells = [c.cells[at] for c in columns]
@@ -84,7 +84,7 @@ def draw(columns: tuple[Column, ...], width: int, indent: int = INDENT) -> list[
     return lines
 
 
-def fits(columns: tuple[Column, ...], width: int) -> bool:
+def fits_width(columns: tuple[Column, ...], width: int) -> bool:
     """Tell whether the table needs no shrinking."""
     return sum(c.natural for c in columns) <= _room(columns, width, INDENT)
 

@@ -7,8 +7,8 @@ who holds a lock, and the step that led there; what no state has is in `#meta`.
 from __future__ import annotations
 
 from flushproof import __version__
-from flushproof.report.json_report import Tree, dumps
-from flushproof.results.saved_trace import Moment, Saved, moments
+from flushproof.report.json_report import Tree, dump_document
+from flushproof.results.saved_trace import Moment, Saved, trace_moments
 from flushproof.results.trace import Recipe, TraceStep
 from flushproof.support.source import Span
 
@@ -28,13 +28,13 @@ Value = object
 
 def render(saved: Saved) -> str:
     """Return the document as text."""
-    return dumps(document(saved))
+    return dump_document(itf_document(saved))
 
 
-def document(saved: Saved) -> Tree:
+def itf_document(saved: Saved) -> Tree:
     """Return the document."""
     trace = saved.trace
-    after = zip((None, *trace.steps), moments(trace), strict=True)
+    after = zip((None, *trace.steps), trace_moments(trace), strict=True)
     return {
         "#meta": _meta(saved),
         "params": [],
@@ -101,7 +101,7 @@ def _recipe(recipe: Recipe) -> Tree:
 
 
 def _numbers(pairs: tuple[tuple[str, int], ...]) -> list[list[Value]]:
-    return [[name, integer(value)] for name, value in pairs]
+    return [[name, itf_integer(value)] for name, value in pairs]
 
 
 def _state(number: int, step: TraceStep | None, moment: Moment) -> Tree:
@@ -122,7 +122,7 @@ def _nothing() -> Tree:
 def _step(step: TraceStep) -> Tree:
     call = step.hypercall
     return {
-        "index": integer(step.index),
+        "index": itf_integer(step.index),
         "thread": step.thread,
         "operation": step.operation,
         "event": step.event,
@@ -151,10 +151,10 @@ def _span(span: Span | None) -> Tree:
 
 
 def _typed(value: object) -> Value:
-    return integer(value) if isinstance(value, int) else value
+    return itf_integer(value) if isinstance(value, int) else value
 
 
-def integer(value: int) -> Tree:
+def itf_integer(value: int) -> Tree:
     """Return an integer as the format has it, for readers with small ones of their own."""
     return {"#bigint": str(value)}
 

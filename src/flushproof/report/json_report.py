@@ -16,7 +16,7 @@ from flushproof.results.second_opinion import Opinion
 from flushproof.results.trace import Trace, TraceStep
 from flushproof.results.verdict import EXIT_OK, ClaimResult, Expected, Report, Sane, VerdictScope
 from flushproof.support.diagnostics import InputError
-from flushproof.support.installed import installed
+from flushproof.support.installed import installed_version
 from flushproof.support.source import Source, Span
 
 SCHEMA_VERSION = 2
@@ -24,22 +24,30 @@ SCHEMA_VERSION = 2
 Tree = dict[str, object]
 
 
-def one(report: Report, code: int | None = None) -> Tree:
+def report_document(report: Report, code: int | None = None) -> Tree:
     """Return the document about one variant; `code` replaces the exit code of the report."""
-    return {**head(), **body(report), "exit": report.exit_code if code is None else code}
+    return {
+        **document_head(),
+        **report_body(report),
+        "exit": report.exit_code if code is None else code,
+    }
 
 
-def several(reports: Sequence[Report], code: int | None = None) -> Tree:
+def reports_document(reports: Sequence[Report], code: int | None = None) -> Tree:
     """Return the document about several specs, each with its own exit code."""
-    bodies = [{**body(r), "exit": r.exit_code} for r in reports]
-    return {**head(), "reports": bodies, "exit": exit_code(reports) if code is None else code}
+    bodies = [{**report_body(r), "exit": r.exit_code} for r in reports]
+    return {
+        **document_head(),
+        "reports": bodies,
+        "exit": exit_code(reports) if code is None else code,
+    }
 
 
-def atomic(path: str, source: Source | None, steps: Sequence[AtomicSteps]) -> Tree:
+def atomicity_document(path: str, source: Source | None, steps: Sequence[AtomicSteps]) -> Tree:
     """Return the document about atomic steps; it decides no claim."""
     about = {"path": path, "sha256": "" if source is None else source.sha256}
     listed = [_seen(s) for s in steps]
-    return {**head(), "source": about, "claims": [], "atomicity": listed, "exit": EXIT_OK}
+    return {**document_head(), "source": about, "claims": [], "atomicity": listed, "exit": EXIT_OK}
 
 
 def _seen(steps: AtomicSteps) -> Tree:
@@ -67,12 +75,12 @@ def _cut_operation(operation: OperationSteps) -> Tree:
     }
 
 
-def refused(error: InputError) -> Tree:
+def refusal_document(error: InputError) -> Tree:
     """Return the document about input that is not accepted."""
-    return {**head(), "errors": errors(error), "exit": error.exit_code}
+    return {**document_head(), "errors": error_trees(error), "exit": error.exit_code}
 
 
-def errors(error: InputError) -> list[Tree]:
+def error_trees(error: InputError) -> list[Tree]:
     """Return what is said about input that is not accepted."""
     return [
         {
@@ -90,23 +98,23 @@ def errors(error: InputError) -> list[Tree]:
     ]
 
 
-def dumps(document: Tree) -> str:
+def dump_document(document: Tree) -> str:
     """Return the document as ASCII text that ends in a newline."""
     return json.dumps(document, indent=1, ensure_ascii=True) + "\n"
 
 
 def z3_version() -> str:
     """Return the version of the installed solver, without loading it."""
-    return installed("z3-solver") or "unknown"
+    return installed_version("z3-solver") or "unknown"
 
 
-def head() -> Tree:
+def document_head() -> Tree:
     """Return what every document begins with."""
     tool = {"name": "flushproof", "version": __version__, "z3": z3_version()}
     return {"schema_version": SCHEMA_VERSION, "tool": tool}
 
 
-def body(report: Report) -> Tree:
+def report_body(report: Report) -> Tree:
     """Return what is said about one variant."""
     source = {"path": report.path, "sha256": report.sha256, "function": report.function}
     return {

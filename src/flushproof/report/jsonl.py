@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 from flushproof.report.findings import Results
-from flushproof.report.json_report import Tree, body, head
+from flushproof.report.json_report import Tree, document_head, report_body
 from flushproof.results.verdict import ClaimResult, Report
 from flushproof.support.record import replace
 
@@ -30,12 +30,12 @@ def result_line(report: Report, result: ClaimResult) -> str:
 
 
 def _about(report: Report) -> str:
-    return _line({**head(), "kind": "result", **body(report)})
+    return _line({**document_head(), "kind": "result", **report_body(report)})
 
 
 def last_line(code: int) -> str:
     """Return the line that says that all is over, and how."""
-    return _line({**head(), "kind": "end", "exit": code})
+    return _line({**document_head(), "kind": "end", "exit": code})
 
 
 def _line(tree: Tree) -> str:

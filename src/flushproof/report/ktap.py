@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flushproof.report.exit_code import NOTHING_ASKED
-from flushproof.report.findings import Results, undecided
-from flushproof.report.plain import visible
+from flushproof.report.findings import Results, is_undecided
+from flushproof.report.plain import escape_unprintable
 from flushproof.report.scope import held_phrase, vcpus_phrase
 from flushproof.report.text import Sources, result_text
 from flushproof.results.verdict import EXIT_OK, ClaimResult, Report, Verdict
@@ -60,7 +60,7 @@ def _comments(report: Report, result: ClaimResult, sources: Sources, width: int)
 
 def _directive(result: ClaimResult) -> str:
     """Say what was found, in a form that is no directive unless the claim is undecided."""
-    error = "ERROR " if undecided(result) else ""
+    error = "ERROR " if is_undecided(result) else ""
     match result.verdict:
         case Verdict.UNKNOWN | Verdict.VACUOUS:
             return f" # {error}{result.verdict}"
@@ -74,4 +74,4 @@ def _directive(result: ClaimResult) -> str:
 
 def _name(text: str) -> str:
     """Return a name that holds no `#`, which would begin a directive."""
-    return visible(text).replace("#", "\\x23")
+    return escape_unprintable(text).replace("#", "\\x23")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from flushproof.report.findings import Finding, Results, findings
-from flushproof.report.plain import visible
+from flushproof.report.findings import Finding, Results, list_findings
+from flushproof.report.plain import escape_unprintable
 
 
 def render(results: Results) -> str:
     """Return the lines; nothing where nothing is found."""
-    return "".join(f"{_line(f)}\n" for f in findings(results))
+    return "".join(f"{_line(f)}\n" for f in list_findings(results))
 
 
 def _line(f: Finding) -> str:
     where = f"{f.span.file}:{f.span.line}:{f.span.column}"
-    return visible(f"{where}: {f.level}: {f.text} [{f.name}]")
+    return escape_unprintable(f"{where}: {f.level}: {f.text} [{f.name}]")

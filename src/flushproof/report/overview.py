@@ -10,24 +10,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import assert_never
 
-from flushproof.report.grid import Column, GridCell, draw
-from flushproof.report.plain import hang, visible
+from flushproof.report.grid import Column, GridCell, draw_grid
+from flushproof.report.plain import escape_unprintable, hang_text
 from flushproof.results.verdict import ClaimResult, Verdict
 
 LEAST_MEANING = 24
 
 
-def overview(results: Sequence[ClaimResult], width: int) -> list[str]:
+def overview_table(results: Sequence[ClaimResult], width: int) -> list[str]:
     """Return the table; the column of meanings is left out where there is no room for it."""
     columns = (
         Column("verdict", 7, tuple(GridCell((str(r.verdict),)) for r in results)),
         Column("claim", 5, tuple(GridCell((r.claim,)) for r in results)),
         Column("vCPUs", 5, tuple(GridCell((_vcpus(r),)) for r in results)),
     )
-    meanings = (f"{_meaning(r)}{agreed(r)}" for r in results)
+    meanings = (f"{_meaning(r)}{agreement_words(r)}" for r in results)
     told = Column("which means", LEAST_MEANING, tuple(GridCell(_words(m)) for m in meanings))
     kept = tuple(_whole(c) for c in columns)
-    return draw((*kept, told), width) or draw(kept, width) or _listed(results, width)
+    return draw_grid((*kept, told), width) or draw_grid(kept, width) or _listed(results, width)
 
 
 def _whole(column: Column) -> Column:
@@ -35,7 +35,7 @@ def _whole(column: Column) -> Column:
 
 
 def _words(text: str) -> tuple[str, ...]:
-    return tuple(visible(text).split())
+    return tuple(escape_unprintable(text).split())
 
 
 def _vcpus(result: ClaimResult) -> str:
@@ -77,7 +77,7 @@ def default_reason(verdict: Verdict) -> str:
             assert_never(verdict)
 
 
-def agreed(result: ClaimResult) -> str:
+def agreement_words(result: ClaimResult) -> str:
     """Return what a second solver says, to be put behind the claim; "" where none was asked."""
     opinion = result.opinion
     if opinion is None:
@@ -98,5 +98,5 @@ def _listed(results: Sequence[ClaimResult], width: int) -> list[str]:
     return [
         line
         for r in results
-        for line in hang("  ", f"{r.verdict} {r.claim} {_vcpus(r)}", width, indent=4)
+        for line in hang_text("  ", f"{r.verdict} {r.claim} {_vcpus(r)}", width, indent=4)
     ]

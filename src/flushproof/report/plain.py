@@ -14,7 +14,7 @@ MIN_WIDTH = 40
 MAX_WIDTH = 1000
 
 
-def visible(text: str) -> str:
+def escape_unprintable(text: str) -> str:
     r"""Return the text with everything but printable ASCII written as `\x1b`, `\t`, `\u2028`."""
     return "".join(_shown(c) for c in text)
 
@@ -25,14 +25,14 @@ def _shown(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
-def pack(pieces: Iterable[str], width: int) -> list[str]:
+def pack_pieces(pieces: Iterable[str], width: int) -> list[str]:
     """Join pieces with blanks into lines of at most `width`.
 
     Only a piece that is longer is broken, at its blanks if they suffice. Returns at least one
     line, which is empty where there are no pieces.
     """
     lines = [""]
-    for piece in (part for whole in pieces for part in _broken(visible(whole), width)):
+    for piece in (part for whole in pieces for part in _broken(escape_unprintable(whole), width)):
         joined = f"{lines[-1]} {piece}" if lines[-1] else piece
         if len(joined) <= width:
             lines[-1] = joined
@@ -45,13 +45,13 @@ def _broken(piece: str, width: int) -> list[str]:
     words = piece.split(" ")
     if len(piece) <= width or len(words) == 1:
         return [piece[at : at + width] for at in range(0, len(piece), width)]
-    return pack(words, width)
+    return pack_pieces(words, width)
 
 
-def hang(first: str, text: str, width: int, indent: int | None = None) -> list[str]:
+def hang_text(first: str, text: str, width: int, indent: int | None = None) -> list[str]:
     """Wrap the text after `first`; later lines are indented as far, or by `indent`."""
     later = " " * (len(first) if indent is None else indent)
-    shown = visible(text)
+    shown = escape_unprintable(text)
     wrapped = textwrap.wrap(
         shown, width, initial_indent=first, subsequent_indent=later, break_on_hyphens=False
     )
@@ -60,5 +60,5 @@ def hang(first: str, text: str, width: int, indent: int | None = None) -> list[s
 
 def cut_left(text: str, width: int) -> str:
     """Keep the end of a text that is too long, as the end of a path tells most."""
-    shown = visible(text)
+    shown = escape_unprintable(text)
     return shown if len(shown) <= width else "..." + shown[len(shown) - width + 3 :]

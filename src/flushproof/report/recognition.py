@@ -6,8 +6,8 @@ describes.
 
 from __future__ import annotations
 
-from flushproof.report.json_report import Tree, head
-from flushproof.report.plain import hang, visible
+from flushproof.report.json_report import Tree, document_head
+from flushproof.report.plain import escape_unprintable, hang_text
 from flushproof.results.recognition import Recognition
 from flushproof.results.verdict import EXIT_OK
 
@@ -16,7 +16,7 @@ SHOWN_MISSING = 8
 
 def render(listing: Recognition, width: int) -> str:
     """Return the listing as text that ends in a newline."""
-    lines = [visible(listing.path), ""]
+    lines = [escape_unprintable(listing.path), ""]
     lines += _labelled("profile", listing.profile or "as the spec says", width)
     lines += _functions(listing, width)
     lines += _fields(listing, width)
@@ -61,13 +61,13 @@ def _missing(listing: Recognition, width: int) -> list[str]:
 
 
 def _labelled(label: str, text: str, width: int) -> list[str]:
-    return hang(f"  {label:<9} ", text, width)
+    return hang_text(f"  {label:<9} ", text, width)
 
 
-def document(listing: Recognition) -> Tree:
+def recognition_document(listing: Recognition) -> Tree:
     """Return the listing as a document; it decides no claim."""
     return {
-        **head(),
+        **document_head(),
         "source": {"path": listing.path, "sha256": listing.sha256},
         "claims": [],
         "recognised": {

@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 from flushproof import __version__
 from flushproof.report.exit_code import NOTHING_ASKED
-from flushproof.report.findings import NOTHING, Finding, Results, findings
-from flushproof.report.json_report import Tree, dumps
-from flushproof.report.trace_table import title
+from flushproof.report.findings import NOTHING, Finding, Results, list_findings
+from flushproof.report.json_report import Tree, dump_document
+from flushproof.report.trace_table import thread_title
 from flushproof.results.trace import Trace, TraceStep
 from flushproof.results.verdict import Report
 from flushproof.support.source import Span
@@ -27,10 +27,10 @@ EVERYONE = "all threads"
 
 def render(results: Results) -> str:
     """Return the log as text."""
-    return dumps(document(results))
+    return dump_document(sarif_document(results))
 
 
-def document(results: Results) -> Tree:
+def sarif_document(results: Results) -> Tree:
     """Return the log: one run."""
     rules = {r.claim: r.text for report in results.reports for r in report.results}
     if any(not report.results for report in results.reports):
@@ -41,7 +41,7 @@ def document(results: Results) -> Tree:
         "columnKind": "unicodeCodePoints",
         "invocations": [{"executionSuccessful": True, "exitCode": results.code}],
         "artifacts": _artifacts(results.reports),
-        "results": [_result(f, names) for f in findings(results)],
+        "results": [_result(f, names) for f in list_findings(results)],
     }
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
@@ -56,12 +56,12 @@ def _driver(rules: dict[str, str]) -> Tree:
 def _artifacts(reports: Iterable[Report]) -> list[Tree]:
     known = {r.path: r.sha256 for r in reports}
     return [
-        {"location": {"uri": uri(path)}, **({"hashes": {"sha-256": sha}} if sha else {})}
+        {"location": {"uri": uri_reference(path)}, **({"hashes": {"sha-256": sha}} if sha else {})}
         for path, sha in known.items()
     ]
 
 
-def uri(path: str) -> str:
+def uri_reference(path: str) -> str:
     """Return a path as a reference: relative as it is, absolute with its scheme."""
     pure = PurePath(path)
     return pure.as_uri() if pure.is_absolute() else quote(pure.as_posix())
@@ -92,7 +92,7 @@ def _flows(trace: Trace) -> list[Tree]:
     acting = [t for t in trace.columns if any(s.thread == t for s in trace.steps)]
     whole = _flow(EVERYONE, trace.steps, trace, named=True)
     own = (
-        _flow(title(t, trace.columns), (s for s in trace.steps if s.thread == t), trace)
+        _flow(thread_title(t, trace.columns), (s for s in trace.steps if s.thread == t), trace)
         for t in acting
     )
     return [whole, *own]
@@ -103,7 +103,7 @@ def _flow(name: str, steps: Iterable[TraceStep], trace: Trace, *, named: bool = 
 
 
 def _step(step: TraceStep, trace: Trace, *, named: bool) -> Tree:
-    who = f"{title(step.thread, trace.columns)}: " if named else ""
+    who = f"{thread_title(step.thread, trace.columns)}: " if named else ""
     changed = ", ".join(f"{name} = {value}" for name, value in step.changed)
     text = f"{who}{step.text}" + (f" ({changed})" if changed else "")
     state = {name: {"text": value} for name, value in step.changed}
@@ -123,6 +123,6 @@ def _location(span: Span, text: str = "") -> Tree:
         "endLine": span.end_line,
         "endColumn": span.end_column,
     }
-    physical = {"artifactLocation": {"uri": uri(span.file)}, "region": region}
+    physical = {"artifactLocation": {"uri": uri_reference(span.file)}, "region": region}
     message: Tree = {"message": {"text": text}} if text else {}
     return {"physicalLocation": physical, **message}

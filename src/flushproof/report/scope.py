@@ -5,7 +5,7 @@ from __future__ import annotations
 from flushproof.results.costs import Costs
 from flushproof.results.verdict import ClaimResult, VerdictScope
 from flushproof.support.memory_model import MemoryModel
-from flushproof.support.wording import count
+from flushproof.support.wording import count_noun
 
 ROOTS = {"uninterpreted": "any roots", "64-bit vectors": "roots as 64-bit vectors"}
 
@@ -15,7 +15,7 @@ def vcpus_phrase(vcpus: tuple[int, int] | None) -> str:
     if vcpus is None:
         return "every number of vCPUs"
     low, high = vcpus
-    return count(high, "vCPU") if low == high else f"{low}..{high} vCPUs"
+    return count_noun(high, "vCPU") if low == high else f"{low}..{high} vCPUs"
 
 
 def held_phrase(vcpus: tuple[int, int] | None) -> str:
@@ -59,7 +59,7 @@ def _memory(scope: VerdictScope) -> str:
 
 
 def _loads(loads: int | None) -> str:
-    return "any number of loads" if loads is None else f"up to {count(loads, 'load')} each"
+    return "any number of loads" if loads is None else f"up to {count_noun(loads, 'load')} each"
 
 
 def _flushes(flushers: int | None, flushes: int | None) -> str:
@@ -73,9 +73,9 @@ def _flushes(flushers: int | None, flushes: int | None) -> str:
         case 1, int(each):
             return f"up to {_times(each)}"
         case int(many), None:
-            return f"{count(many, 'flusher')} with any number of flushes"
+            return f"{count_noun(many, 'flusher')} with any number of flushes"
         case int(many), int(each):
-            return f"{count(many, 'flusher')} with up to {_times(each)} each"
+            return f"{count_noun(many, 'flusher')} with up to {_times(each)} each"
     raise AssertionError(flushers, flushes)
 
 
@@ -83,7 +83,7 @@ def _times(flushes: int) -> str:
     return "1 flush" if flushes == 1 else f"{flushes} flushes"
 
 
-def covers(costs: Costs) -> str:
+def describe_coverage(costs: Costs) -> str:
     """Return what costs cover, in words."""
     return (
         f"{scope_phrase(costs.scope)}; hypercalls succeed or fail at any time; calls during which "

@@ -54,7 +54,7 @@ def wants_colour(choice: str, environ: Mapping[str, str], *, terminal: bool) -> 
     return terminal and environ.get("TERM", "") not in ("dumb", "unknown")
 
 
-def styled(text: str) -> Text:
+def style_text(text: str) -> Text:
     """Return the text with its styles, as rich knows it."""
     from rich.text import Text
 
@@ -64,7 +64,7 @@ def styled(text: str) -> Text:
     return result
 
 
-def paint(text: str) -> str:
+def paint_text(text: str) -> str:
     """Return the text with escape sequences for its styles."""
     from rich.console import Console
 
@@ -76,5 +76,5 @@ def paint(text: str) -> str:
         no_color=False,
         legacy_windows=False,
     )
-    console.print(styled(text), end="", soft_wrap=True)
+    console.print(style_text(text), end="", soft_wrap=True)
     return out.getvalue()

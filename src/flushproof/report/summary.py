@@ -11,8 +11,14 @@ from pathlib import PurePath
 from typing import assert_never
 
 from flushproof.report.exit_code import NOTHING_ASKED, expectation_counts
-from flushproof.report.plain import DEFAULT_WIDTH, cut_left, hang, pack, visible
-from flushproof.report.text import Sources, joined, report_blocks
+from flushproof.report.plain import (
+    DEFAULT_WIDTH,
+    cut_left,
+    escape_unprintable,
+    hang_text,
+    pack_pieces,
+)
+from flushproof.report.text import Sources, join_blocks, report_blocks
 from flushproof.results.verdict import ClaimResult, Report, Verdict, VerdictScope
 
 VERDICTS = (
@@ -29,17 +35,19 @@ LEGEND = (*VERDICTS, "- not checked,", "! not as expected")
 
 def render(reports: Sequence[Report], sources: Sources, width: int = DEFAULT_WIDTH) -> str:
     """Return the table, the details of what was not as expected and a closing line."""
-    blocks = [table for group in _alike(reports) for table in tables(group, width)]
+    blocks = [table for group in _alike(reports) for table in verdict_tables(group, width)]
     if reports:
-        blocks.append(pack(LEGEND, width))
+        blocks.append(pack_pieces(LEGEND, width))
     blocks.append(_limited(reports, width))
     for report in reports:
         otherwise = [r for r in report.results if not r.as_expected]
         blocks += report_blocks(report, otherwise, sources, width)
         if not report.results:
-            blocks.append(hang("", f"{report.path}: {NOTHING_ASKED}: {ADVICE}", width, indent=2))
-    blocks.append(hang("", expectation_counts(reports), width, indent=2))
-    return joined(blocks)
+            blocks.append(
+                hang_text("", f"{report.path}: {NOTHING_ASKED}: {ADVICE}", width, indent=2)
+            )
+    blocks.append(hang_text("", expectation_counts(reports), width, indent=2))
+    return join_blocks(blocks)
 
 
 def _alike(reports: Sequence[Report]) -> list[list[Report]]:
@@ -60,10 +68,10 @@ def _limited(reports: Sequence[Report], width: int) -> list[str]:
     """Return a warning where some verdict does not cover every interleaving."""
     scopes = [r.scope for report in reports for r in report.results]
     phrases = dict.fromkeys(s.interleavings for s in scopes if s.rounds is not None)
-    return [line for p in phrases for line in hang("", f"some verdicts: {p}", width, indent=2)]
+    return [line for p in phrases for line in hang_text("", f"some verdicts: {p}", width, indent=2)]
 
 
-def mark(result: ClaimResult) -> str:
+def verdict_mark(result: ClaimResult) -> str:
     """Return the verdict in a few characters, with `!` where it is not the expected one."""
     return _short(result) + ("" if result.as_expected else "!")
 
@@ -91,12 +99,12 @@ def _bounded(scope: VerdictScope) -> str:
     return f"<={high}" if low == 1 else f"{low}..{high}"
 
 
-def tables(reports: Sequence[Report], width: int) -> Iterator[list[str]]:
+def verdict_tables(reports: Sequence[Report], width: int) -> Iterator[list[str]]:
     """Yield tables of verdicts that fit the width, a row for each report."""
     claims = tuple(dict.fromkeys(r.claim for report in reports for r in report.results))
     names = [cut_left(n, width // 3) for n in names_of(reports)]
     left = max(len(n) for n in names) + 2
-    pitch = max((len(mark(r)) for report in reports for r in report.results), default=1) + 1
+    pitch = max((len(verdict_mark(r)) for report in reports for r in report.results), default=1) + 1
     for chunk in _chunks(claims, pitch, width - left):
         rows = [
             _row(name, left, report, chunk, pitch)
@@ -116,7 +124,7 @@ def _chunks(claims: tuple[str, ...], pitch: int, room: int) -> Iterator[tuple[st
     """Cut the claims so that each part's names, `pitch` apart, end within the room."""
     start = 0
     for at, claim in enumerate(claims):
-        if at > start and (at - start) * pitch + len(visible(claim)) > room:
+        if at > start and (at - start) * pitch + len(escape_unprintable(claim)) > room:
             yield claims[start:at]
             start = at
     if start < len(claims):
@@ -127,11 +135,11 @@ def _stair(claims: tuple[str, ...], left: int, pitch: int, width: int) -> list[s
     lines = []
     for at, claim in enumerate(claims):
         bars = "".join(f"{'|':<{pitch}}" for _ in range(at))
-        lines.append(f"{'':<{left}}{bars}{visible(claim)}"[:width])
+        lines.append(f"{'':<{left}}{bars}{escape_unprintable(claim)}"[:width])
     return lines
 
 
 def _row(name: str, left: int, report: Report, claims: tuple[str, ...], pitch: int) -> str:
-    marks = {r.claim: mark(r) for r in report.results}
+    marks = {r.claim: verdict_mark(r) for r in report.results}
     cells = "".join(f"{marks.get(c, '-'):<{pitch}}" for c in claims)
     return f"{name:<{left}}{cells}".rstrip()

@@ -11,18 +11,18 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import PurePath
 
-from flushproof.report.excerpt import excerpt
+from flushproof.report.excerpt import excerpt_lines
 from flushproof.report.exit_code import verdict_counts
 from flushproof.report.findings import expected_phrase
-from flushproof.report.overview import agreed, default_reason, overview
-from flushproof.report.plain import DEFAULT_WIDTH, hang, visible
+from flushproof.report.overview import agreement_words, default_reason, overview_table
+from flushproof.report.plain import DEFAULT_WIDTH, escape_unprintable, hang_text
 from flushproof.report.scope import held_phrase, scope_phrase
-from flushproof.report.trace_table import table
+from flushproof.report.trace_table import trace_table
 from flushproof.results.trace import Blame, Trace
 from flushproof.results.verdict import ClaimResult, Report, Verdict
 from flushproof.support.record import replace
 from flushproof.support.source import Source, Span
-from flushproof.support.wording import count
+from flushproof.support.wording import count_noun
 
 INDENT = 2
 CODE_INDENT = 6
@@ -41,12 +41,12 @@ def render(report: Report, sources: Sources, width: int = DEFAULT_WIDTH) -> str:
         blocks += [_refuted(r, report, sources, width, said) for r in refuted]
     else:
         blocks = report_blocks(report, report.results, sources, width)
-    blocks.append(hang("", f"{report.path}: {verdict_counts(report.results)}", width, INDENT))
+    blocks.append(hang_text("", f"{report.path}: {verdict_counts(report.results)}", width, INDENT))
     read_as = f"{report.path}: read as {report.read_as}"
-    return joined([hang("", read_as, width, INDENT) if report.read_as else [], *blocks])
+    return join_blocks([hang_text("", read_as, width, INDENT) if report.read_as else [], *blocks])
 
 
-def joined(blocks: Iterable[list[str]]) -> str:
+def join_blocks(blocks: Iterable[list[str]]) -> str:
     """Return blocks of lines as text, an empty line between two."""
     return "\n\n".join("\n".join(b) for b in blocks if b) + "\n"
 
@@ -59,7 +59,7 @@ def report_blocks(
     blocks = results_blocks(report, listed, sources, width)
     if all(r.verdict is Verdict.REFUTED for r in listed):
         return blocks
-    return [hang("", _subject(report), width, indent=INDENT), *blocks]
+    return [hang_text("", _subject(report), width, indent=INDENT), *blocks]
 
 
 def results_blocks(
@@ -86,10 +86,10 @@ def result_text(
     report: Report, result: ClaimResult, sources: Sources, width: int = DEFAULT_WIDTH
 ) -> str:
     """Return one result as text that ends in a newline; its first line is the verdict."""
-    return joined(results_blocks(report, (result,), sources, width))
+    return join_blocks(results_blocks(report, (result,), sources, width))
 
 
-def places(reports: Iterable[Report]) -> tuple[str, ...]:
+def list_excerpt_files(reports: Iterable[Report]) -> tuple[str, ...]:
     """Return the names of the files that excerpts are wanted from, sorted."""
     results = chain.from_iterable(r.results for r in reports)
     blames = chain.from_iterable(r.trace.blame for r in results if r.trace is not None)
@@ -125,8 +125,8 @@ def _overview(report: Report, width: int) -> list[list[str]]:
     silent = [line for r in rest for line in _could_fail(r, report.path, width, f"{r.claim} ")]
     silent += [line for r in rest for line in _unagreed(r, width)]
     return [
-        hang("", _subject(report), width, indent=INDENT),
-        overview(results, width),
+        hang_text("", _subject(report), width, indent=INDENT),
+        overview_table(results, width),
         [*silent, *scopes, *_assuming("assuming", said, width)],
         *(_invariant(r, width) for r in rest if r.invariant),
     ]
@@ -157,7 +157,7 @@ def _held_group(
     lead = f"{held_phrase(results[0].scope.vcpus)}  "
     lines: list[str] = []
     for result in results:
-        lines += hang(lead, f"{result.claim}{agreed(result)}", width)
+        lines += hang_text(lead, f"{result.claim}{agreement_words(result)}", width)
         lines += [*_note(result, width), *_could_fail(result, path, width)]
         lines += [*_unagreed(result, width), *_mismatch(result, width)]
     return lines + _scope(results[0], width, said)
@@ -174,21 +174,21 @@ def _could_fail(result: ClaimResult, path: str, width: int, name: str = "") -> l
         return []
     b = result.sane.breaker
     if b is None:
-        text = f"after none of {count(result.sane.tried, 'edit')} tried"
+        text = f"after none of {count_noun(result.sane.tried, 'edit')} tried"
     else:
         own = PurePath(b.file).stem == PurePath(path).stem
         where = f"line {b.line}" if own else f"{b.file}:{b.line}"
-        text = f"with {count(b.vcpus, 'vCPU')} if {where} is edited: {b.words}"
+        text = f"with {count_noun(b.vcpus, 'vCPU')} if {where} is edited: {b.words}"
     return _labelled("breaks", f"{name}{text}", width)
 
 
 def _invariant(result: ClaimResult, width: int) -> list[str]:
     """Return what a proof rests on, every line of it indented as it is."""
-    lines = [f"invariant for {visible(result.claim)}"]
+    lines = [f"invariant for {escape_unprintable(result.claim)}"]
     for line in result.invariant:
         text = line.lstrip()
         lead = " " * (INDENT + len(line) - len(text))
-        lines += hang(lead, visible(text), width)
+        lines += hang_text(lead, escape_unprintable(text), width)
     return lines
 
 
@@ -198,8 +198,8 @@ def _undecided_group(results: list[ClaimResult], width: int, said: tuple[str, ..
 
 
 def _undecided(result: ClaimResult, width: int) -> list[str]:
-    head = f"{result.verdict:<7}  {visible(result.claim)}"
-    lines = hang("", head, width, indent=INDENT)
+    head = f"{result.verdict:<7}  {escape_unprintable(result.claim)}"
+    lines = hang_text("", head, width, indent=INDENT)
     reason = result.reason or default_reason(result.verdict)
     lines += _labelled("because", reason, width)
     return lines + _unagreed(result, width) + _mismatch(result, width)
@@ -211,7 +211,11 @@ def _refuted(
     lines = _headline(result, report, width)
     if result.trace is not None:
         lines += _trace(result.trace, sources, width)
-    lines += _labelled("second", agreed(result).lstrip(", "), width) if agreed(result) else []
+    lines += (
+        _labelled("second", agreement_words(result).lstrip(", "), width)
+        if agreement_words(result)
+        else []
+    )
     lines += _unagreed(result, width)
     return lines + _mismatch(result, width) + _scope(result, width, said)
 
@@ -225,19 +229,19 @@ def _unagreed(result: ClaimResult, width: int) -> list[str]:
 
 
 def _headline(result: ClaimResult, report: Report, width: int) -> list[str]:
-    smallest = "" if result.smallest_vcpus is None else count(result.smallest_vcpus, "vCPU")
-    head = f"refuted  {visible(result.claim)}"
-    whole = f"{head}   {visible(_subject(report))}   {smallest}".rstrip()
+    smallest = "" if result.smallest_vcpus is None else count_noun(result.smallest_vcpus, "vCPU")
+    head = f"refuted  {escape_unprintable(result.claim)}"
+    whole = f"{head}   {escape_unprintable(_subject(report))}   {smallest}".rstrip()
     if len(whole) <= width:
         return [whole]
-    subject = hang("  ", _subject(report), width)
-    return [*hang("", f"{head}   {smallest}".rstrip(), width, indent=INDENT), *subject]
+    subject = hang_text("  ", _subject(report), width)
+    return [*hang_text("", f"{head}   {smallest}".rstrip(), width, indent=INDENT), *subject]
 
 
 def _trace(trace: Trace, sources: Sources, width: int) -> list[str]:
     return [
         "",
-        *hang("  ", trace.headline, width),
+        *hang_text("  ", trace.headline, width),
         "",
         *trace_lines(trace, sources, width),
         *_labelled("checked", REPLAYED, width),
@@ -249,7 +253,7 @@ def trace_lines(trace: Trace, sources: Sources, width: int) -> list[str]:
     return [
         *_blame(trace.blame, sources, width),
         "",
-        *table(trace, width),
+        *trace_table(trace, width),
         "",
         *_labelled("because", trace.because, width),
         *(_labelled("smallest", trace.smallest, width) if trace.smallest else []),
@@ -258,10 +262,10 @@ def trace_lines(trace: Trace, sources: Sources, width: int) -> list[str]:
 
 def _blame(blame: tuple[Blame, ...], sources: Sources, width: int) -> list[str]:
     main, *notes = blame
-    lines = hang("  ", _place(main.span), width)
-    lines += excerpt(main.span, main.text, sources, CODE_INDENT, width)
+    lines = hang_text("  ", _place(main.span), width)
+    lines += excerpt_lines(main.span, main.text, sources, CODE_INDENT, width)
     for note in notes:
-        lines += hang("    note: ", f"{_place(note.span)} {note.text}", width)
+        lines += hang_text("    note: ", f"{_place(note.span)} {note.text}", width)
     return lines
 
 
@@ -288,4 +292,4 @@ def _mismatch(result: ClaimResult, width: int) -> list[str]:
 
 
 def _labelled(label: str, text: str, width: int) -> list[str]:
-    return hang(f"  {label:<8} ", text, width)
+    return hang_text(f"  {label:<8} ", text, width)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from flushproof.report.grid import Column, GridCell, draw, fits
+from flushproof.report.grid import Column, GridCell, draw_grid, fits_width
 from flushproof.results.trace import LockMark, Trace, TraceStep
 from flushproof.support.record import Record, replace
 
@@ -31,7 +31,7 @@ class _Row(Record, frozen=True):
     changed: tuple[str, ...]
 
 
-def table(trace: Trace, width: int, end: str = VIOLATION) -> list[str]:
+def trace_table(trace: Trace, width: int, end: str = VIOLATION) -> list[str]:
     """Return the trace as a table of at most `width` columns; `end` is said in the last row.
 
     Every thread has a column where that fits without breaking a name or a change, and with rows of
@@ -41,21 +41,21 @@ def table(trace: Trace, width: int, end: str = VIOLATION) -> list[str]:
     rows = _rows(trace, end)
     brief = [_brief(row) for row in rows]
     everyone = _wide(rows, threads, threads)
-    if fits(everyone, width):
-        return draw(everyone, width) or []
+    if fits_width(everyone, width):
+        return draw_grid(everyone, width) or []
     active = tuple(t for t in threads if any(s.thread == t for s in trace.steps))
     wide = (_wide(brief, threads, threads), _wide(brief, active, threads))
     narrow = _narrow(brief, threads)
     tries = [(columns, tallest) for tallest in (1, TALLEST) for columns in wide]
     tries += [(narrow, TALLEST), (narrow, TALLEST_OF_ALL)]
     drawn = (_drawn(columns, width, tallest) for columns, tallest in tries)
-    return next((d for d in drawn if d is not None), None) or draw(narrow, width) or []
+    return next((d for d in drawn if d is not None), None) or draw_grid(narrow, width) or []
 
 
 def _drawn(columns: tuple[Column, ...], width: int, tallest: int) -> list[str] | None:
     """Draw a table in which no row is taller; where need be without indentation."""
     shaped = tuple(_comfortable(c, tallest) for c in columns)
-    return draw(shaped, width) or draw(shaped, width, indent=0)
+    return draw_grid(shaped, width) or draw_grid(shaped, width, indent=0)
 
 
 def _comfortable(column: Column, tallest: int) -> Column:
@@ -68,7 +68,7 @@ def _comfortable(column: Column, tallest: int) -> Column:
     return replace(column, least=least)
 
 
-def title(thread: str, threads: tuple[str, ...]) -> str:
+def thread_title(thread: str, threads: tuple[str, ...]) -> str:
     """Return how a thread is called in print: `vCPU1`, `flusher` where there is only one."""
     if thread.startswith("vcpu"):
         return "vCPU" + thread.removeprefix("vcpu")
@@ -134,7 +134,7 @@ def _brief(row: _Row) -> _Row:
 
 def _wide(rows: list[_Row], threads: tuple[str, ...], named: tuple[str, ...]) -> tuple[Column, ...]:
     columns = (
-        Column(title(thread, named), LEAST_THREAD, tuple(_cell(row, thread) for row in rows))
+        Column(thread_title(thread, named), LEAST_THREAD, tuple(_cell(row, thread) for row in rows))
         for thread in threads
     )
     return (_steps(rows), *columns, _changes(rows))
@@ -148,7 +148,7 @@ def _cell(row: _Row, thread: str) -> GridCell:
 def _narrow(rows: list[_Row], threads: tuple[str, ...]) -> tuple[Column, ...]:
     """Return the columns step, thread, what it does, changed; one row for each standing thread."""
     split = [part for row in rows for part in _split(row)]
-    names = tuple(GridCell((title(t, threads),) if t else ()) for t, _ in split)
+    names = tuple(GridCell((thread_title(t, threads),) if t else ()) for t, _ in split)
     texts = tuple(_cell(row, thread) for thread, row in split)
     parts = [row for _, row in split]
     return (

@@ -52,11 +52,13 @@ class Moment(Record, frozen=True):
     holding: frozenset[str]
 
 
-def save(report: Report, result: ClaimResult, spec: str, sources: Mapping[str, Source]) -> Saved:
+def save_trace(
+    report: Report, result: ClaimResult, spec: str, sources: Mapping[str, Source]
+) -> Saved:
     """Return the counterexample of a refuted claim, with those sources that it names."""
     trace = result.trace
     assert trace is not None
-    wanted = {*places(trace), spec}
+    wanted = {*trace_files(trace), spec}
     return Saved(
         claim=result.claim,
         text=result.text,
@@ -73,13 +75,13 @@ def save(report: Report, result: ClaimResult, spec: str, sources: Mapping[str, S
     )
 
 
-def places(trace: Trace) -> tuple[str, ...]:
+def trace_files(trace: Trace) -> tuple[str, ...]:
     """Return the names of the files that a trace points into, sorted."""
     spans = [*(s.span for s in trace.steps), *(b.span for b in trace.blame)]
     return tuple(sorted({s.file for s in spans if s is not None}))
 
 
-def moments(trace: Trace) -> tuple[Moment, ...]:
+def trace_moments(trace: Trace) -> tuple[Moment, ...]:
     """Return the state before the first step and after each one."""
     initial = {} if trace.recipe is None else dict(trace.recipe.initial)
     vcpus = {f"vcpu{v}": OUTSIDE for v in range(trace.vcpus)}

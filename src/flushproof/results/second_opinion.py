@@ -20,7 +20,7 @@ class Opinion(Record, frozen=True):
     reason: str = ""
 
 
-def joined(opinions: Iterable[Opinion]) -> Opinion | None:
+def join_opinions(opinions: Iterable[Opinion]) -> Opinion | None:
     """Return several opinions of one solver as one, None where there is none."""
     found = tuple(opinions)
     if not found:

@@ -66,7 +66,7 @@ class Inline(Executor):
 
 
 @contextmanager
-def executor(name: str, workers: int) -> Iterator[Executor]:
+def open_executor(name: str, workers: int) -> Iterator[Executor]:
     """Return the executor of that name.
 
     Raises:
@@ -85,7 +85,7 @@ def executor(name: str, workers: int) -> Iterator[Executor]:
     pool.shutdown()
 
 
-def submitted(
+def submit_job(
     pool: Executor, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
 ) -> Future[T]:
     """Hand out a job; raise `InternalError` where the processes are gone."""
@@ -95,7 +95,7 @@ def submitted(
         raise InternalError(GONE) from error
 
 
-def result(future: Future[T]) -> T:
+def job_result(future: Future[T]) -> T:
     """Return what a job returned, or raise what it raised.
 
     Raises:

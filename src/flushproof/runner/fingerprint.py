@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from flushproof.support.installed import installed
+from flushproof.support.installed import installed_version
 from flushproof.support.resources import HERE, SPECS
 
 LIBRARIES = ("z3-solver", "python-sat", "lark", "unidiff", "cvc5")
@@ -15,11 +15,11 @@ _CORPUS = (".c", ".spec")
 
 
 @cache
-def fingerprint() -> str:
+def program_fingerprint() -> str:
     """Return the digest; the interpreter's version is no part of it."""
     total = hashlib.sha256()
     for name in LIBRARIES:
-        total.update(f"{name} {installed(name) or 'absent'}\n".encode())
+        total.update(f"{name} {installed_version(name) or 'absent'}\n".encode())
     for path in sorted(_parts()):
         data = path.read_bytes()
         total.update(f"{path.relative_to(HERE).as_posix()} {len(data)}\n".encode())

@@ -40,10 +40,12 @@ class JobOutcome(Record, frozen=True):
     looks: tuple[FileLook, ...]
 
 
-def here(task: Task, on_result: Callable[[ClaimResult], None] = lambda _: None) -> JobOutcome:
+def run_local_job(
+    task: Task, on_result: Callable[[ClaimResult], None] = lambda _: None
+) -> JobOutcome:
     """Carry out a job on the files of this machine; each result is told at once."""
-    recorded = files.Recorded(files.current())
-    with files.using(recorded):
+    recorded = files.Recorded(files.current_files())
+    with files.use_files(recorded):
         try:
             report = _decide(task, on_result)
         except InputError as error:
@@ -51,18 +53,18 @@ def here(task: Task, on_result: Callable[[ClaimResult], None] = lambda _: None) 
     return JobOutcome(report, None, recorded.looks)
 
 
-def elsewhere(task: Task, sent: Sent, engine: str) -> JobOutcome:
+def run_remote_job(task: Task, sent: Sent, engine: str) -> JobOutcome:
     """Carry out a job on files that were sent along.
 
     Raises:
         InternalError: this process runs another version of the program.
     """
-    from flushproof.runner.fingerprint import fingerprint
+    from flushproof.runner.fingerprint import program_fingerprint
 
-    if fingerprint() != engine:
+    if program_fingerprint() != engine:
         raise InternalError("a worker runs another version of flushproof, or of its libraries")
-    with _one_at_a_time, files.using(sent):
-        return here(task)
+    with _one_at_a_time, files.use_files(sent):
+        return run_local_job(task)
 
 
 def _decide(task: Task, on_result: Callable[[ClaimResult], None]) -> Report:
@@ -85,7 +87,7 @@ def claims_of(task: Task) -> tuple[tuple[str, ...], Sent]:
     """
     from flushproof import pipeline
 
-    recorded = files.Recorded(files.current())
-    with files.using(recorded):
+    recorded = files.Recorded(files.current_files())
+    with files.use_files(recorded):
         names = pipeline.claims_of(task.command, task.path, task.spec, task.options)
     return names, recorded.sent()

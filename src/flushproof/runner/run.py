@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from flushproof.results.verdict import ClaimResult, Report
-from flushproof.runner.executors import executor, result, submitted
-from flushproof.runner.fingerprint import fingerprint
-from flushproof.runner.jobs import JobOutcome, Task, claims_of, elsewhere, here
-from flushproof.runner.verdict_lookup import VerdictLookup, opened
+from flushproof.runner.executors import job_result, open_executor, submit_job
+from flushproof.runner.fingerprint import program_fingerprint
+from flushproof.runner.jobs import JobOutcome, Task, claims_of, run_local_job, run_remote_job
+from flushproof.runner.verdict_lookup import VerdictLookup, open_store
 from flushproof.support.diagnostics import InputError
 from flushproof.support.record import replace
 from flushproof.verify.options import LOCAL
@@ -46,16 +46,16 @@ class _Open:
 HandOut = Callable[[_Open, Executor], list[tuple[Task, Future[JobOutcome]]]]
 
 
-def sweep(tasks: Sequence[Task], on_report: OnReport) -> tuple[Report, ...]:
-    """Carry out tasks as `each` does, and return their reports in order."""
+def run_tasks(tasks: Sequence[Task], on_report: OnReport) -> tuple[Report, ...]:
+    """Carry out tasks as `stream_reports` does, and return their reports in order."""
     finished: dict[int, Report] = {}
-    for index, report in each(tasks):
+    for index, report in stream_reports(tasks):
         finished[index] = report
         on_report(report)
     return tuple(finished[index] for index in range(len(tasks)))
 
 
-def each(tasks: Sequence[Task]) -> Iterator[tuple[int, Report]]:
+def stream_reports(tasks: Sequence[Task]) -> Iterator[tuple[int, Report]]:
     """Carry out tasks that share their way of being carried out; yield each when it is done.
 
     A file that is not accepted is complained about when all others are done.
@@ -66,7 +66,7 @@ def each(tasks: Sequence[Task]) -> Iterator[tuple[int, Report]]:
     """
     if not tasks:
         return
-    known = opened(tasks[0].options.sweeping.cache)
+    known = open_store(tasks[0].options.sweeping.cache)
     unknown: dict[int, _Open] = {}
     for index, task in enumerate(tasks):
         hit = known.find(task) if known else None
@@ -90,7 +90,7 @@ def _decided(
     workers = min(jobs, len(unknown))
     hand_out = partial(_whole, jobs=jobs // workers) if name == LOCAL else _spread
     errors: dict[int, InputError] = {}
-    with executor(name, workers) as pool:
+    with open_executor(name, workers) as pool:
         for index, task, done in _done(unknown, pool, hand_out):
             if done.report is None:
                 assert done.error is not None
@@ -114,18 +114,18 @@ def _done(
     for index, part in unknown.items():
         for task, future in hand_out(part, pool):
             if future.done():
-                yield index, task, result(future)
+                yield index, task, job_result(future)
             else:
                 running[future] = index, task
     for future in as_completed(running):
-        yield *running[future], result(future)
+        yield *running[future], job_result(future)
 
 
 def _whole(part: _Open, pool: Executor, *, jobs: int) -> list[tuple[Task, Future[JobOutcome]]]:
     """Hand out a file as one job, which may use so many processes itself."""
     part.pending = 1
     task = _only(part.task, part.missing, jobs)
-    return [(task, submitted(pool, here, task))]
+    return [(task, submit_job(pool, run_local_job, task))]
 
 
 def _spread(part: _Open, pool: Executor) -> list[tuple[Task, Future[JobOutcome]]]:
@@ -139,7 +139,7 @@ def _spread(part: _Open, pool: Executor) -> list[tuple[Task, Future[JobOutcome]]
     part.wanted = part.wanted or names
     tasks = [_only(part.task, (name,), 1) for name in part.missing or names]
     part.pending = len(tasks)
-    return [(t, submitted(pool, elsewhere, t, sent, fingerprint())) for t in tasks]
+    return [(t, submit_job(pool, run_remote_job, t, sent, program_fingerprint())) for t in tasks]
 
 
 def _only(task: Task, claims: tuple[str, ...], jobs: int) -> Task:

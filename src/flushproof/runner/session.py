@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flushproof.frontend.c.load import load
+from flushproof.frontend.c.load import load_source
 from flushproof.frontend.spec import syntax as s
-from flushproof.frontend.spec.resolve import (
-    only_spec,
-)
 from flushproof.results.atomicity import AtomicSteps
 from flushproof.results.comparison import Comparison
 from flushproof.results.recognition import Recognition
@@ -17,9 +14,9 @@ from flushproof.results.verdict import (
     ClaimResult,
     Report,
 )
-from flushproof.runner.jobs import Command, Task, here
-from flushproof.runner.run import sweep
-from flushproof.runner.verdict_lookup import opened
+from flushproof.runner.jobs import Command, Task, run_local_job
+from flushproof.runner.run import run_tasks
+from flushproof.runner.verdict_lookup import open_store
 from flushproof.support.record import Record, replace
 from flushproof.verify.options import LOCAL, Comparing, Options, Reviewing
 
@@ -42,13 +39,13 @@ class Session:
         self, specs: tuple[str, ...], options: Options, on_report: OnReport
     ) -> tuple[Report, ...]:
         """Decide every expectation of the spec files."""
-        return sweep(tuple(Task("check", s, None, options) for s in specs), on_report)
+        return run_tasks(tuple(Task("check", s, None, options) for s in specs), on_report)
 
     def several(self, request: Several, options: Options, on_report: OnReport) -> Reports:
         """Prove or refute claims about several files."""
         command: Command = "refute" if request.command == "refute" else "prove"
         tasks = tuple(Task(command, p, request.spec, options) for p in request.paths)
-        return sweep(tasks, on_report)
+        return run_tasks(tasks, on_report)
 
     def nfc(
         self, old: str, new: str, spec: str | None, options: Options, comparing: Comparing
@@ -70,29 +67,29 @@ class Session:
         """Return what a stage hands to the next one, as text."""
         from flushproof import pipeline
 
-        return pipeline.emit(path, spec, stage, options)
+        return pipeline.emit_stage(path, spec, stage, options)
 
     def atomicity(self, path: str, spec: str | None, options: Options) -> tuple[AtomicSteps, ...]:
         """Return which stretches of code are atomic steps, and why."""
         from flushproof import pipeline
 
-        return pipeline.atomicity(path, spec, options)
+        return pipeline.list_atomic_steps(path, spec, options)
 
     def recognised(self, path: str, spec: str | None, options: Options) -> Recognition:
         """Return what a file was taken for."""
         from flushproof import pipeline
 
-        return pipeline.recognised(path, spec, options)
+        return pipeline.recognise_file(path, spec, options)
 
 
 def _one(task: Task, on_result: OnResult) -> Report:
     """Decide the claims that are not known, telling of each at once."""
     if task.options.sweeping.executor != LOCAL:
-        (report,) = sweep((task,), lambda _: None)
+        (report,) = run_tasks((task,), lambda _: None)
         for found in report.results:
             on_result(found)
         return report
-    known = opened(task.options.sweeping.cache)
+    known = open_store(task.options.sweeping.cache)
     hit = known.find(task) if known else None
     results = {} if hit is None else {r.claim: r for r in hit.results}
     for result in results.values():
@@ -101,7 +98,7 @@ def _one(task: Task, on_result: OnResult) -> Report:
         return hit.report
     wanted = task.options.claims if hit is None else hit.missing
     asked = replace(task, options=replace(task.options, claims=wanted))
-    done = here(asked, on_result)
+    done = run_local_job(asked, on_result)
     if done.error is not None:
         raise done.error
     assert done.report is not None
@@ -123,27 +120,31 @@ class Several(Record, frozen=True):
     spec: str | None
 
 
-def check(specs: tuple[str, ...], options: Options, on_report: OnReport) -> tuple[Report, ...]:
+def check_specs(
+    specs: tuple[str, ...], options: Options, on_report: OnReport
+) -> tuple[Report, ...]:
     """Decide the expectations of spec files, several at a time.
 
     Raises:
         InputError: a file is not accepted.
     """
     from flushproof.runner.jobs import Task
-    from flushproof.runner.run import sweep
+    from flushproof.runner.run import run_tasks
 
-    return sweep(tuple(Task("check", s, None, options) for s in specs), on_report)
+    return run_tasks(tuple(Task("check", s, None, options) for s in specs), on_report)
 
 
 def check_claim(spec_path: str, claim: str, options: Options | None = None) -> Report:
     """Decide one expectation of a spec file."""
     asked = replace(options or Options(), claims=(claim,), jobs=1)
-    return check((spec_path,), asked, lambda _: None)[0]
+    return check_specs((spec_path,), asked, lambda _: None)[0]
 
 
-def expectations(spec_path: str) -> tuple[tuple[str, str, int], ...]:
+def read_expectations(spec_path: str) -> tuple[tuple[str, str, int], ...]:
     """Return the expectations of a spec file as (claim, verdict, line); it is only parsed."""
-    spec, _ = only_spec(load(spec_path))
+    from flushproof.frontend.spec.resolve import only_spec
+
+    spec, _ = only_spec(load_source(spec_path))
     return tuple((e.claim, _expected_text(e), e.span.line) for e in spec.expectations)
 
 

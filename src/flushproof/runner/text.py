@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from flushproof.report.exit_code import verdict_counts
-from flushproof.report.json_report import Tree, body, head
-from flushproof.report.plain import DEFAULT_WIDTH, pack, visible
+from flushproof.report.json_report import Tree, document_head, report_body
+from flushproof.report.plain import DEFAULT_WIDTH, escape_unprintable, pack_pieces
 from flushproof.results.verdict import EXIT_OK, EXIT_UNDECIDED, ClaimResult, Report, Verdict
 from flushproof.support.record import Record
 
@@ -40,26 +40,26 @@ def exit_code(swept: Sequence[Swept]) -> int:
     return EXIT_OK if decided else EXIT_UNDECIDED
 
 
-def document(swept: Sequence[Swept]) -> Tree:
+def sweep_document(swept: Sequence[Swept]) -> Tree:
     """Return all as a JSON document."""
-    listed = [{"bounds": s.bounds, **body(s.report)} for s in swept]
-    return {**head(), "sweep": listed, "exit": exit_code(swept)}
+    listed = [{"bounds": s.bounds, **report_body(s.report)} for s in swept]
+    return {**document_head(), "sweep": listed, "exit": exit_code(swept)}
 
 
 def render(swept: Sequence[Swept], width: int = DEFAULT_WIDTH) -> str:
     """Return a table for each file, the meaning of its words, and a closing line."""
     paths = dict.fromkeys(s.report.path for s in swept)
     blocks = [_table([s for s in swept if s.report.path == path], width) for path in paths]
-    blocks.append(pack(LEGEND, width))
+    blocks.append(pack_pieces(LEGEND, width))
     blocks.append([verdict_counts(r for s in swept for r in s.report.results)])
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
 
 
 def _table(columns: Sequence[Swept], width: int) -> list[str]:
     claims = list(dict.fromkeys(r.claim for s in columns for r in s.report.results))
-    first = max(len(visible(name)) for name in (*claims, ""))
+    first = max(len(escape_unprintable(name)) for name in (*claims, ""))
     cells = [[s.bounds, *(_cell(s.report, name) for name in claims)] for s in columns]
-    lines = [visible(columns[0].report.path)]
+    lines = [escape_unprintable(columns[0].report.path)]
     while cells:
         taken = _fitting(cells, width - first)
         lines += _rows([["", *claims], *cells[:taken]])
@@ -80,10 +80,11 @@ def _fitting(cells: list[list[str]], room: int) -> int:
 
 
 def _rows(columns: list[list[str]]) -> list[str]:
-    widths = [max(len(visible(cell)) for cell in column) for column in columns]
+    widths = [max(len(escape_unprintable(cell)) for cell in column) for column in columns]
     rows = zip(*columns, strict=True)
     padded = (
-        GAP.join(f"{visible(c):<{w}}" for c, w in zip(row, widths, strict=True)) for row in rows
+        GAP.join(f"{escape_unprintable(c):<{w}}" for c, w in zip(row, widths, strict=True))
+        for row in rows
     )
     return [row.rstrip() for row in padded]
 

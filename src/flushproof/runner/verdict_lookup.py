@@ -13,7 +13,7 @@ from pathlib import Path
 
 from flushproof.frontend.c.load import LIMIT
 from flushproof.results.verdict import ClaimResult, Report, Verdict
-from flushproof.runner.fingerprint import fingerprint
+from flushproof.runner.fingerprint import program_fingerprint
 from flushproof.runner.jobs import Task
 from flushproof.runner.verdict_store import Entry, Store
 from flushproof.support import files
@@ -59,7 +59,7 @@ class VerdictLookup:
 
     store: Store
     _keys: dict[Task, str | None] = field(default_factory=dict)
-    _seen: Recorded = field(default_factory=lambda: Recorded(files.current()))
+    _seen: Recorded = field(default_factory=lambda: Recorded(files.current_files()))
 
     def find(self, task: Task) -> Hit | None:
         """Return what is known of a job and still true."""
@@ -102,16 +102,23 @@ class VerdictLookup:
 
     def _made(self, task: Task) -> str | None:
         names = [task.path] if task.spec is None else [task.path, task.spec]
-        if not all(files.current().is_file(name) for name in names):
+        if not all(files.current_files().is_file(name) for name in names):
             return None
         texts = [self._answer(FileLook("text", name, "")) for name in names]
         if not all(name in self._seen.texts for name in names):
             return None
         options = replace(task.options, jobs=0, sweeping=Sweeping())
-        asked = (fingerprint(), task.command, str(files.current().cwd()), names, texts, options)
+        asked = (
+            program_fingerprint(),
+            task.command,
+            str(files.current_files().cwd()),
+            names,
+            texts,
+            options,
+        )
         return hashlib.sha256(repr(asked).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def opened(folder: str | None) -> VerdictLookup | None:
+def open_store(folder: str | None) -> VerdictLookup | None:
     """Return the store in a folder, None for no folder."""
-    return None if folder is None else VerdictLookup(Store(Path(folder), fingerprint()))
+    return None if folder is None else VerdictLookup(Store(Path(folder), program_fingerprint()))

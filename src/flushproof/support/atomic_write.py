@@ -30,7 +30,7 @@ class CannotWrite(Diagnostic, frozen=True, kw_only=True):
 
 
 def check_writable(path: str, begins: str = "") -> None:
-    """Tell early what `write` would stumble over at the end of a long run; nothing is created.
+    """Tell early what `write_atomically` would stumble over after a long run; nothing is created.
 
     A file that is there already is replaced only if it is empty or begins in this way, so that a
     slip on the command line costs no source.
@@ -61,7 +61,7 @@ def _begins(target: Path, begins: str) -> bool:
     return not found or found == begins.encode()
 
 
-def write(path: str, text: str, begins: str = "") -> None:
+def write_atomically(path: str, text: str, begins: str = "") -> None:
     """Write the text under this name, at once; a link is followed.
 
     Raises:

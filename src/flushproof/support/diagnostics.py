@@ -59,13 +59,13 @@ class Diagnostic(Record, frozen=True, kw_only=True):
         return self._fill(self.HELP)
 
 
-def short(text: str) -> str:
+def shorten_text(text: str) -> str:
     """Cut what somebody else wrote to a length that a message can hold."""
     return f"{text[:LONGEST]}..." if len(text) > LONGEST else text
 
 
 def _shown(value: object) -> object:
-    return short(value) if isinstance(value, str) else value
+    return shorten_text(value) if isinstance(value, str) else value
 
 
 class InputError(Exception):
@@ -89,7 +89,7 @@ class InputError(Exception):
         return max(d.EXIT for d in self.diagnostics)
 
 
-def closest(name: str, candidates: Iterable[str]) -> str:
+def suggest_closest(name: str, candidates: Iterable[str]) -> str:
     """Return " (did you mean `x`?)" for the nearest of the candidate names, or an empty string."""
     found = difflib.get_close_matches(name, sorted(candidates), n=1, cutoff=0.7)
     return f" (did you mean `{found[0]}`?)" if found else ""

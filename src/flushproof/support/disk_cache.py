@@ -22,7 +22,7 @@ DIGEST = hashlib.sha256().digest_size
 Thing = TypeVar("Thing")
 
 
-def kept(
+def read_disk_cache(
     name: str,
     depends: Iterable[str],
     make: Callable[[], Thing],

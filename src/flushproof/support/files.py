@@ -127,7 +127,7 @@ class Recorded:
         except (OSError, ValueError) as error:
             self.answers["text", path] = _failure(error)
             raise
-        self.answers["text", path] = digest(data)
+        self.answers["text", path] = digest_bytes(data)
         self.texts[path] = data
         return data
 
@@ -261,13 +261,13 @@ DISK = Disk()
 _in_use: ContextVar[Files] = ContextVar("files", default=DISK)
 
 
-def current() -> Files:
+def current_files() -> Files:
     """Return the files in use."""
     return _in_use.get()
 
 
 @contextmanager
-def using(files: Files) -> Iterator[None]:
+def use_files(files: Files) -> Iterator[None]:
     """Use these files meanwhile."""
     token = _in_use.set(files)
     try:
@@ -276,7 +276,7 @@ def using(files: Files) -> Iterator[None]:
         _in_use.reset(token)
 
 
-def digest(data: bytes) -> str:
+def digest_bytes(data: bytes) -> str:
     """Return the digest of a file's bytes."""
     return hashlib.sha256(data).hexdigest()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def installed(name: str) -> str | None:
+def installed_version(name: str) -> str | None:
     """Return the version of a package, None where it is not installed."""
     from importlib import metadata
 

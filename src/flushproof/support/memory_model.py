@@ -12,6 +12,6 @@ class MemoryModel(StrEnum):
     TSO = "tso"
 
 
-def weaker(*models: MemoryModel) -> MemoryModel:
+def weaker_model(*models: MemoryModel) -> MemoryModel:
     """Return that of some memory models which allows for more."""
     return MemoryModel.TSO if MemoryModel.TSO in models else MemoryModel.SC

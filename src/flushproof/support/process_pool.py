@@ -27,14 +27,14 @@ Case = TypeVar("Case")
 Answer = TypeVar("Answer")
 
 
-def shared(count: int) -> list[range]:
+def share_range(count: int) -> list[range]:
     """Return 0..count in as many parts as there are processors, all about as long."""
     parts = min(os.cpu_count() or 1, count)
     cuts = [count * part // parts for part in range(parts + 1)]
     return [range(a, b) for a, b in pairwise(cuts)]
 
 
-def each(work: Callable[[Case], Answer], cases: Sequence[Case]) -> list[Answer]:
+def map_cases(work: Callable[[Case], Answer], cases: Sequence[Case]) -> list[Answer]:
     """Return `work(case)` for every case, in their order; answers must be picklable.
 
     Raises:
@@ -55,7 +55,7 @@ def each(work: Callable[[Case], Answer], cases: Sequence[Case]) -> list[Answer]:
         _work.pop()
 
 
-def stream(
+def stream_answers(
     work: Callable[[Case], Answer],
     cases: Sequence[Case],
     jobs: int,

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 
-def count(number: int, noun: str) -> str:
+def count_noun(number: int, noun: str) -> str:
     """Return "1 vCPU" or "2 vCPUs"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

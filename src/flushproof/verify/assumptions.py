@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from flushproof.ir.analysis.representation import infer
+from flushproof.ir.analysis.representation import infer_kinds
 from flushproof.ir.program import Program
 from flushproof.machine.build import Machine
 from flushproof.support.resources import PRELUDE
 
 
-def assumptions(machine: Machine, watched: Program | None = None) -> tuple[str, ...]:
+def list_assumptions(machine: Machine, watched: Program | None = None) -> tuple[str, ...]:
     """Return the assumptions in words; `watched` is the program with a claim, if any."""
     given = machine.setup.assumptions
     out = []
@@ -18,7 +18,7 @@ def assumptions(machine: Machine, watched: Program | None = None) -> tuple[str, 
         out.append("vCPU creation sets the root fields to INVALID_PAGE")
     eptp = machine.setup.declarations.functions.get("construct_eptp")
     shipped = eptp is not None and eptp.span.file == PRELUDE.name
-    if shipped and infer(machine.base).split:
+    if shipped and infer_kinds(machine.base).split:
         out.append("the attribute bits of an EPT pointer depend on its root alone")
     unknown = (f for f in (watched or machine.base).witnesses if not f.ghost)
     out += [f"{f.label} has any value at boot" for f in unknown]

@@ -17,14 +17,21 @@ from flushproof.frontend.setup import Bounds
 from flushproof.ir.program import Program
 from flushproof.machine.build import CAPACITY, Machine
 from flushproof.machine.store_buffers.apply import Buffered
-from flushproof.results.second_opinion import Opinion, joined
+from flushproof.results.second_opinion import Opinion, join_opinions
 from flushproof.results.trace import Trace
 from flushproof.results.verdict import ClaimResult, Verdict, VerdictScope
 from flushproof.support.errors import InternalError
 from flushproof.support.record import replace
-from flushproof.support.wording import count
-from flushproof.verify.assumptions import assumptions
-from flushproof.verify.question import LOOKING, Definedness, Question, engine_for, replayed, taken
+from flushproof.support.wording import count_noun
+from flushproof.verify.assumptions import list_assumptions
+from flushproof.verify.question import (
+    LOOKING,
+    Definedness,
+    Question,
+    engine_for,
+    replay_to_end,
+    take_opinions,
+)
 from flushproof.verify.unbounded_proofs import Evidence, ForAll
 
 if TYPE_CHECKING:
@@ -160,7 +167,7 @@ class ClaimChecker:
             return "it is decided with few"
         for n in range(high + 1, SOME + 1):
             if self._fails(replace(bounds, vcpus=(n, n), loads=1, flushes=1)):
-                return f"it fails with {count(n, 'vCPU')}"
+                return f"it fails with {count_noun(n, 'vCPU')}"
         if bounds.flushes < MORE:
             more = replace(bounds, vcpus=(1, 1), loads=max(2, bounds.loads), flushes=MORE)
             if self._fails(more):
@@ -175,7 +182,7 @@ class ClaimChecker:
         if self.name in self.question.every_number:
             self.early = self._followed_up(found, found.schedule.vcpus, bounds)
         else:
-            replayed(self.program, found)
+            replay_to_end(self.program, found)
         return True
 
     def _attack(self) -> None:
@@ -186,7 +193,7 @@ class ClaimChecker:
         """
         bounds = replace(self.question.bounds, vcpus=(SOME, SOME), loads=1, flushes=1)
         if self._fails(bounds):
-            self._contradicted(f"it fails with {count(SOME, 'vCPU')}")
+            self._contradicted(f"it fails with {count_noun(SOME, 'vCPU')}")
         attack = Attack(self.program, bounds.flushers)
         first = crc32(self.name.encode())
         for seed in range(first, first + RUNS):
@@ -233,7 +240,7 @@ class ClaimChecker:
         return undefined
 
     def _note(self, engine: Engine, n: int) -> None:
-        self.opinions += taken(engine)
+        self.opinions += take_opinions(engine)
         self.exact_roots = engine.exact_roots
         self.every_interleaving &= engine.every_interleaving(n)
 
@@ -254,9 +261,9 @@ class ClaimChecker:
         return self._result(Verdict.UNKNOWN, vcpus, reason=reason)
 
     def _refuted(self, found: Counterexample, bounds: Bounds | None = None) -> ClaimResult:
-        from flushproof.verify.trace.build_trace import explain
+        from flushproof.verify.trace.build_trace import build_trace
 
-        state = replayed(self.program, found)
+        state = replay_to_end(self.program, found)
         self.found = found
         schedule = found.schedule
         claim = self.machine.setup.claim(self.name)
@@ -265,7 +272,7 @@ class ClaimChecker:
         least = found.least and self.every_interleaving
         low = min(n, self.question.bounds.vcpus[0])
         smallest = size_in_words(found, low, least=least)
-        trace = explain(self.machine, claim, self.program, schedule, state, smallest)
+        trace = build_trace(self.machine, claim, self.program, schedule, state, smallest)
         return self._result(Verdict.REFUTED, (low, n), smallest=n, trace=trace, bounds=bounds)
 
     def _result(
@@ -298,11 +305,11 @@ class ClaimChecker:
 
     def _assumptions(self) -> tuple[str, ...]:
         stated = self.machine.statable(self.name)
-        return assumptions(self.machine, self.program if stated else None)
+        return list_assumptions(self.machine, self.program if stated else None)
 
     def _opinion(self) -> Opinion | None:
         second = self.question.second
-        found = joined(self.opinions)
+        found = join_opinions(self.opinions)
         if second is None or found is not None:
             return found
         return Opinion(second.solver, 0, 0, "no question needed a solver")
@@ -325,9 +332,9 @@ class ClaimChecker:
     def _roots(self, vcpus: Range) -> str:
         if self.engine == "enumerate" and vcpus is not None:
             sizes = Sizes(vcpus[1], self.question.bounds.loads)
-            return f"{count(sizes.roots, 'root')}, one range and one error code"
+            return f"{count_noun(sizes.roots, 'root')}, one range and one error code"
         return "uninterpreted" if self.exact_roots else "64-bit vectors"
 
 
 def _only(rounds: int) -> str:
-    return f"up to {count(rounds, 'round')}, not every interleaving"
+    return f"up to {count_noun(rounds, 'round')}, not every interleaving"

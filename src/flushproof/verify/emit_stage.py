@@ -14,7 +14,7 @@ def print_tree(setup: Setup) -> str:
     defined = [
         f for f in setup.declarations.functions.values() if f.span.file == setup.variant.name
     ]
-    return "\n".join(printer.item(f) for f in defined)
+    return "\n".join(printer.print_item(f) for f in defined)
 
 
 def print_ir(machine: Machine, options: Options) -> str:
@@ -24,7 +24,7 @@ def print_ir(machine: Machine, options: Options) -> str:
 
 def print_question(machine: Machine, options: Options) -> str:
     """Return the question about each claim as SMT-LIB 2; it can be met if the claim can fail."""
-    from flushproof.engines.bounded.engine import Bounded, Settings, smt2
+    from flushproof.engines.bounded.engine import Bounded, Settings, print_smt2
     from flushproof.engines.bounded.threads import Counts
 
     claims = options.claims or ("coverage",)
@@ -34,5 +34,5 @@ def print_question(machine: Machine, options: Options) -> str:
     for name in claims:
         engine = Bounded(machine.with_claims((name,)), counts, Settings(rounds=options.rounds))
         p = engine.problem(counts.vcpus)
-        parts.append(f"; {name}: sat if the claim can fail\n{smt2(p, name)}")
+        parts.append(f"; {name}: sat if the claim can fail\n{print_smt2(p, name)}")
     return "\n".join(parts)

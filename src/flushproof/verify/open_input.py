@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flushproof.frontend.c.load import load
-from flushproof.frontend.c.outline import outline
+from flushproof.frontend.c.load import load_source
+from flushproof.frontend.c.outline import read_outline
 from flushproof.frontend.kernel.choices import Choices
-from flushproof.frontend.kernel.text_scan import included
+from flushproof.frontend.kernel.text_scan import included_names
 from flushproof.frontend.setup import Setup
-from flushproof.frontend.spec.builtin import given
+from flushproof.frontend.spec.builtin import load_builtin
 from flushproof.frontend.spec.resolve import from_text
-from flushproof.machine.build import build
-from flushproof.support.files import current
+from flushproof.machine.build import build_machine
+from flushproof.support.files import current_files
 from flushproof.support.record import Record, replace
 from flushproof.support.source import Source
 
@@ -39,7 +39,7 @@ def open_file(path: str, choices: Choices) -> Opened:
     Raises:
         InputError: the file is not accepted.
     """
-    return open_text(load(path), Path(path), choices)
+    return open_text(load_source(path), Path(path), choices)
 
 
 def open_text(variant: Source, place: Path, choices: Choices) -> Opened:
@@ -50,23 +50,23 @@ def open_text(variant: Source, place: Path, choices: Choices) -> Opened:
     """
     if not (choices.any or _includes_headers(variant) or in_tree(place)):
         setup = from_text(variant, None, place)
-        build(setup)
+        build_machine(setup)
         return Opened(setup)
-    from flushproof.frontend.kernel.recognise import recognise
+    from flushproof.frontend.kernel.recognise import reduce_kernel_file
 
-    found = recognise(variant, choices, place)
+    found = reduce_kernel_file(variant, choices, place)
     read_as = f"a kernel file ({found.profile}), boot values as said below"
     return Opened(replace(found.setup, read_as=read_as), found.profile, found.missing)
 
 
 def in_tree(place: Path) -> bool:
     """Tell whether a file lies in a kernel tree."""
-    above = (current().cwd() / place).parents
-    return any(current().is_folder(str(folder / TREE)) for folder in above)
+    above = (current_files().cwd() / place).parents
+    return any(current_files().is_folder(str(folder / TREE)) for folder in above)
 
 
 def _includes_headers(variant: Source) -> bool:
     """Tell whether a file includes headers of the kernel, which are those in angle brackets."""
-    if not any(mark == "<" for mark, _ in included(variant.text)):
+    if not any(mark == "<" for mark, _ in included_names(variant.text)):
         return False
-    return any(not i.quoted for i in outline(variant, given().context.macros).includes)
+    return any(not i.quoted for i in read_outline(variant, load_builtin().context.macros).includes)

@@ -10,28 +10,28 @@ from contextlib import suppress
 from functools import partial
 
 from flushproof.engines.counterexample import Counterexample
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.results.verdict import ClaimResult, Verdict
 from flushproof.support.memory_limit import EXHAUSTED
-from flushproof.support.process_pool import GONE, stream
+from flushproof.support.process_pool import GONE, stream_answers
 from flushproof.support.record import replace
 from flushproof.verify.claim_checker import ClaimChecker
 from flushproof.verify.question import LOOKING, Definedness, Question
 from flushproof.verify.unbounded_proofs import ForAll
 
-__all__ = ["Question", "counterexample", "decide"]
+__all__ = ["Question", "decide_claims", "decide_with_counterexample"]
 
 NO_CACHE = "no cache named: add a clause `cache when ... is ...` to the spec"
 
 
-def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
+def decide_claims(machine: Machine, question: Question) -> Iterator[ClaimResult]:
     """Decide each claim in turn.
 
     Raises:
         InternalError: a counterexample does not replay.
         InputError: a claim or the variant is not accepted.
     """
-    from flushproof.engines.smt.out_of_memory import exhausting
+    from flushproof.engines.smt.out_of_memory import raise_memory_error
 
     machine = machine.within(question.bounds)
     definedness = Definedness(machine, question)
@@ -39,7 +39,7 @@ def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
         machine, evidence=question.evidence, second=question.second, steps=question.steps
     )
     if question.jobs > 1 and len(question.claims) > 1:
-        with suppress(MemoryError), exhausting():
+        with suppress(MemoryError), raise_memory_error():
             if all(question.engine_of(name) in LOOKING for name in question.claims):
                 definedness.at(question.bounds.vcpus[0])
             else:
@@ -50,7 +50,7 @@ def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
         if not machine.statable(name):
             return claim.not_asked(NO_CACHE)
         try:
-            with exhausting():
+            with raise_memory_error():
                 found = outside_considered(claim.decide(), claim, machine, question)
                 return found if question.doubt is None else question.doubt(found)
         except MemoryError as error:
@@ -60,7 +60,7 @@ def decide(machine: Machine, question: Question) -> Iterator[ClaimResult]:
         return ClaimChecker(machine, question, name, definedness, forall).unknown(GONE, unseen)
 
     unseen = question.bounds.vcpus
-    yield from stream(
+    yield from stream_answers(
         one,
         question.claims,
         question.jobs,
@@ -94,7 +94,7 @@ def outside_considered(
         exempt=setup.exempt,
         claims=setup.claims,
     )
-    calm = build(same)
+    calm = build_machine(same)
     alone = replace(question, claims=(found.claim,), engine="bounded")
     forall = ForAll(calm, evidence=False)
     again = ClaimChecker(calm, alone, found.claim, Definedness(calm, alone), forall).decide()
@@ -112,7 +112,7 @@ def _weight(machine: Machine, name: str) -> int:
     return len(claim.handlers) + len(claim.witnesses) + 5 * looking
 
 
-def counterexample(
+def decide_with_counterexample(
     machine: Machine, question: Question, name: str
 ) -> tuple[ClaimResult, Counterexample | None]:
     """Decide one claim; return also what refutes it, in the engines' own terms.

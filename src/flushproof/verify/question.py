@@ -1,6 +1,7 @@
 """What is asked about claims, and the engine that answers it.
 
-`replayed` runs what an engine found once more in the interpreter, which knows nothing of solvers.
+`replay_to_end` runs what an engine found once more in the interpreter, which knows nothing of
+solvers.
 
 Lemma L6 of docs/soundness.md.
 """
@@ -20,7 +21,7 @@ from flushproof.results.second_opinion import Opinion
 from flushproof.results.verdict import ClaimResult
 from flushproof.support.errors import InternalError
 from flushproof.support.record import Record
-from flushproof.support.wording import count
+from flushproof.support.wording import count_noun
 from flushproof.verify.progress import Board
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def engine_for(
     )
 
 
-def taken(engine: Engine) -> tuple[Opinion, ...]:
+def take_opinions(engine: Engine) -> tuple[Opinion, ...]:
     """Return the opinions that were given since the last time."""
     if isinstance(engine, ExplicitEngine):
         return ()
@@ -118,7 +119,7 @@ class Definedness:
         if vcpus not in self.known:
             self.engine = self.engine or engine_for(self.program, self.question, None)
             found = self.engine.undefined(vcpus)
-            self.opinions[vcpus] = taken(self.engine)
+            self.opinions[vcpus] = take_opinions(self.engine)
             text = _undefined(self.program, found) if isinstance(found, Counterexample) else found
             self.known[vcpus] = text or ""
         return self.known[vcpus]
@@ -128,7 +129,7 @@ class Definedness:
         return self.engine is None or self.engine.every_interleaving(vcpus)
 
 
-def replayed(program: Program, found: Counterexample) -> concrete.State:
+def replay_to_end(program: Program, found: Counterexample) -> concrete.State:
     """Return the state in which the interpreter sees a counterexample end.
 
     Raises:
@@ -151,7 +152,7 @@ def _undefined(program: Program, found: Counterexample) -> str:
     except concrete.Undefined as error:
         span = error.instr.span
         where = "" if span is None else f" at {span.file}:{span.line}"
-        return f"{error.text}{where}, with {count(found.schedule.vcpus, 'vCPU')}"
+        return f"{error.text}{where}, with {count_noun(found.schedule.vcpus, 'vCPU')}"
     except concrete.Stuck:
         pass
     raise InternalError("undefined behaviour that does not replay")

@@ -9,11 +9,11 @@ from flushproof.ir.code import Const, Expr, Field
 from flushproof.ir.types import LockWord
 from flushproof.machine.build import INVALID, Machine
 from flushproof.results.recognition import FunctionPart, Recognition, SharedField
-from flushproof.verify.assumptions import assumptions
+from flushproof.verify.assumptions import list_assumptions
 from flushproof.verify.open_input import Opened
 
 
-def listing(path: str, opened: Opened, machine: Machine) -> Recognition:
+def recognition_listing(path: str, opened: Opened, machine: Machine) -> Recognition:
     """Return what a file was taken for."""
     setup = opened.setup
     boot = dict(machine.base.boot)
@@ -26,8 +26,8 @@ def listing(path: str, opened: Opened, machine: Machine) -> Recognition:
         fields=tuple(_field(f, boot.get(f)) for f in machine.places),
         cache=None
         if cache is None
-        else (printer.expression(cache.condition), printer.expression(cache.root)),
-        assumptions=assumptions(machine),
+        else (printer.print_expression(cache.condition), printer.print_expression(cache.root)),
+        assumptions=list_assumptions(machine),
         missing=opened.missing,
     )
 

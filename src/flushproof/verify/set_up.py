@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from flushproof.frontend.setup import Bounds, Setup
 from flushproof.frontend.spec.resolve import NoExpectation, UnknownClaim, from_spec, from_variant
-from flushproof.support.diagnostics import InputError, closest
+from flushproof.support.diagnostics import InputError, suggest_closest
 from flushproof.support.record import replace
 from flushproof.verify.open_input import Opened, open_file
 from flushproof.verify.options import Options
@@ -57,7 +57,7 @@ def select_claims(setup: Setup, options: Options) -> tuple[str, ...]:
     known = tuple(c.name for c in setup.claims)
     for name in options.claims:
         if name not in known:
-            raise InputError(UnknownClaim(span=None, name=name, hint=closest(name, known)))
+            raise InputError(UnknownClaim(span=None, name=name, hint=suggest_closest(name, known)))
     return tuple(dict.fromkeys(options.claims)) or known
 
 

@@ -111,9 +111,9 @@ class ForAll:
     def _prove(
         self, program: Program, plan: StepPlan, hopeless: Callable[[], str], title: str
     ) -> Evidence | str:
-        from flushproof.engines.unbounded.certificate import script
+        from flushproof.engines.unbounded.certificate import proofs_script
         from flushproof.engines.unbounded.invariant_text import invariant_lines
-        from flushproof.engines.unbounded.prove import concise
+        from flushproof.engines.unbounded.prove import minimise_proof
 
         if isinstance(self.defined, str):
             return f"the code itself: {self.defined}"
@@ -122,9 +122,9 @@ class ForAll:
             return found
         if not self.evidence and self.second is None:
             return Evidence((), "", plan.kinds.exact_roots)
-        found, defined = concise(found), concise(self.defined)
+        found, defined = minimise_proof(found), minimise_proof(self.defined)
         proofs = {"nothing undefined, no sum leaves its type": defined, title: found}
-        written = script(proofs)
+        written = proofs_script(proofs)
         opinions = self._opinions(written)
         if not self.evidence:
             return Evidence((), "", plan.kinds.exact_roots, opinions)

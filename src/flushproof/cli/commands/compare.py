@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from flushproof.cli.command import Command, add_jobs, vcpus_asked
 from flushproof.cli.terminal import Terminal, load_sources
-from flushproof.support.atomic_write import DRAWING, PAGE, check_writable, write
+from flushproof.support.atomic_write import DRAWING, PAGE, check_writable, write_atomically
 from flushproof.support.user_dirs import verdict_folder
 from flushproof.verify.options import ENGINES, Options, Sweeping
 from flushproof.verify.progress import Progress
@@ -67,13 +67,17 @@ def _show(found: SideBySide, arguments: argparse.Namespace, terminal: Terminal) 
     from flushproof.report.html import page
 
     if arguments.format == "json":
-        terminal.raw(json.dumps(costs_json.document(found)))
+        terminal.raw(json.dump_document(costs_json.costs_document(found)))
     else:
         terminal.report(costs_text.render(found, terminal.width))
     if arguments.svg is not None:
-        write(arguments.svg, page.drawing(found), DRAWING)
+        write_atomically(arguments.svg, page.render_drawing(found), DRAWING)
     if arguments.html is not None:
-        write(arguments.html, page.compared(found, load_sources(page.places_of(found))), PAGE)
+        write_atomically(
+            arguments.html,
+            page.render_side_by_side(found, load_sources(page.places_of(found))),
+            PAGE,
+        )
 
 
 def _options(arguments: argparse.Namespace) -> Options:
@@ -95,7 +99,7 @@ def _compared(arguments: argparse.Namespace, options: Options, terminal: Termina
     from flushproof import pipeline
     from flushproof.results.costs import SideBySide
     from flushproof.runner.jobs import Task
-    from flushproof.runner.run import sweep
+    from flushproof.runner.run import run_tasks
 
     files = tuple(dict.fromkeys(arguments.files))
     progress = Progress(
@@ -107,9 +111,9 @@ def _compared(arguments: argparse.Namespace, options: Options, terminal: Termina
     )
     try:
         tasks = tuple(Task("prove", f, arguments.spec, options) for f in files)
-        reports = sweep(tasks, lambda _: progress.advance())
+        reports = run_tasks(tasks, lambda _: progress.advance())
         costs = []
-        for find in (partial(pipeline.costs, f, arguments.spec, options) for f in files):
+        for find in (partial(pipeline.find_costs, f, arguments.spec, options) for f in files):
             costs.append(find())
             progress.advance()
     finally:

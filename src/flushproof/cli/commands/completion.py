@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from flushproof.cli.command import Command
-from flushproof.cli.shell_completion import SHELLS, script
+from flushproof.cli.shell_completion import SHELLS, completion_script
 from flushproof.cli.terminal import Terminal
 
 HOW = """\
@@ -22,7 +22,7 @@ def _add(command: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    terminal.raw(script(arguments.shell))
+    terminal.raw(completion_script(arguments.shell))
     return 0
 
 

@@ -7,9 +7,9 @@ import os
 
 from flushproof.cli.command import Command
 from flushproof.cli.settings.layers import SettingOrigin
-from flushproof.cli.settings.text import document, render
+from flushproof.cli.settings.text import origins_document, render
 from flushproof.cli.terminal import Terminal
-from flushproof.frontend.c.load import load
+from flushproof.frontend.c.load import load_source
 from flushproof.report import json_report as json
 from flushproof.support.memory_model import MemoryModel
 from flushproof.support.source import Span
@@ -32,7 +32,7 @@ def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     origins = [_layered(o, stated.pop(o.name, None)) for o in arguments.origins]
     origins += stated.values()
     if arguments.format == "json":
-        terminal.raw(json.dumps(document(origins)))
+        terminal.raw(json.dump_document(origins_document(origins)))
     else:
         terminal.raw(render(origins))
     return 0
@@ -73,7 +73,7 @@ def _stated(path: str) -> dict[str, SettingOrigin]:
     Raises:
         InputError: it is not accepted.
     """
-    source = load(path)
+    source = load_source(path)
     if not path.endswith(".spec"):
         return {}
     from flushproof.frontend.spec.resolve import only_spec

@@ -6,7 +6,7 @@ import argparse
 
 from flushproof.cli.command import Command
 from flushproof.cli.terminal import Terminal, load_sources
-from flushproof.report.explanations import ClaimExplained, known
+from flushproof.report.explanations import ClaimExplained, known_explanations
 from flushproof.results.verdict import EXIT_OK
 
 
@@ -23,17 +23,17 @@ def _add(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     from flushproof.report import explanation
 
-    everything = known(arguments.spec)
+    everything = known_explanations(arguments.spec)
     if arguments.what is None:
-        terminal.report(explanation.listing(everything, terminal.width))
+        terminal.report(explanation.render_listing(everything, terminal.width))
         return EXIT_OK
     found = everything.find(arguments.what)
     if isinstance(found, ClaimExplained):
         path = "" if arguments.no_example else _example(found, arguments.spec)
         example = _decided(path, found.name, terminal.width) if path else ""
-        terminal.report(explanation.claim(found, example, terminal.width))
+        terminal.report(explanation.render_claim(found, example, terminal.width))
     else:
-        terminal.report(explanation.code(found, terminal.width))
+        terminal.report(explanation.render_code(found, terminal.width))
     return EXIT_OK
 
 
@@ -52,7 +52,7 @@ def _decided(path: str, claim: str, width: int) -> str:
     report = refute(path, None, Options(claims=(claim,)), lambda _: None)
     if any(r.verdict is not Verdict.REFUTED for r in report.results):
         return ""
-    return text.render(report, load_sources(text.places((report,))), width)
+    return text.render(report, load_sources(text.list_excerpt_files((report,))), width)
 
 
 COMMAND = Command("explain", "say what a claim or a diagnostic means", _add, _run)

@@ -35,7 +35,7 @@ class NoSuchMutant(Diagnostic, frozen=True, kw_only=True):
     count: int
 
 
-def add(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("file", metavar="FILE", help="the variant: C, a spec or a kernel file")
     parser.add_argument("--spec", metavar="FILE", help="take the set-up from this spec file")
@@ -59,11 +59,11 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Judge the mutants and show them; return the exit code."""
     from flushproof.features.mutation.decide import Asked
-    from flushproof.features.mutation.origin import origin
+    from flushproof.features.mutation.origin import read_origin
     from flushproof.verify.set_up import configure_setup, select_claims
 
     options = _options(arguments)
-    start = origin(arguments.file, arguments.spec, options.choices)
+    start = read_origin(arguments.file, arguments.spec, options.choices)
     claims = select_claims(start.setup, options)
     start = start.under(configure_setup(start.setup, options))
     if arguments.write is not None:
@@ -72,17 +72,17 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     asked = Asked(claims, arguments.all_claims, options.processes)
     found = _mutate(start, asked, terminal)
     if arguments.format == "json":
-        terminal.raw(json.dumps(mutate_json.document(found)))
+        terminal.raw(json.dump_document(mutate_json.mutation_document(found)))
     else:
         terminal.report(mutate_text.render(found, terminal.width))
     return found.exit_code
 
 
 def _mutate(start: SetupOrigin, asked: Asked, terminal: Terminal) -> Mutation:
-    from flushproof.features.mutation.decide import mutate
-    from flushproof.features.mutation.mutants import mutants
+    from flushproof.features.mutation.decide import judge_mutants
+    from flushproof.features.mutation.mutants import make_mutants
 
-    total = len(mutants(start.setup))
+    total = len(make_mutants(start.setup))
     progress = Progress(
         terminal.err, shown=terminal.live, noun="mutants", total=total, clock=time.monotonic
     )
@@ -91,15 +91,15 @@ def _mutate(start: SetupOrigin, asked: Asked, terminal: Terminal) -> Mutation:
         progress.advance()
 
     try:
-        return mutate(start, asked, on_mutant)
+        return judge_mutants(start, asked, on_mutant)
     finally:
         progress.clear()
 
 
 def _text(start: SetupOrigin, number: int) -> str:
-    from flushproof.features.mutation.mutants import mutants
+    from flushproof.features.mutation.mutants import make_mutants
 
-    listed = mutants(start.setup)
+    listed = make_mutants(start.setup)
     if not 1 <= number <= len(listed):
         raise InputError(NoSuchMutant(span=None, number=number, count=len(listed)))
     return listed[number - 1].source.text
@@ -119,6 +119,6 @@ def _options(arguments: argparse.Namespace) -> Options:
 COMMAND = Command(
     name="mutate",
     purpose="edit a variant in small ways, and say which claims notice each edit",
-    add=add,
+    add=add_arguments,
     run=run,
 )

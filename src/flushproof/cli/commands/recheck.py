@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from flushproof.cli.command import Command
 from flushproof.cli.terminal import Terminal
-from flushproof.report.plain import hang
+from flushproof.report.plain import hang_text
 from flushproof.results.verdict import EXIT_OK, EXIT_OTHERWISE, EXIT_UNDECIDED
 from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.support.errors import InternalError
 from flushproof.support.record import Record
-from flushproof.support.wording import count
+from flushproof.support.wording import count_noun
 
 if TYPE_CHECKING:
     from flushproof.verify.certificate.head import Head
@@ -74,9 +74,9 @@ def _add(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    from flushproof.verify.certificate.certificate_file import read
+    from flushproof.verify.certificate.certificate_file import read_certificate
 
-    found = read(arguments.file)
+    found = read_certificate(arguments.file)
     head, source = found.head, found.source
     if arguments.against is not None:
         _compare(head, arguments.against)
@@ -89,7 +89,9 @@ def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     else:
         lines = (*_about(head), *(line for x in said for line in _lines(x)))
         lines = (*lines, _compared(head, arguments.against))
-        wrapped = (x for line in lines for x in hang(*_indented(line), terminal.width, indent=4))
+        wrapped = (
+            x for line in lines for x in hang_text(*_indented(line), terminal.width, indent=4)
+        )
         terminal.raw("".join(f"{x}\n" for x in wrapped))
     _agree(said)
     return code
@@ -97,9 +99,9 @@ def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 def _compare(head: Head, path: str) -> None:
     """Raise `InputError` where what was read for the proof is not what is there now."""
-    from flushproof.verify.certificate.files_read import differences
+    from flushproof.verify.certificate.files_read import file_differences
 
-    found = tuple(differences(head.seen, head.subject, path))
+    found = tuple(file_differences(head.seen, head.subject, path))
     if found:
         raise InputError(*(OtherSource(span=None, path=x.path, how=x.how) for x in found))
 
@@ -108,7 +110,7 @@ def _about(head: Head) -> list[str]:
     """Return what the head says that was proved."""
     lines = [f"{head.subject}, read as {head.read_as}, by flushproof {head.version}"]
     for claim in head.claims:
-        lines.append(f"  {claim.name} ({count(claim.questions, 'question')}): {claim.scope}")
+        lines.append(f"  {claim.name} ({count_noun(claim.questions, 'question')}): {claim.scope}")
         if claim.assumptions:
             lines.append(f"    assuming {', '.join(claim.assumptions)}")
     return lines
@@ -121,7 +123,7 @@ def _compared(head: Head, path: str | None) -> str:
             "only the questions written in the file were asked, not whether they belong to the "
             "sources: --against FILE compares those with what the head says"
         )
-    number = count(sum(x.kind in ("text", "shipped") for x in head.seen), "file")
+    number = count_noun(sum(x.kind in ("text", "shipped") for x in head.seen), "file")
     return (
         f"against {path}: {number} read for the proof, each with the sha256 that the head says; "
         "that the questions follow from them only `prove` can tell"
@@ -142,25 +144,27 @@ def _ask(solver: str, script: str, asked: int, name: str) -> Said:
     from flushproof.engines.second import cvc5_query as ask
     from flushproof.engines.unbounded import recheck_script as again
 
-    version = again.version() if solver == "z3" else ask.version()
+    version = again.recheck_solver_version() if solver == "z3" else ask.cvc5_version()
     try:
         if solver == "z3":
-            return Said(version, asked, again.answers(script))
-        reply = ask.ask(script)
+            return Said(version, asked, again.recheck_answers(script))
+        reply = ask.ask_cvc5(script)
     except ask.NotAccepted as error:
         return Said(version, asked, (), f"it does not accept {name}: {error}")
     return Said(version, asked, tuple(map(str, reply.answers)), reply.reason)
 
 
 def _lines(said: Said) -> list[str]:
-    lines = [f"{said.solver}: {said.proved} of {count(said.asked, 'question')} answered `unsat`"]
+    lines = [
+        f"{said.solver}: {said.proved} of {count_noun(said.asked, 'question')} answered `unsat`"
+    ]
     if said.refuted:
         numbers = ", ".join(map(str, said.refuted[:10]))
         lines.append(f"  `sat`, so that the proof has a gap: question {numbers}")
     if said.proved + len(said.refuted) < said.asked:
         open_ = said.asked - said.proved - len(said.refuted)
         why = f": {said.reason}" if said.reason else ""
-        lines.append(f"  {count(open_, 'question')} without an answer{why}")
+        lines.append(f"  {count_noun(open_, 'question')} without an answer{why}")
     return lines
 
 

@@ -42,10 +42,10 @@ def _add(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    from flushproof.features.replay.itf_reader import read
-    from flushproof.frontend.c.load import load
+    from flushproof.features.replay.itf_reader import read_itf
+    from flushproof.frontend.c.load import load_source
 
-    saved = read(load(arguments.trace))
+    saved = read_itf(load_source(arguments.trace))
     last = len(saved.trace.steps)
     if arguments.against is not None:
         return _against(saved, arguments.against, terminal)
@@ -74,25 +74,25 @@ def _numbers(text: str, last: int) -> range:
 def _overview(saved: Saved, terminal: Terminal) -> None:
     from flushproof.features.replay import text as replay
 
-    terminal.report(replay.overview(saved, terminal.width) + "\n")
+    terminal.report(replay.render_overview(saved, terminal.width) + "\n")
 
 
 def _show(saved: Saved, number: int, terminal: Terminal) -> None:
     from flushproof.features.replay import text as replay
 
-    terminal.report(replay.step(saved, number, terminal.width) + "\n")
+    terminal.report(replay.render_step(saved, number, terminal.width) + "\n")
 
 
 def _walk(saved: Saved, terminal: Terminal) -> None:
     """Go forwards and backwards by keys until the reader has enough."""
-    from flushproof.cli.key_reader import pressed
+    from flushproof.cli.key_reader import read_key
 
     _overview(saved, terminal)
     number, last = 0, len(saved.trace.steps)
     while True:
         _show(saved, number, terminal)
         terminal.raw(f"{KEYS}\n")
-        key = pressed(sys.stdin)
+        key = read_key(sys.stdin)
         if key in ("q", "", "\x04", "\x1b"):
             return
         number = _moved(number, last, key)
@@ -108,12 +108,14 @@ def _moved(number: int, last: int, key: str) -> int:
 
 def _against(saved: Saved, path: str, terminal: Terminal) -> int:
     from flushproof.features.replay import text as replay
-    from flushproof.features.replay.other_file import elsewhere
+    from flushproof.features.replay.other_file import replay_in_other_file
     from flushproof.pipeline import Passes
     from flushproof.verify.options import Options
 
-    found = elsewhere(saved, path, lambda name: Passes(name, None, Options()).opened.setup)
-    terminal.report(replay.answer(found, terminal.width))
+    found = replay_in_other_file(
+        saved, path, lambda name: Passes(name, None, Options()).opened.setup
+    )
+    terminal.report(replay.render_answer(found, terminal.width))
     if found.trace is not None:
         return EXIT_OTHERWISE
     return EXIT_UNDECIDED if found.misfits or found.undefined else EXIT_OK

@@ -12,7 +12,7 @@ from typing import ClassVar
 from flushproof.cli.command import Command, add_bounds, vcpus_asked
 from flushproof.cli.terminal import Terminal
 from flushproof.frontend.kernel.choices import Choices, SaidTwice
-from flushproof.report.plain import visible
+from flushproof.report.plain import escape_unprintable
 from flushproof.results.verdict import EXIT_OK, EXIT_OTHERWISE, EXIT_UNDECIDED
 from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.verify.options import ENGINES, Options
@@ -62,7 +62,7 @@ def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
     made = reproduce(arguments.file, arguments.spec, _options(arguments))
     if not made.program:
-        terminal.err.write(f"nothing to reproduce: {visible(made.reason)}\n")
+        terminal.err.write(f"nothing to reproduce: {escape_unprintable(made.reason)}\n")
         return EXIT_UNDECIDED if made.open else EXIT_OTHERWISE
     if arguments.output is not None:
         _write(arguments.output, made.program)
@@ -112,7 +112,7 @@ def _compiled(text: str, compiler: str | None, terminal: Terminal) -> int:
             terminal.err.write(made.stderr)
             return EXIT_OTHERWISE
         done = subprocess.run([binary], check=False, capture_output=True, text=True)  # noqa: S603
-    terminal.raw("".join(f"{visible(line)}\n" for line in done.stdout.splitlines()))
+    terminal.raw("".join(f"{escape_unprintable(line)}\n" for line in done.stdout.splitlines()))
     return EXIT_OK if done.returncode == 0 else EXIT_OTHERWISE
 
 

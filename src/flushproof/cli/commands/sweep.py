@@ -9,10 +9,10 @@ from itertools import product
 
 from flushproof.cli.command import Command, add_jobs
 from flushproof.cli.run import find_specs
-from flushproof.cli.shell_completion import claims
+from flushproof.cli.shell_completion import list_claim_names
 from flushproof.cli.terminal import Terminal
 from flushproof.report import json_report as json
-from flushproof.runner.text import Swept, document, exit_code, render
+from flushproof.runner.text import Swept, exit_code, render, sweep_document
 from flushproof.support.memory_model import MemoryModel
 from flushproof.support.user_dirs import verdict_folder
 from flushproof.verify.options import LOCAL, Options, Sweeping, parse_range
@@ -26,7 +26,7 @@ def _add(command: argparse.ArgumentParser) -> None:
     claim = command.add_argument(
         "--claim", action="append", default=[], metavar="NAME", help="decide only this claim"
     )
-    vars(claim)["completer"] = claims
+    vars(claim)["completer"] = list_claim_names
     bounds = command.add_argument_group("bounds", "each may be repeated: all combinations count")
     bounds.add_argument(
         "--vcpus", action="append", default=[], metavar="N|A..B", help="up to N vCPUs, or A to B"
@@ -47,7 +47,7 @@ def _add(command: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     from flushproof.runner.jobs import Task
-    from flushproof.runner.run import each
+    from flushproof.runner.run import stream_reports
 
     paths = find_specs(arguments.files)
     asked = list(_options(arguments))
@@ -57,7 +57,7 @@ def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     )
     done: dict[int, Swept] = {}
     try:
-        for index, report in each(tasks):
+        for index, report in stream_reports(tasks):
             done[index] = Swept(_name(tasks[index].options), report)
             progress.advance()
     finally:
@@ -71,7 +71,7 @@ def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 def _show(swept: list[Swept], form: str, terminal: Terminal) -> None:
     """Show what is decided, also where the rest was interrupted."""
     if form == "json":
-        terminal.raw(json.dumps(document(swept)))
+        terminal.raw(json.dump_document(sweep_document(swept)))
     else:
         terminal.report(render(swept, terminal.width))
 

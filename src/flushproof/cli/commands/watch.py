@@ -12,7 +12,7 @@ from flushproof.cli.command import Command
 from flushproof.cli.run import EXIT_INTERRUPTED
 from flushproof.cli.terminal import Terminal
 from flushproof.cli.watcher import FileWatcher
-from flushproof.frontend.c.load import load
+from flushproof.frontend.c.load import load_source
 
 PAUSE = 0.3
 CLEAR = "\x1b[2J\x1b[H"
@@ -29,17 +29,17 @@ def _add(command: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    load(arguments.file)
+    load_source(arguments.file)
     command = "check" if arguments.file.endswith(".spec") else "prove"
     typed = [command, arguments.file, *arguments.options]
-    again = partial(check, arguments.main, typed, terminal)
+    again = partial(watch_check, arguments.main, typed, terminal)
     watcher = FileWatcher(arguments.file, again, partial(time.sleep, PAUSE))
     with suppress(KeyboardInterrupt):
         watcher.run()
     return 0
 
 
-def check(
+def watch_check(
     main: Callable[[list[str]], int], typed: list[str], terminal: Terminal, count: int
 ) -> None:
     """Run a command line on a cleared screen.

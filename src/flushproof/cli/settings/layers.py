@@ -12,7 +12,7 @@ from typing import Final
 
 from flushproof.cli.settings.keys import IN_SPECS, KEYS, Key, NotAChoice
 from flushproof.cli.settings.project import ProjectFile, Setting
-from flushproof.support.diagnostics import InputError, closest
+from flushproof.support.diagnostics import InputError, suggest_closest
 from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import Record, replace
 from flushproof.verify.options import Options, Project, Sweeping, parse_range
@@ -58,7 +58,7 @@ class Usual(Record, frozen=True):
     values: tuple[object, ...]
 
 
-def prepared(parser: Parser) -> Usual:
+def prepare_usual_values(parser: Parser) -> Usual:
     """Return a command's usual values, after replacing them by what cannot be typed.
 
     Options that may be repeated are left alone: what is configured stands where none is typed.
@@ -74,7 +74,9 @@ def prepared(parser: Parser) -> Usual:
     return Usual(tuple(found), values)
 
 
-def fill(arguments: argparse.Namespace, usual: Usual, project: ProjectFile | None) -> None:
+def fill_arguments(
+    arguments: argparse.Namespace, usual: Usual, project: ProjectFile | None
+) -> None:
     """Fill in what was not typed, and note in `arguments.origins` where each value is from.
 
     What a spec may say too goes to `arguments.project`.
@@ -158,7 +160,7 @@ def _with(project: Project, setting: Setting) -> Project:
             return project
 
 
-def lend(parser: Parser, others: Iterable[Parser]) -> None:
+def lend_options(parser: Parser, others: Iterable[Parser]) -> None:
     """Give a command every option that a project may set and that some other command has."""
     have = {o for action in parser.listed() for o in action.option_strings}
     for action in (a for other in others for a in other.listed()):
@@ -211,7 +213,7 @@ def _choose(setting: Setting, choices: Sequence[str]) -> None:
     value = str(setting.value)
     if value not in choices:
         allowed = "one of " + ", ".join(f"`{c}`" for c in choices)
-        hint = closest(value, choices)
+        hint = suggest_closest(value, choices)
         name = setting.key.name
         raise InputError(
             NotAChoice(span=setting.span, name=name, value=value, hint=hint, allowed=allowed)

@@ -22,7 +22,7 @@ from flushproof.cli.settings.keys import (
     UnknownKey,
     WrongKind,
 )
-from flushproof.support.diagnostics import InputError, closest
+from flushproof.support.diagnostics import InputError, suggest_closest
 from flushproof.support.record import Record
 from flushproof.support.source import Source, Span
 
@@ -49,7 +49,7 @@ class ProjectFile(Record, frozen=True):
         return next((s for s in self.settings if s.key.name == name), None)
 
 
-def find(folder: Path) -> ProjectFile | None:
+def find_project_file(folder: Path) -> ProjectFile | None:
     """Return the settings that hold in a folder, None where no file above has any.
 
     Raises:
@@ -97,7 +97,7 @@ def _settings(source: Source) -> ProjectFile | None:
 def _setting(name: str, value: object, places: _Places) -> Setting:
     key = next((k for k in KEYS if k.name == name), None)
     if key is None:
-        hint = closest(name, (k.name for k in KEYS))
+        hint = suggest_closest(name, (k.name for k in KEYS))
         raise InputError(UnknownKey(span=places.key(name), name=name, hint=hint))
     if isinstance(value, (int, str)) and type(value) in key.kinds:
         return Setting(key, value, places.value(name))

@@ -71,7 +71,7 @@ class ModelReader:
         return page << shift
 
 
-def schedule(problem: BoundedQuery, model: z3.ModelRef) -> Schedule:
+def decode_schedule(problem: BoundedQuery, model: z3.ModelRef) -> Schedule:
     """Turn a model of a problem into a schedule."""
     reader = ModelReader(problem, model)
     order = _order(problem, reader)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import z3
 
-from flushproof.engines.bounded.decode_model import schedule
+from flushproof.engines.bounded.decode_model import decode_schedule
 from flushproof.engines.bounded.query import EFFORT, BoundedQuery, Failure
 from flushproof.engines.bounded.threads import Boundaries, Counts
 from flushproof.engines.counterexample import Counterexample, undefined_in_claim
@@ -22,13 +22,13 @@ from flushproof.engines.schedule import Schedule
 from flushproof.engines.second.cvc5_query import SolverAnswer
 from flushproof.engines.second.second_solver import Second
 from flushproof.engines.smt import terms as t
-from flushproof.engines.smt.smtlib import script
+from flushproof.engines.smt.smtlib import smtlib_script
 from flushproof.engines.symbolic.values import NotExact
-from flushproof.ir.analysis.representation import infer
+from flushproof.ir.analysis.representation import infer_kinds
 from flushproof.ir.program import Program
 from flushproof.ir.types import VCPU
 from flushproof.results.second_opinion import Opinion
-from flushproof.support.process_pool import each, shared
+from flushproof.support.process_pool import map_cases, share_range
 from flushproof.support.record import Record, replace
 
 
@@ -108,7 +108,7 @@ class Bounded:
         try:
             return BoundedQuery(self.program, self.plan, counts, *asked)
         except NotExact:
-            kinds = infer(self.program, exact_roots=False)
+            kinds = infer_kinds(self.program, exact_roots=False)
             self.plan = replace(self.plan, kinds=kinds)
             return BoundedQuery(self.program, self.plan, counts, *asked)
 
@@ -125,7 +125,7 @@ class Bounded:
         witness = self._witness(vcpus)
         if witness is None:
             return self._asked(name, vcpus, [{}], _decided)[0]
-        shares = [{witness: share} for share in shared(vcpus)]
+        shares = [{witness: share} for share in share_range(vcpus)]
         if not any(self._asked(name, vcpus, shares, _open)):
             return None
         one_by_one = [{witness: range(v, v + 1)} for v in range(vcpus)]
@@ -145,7 +145,7 @@ class Bounded:
             p.effort = max(1, p.effort // 20)
             failures = p.failures(name)
             p.constraints += _none_of(p.faults())
-            found = smallest(p, name, failures)
+            found = find_smallest_counterexample(p, name, failures)
             if isinstance(found, Counterexample):
                 self.opinions += self._opinions(p, f"`{name}`", failures, found)
                 return replace(found, least=found.calls <= 1)
@@ -161,12 +161,12 @@ class Bounded:
         self, name: str, vcpus: int, cases: list[dict[str, range]], question: _Question
     ) -> list[Counterexample | str | None]:
         """Return the answers to a question about a claim, for each case of its witness."""
-        results = each(lambda among: self._case(name, vcpus, among, question), cases)
+        results = map_cases(lambda among: self._case(name, vcpus, among, question), cases)
         self.opinions += (o for r in results for o in r.opinions)
         if not all(r.enough for r in results):
             self._cut.add(vcpus)
         if not all(r.exact_roots for r in results):
-            self.plan = replace(self.plan, kinds=infer(self.program, exact_roots=False))
+            self.plan = replace(self.plan, kinds=infer_kinds(self.program, exact_roots=False))
         return [r.answer for r in results]
 
     def _case(self, name: str, vcpus: int, among: Witnesses, question: _Question) -> _Result:
@@ -183,7 +183,7 @@ class Bounded:
     def undefined(self, vcpus: int) -> Counterexample | str | None:
         """Look for undefined behaviour in the same way."""
         p = self.problem(vcpus)
-        answer = smallest(p, "", p.faults())
+        answer = find_smallest_counterexample(p, "", p.faults())
         self.opinions += self._opinions(p, "undefined behaviour", p.faults(), answer)
         return answer or p.open_loop or None
 
@@ -205,13 +205,13 @@ class Bounded:
             return ()
         first = SolverAnswer.UNSAT if answer is None else SolverAnswer.SAT
         about = f"{what} with {p.counts.vcpus} vCPUs"
-        return (second.on(script((*p.constraints, t.z3_bool(goal)), about), first, about),)
+        return (second.on(smtlib_script((*p.constraints, t.z3_bool(goal)), about), first, about),)
 
 
-def smt2(p: BoundedQuery, claim: str) -> str:
+def print_smt2(p: BoundedQuery, claim: str) -> str:
     """Return the question whether a claim can fail, as SMT-LIB 2 text; unsat means it cannot."""
     goal = t.z3_bool(t.or_(*(f.condition for f in p.failures(claim))))
-    return script((*p.constraints, goal), f"{claim}: sat if the claim can fail")
+    return smtlib_script((*p.constraints, goal), f"{claim}: sat if the claim can fail")
 
 
 def _none_of(failures: list[Failure]) -> Iterator[z3.BoolRef]:
@@ -233,12 +233,12 @@ def _decided(
     an execution without that.
     """
     if not own:
-        return smallest(p, claim, failures)
+        return find_smallest_counterexample(p, claim, failures)
     if _open(p, claim, failures, own) is None:
         return None
     p.solver.push()
     p.solver.add(*_none_of(own))
-    answer = smallest(p, claim, failures)
+    answer = find_smallest_counterexample(p, claim, failures)
     p.solver.pop()
     return answer or _undefined(p, own)
 
@@ -259,7 +259,9 @@ def _undefined(p: BoundedQuery, own: list[Failure]) -> str | None:
     return text
 
 
-def smallest(p: BoundedQuery, claim: str, failures: list[Failure]) -> Counterexample | str | None:
+def find_smallest_counterexample(
+    p: BoundedQuery, claim: str, failures: list[Failure]
+) -> Counterexample | str | None:
     """Return the smallest counterexample, None if there is none, or why that is not known."""
     goal = t.or_(*(f.condition for f in failures))
     if goal is False or p.excludes(goal):
@@ -293,7 +295,7 @@ def _shrink(p: BoundedQuery, claim: str, failures: list[Failure]) -> Counterexam
     if p.solver.check() != z3.sat:
         return "the solver gave up on making a counterexample small"
     model = p.solver.model()
-    plan = schedule(p, model)
+    plan = decode_schedule(p, model)
     text = next((f.text for f in failures if _true(model, f.condition)), "")
     least = not p.gave_up and not p.open_loop
     return Counterexample(claim, plan, p.plan.boundaries, calls, _roots(p, plan), text, least)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import z3
 
-from flushproof.engines.bounded.engine import Bounded, smallest
+from flushproof.engines.bounded.engine import Bounded, find_smallest_counterexample
 from flushproof.engines.bounded.query import BoundedQuery, Failure
 from flushproof.engines.counterexample import Counterexample
 from flushproof.engines.smt import terms as t
@@ -32,7 +32,7 @@ class Largest(Record, frozen=True):
     whole: bool = True
 
 
-def largest(
+def find_largest_number(
     engines: Sequence[Bounded], claim: str, witness: str, vcpus: int, guess: int
 ) -> Largest | str:
     """Return the largest number with so many vCPUs, or why it is not known.
@@ -54,7 +54,7 @@ def largest(
         return str(stopped)
     if attained is None:
         return Largest(0, None)
-    found = smallest(attained.p, claim, attained.with_number(number))
+    found = find_smallest_counterexample(attained.p, claim, attained.with_number(number))
     if not isinstance(found, Counterexample):
         return found or "no model was found"
     return Largest(number, found, whole=attained is search)

@@ -11,12 +11,12 @@ from flushproof.engines.bounded.round_schedule import LoadPass, slots_for
 from flushproof.engines.bounded.scheduler_encoding import Wired, Wiring
 from flushproof.engines.bounded.threads import Counts, Unroller
 from flushproof.engines.reduction.atomicity import LoadOrder
-from flushproof.engines.reduction.commutativity import Site, named
+from flushproof.engines.reduction.commutativity import Site, witness_condition
 from flushproof.engines.reduction.step_plan import StepPlan
 from flushproof.engines.smt import terms as t
 from flushproof.engines.smt.isolated_solver import IsolatedSolver
-from flushproof.engines.smt.proof_tactic import impossible
-from flushproof.engines.symbolic.boot import boot
+from flushproof.engines.smt.proof_tactic import is_contradiction
+from flushproof.engines.symbolic.boot import make_boot_state
 from flushproof.engines.symbolic.step import SymbolicStep, ThreadSteps
 from flushproof.engines.symbolic.values import Algebra, Value
 from flushproof.ir.analysis.representation import PAGE_BITS
@@ -61,7 +61,9 @@ class BoundedQuery:
         self.counts = counts
         self.effort = effort
         self.algebra = Algebra(plan.kinds)
-        start = boot(program, self.algebra, counts.vcpus, counts.vcpus, counts.flushers, among)
+        start = make_boot_state(
+            program, self.algebra, counts.vcpus, counts.vcpus, counts.flushers, among
+        )
         self.among = among or {}
         self.world = start.world
         self.witnesses = start.witnesses
@@ -84,7 +86,7 @@ class BoundedQuery:
     def excludes(self, goal: t.Bool) -> bool:
         """Return true if it is quickly shown that `goal` cannot hold."""
         asked = (*self.constraints, t.z3_bool(goal))
-        return impossible(asked, max(1, self.effort // 4), self.proofs)
+        return is_contradiction(asked, max(1, self.effort // 4), self.proofs)
 
     @property
     def open_loop(self) -> str:
@@ -110,7 +112,7 @@ class BoundedQuery:
         everyone = range(self.counts.vcpus)
         if all(vcpu not in self.among.get(name, everyone) for name in names):
             return False
-        return named(self.world, vcpu)
+        return witness_condition(self.world, vcpu)
 
     def _feasible(self, condition: t.Bool) -> bool | None:
         solver = z3.Solver()

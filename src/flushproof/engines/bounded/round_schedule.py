@@ -49,43 +49,43 @@ def slots_for(
     `windows` are the passes that sort all loads, empty if nothing does.
     """
     acting = [p for p, x in enumerate(threads) if x.role in (Role.LOAD, Role.FLUSH)]
-    needed = _needed(threads, windows, acting)
+    needed = _count_rounds(threads, windows, acting)
     count = needed if rounds is None else min(rounds, needed)
     flushers = [p for p in acting if threads[p].role is Role.FLUSH]
     if len(flushers) == 1 and windows and count == needed:
         slots = _one_by_one(threads, windows, flushers[0])
     else:
         slots = _rounds(threads, windows, acting, count)
-    last = (*_of(threads, Role.DEADLOCK), *_of(threads, Role.END))
-    around = (*_of(threads, Role.OBSERVE), *slots, *last)
+    last = (*_slots_of_role(threads, Role.DEADLOCK), *_slots_of_role(threads, Role.END))
+    around = (*_slots_of_role(threads, Role.OBSERVE), *slots, *last)
     return Turns(around, count, needed)
 
 
-def _needed(
+def _count_rounds(
     threads: tuple[ThreadSteps, ...], windows: tuple[LoadPass, ...], acting: list[int]
 ) -> int:
     """Return how many rounds cover every interleaving; passes over all loads are one thread."""
-    rest = _apart(windows, acting)
+    rest = _outside_passes(windows, acting)
     later = rest if windows else rest[1:]
     return 1 + sum(len(threads[p].steps) for p in later)
 
 
-def _apart(windows: tuple[LoadPass, ...], acting: list[int]) -> list[int]:
+def _outside_passes(windows: tuple[LoadPass, ...], acting: list[int]) -> list[int]:
     together = {p for w in windows for p, _ in w.threads}
     return [p for p in acting if p not in together]
 
 
-def _of(threads: tuple[ThreadSteps, ...], role: Role) -> tuple[ScheduleSlot, ...]:
-    return tuple(_whole(threads, p) for p, x in enumerate(threads) if x.role is role)
+def _slots_of_role(threads: tuple[ThreadSteps, ...], role: Role) -> tuple[ScheduleSlot, ...]:
+    return tuple(_whole_thread(threads, p) for p, x in enumerate(threads) if x.role is role)
 
 
-def _whole(threads: tuple[ThreadSteps, ...], position: int) -> ScheduleSlot:
+def _whole_thread(threads: tuple[ThreadSteps, ...], position: int) -> ScheduleSlot:
     return ScheduleSlot(position, 0, len(threads[position].steps))
 
 
 def _pass(threads: tuple[ThreadSteps, ...], windows: tuple[LoadPass, ...]) -> list[ScheduleSlot]:
     return [
-        replace(_whole(threads, p), gate=gate)
+        replace(_whole_thread(threads, p), gate=gate)
         for w in windows
         for p, gate in w.threads
         if gate is not False
@@ -111,6 +111,6 @@ def _rounds(
     count: int,
 ) -> tuple[ScheduleSlot, ...]:
     """Every thread in every round."""
-    rest = _apart(windows, acting)
-    one = [*_pass(threads, windows), *(_whole(threads, p) for p in rest)]
+    rest = _outside_passes(windows, acting)
+    one = [*_pass(threads, windows), *(_whole_thread(threads, p) for p in rest)]
     return tuple(one * count)

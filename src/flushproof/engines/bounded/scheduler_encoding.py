@@ -127,13 +127,13 @@ class Wiring:
         match value:
             case Root(page, bits) if isinstance(page, z3.ExprRef):
                 page_name = z3.Const(self._name(where), self.algebra.sort)
-                self.constraints.append(nodes.equality(page_name, page))
+                self.constraints.append(nodes.make_equality(page_name, page))
                 return Root(page_name, tuple(self._named_bool(b, where) for b in bits))
             case z3.BoolRef():
                 return self._named_bool(value, where)
             case z3.ArithRef() | z3.BitVecRef():
                 name = z3.Const(self._name(where), value.sort())
-                self.constraints.append(nodes.equality(name, value))
+                self.constraints.append(nodes.make_equality(name, value))
                 if isinstance(value, z3.ArithRef):
                     self._keep_range(value, name)
                 return name
@@ -148,7 +148,7 @@ class Wiring:
         if isinstance(value, bool):
             return value
         name = z3.Bool(self._name(where))
-        self.constraints.append(nodes.equality(name, value))
+        self.constraints.append(nodes.make_equality(name, value))
         return name
 
     def _keep_range(self, value: z3.ArithRef, name: z3.ArithRef) -> None:

@@ -10,7 +10,7 @@ from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.execute import Executor, Feasible
 from flushproof.engines.symbolic.root_domain import any_root, any_vcpu
 from flushproof.engines.symbolic.step import SymbolicStep, ThreadSteps, World
-from flushproof.engines.symbolic.unroll_layout import layout
+from flushproof.engines.symbolic.unroll_layout import layout_operation
 from flushproof.engines.symbolic.values import Value
 from flushproof.ir.code import Acquire, Exchange, Local, Release, TryAcquire, Write
 from flushproof.ir.program import BYSTANDERS, Operation, Program, Role
@@ -53,7 +53,9 @@ class Unroller:
         self.algebra = world.algebra
         self.counts = counts
         self.feasible = feasible
-        self.layouts = {o.name: layout(o, boundaries[o.name]) for o in world.program.operations}
+        self.layouts = {
+            o.name: layout_operation(o, boundaries[o.name]) for o in world.program.operations
+        }
 
     def threads(self) -> tuple[ThreadSteps, ...]:
         """All threads: those of vCPUs that load first, in order, then flushers."""

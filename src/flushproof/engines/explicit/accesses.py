@@ -20,7 +20,7 @@ def is_access(happening: Happening) -> bool:
             return False
 
 
-def touch(program: Program, thread: int, happening: Happening, held: int) -> Touch:
+def touch_of_access(program: Program, thread: int, happening: Happening, held: int) -> Touch:
     """Return an access by its parts; `held` are the locks that the thread held."""
     shared = [f for f in program.fields if not f.ghost]
     assert happening.location is not None

@@ -23,7 +23,7 @@ from flushproof.ir.code import (
 from flushproof.ir.program import Operation, Program
 
 
-def written(program: Program) -> frozenset[str]:
+def list_written_fields(program: Program) -> frozenset[str]:
     """Name the fields that some operation may change."""
     return frozenset(
         i.field.name
@@ -33,7 +33,7 @@ def written(program: Program) -> frozenset[str]:
     )
 
 
-def boundaries(operation: Operation, changing: frozenset[str]) -> frozenset[int]:
+def step_boundaries(operation: Operation, changing: frozenset[str]) -> frozenset[int]:
     """Return the positions where steps begin, `changing` being the fields that are ever written.
 
     Ghost code and reads of what never changes belong to the step before them.

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import assert_never
 
-from flushproof.ir.analysis.def_use import used
+from flushproof.ir.analysis.def_use import used_locals
 from flushproof.ir.code import Field, Hypercall, Local
-from flushproof.ir.passes.cleanup import liveness
+from flushproof.ir.passes.cleanup import live_locals
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.ir.types import BOOL, INT, NO_VCPU, ROOT, Int, LockWord, Type, VcpuRef
 from flushproof.support.record import Record
@@ -73,7 +73,7 @@ def any_value(t: Type, vcpus: int, values: ValueSets) -> tuple[int, ...]:
             assert_never(t)
 
 
-def arguments(
+def enumerate_arguments(
     operation: Operation, thread: int, vcpus: int, values: ValueSets
 ) -> Iterator[tuple[dict[Local, int], int]]:
     """Yield the arguments of every call, and how many roots must be in use for it (-1: any).
@@ -94,7 +94,7 @@ def arguments(
 def _free(operation: Operation, vcpus: int, values: ValueSets) -> Iterator[dict[Local, int]]:
     """Yield values of the parameters that may have any, of those that are looked at."""
     free = operation.parameters.free
-    live = liveness(operation.code)[0]
+    live = live_locals(operation.code)[0]
     each = [any_value(x.type, vcpus, values) if x in live else (0,) for x in free]
     return (dict(zip(free, chosen, strict=True)) for chosen in product(*each))
 
@@ -113,7 +113,7 @@ def _ranges(operation: Operation) -> tuple[dict[Local, int], ...]:
 
 def _computed(operation: Operation, local: Local) -> bool:
     """Tell whether anything but a hypercall is given a parameter, so that its value may matter."""
-    return any(local in used(i) for i in operation.code if not isinstance(i, Hypercall))
+    return any(local in used_locals(i) for i in operation.code if not isinstance(i, Hypercall))
 
 
 def witness_groups(

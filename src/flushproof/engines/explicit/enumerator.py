@@ -16,7 +16,7 @@ from itertools import pairwise
 
 from flushproof.engines.counterexample import Counterexample, undefined_in_claim
 from flushproof.engines.explicit.domains import Touch, has_access
-from flushproof.engines.explicit.path import schedule
+from flushproof.engines.explicit.path import schedule_of_path
 from flushproof.engines.explicit.search import Graph, Move, Sizes
 from flushproof.engines.explicit.steps import State
 from flushproof.ir.program import Program, Role
@@ -191,7 +191,7 @@ class _StateSearch:
         return self._counterexample("", state, move, state[-1])
 
     def _counterexample(self, claim: str, state: State, move: Move, roots: int) -> Counterexample:
-        path = schedule(self.graph, [*self._path(state), move])
+        path = schedule_of_path(self.graph, [*self._path(state), move])
         acting = path.plans[: self.graph.sizes.acting]
         calls = sum(len(p.calls) for p in acting)
         return Counterexample(claim, path, self.graph.positions, calls, roots, move.leaf.undefined)

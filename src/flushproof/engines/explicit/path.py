@@ -10,7 +10,7 @@ from flushproof.engines.explicit.steps import UNSET
 from flushproof.engines.schedule import Call, Schedule, ThreadPlan
 
 
-def schedule(graph: Graph, path: Sequence[Move]) -> Schedule:
+def schedule_of_path(graph: Graph, path: Sequence[Move]) -> Schedule:
     """Return the schedule of a path from the boot state."""
     sizes = graph.sizes
     names = [

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flushproof.engines.explicit.accesses import touch
-from flushproof.engines.explicit.boundaries import boundaries, written
+from flushproof.engines.explicit.accesses import touch_of_access
+from flushproof.engines.explicit.boundaries import list_written_fields, step_boundaries
 from flushproof.engines.explicit.domains import (
     MANY,
     ROOTS,
     Touch,
     ValueSets,
-    arguments,
+    enumerate_arguments,
     witness_groups,
 )
 from flushproof.engines.explicit.steps import IDLE, UNSET, ExplicitSteps, Leaf, State
@@ -84,12 +84,12 @@ class Graph:
     def _lay_out(self, claim: str) -> tuple[list[int], dict[str, frozenset[int]]]:
         """Give the cells numbers, witnesses first; return what they hold and where steps begin."""
         memory = concrete.boot_memory(self.program, self.sizes.vcpus)
-        changing = written(self.program)
+        changing = list_written_fields(self.program)
         witnesses = [(f.name, -1) for f in self.program.witnesses]
         others = [x for x in memory if x[0] in changing and x not in witnesses]
         self.cells: dict[Location, int] = {x: k for k, x in enumerate((*witnesses, *others))}
         fixed = {x: v for x, v in memory.items() if x not in self.cells}
-        positions = {o.name: boundaries(o, changing) for o in self.program.operations}
+        positions = {o.name: step_boundaries(o, changing) for o in self.program.operations}
         positions |= {o.name: frozenset({0}) for r in BYSTANDERS for o in self.program.of(r)}
         vcpus, values = self.sizes.vcpus, self.sizes.values
         self.steps = ExplicitSteps(self.program, vcpus, self.cells, fixed, positions, claim, values)
@@ -102,7 +102,7 @@ class Graph:
             (self.steps.point(thread, k, 0, given), root)
             for k, o in enumerate(self.program.operations)
             if o.role is role
-            for given, root in arguments(o, thread, self.sizes.vcpus, self.sizes.values)
+            for given, root in enumerate_arguments(o, thread, self.sizes.vcpus, self.sizes.values)
         ]
 
     def _bystander(self, role: Role) -> int:
@@ -120,7 +120,7 @@ class Graph:
 
     def accesses(self) -> tuple[Touch, ...]:
         """Return every access that any step made so far."""
-        found = {touch(self.program, t, h, held) for t, h, held in self.steps.accesses}
+        found = {touch_of_access(self.program, t, h, held) for t, h, held in self.steps.accesses}
         return tuple(sorted(found))
 
     # Moves -----------------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 
 What a step does depends on where its thread is, the values of its live locals, the cells it reads,
 and its free choices, in the order in which it asks for them. That order makes a decision tree for
-each place of a thread (`Point`); `concrete.step` is run only where the tree has no branch yet. So
-the interpreter alone says what instructions mean.
+each place of a thread (`Point`); `concrete.step_thread` is run only where the tree has no branch
+yet. So the interpreter alone says what instructions mean.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from flushproof.ir.code import (
     Instr,
     Local,
 )
-from flushproof.ir.passes.cleanup import liveness
+from flushproof.ir.passes.cleanup import live_locals
 from flushproof.ir.program import Operation, Program
 from flushproof.support.record import Record, field
 
@@ -140,7 +140,7 @@ class ExplicitSteps:
         self.fixed = fixed
         self.boundaries = boundaries
         self.locks = concrete.lock_locations(program, vcpus)
-        self.live = tuple(liveness(o.code) for o in program.operations)
+        self.live = tuple(live_locals(o.code) for o in program.operations)
         self.points: list[Point | None] = [None]
         self.numbers: dict[Point, int] = {}
         self.trees: list[Node | None] = [None]
@@ -230,7 +230,7 @@ class ExplicitSteps:
         state = concrete.State(self.program, self.vcpus, memory, self.locks, [thread])
         undefined, culprit = "", None
         try:
-            concrete.step(state, thread, self._boundaries)
+            concrete.step_thread(state, thread, self._boundaries)
         except concrete.Stuck:
             return Leaf(blocked=True)
         except concrete.Undefined as error:

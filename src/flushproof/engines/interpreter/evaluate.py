@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
-from flushproof.ir.arith import binary, unary
+from flushproof.ir.arith import apply_binary, apply_unary
 from flushproof.ir.code import (
     AllFree,
     Binary,
@@ -58,7 +58,7 @@ def evaluate(e: Expr, env: LocalValues) -> int:  # noqa: C901 - a table of all e
             return int(env.all_free)
         case Unary(op, a, t):
             assert isinstance(t, Int)
-            return unary(op, evaluate(a, env), t)
+            return apply_unary(op, evaluate(a, env), t)
         case Binary():
             return _binary(e, env)
         case Cast(a, t):
@@ -72,7 +72,7 @@ def evaluate(e: Expr, env: LocalValues) -> int:  # noqa: C901 - a table of all e
 
 def _binary(e: Binary, env: LocalValues) -> int:
     t = e.left.type if isinstance(e.left.type, Int) else Int(64, signed=True)
-    result = binary(e.op, evaluate(e.left, env), evaluate(e.right, env), t)
+    result = apply_binary(e.op, evaluate(e.left, env), evaluate(e.right, env), t)
     if result is None:
         raise ZeroDivisionError(e.op)
     return result

@@ -161,15 +161,15 @@ class State(Record):
 
 def boot_memory(program: Program, vcpus: int) -> dict[Location, int]:
     """Return the memory before the first operation."""
-    memory = {x: 0 for f in program.fields for x in locations(f, vcpus)}
+    memory = {x: 0 for f in program.fields for x in field_locations(f, vcpus)}
     for f, value in program.boot:
-        for name, index in locations(f, vcpus):
+        for name, index in field_locations(f, vcpus):
             env = {BOOT_VCPU: index}
             memory[name, index] = evaluate(value, LocalValues(env, vcpus))
     return memory
 
 
-def locations(f: Field, vcpus: int) -> tuple[Location, ...]:
+def field_locations(f: Field, vcpus: int) -> tuple[Location, ...]:
     """Every location of a field."""
     if f.scope is FieldScope.VM:
         return ((f.name, -1),)
@@ -178,14 +178,14 @@ def locations(f: Field, vcpus: int) -> tuple[Location, ...]:
 
 def lock_locations(program: Program, vcpus: int) -> tuple[Location, ...]:
     """Every lock, in the order of the bits of a lock set."""
-    return tuple(x for f in _locks(program) for x in locations(f, vcpus))
+    return tuple(x for f in _locks(program) for x in field_locations(f, vcpus))
 
 
 def _locks(program: Program) -> Iterator[Field]:
     return (f for f in program.fields if isinstance(f.type, LockWord))
 
 
-def start(program: Program, schedule: Schedule) -> State:
+def initial_state(program: Program, schedule: Schedule) -> State:
     """Return the boot state of a schedule."""
     memory = boot_memory(program, schedule.vcpus)
     for f in program.witnesses:
@@ -205,14 +205,14 @@ def replay(
         Undefined: the code did something undefined.
         GoesOn: the schedule calls a state a deadlock or the end that is none.
     """
-    state = start(program, schedule)
+    state = initial_state(program, schedule)
     for position in schedule.order:
         thread = state.threads[position]
         if _announces(state, thread, Role.DEADLOCK):
-            state.waits = deadlock(state)
+            state.waits = pending_waits(state)
         if _announces(state, thread, Role.END) and any(t.operation for t in state.threads):
             raise GoesOn
-        step(state, thread, boundaries, to_violation=True)
+        step_thread(state, thread, boundaries, to_violation=True)
         if state.violations:
             break
     return state
@@ -226,7 +226,7 @@ def _announces(state: State, thread: Thread, role: Role) -> bool:
     return any(c.operation in names for c in thread.calls[thread.call + 1 :])
 
 
-def deadlock(state: State) -> tuple[Wait, ...]:
+def pending_waits(state: State) -> tuple[Wait, ...]:
     """Return for what each thread that is in a call waits.
 
     Raises:
@@ -245,13 +245,13 @@ def _wait(state: State, thread: Thread, operation: Operation) -> Wait:
         raise GoesOn
     where = _location(instr.field, instr.index, _values(state, thread), instr)
     word = state.memory[where]
-    if words.available(word, shared=instr.shared):
+    if words.is_available(word, shared=instr.shared):
         raise GoesOn
     holder = words.a_holder(word)
     return Wait(thread.number, thread.call, operation.name, instr, where, holder)
 
 
-def step(
+def step_thread(
     state: State,
     thread: Thread,
     boundaries: Callable[[Operation], frozenset[int]],
@@ -295,7 +295,9 @@ def lock_set(state: State, thread: int) -> int:
     total = 0
     for k, x in enumerate(state.locks):
         word = state.memory[x]
-        total |= words.holds(word, thread) << k | words.owns(word, thread) << (LOCKS + k)
+        total |= words.is_holder_or_reader(word, thread) << k | words.is_sole_holder(
+            word, thread
+        ) << (LOCKS + k)
     return total
 
 
@@ -325,7 +327,7 @@ def _dispatch(  # noqa: C901, PLR0912 - a table of all instructions
             _lock(state, thread, instr, env)
         case Holds(target):
             word = state.memory[_location(instr.field, instr.index, env, instr)]
-            test = words.owns if instr.sole else words.holds
+            test = words.is_sole_holder if instr.sole else words.is_holder_or_reader
             thread.locals[target] = int(test(word, thread.number))
         case Hypercall():
             _hypercall(state, thread, instr, env)
@@ -430,9 +432,9 @@ def _lock(
     if isinstance(instr, Release):
         after = _freed(before, thread, instr)
     elif isinstance(instr, Available):
-        thread.locals[instr.target] = int(words.available(before, shared=instr.shared))
-    elif words.available(before, shared=instr.shared):
-        after = words.taken(before, thread.number, shared=instr.shared)
+        thread.locals[instr.target] = int(words.is_available(before, shared=instr.shared))
+    elif words.is_available(before, shared=instr.shared):
+        after = words.take_lock(before, thread.number, shared=instr.shared)
     elif isinstance(instr, Acquire):
         raise Stuck(where)
     if isinstance(instr, TryAcquire):
@@ -444,11 +446,11 @@ def _lock(
 def _freed(word: int, thread: Thread, instr: Release) -> int:
     match instr.freeing:
         case Freeing.LOCKED | Freeing.STORE | Freeing.OVERWRITTEN:
-            return words.freed(word, thread.number, shared=instr.shared)
+            return words.free_lock(word, thread.number, shared=instr.shared)
         case Freeing.ISSUED:
-            return words.leaving(word)
+            return words.buffer_unlock(word)
         case Freeing.DRAINED:
-            return words.drained(word)
+            return words.drain_unlock(word)
         case _:
             assert_never(instr.freeing)
 

@@ -18,14 +18,14 @@ def _reads(word: int, thread: int) -> int:
     return word >> (DIGIT * (thread + 1)) & MASK
 
 
-def owns(word: int, thread: int) -> bool:
+def is_sole_holder(word: int, thread: int) -> bool:
     """Tell whether a thread is the one holder."""
     return word & MASK == thread + 1
 
 
-def holds(word: int, thread: int) -> bool:
+def is_holder_or_reader(word: int, thread: int) -> bool:
     """Tell whether a thread is the one holder or a reader."""
-    return owns(word, thread) or _reads(word, thread) > 0
+    return is_sole_holder(word, thread) or _reads(word, thread) > 0
 
 
 def a_holder(word: int) -> int:
@@ -41,28 +41,28 @@ def a_holder(word: int) -> int:
     return thread
 
 
-def available(word: int, *, shared: bool) -> bool:
+def is_available(word: int, *, shared: bool) -> bool:
     """Tell whether nobody stands in the way of one more holder."""
     return word & MASK == 0 if shared else word == FREE
 
 
-def taken(word: int, thread: int, *, shared: bool) -> int:
+def take_lock(word: int, thread: int, *, shared: bool) -> int:
     """Return an available lock after a thread took it."""
     return word + (1 << DIGIT * (thread + 1)) if shared else thread + 1
 
 
-def freed(word: int, thread: int, *, shared: bool) -> int:
+def free_lock(word: int, thread: int, *, shared: bool) -> int:
     """Return a lock after a release: nobody holds it alone, or one reader reads once less."""
     if not shared:
         return word & ~MASK
     return word - (1 << DIGIT * (thread + 1)) if _reads(word, thread) else word
 
 
-def leaving(word: int) -> int:
+def buffer_unlock(word: int) -> int:
     """Return a lock after an unlock went into a store buffer: no one holder, but not free."""
     return word | LEAVING if word & MASK else word
 
 
-def drained(word: int) -> int:
+def drain_unlock(word: int) -> int:
     """Return a lock after such an unlock went to memory."""
     return word & ~MASK if word & MASK == LEAVING else word

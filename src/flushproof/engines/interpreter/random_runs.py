@@ -13,8 +13,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from flushproof.engines.explicit.accesses import is_access, touch
-from flushproof.engines.explicit.boundaries import boundaries, written
+from flushproof.engines.explicit.accesses import is_access, touch_of_access
+from flushproof.engines.explicit.boundaries import list_written_fields, step_boundaries
 from flushproof.engines.explicit.domains import Touch, is_witness
 from flushproof.engines.interpreter import interpreter as concrete
 from flushproof.ir.analysis.representation import ROOT_BITS
@@ -22,7 +22,7 @@ from flushproof.ir.code import Field, Havoc, Hypercall, Local
 from flushproof.ir.program import BYSTANDERS, Operation, Program, Role
 from flushproof.ir.types import NO_VCPU, NONE, ROOT, Int, LockWord, Type
 from flushproof.support.record import Record
-from flushproof.support.wording import count
+from flushproof.support.wording import count_noun
 
 VCPUS = (1, 1, 2, 2, 3, 3, 4, 5, 6, 8)
 MOST_STEPS = 2_000
@@ -50,8 +50,8 @@ class Attack:
     def __init__(self, program: Program, flushers: int) -> None:
         self.program = program
         self.flushers = flushers
-        changing = written(program)
-        self.boundaries = {o.name: boundaries(o, changing) for o in program.operations}
+        changing = list_written_fields(program)
+        self.boundaries = {o.name: step_boundaries(o, changing) for o in program.operations}
         for role in BYSTANDERS:
             self.boundaries |= {o.name: frozenset({0}) for o in program.of(role)}
         self.touches: dict[int, set[Touch]] = {}
@@ -105,7 +105,7 @@ class _RandomRun:
             if self._act():
                 self._observe(Role.END)
         except _Broken as broken:
-            return f"{broken} in run {seed}, with {count(self.vcpus, 'vCPU')}"
+            return f"{broken} in run {seed}, with {count_noun(self.vcpus, 'vCPU')}"
         return ""
 
     # Steps -----------------------------------------------------------------------------------
@@ -147,7 +147,7 @@ class _RandomRun:
     def _run(self, thread: concrete.Thread) -> bool:
         before = len(self.state.happenings)
         try:
-            concrete.step(self.state, thread, self.attack.positions)
+            concrete.step_thread(self.state, thread, self.attack.positions)
         except concrete.Stuck:
             return False
         except concrete.Undefined as undefined:
@@ -164,7 +164,7 @@ class _RandomRun:
         touches = self.attack.touches.setdefault(self.vcpus, set())
         for h in self.state.happenings[before:]:
             if is_access(h):
-                touches.add(touch(self.program, thread.number, h, held))
+                touches.add(touch_of_access(self.program, thread.number, h, held))
 
     def _observe(self, role: Role) -> None:
         """Run the pseudo-operation of a role, as a thread of its own."""

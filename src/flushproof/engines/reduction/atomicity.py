@@ -18,10 +18,10 @@ from enum import StrEnum
 from flushproof.engines.reduction.commutativity import Moves, Site, ThreadCounts, WitnessCase
 from flushproof.engines.reduction.ranking import unranked_heads
 from flushproof.engines.symbolic.step import World
-from flushproof.ir.analysis.control_flow import reached, successors
+from flushproof.ir.analysis.control_flow import reachable_positions, successor_positions
 from flushproof.ir.analysis.counting import claim_heads
 from flushproof.ir.analysis.held_locks import maybe_held, waits_end
-from flushproof.ir.analysis.weak_topological_order import heads
+from flushproof.ir.analysis.weak_topological_order import loop_heads
 from flushproof.ir.code import (
     Access,
     Acquire,
@@ -77,7 +77,7 @@ class Atomicity(Record, frozen=True):
     patient: bool
 
 
-def atomicity(
+def classify_sites(
     world: World,
     population: ThreadCounts,
     written: frozenset[str],
@@ -86,7 +86,7 @@ def atomicity(
     """Classify every site of a program and place the boundaries, those `given` among them."""
     program = world.program
     acting = [o for o in program.operations if o.role in (Role.LOAD, Role.FLUSH)]
-    positions = {o.name: sites(o, written) for o in acting}
+    positions = {o.name: list_sites(o, written) for o in acting}
     cuts = {name: frozenset(p) for name, p in positions.items()}
     moves = Moves(world, population, cuts)
     inner = {o.name: claim_heads(o.code) for o in acting}
@@ -131,16 +131,18 @@ def _without_endless_steps(
 def endless_within(code: tuple[Instr, ...], boundaries: frozenset[int]) -> frozenset[int]:
     """Return the heads of loops that may not end, and that one step can go round."""
     return frozenset(
-        at for at in unranked_heads(code) - boundaries if at in reached(code, at, boundaries)
+        at
+        for at in unranked_heads(code) - boundaries
+        if at in reachable_positions(code, at, boundaries)
     )
 
 
-def sites(operation: Operation, written: frozenset[str]) -> tuple[int, ...]:
+def list_sites(operation: Operation, written: frozenset[str]) -> tuple[int, ...]:
     """Return the positions where an operation may touch what others touch, and loop heads.
 
     A claim's handler is no position of its own: it is one with what it follows, loops included.
     """
-    loops = heads(operation.code)
+    loops = loop_heads(operation.code)
     loops -= claim_heads(operation.code) if loops else loops
     code = enumerate(operation.code)
     return tuple(at for at, i in code if _touches(i, written) or at in loops)
@@ -181,7 +183,7 @@ def _with_handlers(
     own = parts[Site(operation.name, start)]
     if not inner:
         return own
-    found = [start, *sorted(reached(operation.code, start, cuts) & inner)]
+    found = [start, *sorted(reachable_positions(operation.code, start, cuts) & inner)]
     movers = [parts[Site(operation.name, at)] for at in found]
     earlier = dict.fromkeys(s for m in movers for s in m.earlier)
     later = dict.fromkeys(s for m in movers for s in m.later)
@@ -205,7 +207,7 @@ def _boundaries(
             if waits or (past[at] and not mover.left):
                 found.add(at)
             out = _past(mover, before=past[at] and at not in found)
-        for target in successors(code, at):
+        for target in successor_positions(code, at):
             merged = out or past.get(target, False)
             if past.get(target) != merged:
                 past[target] = merged
@@ -248,4 +250,4 @@ def load_order(moves: Moves, boundaries: Mapping[str, frozenset[int]]) -> LoadOr
 
 
 def _loops_within_a_step(operation: Operation, boundaries: frozenset[int]) -> bool:
-    return not heads(operation.code) <= boundaries
+    return not loop_heads(operation.code) <= boundaries

@@ -17,17 +17,17 @@ from functools import partial
 import z3
 
 from flushproof.engines.smt import terms as t
-from flushproof.engines.smt.term_constructors import Substitution, add, same
+from flushproof.engines.smt.term_constructors import Substitution, add_constraints, is_same_term
 from flushproof.engines.symbolic.cells import Location
-from flushproof.engines.symbolic.effects import After, after, start_state, unknown
+from flushproof.engines.symbolic.effects import After, apply_step, start_state, unknown_value
 from flushproof.engines.symbolic.execute import Executor
-from flushproof.engines.symbolic.locks import holds
+from flushproof.engines.symbolic.locks import facts_of_held_lock
 from flushproof.engines.symbolic.step import Readers, SymbolicStep, World
-from flushproof.engines.symbolic.unroll_layout import layout
+from flushproof.engines.symbolic.unroll_layout import layout_operation
 from flushproof.engines.symbolic.values import Value
-from flushproof.ir.analysis.control_flow import successors
-from flushproof.ir.analysis.held_locks import exclude, surely_held
-from flushproof.ir.analysis.weak_topological_order import heads
+from flushproof.ir.analysis.control_flow import successor_positions
+from flushproof.ir.analysis.held_locks import are_exclusive, surely_held
+from flushproof.ir.analysis.weak_topological_order import loop_heads
 from flushproof.ir.code import Local
 from flushproof.ir.program import MOST_VCPUS, Operation, Role
 from flushproof.ir.types import VCPU
@@ -109,7 +109,7 @@ class Moves:
         self.cuts = cuts
         self.fields = {f.name: f for f in program.fields}
         self.layouts = {
-            name: layout(o, _with_heads(o, cuts)) for name, o in self.operations.items()
+            name: layout_operation(o, _with_heads(o, cuts)) for name, o in self.operations.items()
         }
         self.held = surely_held(program.operations)
         self.threads = (z3.Int("thread.a"), z3.Int("thread.b"))
@@ -153,10 +153,10 @@ class Moves:
         if not _overlap(x, y):
             return FREELY
         start = start_state(self.world, (x, y, *self.observers))
-        a_first = after(self.algebra, x, start)
-        b_second = after(self.algebra, y, a_first.state)
-        b_first = after(self.algebra, y, start)
-        a_second = after(self.algebra, x, b_first.state)
+        a_first = apply_step(self.algebra, x, start)
+        b_second = apply_step(self.algebra, y, a_first.state)
+        b_first = apply_step(self.algebra, y, start)
+        a_second = apply_step(self.algebra, x, b_first.state)
         ab = _TwoSteps(a_first, b_second, b_second.state)
         ba = _TwoSteps(a_second, b_first, a_second.state)
         goals = self._unmatched(ab, ba), self._unmatched(ba, ab)
@@ -188,7 +188,7 @@ class Moves:
         if not self.observers:
             return frozenset()
         start = start_state(self.world, (step, *self.observers))
-        failures = after(self.algebra, step, start).failures
+        failures = apply_step(self.algebra, step, start).failures
         later = _behind_heads(self.operations[site.operation], self.cuts, site.at)
         with self._assuming(start, (site,)):
             return frozenset(
@@ -214,7 +214,7 @@ class Moves:
         """Whether a condition names the thread, as it does where it asks what that one holds."""
         if isinstance(condition, bool):
             return False
-        return not same(condition, Substitution([self.threads])(condition))
+        return not is_same_term(condition, Substitution([self.threads])(condition))
 
     def _reports(self, site: Site) -> bool:
         """Whether a step tells of each objection to what it leaves behind."""
@@ -222,11 +222,11 @@ class Moves:
         if not any(step.outputs.keys() & o.inputs.keys() for o in self.observers):
             return True
         start = start_state(self.world, (step, *self.observers))
-        done = after(self.algebra, step, start)
+        done = apply_step(self.algebra, step, start)
         untold = (
             t.and_(done.enabled, broken, t.not_(done.failing(claim)))
             for o in self.observers
-            for claim, broken in after(self.algebra, o, done.state).failures
+            for claim, broken in apply_step(self.algebra, o, done.state).failures
         )
         with self._assuming(start, (site,)):
             return not any(self._possible(u) for u in untold)
@@ -235,18 +235,18 @@ class Moves:
         if isinstance(condition, bool):
             return condition
         with _level(self.solver):
-            add(self.solver, (condition,))
+            add_constraints(self.solver, (condition,))
             answer = self.solver.check()
             if answer == z3.unknown:
                 alone = z3.Solver()
                 alone.set("rlimit", EFFORT)
-                add(alone, self.solver.assertions())
+                add_constraints(alone, self.solver.assertions())
                 answer = alone.check()
             return bool(answer != z3.unsat)
 
     def _excluded(self, a: Site, b: Site) -> bool:
         """Return true when two threads cannot be there at the same time, because of a lock."""
-        return exclude(self.held[a.operation][a.at], self.held[b.operation][b.at])
+        return are_exclusive(self.held[a.operation][a.at], self.held[b.operation][b.at])
 
     # Assumptions -----------------------------------------------------------------------------
 
@@ -259,13 +259,15 @@ class Moves:
         What is known of unknowns stays in the solver for later questions.
         """
         unobjected = (
-            t.not_(f) for o in self.observers for _, f in after(self.algebra, o, start).failures
+            t.not_(f)
+            for o in self.observers
+            for _, f in apply_step(self.algebra, o, start).failures
         )
         assumed = [*self._known(at, start), *self._standing(standing), *unobjected]
-        add(self.solver, self.constraints[self._told :])
+        add_constraints(self.solver, self.constraints[self._told :])
         self._told = len(self.constraints)
         with _level(self.solver):
-            add(self.solver, (*self.algebra.axioms(), *map(t.z3_bool, assumed)))
+            add_constraints(self.solver, (*self.algebra.axioms(), *map(t.z3_bool, assumed)))
             yield
 
     def _known(self, at: tuple[Site, ...], start: dict[Location, Value]) -> Iterator[t.Bool]:
@@ -274,14 +276,16 @@ class Moves:
         for site, number in zip(at, self.threads, strict=False):
             yield self._among(self.operations[site.operation].role, number)
             for hold in sorted(self.held[site.operation][site.at]):
-                yield from holds(self.world, partial(unknown, self.world), hold, number)
+                yield from facts_of_held_lock(
+                    self.world, partial(unknown_value, self.world), hold, number
+                )
         for where, value in start.items():
             yield from self.algebra.limits(value, self.fields[where[0]].type, self.world.count)
 
     def _standing(self, standing: WitnessCase) -> Iterator[t.Bool]:
         for number, wanted in zip(self.threads, (standing.a, standing.b), strict=True):
             if wanted is not None:
-                is_named = named(self.world, number)
+                is_named = witness_condition(self.world, number)
                 yield is_named if wanted else t.not_(is_named)
 
     def _among(self, role: Role, number: z3.ArithRef) -> t.Bool:
@@ -321,7 +325,7 @@ def _level(solver: z3.Solver) -> Iterator[None]:
         solver.pop()
 
 
-def named(world: World, number: t.Number) -> t.Bool:
+def witness_condition(world: World, number: t.Number) -> t.Bool:
     """Return the condition that a witness of a claim is this vCPU."""
     words = (world.fixed[f.name, -1] for f in world.program.witnesses if f.type == VCPU)
     return t.or_(*(world.algebra.equal(w, number) for w in words))
@@ -333,7 +337,7 @@ def _overlap(a: SymbolicStep, b: SymbolicStep) -> bool:
 
 
 def _with_heads(operation: Operation, cuts: Mapping[str, frozenset[int]]) -> frozenset[int]:
-    return cuts.get(operation.name, frozenset({0})) | heads(operation.code)
+    return cuts.get(operation.name, frozenset({0})) | loop_heads(operation.code)
 
 
 def _behind_heads(
@@ -342,13 +346,13 @@ def _behind_heads(
     """Return the positions that one step may come to behind the head of a loop within it."""
     code = operation.code
     ends = cuts.get(operation.name, frozenset({0}))
-    inner = heads(code) - ends
+    inner = loop_heads(code) - ends
     before, behind = {start}, set[int]()
     work = [start]
     while work:
         at = work.pop()
         found = behind if at in behind else before
-        for to in successors(code, at):
+        for to in successor_positions(code, at):
             seen = behind if to in inner else found
             if to not in ends and to not in seen:
                 seen.add(to)

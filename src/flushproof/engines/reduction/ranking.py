@@ -21,10 +21,10 @@ from functools import lru_cache
 
 import z3
 
-from flushproof.engines.symbolic.machine_words import SURELY, WordEnvironment, Words, width
-from flushproof.ir.analysis.control_flow import successors
-from flushproof.ir.analysis.counting import Code, Loop, counts, loop_at, loops_of
-from flushproof.ir.analysis.def_use import defined
+from flushproof.engines.symbolic.machine_words import SURELY, WordEnvironment, Words, bit_width
+from flushproof.ir.analysis.control_flow import successor_positions
+from flushproof.ir.analysis.counting import Code, Loop, is_counting_loop, loop_at, loops_of
+from flushproof.ir.analysis.def_use import defined_local
 from flushproof.ir.code import (
     COMPARISONS,
     Binary,
@@ -47,7 +47,7 @@ def unranked_heads(code: Code) -> frozenset[int]:
 
 
 def _ends(loop: Loop) -> bool:
-    return counts(loop) or _ranked(loop)
+    return is_counting_loop(loop) or _ranked(loop)
 
 
 Round = tuple[z3.BoolRef, WordEnvironment]
@@ -93,11 +93,11 @@ def _unsat(solver: z3.Solver) -> bool:
 
 def _measures(loop: Loop) -> Iterator[Expr]:
     """Yield what may go one way: locals that are set, and distances of what is compared."""
-    found = {x for at in loop.inside if (x := defined(loop.code[at])) is not None}
-    yield from (Var(x) for x in sorted(found, key=lambda x: x.name) if width(x.type))
+    found = {x for at in loop.inside if (x := defined_local(loop.code[at])) is not None}
+    yield from (Var(x) for x in sorted(found, key=lambda x: x.name) if bit_width(x.type))
     for at in sorted(loop.own):
         match loop.code[at]:
-            case Branch(Binary(op, a, b)) if op in COMPARISONS and width(a.type):
+            case Branch(Binary(op, a, b)) if op in COMPARISONS and bit_width(a.type):
                 yield from (Binary("-", a, b, a.type), Binary("-", b, a, a.type))
             case _:
                 pass
@@ -137,12 +137,12 @@ def _leaving(
     code = loop.code
     if at in loop.own:
         after = words.executed(code[at], env)
-        for to in dict.fromkeys(successors(code, at)):
+        for to in dict.fromkeys(successor_positions(code, at)):
             yield to, words.taken(code[at], to, after), after
         return
     within = loop_at(code, loop.shape, at).inside
-    after = env.forgetting(x for k in within if (x := defined(code[k])) is not None)
-    out = [(k, to) for k in sorted(within) for to in dict.fromkeys(successors(code, k))]
+    after = env.forgetting(x for k in within if (x := defined_local(code[k])) is not None)
+    out = [(k, to) for k in sorted(within) for to in dict.fromkeys(successor_positions(code, k))]
     choice = words.fresh(CHOICE)
     for number, (k, to) in enumerate(x for x in out if x[1] not in within):
         yield to, z3.And(choice == number, words.taken(code[k], to, after)), after

@@ -8,14 +8,14 @@ import z3
 
 from flushproof.engines.bounded.deadlock import waiting_places
 from flushproof.engines.bounded.threads import Boundaries, written_fields
-from flushproof.engines.reduction.atomicity import Atomicity, LoadOrder, atomicity, load_order
+from flushproof.engines.reduction.atomicity import Atomicity, LoadOrder, classify_sites, load_order
 from flushproof.engines.reduction.commutativity import Moves, Site, ThreadCounts
 from flushproof.engines.reduction.ranking import unranked_heads
-from flushproof.engines.symbolic.boot import any_number, boot
+from flushproof.engines.symbolic.boot import any_number, make_boot_state
 from flushproof.engines.symbolic.values import Algebra, NotExact
 from flushproof.frontend.c.type_errors import EndlessHandler
 from flushproof.ir.analysis.counting import claim_heads
-from flushproof.ir.analysis.representation import Kinds, infer
+from flushproof.ir.analysis.representation import Kinds, infer_kinds
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record
@@ -39,11 +39,11 @@ def make_plan(
     program: Program, population: ThreadCounts, boundaries: Boundaries | None = None
 ) -> StepPlan:
     """Make a plan; roots are page numbers where that is exact, else bit-vectors."""
-    kinds = infer(program)
+    kinds = infer_kinds(program)
     try:
         return _plan(program, kinds, population, boundaries)
     except NotExact:
-        return _plan(program, infer(program, exact_roots=False), population, boundaries)
+        return _plan(program, infer_kinds(program, exact_roots=False), population, boundaries)
 
 
 def _plan(
@@ -57,14 +57,16 @@ def _plan(
         algebra.forget_noted()
     else:
         algebra = Algebra(kinds)
-        world = boot(program, algebra, population.vcpus, count, population.flushers).world
+        world = make_boot_state(
+            program, algebra, population.vcpus, count, population.flushers
+        ).world
     found: Atomicity | None = None
     deadlocks = bool(program.of(Role.DEADLOCK))
     for operation in program.operations:
         _require_ends(operation)
     waits = {o.name: waiting_places(o) if deadlocks else frozenset() for o in program.operations}
     if given is None:
-        found = atomicity(world, population, written_fields(program), waits)
+        found = classify_sites(world, population, written_fields(program), waits)
         boundaries = found.boundaries
     else:
         boundaries = {o.name: given(o) | waits[o.name] for o in program.operations}

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from typing import ClassVar
 
 from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
-from flushproof.support.installed import installed
+from flushproof.support.installed import installed_version
 from flushproof.support.record import Record
 
 CHILD = "flushproof.engines.second.cvc5_process"
@@ -65,7 +65,7 @@ class NotAccepted(Exception):  # noqa: N818 - whose error it is, the caller know
     """The script is not accepted; the text of the exception says where and why."""
 
 
-def version() -> str:
+def cvc5_version() -> str:
     """Return the name and version of the solver.
 
     Raises:
@@ -73,17 +73,17 @@ def version() -> str:
     """
     if find_spec("cvc5") is None:
         raise InputError(NotInstalled(span=None))
-    return f"cvc5 {installed('cvc5')}"
+    return f"cvc5 {installed_version('cvc5')}"
 
 
-def ask(script: str, limits: SolverLimits | None = None) -> Reply:
+def ask_cvc5(script: str, limits: SolverLimits | None = None) -> Reply:
     """Return an answer for each `check-sat` of a script.
 
     Raises:
         InputError: the solver is not installed.
         NotAccepted: the solver does not accept the script.
     """
-    version()
+    cvc5_version()
     limits = limits or SolverLimits()
     command = [sys.executable, "-P", "-m", CHILD, *map(str, (limits.steps, limits.memory))]
     try:

@@ -14,8 +14,8 @@ from flushproof.engines.second.cvc5_query import (
     NotAccepted,
     SolverAnswer,
     SolverLimits,
-    ask,
-    version,
+    ask_cvc5,
+    cvc5_version,
 )
 from flushproof.results.second_opinion import Opinion
 from flushproof.support.errors import InternalError
@@ -29,7 +29,7 @@ class Second(Record, frozen=True):
     """
 
     limits: SolverLimits = field(default_factory=SolverLimits)
-    solver: str = field(default_factory=version)
+    solver: str = field(default_factory=cvc5_version)
 
     def on(self, script: str, first: SolverAnswer, about: str) -> Opinion:
         """Return what it says to a script; `first` is the first solver's answer to each question.
@@ -39,7 +39,7 @@ class Second(Record, frozen=True):
         """
         asked = script.count(f"({ASKED})")
         try:
-            reply = ask(script, self.limits)
+            reply = ask_cvc5(script, self.limits)
         except NotAccepted as error:
             return Opinion(self.solver, asked, 0, f"it does not accept the question: {error}")
         for number, answer in enumerate(reply.answers, 1):
@@ -54,11 +54,11 @@ class Second(Record, frozen=True):
         self, script: str, z3: str, answer: SolverAnswer, about: str
     ) -> InternalError:
         said = f"{about}: {z3}, {self.solver} answers `{answer}`"
-        kept = _kept(f"; {said}\n{script}")
+        kept = _write_script(f"; {said}\n{script}")
         return InternalError(f"two solvers disagree about {said}; the question is kept in {kept}")
 
 
-def _kept(script: str) -> Path:
+def _write_script(script: str) -> Path:
     """Write a script to a new file that nothing else uses."""
     with tempfile.NamedTemporaryFile(
         "w", prefix="flushproof-", suffix=".smt2", delete=False, encoding="utf-8"

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import z3
 
-from flushproof.engines.smt.term_constructors import add
+from flushproof.engines.smt.term_constructors import add_constraints
 
 
 class IsolatedSolver:
@@ -27,7 +27,7 @@ class IsolatedSolver:
         vector = z3.AstVector()
         for c in constraints:
             vector.push(c)
-        add(self._solver, vector.translate(self._solver.ctx))
+        add_constraints(self._solver, vector.translate(self._solver.ctx))
 
     def push(self) -> None:
         """Begin a level of constraints that can be taken back."""

@@ -11,7 +11,7 @@ from flushproof.support.memory_limit import EXHAUSTED
 
 
 @contextmanager
-def exhausting() -> Iterator[None]:
+def raise_memory_error() -> Iterator[None]:
     """Raise `MemoryError` where the solver raises an error of its own for want of memory."""
     try:
         yield

@@ -24,7 +24,7 @@ SETTINGS: Mapping[str, int] = {
 """A fraction of the conflicts and of the time that z3's defaults take, measured on `specs/`."""
 
 
-def impossible(constraints: Iterable[z3.BoolRef], effort: int, context: z3.Context) -> bool:
+def is_contradiction(constraints: Iterable[z3.BoolRef], effort: int, context: z3.Context) -> bool:
     """Return true if the constraints are shown to contradict each other."""
     goal = z3.Goal()
     for c in constraints:

@@ -17,7 +17,7 @@ _INDICES = re.compile(r"\|[^|]*\||\(_ [^)]*\)|\(declare-sort [^)]*\)")
 _NUMBER = re.compile(r"(?<=[ (\n])[0-9]+(?=[ )\n])")
 
 
-def script(constraints: Iterable[z3.BoolRef], title: str) -> str:
+def smtlib_script(constraints: Iterable[z3.BoolRef], title: str) -> str:
     """Return the question whether constraints can hold together; `title` is one line."""
     solver = z3.Solver()
     solver.add(*constraints)

@@ -14,24 +14,24 @@ import z3
 Term = TypeVar("Term", bound=z3.ExprRef)
 
 
-def same(a: z3.AstRef, b: z3.AstRef) -> bool:
+def is_same_term(a: z3.AstRef, b: z3.AstRef) -> bool:
     """Tell whether two terms are one; z3 makes no term twice."""
     return bool(a.ast.value == b.ast.value)
 
 
-def conjunction(parts: Sequence[z3.BoolRef]) -> z3.BoolRef:
+def make_conjunction(parts: Sequence[z3.BoolRef]) -> z3.BoolRef:
     """Return that all parts hold."""
     ctx = parts[0].ctx
     return z3.BoolRef(z3.Z3_mk_and(ctx.ref(), len(parts), _array(parts)), ctx)
 
 
-def disjunction(parts: Sequence[z3.BoolRef]) -> z3.BoolRef:
+def make_disjunction(parts: Sequence[z3.BoolRef]) -> z3.BoolRef:
     """Return that some part holds."""
     ctx = parts[0].ctx
     return z3.BoolRef(z3.Z3_mk_or(ctx.ref(), len(parts), _array(parts)), ctx)
 
 
-def negation(a: z3.BoolRef) -> z3.BoolRef:
+def make_negation(a: z3.BoolRef) -> z3.BoolRef:
     """Return that `a` does not hold; of a negation, what it negates."""
     ctx = a.ctx.ref()
     if z3.Z3_get_ast_kind(ctx, a.ast) == z3.Z3_APP_AST:
@@ -41,17 +41,17 @@ def negation(a: z3.BoolRef) -> z3.BoolRef:
     return z3.BoolRef(z3.Z3_mk_not(ctx, a.ast), a.ctx)
 
 
-def equality(a: z3.ExprRef, b: z3.ExprRef) -> z3.BoolRef:
+def make_equality(a: z3.ExprRef, b: z3.ExprRef) -> z3.BoolRef:
     """Return that two terms of one sort are equal."""
     return z3.BoolRef(z3.Z3_mk_eq(a.ctx.ref(), a.ast, b.ast), a.ctx)
 
 
-def choice(c: z3.BoolRef, a: Term, b: z3.ExprRef) -> z3.ExprRef:
+def make_choice(c: z3.BoolRef, a: Term, b: z3.ExprRef) -> z3.ExprRef:
     """Return `a` where `c` holds, else `b`, which has the same sort."""
     return _like(a, z3.Z3_mk_ite(c.ctx.ref(), c.ast, a.ast, b.ast))
 
 
-def add(solver: z3.Solver, constraints: Iterable[z3.BoolRef]) -> None:
+def add_constraints(solver: z3.Solver, constraints: Iterable[z3.BoolRef]) -> None:
     """Tell a solver of constraints."""
     for c in constraints:
         z3.Z3_solver_assert(solver.ctx.ref(), solver.solver, c.ast)
@@ -87,7 +87,7 @@ class Substitution:
     """Terms to be put in the place of others of the same sorts, all at once."""
 
     def __init__(self, pairs: Iterable[tuple[z3.ExprRef, z3.ExprRef]]) -> None:
-        self.pairs = [(a, b) for a, b in pairs if not same(a, b)]
+        self.pairs = [(a, b) for a, b in pairs if not is_same_term(a, b)]
         self._old = _array([a for a, _ in self.pairs])
         self._new = _array([b for _, b in self.pairs])
 

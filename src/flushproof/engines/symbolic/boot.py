@@ -17,7 +17,7 @@ from flushproof.engines.symbolic.evaluate import Evaluator, MachineValues
 from flushproof.engines.symbolic.step import Readers, World
 from flushproof.engines.symbolic.values import Algebra, Value
 from flushproof.ir.code import Expr, Field, FieldScope
-from flushproof.ir.passes.focus import focused
+from flushproof.ir.passes.focus import focused_fields
 from flushproof.ir.program import BOOT_VCPU, Program
 from flushproof.ir.types import BOOL, ROOT, Int
 from flushproof.support.record import Record, replace
@@ -34,7 +34,7 @@ class BootState(Record, frozen=True):
     constraints: tuple[z3.BoolRef, ...]
 
 
-def boot(
+def make_boot_state(
     program: Program,
     algebra: Algebra,
     vcpus: int,
@@ -59,7 +59,7 @@ def boot(
     constraints += [
         c for f in program.witnesses for c in _limits(algebra, f, witnesses[f.name], count)
     ]
-    focus = {f: witnesses[w] for f, w in focused(program).items()}
+    focus = {f: witnesses[w] for f, w in focused_fields(program).items()}
     readers = Readers(tuple((k, k) for k in range(vcpus + flushers)))
     world = World(
         program, algebra, vcpus, readers, count, FiniteCells(vcpus, count, focus, algebra), {}
@@ -67,7 +67,7 @@ def boot(
     memory = {
         where: witnesses[f.name]
         if f.name in witnesses
-        else first(program, algebra, count, f, where[1])
+        else boot_value(program, algebra, count, f, where[1])
         for f in program.fields
         for where in world.places(f)
     }
@@ -76,7 +76,9 @@ def boot(
     return BootState(replace(world, fixed=fixed), memory, witnesses, tuple(constraints))
 
 
-def first(program: Program, algebra: Algebra, count: t.Number, f: Field, vcpu: t.Number) -> Value:
+def boot_value(
+    program: Program, algebra: Algebra, count: t.Number, f: Field, vcpu: t.Number
+) -> Value:
     """Return what a field holds at boot, of one vCPU where each has its own."""
     kind = algebra.kinds.field(f)
     given: Mapping[Field, Expr] = dict(program.boot)
@@ -86,11 +88,13 @@ def first(program: Program, algebra: Algebra, count: t.Number, f: Field, vcpu: t
     return evaluator.value(given[f], {BOOT_VCPU: vcpu}, MachineValues(count, 0, ()), kind)
 
 
-def unwritten(program: Program, algebra: Algebra, count: t.Number) -> dict[str, FirstValue]:
+def unwritten_boot_values(
+    program: Program, algebra: Algebra, count: t.Number
+) -> dict[str, FirstValue]:
     """Return the boot values of per-vCPU fields that nothing writes, by their names."""
     written = written_fields(program)
     return {
-        f.name: partial(first, program, algebra, count, f)
+        f.name: partial(boot_value, program, algebra, count, f)
         for f in program.fields
         if f.scope is FieldScope.VCPU and f.name not in written
     }
@@ -104,8 +108,8 @@ def any_number(program: Program, algebra: Algebra, count: z3.ArithRef) -> World:
         if f in program.witnesses and f.name not in written:
             fixed[f.name, -1] = algebra.fresh(f.name, f.type, algebra.kinds.field(f))
         elif f.scope is FieldScope.VM and f.name not in written:
-            fixed[f.name, -1] = first(program, algebra, count, f, -1)
-    cells = Arrays(count, unwritten(program, algebra, count), algebra)
+            fixed[f.name, -1] = boot_value(program, algebra, count, f, -1)
+    cells = Arrays(count, unwritten_boot_values(program, algebra, count), algebra)
     return World(program, algebra, 0, Readers(()), count, cells, fixed)
 
 

@@ -118,7 +118,7 @@ class FiniteCells(Record, frozen=True):
         parts: list[t.Bool] = []
         for v in range(self.vcpus):
             given = {local: self.load(view, f, v) for local, f in reads}
-            parts.append(t.implies(t.compare("<", v, self.count), holds(given, v)))
+            parts.append(t.implies(t.compare_numbers("<", v, self.count), holds(given, v)))
         return t.and_(*parts)
 
 
@@ -230,7 +230,7 @@ class TrackedCells(Record, frozen=True):
             return view.peek((f.name, -1))
         if f.name in self.constant:
             return self.constant[f.name](index)
-        same = [t.compare("==", index, k) for k in self.indices]
+        same = [t.compare_numbers("==", index, k) for k in self.indices]
         if True in same:
             return view.peek((f.name, same.index(True)))
         value = view.other(f, index)
@@ -243,7 +243,7 @@ class TrackedCells(Record, frozen=True):
         if f.scope is FieldScope.VM:
             view.put((f.name, -1), value)
             return
-        same = [t.compare("==", index, k) for k in self.indices]
+        same = [t.compare_numbers("==", index, k) for k in self.indices]
         if True not in same:
             view.forget(f)
         for k, here in enumerate(same):

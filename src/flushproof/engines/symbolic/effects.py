@@ -39,15 +39,15 @@ class After(Record, frozen=True):
 def start_state(world: World, steps: tuple[SymbolicStep, ...]) -> dict[Location, Value]:
     """Return an unknown state of everything that the steps touch."""
     touched = {w for s in steps for w in (*s.inputs, *s.outputs)}
-    return {w: unknown(world, w) for w in sorted(touched)}
+    return {w: unknown_value(world, w) for w in sorted(touched)}
 
 
-def unknown(world: World, where: Location) -> Value:
+def unknown_value(world: World, where: Location) -> Value:
     """Return the unknown that stands for a location in a start state."""
     return world.unknown(f"start:{where[0]}[{where[1]}]", where)
 
 
-def after(algebra: Algebra, step: SymbolicStep, state: dict[Location, Value]) -> After:
+def apply_step(algebra: Algebra, step: SymbolicStep, state: dict[Location, Value]) -> After:
     """Apply a step to a state."""
     put = Substitution(
         pair

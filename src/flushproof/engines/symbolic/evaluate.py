@@ -214,7 +214,7 @@ class Evaluator:
 
     def _numbers(self, e: Binary, a: t.Number, b: t.Number) -> Value:
         if e.op in COMPARISONS:
-            return t.compare(e.op, a, b)
+            return t.compare_numbers(e.op, a, b)
         if e.op not in ("+", "-"):
             raise TypeError(f"`{e.op}` of numbers")
         return self.wrap(e.op, a, b, _int(e.type))
@@ -229,7 +229,7 @@ class Evaluator:
         total = x + y if op == "+" else x - y
         if self.algebra.overflows is not None:
             far = any(isinstance(n, int) and abs(n) > SMALL for n in (a, b))
-            grows = op == "+" or t.compare("<", b, 0)
+            grows = op == "+" or t.compare_numbers("<", b, 0)
             self.algebra.note(total, type_, grows, exactly=far and type_.width == ROOT_BITS)
         if not self.algebra.wraps:
             return total

@@ -301,9 +301,9 @@ class _Region:
         n = self.owner.count
         if isinstance(number, int) and isinstance(n, int) and 0 <= number < n:
             return number
-        if any(t.same(number, w) for w in self.existing):
+        if any(t.is_same_number(number, w) for w in self.existing):
             return number
-        inside = t.and_(t.compare("<=", 0, number), t.compare("<", number, n))
+        inside = t.and_(t.compare_numbers("<=", 0, number), t.compare_numbers("<", number, n))
         self._fault("a vCPU that does not exist is accessed", inside, instr, path)
         return number
 

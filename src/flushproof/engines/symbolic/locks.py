@@ -54,7 +54,7 @@ class Locks:
     def state(self, path: Path, f: Field, index: Index) -> LockState:
         """Return the state of one lock."""
         sole = self.algebra.equal(self.memory.load(path, f, index), self.thread + 1)
-        reads = t.compare(">", self._reads(path, f), 0)
+        reads = t.compare_numbers(">", self._reads(path, f), 0)
         return LockState(sole, reads, self.available(path, f, index, shared=False))
 
     def available(self, path: Path, f: Field, index: Index, *, shared: bool) -> t.Bool:
@@ -80,7 +80,7 @@ class Locks:
             self.memory.save(path, f, index, 0)
             return
         reads = self._reads(path, f)
-        less = self.algebra.ite(t.compare(">", reads, 0), reads - 1, reads)
+        less = self.algebra.ite(t.compare_numbers(">", reads, 0), reads - 1, reads)
         self._set_reads(path, f, _number(less))
 
     def issue(self, path: Path, f: Field, index: Index) -> None:
@@ -115,13 +115,14 @@ class Locks:
             yield from (((f.name, k), same) for k, same in self.world.readers.of(self.thread))
 
 
-def holds(
+def facts_of_held_lock(
     world: World, at: Callable[[Location], Value | None], hold: Hold, number: z3.ArithRef
 ) -> Iterator[t.Bool]:
     """Yield what is known of a lock that a thread surely holds; `at` gives what is in a location.
 
-    Nobody else frees such a lock (`guarded`), so one that is held alone has no readers, and one
-    that is held by a reader nobody holds alone. Of a location without a value nothing is known.
+    Nobody else frees such a lock (`guarded_locks`), so one that is held alone has no
+    readers, and one that is held by a reader nobody holds alone. Of a location without a value
+    nothing is known.
     """
     equal = world.algebra.equal
     (lock,) = (f for f in world.program.fields if f.name == hold.lock)

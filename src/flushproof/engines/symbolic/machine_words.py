@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import z3
 
-from flushproof.ir.analysis.def_use import defined
+from flushproof.ir.analysis.def_use import defined_local
 from flushproof.ir.code import (
     Assign,
     Binary,
@@ -63,7 +63,7 @@ UNSIGNED: Mapping[str, Operator] = {
 }
 
 
-def width(t: Type) -> int:
+def bit_width(t: Type) -> int:
     """Return how many bits a value of a type has here, 0 where it has none."""
     match t:
         case Int(bits):
@@ -89,21 +89,21 @@ class Words:
         """Return the value of an expression."""
         match e:
             case Const(number, t):
-                return z3.BitVecVal(number, max(1, width(t)))
+                return z3.BitVecVal(number, max(1, bit_width(t)))
             case Var(local):
                 return env.of(local)
             case NumVcpus(t):
-                return env.vcpus(width(t))
+                return env.vcpus(bit_width(t))
             case Unary(op, a):
                 return self._unary(op, self.value(a, env))
             case Binary():
                 return self._binary(e, env)
             case Cast(a, t):
-                return _converted(self.value(a, env), a.type, width(t))
+                return _converted(self.value(a, env), a.type, bit_width(t))
             case Ite(condition, a, b):
                 return z3.If(self.truth(condition, env), self.value(a, env), self.value(b, env))
             case _:
-                return self.fresh(width(e.type))
+                return self.fresh(bit_width(e.type))
 
     def truth(self, e: Expr, env: WordEnvironment) -> z3.BoolRef:
         """Return the condition that an expression is not zero."""
@@ -129,7 +129,7 @@ class Words:
 
     def executed(self, instr: Instr, env: WordEnvironment) -> WordEnvironment:
         """Return the locals after an instruction."""
-        target = defined(instr)
+        target = defined_local(instr)
         if target is None:
             return env
         if isinstance(instr, Assign):
@@ -172,7 +172,7 @@ class WordEnvironment:
     def of(self, x: Local) -> z3.BitVecRef:
         """Return the value of a local."""
         found = self.known.get(x)
-        return z3.BitVec(f"{x.name}@", max(1, width(x.type))) if found is None else found
+        return z3.BitVec(f"{x.name}@", max(1, bit_width(x.type))) if found is None else found
 
     def vcpus(self, bits: int) -> z3.BitVecRef:
         """Return the number of vCPUs, which is always the same."""
@@ -184,7 +184,7 @@ class WordEnvironment:
 
     def forgetting(self, given: Iterable[Local]) -> WordEnvironment:
         """Return the locals with some that may have any value."""
-        new = {x: self._words.fresh(width(x.type)) for x in given}
+        new = {x: self._words.fresh(bit_width(x.type)) for x in given}
         return WordEnvironment({**self.known, **new}, self._words)
 
 

@@ -76,7 +76,7 @@ class PathMemory:
         """Return what `f[index]` held at the start of the step, of a vCPU without cells."""
         stale = f.name in self.forgotten
         for where, known in self.step.others:
-            if where[0] == f.name and not stale and t.compare("==", known, index) is True:
+            if where[0] == f.name and not stale and t.compare_numbers("==", known, index) is True:
                 return self.input(where)
         self.unknowns += 1
         where = (f.name, OTHER + self.unknowns)

@@ -65,7 +65,9 @@ class Paths:
         work = sorted(paths, key=lambda p: -max(map(len, p.cubes)))
         while len(work) > 1:
             a = work.pop(0)
-            partner = next((b for b in work if len(collapse(a.cubes + b.cubes)) == 1), work[0])
+            partner = next(
+                (b for b in work if len(collapse_cubes(a.cubes + b.cubes)) == 1), work[0]
+            )
             work.remove(partner)
             work.append(self._join(a, partner, live))
             work.sort(key=lambda p: -max(map(len, p.cubes)))
@@ -83,7 +85,7 @@ class Paths:
             else:
                 locals_[x] = b.locals[x]
         memory = {k: ite(choose, v, b.memory[k]) for k, v in a.memory.items()}
-        return Path(collapse(a.cubes + b.cubes), locals_, memory)
+        return Path(collapse_cubes(a.cubes + b.cubes), locals_, memory)
 
     def _distinguish(self, a: tuple[Cube, ...], b: tuple[Cube, ...]) -> t.Bool:
         """Return a condition that holds on `a` and not on `b`; shared decisions are left out."""
@@ -99,7 +101,7 @@ def _common(cubes: tuple[Cube, ...]) -> int:
     return len(shortest)
 
 
-def collapse(cubes: tuple[Cube, ...]) -> tuple[Cube, ...]:
+def collapse_cubes(cubes: tuple[Cube, ...]) -> tuple[Cube, ...]:
     """Drop decisions of which both outcomes are there."""
     left = dict.fromkeys(cubes)
     changed = True

@@ -41,10 +41,10 @@ class Readers(Record, frozen=True):
 
     def of(self, thread: t.Number) -> tuple[tuple[int, t.Bool], ...]:
         """Return the cells that may be a thread's, each with the condition that it is."""
-        sure = [k for k, number in self.threads if t.same(thread, number)]
+        sure = [k for k, number in self.threads if t.is_same_number(thread, number)]
         if sure:
             return ((sure[0], True),)
-        found = ((k, t.compare("==", thread, number)) for k, number in self.threads)
+        found = ((k, t.compare_numbers("==", thread, number)) for k, number in self.threads)
         return tuple((k, same) for k, same in found if same is not False)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from flushproof.ir.analysis.weak_topological_order import TopologicalOrder, order
+from flushproof.ir.analysis.weak_topological_order import TopologicalOrder, order_code
 from flushproof.ir.code import Instr, Local
-from flushproof.ir.passes.cleanup import liveness
+from flushproof.ir.passes.cleanup import live_locals
 from flushproof.ir.program import Operation
 from flushproof.support.record import Record
 
@@ -43,7 +43,7 @@ class UnrollLayout(Record, frozen=True):
         return to, (*kept, *([0] * (len(new) - shared)))
 
 
-def layout(operation: Operation, boundaries: frozenset[int]) -> UnrollLayout:
+def layout_operation(operation: Operation, boundaries: frozenset[int]) -> UnrollLayout:
     """Prepare an operation for execution."""
     return UnrollLayout(operation, *_shape(operation.code), boundaries)
 
@@ -51,4 +51,4 @@ def layout(operation: Operation, boundaries: frozenset[int]) -> UnrollLayout:
 @lru_cache(maxsize=64)
 def _shape(code: tuple[Instr, ...]) -> tuple[TopologicalOrder, tuple[frozenset[Local], ...]]:
     """Return what does not depend on boundaries: problems of all sizes ask for it again."""
-    return order(code), liveness(code)
+    return order_code(code), live_locals(code)

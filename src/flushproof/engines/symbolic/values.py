@@ -219,7 +219,9 @@ class Algebra:
         Nothing wraps around here, so what holds of all vCPUs would be taken for granted of it.
         """
         if self.overflows is not None and self.most is not None:
-            fits = t.and_(t.compare("<=", NO_VCPU, number), t.compare("<", number, self.most))
+            fits = t.and_(
+                t.compare_numbers("<=", NO_VCPU, number), t.compare_numbers("<", number, self.most)
+            )
             self.overflows.append(t.z3_bool(t.not_(fits)))
 
     def forget_noted(self) -> tuple[z3.BoolRef, ...]:
@@ -251,7 +253,7 @@ class Algebra:
             case Root(), Root():
                 return self._ite_root(c, a, b)
             case (z3.BitVecRef(), z3.BitVecRef()) | (z3.ArrayRef(), z3.ArrayRef()):
-                return a if nodes.same(a, b) else nodes.choice(c, a, b)
+                return a if nodes.is_same_term(a, b) else nodes.make_choice(c, a, b)
             case ((bool() | z3.BoolRef()), (bool() | z3.BoolRef())):
                 return t.ite_bool(c, a, b)
             case ((int() | z3.ArithRef()), (int() | z3.ArithRef())):
@@ -264,7 +266,7 @@ class Algebra:
         if isinstance(a.page, int) and isinstance(b.page, int) and a.page == b.page:
             return Root(a.page, bits)
         x, y = self.page_term(a.page), self.page_term(b.page)
-        return Root(x if nodes.same(x, y) else nodes.choice(c, x, y), bits)
+        return Root(x if nodes.is_same_term(x, y) else nodes.make_choice(c, x, y), bits)
 
     def _ite_number(self, c: z3.BoolRef, a: t.Number, b: t.Number) -> t.Number:
         result = t.ite_number(c, a, b)
@@ -282,13 +284,13 @@ class Algebra:
                 bits = (t.equal_bool(x, y) for x, y in zip(a.bits, b.bits, strict=True))
                 return t.and_(self._equal_pages(a.page, b.page), *bits)
             case z3.BitVecRef(), z3.BitVecRef():
-                return True if nodes.same(a, b) else fold_bool(nodes.equality(a, b))
+                return True if nodes.is_same_term(a, b) else fold_bool(nodes.make_equality(a, b))
             case z3.ArrayRef(), z3.ArrayRef():
-                return True if nodes.same(a, b) else nodes.equality(a, b)
+                return True if nodes.is_same_term(a, b) else nodes.make_equality(a, b)
             case ((bool() | z3.BoolRef()), (bool() | z3.BoolRef())):
                 return t.equal_bool(a, b)
             case ((int() | z3.ArithRef()), (int() | z3.ArithRef())):
-                return t.compare("==", a, b)
+                return t.compare_numbers("==", a, b)
             case _:
                 raise TypeError(f"kinds differ: {a!r} and {b!r}")
 
@@ -296,7 +298,7 @@ class Algebra:
         if isinstance(a, int) and isinstance(b, int):
             return a == b
         x, y = self.page_term(a), self.page_term(b)
-        return True if nodes.same(x, y) else nodes.equality(x, y)
+        return True if nodes.is_same_term(x, y) else nodes.make_equality(x, y)
 
     def nonzero(self, a: Value) -> t.Bool:
         """Return the condition that a value is not 0."""
@@ -308,7 +310,7 @@ class Algebra:
             case bool() | z3.BoolRef():
                 return a
             case _:
-                return t.compare("!=", a, 0)
+                return t.compare_numbers("!=", a, 0)
 
 
 def fold_bool(b: z3.BoolRef) -> t.Bool:

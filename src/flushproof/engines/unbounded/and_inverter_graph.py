@@ -167,17 +167,17 @@ def _false(inputs: Iterable[Literal], model: Sequence[int], seen: set[int]) -> i
     return found
 
 
-def number(value: int, width: int) -> Word:
+def constant_word(value: int, width: int) -> Word:
     """Return a constant word."""
     return tuple(TRUE if value >> k & 1 else FALSE for k in range(width))
 
 
-def exclusive(words: Sequence[Word], circuit: Circuit) -> Literal:
+def all_different(words: Sequence[Word], circuit: Circuit) -> Literal:
     """Return a literal that is true if no two of some words are the same."""
     pairs = ((a, b) for k, a in enumerate(words) for b in words[k + 1 :])
     return circuit.conjunction(-circuit.equal(a, b) for a, b in pairs)
 
 
-def chain(words: Sequence[Word], circuit: Circuit) -> Literal:
+def all_equal(words: Sequence[Word], circuit: Circuit) -> Literal:
     """Return a literal that is true if all words are the same."""
     return circuit.conjunction(circuit.equal(a, b) for a, b in pairwise(words))

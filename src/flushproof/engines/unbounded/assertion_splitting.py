@@ -9,7 +9,7 @@ Lemma L21 of docs/soundness.md.
 
 from __future__ import annotations
 
-from flushproof.ir.analysis.control_flow import successors
+from flushproof.ir.analysis.control_flow import successor_positions
 from flushproof.ir.code import Assert, Assign, Branch, Const, Instr, Jump, Var
 from flushproof.ir.program import Operation, Program
 from flushproof.ir.types import BOOL
@@ -23,15 +23,15 @@ MOST = 6
 """More ways than this are looked at together."""
 
 
-def ways(program: Program) -> tuple[Program, ...]:
+def split_assertions(program: Program) -> tuple[Program, ...]:
     """Return programs that fail in one way each, in all ways together."""
-    found = {way: None for o in program.operations for way in _ways(o)}
+    found = {way: None for o in program.operations for way in _list_failure_ways(o)}
     if not 1 < len(found) <= MOST:
         return (program,)
-    return tuple(_only(program, way) for way in found)
+    return tuple(_restrict_to_way(program, way) for way in found)
 
 
-def _ways(operation: Operation) -> list[Way]:
+def _list_failure_ways(operation: Operation) -> list[Way]:
     code = operation.code
     out: list[Way] = []
     for i, at in _asserts(code):
@@ -44,12 +44,12 @@ def _asserts(code: tuple[Instr, ...]) -> list[tuple[Assert, int]]:
     return [(i, at) for at, i in enumerate(code) if isinstance(i, Assert)]
 
 
-def _only(program: Program, way: Way) -> Program:
-    operations = tuple(replace(o, code=_kept(o.code, way)) for o in program.operations)
+def _restrict_to_way(program: Program, way: Way) -> Program:
+    operations = tuple(replace(o, code=_keep_failure(o.code, way)) for o in program.operations)
     return replace(program, operations=operations)
 
 
-def _kept(code: tuple[Instr, ...], way: Way) -> tuple[Instr, ...]:
+def _keep_failure(code: tuple[Instr, ...], way: Way) -> tuple[Instr, ...]:
     """Return code whose assertions hold, unless they fail in one way."""
     out = list(code)
     for i, at in _asserts(code):
@@ -58,11 +58,11 @@ def _kept(code: tuple[Instr, ...], way: Way) -> tuple[Instr, ...]:
             out[at] = replace(i, condition=Const(1, BOOL))
         for k, (start, false, true) in enumerate(edges):
             if (i.span, k) != way:
-                out[start] = _turned(out[start], false, true)
+                out[start] = _redirect_branch(out[start], false, true)
     return tuple(out)
 
 
-def _turned(i: Instr, old: int, new: int) -> Instr:
+def _redirect_branch(i: Instr, old: int, new: int) -> Instr:
     assert isinstance(i, Branch)
     return replace(
         i,
@@ -89,7 +89,7 @@ def _edges(code: tuple[Instr, ...], at: int) -> list[tuple[int, int, int]]:
         return []
     if any(_after(code, k) != at for k in values):
         return []
-    starts = [k for k in range(len(code)) if false[0] in successors(code, k)]
+    starts = [k for k in range(len(code)) if false[0] in successor_positions(code, k)]
     if not all(isinstance(code[k], Branch) for k in starts):
         return []
     return [(k, false[0], true[0]) for k in starts]

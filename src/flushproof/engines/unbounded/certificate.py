@@ -13,14 +13,20 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import z3
 
-from flushproof.engines.unbounded.horn_clauses import Atom, Clause, Control, terms_of, variables
+from flushproof.engines.unbounded.horn_clauses import (
+    Atom,
+    Clause,
+    Control,
+    terms_of,
+    uninterpreted_constants,
+)
 from flushproof.engines.unbounded.invariant_text import invariant_lines
 from flushproof.engines.unbounded.prove import ConfirmedInvariant, Proof
 
 EXPECTED = "(set-info :status unsat)"
 
 
-def script(proofs: Mapping[str, Proof]) -> str:
+def proofs_script(proofs: Mapping[str, Proof]) -> str:
     """Return the questions of several proofs, each with a title, one case after the other."""
     lines = ["(set-logic ALL)"]
     for title, proof in proofs.items():
@@ -37,7 +43,7 @@ def _part(part: ConfirmedInvariant) -> Iterator[str]:
     formulas += (x for clause in system.clauses for x in terms_of(clause))
     formulas += (clause.shown for clause in system.clauses if clause.shown is not None)
     formulas += (x for lemmas in part.invariant.lemmas.values() for x in lemmas)
-    found = sorted(variables(*formulas), key=lambda x: str(x.decl().name()))
+    found = sorted(uninterpreted_constants(*formulas), key=lambda x: str(x.decl().name()))
     sorts = {x.sort().sexpr() for x in found if x.sort().kind() == z3.Z3_UNINTERPRETED_SORT}
     yield from (f"(declare-sort {sort} 0)" for sort in sorted(sorts))
     yield from (x.decl().sexpr() for x in found)

@@ -12,13 +12,13 @@ import z3
 
 from flushproof.engines.reduction.commutativity import Site
 from flushproof.engines.symbolic.cells import Location
-from flushproof.engines.symbolic.unroll_layout import UnrollLayout, layout
+from flushproof.engines.symbolic.unroll_layout import UnrollLayout, layout_operation
 from flushproof.engines.symbolic.values import Value
 from flushproof.engines.unbounded.horn_clauses import BYSTANDER, NOBODY, Atom, Control
-from flushproof.engines.unbounded.reader_counting import counts
-from flushproof.engines.unbounded.state_space import Space, flat
-from flushproof.ir.analysis.held_locks import exclude, surely_held
-from flushproof.ir.analysis.weak_topological_order import heads
+from flushproof.engines.unbounded.reader_counting import is_reader_count
+from flushproof.engines.unbounded.state_space import Space, flatten_value
+from flushproof.ir.analysis.held_locks import are_exclusive, surely_held
+from flushproof.ir.analysis.weak_topological_order import loop_heads
 from flushproof.ir.code import Havoc, Hypercall, Local
 from flushproof.ir.program import Operation, Role
 from flushproof.ir.types import Int
@@ -41,7 +41,9 @@ class Frames:
         self.algebra = space.algebra
         self.boundaries = boundaries
         self.operations = {o.name: o for o in space.program.operations}
-        self.layouts = {n: _cut(o, boundaries[n]) for n, o in self.operations.items()}
+        self.layouts = {
+            n: _layout_without_ranges(o, boundaries[n]) for n, o in self.operations.items()
+        }
         self.held = surely_held(space.program.operations)
         self.threads = range(1 + len(space.tracked))
         self.parameters: dict[Control, tuple[z3.ExprRef, ...]] = {}
@@ -52,8 +54,8 @@ class Frames:
         self.counters = {
             x.get_id()
             for (name, k), value in space.state.items()
-            if isinstance(fields[name].type, Int) or counts(fields[name], k)
-            for x in flat(self.algebra, value)
+            if isinstance(fields[name].type, Int) or is_reader_count(fields[name], k)
+            for x in flatten_value(self.algebra, value)
         }
 
     # Controls --------------------------------------------------------------------------------
@@ -85,13 +87,13 @@ class Frames:
             return replace(control, bystander=site, running=running)
         if thread == FLUSHER:
             return replace(control, flusher=site, running=running)
-        return replace(without(control, thread, site), running=running)
+        return replace(relocate_load(control, thread, site), running=running)
 
     def possible(self, control: Control) -> bool:
         """Two threads never hold one lock."""
         sites = [s for s in (control.flusher, *control.loads) if s is not None]
         held = [self.held[s.operation][s.at] for s in sites]
-        return not any(exclude(a, b) for a, b in combinations(held, 2))
+        return not any(are_exclusive(a, b) for a, b in combinations(held, 2))
 
     def loading(self, control: Control, thread: int) -> list[Site | None]:
         """Return where the load of one tracked vCPU can be, the others being where they are."""
@@ -125,13 +127,13 @@ class Frames:
         Other threads' locals are the variables themselves; a local without a value has any.
         """
         out = [*self.space.rigid]
-        out += [x for where in self.space.state for x in flat(self.algebra, state[where])]
+        out += [x for where in self.space.state for x in flatten_value(self.algebra, state[where])]
         for thread in (*self.threads, BYSTANDER):
             site = self.position(control, thread)
             if site is not None:
                 own = given.get(thread, self.locals(site, thread))
                 for local in self.live(site):
-                    out += flat(self.algebra, self._known(own, local, site))
+                    out += flatten_value(self.algebra, self._known(own, local, site))
         return tuple(out)
 
     def live(self, site: Site) -> list[Local]:
@@ -148,7 +150,7 @@ class Frames:
             name = f"{tag}{thread}:{site.operation}.{site.at}:{x.name}"
             out[x] = self.algebra.fresh(name, x.type, self.algebra.kinds.local(site.operation, x))
             if isinstance(x.type, Int):
-                self.counters |= {term.get_id() for term in flat(self.algebra, out[x])}
+                self.counters |= {term.get_id() for term in flatten_value(self.algebra, out[x])}
         return out
 
     def limits(self, values: Locals) -> Iterator[z3.BoolRef]:
@@ -181,16 +183,16 @@ class Frames:
         return self.names
 
 
-def without(control: Control, thread: int, site: Site | None) -> Control:
+def relocate_load(control: Control, thread: int, site: Site | None) -> Control:
     """Return a control with another place for the load of one tracked vCPU."""
     loads = list(control.loads)
     loads[thread - 1] = site
     return replace(control, loads=tuple(loads))
 
 
-def _cut(operation: Operation, boundaries: frozenset[int]) -> UnrollLayout:
+def _layout_without_ranges(operation: Operation, boundaries: frozenset[int]) -> UnrollLayout:
     operation = _without_ranges(operation)
-    return layout(operation, boundaries | heads(operation.code))
+    return layout_operation(operation, boundaries | loop_heads(operation.code))
 
 
 def _without_ranges(operation: Operation) -> Operation:

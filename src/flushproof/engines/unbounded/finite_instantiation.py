@@ -19,9 +19,9 @@ from flushproof.engines.unbounded.and_inverter_graph import (
     TRUE,
     Circuit,
     Word,
-    chain,
-    exclusive,
-    number,
+    all_different,
+    all_equal,
+    constant_word,
 )
 from flushproof.ir.program import MOST_VCPUS
 from flushproof.support.record import Record
@@ -89,7 +89,7 @@ class FiniteInstantiation:
         if z3.is_int_value(term):
             return _constant(self._number(term.as_long()))
         if z3.is_bv_value(term):
-            return _constant(number(term.as_long(), term.size()))
+            return _constant(constant_word(term.as_long(), term.size()))
         make = _MEANING.get(kind) or _of_width(term, kind)
         if make is None:
             raise OutsideSmallDomains(str(term.decl()))
@@ -99,12 +99,12 @@ class FiniteInstantiation:
         top = 2 * self.highest + LARGE
         if abs(value) > LARGE:
             value = self.stand_ins.get(value, top if value > 0 else -top)
-        return number(value, self.width)
+        return constant_word(value, self.width)
 
     def _unknown(self, term: z3.ExprRef) -> Node:
         name = str(term.decl().name())
         if term.get_id() in self.pages:
-            return _constant(number(self.pages[term.get_id()], self.page_bits))
+            return _constant(constant_word(self.pages[term.get_id()], self.page_bits))
         if z3.is_int(term):
             return Node((), self._small, name)
         if z3.is_bool(term):
@@ -119,8 +119,8 @@ class FiniteInstantiation:
     def _small(self, circuit: Circuit, _: list[Word]) -> Word:
         """Return a new number in the range."""
         n = circuit.word(self.width)
-        circuit.require(circuit.at_most(number(LOWEST, self.width), n, signed=True))
-        circuit.require(circuit.at_most(n, number(self.highest, self.width), signed=True))
+        circuit.require(circuit.at_most(constant_word(LOWEST, self.width), n, signed=True))
+        circuit.require(circuit.at_most(n, constant_word(self.highest, self.width), signed=True))
         return n
 
 
@@ -261,8 +261,8 @@ _MEANING: dict[int, Callable[[Circuit, list[Word]], Word]] = {
     z3.Z3_OP_NOT: _not,
     z3.Z3_OP_IMPLIES: lambda c, p: (c.disjunction((-p[0][0], p[1][0])),),
     z3.Z3_OP_XOR: lambda c, p: (reduce(c.differ, (x for (x,) in p)),),
-    z3.Z3_OP_EQ: lambda c, p: (chain(p, c),),
-    z3.Z3_OP_DISTINCT: lambda c, p: (exclusive(p, c),),
+    z3.Z3_OP_EQ: lambda c, p: (all_equal(p, c),),
+    z3.Z3_OP_DISTINCT: lambda c, p: (all_different(p, c),),
     z3.Z3_OP_LE: _LE,
     z3.Z3_OP_GE: _GE,
     z3.Z3_OP_LT: _LT,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flushproof.ir.analysis.def_use import operands
+from flushproof.ir.analysis.def_use import operand_expressions
 from flushproof.ir.code import Binary, Cast, Const, Expr, Field, FieldScope, Local, NumVcpus, Var
 from flushproof.ir.program import Operation, Program
 from flushproof.ir.types import INT
@@ -27,9 +27,9 @@ def with_history(program: Program) -> Program:
     return replace(program, fields=(*program.fields, HISTORY), boot=(*program.boot, start))
 
 
-def walkers(operation: Operation) -> frozenset[Local]:
+def list_walkers(operation: Operation) -> frozenset[Local]:
     """Return the locals that are compared with the number of vCPUs, as in a loop over these."""
-    found = (x for i in operation.code for e in operands(i) for x in _compared(e))
+    found = (x for i in operation.code for e in operand_expressions(i) for x in _compared(e))
     return frozenset(found)
 
 

@@ -85,7 +85,7 @@ class System(Record, frozen=True):
     sizes: tuple[z3.ArithRef, ...]
 
 
-def variables(*terms: z3.ExprRef) -> list[z3.ExprRef]:
+def uninterpreted_constants(*terms: z3.ExprRef) -> list[z3.ExprRef]:
     """Return the constants without a meaning that occur in terms."""
     found: dict[int, z3.ExprRef] = {}
     seen: set[int] = set()

@@ -18,10 +18,10 @@ import z3
 from flushproof.engines.reduction.commutativity import Site
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.cells import Location
-from flushproof.engines.symbolic.locks import holds
+from flushproof.engines.symbolic.locks import facts_of_held_lock
 from flushproof.engines.symbolic.values import Value
-from flushproof.engines.unbounded.control_locations import FLUSHER, Frames, Locals, without
-from flushproof.engines.unbounded.history_variable import HISTORY, NOWHERE, walkers
+from flushproof.engines.unbounded.control_locations import FLUSHER, Frames, Locals, relocate_load
+from flushproof.engines.unbounded.history_variable import HISTORY, NOWHERE, list_walkers
 from flushproof.engines.unbounded.horn_clauses import (
     BYSTANDER,
     NOBODY,
@@ -140,12 +140,14 @@ class Builder:
         """Return where the flusher is, if a claim first takes note of something in a step."""
         where = (HISTORY.name, -1)
         operation = self.frames.operations[taken.site.operation]
-        walking = sorted((x for x in walkers(operation) if x in taken.locals), key=lambda x: x.name)
+        walking = sorted(
+            (x for x in list_walkers(operation) if x in taken.locals), key=lambda x: x.name
+        )
         at = taken.locals[walking[0]] if walking else NOWHERE
         equal = self.space.algebra.equal
         changed = (t.not_(equal(x, self.space.state[w])) for w, x in self._recorded(taken).items())
         before = NOWHERE if taken.site.at == 0 else self.space.state[where]
-        first = t.and_(t.or_(*changed), t.compare("==", before, NOWHERE))
+        first = t.and_(t.or_(*changed), t.compare_numbers("==", before, NOWHERE))
         return {where: self.space.algebra.ite(first, at, before)}
 
     def _recorded(self, taken: Taken) -> dict[Location, Value]:
@@ -176,7 +178,7 @@ class Builder:
         named = [x for x in self.space.rigid if z3.is_int(x)]
         indices: list[t.Number] = []
         for _, index in taken.step.others:
-            if not any(t.compare("==", index, i) is True for i in (*named, *indices)):
+            if not any(t.compare_numbers("==", index, i) is True for i in (*named, *indices)):
                 indices.append(index)
         if not self.space.case.generic or thread == self.last or not indices:
             yield (mine,), True
@@ -191,7 +193,7 @@ class Builder:
                     conditions.append(free)
                 else:
                     conditions.append(t.not_(free))
-                    like = without(control, self.last, places[choice])
+                    like = relocate_load(control, self.last, places[choice])
                     body.append(self._like(like, index, self._seen(taken, index), {}))
             condition = t.and_(*conditions)
             if condition is not False:
@@ -199,15 +201,17 @@ class Builder:
 
     def _no_other(self, index: t.Number) -> t.Bool:
         """Return that a number is no vCPU, or one that is tracked, so that nothing tells of it."""
-        inside = t.and_(t.compare("<=", 0, index), t.compare("<", index, self.space.count))
-        return t.or_(t.not_(inside), t.compare("==", index, self.space.tracked[-1]))
+        inside = t.and_(
+            t.compare_numbers("<=", 0, index), t.compare_numbers("<", index, self.space.count)
+        )
+        return t.or_(t.not_(inside), t.compare_numbers("==", index, self.space.tracked[-1]))
 
     def _seen(self, taken: Taken, index: t.Number) -> dict[Location, Value]:
         """Return what a step reads of another vCPU, as cells of the one that tells of it."""
         return {
             (where[0], 0): taken.step.inputs[where]
             for where, i in taken.step.others
-            if t.compare("==", index, i) is True
+            if t.compare_numbers("==", index, i) is True
         }
 
     # Other vCPUs -----------------------------------------------------------------------------
@@ -245,7 +249,7 @@ class Builder:
         world = self.space.world(number)
         state = {**taken.step.inputs, **self.space.state}
         for hold in sorted(self.frames.held[taken.site.operation][taken.site.at]):
-            yield from holds(world, state.get, hold, number)
+            yield from facts_of_held_lock(world, state.get, hold, number)
 
     def _in_load(self, control: Control, site: Site) -> Control:
         """Return where another vCPU is when it is about to step from a position of a load.
@@ -253,7 +257,7 @@ class Builder:
         At the head of a loop within a step it is the one that runs.
         """
         if site.at == 0:
-            return without(control, self.last, None)
+            return relocate_load(control, self.last, None)
         return self.frames.moved(control, self.last, site.operation, site.at)
 
     def _like(

@@ -23,7 +23,7 @@ from flushproof.engines.unbounded.one_step_query import (
     State,
     TransitionQuery,
 )
-from flushproof.engines.unbounded.predicates import atoms
+from flushproof.engines.unbounded.predicates import collect_predicates
 from flushproof.support.record import Record
 
 
@@ -58,7 +58,7 @@ class Ic3:
 
     def __init__(self, system: System, effort: int, known: Iterable[Invariant] = ()) -> None:
         self.effort = effort
-        self.atoms = atoms(system)
+        self.atoms = collect_predicates(system)
         self.lemmas: list[Lemma] = []
         vocabulary = PredicateTable(system, self.atoms)
         self.posts: dict[Control | None, TransitionQuery] = {}
@@ -67,10 +67,10 @@ class Ic3:
                 c for c in system.clauses if (c.head.control if c.head else None) == control
             ]
             self.posts[control] = TransitionQuery(vocabulary, control, incoming)
-        self.known = list(self._told(known))
+        self.known = list(self._import_lemmas(known))
         for control, cube in self.known:
             for post in self.posts.values():
-                post.exclude(control, cube)
+                post.exclude_cube(control, cube)
         self.reached: dict[Control | None, list[Cube]] = {}
         self.top = 0
         self.score: dict[tuple[Control, int], int] = {}
@@ -79,13 +79,13 @@ class Ic3:
         """Raise the level until some level's lemmas hold at the next, too."""
         while True:
             self.top += 1
-            if self._block(None, frozenset(), self.top) is not None:
+            if self._block_cube(None, frozenset(), self.top) is not None:
                 return None
-            done = self._push()
+            done = self._push_lemmas()
             if done is not None:
-                return self._invariant(done)
+                return self._make_invariant(done)
 
-    def kept(self) -> Invariant:
+    def inductive_subset(self) -> Invariant:
         """Return what a search that failed has learned and holds at any time: an invariant, too.
 
         Lemmas that the others and what was known do not keep up are dropped until none is (Houdini:
@@ -94,22 +94,22 @@ class Ic3:
         left, level = self.lemmas, self.top + 2
         while True:
             for x in left:
-                self._tell(Lemma(x.control, x.cube, level))
-            stay = [x for x in left if not self.posts[x.control].reached(x.cube, level)]
+                self._add_lemma(Lemma(x.control, x.cube, level))
+            stay = [x for x in left if not self.posts[x.control].is_reachable(x.cube, level)]
             if len(stay) == len(left):
-                return self._disjunctions((x.control, x.cube) for x in stay)
+                return self._exclude_cubes((x.control, x.cube) for x in stay)
             left, level = stay, level + 1
 
-    def _spend(self) -> None:
+    def _spend_effort(self) -> None:
         self.effort -= 1
         if self.effort < 0:
             raise Exhausted
 
-    def _reached(self, control: Control | None, cube: Cube, level: int) -> bool:
-        self._spend()
-        return self.posts[control].reached(cube, level)
+    def _is_reachable(self, control: Control | None, cube: Cube, level: int) -> bool:
+        self._spend_effort()
+        return self.posts[control].is_reachable(cube, level)
 
-    def _block(self, control: Control | None, cube: Cube, level: int) -> Cube | None:
+    def _block_cube(self, control: Control | None, cube: Cube, level: int) -> Cube | None:
         """Make sure that no state of a cube is reached within `level` steps, or return one that is.
 
         States known to be reached make short work of cubes that cannot be blocked (must summaries:
@@ -117,66 +117,68 @@ class Ic3:
         """
         post = self.posts[control]
         while True:
-            known = self._met(control, cube)
+            known = self._known_reachable_state(control, cube)
             if known is not None:
                 return known
-            self._spend()
-            led = post.step(cube, level - 1)
-            if led is None:
+            self._spend_effort()
+            step = post.find_predecessor(cube, level - 1)
+            if step is None:
                 break
-            state = self._led(post, led, level - 1)
+            state = self._confirm_reachable(post, step, level - 1)
             if state is not None:
                 self.reached.setdefault(control, []).append(state)
                 return state
         if control is not None:
-            self._learn(control, self._generalised(control, level - 1), level)
+            self._learn_lemma(control, self._generalise_cube(control, level - 1), level)
         return None
 
-    def _led(self, post: TransitionQuery, led: Predecessor, level: int) -> Cube | None:
-        """Return a state in its cube that a step reaches from reached states, if it does."""
-        starts = self._reach(post.needed(led), level)
+    def _confirm_reachable(
+        self, post: TransitionQuery, step: Predecessor, level: int
+    ) -> Cube | None:
+        """Return a successor of known-reachable states in the predecessor's cube, or None."""
+        starts = self._reach_all(post.lifted_predecessors(step), level)
         if starts is None:
             return None
         if not starts:
-            return post.end(led)
-        self._spend()
-        state = post.carried(led, starts)
-        if state is None and self._reach(post.whole(led), level) is not None:
-            return post.end(led)
+            return post.successor_state(step)
+        self._spend_effort()
+        state = post.forward_image(step, starts)
+        if state is None and self._reach_all(post.full_predecessors(step), level) is not None:
+            return post.successor_state(step)
         return state
 
-    def _reach(self, wanted: Sequence[State], level: int) -> list[Cube] | None:
+    def _reach_all(self, wanted: Sequence[State], level: int) -> list[Cube] | None:
         """Return states that are reached, one for each cube; None where one is blocked."""
         starts: list[Cube] = []
         for control, cube in reversed(wanted):
-            state = self._block(control, cube, level)
+            state = self._block_cube(control, cube, level)
             if state is None:
                 return None
             starts.append(state)
         return starts[::-1]
 
-    def _met(self, control: Control | None, cube: Cube) -> Cube | None:
+    def _known_reachable_state(self, control: Control | None, cube: Cube) -> Cube | None:
         """Return a state of a cube that is known to be reached."""
         return next((x for x in self.reached.get(control, ()) if cube <= x), None)
 
-    def _generalised(self, control: Control, level: int) -> Cube:
+    def _generalise_cube(self, control: Control, level: int) -> Cube:
         """Drop literals of the cube just asked about, as long as it stays out of reach.
 
         Those that many lemmas have are tried last.
         """
         post = self.posts[control]
-        small = post.core()
-        self._spend()
+        small = post.unreachable_core()
+        self._spend_effort()
         for x in sorted(small, key=lambda x: (self.score.get((control, x), 0), x)):
-            if x in small and self._met(control, small - {x}) is None:
-                self._spend()
-                core = post.outside(small - {x}, level)
+            if x in small and self._known_reachable_state(control, small - {x}) is None:
+                self._spend_effort()
+                core = post.relatively_inductive_core(small - {x}, level)
                 if core is not None:
                     small = core
         return small
 
-    def _learn(self, control: Control, cube: Cube, level: int) -> None:
-        while level < self.top and not self._reached(control, cube, level):
+    def _learn_lemma(self, control: Control, cube: Cube, level: int) -> None:
+        while level < self.top and not self._is_reachable(control, cube, level):
             level += 1
         self.lemmas = [
             old
@@ -184,74 +186,74 @@ class Ic3:
             if not (old.control == control and old.level <= level and cube <= old.cube)
         ]
         self.lemmas.append(Lemma(control, cube, level))
-        self._tell(self.lemmas[-1])
+        self._add_lemma(self.lemmas[-1])
         for x in cube:
             self.score[control, x] = self.score.get((control, x), 0) + 1
 
-    def _tell(self, lemma: Lemma) -> None:
+    def _add_lemma(self, lemma: Lemma) -> None:
         for post in self.posts.values():
-            post.add(lemma.control, lemma.cube, lemma.level)
+            post.add_lemma(lemma.control, lemma.cube, lemma.level)
 
-    def _push(self) -> int | None:
+    def _push_lemmas(self) -> int | None:
         """Raise lemmas that also hold one level up; return a level that has none of its own."""
         for level in range(1, self.top + 1):
             for lemma in [x for x in self.lemmas if x.level == level]:
-                if not self._stays(lemma):
+                if not self._stays_at_level(lemma):
                     lemma.level = level + 1
                     lemma.reached = None
-                    self._tell(lemma)
-            if not any(x.level == level for x in self.lemmas) and self._safe(level):
+                    self._add_lemma(lemma)
+            if not any(x.level == level for x in self.lemmas) and self._is_safe(level):
                 return level
         return None
 
-    def _stays(self, lemma: Lemma) -> bool:
+    def _stays_at_level(self, lemma: Lemma) -> bool:
         """Tell whether a lemma's cube can be reached from its own level."""
-        if lemma.reached is None or any(self._excluded(x, lemma.level) for x in lemma.reached):
-            self._spend()
+        if lemma.reached is None or any(self._is_excluded(x, lemma.level) for x in lemma.reached):
+            self._spend_effort()
             post = self.posts[lemma.control]
-            led = post.step(lemma.cube, lemma.level)
-            lemma.reached = None if led is None else post.whole(led)
+            step = post.find_predecessor(lemma.cube, lemma.level)
+            lemma.reached = None if step is None else post.full_predecessors(step)
         return lemma.reached is not None
 
-    def _excluded(self, state: State, level: int) -> bool:
+    def _is_excluded(self, state: State, level: int) -> bool:
         """Tell whether a state is known to be out of reach within `level` steps."""
         control, cube = state
         return any(
             x.level >= level and x.control == control and x.cube <= cube for x in self.lemmas
         )
 
-    def _safe(self, level: int) -> bool:
+    def _is_safe(self, level: int) -> bool:
         """Tell whether no assertion fails where the lemmas of a level hold."""
-        return not self._reached(None, frozenset(), level)
+        return not self._is_reachable(None, frozenset(), level)
 
-    def _invariant(self, level: int) -> Invariant:
+    def _make_invariant(self, level: int) -> Invariant:
         found = ((x.control, x.cube) for x in self.lemmas if x.level > level)
-        return self._disjunctions(dict.fromkeys((*self.known, *found)))
+        return self._exclude_cubes(dict.fromkeys((*self.known, *found)))
 
-    def _disjunctions(self, excluded: Iterable[State]) -> Invariant:
+    def _exclude_cubes(self, excluded: Iterable[State]) -> Invariant:
         """Return the invariant that no state is in one of some cubes."""
         lemmas: dict[Control, list[z3.BoolRef]] = {}
         for control, cube in excluded:
-            literals = self._literals(control, cube)
+            literals = self._negate_cube(control, cube)
             lemma = z3.Or(*literals) if len(literals) != 1 else literals[0]
             lemmas.setdefault(control, []).append(lemma)
         return Invariant({c: tuple(found) for c, found in lemmas.items()})
 
-    def _told(self, known: Iterable[Invariant]) -> Iterator[State]:
+    def _import_lemmas(self, known: Iterable[Invariant]) -> Iterator[State]:
         """Yield the lemmas of invariants that are made of this search's atoms."""
         for invariant in known:
             for control, lemmas in invariant.lemmas.items():
                 numbers = {x.get_id(): k for k, x in enumerate(self.atoms.get(control, ()), 1)}
-                cubes = (_cube(lemma, numbers) for lemma in lemmas)
+                cubes = (_excluded_cube(lemma, numbers) for lemma in lemmas)
                 yield from ((control, cube) for cube in cubes if cube is not None)
 
-    def _literals(self, control: Control, cube: Cube) -> list[z3.BoolRef]:
+    def _negate_cube(self, control: Control, cube: Cube) -> list[z3.BoolRef]:
         """Return the negation of a cube."""
         known = self.atoms[control]
         return [z3.Not(known[x - 1]) if x > 0 else known[-x - 1] for x in sorted(cube, key=abs)]
 
 
-def _cube(lemma: z3.BoolRef, numbers: Mapping[int, Literal]) -> Cube | None:
+def _excluded_cube(lemma: z3.BoolRef, numbers: Mapping[int, Literal]) -> Cube | None:
     """Return the cube that a lemma excludes, by the numbers of atoms; None if one has none."""
     found: set[Literal] = set()
     for x in lemma.children() if z3.is_or(lemma) else (lemma,):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import z3
 
-from flushproof.engines.smt.term_constructors import Substitution, add, conjunction
+from flushproof.engines.smt.term_constructors import Substitution, add_constraints, make_conjunction
 from flushproof.engines.unbounded.horn_clauses import Atom, Clause, Control, System
 from flushproof.engines.unbounded.ic3 import Invariant
 from flushproof.support.record import Record
@@ -21,7 +21,7 @@ STEPS = 500_000_000
 """Steps of z3 that one question may take."""
 
 
-def question(system: System, invariant: Invariant, clause: Clause) -> z3.BoolRef:
+def inductiveness_question(system: System, invariant: Invariant, clause: Clause) -> z3.BoolRef:
     """Return a formula that is unsatisfiable exactly if the clause holds under the invariant."""
     parts = [
         clause.constraint,
@@ -30,14 +30,14 @@ def question(system: System, invariant: Invariant, clause: Clause) -> z3.BoolRef
     ]
     if clause.head is not None:
         parts.append(z3.Not(_holds(system, invariant, clause.head)))
-    return conjunction(parts)
+    return make_conjunction(parts)
 
 
 def _shown(clause: Clause) -> tuple[z3.BoolRef, ...]:
     return () if clause.shown is None else (clause.shown,)
 
 
-def failing(system: System, invariant: Invariant, steps: int = STEPS) -> list[Clause]:
+def list_failing_clauses(system: System, invariant: Invariant, steps: int = STEPS) -> list[Clause]:
     """Return the clauses that an invariant is not shown to make true, each in so many steps."""
     return [clause for clause in system.clauses if _fails(system, invariant, clause, steps)]
 
@@ -45,7 +45,9 @@ def failing(system: System, invariant: Invariant, steps: int = STEPS) -> list[Cl
 def _fails(system: System, invariant: Invariant, clause: Clause, steps: int = STEPS) -> bool:
     solver = z3.SimpleSolver()
     solver.set("rlimit", steps)
-    add(solver, (*system.axioms, *system.known, question(system, invariant, clause)))
+    add_constraints(
+        solver, (*system.axioms, *system.known, inductiveness_question(system, invariant, clause))
+    )
     return bool(solver.check() != z3.unsat)
 
 
@@ -65,7 +67,7 @@ def _fit(system: System, a: Atom) -> z3.BoolRef:
     return fit
 
 
-def supported(system: System, invariant: Invariant) -> Invariant:
+def minimise_invariant(system: System, invariant: Invariant) -> Invariant:
     """Return a part of a confirmed invariant that is one, and that can do without no lemma."""
     support = _Support(system, invariant)
     found = Invariant(

@@ -12,7 +12,7 @@ from flushproof.engines.unbounded.horn_clauses import Control
 from flushproof.engines.unbounded.ic3 import Invariant
 from flushproof.engines.unbounded.prove import ConfirmedInvariant
 from flushproof.engines.unbounded.reader_counting import BY_FLUSHER
-from flushproof.engines.unbounded.state_space import flat
+from flushproof.engines.unbounded.state_space import flatten_value
 from flushproof.ir.code import Field, FieldScope
 from flushproof.ir.types import NONE
 
@@ -70,7 +70,7 @@ class _VariableNames:
 
     def _name(self, value: object, name: str) -> None:
         if isinstance(value, Root):
-            page, *bits = flat(self.part.space.algebra, value)
+            page, *bits = flatten_value(self.part.space.algebra, value)
             self.names[page.get_id()] = f"page({name})" if bits else name
             for b, mask in zip(bits, self.part.space.algebra.masks, strict=True):
                 self.names[b.get_id()] = f"({name} & {mask:#x}) != 0"

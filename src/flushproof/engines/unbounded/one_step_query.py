@@ -38,16 +38,16 @@ class PredicateTable:
         self.parameters = {c: tuple(map(self.finite, p)) for c, p in system.parameters.items()}
         self.atoms = {c: tuple(map(self.finite, found)) for c, found in atoms.items()}
         self.subjects = {
-            c: tuple(_subjects(x, frozenset(self.parameters[c])) for x in found)
+            c: tuple(_mentioned_parameters(x, frozenset(self.parameters[c])) for x in found)
             for c, found in self.atoms.items()
         }
 
 
-def _subjects(node: Node, parameters: frozenset[Node]) -> frozenset[Node]:
+def _mentioned_parameters(node: Node, parameters: frozenset[Node]) -> frozenset[Node]:
     """Return the parameters that an atom speaks of."""
     if node in parameters:
         return frozenset((node,))
-    return frozenset(x for part in node.parts for x in _subjects(part, parameters))
+    return frozenset(x for part in node.parts for x in _mentioned_parameters(part, parameters))
 
 
 State = tuple[Control, Cube]
@@ -85,7 +85,7 @@ class _PredicateStart:
             for k, (x, mask) in enumerate(zip(atoms, about, strict=True), 1)
         ]
 
-    def before(self, model: Sequence[int], reasons: set[int] | None) -> Cube:
+    def lifted_cube(self, model: Sequence[int], reasons: set[int] | None) -> Cube:
         """Return the atoms about parameters that mattered, or all without reasons."""
         matter = self.constant
         for bit, word in self.varying:
@@ -121,22 +121,22 @@ class TransitionQuery:
         for node in vocabulary.always:
             self.circuit.require(*self.instance.word(node))
         for clause in incoming:
-            self._add(clause)
+            self._add_clause(clause)
         self.circuit.require(*self.selectors)
         self.solver = Solver(SOLVER, bootstrap_with=self.circuit.clauses)
         self.levels: list[int] = []
 
-    def _add(self, clause: Clause) -> None:
+    def _add_clause(self, clause: Clause) -> None:
         circuit, finite = self.circuit, self.vocabulary.finite
         selector = circuit.fresh()
         (condition,) = self.instance.word(finite(clause.constraint))
         circuit.require(-selector, condition)
-        starts = tuple(self._start(a) for a in clause.body)
+        starts = tuple(self._predicate_start(a) for a in clause.body)
         if starts:
             circuit.require(-selector, self.real)
         for start in starts:
             circuit.require(-selector, start.used)
-        after = () if clause.head is None else self._atoms(clause.head)[0]
+        after = () if clause.head is None else self._atoms_over(clause.head)[0]
         for before, x in zip(self.primed, after, strict=True):
             circuit.require(-selector, -before, x)
             circuit.require(-selector, before, -x)
@@ -145,11 +145,11 @@ class TransitionQuery:
         self.starts.append(starts)
         self.after.append(after)
 
-    def _start(self, a: Atom) -> _PredicateStart:
+    def _predicate_start(self, a: Atom) -> _PredicateStart:
         plain = a.arguments == self.vocabulary.system.parameters[a.control]
         if plain and a.control in self.plain:
             return self.plain[a.control]
-        atoms, given = self._atoms(a)
+        atoms, given = self._atoms_over(a)
         subjects = self.vocabulary.subjects[a.control]
         start = _PredicateStart(a.control, atoms, given, subjects, self.circuit.fresh())
         self.bodies.setdefault(a.control, []).append(start)
@@ -157,24 +157,24 @@ class TransitionQuery:
             self.plain[a.control] = start
         return start
 
-    def _atoms(self, a: Atom) -> tuple[tuple[int, ...], dict[Node, Word]]:
+    def _atoms_over(self, a: Atom) -> tuple[tuple[int, ...], dict[Node, Word]]:
         """Return the atoms of a predicate over its arguments, and these."""
         v = self.vocabulary
         words = (self.instance.word(v.finite(x)) for x in a.arguments)
         given = dict(zip(v.parameters[a.control], words, strict=True))
         return tuple(self.instance.where(x, given)[0] for x in v.atoms[a.control]), given
 
-    def _level(self, level: int) -> int:
+    def _level_literal(self, level: int) -> int:
         while len(self.levels) <= level:
             self.levels.append(self.circuit.fresh())
         return self.levels[level]
 
-    def add(self, control: Control, cube: Cube, level: int) -> None:
+    def add_lemma(self, control: Control, cube: Cube, level: int) -> None:
         """Take note that a control has no states in a cube, within `level` steps."""
         if control in self.bodies:
-            self.exclude(control, cube, self._level(level))
+            self.exclude_cube(control, cube, self._level_literal(level))
 
-    def exclude(self, control: Control, cube: Cube, condition: int = TRUE) -> None:
+    def exclude_cube(self, control: Control, cube: Cube, condition: int = TRUE) -> None:
         """Take note that a control has no states in a cube, under a condition."""
         for start in self.bodies.get(control, ()):
             own = start.atoms
@@ -185,68 +185,68 @@ class TransitionQuery:
         out = [self.primed[x - 1] if x > 0 else -self.primed[-x - 1] for x in sorted(cube)]
         if level == 0:
             return [-self.real, *out]
-        self._level(level)
+        self._level_literal(level)
         return [self.real, *self.levels[level:], *out]
 
-    def reached(self, cube: Cube, level: int) -> bool:
+    def is_reachable(self, cube: Cube, level: int) -> bool:
         """Tell whether a cube is reached from states within `level` steps."""
         return bool(self.solver.solve(assumptions=self._assumptions(cube, level)))
 
-    def step(self, cube: Cube, level: int) -> Predecessor | None:
+    def find_predecessor(self, cube: Cube, level: int) -> Predecessor | None:
         """Return a step from states within `level` steps to a cube, None if there is none."""
-        if not self.reached(cube, level):
+        if not self.is_reachable(cube, level):
             return None
         model = self.solver.get_model()
         chosen = next(k for k, s in enumerate(self.selectors) if model[s - 1] > 0)
         return Predecessor(chosen, cube, model)
 
-    def needed(self, led: Predecessor) -> tuple[State, ...]:
-        """Return what must hold before a step; nothing where its cube holds at boot."""
-        after = self.after[led.clause]
-        ends = (after[abs(x) - 1] for x in led.cube)
-        reasons = self.circuit.reasons((self.conditions[led.clause], *ends), led.model)
-        starts = self.starts[led.clause]
-        return tuple((s.control, s.before(led.model, reasons)) for s in starts)
+    def lifted_predecessors(self, step: Predecessor) -> tuple[State, ...]:
+        """Return what must hold before a step (lifting); nothing where its cube holds at boot."""
+        after = self.after[step.clause]
+        ends = (after[abs(x) - 1] for x in step.cube)
+        reasons = self.circuit.reasons((self.conditions[step.clause], *ends), step.model)
+        starts = self.starts[step.clause]
+        return tuple((s.control, s.lifted_cube(step.model, reasons)) for s in starts)
 
-    def whole(self, led: Predecessor) -> tuple[State, ...]:
+    def full_predecessors(self, step: Predecessor) -> tuple[State, ...]:
         """Return all that holds before a step."""
-        return tuple((s.control, s.before(led.model, None)) for s in self.starts[led.clause])
+        return tuple((s.control, s.lifted_cube(step.model, None)) for s in self.starts[step.clause])
 
-    def end(self, led: Predecessor) -> Cube:
+    def successor_state(self, step: Predecessor) -> Cube:
         """Return the state that a step leads to."""
-        return self._state(led.model)
+        return self._primed_cube(step.model)
 
-    def carried(self, led: Predecessor, starts: Sequence[Cube]) -> Cube | None:
-        """Return a state in its cube that a step reaches from given states, if it does."""
-        assumptions = self._assumptions(led.cube, len(self.levels))
-        assumptions.append(self.selectors[led.clause])
-        for start, state in zip(self.starts[led.clause], starts, strict=True):
+    def forward_image(self, step: Predecessor, starts: Sequence[Cube]) -> Cube | None:
+        """Return a successor of given states in the cube that a step leads to, or None."""
+        assumptions = self._assumptions(step.cube, len(self.levels))
+        assumptions.append(self.selectors[step.clause])
+        for start, state in zip(self.starts[step.clause], starts, strict=True):
             own = start.atoms
             assumptions += [own[x - 1] if x > 0 else -own[-x - 1] for x in state]
         if not self.solver.solve(assumptions=assumptions):
             return None
-        return self._state(self.solver.get_model())
+        return self._primed_cube(self.solver.get_model())
 
-    def _state(self, model: Sequence[int]) -> Cube:
+    def _primed_cube(self, model: Sequence[int]) -> Cube:
         """Return the atoms at the end of a step."""
         return frozenset(k if model[v - 1] > 0 else -k for k, v in enumerate(self.primed, 1))
 
-    def core(self) -> Cube:
+    def unreachable_core(self) -> Cube:
         """Return the part of the cube last asked about that was out of reach."""
         found = ((abs(x), x) for x in self.solver.get_core() or ())
         return frozenset(
             self.atom_of[v] if x > 0 else -self.atom_of[v] for v, x in found if v in self.atom_of
         )
 
-    def outside(self, cube: Cube, level: int) -> Cube | None:
+    def relatively_inductive_core(self, cube: Cube, level: int) -> Cube | None:
         """Return a part of a cube that no state outside of it leads to; None where one does."""
         assert self.control is not None
         assumptions = self._assumptions(cube, level)
         if level == 0:
-            return None if self.solver.solve(assumptions=assumptions) else self.core()
+            return None if self.solver.solve(assumptions=assumptions) else self.unreachable_core()
         here = self.circuit.fresh()
-        self.exclude(self.control, cube, here)
+        self.exclude_cube(self.control, cube, here)
         reached = self.solver.solve(assumptions=[*assumptions, here])
-        core = None if reached else self.core()
+        core = None if reached else self.unreachable_core()
         self.solver.add_clause([-here])
         return core

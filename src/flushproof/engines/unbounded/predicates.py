@@ -14,7 +14,13 @@ from math import prod
 import z3
 
 from flushproof.engines.smt.term_constructors import children
-from flushproof.engines.unbounded.horn_clauses import Clause, Control, System, terms_of, variables
+from flushproof.engines.unbounded.horn_clauses import (
+    Clause,
+    Control,
+    System,
+    terms_of,
+    uninterpreted_constants,
+)
 
 SMALL = (0, 1)
 """Numbers that counters are compared with in any case."""
@@ -28,7 +34,7 @@ LARGE = 64
 Atoms = dict[Control, tuple[z3.BoolRef, ...]]
 
 
-def atoms(system: System) -> Atoms:
+def collect_predicates(system: System) -> Atoms:
     """Return the atoms of each control, over its parameters."""
     mined = {control: _Bag() for control in system.parameters}
     _mine(system, mined)
@@ -123,7 +129,7 @@ def _constants(system: System) -> list[z3.ExprRef]:
 def _used_constants(system: System) -> list[z3.ExprRef]:
     """Return the constants that any step compares with or assigns."""
     constants = {x.get_id(): x for x in _constants(system)}
-    found = variables(*(x for clause in system.clauses for x in terms_of(clause)))
+    found = uninterpreted_constants(*(x for clause in system.clauses for x in terms_of(clause)))
     return [x for x in found if x.get_id() in constants]
 
 
@@ -165,7 +171,10 @@ def _orders(term: z3.BoolRef, known: set[int]) -> Iterator[z3.BoolRef]:
     if term.num_args() > 2:
         return
     sides = (_leaves(x) for x in children(term))
-    about = ([x for x in s if all(v.get_id() in known for v in variables(x))] for s in sides)
+    about = (
+        [x for x in s if all(v.get_id() in known for v in uninterpreted_constants(x))]
+        for s in sides
+    )
     for a, b in product(*about):
         if not z3.is_int(a):
             yield a == b if z3.is_eq(term) or z3.is_distinct(term) else term.decl()(a, b)
@@ -221,7 +230,7 @@ def _carry_back(system: System, mined: dict[Control, _Bag]) -> None:
     work = [(control, atom) for control, bag in mined.items() for atom in bag]
     while work:
         control, atom = work.pop()
-        used = [v.get_id() for v in variables(atom) if v.get_id() not in constants]
+        used = [v.get_id() for v in uninterpreted_constants(atom) if v.get_id() not in constants]
         for start, plain in into.get(control, ()):
             if used and all(v in plain for v in used):
                 pairs = [plain[v] for v in used if not plain[v][0].eq(plain[v][1])]
@@ -246,7 +255,7 @@ def _handed_on(
 
 def _compared(system: System, atom: z3.BoolRef) -> list[z3.ExprRef]:
     """Return the counters that are compared with the number of vCPUs or with a tracked vCPU."""
-    found = variables(atom)
+    found = uninterpreted_constants(atom)
     if not any(v.get_id() in system.indices for v in found):
         return []
     return [v for v in found if v.get_id() in system.counters]

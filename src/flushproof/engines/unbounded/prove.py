@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from flushproof.engines.symbolic.values import NotExact
-from flushproof.engines.unbounded.assertion_splitting import ways
+from flushproof.engines.unbounded.assertion_splitting import split_assertions
 from flushproof.engines.unbounded.control_locations import Frames
 from flushproof.engines.unbounded.finite_instantiation import OutsideSmallDomains
 from flushproof.engines.unbounded.horn_clauses import System
 from flushproof.engines.unbounded.horn_encoding import Builder
 from flushproof.engines.unbounded.ic3 import Exhausted, Ic3, Invariant
-from flushproof.engines.unbounded.inductiveness_check import STEPS, failing, supported
-from flushproof.engines.unbounded.state_space import Space, TrackedInstances, space
+from flushproof.engines.unbounded.inductiveness_check import (
+    STEPS,
+    list_failing_clauses,
+    minimise_invariant,
+)
+from flushproof.engines.unbounded.state_space import Space, TrackedInstances, make_state_space
 from flushproof.ir.analysis.representation import Kinds
 from flushproof.ir.code import Every, FieldScope
 from flushproof.ir.program import Program, Role
@@ -75,9 +79,11 @@ def prove(subject: Subject, hopeless: Callable[[], str]) -> Proof | str:
         return f"an invariant would have to speak of `{error}`"
 
 
-def concise(proof: Proof) -> Proof:
+def minimise_proof(proof: Proof) -> Proof:
     """Leave out what a proof does not need."""
-    return Proof(tuple(replace(p, invariant=supported(p.system, p.invariant)) for p in proof.parts))
+    return Proof(
+        tuple(replace(p, invariant=minimise_invariant(p.system, p.invariant)) for p in proof.parts)
+    )
 
 
 def out_of_reach(program: Program) -> str:
@@ -132,7 +138,7 @@ class _Attempts:
         or learned. That does not speak of the vCPU noted: its atoms would lead a search astray.
         Once one is not proved in either case nothing more is tried.
         """
-        left = ways(self.subject.program)
+        left = split_assertions(self.subject.program)
         parts: list[ConfirmedInvariant] = []
         if len(left) > 1:
             left = tuple(p for p in left if not self._more(parts, p, ANY))
@@ -176,7 +182,7 @@ class _Attempts:
     ) -> bool:
         """Add one part more, if it is found."""
         while self.failed:
-            self.kept.append(self.failed.pop().kept())
+            self.kept.append(self.failed.pop().inductive_subset())
         found = self._part(program, case, (*self.kept, *(p.invariant for p in parts)))
         if isinstance(found, ConfirmedInvariant):
             parts.append(found)
@@ -185,7 +191,7 @@ class _Attempts:
     def _part(
         self, program: Program, case: TrackedInstances, known: tuple[Invariant, ...] = ()
     ) -> ConfirmedInvariant | str:
-        where = space(program, self.subject.kinds, case)
+        where = make_state_space(program, self.subject.kinds, case)
         claims_only = self.subject.claims_only
         builder = Builder(where, self.subject.boundaries, claims_only=claims_only)
         system = builder.run()
@@ -198,6 +204,6 @@ class _Attempts:
             if case == ANY:
                 self.failed.append(search)
             return TOO_LITTLE
-        if failing(system, invariant, self.steps):
+        if list_failing_clauses(system, invariant, self.steps):
             return "an invariant was found that holds for few vCPUs only"
         return ConfirmedInvariant(case, where, builder.frames, system, invariant)

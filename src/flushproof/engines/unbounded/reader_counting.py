@@ -28,16 +28,16 @@ THE_HOLDER = -1
 """Which cell of a lock says who holds it alone."""
 
 
-def readers(count: z3.ArithRef, vcpus: tuple[z3.ArithRef, ...]) -> Readers:
+def tracked_readers(count: z3.ArithRef, vcpus: tuple[z3.ArithRef, ...]) -> Readers:
     """Return the cells for the flusher, whose number is `count`, and for some vCPUs."""
     return Readers(((BY_FLUSHER, count), *enumerate(vcpus)), rest=True)
 
 
-def kept(world: World, f: Field) -> tuple[Location, ...]:
+def tracked_locations(world: World, f: Field) -> tuple[Location, ...]:
     """Return the locations of a field that a state has: of a lock's readers those with a cell."""
     return tuple(where for where in world.places(f) if where[1] != ELSEWHERE)
 
 
-def counts(f: Field, k: int) -> bool:
+def is_reader_count(f: Field, k: int) -> bool:
     """Tell whether a cell of a field counts how many times somebody is a reader of a lock."""
     return isinstance(f.type, LockWord) and k != THE_HOLDER

@@ -16,7 +16,7 @@ STEPS = 200_000_000
 """z3's own steps for one question, so that nothing hangs; those of a proof take far fewer."""
 
 
-def answers(script: str) -> tuple[str, ...]:
+def recheck_answers(script: str) -> tuple[str, ...]:
     """Return z3's answer to each `check-sat` of a script, in a context of its own.
 
     Raises:
@@ -40,6 +40,6 @@ def _first_error(text: str) -> str:
     return found[1] if found else text.strip()[:200]
 
 
-def version() -> str:
+def recheck_solver_version() -> str:
     """Return the name and version of the solver."""
     return f"z3 {z3.get_version_string()}"

@@ -11,12 +11,12 @@ import z3
 
 from flushproof.engines.bounded.threads import written_fields
 from flushproof.engines.smt import terms as t
-from flushproof.engines.symbolic.boot import FirstValue, first, unwritten
+from flushproof.engines.symbolic.boot import FirstValue, boot_value, unwritten_boot_values
 from flushproof.engines.symbolic.cells import Location, TrackedCells
 from flushproof.engines.symbolic.step import World
 from flushproof.engines.symbolic.values import Algebra, Root, Value
 from flushproof.engines.unbounded.history_variable import HISTORY, with_history
-from flushproof.engines.unbounded.reader_counting import kept, readers
+from flushproof.engines.unbounded.reader_counting import tracked_locations, tracked_readers
 from flushproof.ir.analysis.representation import Kinds
 from flushproof.ir.code import Field, FieldScope
 from flushproof.ir.program import MOST_VCPUS, Program
@@ -24,7 +24,7 @@ from flushproof.ir.types import BOOL, ROOT, VCPU
 from flushproof.support.record import Record
 
 
-def flat(algebra: Algebra, value: Value) -> tuple[z3.ExprRef, ...]:
+def flatten_value(algebra: Algebra, value: Value) -> tuple[z3.ExprRef, ...]:
     """Return the terms that make up a value."""
     match value:
         case Root(page, bits):
@@ -82,7 +82,7 @@ class Space(Record, frozen=True):
         return _world(self.program, self.algebra, self.count, vcpus, self.constant, self.fixed)
 
 
-def space(program: Program, kinds: Kinds, case: TrackedInstances) -> Space:
+def make_state_space(program: Program, kinds: Kinds, case: TrackedInstances) -> Space:
     """Make the space of a program; sums in it do not wrap around."""
     program = with_history(program) if case.history else program
     count = z3.Int("N")
@@ -93,19 +93,19 @@ def space(program: Program, kinds: Kinds, case: TrackedInstances) -> Space:
     if case.generic or case.history:
         tracked.append(z3.Int("any:vcpu"))
     others = [(f, w) for f, w in witnesses.items() if case.generic or f not in named]
-    constant = unwritten(program, algebra, count)
+    constant = unwritten_boot_values(program, algebra, count)
     written = written_fields(program)
     world = _world(program, algebra, count, tuple(tracked), constant, {})
     state = {
         where: algebra.fresh(f"{f.name}[{where[1]}]", f.type, kinds.field(f))
         for f in program.fields
         if f.name in written or f == HISTORY
-        for where in kept(world, f)
+        for where in tracked_locations(world, f)
     }
     fields = {f.name: f for f in program.fields}
     free = {(f.name, -1): w for f, w in witnesses.items()}
     boot = free | {
-        (name, k): first(program, algebra, count, fields[name], tracked[k] if k >= 0 else -1)
+        (name, k): boot_value(program, algebra, count, fields[name], tracked[k] if k >= 0 else -1)
         for name, k in state
         if (name, k) not in free
     }
@@ -117,7 +117,7 @@ def space(program: Program, kinds: Kinds, case: TrackedInstances) -> Space:
         case,
         count,
         tuple(tracked),
-        (count, *tracked, *(x for _, w in others for x in flat(algebra, w))),
+        (count, *tracked, *(x for _, w in others for x in flatten_value(algebra, w))),
         fixed,
         state,
         boot,
@@ -143,7 +143,7 @@ def _world(
     fixed: Mapping[Location, Value],
 ) -> World:
     memory = TrackedCells(vcpus, constant, algebra)
-    return World(program, algebra, 0, readers(count, vcpus), count, memory, fixed)
+    return World(program, algebra, 0, tracked_readers(count, vcpus), count, memory, fixed)
 
 
 def _failing(
@@ -172,7 +172,7 @@ def _fixed(
     }
     for f in program.fields:
         if f not in witnesses and f.name not in written and f.scope is FieldScope.VM:
-            fixed[f.name, -1] = first(program, algebra, count, f, -1)
+            fixed[f.name, -1] = boot_value(program, algebra, count, f, -1)
     return fixed
 
 

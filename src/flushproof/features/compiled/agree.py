@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from flushproof.engines.interpreter import interpreter as concrete
-from flushproof.features.compiled.inputs import LENGTH, InputStep, Sequence, sequences
-from flushproof.features.compiled.interpreted import UNDEFINED, interpreted
-from flushproof.features.compiled.program import driven, fields_shown, refused
-from flushproof.features.reproduce.layout import ObjectLayout, layout
+from flushproof.features.compiled.inputs import LENGTH, InputStep, Sequence, random_sequences
+from flushproof.features.compiled.interpreted import UNDEFINED, interpret_sequence
+from flushproof.features.compiled.program import driven_text, fields_shown, refuse_variant
+from flushproof.features.reproduce.layout import ObjectLayout, layout_objects
 from flushproof.ir.program import Role
 from flushproof.machine.build import Machine
 from flushproof.results.second_opinion import Opinion
@@ -26,7 +26,7 @@ from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.support.errors import InternalError
 from flushproof.support.record import Record
 from flushproof.support.source import Span
-from flushproof.support.wording import count
+from flushproof.support.wording import count_noun
 
 COUNT = 150
 """How many sequences a variant is run on."""
@@ -60,7 +60,7 @@ class NotCompiled(Diagnostic, frozen=True, kw_only=True):
     reason: str
 
 
-def opinion(machine: Machine, number: int = COUNT) -> Opinion:
+def compare_with_gcc(machine: Machine, number: int = COUNT) -> Opinion:
     """Return on how many operations gcc and the interpreter agree, which is all of them.
 
     Raises:
@@ -68,11 +68,11 @@ def opinion(machine: Machine, number: int = COUNT) -> Opinion:
         InternalError: they do not agree.
     """
     version = _version()
-    wanted = sequences(machine, number, machine.setup.variant.sha256)
+    wanted = random_sequences(machine, number, machine.setup.variant.sha256)
     theirs = _split(_run(machine, wanted))
-    where = layout(machine)
+    where = layout_objects(machine)
     for sequence, lines in zip(wanted, theirs, strict=True):
-        ours = interpreted(machine, where, sequence)
+        ours = interpret_sequence(machine, where, sequence)
         _compare(machine, where, sequence, ours, lines, version)
     asked = number * LENGTH
     return Opinion(version, asked, asked)
@@ -85,7 +85,7 @@ def _version() -> str:
 
 
 def _run(machine: Machine, wanted: tuple[Sequence, ...]) -> str:
-    text = driven(machine)
+    text = driven_text(machine)
     with tempfile.TemporaryDirectory(prefix="flushproof-") as folder:
         (Path(folder) / "driven.c").write_text(text, encoding="utf-8")
         made = _call(["gcc", *FLAGS, "-o", "driven", "driven.c"], folder)
@@ -94,7 +94,7 @@ def _run(machine: Machine, wanted: tuple[Sequence, ...]) -> str:
         try:
             done = _call(["./driven"], folder, "".join(s.commands() for s in wanted))
         except subprocess.TimeoutExpired as error:
-            raise refused(machine, f"it runs longer than {SECONDS} s") from error
+            raise refuse_variant(machine, f"it runs longer than {SECONDS} s") from error
     if done.returncode:
         raise InternalError(f"the driver of `{machine.setup.variant.name}` ends with an error")
     return done.stdout
@@ -161,7 +161,7 @@ class _Difference(Record, frozen=True):
     def told(self, ours: str, theirs: str, version: str) -> str:
         """Return both states under the operations that lead to them."""
         name = self.machine.setup.variant.name
-        vcpus = count(self.sequence.vcpus, "vCPU")
+        vcpus = count_noun(self.sequence.vcpus, "vCPU")
         done = [f"    {self._operation(s)}" for s in self.sequence.steps[: self.at]]
         after = ["  after boot"] if not done else ["  after these operations:", *done]
         lines = [
@@ -193,7 +193,7 @@ class _Difference(Record, frozen=True):
         names = [
             f.label if x[1] < 0 else f"{f.label} of vCPU{x[1]}"
             for f in fields
-            for x in concrete.locations(f, self.sequence.vcpus)
+            for x in concrete.field_locations(f, self.sequence.vcpus)
         ]
         begin = len(words) - len(names) - 1
         if begin < 0:

@@ -62,7 +62,7 @@ class Sequence(Record, frozen=True):
         return f"n {self.vcpus} {len(self.steps)}{boot}\n{lines}"
 
 
-def sequences(machine: Machine, count: int, seed: str) -> tuple[Sequence, ...]:
+def random_sequences(machine: Machine, count: int, seed: str) -> tuple[Sequence, ...]:
     """Return random sequences, for each number of vCPUs in turn."""
     dice = random.Random(seed)  # noqa: S311 - the same choices on every machine
     low, high = machine.setup.bounds.vcpus

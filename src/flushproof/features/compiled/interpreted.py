@@ -23,7 +23,7 @@ UNDEFINED = "undefined"
 """The last word of a line that ends a sequence."""
 
 
-def interpreted(machine: Machine, where: ObjectLayout, sequence: Sequence) -> list[str]:
+def interpret_sequence(machine: Machine, where: ObjectLayout, sequence: Sequence) -> list[str]:
     """Run a sequence from boot; return a line for the state after boot and for each operation."""
     calls = tuple(_call(machine, s) for s in sequence.steps)
     numbers = range(sequence.vcpus + machine.setup.bounds.flushers)
@@ -33,7 +33,7 @@ def interpreted(machine: Machine, where: ObjectLayout, sequence: Sequence) -> li
     )
     outside = zip(machine.base.witnesses, sequence.boot, strict=True)
     boot = {f.name: _wrapped(value, f.type) for f, value in outside}
-    state = concrete.start(machine.base, Schedule(sequence.vcpus, boot, plans, ()))
+    state = concrete.initial_state(machine.base, Schedule(sequence.vcpus, boot, plans, ()))
     run = _InterpretedRun(machine, where, state)
     lines = [run.shown()]
     for step in sequence.steps:
@@ -71,9 +71,9 @@ class _InterpretedRun(Record):
         return " ".join((*said, f"r{number & MASK:x}", self.shown()))
 
     def _all_of(self, thread: concrete.Thread, s: InputStep) -> None:
-        concrete.step(self.state, thread, _start)
+        concrete.step_thread(self.state, thread, _start)
         thread.choices = _choices(thread, s.results)
-        concrete.step(self.state, thread, _nowhere)
+        concrete.step_thread(self.state, thread, _nowhere)
 
     def _said(self, seen: int) -> tuple[list[str], int]:
         said: list[str] = []
@@ -93,7 +93,7 @@ class _InterpretedRun(Record):
         return " ".join((*(self._value(f, x) for f in shown for x in self._locations(f)), "0"))
 
     def _locations(self, f: Field) -> tuple[Location, ...]:
-        return concrete.locations(f, self.state.vcpus)
+        return concrete.field_locations(f, self.state.vcpus)
 
     def _value(self, f: Field, x: Location) -> str:
         value = self.state.memory[x]

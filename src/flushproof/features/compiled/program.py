@@ -15,9 +15,9 @@ from flushproof.engines.interpreter.evaluate import LocalValues, evaluate
 from flushproof.engines.interpreter.interpreter import Location
 from flushproof.features.compiled.inputs import FREE_ARGUMENTS, LENGTH, MOST_VCPUS, RESULTS
 from flushproof.features.reproduce import code as variant
-from flushproof.features.reproduce.headers import marker
-from flushproof.features.reproduce.layout import BitPart, ObjectLayout, layout
-from flushproof.features.reproduce.monitor import initial, literal
+from flushproof.features.reproduce.headers import line_marker
+from flushproof.features.reproduce.layout import BitPart, ObjectLayout, layout_objects
+from flushproof.features.reproduce.monitor import c_literal, initial_literal
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.types import Integer
 from flushproof.frontend.c.walk import walk
@@ -54,16 +54,16 @@ class NotDriven(Diagnostic, frozen=True, kw_only=True):
     why: str
 
 
-def driven(machine: Machine) -> str:
+def driven_text(machine: Machine) -> str:
     """Return the C program.
 
     Raises:
         InputError: the text of the variant cannot stand in C as it is.
     """
-    return program(machine).text(DRIVER)
+    return make_program(machine).text(DRIVER)
 
 
-def program(machine: Machine) -> DrivenProgram:
+def make_program(machine: Machine) -> DrivenProgram:
     """Return the program without a driver.
 
     Raises:
@@ -71,33 +71,37 @@ def program(machine: Machine) -> DrivenProgram:
     """
     why = variant.reason_against(machine)
     if why:
-        raise refused(machine, why)
-    where = layout(machine)
+        raise refuse_variant(machine, why)
+    where = layout_objects(machine)
     constant = _constants(machine)
     for f in machine.base.witnesses:
         if not isinstance(f.type, Int) or f.name.partition(".")[0] in constant:
-            raise refused(machine, f"`{f.member}` of another file is constant or an address")
+            raise refuse_variant(machine, f"`{f.member}` of another file is constant or an address")
     missing = [
         f.member
         for f in fields_shown(machine, where)
         if f.name not in where.fields.keys() | where.bits.keys()
     ]
     if missing:
-        raise refused(machine, f"`{missing[0]}` is no member of a struct and no variable of a file")
+        raise refuse_variant(
+            machine, f"`{missing[0]}` is no member of a struct and no variable of a file"
+        )
     return DrivenProgram(machine, where)
 
 
-def refused(machine: Machine, why: str) -> InputError:
+def refuse_variant(machine: Machine, why: str) -> InputError:
     """Return the error for a variant about which gcc cannot be asked."""
     return InputError(NotDriven(span=None, path=machine.setup.variant.name, why=why))
 
 
 def fields_shown(machine: Machine, where: ObjectLayout) -> tuple[Field, ...]:
     """Return the fields that are compared: not those that hold an address that only C knows."""
-    return tuple(f for f in machine.places if f.name not in where.addresses and not within(f))
+    return tuple(
+        f for f in machine.places if f.name not in where.addresses and not is_function_static(f)
+    )
 
 
-def within(f: Field) -> bool:
+def is_function_static(f: Field) -> bool:
     """Tell whether a field is a static variable of a function, which nothing else can look at."""
     return "(" in f.name
 
@@ -125,9 +129,9 @@ class DrivenProgram(Record):
             steps=LENGTH,
             outside=len(self.machine.base.witnesses),
         )
-        code = variant.code(self.machine, self.where, frozenset(), most="MOST_VCPUS + 1")
+        code = variant.emit_code(self.machine, self.where, frozenset(), most="MOST_VCPUS + 1")
         name = self.machine.setup.variant.name
-        own = f"\n{marker(1, name)}{code.proper}\n{marker(1, 'driver.c')}"
+        own = f"\n{line_marker(1, name)}{code.proper}\n{line_marker(1, 'driver.c')}"
         functions = (self._set_up(), self._show(), self._operations())
         return "".join((head, variant.BEFORE, code.before, own, code.after, driver, *functions))
 
@@ -156,7 +160,7 @@ class DrivenProgram(Record):
         parts = self._parts(x)
         values = (number if len(parts) == 1 else _bits(number, p) for p in parts)
         named = zip(parts, values, strict=True)
-        return "".join(f"\t{exists}{p.lvalue} = {initial(v, f.type)};\n" for p, v in named)
+        return "".join(f"\t{exists}{p.lvalue} = {initial_literal(v, f.type)};\n" for p, v in named)
 
     def _parts(self, x: Location) -> tuple[BitPart, ...]:
         """Return what a field is in C: several bit fields, or else one member or variable."""
@@ -169,13 +173,13 @@ class DrivenProgram(Record):
     def _starts_itself(self, f: Field) -> bool:
         """Tell whether a field is a file-level variable that starts as its initialiser says."""
         name = f.name.partition(".")[0]
-        if within(f):
+        if is_function_static(f):
             return True
         given = {n.id for b in self.machine.setup.boot for n in walk(b) if isinstance(n, c.Name)}
         return name in self.machine.env.declarations.globals and name not in given
 
     def _locations(self, f: Field) -> tuple[Location, ...]:
-        return concrete.locations(f, MOST_VCPUS)
+        return concrete.field_locations(f, MOST_VCPUS)
 
     def objects(self) -> tuple[str, ...]:
         """Return the objects that may change: the VM, the vCPUs, variables that are in use."""
@@ -192,7 +196,7 @@ class DrivenProgram(Record):
         others = [f"\t{_copy(f'other_{o}', o)}" for o in self.objects()]
         constant = _constants(self.machine)
         for f in self.machine.places:
-            if within(f) or self._global(f) in constant:
+            if is_function_static(f) or self._global(f) in constant:
                 continue
             for x in self._locations(f):
                 others += (f"\tother_{p.lvalue} = saved_{p.lvalue};\n" for p in self._parts(x))
@@ -213,7 +217,7 @@ class DrivenProgram(Record):
                 shown = f'drv_printf(" %llx", (drv_word)(long long){parts[0].lvalue});\n'
             case _:
                 bits = " | ".join(
-                    f"((drv_word){p.lvalue} & {literal((1 << p.width) - 1)}) << {p.first}"
+                    f"((drv_word){p.lvalue} & {c_literal((1 << p.width) - 1)}) << {p.first}"
                     for p in parts
                 )
                 shown = f'drv_printf(" %llx", {bits});\n'

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 
 from flushproof.engines.bounded.engine import Bounded, Settings
-from flushproof.engines.bounded.maximise import Largest, largest
+from flushproof.engines.bounded.maximise import Largest, find_largest_number
 from flushproof.engines.bounded.query import EFFORT
 from flushproof.engines.bounded.threads import Counts
 from flushproof.engines.counterexample import Counterexample
@@ -27,12 +27,12 @@ from flushproof.results.costs import Cost, Costs
 from flushproof.results.trace import Trace
 from flushproof.results.verdict import VerdictScope
 from flushproof.support.errors import InternalError
-from flushproof.support.process_pool import stream
+from flushproof.support.process_pool import stream_answers
 from flushproof.support.record import Record, replace
-from flushproof.verify.assumptions import assumptions
+from flushproof.verify.assumptions import list_assumptions
 from flushproof.verify.claim_checker import EVERY
 from flushproof.verify.question import FAILURES
-from flushproof.verify.trace.build_trace import explain
+from flushproof.verify.trace.build_trace import build_trace
 
 ROOTS = 4
 """More roots in use than this are not looked at."""
@@ -45,7 +45,7 @@ class _Found(Record, frozen=True):
     exact_roots: bool
 
 
-def costs(
+def measure_costs(
     machine: Machine, path: str, context: ParseContext, jobs: int = 1, effort: int = EFFORT
 ) -> Costs:
     """Find the costs with 1 vCPU up to the machine's bound, and up to `ROOTS` roots in use.
@@ -64,7 +64,9 @@ def costs(
     wide = replace(setup, bounds=bounds, claims=(*setup.claims, *claims))
     looked = replace(machine, setup=wide)
     undefined = _undefined(looked, effort)
-    found = list(stream(lambda roots: _with_roots(looked, roots, undefined, effort), numbers, jobs))
+    found = list(
+        stream_answers(lambda roots: _with_roots(looked, roots, undefined, effort), numbers, jobs)
+    )
     exact = all(f.exact_roots for f in found)
     return Costs(
         path=path,
@@ -78,7 +80,7 @@ def costs(
             roots="uninterpreted" if exact else "64-bit vectors",
             memory=setup.memory,
         ),
-        assumptions=assumptions(machine),
+        assumptions=list_assumptions(machine),
         seconds=time.monotonic() - started,
     )
 
@@ -129,7 +131,7 @@ def _with_roots(machine: Machine, roots: int, undefined: dict[int, str], effort:
 def _cost(machine: Machine, program: Program, engines: tuple[Bounded, ...], sought: Cost) -> Cost:
     name = name_of(sought.roots)
     guess = sought.most or 1
-    answer = largest(engines, name, witness_of(sought.roots), sought.vcpus, guess)
+    answer = find_largest_number(engines, name, witness_of(sought.roots), sought.vcpus, guess)
     if isinstance(answer, str):
         return replace(sought, most=None, reason=answer)
     cost = replace(sought, most=answer.number)
@@ -153,7 +155,7 @@ def _replayed(
         raise InternalError(f"the schedule of a cost replays with {text}")
     claim = machine.setup.claim(found.claim)
     assert claim is not None
-    return explain(machine, claim, program, found.schedule, state, _smallest(answer, found))
+    return build_trace(machine, claim, program, found.schedule, state, _smallest(answer, found))
 
 
 def _calls(state: concrete.State, at: concrete.Violation) -> list[concrete.Happening]:

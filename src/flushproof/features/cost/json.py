@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from flushproof.report.json_report import Tree, body, head, scope_tree, trace_tree
+from flushproof.report.json_report import Tree, document_head, report_body, scope_tree, trace_tree
 from flushproof.results.costs import Cost, Costs, SideBySide
 
 
-def document(found: SideBySide) -> Tree:
+def costs_document(found: SideBySide) -> Tree:
     """Return the document; each variant has its verdicts and its costs."""
     variants = [
-        {**body(report), "costs": _costs(costs)}
+        {**report_body(report), "costs": _costs(costs)}
         for report, costs in zip(found.reports, found.costs, strict=True)
     ]
-    return {**head(), "variants": variants, "exit": found.exit_code}
+    return {**document_head(), "variants": variants, "exit": found.exit_code}
 
 
 def _costs(costs: Costs) -> Tree:

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from flushproof.report.exit_code import verdict_counts
-from flushproof.report.plain import DEFAULT_WIDTH, cut_left, hang, pack
-from flushproof.report.scope import covers
-from flushproof.report.summary import VERDICTS, names_of, tables
-from flushproof.report.text import REPLAYED, joined
-from flushproof.report.trace_table import table
+from flushproof.report.plain import DEFAULT_WIDTH, cut_left, hang_text, pack_pieces
+from flushproof.report.scope import describe_coverage
+from flushproof.report.summary import VERDICTS, names_of, verdict_tables
+from flushproof.report.text import REPLAYED, join_blocks
+from flushproof.report.trace_table import trace_table
 from flushproof.results.costs import Cost, Costs, SideBySide
 from flushproof.results.verdict import Expected, Report
 from flushproof.support.record import replace
-from flushproof.support.wording import count
+from flushproof.support.wording import count_noun
 
 TITLE = "hypercalls that one call issues at most"
 LEGEND = ("* more than the least possible, which is one for each root in use;", "? not known")
@@ -32,12 +32,12 @@ def render(found: SideBySide, width: int = DEFAULT_WIDTH) -> str:
     reports = [_as_found(r) for r in found.reports]
     names = names_of(reports)
     pairs = tuple(zip(names, found.costs, strict=True))
-    return joined(
+    return join_blocks(
         [
-            *tables(reports, width),
-            pack((*VERDICTS, "- not checked"), width),
+            *verdict_tables(reports, width),
+            pack_pieces((*VERDICTS, "- not checked"), width),
             *_cost_tables(pairs, width),
-            pack(LEGEND, width),
+            pack_pieces(LEGEND, width),
             *(_schedule(name, costs, width) for name, costs in pairs),
             *(_unknown(name, costs, width) for name, costs in pairs),
             *_scopes(pairs, width),
@@ -53,7 +53,7 @@ def _as_found(report: Report) -> Report:
 
 
 def _tally(report: Report, width: int) -> list[str]:
-    return hang("", f"{report.path}: {verdict_counts(report.results)}", width, indent=2)
+    return hang_text("", f"{report.path}: {verdict_counts(report.results)}", width, indent=2)
 
 
 # The table -------------------------------------------------------------------------------------
@@ -69,7 +69,7 @@ def _cost_tables(pairs: Sequence[tuple[str, Costs]], width: int) -> Iterator[lis
         part = keys[start : start + room]
         cells = [[_shown(costs.at(*k)) for k in part] for _, costs in pairs]
         yield [
-            *(hang("", TITLE, width) if start == 0 else []),
+            *(hang_text("", TITLE, width) if start == 0 else []),
             _row("vCPUs", left, _changing([str(v) for v, _ in part])),
             _row("roots", left, [str(r) for _, r in part]),
             *(_row(name, left, row) for name, row in zip(names, cells, strict=True)),
@@ -102,29 +102,31 @@ def _schedule(name: str, costs: Costs, width: int) -> list[str]:
     if cost is None or cost.trace is None:
         return []
     return [
-        *hang(f"{name}: ", f"{cost.trace.headline}, with {count(cost.vcpus, 'vCPU')}", width, 2),
+        *hang_text(
+            f"{name}: ", f"{cost.trace.headline}, with {count_noun(cost.vcpus, 'vCPU')}", width, 2
+        ),
         "",
-        *table(cost.trace, width, END),
+        *trace_table(cost.trace, width, END),
         "",
-        *hang("  because  ", cost.trace.because, width),
-        *hang("  smallest ", cost.trace.smallest, width),
-        *hang("  checked  ", REPLAYED, width),
+        *hang_text("  because  ", cost.trace.because, width),
+        *hang_text("  smallest ", cost.trace.smallest, width),
+        *hang_text("  checked  ", REPLAYED, width),
     ]
 
 
 def _unknown(name: str, costs: Costs, width: int) -> list[str]:
     reasons = dict.fromkeys(c.reason for c in costs.cells if c.most is None)
-    return [line for r in reasons for line in hang(f"{name}: ", f"not known: {r}", width, 2)]
+    return [line for r in reasons for line in hang_text(f"{name}: ", f"not known: {r}", width, 2)]
 
 
 def _scopes(pairs: Sequence[tuple[str, Costs]], width: int) -> Iterator[list[str]]:
     """Yield what the costs cover, once for variants that share it."""
     groups: dict[tuple[str, str], list[str]] = {}
     for name, costs in pairs:
-        groups.setdefault((covers(costs), ", ".join(costs.assumptions)), []).append(name)
+        groups.setdefault((describe_coverage(costs), ", ".join(costs.assumptions)), []).append(name)
     for (scope, assumed), names in groups.items():
         yield [
-            *hang("costs    ", ", ".join(names), width),
-            *hang("  scope    ", scope, width),
-            *(hang("  assuming ", assumed, width) if assumed else []),
+            *hang_text("costs    ", ", ".join(names), width),
+            *hang_text("  scope    ", scope, width),
+            *(hang_text("  assuming ", assumed, width) if assumed else []),
         ]

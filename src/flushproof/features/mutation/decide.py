@@ -19,13 +19,13 @@ from flushproof.features.mutation.mutant_verdict import (
     kill_of,
     undefined_in,
 )
-from flushproof.features.mutation.mutants import Mutant, mutants
+from flushproof.features.mutation.mutants import Mutant, make_mutants
 from flushproof.features.mutation.origin import SetupOrigin
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.results.mutation import UNDEFINED, Baseline, Fate, KillCount, MutantResult, Mutation
 from flushproof.results.verdict import Verdict
 from flushproof.support.diagnostics import InputError
-from flushproof.support.process_pool import stream
+from flushproof.support.process_pool import stream_answers
 from flushproof.support.record import Record
 
 OnMutant = Callable[[MutantResult], None]
@@ -41,19 +41,19 @@ class Asked(Record, frozen=True):
     jobs: int
 
 
-def mutate(origin: SetupOrigin, asked: Asked, on_mutant: OnMutant) -> Mutation:
+def judge_mutants(origin: SetupOrigin, asked: Asked, on_mutant: OnMutant) -> Mutation:
     """Judge every mutant; `on_mutant` is told of each, in order.
 
     Raises:
         InputError: the original is not accepted.
         InternalError: an answer about a mutant contradicts another.
     """
-    machine = build(origin.setup)
+    machine = build_machine(origin.setup)
     baseline = _baseline(machine, asked)
     judge = Judge(origin, machine, baseline, asked.every)
-    listed = mutants(origin.setup)
+    listed = make_mutants(origin.setup)
     results = []
-    for found in stream(judge.judge, listed, asked.jobs):
+    for found in stream_answers(judge.judge, listed, asked.jobs):
         results.append(found)
         on_mutant(found)
     kept = tuple(results)
@@ -78,7 +78,7 @@ def _baseline(machine: Machine, asked: Asked) -> tuple[Baseline, ...]:
     undefined = undefined_in(machine)
     if undefined:
         return tuple(Baseline(c, Verdict.UNKNOWN, reason=undefined) for c in ordered)
-    return tuple(stream(partial(baseline_of, machine), ordered, asked.jobs))
+    return tuple(stream_answers(partial(baseline_of, machine), ordered, asked.jobs))
 
 
 def _effects(
@@ -108,7 +108,7 @@ def _kills_any(judge: Judge, claim: str, dead: tuple[Mutant, ...], asked: Asked)
 def _any_of(judge: Judge, known: Baseline, n: int, dead: tuple[Mutant, ...], jobs: int) -> bool:
     def killed(mutant: Mutant) -> bool:
         try:
-            trial = Trial(build(judge.origin.again(mutant.source)))
+            trial = Trial(build_machine(judge.origin.again(mutant.source)))
             if not trial.machine.statable(known.claim):
                 return False
             quick = trial.quick(known.claim) if n == 1 else None
@@ -116,5 +116,5 @@ def _any_of(judge: Judge, known: Baseline, n: int, dead: tuple[Mutant, ...], job
         except InputError:
             return False
 
-    with closing(stream(killed, dead, jobs)) as answers:
+    with closing(stream_answers(killed, dead, jobs)) as answers:
         return any(answers)

@@ -42,7 +42,7 @@ class Edit(Record, frozen=True):
         return _trimmed(old), _trimmed(new)
 
 
-def squeezed(text: str) -> str:
+def squeeze_text(text: str) -> str:
     """Return a text on one line."""
     return " ".join(text.split())
 

@@ -13,14 +13,14 @@ from functools import cached_property
 from typing import Protocol
 
 from flushproof.frontend.c import syntax as c
-from flushproof.frontend.c.item_splitter import Sort, cut
-from flushproof.frontend.c.outline import Outline, expand, outline
+from flushproof.frontend.c.item_splitter import Sort, split_items
+from flushproof.frontend.c.outline import Outline, expand_macros, read_outline
 from flushproof.frontend.c.parser import parse_items
 from flushproof.frontend.c.tokens import Token, TokenKind
 from flushproof.frontend.c.walk import walk
 from flushproof.frontend.kernel.slicing import called_by
 from flushproof.frontend.setup import Setup
-from flushproof.frontend.spec.builtin import given
+from flushproof.frontend.spec.builtin import load_builtin
 from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record
 from flushproof.support.source import Source, Span
@@ -90,7 +90,7 @@ class EditSite(Record, frozen=True, dict=True):
         return None if found is None else self.source.text[found[0] : found[1]]
 
 
-def places(setup: Setup) -> tuple[EditSite, ...]:
+def list_edit_sites(setup: Setup) -> tuple[EditSite, ...]:
     """Return the functions of the variant that its operations can reach, in the order of the text.
 
     One that cannot be read by itself is left out.
@@ -99,7 +99,7 @@ def places(setup: Setup) -> tuple[EditSite, ...]:
     for source in own_sources(setup):
         reached = _reached(setup, source.name)
         try:
-            lines = outline(source, given().context.macros)
+            lines = read_outline(source, load_builtin().context.macros)
             found += _in_file(setup, lines, reached)
         except InputError:
             continue
@@ -127,14 +127,14 @@ def _reached(setup: Setup, file: str) -> dict[str, c.Function]:
 
 
 def _in_file(setup: Setup, lines: Outline, reached: dict[str, c.Function]) -> Iterator[EditSite]:
-    for item in cut(lines.tokens):
+    for item in split_items(lines.tokens):
         if item.sort is not Sort.FUNCTION or item.name not in reached:
             continue
         raw = lines.tokens[item.start : item.end]
         types = frozenset(setup.declarations.typedefs) | _type_words(raw)
         function = _parsed(raw, types)
         if function is None:
-            raw = expand(raw, lines.macros_at(item.end - 1, given().context.macros))
+            raw = expand_macros(raw, lines.macros_at(item.end - 1, load_builtin().context.macros))
             function = _parsed(raw, types)
         if function is not None:
             yield EditSite(lines.source, function, raw, _lines(reached[item.name]))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from flushproof.features.mutation.edit import Edit, squeezed
+from flushproof.features.mutation.edit import Edit, squeeze_text
 from flushproof.features.mutation.edit_sites import EditSite, Spanned
 from flushproof.frontend.c import syntax as c
 from flushproof.support.record import Record
@@ -86,8 +86,8 @@ class Expressions(Record, frozen=True, dict=True):
         text = new if isinstance(new, str) else self.place.text(new)
         if where is None or text is None:
             return
-        old = squeezed(self.place.source.text[slice(*where)])
-        words = f"`{old}` becomes `{squeezed(text)}`"
+        old = squeeze_text(self.place.source.text[slice(*where)])
+        words = f"`{old}` becomes `{squeeze_text(text)}`"
         yield Edit(operator, self.place.source.name, *where, text, words)
 
     def _infix(self, node: c.Expr, op: str, left: c.Expr, right: c.Expr) -> Iterator[Edit]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from flushproof.report.json_report import Tree, head
+from flushproof.report.json_report import Tree, document_head
 from flushproof.results.mutation import Baseline, Fate, Kill, KillCount, MutantResult, Mutation
 
 
-def document(found: Mutation) -> Tree:
+def mutation_document(found: Mutation) -> Tree:
     """Return the document about the mutants of one variant."""
     about = {"path": found.path, "sha256": found.sha256, "function": found.function}
     return {
-        **head(),
+        **document_head(),
         "mutation": {
             "source": about,
             "vcpus": list(found.vcpus),

@@ -77,7 +77,7 @@ class Trial:
         found = enumerate_claim(program, sizes, name, STATES, depth_first=True).found
         if found is None:
             return None
-        replay(program, found)
+        replay_counterexample(program, found)
         return Fails(found.schedule.vcpus, found.calls)
 
     def undefined(self, vcpus: int) -> Answer:
@@ -106,13 +106,13 @@ class Trial:
             case None:
                 return None
             case Counterexample():
-                replay(program, answer)
+                replay_counterexample(program, answer)
                 return Fails(answer.schedule.vcpus, answer.calls)
             case reason:
                 return Open(reason)
 
 
-def replay(program: Program, found: Counterexample) -> None:
+def replay_counterexample(program: Program, found: Counterexample) -> None:
     """Run a counterexample in the interpreter.
 
     Raises:

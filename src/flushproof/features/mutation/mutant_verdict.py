@@ -13,14 +13,14 @@ from flushproof.features.mutation.mutant_checker import Answer, Fails, Open, Tri
 from flushproof.features.mutation.mutants import Mutant
 from flushproof.features.mutation.origin import SetupOrigin
 from flushproof.features.nfc.decide import Wanted, compare
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.results.comparison import Compared, Relation, Since
 from flushproof.results.mutation import UNDEFINED, Baseline, Fate, How, Kill, MutantResult
 from flushproof.results.verdict import ClaimResult, Verdict
 from flushproof.support.diagnostics import InputError
 from flushproof.support.errors import InternalError
 from flushproof.support.record import Record
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 
 CHEAP = (
     "no_uninit",
@@ -61,19 +61,19 @@ class Judge(Record, frozen=True, dict=True):
         try:
             return self._judged(mutant)
         except InputError as error:
-            return result(mutant, Fate.INVALID, reason=error.diagnostics[0].title)
+            return mutant_result(mutant, Fate.INVALID, reason=error.diagnostics[0].title)
         except InternalError as error:
             raise InternalError(f"mutant {mutant.number}, {mutant.edit.words}: {error}") from error
 
     def _judged(self, mutant: Mutant) -> MutantResult:
-        machine = build(self.origin.again(mutant.source))
+        machine = build_machine(self.origin.again(mutant.source))
         if same_code(machine, self.machine):
-            return result(mutant, Fate.EQUAL, reason=SAME)
+            return mutant_result(mutant, Fate.EQUAL, reason=SAME)
         trial = Trial(machine)
         opened: list[str] = []
         kills = tuple(self._kills(trial, opened) if self.every else self._first(trial, opened))
         if kills:
-            return result(mutant, Fate.KILLED, kills=kills)
+            return mutant_result(mutant, Fate.KILLED, kills=kills)
         return self._unnoticed(mutant, trial, opened)
 
     def _first(self, trial: Trial, opened: list[str]) -> Iterator[Kill]:
@@ -141,20 +141,20 @@ class Judge(Record, frozen=True, dict=True):
 
     def _unnoticed(self, mutant: Mutant, trial: Trial, opened: list[str]) -> MutantResult:
         if opened:
-            return result(mutant, Fate.UNDECIDED, reason=opened[0])
+            return mutant_result(mutant, Fate.UNDECIDED, reason=opened[0])
         bounds = self.machine.setup.bounds
         wanted = Wanted(Compared.SEQUENCE, Since.BOOT, bounds)
         found = compare(self.machine, trial.machine, wanted, _coverage)
         if found.relation is Relation.EQUAL:
-            return result(mutant, Fate.EQUAL, reason=found.reason)
+            return mutant_result(mutant, Fate.EQUAL, reason=found.reason)
         if found.relation is Relation.BOUNDED:
-            return result(mutant, Fate.BOUNDED, reason=found.reason)
+            return mutant_result(mutant, Fate.BOUNDED, reason=found.reason)
         if found.relation is Relation.UNKNOWN:
-            return result(mutant, Fate.UNDECIDED, reason=found.reason)
+            return mutant_result(mutant, Fate.UNDECIDED, reason=found.reason)
         assert found.difference is not None
-        mends = tuple(b.claim for b in self.baseline if mended(b, trial))
+        mends = tuple(b.claim for b in self.baseline if is_mended(b, trial))
         reason = found.difference.headline
-        return result(mutant, Fate.SURVIVES, reason=reason, mends=mends)
+        return mutant_result(mutant, Fate.SURVIVES, reason=reason, mends=mends)
 
 
 def baseline_of(machine: Machine, claim: str) -> Baseline:
@@ -217,7 +217,7 @@ def kill_of(known: Baseline, answer: Answer) -> Kill | None:
     return None
 
 
-def mended(known: Baseline, trial: Trial) -> bool:
+def is_mended(known: Baseline, trial: Trial) -> bool:
     """Tell whether what fails in the original does not with as many vCPUs, or fewer."""
     if known.verdict is not Verdict.REFUTED or known.vcpus is None:
         return False
@@ -233,7 +233,7 @@ def same_code(a: Machine, b: Machine) -> bool:
     return parts[0] == parts[1] and codes[0] == codes[1]
 
 
-def result(
+def mutant_result(
     mutant: Mutant,
     fate: Fate,
     *,
@@ -265,4 +265,4 @@ def _undefined(trial: Trial, n: int) -> Kill | None:
 
 
 def _coverage(machine: Machine) -> ClaimResult:
-    return next(decide(machine, Question(("coverage",), machine.setup.bounds)))
+    return next(decide_claims(machine, Question(("coverage",), machine.setup.bounds)))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from flushproof.features.mutation.edit import Edit
-from flushproof.features.mutation.edit_sites import EditSite, places
+from flushproof.features.mutation.edit_sites import EditSite, list_edit_sites
 from flushproof.features.mutation.statements import Statements
 from flushproof.frontend.setup import Setup
 from flushproof.support.record import Record
@@ -35,11 +35,11 @@ class Mutant(Record, frozen=True, dict=True):
         return self.edit.line(self.original)
 
 
-def mutants(setup: Setup) -> tuple[Mutant, ...]:
+def make_mutants(setup: Setup) -> tuple[Mutant, ...]:
     """Return every mutant of a set-up, those of one function together."""
     siblings = _siblings(setup)
     found: dict[tuple[str, str], tuple[str, Edit, Source]] = {}
-    for place in places(setup):
+    for place in list_edit_sites(setup):
         for edit in _edits(place, siblings):
             text = edit.apply(place.source).text
             if text != place.source.text:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flushproof.frontend.kernel.choices import Choices
-from flushproof.frontend.kernel.recognise import recognise
+from flushproof.frontend.kernel.recognise import reduce_kernel_file
 from flushproof.frontend.setup import Setup
 from flushproof.frontend.spec.resolve import from_spec, from_text, from_variant
 from flushproof.support.record import Record, field, replace
@@ -34,10 +34,10 @@ class SetupOrigin(Record, frozen=True):
         if not self.kernel:
             made = from_text(edited, self.spec)
         elif edited.name == self.setup.variant.name:
-            made = recognise(edited, self.choices, place).setup
+            made = reduce_kernel_file(edited, self.choices, place).setup
         else:
             texts = {Path(edited.name): edited.text}
-            made = recognise(self.setup.variant, self.choices, place, texts).setup
+            made = reduce_kernel_file(self.setup.variant, self.choices, place, texts).setup
         return replace(made, bounds=self.setup.bounds, memory=self.setup.memory)
 
     def under(self, setup: Setup) -> SetupOrigin:
@@ -45,7 +45,7 @@ class SetupOrigin(Record, frozen=True):
         return replace(self, setup=setup)
 
 
-def origin(path: str, spec: str | None, choices: Choices) -> SetupOrigin:
+def read_origin(path: str, spec: str | None, choices: Choices) -> SetupOrigin:
     """Read a C file, a spec file or a kernel file.
 
     Raises:

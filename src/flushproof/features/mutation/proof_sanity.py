@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from flushproof.features.mutation.mutant_checker import Answer, Fails, Open, Trial
-from flushproof.features.mutation.mutants import Mutant, mutants
+from flushproof.features.mutation.mutants import Mutant, make_mutants
 from flushproof.features.mutation.origin import SetupOrigin
-from flushproof.features.mutation.vacuity import reaching
+from flushproof.features.mutation.vacuity import reachability_claim
 from flushproof.frontend.spec.syntax import ClaimSpec
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.results.verdict import Breaker, ClaimResult, Sane, Verdict
 from flushproof.support.diagnostics import InputError
 from flushproof.support.record import replace
@@ -65,7 +65,7 @@ class Doubt:
 
     def _reached(self, claim: ClaimSpec) -> Answer:
         """Return how a claim is put to the test; None where it never is, within the bounds."""
-        weaker = reaching(claim)
+        weaker = reachability_claim(claim)
         if weaker is None:
             return Open("it has no antecedent")
         others = tuple(x for x in self.machine.setup.claims if x.name != claim.name)
@@ -82,7 +82,7 @@ class Doubt:
 
     @cached_property
     def _mutants(self) -> tuple[Mutant, ...]:
-        return mutants(self.origin.setup)
+        return make_mutants(self.origin.setup)
 
     def _broken(self, claim: ClaimSpec) -> Sane:
         """Return the mutant that breaks a claim with the fewest vCPUs of those tried."""
@@ -113,7 +113,7 @@ class Doubt:
         """Return a mutant on trial, None where it is not accepted."""
         if mutant.number not in self._trials:
             try:
-                made = Trial(build(self.origin.again(mutant.source)))
+                made = Trial(build_machine(self.origin.again(mutant.source)))
             except InputError:
                 made = None
             self._trials[mutant.number] = made

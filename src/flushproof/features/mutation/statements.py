@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
-from flushproof.features.mutation.edit import Edit, squeezed
+from flushproof.features.mutation.edit import Edit, squeeze_text
 from flushproof.features.mutation.edit_sites import EditSite
 from flushproof.features.mutation.expressions import Expressions
 from flushproof.frontend.c import syntax as c
@@ -135,7 +135,7 @@ class Statements(Record, frozen=True, dict=True):
             yield Edit("drop-start", self.place.source.name, *where, text, words)
 
     def _short(self, where: tuple[int, int]) -> str:
-        text = squeezed(self.place.source.text[slice(*where)])
+        text = squeeze_text(self.place.source.text[slice(*where)])
         return text if len(text) <= LONG else text[: LONG - 4] + " ..."
 
 

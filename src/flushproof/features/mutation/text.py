@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from flushproof.report.plain import DEFAULT_WIDTH, hang, visible
+from flushproof.report.plain import DEFAULT_WIDTH, escape_unprintable, hang_text
 from flushproof.report.scope import vcpus_phrase
 from flushproof.results.mutation import Fate, How, Kill, KillCount, MutantResult, Mutation
 from flushproof.results.verdict import Verdict
-from flushproof.support.wording import count
+from flushproof.support.wording import count_noun
 
 SHOWN = 2
 """So many lines of a longer edit are shown before and after."""
@@ -21,17 +21,17 @@ _OPEN = (Fate.SURVIVES, Fate.UNDECIDED)
 def render(found: Mutation, width: int = DEFAULT_WIDTH) -> str:
     """Return the whole report as text that ends in a newline."""
     blocks = [
-        [visible(f"{found.path}: {found.function}()")],
+        [escape_unprintable(f"{found.path}: {found.function}()")],
         _table(found.results, width),
         *(_unnoticed(r, width) for r in found.results if r.fate in _OPEN),
         _effects(found),
         _original(found, width),
-        hang("", f"{found.path}: {tally(found)}", width, 2),
+        hang_text("", f"{found.path}: {tally_fates(found)}", width, 2),
     ]
     return "\n\n".join("\n".join(b) for b in blocks if b) + "\n"
 
 
-def tally(found: Mutation) -> str:
+def tally_fates(found: Mutation) -> str:
     """Return such as "96 mutants: 80 killed, 12 equal, 4 survive"."""
     words = {
         Fate.KILLED: "killed",
@@ -42,7 +42,7 @@ def tally(found: Mutation) -> str:
         Fate.INVALID: "not accepted",
     }
     parts = [f"{found.count(f)} {w}" for f, w in words.items() if found.count(f)]
-    total = count(len(found.results), "mutant")
+    total = count_noun(len(found.results), "mutant")
     return f"{total}: {', '.join(parts)}" if parts else total
 
 
@@ -52,7 +52,11 @@ def _table(results: Iterable[MutantResult], width: int) -> list[str]:
     for r in results:
         if r.function != function:
             function = r.function
-            lines += ["", visible(f"  {function}()")] if lines else [visible(f"  {function}()")]
+            lines += (
+                ["", escape_unprintable(f"  {function}()")]
+                if lines
+                else [escape_unprintable(f"  {function}()")]
+            )
         lines += _row(r, width)
     return lines
 
@@ -61,10 +65,10 @@ def _row(r: MutantResult, width: int) -> list[str]:
     lead = f"{r.number:>5}  {r.line:>5}  "
     fate = _fate(r)
     room = width - len(lead) - len(fate) - 2
-    words = visible(r.words)
+    words = escape_unprintable(r.words)
     if len(words) <= room:
         return [f"{lead}{words:<{room}}  {fate}"]
-    return [*hang(lead, r.words, width), f"{fate:>{width}}"]
+    return [*hang_text(lead, r.words, width), f"{fate:>{width}}"]
 
 
 def _fate(r: MutantResult) -> str:
@@ -81,23 +85,23 @@ def _fate(r: MutantResult) -> str:
 
 def _kill(k: Kill) -> str:
     earlier = ", earlier" if k.how is How.SMALLER else ""
-    return f"{k.claim} at {count(k.vcpus, 'vCPU')}{earlier}"
+    return f"{k.claim} at {count_noun(k.vcpus, 'vCPU')}{earlier}"
 
 
 def _unnoticed(r: MutantResult, width: int) -> list[str]:
     """Return a mutant that no claim noticed, as a diff, and what is known of it."""
     head = f"{r.fate}  {r.file}:{r.line}: {r.words}"
-    lines = hang("", head, width, 4)
+    lines = hang_text("", head, width, 4)
     lines += [*_side("-", r.before), *_side("+", r.after)]
-    lines += hang("  because  ", r.reason, width)
+    lines += hang_text("  because  ", r.reason, width)
     if r.mends:
-        lines += hang("  mends    ", ", ".join(r.mends), width)
+        lines += hang_text("  mends    ", ", ".join(r.mends), width)
     return lines
 
 
 def _side(sign: str, lines: tuple[str, ...]) -> list[str]:
     kept = lines if len(lines) <= SHOWN + 1 else (*lines[:SHOWN], "...")
-    return [visible(f"    {sign} {line}") for line in kept]
+    return [escape_unprintable(f"    {sign} {line}") for line in kept]
 
 
 def _effects(found: Mutation) -> list[str]:
@@ -106,7 +110,9 @@ def _effects(found: Mutation) -> list[str]:
     wide = max(len(e.claim) for e in found.effects)
     head = f"{'claim':<{wide}}  kills" + ("" if found.every else "   (each mutant counts once)")
     lines = [head]
-    lines += [visible(f"{e.claim:<{wide}}  {e.kills:>5}{_idle(e)}") for e in found.effects]
+    lines += [
+        escape_unprintable(f"{e.claim:<{wide}}  {e.kills:>5}{_idle(e)}") for e in found.effects
+    ]
     return lines
 
 
@@ -119,11 +125,12 @@ def _original(found: Mutation, width: int) -> list[str]:
     lines: list[str] = []
     for b in found.baseline:
         if b.verdict is Verdict.REFUTED and b.vcpus is not None and b.calls is not None:
-            size = f"{count(b.vcpus, 'vCPU')}, {count(b.calls, 'operation')}"
+            size = f"{count_noun(b.vcpus, 'vCPU')}, {count_noun(b.calls, 'operation')}"
             text = f"{b.claim} fails in the original at {size}: only less is a kill"
-            lines += hang("  ", text, width)
+            lines += hang_text("  ", text, width)
         elif not b.verdict.holds:
-            lines += hang("  ", f"{b.claim} is open in the original: {b.reason}", width)
+            lines += hang_text("  ", f"{b.claim} is open in the original: {b.reason}", width)
     flushes = "1 flush" if found.flushes == 1 else f"{found.flushes} flushes"
-    scope = f"{vcpus_phrase(found.vcpus)}, up to {count(found.loads, 'load')} each, up to {flushes}"
-    return [*lines, *hang("  scope    ", scope, width)]
+    loads = count_noun(found.loads, "load")
+    scope = f"{vcpus_phrase(found.vcpus)}, up to {loads} each, up to {flushes}"
+    return [*lines, *hang_text("  scope    ", scope, width)]

@@ -24,7 +24,7 @@ from flushproof.support.source import Span
 _FALSE = ("false", "0")
 
 
-def reaching(claim: ClaimSpec) -> ClaimSpec | None:
+def reachability_claim(claim: ClaimSpec) -> ClaimSpec | None:
     """Return the claim that what a claim presupposes never holds; None where it presupposes none.
 
     A claim without any assertion presupposes what never happens.

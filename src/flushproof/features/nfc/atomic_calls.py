@@ -38,7 +38,7 @@ class Cuts(Record, frozen=True):
         return f"{self.places[0].file}, {noun} {', '.join(map(str, lines))}"
 
 
-def cuts(program: Program, vcpus: int | None, flushers: int) -> Cuts | None:
+def find_cuts(program: Program, vcpus: int | None, flushers: int) -> Cuts | None:
     """Return where calls are not atomic, None where all are; `vcpus` None is any number."""
     from flushproof.engines.reduction.commutativity import ThreadCounts
     from flushproof.engines.reduction.step_plan import make_plan
@@ -54,9 +54,9 @@ def _places(program: Program, boundaries: Mapping[str, frozenset[int]]) -> Itera
             yield o.code[at].span or o.span
 
 
-def lost(old: Program, new: Program, bounds: Bounds, memory: MemoryModel) -> str:
+def describe_loss(old: Program, new: Program, bounds: Bounds, memory: MemoryModel) -> str:
     """Return what comparing whole calls within bounds loses; "" if nothing."""
-    was, now = (cuts(p, bounds.vcpus[1], bounds.flushers) for p in (old, new))
+    was, now = (find_cuts(p, bounds.vcpus[1], bounds.flushers) for p in (old, new))
     if was is not None:
         which = was if now is None else now
         return f"what others see within a call is not compared ({which.words()})"

@@ -64,7 +64,9 @@ def whole_operation(_: Operation) -> frozenset[int]:
     return frozenset({0})
 
 
-def both(joint: Product, old: Program, new: Program, schedule: Schedule) -> tuple[Run, Run]:
+def replay_variants(
+    joint: Product, old: Program, new: Program, schedule: Schedule
+) -> tuple[Run, Run]:
     """Replay the joint program, then each variant under the same arguments and outcomes.
 
     Raises:
@@ -134,7 +136,7 @@ def _chooses(h: Happening, names: SideNames) -> bool:
 
 
 def _run(program: Program, schedule: Schedule) -> Run:
-    state = concrete.start(program, schedule)
+    state = concrete.initial_state(program, schedule)
     return Run(program, schedule, state, tuple(_calls(state, schedule)))
 
 
@@ -144,7 +146,7 @@ def _calls(state: concrete.State, schedule: Schedule) -> Iterator[CallOutcome]:
         before = len(state.happenings)
         returned = True
         try:
-            concrete.step(state, thread, whole_operation)
+            concrete.step_thread(state, thread, whole_operation)
         except concrete.Stuck:
             returned = False
         except (concrete.Undefined, StopIteration) as error:

@@ -11,12 +11,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from flushproof.engines.counterexample import Counterexample, size_in_words
-from flushproof.features.nfc.atomic_calls import EVERY, WHOLE_CALLS, late_stores, lost
-from flushproof.features.nfc.concrete_runs import Run, both, first_difference, whole_operation
-from flushproof.features.nfc.difference import difference
+from flushproof.features.nfc.atomic_calls import EVERY, WHOLE_CALLS, describe_loss, late_stores
+from flushproof.features.nfc.concrete_runs import (
+    Run,
+    first_difference,
+    replay_variants,
+    whole_operation,
+)
+from flushproof.features.nfc.difference import describe_difference
 from flushproof.features.nfc.observer import FOLLOWED, SAME, Sight
-from flushproof.features.nfc.product_program import Product, product
-from flushproof.features.nfc.same_code import SAME_CODE, alike
+from flushproof.features.nfc.product_program import Product, join_programs
+from flushproof.features.nfc.same_code import SAME_CODE, is_same_code
 from flushproof.features.nfc.shared_boot import written_unknown
 from flushproof.features.nfc.unbounded import Related, equal_for_all
 from flushproof.frontend.setup import Bounds
@@ -31,10 +36,10 @@ from flushproof.results.comparison import (
     VariantVersion,
 )
 from flushproof.results.verdict import ClaimResult, VerdictScope
-from flushproof.support.memory_model import MemoryModel, weaker
+from flushproof.support.memory_model import MemoryModel, weaker_model
 from flushproof.support.record import Record, replace
-from flushproof.support.wording import count
-from flushproof.verify.assumptions import assumptions
+from flushproof.support.wording import count_noun
+from flushproof.verify.assumptions import list_assumptions
 from flushproof.verify.claim_checker import EVERY as ANY_INTERLEAVING
 
 if TYPE_CHECKING:
@@ -96,13 +101,13 @@ class _Compared:
         self.machines = (old, new)
         self.wanted = wanted
         self.cover = cover
-        self.memory = weaker(old.setup.memory, new.setup.memory)
+        self.memory = weaker_model(old.setup.memory, new.setup.memory)
         self.plain = (_plain(old), _plain(new))
         self.started = time.monotonic()
         self.reason = ""
 
     def decide(self) -> Comparison:
-        if alike(*self.plain):
+        if is_same_code(*self.plain):
             return self._same_code()
         if changing := written_unknown(*self.plain):
             names = ", ".join(dict.fromkeys(f"`{f.label}`" for f in changing))
@@ -159,11 +164,11 @@ class _Compared:
 
     def _lost(self) -> str:
         """Return what comparing whole calls loses; "" if nothing."""
-        return lost(*self.plain, self.wanted.bounds, self.memory)
+        return describe_loss(*self.plain, self.wanted.bounds, self.memory)
 
     def _product(self, sight: Sight) -> Product:
         after_load = self.wanted.since is Since.LOAD
-        return product(*self.plain, sight, after_load=after_load)
+        return join_programs(*self.plain, sight, after_load=after_load)
 
     def _ask(self, joint: Product, counts: range) -> _Answer:
         """Look at the smallest number of vCPUs first."""
@@ -178,12 +183,12 @@ class _Compared:
         return _Answer(counts[-1], None, "", engine.exact_roots)
 
     def _told(self, joint: Product, found: Counterexample) -> VariantDifference:
-        old, new = both(joint, *self.plain, found.schedule)
+        old, new = replay_variants(joint, *self.plain, found.schedule)
         start = _after_first_load(old) if self.wanted.since is Since.LOAD else 0
         place = first_difference(old, new, joint.sight, start)
         first, second = self.machines
         smallest = size_in_words(found, self.wanted.bounds.vcpus[0], least=found.least)
-        return difference((first, old), (second, new), place, joint.sight, smallest)
+        return describe_difference((first, old), (second, new), place, joint.sight, smallest)
 
     def _refines(self) -> tuple[Relation, str]:
         """Tell whether the new variant issues a subset and keeps coverage, and why not."""
@@ -258,7 +263,7 @@ def _gap(engine: Bounded, vcpus: int) -> str:
     """Return why executions in which nothing differs do not make the variants equal, or ""."""
     undefined = engine.undefined(vcpus)
     if isinstance(undefined, Counterexample):
-        return f"undefined behaviour: {undefined.text}, with {count(vcpus, 'vCPU')}"
+        return f"undefined behaviour: {undefined.text}, with {count_noun(vcpus, 'vCPU')}"
     unfollowed = engine.claim(FOLLOWED, vcpus)
     if isinstance(unfollowed, Counterexample):
         return LOST
@@ -288,5 +293,5 @@ def _version(machine: Machine) -> VariantVersion:
 
 def _assumptions(old: Machine, new: Machine) -> tuple[str, ...]:
     """Return what is assumed of either variant; that loads flush does not matter here."""
-    given = (*assumptions(old), *assumptions(new))
+    given = (*list_assumptions(old), *list_assumptions(new))
     return tuple(a for a in dict.fromkeys(given) if not a.startswith("a load flushes"))

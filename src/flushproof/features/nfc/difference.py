@@ -7,14 +7,20 @@ from collections.abc import Iterator
 from flushproof.engines.interpreter.interpreter import Happening, Location
 from flushproof.features.nfc.concrete_runs import CallOutcome, DifferencePlace, Issued, Run
 from flushproof.features.nfc.observer import Sight
-from flushproof.ir.analysis.representation import infer
+from flushproof.ir.analysis.representation import infer_kinds
 from flushproof.ir.code import Exchange, Field, Return, Write
 from flushproof.ir.program import Operation, Role
 from flushproof.machine.build import Machine
 from flushproof.machine.monitors import RUNS_ON
 from flushproof.results.comparison import Act, SharedCall, SideOutcome, VariantDifference
 from flushproof.support.record import Record
-from flushproof.verify.trace.value_names import Names, letters, number, place, thread
+from flushproof.verify.trace.value_names import (
+    Names,
+    number_words,
+    place_name,
+    root_letters,
+    thread_name,
+)
 
 
 class _Words(Record, frozen=True):
@@ -27,7 +33,7 @@ class _Words(Record, frozen=True):
         return f"flush {self.target(i)} {outcome}"
 
     def target(self, i: Issued) -> str:
-        reach = "" if i.whole else f" ({number(i.start)}, {number(i.pages)})"
+        reach = "" if i.whole else f" ({number_words(i.start)}, {number_words(i.pages)})"
         return f"{self.names.root(i.root)}{reach}"
 
     def hypercalls(self, done: CallOutcome) -> Iterator[Act]:
@@ -51,7 +57,7 @@ class _Words(Record, frozen=True):
                     pass
         for where, (field, before, after) in found.items():
             if before != after:
-                yield place(field, where), self.names.field(field, after)
+                yield place_name(field, where), self.names.field(field, after)
 
 
 def _known(value: int | None) -> int:
@@ -70,7 +76,7 @@ def _end(done: CallOutcome, *, flush: bool) -> Act | None:
     return Act(text if done.free else f"{text}, keeps a lock", next(spans, last))
 
 
-def difference(
+def describe_difference(
     old: tuple[Machine, Run],
     new: tuple[Machine, Run],
     at: DifferencePlace,
@@ -80,7 +86,7 @@ def difference(
     """Describe two runs up to where they first differ."""
     known = _letters(old[1], new[1])
     ours, theirs = (
-        _Words(Names(known, infer(run.program), machine.setup.declarations.enums))
+        _Words(Names(known, infer_kinds(run.program), machine.setup.declarations.enums))
         for machine, run in (old, new)
     )
     was, now = old[1].calls[at.call], new[1].calls[at.call]
@@ -97,7 +103,7 @@ def _letters(old: Run, new: Run) -> dict[int, str]:
     begun = tuple(root for _, root in _arguments(old) if root is not None)
     pairs = zip(old.calls, new.calls, strict=False)
     happened: list[Happening] = [h for a, b in pairs for h in (*a.happenings, *b.happenings)]
-    return letters(happened, RUNS_ON.name, begun)
+    return root_letters(happened, RUNS_ON.name, begun)
 
 
 def _arguments(run: Run) -> Iterator[tuple[Operation, int | None]]:
@@ -123,7 +129,7 @@ def _calls(old: Run, new: Run, words: tuple[_Words, _Words], last: int) -> Itera
             w.side(run.calls[k], flush=flush) for w, run in zip(words, (old, new), strict=True)
         )
         was, now = sides
-        yield SharedCall(k + 1, thread(threads[k]), text, was, now)
+        yield SharedCall(k + 1, thread_name(threads[k]), text, was, now)
 
 
 # The headline ------------------------------------------------------------------------------------

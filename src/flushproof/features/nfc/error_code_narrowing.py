@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flushproof.ir.analysis.def_use import defined, locals_of, operands
+from flushproof.ir.analysis.def_use import defined_local, locals_of, operand_expressions
 from flushproof.ir.code import (
     Assign,
     Binary,
@@ -37,7 +37,7 @@ class _Other(Exception):  # noqa: N818 - what the code does; it is no error
     """The code does something else with its error codes."""
 
 
-def narrowed(old: Program, new: Program) -> tuple[Program, Program] | None:
+def narrow_error_codes(old: Program, new: Program) -> tuple[Program, Program] | None:
     """Return both programs with narrow error codes, None where either needs wide ones."""
     if _results(old) != _results(new):
         return None
@@ -118,7 +118,7 @@ class _Narrower:
             case Return(value) if value is not None:
                 return replace(i, value=self.code(value))
             case _:
-                if defined(i) in self.codes:
+                if defined_local(i) in self.codes:
                     raise _Other
                 return self._others(i)
 
@@ -130,7 +130,7 @@ class _Narrower:
             case Assign(_, value):
                 return replace(i, value=self.plain(value))
             case _:
-                if any(x in self.codes for e in operands(i) for x in locals_of(e)):
+                if any(x in self.codes for e in operand_expressions(i) for x in locals_of(e)):
                     raise _Other
                 return i
 

@@ -8,7 +8,7 @@ Lemma L27 of docs/soundness.md.
 
 from __future__ import annotations
 
-from flushproof.features.nfc.ghost_table import equal
+from flushproof.features.nfc.ghost_table import equate_values
 from flushproof.features.nfc.observer import SAME
 from flushproof.ir.builder import Emitter
 from flushproof.ir.code import Assert, Const, Expr, Havoc, Local, Var
@@ -50,8 +50,8 @@ class Queue(Record, frozen=True):
     @property
     def nothing_waits(self) -> Expr:
         """The condition that each event had its counterpart."""
-        old, new = (convert.negate(Var(x)) for x in self.waits.values())
-        return convert.both(old, new)
+        old, new = (convert.negate_condition(Var(x)) for x in self.waits.values())
+        return convert.conjoin_conditions(old, new)
 
     def take(self, side: str, columns: tuple[Expr, ...], target: Local, idle: Expr) -> None:
         """Let an event happen: `target` gets its value; where `idle` it need not match."""
@@ -62,13 +62,13 @@ class Queue(Record, frozen=True):
         e.place(second)
         alike: Expr = TRUE
         for kept, column in zip(self.columns, columns, strict=True):
-            alike = convert.both(alike, equal(Var(kept), column))
-        self._claim(convert.either(idle, alike))
+            alike = convert.conjoin_conditions(alike, equate_values(Var(kept), column))
+        self._claim(convert.disjoin_conditions(idle, alike))
         e.assign(target, Var(self.value), None)
         e.assign(self.waits[other], FALSE, None)
         e.jump(end, None)
         e.place(first)
-        self._claim(convert.negate(Var(self.waits[side])))
+        self._claim(convert.negate_condition(Var(self.waits[side])))
         e.emit(Havoc(target, self.span))
         for kept, column in zip(self.columns, columns, strict=True):
             e.assign(kept, column, None)

@@ -35,7 +35,7 @@ DEPTH = 2
 """How many rows there are for each vCPU."""
 
 
-def column(name: str, t: Type) -> tuple[Field, ...]:
+def column_fields(name: str, t: Type) -> tuple[Field, ...]:
     """Return the fields that hold one column of a table."""
     return tuple(Field(f"{name}@{k}", name, FieldScope.VCPU, t, ghost=True) for k in range(DEPTH))
 
@@ -84,11 +84,13 @@ class Table(Record, frozen=True):
             bound, target = e.local("v", VCPU), e.temp(BOOL)
             reads = tuple((e.temp(c[k].type), c[k]) for c in self.columns)
             number = Binary("+", Cast(Var(bound), INT), _times(k), INT)
-            absent = convert.negate(Binary("<", number, rows, BOOL))
+            absent = convert.negate_condition(Binary("<", number, rows, BOOL))
             other = Binary("!=", Var(reads[0][0]), wanted, BOOL)
-            holds = convert.either(absent, convert.either(other, given.holds(Var(reads[1][0]))))
+            holds = convert.disjoin_conditions(
+                absent, convert.disjoin_conditions(other, given.holds(Var(reads[1][0])))
+            )
             e.emit(Every(target, bound, reads, holds, span))
-            total = convert.both(total, Var(target))
+            total = convert.conjoin_conditions(total, Var(target))
         return total
 
 
@@ -104,10 +106,12 @@ class Match(Record, frozen=True):
         return Binary("==", second, self.value, BOOL)
 
 
-def equal(a: Expr, b: Expr) -> Expr:
+def equate_values(a: Expr, b: Expr) -> Expr:
     """Return `a == b` of values that may have different types."""
     if a.type == BOOL and b.type == BOOL:
-        return convert.either(convert.both(a, b), convert.both(_not(a), _not(b)))
+        return convert.disjoin_conditions(
+            convert.conjoin_conditions(a, b), convert.conjoin_conditions(_not(a), _not(b))
+        )
     return Binary("==", a, b, BOOL)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flushproof.report.json_report import Tree, head, scope_tree, span_tree
+from flushproof.report.json_report import Tree, document_head, scope_tree, span_tree
 from flushproof.results.comparison import (
     Act,
     Comparison,
@@ -12,12 +12,12 @@ from flushproof.results.comparison import (
 )
 
 
-def document(found: Comparison) -> Tree:
+def comparison_document(found: Comparison) -> Tree:
     """Return the document about one comparison."""
-    return {**head(), "comparison": tree(found), "exit": found.exit_code}
+    return {**document_head(), "comparison": comparison_tree(found), "exit": found.exit_code}
 
 
-def tree(found: Comparison) -> Tree:
+def comparison_tree(found: Comparison) -> Tree:
     """Return the comparison alone."""
     return {
         "old": _version(found.old),

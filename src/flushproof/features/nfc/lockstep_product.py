@@ -16,18 +16,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from flushproof.engines.unbounded.history_variable import walkers
-from flushproof.features.nfc.error_code_narrowing import narrowed
+from flushproof.engines.unbounded.history_variable import list_walkers
+from flushproof.features.nfc.error_code_narrowing import narrow_error_codes
 from flushproof.features.nfc.event_queue import Queue
-from flushproof.features.nfc.ghost_table import equal
+from flushproof.features.nfc.ghost_table import equate_values
 from flushproof.features.nfc.observer import SAME
 from flushproof.features.nfc.operation_pairing import Pair, pair_up
 from flushproof.features.nfc.product_program import NEW, OLD, result_type
-from flushproof.features.nfc.rename_side import Ends, SideNames, locks, place_part
+from flushproof.features.nfc.rename_side import Ends, SideNames, list_lock_counters, place_part
 from flushproof.features.nfc.shared_boot import with_shared_boot
-from flushproof.features.nfc.state_reduction import tidy
+from flushproof.features.nfc.state_reduction import reduce_state
 from flushproof.ir.analysis.def_use import fields_of
-from flushproof.ir.analysis.weak_topological_order import heads, order
+from flushproof.ir.analysis.weak_topological_order import loop_heads, order_code
 from flushproof.ir.builder import Emitter, Label
 from flushproof.ir.code import (
     Assert,
@@ -60,10 +60,14 @@ Place = tuple[int | None, int | None]
 """Where the sides are: a position of each, None where it is done."""
 
 
-def lockstep(old: Program, new: Program, *, after_load: bool) -> Program | None:
+def join_in_lockstep(old: Program, new: Program, *, after_load: bool) -> Program | None:
     """Join two programs; None where their loops or locks are more than is followed here."""
-    old, new = narrowed(old, new) or (old, new)
-    if any(f.scope is FieldScope.VCPU for p in (old, new) for f in locks(p.operations, OLD)):
+    old, new = narrow_error_codes(old, new) or (old, new)
+    if any(
+        f.scope is FieldScope.VCPU
+        for p in (old, new)
+        for f in list_lock_counters(p.operations, OLD)
+    ):
         return None
     pairs = pair_up(old, new)
     if any(_places(p) > MOST_PLACES for p in pairs):
@@ -79,7 +83,7 @@ def lockstep(old: Program, new: Program, *, after_load: bool) -> Program | None:
 
 
 def _places(pair: Pair) -> int:
-    return (1 + len(heads(pair.old.code))) * (1 + len(heads(pair.new.code)))
+    return (1 + len(loop_heads(pair.old.code))) * (1 + len(loop_heads(pair.new.code)))
 
 
 class _Watcher(Record, frozen=True):
@@ -95,8 +99,8 @@ class _Watcher(Record, frozen=True):
     def hypercall(self, i: Hypercall) -> None:
         """Let the k-th hypercalls of both sides be alike, and end alike."""
         whole = self.emitter.keep(i.whole, i.span)
-        start = convert.choose(whole, Const(0, U64), i.start)
-        pages = convert.choose(whole, Const(0, U64), i.pages)
+        start = convert.choose_value(whole, Const(0, U64), i.start)
+        pages = convert.choose_value(whole, Const(0, U64), i.pages)
         self.hypercalls.take(self.names.side, (i.root, whole, start, pages), i.target, self.idle)
 
     def havoc(self, i: Havoc) -> None:
@@ -122,7 +126,10 @@ class _LockstepOperation:
         self.after_load = after_load
         self.emitter = Emitter(pair.name, "%p")
         self.hangs = self.emitter.label()
-        self.counters = (*locks((pair.old,), OLD), *locks((pair.new,), NEW))
+        self.counters = (
+            *list_lock_counters((pair.old,), OLD),
+            *list_lock_counters((pair.new,), NEW),
+        )
         self.places: dict[Place, Label] = {}
         self.waiting: list[Place] = []
 
@@ -141,7 +148,7 @@ class _LockstepOperation:
         e.place(self.hangs)
         e.emit(Assert(SAME, FALSE, (), "", "", span))
         e.emit(Return(None, span))
-        code = tidy(e.finish(), p.parameters.all, self.counters)
+        code = reduce_state(e.finish(), p.parameters.all, self.counters)
         return Operation(p.name, p.role, p.parameters, code, span)
 
     def _idle(self) -> Expr:
@@ -150,7 +157,7 @@ class _LockstepOperation:
             return FALSE
         loaded = self.emitter.local("loaded", BOOL)
         self.emitter.emit(Read(loaded, LOADED, None, Mode.GHOST, self.pair.new.span))
-        return convert.negate(Var(loaded))
+        return convert.negate_condition(Var(loaded))
 
     def _watchers(self, idle: Expr) -> tuple[_Watcher, _Watcher]:
         e, span = self.emitter, self.pair.new.span
@@ -200,9 +207,9 @@ class _LockstepOperation:
         """Claim that both sides were alike so far, and that their loops are at the same vCPU."""
         if at == (None, None):
             return
-        fine = convert.either(watcher.idle, watcher.hypercalls.nothing_waits)
+        fine = convert.disjoin_conditions(watcher.idle, watcher.hypercalls.nothing_waits)
         for old, new in self._walkers(at):
-            fine = convert.both(fine, _alike(Var(old), Var(new)))
+            fine = convert.conjoin_conditions(fine, _alike(Var(old), Var(new)))
         self.emitter.emit(Assert(SAME, fine, (), "", "", self.pair.new.span))
 
     def _forget(self, at: Place, watcher: _Watcher) -> None:
@@ -230,7 +237,7 @@ class _LockstepOperation:
         if start is None:
             e.jump(done, None)
             return {None: done}
-        stops = {at: e.label() for at in sorted(heads(side.code))}
+        stops = {at: e.label() for at in sorted(loop_heads(side.code))}
         place_part(e, side, watcher.names, watcher, Ends(done, self.hangs), start, stops)
         ends: dict[int | None, Label] = {None: done}
         return ends | stops
@@ -243,11 +250,11 @@ class _LockstepOperation:
         for counter in self.counters:
             word = e.temp(INT)
             e.emit(Read(word, counter, None, Mode.GHOST, span))
-            e.emit(Assert(SAME, equal(Var(word), Const(0, INT)), (), "", "", span))
+            e.emit(Assert(SAME, equate_values(Var(word), Const(0, INT)), (), "", "", span))
         fine = old.hypercalls.nothing_waits
         if self.pair.role is Role.FLUSH:
-            fine = convert.both(fine, _alike(Var(old.result), Var(new.result)))
-        e.emit(Assert(SAME, convert.either(old.idle, fine), (), "", "", span))
+            fine = convert.conjoin_conditions(fine, _alike(Var(old.result), Var(new.result)))
+        e.emit(Assert(SAME, convert.disjoin_conditions(old.idle, fine), (), "", "", span))
         if self.after_load and self.pair.role is Role.LOAD:
             e.emit(Write(LOADED, None, TRUE, Mode.GHOST, span))
         e.emit(Return(None, span))
@@ -256,17 +263,17 @@ class _LockstepOperation:
 
 def _walker(operation: Operation, head: int) -> Local | None:
     """Return the one local that a loop compares with the number of vCPUs."""
-    loops = order(operation.code).loops
+    loops = order_code(operation.code).loops
     inside = tuple(i for at, i in enumerate(operation.code) if head in loops[at])
-    found = walkers(replace(operation, code=inside))
+    found = list_walkers(replace(operation, code=inside))
     return next(iter(found)) if len(found) == 1 else None
 
 
 def _alike(old: Expr, new: Expr) -> Expr:
     if old.type == new.type:
-        return equal(old, new)
-    return equal(convert.cast(old, S64), convert.cast(new, S64))
+        return equate_values(old, new)
+    return equate_values(convert.cast_integer(old, S64), convert.cast_integer(new, S64))
 
 
 def _converted(e: Expr, t: Type) -> Expr:
-    return convert.cast(e, t) if isinstance(t, Int) else e
+    return convert.cast_integer(e, t) if isinstance(t, Int) else e

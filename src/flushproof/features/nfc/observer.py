@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from flushproof.features.nfc.ghost_table import Match, Table, column, equal
+from flushproof.features.nfc.ghost_table import Match, Table, column_fields, equate_values
 from flushproof.features.nfc.rename_side import SideNames
 from flushproof.ir.builder import Emitter, Label
 from flushproof.ir.code import (
@@ -68,7 +68,7 @@ OFF = _ghost("off", BOOL)
 LOADED = _ghost("loaded", BOOL)
 
 
-def witnesses(sight: Sight) -> tuple[Field, ...]:
+def list_witnesses(sight: Sight) -> tuple[Field, ...]:
     """Return what is chosen beforehand."""
     match sight:
         case Sight.SEQUENCE:
@@ -99,11 +99,11 @@ class ObservedCall(Record):
 
     def require(self, condition: Expr) -> None:
         """Let the execution count only where the condition holds."""
-        value = convert.either(Var(self.off), convert.negate(condition))
+        value = convert.disjoin_conditions(Var(self.off), convert.negate_condition(condition))
         self.emitter.assign(self.off, value, None)
 
 
-def begin(
+def begin_observation(
     emitter: Emitter,
     sight: Sight,
     watched: tuple[Field, ...],
@@ -120,14 +120,15 @@ def begin(
     rows = emitter.local("rows", INT)
     emitter.assign(rows, Const(0, INT), None)
     tables = {
-        t: Table((column(f"nfc:choice:{t.width}{'s' if t.signed else 'u'}", t),)) for t in shared
+        t: Table((column_fields(f"nfc:choice:{t.width}{'s' if t.signed else 'u'}", t),))
+        for t in shared
     }
     return ObservedCall(emitter, sight, off, seen, _outcomes(sight, outcome), rows, tables, span)
 
 
 def _outcomes(sight: Sight, t: Type) -> Table:
-    outcome = column("nfc:outcome", t)
-    return Table((column("nfc:on", U64), outcome) if sight.by_root else (outcome,))
+    outcome = column_fields("nfc:outcome", t)
+    return Table((column_fields("nfc:on", U64), outcome) if sight.by_root else (outcome,))
 
 
 class SideObserver(Record):
@@ -162,18 +163,22 @@ class SideObserver(Record):
             self._by_root(i)
         else:
             self._by_position(i)
-        e.assign(self.has, convert.either(Var(self.has), self._alike(i)), None)
+        e.assign(self.has, convert.disjoin_conditions(Var(self.has), self._alike(i)), None)
         e.assign(self.count, _next(self.count), None)
 
     def _alike(self, i: Hypercall) -> Expr:
         seen = {f: Var(x) for f, x in self.call.seen.items()}
-        alike = equal(i.root, seen[ROOT_SEEN])
+        alike = equate_values(i.root, seen[ROOT_SEEN])
         if POSITION in seen:
-            alike = convert.both(alike, equal(Var(self.count), seen[POSITION]))
+            alike = convert.conjoin_conditions(
+                alike, equate_values(Var(self.count), seen[POSITION])
+            )
         if WHOLE_SEEN in seen:
-            part = convert.both(equal(i.start, seen[START_SEEN]), equal(i.pages, seen[PAGES_SEEN]))
-            alike = convert.both(alike, equal(i.whole, seen[WHOLE_SEEN]))
-            alike = convert.both(alike, convert.either(i.whole, part))
+            part = convert.conjoin_conditions(
+                equate_values(i.start, seen[START_SEEN]), equate_values(i.pages, seen[PAGES_SEEN])
+            )
+            alike = convert.conjoin_conditions(alike, equate_values(i.whole, seen[WHOLE_SEEN]))
+            alike = convert.conjoin_conditions(alike, convert.disjoin_conditions(i.whole, part))
         return alike
 
     def _by_position(self, i: Hypercall) -> None:
@@ -227,7 +232,7 @@ class SideObserver(Record):
         e.place(there)
         before = e.local("before", value.type)
         table.get(e, Var(rank), before)
-        self.call.require(equal(Var(before), Var(value)))
+        self.call.require(equate_values(Var(before), Var(value)))
         e.jump(end, None)
         e.place(end)
 

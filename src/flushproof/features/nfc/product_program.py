@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flushproof.features.nfc.error_code_narrowing import narrowed
-from flushproof.features.nfc.ghost_table import equal
+from flushproof.features.nfc.error_code_narrowing import narrow_error_codes
+from flushproof.features.nfc.ghost_table import equate_values
 from flushproof.features.nfc.observer import (
     LOADED,
     OFF,
@@ -20,11 +20,11 @@ from flushproof.features.nfc.observer import (
     ObservedCall,
     SideObserver,
     Sight,
-    begin,
-    witnesses,
+    begin_observation,
+    list_witnesses,
 )
 from flushproof.features.nfc.operation_pairing import Pair, pair_up
-from flushproof.features.nfc.rename_side import Ends, SideNames, locks, place
+from flushproof.features.nfc.rename_side import Ends, SideNames, emit_operation, list_lock_counters
 from flushproof.features.nfc.shared_boot import with_shared_boot
 from flushproof.ir.analysis.def_use import fields_of
 from flushproof.ir.builder import Emitter
@@ -46,7 +46,7 @@ from flushproof.ir.code import (
     Var,
     Write,
 )
-from flushproof.ir.passes.cleanup import clean
+from flushproof.ir.passes.cleanup import clean_code
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.ir.types import BOOL, INT, S64, VCPU, Int, Type
 from flushproof.lower import convert
@@ -67,16 +67,16 @@ class Product(Record, frozen=True):
     sight: Sight
 
 
-def product(old: Program, new: Program, sight: Sight, *, after_load: bool) -> Product:
+def join_programs(old: Program, new: Program, sight: Sight, *, after_load: bool) -> Product:
     """Join two programs; with `after_load` nothing counts before some vCPU has loaded.
 
     Raises:
         InputError: the operations of the two do not correspond.
     """
-    old, new = narrowed(old, new) or (old, new)
+    old, new = narrow_error_codes(old, new) or (old, new)
     pairs = pair_up(old, new)
     operations = tuple(_JoinedOperation(p, sight, after_load).lowered() for p in pairs)
-    chosen = witnesses(sight)
+    chosen = list_witnesses(sight)
     used = {f for o in operations for i in o.code for f in fields_of(i)} | set(chosen)
     boot = {
         names.field(f): e for names, program in ((OLD, old), (NEW, new)) for f, e in program.boot
@@ -99,9 +99,9 @@ class _JoinedOperation:
     def lowered(self) -> Operation:
         e, span = self.emitter, self.pair.new.span
         e.emit(Enter(span))
-        watched = witnesses(self.sight) if self._issued() else ()
+        watched = list_witnesses(self.sight) if self._issued() else ()
         outcome = next((i.target.type for i in self._issued()), INT)
-        call = begin(e, self.sight, watched, outcome, tuple(self._shared()), span)
+        call = begin_observation(e, self.sight, watched, outcome, tuple(self._shared()), span)
         old = SideObserver.of(call, OLD, result_type(self.pair.old), None)
         ends_old = self._run(old, self.pair.old)
         new = SideObserver.of(call, NEW, result_type(self.pair.new), old)
@@ -109,7 +109,7 @@ class _JoinedOperation:
         self._compare(call, (old, ends_old), (new, ends_new))
         e.emit(Return(None, span))
         p = self.pair
-        return Operation(p.name, p.role, p.parameters, clean(e.finish()), span)
+        return Operation(p.name, p.role, p.parameters, clean_code(e.finish()), span)
 
     def _issued(self) -> tuple[Hypercall, ...]:
         """Return the hypercalls of both sides."""
@@ -134,7 +134,7 @@ class _JoinedOperation:
         ends = Ends(e.label(), e.label())
         over = e.label()
         status = e.local(f"status@{names.side}", INT)
-        place(e, operation, names, side, ends)
+        emit_operation(e, operation, names, side, ends)
         e.place(ends.hangs)
         e.assign(status, Const(HANGS, INT), None)
         e.jump(over, None)
@@ -147,9 +147,9 @@ class _JoinedOperation:
     def _left(self, names: SideNames, operation: Operation) -> Expr:
         """Return how a call that returned ended: with every lock free or not."""
         free: Expr = TRUE
-        for counter in locks((operation,), names):
-            free = convert.both(free, self._is_free(counter))
-        return convert.choose(free, Const(RETURNS, INT), Const(KEEPS, INT))
+        for counter in list_lock_counters((operation,), names):
+            free = convert.conjoin_conditions(free, self._is_free(counter))
+        return convert.choose_value(free, Const(RETURNS, INT), Const(KEEPS, INT))
 
     def _is_free(self, counter: Field) -> Expr:
         e = self.emitter
@@ -168,14 +168,14 @@ class _JoinedOperation:
         self, call: ObservedCall, old: tuple[SideObserver, Local], new: tuple[SideObserver, Local]
     ) -> None:
         e, span = self.emitter, self.pair.new.span
-        counts = convert.negate(Var(call.off))
+        counts = convert.negate_condition(Var(call.off))
         if self.after_load:
             loaded = e.local("loaded", BOOL)
             e.emit(Read(loaded, LOADED, None, Mode.GHOST, span))
-            counts = convert.both(counts, Var(loaded))
-        idle = convert.negate(counts)
+            counts = convert.conjoin_conditions(counts, Var(loaded))
+        idle = convert.negate_condition(counts)
         for text, condition in self._claims(old, new):
-            e.emit(Assert(SAME, convert.either(idle, condition), (), text, "", span))
+            e.emit(Assert(SAME, convert.disjoin_conditions(idle, condition), (), text, "", span))
         self._end(call, old[1], new[1])
         if self.after_load and self.pair.role is Role.LOAD:
             e.emit(Write(LOADED, None, TRUE, Mode.GHOST, span))
@@ -184,13 +184,16 @@ class _JoinedOperation:
         self, old: tuple[SideObserver, Local], new: tuple[SideObserver, Local]
     ) -> Iterator[tuple[str, Expr]]:
         (was, ended), (now, ends) = old, new
-        yield "ends", equal(Var(ends), Var(ended))
+        yield "ends", equate_values(Var(ends), Var(ended))
         if not self._issued():
             pass
         elif self.sight is Sight.SUBSET:
-            yield "hypercalls", convert.either(convert.negate(Var(now.has)), Var(was.has))
+            yield (
+                "hypercalls",
+                convert.disjoin_conditions(convert.negate_condition(Var(now.has)), Var(was.has)),
+            )
         else:
-            yield "hypercalls", equal(Var(now.has), Var(was.has))
+            yield "hypercalls", equate_values(Var(now.has), Var(was.has))
         if self.pair.role is Role.FLUSH:
             yield from self._results(Var(was.result), Var(now.result))
 
@@ -198,10 +201,13 @@ class _JoinedOperation:
         match self.sight:
             case Sight.SEQUENCE:
                 same = old.type == new.type
-                yield "result", equal(old, new) if same else equal(_wide(old), _wide(new))
+                yield (
+                    "result",
+                    equate_values(old, new) if same else equate_values(_wide(old), _wide(new)),
+                )
             case Sight.SUBSET:
-                fine = convert.negate(convert.nonzero(new))
-                yield "result", convert.either(fine, convert.nonzero(old))
+                fine = convert.negate_condition(convert.nonzero_condition(new))
+                yield "result", convert.disjoin_conditions(fine, convert.nonzero_condition(old))
             case Sight.SET:
                 pass
 
@@ -209,7 +215,7 @@ class _JoinedOperation:
         """Follow an execution no further than to a call that waits or keeps a lock."""
         e, span = self.emitter, self.pair.new.span
         bad, done = e.label(), e.label()
-        fine = convert.both(_returns(old), _returns(new))
+        fine = convert.conjoin_conditions(_returns(old), _returns(new))
         if fine != TRUE:
             e.branch(fine, done, bad, span)
             e.place(bad)
@@ -235,4 +241,4 @@ def result_type(operation: Operation) -> Type:
 
 
 def _wide(e: Expr) -> Expr:
-    return convert.cast(e, S64)
+    return convert.cast_integer(e, S64)

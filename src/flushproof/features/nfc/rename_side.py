@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from flushproof.ir.analysis.control_flow import successors
+from flushproof.ir.analysis.control_flow import successor_positions
 from flushproof.ir.analysis.def_use import map_expr, map_operands
 from flushproof.ir.builder import Emitter, Label
 from flushproof.ir.code import (
@@ -84,7 +84,7 @@ class Ends(Record, frozen=True):
     hangs: Label
 
 
-def place(
+def emit_operation(
     emitter: Emitter, operation: Operation, names: SideNames, watcher: SideWatcher, e: Ends
 ) -> None:
     """Emit one operation's code."""
@@ -221,7 +221,7 @@ def _reached(code: tuple[Instr, ...], start: int, stops: Mapping[int, Label]) ->
     work = [start]
     while work:
         at = work.pop()
-        for to in successors(code, at):
+        for to in successor_positions(code, at):
             if to not in found:
                 found.add(to)
                 if to not in stops:
@@ -249,7 +249,7 @@ def _plus(e: Expr, value: int) -> Expr:
     return Binary("+", e, Const(value, INT), INT)
 
 
-def locks(operations: tuple[Operation, ...], names: SideNames) -> Iterator[Field]:
+def list_lock_counters(operations: tuple[Operation, ...], names: SideNames) -> Iterator[Field]:
     """Yield the counters of a side, each once."""
     found: dict[str, Field] = {}
     for i in (i for o in operations for i in o.code):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flushproof.features.nfc.operation_pairing import pair_up
-from flushproof.ir.analysis.def_use import defined, fields_of, map_expr, map_operands
+from flushproof.ir.analysis.def_use import defined_local, fields_of, map_expr, map_operands
 from flushproof.ir.code import Check, Exchange, Expr, Field, Instr, Local, Uninit, Var
 from flushproof.ir.program import Operation, Program
 from flushproof.support.record import replace
@@ -16,7 +16,7 @@ from flushproof.support.record import replace
 SAME_CODE = "the code of both is the same but for names and places"
 
 
-def alike(old: Program, new: Program) -> bool:
+def is_same_code(old: Program, new: Program) -> bool:
     """Tell whether the plain programs of two variants differ in names and places only.
 
     Raises:
@@ -65,7 +65,7 @@ class _NumberedNames:
             own, old = new.old, self._local(new.old)
             value = map_expr(new.value, lambda x: Var(old if x == own else x))
             new = replace(new, old=old, value=value)
-        if (target := defined(i)) is not None:
+        if (target := defined_local(i)) is not None:
             new = replace(new, target=self._local(target))
         for f in fields_of(i):
             new = replace(new, field=self._field(f))

@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from flushproof.ir.analysis.def_use import defined, map_operands
+from flushproof.ir.analysis.def_use import defined_local, map_operands
 from flushproof.ir.code import Assign, Expr, Field, Instr, Local, Read, Var, Write
-from flushproof.ir.passes.cleanup import clean
+from flushproof.ir.passes.cleanup import clean_code
 from flushproof.ir.types import INT
 
 Code = tuple[Instr, ...]
 
 
-def tidy(code: Code, parameters: Iterable[Local], counters: Iterable[Field]) -> Code:
+def reduce_state(code: Code, parameters: Iterable[Local], counters: Iterable[Field]) -> Code:
     """Return the code of an operation with little to remember; `counters` are set at its start."""
     local = {f.name: Local(f"lock:{f.name}", INT) for f in counters}
     held = tuple(_without_counter(i, local) for i in code)
-    return clean(_with_parameters(held, frozenset(parameters)))
+    return clean_code(_with_parameters(held, frozenset(parameters)))
 
 
 def _without_counter(i: Instr, local: dict[str, Local]) -> Instr:
@@ -35,7 +35,7 @@ def _without_counter(i: Instr, local: dict[str, Local]) -> Instr:
 
 
 def _with_parameters(code: Code, parameters: frozenset[Local]) -> Code:
-    times = Counter(x for i in code if (x := defined(i)) is not None)
+    times = Counter(x for i in code if (x := defined_local(i)) is not None)
     known = {
         i.target: i.value.local
         for i in code
@@ -50,4 +50,4 @@ def _with_parameters(code: Code, parameters: frozenset[Local]) -> Code:
     def value(x: Local) -> Expr:
         return Var(known.get(x, x))
 
-    return tuple(i if defined(i) in known else map_operands(i, value) for i in code)
+    return tuple(i if defined_local(i) in known else map_operands(i, value) for i in code)

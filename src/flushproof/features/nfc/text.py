@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from itertools import zip_longest
 from typing import assert_never
 
-from flushproof.report.excerpt import excerpt
-from flushproof.report.grid import Column, GridCell, draw
-from flushproof.report.plain import DEFAULT_WIDTH, hang
+from flushproof.report.excerpt import excerpt_lines
+from flushproof.report.grid import Column, GridCell, draw_grid
+from flushproof.report.plain import DEFAULT_WIDTH, hang_text
 from flushproof.report.scope import scope_phrase, vcpus_phrase
 from flushproof.results.comparison import (
     Act,
@@ -22,7 +22,7 @@ from flushproof.results.comparison import (
 )
 from flushproof.results.verdict import EXIT_OK
 from flushproof.support.source import Source
-from flushproof.support.wording import count
+from flushproof.support.wording import count_noun
 
 REPLAYED = "each variant replayed by itself in the interpreter"
 MARK = "<--"
@@ -37,15 +37,15 @@ Sources = Mapping[str, Source]
 
 def render(found: Comparison, sources: Sources, width: int = DEFAULT_WIDTH) -> str:
     """Return the comparison as text that ends in a newline."""
-    summary = hang("", _summary(found), width, indent=2)
-    return "\n".join([*lines(found, sources, width), "", *summary]) + "\n"
+    summary = hang_text("", _summary(found), width, indent=2)
+    return "\n".join([*comparison_lines(found, sources, width), "", *summary]) + "\n"
 
 
-def lines(found: Comparison, sources: Sources, width: int) -> list[str]:
+def comparison_lines(found: Comparison, sources: Sources, width: int) -> list[str]:
     """Return the comparison as lines, without the summary."""
     out = [_head(found)]
-    out += hang("  old  ", _subject(found.old.path, found.old.function), width)
-    out += hang("  new  ", _subject(found.new.path, found.new.function), width)
+    out += hang_text("  old  ", _subject(found.old.path, found.old.function), width)
+    out += hang_text("  new  ", _subject(found.new.path, found.new.function), width)
     if found.difference is not None:
         out += _difference(found.difference, sources, width)
     else:
@@ -53,7 +53,7 @@ def lines(found: Comparison, sources: Sources, width: int) -> list[str]:
     return out + _labels(found, width)
 
 
-def places(found: Comparison) -> tuple[str, ...]:
+def list_compared_files(found: Comparison) -> tuple[str, ...]:
     """Return the names of the files that excerpts are wanted from."""
     told = found.difference
     spans = () if told is None else (a.span for _, a in _diverging(told) if a.span is not None)
@@ -67,7 +67,7 @@ def _head(found: Comparison) -> str:
         return f"bounded: equal for {vcpus_phrase(found.scope.vcpus)}"
     if found.difference is None:
         return f"{found.relation}  for {vcpus_phrase(found.scope.vcpus)}"
-    return f"{found.relation}  {count(found.difference.vcpus, 'vCPU')}"
+    return f"{found.relation}  {count_noun(found.difference.vcpus, 'vCPU')}"
 
 
 def _subject(path: str, function: str) -> str:
@@ -90,10 +90,10 @@ def _labels(found: Comparison, width: int) -> list[str]:
         parts += [("smallest", found.difference.smallest), ("checked", REPLAYED)]
     if found.invariant:
         parts.append(("related", _related(found.invariant)))
-    parts += [("compares", compares(found)), ("scope", scope_phrase(found.scope))]
+    parts += [("compares", describe_comparison(found)), ("scope", scope_phrase(found.scope))]
     if found.assumptions:
         parts.append(("assuming", ", ".join(found.assumptions)))
-    return [line for label, text in parts for line in hang(f"  {label:<8} ", text, width)]
+    return [line for label, text in parts for line in hang_text(f"  {label:<8} ", text, width)]
 
 
 def _related(facts: tuple[str, ...]) -> str:
@@ -102,7 +102,7 @@ def _related(facts: tuple[str, ...]) -> str:
     return "; ".join(facts)
 
 
-def compares(found: Comparison) -> str:
+def describe_comparison(found: Comparison) -> str:
     """Return what is compared, in words."""
     match found.compared:
         case Compared.SEQUENCE:
@@ -127,11 +127,11 @@ def compares(found: Comparison) -> str:
 
 
 def _difference(told: VariantDifference, sources: Sources, width: int) -> list[str]:
-    out = ["", *hang("  ", told.headline, width), ""]
+    out = ["", *hang_text("  ", told.headline, width), ""]
     for side, act in _diverging(told):
         if act.span is not None:
-            out += hang("  ", f"{act.span.file}:{act.span.line}", width)
-            out += excerpt(act.span, side, sources, CODE_INDENT, width)
+            out += hang_text("  ", f"{act.span.file}:{act.span.line}", width)
+            out += excerpt_lines(act.span, side, sources, CODE_INDENT, width)
     return [*out, "", *_table(told, width), ""]
 
 
@@ -159,7 +159,7 @@ def _table(told: VariantDifference, width: int) -> list[str]:
         Column("new", LEAST, tuple(GridCell((n,) if n else ()) for n in new)),
         Column("", len(MARK), tuple(GridCell((m,) if m else ()) for m in mark)),
     )
-    return draw(columns, width) or []
+    return draw_grid(columns, width) or []
 
 
 _Row = tuple[str, str, str, str, str, str]

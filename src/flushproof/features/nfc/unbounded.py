@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from flushproof.features.nfc.atomic_calls import SEVERAL, cuts
-from flushproof.features.nfc.lockstep_product import lockstep
-from flushproof.ir.analysis.representation import infer
+from flushproof.features.nfc.atomic_calls import SEVERAL, find_cuts
+from flushproof.features.nfc.lockstep_product import join_in_lockstep
+from flushproof.ir.analysis.representation import infer_kinds
 from flushproof.ir.program import Program
 from flushproof.ir.types import RW_LOCK
 from flushproof.support.record import Record, replace
@@ -65,7 +65,7 @@ def equal_for_all(old: Program, new: Program, flushers: int, *, after_load: bool
         many: int | None = 1
     else:
         many = None
-    joint = lockstep(old, new, after_load=after_load)
+    joint = join_in_lockstep(old, new, after_load=after_load)
     if joint is None:
         return "there are too many loops, or a lock for each vCPU"
     try:
@@ -75,20 +75,20 @@ def equal_for_all(old: Program, new: Program, flushers: int, *, after_load: bool
 
 
 def _atomic(old: Program, new: Program, flushers: int) -> bool:
-    return all(cuts(p, None, flushers) is None for p in (old, new))
+    return all(find_cuts(p, None, flushers) is None for p in (old, new))
 
 
 def _search(joint: Program, flushers: int | None) -> Related | str:
     """Look for a relation that each vCPU's fields satisfy, a vCPU that stands for all included."""
     from flushproof.engines.unbounded.horn_encoding import Builder
     from flushproof.engines.unbounded.ic3 import Exhausted, Ic3
-    from flushproof.engines.unbounded.inductiveness_check import failing
+    from flushproof.engines.unbounded.inductiveness_check import list_failing_clauses
     from flushproof.engines.unbounded.prove import ConfirmedInvariant
-    from flushproof.engines.unbounded.state_space import TrackedInstances, space
+    from flushproof.engines.unbounded.state_space import TrackedInstances, make_state_space
 
-    kinds = infer(joint)
+    kinds = infer_kinds(joint)
     case = TrackedInstances(generic=True)
-    where = space(joint, kinds, case)
+    where = make_state_space(joint, kinds, case)
     whole = {o.name: frozenset({0}) for o in joint.operations}
     builder = Builder(where, whole, claims_only=False)
     system = builder.run()
@@ -96,7 +96,7 @@ def _search(joint: Program, flushers: int | None) -> Related | str:
         found = Ic3(system, EFFORT).run()
     except Exhausted:
         return "the search for a relation between the two states took too many steps"
-    if found is None or failing(system, found):
+    if found is None or list_failing_clauses(system, found):
         return NONE_FOUND
     part = ConfirmedInvariant(case, where, builder.frames, system, found)
     return Related(tuple(_between_calls(part)), kinds.exact_roots, flushers)

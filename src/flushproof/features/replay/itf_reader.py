@@ -115,7 +115,7 @@ def _integer(text: str) -> int | None:
     return int(text) if text.removeprefix("-").isdecimal() and len(text) < 25 else None
 
 
-def read(source: Source) -> Saved:
+def read_itf(source: Source) -> Saved:
     """Return the trace that a file holds.
 
     Raises:

@@ -23,8 +23,8 @@ from flushproof.machine.build import Machine
 from flushproof.machine.instrument import PLACE_STRIDE
 from flushproof.results.trace import Recipe, RecordedCall, TraceEvent
 from flushproof.support.record import Record, field
-from flushproof.verify.trace.recipe import by_role, seen
-from flushproof.verify.trace.value_names import thread as title
+from flushproof.verify.trace.recipe import by_role, visible_event
+from flushproof.verify.trace.value_names import thread_name as title
 
 MOST_TRIES = 20_000
 """How many choices of a claim's witnesses are tried."""
@@ -79,7 +79,7 @@ class MonitorChoice(Record, frozen=True):
     calls: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
-def attempt(machine: Machine, claim: str, recipe: Recipe, vcpus: int) -> Tried:
+def attempt_recipe(machine: Machine, claim: str, recipe: Recipe, vcpus: int) -> Tried:
     """Run the other variant under every choice of witnesses; return a run that fails, if any does.
 
     Raises:
@@ -134,7 +134,7 @@ def _operation(program: Program, recorded: RecordedCall) -> Operation:
     return next((o for o in alike if o.name == recorded.operation), alike[0])
 
 
-def stretches(recipe: Recipe) -> Iterator[Stretch]:
+def split_into_stretches(recipe: Recipe) -> Iterator[Stretch]:
     """Yield the stretches of the recorded run in order."""
     numbered = list(_numbered(recipe.events))
     later: dict[tuple[int, int], list[Stop]] = {}
@@ -178,7 +178,7 @@ class _RetargetRun:
         self.recipe = recipe
         self.choice = choice
         start = Schedule(schedule.vcpus, choice.witnesses, schedule.plans, ())
-        self.state = concrete.start(program, start)
+        self.state = concrete.initial_state(program, start)
         self.counts: Counter[tuple[int, int, str, str]] = Counter()
         self.issued: Counter[tuple[int, int]] = Counter()
         self.outcomes: dict[tuple[int, int], list[int]] = {}
@@ -200,7 +200,7 @@ class _RetargetRun:
         return Tried(self.schedule, self.state, tuple(self.misfits), undefined)
 
     def _follow(self) -> None:
-        for stretch in stretches(self.recipe):
+        for stretch in split_into_stretches(self.recipe):
             self._retry()
             if self.waiting.get(stretch.thread):
                 self.waiting[stretch.thread].append(stretch)
@@ -259,7 +259,7 @@ class _RetargetRun:
     def _stops(self, stretch: Stretch, instr: Instr) -> bool:
         """Tell whether an instruction is one that came only after the interruption, or never."""
         over = stretch.last is not None and self._reached(stretch, stretch.last)
-        for kind, member in seen(instr):
+        for kind, member in visible_event(instr):
             if over:
                 return True
             number = self.counts[stretch.thread, stretch.call, kind, member] + 1
@@ -277,11 +277,11 @@ class _RetargetRun:
                 thread.choices = iter((self._havoc(key, thread),))
             case _:
                 pass
-        concrete.step(self.state, thread, _each_instruction, to_violation=True)
+        concrete.step_thread(self.state, thread, _each_instruction, to_violation=True)
         if instr is None:
             self.counts[position, thread.call, "enter", ""] += 1
         else:
-            for kind, member in seen(instr):
+            for kind, member in visible_event(instr):
                 self.counts[*key, kind, member] += 1
         if not self.state.violations:
             self._bystander(Role.OBSERVE)
@@ -312,7 +312,7 @@ class _RetargetRun:
         for operation in self.program.of(role):
             number = len(self.state.threads)
             thread = concrete.Thread(number, (Call(operation.name, {}, ()),))
-            concrete.step(self.state, thread, lambda _: frozenset({0}), to_violation=True)
+            concrete.step_thread(self.state, thread, lambda _: frozenset({0}), to_violation=True)
 
     def _finish(self) -> None:
         """Let calls that were recorded only in part end, and look at the state that is left."""
@@ -330,7 +330,7 @@ class _RetargetRun:
 
     def _stand_still(self) -> None:
         try:
-            self.state.waits = concrete.deadlock(self.state)
+            self.state.waits = concrete.pending_waits(self.state)
             self._bystander(Role.DEADLOCK)
         except concrete.GoesOn:
             pass
@@ -401,7 +401,7 @@ def _accesses(machine: Machine, name: str, run: Tried) -> list[dict[str, int]]:
     places = {f.name: at for at, f in enumerate(machine.places)}
     held: dict[int, int] = {}
     found: dict[tuple[int, ...], None] = {}
-    state = concrete.start(run.state.program, run.schedule)
+    state = concrete.initial_state(run.state.program, run.schedule)
     locks = {x: k for k, x in enumerate(state.locks)}
     for h in run.state.happenings:
         location = h.location
@@ -409,7 +409,7 @@ def _accesses(machine: Machine, name: str, run: Tried) -> list[dict[str, int]]:
             state.memory[location] = h.value
             held[h.thread] = concrete.lock_set(state, h.thread)
         elif isinstance(h.instr, (Read, Write, Exchange)) and location is not None:
-            if location[0] not in places or not any(seen(h.instr)):
+            if location[0] not in places or not any(visible_event(h.instr)):
                 continue
             place = places[location[0]] * PLACE_STRIDE + max(location[1], 0)
             found[h.thread + 1, place, *_kind(h.instr), held.get(h.thread, 0)] = None

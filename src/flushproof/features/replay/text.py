@@ -2,58 +2,58 @@
 
 from __future__ import annotations
 
-from flushproof.report.excerpt import excerpt
-from flushproof.report.plain import hang, visible
-from flushproof.report.text import joined, trace_lines
-from flushproof.report.trace_table import table, title
+from flushproof.report.excerpt import excerpt_lines
+from flushproof.report.plain import escape_unprintable, hang_text
+from flushproof.report.text import join_blocks, trace_lines
+from flushproof.report.trace_table import thread_title, trace_table
 from flushproof.results.replay import ReplayAnswer
-from flushproof.results.saved_trace import Moment, Saved, moments
+from flushproof.results.saved_trace import Moment, Saved, trace_moments
 from flushproof.results.trace import Trace, TraceStep
 
 CODE_INDENT = 6
 
 
-def overview(saved: Saved, width: int) -> str:
+def render_overview(saved: Saved, width: int) -> str:
     """Return what the trace is about, and its table."""
-    head = hang("", f"{saved.claim}: {saved.trace.headline}", width, indent=2)
-    subject = hang("  ", f"{saved.path}: {saved.function}()", width)
-    return joined([[*head, *subject], table(saved.trace, width)])
+    head = hang_text("", f"{saved.claim}: {saved.trace.headline}", width, indent=2)
+    subject = hang_text("  ", f"{saved.path}: {saved.function}()", width)
+    return join_blocks([[*head, *subject], trace_table(saved.trace, width)])
 
 
-def step(saved: Saved, number: int, width: int) -> str:
+def render_step(saved: Saved, number: int, width: int) -> str:
     """Return one step, the code it is made by, and the state after it; step 0 is the boot state."""
     trace = saved.trace
-    after = moments(trace)
+    after = trace_moments(trace)
     done = None if number == 0 else trace.steps[number - 1]
     before = after[max(0, number - 1)]
     blocks = [_head(trace, number, done, width)]
     if done is not None and done.span is not None:
         sources = {s.name: s for s in saved.sources}
-        code = hang("  ", f"{done.span.file}:{done.span.line}", width)
-        blocks.append([*code, *excerpt(done.span, "", sources, CODE_INDENT, width)])
+        code = hang_text("  ", f"{done.span.file}:{done.span.line}", width)
+        blocks.append([*code, *excerpt_lines(done.span, "", sources, CODE_INDENT, width)])
     blocks.append(_threads(trace, after[number], width))
     blocks.append(_fields(before, after[number], width))
     if number == len(trace.steps):
-        blocks.append(hang("  VIOLATION  ", trace.headline, width))
-    return joined(blocks)
+        blocks.append(hang_text("  VIOLATION  ", trace.headline, width))
+    return join_blocks(blocks)
 
 
 def _head(trace: Trace, number: int, done: TraceStep | None, width: int) -> list[str]:
     what = "boot"
     if done is not None:
-        what = f"{title(done.thread, trace.columns)}: {done.text}"
-    return hang("", f"step {number} of {len(trace.steps)}   {what}", width, indent=2)
+        what = f"{thread_title(done.thread, trace.columns)}: {done.text}"
+    return hang_text("", f"step {number} of {len(trace.steps)}   {what}", width, indent=2)
 
 
 def _threads(trace: Trace, now: Moment, width: int) -> list[str]:
-    names = {t: title(t, trace.columns) for t in (*now.runs_on, *trace.columns)}
+    names = {t: thread_title(t, trace.columns) for t in (*now.runs_on, *trace.columns)}
     left = max(len(n) for n in names.values())
     lines = []
     for thread, name in names.items():
         runs = f"runs on {now.runs_on[thread]}" if thread in now.runs_on else ""
         holds = "holds a lock" if thread in now.holding else ""
         told = ", ".join(t for t in (runs, holds) if t)
-        lines += hang(f"  {name:<{left}}  ", told, width)
+        lines += hang_text(f"  {name:<{left}}  ", told, width)
     return lines
 
 
@@ -62,21 +62,21 @@ def _fields(before: Moment, now: Moment, width: int) -> list[str]:
     for name, value in now.fields.items():
         old = before.fields.get(name, value)
         mark, was = ("*", f"   (was {old})") if old != value else (" ", "")
-        lines += hang(f"{mark} ", f"{name} = {value}{was}", width, indent=4)
+        lines += hang_text(f"{mark} ", f"{name} = {value}{was}", width, indent=4)
     return lines
 
 
-def answer(found: ReplayAnswer, width: int) -> str:
+def render_answer(found: ReplayAnswer, width: int) -> str:
     """Return whether a schedule fails in another variant."""
-    head = hang("", f"{found.claim}   {visible(found.path)}", width, indent=2)
-    lines = hang("  ", _verdict(found), width)
+    head = hang_text("", f"{found.claim}   {escape_unprintable(found.path)}", width, indent=2)
+    lines = hang_text("  ", _verdict(found), width)
     for note in (*found.notes, *found.misfits):
-        lines += hang("  note     ", note, width)
+        lines += hang_text("  note     ", note, width)
     if found.trace is not None:
         sources = {s.name: s for s in found.sources}
-        return joined([[*head, *lines], trace_lines(found.trace, sources, width)])
+        return join_blocks([[*head, *lines], trace_lines(found.trace, sources, width)])
     more = f"one schedule says nothing of others: `flushproof prove {found.path}` looks at all"
-    return joined([[*head, *lines, *hang("  help     ", more, width)]])
+    return join_blocks([[*head, *lines, *hang_text("  help     ", more, width)]])
 
 
 def _verdict(found: ReplayAnswer) -> str:

@@ -16,8 +16,14 @@ from flushproof.features.reproduce import functions as fn
 from flushproof.features.reproduce.guards import guard_macros
 from flushproof.features.reproduce.headers import not_found, own_files, own_text
 from flushproof.features.reproduce.layout import ObjectLayout
-from flushproof.features.reproduce.stop_points import Spans, edited, free_calls, hooked, settled
-from flushproof.features.reproduce.types import definitions, type_items
+from flushproof.features.reproduce.stop_points import (
+    Spans,
+    free_calls,
+    hook_function,
+    hook_source,
+    settle_free_calls,
+)
+from flushproof.features.reproduce.types import type_definitions, type_items
 from flushproof.frontend.c import printer
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.attributes import CALLED, WORDS
@@ -56,7 +62,7 @@ class CodeParts(Record, frozen=True):
     file: str
 
 
-def code(
+def emit_code(
     machine: Machine,
     layout: ObjectLayout,
     hooks: Spans,
@@ -79,11 +85,13 @@ def code(
         roots = [declarations.functions[o.function] for o in machine.setup.operations]
         bodies = [f.body for f in roots if f.body is not None]
         own = list(
-            {f.name: f for f in (*roots, *_plain(fn.reached(declarations, bodies)))}.values()
+            {
+                f.name: f for f in (*roots, *_plain(fn.reachable_functions(declarations, bodies)))
+            }.values()
         )
         dead = _dead(machine, own)
     named = _named(machine) if verbatim else ()
-    needed = fn.reached(
+    needed = fn.reachable_functions(
         declarations, (*(f.body for f in own if f.body is not None), *extra, *named)
     )
     names_ = {f.name for f in own}
@@ -92,21 +100,28 @@ def code(
     before = _before(machine, others, verbatim=verbatim)
     variant = machine.setup.variant
     if verbatim:
-        proper = edited(variant, own, hooks) if hooks else own_text(machine.setup)
+        proper = hook_source(variant, own, hooks) if hooks else own_text(machine.setup)
     else:
-        heads = "".join(f"{fn.head(f)};\n" for f in own)
+        heads = "".join(f"{fn.function_prototype(f)};\n" for f in own)
         proper = (
             _globals(machine)
             + heads
             + "".join(
-                "\nstatic " + printer.item(hooked(settled(f, dead), hooks)) + "\n" for f in own
+                "\nstatic "
+                + printer.print_item(hook_function(settle_free_calls(f, dead), hooks))
+                + "\n"
+                for f in own
             )
         )
     outside = _outside(machine) if verbatim else ""
     after = (
         outside
         + _objects(layout, most)
-        + "".join("\n" + fn.definition(settled(f, idle)) for f in others if not fn.is_macro(f))
+        + "".join(
+            "\n" + fn.function_definition(settle_free_calls(f, idle))
+            for f in others
+            if not fn.is_macro(f)
+        )
     )
     return CodeParts(before, proper, after, variant.name if verbatim else "")
 
@@ -197,9 +212,9 @@ def _before(machine: Machine, others: list[c.Function], *, verbatim: bool) -> st
         defined = _DEFINE.findall(PRELUDE.read_text(encoding="utf-8"))
         macros += [f"{m}\n" for m in defined if not _PREDEFINED.match(m)]
         macros += _empty_words(own_text(setup))
-    types = definitions(type_items(units), machine.env.lock_types)
-    macros += [fn.macro(f) for f in others if fn.is_macro(f)]
-    heads = [f"{fn.head(f)};\n" for f in others if not fn.is_macro(f)]
+    types = type_definitions(type_items(units), machine.env.lock_types)
+    macros += [fn.function_as_macro(f) for f in others if fn.is_macro(f)]
+    heads = [f"{fn.function_prototype(f)};\n" for f in others if not fn.is_macro(f)]
     guards = guard_macros(own_text(setup)) if verbatim else ""
     return "".join((types, "\n", *macros, "\n", VCPU_AT, ";\n", *heads, guards))
 
@@ -228,7 +243,7 @@ def _globals(machine: Machine) -> str:
                 for d in kept:
                     one = c.Declaration(item.type, ("static",), (d,), item.span)
                     if d.initialiser is not None or d.declarator.name not in found:
-                        found[d.declarator.name] = printer.item(one) + "\n"
+                        found[d.declarator.name] = printer.print_item(one) + "\n"
     return "".join(found.values())
 
 

@@ -16,32 +16,38 @@ from flushproof.engines.interpreter import interpreter as concrete
 from flushproof.engines.interpreter.evaluate import LocalValues, evaluate
 from flushproof.engines.schedule import Call
 from flushproof.features.reproduce import code as variant
-from flushproof.features.reproduce.events import Happened, ProgramEvent, happened
-from flushproof.features.reproduce.layout import ObjectLayout, layout
+from flushproof.features.reproduce.events import Happened, ProgramEvent, collect_events
+from flushproof.features.reproduce.layout import ObjectLayout, layout_objects
 from flushproof.features.reproduce.monitor import (
     Monitored,
-    announced,
-    bits,
+    announcing_functions,
+    c_literal,
     code_of,
-    handlers,
-    initial,
-    literal,
-    remark,
+    define_claim_words,
+    emit_handlers,
+    escape_comment,
+    initial_literal,
+    listens_to,
     start_lines,
-    uses,
-    words,
+    witness_bits,
 )
-from flushproof.features.reproduce.stop_points import Spans, free_calls, kept, needed, unset
+from flushproof.features.reproduce.stop_points import (
+    Spans,
+    driver_events,
+    free_calls,
+    list_uninitialised,
+    needed_hooks,
+)
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.spec.syntax import ClaimSpec, OperationDecl
 from flushproof.ir.program import BOOT_VCPU, Operation, Program, Role
 from flushproof.machine.build import Machine
 from flushproof.machine.monitors import RUNS_ON
-from flushproof.report.plain import visible
+from flushproof.report.plain import escape_unprintable
 from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import Record
-from flushproof.verify.trace.value_names import letter
+from flushproof.verify.trace.value_names import root_letter
 
 DRIVER = (Path(__file__).parent / "driver.c").read_text(encoding="utf-8")
 
@@ -83,20 +89,20 @@ UNINIT = "C gives no meaning to reading a variable before it is written, so a ru
 BUFFERED = "the stores of a C program cannot be kept in a store buffer at will"
 
 
-def require(machine: Machine, claim: ClaimSpec) -> None:
+def require_showable(machine: Machine, claim: ClaimSpec) -> None:
     """Refuse claims that cannot be shown.
 
     Raises:
         InputError: running C does not show violations of this claim.
     """
-    why = UNINIT if uses(claim, "uninit") else ""
+    why = UNINIT if listens_to(claim, "uninit") else ""
     if machine.setup.memory is not MemoryModel.SC:
         why = BUFFERED
     if why:
         raise InputError(NotByRunning(span=None, claim=claim.name, why=why))
 
 
-def emit(machine: Machine, program: Program, found: Counterexample, headline: str) -> str:
+def emit_program(machine: Machine, program: Program, found: Counterexample, headline: str) -> str:
     """Return the C program.
 
     Raises:
@@ -104,10 +110,10 @@ def emit(machine: Machine, program: Program, found: Counterexample, headline: st
     """
     claim = machine.setup.claim(found.claim)
     assert claim is not None
-    require(machine, claim)
-    return _Emitter(machine, claim, layout(machine), program, happened(program, found)).run(
-        headline
-    )
+    require_showable(machine, claim)
+    return _Emitter(
+        machine, claim, layout_objects(machine), program, collect_events(program, found)
+    ).run(headline)
 
 
 class _Emitter(Record):
@@ -118,11 +124,11 @@ class _Emitter(Record):
     run_: Happened
 
     def run(self, headline: str) -> str:
-        every = uses(self.claim, "step") or uses(self.claim, "access")
-        hooks = needed(self.run_.events, every=every) | self.run_.ahead | self._chosen()
-        events = kept(self.run_.events, hooks)
+        every = listens_to(self.claim, "step") or listens_to(self.claim, "access")
+        hooks = needed_hooks(self.run_.events, every=every) | self.run_.ahead | self._chosen()
+        events = driver_events(self.run_.events, hooks)
         wanted = code_of(self.claim)
-        text = variant.code(self.machine, self.layout, hooks, (*wanted, *self._cache()))
+        text = variant.emit_code(self.machine, self.layout, hooks, (*wanted, *self._cache()))
         m = Monitored(
             self.machine,
             self.layout,
@@ -133,8 +139,8 @@ class _Emitter(Record):
         )
         threads = self.run_.vcpus + self.machine.setup.bounds.flushers
         head = HEAD.format(
-            title=remark(f"{self.claim.name} of {self.machine.setup.variant.name}"),
-            headline=remark(headline),
+            title=escape_comment(f"{self.claim.name} of {self.machine.setup.variant.name}"),
+            headline=escape_comment(headline),
             vcpus=self.run_.vcpus,
             threads=threads,
         )
@@ -142,10 +148,10 @@ class _Emitter(Record):
         parts = [*_quiet(parts, text.before, "kernel.h"), "\n"]
         parts = [*_quiet(parts, text.proper, text.file or self.machine.setup.variant.name), "\n"]
         parts = [*_quiet(parts, text.after, "kernel.h"), "\n"]
-        parts += [words(m), "\n"]
-        parts = _quiet(parts, handlers(m), "claims")
+        parts += [define_claim_words(m), "\n"]
+        parts = _quiet(parts, emit_handlers(m), "claims")
         parts += [
-            announced(self.claim),
+            announcing_functions(self.claim),
             self._set_up(m),
             self._calls(),
             "\n",
@@ -158,7 +164,9 @@ class _Emitter(Record):
     def _chosen(self) -> Spans:
         """Return where the code takes any value and the counterexample says which."""
         functions = self.machine.env.declarations.functions.values()
-        known = unset(functions) | free_calls(functions, variant.free_names(self.machine))
+        known = list_uninitialised(functions) | free_calls(
+            functions, variant.free_names(self.machine)
+        )
         taken = {e.span for e in self.run_.events if e.kind == "ANYTHING" and e.span is not None}
         return known & taken
 
@@ -178,12 +186,12 @@ class _Emitter(Record):
         for f, value in self.machine.base.boot:
             if f == RUNS_ON or f.name not in used:
                 continue
-            for x in concrete.locations(f, m.vcpus):
+            for x in concrete.field_locations(f, m.vcpus):
                 number = evaluate(value, LocalValues({BOOT_VCPU: x[1]}, m.vcpus))
-                lines.append(f"\t{self.layout.place(x)} = {initial(number, f.type)};\n")
+                lines.append(f"\t{self.layout.place(x)} = {initial_literal(number, f.type)};\n")
         for f in self.machine.base.witnesses:
             number = self.run_.witnesses[f.name]
-            lines.append(f"\t{self.layout.place((f.name, -1))} = {literal(number)};\n")
+            lines.append(f"\t{self.layout.place((f.name, -1))} = {c_literal(number)};\n")
         return "\nstatic void set_up(void)\n{\n" + "".join(lines) + "}\n\n"
 
     # Calls -------------------------------------------------------------------------------------
@@ -195,17 +203,17 @@ class _Emitter(Record):
         operation = next(o for o in self.program.operations if o.name == call.operation)
         decl = next(o for o in self.machine.setup.operations if o.function == call.operation)
         p = operation.parameters
-        known = bits(self.claim)
+        known = witness_bits(self.claim)
         chosen = sum(1 << known[n] for n in self.run_.chosen.get(key, ()) if n in known)
         given = call.arguments
         whole = given[p.whole.name] if p.whole else int(p.start is None)
         values = {
             "load": int(operation.role is Role.LOAD),
             "vcpu": given[p.vcpu.name] if p.vcpu else 0,
-            "root": literal(given[p.root.name]) if p.root else 0,
+            "root": c_literal(given[p.root.name]) if p.root else 0,
             "whole": whole,
-            "start": literal(given[p.start.name]) if p.start else 0,
-            "pages": literal(given[p.pages.name]) if p.pages else 0,
+            "start": c_literal(given[p.start.name]) if p.start else 0,
+            "pages": c_literal(given[p.pages.name]) if p.pages else 0,
             "chosen": chosen,
             "run": f"run{k}",
         }
@@ -245,7 +253,7 @@ class _Emitter(Record):
             case "range" if p.whole is not None:
                 return self._range(operation, parameter, call)
             case _:
-                return (literal(given[name]) if name in given else "(void *)0"), ""
+                return (c_literal(given[name]) if name in given else "(void *)0"), ""
 
     def _range(self, operation: Operation, parameter: c.Parameter, call: Call) -> tuple[str, str]:
         p = operation.parameters
@@ -256,8 +264,8 @@ class _Emitter(Record):
             return "(void *)0", ""
         struct = parameter.type.name
         start, pages = list(self.machine.env.declarations.structs[struct].members)[:2]
-        values = f".{start} = {literal(call.arguments[p.start.name])}, "
-        values += f".{pages} = {literal(call.arguments[p.pages.name])}"
+        values = f".{start} = {c_literal(call.arguments[p.start.name])}, "
+        values += f".{pages} = {c_literal(call.arguments[p.pages.name])}"
         return "&range", f"\tstruct {struct} range = {{ {values} }};\n\n"
 
     # Schedule ----------------------------------------------------------------------------------
@@ -279,7 +287,7 @@ class _Emitter(Record):
         call = f"&call{numbers[e.thread, e.call]}" if e.kind == "ENTER" else "(void *)0"
         result = e.value if e.kind in ("HYPERCALL", "ANYTHING") else 0
         says = f'"{_quoted(self._says(e))}"'
-        return f"{e.thread}, {e.kind}, {place}, {literal(result)}, {call}, {says}"
+        return f"{e.thread}, {e.kind}, {place}, {c_literal(result)}, {call}, {says}"
 
     def _says(self, e: ProgramEvent) -> str:
         n = self.run_.vcpus
@@ -304,7 +312,7 @@ class _Emitter(Record):
     def _root(self, value: int | None) -> str:
         known = list(dict.fromkeys(self._loaded()))
         if value in known:
-            return letter(known.index(value))
+            return root_letter(known.index(value))
         return "nothing" if value is None else hex(value)
 
     def _loaded(self) -> Iterator[int]:
@@ -323,4 +331,4 @@ def _quiet(parts: list[str], text: str, file: str) -> list[str]:
 
 def _quoted(text: str) -> str:
     """Write a text so that it stays within the quotes around it."""
-    return visible(text).replace("\\", "\\\\").replace('"', '\\"')
+    return escape_unprintable(text).replace("\\", "\\\\").replace('"', '\\"')

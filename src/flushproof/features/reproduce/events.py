@@ -73,7 +73,7 @@ class Happened(Record, frozen=True):
     ahead: frozenset[Span]
 
 
-def happened(program: Program, found: Counterexample) -> Happened:
+def collect_events(program: Program, found: Counterexample) -> Happened:
     """Run a counterexample and note its events."""
     return _Recorder(program, found).run()
 
@@ -82,7 +82,7 @@ class _Recorder:
     def __init__(self, program: Program, found: Counterexample) -> None:
         self.program = program
         self.found = found
-        self.state = concrete.start(program, found.schedule)
+        self.state = concrete.initial_state(program, found.schedule)
         self.events: list[ProgramEvent] = []
         self.chosen: dict[tuple[int, int], set[str]] = {}
         self.calls: dict[tuple[int, int], Call] = {}
@@ -139,7 +139,7 @@ class _Recorder:
     def _instruction(self, thread: Thread) -> None:
         instr = None if thread.operation is None else thread.operation.code[thread.pc]
         before = len(self.state.happenings)
-        concrete.step(self.state, thread, _each)
+        concrete.step_thread(self.state, thread, _each)
         if instr is None:
             name = thread.calls[thread.call].operation
             operation = next(o for o in self.program.operations if o.name == name)

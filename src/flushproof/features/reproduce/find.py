@@ -1,11 +1,11 @@
-"""The smallest counterexample of one claim, for `emit`."""
+"""The smallest counterexample of one claim, for `emit_program`."""
 
 from __future__ import annotations
 
-from flushproof.features.reproduce.emit import emit, require
+from flushproof.features.reproduce.emit import emit_program, require_showable
 from flushproof.machine.build import Machine
 from flushproof.results.reproduction import Reproduction
-from flushproof.verify.portfolio import Question, counterexample
+from flushproof.verify.portfolio import Question, decide_with_counterexample
 
 
 def reproduce(machine: Machine, question: Question) -> Reproduction:
@@ -18,11 +18,11 @@ def reproduce(machine: Machine, question: Question) -> Reproduction:
     (name,) = question.claims
     claim = machine.setup.claim(name)
     assert claim is not None
-    require(machine, claim)
+    require_showable(machine, claim)
     machine = machine.within(question.bounds)
-    result, found = counterexample(machine, question, name)
+    result, found = decide_with_counterexample(machine, question, name)
     if found is None or result.trace is None:
         reason = result.reason or f"`{name}` holds within the bounds"
         return Reproduction("", reason, open=not result.verdict.holds)
-    text = emit(machine, machine.with_claims((name,)), found, result.trace.headline)
+    text = emit_program(machine, machine.with_claims((name,)), found, result.trace.headline)
     return Reproduction(text)

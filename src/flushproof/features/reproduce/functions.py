@@ -49,7 +49,9 @@ class NoMeaningInC(Diagnostic, frozen=True, kw_only=True):
     why: str
 
 
-def reached(declarations: Declarations, nodes: Iterable[c.Expr | c.Stmt]) -> list[c.Function]:
+def reachable_functions(
+    declarations: Declarations, nodes: Iterable[c.Expr | c.Stmt]
+) -> list[c.Function]:
     """Return the functions that some code names, and those that these name in turn."""
     out: dict[str, c.Function] = {}
     pending = [name for node in nodes for name in _names(node)]
@@ -68,10 +70,10 @@ def _names(node: c.Expr | c.Stmt) -> Iterator[str]:
     return (n.id for n in walk(node) if isinstance(n, c.Name))
 
 
-def head(f: c.Function) -> str:
+def function_prototype(f: c.Function) -> str:
     """Return a function's prototype without its semicolon."""
     bare = replace(f, annotations=(), body=None)
-    return "static " + printer.item(bare).removesuffix(";")
+    return "static " + printer.print_item(bare).removesuffix(";")
 
 
 def is_macro(f: c.Function) -> bool:
@@ -85,7 +87,7 @@ def _untyped(f: c.Function) -> bool:
     return not {("void", True), ("__number", False)}.isdisjoint(written)
 
 
-def macro(f: c.Function) -> str:
+def function_as_macro(f: c.Function) -> str:
     """Return a function as a macro."""
     a = next(a for a in f.annotations if a.name == "__ignored" or a.name in GENERIC)
     if a.name == "__ignored":
@@ -95,23 +97,23 @@ def macro(f: c.Function) -> str:
         why = "its annotation computes with arguments of any type"
         raise InputError(NoMeaningInC(span=f.span, name=f.name, why=why))
     names = ", ".join(p.declarator.name for p in f.parameters)
-    given = ", ".join(printer.expression(x) for x in a.arguments)
+    given = ", ".join(printer.print_expression(x) for x in a.arguments)
     return f"#define {f.name}({names}) {GENERIC[a.name]}({given})\n"
 
 
-def definition(f: c.Function) -> str:
+def function_definition(f: c.Function) -> str:
     """Return a function's definition; an annotated one calls the machine."""
     if not f.annotations:
-        return "static " + printer.item(f) + "\n"
+        return "static " + printer.print_item(f) + "\n"
     for a in f.annotations:
         if a.name in GENERIC or a.name in TAKES or a.name in _BODIES or a.name == "__free":
-            return f"{head(f)}\n{{\n\t{_body(f, a)}\n}}\n"
+            return f"{function_prototype(f)}\n{{\n\t{_body(f, a)}\n}}\n"
     why = "it has no body"
     raise InputError(NoMeaningInC(span=f.span, name=f.name, why=why))
 
 
 def _body(f: c.Function, a: c.Annotation) -> str:
-    given = [f"({printer.expression(x)})" for x in a.arguments]
+    given = [f"({printer.print_expression(x)})" for x in a.arguments]
     void = f.type.name == "void" and not f.pointers
     if a.name in TAKES:
         call = f"visit({TAKES[a.name]}, {given[0]})"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from posixpath import dirname, join, normpath
 
 from flushproof.frontend.setup import Setup
-from flushproof.report.plain import visible
+from flushproof.report.plain import escape_unprintable
 from flushproof.support.source import Source
 
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include\b[ \t]*(?:"([^"\n]*)"|[^\n]*)[^\n]*$', re.MULTILINE)
@@ -38,9 +38,9 @@ def own_text(setup: Setup) -> str:
     return _text(_by_name(setup), setup.variant, 0)
 
 
-def marker(line: int, name: str) -> str:
+def line_marker(line: int, name: str) -> str:
     """Return the directive that says from which line of which file the next line is."""
-    quoted = visible(name).replace("\\", "\\\\").replace('"', '\\"')
+    quoted = escape_unprintable(name).replace("\\", "\\\\").replace('"', '\\"')
     return f'# {line} "{quoted}"\n'
 
 
@@ -68,6 +68,8 @@ def _text(sources: dict[str, Source], source: Source, depth: int) -> str:
             return ""
         line = source.text.count("\n", 0, found.end()) + 2
         inner = _text(sources, header, depth + 1)
-        return f"{marker(1, header.name)}{inner}\n{marker(line, source.name)}".rstrip("\n")
+        return f"{line_marker(1, header.name)}{inner}\n{line_marker(line, source.name)}".rstrip(
+            "\n"
+        )
 
     return _INCLUDE.sub(replaced, source.text)

@@ -71,7 +71,7 @@ class ObjectLayout(Record):
         return self.structs[ANCHORS[scope]]
 
 
-def layout(machine: Machine) -> ObjectLayout:
+def layout_objects(machine: Machine) -> ObjectLayout:
     """Lay out the objects of a machine.
 
     Raises:

@@ -12,13 +12,13 @@ from flushproof.engines.interpreter import interpreter as concrete
 from flushproof.features.reproduce.layout import ObjectLayout
 from flushproof.frontend.c import printer
 from flushproof.frontend.c import syntax as c
-from flushproof.frontend.c.rewrite import below, within
+from flushproof.frontend.c.rewrite import rewrite_expression, rewrite_statement
 from flushproof.frontend.spec.syntax import ClaimSpec, Handler, Witness
 from flushproof.ir.program import Program
 from flushproof.ir.types import NO_VCPU, NONE, Type, VcpuRef
 from flushproof.machine.build import Machine
 from flushproof.machine.instrument import PLACE_STRIDE
-from flushproof.report.plain import visible
+from flushproof.report.plain import escape_unprintable
 from flushproof.support.record import Record, replace
 
 VCPU, ROOT, BOOL, U64 = "struct kvm_vcpu *", "root ", "_Bool ", "u64 "
@@ -221,22 +221,22 @@ def code_of(claim: ClaimSpec) -> tuple[c.Stmt, ...]:
     return tuple(h.body for h in claim.handlers)
 
 
-def words(m: Monitored) -> str:
+def define_claim_words(m: Monitored) -> str:
     """Return what the claim language's words mean."""
     machine = m.machine
     cache = machine.cache
     text = ""
     if cache is not None:
         text = (
-            f"#define CACHE_IN_USE ({printer.expression(cache.condition)})\n"
-            f"#define CACHE_ROOT ({printer.expression(cache.root)})\n"
+            f"#define CACHE_IN_USE ({printer.print_expression(cache.condition)})\n"
+            f"#define CACHE_ROOT ({printer.print_expression(cache.root)})\n"
         )
     locks = concrete.lock_locations(m.program, m.vcpus)
     places = (
         f"\t{{ &{m.layout.place(x)}, {number * PLACE_STRIDE + max(x[1], 0)} }},\n"
         for number, f in enumerate(machine.places)
         if f.label not in machine.setup.exempt
-        for x in concrete.locations(f, m.vcpus)
+        for x in concrete.field_locations(f, m.vcpus)
     )
     return WORDS.format(
         load_flushes=int(machine.setup.assumptions.load_flushes),
@@ -247,12 +247,12 @@ def words(m: Monitored) -> str:
     )
 
 
-def handlers(m: Monitored) -> str:
+def emit_handlers(m: Monitored) -> str:
     """Return the claim's variables and its handlers."""
     claim = m.claim
     arrays = frozenset(d.declarator.name for d in _ghosts(claim) if d.declarator.arrays)
     lines = [
-        f"/* The claim: {remark(claim.text)}. */\n",
+        f"/* The claim: {escape_comment(claim.text)}. */\n",
         *_witnesses(m),
         *_ghost_lines(claim),
         "\n",
@@ -261,7 +261,7 @@ def handlers(m: Monitored) -> str:
     return "".join(lines)
 
 
-def announced(claim: ClaimSpec) -> str:
+def announcing_functions(claim: ClaimSpec) -> str:
     """Return the functions by which the driver announces events."""
     return ANNOUNCED.format(**{key: "".join(_calls(claim, key)) for key in TYPES})
 
@@ -273,34 +273,34 @@ def start_lines(m: Monitored) -> str:
     known = {
         w.name: m.witnesses[f"{m.claim.name}:{w.name}"] for w in m.claim.witnesses if _is_vcpu(w)
     }
-    return "".join((*out, *(f"\t{name} = {vcpu(v)};\n" for name, v in known.items())))
+    return "".join((*out, *(f"\t{name} = {vcpu_pointer(v)};\n" for name, v in known.items())))
 
 
 def _is_vcpu(w: Witness) -> bool:
     return w.kind == "vcpu"
 
 
-def vcpu(number: int) -> str:
+def vcpu_pointer(number: int) -> str:
     """Return a pointer to a vCPU."""
     return "(void *)0" if number == NO_VCPU else f"vcpu_at({number})"
 
 
-def remark(text: str) -> str:
+def escape_comment(text: str) -> str:
     """Write a text so that it stays within the comment around it."""
-    return visible(text).replace("*/", "* /")
+    return escape_unprintable(text).replace("*/", "* /")
 
 
-def literal(value: int) -> str:
+def c_literal(value: int) -> str:
     """Return a number as C writes it."""
     if value == NONE:
         return "NONE"
     return f"{value}" if -(1 << 31) < value < 1 << 31 else f"{value:#x}ull"
 
 
-def initial(value: int, t: Type) -> str:
+def initial_literal(value: int, t: Type) -> str:
     """Return what a field of a type starts as; a pointer to a vCPU may be NULL."""
     if not isinstance(t, VcpuRef):
-        return literal(value)
+        return c_literal(value)
     return "(void *)0" if value == NO_VCPU else f"(void *)vcpu_at({value})"
 
 
@@ -311,21 +311,21 @@ def _witnesses(m: Monitored) -> Iterator[str]:
     for w in m.claim.witnesses:
         match w.kind:
             case "call":
-                bit = 1 << bits(m.claim)[w.name]
+                bit = 1 << witness_bits(m.claim)[w.name]
                 yield f"#define IS_{w.name} (current->chosen & {bit}u)\n"
             case "access":
                 yield from _access(m, w)
             case "vcpu":
                 yield f"static struct kvm_vcpu *{w.name};\n"
             case kind:
-                value = literal(m.witnesses[f"{m.claim.name}:{w.name}"])
+                value = c_literal(m.witnesses[f"{m.claim.name}:{w.name}"])
                 yield f"static {WITNESS_TYPES[kind]}{w.name} = {value};\n"
 
 
 def _access(m: Monitored, w: Witness) -> Iterator[str]:
     for part, t in PARTS:
         value = m.witnesses[f"{m.claim.name}:{w.name}_{part}"]
-        yield f"MAYBE static {t}{w.name}_{part} = {literal(value)};\n"
+        yield f"MAYBE static {t}{w.name}_{part} = {c_literal(value)};\n"
     n = w.name
     yield (
         f"#define IS_{n} ({n}_thread == SELF && {n}_place == place && {n}_write == write && \\\n"
@@ -333,7 +333,7 @@ def _access(m: Monitored, w: Witness) -> Iterator[str]:
     )
 
 
-def bits(claim: ClaimSpec) -> dict[str, int]:
+def witness_bits(claim: ClaimSpec) -> dict[str, int]:
     """Return the bit of each call witness."""
     names = [w.name for w in claim.witnesses if w.kind == "call"]
     return {name: k for k, name in enumerate(names)}
@@ -348,7 +348,9 @@ def _ghost_lines(claim: ClaimSpec) -> Iterator[str]:
         for d in g.declarators:
             size = (c.Name("VCPUS", d.span),) if d.declarator.arrays else ()
             one = replace(d, declarator=replace(d.declarator, arrays=size))
-            yield "MAYBE " + printer.item(replace(g, qualifiers=("static",), declarators=(one,)))
+            yield "MAYBE " + printer.print_item(
+                replace(g, qualifiers=("static",), declarators=(one,))
+            )
             yield "\n"
 
 
@@ -359,7 +361,7 @@ def _handler(k: int, h: Handler, arrays: frozenset[str]) -> str:
     types = TYPES[_key(h)]
     given = [f"{t}{p.value}" for t, p in zip(types, h.parameters, strict=False)]
     given += [f"{t}unused{n}" for n, t in enumerate(types[len(given) :])]
-    body = printer.statement(_indexed(h.body, arrays))
+    body = printer.print_statement(_indexed(h.body, arrays))
     return f"static void handler{k}({', '.join(given) or 'void'})\n{body}\n\n"
 
 
@@ -386,18 +388,18 @@ def _indexed(s: c.Stmt, arrays: frozenset[str]) -> c.Stmt:
     """Turn vCPUs into numbers where they index a ghost array."""
 
     def expr(e: c.Expr) -> c.Expr:
-        e = below(e, expr, stmt)
+        e = rewrite_expression(e, expr, stmt)
         if isinstance(e, c.Index) and isinstance(e.base, c.Name) and e.base.id in arrays:
             call = c.CallExpr(c.Name("number_of", e.span), (e.index,), e.span)
             return replace(e, index=call)
         return e
 
     def stmt(x: c.Stmt) -> c.Stmt:
-        return within(x, expr, stmt)
+        return rewrite_statement(x, expr, stmt)
 
     return stmt(s)
 
 
-def uses(claim: ClaimSpec, event: str) -> bool:
+def listens_to(claim: ClaimSpec, event: str) -> bool:
     """Tell whether a claim listens to an event."""
     return any(h.event == event for h in claim.handlers)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from flushproof.features.reproduce.events import ProgramEvent
 from flushproof.frontend.c import printer
 from flushproof.frontend.c import syntax as c
-from flushproof.frontend.c.rewrite import below, within
+from flushproof.frontend.c.rewrite import rewrite_expression, rewrite_statement
 from flushproof.frontend.c.walk import walk
 from flushproof.support.record import Record, replace
 from flushproof.support.source import Source, Span
@@ -21,7 +21,7 @@ UNSET = "HOOK_UNSET"
 """The value of a variable that is declared without one."""
 
 
-def needed(events: Sequence[ProgramEvent], *, every: bool) -> Spans:
+def needed_hooks(events: Sequence[ProgramEvent], *, every: bool) -> Spans:
     """Return the plain accesses that need a hook: all, or those first after another thread."""
     out: set[Span] = set()
     last: dict[str, int] = {}
@@ -33,12 +33,12 @@ def needed(events: Sequence[ProgramEvent], *, every: bool) -> Spans:
     return frozenset(out)
 
 
-def kept(events: Sequence[ProgramEvent], hooks: Spans) -> tuple[ProgramEvent, ...]:
+def driver_events(events: Sequence[ProgramEvent], hooks: Spans) -> tuple[ProgramEvent, ...]:
     """Return the events that the driver sees."""
     return tuple(e for e in events if e.span in hooks or not (e.plain or e.kind == "ANYTHING"))
 
 
-def unset(functions: Iterable[c.Function]) -> Spans:
+def list_uninitialised(functions: Iterable[c.Function]) -> Spans:
     """Return the integer variables that are declared without a value."""
     nodes = (n for f in functions if f.body is not None for n in walk(f.body))
     return frozenset(
@@ -63,11 +63,11 @@ def free_calls(functions: Iterable[c.Function], names: Collection[str]) -> Spans
 # In a tree -------------------------------------------------------------------------------------
 
 
-def hooked(f: c.Function, hooks: Spans) -> c.Function:
+def hook_function(f: c.Function, hooks: Spans) -> c.Function:
     """Return a function with hooks around the accesses at these places."""
     if f.body is None or not any(s in hooks for n in walk(f.body) for s in _spans(n)):
         return f
-    body = within(f.body, lambda e: _expr(e, hooks), lambda s: _stmt(s, hooks))
+    body = rewrite_statement(f.body, lambda e: _expr(e, hooks), lambda s: _stmt(s, hooks))
     assert isinstance(body, c.Block)
     return replace(f, body=body)
 
@@ -79,7 +79,7 @@ def _spans(n: c.Expr | c.Stmt) -> tuple[Span, ...]:
 def _stmt(s: c.Stmt, hooks: Spans) -> c.Stmt:
     if isinstance(s, c.Declaration):
         s = replace(s, declarators=tuple(_declared(d, hooks) for d in s.declarators))
-    return within(s, lambda e: _expr(e, hooks), lambda x: _stmt(x, hooks))
+    return rewrite_statement(s, lambda e: _expr(e, hooks), lambda x: _stmt(x, hooks))
 
 
 def _declared(d: c.InitDeclarator, hooks: Spans) -> c.InitDeclarator:
@@ -90,7 +90,7 @@ def _declared(d: c.InitDeclarator, hooks: Spans) -> c.InitDeclarator:
 
 def _target(e: c.Expr, hooks: Spans) -> c.Expr:
     """Return an lvalue with hooks in what it reads, and none around itself."""
-    return below(e, lambda x: _expr(x, hooks), lambda s: _stmt(s, hooks))
+    return rewrite_expression(e, lambda x: _expr(x, hooks), lambda s: _stmt(s, hooks))
 
 
 def _expr(e: c.Expr, hooks: Spans) -> c.Expr:
@@ -118,23 +118,23 @@ def _expr(e: c.Expr, hooks: Spans) -> c.Expr:
         case c.Member() | c.Index() | c.Name() | c.UnaryExpr("*") if e.span in hooks:
             return _call("HOOK_READ", e.span, _target(e, hooks))
         case _:
-            return below(e, lambda x: _expr(x, hooks), lambda s: _stmt(s, hooks))
+            return rewrite_expression(e, lambda x: _expr(x, hooks), lambda s: _stmt(s, hooks))
 
 
 def _call(name: str, span: Span, *arguments: c.Expr) -> c.Expr:
     return c.CallExpr(c.Name(name, span), arguments, span)
 
 
-def settled(f: c.Function, dead: Spans) -> c.Function:
+def settle_free_calls(f: c.Function, dead: Spans) -> c.Function:
     """Return a function in which calls that may return anything, whatever they do return, are 0."""
 
     def expr(e: c.Expr) -> c.Expr:
         if isinstance(e, c.CallExpr) and e.span in dead:
             return c.Number(0, "", e.span)
-        return below(e, expr, stmt)
+        return rewrite_expression(e, expr, stmt)
 
     def stmt(s: c.Stmt) -> c.Stmt:
-        return within(s, expr, stmt)
+        return rewrite_statement(s, expr, stmt)
 
     if f.body is None or not dead:
         return f
@@ -154,7 +154,7 @@ class _Edit(Record, frozen=True):
     text: str
 
 
-def edited(source: Source, functions: Sequence[c.Function], hooks: Spans) -> str:
+def hook_source(source: Source, functions: Sequence[c.Function], hooks: Spans) -> str:
     """Return a C file with hooks around the accesses at these places, all else as it stands.
 
     Where an access comes out of a macro, the body around it is written anew.
@@ -176,9 +176,9 @@ def edited(source: Source, functions: Sequence[c.Function], hooks: Spans) -> str
             ends = [source.stretch(s)[1] for s in declared]
             edits += [_Edit(end, end, f" = {UNSET}") for end in ends]
         else:
-            body = hooked(f, hooks).body
+            body = hook_function(f, hooks).body
             assert body is not None
-            edits.append(_Edit(*source.stretch(f.body.span), printer.statement(body)))
+            edits.append(_Edit(*source.stretch(f.body.span), printer.print_statement(body)))
     return _applied(source.text, edits)
 
 
@@ -191,7 +191,7 @@ def _as_written(node: c.Expr | c.Stmt, source: Source) -> bool:
     """Tell whether an access stands in the text as it stands in the tree."""
     if not isinstance(node, c.Expr):
         return False
-    return "".join(_text(node, source).split()) == "".join(printer.expression(node).split())
+    return "".join(_text(node, source).split()) == "".join(printer.print_expression(node).split())
 
 
 def _around(node: c.Expr | c.Stmt, source: Source) -> Iterator[_Edit]:

@@ -33,7 +33,7 @@ def type_items(units: Sequence[c.TranslationUnit]) -> dict[Key, TypeItem]:
     return out
 
 
-def definitions(items: dict[Key, TypeItem], locks: Collection[str]) -> str:
+def type_definitions(items: dict[Key, TypeItem], locks: Collection[str]) -> str:
     """Return the text of types in an order that a compiler accepts; locks get a state."""
     done: dict[Key, None] = {}
     for key in items:
@@ -69,4 +69,4 @@ def _needs(item: TypeItem) -> Iterator[Key]:
 def _text(item: TypeItem, locks: Collection[str]) -> str:
     if isinstance(item, c.StructDef) and item.name in locks and not item.fields:
         return LOCK.format(name=item.name)
-    return printer.item(item)
+    return printer.print_item(item)

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
-from flushproof.features.review.companion_files import Around, patched_beside, texts
+from flushproof.features.review.companion_files import Around, patched_beside, patched_texts
 from flushproof.features.review.diff import FileDiff, Patch, patch_of, require_all
-from flushproof.features.review.mail import Letter, letters
-from flushproof.features.review.patch_apply import Applied, Target, apply, unchanged
-from flushproof.frontend.c.load import load, load_bytes
+from flushproof.features.review.mail import Letter, split_letters
+from flushproof.features.review.patch_apply import Applied, Target, apply_hunks, unchanged_source
+from flushproof.frontend.c.load import load_bytes, load_source
 from flushproof.results.review import FileChange, PatchLine
 from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.support.source import Source
@@ -55,7 +55,7 @@ def from_patch(patch: str, base: str, path: str | None) -> tuple[FileChange, ...
         InputError: there is no diff, it is damaged, is for other files, or does not apply.
     """
     found = _patches(patch)
-    source = load(base)
+    source = load_source(base)
     wanted = path or base
     touching = [(p, _chosen(p, wanted, given=path is not None)) for p in found]
     if not any(files for _, files in touching):
@@ -66,7 +66,7 @@ def from_patch(patch: str, base: str, path: str | None) -> tuple[FileChange, ...
 
 def _patches(path: str) -> tuple[Patch, ...]:
     """Return the patches of a series in order; of a patch and replies to it, the patch."""
-    read = (patch_of(letter) for letter in letters(path, load_bytes(path)))
+    read = (patch_of(letter) for letter in split_letters(path, load_bytes(path)))
     found = [p for p in read if p is not None]
     if not found:
         raise InputError(NoDiff(span=None, path=path))
@@ -132,16 +132,16 @@ def _changes(
             others=tuple(f.path for f in patch.files if f not in (*files, *beside.files)),
             notes=applied.notes,
             path=source.name,
-            around=(texts(around), texts(beside.around)),
+            around=(patched_texts(around), patched_texts(beside.around)),
         )
         before, around = after, beside.around
 
 
 def _applied(before: Source, letter: Letter, files: tuple[FileDiff, ...]) -> Applied:
-    applied = unchanged(before)
+    applied = unchanged_source(before)
     try:
         for file in files:
-            applied = apply(file, applied, Target(before.name, letter))
+            applied = apply_hunks(file, applied, Target(before.name, letter))
     except InputError as error:
         error.sources = (before,)
         raise

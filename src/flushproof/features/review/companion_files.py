@@ -8,9 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from flushproof.features.review.diff import FileDiff, Patch
-from flushproof.features.review.patch_apply import Applied, Target, TextLine, apply, unchanged
-from flushproof.frontend.c.load import load
-from flushproof.support.files import current
+from flushproof.features.review.patch_apply import (
+    Applied,
+    Target,
+    TextLine,
+    apply_hunks,
+    unchanged_source,
+)
+from flushproof.frontend.c.load import load_source
+from flushproof.support.files import current_files
 from flushproof.support.record import Record
 from flushproof.support.source import Source
 
@@ -27,7 +33,7 @@ class Beside(Record, frozen=True):
     around: Around
 
 
-def texts(around: Around) -> tuple[Source, ...]:
+def patched_texts(around: Around) -> tuple[Source, ...]:
     """Return the texts of files as they are after the patches."""
     return tuple(
         Source(str(path), "\n".join(x.text for x in applied.lines))
@@ -53,9 +59,9 @@ def patched_beside(patch: Patch, files: tuple[FileDiff, ...], base: Path, around
         if file.whole:
             new = (TextLine(x.text, x, None) for hunk in file.hunks for x in hunk.new)
             changed[place] = Applied(tuple(new), ())
-        elif place in changed or current().is_file(str(place)):
-            before = changed.get(place) or unchanged(load(place))
-            changed[place] = apply(file, before, Target(str(place), patch.letter))
+        elif place in changed or current_files().is_file(str(place)):
+            before = changed.get(place) or unchanged_source(load_source(place))
+            changed[place] = apply_hunks(file, before, Target(str(place), patch.letter))
         else:
             continue
         found.append(file)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from flushproof.features.nfc import json as compare_json
-from flushproof.report.json_report import Tree, body, head, span_tree
+from flushproof.report.json_report import Tree, document_head, report_body, span_tree
 from flushproof.results.review import ChangeReview, ClaimRow, PatchLine, Review, Statement
 
 
-def document(review: Review) -> Tree:
+def review_document(review: Review) -> Tree:
     """Return the document about one review."""
     changes = [_change(c) for c in review.changes]
     return {
-        **head(),
+        **document_head(),
         "review": {"patch": review.patch, "changes": changes},
         "exit": review.exit_code,
     }
@@ -22,13 +22,13 @@ def _change(review: ChangeReview) -> Tree:
     later = review.later
     return {
         "subject": change.subject,
-        "before": {**body(review.before), "exit": 0},
-        "after": {**body(review.after), "exit": 0},
+        "before": {**report_body(review.before), "exit": 0},
+        "after": {**report_body(review.after), "exit": 0},
         "others": list(change.others),
         "notes": list(change.notes),
         "claims": [_row(r, review) for r in review.rows],
-        "comparison": compare_json.tree(review.comparison),
-        "after_load": None if later is None else compare_json.tree(later),
+        "comparison": compare_json.comparison_tree(review.comparison),
+        "after_load": None if later is None else compare_json.comparison_tree(later),
         "statement": None if change.statement is None else _statement(change.statement, review),
         "exit": review.exit_code,
     }

@@ -64,7 +64,7 @@ class Letter(Record, frozen=True):
         return Span(self.path, number, 1, number, max(2, len(self.lines[at]) + 1))
 
 
-def letters(path: str, data: bytes) -> tuple[Letter, ...]:
+def split_letters(path: str, data: bytes) -> tuple[Letter, ...]:
     """Split a file into its letters and decode them.
 
     Raises:

@@ -63,7 +63,7 @@ _Same = Callable[[str, str], bool]
 _Text = list[TextLine]
 
 
-def apply(diff: FileDiff, before: Applied, target: Target) -> Applied:
+def apply_hunks(diff: FileDiff, before: Applied, target: Target) -> Applied:
     """Apply all hunks of one file.
 
     Raises:
@@ -89,7 +89,7 @@ def apply(diff: FileDiff, before: Applied, target: Target) -> Applied:
     return Applied(tuple(text), tuple(notes))
 
 
-def unchanged(source: Source) -> Applied:
+def unchanged_source(source: Source) -> Applied:
     """Return a file to which nothing is applied yet."""
     lines = (TextLine(line, None, number) for number, line in enumerate(source.lines, 1))
     return Applied(tuple(lines), ())

@@ -15,7 +15,7 @@ from flushproof.frontend.spec.resolve import from_text
 from flushproof.results.comparison import Comparison, Since
 from flushproof.results.review import Review, TextVersion
 from flushproof.results.verdict import Report
-from flushproof.support.files import current, using
+from flushproof.support.files import current_files, use_files
 from flushproof.verify.open_input import open_text
 from flushproof.verify.options import Comparing, Options, Reviewing
 from flushproof.verify.portfolio import Question
@@ -38,7 +38,7 @@ def review_patch(
         changes = from_patch(reviewing.patch, reviewing.base, reviewing.path)
 
     def opened(version: TextVersion) -> Setup:
-        with using(version.files(current())):
+        with use_files(version.files(current_files())):
             place = Path(version.path)
             if spec is not None:
                 return from_text(version.source, spec, place)

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 
 from flushproof.features.nfc import text as compare_text
 from flushproof.report import text
-from flushproof.report.grid import Column, GridCell, draw
-from flushproof.report.plain import DEFAULT_WIDTH, hang, visible
+from flushproof.report.grid import Column, GridCell, draw_grid
+from flushproof.report.plain import DEFAULT_WIDTH, escape_unprintable, hang_text
 from flushproof.report.scope import scope_lines, vcpus_phrase
 from flushproof.results.comparison import Comparison, Relation
 from flushproof.results.review import ChangeEffect, ChangeReview, ClaimRow, PatchLine, Review, Truth
 from flushproof.results.verdict import ClaimResult, Verdict
 from flushproof.support.source import Source
-from flushproof.support.wording import count
+from flushproof.support.wording import count_noun
 
 NOTHING = "nothing"
 
@@ -23,13 +23,13 @@ def render(review: Review, sources: dict[str, Source], width: int = DEFAULT_WIDT
     blocks: list[list[str]] = []
     for change in review.changes:
         blocks += _change(change, sources | _texts(change), width)
-    return text.joined(blocks)
+    return text.join_blocks(blocks)
 
 
-def places(review: Review) -> tuple[str, ...]:
+def list_reviewed_files(review: Review) -> tuple[str, ...]:
     """Return the names of the files that excerpts may be wanted from."""
     reports = [r for c in review.changes for r in (c.before, c.after)]
-    return text.places(reports)
+    return text.list_excerpt_files(reports)
 
 
 def _texts(change: ChangeReview) -> dict[str, Source]:
@@ -40,20 +40,20 @@ def _change(review: ChangeReview, sources: dict[str, Source], width: int) -> lis
     blocks = [_head(review, width), _table(review, width), _outcome(review, width)]
     blocks[-1] += _scopes(review, width)
     if review.comparison.difference is not None:
-        blocks.append(compare_text.lines(review.comparison, sources, width))
+        blocks.append(compare_text.comparison_lines(review.comparison, sources, width))
     broken = [r.after for r in review.rows if r.effect is ChangeEffect.BROKE]
     return [*blocks, *text.results_blocks(review.after, broken, sources, width)]
 
 
 def _head(review: ChangeReview, width: int) -> list[str]:
     change = review.change
-    out = hang("review  ", change.subject or change.before.name, width)
-    out += hang("  before ", change.before.name, width)
-    out += hang("  after  ", change.after.name, width)
+    out = hang_text("review  ", change.subject or change.before.name, width)
+    out += hang_text("  before ", change.before.name, width)
+    out += hang_text("  after  ", change.after.name, width)
     if change.others:
-        out += hang("  also changed, not looked at: ", ", ".join(change.others), width, 9)
+        out += hang_text("  also changed, not looked at: ", ", ".join(change.others), width, 9)
     for note in change.notes:
-        out += hang("  note   ", note, width)
+        out += hang_text("  note   ", note, width)
     return out
 
 
@@ -64,13 +64,13 @@ def _table(review: ChangeReview, width: int) -> list[str]:
     rows = review.rows
     columns = (
         _column("claim", (r.before.claim for r in rows)),
-        _column("before", (verdict(r.before) for r in rows)),
-        _column("after", (verdict(r.after) for r in rows)),
+        _column("before", (verdict_words(r.before) for r in rows)),
+        _column("after", (verdict_words(r.after) for r in rows)),
         _column("effect", (_word(r) for r in rows)),
         _column("line", (_line(r, review) for r in rows)),
         _column("in the patch", (_inside(r, review) for r in rows)),
     )
-    return draw(columns, width) or []
+    return draw_grid(columns, width) or []
 
 
 def _column(title: str, cells: Iterable[str]) -> Column:
@@ -78,7 +78,7 @@ def _column(title: str, cells: Iterable[str]) -> Column:
     return Column(title, 4, made)
 
 
-def verdict(result: ClaimResult) -> str:
+def verdict_words(result: ClaimResult) -> str:
     """Return such as "proved" or "refuted at 2"."""
     if result.verdict is Verdict.REFUTED and result.smallest_vcpus is not None:
         return f"refuted at {result.smallest_vcpus}"
@@ -114,7 +114,7 @@ def _inside(row: ClaimRow, review: ChangeReview) -> str:
     return f"line {line.number}{' decoded' if line.decoded else ''}"
 
 
-def place(line: PatchLine) -> str:
+def patch_line_place(line: PatchLine) -> str:
     """Return where a line of the patch is."""
     if line.decoded:
         return f"{line.file}, line {line.number} of the decoded text"
@@ -158,7 +158,7 @@ def _relation(found: Comparison) -> str:
             return f"not decided{since}: {found.reason}"
         case _:
             told = found.difference
-            at = "" if told is None else f" at {count(told.vcpus, 'vCPU')}"
+            at = "" if told is None else f" at {count_noun(told.vcpus, 'vCPU')}"
             return f"{found.relation}{at}{since or ' from boot'}"
 
 
@@ -166,8 +166,10 @@ def _statement(review: ChangeReview, width: int) -> list[str]:
     stated = review.change.statement
     if stated is None:
         return _labelled("stated", "nothing about functional changes", width)
-    where = "" if stated.line is None else f" ({place(stated.line)})"
-    return _labelled("stated", f'"{visible(stated.text)}"{where}: {_truth(review)}', width)
+    where = "" if stated.line is None else f" ({patch_line_place(stated.line)})"
+    return _labelled(
+        "stated", f'"{escape_unprintable(stated.text)}"{where}: {_truth(review)}', width
+    )
 
 
 def _truth(review: ChangeReview) -> str:
@@ -192,4 +194,4 @@ def _later(review: ChangeReview) -> str:
 
 
 def _labelled(label: str, words: str, width: int) -> list[str]:
-    return hang(f"  {label:<8} ", words, width)
+    return hang_text(f"  {label:<8} ", words, width)

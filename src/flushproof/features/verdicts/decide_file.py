@@ -9,14 +9,14 @@ from flushproof.features.mutation.origin import SetupOrigin, origin_of
 from flushproof.frontend.setup import Setup
 from flushproof.frontend.spec import syntax as s
 from flushproof.frontend.spec.parser import HOLDS
-from flushproof.machine.build import Machine, build
+from flushproof.machine.build import Machine, build_machine
 from flushproof.results.second_opinion import Opinion
 from flushproof.results.verdict import ClaimResult, Expected, Report, Verdict
 from flushproof.support.record import Record, replace
 from flushproof.verify.expectation import expected_by, with_expected
 from flushproof.verify.open_input import Opened
 from flushproof.verify.options import COMPILER, SOLVER, Options, Sanity
-from flushproof.verify.portfolio import Question, decide
+from flushproof.verify.portfolio import Question, decide_claims
 from flushproof.verify.progress import Listener
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _doubt(
         return None
     from flushproof.features.mutation.proof_sanity import Doubt
 
-    return Doubt(origin.under(setup), build(setup), level).about
+    return Doubt(origin.under(setup), build_machine(setup), level).about
 
 
 def report_claims(
@@ -131,13 +131,13 @@ def report_claims(
     compiled: bool = False,
 ) -> Report:
     """Decide the claims of a question about a set-up; each result is told as it is found."""
-    machine = build(setup)
+    machine = build_machine(setup)
     opinion = _compiled(machine) if compiled else None
     results: list[ClaimResult] = []
     if isinstance(on_result, Listener):
         on_result.planned(len(question.claims))
         question = replace(question, board=on_result.board)
-    for result in decide(machine, question):
+    for result in decide_claims(machine, question):
         told = expecting(result)
         results.append(told if opinion is None else replace(told, opinion=opinion))
         on_result(results[-1])
@@ -157,6 +157,6 @@ def _second(options: Options) -> Second | None:
 
 def _compiled(machine: Machine) -> Opinion:
     """Return what gcc says of the code; it does the same as the interpreter."""
-    from flushproof.features.compiled.agree import opinion
+    from flushproof.features.compiled.agree import compare_with_gcc
 
-    return opinion(machine)
+    return compare_with_gcc(machine)

@@ -166,7 +166,7 @@ PLAIN: Final = frozenset({"__extension__"})
 """What says only that the compiler is not to warn of an extension."""
 
 
-def spelled(text: str) -> bool:
+def is_attribute_word(text: str) -> bool:
     """Tell whether a word stands for an attribute, or begins one."""
     return text in WORDS or text in CALLED or text in PREFIXES or text in PLAIN
 

@@ -1,7 +1,7 @@
 """From lark trees to expressions, declarations and statements.
 
-The trees come from `c.lark` with token indices as positions (see `words.named`), and no deeper than
-`problems.DEPTH`; each function takes the whole token sequence, for spans, and one branch.
+The trees come from `c.lark` with token indices as positions (see `name_terminals`), and no deeper
+than `problems.DEPTH`; each function takes the whole token sequence, for spans, and one branch.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from flushproof.frontend.c.lark_tree import (
     Branch,
     Tokens,
     Tree,
-    parts,
-    rule,
+    rule_name,
     span_of,
     tree_in,
-    trees,
+    tree_parts,
+    trees_of_rule,
 )
 from flushproof.frontend.c.operators import PRECEDENCE, integer_type
 from flushproof.frontend.c.type_errors import Mismatch
@@ -59,7 +59,7 @@ PARAMETERS = frozenset({"register"})
 _STORAGE = FUNCTIONS | LOCALS
 
 
-def confine(before: DeclarationBase, allowed: frozenset[str]) -> DeclarationBase:
+def confine_storage(before: DeclarationBase, allowed: frozenset[str]) -> DeclarationBase:
     """Return what stands before declarators, if the storage words in it have a place there.
 
     Raises:
@@ -78,21 +78,21 @@ def confine(before: DeclarationBase, allowed: frozenset[str]) -> DeclarationBase
 # Types and declarators --------------------------------------------------------------------------
 
 
-def typeless(tree: Tree) -> bool:
+def is_typeless(tree: Tree) -> bool:
     """Tell whether a `specifiers` tree names no type, so that it stands for int."""
     return all(isinstance(c, lark.Token) and c.type in _BESIDE for c in tree.children)
 
 
 def function_base(tokens: Tokens, tree: Tree) -> DeclarationBase:
     """Build the type and qualifiers before a function's name; where no type is named it is int."""
-    if not typeless(tree):
-        return base(tokens, tree)
+    if not is_typeless(tree):
+        return build_base(tokens, tree)
     span = span_of(tokens, tree)
     words = tuple(sorted({str(c) for c in tree.children}))
     return DeclarationBase(syntax.WrittenType("name", "int", span), words, None, span)
 
 
-def base(tokens: Tokens, tree: Tree) -> DeclarationBase:
+def build_base(tokens: Tokens, tree: Tree) -> DeclarationBase:
     """Build the type and qualifiers of a `specifiers` tree."""
     span = span_of(tokens, tree)
     plain = [c for c in tree.children if isinstance(c, lark.Token)]
@@ -119,25 +119,27 @@ def _named(
     span = span_of(tokens, branch)
     if isinstance(branch, lark.Token):
         return syntax.WrittenType("name", str(branch), span), None
-    kind, form = rule(branch).split("_")
-    name = str(parts(branch)[0] or "")
+    kind, form = rule_name(branch).split("_")
+    name = str(tree_parts(branch)[0] or "")
     written = syntax.WrittenType(kind, name, span)
     if form == "name":
         return written, None
     if kind == "struct":
-        fields = tuple(_field(tokens, t) for t in trees(branch.children, "field"))
+        fields = tuple(_field(tokens, t) for t in trees_of_rule(branch.children, "field"))
         return written, syntax.StructDef(name, fields, span)
-    enumerators = tuple(_enumerator(tokens, t) for t in trees(branch.children, "enumerator"))
+    enumerators = tuple(
+        _enumerator(tokens, t) for t in trees_of_rule(branch.children, "enumerator")
+    )
     return written, syntax.EnumDef(name, enumerators, span)
 
 
 def _enumerator(tokens: Tokens, tree: Tree) -> syntax.EnumConstant:
-    name, value = parts(tree)
+    name, value = tree_parts(tree)
     return syntax.EnumConstant(str(name), _optional(tokens, value), span_of(tokens, tree))
 
 
 def _field(tokens: Tokens, tree: Tree) -> syntax.FieldDecl:
-    before = confine(base(tokens, tree_in(tree.children[0])), frozenset())
+    before = confine_storage(build_base(tokens, tree_in(tree.children[0])), frozenset())
     if isinstance(before.definition, syntax.EnumDef):
         raise InputError(OutsideSubset(span=before.span, construct="enumerations inside structs"))
     members = (c for c in tree.children[1:] if isinstance(c, lark.Tree))
@@ -147,13 +149,13 @@ def _field(tokens: Tokens, tree: Tree) -> syntax.FieldDecl:
 
 def _member(tokens: Tokens, tree: Tree) -> syntax.Declarator:
     span = span_of(tokens, tree)
-    if rule(tree) == "padding":
-        return declarator(tokens, (), span, expression(tokens, tree.children[0]))
-    inner, bits = parts(tree)
-    return declarator(tokens, tree_in(inner).children, span, _optional(tokens, bits))
+    if rule_name(tree) == "padding":
+        return build_declarator(tokens, (), span, build_expression(tokens, tree.children[0]))
+    inner, bits = tree_parts(tree)
+    return build_declarator(tokens, tree_in(inner).children, span, _optional(tokens, bits))
 
 
-def declarator(
+def build_declarator(
     tokens: Tokens, given: Iterable[Branch | None], span: Span, bits: syntax.Expr | None = None
 ) -> syntax.Declarator:
     """Build a declarator from its parts: pointers, a name, arrays, a function pointer."""
@@ -165,11 +167,11 @@ def declarator(
         if isinstance(part, lark.Token):
             name = str(part)
         elif isinstance(part, lark.Tree):
-            match rule(part):
+            match rule_name(part):
                 case "pointers":
                     pointers = sum(str(star) == "*" for star in part.children)
                 case "array":
-                    arrays.append(_optional(tokens, parts(part)[0]))
+                    arrays.append(_optional(tokens, tree_parts(part)[0]))
                 case "function_pointer":
                     function = True
                     pending = [c for c in part.children if not _is_parameters(c)]
@@ -177,70 +179,72 @@ def declarator(
 
 
 def _is_parameters(child: Branch | None) -> bool:
-    return isinstance(child, lark.Tree) and rule(child) == "parameters"
+    return isinstance(child, lark.Tree) and rule_name(child) == "parameters"
 
 
-def typed(tokens: Tokens, tree: Tree) -> tuple[syntax.WrittenType, syntax.Declarator]:
+def build_typed(tokens: Tokens, tree: Tree) -> tuple[syntax.WrittenType, syntax.Declarator]:
     """Build the parts of a type name or a parameter."""
-    allowed = PARAMETERS if rule(tree) == "parameter" else frozenset[str]()
-    before = confine(base(tokens, tree_in(tree.children[0])), allowed)
+    allowed = PARAMETERS if rule_name(tree) == "parameter" else frozenset[str]()
+    before = confine_storage(build_base(tokens, tree_in(tree.children[0])), allowed)
     if before.definition is not None:
         raise InputError(
             OutsideSubset(span=before.span, construct="types defined inside other types")
         )
-    return before.type, declarator(tokens, tree.children[1:], span_of(tokens, tree))
+    return before.type, build_declarator(tokens, tree.children[1:], span_of(tokens, tree))
 
 
 def init_declarator(tokens: Tokens, tree: Tree) -> syntax.InitDeclarator:
     """Build one declared name and its initialiser."""
     inner = tree_in(tree.children[0])
-    declared = declarator(tokens, inner.children, span_of(tokens, inner))
-    value = _optional(tokens, parts(tree)[1])
+    declared = build_declarator(tokens, inner.children, span_of(tokens, inner))
+    value = _optional(tokens, tree_parts(tree)[1])
     return syntax.InitDeclarator(declared, value, span_of(tokens, tree))
 
 
-def declaration(tokens: Tokens, tree: Tree) -> syntax.Declaration:
+def build_declaration(tokens: Tokens, tree: Tree) -> syntax.Declaration:
     """Build a declaration that stands inside a function."""
-    before = confine(base(tokens, tree_in(tree.children[0])), LOCALS)
+    before = confine_storage(build_base(tokens, tree_in(tree.children[0])), LOCALS)
     if before.definition is not None:
         raise InputError(
             OutsideSubset(span=before.span, construct="types defined inside functions")
         )
-    return declared(tokens, tree, before)
+    return build_declared(tokens, tree, before)
 
 
-def declared(tokens: Tokens, tree: Tree, before: DeclarationBase) -> syntax.Declaration:
+def build_declared(tokens: Tokens, tree: Tree, before: DeclarationBase) -> syntax.Declaration:
     """Build a declaration whose specifiers are built already."""
-    names = tuple(init_declarator(tokens, t) for t in trees(tree.children, "init_declarator"))
+    names = tuple(
+        init_declarator(tokens, t) for t in trees_of_rule(tree.children, "init_declarator")
+    )
     return syntax.Declaration(before.type, before.qualifiers, names, span_of(tokens, tree))
 
 
 # Expressions ------------------------------------------------------------------------------------
 
 
-def expression(tokens: Tokens, branch: Branch | None) -> syntax.Expr:
+def build_expression(tokens: Tokens, branch: Branch | None) -> syntax.Expr:
     """Build the expression of any expression tree."""
     tree = tree_in(branch)
-    return _EXPRESSIONS[rule(tree)](tokens, tree, span_of(tokens, tree))
+    return _EXPRESSIONS[rule_name(tree)](tokens, tree, span_of(tokens, tree))
 
 
 def _optional(tokens: Tokens, branch: Branch | None) -> syntax.Expr | None:
-    return None if branch is None else expression(tokens, branch)
+    return None if branch is None else build_expression(tokens, branch)
 
 
 def _all(tokens: Tokens, branches: Iterable[Branch | None]) -> tuple[syntax.Expr, ...]:
-    return tuple([expression(tokens, branch) for branch in branches])
+    return tuple([build_expression(tokens, branch) for branch in branches])
 
 
 def _infix(tokens: Tokens, tree: Tree, _span: Span) -> syntax.Expr:
     """Apply the precedence of C to a flat chain, by the operator-precedence method of Floyd."""
-    operands = [expression(tokens, tree.children[0])]
+    operands = [build_expression(tokens, tree.children[0])]
     operators: list[str] = []
     for operator, operand in zip(tree.children[1::2], tree.children[2::2], strict=True):
         while operators and PRECEDENCE[operators[-1]] >= PRECEDENCE[str(operator)]:
             _reduce(operands, operators)
         operators.append(str(operator))
-        operands.append(expression(tokens, operand))
+        operands.append(build_expression(tokens, operand))
     while operators:
         _reduce(operands, operators)
     return operands[0]
@@ -259,81 +263,83 @@ def _comma(tokens: Tokens, tree: Tree, _span: Span) -> syntax.Expr:
 
 
 def _assign(tokens: Tokens, tree: Tree, span: Span) -> syntax.Expr:
-    target, operator, value = parts(tree)
+    target, operator, value = tree_parts(tree)
     return syntax.AssignExpr(
-        str(operator), expression(tokens, target), expression(tokens, value), span
+        str(operator), build_expression(tokens, target), build_expression(tokens, value), span
     )
 
 
 def _choice(tokens: Tokens, tree: Tree, span: Span) -> syntax.Expr:
-    condition, then, otherwise = parts(tree)
-    first, last = expression(tokens, condition), expression(tokens, otherwise)
+    condition, then, otherwise = tree_parts(tree)
+    first, last = build_expression(tokens, condition), build_expression(tokens, otherwise)
     return syntax.Conditional(first, _optional(tokens, then), last, span)
 
 
 def _cast(tokens: Tokens, tree: Tree, span: Span) -> syntax.Expr:
-    written, declared_as = typed(tokens, tree_in(tree.children[0]))
-    return syntax.CastExpr(written, declared_as, expression(tokens, tree.children[1]), span)
+    written, declared_as = build_typed(tokens, tree_in(tree.children[0]))
+    return syntax.CastExpr(written, declared_as, build_expression(tokens, tree.children[1]), span)
 
 
 def _sizeof_type(tokens: Tokens, tree: Tree, span: Span) -> syntax.Expr:
-    written, declared_as = typed(tokens, tree_in(tree.children[0]))
+    written, declared_as = build_typed(tokens, tree_in(tree.children[0]))
     return syntax.SizeOf(written, declared_as, None, span)
 
 
 def _call(tokens: Tokens, tree: Tree, span: Span) -> syntax.Expr:
-    function, given = parts(tree)
-    return syntax.CallExpr(expression(tokens, function), arguments(tokens, given), span)
+    function, given = tree_parts(tree)
+    return syntax.CallExpr(build_expression(tokens, function), build_arguments(tokens, given), span)
 
 
 def _index(tokens: Tokens, tree: Tree, span: Span) -> syntax.Expr:
-    of, index = parts(tree)
-    return syntax.Index(expression(tokens, of), expression(tokens, index), span)
+    of, index = tree_parts(tree)
+    return syntax.Index(build_expression(tokens, of), build_expression(tokens, index), span)
 
 
-def arguments(tokens: Tokens, branch: Branch | None) -> tuple[syntax.Expr, ...]:
+def build_arguments(tokens: Tokens, branch: Branch | None) -> tuple[syntax.Expr, ...]:
     """Build the expressions of an argument list that may be absent."""
     return () if branch is None else _all(tokens, tree_in(branch).children)
 
 
 def _container_of(tokens: Tokens, tree: Tree, span: Span) -> syntax.Expr:
-    pointer, outer, path = parts(tree)
-    written, declared_as = typed(tokens, tree_in(outer))
+    pointer, outer, path = tree_parts(tree)
+    written, declared_as = build_typed(tokens, tree_in(outer))
     if declared_as.pointers or declared_as.arrays:
         raise InputError(BadType(span=written.span, words="these words of `container_of`"))
     member = tuple(str(name) for name in tree_in(path).children)
-    return syntax.ContainerOf(expression(tokens, pointer), written, member, span)
+    return syntax.ContainerOf(build_expression(tokens, pointer), written, member, span)
 
 
 def _initialiser_list(tokens: Tokens, tree: Tree, span: Span) -> syntax.Expr:
-    items = tuple([_init_item(tokens, t) for t in trees(tree.children, "init_item")])
+    items = tuple([_init_item(tokens, t) for t in trees_of_rule(tree.children, "init_item")])
     return syntax.InitList(items, span)
 
 
 def _init_item(tokens: Tokens, tree: Tree) -> syntax.InitItem:
-    designator, value = parts(tree)
+    designator, value = tree_parts(tree)
     path = () if designator is None else tuple(_designators(tokens, tree_in(designator)))
-    return syntax.InitItem(path, expression(tokens, value), span_of(tokens, tree))
+    return syntax.InitItem(path, build_expression(tokens, value), span_of(tokens, tree))
 
 
 def _designators(tokens: Tokens, tree: Tree) -> Iterator[str | syntax.Expr]:
     for child in tree.children:
-        yield str(child) if isinstance(child, lark.Token) else expression(tokens, child)
+        yield str(child) if isinstance(child, lark.Token) else build_expression(tokens, child)
 
 
 def _string(_tokens: Tokens, tree: Tree, span: Span) -> syntax.Expr:
-    return syntax.String("".join(constants.string(str(t), span) for t in tree.children), span)
+    return syntax.String(
+        "".join(constants.decode_string(str(t), span) for t in tree.children), span
+    )
 
 
 def _character(_tokens: Tokens, tree: Tree, span: Span) -> syntax.Expr:
-    value = constants.character(str(tree.children[0]), span)
+    value = constants.decode_character(str(tree.children[0]), span)
     size = syntax.Number(abs(value), "", span)
     return size if value >= 0 else syntax.UnaryExpr("-", size, span)
 
 
 def _member_of(tokens: Tokens, tree: Tree, span: Span) -> syntax.Expr:
-    of, name = parts(tree)
-    return syntax.Member(expression(tokens, of), str(name), rule(tree) == "arrow", span)
+    of, name = tree_parts(tree)
+    return syntax.Member(build_expression(tokens, of), str(name), rule_name(tree) == "arrow", span)
 
 
 _EXPRESSIONS: dict[str, Callable[[Tokens, Tree, Span], syntax.Expr]] = {
@@ -343,22 +349,24 @@ _EXPRESSIONS: dict[str, Callable[[Tokens, Tree, Span], syntax.Expr]] = {
     "infix": _infix,
     "cast": _cast,
     "prefix_operation": lambda k, t, s: syntax.UnaryExpr(
-        str(t.children[0]), expression(k, t.children[1]), s
+        str(t.children[0]), build_expression(k, t.children[1]), s
     ),
     "postfix_operation": lambda k, t, s: syntax.Postfix(
-        str(t.children[1]), expression(k, t.children[0]), s
+        str(t.children[1]), build_expression(k, t.children[0]), s
     ),
-    "sizeof_expression": lambda k, t, s: syntax.SizeOf(None, None, expression(k, t.children[0]), s),
+    "sizeof_expression": lambda k, t, s: syntax.SizeOf(
+        None, None, build_expression(k, t.children[0]), s
+    ),
     "sizeof_type": _sizeof_type,
     "index": _index,
     "call": _call,
     "dot": _member_of,
     "arrow": _member_of,
     "name": lambda _k, t, s: syntax.Name(str(t.children[0]), s),
-    "number": lambda _k, t, s: syntax.Number(*constants.integer(str(t.children[0]), s), s),
+    "number": lambda _k, t, s: syntax.Number(*constants.decode_integer(str(t.children[0]), s), s),
     "char": _character,
     "string": _string,
-    "statement_expression": lambda k, t, s: syntax.StatementExpr(block(k, t.children[0]), s),
+    "statement_expression": lambda k, t, s: syntax.StatementExpr(build_block(k, t.children[0]), s),
     "container_of": _container_of,
     "initialiser_list": _initialiser_list,
 }
@@ -367,77 +375,79 @@ _EXPRESSIONS: dict[str, Callable[[Tokens, Tree, Span], syntax.Expr]] = {
 # Statements -------------------------------------------------------------------------------------
 
 
-def statement(tokens: Tokens, branch: Branch | None) -> syntax.Stmt:
+def build_statement(tokens: Tokens, branch: Branch | None) -> syntax.Stmt:
     """Build the statement or declaration of any tree of a block."""
     tree = tree_in(branch)
-    return _STATEMENTS[rule(tree)](tokens, tree, span_of(tokens, tree))
+    return _STATEMENTS[rule_name(tree)](tokens, tree, span_of(tokens, tree))
 
 
-def block(tokens: Tokens, branch: Branch | None) -> syntax.Block:
+def build_block(tokens: Tokens, branch: Branch | None) -> syntax.Block:
     """Build a block."""
     tree = tree_in(branch)
-    body = tuple([statement(tokens, child) for child in tree.children])
+    body = tuple([build_statement(tokens, child) for child in tree.children])
     return syntax.Block(body, span_of(tokens, tree))
 
 
 def _if(tokens: Tokens, tree: Tree, span: Span) -> syntax.Stmt:
-    condition, then, otherwise = parts(tree)
-    last = None if otherwise is None else statement(tokens, otherwise)
-    return syntax.If(expression(tokens, condition), statement(tokens, then), last, span)
+    condition, then, otherwise = tree_parts(tree)
+    last = None if otherwise is None else build_statement(tokens, otherwise)
+    return syntax.If(build_expression(tokens, condition), build_statement(tokens, then), last, span)
 
 
 def _for(tokens: Tokens, tree: Tree, span: Span) -> syntax.Stmt:
-    start, condition, step, body = parts(tree)
-    first = statement(tokens, start)
-    last = statement(tokens, body)
+    start, condition, step, body = tree_parts(tree)
+    first = build_statement(tokens, start)
+    last = build_statement(tokens, body)
     return syntax.For(first, _optional(tokens, condition), _optional(tokens, step), last, span)
 
 
 def _for_each_vcpu(tokens: Tokens, tree: Tree, span: Span) -> syntax.Stmt:
     index, vcpu, kvm = _all(tokens, tree.children[:3])
-    return syntax.ForEachVcpu(index, vcpu, kvm, statement(tokens, tree.children[3]), span)
+    return syntax.ForEachVcpu(index, vcpu, kvm, build_statement(tokens, tree.children[3]), span)
 
 
 def _scoped_guard(tokens: Tokens, tree: Tree, span: Span) -> syntax.Stmt:
     """Build a block with a guard; `break` and `continue` end what it is around."""
-    name, lock, body = parts(tree)
+    name, lock, body = tree_parts(tree)
     made = syntax.CallExpr(syntax.Name("guard", span), (syntax.Name(str(name), span),), span)
-    guard = syntax.CallExpr(made, (expression(tokens, lock),), span)
-    once = statement(tokens, body)
+    guard = syntax.CallExpr(made, (build_expression(tokens, lock),), span)
+    once = build_statement(tokens, body)
     if any(isinstance(node, syntax.Break | syntax.Continue) for node in walk(once)):
         once = syntax.DoWhile(once, syntax.Number(0, "", span), span)
     return syntax.Block((syntax.ExprStatement(guard, span), once), span)
 
 
 def _while(tokens: Tokens, tree: Tree, span: Span) -> syntax.Stmt:
-    condition, body = parts(tree)
-    return syntax.While(expression(tokens, condition), statement(tokens, body), span)
+    condition, body = tree_parts(tree)
+    return syntax.While(build_expression(tokens, condition), build_statement(tokens, body), span)
 
 
 def _do_while(tokens: Tokens, tree: Tree, span: Span) -> syntax.Stmt:
-    body, condition = parts(tree)
-    return syntax.DoWhile(statement(tokens, body), expression(tokens, condition), span)
+    body, condition = tree_parts(tree)
+    return syntax.DoWhile(build_statement(tokens, body), build_expression(tokens, condition), span)
 
 
 def _switch(tokens: Tokens, tree: Tree, span: Span) -> syntax.Stmt:
-    subject, body = parts(tree)
-    return syntax.Switch(expression(tokens, subject), statement(tokens, body), span)
+    subject, body = tree_parts(tree)
+    return syntax.Switch(build_expression(tokens, subject), build_statement(tokens, body), span)
 
 
 def _case(tokens: Tokens, tree: Tree, span: Span) -> syntax.Stmt:
-    value, body = parts(tree)
-    return syntax.CaseLabel(expression(tokens, value), statement(tokens, body), span)
+    value, body = tree_parts(tree)
+    return syntax.CaseLabel(build_expression(tokens, value), build_statement(tokens, body), span)
 
 
 def _label(tokens: Tokens, tree: Tree, span: Span) -> syntax.Stmt:
-    name, body = parts(tree)
-    return syntax.LabelledStatement(str(name), statement(tokens, body), span)
+    name, body = tree_parts(tree)
+    return syntax.LabelledStatement(str(name), build_statement(tokens, body), span)
 
 
 _STATEMENTS: dict[str, Callable[[Tokens, Tree, Span], syntax.Stmt]] = {
-    "declaration": lambda k, t, _s: declaration(k, t),
-    "block": lambda k, t, _s: block(k, t),
-    "expression_statement": lambda k, t, s: syntax.ExprStatement(expression(k, t.children[0]), s),
+    "declaration": lambda k, t, _s: build_declaration(k, t),
+    "block": lambda k, t, _s: build_block(k, t),
+    "expression_statement": lambda k, t, s: syntax.ExprStatement(
+        build_expression(k, t.children[0]), s
+    ),
     "empty": lambda _k, _t, s: syntax.Empty(s),
     "if_statement": _if,
     "for_statement": _for,
@@ -447,10 +457,10 @@ _STATEMENTS: dict[str, Callable[[Tokens, Tree, Span], syntax.Stmt]] = {
     "do_while": _do_while,
     "switch": _switch,
     "case": _case,
-    "default": lambda k, t, s: syntax.CaseLabel(None, statement(k, t.children[0]), s),
+    "default": lambda k, t, s: syntax.CaseLabel(None, build_statement(k, t.children[0]), s),
     "label": _label,
     "goto": lambda _k, t, s: syntax.Goto(str(t.children[0]), s),
     "break_statement": lambda _k, _t, s: syntax.Break(s),
     "continue_statement": lambda _k, _t, s: syntax.Continue(s),
-    "return_statement": lambda k, t, s: syntax.ReturnStatement(_optional(k, parts(t)[0]), s),
+    "return_statement": lambda k, t, s: syntax.ReturnStatement(_optional(k, tree_parts(t)[0]), s),
 }

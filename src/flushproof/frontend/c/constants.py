@@ -53,7 +53,7 @@ class BadEscape(Diagnostic, frozen=True, kw_only=True):
     escape: str
 
 
-def integer(text: str, span: Span) -> tuple[int, str]:
+def decode_integer(text: str, span: Span) -> tuple[int, str]:
     """Return the value and the normalised suffix of an integer constant.
 
     A decimal constant never becomes unsigned by itself: one too large for int is a long.
@@ -83,7 +83,7 @@ def _shortened(text: str) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
-def string(text: str, span: Span) -> str:
+def decode_string(text: str, span: Span) -> str:
     """Return the characters that the quoted `text` stands for."""
 
     def decode(found: re.Match[str]) -> str:
@@ -92,7 +92,7 @@ def string(text: str, span: Span) -> str:
     return _ESCAPE.sub(decode, text[1:-1])
 
 
-def character(text: str, span: Span) -> int:
+def decode_character(text: str, span: Span) -> int:
     """Return the value of a character constant such as `'a'`, an int, as gcc has it on x86.
 
     There `char` is signed, so one character is sign-extended. Of several the first is the highest

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from flushproof.frontend.c import syntax as c
-from flushproof.frontend.c.layout import extent
+from flushproof.frontend.c.layout import type_extent
 from flushproof.frontend.c.structs import StructInfo
 from flushproof.frontend.c.type_errors import NotConstant, UnsupportedConstruct
-from flushproof.frontend.c.types import CType, Integer, common, promote
-from flushproof.ir.arith import binary, binary_op, unary
+from flushproof.frontend.c.types import CType, Integer, common_type, promote_integer
+from flushproof.ir.arith import apply_binary, apply_unary, binary_op
 from flushproof.ir.code import COMPARISONS
 from flushproof.ir.types import INT, S64, U32, U64, Int
 from flushproof.support.diagnostics import InputError
@@ -58,7 +58,7 @@ NUMBERS = Constants({}, {}, {}, _no_type)
 """For constants that speak of numbers alone."""
 
 
-def evaluate(expr: c.Expr, known: Constants) -> int:
+def evaluate_constant(expr: c.Expr, known: Constants) -> int:
     """Evaluate an integer constant expression.
 
     Raises:
@@ -75,16 +75,16 @@ def _evaluate(expr: c.Expr, known: Constants) -> tuple[int, Int]:
         case c.Name(id) if id in known.values:
             return known.values[id], known.type(id)
         case c.SizeOf(c.WrittenType() as written, c.Declarator() as declarator):
-            return size(known, known.resolve(written, declarator), expr.span), U64
+            return type_size(known, known.resolve(written, declarator), expr.span), U64
         case c.CastExpr(written, declarator, operand):
             return _cast(known.resolve(written, declarator), _evaluate(operand, known)[0], expr)
         case c.UnaryExpr("+", operand):
             value, t = _evaluate(operand, known)
-            return value, promote(t)
+            return value, promote_integer(t)
         case c.UnaryExpr("-" | "~" | "!" as op, operand):
             value, t = _evaluate(operand, known)
-            result = promote(t)
-            return unary(op, value, result), INT if op == "!" else result
+            result = promote_integer(t)
+            return apply_unary(op, value, result), INT if op == "!" else result
         case c.BinaryExpr("&&" | "||" as op, left, right):
             return _logical(op, left, right, known), INT
         case c.BinaryExpr(op, left, right) if op != ",":
@@ -95,13 +95,13 @@ def _evaluate(expr: c.Expr, known: Constants) -> tuple[int, Int]:
             raise InputError(NotConstant(span=expr.span))
 
 
-def size(known: Constants, t: CType, span: Span) -> int:
+def type_size(known: Constants, t: CType, span: Span) -> int:
     """Return the size of a type in bytes.
 
     Raises:
         InputError: it is not known.
     """
-    found = extent(t, known.structs)
+    found = type_extent(t, known.structs)
     if found is None:
         raise InputError(UnsupportedConstruct(span=span, construct=f"the size of `{t}`"))
     return found.size
@@ -125,17 +125,17 @@ def _conditional(
 ) -> tuple[int, Int]:
     chosen, other = (then, otherwise) if _evaluate(condition, known)[0] else (otherwise, then)
     value, t = _evaluate(chosen, known)
-    t = common(t, _evaluate(other, known)[1])
+    t = common_type(t, _evaluate(other, known)[1])
     return t.wrap(value), t
 
 
 def _binary(op: str, left: tuple[int, Int], right: tuple[int, Int], at: c.Expr) -> tuple[int, Int]:
     if op in ("<<", ">>"):
-        t = promote(left[1])
-        result = binary(binary_op(op), left[0], right[0], t)
+        t = promote_integer(left[1])
+        result = apply_binary(binary_op(op), left[0], right[0], t)
     else:
-        t = common(left[1], right[1])
-        result = binary(binary_op(op), t.wrap(left[0]), t.wrap(right[0]), t)
+        t = common_type(left[1], right[1])
+        result = apply_binary(binary_op(op), t.wrap(left[0]), t.wrap(right[0]), t)
     if result is None:
         raise InputError(NotConstant(span=at.span))
     return result, INT if op in COMPARISONS else t

@@ -52,7 +52,7 @@ class Agreement:
             InputError: it has another one.
         """
         first, where = self._types.setdefault((kind, name), (t, span))
-        if not alike(first, t):
+        if not is_compatible(first, t):
             _disagree(span, f"{kind} `{name}` is of type `{first}`, not of type `{t}`", where)
 
     def function(self, f: c.Function) -> None:
@@ -70,7 +70,7 @@ class Agreement:
         for found in self._functions.values():
             first = found[0]
             for f in found[1:]:
-                if not alike(result(first), result(f)):
+                if not is_compatible(result(first), result(f)):
                     text = f"`{f.name}` returns `{result(first)}`, not `{result(f)}`"
                     _disagree(f.span, text, first.span)
                 if _says_what_it_takes(first) and _says_what_it_takes(f):
@@ -92,7 +92,7 @@ def _same_parameters(
             if p.type.name != q.type.name:
                 _disagree(q.span, f"`{f.name}` takes other arguments", p.span)
             continue
-        if not alike(parameter(p), parameter(q)):
+        if not is_compatible(parameter(p), parameter(q)):
             text = f"`{f.name}` takes a `{parameter(p)}` here, not a `{parameter(q)}`"
             _disagree(q.span, text, p.span)
 
@@ -102,15 +102,15 @@ def _disagree(span: Span, text: str, where: Span) -> None:
     raise InputError(Mismatch(span=span, text=text, notes=notes))
 
 
-def alike(a: CType, b: CType) -> bool:
+def is_compatible(a: CType, b: CType) -> bool:
     """Tell whether two types are represented alike; an array may leave its size open."""
     match a, b:
         case Integer(_, x, p), Integer(_, y, q):
             return (x, p) == (y, q)
         case Pointer(x), Pointer(y):
-            return alike(x, y)
+            return is_compatible(x, y)
         case Array(x, n), Array(y, m):
-            return alike(x, y) and (n == m or None in (n, m))
+            return is_compatible(x, y) and (n == m or None in (n, m))
         case Struct(x), Struct(y):
             return x == y
         case (Void(), Void()) | (FunctionType(), FunctionType()):

@@ -13,9 +13,9 @@ from functools import lru_cache
 from typing import assert_never
 
 from flushproof.frontend.c import syntax as c
-from flushproof.frontend.c.consteval import Constants, enumerator_type, evaluate
-from flushproof.frontend.c.declaration_agreement import Agreement, alike
-from flushproof.frontend.c.initialisers import Shapes, completed
+from flushproof.frontend.c.consteval import Constants, enumerator_type, evaluate_constant
+from flushproof.frontend.c.declaration_agreement import Agreement, is_compatible
+from flushproof.frontend.c.initialisers import Shapes, complete_type
 from flushproof.frontend.c.structs import (
     MemberSlot,
     StructInfo,
@@ -41,7 +41,7 @@ from flushproof.frontend.c.types import (
 )
 from flushproof.frontend.c.walk import walk
 from flushproof.ir.types import INT, S64, U32, U64, Int
-from flushproof.support.diagnostics import InputError, Note, closest
+from flushproof.support.diagnostics import InputError, Note, suggest_closest
 from flushproof.support.record import Record, replace
 from flushproof.support.resources import PRELUDE
 from flushproof.support.source import Span
@@ -94,7 +94,7 @@ class Declarations(Record, frozen=True):
         return t
 
     def _size(self, e: c.Expr) -> int:
-        size = evaluate(e, self.known)
+        size = evaluate_constant(e, self.known)
         if size < 0:
             raise InputError(Mismatch(span=e.span, text=f"an array cannot have {size} elements"))
         return size
@@ -120,12 +120,12 @@ class Declarations(Record, frozen=True):
                 return Integer(f"enum {written.name}", enum_type(self.enums[written.name]))
             case "enum":
                 name = f"enum {written.name}"
-                hint = closest(written.name, self.enums)
+                hint = suggest_closest(written.name, self.enums)
                 raise InputError(UnknownType(span=written.span, name=name, hint=hint))
             case _:
                 found = BUILTIN.get(written.name) or self.typedefs.get(written.name)
         if found is None:
-            hint = closest(written.name, (*self.typedefs, *BUILTIN))
+            hint = suggest_closest(written.name, (*self.typedefs, *BUILTIN))
             raise InputError(UnknownType(span=written.span, name=written.name, hint=hint))
         return found
 
@@ -218,7 +218,7 @@ class _Builder:
             if declarator.bits is None:
                 yield MemberSlot(declarator.name, t, None, declarator.span)
                 continue
-            bits = evaluate(declarator.bits, self.view.known)
+            bits = evaluate_constant(declarator.bits, self.view.known)
             t = bit_field(t, bits, declarator)
             yield MemberSlot(declarator.name, t, bits, declarator.span)
 
@@ -240,7 +240,11 @@ class _Builder:
         for entry in item.enumerators:
             self._ordinary("enumerator", entry.name, entry.span)
             self.agreement.once("enumerator", entry.name, entry.span)
-            value = value + 1 if entry.value is None else evaluate(entry.value, self.view.known)
+            value = (
+                value + 1
+                if entry.value is None
+                else evaluate_constant(entry.value, self.view.known)
+            )
             if value > U64.high:
                 raise InputError(Mismatch(span=entry.span, text=f"{value} fits no enumeration"))
             self.constants[entry.name] = value
@@ -260,7 +264,7 @@ class _Builder:
         t = self.view.resolve(item.type, item.declarator)
         known = self.typedefs.get(name)
         first = self.places.setdefault(("typedef", name), item.span)
-        if known is not None and first.file in self.given and not alike(known, t):
+        if known is not None and first.file in self.given and not is_compatible(known, t):
             note = Note("the machine's own type is this", first)
             raise InputError(Incompatible(span=item.span, kind="type", name=name, notes=(note,)))
         self.typedefs[name] = t
@@ -290,7 +294,7 @@ class _Builder:
     def _global(self, item: c.Declaration, entry: c.InitDeclarator) -> None:
         name, start = entry.declarator.name, entry.initialiser
         shapes = Shapes(self.structs, self.view.known, self.functions, lambda _: False)
-        t = completed(shapes, self.view.resolve(item.type, entry.declarator), start)
+        t = complete_type(shapes, self.view.resolve(item.type, entry.declarator), start)
         self.agreement.type("variable", name, t, entry.span)
         new = Global(name, t, start, "extern" in item.qualifiers and start is None, entry.span)
         known = self.globals.get(name)
@@ -322,12 +326,12 @@ class _Builder:
         for declaration in _qualified(_Body(body)):
             if "extern" in declaration.qualifiers:
                 self._globals(declaration)
-        for number, (declaration, entry) in enumerate(statics(body)):
+        for number, (declaration, entry) in enumerate(list_statics(body)):
             name = static_name(f, number)
             t = self.view.resolve(declaration.type, entry.declarator)
             shapes = Shapes(self.structs, self.view.known, self.functions, lambda _: False)
             start = entry.initialiser
-            t = completed(shapes, t, start)
+            t = complete_type(shapes, t, start)
             self.globals[name] = Global(name, t, start, elsewhere=False, span=entry.span)
 
     # What may not be defined again ----------------------------------------------------------------
@@ -361,7 +365,7 @@ class _Builder:
             )
 
 
-def statics(body: c.Block) -> Iterator[tuple[c.Declaration, c.InitDeclarator]]:
+def list_statics(body: c.Block) -> Iterator[tuple[c.Declaration, c.InitDeclarator]]:
     """Yield the static variables of a function, in the order of the text."""
     for node in _qualified(_Body(body)):
         if "static" in node.qualifiers:
@@ -393,7 +397,7 @@ def _qualified(body: _Body) -> tuple[c.Declaration, ...]:
 def static_name(f: c.Function, number: int) -> str:
     """Return the name under which a static variable of a function stands at file level."""
     assert f.body is not None
-    names = [entry.declarator.name for _, entry in statics(f.body)]
+    names = [entry.declarator.name for _, entry in list_statics(f.body)]
     same = names[:number].count(names[number])
     return f"{f.name}(){f'#{same}' if same else ''}.{names[number]}"
 
@@ -407,7 +411,9 @@ def _joined(known: Global, new: Global) -> Global:
     return new
 
 
-def declare(units: tuple[c.TranslationUnit, ...], *, partial: bool = False) -> Declarations:
+def resolve_declarations(
+    units: tuple[c.TranslationUnit, ...], *, partial: bool = False
+) -> Declarations:
     """Resolve the declarations of several units, earlier first.
 
     With `partial` the structs have more members than were read.

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from typing import ClassVar
 
-from flushproof.frontend.c.constants import character, integer
+from flushproof.frontend.c.constants import decode_character, decode_integer
 from flushproof.frontend.c.macros import Expander, Macro
 from flushproof.frontend.c.operators import PRECEDENCE
 from flushproof.frontend.c.tokens import Token, TokenKind
@@ -49,14 +49,16 @@ class BadCondition(Diagnostic, frozen=True, kw_only=True):
     problem: str
 
 
-def holds(tokens: tuple[Token, ...], table: dict[str, Macro], directive: Token) -> bool:
+def evaluate_condition(
+    tokens: tuple[Token, ...], table: dict[str, Macro], directive: Token
+) -> bool:
     """Evaluate the condition after `directive` under the macros of `table`."""
     expanded = Expander(table).expand(_resolve(tokens, table))
     reader = _ConditionReader(tuple(expanded), directive.span)
     return reader.whole() != 0
 
 
-def configured(tokens: tuple[Token, ...], table: dict[str, Macro]) -> tuple[Token, ...]:
+def replace_is_enabled(tokens: tuple[Token, ...], table: dict[str, Macro]) -> tuple[Token, ...]:
     """Replace `IS_ENABLED(X)` and its like in code, before any expansion, as `#if` takes them."""
     return _answered(tokens, table, _asked_in_code)
 
@@ -217,10 +219,10 @@ class _ConditionReader:
     def _operand(self, token: Token) -> _Number:
         match token.kind:
             case TokenKind.NUMBER:
-                value, suffix = integer(token.text, token.span)
+                value, suffix = decode_integer(token.text, token.span)
                 return _Number(value, "u" in suffix or value >> (_BITS - 1) != 0)
             case TokenKind.CHAR:
-                return _Number(character(token.text, token.span))
+                return _Number(decode_character(token.text, token.span))
             case TokenKind.NAME if self._is_call():
                 raise self._error(f"`{token.text}` is not a macro")
             case TokenKind.NAME if token.text == "true":

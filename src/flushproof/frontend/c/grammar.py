@@ -16,8 +16,8 @@ import lark
 from lark import Lark, Token
 from lark.lexer import Lexer, PatternStr
 
-from flushproof.frontend.c.parse_table_cache import cached
-from flushproof.support.disk_cache import kept
+from flushproof.frontend.c.parse_table_cache import cached_parser
+from flushproof.support.disk_cache import read_disk_cache
 from flushproof.support.record import Record
 
 if TYPE_CHECKING:
@@ -92,7 +92,9 @@ def preprocessing_pattern() -> re.Pattern[str]:
     token, without ever going back on it; at the end of the text no group matches.
     """
     depends = (lark.__version__, *(p.read_text("utf-8") for p in (TOKENS, Path(__file__))))
-    return re.compile(kept("tokens", depends, _preprocessing_text, str.encode, bytes.decode))
+    return re.compile(
+        read_disk_cache("tokens", depends, _preprocessing_text, str.encode, bytes.decode)
+    )
 
 
 def _preprocessing_text() -> str:
@@ -108,10 +110,10 @@ def _preprocessing_text() -> str:
 
 
 @cache
-def parser() -> Lark:
+def lalr_parser() -> Lark:
     """Return the LALR parser of `spec.lark`, which includes `c.lark`."""
     grammars = (GRAMMARS / name for name in ("spec.lark", "c.lark"))
-    return cached(build_parser, (__name__, *(g.read_text("utf-8") for g in grammars)))
+    return cached_parser(build_parser, (__name__, *(g.read_text("utf-8") for g in grammars)))
 
 
 def build_parser() -> Lark:
@@ -126,11 +128,11 @@ def build_parser() -> Lark:
 
 
 @cache
-def vocabulary(*, spec: bool) -> TerminalTable:
+def grammar_vocabulary(*, spec: bool) -> TerminalTable:
     """Return the words of C files, or of spec files where `spec` is set."""
     exact: dict[str, str] = {}
     patterns = []
-    for terminal in parser().terminals:
+    for terminal in lalr_parser().terminals:
         if isinstance(terminal.pattern, PatternStr):
             exact[terminal.pattern.value] = terminal.name
         else:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from flushproof.frontend.c import syntax as c
-from flushproof.frontend.c.consteval import Constants, evaluate
-from flushproof.frontend.c.side_effects import acts
+from flushproof.frontend.c.consteval import Constants, evaluate_constant
+from flushproof.frontend.c.side_effects import has_effect
 from flushproof.frontend.c.structs import StructInfo
 from flushproof.frontend.c.type_errors import Mismatch, UnknownMember, UnsupportedConstruct
 from flushproof.frontend.c.types import Array, CType, Struct
@@ -130,7 +130,7 @@ class _Placing:
             text = f"this designator does not fit `{level.type}`"
             raise InputError(Mismatch(span=item.span, text=text))
         if not isinstance(designator, str):
-            level.next = evaluate(designator, self.shapes.constants)
+            level.next = evaluate_constant(designator, self.shapes.constants)
             if not 0 <= level.next < len(level.parts):
                 text = f"`{level.type}` has no element {level.next}"
                 raise InputError(Mismatch(span=designator.span, text=text))
@@ -161,7 +161,7 @@ class _Placing:
             shorter = min(len(known), len(path))
             if known[:shorter] != path[:shorter]:
                 continue
-            if len(known) < len(path) or acts(self.shapes.functions, value):
+            if len(known) < len(path) or has_effect(self.shapes.functions, value):
                 construct = "a value that a later one of the same initialiser replaces"
                 notes = (Note("replaced here", new.span),)
                 raise InputError(
@@ -182,7 +182,7 @@ def values_of(shapes: Shapes, t: CType, init: c.InitList) -> Values:
     return placing.values
 
 
-def completed(shapes: Shapes, t: CType, init: c.Expr | None) -> CType:
+def complete_type(shapes: Shapes, t: CType, init: c.Expr | None) -> CType:
     """Return the type of an object whose initialiser says how many elements it has.
 
     Raises:
@@ -198,4 +198,4 @@ def completed(shapes: Shapes, t: CType, init: c.Expr | None) -> CType:
 
 def _indices(shapes: Shapes, init: c.InitList) -> list[int]:
     firsts = (i.designators[0] for i in init.items if i.designators)
-    return [evaluate(d, shapes.constants) for d in firsts if not isinstance(d, str)]
+    return [evaluate_constant(d, shapes.constants) for d in firsts if not isinstance(d, str)]

@@ -47,7 +47,7 @@ class Item(Record, frozen=True):
     others: tuple[str, ...] = ()
 
 
-def cut(tokens: tuple[Token, ...]) -> tuple[Item, ...]:
+def split_items(tokens: tuple[Token, ...]) -> tuple[Item, ...]:
     """Return the items of a file in order.
 
     Raises:

@@ -7,27 +7,27 @@ from flushproof.frontend.c.builder import (
     FUNCTIONS,
     VARIABLES,
     DeclarationBase,
-    arguments,
-    base,
-    block,
-    confine,
-    declaration,
-    declarator,
-    declared,
+    build_arguments,
+    build_base,
+    build_block,
+    build_declaration,
+    build_declarator,
+    build_declared,
+    build_typed,
+    confine_storage,
     function_base,
-    typed,
-    typeless,
+    is_typeless,
 )
 from flushproof.frontend.c.constants import OutsideSubset
 from flushproof.frontend.c.lark_tree import (
     Branch,
     Tokens,
     Tree,
-    parts,
-    rule,
+    rule_name,
     span_of,
     tree_in,
-    trees,
+    tree_parts,
+    trees_of_rule,
 )
 from flushproof.frontend.c.scoped_guards import GUARD, without_guards
 from flushproof.frontend.c.type_errors import Mismatch
@@ -70,11 +70,11 @@ _SPARSE = frozenset({"__acquires", "__releases", "__must_hold", "__cond_acquires
 """Words that only another checker reads where the function has a body, which says what it does."""
 
 
-def item(tokens: Tokens, tree: Tree) -> tuple[syntax.TopLevel, ...]:
+def build_item(tokens: Tokens, tree: Tree) -> tuple[syntax.TopLevel, ...]:
     """Build the items of one tree; a type defined on the spot is an item of its own."""
-    match rule(tree):
+    match rule_name(tree):
         case "function":
-            return (_finished(function(tokens, tree)),)
+            return (_finished(build_function(tokens, tree)),)
         case "untyped_function":
             return (_finished(_untyped(tokens, tree)),)
         case "old_function":
@@ -94,30 +94,30 @@ def _finished(f: syntax.Function) -> syntax.Function:
     return without_guards(f)
 
 
-def function(tokens: Tokens, tree: Tree) -> syntax.Function:
+def build_function(tokens: Tokens, tree: Tree) -> syntax.Function:
     """Build a function definition or a prototype."""
-    specifiers, pointers, name, parameters, *rest = parts(tree)
-    before = confine(function_base(tokens, tree_in(specifiers)), FUNCTIONS)
+    specifiers, pointers, name, parameters, *rest = tree_parts(tree)
+    before = confine_storage(function_base(tokens, tree_in(specifiers)), FUNCTIONS)
     if before.definition is not None:
         raise InputError(OutsideSubset(span=before.span, construct="types defined by a function"))
-    bodies = trees(rest, "block")
-    annotations = tuple(_annotation(tokens, t) for t in trees(rest, "annotation"))
+    bodies = trees_of_rule(rest, "block")
+    annotations = tuple(_annotation(tokens, t) for t in trees_of_rule(rest, "annotation"))
     _check_annotations(annotations, bodied=bool(bodies))
     return syntax.Function(
         name=str(name),
         type=before.type,
-        pointers=declarator(tokens, [pointers], before.span).pointers,
+        pointers=build_declarator(tokens, [pointers], before.span).pointers,
         parameters=() if parameters is None else _parameters(tokens, tree_in(parameters)),
         annotations=() if bodies else annotations,
-        body=block(tokens, bodies[0]) if bodies else None,
+        body=build_block(tokens, bodies[0]) if bodies else None,
         span=span_of(tokens, name),
-        untyped=typeless(tree_in(specifiers)),
+        untyped=is_typeless(tree_in(specifiers)),
     )
 
 
 def _untyped(tokens: Tokens, tree: Tree) -> syntax.Function:
     """Build a function whose type is left out, which is int."""
-    name, parameters, body = parts(tree)
+    name, parameters, body = tree_parts(tree)
     span = span_of(tokens, name)
     return syntax.Function(
         name=str(name),
@@ -125,7 +125,7 @@ def _untyped(tokens: Tokens, tree: Tree) -> syntax.Function:
         pointers=0,
         parameters=() if parameters is None else _parameters(tokens, tree_in(parameters)),
         annotations=(),
-        body=block(tokens, tree_in(body)),
+        body=build_block(tokens, tree_in(body)),
         span=span,
         untyped=True,
     )
@@ -133,22 +133,24 @@ def _untyped(tokens: Tokens, tree: Tree) -> syntax.Function:
 
 def _old(tokens: Tokens, tree: Tree) -> syntax.Function:
     """Build a function whose parameters are declared behind their names; int where they are not."""
-    specifiers, pointers, name, identifiers, *rest = parts(tree)
+    specifiers, pointers, name, identifiers, *rest = tree_parts(tree)
     span = span_of(tokens, name)
     before = None
     if specifiers is not None:
-        before = confine(function_base(tokens, tree_in(specifiers)), FUNCTIONS)
+        before = confine_storage(function_base(tokens, tree_in(specifiers)), FUNCTIONS)
     if before is not None and before.definition is not None:
         raise InputError(OutsideSubset(span=before.span, construct="types defined by a function"))
     return syntax.Function(
         name=str(name),
         type=syntax.WrittenType("name", "int", span) if before is None else before.type,
-        pointers=declarator(tokens, [pointers], span).pointers,
-        parameters=_declared_behind(tokens, tree_in(identifiers), trees(rest, "declaration")),
+        pointers=build_declarator(tokens, [pointers], span).pointers,
+        parameters=_declared_behind(
+            tokens, tree_in(identifiers), trees_of_rule(rest, "declaration")
+        ),
         annotations=(),
-        body=block(tokens, trees(rest, "block")[0]),
+        body=build_block(tokens, trees_of_rule(rest, "block")[0]),
         span=span,
-        untyped=specifiers is None or typeless(tree_in(specifiers)),
+        untyped=specifiers is None or is_typeless(tree_in(specifiers)),
         unprototyped=True,
     )
 
@@ -158,7 +160,7 @@ def _declared_behind(
 ) -> tuple[syntax.Parameter, ...]:
     known: dict[str, syntax.Parameter] = {}
     names = [str(n) for n in identifiers.children]
-    for d in (declaration(tokens, t) for t in declarations):
+    for d in (build_declaration(tokens, t) for t in declarations):
         for entry in d.declarators:
             name = entry.declarator.name
             if entry.initialiser is not None or name in known or names.count(name) != 1:
@@ -171,20 +173,20 @@ def _declared_behind(
 def _undeclared(tokens: Tokens, name: Branch) -> syntax.Parameter:
     span = span_of(tokens, name)
     written = syntax.WrittenType("name", "int", span)
-    return syntax.Parameter(written, declarator(tokens, (name,), span), span)
+    return syntax.Parameter(written, build_declarator(tokens, (name,), span), span)
 
 
 def _parameters(tokens: Tokens, tree: Tree) -> tuple[syntax.Parameter, ...]:
     """Build the parameters; `(void)` gives none, a final `...` is a parameter of type `...`."""
     named = [
-        syntax.Parameter(*typed(tokens, t), span_of(tokens, t))
-        for t in trees(tree.children, "parameter")
+        syntax.Parameter(*build_typed(tokens, t), span_of(tokens, t))
+        for t in trees_of_rule(tree.children, "parameter")
     ]
     if len(named) == 1 and _is_void(named[0]):
         named = []
-    for ellipsis in trees(tree.children, "ellipsis"):
+    for ellipsis in trees_of_rule(tree.children, "ellipsis"):
         span = span_of(tokens, ellipsis)
-        nameless = declarator(tokens, (), span)
+        nameless = build_declarator(tokens, (), span)
         named.append(syntax.Parameter(syntax.WrittenType("name", "...", span), nameless, span))
     return tuple(named)
 
@@ -196,8 +198,8 @@ def _is_void(parameter: syntax.Parameter) -> bool:
 
 
 def _annotation(tokens: Tokens, tree: Tree) -> syntax.Annotation:
-    name, given = parts(tree)
-    return syntax.Annotation(str(name), arguments(tokens, given), span_of(tokens, tree))
+    name, given = tree_parts(tree)
+    return syntax.Annotation(str(name), build_arguments(tokens, given), span_of(tokens, tree))
 
 
 def _check_annotations(annotations: tuple[syntax.Annotation, ...], *, bodied: bool) -> None:
@@ -209,22 +211,22 @@ def _check_annotations(annotations: tuple[syntax.Annotation, ...], *, bodied: bo
 
 
 def _typedef(tokens: Tokens, tree: Tree) -> tuple[syntax.TopLevel, ...]:
-    specifiers, inner = parts(tree)
-    before = confine(base(tokens, tree_in(specifiers)), frozenset())
-    name = declarator(tokens, tree_in(inner).children, span_of(tokens, inner))
+    specifiers, inner = tree_parts(tree)
+    before = confine_storage(build_base(tokens, tree_in(specifiers)), frozenset())
+    name = build_declarator(tokens, tree_in(inner).children, span_of(tokens, inner))
     definitions, before = _split(before, name.name)
     return (*definitions, syntax.Typedef(before.type, name, span_of(tokens, tree)))
 
 
 def _declaration(tokens: Tokens, tree: Tree) -> tuple[syntax.TopLevel, ...]:
-    before = confine(base(tokens, tree_in(tree.children[0])), VARIABLES)
-    names = trees(tree.children, "init_declarator")
+    before = confine_storage(build_base(tokens, tree_in(tree.children[0])), VARIABLES)
+    names = trees_of_rule(tree.children, "init_declarator")
     if not names and before.definition is not None:
         return (before.definition,)
     # The tag of a nameless type is taken from the first name declared with it.
-    first = declared(tokens, tree, before).declarators[:1]
+    first = build_declared(tokens, tree, before).declarators[:1]
     definitions, before = _split(before, first[0].declarator.name if first else "")
-    return (*definitions, declared(tokens, tree, before))
+    return (*definitions, build_declared(tokens, tree, before))
 
 
 def _split(

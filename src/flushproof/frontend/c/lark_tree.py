@@ -1,6 +1,6 @@
 """Handling of lark's trees: names of rules, children with their types, and spans.
 
-Positions in these trees are indices into the token sequence that was parsed (see `words.named`).
+Positions in these trees are indices into the token sequence that was parsed (see `name_terminals`).
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ Branch = Tree | lark.Token
 Tokens = tuple[Token, ...]
 
 
-def rule(tree: Tree) -> str:
+def rule_name(tree: Tree) -> str:
     """Return the name of the rule or alias that made `tree`."""
     return str(tree.data).removeprefix("c__")
 
 
-def parts(tree: Tree) -> tuple[Branch | None, ...]:
+def tree_parts(tree: Tree) -> tuple[Branch | None, ...]:
     """Return the children of `tree`; None stands for an optional part that is absent."""
     return tuple(tree.children)
 
 
-def trees(children: Iterable[Branch | None], name: str) -> list[Tree]:
+def trees_of_rule(children: Iterable[Branch | None], name: str) -> list[Tree]:
     """Return those of `children` that the rule `name` made."""
-    return [c for c in children if isinstance(c, lark.Tree) and rule(c) == name]
+    return [c for c in children if isinstance(c, lark.Tree) and rule_name(c) == name]
 
 
 def tree_in(branch: Branch | None) -> Tree:

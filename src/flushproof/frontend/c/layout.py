@@ -32,7 +32,7 @@ class StructLayout(Record, frozen=True):
     starts: tuple[int, ...]
 
 
-def extent(t: CType, structs: Mapping[str, StructInfo]) -> Extent | None:
+def type_extent(t: CType, structs: Mapping[str, StructInfo]) -> Extent | None:
     """Return size and alignment of a type, None where they are not known."""
     match t:
         case Integer(_, ir, declared):
@@ -41,10 +41,10 @@ def extent(t: CType, structs: Mapping[str, StructInfo]) -> Extent | None:
         case Pointer():
             return Extent(POINTER, POINTER)
         case Array(element, size):
-            one = extent(element, structs)
+            one = type_extent(element, structs)
             return None if one is None or size is None else Extent(one.size * size, one.align)
         case Struct(name):
-            found = layout(structs[name], structs) if name in structs else None
+            found = layout_struct(structs[name], structs) if name in structs else None
             return None if found is None else found.extent
         case Void() | FunctionType():
             return Extent(1, 1)
@@ -52,14 +52,14 @@ def extent(t: CType, structs: Mapping[str, StructInfo]) -> Extent | None:
             assert_never(t)
 
 
-def layout(info: StructInfo, structs: Mapping[str, StructInfo]) -> StructLayout | None:
+def layout_struct(info: StructInfo, structs: Mapping[str, StructInfo]) -> StructLayout | None:
     """Lay out a struct, None where a part of it is not known."""
     if info.partial:
         return None
     at, align = 0, 1
     starts: list[int] = []
     for slot in info.slots:
-        one = extent(slot.type, structs)
+        one = type_extent(slot.type, structs)
         if one is None:
             return None
         at = _start(at, slot, one)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
-from flushproof.support.files import current
+from flushproof.support.files import current_files
 from flushproof.support.source import Source, Span
 
 LIMIT = 4 * 1024 * 1024
@@ -64,7 +64,7 @@ class NotText(Diagnostic, frozen=True, kw_only=True):
     reason: str
 
 
-def load(path: str | Path) -> Source:
+def load_source(path: str | Path) -> Source:
     """Return the text of the file at `path`, under that name; raise `InputError` if it has none."""
     return source_of(str(path), _read(str(path)))
 
@@ -95,7 +95,7 @@ def load_text(path: str, limit: int) -> str:
 
 def _read(name: str, limit: int = LIMIT) -> bytes:
     try:
-        data = current().read(name, limit + 1)
+        data = current_files().read(name, limit + 1)
     except FileNotFoundError:
         raise InputError(Missing(span=None, path=name)) from None
     except IsADirectoryError:

@@ -15,13 +15,13 @@ from flushproof.frontend.c.tokens import Token, TokenKind
 _NO_TYPES: Final = frozenset({"define", "return", "else", "do"})
 
 
-def unshadowed(tokens: Sequence[Token], table: Mapping[str, Macro]) -> dict[str, Macro]:
+def drop_shadowed_macros(tokens: Sequence[Token], table: Mapping[str, Macro]) -> dict[str, Macro]:
     """Return the macros without those that have the name of a function that tokens define."""
-    own = shadowed(tokens, table)
+    own = shadowed_names(tokens, table)
     return {name: macro for name, macro in table.items() if name not in own}
 
 
-def shadowed(tokens: Sequence[Token], table: Mapping[str, Macro]) -> frozenset[str]:
+def shadowed_names(tokens: Sequence[Token], table: Mapping[str, Macro]) -> frozenset[str]:
     """Return the names of function-like macros that tokens define as functions."""
     names = {name for name, macro in table.items() if macro.parameters is not None}
     if names.isdisjoint(t.text for t in tokens):
@@ -30,7 +30,7 @@ def shadowed(tokens: Sequence[Token], table: Mapping[str, Macro]) -> frozenset[s
     return frozenset(t.text for at, t in enumerate(plain) if t.text in names and _head(plain, at))
 
 
-def defines(tokens: Sequence[Token], name: str) -> bool:
+def defines_function(tokens: Sequence[Token], name: str) -> bool:
     """Tell whether tokens define a function of that name."""
     return any(t.text == name and _head(tokens, at) for at, t in enumerate(tokens))
 

@@ -8,17 +8,17 @@ hold at a token, so that a stretch of tokens can be expanded by itself.
 
 from __future__ import annotations
 
-from flushproof.frontend.c.macro_shadowing import shadowed
+from flushproof.frontend.c.macro_shadowing import shadowed_names
 from flushproof.frontend.c.macros import Expander, Macro, Macros
 from flushproof.frontend.c.preprocess import (
     Include,
     Line,
     Preprocessor,
     check_pragma,
-    lines,
     read_definition,
     read_include,
     read_name,
+    split_lines,
 )
 from flushproof.frontend.c.tokens import Token, tokenise
 from flushproof.support.diagnostics import InputError
@@ -63,7 +63,7 @@ class Outline(Record, frozen=True):
         return next((c.macro for c in self.changes if c.name == name and c.macro), None)
 
 
-def outline(source: Source, start: Macros) -> Outline:
+def read_outline(source: Source, start: Macros) -> Outline:
     """Read a file's directives under the macros of `start`.
 
     Raises:
@@ -71,14 +71,14 @@ def outline(source: Source, start: Macros) -> Outline:
     """
     tokens = tokenise(source)
     state = _Outliner(dict(start.table))
-    for name in sorted(shadowed(tokens, start.table)):
+    for name in sorted(shadowed_names(tokens, start.table)):
         state.forget(name)
-    for line in lines(tokens):
+    for line in split_lines(tokens):
         state.feed(line)
     return state.outline(source)
 
 
-def expand(tokens: tuple[Token, ...], table: dict[str, Macro]) -> tuple[Token, ...]:
+def expand_macros(tokens: tuple[Token, ...], table: dict[str, Macro]) -> tuple[Token, ...]:
     """Return the tokens with the macros of `table` replaced."""
     return tuple(Expander(table).expand(tokens))
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from flushproof.frontend.c.constants import OutsideSubset
-from flushproof.frontend.c.grammar import SPEC_WORDS, parser, vocabulary
+from flushproof.frontend.c.grammar import SPEC_WORDS, grammar_vocabulary, lalr_parser
 from flushproof.frontend.c.tokens import Token, TokenKind
-from flushproof.support.diagnostics import Diagnostic, InputError, Note, closest
+from flushproof.support.diagnostics import Diagnostic, InputError, Note, suggest_closest
 from flushproof.support.source import Span
 
 NESTING = 200
@@ -103,7 +103,7 @@ def _unclosed(opening: Token, *notes: Note) -> Unclosed:
     return Unclosed(span=opening.span, notes=notes, opening=text, closing=_CLOSERS[text])
 
 
-def problem(
+def diagnose_token(
     tokens: tuple[Token, ...], index: int, accepted: frozenset[str], typedefs: frozenset[str]
 ) -> Diagnostic:
     """Return the diagnostic for the token at `index`, which is none of the `accepted` terminals."""
@@ -179,7 +179,7 @@ def _advice(
     tokens: tuple[Token, ...], index: int, accepted: frozenset[str], typedefs: frozenset[str]
 ) -> tuple[str, tuple[Note, ...]]:
     if index < len(tokens) and _is_name(tokens[index]):
-        word = closest(tokens[index].text, _literal_words(accepted)).strip(" ()")
+        word = suggest_closest(tokens[index].text, _literal_words(accepted)).strip(" ()")
         if word:
             return word, ()
         if "TYPE_WORD" in accepted and "NAME" not in accepted:
@@ -201,16 +201,16 @@ def _advice(
 
 
 def _is_name(token: Token) -> bool:
-    return vocabulary(spec=False).terminal(token.text) == "NAME"
+    return grammar_vocabulary(spec=False).terminal(token.text) == "NAME"
 
 
 def _literal_words(accepted: frozenset[str]) -> list[str]:
-    texts = vocabulary(spec=True).exact
+    texts = grammar_vocabulary(spec=True).exact
     return [text for text, name in texts.items() if name in accepted and text.isidentifier()]
 
 
 def _unknown_type(token: Token, typedefs: frozenset[str]) -> str:
-    return f"`{token.text}` is not known as a type{closest(token.text, typedefs)}"
+    return f"`{token.text}` is not known as a type{suggest_closest(token.text, typedefs)}"
 
 
 def _begins_declaration(tokens: tuple[Token, ...], index: int) -> bool:
@@ -232,7 +232,7 @@ def _listed(accepted: frozenset[str]) -> str:
 
 def _phrases(accepted: frozenset[str]) -> list[str]:
     """Say the terminals in words, the most telling first."""
-    texts = {t.name: t.pattern.value for t in parser().terminals if t.pattern.type == "str"}
+    texts = {t.name: t.pattern.value for t in lalr_parser().terminals if t.pattern.type == "str"}
     rest = set(accepted)
     phrases = []
     for condition, phrase, covered in _GROUPS:

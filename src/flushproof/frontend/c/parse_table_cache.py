@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable
 
 import lark
 
-from flushproof.support.disk_cache import kept
+from flushproof.support.disk_cache import read_disk_cache
 
 
-def cached(build: Callable[[], lark.Lark], depends: Iterable[str]) -> lark.Lark:
+def cached_parser(build: Callable[[], lark.Lark], depends: Iterable[str]) -> lark.Lark:
     """Return the parser that `build` makes, from the cache if it is there."""
-    return kept("table", (lark.__version__, *depends), build, _written, _read)
+    return read_disk_cache("table", (lark.__version__, *depends), build, _written, _read)
 
 
 def _written(parser: lark.Lark) -> bytes:

@@ -10,11 +10,11 @@ import lark
 
 from flushproof.frontend.c import items, syntax
 from flushproof.frontend.c import parse_errors as problems
-from flushproof.frontend.c.grammar import parser
-from flushproof.frontend.c.lark_tree import Tree, rule, span_of, tree_in
+from flushproof.frontend.c.grammar import lalr_parser
+from flushproof.frontend.c.lark_tree import Tree, rule_name, span_of, tree_in
 from flushproof.frontend.c.macros import Macros
 from flushproof.frontend.c.preprocess import Inclusion, preprocess
-from flushproof.frontend.c.terminals import declared_typedefs, named, significant
+from flushproof.frontend.c.terminals import declared_typedefs, name_terminals, significant_tokens
 from flushproof.frontend.c.tokens import Token
 from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record, field
@@ -51,9 +51,11 @@ def typedef_names(tokens: tuple[Token, ...]) -> frozenset[str]:
 
 def parse_items(tokens: tuple[Token, ...], typedefs: frozenset[str]) -> tuple[syntax.TopLevel, ...]:
     """Parse a run of whole top-level items, such as a file or a slice of one."""
-    kept = significant(tokens)
+    kept = significant_tokens(tokens)
     tree = tree_of(kept, typedefs, "translation_unit")
-    return tuple(built for child in tree.children for built in items.item(kept, tree_in(child)))
+    return tuple(
+        built for child in tree.children for built in items.build_item(kept, tree_in(child))
+    )
 
 
 def tree_of(
@@ -62,11 +64,11 @@ def tree_of(
     """Parse significant tokens from the symbol `start`; raise `InputError` with what is wrong."""
     problems.check_brackets(tokens)
     try:
-        tree = parser().parse(named(tokens, typedefs, spec=spec), start=start)
+        tree = lalr_parser().parse(name_terminals(tokens, typedefs, spec=spec), start=start)
     except lark.UnexpectedToken as error:
         at_end = error.token.type == "$END"
         index = len(tokens) if at_end else error.token.start_pos or 0
-        found = problems.problem(tokens, index, frozenset(error.accepts), typedefs)
+        found = problems.diagnose_token(tokens, index, frozenset(error.accepts), typedefs)
         raise InputError(found) from None
     _check_depth(tokens, tree)
     return tree
@@ -86,7 +88,7 @@ def _check_depth(tokens: tuple[Token, ...], root: Tree) -> None:
 
 def _levels(tree: Tree) -> int:
     """Return how much deeper the syntax tree can be because of this node."""
-    match rule(tree):
+    match rule_name(tree):
         case "infix":
             return len(tree.children) // 2
         case "comma":

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar, Protocol
 
-from flushproof.frontend.c.directive_conditions import holds, is_defined
-from flushproof.frontend.c.macro_shadowing import shadowed, unshadowed
+from flushproof.frontend.c.directive_conditions import evaluate_condition, is_defined
+from flushproof.frontend.c.macro_shadowing import drop_shadowed_macros, shadowed_names
 from flushproof.frontend.c.macros import Expander, Macro, Macros
 from flushproof.frontend.c.tokens import Token, TokenKind, refuse_stray, tokenise
-from flushproof.support.diagnostics import Diagnostic, InputError, Note, closest
+from flushproof.support.diagnostics import Diagnostic, InputError, Note, suggest_closest
 from flushproof.support.record import Placed, Record, replace
 from flushproof.support.source import Source, Span
 
@@ -143,13 +143,13 @@ class _Branch(Record, frozen=True):
 def preprocess(source: Source, macros: Macros, inclusion: Inclusion | None = None) -> Preprocessed:
     """Return the live tokens of `source` under `macros`; raise `InputError` if malformed."""
     tokens = tokenise(source)
-    state = Preprocessor(unshadowed(tokens, macros.table), inclusion)
-    for line in lines(tokens):
+    state = Preprocessor(drop_shadowed_macros(tokens, macros.table), inclusion)
+    for line in split_lines(tokens):
         state.feed(line)
     return state.finish()
 
 
-def lines(tokens: tuple[Token, ...]) -> Iterator[Line]:
+def split_lines(tokens: tuple[Token, ...]) -> Iterator[Line]:
     """Yield the lines that are not empty, without their ends."""
     start = 0
     for index, token in enumerate(tokens):
@@ -252,7 +252,7 @@ class Preprocessor:
             if len(rest) != 1 or rest[0].kind is not TokenKind.NAME:
                 raise InputError(_malformed(word, "wants one name"))
             return is_defined(rest[0], self._table) == (word.text == "ifdef")
-        return holds(rest, self._table, word)
+        return evaluate_condition(rest, self._table, word)
 
     # Other directives -----------------------------------------------------------------------------
 
@@ -276,7 +276,7 @@ class Preprocessor:
                 if rest and rest[0].text == "once":
                     self._once.add(word.span.file)
             case _ if word.text not in _DIRECTIVES and word.kind is not TokenKind.NUMBER:
-                hint = closest(word.text, _DIRECTIVES)
+                hint = suggest_closest(word.text, _DIRECTIVES)
                 raise InputError(UnknownDirective(span=word.span, directive=word.text, hint=hint))
 
     def _include(self, word: Token, include: Include) -> None:
@@ -292,10 +292,10 @@ class Preprocessor:
     def _read(self, word: Token, source: Source) -> None:
         """Take the lines of another file; conditions do not run across its ends."""
         tokens = tokenise(source)
-        for name in shadowed(tokens, self._table):
+        for name in shadowed_names(tokens, self._table):
             self._table.pop(name)
         outside, self._branches = self._branches, []
-        for line in lines(tokens):
+        for line in split_lines(tokens):
             self.feed(line)
         self._refuse_open()
         self._branches = outside

@@ -17,16 +17,16 @@ _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"}
 _INT_MAX = (1 << 31) - 1
 
 
-def unit(tree: syntax.TranslationUnit) -> str:
+def print_unit(tree: syntax.TranslationUnit) -> str:
     """Return the text of a whole file."""
-    return "\n".join(item(part) + "\n" for part in tree.items)
+    return "\n".join(print_item(part) + "\n" for part in tree.items)
 
 
-def item(tree: syntax.TopLevel) -> str:
+def print_item(tree: syntax.TopLevel) -> str:
     """Return the text of one top-level item."""
     match tree:
         case syntax.StructDef():
-            return f"{struct(tree, '')};"
+            return f"{print_struct(tree, '')};"
         case syntax.EnumDef(name, enumerators):
             lines = "".join(f"\t{_valued(e.name, e.value)},\n" for e in enumerators)
             return f"{_tagged('enum', name)} {{\n{lines}}};"
@@ -40,7 +40,7 @@ def item(tree: syntax.TopLevel) -> str:
             assert_never(tree)
 
 
-def struct(tree: syntax.StructDef, indent: str) -> str:
+def print_struct(tree: syntax.StructDef, indent: str) -> str:
     """Return the text of a struct definition without its semicolon."""
     fields = "".join(f"{indent}\t{_field(f, indent)};\n" for f in tree.fields)
     return f"{_tagged('struct', tree.name)} {{\n{fields}{indent}}}"
@@ -51,13 +51,13 @@ def _tagged(kind: str, name: str) -> str:
 
 
 def _field(tree: syntax.FieldDecl, indent: str) -> str:
-    before = struct(tree.nested, indent + "\t") if tree.nested else written_type(tree.type)
-    declared = ", ".join(declarator(d) for d in tree.declarators)
+    before = print_struct(tree.nested, indent + "\t") if tree.nested else written_type(tree.type)
+    declared = ", ".join(print_declarator(d) for d in tree.declarators)
     return f"{before} {declared}" if declared else before
 
 
 def _valued(name: str, value: syntax.Expr | None) -> str:
-    return name if value is None else f"{name} = {expression(value, _CHOICE)}"
+    return name if value is None else f"{name} = {print_expression(value, _CHOICE)}"
 
 
 def written_type(tree: syntax.WrittenType) -> str:
@@ -65,16 +65,16 @@ def written_type(tree: syntax.WrittenType) -> str:
     return tree.name if tree.kind == "name" else f"{tree.kind} {tree.name}"
 
 
-def declarator(tree: syntax.Declarator) -> str:
+def print_declarator(tree: syntax.Declarator) -> str:
     """Return the text of a declarator; the parameters of a function pointer are not known."""
     arrays = "".join(f"[{_optional(size)}]" for size in tree.arrays)
     inner = f"(*{tree.name}{arrays})()" if tree.function_pointer else f"{tree.name}{arrays}"
-    bits = "" if tree.bits is None else f" : {expression(tree.bits, _CHOICE)}"
+    bits = "" if tree.bits is None else f" : {print_expression(tree.bits, _CHOICE)}"
     return "*" * tree.pointers + inner + bits
 
 
 def _typed(written: syntax.WrittenType, declared: syntax.Declarator) -> str:
-    return f"{written_type(written)} {declarator(declared)}".rstrip()
+    return f"{written_type(written)} {print_declarator(declared)}".rstrip()
 
 
 def _declaration(tree: syntax.Declaration) -> str:
@@ -84,10 +84,10 @@ def _declaration(tree: syntax.Declaration) -> str:
 
 
 def _initialised(tree: syntax.InitDeclarator) -> str:
-    before = declarator(tree.declarator)
+    before = print_declarator(tree.declarator)
     if tree.initialiser is None:
         return before
-    return f"{before} = {expression(tree.initialiser, _ASSIGN)}"
+    return f"{before} = {print_expression(tree.initialiser, _ASSIGN)}"
 
 
 def _function(tree: syntax.Function) -> str:
@@ -98,7 +98,7 @@ def _function(tree: syntax.Function) -> str:
     before = "" if tree.untyped else f"{written_type(tree.type)} "
     behind = "".join(f"\n\t{t};" for t in typed) if tree.unprototyped else annotations
     head = f"{before}{stars}{tree.name}({', '.join(names) or 'void'}){behind}"
-    return f"{head};" if tree.body is None else f"{head}\n{statement(tree.body)}"
+    return f"{head};" if tree.body is None else f"{head}\n{print_statement(tree.body)}"
 
 
 def _annotation(tree: syntax.Annotation) -> str:
@@ -108,17 +108,17 @@ def _annotation(tree: syntax.Annotation) -> str:
 # Statements -------------------------------------------------------------------------------------
 
 
-def statement(tree: syntax.Stmt, indent: str = "") -> str:
+def print_statement(tree: syntax.Stmt, indent: str = "") -> str:
     """Return the text of a statement; its first line is not indented."""
     match tree:
         case syntax.Block(statements):
             deeper = indent + "\t"
-            lines = "".join(f"{deeper}{statement(s, deeper)}\n" for s in statements)
+            lines = "".join(f"{deeper}{print_statement(s, deeper)}\n" for s in statements)
             return f"{{\n{lines}{indent}}}"
         case syntax.Declaration():
             return _declaration(tree)
         case syntax.ExprStatement(value):
-            return f"{expression(value)};"
+            return f"{print_expression(value)};"
         case syntax.If() | syntax.CaseLabel() | syntax.LabelledStatement() | syntax.Switch():
             return _branching(tree, indent)
         case syntax.For() | syntax.ForEachVcpu() | syntax.While() | syntax.DoWhile():
@@ -152,17 +152,17 @@ def _branching(
 ) -> str:
     match tree:
         case syntax.If(condition, then, otherwise):
-            before = f"if ({expression(condition)}) {statement(then, indent)}"
-            after = f" else {statement(otherwise, indent)}" if otherwise else ""
+            before = f"if ({print_expression(condition)}) {print_statement(then, indent)}"
+            after = f" else {print_statement(otherwise, indent)}" if otherwise else ""
             return before + after
         case syntax.CaseLabel(None, inner):
-            return f"default: {statement(inner, indent)}"
+            return f"default: {print_statement(inner, indent)}"
         case syntax.CaseLabel(value, inner):
-            return f"case {_optional(value, _CHOICE)}: {statement(inner, indent)}"
+            return f"case {_optional(value, _CHOICE)}: {print_statement(inner, indent)}"
         case syntax.LabelledStatement(name, inner):
-            return f"{name}: {statement(inner, indent)}"
+            return f"{name}: {print_statement(inner, indent)}"
         case syntax.Switch(subject, body):
-            return f"switch ({expression(subject)}) {statement(body, indent)}"
+            return f"switch ({print_expression(subject)}) {print_statement(body, indent)}"
         case _:
             assert_never(tree)
 
@@ -172,14 +172,14 @@ def _loop(
 ) -> str:
     match tree:
         case syntax.For(start, condition, step, body):
-            head = f"{statement(start)} {_optional(condition)}; {_optional(step)}"
-            return f"for ({head}) {statement(body, indent)}"
+            head = f"{print_statement(start)} {_optional(condition)}; {_optional(step)}"
+            return f"for ({head}) {print_statement(body, indent)}"
         case syntax.ForEachVcpu(index, vcpu, kvm, body):
-            return f"kvm_for_each_vcpu({_list((index, vcpu, kvm))}) {statement(body, indent)}"
+            return f"kvm_for_each_vcpu({_list((index, vcpu, kvm))}) {print_statement(body, indent)}"
         case syntax.While(condition, body):
-            return f"while ({expression(condition)}) {statement(body, indent)}"
+            return f"while ({print_expression(condition)}) {print_statement(body, indent)}"
         case syntax.DoWhile(body, condition):
-            return f"do {statement(body, indent)} while ({expression(condition)});"
+            return f"do {print_statement(body, indent)} while ({print_expression(condition)});"
         case _:
             assert_never(tree)
 
@@ -187,7 +187,7 @@ def _loop(
 # Expressions ------------------------------------------------------------------------------------
 
 
-def expression(tree: syntax.Expr, place: int = _COMMA) -> str:
+def print_expression(tree: syntax.Expr, place: int = _COMMA) -> str:
     """Return the text of an expression, in parentheses if it binds looser than `place`."""
     text = _bare(tree)
     return f"({text})" if _binding(tree) < place else text
@@ -222,7 +222,7 @@ def _bare(tree: syntax.Expr) -> str:
         case syntax.InitList(items):
             return "{ " + ", ".join(_init_item(entry) for entry in items) + " }"
         case syntax.StatementExpr(body):
-            return f"({statement(body)})"
+            return f"({print_statement(body)})"
         case _:
             return _access(tree)
 
@@ -249,12 +249,12 @@ def _operation(tree: syntax.UnaryExpr | syntax.Postfix | syntax.CastExpr | synta
     match tree:
         case syntax.UnaryExpr(operator, operand):
             step = operator in {"++", "--"}
-            inner = expression(operand, _UNARY if step else _CAST)
+            inner = print_expression(operand, _UNARY if step else _CAST)
             return operator + (" " if inner[0] == operator[0] else "") + inner
         case syntax.Postfix(operator, operand):
-            return expression(operand, _POSTFIX) + operator
+            return print_expression(operand, _POSTFIX) + operator
         case syntax.CastExpr(written, declared, operand):
-            return f"({_typed(written, declared)}){expression(operand, _CAST)}"
+            return f"({_typed(written, declared)}){print_expression(operand, _CAST)}"
         case syntax.SizeOf(None, _, operand):
             return f"sizeof {_optional(operand, _UNARY)}"
         case syntax.SizeOf(written, declared):
@@ -268,15 +268,22 @@ def _operation(tree: syntax.UnaryExpr | syntax.Postfix | syntax.CastExpr | synta
 def _chain(tree: syntax.BinaryExpr | syntax.AssignExpr | syntax.Conditional) -> str:
     match tree:
         case syntax.BinaryExpr(",", left, right):
-            return f"{expression(left)}, {expression(right, _ASSIGN)}"
+            return f"{print_expression(left)}, {print_expression(right, _ASSIGN)}"
         case syntax.BinaryExpr(operator, left, right):
             level = _binding(tree)
-            return f"{expression(left, level)} {operator} {expression(right, level + 1)}"
+            return (
+                f"{print_expression(left, level)} {operator} {print_expression(right, level + 1)}"
+            )
         case syntax.AssignExpr(operator, target, value):
-            return f"{expression(target, _UNARY)} {operator} {expression(value, _ASSIGN)}"
+            return (
+                f"{print_expression(target, _UNARY)} {operator} {print_expression(value, _ASSIGN)}"
+            )
         case syntax.Conditional(condition, then, otherwise):
-            middle = f" {expression(then)} " if then else ""
-            before, after = expression(condition, _INFIX), expression(otherwise, _CHOICE)
+            middle = f" {print_expression(then)} " if then else ""
+            before, after = (
+                print_expression(condition, _INFIX),
+                print_expression(otherwise, _CHOICE),
+            )
             return f"{before} ?{middle}: {after}"
         case _:
             assert_never(tree)
@@ -285,29 +292,31 @@ def _chain(tree: syntax.BinaryExpr | syntax.AssignExpr | syntax.Conditional) -> 
 def _access(tree: syntax.CallExpr | syntax.Member | syntax.Index | syntax.ContainerOf) -> str:
     match tree:
         case syntax.CallExpr(function, arguments):
-            return f"{expression(function, _POSTFIX)}({_list(arguments)})"
+            return f"{print_expression(function, _POSTFIX)}({_list(arguments)})"
         case syntax.Member(of, name, arrow):
-            return f"{expression(of, _POSTFIX)}{'->' if arrow else '.'}{name}"
+            return f"{print_expression(of, _POSTFIX)}{'->' if arrow else '.'}{name}"
         case syntax.Index(of, index):
-            return f"{expression(of, _POSTFIX)}[{expression(index)}]"
+            return f"{print_expression(of, _POSTFIX)}[{print_expression(index)}]"
         case syntax.ContainerOf(pointer, outer, member):
             path = ".".join(member)
-            return f"container_of({expression(pointer, _ASSIGN)}, {written_type(outer)}, {path})"
+            return (
+                f"container_of({print_expression(pointer, _ASSIGN)}, {written_type(outer)}, {path})"
+            )
         case _:
             assert_never(tree)
 
 
 def _init_item(tree: syntax.InitItem) -> str:
-    value = expression(tree.value, _ASSIGN)
+    value = print_expression(tree.value, _ASSIGN)
     path = "".join(
-        f".{d}" if isinstance(d, str) else f"[{expression(d)}]" for d in tree.designators
+        f".{d}" if isinstance(d, str) else f"[{print_expression(d)}]" for d in tree.designators
     )
     return f"{path} = {value}" if path else value
 
 
 def _list(arguments: tuple[syntax.Expr, ...]) -> str:
-    return ", ".join(expression(argument, _ASSIGN) for argument in arguments)
+    return ", ".join(print_expression(argument, _ASSIGN) for argument in arguments)
 
 
 def _optional(tree: syntax.Expr | None, place: int = _COMMA) -> str:
-    return "" if tree is None else expression(tree, place)
+    return "" if tree is None else print_expression(tree, place)

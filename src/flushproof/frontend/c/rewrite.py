@@ -12,7 +12,7 @@ OnExpr = Callable[[c.Expr], c.Expr]
 OnStmt = Callable[[c.Stmt], c.Stmt]
 
 
-def below(e: c.Expr, f: OnExpr, g: OnStmt) -> c.Expr:  # noqa: C901, PLR0912 - a table of all nodes
+def rewrite_expression(e: c.Expr, f: OnExpr, g: OnStmt) -> c.Expr:  # noqa: C901, PLR0912 - a table of all nodes
     """Return an expression whose direct parts went through `f`, a block within it through `g`."""
     match e:
         case c.Number() | c.String() | c.Name():
@@ -44,7 +44,7 @@ def below(e: c.Expr, f: OnExpr, g: OnStmt) -> c.Expr:  # noqa: C901, PLR0912 - a
             assert_never(e)
 
 
-def within(s: c.Stmt, f: OnExpr, g: OnStmt) -> c.Stmt:  # noqa: C901 - as above
+def rewrite_statement(s: c.Stmt, f: OnExpr, g: OnStmt) -> c.Stmt:  # noqa: C901 - as above
     """Return a statement whose expressions went through `f` and whose statements through `g`."""
     match s:
         case c.Declaration(_, _, declarators):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.constants import OutsideSubset
-from flushproof.frontend.c.rewrite import below, within
+from flushproof.frontend.c.rewrite import rewrite_expression, rewrite_statement
 from flushproof.frontend.c.walk import Node, children, walk
 from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record, replace
@@ -76,14 +76,14 @@ def without_guards(f: c.Function) -> c.Function:
 
 def lock_type(name: str) -> tuple[str, str, str] | None:
     """Return the type of the lock of a guard's class, and the functions that take and free it."""
-    found = classes(name)
+    found = guard_functions(name)
     if found is None:
         return None
     kind, tag = _TYPES[found[0]]
     return (f"struct {tag}" if kind == "struct" else tag), *found
 
 
-def classes(name: str) -> tuple[str, str] | None:
+def guard_functions(name: str) -> tuple[str, str] | None:
     """Return the functions that take and free the lock of a guard's class."""
     for ending in _VARIANTS:
         name = name.removesuffix(ending)
@@ -154,7 +154,7 @@ class _Function:
     ) -> tuple[list[c.Stmt], _Held]:
         """Return the statements that take a guard's lock, and what frees it."""
         name, arguments = given
-        found = classes(name)
+        found = guard_functions(name)
         if found is None:
             construct = f"a guard of class `{name}`, which is not known"
             raise InputError(OutsideSubset(span=x.span, construct=construct))
@@ -203,7 +203,9 @@ class _Function:
             raise InputError(
                 OutsideSubset(span=s.span, construct="a guard that is not within a block")
             )
-        return within(s, lambda e: self._expression(e, where), lambda x: self._statement(x, where))
+        return rewrite_statement(
+            s, lambda e: self._expression(e, where), lambda x: self._statement(x, where)
+        )
 
     def _expression(self, e: c.Expr, where: _Where) -> c.Expr:
         if _guard(e) is not None:
@@ -211,7 +213,9 @@ class _Function:
         if isinstance(e, c.StatementExpr) and any(_guarding(x) for x in e.body.statements):
             construct = "a guard within a statement expression"
             raise InputError(OutsideSubset(span=e.span, construct=construct))
-        return below(e, lambda x: self._expression(x, where), lambda x: self._statement(x, where))
+        return rewrite_expression(
+            e, lambda x: self._expression(x, where), lambda x: self._statement(x, where)
+        )
 
     def _goto(self, s: c.Goto, where: _Where) -> c.Stmt:
         wanted = self.labels.get(s.label, ())

@@ -17,7 +17,7 @@ QUIET: Final = frozenset(
 )
 
 
-def acts(functions: Mapping[str, c.Function], node: Node) -> bool:
+def has_effect(functions: Mapping[str, c.Function], node: Node) -> bool:
     """Tell whether a piece of code has an effect, itself or through functions that are known."""
     return _acts(functions, node, set())
 

@@ -138,7 +138,7 @@ def _visit(
     if name in done or name not in structs:
         return
     for slot in structs[name].slots:
-        inner = element(slot.type)
+        inner = element_type(slot.type)
         if not isinstance(inner, Struct):
             continue
         if inner.name in (*within, name):
@@ -148,6 +148,6 @@ def _visit(
     done.add(name)
 
 
-def element(t: CType) -> CType:
+def element_type(t: CType) -> CType:
     """Return what an array is made of, and any other type as it is."""
-    return element(t.element) if isinstance(t, Array) else t
+    return element_type(t.element) if isinstance(t, Array) else t

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 import lark
 
-from flushproof.frontend.c.attributes import past_attribute, past_parentheses, spelled
+from flushproof.frontend.c.attributes import is_attribute_word, past_attribute, past_parentheses
 from flushproof.frontend.c.constants import OutsideSubset
-from flushproof.frontend.c.grammar import vocabulary
-from flushproof.frontend.c.macro_shadowing import defines
+from flushproof.frontend.c.grammar import grammar_vocabulary
+from flushproof.frontend.c.macro_shadowing import defines_function
 from flushproof.frontend.c.tokens import Token, TokenKind, refuse_stray
 from flushproof.support.diagnostics import InputError
 
@@ -47,7 +47,7 @@ OUTSIDE = {
 _KEEPS_NAME = frozenset({"->", ".", "struct", "enum", "goto"})
 
 
-def significant(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+def significant_tokens(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
     """Pass over attributes; raise `InputError` at words and characters outside the subset."""
     return tuple(_significant(tokens))
 
@@ -57,12 +57,12 @@ def _significant(tokens: tuple[Token, ...]) -> Iterator[Token]:
     while index < len(tokens):
         token = tokens[index]
         index += 1
-        if spelled(token.text):
+        if is_attribute_word(token.text):
             index = past_attribute(tokens, index - 1)
             continue
         if token.text == "__free" and index + 2 < len(tokens) and tokens[index].is_punct("("):
             destructor = tokens[index + 1].text
-            if destructor not in _DESTRUCTORS or defines(tokens, destructor):
+            if destructor not in _DESTRUCTORS or defines_function(tokens, destructor):
                 raise InputError(OutsideSubset(span=token.span, construct="a destructor"))
             index = past_parentheses(tokens, index)
             continue
@@ -94,11 +94,11 @@ def _declared_name(tokens: tuple[Token, ...], index: int) -> int | None:
     return None
 
 
-def named(
+def name_terminals(
     tokens: tuple[Token, ...], typedefs: frozenset[str], *, spec: bool = False
 ) -> Iterator[lark.Token]:
     """Yield the parser's tokens; `start_pos` and `end_pos` hold the index of the token."""
-    words = vocabulary(spec=spec)
+    words = grammar_vocabulary(spec=spec)
     declared = declared_typedefs(tokens)
     known: dict[str, str] = {}
     previous = ""

@@ -96,7 +96,7 @@ BUILTIN: dict[str, CType] = {
 }
 
 
-def promote(t: Int) -> Int:
+def promote_integer(t: Int) -> Int:
     """Apply the integer promotions (C11 6.3.1.1): anything narrower than int becomes int.
 
     A bit field wider than int keeps its width, as gcc has it: sums of 40 bits wrap at 40 bits.
@@ -104,9 +104,9 @@ def promote(t: Int) -> Int:
     return INT if t.width < INT.width else t
 
 
-def common(a: Int, b: Int) -> Int:
+def common_type(a: Int, b: Int) -> Int:
     """Apply the usual arithmetic conversions (C11 6.3.1.8) to two integer types."""
-    a, b = promote(a), promote(b)
+    a, b = promote_integer(a), promote_integer(b)
     if a.width == b.width:
         return a if not a.signed else b
     return a if a.width > b.width else b

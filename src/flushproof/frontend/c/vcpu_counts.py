@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.constants import OutsideSubset
-from flushproof.frontend.c.rewrite import as_block, below, within
+from flushproof.frontend.c.rewrite import as_block, rewrite_expression, rewrite_statement
 from flushproof.frontend.c.walk import walk
 from flushproof.support.diagnostics import InputError
 from flushproof.support.record import replace
@@ -42,7 +42,7 @@ def counted_unit(unit: c.TranslationUnit) -> c.TranslationUnit:
 def _item(item: c.TopLevel) -> c.TopLevel:
     if not isinstance(item, c.Function):
         return item
-    new = counted(item)
+    new = replace_vcpu_counts(item)
     for node in walk(new.body) if new.body is not None else ():
         if isinstance(node, c.Member) and node.name == MEMBER:
             construct = f"`{MEMBER}`, but for reading it by `atomic_read()`"
@@ -61,7 +61,7 @@ def _declarators(s: c.StructDef) -> Iterator[c.Declarator]:
             yield from _declarators(f.nested)
 
 
-def counted(f: c.Function) -> c.Function:
+def replace_vcpu_counts(f: c.Function) -> c.Function:
     """Return the function with such reads replaced."""
     if f.body is None or not any(
         isinstance(n, c.Member) and n.name in {MEMBER, CREATED} for n in walk(f.body)
@@ -71,7 +71,7 @@ def counted(f: c.Function) -> c.Function:
 
 
 def _statement(s: c.Stmt) -> c.Stmt:
-    return within(s, _expression, _statement)
+    return rewrite_statement(s, _expression, _statement)
 
 
 def _expression(e: c.Expr) -> c.Expr:
@@ -85,7 +85,7 @@ def _expression(e: c.Expr) -> c.Expr:
             return c.CallExpr(c.Name("__online_vcpus", e.span), (kvm,), e.span)
         case _:
             pass
-    return below(e, _expression, _statement)
+    return rewrite_expression(e, _expression, _statement)
 
 
 def _kvm(e: c.Expr) -> c.Expr | None:

@@ -29,7 +29,7 @@ def without_assembly(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
     return tuple(kept)
 
 
-def closing(tokens: tuple[Token, ...], index: int) -> int | None:
+def closing_parenthesis(tokens: tuple[Token, ...], index: int) -> int | None:
     """Return the index of the parenthesis that closes the one at `index`; None if none is there."""
     depth = 0
     for at in range(index, len(tokens)):
@@ -39,7 +39,7 @@ def closing(tokens: tuple[Token, ...], index: int) -> int | None:
     return None
 
 
-def word(text: str, at: Token) -> Token:
+def word_token(text: str, at: Token) -> Token:
     """Return a token that stands where another one does."""
     return Token(
         TokenKind.NAME if text[0].isalpha() or text[0] == "_" else TokenKind.PUNCT, text, at.span
@@ -53,7 +53,7 @@ def _assembly(tokens: tuple[Token, ...], index: int) -> tuple[int, int] | None:
     at = index + 1
     while at < len(tokens) and tokens[at].text in _ASM_WORDS:
         at += 1
-    end = closing(tokens, at)
+    end = closing_parenthesis(tokens, at)
     return None if end is None else (at, end)
 
 
@@ -63,16 +63,16 @@ def _given(inside: tuple[Token, ...]) -> list[Token]:
     kept: list[Token] = []
     if inputs and any(t.text == '"memory"' for t in clobbers):
         at = inputs[0][0]
-        kept += [word(ASSEMBLY, at), word("(", at)]
+        kept += [word_token(ASSEMBLY, at), word_token("(", at)]
         for number, operand in enumerate(inputs):
-            kept += [word(",", at)] if number else []
+            kept += [word_token(",", at)] if number else []
             kept += operand[1:-1]
-        kept.append(word(")", at))
+        kept.append(word_token(")", at))
     for operand in outputs:
         at = operand[0]
-        kept += [word(",", at)] if kept else []
+        kept += [word_token(",", at)] if kept else []
         kept += operand[1:-1]
-        kept += [word(w, at) for w in ("=", ANY, "(", ")")]
+        kept += [word_token(w, at) for w in ("=", ANY, "(", ")")]
     return kept
 
 
@@ -84,7 +84,7 @@ def _operands(inside: tuple[Token, ...]) -> tuple[_Operands, _Operands, tuple[To
     found: tuple[_Operands, _Operands] = [], []
     section = index = 0
     while index < len(inside) and section < 3:
-        end = closing(inside, index) if inside[index].is_punct("(") else None
+        end = closing_parenthesis(inside, index) if inside[index].is_punct("(") else None
         section += inside[index].is_punct(":")
         if end is not None and section in {1, 2}:
             found[section - 1].append(inside[index : end + 1])

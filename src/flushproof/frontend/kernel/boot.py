@@ -19,7 +19,7 @@ from flushproof.frontend.kernel.name_resolution import Body, ResolvedNames
 from flushproof.frontend.kernel.profiles import Profile
 from flushproof.frontend.kernel.tracked import TrackedState
 from flushproof.frontend.kernel.ways import ANYTHING, INVALID, ZERO, Key
-from flushproof.frontend.kernel.writers import Writer, pieces_with, writers
+from flushproof.frontend.kernel.writers import Writer, find_writers, pieces_with
 from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record
 
@@ -71,7 +71,7 @@ class BootValues(Record, frozen=True):
         return frozenset().union(*(w.variables for w in self.others))
 
 
-def boot(
+def find_boot_values(
     known: ResolvedNames,
     profile: Profile,
     members: frozenset[Key],
@@ -148,7 +148,7 @@ def _found(
         told += [f"{shown} leaves {_name(k)} zero" for k in bare]
         if creation.believed and any(k in values for k in keys):
             told.append(f"what {shown} calls and is not at hand, or not read, sets none of it")
-    others = writers(aside, members, asked.variables, frozenset(visited | gone), homes)
+    others = find_writers(aside, members, asked.variables, frozenset(visited | gone), homes)
     told += [_disturbs(w) for w in others]
     return BootValues(values, unsure, others, tuple(told)), frozenset(gone)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache
 
 from flushproof.frontend.c import syntax as c
-from flushproof.frontend.c.declarations import Declarations, declare
+from flushproof.frontend.c.declarations import Declarations, resolve_declarations
 from flushproof.frontend.c.parser import ParseContext, parse_c
-from flushproof.frontend.spec.builtin import given, shipped
+from flushproof.frontend.spec.builtin import load_builtin, read_shipped
 from flushproof.support.record import Record
 from flushproof.support.resources import KERNEL
 from flushproof.support.source import Source
@@ -49,16 +49,16 @@ def names_of(item: c.TopLevel) -> tuple[str, ...]:
 
 
 @cache
-def base() -> BuiltinHeaders:
+def builtin_headers() -> BuiltinHeaders:
     """Read the prelude and `kernel.h`."""
-    start = given()
-    source = shipped(KERNEL)
+    start = load_builtin()
+    source = read_shipped(KERNEL)
     unit, context = parse_c(source, start.context)
     return BuiltinHeaders(
         context,
         start.units,
-        declare(start.units),
-        declare((*start.units, unit), partial=True),
+        resolve_declarations(start.units),
+        resolve_declarations((*start.units, unit), partial=True),
         unit,
         source,
     )

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.item_splitter import Sort
-from flushproof.frontend.c.rewrite import below, within
+from flushproof.frontend.c.rewrite import rewrite_expression, rewrite_statement
 from flushproof.frontend.c.type_errors import UnknownName
 from flushproof.frontend.c.types import BUILTIN
 from flushproof.frontend.c.walk import walk
 from flushproof.frontend.kernel.assembly import ANY
 from flushproof.frontend.kernel.builtin_headers import names_of
-from flushproof.frontend.kernel.constant_folding import folded
+from flushproof.frontend.kernel.constant_folding import fold_branches
 from flushproof.frontend.kernel.havoc import GIVEN
 from flushproof.frontend.kernel.name_resolution import Body, ResolvedNames
-from flushproof.frontend.kernel.notes import STATE, Notes, anything
-from flushproof.frontend.kernel.state import changed
+from flushproof.frontend.kernel.notes import STATE, Notes, unconstrained_value
+from flushproof.frontend.kernel.state import changed_expression
 from flushproof.frontend.kernel.type_inference import Scope, scope_of
 from flushproof.support.diagnostics import InputError
 from flushproof.support.record import replace
@@ -155,12 +155,12 @@ class Collector:
                 case c.CallExpr(c.Name()):
                     return replace(e, arguments=tuple(expression(a) for a in e.arguments))
                 case _:
-                    return below(e, expression, statement)
+                    return rewrite_expression(e, expression, statement)
 
         def statement(s: c.Stmt) -> c.Stmt:
-            return within(s, expression, statement)
+            return rewrite_statement(s, expression, statement)
 
-        new = folded(statement(f.body))
+        new = fold_branches(statement(f.body))
         assert isinstance(new, c.Block)
         return replace(f, body=new)
 
@@ -189,7 +189,7 @@ class Collector:
 
     def _any(self, e: c.Name) -> c.Expr:
         self.notes.assume(f"{e.id} may hold anything")
-        return anything(e.span)
+        return unconstrained_value(e.span)
 
     def _elsewhere(self, name: str, scope: Scope) -> bool:
         """Tell whether a variable is one of the kernel that no function of the slice changes."""
@@ -199,7 +199,7 @@ class Collector:
             (root := _root(target)) is not None and root.id == name
             for b in self.functions.values()
             for n in (walk(b.function.body) if b.function.body else ())
-            if (target := changed(n)) is not None
+            if (target := changed_expression(n)) is not None
         )
 
     def _variable(self, name: str, body: Body) -> c.Declaration | None:

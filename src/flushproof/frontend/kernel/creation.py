@@ -24,10 +24,10 @@ from flushproof.frontend.kernel.ways import (
     Key,
     Way,
     Ways,
-    loosened,
+    changed_places,
+    forget_variables,
     number_of,
     target_of,
-    targets,
     value_of,
 )
 from flushproof.support.diagnostics import InputError
@@ -179,7 +179,9 @@ class Creation:
         self._frame.breaks = outer
         if once and fixed == 0:
             return after
-        return loosened(after, {t.id for t in targets(inner) if isinstance(t, c.Name)})
+        return forget_variables(
+            after, {t.id for t in changed_places(inner) if isinstance(t, c.Name)}
+        )
 
     def _branches(self, s: c.Stmt, ways: Ways) -> Ways:
         """Go through a switch: what may be set in it may be anything behind it."""
@@ -201,9 +203,9 @@ class Creation:
             for n in walk(s)
         ):
             touched = set(self.keys)
-        names = {t.id for t in targets(s) if isinstance(t, c.Name)}
+        names = {t.id for t in changed_places(s) if isinstance(t, c.Name)}
         after = frozenset(w.given(touched, ANYTHING) if touched else w for w in ways)
-        return loosened(after, names)
+        return forget_variables(after, names)
 
     def _return(self, value: c.Expr | None, ways: Ways) -> None:
         if value is None:

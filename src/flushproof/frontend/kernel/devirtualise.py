@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flushproof.frontend.c import syntax as c
-from flushproof.frontend.c.rewrite import as_block, below, within
+from flushproof.frontend.c.rewrite import as_block, rewrite_expression, rewrite_statement
 from flushproof.frontend.c.walk import walk
 from flushproof.support.record import replace
 
 
-def direct(f: c.Function) -> c.Function:
+def devirtualise_calls(f: c.Function) -> c.Function:
     """Return the function with such calls replaced."""
     known = {} if f.body is None else _known(f, f.body)
     if f.body is None or not known:
@@ -23,14 +23,14 @@ def direct(f: c.Function) -> c.Function:
     def expression(e: c.Expr) -> c.Expr:
         match e:
             case c.CallExpr(function) if name := known.get(_called(function)):
-                return below(
+                return rewrite_expression(
                     replace(e, function=c.Name(name, function.span)), expression, statement
                 )
             case _:
-                return below(e, expression, statement)
+                return rewrite_expression(e, expression, statement)
 
     def statement(s: c.Stmt) -> c.Stmt:
-        return within(s, expression, statement)
+        return rewrite_statement(s, expression, statement)
 
     return replace(f, body=as_block(statement(f.body)))
 

@@ -17,7 +17,7 @@ from flushproof.frontend.c.types import Array, CType, Integer, Pointer, Struct, 
 from flushproof.frontend.c.walk import Node, walk
 from flushproof.frontend.kernel.assembly import ANY
 from flushproof.frontend.kernel.harmless import Harm, harm_of
-from flushproof.frontend.kernel.indirect import callees, shown
+from flushproof.frontend.kernel.indirect import callee_text, possible_callees
 from flushproof.frontend.kernel.library import FilePiece
 from flushproof.frontend.kernel.name_resolution import Body, ResolvedNames
 from flushproof.frontend.kernel.relevance import Relevance
@@ -183,16 +183,16 @@ class Effects:
             return True
         if any(self._handed(a, body, scope) for a in e.arguments):
             return True
-        names = callees(self.known, e, scope)
+        names = possible_callees(self.known, e, scope)
         found = {n: self.of(n, body.where) for n in names}
         if CallEffect.SHOWN in found.values():
             return True
         unknown = [n for n, x in found.items() if x is CallEffect.UNKNOWN] or (
             [] if names else [""]
         )
-        if not names and harm_of(shown(e.function)) is not Harm.UNKNOWN:
-            self.taken.setdefault(shown(e.function))
-            return self._stores_to(e, body, scope, shown(e.function))
+        if not names and harm_of(callee_text(e.function)) is not Harm.UNKNOWN:
+            self.taken.setdefault(callee_text(e.function))
+            return self._stores_to(e, body, scope, callee_text(e.function))
         if unknown:
             return any(self.leads_to_state(a, body, scope) for a in e.arguments)
         return any(self._stores_to(e, body, scope, n) for n in names)

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from flushproof.frontend.c import syntax as c
-from flushproof.frontend.c.rewrite import as_block, below, within
+from flushproof.frontend.c.rewrite import as_block, rewrite_expression, rewrite_statement
 from flushproof.frontend.c.type_errors import UnknownFunction
 from flushproof.frontend.c.types import CType, Integer, Struct
 from flushproof.frontend.kernel.name_resolution import Body
-from flushproof.frontend.kernel.notes import STATE, anything
+from flushproof.frontend.kernel.notes import STATE, unconstrained_value
 from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record, replace
 from flushproof.support.source import Span
@@ -32,7 +32,7 @@ class Written(Record, frozen=True):
     locks: frozenset[str]
 
 
-def expanded(bodies: Iterable[Body], written: Written) -> dict[str, Body]:
+def expand_havoc(bodies: Iterable[Body], written: Written) -> dict[str, Body]:
     """Return the functions, by name, with such calls replaced.
 
     Raises:
@@ -44,10 +44,10 @@ def expanded(bodies: Iterable[Body], written: Written) -> dict[str, Body]:
             case c.CallExpr(c.Name(name)) if name == STATE:
                 return _stores(written, e.span)
             case _:
-                return below(e, expression, statement)
+                return rewrite_expression(e, expression, statement)
 
     def statement(s: c.Stmt) -> c.Stmt:
-        return within(s, expression, statement)
+        return rewrite_statement(s, expression, statement)
 
     def function(f: c.Function) -> c.Function:
         return f if f.body is None else replace(f, body=as_block(statement(f.body)))
@@ -76,7 +76,7 @@ def _stores(written: Written, span: Span) -> c.Expr:
             _declared("name", "int", 0, index),
             c.ForEachVcpu(index, vcpu, vm, c.Block(tuple(of_vcpu), span), span),
         ]
-    statements.append(c.ExprStatement(anything(span), span))
+    statements.append(c.ExprStatement(unconstrained_value(span), span))
     return c.StatementExpr(c.Block(tuple(statements), span), span)
 
 
@@ -91,7 +91,7 @@ def _leaf(place: c.Member, t: CType, span: Span) -> c.Expr:
 
 
 def _store(place: c.Expr, span: Span) -> c.Stmt:
-    return c.ExprStatement(c.AssignExpr("=", place, anything(span), span), span)
+    return c.ExprStatement(c.AssignExpr("=", place, unconstrained_value(span), span), span)
 
 
 def _declared(kind: str, name: str, pointers: int, variable: c.Name) -> c.Declaration:

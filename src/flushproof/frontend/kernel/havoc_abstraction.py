@@ -12,19 +12,19 @@ from functools import cached_property
 
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.item_splitter import Sort
-from flushproof.frontend.c.rewrite import below, within
+from flushproof.frontend.c.rewrite import rewrite_expression, rewrite_statement
 from flushproof.frontend.c.type_errors import UnknownFunction, UnsupportedConstruct
 from flushproof.frontend.c.types import Pointer, Struct
 from flushproof.frontend.c.walk import walk
 from flushproof.frontend.kernel.assembly import ANY
 from flushproof.frontend.kernel.effects import CallEffect, Effects
 from flushproof.frontend.kernel.harmless import Harm, harm_of
-from flushproof.frontend.kernel.indirect import callees, devirtualised, shown
+from flushproof.frontend.kernel.indirect import callee_text, choose_callee, possible_callees
 from flushproof.frontend.kernel.name_resolution import Body, ResolvedNames
-from flushproof.frontend.kernel.notes import STATE, Notes, anything
+from flushproof.frontend.kernel.notes import STATE, Notes, unconstrained_value
 from flushproof.frontend.kernel.relevance import Relevance
 from flushproof.frontend.kernel.state import own_structs
-from flushproof.frontend.kernel.text_scan import occurrences
+from flushproof.frontend.kernel.text_scan import word_occurrences
 from flushproof.frontend.kernel.type_inference import Scope, is_table, type_of
 from flushproof.support.diagnostics import InputError
 from flushproof.support.record import replace
@@ -62,11 +62,11 @@ class Abstractor:
             case c.CallExpr():
                 return self._call(e)
             case _:
-                return below(e, self.expression, self.statement)
+                return rewrite_expression(e, self.expression, self.statement)
 
     def statement(self, s: c.Stmt) -> c.Stmt:
         """Return a statement with its expressions replaced."""
-        return within(s, self.expression, self.statement)
+        return rewrite_statement(s, self.expression, self.statement)
 
     # Calls --------------------------------------------------------------------------------------
 
@@ -80,7 +80,7 @@ class Abstractor:
         return self.effects.of(name, near) is CallEffect.SHOWN or self.relevance.pure(name, near)
 
     def _call(self, e: c.CallExpr) -> c.Expr:
-        names = callees(self.known, e, self.scope)
+        names = possible_callees(self.known, e, self.scope)
         if not isinstance(e.function, c.Name):
             return self._indirect(e, names)
         name = e.function.id
@@ -99,19 +99,21 @@ class Abstractor:
             self.refuse_pointer(e.function.operand)
         near = self.body.where
         if names and any(self.effects.of(n, near) is CallEffect.SHOWN for n in names):
-            self.notes.assume(f"{shown(e.function)} is {' or '.join(names)}")
-            return self.expression(devirtualised(e, names, anything(e.span)))
-        return self._unknown(e, shown(e.function))
+            self.notes.assume(f"{callee_text(e.function)} is {' or '.join(names)}")
+            return self.expression(choose_callee(e, names, unconstrained_value(e.span)))
+        return self._unknown(e, callee_text(e.function))
 
     def _unknown(self, e: c.CallExpr, name: str) -> c.Expr:
         """Return any value for a call that is left out, and give any to what it may write."""
         self.refuse_handed(e)
         self._refuse_state(e, name)
-        parts = [c.AssignExpr("=", x, anything(e.span), e.span) for x in self._locals(e, name)]
+        parts = [
+            c.AssignExpr("=", x, unconstrained_value(e.span), e.span) for x in self._locals(e, name)
+        ]
         title = name if isinstance(e.function, c.Name) else f"what {name} calls"
         title = f"{name}()" if isinstance(e.function, c.Name) else title
         self.notes.assume(f"{title} may return anything")
-        value = anything(e.span)
+        value = unconstrained_value(e.span)
         if self.effects.call_matters(e, self.body, self.scope):
             self.notes.assume(f"{title} may write anything that the flush and the load keep")
             self.notes.called.setdefault(STATE)
@@ -235,19 +237,19 @@ class Abstractor:
             return known if e.op == "!=" else c.UnaryExpr("!", known, e.span)
         if not (isinstance(other, c.Name) and self._is_function(other.id)):
             self.notes.assume(f"{shown} may be anything")
-            return anything(e.span)
-        held = installed(self.known, entry.name)
+            return unconstrained_value(e.span)
+        held = installed_functions(self.known, entry.name)
         same = not held or other.id in held
         self.notes.assume(f"{shown} is {other.id if same else ' or '.join(sorted(held))}")
         return c.Number(int(same == (e.op == "==")), "", e.span)
 
     def _set(self, entry: c.Member) -> c.Expr:
-        held = installed(self.known, entry.name)
+        held = installed_functions(self.known, entry.name)
         if any(self._flushes(f) for f in held) or (not held and "flush" in entry.name):
             self.notes.assume(f"{_shown(entry)} is set")
             return c.Number(1, "", entry.span)
         self.notes.assume(f"{_shown(entry)} may be anything")
-        return anything(entry.span)
+        return unconstrained_value(entry.span)
 
     def _flushes(self, name: str) -> bool:
         """Tell whether a function is one of the flush, or calls one."""
@@ -273,11 +275,11 @@ def _shown(entry: c.Member) -> str:
     return f"{entry.base.id}{'->' if entry.arrow else '.'}{entry.name}"
 
 
-def installed(known: ResolvedNames, entry: str) -> frozenset[str]:
+def installed_functions(known: ResolvedNames, entry: str) -> frozenset[str]:
     """Return the functions that some file at hand puts into the entry of a table."""
     library = known.library
     texts = [library.main.outline.source.text]
     texts += [library.text(p) for p in (*library.companions, *library.headers)]
-    places = ((t, at + len(entry)) for t in texts for at in occurrences(t, entry))
+    places = ((t, at + len(entry)) for t in texts for at in word_occurrences(t, entry))
     found = {value[1] for t, end in places if (value := _GIVEN.match(t, end))}
     return frozenset(found - {"NULL"})

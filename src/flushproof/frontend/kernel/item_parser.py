@@ -10,20 +10,20 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from flushproof.frontend.c import syntax as c
-from flushproof.frontend.c.directive_conditions import configured
+from flushproof.frontend.c.directive_conditions import replace_is_enabled
 from flushproof.frontend.c.item_splitter import Item, Sort
 from flushproof.frontend.c.macros import Macro
-from flushproof.frontend.c.outline import expand
+from flushproof.frontend.c.outline import expand_macros
 from flushproof.frontend.c.parser import ParseContext, parse_items
 from flushproof.frontend.c.terminals import OUTSIDE
 from flushproof.frontend.c.tokens import Token, TokenKind
 from flushproof.frontend.c.type_errors import Redefined
-from flushproof.frontend.c.vcpu_counts import counted
+from flushproof.frontend.c.vcpu_counts import replace_vcpu_counts
 from flushproof.frontend.kernel.assembly import without_assembly
-from flushproof.frontend.kernel.devirtualise import direct
+from flushproof.frontend.kernel.devirtualise import devirtualise_calls
 from flushproof.frontend.kernel.library import FilePiece, Library
-from flushproof.frontend.kernel.loops import heads, loops, plain_head
-from flushproof.frontend.kernel.typenames import names_of_types, plain
+from flushproof.frontend.kernel.loops import loop_macro_names, plain_head, replace_loop_macros
+from flushproof.frontend.kernel.typenames import is_plain_name, names_of_types
 from flushproof.support.diagnostics import InputError, Note
 from flushproof.support.record import replace
 from flushproof.support.source import Span
@@ -47,9 +47,9 @@ class ItemParser:
             first, second = (_name_in(where, i) for i in twice[:2])
             notes = (Note("first defined here", first),)
             raise InputError(Redefined(span=second, kind="function", name=item.name, notes=notes))
-        tokens = loops(without_assembly(self._expanded(where, item)))
+        tokens = replace_loop_macros(without_assembly(self._expanded(where, item)))
         found = [f for f in self._parse(tokens) if isinstance(f, c.Function)]
-        return direct(counted(replace(found[-1], annotations=())))
+        return devirtualise_calls(replace_vcpu_counts(replace(found[-1], annotations=())))
 
     def typedef(self, where: FilePiece, item: Item) -> tuple[c.TopLevel, ...]:
         """Parse a typedef and what it defines on the spot."""
@@ -92,25 +92,25 @@ class ItemParser:
         found |= names_of_types(tokens)
         for this, following in pairwise(tokens):
             known = this.text in found or this.text in self.context.typedefs
-            declares = plain(this) and plain(following) and not known
+            declares = is_plain_name(this) and is_plain_name(following) and not known
             if declares and self.library.find(Sort.TYPEDEF, this.text):
                 found.add(this.text)
         return frozenset(found)
 
     def _expanded(self, where: FilePiece, item: Item) -> tuple[Token, ...]:
         table = where.outline.macros_at(item.start, self.context.macros)
-        raw = configured(where.raw(item), table)
+        raw = replace_is_enabled(where.raw(item), table)
         for name in {t.text for t in raw if t.kind is TokenKind.NAME and _constant(t.text)} - set(
             table
         ):
             macro = self.library.macro(name)
             if macro is not None and _harmless(macro):
                 table[name] = macro
-        for name in heads(raw) - set(table):
+        for name in loop_macro_names(raw) - set(table):
             macro = self.library.macro(name)
             if macro is not None and plain_head(macro):
                 table[name] = macro
-        return expand(raw, table)
+        return expand_macros(raw, table)
 
 
 def _name_in(where: FilePiece, item: Item) -> Span:

@@ -15,21 +15,21 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from flushproof.frontend.c.item_splitter import Item, Sort, cut
-from flushproof.frontend.c.load import load
+from flushproof.frontend.c.item_splitter import Item, Sort, split_items
+from flushproof.frontend.c.load import load_source
 from flushproof.frontend.c.macros import Macro, Macros
-from flushproof.frontend.c.outline import Outline, expand, outline
+from flushproof.frontend.c.outline import Outline, expand_macros, read_outline
 from flushproof.frontend.c.tokens import Token, TokenKind
-from flushproof.frontend.kernel.builtin_headers import base
+from flushproof.frontend.kernel.builtin_headers import builtin_headers
 from flushproof.frontend.kernel.text_scan import (
     could_define,
     could_define_macro,
-    included,
-    occurrences,
+    included_names,
+    word_occurrences,
 )
-from flushproof.frontend.spec.path_confinement import below
+from flushproof.frontend.spec.path_confinement import is_below
 from flushproof.support.diagnostics import InputError
-from flushproof.support.files import current
+from flushproof.support.files import current_files
 from flushproof.support.record import Record
 from flushproof.support.source import Source
 
@@ -73,7 +73,7 @@ class FilePiece(Record, frozen=True, dict=True):
 
     def expanded(self, item: Item, start: Macros) -> tuple[Token, ...]:
         """Return the item's tokens with macros replaced."""
-        return expand(self.raw(item), self.outline.macros_at(item.start, start))
+        return expand_macros(self.raw(item), self.outline.macros_at(item.start, start))
 
     def words(self, item: Item) -> frozenset[str]:
         """Return the names in an item, and in the file's macros that it uses."""
@@ -89,14 +89,14 @@ class FilePiece(Record, frozen=True, dict=True):
 
 
 @lru_cache(maxsize=_KEPT)
-def piece(source: Source) -> FilePiece:
+def cut_file(source: Source) -> FilePiece:
     """Cut up a source text under the macros of the prelude.
 
     Raises:
         InputError: comments, conditions or brackets are not closed.
     """
-    done = outline(source, base().context.macros)
-    return FilePiece(done, cut(done.tokens))
+    done = read_outline(source, builtin_headers().context.macros)
+    return FilePiece(done, split_items(done.tokens))
 
 
 @dataclass
@@ -114,8 +114,8 @@ class Library:
     @cached_property
     def root(self) -> Path | None:
         """The root of the tree that the file stands in."""
-        above = (current().cwd() / self.path).parents
-        return next((p for p in above if current().is_folder(str(p / "arch" / "x86"))), None)
+        above = (current_files().cwd() / self.path).parents
+        return next((p for p in above if current_files().is_folder(str(p / "arch" / "x86"))), None)
 
     @property
     def headers(self) -> tuple[Path, ...]:
@@ -144,11 +144,11 @@ class Library:
         """The `x.c` beside each included `x.h`."""
         sources = (h.with_suffix(".c") for h in self.headers)
         found = (p for p in sources if _is_file(p) and not _same(p, self.path))
-        return tuple(p for p in found if below(str(p), self._allowed))
+        return tuple(p for p in found if is_below(str(p), self._allowed))
 
     def _included(self, path: Path, text: str, missing: dict[str, None]) -> Iterator[Path]:
         folder = str(path.parent)
-        for mark, name in included(text):
+        for mark, name in included_names(text):
             found = self._place(folder if mark == '"' else "", name)
             if found is None:
                 missing.setdefault(name)
@@ -165,7 +165,7 @@ class Library:
 
     def _allowed_file(self, folder: str, name: str) -> Path | None:
         path = os.path.normpath(os.path.join(folder, name))  # noqa: PTH118 - often, and faster
-        allowed = current().is_file(path) and below(path, self._allowed)
+        allowed = current_files().is_file(path) and is_below(path, self._allowed)
         return _shown(Path(path)) if allowed else None
 
     @cached_property
@@ -177,9 +177,9 @@ class Library:
     @cached_property
     def _allowed(self) -> tuple[str, ...]:
         """The folders outside of which nothing is read, wherever an include or a link leads."""
-        beside = (current().cwd() / self.path).parents[:2]
+        beside = (current_files().cwd() / self.path).parents[:2]
         folders = (*self.folders, *beside, *(() if self.root is None else (self.root,)))
-        return tuple(current().real(str(f)) for f in folders)
+        return tuple(current_files().real(str(f)) for f in folders)
 
     def text(self, path: Path) -> str:
         """Return the text of a file, empty where it cannot be read."""
@@ -192,19 +192,19 @@ class Library:
             return ""
         try:
             # One object for each text, so that what is remembered of it is found at once.
-            return sys.intern(load(path).text)
+            return sys.intern(load_source(path).text)
         except InputError:
             return ""
 
     def mentions(self, path: Path, word: str) -> bool:
         """Tell whether a file's text holds a word."""
-        return next(occurrences(self.text(path), word), None) is not None
+        return next(word_occurrences(self.text(path), word), None) is not None
 
     def piece(self, path: Path) -> FilePiece | None:
         """Return a file cut up, None where that fails: then it is as if it were not there."""
         if path not in self._pieces:
             try:
-                self._pieces[path] = piece(Source(str(path), self.text(path)))
+                self._pieces[path] = cut_file(Source(str(path), self.text(path)))
             except InputError:
                 self._pieces[path] = None
         return self._pieces[path]
@@ -248,16 +248,16 @@ class Library:
 
 
 def _is_file(path: Path) -> bool:
-    return current().is_file(str(path))
+    return current_files().is_file(str(path))
 
 
 def _same(a: Path, b: Path) -> bool:
-    return a.name == b.name and current().real(str(a)) == current().real(str(b))
+    return a.name == b.name and current_files().real(str(a)) == current_files().real(str(b))
 
 
 def _shown(path: Path) -> Path:
     """Return the path relative to the current folder where it lies below."""
     try:
-        return path.relative_to(current().cwd())
+        return path.relative_to(current_files().cwd())
     except ValueError:
         return path

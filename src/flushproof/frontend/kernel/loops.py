@@ -15,7 +15,7 @@ from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.macros import Macro
 from flushproof.frontend.c.terminals import OUTSIDE
 from flushproof.frontend.c.tokens import Token, TokenKind
-from flushproof.frontend.kernel.assembly import ANY, closing, word
+from flushproof.frontend.kernel.assembly import ANY, closing_parenthesis, word_token
 from flushproof.support.diagnostics import Diagnostic
 
 _WORDS = frozenset({"if", "for", "while", "switch", "return", "sizeof", "typeof", "__typeof__"})
@@ -33,7 +33,7 @@ class UnknownLoop(Diagnostic, frozen=True, kw_only=True):
     name: str
 
 
-def heads(tokens: tuple[Token, ...]) -> frozenset[str]:
+def loop_macro_names(tokens: tuple[Token, ...]) -> frozenset[str]:
     """Return the words that stand before parentheses and a block, as only a macro can."""
     return frozenset(tokens[i].text for i, _ in _headed(tokens, frozenset()))
 
@@ -44,7 +44,7 @@ def plain_head(macro: Macro) -> bool:
     return macro.parameters is not None and not words & ({"#", "##"} | OUTSIDE.keys())
 
 
-def loops(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+def replace_loop_macros(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
     """Return the tokens with such heads replaced."""
     ends = dict(_headed(tokens, _KNOWN))
     kept: list[Token] = []
@@ -76,11 +76,11 @@ def _unknown(head: Token, inside: tuple[Token, ...]) -> list[Token]:
     given = [
         part[0] for part in _arguments(inside) if len(part) == 1 and part[0].kind is TokenKind.NAME
     ]
-    kept = [word(w, head) for w in ("while", "(", ANY, "(")]
+    kept = [word_token(w, head) for w in ("while", "(", ANY, "(")]
     kept.append(Token(TokenKind.STRING, f'"{head.text}"', head.span))
     for name in given:
-        kept += [word(",", head), name]
-    return [*kept, word(")", head), word(")", head)]
+        kept += [word_token(",", head), name]
+    return [*kept, word_token(")", head), word_token(")", head)]
 
 
 def _headed(tokens: tuple[Token, ...], known: frozenset[str]) -> Iterator[tuple[int, int]]:
@@ -90,7 +90,7 @@ def _headed(tokens: tuple[Token, ...], known: frozenset[str]) -> Iterator[tuple[
         depth += token.is_punct("{") - token.is_punct("}")
         if not depth or token.kind is not TokenKind.NAME or token.text in _WORDS | known:
             continue
-        end = closing(tokens, index + 1)
+        end = closing_parenthesis(tokens, index + 1)
         if end is None or end + 1 == len(tokens):
             continue
         after = tokens[end + 1].text
@@ -107,9 +107,16 @@ def _vcpus(head: Token, inside: tuple[Token, ...]) -> list[Token]:
         return []
     if head.text == "xa_for_each_range" and not _all(parts[3:]):
         return []
-    comma = word(",", head)
-    call = [word("kvm_for_each_vcpu", head), word("(", head), *parts[1], comma, *parts[2], comma]
-    return [*call, *parts[0][1:-2], word(")", head)]
+    comma = word_token(",", head)
+    call = [
+        word_token("kvm_for_each_vcpu", head),
+        word_token("(", head),
+        *parts[1],
+        comma,
+        *parts[2],
+        comma,
+    ]
+    return [*call, *parts[0][1:-2], word_token(")", head)]
 
 
 def _all(bounds: list[list[Token]]) -> bool:

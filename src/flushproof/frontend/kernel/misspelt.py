@@ -31,7 +31,7 @@ def refuse_misspelt(known: ResolvedNames, body: Body) -> None:
     for node in walk(body.function.body) if body.function.body else ():
         if isinstance(node, c.CallExpr) and isinstance(node.function, c.Name):
             called = node.function
-            meant = nearest(called.id, names)
+            meant = nearest_name(called.id, names)
             if meant and not _defined(known, called.id, body):
                 hint = f" (did you mean `{meant}`?)"
                 raise InputError(UnknownFunction(span=called.span, name=called.id, hint=hint))
@@ -45,16 +45,16 @@ def _defined(known: ResolvedNames, name: str, body: Body) -> bool:
     return body.where.outline.macro(name) is not None or library.macro(name) is not None
 
 
-def nearest(name: str, names: set[str]) -> str:
+def nearest_name(name: str, names: set[str]) -> str:
     """Return the known name that a name is a slip of, "" where it is known or like none."""
     if name in names or len(name) < SHORTEST or name.startswith("__"):
         return ""
     most = 2 if len(name) >= LONG else 1
     near = (n for n in sorted(names) if not n.startswith("__") and abs(len(n) - len(name)) <= most)
-    return next((n for n in near if slips(name, n, most) <= most), "")
+    return next((n for n in near if count_slips(name, n, most) <= most), "")
 
 
-def slips(a: str, b: str, most: int) -> int:
+def count_slips(a: str, b: str, most: int) -> int:
     """Return how many letters are wrong, missing, added or swapped, or more than `most`.
 
     This is the distance of Damerau (1964), in which no letter is changed twice.

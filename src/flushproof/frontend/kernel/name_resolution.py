@@ -29,7 +29,7 @@ from flushproof.frontend.kernel.library import FilePiece, Library
 from flushproof.frontend.kernel.pointers import CONSTRUCT, adds_attributes
 from flushproof.frontend.kernel.text_scan import could_define
 from flushproof.ir.types import U64
-from flushproof.support.diagnostics import InputError, closest
+from flushproof.support.diagnostics import InputError, suggest_closest
 from flushproof.support.record import Record, replace
 from flushproof.support.source import Span
 
@@ -230,4 +230,4 @@ def _only(fields: Iterable[c.FieldDecl], name: str) -> c.FieldDecl | None:
 
 
 def _no_member(struct: str, name: str, names: Iterable[str], span: Span) -> UnknownMember:
-    return UnknownMember(span=span, struct=struct, name=name, hint=closest(name, names))
+    return UnknownMember(span=span, struct=struct, name=name, hint=suggest_closest(name, names))

@@ -12,7 +12,7 @@ STATE = "__any_state"
 """A call after which all of the state has any value; what it is replaced by is in `havoc.py`."""
 
 
-def anything(span: Span) -> c.Expr:
+def unconstrained_value(span: Span) -> c.Expr:
     """Return an expression of any value."""
     return c.CallExpr(c.Name(ANY, span), (), span)
 

@@ -7,7 +7,7 @@ a file makes them otherwise, say without the root or with part of it, its own fu
 from __future__ import annotations
 
 from flushproof.frontend.c import syntax as c
-from flushproof.frontend.c.consteval import NUMBERS, evaluate
+from flushproof.frontend.c.consteval import NUMBERS, evaluate_constant
 from flushproof.frontend.c.walk import walk
 from flushproof.support.diagnostics import InputError
 
@@ -94,7 +94,7 @@ def _page_of(node: object, root: str) -> bool:
             return name == root
         case c.BinaryExpr("&", c.Name(name), mask) if name == root:
             try:
-                return evaluate(mask, NUMBERS) % (1 << 64) == _PAGES
+                return evaluate_constant(mask, NUMBERS) % (1 << 64) == _PAGES
             except InputError:
                 return False
         case _:

@@ -10,8 +10,8 @@ from functools import cache
 
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.walk import walk
-from flushproof.frontend.kernel.builtin_headers import base
-from flushproof.frontend.spec.builtin import shipped
+from flushproof.frontend.kernel.builtin_headers import builtin_headers
+from flushproof.frontend.spec.builtin import read_shipped
 from flushproof.frontend.spec.parser import parse_spec
 from flushproof.frontend.spec.syntax import CacheDecl, Spec
 from flushproof.support.record import Record
@@ -42,33 +42,35 @@ class Profile(Record, frozen=True):
 
 
 @cache
-def profiles() -> tuple[Profile, ...]:
+def read_profiles() -> tuple[Profile, ...]:
     """Read the profiles, newest first."""
-    return tuple(Profile(spec) for spec in parse_spec(source(), base().context).specs)
+    return tuple(
+        Profile(spec) for spec in parse_spec(profiles_source(), builtin_headers().context).specs
+    )
 
 
 @cache
-def source() -> Source:
+def profiles_source() -> Source:
     """Return the text of the profiles."""
-    return shipped(PROFILES)
+    return read_shipped(PROFILES)
 
 
-def candidates(role: str) -> tuple[str, ...]:
+def candidate_functions(role: str) -> tuple[str, ...]:
     """Return the functions that any profile names for a role."""
-    return tuple(dict.fromkeys(f for p in profiles() for f in p.functions(role)))
+    return tuple(dict.fromkeys(f for p in read_profiles() for f in p.functions(role)))
 
 
-def choose(flush: str, load: str, members: frozenset[str]) -> Profile:
+def choose_profile(flush: str, load: str, members: frozenset[str]) -> Profile:
     """Return the profile that speaks most of a file's functions and of its state."""
 
     def fit(profile: Profile) -> tuple[bool, int]:
         named = (flush in profile.functions("flush")) + (load in profile.functions("load"))
         return bool(profile.state) and profile.state <= members, named
 
-    return max(profiles(), key=fit)
+    return max(read_profiles(), key=fit)
 
 
-def caches(profile: Profile, members: frozenset[str]) -> tuple[CacheDecl, ...]:
+def cache_clauses(profile: Profile, members: frozenset[str]) -> tuple[CacheDecl, ...]:
     """Return the clauses of a profile whose members the file has."""
     return tuple(x for x in profile.spec.caches if _members(x) <= members)
 

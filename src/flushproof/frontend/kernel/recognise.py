@@ -8,32 +8,37 @@ from typing import ClassVar
 
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.types import Integer
-from flushproof.frontend.kernel.boot import BootValues, boot
-from flushproof.frontend.kernel.builtin_headers import BuiltinHeaders, base
+from flushproof.frontend.kernel.boot import BootValues, find_boot_values
+from flushproof.frontend.kernel.builtin_headers import BuiltinHeaders, builtin_headers
 from flushproof.frontend.kernel.choices import Choices
 from flushproof.frontend.kernel.collect import Collector
-from flushproof.frontend.kernel.library import Library, piece
+from flushproof.frontend.kernel.library import Library, cut_file
 from flushproof.frontend.kernel.name_resolution import ResolvedNames
 from flushproof.frontend.kernel.notes import Notes
-from flushproof.frontend.kernel.profiles import Profile, choose, profiles, source
+from flushproof.frontend.kernel.profiles import (
+    Profile,
+    choose_profile,
+    profiles_source,
+    read_profiles,
+)
 from flushproof.frontend.kernel.relevance import Relevance
-from flushproof.frontend.kernel.roles import operation, pick
+from flushproof.frontend.kernel.roles import declare_operation, pick_function
 from flushproof.frontend.kernel.slicing import (
     OtherWriters,
     Slice,
     called_by,
-    closed,
+    close_slice,
     members_of,
     slice_of,
 )
 from flushproof.frontend.kernel.state import SharedScalar
 from flushproof.frontend.kernel.tracked import TrackedState
 from flushproof.frontend.setup import Assumptions, Bounds, Setup
-from flushproof.frontend.spec.builtin import given, shipped
+from flushproof.frontend.spec.builtin import load_builtin, read_shipped
 from flushproof.frontend.spec.parser import parse_spec
 from flushproof.frontend.spec.syntax import CacheDecl
 from flushproof.ir.types import Int
-from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError, closest
+from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError, suggest_closest
 from flushproof.support.record import Record, replace
 from flushproof.support.resources import DEFAULTS
 from flushproof.support.source import Source
@@ -69,7 +74,7 @@ class NoSuchField(Diagnostic, frozen=True, kw_only=True):
     hint: str
 
 
-def recognise(
+def reduce_kernel_file(
     variant: Source, choices: Choices, place: Path, texts: Mapping[Path, str] | None = None
 ) -> Recognised:
     """Reduce a kernel file, which stands at `place`, to its flush and its load.
@@ -79,20 +84,20 @@ def recognise(
     Raises:
         InputError: something needed is missing, ambiguous or outside the subset.
     """
-    start = base()
-    main = piece(variant)
+    start = builtin_headers()
+    main = cut_file(variant)
     for doubt in main.outline.doubts:
         raise doubt
     folders = tuple(Path(f) for f in choices.folders)
     library = Library(main, folders, place, dict(texts or {}))
     known = ResolvedNames(start, library)
-    flush = pick(library, "flush", choices.flush)
-    load = pick(library, "load", choices.load)
+    flush = pick_function(library, "flush", choices.flush)
+    load = pick_function(library, "load", choices.load)
     part = slice_of(known, flush, load)
     _require_hypercall(known, part)
-    profile = choose(part.flush.function.name, part.load.function.name, part.members)
+    profile = choose_profile(part.flush.function.name, part.load.function.name, part.members)
     kept = members_of(known, part)
-    created = boot(known, profile, kept, part.tracked, part.functions.values())
+    created = find_boot_values(known, profile, kept, part.tracked, part.functions.values())
     undisturbed = None
     disturbers = (*part.notes.unknown, *created.disturbers)
     if disturbers:
@@ -110,7 +115,7 @@ def _closed(
     notes = Notes(dict(part.notes.assumed), dict(part.notes.called))
     given = frozenset(created.values)
     outside = OtherWriters(given, created.disturbed, created.variables, quiet)
-    return closed(known, replace(part, notes=notes), outside)
+    return close_slice(known, replace(part, notes=notes), outside)
 
 
 def _require_hypercall(known: ResolvedNames, part: Slice) -> None:
@@ -139,22 +144,22 @@ def _assemble(
     names = dict.fromkeys(b.where.name for b in part.functions.values())
     others = [Source(n, library.text(Path(n))) for n in names if n != own.name]
     operations = (
-        operation(known, "flush", part.flush),
-        operation(known, "load", part.load),
+        declare_operation(known, "flush", part.flush),
+        declare_operation(known, "load", part.load),
     )
     return Setup(
         name=Path(own.name).stem,
         variant=own,
-        declarations=given().declared(unit, partial=True),
+        declarations=load_builtin().declared(unit, partial=True),
         operations=operations,
         boot=blocks,
         caches=caches,
         bounds=Bounds(),
         assumptions=Assumptions(),
         exempt=frozenset(),
-        claims=given().claims,
+        claims=load_builtin().claims,
         expectations=(),
-        sources=(*given().sources, start.source, source(), own, *others),
+        sources=(*load_builtin().sources, start.source, profiles_source(), own, *others),
         assumed=notes,
         units=(*start.units, unit),
     )
@@ -176,8 +181,8 @@ def _clauses(
     blocks = (spec.boot,) if spec.boot else ()
     if wanted is not None:
         return spec.caches, blocks
-    known = parse_spec(shipped(DEFAULTS), start.context).specs[0].caches
-    rest = tuple(x for p in (profile, *profiles()) for x in p.spec.caches)
+    known = parse_spec(read_shipped(DEFAULTS), start.context).specs[0].caches
+    rest = tuple(x for p in (profile, *read_profiles()) for x in p.spec.caches)
     return (*known, *dict.fromkeys(rest), *spec.caches), blocks
 
 
@@ -187,7 +192,7 @@ def _cached(part: Slice, wanted: str | None) -> str | None:
     if wanted is None:
         return next(iter(able.values())) if len(able) == 1 else None
     if wanted not in able:
-        raise InputError(NoSuchField(span=None, name=wanted, hint=closest(wanted, able)))
+        raise InputError(NoSuchField(span=None, name=wanted, hint=suggest_closest(wanted, able)))
     return able[wanted]
 
 

@@ -18,7 +18,7 @@ from flushproof.frontend.c.walk import walk
 from flushproof.frontend.kernel.library import FilePiece
 from flushproof.frontend.kernel.name_resolution import ResolvedNames
 from flushproof.frontend.kernel.tracked import TrackedState
-from flushproof.frontend.kernel.type_inference import accesses
+from flushproof.frontend.kernel.type_inference import member_uses
 from flushproof.support.diagnostics import InputError
 
 
@@ -41,7 +41,9 @@ class Relevance:
         """The functions of the prelude that issue a hypercall."""
         functions = self.known.base.prelude.functions.values()
         direct = {f.name for f in functions if any(a.name == "__hypercall" for a in f.annotations)}
-        through = {f.name for f in functions if f.body is not None and direct & called(f.body)}
+        through = {
+            f.name for f in functions if f.body is not None and direct & called_names(f.body)
+        }
         return frozenset(n for n in direct | through if not n.startswith("__"))
 
     @cached_property
@@ -100,7 +102,7 @@ class Relevance:
             body = self.known.body(name, near)
             if body is None or body.function.body is None:
                 return False
-            shared = any(not _leads_on(a.type) for a in accesses(self.known, body))
+            shared = any(not _leads_on(a.type) for a in member_uses(self.known, body))
         except InputError:
             return False
         names = {p.declarator.name for p in body.function.parameters}
@@ -129,7 +131,7 @@ class Relevance:
         return self.known.library.find(Sort.GLOBAL, name, near) is not None
 
 
-def called(body: c.Block) -> frozenset[str]:
+def called_names(body: c.Block) -> frozenset[str]:
     """Return the names that a block calls."""
     calls = (n.function for n in walk(body) if isinstance(n, c.CallExpr))
     return frozenset(f.id for f in calls if isinstance(f, c.Name))

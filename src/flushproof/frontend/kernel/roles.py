@@ -7,14 +7,14 @@ from typing import ClassVar
 from flushproof.frontend.c.item_splitter import Item, Sort
 from flushproof.frontend.c.parser import parse_items
 from flushproof.frontend.c.types import CType, Integer, Pointer, Struct
-from flushproof.frontend.kernel.builtin_headers import base
+from flushproof.frontend.kernel.builtin_headers import builtin_headers
 from flushproof.frontend.kernel.library import FilePiece, Library
 from flushproof.frontend.kernel.name_resolution import Body, ResolvedNames
-from flushproof.frontend.kernel.profiles import candidates
+from flushproof.frontend.kernel.profiles import candidate_functions
 from flushproof.frontend.kernel.typenames import names_of_types
 from flushproof.frontend.spec.syntax import OperationDecl, QuotedText
 from flushproof.ir.types import Int
-from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError, Note, closest
+from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError, Note, suggest_closest
 from flushproof.support.source import Span
 
 PURPOSE = {"flush": "flushes the remote TLBs", "load": "loads a vCPU's root"}
@@ -65,7 +65,7 @@ class NoParameter(Diagnostic, frozen=True, kw_only=True):
     what: str
 
 
-def pick(library: Library, role: str, wanted: str | None) -> tuple[FilePiece, Item]:
+def pick_function(library: Library, role: str, wanted: str | None) -> tuple[FilePiece, Item]:
     """Return the function that has a role.
 
     Raises:
@@ -73,7 +73,7 @@ def pick(library: Library, role: str, wanted: str | None) -> tuple[FilePiece, It
     """
     if wanted is not None:
         return _wanted(library, wanted)
-    names = candidates(role)
+    names = candidate_functions(role)
     found = {n: p for n in names if (p := library.main.find(Sort.FUNCTION, n))}
     places = {n: (library.main, p) for n, p in found.items()}
     if not places:
@@ -94,7 +94,7 @@ def _wanted(library: Library, name: str) -> tuple[FilePiece, Item]:
     place = library.find(Sort.FUNCTION, name)
     if place is None:
         names = [i.name for i in library.main.items if i.sort is Sort.FUNCTION]
-        hint = closest(name, names)
+        hint = suggest_closest(name, names)
         raise InputError(NotDefined(span=None, path=library.main.name, name=name, hint=hint))
     return place
 
@@ -125,7 +125,7 @@ def _none(library: Library, role: str) -> Diagnostic:
     if tokens and not any(_declares(main, item) for item in main.items):
         return NotC(span=tokens[0].span, path=main.name)
     around = [p.name for p in library.companions]
-    text = ", ".join(f"`{n}`" for n in candidates(role))
+    text = ", ".join(f"`{n}`" for n in candidate_functions(role))
     places = f" (also in {', '.join(around)})" if around else ""
     return NoSuchRole(
         span=None,
@@ -144,7 +144,7 @@ def _declares(main: FilePiece, item: Item) -> bool:
         return False
     raw = main.raw(item)
     try:
-        return bool(parse_items(raw, base().context.typedefs | names_of_types(raw)))
+        return bool(parse_items(raw, builtin_headers().context.typedefs | names_of_types(raw)))
     except InputError:
         return False
 
@@ -161,7 +161,7 @@ def span_in(where: FilePiece, item: Item) -> Span:
     return next((t.span for t in raw if t.text == item.name), raw[0].span)
 
 
-def operation(known: ResolvedNames, role: str, body: Body) -> OperationDecl:
+def declare_operation(known: ResolvedNames, role: str, body: Body) -> OperationDecl:
     """Say what each parameter of an operation means, by its type.
 
     Raises:

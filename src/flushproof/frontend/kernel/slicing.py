@@ -12,7 +12,7 @@ from flushproof.frontend.c.item_splitter import Item, Sort
 from flushproof.frontend.c.types import Struct
 from flushproof.frontend.c.walk import walk
 from flushproof.frontend.kernel.effects import Effects
-from flushproof.frontend.kernel.havoc import Written, expanded
+from flushproof.frontend.kernel.havoc import Written, expand_havoc
 from flushproof.frontend.kernel.havoc_abstraction import Abstractor
 from flushproof.frontend.kernel.library import FilePiece
 from flushproof.frontend.kernel.misspelt import refuse_misspelt
@@ -24,14 +24,14 @@ from flushproof.frontend.kernel.state import (
     Reads,
     SharedScalar,
     lock_types,
-    locks,
     own_structs,
     refuse_addresses,
-    shared,
-    written,
+    shared_scalars,
+    used_locks,
+    written_members,
 )
-from flushproof.frontend.kernel.tracked import TrackedState, extended, tracked
-from flushproof.frontend.kernel.type_inference import accesses, scope_of, usage_of
+from flushproof.frontend.kernel.tracked import TrackedState, extend_tracked, track_state
+from flushproof.frontend.kernel.type_inference import member_uses, scope_of, usage_of
 from flushproof.frontend.kernel.ways import Key
 from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record, replace
@@ -64,14 +64,14 @@ def slice_of(
     starts = tuple(_parsed(known, *place) for place in (flush, load))
     family = _family(known, starts[0])
     known.usage |= usage_of(known, (b.function for b in (*family.values(), starts[1])))
-    held = locks(known, family.values())
-    state = tracked(known, family.values()).joined(TrackedState(members=held))
-    state = extended(known, state, (), (*family.values(), starts[1]))
+    held = used_locks(known, family.values())
+    state = track_state(known, family.values()).joined(TrackedState(members=held))
+    state = extend_tracked(known, state, (), (*family.values(), starts[1]))
     while True:
         known.structs.clear()
         notes = Notes()
         functions = _pruned(known, state, frozenset(family), starts, notes)
-        wider = extended(known, state, functions.values(), _whole(known, functions, family))
+        wider = extend_tracked(known, state, functions.values(), _whole(known, functions, family))
         if wider == state:
             break
         state = wider
@@ -79,7 +79,7 @@ def slice_of(
         functions[starts[0].function.name],
         functions[starts[1].function.name],
         functions,
-        shared(known, functions.values()),
+        shared_scalars(known, functions.values()),
         state,
         notes,
     )
@@ -195,20 +195,20 @@ def members_of(known: ResolvedNames, piece: Slice) -> frozenset[Key]:
     return frozenset(
         (a.struct, a.member)
         for b in piece.functions.values()
-        for a in accesses(known, b)
+        for a in member_uses(known, b)
         if a.member in piece.tracked.members
         and a.type not in held
         and a.struct not in own_structs(known, b)
     )
 
 
-def closed(known: ResolvedNames, piece: Slice, outside: OtherWriters) -> Slice:
+def close_slice(known: ResolvedNames, piece: Slice, outside: OtherWriters) -> Slice:
     """Return the slice in which reads of what code outside writes give any value.
 
     Raises:
         InputError: code outside may write what can be given no value.
     """
-    changed = written(known, piece.functions.values())
+    changed = written_members(known, piece.functions.values())
     kept = frozenset(k for k in changed | outside.given if k[1] in piece.tracked.members)
     state = kept - outside.members
     functions = {}
@@ -219,13 +219,13 @@ def closed(known: ResolvedNames, piece: Slice, outside: OtherWriters) -> Slice:
     if STATE in piece.notes.called:
         unknown = Written({}, frozenset(), frozenset())
         unknown = unknown if outside.quiet else _written(known, piece, state)
-        functions = expanded(functions.values(), unknown)
+        functions = expand_havoc(functions.values(), unknown)
     return replace(
         piece,
         flush=functions[piece.flush.function.name],
         load=functions[piece.load.function.name],
         functions=functions,
-        shared=shared(known, functions.values()),
+        shared=shared_scalars(known, functions.values()),
     )
 
 

@@ -10,13 +10,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from flushproof.frontend.c import syntax as c
-from flushproof.frontend.c.rewrite import below, within
+from flushproof.frontend.c.rewrite import rewrite_expression, rewrite_statement
 from flushproof.frontend.c.type_errors import UnsupportedConstruct
 from flushproof.frontend.c.types import Array, CType, Pointer, Struct
 from flushproof.frontend.c.walk import walk
 from flushproof.frontend.kernel.name_resolution import Body, ResolvedNames
-from flushproof.frontend.kernel.notes import Notes, anything
-from flushproof.frontend.kernel.type_inference import accesses, scope_of, struct_of
+from flushproof.frontend.kernel.notes import Notes, unconstrained_value
+from flushproof.frontend.kernel.type_inference import member_uses, scope_of, struct_of
 from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record, replace
 
@@ -54,12 +54,14 @@ class SharedScalar(Record, frozen=True):
         return None if where is None else f"{where}{self.member}"
 
 
-def shared(known: ResolvedNames, bodies: Iterable[Body]) -> dict[tuple[str, str], SharedScalar]:
+def shared_scalars(
+    known: ResolvedNames, bodies: Iterable[Body]
+) -> dict[tuple[str, str], SharedScalar]:
     """Return the scalars that are not members of local variables, in order of use."""
     found: dict[tuple[str, str], SharedScalar] = {}
     for body in bodies:
         own = own_structs(known, body)
-        for a in accesses(known, body):
+        for a in member_uses(known, body):
             if leads_on(a.type) or a.struct in own:
                 continue
             found.setdefault((a.struct, a.member), SharedScalar(a.struct, a.member, a.type))
@@ -78,10 +80,10 @@ def lock_types(known: ResolvedNames) -> frozenset[CType]:
     )
 
 
-def locks(known: ResolvedNames, bodies: Iterable[Body]) -> frozenset[str]:
+def used_locks(known: ResolvedNames, bodies: Iterable[Body]) -> frozenset[str]:
     """Return the names of the locks that functions use."""
     kinds = lock_types(known)
-    return frozenset(a.member for b in bodies for a in accesses(known, b) if a.type in kinds)
+    return frozenset(a.member for b in bodies for a in member_uses(known, b) if a.type in kinds)
 
 
 def own_structs(known: ResolvedNames, body: Body) -> frozenset[str]:
@@ -108,7 +110,7 @@ def _holds(t: CType) -> bool:
             return isinstance(t, Pointer) or not leads_on(t)
 
 
-def written(known: ResolvedNames, bodies: Iterable[Body]) -> frozenset[tuple[str, str]]:
+def written_members(known: ResolvedNames, bodies: Iterable[Body]) -> frozenset[tuple[str, str]]:
     """Return the members that some function assigns, changes, or hands on by address."""
     found: set[tuple[str, str]] = set()
     for body in bodies:
@@ -116,7 +118,7 @@ def written(known: ResolvedNames, bodies: Iterable[Body]) -> frozenset[tuple[str
         nodes = tuple(walk(body.function.body)) if body.function.body else ()
         only_read = {id(r) for node in nodes if (r := read_through(node)) is not None}
         for node in nodes:
-            target = None if id(node) in only_read else changed(node)
+            target = None if id(node) in only_read else changed_expression(node)
             if isinstance(target, c.Member):
                 struct = struct_of(known, body, scope, target)
                 found |= {(struct, target.name)} if struct else set()
@@ -132,7 +134,7 @@ def read_through(node: object) -> c.UnaryExpr | None:
             return None
 
 
-def changed(node: object) -> c.Expr | None:
+def changed_expression(node: object) -> c.Expr | None:
     """Return what an expression assigns, changes, or hands on by address."""
     match node:
         case (
@@ -195,7 +197,7 @@ class Reads:
         return replace(f, body=body)
 
     def _statement(self, s: c.Stmt) -> c.Stmt:
-        return within(s, self._read, self._statement)
+        return rewrite_statement(s, self._read, self._statement)
 
     def _read(self, e: c.Expr) -> c.Expr:
         match e:
@@ -205,7 +207,7 @@ class Reads:
                 return self._any(array)
             case c.Name(name) if self._disturbed(e):
                 self.notes.assume(f"{name} may hold anything")
-                return anything(e.span)
+                return unconstrained_value(e.span)
             case c.CallExpr() if (address := read_through(e)) and self._disturbed(address.operand):
                 return self._read(address.operand)
             case c.CallExpr() if (address := read_through(e)) is not None:
@@ -213,7 +215,7 @@ class Reads:
                 outside = isinstance(member, c.Member) and self._unwritten(member)
                 if isinstance(member, c.Member) and outside and not self._points(member):
                     return self._any(member)
-                return below(e, self._read, self._statement)
+                return rewrite_expression(e, self._read, self._statement)
             case c.AssignExpr(_, target, value):
                 return replace(e, target=self._place(target), value=self._read(value))
             case c.UnaryExpr(op, operand) if op == "&" or op in STEPS:
@@ -221,10 +223,10 @@ class Reads:
             case c.Postfix(_, operand):
                 return replace(e, operand=self._place(operand))
             case _:
-                return below(e, self._read, self._statement)
+                return rewrite_expression(e, self._read, self._statement)
 
     def _place(self, e: c.Expr) -> c.Expr:
-        return below(e, self._read, self._statement)
+        return rewrite_expression(e, self._read, self._statement)
 
     def _disturbed(self, e: c.Expr) -> bool:
         """Tell whether a name is that of a variable that others write."""
@@ -234,7 +236,7 @@ class Reads:
 
     def _any(self, e: c.Member) -> c.Expr:
         self.notes.assume(f"{e.name} may hold anything")
-        return anything(e.span)
+        return unconstrained_value(e.span)
 
     def _outside(self, e: c.Member) -> bool:
         struct = struct_of(self.known, self.body, scope_of(self.known, self.body.function), e)

@@ -28,14 +28,14 @@ _NEXT = re.compile(r"\s*(?:[,=}]|$)", re.MULTILINE)
 _ENDS, _ASSIGNED = re.compile(r"\s*;"), re.compile(r"\s*[;=,\[]")
 
 
-def included(text: str) -> Iterator[tuple[str, str]]:
+def included_names(text: str) -> Iterator[tuple[str, str]]:
     """Yield what a text includes: the opening quote or bracket, and the name."""
     for found in _INCLUDE.finditer(text):
         if not _line(text, found.start()).strip():
             yield found[1], found[2]
 
 
-def occurrences(text: str, word: str) -> Iterator[int]:
+def word_occurrences(text: str, word: str) -> Iterator[int]:
     """Yield where a whole word stands in a text."""
     size = len(word)
     at = text.find(word)
@@ -50,13 +50,13 @@ def occurrences(text: str, word: str) -> Iterator[int]:
 def could_define(text: str, sort: Sort, name: str) -> bool:
     """Tell whether some place in a text looks like a definition of the name."""
     size = len(name)
-    return any(_fits(text, sort, at, at + size) for at in occurrences(text, name))
+    return any(_fits(text, sort, at, at + size) for at in word_occurrences(text, name))
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def could_define_macro(text: str, name: str) -> bool:
     """Tell whether some line of a text looks like a `#define` of the name."""
-    return any(_DEFINE.fullmatch(_line(text, at)) for at in occurrences(text, name))
+    return any(_DEFINE.fullmatch(_line(text, at)) for at in word_occurrences(text, name))
 
 
 def _fits(text: str, sort: Sort, at: int, end: int) -> bool:

@@ -13,12 +13,12 @@ from flushproof.frontend.c.types import CType, Integer, Pointer, Struct
 from flushproof.frontend.c.walk import walk
 from flushproof.frontend.kernel.builtin_headers import names_of
 from flushproof.frontend.kernel.name_resolution import Body, ResolvedNames
-from flushproof.frontend.kernel.state import PATHS, changed, own_structs
+from flushproof.frontend.kernel.state import PATHS, changed_expression, own_structs
 from flushproof.frontend.kernel.type_inference import (
     MemberUse,
     Scope,
-    accesses,
     is_table,
+    member_uses,
     root_of,
     scope_of,
     type_of,
@@ -58,7 +58,7 @@ class TrackedState(Record, frozen=True):
         )
 
 
-def tracked(known: ResolvedNames, bodies: Iterable[Body]) -> TrackedState:
+def track_state(known: ResolvedNames, bodies: Iterable[Body]) -> TrackedState:
     """Return what functions keep."""
     found = TrackedState()
     for body in bodies:
@@ -69,7 +69,7 @@ def tracked(known: ResolvedNames, bodies: Iterable[Body]) -> TrackedState:
 def _of(known: ResolvedNames, body: Body) -> TrackedState:
     own = own_structs(known, body)
     scope = scope_of(known, body.function)
-    uses = list(accesses(known, body))
+    uses = list(member_uses(known, body))
     state = [a for a in uses if a.struct not in own and is_state(known, a)]
     variables = _variables(known, body, scope)
     types = [a.type for a in state]
@@ -126,7 +126,7 @@ def _variable_type(known: ResolvedNames, body: Body, name: str) -> CType | None:
 
 def _changed(body: Body, scope: Scope) -> frozenset[str]:
     f = body.function
-    targets = (changed(n) for n in (walk(f.body) if f.body else ()))
+    targets = (changed_expression(n) for n in (walk(f.body) if f.body else ()))
     roots = (root_of(t) for t in targets if t is not None)
     return frozenset(r.id for r in roots if r is not None and r.id not in scope)
 
@@ -145,20 +145,20 @@ def _widths(t: CType) -> Iterator[int]:
             pass
 
 
-def extended(
+def extend_tracked(
     known: ResolvedNames, before: TrackedState, kept: Iterable[Body], all_: Iterable[Body]
 ) -> TrackedState:
     """Return what is tracked once the functions that are kept read more than before.
 
     A member that only these read is state if some function of the two operations writes it.
     """
-    now = tracked(known, kept)
+    now = track_state(known, kept)
     written: set[str] = set()
     stored: set[str] = set()
     for b in all_:
         scope = scope_of(known, b.function)
         stored |= _changed(b, scope)
         nodes = walk(b.function.body) if b.function.body else ()
-        written |= {t.name for n in nodes if isinstance(t := changed(n), c.Member)}
+        written |= {t.name for n in nodes if isinstance(t := changed_expression(n), c.Member)}
     joined = before.joined(replace(now, members=now.members & written))
     return replace(joined, changing=joined.changing | (stored & joined.variables))

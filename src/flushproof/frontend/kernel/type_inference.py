@@ -46,7 +46,7 @@ def scope_of(known: ResolvedNames, function: c.Function) -> dict[str, CType]:
     return found
 
 
-def accesses(known: ResolvedNames, body: Body, node: Node | None = None) -> Iterator[MemberUse]:
+def member_uses(known: ResolvedNames, body: Body, node: Node | None = None) -> Iterator[MemberUse]:
     """Yield the struct members that a function, or a part of it, uses."""
     scope = scope_of(known, body.function)
     start = node or body.function.body

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flushproof.frontend.c.grammar import vocabulary
+from flushproof.frontend.c.grammar import grammar_vocabulary
 from flushproof.frontend.c.tokens import Token, TokenKind
 
 _STARTS = frozenset("{};")
@@ -22,14 +22,17 @@ def names_of_types(tokens: tuple[Token, ...]) -> frozenset[str]:
     return frozenset({*_cast(tokens), *_declared(tokens)})
 
 
-def plain(token: Token) -> bool:
+def is_plain_name(token: Token) -> bool:
     """Tell whether a token is a name that is no word of the grammar."""
-    return token.kind is TokenKind.NAME and vocabulary(spec=False).terminal(token.text) == "NAME"
+    return (
+        token.kind is TokenKind.NAME
+        and grammar_vocabulary(spec=False).terminal(token.text) == "NAME"
+    )
 
 
 def _cast(tokens: tuple[Token, ...]) -> Iterator[str]:
     for at in range(1, len(tokens) - 2):
-        if not (tokens[at - 1].is_punct("(") and plain(tokens[at])):
+        if not (tokens[at - 1].is_punct("(") and is_plain_name(tokens[at])):
             continue
         end = _past_stars(tokens, at + 1)
         if end >= len(tokens) or not tokens[end].is_punct(")"):
@@ -49,7 +52,7 @@ def _operand(tokens: tuple[Token, ...], at: int) -> bool:
     """Tell whether an operand begins at `at` that cannot go on an expression before it."""
     if at >= len(tokens):
         return False
-    return tokens[at].kind in _OPERANDS or plain(tokens[at])
+    return tokens[at].kind in _OPERANDS or is_plain_name(tokens[at])
 
 
 def _called(tokens: tuple[Token, ...], before: int) -> bool:
@@ -69,12 +72,12 @@ def _declared(tokens: tuple[Token, ...]) -> Iterator[str]:
         body = body or token.is_punct("{")
         depth += token.is_punct("(") - token.is_punct(")")
         parameters = depth == 1 and not body
-        if not plain(token):
+        if not is_plain_name(token):
             continue
         before = tokens[at - 1].text if at else ";"
         starts = before in _STARTS or (parameters and before in {"(", ","}) or before == "const"
         name = _past_stars(tokens, at + 1)
-        if starts and name + 1 < len(tokens) and plain(tokens[name]):
+        if starts and name + 1 < len(tokens) and is_plain_name(tokens[name]):
             after = tokens[name + 1].text
             if after in _ENDS_DECLARATOR or (parameters and after == ")"):
                 yield token.text

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from flushproof.frontend.c import syntax as c
-from flushproof.frontend.c.consteval import Constants, evaluate
+from flushproof.frontend.c.consteval import Constants, evaluate_constant
 from flushproof.frontend.c.walk import walk
-from flushproof.frontend.kernel.builtin_headers import base
+from flushproof.frontend.kernel.builtin_headers import builtin_headers
 from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record, replace
 
@@ -43,12 +43,12 @@ class Way(Record, frozen=True):
 Ways = frozenset[Way]
 
 
-def targets(s: c.Stmt) -> list[c.Expr]:
+def changed_places(s: c.Stmt) -> list[c.Expr]:
     """Return the places that a statement changes, variables that it declares left out."""
     return [t for t in map(target_of, walk(s)) if t is not None]
 
 
-def loosened(ways: Ways, names: set[str]) -> Ways:
+def forget_variables(ways: Ways, names: set[str]) -> Ways:
     """Return the ways with nothing known of some variables."""
     return frozenset(
         replace(w, zero=frozenset(x for x in w.zero if x[0] not in names)) for w in ways
@@ -66,7 +66,7 @@ def value_of(e: c.Expr) -> str:
 def number_of(e: c.Expr) -> int | None:
     """Return the number that an expression always is, None where that is not known."""
     try:
-        return evaluate(e, Constants({}, {}, {}, base().prelude.resolve))
+        return evaluate_constant(e, Constants({}, {}, {}, builtin_headers().prelude.resolve))
     except InputError:
         return None
 

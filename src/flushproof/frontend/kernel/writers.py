@@ -20,11 +20,11 @@ from flushproof.frontend.kernel.library import FilePiece, Library
 from flushproof.frontend.kernel.name_resolution import Body, ResolvedNames
 from flushproof.frontend.kernel.objects import Places, could_set_whole
 from flushproof.frontend.kernel.state import read_through
-from flushproof.frontend.kernel.text_scan import included
+from flushproof.frontend.kernel.text_scan import included_names
 from flushproof.frontend.kernel.type_inference import root_of, scope_of, struct_of
 from flushproof.frontend.kernel.ways import Key, target_of
 from flushproof.support.diagnostics import InputError
-from flushproof.support.files import current
+from flushproof.support.files import current_files
 from flushproof.support.record import Record
 
 _MOST = 200
@@ -40,7 +40,7 @@ class Writer(Record, frozen=True):
 
 def files_at_hand(library: Library) -> Iterator[Path]:
     """Yield the files in which code is looked for: those that belong together, and those beside."""
-    real = current().real
+    real = current_files().real
     near = (library.path, *library.companions)
     beside = [p for f in near for p in _sources(f.parent)]
     above = library.path.parent.parent / "x86.c"
@@ -54,7 +54,9 @@ def files_at_hand(library: Library) -> Iterator[Path]:
 
 def _sources(folder: Path) -> list[Path]:
     """Return the C files in a folder, in the order of their names."""
-    return [folder / name for name in current().names(str(folder)) if name.endswith(".c")][:_MOST]
+    return [folder / name for name in current_files().names(str(folder)) if name.endswith(".c")][
+        :_MOST
+    ]
 
 
 def piece_of(library: Library, path: Path) -> FilePiece | None:
@@ -69,7 +71,7 @@ def pieces_with(library: Library, words: Iterable[str]) -> tuple[FilePiece, ...]
     return tuple(x for p in paths if (x := piece_of(library, p)) is not None)
 
 
-def writers(
+def find_writers(
     known: ResolvedNames,
     members: frozenset[Key],
     variables: frozenset[str],
@@ -120,7 +122,7 @@ def _hidden(library: Library, variables: frozenset[str], homes: frozenset[str]) 
 def _included(library: Library) -> frozenset[str]:
     """Return the names of the files that some file at hand includes."""
     texts = (library.main.outline.source.text, *map(library.text, files_at_hand(library)))
-    return frozenset(Path(name).name for text in texts for _, name in included(text))
+    return frozenset(Path(name).name for text in texts for _, name in included_names(text))
 
 
 def _meant(

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import ClassVar
 
 from flushproof.frontend.c import syntax as c
-from flushproof.frontend.c.declarations import Declarations, declare
+from flushproof.frontend.c.declarations import Declarations, resolve_declarations
 from flushproof.frontend.c.parser import ParseContext, parse_c
 from flushproof.frontend.spec import syntax as s
 from flushproof.frontend.spec.parser import parse_spec
 from flushproof.support.diagnostics import Diagnostic, InputError, Note
-from flushproof.support.disk_cache import kept
+from flushproof.support.disk_cache import read_disk_cache
 from flushproof.support.record import Record
 from flushproof.support.resources import CLAIMS, HERE, PRELUDE
 from flushproof.support.source import Source
@@ -49,15 +49,15 @@ class Given(Record, frozen=True):
             if isinstance(item, c.Function) and item.name in helpers:
                 note = Note("defined here", helpers[item.name].span)
                 raise InputError(ClaimFunction(span=item.span, name=item.name, notes=(note,)))
-        return declare((*self.units, *units), partial=partial)
+        return resolve_declarations((*self.units, *units), partial=partial)
 
 
 @cache
-def given() -> Given:
+def load_builtin() -> Given:
     """Return the prelude and the claims that come with the program; once read they are kept."""
-    prelude, claims = shipped(PRELUDE), shipped(CLAIMS)
+    prelude, claims = read_shipped(PRELUDE), read_shipped(CLAIMS)
     depends = (prelude.text, claims.text, _reader())
-    return kept("given", depends, lambda: _read(prelude, claims), _pickled, _unpickled)
+    return read_disk_cache("given", depends, lambda: _read(prelude, claims), _pickled, _unpickled)
 
 
 def _reader() -> str:
@@ -86,6 +86,6 @@ def _read(prelude: Source, claims: Source) -> Given:
     return Given(context, (unit, helpers), file.claims, (prelude, claims))
 
 
-def shipped(path: Path) -> Source:
+def read_shipped(path: Path) -> Source:
     """Read a file that comes with the program; its folder is not shown."""
     return Source(path.name, path.read_text(encoding="utf-8"))

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Final
 
-from flushproof.frontend.c.load import load
+from flushproof.frontend.c.load import load_source
 from flushproof.frontend.c.preprocess import Include
-from flushproof.frontend.spec.path_confinement import confined
-from flushproof.support.diagnostics import Diagnostic, InputError, Note, closest
+from flushproof.frontend.spec.path_confinement import confine_path
+from flushproof.support.diagnostics import Diagnostic, InputError, Note, suggest_closest
 from flushproof.support.record import replace
 from flushproof.support.source import Source, Span
 
@@ -112,7 +112,7 @@ class Headers:
             self.provided.setdefault(include.name)
             return None
         if not include.quoted:
-            hint = closest(include.name, PROVIDED)
+            hint = suggest_closest(include.name, PROVIDED)
             raise InputError(NoHeader(span=include.span, name=include.name, hint=hint))
         return self._read(include)
 
@@ -138,15 +138,15 @@ class Headers:
 
     def _beside(self, include: Include) -> bool:
         try:
-            confined(self.place.parent, self._relative(include), include.span)
+            confine_path(self.place.parent, self._relative(include), include.span)
         except InputError:
             return False
         return True
 
     def _read(self, include: Include) -> Source:
-        path = confined(self.place.parent, self._relative(include), include.span)
+        path = confine_path(self.place.parent, self._relative(include), include.span)
         try:
-            found = load(path)
+            found = load_source(path)
         except InputError as error:
             raise InputError(*(_named(d, include.span) for d in error.diagnostics)) from error
         self.open.append(path)

@@ -10,11 +10,19 @@ from __future__ import annotations
 import lark
 
 from flushproof.frontend.c import constants
-from flushproof.frontend.c.builder import block, declaration, expression
-from flushproof.frontend.c.items import function
-from flushproof.frontend.c.lark_tree import Branch, Tokens, Tree, parts, span_of, tree_in, trees
+from flushproof.frontend.c.builder import build_block, build_declaration, build_expression
+from flushproof.frontend.c.items import build_function
+from flushproof.frontend.c.lark_tree import (
+    Branch,
+    Tokens,
+    Tree,
+    span_of,
+    tree_in,
+    tree_parts,
+    trees_of_rule,
+)
 from flushproof.frontend.c.parser import ParseContext, read_tokens, tree_of
-from flushproof.frontend.c.terminals import significant
+from flushproof.frontend.c.terminals import significant_tokens
 from flushproof.frontend.spec import syntax
 from flushproof.frontend.spec.spec_errors import (
     BadBounds,
@@ -22,7 +30,7 @@ from flushproof.frontend.spec.spec_errors import (
     NotForEvery,
     check_known,
     check_once,
-    misplaced,
+    misplaced_subject,
 )
 from flushproof.results.verdict import Verdict
 from flushproof.support.diagnostics import InputError
@@ -53,12 +61,14 @@ _MOST = 1 << 16
 def parse_spec(source: Source, context: ParseContext) -> syntax.SpecTree:
     """Parse a spec or claim file under the macros and typedefs of `context`."""
     live, after = read_tokens(source, context)
-    tokens = significant(live)
+    tokens = significant_tokens(live)
     tree = tree_of(tokens, after.typedefs | TYPES, "spec_file", spec=True)
     parsed = syntax.SpecTree(
-        specs=tuple(_spec(tokens, t) for t in trees(tree.children, "spec")),
-        claims=tuple(_claim(tokens, t) for t in trees(tree.children, "claim")),
-        functions=tuple(function(tokens, t) for t in trees(tree.children, "function")),
+        specs=tuple(_spec(tokens, t) for t in trees_of_rule(tree.children, "spec")),
+        claims=tuple(_claim(tokens, t) for t in trees_of_rule(tree.children, "claim")),
+        functions=tuple(
+            build_function(tokens, t) for t in trees_of_rule(tree.children, "function")
+        ),
     )
     check_once("spec", [(s.name, s.span) for s in parsed.specs])
     check_once("claim", [(c.name, c.span) for c in parsed.claims])
@@ -73,7 +83,7 @@ class _Clauses(Record, frozen=True):
 
     def one(self, name: str) -> Tree | None:
         """Return the only clause `name`, or None."""
-        found = trees(self.children, name)
+        found = trees_of_rule(self.children, name)
         check_once("clause", [(name, _head(self.tokens, t)) for t in found])
         return found[0] if found else None
 
@@ -84,7 +94,7 @@ class _Clauses(Record, frozen=True):
 
     def each(self, name: str) -> list[Tree]:
         """Return all clauses `name`."""
-        return trees(self.children, name)
+        return trees_of_rule(self.children, name)
 
 
 def _clauses(tokens: Tokens, tree: Tree) -> _Clauses:
@@ -99,7 +109,9 @@ def _head(tokens: Tokens, tree: Tree) -> Span:
 
 def _text(tokens: Tokens, tree: Tree) -> syntax.QuotedText:
     span = span_of(tokens, tree)
-    return syntax.QuotedText("".join(constants.string(str(t), span) for t in tree.children), span)
+    return syntax.QuotedText(
+        "".join(constants.decode_string(str(t), span) for t in tree.children), span
+    )
 
 
 # Specs ------------------------------------------------------------------------------------------
@@ -114,7 +126,7 @@ def _spec(tokens: Tokens, tree: Tree) -> syntax.Spec:
         name=str(tree.children[0]),
         variant=_text(tokens, tree_in(variant.children[0])) if variant else None,
         operations=_operations(tokens, clauses.inner("operations")),
-        boot=block(tokens, boot.children[0]) if boot else None,
+        boot=build_block(tokens, boot.children[0]) if boot else None,
         caches=tuple(_cache(tokens, t) for t in clauses.each("cache")),
         bounds=_bounds(tokens, clauses.inner("bounds")),
         assumptions=_assumptions(tokens, clauses.each("assume")),
@@ -133,7 +145,7 @@ def _operations(tokens: Tokens, entries: list[Tree]) -> tuple[syntax.OperationDe
 
 
 def _operation(tokens: Tokens, tree: Tree) -> syntax.OperationDecl:
-    role, name, words = parts(tree)
+    role, name, words = tree_parts(tree)
     check_known("role", str(role), ROLES, span_of(tokens, role))
     return syntax.OperationDecl(str(role), str(name), _words(tokens, words), span_of(tokens, tree))
 
@@ -145,7 +157,7 @@ def _words(tokens: Tokens, branch: Branch | None) -> tuple[syntax.QuotedText, ..
 
 
 def _cache(tokens: Tokens, tree: Tree) -> syntax.CacheDecl:
-    condition, root = (expression(tokens, child) for child in tree.children)
+    condition, root = (build_expression(tokens, child) for child in tree.children)
     return syntax.CacheDecl(condition, root, span_of(tokens, tree))
 
 
@@ -156,7 +168,7 @@ def _bounds(tokens: Tokens, entries: list[Tree]) -> tuple[syntax.BoundLine, ...]
 
 
 def _bound(tokens: Tokens, tree: Tree) -> syntax.BoundLine:
-    name, first, last = parts(tree)
+    name, first, last = tree_parts(tree)
     check_known("bound", str(name), BOUNDS, span_of(tokens, name))
     low = _count(tokens, first, least=int(name == "vcpus"))
     high = low if last is None else _count(tokens, last, least=0)
@@ -167,9 +179,9 @@ def _bound(tokens: Tokens, tree: Tree) -> syntax.BoundLine:
 
 
 def _count(tokens: Tokens, branch: Branch | None, *, least: int) -> int:
-    sign, digits = parts(tree_in(branch))
+    sign, digits = tree_parts(tree_in(branch))
     span = span_of(tokens, branch)
-    value = constants.integer(str(digits), span)[0] * (1 if sign is None else -1)
+    value = constants.decode_integer(str(digits), span)[0] * (1 if sign is None else -1)
     if not least <= value <= _MOST:
         problem = f"`{value}` is not between {least} and {_MOST}"
         raise InputError(BadBounds(span=span, problem=problem))
@@ -179,7 +191,7 @@ def _count(tokens: Tokens, branch: Branch | None, *, least: int) -> int:
 def _assumptions(tokens: Tokens, entries: list[Tree]) -> tuple[syntax.Assumption, ...]:
     built = []
     for tree in entries:
-        negation, name = parts(tree)
+        negation, name = tree_parts(tree)
         check_known("assumption", str(name), ASSUMPTIONS, span_of(tokens, name))
         span = span_of(tokens, tree)
         built.append(syntax.Assumption(str(name), negation is None, span))
@@ -190,7 +202,7 @@ def _assumptions(tokens: Tokens, entries: list[Tree]) -> tuple[syntax.Assumption
 def _memory(tokens: Tokens, tree: Tree | None) -> syntax.MemoryDecl | None:
     if tree is None:
         return None
-    (name,) = parts(tree)
+    (name,) = tree_parts(tree)
     span = span_of(tokens, name)
     check_known("memory model", str(name), tuple(MemoryModel), span)
     return syntax.MemoryDecl(str(name), span)
@@ -209,7 +221,7 @@ def _expectations(tokens: Tokens, entries: list[Tree]) -> tuple[syntax.Expectati
 
 
 def _expectation(tokens: Tokens, tree: Tree) -> syntax.Expectation:
-    claim, verdict, count, scope = parts(tree)
+    claim, verdict, count, scope = tree_parts(tree)
     word = str(verdict)
     check_known("verdict", word, VERDICTS, span_of(tokens, verdict))
     vcpus = None if count is None else _count(tokens, count, least=1)
@@ -226,7 +238,7 @@ def _expectation(tokens: Tokens, tree: Tree) -> syntax.Expectation:
 
 
 def _claim(tokens: Tokens, tree: Tree) -> syntax.ClaimSpec:
-    override, name, text = parts(tree)[:3]
+    override, name, text = tree_parts(tree)[:3]
     clauses = _clauses(tokens, tree)
     witnesses = tuple(_witness(tokens, t) for t in clauses.each("witness"))
     check_once("witness", [(w.name, w.span) for w in witnesses])
@@ -235,7 +247,9 @@ def _claim(tokens: Tokens, tree: Tree) -> syntax.ClaimSpec:
         name=str(name),
         text=_text(tokens, text).value if isinstance(text, lark.Tree) else "",
         witnesses=witnesses,
-        ghosts=tuple(declaration(tokens, tree_in(t.children[0])) for t in clauses.each("ghost")),
+        ghosts=tuple(
+            build_declaration(tokens, tree_in(t.children[0])) for t in clauses.each("ghost")
+        ),
         handlers=tuple(_handler(tokens, t, witnesses) for t in clauses.each("handler")),
         headline=_text(tokens, tree_in(headline.children[0])).value if headline else "",
         because=_text(tokens, tree_in(because.children[0])).value if because else "",
@@ -245,20 +259,20 @@ def _claim(tokens: Tokens, tree: Tree) -> syntax.ClaimSpec:
 
 
 def _witness(tokens: Tokens, tree: Tree) -> syntax.Witness:
-    kind, name = parts(tree)
+    kind, name = tree_parts(tree)
     check_known("kind of witness", str(kind), WITNESSES, span_of(tokens, kind))
     return syntax.Witness(str(kind), str(name), span_of(tokens, name))
 
 
 def _handler(tokens: Tokens, tree: Tree, witnesses: tuple[syntax.Witness, ...]) -> syntax.Handler:
-    event_tree, subject_tree, words, inside, body = parts(tree)
+    event_tree, subject_tree, words, inside, body = tree_parts(tree)
     event = str(_leaf(event_tree))
     kind = "access" if event == "access" else "call"
     calls = tuple(w.name for w in witnesses if w.kind == kind)
     check_known("event", event, EVENTS, span_of(tokens, event_tree))
     subject = "" if subject_tree is None else str(_leaf(subject_tree))
     if (event in _WITH_SUBJECT) != bool(subject):
-        raise InputError(misplaced(span_of(tokens, subject_tree or event_tree), event))
+        raise InputError(misplaced_subject(span_of(tokens, subject_tree or event_tree), event))
     if subject_tree is not None:
         check_known("operation or call", subject, ROLES + calls, span_of(tokens, subject_tree))
     if inside is not None:
@@ -268,7 +282,7 @@ def _handler(tokens: Tokens, tree: Tree, witnesses: tuple[syntax.Witness, ...]) 
         subject,
         _words(tokens, words),
         "" if inside is None else str(inside),
-        block(tokens, body),
+        build_block(tokens, body),
         span_of(tokens, event_tree),
     )
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from flushproof.frontend.c.load import Missing
 from flushproof.support.diagnostics import Diagnostic, InputError
-from flushproof.support.files import current
+from flushproof.support.files import current_files
 from flushproof.support.source import Span
 
 
@@ -24,31 +24,31 @@ class OutsideFolder(Diagnostic, frozen=True, kw_only=True):
     path: str
 
 
-def confined(folder: Path, name: str, span: Span) -> Path:
+def confine_path(folder: Path, name: str, span: Span) -> Path:
     """Return the path of a file that a spec in a folder names.
 
     Raises:
         InputError: it is outside the folder, or no regular file.
     """
     path = folder / name
-    files = current()
+    files = current_files()
     if Path(name).is_absolute() or ".." in Path(name).parts:
         raise InputError(OutsideFolder(span=span, path=name))
     if files.is_folder(str(path)):
         return path  # reading it says what is wrong
     if not files.is_file(str(path)):
         raise InputError(Missing(span=span, path=str(path)))
-    if not within(path, (folder,)):
+    if not is_within(path, (folder,)):
         raise InputError(OutsideFolder(span=span, path=name))
     return path
 
 
-def within(path: Path, folders: tuple[Path, ...]) -> bool:
+def is_within(path: Path, folders: tuple[Path, ...]) -> bool:
     """Tell whether a file is in one of the folders or below, whatever links lead there."""
-    return below(str(path), tuple(current().real(str(f)) for f in folders))
+    return is_below(str(path), tuple(current_files().real(str(f)) for f in folders))
 
 
-def below(path: str, real: tuple[str, ...]) -> bool:
-    """Do as `within` with folders that are given without symbolic links."""
-    found = current().real(path)
+def is_below(path: str, real: tuple[str, ...]) -> bool:
+    """Do as `is_within` with folders that are given without symbolic links."""
+    found = current_files().real(path)
     return any(found == folder or found.startswith(folder.rstrip("/") + "/") for folder in real)

@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import ClassVar
 
 from flushproof.frontend.c import syntax as c
-from flushproof.frontend.c.load import load
+from flushproof.frontend.c.load import load_source
 from flushproof.frontend.c.parser import parse_c
 from flushproof.frontend.c.vcpu_counts import counted_unit
 from flushproof.frontend.setup import Assumptions, Bounds, Setup
 from flushproof.frontend.spec import syntax as s
-from flushproof.frontend.spec.builtin import given, shipped
+from flushproof.frontend.spec.builtin import load_builtin, read_shipped
 from flushproof.frontend.spec.headers import Headers
 from flushproof.frontend.spec.parser import parse_spec
-from flushproof.frontend.spec.path_confinement import confined
+from flushproof.frontend.spec.path_confinement import confine_path
 from flushproof.frontend.spec.spec_errors import check_once
-from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError, Note, closest
+from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError, Note, suggest_closest
 from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import replace
 from flushproof.support.resources import DEFAULTS
@@ -109,7 +109,7 @@ def from_spec(path: str) -> Setup:
     Raises:
         InputError: either file is not accepted.
     """
-    source = load(path)
+    source = load_source(path)
     return _from_spec_source(source, Path(path).parent, None)
 
 
@@ -119,7 +119,7 @@ def from_variant(path: str, spec: str | None) -> Setup:
     Raises:
         InputError: either file is not accepted.
     """
-    return from_text(load(path), spec)
+    return from_text(load_source(path), spec)
 
 
 def from_text(variant: Source, spec: str | None, place: Path | None = None) -> Setup:
@@ -130,8 +130,8 @@ def from_text(variant: Source, spec: str | None, place: Path | None = None) -> S
     """
     path = variant.name
     if spec is not None:
-        return _from_spec_source(load(spec), Path(spec).parent, variant, place)
-    setup = _from_spec_source(shipped(DEFAULTS), Path(), variant, place)
+        return _from_spec_source(load_source(spec), Path(spec).parent, variant, place)
+    setup = _from_spec_source(read_shipped(DEFAULTS), Path(), variant, place)
     for operation in setup.operations:
         function = setup.declarations.functions.get(operation.function)
         if function is None or function.body is None:
@@ -155,7 +155,7 @@ def only_spec(source: Source) -> tuple[s.Spec, s.SpecTree]:
     Raises:
         InputError: it is not accepted, or holds another number of specs.
     """
-    start = given()
+    start = load_builtin()
     file = parse_spec(source, start.context)
     if len(file.specs) != 1:
         where = file.specs[1].span if file.specs else None
@@ -166,7 +166,7 @@ def only_spec(source: Source) -> tuple[s.Spec, s.SpecTree]:
 def _from_spec_source(
     source: Source, folder: Path, variant: Source | None, place: Path | None = None
 ) -> Setup:
-    start = given()
+    start = load_builtin()
     spec, _ = only_spec(source)
     variant = variant or _variant(spec, folder)
     headers = Headers(variant, place or Path(variant.name))
@@ -204,14 +204,14 @@ def _from_spec_source(
 def _variant(spec: s.Spec, folder: Path) -> Source:
     if spec.variant is None:
         raise InputError(NoVariant(span=spec.span, name=spec.name))
-    path = confined(folder, spec.variant.value, spec.variant.span)
+    path = confine_path(folder, spec.variant.value, spec.variant.span)
     return _load_for(spec.variant.span, path)
 
 
 def _load_for(span: Span, path: Path) -> Source:
     """Load a file for a spec: a complaint about it also points at the spec's clause."""
     try:
-        return load(str(path))
+        return load_source(str(path))
     except InputError as error:
         diagnostics = (
             replace(d, span=d.span or span, notes=(*d.notes, Note("named here", span)))
@@ -241,7 +241,7 @@ def joined_claims(
         if claim.name in there and not claim.overrides:
             raise InputError(OwnClaim(span=claim.span, name=claim.name))
         if claim.overrides and claim.name not in there:
-            hint = closest(claim.name, there)
+            hint = suggest_closest(claim.name, there)
             raise InputError(NothingToOverride(span=claim.span, name=claim.name, hint=hint))
     names = {claim.name for claim in own}
     return (*(k for k in known if k.name not in names), *own)
@@ -251,7 +251,7 @@ def _check_expectations(spec: s.Spec, claims: tuple[s.ClaimSpec, ...]) -> None:
     names = [claim.name for claim in claims]
     for e in spec.expectations:
         if e.claim not in names:
-            hint = closest(e.claim, names)
+            hint = suggest_closest(e.claim, names)
             raise InputError(UnknownClaim(span=e.span, name=e.claim, hint=hint))
 
 

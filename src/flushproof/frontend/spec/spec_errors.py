@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError, Note, closest
+from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError, Note, suggest_closest
 from flushproof.support.source import Span
 
 
@@ -73,7 +73,7 @@ def check_known(kind: str, word: str, known: Sequence[str], span: Span) -> None:
     if word not in known:
         listed = ", ".join(f"`{name}`" for name in known)
         advice = f"known: {listed}" if known else "none is declared here"
-        hint = closest(word, known)
+        hint = suggest_closest(word, known)
         raise InputError(UnknownWord(span=span, word=word, kind=kind, hint=hint, advice=advice))
 
 
@@ -87,7 +87,7 @@ def check_once(kind: str, named: Sequence[tuple[str, Span]]) -> None:
         first[name] = span
 
 
-def misplaced(span: Span, event: str) -> SubjectWanted:
+def misplaced_subject(span: Span, event: str) -> SubjectWanted:
     """Return the diagnostic for a handler whose event has no subject, or one too many."""
     wants = event in {"enter", "return"}
     problem = "wants an operation or a call" if wants else "takes no operation or call"

@@ -8,14 +8,14 @@ from flushproof.ir.code import Branch, Instr, Jump, Stop
 from flushproof.support.record import replace
 
 
-def insert(code: tuple[Instr, ...], at: int, more: tuple[Instr, ...]) -> tuple[Instr, ...]:
+def insert_code(code: tuple[Instr, ...], at: int, more: tuple[Instr, ...]) -> tuple[Instr, ...]:
     """Put instructions that do not jump before position `at`; jumps to it then skip them."""
     moved = {i: i + (len(more) if i >= at else 0) for i in range(len(code) + 1)}
     shifted = tuple(_moved(i, moved) for i in code)
     return (*shifted[:at], *more, *shifted[at:])
 
 
-def simplify(code: tuple[Instr, ...]) -> tuple[Instr, ...]:
+def simplify_code(code: tuple[Instr, ...]) -> tuple[Instr, ...]:
     """Thread jumps and drop what cannot be reached or decided; positions are renumbered."""
     final = _finals(code)
     threaded = tuple(_threaded(final, i) for i in code)
@@ -59,11 +59,13 @@ def _reachable(code: tuple[Instr, ...]) -> set[int]:
         at = work.pop()
         if at not in seen:
             seen.add(at)
-            work.extend(successors(code, at))
+            work.extend(successor_positions(code, at))
     return seen
 
 
-def reached(code: tuple[Instr, ...], start: int, ends: frozenset[int]) -> frozenset[int]:
+def reachable_positions(
+    code: tuple[Instr, ...], start: int, ends: frozenset[int]
+) -> frozenset[int]:
     """Return the positions that may follow a position, as far as to those in `ends`, without them.
 
     The position itself is one of them if one can come back to it.
@@ -71,14 +73,14 @@ def reached(code: tuple[Instr, ...], start: int, ends: frozenset[int]) -> frozen
     seen: set[int] = set()
     work = [start]
     while work:
-        for to in successors(code, work.pop()):
+        for to in successor_positions(code, work.pop()):
             if to not in ends and to not in seen:
                 seen.add(to)
                 work.append(to)
     return frozenset(seen)
 
 
-def successors(code: tuple[Instr, ...], at: int) -> tuple[int, ...]:
+def successor_positions(code: tuple[Instr, ...], at: int) -> tuple[int, ...]:
     """Return the positions that may follow position `at`."""
     match code[at]:
         case Jump(target):

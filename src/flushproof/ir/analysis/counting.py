@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from flushproof.ir.analysis.control_flow import successors
-from flushproof.ir.analysis.def_use import defined
-from flushproof.ir.analysis.weak_topological_order import TopologicalOrder, order
+from flushproof.ir.analysis.control_flow import successor_positions
+from flushproof.ir.analysis.def_use import defined_local
+from flushproof.ir.analysis.weak_topological_order import TopologicalOrder, order_code
 from flushproof.ir.code import Assign, Binary, BinaryOp, Branch, Const, Instr, Jump, Var
 from flushproof.support.record import Record
 
@@ -48,7 +48,7 @@ class Loop(Record, frozen=True):
         seen: set[int] = set()
         work = [self.head]
         while work:
-            for to in successors(self.code, work.pop()):
+            for to in successor_positions(self.code, work.pop()):
                 if to == self.head:
                     return True
                 if to in inside and to not in seen:
@@ -60,7 +60,7 @@ class Loop(Record, frozen=True):
 @lru_cache(maxsize=256)
 def loops_of(code: Code) -> tuple[Loop, ...]:
     """Return the loops of some code, inner ones included."""
-    shape = order(code)
+    shape = order_code(code)
     return tuple(loop_at(code, shape, at) for at in range(len(code)) if shape.is_head(at))
 
 
@@ -81,7 +81,7 @@ def _of_a_claim(loop: Loop) -> bool:
     return bool(does) and all(i.from_claim for i in does)
 
 
-def counts(loop: Loop) -> bool:
+def is_counting_loop(loop: Loop) -> bool:
     """Tell whether each round of a loop moves a local by one, having compared it with a bound."""
     return any(_moves_by_one(loop, at) for at in sorted(loop.own))
 
@@ -97,7 +97,7 @@ def _moves_by_one(loop: Loop, at: int) -> bool:
             return False
     if not leaves or loop.goes_round_without(at):
         return False
-    sets = [k for k in loop.inside if defined(loop.code[k]) == counter]
+    sets = [k for k in loop.inside if defined_local(loop.code[k]) == counter]
     if len(sets) != 1 or sets[0] not in loop.own or loop.goes_round_without(sets[0]):
         return False
     match loop.code[sets[0]]:

@@ -68,7 +68,7 @@ def locals_of(e: Expr) -> Iterator[Local]:
             assert_never(e)
 
 
-def operands(  # noqa: C901, PLR0912 - a table of all instructions
+def operand_expressions(  # noqa: C901, PLR0912 - a table of all instructions
     i: Instr,
 ) -> tuple[Expr, ...]:
     """Return the expressions that an instruction evaluates, in order."""
@@ -103,9 +103,9 @@ def operands(  # noqa: C901, PLR0912 - a table of all instructions
             assert_never(i)
 
 
-def used(i: Instr) -> frozenset[Local]:
+def used_locals(i: Instr) -> frozenset[Local]:
     """Return the locals that an instruction reads."""
-    found = {x for e in operands(i) for x in locals_of(e)}
+    found = {x for e in operand_expressions(i) for x in locals_of(e)}
     if isinstance(i, Every):
         found -= {i.bound, *(x for x, _ in i.reads)}
     if isinstance(i, Exchange) and i.old is not None:
@@ -113,7 +113,7 @@ def used(i: Instr) -> frozenset[Local]:
     return frozenset(found)
 
 
-def defined(i: Instr) -> Local | None:
+def defined_local(i: Instr) -> Local | None:
     """Return the local that an instruction writes, if any."""
     match i:
         case Assign(t) | Read(t) | Exchange(t) | Hypercall(t) | Havoc(t) | Every(t):
@@ -195,20 +195,20 @@ def fields_of(i: Instr) -> tuple[Field, ...]:
 
 def mentions_locks(e: Expr) -> bool:
     """Tell whether an expression depends on who holds which lock."""
-    return any(isinstance(part, (HeldLocks, AllFree)) for part in parts(e))
+    return any(isinstance(part, (HeldLocks, AllFree)) for part in subexpressions_of(e))
 
 
-def parts(e: Expr) -> Iterator[Expr]:
+def subexpressions_of(e: Expr) -> Iterator[Expr]:
     """Yield an expression and all that it is made of."""
     yield e
     match e:
         case Unary(_, a) | Cast(a):
-            yield from parts(a)
+            yield from subexpressions_of(a)
         case Binary(_, a, b):
-            yield from parts(a)
-            yield from parts(b)
+            yield from subexpressions_of(a)
+            yield from subexpressions_of(b)
         case Ite(a, b, c):
             for x in (a, b, c):
-                yield from parts(x)
+                yield from subexpressions_of(x)
         case _:
             pass

@@ -1,8 +1,8 @@
 """Which locks a thread surely holds before each position (a forward must-analysis).
 
 Only locks of the VM count: which vCPU's lock a per-vCPU one is depends on values. What is found is
-true as long as nobody else frees the lock, see `guarded`. An unlock that waits in a store buffer
-ends a hold where the code makes it; that it drains later changes no hold.
+true as long as nobody else frees the lock, see `guarded_locks`. An unlock that waits in a store
+buffer ends a hold where the code makes it; that it drains later changes no hold.
 
 Lemma L7, Lemma L9 of docs/soundness.md.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from flushproof.ir.analysis.control_flow import successors
+from flushproof.ir.analysis.control_flow import successor_positions
 from flushproof.ir.code import (
     Acquire,
     Branch,
@@ -37,7 +37,7 @@ class Hold(Record, frozen=True, order=True):
 Held = frozenset[Hold]
 
 
-def exclude(a: Held, b: Held) -> bool:
+def are_exclusive(a: Held, b: Held) -> bool:
     """Tell whether two threads cannot hold such locks at the same time."""
     return any(x.lock == y.lock and not (x.shared and y.shared) for x in a for y in b)
 
@@ -50,7 +50,7 @@ def held_before(code: tuple[Instr, ...]) -> tuple[Held, ...]:
     while work:
         at = work.pop()
         after = _after(code[at], held[at])
-        for target in successors(code, at):
+        for target in successor_positions(code, at):
             out = after | {tried[at, target]} if (at, target) in tried else after
             merged = out if target not in held else held[target] & out
             if held.get(target) != merged:
@@ -71,7 +71,7 @@ def _after(instr: Instr, held: Held) -> Held:
 
 def tried_branches(code: tuple[Instr, ...]) -> dict[tuple[int, int], Hold]:
     """Return the jumps that are made only where the attempt just before them got the lock."""
-    entered = {t for at in range(len(code)) for t in successors(code, at) if t != at + 1}
+    entered = {t for at in range(len(code)) for t in successor_positions(code, at) if t != at + 1}
     out: dict[tuple[int, int], Hold] = {}
     for at, instr in enumerate(code[1:], 1):
         match code[at - 1], instr:
@@ -84,7 +84,7 @@ def tried_branches(code: tuple[Instr, ...]) -> dict[tuple[int, int], Hold]:
     return out
 
 
-def guarded(operations: Iterable[Operation]) -> frozenset[str]:
+def guarded_locks(operations: Iterable[Operation]) -> frozenset[str]:
     """Name the locks that are only ever freed where they are surely held.
 
     Of these the holder is who took the lock last. Any other lock may be freed by a thread that does
@@ -110,7 +110,7 @@ def _stray(instr: Release, held: Held) -> bool:
 def surely_held(operations: Iterable[Operation]) -> Mapping[str, tuple[Held, ...]]:
     """Return for each operation the locks held before each position, of those to be relied on."""
     known = tuple(operations)
-    reliable = guarded(known)
+    reliable = guarded_locks(known)
     return {
         o.name: tuple(
             frozenset(h for h in held if h.lock in reliable) for held in held_before(o.code)
@@ -162,7 +162,7 @@ def _maybe(code: tuple[Instr, ...]) -> tuple[Held, ...]:
     while work:
         at = work.pop()
         after = maybe[at] if at in decided else _maybe_after(code[at], maybe[at])
-        for target in successors(code, at):
+        for target in successor_positions(code, at):
             out = after | {tried[at, target]} if (at, target) in tried else after
             if target not in maybe or out - maybe[target]:
                 maybe[target] = maybe.get(target, frozenset()) | out

@@ -22,7 +22,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from flushproof.ir.analysis.classes import Classes, Flow, Mark, Slot
-from flushproof.ir.analysis.def_use import operands
+from flushproof.ir.analysis.def_use import operand_expressions
 from flushproof.ir.code import (
     Access,
     AllFree,
@@ -157,7 +157,7 @@ class _Inference:
         self.flow.unknown.add(self.classes.member(slot))
 
     def _instr(self, instr: Instr) -> None:
-        nodes = [self.expr(e) for e in operands(instr)]
+        nodes = [self.expr(e) for e in operand_expressions(instr)]
         match instr:
             case Assign(target, value):
                 self._flow((self.operation, target), target.type, value)
@@ -360,7 +360,7 @@ def _kind(marks: set[Mark], *, exact_roots: bool) -> Representation:
     return Representation.COUNT
 
 
-def infer(program: Program, *, exact_roots: bool = True) -> Kinds:
+def infer_kinds(program: Program, *, exact_roots: bool = True) -> Kinds:
     """Find the kinds of a program; with `exact_roots` off, roots are bit-vectors."""
     inference = _Inference()
     for operation in program.operations:

@@ -9,7 +9,7 @@ Lemma L16 of docs/soundness.md.
 
 from __future__ import annotations
 
-from flushproof.ir.analysis.control_flow import successors
+from flushproof.ir.analysis.control_flow import successor_positions
 from flushproof.ir.code import Instr
 from flushproof.support.record import Record
 
@@ -28,14 +28,14 @@ class TopologicalOrder(Record, frozen=True):
         return bool(self.loops[at]) and self.loops[at][-1] == at
 
 
-def order(code: tuple[Instr, ...]) -> TopologicalOrder:
+def order_code(code: tuple[Instr, ...]) -> TopologicalOrder:
     """Compute a weak topological order of code from position 0."""
     return _ComponentSearch(code).run()
 
 
-def heads(code: tuple[Instr, ...]) -> frozenset[int]:
+def loop_heads(code: tuple[Instr, ...]) -> frozenset[int]:
     """Return the heads of loops."""
-    shape = order(code)
+    shape = order_code(code)
     return frozenset(at for at in range(len(code)) if shape.is_head(at))
 
 
@@ -43,7 +43,7 @@ class _ComponentSearch:
     """Tarjan's components, nested: a component's head is removed and its inside searched again."""
 
     def __init__(self, code: tuple[Instr, ...]) -> None:
-        self.next = [successors(code, at) for at in range(len(code))]
+        self.next = [successor_positions(code, at) for at in range(len(code))]
         self.rank = [0] * len(code)
         self.loops: list[tuple[int, ...]] = [()] * len(code)
         self.count = 0

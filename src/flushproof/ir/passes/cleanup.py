@@ -1,9 +1,10 @@
 """Clean-up of freshly lowered code. Accesses to shared state are never removed or moved.
 
-* `propagate`: temporaries with a copy or a once-used expression are put where they are used, and
-  a variable compared with itself is decided;
-* `discharge`: checks that surely hold are dropped (definite assignment, pointers surely not NULL);
-* `prune`: assignments that nothing reads are dropped.
+* `propagate_copies`: temporaries with a copy or a once-used expression are put where they are
+  used, and a variable compared with itself is decided;
+* `discharge_checks`: checks that surely hold are dropped (definite assignment, pointers surely
+  not NULL);
+* `prune_assignments`: assignments that nothing reads are dropped.
 """
 
 from __future__ import annotations
@@ -11,8 +12,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from flushproof.ir.analysis.control_flow import simplify, successors
-from flushproof.ir.analysis.def_use import defined, locals_of, map_operands, operands, used
+from flushproof.ir.analysis.control_flow import simplify_code, successor_positions
+from flushproof.ir.analysis.def_use import (
+    defined_local,
+    locals_of,
+    map_operands,
+    operand_expressions,
+    used_locals,
+)
 from flushproof.ir.code import (
     Assign,
     Binary,
@@ -36,10 +43,10 @@ Idle = Callable[[Instr, frozenset[Local]], bool]
 """Tells of an instruction, by what is live behind it, whether it does nothing."""
 
 
-def clean(code: Code) -> Code:
+def clean_code(code: Code) -> Code:
     """Run all passes until nothing changes."""
     while True:
-        after = prune(discharge(propagate(code)))
+        after = prune_assignments(discharge_checks(propagate_copies(code)))
         if after == code:
             return code
         code = after
@@ -47,18 +54,21 @@ def clean(code: Code) -> Code:
 
 def _without(code: Code, dead: set[int]) -> Code:
     kept = (Jump(at + 1, i.span) if at in dead else i for at, i in enumerate(code))
-    return simplify(tuple(kept))
+    return simplify_code(tuple(kept))
 
 
 # Propagation -----------------------------------------------------------------------------------
 
 
-def propagate(code: Code) -> Code:
+def propagate_copies(code: Code) -> Code:
     """Substitute temporaries within straight-line stretches."""
     counts = Counter(x for i in code for x in _uses(i))
-    leaders = {t for at in range(len(code)) for t in successors(code, at) if t != at + 1}
+    leaders = {t for at in range(len(code)) for t in successor_positions(code, at) if t != at + 1}
     joins = leaders | {
-        t for at, i in enumerate(code) if isinstance(i, Branch) for t in successors(code, at)
+        t
+        for at, i in enumerate(code)
+        if isinstance(i, Branch)
+        for t in successor_positions(code, at)
     }
     known = _Known({}, {})
     out: list[Instr] = []
@@ -68,7 +78,7 @@ def propagate(code: Code) -> Code:
         new = _decided(_substituted(instr, known.values))
         out.append(new)
         _learn(known, new, counts)
-    return simplify(tuple(out))
+    return simplify_code(tuple(out))
 
 
 class _Known(Record, frozen=True):
@@ -107,12 +117,12 @@ def _decided(instr: Instr) -> Instr:
 
 
 def _uses(i: Instr) -> Iterator[Local]:
-    for e in operands(i):
+    for e in operand_expressions(i):
         yield from locals_of(e)
 
 
 def _learn(known: _Known, instr: Instr, counts: Counter[Local]) -> None:
-    target = defined(instr)
+    target = defined_local(instr)
     if target is None:
         return
     known.forget(target)
@@ -128,7 +138,7 @@ def _learn(known: _Known, instr: Instr, counts: Counter[Local]) -> None:
 Facts = frozenset[Local]
 
 
-def discharge(code: Code) -> Code:
+def discharge_checks(code: Code) -> Code:
     """Drop `Uninit` and `Check` where the condition holds on every path."""
     facts = _facts(code)
     dead = {at for at, i in enumerate(code) if at in facts and _holds(i, facts[at])}
@@ -171,8 +181,8 @@ def _nonnull(e: Expr, facts: Facts) -> bool:
 
 def _facts(code: Code) -> dict[int, Facts]:
     """Locals known to be true or not NULL before each reachable position (a must-analysis)."""
-    given = {x for i in code for x in used(i) if x.type == VCPU}
-    start = frozenset(given - {defined(i) for i in code})
+    given = {x for i in code for x in used_locals(i) if x.type == VCPU}
+    start = frozenset(given - {defined_local(i) for i in code})
     facts: dict[int, Facts] = {0: start}
     work = [0]
     while work:
@@ -193,7 +203,7 @@ def _flow(code: Code, at: int, facts: Facts) -> Iterator[tuple[int, Facts]]:
         yield instr.otherwise, facts
         return
     after = _transfer(instr, facts)
-    for target in successors(code, at):
+    for target in successor_positions(code, at):
         yield target, after
 
 
@@ -212,7 +222,7 @@ def _implied(e: Expr) -> Facts:
 def _transfer(instr: Instr, facts: Facts) -> Facts:
     if isinstance(instr, Check):
         return facts | _implied(instr.condition)
-    target = defined(instr)
+    target = defined_local(instr)
     if target is None:
         return facts
     if isinstance(instr, Assign):
@@ -225,10 +235,10 @@ def _transfer(instr: Instr, facts: Facts) -> Facts:
 # Pruning ---------------------------------------------------------------------------------------
 
 
-def prune(code: Code) -> Code:
+def prune_assignments(code: Code) -> Code:
     """Drop assignments to locals on which nothing depends afterwards."""
     live = _live(code, _idle)
-    dead = {at for at, i in enumerate(code) if _idle(i, _out(successors(code, at), live))}
+    dead = {at for at, i in enumerate(code) if _idle(i, _out(successor_positions(code, at), live))}
     return _without(code, dead) if dead else code
 
 
@@ -237,7 +247,7 @@ def _idle(i: Instr, out: frozenset[Local]) -> bool:
     return isinstance(i, (Assign, Havoc)) and i.target not in out
 
 
-def liveness(code: Code) -> tuple[frozenset[Local], ...]:
+def live_locals(code: Code) -> tuple[frozenset[Local], ...]:
     """Return the locals that may still be read, before each position."""
     return _live(code, lambda _i, _out: False)
 
@@ -245,7 +255,10 @@ def liveness(code: Code) -> tuple[frozenset[Local], ...]:
 def _live(code: Code, idle: Idle) -> tuple[frozenset[Local], ...]:
     """Return the locals that may still be read by something that is not idle."""
     live: list[frozenset[Local]] = [frozenset()] * len(code)
-    about = [(at, i, {defined(i)}, used(i), successors(code, at)) for at, i in enumerate(code)]
+    about = [
+        (at, i, {defined_local(i)}, used_locals(i), successor_positions(code, at))
+        for at, i in enumerate(code)
+    ]
     about.reverse()
     changed = True
     while changed:

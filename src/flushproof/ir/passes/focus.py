@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flushproof.ir.analysis.def_use import defined, locals_of
+from flushproof.ir.analysis.def_use import defined_local, locals_of
 from flushproof.ir.code import Every, Expr, Field, FieldScope, Instr, Read, Var
 from flushproof.ir.program import BOOT_VCPU, Program
 
 
-def focused(program: Program) -> dict[str, str]:
+def focused_fields(program: Program) -> dict[str, str]:
     """Map the names of such ghost fields to the names of their witnesses."""
     witnesses = {f.name for f in program.witnesses}
     varying = {f for f, e in program.boot if BOOT_VCPU in set(locals_of(e))}
@@ -41,7 +41,7 @@ def _indices(code: tuple[Instr, ...], f: Field) -> Iterator[str]:
 def _witness(code: tuple[Instr, ...], index: Expr | None) -> str:
     if not isinstance(index, Var):
         return ""
-    sources = {_source(i) for i in code if defined(i) == index.local}
+    sources = {_source(i) for i in code if defined_local(i) == index.local}
     return sources.pop() if len(sources) == 1 else ""
 
 

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from flushproof.ir.analysis.control_flow import insert, successors
-from flushproof.ir.analysis.def_use import defined, used
-from flushproof.ir.arith import binary, unary
+from flushproof.ir.analysis.control_flow import insert_code, successor_positions
+from flushproof.ir.analysis.def_use import defined_local, used_locals
+from flushproof.ir.arith import apply_binary, apply_unary
 from flushproof.ir.code import (
     Acquire,
     Assign,
@@ -37,14 +37,14 @@ from flushproof.ir.code import (
     Uninit,
     Var,
 )
-from flushproof.ir.passes.cleanup import Code, clean, liveness
+from flushproof.ir.passes.cleanup import Code, clean_code, live_locals
 from flushproof.ir.types import BOOL, Int
 from flushproof.support.record import Record
 
 Known = dict[Local, int | None]
 
 
-def waiting(code: Code) -> Code:
+def recognise_waits(code: Code) -> Code:
     """Turn the attempts of clean code that are made until they succeed into `Acquire`.
 
     A failed attempt is a stuttering step (Lamport, What Good is Temporal Logic?, 1983).
@@ -53,7 +53,7 @@ def waiting(code: Code) -> Code:
         at = next((k for k, i in enumerate(code) if _repeats(code, k, i)), None)
         if at is None:
             return code
-        code = clean(_turned(code, at))
+        code = clean_code(_turned(code, at))
 
 
 def _repeats(code: Code, at: int, instr: Instr) -> bool:
@@ -77,7 +77,7 @@ def _turned(code: Code, at: int) -> Code:
     more: Code = (Assign(instr.target, Const(1, BOOL), instr.span), *sets, Jump(end, instr.span))
     new = list(code)
     new[at] = Acquire(instr.field, instr.index, instr.shared, instr.span)
-    return insert(tuple(new), at + 1, more)
+    return insert_code(tuple(new), at + 1, more)
 
 
 # The outcome ------------------------------------------------------------------------------------
@@ -133,13 +133,13 @@ def _value(e: Expr, known: Known) -> int | None:
             return known.get(local)
         case Unary(op, a, Int() as t):
             x = _value(a, known)
-            return None if x is None else unary(op, x, t)
+            return None if x is None else apply_unary(op, x, t)
         case Cast(a, Int() as t) if isinstance(a.type, Int):
             x = _value(a, known)
             return None if x is None else t.wrap(x)
         case Binary(op, a, b) if isinstance(a.type, Int):
             x, y = _value(a, known), _value(b, known)
-            return None if x is None or y is None else binary(op, x, y, a.type)
+            return None if x is None or y is None else apply_binary(op, x, y, a.type)
         case _:
             return None
 
@@ -157,13 +157,13 @@ def _between(code: Code, start: int, end: int) -> frozenset[int] | None:
             if not isinstance(code[at], (Assign, Havoc, Fence, Jump, Branch, Check, Uninit)):
                 return None
             found.add(at)
-            work.extend(successors(code, at))
+            work.extend(successor_positions(code, at))
     return None if _circular(code, found) else frozenset(found)
 
 
 def _circular(code: Code, region: set[int]) -> bool:
     """Tell whether one can go in a circle within a region."""
-    ahead = {at: {t for t in successors(code, at) if t in region} for at in region}
+    ahead = {at: {t for t in successor_positions(code, at) if t in region} for at in region}
     while last := {at for at, then in ahead.items() if not then}:
         ahead = {at: then - last for at, then in ahead.items() if at not in last}
     return bool(ahead)
@@ -172,24 +172,24 @@ def _circular(code: Code, region: set[int]) -> bool:
 def _unnoticed(code: Code, at: int, passed: Iterable[int], region: frozenset[int]) -> bool:
     """Tell whether the attempt begins again with the values it began with."""
     round_ = {at, *passed, *region}
-    changed = {x for k in round_ if (x := defined(code[k])) is not None}
+    changed = {x for k in round_ if (x := defined_local(code[k])) is not None}
 
     def settled(k: int) -> bool:
         """Tell whether every way to the attempt leads through `k`, and does the same there.
 
         From `k` on all is within the round, which changes nothing that `k` depends on.
         """
-        fixed = changed.isdisjoint(used(code[k]))
+        fixed = changed.isdisjoint(used_locals(code[k]))
         return k in region and fixed and not _leads(code, 0, at, without=k)
 
     checks = (k for k in region if isinstance(code[k], (Check, Uninit)))
-    again = (_setter(code, x, round_) for x in liveness(code)[at] & changed)
+    again = (_setter(code, x, round_) for x in live_locals(code)[at] & changed)
     return all(k is not None and settled(k) for k in (*checks, *again))
 
 
 def _setter(code: Code, x: Local, round_: Collection[int]) -> int | None:
     """Return the one place in a round that gives a local its value; None if it is none."""
-    match [k for k in round_ if defined(code[k]) == x]:
+    match [k for k in round_ if defined_local(code[k]) == x]:
         case [place] if isinstance(code[place], Assign):
             return place
         case _:
@@ -205,5 +205,5 @@ def _leads(code: Code, start: int, end: int, without: int) -> bool:
             return True
         if here not in seen:
             seen.add(here)
-            work.extend(successors(code, here))
+            work.extend(successor_positions(code, here))
     return False

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from flushproof.ir.analysis.held_locks import guarded as only_holders_free
+from flushproof.ir.analysis.held_locks import guarded_locks as only_holders_free
 from flushproof.ir.code import Acquire, Exchange, Field, TryAcquire, Write
 from flushproof.ir.program import CallLimits, Operation, Program, Role
 from flushproof.ir.types import LockWord
-from flushproof.machine.store_buffers.buffer_cells import BufferCell, place
+from flushproof.machine.store_buffers.buffer_cells import BufferCell, cell_field
 from flushproof.machine.store_buffers.buffered_fields import ROLES, buffered_fields
 from flushproof.machine.store_buffers.checks import ClaimView
 from flushproof.machine.store_buffers.instrument import Weaver
@@ -29,7 +29,9 @@ class Buffered(Record, frozen=True):
     unlocks: tuple[Field, ...]
 
 
-def buffered(program: Program, view: ClaimView, limits: CallLimits, capacity: int) -> Buffered:
+def add_store_buffers(
+    program: Program, view: ClaimView, limits: CallLimits, capacity: int
+) -> Buffered:
     """Give every thread of a program without claims a store buffer of `capacity` entries.
 
     `view` is what the claims to come look at. The program runs within the `limits`.
@@ -84,7 +86,7 @@ def _unlocks(
         owners = 1 if role is Role.LOAD else max(flushers, 1)
         for slot, lock in sorted(entries, key=lambda e: (e[0], e[1].name)):
             for k in range(owners):
-                yield place(BufferCell(slot, "pending", lock), role, k)
+                yield cell_field(BufferCell(slot, "pending", lock), role, k)
 
 
 def _changing(program: Program) -> frozenset[str]:

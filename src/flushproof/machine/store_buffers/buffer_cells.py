@@ -53,7 +53,7 @@ class BufferCell(Record, frozen=True):
                 return self.field.type
 
 
-def entry(slot: int, field: Field) -> tuple[BufferCell, ...]:
+def entry_cells(slot: int, field: Field) -> tuple[BufferCell, ...]:
     """Return the cells of an entry for one field."""
     parts: list[Part] = ["pending"]
     if not isinstance(field.type, LockWord):
@@ -63,7 +63,7 @@ def entry(slot: int, field: Field) -> tuple[BufferCell, ...]:
     return tuple(BufferCell(slot, part, field) for part in parts)
 
 
-def place(cell: BufferCell, role: Role, owner: int = 0) -> Field:
+def cell_field(cell: BufferCell, role: Role, owner: int = 0) -> Field:
     """Return the ghost field that a cell is: of each vCPU, or of one flusher."""
     loads = role is Role.LOAD
     whose = "vcpu" if loads else f"flusher{owner}"
@@ -111,7 +111,7 @@ class BufferCells:
         return Var(vcpu) if self.loads and vcpu is not None else None
 
     def _field(self, cell: BufferCell, owner: int) -> Field:
-        return place(cell, self.operation.role, owner)
+        return cell_field(cell, self.operation.role, owner)
 
 
 def _running(flusher: int) -> Expr:

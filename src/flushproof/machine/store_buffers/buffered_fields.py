@@ -31,11 +31,11 @@ def buffered_fields(program: Program, observed: frozenset[str]) -> frozenset[Fie
         for i in o.code
         if isinstance(i, Write) and i.mode is not Mode.GHOST and not i.field.ghost
     }
-    safe = guarded(program)
+    safe = guarded_fields(program)
     return frozenset(f for f in stored if f.name in observed or f.name not in safe)
 
 
-def guarded(program: Program) -> frozenset[str]:
+def guarded_fields(program: Program) -> frozenset[str]:
     """Name the fields that are accessed under some lock which only its holders free."""
     locks: dict[str, frozenset[str]] = {}
     held = surely_held(program.operations)

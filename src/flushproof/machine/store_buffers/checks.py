@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.walk import walk
 from flushproof.frontend.spec.syntax import ClaimSpec, Handler
-from flushproof.ir.analysis.def_use import operands, parts
+from flushproof.ir.analysis.def_use import operand_expressions, subexpressions_of
 from flushproof.ir.code import AllFree, Every, Field, HeldLocks, Holds, Mode, Read
 from flushproof.ir.program import Program
 from flushproof.machine.monitors import CACHE_NAMES
@@ -36,10 +36,12 @@ SAFE = frozenset({"==", "!=", "<", "<=", ">", ">=", "&&", "||", "&", "|", "^"})
 """Operators that are defined for all values."""
 
 
-def view(program: Program, events: frozenset[str]) -> ClaimView:
+def claim_view(program: Program, events: frozenset[str]) -> ClaimView:
     """Return what the claims of an instrumented program look at, with handlers of these events."""
     code = [i for o in program.operations for i in o.code]
-    expressions = [part for i in code for e in operands(i) for part in parts(e)]
+    expressions = [
+        part for i in code for e in operand_expressions(i) for part in subexpressions_of(e)
+    ]
     asked = any(isinstance(i, Holds) for i in code)
     return ClaimView(
         fields=frozenset(f.name for f in _looked_at(program) if not f.ghost),

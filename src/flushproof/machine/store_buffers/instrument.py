@@ -49,12 +49,12 @@ from flushproof.ir.code import (
     Var,
     Write,
 )
-from flushproof.ir.passes.cleanup import clean
+from flushproof.ir.passes.cleanup import clean_code
 from flushproof.ir.program import Operation
 from flushproof.ir.types import BOOL, LockWord
 from flushproof.lower import convert
 from flushproof.lower.values import FALSE, TRUE
-from flushproof.machine.store_buffers.buffer_cells import BufferCell, BufferCells, entry
+from flushproof.machine.store_buffers.buffer_cells import BufferCell, BufferCells, entry_cells
 from flushproof.machine.store_buffers.may_contain import EMPTY, Buffering, Contents, drains_all
 from flushproof.support.record import replace
 from flushproof.support.source import Span
@@ -92,7 +92,7 @@ class Weaver:
         for at, instr in enumerate(self.operation.code):
             self.emitter.place(self.labels[at])
             self._instr(at, instr, self.contents[at])
-        return replace(self.operation, code=clean(self.emitter.finish()))
+        return replace(self.operation, code=clean_code(self.emitter.finish()))
 
     def _instr(  # noqa: C901 - a table of all instructions
         self, at: int, instr: Instr, before: Contents
@@ -148,7 +148,7 @@ class Weaver:
         end = self.emitter.label()
         for slot in sorted({len(q) for q in before}):
             longer = self._where_not(self._occupied(slot, before), span)
-            for cell in entry(slot, instr.field):
+            for cell in entry_cells(slot, instr.field):
                 self.cells.write(cell, _part(cell, instr), span)
             self.emitter.jump(end, span)
             self.emitter.place(longer)
@@ -163,7 +163,7 @@ class Weaver:
                 here = self._matches(slot, instr, span)
                 mine = self.cells.read(BufferCell(slot, "value", instr.field), span)
                 value = mine if value is None else Ite(here, mine, value, mine.type)
-                found = convert.either(found, here)
+                found = convert.disjoin_conditions(found, here)
         if value is None:
             self.emitter.emit(instr)
             return
@@ -245,7 +245,7 @@ class Weaver:
         found: Expr = FALSE
         for slot in range(self.buffering.capacity):
             if any(q[slot : slot + 1] == (instr.field,) for q in before):
-                found = convert.either(found, self._matches(slot, instr, span))
+                found = convert.disjoin_conditions(found, self._matches(slot, instr, span))
         return found
 
     # Drains ----------------------------------------------------------------------------------
@@ -326,7 +326,7 @@ class Weaver:
             for field in fields:
                 moves = any(q[slot + 1 : slot + 2] == (field,) for q in contents)
                 clears = any(q[slot] == field for q in contents if len(q) > slot)
-                for cell in entry(slot, field):
+                for cell in entry_cells(slot, field):
                     if moves:
                         behind = replace(cell, slot=slot + 1)
                         self.cells.write(cell, self.cells.read(behind, span), span)
@@ -342,7 +342,7 @@ class Weaver:
         found: Expr = FALSE
         for field in sorted({q[slot] for q in contents if len(q) > slot}, key=_name):
             flag = self.cells.read(BufferCell(slot, "pending", field), self.operation.span)
-            found = convert.either(found, flag)
+            found = convert.disjoin_conditions(found, flag)
         return found
 
     def _where(self, condition: Expr, span: Span) -> Label:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from flushproof.ir.analysis.control_flow import successors
+from flushproof.ir.analysis.control_flow import successor_positions
 from flushproof.ir.analysis.held_locks import tried_branches
 from flushproof.ir.code import (
     Acquire,
@@ -126,7 +126,7 @@ def drains_all(instr: Instr) -> bool:
             return False
 
 
-def after(instr: Instr, before: Contents, buffering: Buffering) -> Contents:
+def contents_after(instr: Instr, before: Contents, buffering: Buffering) -> Contents:
     """Return what may be there right after an instruction."""
     if drains_all(instr):
         return EMPTY
@@ -171,10 +171,10 @@ def _of_call(operation: Operation, entry: Contents, buffering: Buffering) -> tup
         at = work.pop()
         instr = code[at]
         here = buffering.drained(before[at]) if buffering.drains_before(instr) else before[at]
-        out = after(instr, here, buffering)
+        out = contents_after(instr, here, buffering)
         if buffering.drains_after(instr):
             out = buffering.drained(out)
-        for target in successors(code, at):
+        for target in successor_positions(code, at):
             # Who got the lock has waited until its stores were in memory.
             merged = before.get(target, frozenset()) | (EMPTY if (at, target) in got else out)
             if before.get(target) != merged:

@@ -16,7 +16,7 @@ from flushproof.lower import convert
 from flushproof.support.source import Span
 
 
-def idle(span: Span, unlocks: Iterable[Field]) -> tuple[Instr, ...]:
+def wait_for_idle(span: Span, unlocks: Iterable[Field]) -> tuple[Instr, ...]:
     """Return the code of a pseudo-operation that enters unless one of the cells is set."""
     emitter = Emitter("idle", temporary="%w")
     end = emitter.label()
@@ -36,6 +36,6 @@ def _set(emitter: Emitter, cell: Field, span: Span) -> Expr:
         emitter.emit(Read(found, cell, None, Mode.GHOST, span))
         return Var(found)
     vcpu, here = emitter.temp(VCPU), emitter.temp(BOOL)
-    clear = convert.negate(Var(here))
+    clear = convert.negate_condition(Var(here))
     emitter.emit(Every(found, vcpu, ((here, cell),), clear, span))
-    return convert.negate(Var(found))
+    return convert.negate_condition(Var(found))

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flushproof.report.html.lanes import Picture, picture
-from flushproof.report.html.listing import CodeListing, listings
-from flushproof.report.scope import covers, scope_lines
+from flushproof.report.html.lanes import Picture, layout_picture
+from flushproof.report.html.listing import CodeListing, code_listings
+from flushproof.report.scope import describe_coverage, scope_lines
 from flushproof.report.text import REPLAYED
-from flushproof.report.trace_table import title
+from flushproof.report.trace_table import thread_title
 from flushproof.results.costs import Cost, Costs
 from flushproof.results.trace import Trace, TraceStep
 from flushproof.results.verdict import ClaimResult
 from flushproof.support.record import Record
 from flushproof.support.source import Source, Span
-from flushproof.support.wording import count
+from flushproof.support.wording import count_noun
 
 Sources = Mapping[str, Source]
 
@@ -54,7 +54,7 @@ class ScheduleCase(Record, frozen=True):
     def told(self, step: TraceStep) -> str:
         """Return a step in words, for those who do not see the picture."""
         threads = tuple(lane.title for lane in self.picture.lanes)
-        name = title(step.thread, (step.thread,) if "flusher" in threads else threads)
+        name = thread_title(step.thread, (step.thread,) if "flusher" in threads else threads)
         changes = "".join(f"; {field} = {value}" for field, value in step.changed)
         where = "" if step.span is None else f", {step.span.file}:{step.span.line}"
         return f"{name}: {step.text}{changes}{where}"
@@ -72,12 +72,12 @@ def claim_case(
         alarm=True,
         claim=result.claim,
         variant=variant,
-        vcpus="" if result.smallest_vcpus is None else count(result.smallest_vcpus, "vCPU"),
+        vcpus="" if result.smallest_vcpus is None else count_noun(result.smallest_vcpus, "vCPU"),
         headline=trace.headline,
         because=trace.because,
         facts=(("smallest", trace.smallest), ("checked", REPLAYED), *scope_lines(result)),
-        picture=picture(trace),
-        listings=listings(trace, sources),
+        picture=layout_picture(trace),
+        listings=code_listings(trace, sources),
     )
 
 
@@ -85,26 +85,26 @@ def cost_case(
     anchor: str, variant: str, costs: Costs, cost: Cost, trace: Trace, sources: Sources
 ) -> ScheduleCase:
     """Return the schedule that attains a cost."""
-    roots = count(cost.roots, "root")
-    calls = count(cost.most or 0, "hypercall")
+    roots = count_noun(cost.roots, "root")
+    calls = count_noun(cost.most or 0, "hypercall")
     assumed = ", ".join(costs.assumptions)
     return ScheduleCase(
         anchor=anchor,
-        heading=f"{calls} in {variant} with {count(cost.vcpus, 'vCPU')} on {roots}",
+        heading=f"{calls} in {variant} with {count_noun(cost.vcpus, 'vCPU')} on {roots}",
         verdict=f"{cost.most} on {roots}",
         kind="refuted" if cost.excess else "all",
         alarm=False,
         claim="hypercalls",
         variant=variant,
-        vcpus=count(cost.vcpus, "vCPU"),
+        vcpus=count_noun(cost.vcpus, "vCPU"),
         headline=trace.headline,
         because=trace.because,
         facts=(
             ("smallest", trace.smallest),
             ("checked", REPLAYED),
-            ("scope", covers(costs)),
+            ("scope", describe_coverage(costs)),
             *((("assuming", assumed),) if assumed else ()),
         ),
-        picture=picture(trace, calls),
-        listings=listings(trace, sources),
+        picture=layout_picture(trace, calls),
+        listings=code_listings(trace, sources),
     )

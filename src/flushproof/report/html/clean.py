@@ -7,7 +7,7 @@ the direction of others around, so that code would read as something else.
 from __future__ import annotations
 
 
-def clean(text: str) -> str:
+def escape_invisible(text: str) -> str:
     r"""Return the text with all that is invisible but tabs written as `\x1b`, `\u202e`."""
     if text.isprintable():
         return text

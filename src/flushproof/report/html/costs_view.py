@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from flushproof.report.html.cases import ScheduleCase, cost_case
-from flushproof.report.html.plot import Panel, panels
-from flushproof.report.scope import covers
+from flushproof.report.html.plot import Panel, cost_panels
+from flushproof.report.scope import describe_coverage
 from flushproof.results.costs import Cost, Costs
 from flushproof.support.record import Record
 from flushproof.support.source import Source
-from flushproof.support.wording import count
+from flushproof.support.wording import count_noun
 
 
 class Price(Record, frozen=True):
@@ -44,13 +44,13 @@ def costs_view(
     groups = groupby(keys, key=lambda key: key[0])
     pairs = tuple(zip(names, costs, strict=True))
     return CostView(
-        columns=tuple((count(v, "vCPU"), tuple(r for _, r in part)) for v, part in groups),
+        columns=tuple((count_noun(v, "vCPU"), tuple(r for _, r in part)) for v, part in groups),
         rows=tuple(
             (name, tuple(_price(k, each.at(*key)) for key in keys))
             for k, (name, each) in enumerate(pairs)
         ),
-        covers=tuple((name, covers(each)) for name, each in pairs),
-        panels=panels(names, costs),
+        covers=tuple((name, describe_coverage(each)) for name, each in pairs),
+        panels=cost_panels(names, costs),
         cases=tuple(
             cost_case(_anchor(k, c), name, each, c, c.trace, sources)
             for k, (name, each) in enumerate(pairs)
@@ -69,7 +69,7 @@ def _price(number: int, cost: Cost | None) -> Price:
         return Price("-", "not looked for", "none", "")
     if cost.most is None:
         return Price("?", f"not known: {cost.reason}", "open", "")
-    words = f"at most {count(cost.most, 'hypercall')}, least possible {cost.least}"
+    words = f"at most {count_noun(cost.most, 'hypercall')}, least possible {cost.least}"
     target = "" if cost.trace is None else _anchor(number, cost)
     text = f"{cost.most} (+{cost.excess})" if cost.excess else str(cost.most)
     return Price(text, words, "refuted" if cost.excess else "all", target)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from flushproof.report.html.tones import tone
-from flushproof.report.trace_table import VIOLATION, title
+from flushproof.report.html.tones import root_tone
+from flushproof.report.trace_table import VIOLATION, thread_title
 from flushproof.results.trace import Trace, TraceStep
 from flushproof.support.record import Record
 
@@ -110,7 +110,7 @@ class Picture(Record, frozen=True):
     changes: float
 
 
-def picture(trace: Trace, end: str = VIOLATION) -> Picture:
+def layout_picture(trace: Trace, end: str = VIOLATION) -> Picture:
     """Lay out a trace; `end` is said in the last row."""
     lanes = _lanes(trace)
     by_thread = dict(zip(shown_threads(trace), lanes, strict=False))
@@ -147,7 +147,7 @@ def _lanes(trace: Trace) -> tuple[Lane, ...]:
     x = float(GUTTER)
     out: list[Lane] = []
     for thread in threads:
-        name = title(thread, threads)
+        name = thread_title(thread, threads)
         texts = [s.text for s in trace.steps if s.thread == thread]
         lines = [line for t in (name, standing.get(thread, ""), *texts) for line in _wrapped(t)]
         width = INSET + max(len(line) for line in lines) * LETTER + 16
@@ -182,7 +182,7 @@ def _rows(
         arrow = _arrow(step, text, hypervisor, y + height / 2)
         after = _text(end.x, y, height, changed)
         yield LaneRow(
-            step, y, height, (text,), after, arrow, tone(step.loads) if step.loads else ""
+            step, y, height, (text,), after, arrow, root_tone(step.loads) if step.loads else ""
         )
         y += height
     standing = [(lanes[t], _wrapped(text)) for t, text in trace.standing if text and t in lanes]
@@ -209,7 +209,9 @@ def _arrow(step: TraceStep, text: LaneText, hypervisor: Lane, y: float) -> Arrow
         return None
     call = step.hypercall
     start = text.x + max(len(line) for line in text.lines) * LETTER + 6
-    return Arrow(start, hypervisor.x + 8, y, call.root, _chip(call.root), call.ok, tone(call.root))
+    return Arrow(
+        start, hypervisor.x + 8, y, call.root, _chip(call.root), call.ok, root_tone(call.root)
+    )
 
 
 # What lasts ------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ class CodeListing(Record, frozen=True):
     lines: tuple[ListingLine, ...]
 
 
-def listings(trace: Trace, sources: Mapping[str, Source]) -> tuple[CodeListing, ...]:
+def code_listings(trace: Trace, sources: Mapping[str, Source]) -> tuple[CodeListing, ...]:
     """Return the source that a trace goes through, the file of the main place first."""
     spans = [*(b.span for b in trace.blame), *(s.span for s in trace.steps if s.span is not None)]
     files = dict.fromkeys(s.file for s in spans)

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flushproof import __version__
-from flushproof.report.html.clean import clean
+from flushproof.report.html.clean import escape_invisible
 from flushproof.report.html.costs_view import costs_view
-from flushproof.report.html.plot import panels, sheet
-from flushproof.report.html.tones import tone
-from flushproof.report.html.view import PageView, short_names, traces_of, view
-from flushproof.report.html.view import places as shown_places
+from flushproof.report.html.plot import cost_panels, layout_sheet
+from flushproof.report.html.tones import root_tone
+from flushproof.report.html.view import PageView, arrange_reports, short_names, traces_of
+from flushproof.report.html.view import list_trace_files as shown_places
 from flushproof.results.costs import SideBySide
 from flushproof.results.verdict import Report
 from flushproof.support.record import replace
@@ -32,28 +32,28 @@ HEADING = 66
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render(
+def render_page(
     reports: Sequence[Report], sources: Mapping[str, Source], *, expectations: bool = False
 ) -> str:
     """Return the page about reports, with `expectations` marking what was not expected."""
-    return _page(view(reports, sources, expectations=expectations))
+    return _page(arrange_reports(reports, sources, expectations=expectations))
 
 
-def compared(found: SideBySide, sources: Mapping[str, Source]) -> str:
+def render_side_by_side(found: SideBySide, sources: Mapping[str, Source]) -> str:
     """Return the page about variants side by side."""
-    seen = view(found.reports, sources, expectations=False)
+    seen = arrange_reports(found.reports, sources, expectations=False)
     costs = costs_view([v.name for v in seen.variants], found.costs, sources)
     return _page(replace(seen, costs=costs))
 
 
-def drawing(found: SideBySide) -> str:
+def render_drawing(found: SideBySide) -> str:
     """Return the plot of costs as a drawing of its own."""
-    shown = sheet(panels(short_names(found.reports), found.costs), HEADING)
+    shown = layout_sheet(cost_panels(short_names(found.reports), found.costs), HEADING)
     template = _environment().get_template("drawing.svg")
     return template.render(sheet=shown, style=_style("colours.css", "plot.css"))
 
 
-def places(reports: Sequence[Report]) -> tuple[str, ...]:
+def list_page_files(reports: Sequence[Report]) -> tuple[str, ...]:
     """Return the names of the files that the page about reports shows, sorted."""
     return shown_places(traces_of(reports))
 
@@ -75,7 +75,7 @@ def _page(seen: PageView) -> str:
             version=__version__,
             style=style,
             script=script,
-            policy=policy(style, script),
+            policy=content_policy(style, script),
         )
     )
 
@@ -84,7 +84,7 @@ def _style(*names: str) -> str:
     return "".join(_own(name) for name in names)
 
 
-def policy(style: str, script: str) -> str:
+def content_policy(style: str, script: str) -> str:
     """Return the content security policy under which only this style and script are applied."""
     return f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}"
 
@@ -111,13 +111,13 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_shown,
     )
-    made.filters |= {"tone": tone, "own": Markup, "px": _px}
+    made.filters |= {"tone": root_tone, "own": Markup, "px": _px}
     return made
 
 
 def _shown(value: object) -> object:
     """Return a text without invisible characters; markup made by templates stays as it is."""
-    return clean(value) if type(value) is str else value
+    return escape_invisible(value) if type(value) is str else value
 
 
 def _px(value: float) -> str:

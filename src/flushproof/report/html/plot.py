@@ -11,7 +11,7 @@ from itertools import groupby
 
 from flushproof.results.costs import Cost, Costs
 from flushproof.support.record import Record
-from flushproof.support.wording import count
+from flushproof.support.wording import count_noun
 
 BAR = 15
 STEP = 18
@@ -70,14 +70,14 @@ class Sheet(Record, frozen=True):
     panels: tuple[tuple[float, float, Panel], ...]
 
 
-def panels(names: Sequence[str], costs: Sequence[Costs]) -> tuple[Panel, ...]:
+def cost_panels(names: Sequence[str], costs: Sequence[Costs]) -> tuple[Panel, ...]:
     """Return a panel for each variant."""
     highest = max((max(c.most or 0, c.least) for each in costs for c in each.cells), default=1)
     unit = min(TALLEST_UNIT, PLOT / max(highest, 1))
     return tuple(_panel(name, each, unit) for name, each in zip(names, costs, strict=True))
 
 
-def sheet(shown: Sequence[Panel], above: float) -> Sheet:
+def layout_sheet(shown: Sequence[Panel], above: float) -> Sheet:
     """Return panels side by side, a few in each row, below a heading of height `above`."""
     width = max((p.width for p in shown), default=0.0) + GAP
     height = max((p.height for p in shown), default=0.0) + GAP
@@ -124,5 +124,5 @@ def _bar(cost: Cost, x: float, unit: float, base: float) -> CostBar:
 
 def _told(cost: Cost) -> str:
     most = "not known" if cost.most is None else f"at most {cost.most}"
-    where = f"{count(cost.vcpus, 'vCPU')}, {count(cost.roots, 'root')}"
+    where = f"{count_noun(cost.vcpus, 'vCPU')}, {count_noun(cost.roots, 'root')}"
     return f"{where}: {most}, least {cost.least}"

@@ -8,7 +8,7 @@ TONES = 6
 _LETTERS = re.compile(r"([A-Z]{1,2})(?: \||$)")
 
 
-def tone(root: str) -> str:
+def root_tone(root: str) -> str:
     """Return `tone-0` for root A and so on, `tone-x` for what is no root."""
     found = _LETTERS.match(root)
     if found is None:

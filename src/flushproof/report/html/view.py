@@ -18,7 +18,7 @@ from flushproof.results.trace import Trace
 from flushproof.results.verdict import ClaimResult, Report, Verdict
 from flushproof.support.record import Record
 from flushproof.support.source import Source
-from flushproof.support.wording import count
+from flushproof.support.wording import count_noun
 
 
 class VerdictCell(Record, frozen=True):
@@ -72,7 +72,7 @@ class PageView(Record, frozen=True):
 Sources = Mapping[str, Source]
 
 
-def view(reports: Sequence[Report], sources: Sources, *, expectations: bool) -> PageView:
+def arrange_reports(reports: Sequence[Report], sources: Sources, *, expectations: bool) -> PageView:
     """Arrange reports; with `expectations` it is shown where a verdict is another one."""
     results = [r for report in reports for r in report.results]
     claims = tuple({r.claim: r.text for r in results}.items())
@@ -98,7 +98,7 @@ def view(reports: Sequence[Report], sources: Sources, *, expectations: bool) -> 
         for r in report.results
         if r.trace is not None
     )
-    heading = reports[0].path if len(reports) == 1 else count(len(reports), "variant")
+    heading = reports[0].path if len(reports) == 1 else count_noun(len(reports), "variant")
     return PageView(heading, verdict_counts(results), claims, variants, cases)
 
 
@@ -132,7 +132,7 @@ def _words(result: ClaimResult) -> tuple[str, str, str]:
         case Verdict.REFUTED:
             if result.smallest_vcpus is None:
                 return "refuted", "fails", "refuted"
-            at = count(result.smallest_vcpus, "vCPU")
+            at = count_noun(result.smallest_vcpus, "vCPU")
             return "refuted", f"N = {result.smallest_vcpus}", f"refuted at {at}"
         case Verdict.UNKNOWN:
             return "open", "unknown", "unknown"
@@ -153,7 +153,7 @@ def _covered(results: Iterable[ClaimResult]) -> tuple[Covered, ...]:
     return tuple(Covered(tuple(claims), lines) for lines, claims in groups.items())
 
 
-def places(traces: Iterable[Trace]) -> tuple[str, ...]:
+def list_trace_files(traces: Iterable[Trace]) -> tuple[str, ...]:
     """Return the names of the files that a page wants to show of these traces, sorted."""
     listed = tuple(traces)
     spans = [b.span for t in listed for b in t.blame]

@@ -22,8 +22,8 @@ from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.support.files import FileLook
 from flushproof.support.record import Record, replace
 from flushproof.support.source import Source
-from flushproof.support.wording import count
-from flushproof.verify.certificate.files_read import seen
+from flushproof.support.wording import count_noun
+from flushproof.verify.certificate.files_read import files_seen
 from flushproof.verify.certificate.head import (
     BEGINS,
     SEAL,
@@ -36,7 +36,7 @@ from flushproof.verify.certificate.head import (
     line_span,
     read_head,
 )
-from flushproof.verify.certificate.questions import CLAIM, LOGIC, questions, title
+from flushproof.verify.certificate.questions import CLAIM, LOGIC, list_questions, question_title
 
 LIMIT = 64 * 1024 * 1024
 """How many bytes a certificate may have; seven million are those of all claims of one file."""
@@ -86,7 +86,7 @@ class Certificate(Record, frozen=True):
     source: Source
 
 
-def certificate(report: Report, looks: Iterable[FileLook], path: str) -> str:
+def write_certificate(report: Report, looks: Iterable[FileLook], path: str) -> str:
     """Return the certificate of those claims that are proved for every number of vCPUs.
 
     Raises:
@@ -95,15 +95,15 @@ def certificate(report: Report, looks: Iterable[FileLook], path: str) -> str:
     proved = [r for r in report.results if r.script]
     body = [LOGIC]
     for result in proved:
-        body += [title(result.claim), result.script.removeprefix(LOGIC).strip()]
+        body += [question_title(result.claim), result.script.removeprefix(LOGIC).strip()]
     head = Head(
         __version__,
         PurePath(report.path).name,
         report.read_as,
         tuple(_claimed(r) for r in proved),
-        seen(looks, report.path),
+        files_seen(looks, report.path),
     )
-    text = sealed(head, "\n".join([*body, END, ""]))
+    text = seal_certificate(head, "\n".join([*body, END, ""]))
     if len(text.encode()) > LIMIT:
         reason = f"it has more than {LIMIT} bytes: choose fewer claims"
         raise InputError(CannotWrite(span=None, path=path, reason=reason))
@@ -115,14 +115,14 @@ def _claimed(result: ClaimResult) -> ProvedClaim:
     return ProvedClaim(result.claim, scope_phrase(result.scope), result.assumptions, asked)
 
 
-def sealed(head: Head, body: str) -> str:
+def seal_certificate(head: Head, body: str) -> str:
     """Return a head and a body as one text, with their digests."""
     lines = [*head_lines(head), digest_line("body", _digest(body))]
     above = "".join(f"{line}\n" for line in lines)
     return f"{above}{digest_line('head', _digest(above))}\n{body}"
 
 
-def read(path: str) -> Certificate:
+def read_certificate(path: str) -> Certificate:
     """Return the certificate in a file.
 
     Raises:
@@ -169,8 +169,8 @@ def _check_body(source: Source, body: str, head: Head, digest: str, number: int)
 
 def _check_counts(source: Source, head: Head) -> None:
     """Raise `InputError` unless the questions are those that the head speaks of."""
-    found = questions(source)
-    said = tuple((title(c.name), c.questions) for c in head.claims)
+    found = list_questions(source)
+    said = tuple((question_title(c.name), c.questions) for c in head.claims)
     for known, there in zip_longest(said, found, fillvalue=("", 0)):
         if known != there:
             line = next((k for k, x in enumerate(source.lines, 1) if there[0] and x == there[0]), 1)
@@ -182,7 +182,7 @@ def _check_counts(source: Source, head: Head) -> None:
 def _words(line: str, asked: int) -> str:
     """Return a claim and its number of questions in words."""
     name = line.removeprefix(CLAIM) or "no claim"
-    return f"{count(asked, 'question')} of {name}"
+    return f"{count_noun(asked, 'question')} of {name}"
 
 
 def _digest(text: str) -> str:

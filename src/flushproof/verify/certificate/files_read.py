@@ -49,7 +49,7 @@ class FileDifference(Record, frozen=True):
     how: str
 
 
-def seen(looks: Iterable[FileLook], subject: str) -> tuple[Seen, ...]:
+def files_seen(looks: Iterable[FileLook], subject: str) -> tuple[Seen, ...]:
     """Return what was looked at for a proof about the file `subject`, what is shipped included.
 
     Raises:
@@ -62,13 +62,13 @@ def seen(looks: Iterable[FileLook], subject: str) -> tuple[Seen, ...]:
     return (*dict.fromkeys(found), *_shipped())
 
 
-def differences(known: Iterable[Seen], subject: str, path: str) -> Iterator[FileDifference]:
+def file_differences(known: Iterable[Seen], subject: str, path: str) -> Iterator[FileDifference]:
     """Yield what is otherwise now, where `path` names the file that was `subject`.
 
     `path` may also name another file that was read, such as the variant of a spec.
     """
     known = tuple(known)
-    now = Recorded(files.current())
+    now = Recorded(files.current_files())
     start, names = _anchor(known, subject, path)
     shipped = {x.path: x.answer for x in _shipped()}
     for x in known:
@@ -87,9 +87,9 @@ def _anchor(known: tuple[Seen, ...], subject: str, path: str) -> tuple[str, dict
     folder, name = os.path.dirname(path) or ".", os.path.basename(path)  # noqa: PTH119, PTH120
     others = [x.path for x in known if x.kind == "text" and os.path.basename(x.path) == name]  # noqa: PTH119
     if name == subject or len(others) != 1 or ".." in others[0].split("/"):
-        return files.current().real(folder), {subject: path}
+        return files.current_files().real(folder), {subject: path}
     up = "/".join([".."] * others[0].count("/")) or "."
-    return os.path.normpath(f"{files.current().real(folder)}/{up}"), {others[0]: path}
+    return os.path.normpath(f"{files.current_files().real(folder)}/{up}"), {others[0]: path}
 
 
 def _how(was: Seen, answer: str) -> str:
@@ -113,15 +113,15 @@ def _told(look: FileLook) -> str:
     if look.kind != "names":
         return look.answer
     names = [x for x in look.answer.split("/") if x.endswith(".c")]
-    return files.digest("/".join(names).encode("utf-8", "surrogateescape"))
+    return files.digest_bytes("/".join(names).encode("utf-8", "surrogateescape"))
 
 
 def _shipped() -> tuple[Seen, ...]:
-    return tuple(Seen("shipped", p.name, files.digest(p.read_bytes())) for p in SHIPPED)
+    return tuple(Seen("shipped", p.name, files.digest_bytes(p.read_bytes())) for p in SHIPPED)
 
 
 def _folder(path: str) -> str:
-    return files.current().real(os.path.dirname(path) or ".")  # noqa: PTH120
+    return files.current_files().real(os.path.dirname(path) or ".")  # noqa: PTH120
 
 
 def _from(start: str, path: str) -> str:

@@ -81,12 +81,12 @@ class Unbalanced(Diagnostic, frozen=True, kw_only=True):
     bracket: str
 
 
-def title(claim: str) -> str:
+def question_title(claim: str) -> str:
     """Return the line that begins the questions of a claim."""
     return f"{CLAIM}{json.dumps(claim)}"
 
 
-def questions(source: Source) -> tuple[tuple[str, int], ...]:
+def list_questions(source: Source) -> tuple[tuple[str, int], ...]:
     """Return the title of each claim and the number of its questions, in order.
 
     Each command is looked at. What is asked before any claim has the title "".

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from flushproof.engines.reduction.commutativity import ThreadCounts
 from flushproof.frontend.setup import Bounds
-from flushproof.ir.analysis.control_flow import successors
+from flushproof.ir.analysis.control_flow import successor_positions
 from flushproof.ir.analysis.held_locks import Held, Hold, surely_held
 from flushproof.ir.code import (
     Acquire,
@@ -151,7 +151,7 @@ def _region(operation: Operation, start: int, boundaries: frozenset[int]) -> set
     seen = {start}
     work = [start]
     while work:
-        for target in successors(operation.code, work.pop()):
+        for target in successor_positions(operation.code, work.pop()):
             if target not in boundaries and target not in seen:
                 seen.add(target)
                 work.append(target)

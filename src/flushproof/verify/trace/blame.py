@@ -5,12 +5,12 @@ from __future__ import annotations
 from flushproof.engines.interpreter.interpreter import Happening
 from flushproof.ir.code import Exchange, FieldScope, Hypercall, Mode, Read, Return, Write
 from flushproof.results.trace import Blame
-from flushproof.verify.trace.message import Facts, touches
-from flushproof.verify.trace.trace_lines import visible, where
-from flushproof.verify.trace.value_names import place, thread
+from flushproof.verify.trace.message import Facts, last_touches
+from flushproof.verify.trace.trace_lines import instruction_place, is_visible
+from flushproof.verify.trace.value_names import place_name, thread_name
 
 
-def blame(facts: Facts) -> tuple[Blame, ...]:
+def blamed_places(facts: Facts) -> tuple[Blame, ...]:
     """Return at least one place.
 
     These are hypercalls of the call at fault, accesses of a race, what is waited for, the event.
@@ -36,8 +36,8 @@ def _races(facts: Facts) -> tuple[Blame, ...]:
     if name is None:
         return ()
     return tuple(
-        Blame(h.instr.span, f"{thread(facts.view.threads[h.thread])} touches it here")
-        for h in touches(name, facts)
+        Blame(h.instr.span, f"{thread_name(facts.view.threads[h.thread])} touches it here")
+        for h in last_touches(name, facts)
         if h.instr.span is not None
     )
 
@@ -47,7 +47,7 @@ def _waits(facts: Facts) -> tuple[Blame, ...]:
     return tuple(
         Blame(
             w.instr.span,
-            f"{thread(names[w.thread])} waits for `{place(w.instr.field, w.location)}`",
+            f"{thread_name(names[w.thread])} waits for `{place_name(w.instr.field, w.location)}`",
         )
         for w in facts.state.waits
         if w.instr.span is not None
@@ -55,7 +55,7 @@ def _waits(facts: Facts) -> tuple[Blame, ...]:
 
 
 def _hypercall(h: Happening, facts: Facts) -> Blame:
-    place_of_call = where(h.instr)
+    place_of_call = instruction_place(h.instr)
     assert place_of_call is not None
     outcome = "succeeds" if h.value == 0 else "fails"
     return Blame(place_of_call, f"flushes {facts.names.root(h.root or 0)}, which {outcome}")
@@ -96,12 +96,12 @@ def _cause(facts: Facts) -> list[Blame]:
         h
         for h in facts.state.happenings
         if (isinstance(h.instr, Write) or (isinstance(h.instr, Exchange) and h.value != h.before))
-        and visible(h, facts.view)
+        and is_visible(h, facts.view)
         and h.instr.field.name in fields
     ]
     for h in reversed(writes):
         if h.instr.span is not None and h.location is not None and h.value is not None:
             assert isinstance(h.instr, (Write, Exchange))
             value = facts.names.field(h.instr.field, h.value)
-            return [Blame(h.instr.span, f"sets {place(h.instr.field, h.location)} to {value}")]
+            return [Blame(h.instr.span, f"sets {place_name(h.instr.field, h.location)} to {value}")]
     return []

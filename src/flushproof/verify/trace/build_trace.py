@@ -8,20 +8,20 @@ from flushproof.engines.interpreter.interpreter import State
 from flushproof.engines.schedule import Schedule
 from flushproof.frontend.setup import Setup
 from flushproof.frontend.spec.syntax import ClaimSpec
-from flushproof.ir.analysis.representation import Kinds, infer
+from flushproof.ir.analysis.representation import Kinds, infer_kinds
 from flushproof.ir.program import Program, Role
 from flushproof.ir.types import NONE
 from flushproof.machine.build import Machine
 from flushproof.machine.monitors import RUNS_ON
 from flushproof.results.trace import Trace
-from flushproof.verify.trace.blame import blame
-from flushproof.verify.trace.message import Facts, fill
-from flushproof.verify.trace.recipe import record
-from flushproof.verify.trace.trace_lines import TraceView, lines
-from flushproof.verify.trace.value_names import Names, letters
+from flushproof.verify.trace.blame import blamed_places
+from flushproof.verify.trace.message import Facts, fill_template
+from flushproof.verify.trace.recipe import record_recipe
+from flushproof.verify.trace.trace_lines import TraceView, trace_steps
+from flushproof.verify.trace.value_names import Names, root_letters
 
 
-def explain(
+def build_trace(
     machine: Machine,
     claim: ClaimSpec,
     program: Program,
@@ -30,8 +30,8 @@ def explain(
     smallest: str,
 ) -> Trace:
     """Describe a replayed counterexample; `state` ends with the claim's violation."""
-    view = _view(machine.setup, program, infer(program), schedule, state)
-    steps = lines(state.happenings, state.waits, view)
+    view = _view(machine.setup, program, infer_kinds(program), schedule, state)
+    steps = trace_steps(state.happenings, state.waits, view)
     violation = next(v for v in state.violations if v.claim == claim.name)
     facts = Facts(claim, state, violation, view, steps, machine.places)
     template = violation.instr.text or claim.headline or claim.text
@@ -41,11 +41,11 @@ def explain(
         columns=_columns(schedule, state, view),
         steps=steps,
         standing=_standing(schedule, state, view),
-        headline=fill(template, facts),
-        because="; ".join(filter(None, (fill(claim.because, facts), *at_boot))),
-        blame=blame(facts),
+        headline=fill_template(template, facts),
+        because="; ".join(filter(None, (fill_template(claim.because, facts), *at_boot))),
+        blame=blamed_places(facts),
         smallest=smallest,
-        recipe=record(program, schedule, state, view.names),
+        recipe=record_recipe(program, schedule, state, view.names),
     )
 
 
@@ -58,7 +58,7 @@ def _view(
             operation = next(o for o in program.operations if o.name == call.operation)
             if operation.parameters.root is not None:
                 roots[plan.number, number] = call.arguments[operation.parameters.root.name]
-    known = letters(state.happenings, RUNS_ON.name, tuple(roots.values()))
+    known = root_letters(state.happenings, RUNS_ON.name, tuple(roots.values()))
     names = Names(known, kinds, setup.declarations.enums)
     return TraceView(
         threads={p.number: p.name for p in schedule.plans},

@@ -35,8 +35,8 @@ from flushproof.machine.instrument import PLACE_STRIDE
 from flushproof.machine.monitors import RUNS_ON
 from flushproof.results.trace import TraceStep
 from flushproof.support.record import Record
-from flushproof.verify.trace.trace_lines import TraceView, takes
-from flushproof.verify.trace.value_names import Names, number, place, thread
+from flushproof.verify.trace.trace_lines import TraceView, takes_lock
+from flushproof.verify.trace.value_names import Names, number_words, place_name, thread_name
 
 _PART = re.compile(r"\{([^{}.]+)(?:\.([a-z]+))?\}")
 
@@ -62,7 +62,7 @@ class Facts(Record, frozen=True):
         return [h for h in self.state.happenings if (h.thread, h.call) == (v.thread, v.call)]
 
 
-def fill(template: str, facts: Facts) -> str:
+def fill_template(template: str, facts: Facts) -> str:
     """Fill a template; a part that nothing is known of becomes `?`."""
 
     def part(found: re.Match[str]) -> str:
@@ -129,13 +129,13 @@ def _calls(_: str, facts: Facts) -> str:
 def _ret(_: str, facts: Facts) -> str:
     for h in reversed(facts.of_call()):
         if isinstance(h.instr, Return) and h.value is not None:
-            return number(h.value)
+            return number_words(h.value)
     return "?"
 
 
 def _field(name: str, facts: Facts) -> str:
     f, location = _place(name, facts)
-    return place(f, location)
+    return place_name(f, location)
 
 
 def _place(name: str, facts: Facts) -> tuple[Field, Location]:
@@ -145,7 +145,7 @@ def _place(name: str, facts: Facts) -> tuple[Field, Location]:
     return f, (f.name, vcpu if f.scope is FieldScope.VCPU else -1)
 
 
-def touches(name: str, facts: Facts) -> list[Happening]:
+def last_touches(name: str, facts: Facts) -> list[Happening]:
     """Return one access of each thread to the place that `name` holds, its last write if any."""
     telling: dict[int, Happening] = {}
     for h in _accesses(name, facts):
@@ -177,21 +177,21 @@ def _by_code(h: Happening) -> bool:
 
 
 def _race(name: str, facts: Facts) -> str:
-    return "; ".join(_touch(h, facts) for h in touches(name, facts))
+    return "; ".join(_touch(h, facts) for h in last_touches(name, facts))
 
 
 def _touch(h: Happening, facts: Facts) -> str:
     verb = "writes" if h.writes else "reads"
     line = 0 if h.instr.span is None else h.instr.span.line
-    return f"{thread(facts.view.threads[h.thread])} {verb} it in line {line}"
+    return f"{thread_name(facts.view.threads[h.thread])} {verb} it in line {line}"
 
 
 def _history(_: str, facts: Facts) -> str:
     found = [
-        f"{thread(facts.view.threads[h.thread])} {'takes' if takes(h) else 'releases'} "
+        f"{thread_name(facts.view.threads[h.thread])} {'takes' if takes_lock(h) else 'releases'} "
         f"`{_label(h)}` in line {h.instr.span.line if h.instr.span else 0}"
         for h in facts.of_call()
-        if takes(h) or (isinstance(h.instr, Release) and not h.instr.freeing.to_memory)
+        if takes_lock(h) or (isinstance(h.instr, Release) and not h.instr.freeing.to_memory)
     ]
     return ", then ".join(found) if found else "the call never takes the lock"
 
@@ -207,21 +207,25 @@ def _waits(_: str, facts: Facts) -> str:
 
 def _waiting(w: Wait, facts: Facts) -> str:
     """Say such as `vCPU0 holds `a` and waits for `b``, or who holds what it waits for."""
-    name = thread(facts.view.threads[w.thread])
+    name = thread_name(facts.view.threads[w.thread])
     held = _held_by(w.thread, facts)
-    wanted = f"`{place(w.instr.field, w.location)}`"
+    wanted = f"`{place_name(w.instr.field, w.location)}`"
     if w.holder == w.thread:
         return f"{name} waits for {wanted}, which it holds itself"
     text = f"{name} holds {held} and waits for {wanted}" if held else f"{name} waits for {wanted}"
     if any(other.thread == w.holder for other in facts.state.waits):
         return text
-    return f"{text}, which {thread(facts.view.threads[w.holder])} took and never freed"
+    return f"{text}, which {thread_name(facts.view.threads[w.holder])} took and never freed"
 
 
 def _held_by(number_of_thread: int, facts: Facts) -> str:
     labels = {f.name: f for f in facts.state.program.fields}
-    held = (x for x in facts.state.locks if words.holds(facts.state.memory[x], number_of_thread))
-    return " and ".join(f"`{place(labels[x[0]], x)}`" for x in held)
+    held = (
+        x
+        for x in facts.state.locks
+        if words.is_holder_or_reader(facts.state.memory[x], number_of_thread)
+    )
+    return " and ".join(f"`{place_name(labels[x[0]], x)}`" for x in held)
 
 
 _ATTRIBUTES: dict[str, Callable[[str, Facts], str]] = {

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flushproof.engines.interpreter.interpreter import Happening, State, boot_memory, locations
+from flushproof.engines.interpreter.interpreter import (
+    Happening,
+    State,
+    boot_memory,
+    field_locations,
+)
 from flushproof.engines.schedule import Call, Schedule
 from flushproof.ir.code import (
     Access,
@@ -24,10 +29,10 @@ from flushproof.ir.code import (
 from flushproof.ir.program import BYSTANDERS, Operation, Parameters, Program
 from flushproof.ir.types import LockWord
 from flushproof.results.trace import EventKind, Recipe, RecordedCall, RecordedThread, TraceEvent
-from flushproof.verify.trace.value_names import Names, place
+from flushproof.verify.trace.value_names import Names, place_name
 
 
-def record(program: Program, schedule: Schedule, state: State, names: Names) -> Recipe:
+def record_recipe(program: Program, schedule: Schedule, state: State, names: Names) -> Recipe:
     """Describe the operations, the choices and the visible events of a finished run."""
     operations = {o.name: o for o in program.operations}
     threads = tuple(
@@ -40,7 +45,7 @@ def record(program: Program, schedule: Schedule, state: State, names: Names) -> 
         TraceEvent(positions[h.thread], h.call, *_seen, _outcome(h))
         for h in state.happenings
         if h.operation not in bystanders
-        for _seen in seen(h.instr)
+        for _seen in visible_event(h.instr)
     )
     return Recipe(
         witnesses=tuple(sorted(schedule.witnesses.items())),
@@ -77,7 +82,7 @@ _KINDS: dict[Freeing, EventKind] = {
 }
 
 
-def seen(instr: Instr) -> Iterator[tuple[EventKind, str]]:  # noqa: C901 - a table
+def visible_event(instr: Instr) -> Iterator[tuple[EventKind, str]]:  # noqa: C901 - a table
     """Yield the kind and the member of the event that an instruction of the code is, if any."""
     match instr:
         case Enter():
@@ -113,5 +118,5 @@ def _initial(program: Program, schedule: Schedule, names: Names) -> Iterator[tup
     memory |= {(name, -1): value for name, value in schedule.witnesses.items()}
     for field in program.fields:
         if not field.ghost and not isinstance(field.type, LockWord):
-            for where in locations(field, schedule.vcpus):
-                yield place(field, where), names.field(field, memory[where])
+            for where in field_locations(field, schedule.vcpus):
+                yield place_name(field, where), names.field(field, memory[where])

@@ -30,7 +30,7 @@ from flushproof.ir.program import Role
 from flushproof.results.trace import HypercallNote, LockMark, TraceStep
 from flushproof.support.record import Record, replace
 from flushproof.support.source import Span
-from flushproof.verify.trace.value_names import Names, place
+from flushproof.verify.trace.value_names import Names, place_name
 
 _TAKEN: Mapping[LockMark, int] = {"acquire": 1, "release": -1}
 
@@ -47,7 +47,7 @@ class TraceView(Record, frozen=True):
     several_locks: bool
 
 
-def visible(h: Happening, view: TraceView) -> bool:
+def is_visible(h: Happening, view: TraceView) -> bool:
     """Tell whether a reader follows it: not the claims' own doings, and no reads."""
     if view.roles[h.operation] not in (Role.LOAD, Role.FLUSH):
         return False
@@ -59,24 +59,24 @@ def visible(h: Happening, view: TraceView) -> bool:
         case Acquire() | TryAcquire() | Release() | Exchange():
             return True
         case Available(shared=shared):
-            return not words.available(h.value or 0, shared=shared)
+            return not words.is_available(h.value or 0, shared=shared)
         case Hypercall() | Return() | Enter():
             return True
         case _:
             return False
 
 
-def takes(h: Happening) -> bool:
+def takes_lock(h: Happening) -> bool:
     """Tell whether a thread got a lock."""
     return isinstance(h.instr, (Acquire, TryAcquire)) and h.value != h.before
 
 
-def frees(h: Happening) -> bool:
+def frees_lock(h: Happening) -> bool:
     """Tell whether others can take a lock from then on."""
     return isinstance(h.instr, Release) and h.instr.freeing is not Freeing.ISSUED
 
 
-def lines(
+def trace_steps(
     happenings: list[Happening], waits: tuple[Wait, ...], view: TraceView
 ) -> tuple[TraceStep, ...]:
     """Return the steps of a trace, at its end one for each thread that waits for a lock.
@@ -109,7 +109,7 @@ def _waiting(w: Wait, view: TraceView, index: int) -> TraceStep:
         thread=view.threads[w.thread],
         operation=str(view.roles[w.operation]),
         event="wait",
-        text=f"{at}waits for {place(w.instr.field, w.location)}",
+        text=f"{at}waits for {place_name(w.instr.field, w.location)}",
         span=w.instr.span,
         lock="none",
         changed=(),
@@ -124,7 +124,9 @@ def _call(h: Happening) -> tuple[int, int]:
 def _shown(
     happenings: list[Happening], view: TraceView, interrupted: frozenset[tuple[int, int]]
 ) -> list[Happening]:
-    return [h for h in happenings if visible(h, view) or (_call(h) in interrupted and _is_read(h))]
+    return [
+        h for h in happenings if is_visible(h, view) or (_call(h) in interrupted and _is_read(h))
+    ]
 
 
 def _is_read(h: Happening) -> bool:
@@ -162,7 +164,7 @@ def _merged(stretch: list[Happening]) -> Iterator[tuple[Happening, ...]]:
                 continue
             yield (held,)
             held = None
-        if frees(h):
+        if frees_lock(h):
             held = h
         else:
             yield (h,)
@@ -172,8 +174,8 @@ def _merged(stretch: list[Happening]) -> Iterator[tuple[Happening, ...]]:
 
 def _whole_load(stretch: list[Happening], view: TraceView, index: int) -> TraceStep:
     first = stretch[0]
-    taken = sum(takes(h) for h in stretch)
-    freed = sum(frees(h) for h in stretch)
+    taken = sum(takes_lock(h) for h in stretch)
+    freed = sum(frees_lock(h) for h in stretch)
     mark: LockMark = "acquire" if taken > freed else "section" if taken else "none"
     return TraceStep(
         index=index,
@@ -195,7 +197,7 @@ def _buffered(stretch: list[Happening]) -> Iterator[str]:
     drains = [h for h in stretch if isinstance(h.instr, Write) and h.instr.mode is Mode.DRAIN]
     for h in stores[len(drains) :]:
         if isinstance(h.instr, Access) and h.location is not None:
-            yield f"buffers {place(h.instr.field, h.location)}"
+            yield f"buffers {place_name(h.instr.field, h.location)}"
 
 
 def _root(h: Happening, view: TraceView) -> str:
@@ -207,7 +209,7 @@ def _changed(h: Happening, view: TraceView) -> tuple[tuple[str, str], ...]:
         case Write(field) | Exchange(_, field) if h.location is not None and h.value is not None:
             if h.value == h.before:
                 return ()
-            return ((place(field, h.location), view.names.field(field, h.value)),)
+            return ((place_name(field, h.location), view.names.field(field, h.value)),)
         case _:
             return ()
 
@@ -223,7 +225,7 @@ def _line(piece: tuple[Happening, ...], view: TraceView, index: int) -> TraceSte
         operation=str(view.roles[h.operation]),
         event=_event(h),
         text=", ".join(_text(x, view) for x in piece),
-        span=where(h.instr),
+        span=instruction_place(h.instr),
         lock=_mark(h),
         changed=_changed(h, view),
         hypercall=note,
@@ -237,7 +239,7 @@ def _handed(h: Happening, view: TraceView) -> str:
     return _root(h, view) if ends else ""
 
 
-def where(instr: Instr) -> Span | None:
+def instruction_place(instr: Instr) -> Span | None:
     """Return the place of an instruction, for a hypercall that in the operation's own code."""
     match instr:
         case Hypercall(site=Span() as site):
@@ -268,16 +270,16 @@ def _event(h: Happening) -> str:
 
 def _mark(h: Happening) -> LockMark:
     match h.instr:
-        case Acquire() | TryAcquire() if takes(h):
+        case Acquire() | TryAcquire() if takes_lock(h):
             return "acquire"
-        case Release() if frees(h):
+        case Release() if frees_lock(h):
             return "release"
         case _:
             return "none"
 
 
 def _text(h: Happening, view: TraceView) -> str:
-    span = where(h.instr)
+    span = instruction_place(h.instr)
     at = "" if span is None else f"{span.line}: "
     match h.instr:
         case Acquire() | TryAcquire() | Available() | Release():
@@ -294,7 +296,7 @@ def _text(h: Happening, view: TraceView) -> str:
                 return f"load({_root(h, view)}) begins"
             return "flush begins"
         case Read(field=f) | Write(field=f) | Exchange(field=f) | Access(field=f):
-            return "" if h.location is None else _access(h, at, f, place(f, h.location), view)
+            return "" if h.location is None else _access(h, at, f, place_name(f, h.location), view)
         case _:
             return ""
 
@@ -306,7 +308,7 @@ def _lock(
         case Acquire(shared=shared):
             word = "read lock" if shared else "lock"
         case TryAcquire() | Available():
-            word = "lock" if takes(h) else f"{at}lock not free"
+            word = "lock" if takes_lock(h) else f"{at}lock not free"
         case Release(freeing=Freeing.ISSUED):
             word = f"{at}buffers unlock"
         case Release(shared=shared):
@@ -321,7 +323,7 @@ def _named(word: str, field: Field, h: Happening, view: TraceView) -> str:
     """Name the lock where there is more than one."""
     if not view.several_locks or h.location is None:
         return word
-    return f"{word} {place(field, h.location)}"
+    return f"{word} {place_name(field, h.location)}"
 
 
 def _access(h: Happening, at: str, field: Field, where: str, view: TraceView) -> str:

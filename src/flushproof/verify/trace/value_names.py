@@ -43,7 +43,7 @@ class Names(Record, frozen=True):
         if self.kinds.is_root(f) or f.type == ROOT:
             return self.root(value)
         if f.enum in self.enums and value in self.enums[f.enum]:
-            return short(self.enums[f.enum], value)
+            return short_enumerator(self.enums[f.enum], value)
         return self.typed(f.type, value)
 
     def typed(self, t: Type, value: int) -> str:
@@ -54,15 +54,15 @@ class Names(Record, frozen=True):
             return "free" if value == 0 else "held"
         if t == BOOL:
             return "true" if value else "false"
-        return self.root(value) if t == ROOT else number(value)
+        return self.root(value) if t == ROOT else number_words(value)
 
 
-def number(value: int) -> str:
+def number_words(value: int) -> str:
     """Write a plain number, in hexadecimal where it is large."""
     return hex(value) if abs(value) > 0xFFFF else str(value)
 
 
-def short(names: Mapping[int, str], value: int) -> str:
+def short_enumerator(names: Mapping[int, str], value: int) -> str:
     """Name an enumerator without the prefix that all of them share."""
     return names[value][_shared(names.values()) :] if len(names) > 1 else names[value]
 
@@ -74,17 +74,17 @@ def _shared(words: Collection[str]) -> int:
     return "".join(a for a, _ in same).rfind("_") + 1
 
 
-def place(f: Field, location: Location) -> str:
+def place_name(f: Field, location: Location) -> str:
     """Name a shared location, such as `ept_pointer[1]`, or `vcpu1.pgd` where the VM has one too."""
     return f.label if location[1] < 0 else f.at(str(location[1]))
 
 
-def thread(name: str) -> str:
+def thread_name(name: str) -> str:
     """Write a thread's name as a reader does: `vCPU1` for "vcpu1"."""
     return name.replace("vcpu", "vCPU")
 
 
-def letters(happenings: list[Happening], ghost: str, begun: Collection[int]) -> dict[int, str]:
+def root_letters(happenings: list[Happening], ghost: str, begun: Collection[int]) -> dict[int, str]:
     """Give letters to the roots of loads in order of appearance.
 
     `ghost` is the field of hardware roots, `begun` the roots of all loads. A load's root first
@@ -102,14 +102,14 @@ def letters(happenings: list[Happening], ghost: str, begun: Collection[int]) -> 
         if value in roots and value not in order and value not in PLAIN and value is not None:
             order.append(value)
     order += [value for value in dict.fromkeys(begun) if value not in order]
-    return {value: letter(k) for k, value in enumerate(order)}
+    return {value: root_letter(k) for k, value in enumerate(order)}
 
 
 def _page(value: int | None) -> int | None:
     return None if value is None or value in PLAIN else value & ~LOW
 
 
-def letter(k: int) -> str:
+def root_letter(k: int) -> str:
     """Name the root with number `k`: A, B, ..., Z, AA, AB, ..."""
     name = ""
     k += 1
