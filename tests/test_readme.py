@@ -24,10 +24,17 @@ SOURCE = TOP / "src" / "flushproof"
 PLACES = (
     TOP,
     SOURCE,
-    SOURCE / "engines" / "symbolic",
-    SOURCE / "engines" / "unbounded",
-    SOURCE / "machine" / "buffers",
-    SOURCE / "compare",
+    SOURCE / "engines/reduction",
+    SOURCE / "engines/bounded",
+    SOURCE / "engines/symbolic",
+    SOURCE / "engines/smt",
+    SOURCE / "engines/unbounded",
+    SOURCE / "engines/interpreter",
+    SOURCE / "features/nfc",
+    SOURCE / "frontend/kernel",
+    SOURCE / "frontend/c",
+    SOURCE / "machine/store_buffers",
+    SOURCE / "verify",
 )
 
 
