@@ -250,8 +250,9 @@ static int any(void) __free;
 static int twice(void) { return any(); }
 static int flush_root(u64 root, struct kvm_tlb_range *range)
 {
-	return range ? hyperv_flush_guest_mapping_range(root, kvm_fill_hv_flush_list_func, range)
-		     : hyperv_flush_guest_mapping(root);
+	if (range)
+		return hyperv_flush_guest_mapping_range(root, kvm_fill_hv_flush_list_func, range);
+	return hyperv_flush_guest_mapping(root);
 }
 int hv_remote_flush_tlb_with_range(struct kvm *kvm, struct kvm_tlb_range *range)
 {
