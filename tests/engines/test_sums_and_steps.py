@@ -94,6 +94,36 @@ def test_a_sum_that_leaves_its_type_is_seen(large: str, condition: str, tmp_path
     assert isinstance(ForAll(machine, evidence=False).defined, str)
 
 
+FLUSHER = "\tstruct kvm_vmx *k = to_kvm_vmx(kvm);\n\tunsigned int t;\n"
+KNOWN = """
+	WRITE_ONCE(k->x, 0);
+	t = READ_ONCE(k->x);
+	if (-(t + 2) > 5)
+		READ_ONCE(k->y);
+	return 0;
+"""
+"""Without a claim the write and the read are one step, in which the number is known."""
+
+
+def test_a_sum_of_a_known_number_is_seen(tmp_path: Path) -> None:
+    """What wraps around with a known number is taken to stay in its type where it is not known.
+
+    Guards Lemma L4 of docs/soundness.md.
+    """
+    code = CODE.replace("\treturn 0;\n", KNOWN.lstrip("\n"))
+    code = code.replace("if (CONDITION)", "if (0)").replace("int x, y;", "unsigned int x; int y;")
+    code = code.replace("LARGE", "1")
+    code = code.replace("\tstruct kvm_vmx *k = to_kvm_vmx(kvm);\n", FLUSHER)
+    code = code.replace(
+        "int t = READ_ONCE(k->x);", "int t = 0;\n\n\tWRITE_ONCE(k->x, 0x80000000u);"
+    )
+    (tmp_path / "code.c").write_text(code)
+    (tmp_path / "it.spec").write_text(SPEC.replace("n < 4", "n < 1"))
+    machine = build_machine(from_spec(str(tmp_path / "it.spec")))
+    assert _answer(machine, "bounded", 1).verdict is Verdict.REFUTED
+    assert _answer(machine, "unbounded", 2).verdict is Verdict.UNKNOWN
+
+
 def test_a_sum_that_stays_in_its_type_is_no_matter(tmp_path: Path) -> None:
     """Were every racy sum refused, what is above would show nothing."""
     machine = _machine(tmp_path, "1", "t + 1 > 3")

@@ -59,7 +59,7 @@ def apply_step(algebra: Algebra, step: SymbolicStep, state: dict[Location, Value
         out[where] = _replace(value, put)
     failures = [(c.claim, c.broken) for c in step.claimed]
     failures += [("", f.broken) for f in step.faults]
-    failures += [("", broken) for _, broken in step.overflows]
+    failures += [("", unfit.leaves) for _, unfit in step.overflows]
     return After(
         out,
         _bool(_replace(step.enabled, put)),

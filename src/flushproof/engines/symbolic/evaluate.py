@@ -13,6 +13,7 @@ import z3
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.locks import LockState
 from flushproof.engines.symbolic.values import SMALL, Algebra, NotExact, Root, Value
+from flushproof.ir.analysis.def_use import subexpressions_of
 from flushproof.ir.analysis.representation import ROOT_BITS, Representation
 from flushproof.ir.code import (
     COMPARISONS,
@@ -57,7 +58,7 @@ class Evaluator:
         """Return the kind of a local."""
         return self.algebra.kinds.local(self.operation, local)
 
-    def value(  # noqa: C901 - a table over the closed sum
+    def value(
         self,
         e: Expr,
         env: Mapping[Local, Value],
@@ -70,6 +71,15 @@ class Evaluator:
             NotExact: a root takes part in something that page numbers cannot express.
         """
         kind = kind or self.kind(e)
+        if self.algebra.overflows is not None and _literal(e):
+            # It is the same wherever it stands, so nothing depends on whether it wraps around.
+            with self.algebra.noting_if(False):  # noqa: FBT003
+                return self._value(e, env, m, kind)
+        return self._value(e, env, m, kind)
+
+    def _value(  # noqa: C901 - a table over the closed sum
+        self, e: Expr, env: Mapping[Local, Value], m: MachineValues, kind: Representation | None
+    ) -> Value:
         match e:
             case Const(value, type_):
                 return self.algebra.constant(value, type_, kind)
@@ -163,24 +173,16 @@ class Evaluator:
 
     def _narrow(self, n: t.Number, to: Int, of: Int) -> t.Number:
         if isinstance(n, int):
+            self.algebra.note(n, to, True)  # noqa: FBT003
             return to.wrap(n)
         low, high = self.algebra.range_of(n, of)
         if to.low <= low and high <= to.high:
             return n
-        if self.algebra.overflows is not None:
-            self.algebra.note(n, to, True)  # noqa: FBT003
+        self.algebra.note(n, to, True)  # noqa: FBT003
         if not self.algebra.wraps:
             return n
         size = 1 << to.width
-        return self._wrapped((n - to.low) % size + to.low, to.low, to.high)
-
-    def _wrapped(self, n: z3.ArithRef, low: int, high: int) -> z3.ArithRef:
-        """Return a number that lies in low..high.
-
-        Where numbers are noted that is not remembered: a proof for all does not know it either, so
-        that the same numbers are noted there.
-        """
-        return n if self.algebra.overflows is not None else self.algebra.ranged(n, low, high)
+        return self.algebra.ranged((n - to.low) % size + to.low, to.low, to.high)
 
     # Binary ----------------------------------------------------------------------------------
 
@@ -222,15 +224,16 @@ class Evaluator:
     def wrap(self, op: str, a: t.Number, b: t.Number, type_: Int) -> t.Number:
         """Return a + b or a - b reduced to a type, with as few cases as the ranges allow."""
         if isinstance(a, int) and isinstance(b, int):
-            return type_.wrap(a + b if op == "+" else a - b)
+            known = a + b if op == "+" else a - b
+            self.algebra.note(known, type_, True)  # noqa: FBT003
+            return type_.wrap(known)
         (la, ha), (lb, hb) = self.algebra.range_of(a, type_), self.algebra.range_of(b, type_)
         low, high = (la + lb, ha + hb) if op == "+" else (la - hb, ha - lb)
         x, y = t.z3_number(a), t.z3_number(b)
         total = x + y if op == "+" else x - y
-        if self.algebra.overflows is not None:
-            far = any(isinstance(n, int) and abs(n) > SMALL for n in (a, b))
-            grows = op == "+" or t.compare_numbers("<", b, 0)
-            self.algebra.note(total, type_, grows, exactly=far and type_.width == ROOT_BITS)
+        far = any(isinstance(n, int) and abs(n) > SMALL for n in (a, b))
+        grows = op == "+" or t.compare_numbers("<", b, 0)
+        self.algebra.note(total, type_, grows, exactly=far and type_.width == ROOT_BITS)
         if not self.algebra.wraps:
             return total
         size = 1 << type_.width
@@ -241,7 +244,7 @@ class Evaluator:
         if low < type_.low or high > type_.high:
             # What wraps around may come to lie anywhere, beyond the interval as well.
             low, high = type_.low, type_.high
-        return self._wrapped(total, low, high)
+        return self.algebra.ranged(total, low, high)
 
     def _root_bits(self, e: Binary, a: Root, b: Root) -> Root:
         if e.op == "&" and not self.algebra.masks:
@@ -285,6 +288,11 @@ def _and_pages(a: int | z3.ExprRef, b: int | z3.ExprRef) -> int | z3.ExprRef:
 
 def _all_ones(page: int) -> bool:
     return page == (1 << 52) - 1
+
+
+def _literal(e: Expr) -> bool:
+    """Tell whether an expression is made of constants."""
+    return all(isinstance(x, (Const, Unary, Cast, Binary, Ite)) for x in subexpressions_of(e))
 
 
 def _bool(v: Value) -> t.Bool:

@@ -329,8 +329,9 @@ class _Region:
     def _overflow(self, path: Path) -> None:
         """Note sums that leave their type, where these do not wrap around."""
         while self.algebra.overflows:
-            broken = t.and_(self._guard(path), self.algebra.overflows.pop())
-            self.step.overflows.append((self.at, broken))
+            unfit = self.algebra.overflows.pop().where(self._guard(path))
+            if unfit.doubtful is not False:
+                self.step.overflows.append((self.at, unfit))
 
     def _guard(self, path: Path) -> t.Bool:
         return t.and_(self.step.guard, self.owner.paths.guard(path.cubes))

@@ -13,7 +13,7 @@ import z3
 
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.cells import Location, VcpuCells
-from flushproof.engines.symbolic.values import Algebra, Value
+from flushproof.engines.symbolic.values import Algebra, Unfit, Value
 from flushproof.ir.code import Field, Instr, Local
 from flushproof.ir.program import Program, Role
 from flushproof.ir.types import LockWord, Type
@@ -130,7 +130,7 @@ class SymbolicStep(Record):
     `enabled`: every lock it takes is free when it does. `first` marks the start of call `call`,
     `waits` a step that begins by taking a lock.
     `others`: inputs that stand for cells of vCPUs without one of their own, with the vCPU's number.
-    `overflows`: where sums are noted, positions and when one leaves its type there.
+    `overflows`: where sums are noted, positions and what was noted there.
     """
 
     call: int
@@ -147,7 +147,7 @@ class SymbolicStep(Record):
     choices: list[FreeChoice] = field(default_factory=list)
     exits: list[tuple[t.Bool, dict[Local, Value]]] = field(default_factory=list)
     others: list[tuple[Location, t.Number]] = field(default_factory=list)
-    overflows: list[tuple[int, t.Bool]] = field(default_factory=list)
+    overflows: list[tuple[int, Unfit]] = field(default_factory=list)
 
 
 class ThreadSteps(Record, frozen=True):

@@ -19,7 +19,7 @@ from flushproof.engines.smt import term_constructors as nodes
 from flushproof.engines.smt import terms as t
 from flushproof.ir.analysis.representation import LOW, PAGE_BITS, Kinds, Representation
 from flushproof.ir.types import BOOL, INT, NO_VCPU, NONE, ROOT, Int, LockWord, Type, VcpuRef
-from flushproof.support.record import Record
+from flushproof.support.record import Record, replace
 
 INVALID = (1 << 64) - 1
 
@@ -37,6 +37,33 @@ class Root(Record, frozen=True, eq=False):
 Value: TypeAlias = bool | int | z3.BoolRef | z3.ArithRef | z3.BitVecRef | z3.ArrayRef | Root
 
 
+class Unfit(Record, frozen=True, eq=False):
+    """A number that may lie outside low..high, of its type, where `guard` holds.
+
+    It surely does not where `doubtful` does not hold, as small domains can tell. One that does not
+    grow is not too large.
+    """
+
+    doubtful: t.Bool
+    number: t.Number
+    low: int
+    high: t.Number
+    grows: t.Bool
+    guard: t.Bool = True
+
+    @property
+    def leaves(self) -> t.Bool:
+        """Return when it lies outside."""
+        high = t.implies(self.grows, t.compare_numbers("<=", self.number, self.high))
+        low = t.compare_numbers("<=", self.low, self.number)
+        return t.and_(self.guard, t.not_(t.and_(low, high)))
+
+    def where(self, condition: t.Bool) -> Unfit:
+        """Return the same, as far as a condition holds."""
+        guard = t.and_(condition, self.guard)
+        return replace(self, doubtful=t.and_(condition, self.doubtful), guard=guard)
+
+
 class NotExact(Exception):  # noqa: N818 - a finding that changes the plan, no error
     """Roots cannot be kept as page numbers here; bit-vectors are needed."""
 
@@ -52,7 +79,7 @@ class Algebra:
     def __init__(
         self,
         kinds: Kinds,
-        overflows: list[z3.BoolRef] | None = None,
+        overflows: list[Unfit] | None = None,
         most: z3.ArithRef | None = None,
         *,
         wraps: bool = False,
@@ -199,32 +226,39 @@ class Algebra:
         """
         return self.known_range(n) or (type_.low, type_.high)
 
-    def note(self, total: z3.ArithRef, type_: Int, grows: t.Bool, *, exactly: bool = False) -> None:
-        """Note the condition that a number is not one of those that surely fit a type.
+    def note(self, total: t.Number, type_: Int, grows: t.Bool, *, exactly: bool = False) -> None:
+        """Note that a number may leave its type, as sums of plain numbers may, too.
 
-        These are small numbers and, where an `int` fits, numbers up to that of vCPUs, which is one;
-        or `exactly` those of the type. A number that does not grow is not too large.
+        It is in doubt unless it is one of those that surely fit: small numbers and, where an `int`
+        fits, numbers up to that of vCPUs, which is one; or `exactly` those of the type, as where
+        it is known. A number that does not grow is not too large.
         """
-        assert self.overflows is not None
-        low, high = total >= type_.low, total <= type_.high
-        if not exactly:
-            most = self.most if self.most is not None and type_.high >= INT.high else type_.high
+        if self.overflows is None:
+            return
+        unfit = Unfit(False, total, type_.low, type_.high, grows)  # noqa: FBT003
+        if isinstance(total, int) or exactly:
+            doubtful = unfit.leaves
+        else:
             low = total >= max(type_.low, -SMALL)
+            most = self.most if self.most is not None and type_.high >= INT.high else type_.high
             high = z3.Or(total <= min(type_.high, SMALL), total <= most)
-        self.overflows.append(t.z3_bool(t.not_(t.and_(low, t.implies(grows, high)))))
+            doubtful = t.not_(t.and_(low, t.implies(grows, high)))
+        self._note(replace(unfit, doubtful=doubtful))
 
     def note_vcpu(self, number: t.Number) -> None:
         """Note the condition that a number that is taken for a vCPU is none, nor NULL.
 
         Nothing wraps around here, so what holds of all vCPUs would be taken for granted of it.
         """
-        if self.overflows is not None and self.most is not None:
-            fits = t.and_(
-                t.compare_numbers("<=", NO_VCPU, number), t.compare_numbers("<", number, self.most)
-            )
-            self.overflows.append(t.z3_bool(t.not_(fits)))
+        if self.most is not None:
+            unfit = Unfit(False, number, NO_VCPU, self.most - 1, True)  # noqa: FBT003
+            self._note(replace(unfit, doubtful=unfit.leaves))
 
-    def forget_noted(self) -> tuple[z3.BoolRef, ...]:
+    def _note(self, found: Unfit) -> None:
+        if self.overflows is not None and found.doubtful is not False:
+            self.overflows.append(found)
+
+    def forget_noted(self) -> tuple[Unfit, ...]:
         """Return what was noted so far, and forget it."""
         noted = tuple(self.overflows or ())
         if self.overflows is not None:
@@ -237,9 +271,8 @@ class Algebra:
         start = len(self.overflows or ())
         yield
         if self.overflows is not None:
-            self.overflows[start:] = [
-                t.z3_bool(t.and_(chosen, broken)) for broken in self.overflows[start:]
-            ]
+            noted = [found.where(chosen) for found in self.overflows[start:]]
+            self.overflows[start:] = [x for x in noted if x.doubtful is not False]
 
     # Choosing and comparing ------------------------------------------------------------------
 

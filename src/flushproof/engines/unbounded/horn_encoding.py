@@ -97,8 +97,8 @@ class Builder:
 
     def _boot(self, idle: Control) -> None:
         """Add the first state; where a claim observes it, nobody steps before that is done."""
-        for broken in self.space.unfit:
-            self._clause(None, (), broken, f"{UNFIT} at boot")
+        for unfit in self.space.unfit:
+            self._clause(None, (), unfit.doubtful, f"{UNFIT} at boot")
         for o in self.space.program.of(Role.OBSERVE):
             idle = replace(idle, bystander=Site(o.name, 0), running=BYSTANDER)
         self.frames.of(idle)

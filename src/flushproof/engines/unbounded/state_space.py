@@ -14,7 +14,7 @@ from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.boot import FirstValue, boot_value, unwritten_boot_values
 from flushproof.engines.symbolic.cells import Location, TrackedCells
 from flushproof.engines.symbolic.step import World
-from flushproof.engines.symbolic.values import Algebra, Root, Value
+from flushproof.engines.symbolic.values import Algebra, Root, Unfit, Value
 from flushproof.engines.unbounded.history_variable import HISTORY, with_history
 from flushproof.engines.unbounded.reader_counting import tracked_locations, tracked_readers
 from flushproof.ir.analysis.representation import Kinds
@@ -74,7 +74,7 @@ class Space(Record, frozen=True):
     ranges: tuple[z3.BoolRef, ...]
     failing: tuple[z3.BoolRef, ...]
     constant: Mapping[str, FirstValue]
-    unfit: tuple[z3.BoolRef, ...]
+    unfit: tuple[Unfit, ...]
 
     def world(self, *more: z3.ArithRef) -> World:
         """Return a world with cells for the tracked vCPUs and for more of them."""

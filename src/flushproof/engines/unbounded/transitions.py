@@ -111,14 +111,14 @@ class TransitionExecutor:
 
     def _errors(self, operation: Operation, step: SymbolicStep) -> Iterator[tuple[str, t.Bool]]:
         yield from ((c.claim, c.broken) for c in step.claimed)
-        for at, broken in step.overflows:
+        for at, unfit in step.overflows:
             if self._matters(operation.code[at]):
-                yield UNFIT, broken
+                yield UNFIT, unfit.doubtful
         yield from ((f.text, f.broken) for f in step.faults if self._matters(f.instr))
 
     def _shown(self, operation: Operation, step: SymbolicStep) -> z3.BoolRef:
-        sums = (b for at, b in step.overflows if not self._matters(operation.code[at]))
-        return t.z3_bool(t.not_(t.or_(*sums)))
+        sums = (x for at, x in step.overflows if not self._matters(operation.code[at]))
+        return t.z3_bool(t.not_(t.or_(*(x.leaves for x in sums))))
 
     def _matters(self, i: Instr) -> bool:
         return i.from_claim or not self.claims_only
