@@ -11,13 +11,14 @@ import pytest
 
 from flushproof.cli.main import build_command_line
 from flushproof.cli.settings.keys import KEYS
+from flushproof.report.formats import FORMATS
 from flushproof.runner.session import check_claim, read_expectations
 
 TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text(encoding="utf-8")
 USAGE = (TOP / "docs" / "usage.md").read_text(encoding="utf-8")
 PAGES = (
-    *("README.md", "ARCHITECTURE.md", "examples/README.md"),
+    *("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "examples/README.md"),
     *("docs/usage.md", "docs/tutorial.md", "docs/limits.md", "docs/grammar.md"),
 )
 SOURCE = TOP / "src" / "flushproof"
@@ -96,6 +97,13 @@ def test_the_claims_are_those_that_are_checked() -> None:
     claims = (TOP / "specs" / "claims.claims").read_text(encoding="utf-8")
     known = re.findall(r"^claim (\w+)", claims, re.MULTILINE)
     assert re.findall(r"\w+", " ".join(_table("claim"))) == known
+
+
+def test_the_formats_are_those_of_the_command_line() -> None:
+    """If this fails, the page lacks a form of output, or names one that is refused."""
+    listed = USAGE.partition("write, with `--format`: ")[2].partition(". Errors")[0]
+    named = re.findall(r"(?:^|[;,] |and )`([a-z]+)`", re.sub(r"\s+", " ", listed))
+    assert ["text", *named] == list(FORMATS)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -9,6 +9,7 @@ import pytest
 
 from flushproof import pipeline
 from flushproof.frontend.kernel.choices import Choices
+from flushproof.frontend.kernel.profiles import read_profiles
 from flushproof.results.recognition import Recognition
 from flushproof.results.verdict import Verdict
 from flushproof.support.diagnostics import InputError
@@ -59,6 +60,12 @@ USUAL = {"no_repeat": 3}
 
 def _listing(path: Path, choices: Choices | None = None) -> Recognition:
     return pipeline.recognise_file(str(path), None, Options(choices=choices or Choices()))
+
+
+def test_every_generation_has_a_tree() -> None:
+    """A profile that no file is read by may be wrong, and a tree that is not listed is not read."""
+    assert {profile for profile, _, _ in FILES.values()} == {p.name for p in read_profiles()}
+    assert {name.partition("/")[0] for name in FILES} == {p.name for p in TREES.iterdir()}
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -10,6 +10,7 @@ import pytest
 
 from flushproof.report import json_report as report_json
 from flushproof.results.verdict import Verdict
+from flushproof.support.memory_model import MemoryModel
 from report_samples import CHECKED, MANY_TRACE, MIXED, report, result
 
 SCHEMA = json.loads(files("flushproof.report").joinpath("schema.json").read_text())
@@ -25,6 +26,11 @@ DOCUMENTS = {
 
 def _check(document: object) -> None:
     jsonschema.Draft202012Validator(SCHEMA).validate(document)
+
+
+def test_the_schema_has_every_memory_model() -> None:
+    """A report under a model that the schema lacks would be refused by who reads it."""
+    assert SCHEMA["$defs"]["scope"]["properties"]["memory"]["enum"] == list(MemoryModel)
 
 
 @pytest.mark.parametrize("name", sorted(DOCUMENTS))

@@ -55,6 +55,8 @@ from flushproof.lower.values import FALSE, FieldPlace, Nothing, Scalar, StructPl
 from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Span
 
+Meaning = Callable[[Context, tuple[c.Expr, ...], Span], Value]
+
 
 def lower_primitive(ctx: Context, function: c.Function, span: Span) -> Value | None:
     """Emit the meaning of an annotated function; None where it has no meaningful annotation.
@@ -228,25 +230,7 @@ def _unreachable(ctx: Context, _arguments: tuple[c.Expr, ...], span: Span) -> Va
     return Nothing()
 
 
-ACTS = frozenset(
-    {
-        "__acquires",
-        "__acquires_shared",
-        "__tries",
-        "__tries_shared",
-        "__releases",
-        "__releases_fenced",
-        "__releases_shared",
-        "__hypercall",
-        "__fence",
-        "__exchange",
-        "__compare_exchange",
-        "__exchange_add",
-    }
-)
-"""What a claim's handler must not do, since it only watches; what it may store to, `write` says."""
-
-TABLE: dict[str, Callable[[Context, tuple[c.Expr, ...], Span], Value]] = {
+ACTS: dict[str, Meaning] = {
     "__acquires": _acquire,
     "__acquires_shared": partial(_acquire, shared=True),
     "__tries": _try,
@@ -255,15 +239,19 @@ TABLE: dict[str, Callable[[Context, tuple[c.Expr, ...], Span], Value]] = {
     "__releases_fenced": partial(_release, freeing=Freeing.LOCKED),
     "__releases_shared": partial(_release, freeing=Freeing.LOCKED, shared=True),
     "__hypercall": _hypercall,
-    "__free": _free,
-    "__vcpu_at": _vcpu_at,
-    "__num_vcpus": _num_vcpus,
     "__fence": _fence,
-    "__load": _marked_load,
-    "__store": _marked_store,
     "__exchange": _exchange,
     "__compare_exchange": _exchange,
     "__exchange_add": _exchange_add,
+}
+"""What a claim's handler must not do, since it only watches; what it may store to, `write` says."""
+
+TABLE: dict[str, Meaning] = ACTS | {
+    "__free": _free,
+    "__vcpu_at": _vcpu_at,
+    "__num_vcpus": _num_vcpus,
+    "__load": _marked_load,
+    "__store": _marked_store,
     "__value": numbers.freeze_value,
     "__least": numbers.lower_min,
     "__greatest": numbers.lower_max,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import assert_never
 
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.declarations import Global
@@ -124,8 +125,16 @@ class Machine(Record, frozen=True):
         Raises:
             InputError: as `with_claims`.
         """
-        if self.setup.memory is MemoryModel.SC:
-            return None
+        match self.setup.memory:
+            case MemoryModel.SC:
+                return None
+            case MemoryModel.TSO:
+                return self._buffered(names)
+            case other:
+                assert_never(other)
+
+    def _buffered(self, names: tuple[str, ...]) -> Buffered:
+        """Return the operations with the store buffers of TSO, as the named claims need them."""
         monitors = map(self._monitor, names)
         looking = tuple(replace(m, claim=beside_free_locks(m.claim)) for m in monitors)
         plain = self._instrumented(self.base.operations, looking)

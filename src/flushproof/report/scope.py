@@ -52,10 +52,11 @@ def _memory(scope: VerdictScope) -> str:
     """Name the memory model where it is not sequential consistency."""
     if scope.memory is MemoryModel.SC:
         return ""
+    under = f"under {scope.memory}"
     if scope.buffer is None:
-        return "under tso"
+        return under
     entries = "1 entry" if scope.buffer == 1 else f"{scope.buffer} entries"
-    return f"under tso with store buffers of up to {entries}"
+    return f"{under} with store buffers of up to {entries}"
 
 
 def _loads(loads: int | None) -> str:

@@ -6,7 +6,10 @@ from enum import StrEnum
 
 
 class MemoryModel(StrEnum):
-    """When threads see each other's stores: at once, or by way of x86's store buffers."""
+    """When threads see each other's stores: at once, or by way of x86's store buffers.
+
+    Each allows for all that those before it allow for.
+    """
 
     SC = "sc"
     TSO = "tso"
@@ -14,4 +17,4 @@ class MemoryModel(StrEnum):
 
 def weaker_model(*models: MemoryModel) -> MemoryModel:
     """Return that of some memory models which allows for more."""
-    return MemoryModel.TSO if MemoryModel.TSO in models else MemoryModel.SC
+    return max(models, key=list(MemoryModel).index)

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from flushproof.ir.code import (
     Access,
     Acquire,
+    Assert,
+    Assign,
     Available,
+    Branch,
+    Check,
     Drain,
     Enter,
+    Every,
     Exchange,
     Fence,
     Field,
+    Havoc,
+    Holds,
     Hypercall,
     Instr,
+    Jump,
     Mode,
     Read,
     Release,
     Return,
+    Stop,
     TryAcquire,
+    Uninit,
     Write,
 )
 from flushproof.ir.program import Operation, Program
@@ -54,8 +66,12 @@ def _visible(instr: Instr, changing: frozenset[str]) -> bool:
             return True
         case Hypercall() | Enter() | Return() | Access() | Drain():
             return True
-        case _:
+        case Assign() | Havoc() | Holds() | Every() | Uninit() | Check() | Assert():
             return False
+        case Jump() | Branch() | Stop():
+            return False
+        case _:
+            assert_never(instr)
 
 
 def _shared(f: Field, mode: Mode) -> bool:

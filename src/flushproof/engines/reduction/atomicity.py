@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import assert_never
 
 from flushproof.engines.reduction.commutativity import Moves, Site, ThreadCounts, WitnessCase
 from flushproof.engines.reduction.ranking import unranked_heads
@@ -25,18 +26,28 @@ from flushproof.ir.analysis.weak_topological_order import loop_heads
 from flushproof.ir.code import (
     Access,
     Acquire,
+    Assert,
+    Assign,
     Available,
+    Branch,
+    Check,
     Drain,
     Enter,
+    Every,
     Exchange,
     Fence,
+    Havoc,
+    Holds,
     Hypercall,
     Instr,
+    Jump,
     Mode,
     Read,
     Release,
     Return,
+    Stop,
     TryAcquire,
+    Uninit,
     Write,
 )
 from flushproof.ir.program import Operation, Role
@@ -158,8 +169,12 @@ def _touches(instr: Instr, written: frozenset[str]) -> bool:
             return True
         case Hypercall() | Enter() | Return() | Access() | Drain():
             return True
-        case _:
+        case Assign() | Havoc() | Holds() | Every() | Uninit() | Check() | Assert():
             return False
+        case Jump() | Branch() | Stop():
+            return False
+        case _:
+            assert_never(instr)
 
 
 def _mover(moves: Moves, site: Site, everywhere: list[Site]) -> Mover:
