@@ -184,6 +184,18 @@ def test_arguments_reach_the_pipeline(capsys: pytest.CaptureFixture[str]) -> Non
     assert "range_kept" in capsys.readouterr().out
 
 
+def test_every_choice_can_be_typed() -> None:
+    """An option that is read and not handed on changes nothing, and nobody is told."""
+    fake = Fake()
+    bounds = ["--vcpus", "2", "--loads", "1", "--flushes", "2", "--rounds", "3", "--memory", "tso"]
+    limits = ["--max-steps", "9", "--max-memory", "9999", "--jobs", "4", "--no-cache"]
+    others = ["--engine", "bounded", "--agree", "cvc5", "--sanity", "full", "--show-invariant"]
+    _run(fake, "prove", FILE, "-I", "d", "--claim", "a", *bounds, *limits, *others)
+    *_, options = fake.seen
+    same = {f for f in Options.__struct_fields__ if getattr(options, f) == getattr(Options(), f)}
+    assert same == {"project", "sweeping"}
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

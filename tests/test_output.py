@@ -107,3 +107,17 @@ def test_command_line_complains_first(capsys: pytest.CaptureFixture[str]) -> Non
     """A run of minutes must not end in an error that could be told at once."""
     assert main(["prove", "no_such_file.c", "--html", "no/such/folder/x.html"]) == 2
     assert "cannot write `no/such/folder/x.html`: there is no folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["text", "report"])
+@pytest.mark.parametrize(("name", "target"), [("v.c", "v.c"), ("v", "v"), ("v.c", "other.c")])
+def test_no_source_is_replaced_by_a_report(
+    form: str, name: str, target: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A slip with `-o` must not cost the code under review, whatever may begin a report."""
+    for path in {tmp_path / name, tmp_path / target}:
+        path.write_text("int x;\n")
+    output_to = str(tmp_path / target)
+    assert main(["prove", str(tmp_path / name), "--format", form, "-o", output_to]) == 2
+    assert "it is " in capsys.readouterr().err
+    assert (tmp_path / target).read_text() == "int x;\n"

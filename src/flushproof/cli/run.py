@@ -219,7 +219,8 @@ def _check_outputs(request: Request) -> None:
     if request.certificate is not None:
         check_writable(request.certificate, BEGINS)
     if request.output is not None:
-        check_writable(request.output, formats.BEGINS.get(request.format, ""))
+        reads = (*request.paths, *filter(None, (request.spec,)))
+        check_writable(request.output, formats.BEGINS.get(request.format, ""), reads)
     if request.format == TRACE and len(request.options.claims) != 1:
         raise InputError(OneClaim(span=None))
 

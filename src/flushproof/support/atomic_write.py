@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
 
@@ -29,11 +30,16 @@ class CannotWrite(Diagnostic, frozen=True, kw_only=True):
     reason: str
 
 
-def check_writable(path: str, begins: str = "") -> None:
+SOURCES = frozenset({".c", ".h", ".spec", ".claims", ".patch", ".diff", ".mbox"})
+"""How names end of what people write themselves."""
+
+
+def check_writable(path: str, begins: str = "", reads: Iterable[str] = ()) -> None:
     """Tell early what `write_atomically` would stumble over after a long run; nothing is created.
 
     A file that is there already is replaced only if it is empty or begins in this way, so that a
-    slip on the command line costs no source.
+    slip on the command line costs no source: where anything may begin it, none by its name, and
+    none of those in `reads`.
 
     Raises:
         InputError: the path cannot be written.
@@ -47,6 +53,10 @@ def check_writable(path: str, begins: str = "") -> None:
             raise _cannot(path, "it is no regular file")
         if target.exists() and not _begins(target, begins):
             raise _cannot(path, f"it is there already, and does not begin with `{begins}`")
+        if not begins and target.suffix in SOURCES and target.exists() and target.stat().st_size:
+            raise _cannot(path, f"it is there already, and `{target.suffix}` is a source")
+        if any(target == Path(read).resolve() for read in reads):
+            raise _cannot(path, "it is what is read")
         if not folder.is_dir():
             raise _cannot(path, f"there is no folder `{folder}`")
         if not os.access(folder, os.W_OK | os.X_OK):
