@@ -128,10 +128,10 @@ def test_the_command(
     assert "\x1b" not in shown.out
 
 
-def test_leaving_while_it_decides(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leaving_while_it_decides(file: Path) -> None:
     """Ctrl-C during a check leaves too."""
-    monkeypatch.setattr(cli, "main", lambda _: 130)
     arguments = cli.build_command_line().parse_args(["watch", "a.c"])
+    arguments.main = lambda _: 130
     assert arguments.command.run(arguments, _terminal()) == 0
 
 

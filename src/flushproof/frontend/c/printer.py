@@ -293,6 +293,9 @@ def _access(tree: syntax.CallExpr | syntax.Member | syntax.Index | syntax.Contai
     match tree:
         case syntax.CallExpr(function, arguments):
             return f"{print_expression(function, _POSTFIX)}({_list(arguments)})"
+        case syntax.Member(syntax.Number() as of, name, arrow):
+            # A dot behind digits would make another number of them.
+            return f"({print_expression(of)}){'->' if arrow else '.'}{name}"
         case syntax.Member(of, name, arrow):
             return f"{print_expression(of, _POSTFIX)}{'->' if arrow else '.'}{name}"
         case syntax.Index(of, index):
