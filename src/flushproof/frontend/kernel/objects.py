@@ -47,16 +47,8 @@ class Places(Record, frozen=True):
 
     def named(self, body: Body, target: c.Expr, *, whole: bool) -> frozenset[Key]:
         """Return the members that an assignment to a place may change."""
-        if isinstance(target, c.Member):
-            scope = scope_of(self.known, body.function)
-            named = frozenset(k for k in self.keys if k[1] == target.name)
-            try:
-                struct = struct_of(self.known, body, scope, target)
-            except InputError:
-                struct = None
-            exact = named & {(struct, target.name)} if struct is not None else named
-            if exact or (named and struct is None):
-                return exact or named
+        if isinstance(target, c.Member) and (exact := self.member(body, target)):
+            return exact
         t = self._type(body, target)
         if isinstance(target, c.Name) and not isinstance(t, Struct):
             return frozenset()
@@ -65,6 +57,17 @@ class Places(Record, frozen=True):
             return frozenset()
         held = isinstance(t, Struct) and not isinstance(target, c.Name)
         return self.held(t.name) if held and whole and isinstance(t, Struct) else frozenset()
+
+    def member(self, body: Body, e: c.Member) -> frozenset[Key]:
+        """Return the members that an expression may name: all so called where none can be told."""
+        named = frozenset(k for k in self.keys if k[1] == e.name)
+        if not named:
+            return named
+        try:
+            struct = struct_of(self.known, body, scope_of(self.known, body.function), e)
+        except InputError:
+            struct = None
+        return named if struct is None else named & {(struct, e.name)}
 
     def held(self, struct: str) -> frozenset[Key]:
         """Return the members that an object of a struct may have."""

@@ -21,7 +21,7 @@ from flushproof.frontend.kernel.name_resolution import Body, ResolvedNames
 from flushproof.frontend.kernel.objects import Places, could_set_whole
 from flushproof.frontend.kernel.state import read_through
 from flushproof.frontend.kernel.text_scan import included_names
-from flushproof.frontend.kernel.type_inference import root_of, scope_of, struct_of
+from flushproof.frontend.kernel.type_inference import root_of, scope_of
 from flushproof.frontend.kernel.ways import Key, target_of
 from flushproof.support.diagnostics import InputError
 from flushproof.support.files import current_files
@@ -150,11 +150,12 @@ def _writer(
 ) -> Writer:
     try:
         body = Body(known.reader.function(where, item), where)
-        found = _written(known, body, members)
+        places = Places(known, members)
+        found = _written(places, body)
     except InputError:
         keys = frozenset(k for k in members if k[1] in words)
         return Writer(item.name, keys, variables & words)
-    found |= Places(known, members).whole(body)
+    found |= places.whole(body)
     f = body.function
     scope = scope_of(known, f)
     roots = (root_of(t) for n in _nodes(f) if (t := target_of(n)) is not None)
@@ -169,20 +170,12 @@ def _nodes(f: c.Function) -> Iterator[object]:
     yield from (n for n in nodes if id(n) not in only_read)
 
 
-def _written(known: ResolvedNames, body: Body, members: frozenset[Key]) -> frozenset[Key]:
-    scope = scope_of(known, body.function)
+def _written(places: Places, body: Body) -> frozenset[Key]:
     found: set[Key] = set()
     for node in _nodes(body.function):
         target = target_of(node)
         while isinstance(target, c.Index):
             target = target.base
-        if not isinstance(target, c.Member):
-            continue
-        named = {k for k in members if k[1] == target.name}
-        if named:
-            try:
-                struct = struct_of(known, body, scope, target)
-            except InputError:
-                struct = None
-            found |= named if struct is None else named & {(struct, target.name)}
+        if isinstance(target, c.Member):
+            found |= places.member(body, target)
     return frozenset(found)
