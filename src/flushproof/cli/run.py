@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -230,6 +231,8 @@ def _decide(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
     path = request.paths[0]
     done: list[ClaimResult] = []
     board, read = Board(), files.Recorded(files.current_files())
+    # Only a certificate says what was read; each look costs a digest.
+    reading = nullcontext() if request.certificate is None else files.use_files(read)
     progress = _progress(terminal, "claims", len(request.options.claims) or None, board)
 
     def on_result(result: ClaimResult) -> None:
@@ -244,7 +247,7 @@ def _decide(request: Request, pipeline: Pipeline, terminal: Terminal) -> int:
 
     try:
         listener = Listener(on_result, progress.expect, board)
-        with files.use_files(read):
+        with reading:
             report = decide(path, request.spec, request.options, listener)
     except (KeyboardInterrupt, InputError) as stop:
         progress.clear()

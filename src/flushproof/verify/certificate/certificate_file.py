@@ -6,7 +6,6 @@ unless they are the ones that were written. Digests show damage; they do not sho
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable
 from itertools import zip_longest
@@ -19,7 +18,7 @@ from flushproof.report.scope import scope_phrase
 from flushproof.results.verdict import ClaimResult, Report
 from flushproof.support.atomic_write import CannotWrite
 from flushproof.support.diagnostics import Diagnostic, InputError
-from flushproof.support.files import FileLook
+from flushproof.support.files import FileLook, digest_bytes
 from flushproof.support.record import Record, replace
 from flushproof.support.source import Source
 from flushproof.support.wording import count_noun
@@ -186,4 +185,4 @@ def _words(line: str, asked: int) -> str:
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest_bytes(text.encode())
