@@ -12,6 +12,7 @@ from flushproof.features.review.git import from_git
 from flushproof.features.verdicts.decide_file import report_claims
 from flushproof.frontend.setup import Setup
 from flushproof.frontend.spec.resolve import from_text
+from flushproof.machine.build import build_machine
 from flushproof.results.comparison import Comparison, Since
 from flushproof.results.review import Review, TextVersion
 from flushproof.results.verdict import Report
@@ -50,7 +51,7 @@ def review_patch(
         jobs = options.processes
         question = Question(claims, setup.bounds, jobs=jobs, steps=options.steps)
         name = version.source.name
-        report = report_claims(name, setup, question, lambda r: r, lambda _: None)
+        report = report_claims(name, build_machine(setup), question, lambda r: r, lambda _: None)
         done(report)
         return report
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from flushproof.features.mutation.origin import SetupOrigin, origin_of
@@ -18,10 +18,10 @@ from flushproof.verify.open_input import Opened
 from flushproof.verify.options import COMPILER, SOLVER, Options, Sanity
 from flushproof.verify.portfolio import Question, decide_claims
 from flushproof.verify.progress import Listener
+from flushproof.verify.set_up import configure_setup, select_claims, select_expected_claims
 
 if TYPE_CHECKING:
     from flushproof.engines.second.second_solver import Second
-from flushproof.verify.set_up import configure_setup, select_claims, select_expected_claims
 
 OnResult = Callable[[ClaimResult], None]
 
@@ -46,27 +46,20 @@ def decide_variant(
     setup = configure_setup(opened.setup, options)
     claims = select_claims(setup, options)
     every = claims if expected_by(command, options).every_number else ()
-    level = options.sanity or Sanity.QUICK
-    question = Question(
-        claims,
-        setup.bounds,
-        rounds=options.rounds,
-        engine=options.engine,
-        every_number=frozenset(every),
-        jobs=options.processes,
-        steps=options.steps,
-        second=_second(options),
-        doubt=_doubt(origin_of(path, spec, opened, options.choices), setup, level),
+    second, machine = _second(options), build_machine(setup)
+    origin = origin_of(path, spec, opened, options.choices)
+    question = replace(
+        _question(claims, every, setup, options),
+        second=second,
+        doubt=_doubt(origin, machine, options.sanity or Sanity.QUICK),
         evidence=options.evidence,
-        apart=options.megabytes is not None,
     )
 
     def expecting(result: ClaimResult) -> ClaimResult:
         return with_expected(result, command, options)
 
-    return report_claims(
-        path, setup, question, expecting, on_result, compiled=options.agree == COMPILER
-    )
+    compiled = options.agree == COMPILER
+    return report_claims(path, machine, question, expecting, on_result, compiled=compiled)
 
 
 def check_spec(asked: NamedInput, options: Options, on_result: OnResult) -> Report:
@@ -79,27 +72,35 @@ def check_spec(asked: NamedInput, options: Options, on_result: OnResult) -> Repo
     setup = configure_setup(opened.setup, options)
     expected = {e.claim: _expected(e, options) for e in setup.expectations}
     claims = select_expected_claims(setup, options)
-    level = options.sanity or Sanity.REACH
+    every = (name for name in claims if expected[name].every_number)
+    second, machine = _second(options), build_machine(setup)
     origin = origin_of(path, None, replace(opened, setup=setup), options.choices)
-    jobs = options.processes
-    question = Question(
-        claims,
-        setup.bounds,
-        rounds=options.rounds,
-        engine=options.engine,
-        every_number=frozenset(name for name in claims if expected[name].every_number),
-        jobs=jobs,
-        steps=options.steps,
-        second=_second(options),
-        doubt=_doubt(origin, setup, level),
-        apart=options.megabytes is not None,
+    question = replace(
+        _question(claims, every, setup, options),
+        second=second,
+        doubt=_doubt(origin, machine, options.sanity or Sanity.REACH),
     )
 
     def expecting(result: ClaimResult) -> ClaimResult:
         return replace(result, expected=expected[result.claim])
 
-    return report_claims(
-        path, setup, question, expecting, on_result, compiled=options.agree == COMPILER
+    compiled = options.agree == COMPILER
+    return report_claims(path, machine, question, expecting, on_result, compiled=compiled)
+
+
+def _question(
+    claims: tuple[str, ...], every: Iterable[str], setup: Setup, options: Options
+) -> Question:
+    """Return what is asked of claims, of those in `every` for every number of vCPUs."""
+    return Question(
+        claims,
+        setup.bounds,
+        rounds=options.rounds,
+        engine=options.engine,
+        every_number=frozenset(every),
+        jobs=options.processes,
+        steps=options.steps,
+        apart=options.megabytes is not None,
     )
 
 
@@ -111,27 +112,27 @@ def _expected(stated: s.Expectation, options: Options) -> Expected:
 
 
 def _doubt(
-    origin: SetupOrigin, setup: Setup, level: Sanity
+    origin: SetupOrigin, machine: Machine, level: Sanity
 ) -> Callable[[ClaimResult], ClaimResult] | None:
     """Return what asks of a proof whether the claim could fail; None where nobody wants to know."""
     if level is Sanity.OFF:
         return None
     from flushproof.features.mutation.proof_sanity import Doubt
 
-    return Doubt(origin.under(setup), build_machine(setup), level).about
+    return Doubt(origin.under(machine.setup), machine, level).about
 
 
 def report_claims(
     path: str,
-    setup: Setup,
+    machine: Machine,
     question: Question,
     expecting: Callable[[ClaimResult], ClaimResult],
     on_result: OnResult,
     *,
     compiled: bool = False,
 ) -> Report:
-    """Decide the claims of a question about a set-up; each result is told as it is found."""
-    machine = build_machine(setup)
+    """Decide the claims of a question about a machine; each result is told as it is found."""
+    setup = machine.setup
     opinion = _compiled(machine) if compiled else None
     results: list[ClaimResult] = []
     if isinstance(on_result, Listener):
