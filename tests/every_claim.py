@@ -22,7 +22,7 @@ from flushproof.engines.bounded.query import BoundedQuery, Failure
 from flushproof.engines.bounded.threads import Counts
 from flushproof.engines.counterexample import Counterexample
 from flushproof.engines.explicit.enumerator import SearchOutcome, Sizes, enumerate_claim
-from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.interpreter import interpreter
 from flushproof.engines.smt import terms as t
 from flushproof.features.compiled.agree import compare_with_gcc
 from flushproof.ir.program import Program
@@ -144,10 +144,12 @@ def _fails(p: BoundedQuery, claim: str, failures: list[Failure]) -> bool:
 
 def _repeat(program: Program, found: Counterexample) -> None:
     """Run a schedule to its end; claims that fail on the way are not those that were asked for."""
-    state = concrete.initial_state(program, found.schedule)
+    state = interpreter.initial_state(program, found.schedule)
     for position in found.schedule.order:
         thread = state.threads[position]
-        concrete.step_thread(state, thread, lambda o: found.boundaries[o.name], to_violation=False)
+        interpreter.step_thread(
+            state, thread, lambda o: found.boundaries[o.name], to_violation=False
+        )
     if not any(v.claim == found.claim for v in state.violations):
         raise DisagreementError(f"{found.claim}: the solver: fails; the interpreter: does not")
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.interpreter import interpreter
 from flushproof.engines.schedule import Call, Schedule, ThreadPlan
 from flushproof.frontend.spec.resolve import from_spec
 from flushproof.ir.code import Havoc, Hypercall, Return
@@ -222,7 +222,7 @@ def piece_machine(folder: Path, piece: Piece) -> Machine:
 
 def call(
     program: Program, name: str, arguments: Mapping[str, int], choices: Sequence[int] = ()
-) -> concrete.State:
+) -> interpreter.State:
     """Run one call of an operation from boot, on a VM with two vCPUs.
 
     Raises:
@@ -230,7 +230,7 @@ def call(
     """
     plan = ThreadPlan(VCPUS, "flusher0", (Call(name, arguments, tuple(choices)),))
     schedule = Schedule(VCPUS, {}, (plan,), (0,))
-    state = concrete.initial_state(program, schedule)
+    state = interpreter.initial_state(program, schedule)
     run_call(state, state.threads[0], Choices())
     return state
 
@@ -262,18 +262,18 @@ def each(operation: Operation) -> frozenset[int]:
     return frozenset(range(len(operation.code)))
 
 
-def run_call(state: concrete.State, thread: concrete.Thread, choices: Choices) -> None:
+def run_call(state: interpreter.State, thread: interpreter.Thread, choices: Choices) -> None:
     """Run a thread's next call to its end; free values are chosen as they are needed."""
-    concrete.step_thread(state, thread, each)
+    interpreter.step_thread(state, thread, each)
     fuel = 100_000
     while thread.operation is not None:
         thread.choices = choices.of(thread.operation.code[thread.pc])
-        concrete.step_thread(state, thread, each)
+        interpreter.step_thread(state, thread, each)
         fuel -= 1
         assert fuel, "a loop does not end"
 
 
-def returned(state: concrete.State) -> int | None:
+def returned(state: interpreter.State) -> int | None:
     """Return the value that the last call returned."""
     values = [h.value for h in state.happenings if isinstance(h.instr, Return)]
     return values[-1]

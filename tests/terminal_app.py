@@ -10,7 +10,7 @@ import os
 import sys
 
 from flushproof.cli import main as cli
-from flushproof.cli import run as commands
+from flushproof.cli import run
 from flushproof.results.verdict import ClaimResult, Report, Verdict
 from flushproof.verify.options import Options
 from report_samples import COVERAGE_TRACE, MANY_TRACE, SECTION_TRACE, Made, report, result
@@ -36,7 +36,7 @@ class _Clock:
 
 class _Pipeline:
     def prove(
-        self, path: str, spec: str | None, options: Options, on_result: commands.OnResult
+        self, path: str, spec: str | None, options: Options, on_result: run.OnResult
     ) -> Report:
         done: list[ClaimResult] = []
         for one in RESULTS:
@@ -47,5 +47,5 @@ class _Pipeline:
 
 if __name__ == "__main__":
     if "SLOW" in os.environ:
-        commands.time = _Clock()  # type: ignore[assignment, attr-defined]
+        run.time = _Clock()  # type: ignore[assignment, attr-defined]
     sys.exit(cli.main(sys.argv[1:], _Pipeline))  # type: ignore[arg-type]

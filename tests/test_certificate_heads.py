@@ -20,7 +20,7 @@ from flushproof.support.errors import InternalError
 from flushproof.support.files import FileLook
 from flushproof.support.record import replace
 from flushproof.support.source import Source
-from flushproof.verify.certificate import certificate_file as whole
+from flushproof.verify.certificate import certificate_file
 from flushproof.verify.certificate.certificate_file import END, read_certificate, seal_certificate
 from flushproof.verify.certificate.files_read import SHIPPED, Seen, file_differences, files_seen
 from flushproof.verify.certificate.head import (
@@ -376,7 +376,7 @@ def test_a_folder_and_a_huge_file(tmp_path: Path, capsys: Captured) -> None:
     huge = tmp_path / "huge.smt2"
     with huge.open("wb") as stream:
         stream.write(seal_certificate(*_small()).encode())
-        os.truncate(stream.fileno(), whole.LIMIT + 1)
+        os.truncate(stream.fileno(), certificate_file.LIMIT + 1)
     assert "error[FP0205]" in _refused(huge, capsys)
 
 
@@ -392,7 +392,7 @@ def test_one_that_could_not_be_read_back_is_not_written(
     copied: Path, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that `recheck` refuses would be found out too late."""
-    monkeypatch.setattr(whole, "LIMIT", 1000)
+    monkeypatch.setattr(certificate_file, "LIMIT", 1000)
     out = tmp_path / "new.smt2"
     _prove(copied.parent / "counter_first.spec", out, "--claim", "failure_kept", "--no-sanity")
     assert not out.exists()

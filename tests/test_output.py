@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flushproof.cli.main import main
-from flushproof.support import atomic_write as output
+from flushproof.support import atomic_write
 from flushproof.support.diagnostics import InputError
 
 
@@ -20,9 +20,9 @@ def _names(folder: Path) -> list[str]:
 def test_writes_and_replaces(tmp_path: Path) -> None:
     """A second run replaces the file, keeps its permissions and leaves nothing else behind."""
     target = tmp_path / "page.html"
-    output.write_atomically(str(target), "one")
+    atomic_write.write_atomically(str(target), "one")
     target.chmod(0o640)
-    output.write_atomically(str(target), "two\n\u00fc")
+    atomic_write.write_atomically(str(target), "two\n\u00fc")
     assert target.read_text(encoding="utf-8") == "two\n\u00fc"
     assert stat.S_IMODE(target.stat().st_mode) == 0o640
     assert _names(tmp_path) == ["page.html"]
@@ -33,7 +33,7 @@ def test_follows_links(tmp_path: Path) -> None:
     target, link = tmp_path / "a", tmp_path / "b"
     target.write_text("old")
     link.symlink_to(target)
-    output.write_atomically(str(link), "new")
+    atomic_write.write_atomically(str(link), "new")
     assert link.is_symlink()
     assert target.read_text() == "new"
 
@@ -48,7 +48,7 @@ def test_failure_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(InputError) as stopped:
-        output.write_atomically(str(target), "new" * 1000)
+        atomic_write.write_atomically(str(target), "new" * 1000)
     assert stopped.value.diagnostics[0].title == (
         f"cannot write `{target}`: no space left on device"
     )
@@ -72,7 +72,7 @@ def test_what_cannot_be_written(tmp_path: Path, name: str, reason: str) -> None:
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InputError) as stopped:
-        output.check_writable(str(tmp_path / name))
+        atomic_write.check_writable(str(tmp_path / name))
     assert reason in stopped.value.diagnostics[0].title
     assert stopped.value.exit_code == 2
 
@@ -82,16 +82,16 @@ def test_a_slip_costs_no_source(tmp_path: Path) -> None:
     source = tmp_path / "x.c"
     source.write_text("int x;")
     for call in (
-        output.check_writable,
-        lambda p, b: output.write_atomically(p, "<!DOCTYPE html>", b),
+        atomic_write.check_writable,
+        lambda p, b: atomic_write.write_atomically(p, "<!DOCTYPE html>", b),
     ):
         with pytest.raises(InputError) as stopped:
-            call(str(source), output.PAGE)
+            call(str(source), atomic_write.PAGE)
         assert "is there already" in stopped.value.diagnostics[0].title
     assert source.read_text() == "int x;"
     for old in ("", "<!DOCTYPE html>\nold"):
         source.write_text(old)
-        output.write_atomically(str(source), "<!DOCTYPE html>\nnew", output.PAGE)
+        atomic_write.write_atomically(str(source), "<!DOCTYPE html>\nnew", atomic_write.PAGE)
     assert source.read_text() == "<!DOCTYPE html>\nnew"
 
 

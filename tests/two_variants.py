@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import permutations, product
 from pathlib import Path
 
-from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.interpreter import interpreter
 from flushproof.engines.interpreter.evaluate import LocalValues, evaluate
 from flushproof.engines.schedule import Call, Schedule, ThreadPlan
 from flushproof.features.nfc.decide import Wanted, compare
@@ -77,7 +77,7 @@ class Op:
 class Chooser:
     """The free choices of one flush: the results of its hypercalls."""
 
-    def __init__(self, op: Op, thread: list[concrete.Thread], *, by_root: bool) -> None:
+    def __init__(self, op: Op, thread: list[interpreter.Thread], *, by_root: bool) -> None:
         self.op = op
         self.thread = thread
         self.by_root = by_root
@@ -130,13 +130,13 @@ class Seen:
 
 def behaviour(program: Program, ops: tuple[Op, ...], vcpus: int, *, by_root: bool) -> list[Seen]:
     """Return what each call does: its hypercalls with ranges, its result, how it ends."""
-    box: list[concrete.Thread] = []
+    box: list[interpreter.Thread] = []
     names = {role: program.of(role)[0] for role in (Role.LOAD, Role.FLUSH)}
     plans = tuple(
         ThreadPlan(k, "t", (Call(_operation(names, op).name, _given(names, op), ()),))
         for k, op in enumerate(ops)
     )
-    state = concrete.initial_state(program, Schedule(vcpus, {}, plans, ()))
+    state = interpreter.initial_state(program, Schedule(vcpus, {}, plans, ()))
     out: list[Seen] = []
     for k, op in enumerate(ops):
         thread = state.threads[k]
@@ -146,9 +146,9 @@ def behaviour(program: Program, ops: tuple[Op, ...], vcpus: int, *, by_root: boo
         thread.calls = (Call(call.operation, call.arguments, chooser),)  # type: ignore[arg-type]
         before = len(state.happenings)
         try:
-            concrete.step_thread(state, thread, lambda _: frozenset({0}))
+            interpreter.step_thread(state, thread, lambda _: frozenset({0}))
             ended = "returns" if all(state.memory[x] == 0 for x in state.locks) else "keeps"
-        except concrete.Stuck:
+        except interpreter.Stuck:
             ended = "hangs"
         out.append(_seen(state.happenings[before:], ended, flush=op.vcpu < 0))
         if ended != "returns":
@@ -172,7 +172,7 @@ def _given(names: dict[Role, Operation], op: Op) -> dict[str, int]:
     return given
 
 
-def _seen(happened: list[concrete.Happening], ended: str, *, flush: bool) -> Seen:
+def _seen(happened: list[interpreter.Happening], ended: str, *, flush: bool) -> Seen:
     issued = [(h.root, h.reach) for h in happened if h.reach is not None]
     calls = tuple((root, (1, 0, 0) if reach[0] else reach) for root, reach in issued)
     results = [h.value for h in happened if isinstance(h.instr, Return) and flush]

@@ -11,7 +11,7 @@ import pytest
 
 from flushproof.cli import main as cli
 from flushproof.engines.second import cvc5_query as second
-from flushproof.engines.second import second_solver as opinion
+from flushproof.engines.second import second_solver
 from flushproof.engines.second.cvc5_query import (
     NotAccepted,
     Reply,
@@ -60,7 +60,9 @@ def test_disagreement(
 ) -> None:
     """Two answers are no verdict: exit 70, both answers, and the very question in a file."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(opinion, "ask_cvc5", lambda _script, _limits: Reply((SolverAnswer.SAT,)))
+    monkeypatch.setattr(
+        second_solver, "ask_cvc5", lambda _script, _limits: Reply((SolverAnswer.SAT,))
+    )
     code, out, err = _prove(capsys, "coverage")
     (kept,) = tmp_path.glob("flushproof-*.smt2")
     assert (code, out) == (70, "")
@@ -83,7 +85,7 @@ def test_no_answer_is_no_agreement(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, reply: Reply, said: str
 ) -> None:
     """The verdict stands, and it is said that nobody else confirmed it."""
-    monkeypatch.setattr(opinion, "ask_cvc5", lambda _script, _limits: reply)
+    monkeypatch.setattr(second_solver, "ask_cvc5", lambda _script, _limits: reply)
     code, out, _ = _prove(capsys, "coverage")
     assert code == 0
     assert "agreed" not in out
@@ -98,8 +100,8 @@ def test_what_is_not_accepted_is_no_agreement(monkeypatch: pytest.MonkeyPatch) -
     def refuse(_script: str, _limits: SolverLimits) -> Reply:
         raise NotAccepted("what is `foo`?")
 
-    monkeypatch.setattr(opinion, "ask_cvc5", refuse)
-    found = opinion.Second().on("(check-sat) (check-sat)", SolverAnswer.UNSAT, "it")
+    monkeypatch.setattr(second_solver, "ask_cvc5", refuse)
+    found = second_solver.Second().on("(check-sat) (check-sat)", SolverAnswer.UNSAT, "it")
     assert (found.asked, found.agreed) == (2, 0)
     assert "`foo`" in found.reason
 

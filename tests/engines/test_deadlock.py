@@ -11,7 +11,7 @@ from flushproof.engines.bounded.engine import Bounded, Settings
 from flushproof.engines.bounded.threads import Counts
 from flushproof.engines.counterexample import Counterexample
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
-from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.interpreter import interpreter
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_spec, from_variant
 from flushproof.ir.code import Acquire
@@ -263,16 +263,16 @@ def test_replay_refuses_what_is_no_deadlock(tmp_path: Path) -> None:
     machine = _machine(tmp_path, BA, AB)
     found, program = _found(machine), machine.with_claims((CLAIM,))
 
-    def replay(order: tuple[int, ...]) -> concrete.State:
+    def replay(order: tuple[int, ...]) -> interpreter.State:
         schedule = replace(found.schedule, order=order)
-        return concrete.replay(program, schedule, lambda o: found.boundaries[o.name])
+        return interpreter.replay(program, schedule, lambda o: found.boundaries[o.name])
 
     order = found.schedule.order
     assert [v.claim for v in replay(order).violations] == [CLAIM]
     for left_out in range(len(order) - 1):
-        with pytest.raises(concrete.GoesOn):
+        with pytest.raises(interpreter.GoesOn):
             replay((*order[:left_out], *order[left_out + 1 :]))
-    with pytest.raises(concrete.GoesOn):
+    with pytest.raises(interpreter.GoesOn):
         replay(order[-1:])
 
 

@@ -12,7 +12,7 @@ from flushproof.frontend.spec.resolve import from_spec, from_texts
 from flushproof.machine.build import Machine, build_machine
 from flushproof.results.verdict import ClaimResult, Verdict
 from flushproof.support.source import Source
-from flushproof.verify import claim_checker as deciding
+from flushproof.verify import claim_checker
 from flushproof.verify.portfolio import Question, decide_claims
 
 SPECS = Path(__file__).parents[2] / "specs"
@@ -87,7 +87,7 @@ def test_without_effort_the_verdict_is_the_same(
     made = _machine("counter_first")
     bounds = Bounds((1, 3), 1, 1, 1)
     seen = _decided(made, claim, bounds)
-    monkeypatch.setattr(deciding, "GLANCE", 10**12)
+    monkeypatch.setattr(claim_checker, "GLANCE", 10**12)
     unseen = _decided(made, claim, bounds)
     assert (unseen.verdict, unseen.scope, unseen.smallest_vcpus) == (
         seen.verdict,
@@ -103,9 +103,9 @@ def test_no_more_is_looked_at_than_was_asked_for(monkeypatch: pytest.MonkeyPatch
     def within(_: object, bounds: Bounds, __: int) -> None:
         asked.append(bounds)
 
-    monkeypatch.setattr(deciding, "GLANCE", 10**12)
-    monkeypatch.setattr(deciding, "FEW", 3)
-    monkeypatch.setattr(deciding.ClaimChecker, "_within", within)
+    monkeypatch.setattr(claim_checker, "GLANCE", 10**12)
+    monkeypatch.setattr(claim_checker, "FEW", 3)
+    monkeypatch.setattr(claim_checker.ClaimChecker, "_within", within)
     for bounds in (Bounds((1, 2), 2, 0, 1), Bounds((1, 2), 0, 2, 1), Bounds((1, 2), 2, 2, 1)):
         asked.clear()
         _decided(_machine("counter_first"), "no_race", bounds)

@@ -8,8 +8,7 @@ from flushproof.frontend.c import printer
 from flushproof.frontend.c.attributes import CALLED, MEANINGFUL, MEANINGLESS, WORDS
 from flushproof.frontend.c.items import MEANINGS
 from flushproof.frontend.c.parser import ParseContext, parse_c
-from flushproof.lower import number_macros as numbers
-from flushproof.lower import primitives
+from flushproof.lower import number_macros, primitives
 from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Source
 
@@ -73,7 +72,7 @@ def test_words_of_the_kernel(word: tuple[str, str]) -> None:
 
 def test_words_behind_a_prototype() -> None:
     """A word that the machine does not know is not read over; one that it knows is not refused."""
-    assert primitives.TABLE.keys() | numbers.TABLE.keys() == MEANINGS
+    assert primitives.TABLE.keys() | number_macros.TABLE.keys() == MEANINGS
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.interpreter import interpreter
 from flushproof.engines.schedule import Call, Schedule, ThreadPlan
 from flushproof.frontend.spec.resolve import from_spec
 from flushproof.ir.analysis.control_flow import simplify_code, successor_positions
@@ -55,7 +55,7 @@ def _as_written(monkeypatch: pytest.MonkeyPatch) -> None:
 def _observed(program: Program, call: Call, seed: int, havoc: int) -> list[object]:
     """Return what one call shows to the outside, or how it fails."""
     plan = ThreadPlan(2, "flusher0", (call,))
-    state = concrete.initial_state(program, Schedule(2, {}, (plan,), ()))
+    state = interpreter.initial_state(program, Schedule(2, {}, (plan,), ()))
     chance = random.Random(seed)
     for place in state.memory:
         if place not in state.locks:
@@ -63,7 +63,7 @@ def _observed(program: Program, call: Call, seed: int, havoc: int) -> list[objec
     results = iter([chance.choice((0, 0, -5)) for _ in range(100)])
     try:
         run_call(state, state.threads[0], Choices(results, havoc))
-    except concrete.Undefined as error:
+    except interpreter.Undefined as error:
         return [error.text]
     seen = [(h.location, h.value, h.before, h.root) for h in state.happenings]
     return [*seen, sorted(state.memory.items())]

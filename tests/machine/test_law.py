@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.interpreter import interpreter
 from flushproof.engines.schedule import Call, Schedule, ThreadPlan
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_spec
@@ -55,7 +55,7 @@ class _Run:
         counts = [self.chance.randint(0, bounds.loads) for _ in range(vcpus)]
         loads = [self._plan(v, Role.LOAD, n) for v, n in enumerate(counts)]
         flushes = self._plan(vcpus, Role.FLUSH, self.chance.randint(1, bounds.flushes))
-        self.state = concrete.initial_state(
+        self.state = interpreter.initial_state(
             program, Schedule(vcpus, self._witnesses(), (*loads, flushes, *self._watching()), ())
         )
 
@@ -72,22 +72,22 @@ class _Run:
             try:
                 if thread.number not in waiting:
                     self._whole_call(thread)
-            except concrete.Stuck:
+            except interpreter.Stuck:
                 waiting.add(thread.number)
         for thread in self._bystanders(Role.END) if not waiting else ():
             self._whole_call(thread)
         return {v.claim for v in self.state.violations}
 
-    def _bystanders(self, role: Role) -> list[concrete.Thread]:
+    def _bystanders(self, role: Role) -> list[interpreter.Thread]:
         """Return whoever looks at the boot state, or at the end, where nobody is in a call."""
         names = {operation.name for operation in self.program.of(role)}
         return [t for t in self.state.threads if t.calls and t.calls[0].operation in names]
 
-    def _whole_call(self, thread: concrete.Thread) -> None:
-        concrete.step_thread(self.state, thread, each)
+    def _whole_call(self, thread: interpreter.Thread) -> None:
+        interpreter.step_thread(self.state, thread, each)
         while thread.operation is not None:
             thread.choices = iter(self._choice(thread.operation.code[thread.pc]))
-            concrete.step_thread(self.state, thread, each)
+            interpreter.step_thread(self.state, thread, each)
 
     def _choice(self, instr: object) -> tuple[int, ...]:
         match instr:

@@ -13,8 +13,7 @@ from flushproof import pipeline
 from flushproof.cli import main as cli
 from flushproof.frontend.kernel.choices import Choices
 from flushproof.results.verdict import ClaimResult, Report, Verdict
-from flushproof.runner import jobs
-from flushproof.runner import verdict_lookup as known
+from flushproof.runner import jobs, verdict_lookup
 from flushproof.runner.fingerprint import program_fingerprint
 from flushproof.runner.jobs import Task
 from flushproof.runner.session import Session
@@ -155,7 +154,7 @@ def test_changes_are_seen(
         case "a file that appears":
             (corpus / "later.h").touch()
         case "the engine":
-            monkeypatch.setattr(known, "program_fingerprint", lambda: "other")
+            monkeypatch.setattr(verdict_lookup, "program_fingerprint", lambda: "other")
         case _:
             (corpus / "sub").mkdir()
             (corpus / "counter_first.c").rename(corpus / "sub" / "counter_first.c")
@@ -422,5 +421,5 @@ def test_the_folder_may_be_gone(
 
 def test_the_store_is_off_in_tests() -> None:
     """Verdicts of a developer's own runs would hide a broken engine."""
-    assert known.open_store(Sweeping().cache) is None
+    assert verdict_lookup.open_store(Sweeping().cache) is None
     assert Recorded(DISK).looks == ()

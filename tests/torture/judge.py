@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import StrEnum
 
-from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.interpreter import interpreter
 from flushproof.engines.schedule import Call, Schedule, ThreadPlan
 from flushproof.frontend.spec.resolve import from_texts
 from flushproof.ir.code import Havoc, Hypercall, Instr
@@ -96,17 +96,17 @@ def _solved(name: str, machine: Machine) -> Told:
 
 def _interpreted(name: str, machine: Machine, value: int) -> Told:
     plan = ThreadPlan(1, "flusher0", (Call("torture", {}, ()),))
-    state = concrete.initial_state(machine.base, Schedule(1, {}, (plan,), (0,)))
+    state = interpreter.initial_state(machine.base, Schedule(1, {}, (plan,), (0,)))
     thread = state.threads[0]
-    concrete.step_thread(state, thread, _each)
+    interpreter.step_thread(state, thread, _each)
     for _ in range(FUEL):
         if thread.operation is None:
             return Told(name, Answer.RIGHT)
         instr = thread.operation.code[thread.pc]
         thread.choices = _choices(instr, value)
         try:
-            concrete.step_thread(state, thread, _each)
-        except concrete.Undefined as error:
+            interpreter.step_thread(state, thread, _each)
+        except interpreter.Undefined as error:
             line = 0 if instr.span is None else instr.span.line
             return Told(name, Answer.UNKNOWN, f"undefined: {error.text}", line)
         if isinstance(instr, Hypercall):

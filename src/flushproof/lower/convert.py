@@ -10,15 +10,7 @@ from flushproof.ir.arith import apply_binary, apply_unary
 from flushproof.ir.code import COMPARISONS, Binary, BinaryOp, Cast, Const, Expr, Ite, Unary, UnaryOp
 from flushproof.ir.types import BOOL, INT, NO_VCPU, U64, VCPU, Int, VcpuRef
 from flushproof.lower.places import vcpu_nonnull
-from flushproof.lower.values import (
-    FALSE,
-    TRUE,
-    FunctionRef,
-    Null,
-    PointerTo,
-    Scalar,
-    Value,
-)
+from flushproof.lower.values import FALSE, TRUE, FunctionRef, Null, PointerTo, Scalar, Value
 from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Span
 

@@ -45,8 +45,7 @@ from flushproof.ir.code import (
     Var,
 )
 from flushproof.ir.types import BOOL, INT, NO_VCPU, U64, VCPU, Int, LockWord
-from flushproof.lower import convert
-from flushproof.lower import number_macros as numbers
+from flushproof.lower import convert, number_macros
 from flushproof.lower.assignment import convert_for_storage
 from flushproof.lower.context import Context, unsupported_construct
 from flushproof.lower.expressions import lower_expression, lower_truth
@@ -252,10 +251,10 @@ TABLE: dict[str, Meaning] = ACTS | {
     "__num_vcpus": _num_vcpus,
     "__load": _marked_load,
     "__store": _marked_store,
-    "__value": numbers.freeze_value,
-    "__least": numbers.lower_min,
-    "__greatest": numbers.lower_max,
-    "__first": numbers.lower_first,
+    "__value": number_macros.freeze_value,
+    "__least": number_macros.lower_min,
+    "__greatest": number_macros.lower_max,
+    "__first": number_macros.lower_first,
     "__initialises": _initialises,
     "__unreachable": _unreachable,
     "__ignored": lambda _ctx, _arguments, _span: Nothing(),

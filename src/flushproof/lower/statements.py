@@ -18,14 +18,7 @@ from flushproof.lower.context import Activation, Context, unsupported_construct
 from flushproof.lower.expressions import lower_condition, lower_expression, lower_place
 from flushproof.lower.initialise import lower_declaration
 from flushproof.lower.places import read_place
-from flushproof.lower.values import (
-    Nothing,
-    Null,
-    PointerTo,
-    Scalar,
-    StructValue,
-    Value,
-)
+from flushproof.lower.values import Nothing, Null, PointerTo, Scalar, StructValue, Value
 from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Span
 

@@ -7,23 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from flushproof.report import (
-    github,
-    itf,
-    jsonl,
-    ktap,
-    sarif,
-    summary,
-    text,
-)
-from flushproof.report import (
-    json_report as json,
-)
-from flushproof.report import (
-    one_line as lines,
-)
+from flushproof.report import github, itf, jsonl, ktap, one_line, sarif, summary, text
+from flushproof.report import json_report as json
 from flushproof.report.findings import Results
-from flushproof.results import saved_trace as saved
+from flushproof.results import saved_trace
 from flushproof.results.verdict import Report
 
 Renderer = Callable[[Results], str]
@@ -54,7 +41,9 @@ def _itf(results: Results) -> str:
     for report in results.reports:
         for result in report.results:
             if result.trace is not None:
-                return itf.render(saved.save_trace(report, result, results.spec, results.sources))
+                return itf.render(
+                    saved_trace.save_trace(report, result, results.spec, results.sources)
+                )
     return ""
 
 
@@ -66,7 +55,7 @@ FORMATS: Mapping[str, Renderer] = {
     "sarif": sarif.render,
     "ktap": ktap.render,
     "github": github.render,
-    "report": lines.render,
+    "report": one_line.render,
 }
 
 
@@ -81,4 +70,6 @@ BEGINS: Mapping[str, str] = {
 def list_shown_files(reports: Iterable[Report]) -> tuple[str, ...]:
     """Return the names of the files that some form wants the text of, sorted."""
     traces = (r.trace for report in reports for r in report.results)
-    return tuple(sorted({name for t in traces if t is not None for name in saved.trace_files(t)}))
+    return tuple(
+        sorted({name for t in traces if t is not None for name in saved_trace.trace_files(t)})
+    )

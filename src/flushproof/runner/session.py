@@ -10,10 +10,7 @@ from flushproof.results.atomicity import AtomicSteps
 from flushproof.results.comparison import Comparison
 from flushproof.results.recognition import Recognition
 from flushproof.results.review import Review
-from flushproof.results.verdict import (
-    ClaimResult,
-    Report,
-)
+from flushproof.results.verdict import ClaimResult, Report
 from flushproof.runner.jobs import Command, Task, run_local_job
 from flushproof.runner.run import run_tasks
 from flushproof.runner.verdict_lookup import open_store

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from flushproof.engines.counterexample import Counterexample
 from flushproof.engines.explicit.enumerator import ExplicitEngine, Sizes
-from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.interpreter import interpreter
 from flushproof.frontend.setup import Bounds
 from flushproof.ir.program import Operation, Program
 from flushproof.machine.build import Machine
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     Engine = Bounded | ExplicitEngine
 
-FAILURES = (concrete.Stuck, concrete.Undefined, concrete.GoesOn)
+FAILURES = (interpreter.Stuck, interpreter.Undefined, interpreter.GoesOn)
 LOOKING = ("bounded", "enumerate")
 """The engines that look within the bounds only."""
 
@@ -129,7 +129,7 @@ class Definedness:
         return self.engine is None or self.engine.every_interleaving(vcpus)
 
 
-def replay_to_end(program: Program, found: Counterexample) -> concrete.State:
+def replay_to_end(program: Program, found: Counterexample) -> interpreter.State:
     """Return the state in which the interpreter sees a counterexample end.
 
     Raises:
@@ -137,7 +137,7 @@ def replay_to_end(program: Program, found: Counterexample) -> concrete.State:
     """
     claim = found.claim
     try:
-        state = concrete.replay(program, found.schedule, lambda o: found.boundaries[o.name])
+        state = interpreter.replay(program, found.schedule, lambda o: found.boundaries[o.name])
     except (*FAILURES, StopIteration, KeyError) as error:
         text = f"the counterexample of `{claim}` does not replay: {error!r}"
         raise InternalError(text) from error
@@ -148,11 +148,11 @@ def replay_to_end(program: Program, found: Counterexample) -> concrete.State:
 
 def _undefined(program: Program, found: Counterexample) -> str:
     try:
-        concrete.replay(program, found.schedule, lambda o: found.boundaries[o.name])
-    except concrete.Undefined as error:
+        interpreter.replay(program, found.schedule, lambda o: found.boundaries[o.name])
+    except interpreter.Undefined as error:
         span = error.instr.span
         where = "" if span is None else f" at {span.file}:{span.line}"
         return f"{error.text}{where}, with {count_noun(found.schedule.vcpus, 'vCPU')}"
-    except concrete.Stuck:
+    except interpreter.Stuck:
         pass
     raise InternalError("undefined behaviour that does not replay")

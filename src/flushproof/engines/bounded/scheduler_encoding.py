@@ -16,7 +16,7 @@ from itertools import pairwise
 import z3
 
 from flushproof.engines.bounded.deadlock import all_is_over, nobody_goes_on
-from flushproof.engines.smt import term_constructors as nodes
+from flushproof.engines.smt import term_constructors
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.cells import Location
 from flushproof.engines.symbolic.step import SymbolicStep, ThreadSteps
@@ -127,13 +127,13 @@ class Wiring:
         match value:
             case Root(page, bits) if isinstance(page, z3.ExprRef):
                 page_name = z3.Const(self._name(where), self.algebra.sort)
-                self.constraints.append(nodes.make_equality(page_name, page))
+                self.constraints.append(term_constructors.make_equality(page_name, page))
                 return Root(page_name, tuple(self._named_bool(b, where) for b in bits))
             case z3.BoolRef():
                 return self._named_bool(value, where)
             case z3.ArithRef() | z3.BitVecRef():
                 name = z3.Const(self._name(where), value.sort())
-                self.constraints.append(nodes.make_equality(name, value))
+                self.constraints.append(term_constructors.make_equality(name, value))
                 if isinstance(value, z3.ArithRef):
                     self._keep_range(value, name)
                 return name
@@ -148,7 +148,7 @@ class Wiring:
         if isinstance(value, bool):
             return value
         name = z3.Bool(self._name(where))
-        self.constraints.append(nodes.make_equality(name, value))
+        self.constraints.append(term_constructors.make_equality(name, value))
         return name
 
     def _keep_range(self, value: z3.ArithRef, name: z3.ArithRef) -> None:

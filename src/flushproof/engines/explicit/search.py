@@ -20,7 +20,7 @@ from flushproof.engines.explicit.domains import (
     witness_groups,
 )
 from flushproof.engines.explicit.steps import IDLE, UNSET, ExplicitSteps, Leaf, State
-from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.interpreter import interpreter
 from flushproof.engines.interpreter.interpreter import Location
 from flushproof.ir.program import BYSTANDERS, Program, Role
 from flushproof.support.record import Record
@@ -83,7 +83,7 @@ class Graph:
 
     def _lay_out(self, claim: str) -> tuple[list[int], dict[str, frozenset[int]]]:
         """Give the cells numbers, witnesses first; return what they hold and where steps begin."""
-        memory = concrete.boot_memory(self.program, self.sizes.vcpus)
+        memory = interpreter.boot_memory(self.program, self.sizes.vcpus)
         changing = list_written_fields(self.program)
         witnesses = [(f.name, -1) for f in self.program.witnesses]
         others = [x for x in memory if x[0] in changing and x not in witnesses]

@@ -12,14 +12,9 @@ from collections.abc import Iterator, Mapping
 
 from flushproof.engines.explicit.accesses import is_access
 from flushproof.engines.explicit.domains import ValueSets, any_value
-from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.interpreter import interpreter
 from flushproof.engines.interpreter.interpreter import Happening, Location
-from flushproof.ir.code import (
-    Havoc,
-    Hypercall,
-    Instr,
-    Local,
-)
+from flushproof.ir.code import Havoc, Hypercall, Instr, Local
 from flushproof.ir.passes.cleanup import live_locals
 from flushproof.ir.program import Operation, Program
 from flushproof.support.record import Record, field
@@ -139,7 +134,7 @@ class ExplicitSteps:
         self.cells = cells
         self.fixed = fixed
         self.boundaries = boundaries
-        self.locks = concrete.lock_locations(program, vcpus)
+        self.locks = interpreter.lock_locations(program, vcpus)
         self.live = tuple(live_locals(o.code) for o in program.operations)
         self.points: list[Point | None] = [None]
         self.numbers: dict[Point, int] = {}
@@ -225,15 +220,15 @@ class ExplicitSteps:
 
     def _run(self, point: Point, memory: _Memory, choices: tuple[int, ...]) -> Leaf:
         operation = self.program.operations[point.operation]
-        thread = concrete.Thread(point.thread, (), 0, operation, point.pc, dict(point.locals))
+        thread = interpreter.Thread(point.thread, (), 0, operation, point.pc, dict(point.locals))
         thread.choices = self._choices(thread, memory.trail, choices)
-        state = concrete.State(self.program, self.vcpus, memory, self.locks, [thread])
+        state = interpreter.State(self.program, self.vcpus, memory, self.locks, [thread])
         undefined, culprit = "", None
         try:
-            concrete.step_thread(state, thread, self._boundaries)
-        except concrete.Stuck:
+            interpreter.step_thread(state, thread, self._boundaries)
+        except interpreter.Stuck:
             return Leaf(blocked=True)
-        except concrete.Undefined as error:
+        except interpreter.Undefined as error:
             undefined, culprit = error.text, error.instr
         self._note_accesses(point.thread, state)
         after = IDLE
@@ -247,14 +242,14 @@ class ExplicitSteps:
         return self.boundaries[operation.name]
 
     def _choices(
-        self, thread: concrete.Thread, trail: Trail, given: tuple[int, ...]
+        self, thread: interpreter.Thread, trail: Trail, given: tuple[int, ...]
     ) -> Iterator[int]:
         for value in given:
             trail.append((Pick(self._options(thread)), value))
             yield value
         raise _Ask(Pick(self._options(thread)))
 
-    def _options(self, thread: concrete.Thread) -> tuple[int, ...]:
+    def _options(self, thread: interpreter.Thread) -> tuple[int, ...]:
         assert thread.operation is not None
         match thread.operation.code[thread.pc]:
             case Havoc(target):
@@ -264,9 +259,9 @@ class ExplicitSteps:
             case other:
                 raise TypeError(f"`{other}` makes no choice")
 
-    def _note_accesses(self, thread: int, state: concrete.State) -> None:
+    def _note_accesses(self, thread: int, state: interpreter.State) -> None:
         """Remember accesses; locks change only where a step begins, so its end tells the holder."""
-        held = concrete.lock_set(state, thread)
+        held = interpreter.lock_set(state, thread)
         self.accesses.update((thread, h, held) for h in state.happenings if is_access(h))
 
 

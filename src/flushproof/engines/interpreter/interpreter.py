@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import assert_never
 
-from flushproof.engines.interpreter import lock_word as words
+from flushproof.engines.interpreter import lock_word
 from flushproof.engines.interpreter.evaluate import LocalValues, evaluate
 from flushproof.engines.schedule import Call, Schedule
 from flushproof.ir.code import (
@@ -245,9 +245,9 @@ def _wait(state: State, thread: Thread, operation: Operation) -> Wait:
         raise GoesOn
     where = _location(instr.field, instr.index, _values(state, thread), instr)
     word = state.memory[where]
-    if words.is_available(word, shared=instr.shared):
+    if lock_word.is_available(word, shared=instr.shared):
         raise GoesOn
-    holder = words.a_holder(word)
+    holder = lock_word.a_holder(word)
     return Wait(thread.number, thread.call, operation.name, instr, where, holder)
 
 
@@ -285,7 +285,7 @@ def _begin(state: State, thread: Thread) -> None:
 
 
 def _values(state: State, thread: Thread) -> LocalValues:
-    free = all(state.memory[x] == words.FREE for x in state.locks)
+    free = all(state.memory[x] == lock_word.FREE for x in state.locks)
     held = lock_set(state, thread.number)
     return LocalValues(thread.locals, state.vcpus, thread.number + 1, held, free)
 
@@ -295,7 +295,7 @@ def lock_set(state: State, thread: int) -> int:
     total = 0
     for k, x in enumerate(state.locks):
         word = state.memory[x]
-        total |= words.is_holder_or_reader(word, thread) << k | words.is_sole_holder(
+        total |= lock_word.is_holder_or_reader(word, thread) << k | lock_word.is_sole_holder(
             word, thread
         ) << (LOCKS + k)
     return total
@@ -327,7 +327,7 @@ def _dispatch(  # noqa: C901, PLR0912 - a table of all instructions
             _lock(state, thread, instr, env)
         case Holds(target):
             word = state.memory[_location(instr.field, instr.index, env, instr)]
-            test = words.is_sole_holder if instr.sole else words.is_holder_or_reader
+            test = lock_word.is_sole_holder if instr.sole else lock_word.is_holder_or_reader
             thread.locals[target] = int(test(word, thread.number))
         case Hypercall():
             _hypercall(state, thread, instr, env)
@@ -432,9 +432,9 @@ def _lock(
     if isinstance(instr, Release):
         after = _freed(before, thread, instr)
     elif isinstance(instr, Available):
-        thread.locals[instr.target] = int(words.is_available(before, shared=instr.shared))
-    elif words.is_available(before, shared=instr.shared):
-        after = words.take_lock(before, thread.number, shared=instr.shared)
+        thread.locals[instr.target] = int(lock_word.is_available(before, shared=instr.shared))
+    elif lock_word.is_available(before, shared=instr.shared):
+        after = lock_word.take_lock(before, thread.number, shared=instr.shared)
     elif isinstance(instr, Acquire):
         raise Stuck(where)
     if isinstance(instr, TryAcquire):
@@ -446,11 +446,11 @@ def _lock(
 def _freed(word: int, thread: Thread, instr: Release) -> int:
     match instr.freeing:
         case Freeing.LOCKED | Freeing.STORE | Freeing.OVERWRITTEN:
-            return words.free_lock(word, thread.number, shared=instr.shared)
+            return lock_word.free_lock(word, thread.number, shared=instr.shared)
         case Freeing.ISSUED:
-            return words.buffer_unlock(word)
+            return lock_word.buffer_unlock(word)
         case Freeing.DRAINED:
-            return words.drain_unlock(word)
+            return lock_word.drain_unlock(word)
         case _:
             assert_never(instr.freeing)
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from flushproof.engines.explicit.accesses import is_access, touch_of_access
 from flushproof.engines.explicit.boundaries import list_written_fields, step_boundaries
 from flushproof.engines.explicit.domains import Touch, is_witness
-from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.interpreter import interpreter
 from flushproof.ir.analysis.representation import ROOT_BITS
 from flushproof.ir.code import Field, Havoc, Hypercall, Local
 from flushproof.ir.program import BYSTANDERS, Operation, Program, Role
@@ -72,7 +72,7 @@ class _Broken(Exception):  # noqa: N818 - a finding, no error
 class _Left(Record):
     """A thread, what it does and how often it will do it."""
 
-    thread: concrete.Thread
+    thread: interpreter.Thread
     role: Role
     calls: int
 
@@ -86,17 +86,17 @@ class _RandomRun:
         self.dice = dice
         self.vcpus = dice.choice(VCPUS)
         self.pages = dice.sample(PAGES, k=dice.choice((1, 2, 3)))
-        memory = concrete.boot_memory(self.program, self.vcpus)
+        memory = interpreter.boot_memory(self.program, self.vcpus)
         memory |= {(f.name, -1): value for f, value in self._witnesses()}
-        locks = concrete.lock_locations(self.program, self.vcpus)
+        locks = interpreter.lock_locations(self.program, self.vcpus)
         loads = [self._new(v, Role.LOAD, 3) for v in range(self.vcpus)]
         flushes = [self._new(self.vcpus + k, Role.FLUSH, 4) for k in range(attack.flushers)]
         self.acting = [*loads, *flushes]
         threads = [x.thread for x in self.acting]
-        self.state = concrete.State(self.program, self.vcpus, memory, locks, threads)
+        self.state = interpreter.State(self.program, self.vcpus, memory, locks, threads)
 
     def _new(self, number: int, role: Role, most: int) -> _Left:
-        return _Left(concrete.Thread(number, ()), role, self.dice.randint(0, most))
+        return _Left(interpreter.Thread(number, ()), role, self.dice.randint(0, most))
 
     def text(self, seed: int) -> str:
         """Make the run; describe what goes wrong."""
@@ -137,20 +137,20 @@ class _RandomRun:
             self._begin(left.thread, self.dice.choice(operations))
         return self._run(left.thread)
 
-    def _begin(self, thread: concrete.Thread, operation: Operation) -> None:
+    def _begin(self, thread: interpreter.Thread, operation: Operation) -> None:
         thread.call += 1
         thread.operation = operation
         thread.pc = 0
         thread.locals = self._arguments(operation, thread.number)
         thread.choices = self._choices(thread)
 
-    def _run(self, thread: concrete.Thread) -> bool:
+    def _run(self, thread: interpreter.Thread) -> bool:
         before = len(self.state.happenings)
         try:
-            concrete.step_thread(self.state, thread, self.attack.positions)
-        except concrete.Stuck:
+            interpreter.step_thread(self.state, thread, self.attack.positions)
+        except interpreter.Stuck:
             return False
-        except concrete.Undefined as undefined:
+        except interpreter.Undefined as undefined:
             where = undefined.instr.span
             place = "" if where is None else f" at {where.file}:{where.line}"
             raise _Broken(f"{undefined.text}{place}") from undefined
@@ -159,8 +159,8 @@ class _RandomRun:
         self._note(thread, before)
         return True
 
-    def _note(self, thread: concrete.Thread, before: int) -> None:
-        held = concrete.lock_set(self.state, thread.number)
+    def _note(self, thread: interpreter.Thread, before: int) -> None:
+        held = interpreter.lock_set(self.state, thread.number)
         touches = self.attack.touches.setdefault(self.vcpus, set())
         for h in self.state.happenings[before:]:
             if is_access(h):
@@ -170,7 +170,7 @@ class _RandomRun:
         """Run the pseudo-operation of a role, as a thread of its own."""
         for operation in self.program.of(role):
             number = self.vcpus + self.attack.flushers + BYSTANDERS.index(role)
-            thread = concrete.Thread(number, ())
+            thread = interpreter.Thread(number, ())
             self._begin(thread, operation)
             self._run(thread)
 
@@ -186,7 +186,7 @@ class _RandomRun:
             out[p.root] = self.dice.choice(self.pages)
         return out
 
-    def _choices(self, thread: concrete.Thread) -> Iterator[int]:
+    def _choices(self, thread: interpreter.Thread) -> Iterator[int]:
         while thread.operation is not None:
             match thread.operation.code[thread.pc]:
                 case Havoc(target):

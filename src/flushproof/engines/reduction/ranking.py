@@ -25,13 +25,7 @@ from flushproof.engines.symbolic.machine_words import SURELY, WordEnvironment, W
 from flushproof.ir.analysis.control_flow import successor_positions
 from flushproof.ir.analysis.counting import Code, Loop, is_counting_loop, loop_at, loops_of
 from flushproof.ir.analysis.def_use import defined_local
-from flushproof.ir.code import (
-    COMPARISONS,
-    Binary,
-    Branch,
-    Expr,
-    Var,
-)
+from flushproof.ir.code import COMPARISONS, Binary, Branch, Expr, Var
 
 EFFORT = 1_000_000
 """The solver's own steps that one question may take; without an answer a loop has no rank."""

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import z3
 
-from flushproof.engines.smt import term_constructors as nodes
+from flushproof.engines.smt import term_constructors
 
 Bool: TypeAlias = bool | z3.BoolRef
 Number: TypeAlias = int | z3.ArithRef
@@ -30,7 +30,7 @@ def not_(a: Bool) -> Bool:
     """Negation."""
     if isinstance(a, bool):
         return not a
-    return nodes.make_negation(a)
+    return term_constructors.make_negation(a)
 
 
 def and_(*parts: Bool) -> Bool:
@@ -45,7 +45,7 @@ def and_(*parts: Bool) -> Bool:
     if not left:
         return True
     terms = list(left.values())
-    return terms[0] if len(terms) == 1 else nodes.make_conjunction(terms)
+    return terms[0] if len(terms) == 1 else term_constructors.make_conjunction(terms)
 
 
 def or_(*parts: Bool) -> Bool:
@@ -60,14 +60,14 @@ def or_(*parts: Bool) -> Bool:
     if not left:
         return False
     terms = list(left.values())
-    return terms[0] if len(terms) == 1 else nodes.make_disjunction(terms)
+    return terms[0] if len(terms) == 1 else term_constructors.make_disjunction(terms)
 
 
 def is_same_number(a: Number, b: Number) -> bool:
     """Tell whether two numbers are one as they are written."""
     if isinstance(a, int) or isinstance(b, int):
         return isinstance(a, int) and isinstance(b, int) and a == b
-    return nodes.is_same_term(a, b)
+    return term_constructors.is_same_term(a, b)
 
 
 def implies(a: Bool, b: Bool) -> Bool:
@@ -85,7 +85,7 @@ def ite_bool(c: Bool, a: Bool, b: Bool) -> Bool:
         return or_(c, b) if a else and_(not_(c), b)
     if isinstance(b, bool):
         return or_(not_(c), a) if b else and_(c, a)
-    return a if nodes.is_same_term(a, b) else nodes.make_choice(c, a, b)
+    return a if term_constructors.is_same_term(a, b) else term_constructors.make_choice(c, a, b)
 
 
 def equal_bool(a: Bool, b: Bool) -> Bool:
@@ -94,7 +94,7 @@ def equal_bool(a: Bool, b: Bool) -> Bool:
         return b if a else not_(b)
     if isinstance(b, bool):
         return a if b else not_(a)
-    return True if nodes.is_same_term(a, b) else nodes.make_equality(a, b)
+    return True if term_constructors.is_same_term(a, b) else term_constructors.make_equality(a, b)
 
 
 def ite_number(c: Bool, a: Number, b: Number) -> Number:
@@ -104,9 +104,9 @@ def ite_number(c: Bool, a: Number, b: Number) -> Number:
     if isinstance(a, int) and isinstance(b, int):
         if a == b:
             return a
-    elif not isinstance(a, int) and not isinstance(b, int) and nodes.is_same_term(a, b):
+    elif not isinstance(a, int) and not isinstance(b, int) and term_constructors.is_same_term(a, b):
         return a
-    return nodes.make_choice(c, z3_number(a), z3_number(b))
+    return term_constructors.make_choice(c, z3_number(a), z3_number(b))
 
 
 def compare_numbers(op: str, a: Number, b: Number) -> Bool:
@@ -118,5 +118,9 @@ def compare_numbers(op: str, a: Number, b: Number) -> Bool:
     if isinstance(a, int) and isinstance(b, int):
         return a == b if op == "==" else (a < b if op == "<" else a <= b)
     if op == "==":
-        return True if is_same_number(a, b) else nodes.make_equality(z3_number(a), z3_number(b))
+        return (
+            True
+            if is_same_number(a, b)
+            else term_constructors.make_equality(z3_number(a), z3_number(b))
+        )
     return z3_number(a) < z3_number(b) if op == "<" else z3_number(a) <= z3_number(b)

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 import z3
 
-from flushproof.engines.smt import term_constructors as nodes
+from flushproof.engines.smt import term_constructors
 from flushproof.engines.smt import terms as t
 from flushproof.ir.analysis.representation import LOW, PAGE_BITS, Kinds, Representation
 from flushproof.ir.types import BOOL, INT, NO_VCPU, NONE, ROOT, Int, LockWord, Type, VcpuRef
@@ -286,7 +286,11 @@ class Algebra:
             case Root(), Root():
                 return self._ite_root(c, a, b)
             case (z3.BitVecRef(), z3.BitVecRef()) | (z3.ArrayRef(), z3.ArrayRef()):
-                return a if nodes.is_same_term(a, b) else nodes.make_choice(c, a, b)
+                return (
+                    a
+                    if term_constructors.is_same_term(a, b)
+                    else term_constructors.make_choice(c, a, b)
+                )
             case ((bool() | z3.BoolRef()), (bool() | z3.BoolRef())):
                 return t.ite_bool(c, a, b)
             case ((int() | z3.ArithRef()), (int() | z3.ArithRef())):
@@ -299,7 +303,10 @@ class Algebra:
         if isinstance(a.page, int) and isinstance(b.page, int) and a.page == b.page:
             return Root(a.page, bits)
         x, y = self.page_term(a.page), self.page_term(b.page)
-        return Root(x if nodes.is_same_term(x, y) else nodes.make_choice(c, x, y), bits)
+        return Root(
+            x if term_constructors.is_same_term(x, y) else term_constructors.make_choice(c, x, y),
+            bits,
+        )
 
     def _ite_number(self, c: z3.BoolRef, a: t.Number, b: t.Number) -> t.Number:
         result = t.ite_number(c, a, b)
@@ -317,9 +324,17 @@ class Algebra:
                 bits = (t.equal_bool(x, y) for x, y in zip(a.bits, b.bits, strict=True))
                 return t.and_(self._equal_pages(a.page, b.page), *bits)
             case z3.BitVecRef(), z3.BitVecRef():
-                return True if nodes.is_same_term(a, b) else fold_bool(nodes.make_equality(a, b))
+                return (
+                    True
+                    if term_constructors.is_same_term(a, b)
+                    else fold_bool(term_constructors.make_equality(a, b))
+                )
             case z3.ArrayRef(), z3.ArrayRef():
-                return True if nodes.is_same_term(a, b) else nodes.make_equality(a, b)
+                return (
+                    True
+                    if term_constructors.is_same_term(a, b)
+                    else term_constructors.make_equality(a, b)
+                )
             case ((bool() | z3.BoolRef()), (bool() | z3.BoolRef())):
                 return t.equal_bool(a, b)
             case ((int() | z3.ArithRef()), (int() | z3.ArithRef())):
@@ -331,7 +346,9 @@ class Algebra:
         if isinstance(a, int) and isinstance(b, int):
             return a == b
         x, y = self.page_term(a), self.page_term(b)
-        return True if nodes.is_same_term(x, y) else nodes.make_equality(x, y)
+        return (
+            True if term_constructors.is_same_term(x, y) else term_constructors.make_equality(x, y)
+        )
 
     def nonzero(self, a: Value) -> t.Bool:
         """Return the condition that a value is not 0."""

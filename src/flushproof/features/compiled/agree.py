@@ -14,7 +14,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import ClassVar
 
-from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.interpreter import interpreter
 from flushproof.features.compiled.inputs import LENGTH, InputStep, Sequence, random_sequences
 from flushproof.features.compiled.interpreted import UNDEFINED, interpret_sequence
 from flushproof.features.compiled.program import driven_text, fields_shown, refuse_variant
@@ -193,7 +193,7 @@ class _Difference(Record, frozen=True):
         names = [
             f.label if x[1] < 0 else f"{f.label} of vCPU{x[1]}"
             for f in fields
-            for x in concrete.field_locations(f, self.sequence.vcpus)
+            for x in interpreter.field_locations(f, self.sequence.vcpus)
         ]
         begin = len(words) - len(names) - 1
         if begin < 0:

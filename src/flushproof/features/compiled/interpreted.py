@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flushproof.engines.interpreter import interpreter as concrete
-from flushproof.engines.interpreter import lock_word as words
+from flushproof.engines.interpreter import interpreter, lock_word
 from flushproof.engines.interpreter.interpreter import Location
 from flushproof.engines.schedule import Call, Schedule, ThreadPlan
 from flushproof.features.compiled.inputs import FREE_ARGUMENTS, MOST_VCPUS, InputStep, Sequence
@@ -33,7 +32,7 @@ def interpret_sequence(machine: Machine, where: ObjectLayout, sequence: Sequence
     )
     outside = zip(machine.base.witnesses, sequence.boot, strict=True)
     boot = {f.name: _wrapped(value, f.type) for f, value in outside}
-    state = concrete.initial_state(machine.base, Schedule(sequence.vcpus, boot, plans, ()))
+    state = interpreter.initial_state(machine.base, Schedule(sequence.vcpus, boot, plans, ()))
     run = _InterpretedRun(machine, where, state)
     lines = [run.shown()]
     for step in sequence.steps:
@@ -48,7 +47,7 @@ class _InterpretedRun(Record):
 
     machine: Machine
     where: ObjectLayout
-    state: concrete.State
+    state: interpreter.State
     over: bool = field(default=False)
 
     def step(self, s: InputStep) -> str:
@@ -58,9 +57,9 @@ class _InterpretedRun(Record):
         end = ""
         try:
             self._all_of(thread, s)
-        except concrete.Stuck:
+        except interpreter.Stuck:
             end = STUCK
-        except concrete.Undefined:
+        except interpreter.Undefined:
             end = UNDEFINED
         said, result = self._said(seen)
         self.over = bool(end)
@@ -70,10 +69,10 @@ class _InterpretedRun(Record):
         number = result if gives_number(self.machine, operation) else 0
         return " ".join((*said, f"r{number & MASK:x}", self.shown()))
 
-    def _all_of(self, thread: concrete.Thread, s: InputStep) -> None:
-        concrete.step_thread(self.state, thread, _start)
+    def _all_of(self, thread: interpreter.Thread, s: InputStep) -> None:
+        interpreter.step_thread(self.state, thread, _start)
         thread.choices = _choices(thread, s.results)
-        concrete.step_thread(self.state, thread, _nowhere)
+        interpreter.step_thread(self.state, thread, _nowhere)
 
     def _said(self, seen: int) -> tuple[list[str], int]:
         said: list[str] = []
@@ -93,7 +92,7 @@ class _InterpretedRun(Record):
         return " ".join((*(self._value(f, x) for f in shown for x in self._locations(f)), "0"))
 
     def _locations(self, f: Field) -> tuple[Location, ...]:
-        return concrete.field_locations(f, self.state.vcpus)
+        return interpreter.field_locations(f, self.state.vcpus)
 
     def _value(self, f: Field, x: Location) -> str:
         value = self.state.memory[x]
@@ -108,11 +107,11 @@ class _InterpretedRun(Record):
     def _lock(self, word: int) -> str:
         """Return a lock's holder plus one, and how often each thread reads."""
         threads = MOST_VCPUS + self.machine.setup.bounds.flushers
-        digits = (word >> words.DIGIT * k & words.MASK for k in range(threads + 1))
+        digits = (word >> lock_word.DIGIT * k & lock_word.MASK for k in range(threads + 1))
         return "/".join(str(d) for d in digits)
 
 
-def _choices(thread: concrete.Thread, results: tuple[int, ...]) -> Iterator[int]:
+def _choices(thread: interpreter.Thread, results: tuple[int, ...]) -> Iterator[int]:
     """Yield the results of hypercalls in turn, and 0 for whatever else may be anything."""
     taken = 0
     while True:

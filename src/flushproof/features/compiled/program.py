@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.interpreter import interpreter
 from flushproof.engines.interpreter.evaluate import LocalValues, evaluate
 from flushproof.engines.interpreter.interpreter import Location
 from flushproof.features.compiled.inputs import FREE_ARGUMENTS, LENGTH, MOST_VCPUS, RESULTS
@@ -179,7 +179,7 @@ class DrivenProgram(Record):
         return name in self.machine.env.declarations.globals and name not in given
 
     def _locations(self, f: Field) -> tuple[Location, ...]:
-        return concrete.field_locations(f, MOST_VCPUS)
+        return interpreter.field_locations(f, MOST_VCPUS)
 
     def objects(self) -> tuple[str, ...]:
         """Return the objects that may change: the VM, the vCPUs, variables that are in use."""

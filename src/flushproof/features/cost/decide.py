@@ -15,7 +15,7 @@ from flushproof.engines.bounded.maximise import Largest, find_largest_number
 from flushproof.engines.bounded.query import EFFORT
 from flushproof.engines.bounded.threads import Counts
 from flushproof.engines.counterexample import Counterexample
-from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.interpreter import interpreter
 from flushproof.features.cost.monitor import claim_of, name_of, witness_of
 from flushproof.frontend.c.parser import ParseContext
 from flushproof.ir.code import Hypercall
@@ -145,7 +145,7 @@ def _replayed(
 ) -> Trace:
     """Replay a schedule, count its hypercalls and roots once more, and put it into words."""
     try:
-        state = concrete.replay(program, found.schedule, lambda o: found.boundaries[o.name])
+        state = interpreter.replay(program, found.schedule, lambda o: found.boundaries[o.name])
     except (*FAILURES, StopIteration, KeyError) as error:
         raise InternalError(f"the schedule of a cost does not replay: {error!r}") from error
     counted = max((len(_calls(state, v)) for v in state.violations), default=0)
@@ -158,7 +158,7 @@ def _replayed(
     return build_trace(machine, claim, program, found.schedule, state, _smallest(answer, found))
 
 
-def _calls(state: concrete.State, at: concrete.Violation) -> list[concrete.Happening]:
+def _calls(state: interpreter.State, at: interpreter.Violation) -> list[interpreter.Happening]:
     return [
         h
         for h in state.happenings
@@ -166,7 +166,7 @@ def _calls(state: concrete.State, at: concrete.Violation) -> list[concrete.Happe
     ]
 
 
-def _roots(state: concrete.State) -> Iterator[int]:
+def _roots(state: interpreter.State) -> Iterator[int]:
     return (state.memory[RUNS_ON.name, v] for v in range(state.vcpus))
 
 

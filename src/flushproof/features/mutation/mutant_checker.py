@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from flushproof.engines.counterexample import Counterexample
 from flushproof.engines.explicit.domains import FEW
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
-from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.interpreter import interpreter
 from flushproof.ir.program import Program
 from flushproof.machine.build import Machine
 from flushproof.support.errors import InternalError
@@ -119,11 +119,11 @@ def replay_counterexample(program: Program, found: Counterexample) -> None:
         InternalError: what was said to fail does not.
     """
     try:
-        state = concrete.replay(program, found.schedule, lambda o: found.boundaries[o.name])
+        state = interpreter.replay(program, found.schedule, lambda o: found.boundaries[o.name])
         fails = any(v.claim == found.claim for v in state.violations)
-    except concrete.Undefined:
+    except interpreter.Undefined:
         fails = not found.claim
-    except (concrete.Stuck, concrete.GoesOn, StopIteration, KeyError) as error:
+    except (interpreter.Stuck, interpreter.GoesOn, StopIteration, KeyError) as error:
         raise InternalError(f"a mutant's counterexample does not replay: {error!r}") from error
     if not fails:
         raise InternalError("a mutant's counterexample does not replay: nothing fails")

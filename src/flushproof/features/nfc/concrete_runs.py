@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.interpreter import interpreter
 from flushproof.engines.interpreter.evaluate import LocalValues, evaluate
 from flushproof.engines.interpreter.interpreter import Happening
 from flushproof.engines.schedule import Call, Schedule
@@ -55,7 +55,7 @@ class Run(Record, frozen=True):
 
     program: Program
     schedule: Schedule
-    state: concrete.State
+    state: interpreter.State
     calls: tuple[CallOutcome, ...]
 
 
@@ -73,8 +73,14 @@ def replay_variants(
         InternalError: the joint program does not replay.
     """
     try:
-        state = concrete.replay(joint.program, schedule, whole_operation)
-    except (concrete.Stuck, concrete.Undefined, concrete.GoesOn, StopIteration, KeyError) as error:
+        state = interpreter.replay(joint.program, schedule, whole_operation)
+    except (
+        interpreter.Stuck,
+        interpreter.Undefined,
+        interpreter.GoesOn,
+        StopIteration,
+        KeyError,
+    ) as error:
         raise InternalError(f"the difference does not replay: {error!r}") from error
     if not state.violations:
         raise InternalError("the difference does not replay: nothing differs")
@@ -87,7 +93,7 @@ def replay_variants(
 
 
 def _for_side(
-    joint: Product, schedule: Schedule, state: concrete.State, names: SideNames
+    joint: Product, schedule: Schedule, state: interpreter.State, names: SideNames
 ) -> Schedule:
     pairs = {p.name: p for p in joint.pairs}
     plans = tuple(
@@ -116,7 +122,7 @@ def _call(pair: Pair, call: Call, names: SideNames, vcpus: int, choices: tuple[i
     return Call(own.name, arguments, choices)
 
 
-def _choices(state: concrete.State, key: tuple[int, int], names: SideNames) -> tuple[int, ...]:
+def _choices(state: interpreter.State, key: tuple[int, int], names: SideNames) -> tuple[int, ...]:
     """Return what one side of one call chose freely, in order."""
     mine = (h for h in state.happenings if (h.thread, h.call) == key)
     return tuple(h.value for h in mine if h.value is not None and _chooses(h, names))
@@ -136,20 +142,20 @@ def _chooses(h: Happening, names: SideNames) -> bool:
 
 
 def _run(program: Program, schedule: Schedule) -> Run:
-    state = concrete.initial_state(program, schedule)
+    state = interpreter.initial_state(program, schedule)
     return Run(program, schedule, state, tuple(_calls(state, schedule)))
 
 
-def _calls(state: concrete.State, schedule: Schedule) -> Iterator[CallOutcome]:
+def _calls(state: interpreter.State, schedule: Schedule) -> Iterator[CallOutcome]:
     for position in schedule.order:
         thread = state.threads[position]
         before = len(state.happenings)
         returned = True
         try:
-            concrete.step_thread(state, thread, whole_operation)
-        except concrete.Stuck:
+            interpreter.step_thread(state, thread, whole_operation)
+        except interpreter.Stuck:
             returned = False
-        except (concrete.Undefined, StopIteration) as error:
+        except (interpreter.Undefined, StopIteration) as error:
             raise InternalError(f"a difference does not replay: {error!r}") from error
         happened = tuple(state.happenings[before:])
         free = all(state.memory[x] == 0 for x in state.locks)

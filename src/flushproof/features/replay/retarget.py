@@ -15,7 +15,7 @@ from enum import StrEnum
 from functools import cache
 from itertools import groupby, islice, product
 
-from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.interpreter import interpreter
 from flushproof.engines.schedule import Call, Schedule, ThreadPlan
 from flushproof.ir.code import Exchange, Havoc, Hypercall, Instr, Mode, Read, Write
 from flushproof.ir.program import Operation, Program, Role
@@ -47,7 +47,7 @@ class Tried(Record, frozen=True):
     """One run of the other variant; `misfits` says where it could not follow what was recorded."""
 
     schedule: Schedule
-    state: concrete.State
+    state: interpreter.State
     misfits: tuple[str, ...]
     undefined: str = ""
 
@@ -178,7 +178,7 @@ class _RetargetRun:
         self.recipe = recipe
         self.choice = choice
         start = Schedule(schedule.vcpus, choice.witnesses, schedule.plans, ())
-        self.state = concrete.initial_state(program, start)
+        self.state = interpreter.initial_state(program, start)
         self.counts: Counter[tuple[int, int, str, str]] = Counter()
         self.issued: Counter[tuple[int, int]] = Counter()
         self.outcomes: dict[tuple[int, int], list[int]] = {}
@@ -194,7 +194,7 @@ class _RetargetRun:
         undefined = ""
         try:
             self._follow()
-        except concrete.Undefined as error:
+        except interpreter.Undefined as error:
             span = error.instr.span
             undefined = error.text + ("" if span is None else f" at {span.file}:{span.line}")
         return Tried(self.schedule, self.state, tuple(self.misfits), undefined)
@@ -247,7 +247,7 @@ class _RetargetRun:
                 return Ending.STOPPED
             try:
                 self._step(stretch.thread, thread)
-            except concrete.Stuck as stuck:
+            except interpreter.Stuck as stuck:
                 self._waits(stretch, stuck)
                 return Ending.WAITS
 
@@ -267,7 +267,7 @@ class _RetargetRun:
                 return True
         return False
 
-    def _step(self, position: int, thread: concrete.Thread) -> None:
+    def _step(self, position: int, thread: interpreter.Thread) -> None:
         instr = None if thread.operation is None else thread.operation.code[thread.pc]
         key = (position, thread.call)
         match instr:
@@ -277,7 +277,7 @@ class _RetargetRun:
                 thread.choices = iter((self._havoc(key, thread),))
             case _:
                 pass
-        concrete.step_thread(self.state, thread, _each_instruction, to_violation=True)
+        interpreter.step_thread(self.state, thread, _each_instruction, to_violation=True)
         if instr is None:
             self.counts[position, thread.call, "enter", ""] += 1
         else:
@@ -298,7 +298,7 @@ class _RetargetRun:
             self._misfit(f"{more}; these succeed")
         return 0
 
-    def _havoc(self, key: tuple[int, int], thread: concrete.Thread) -> int:
+    def _havoc(self, key: tuple[int, int], thread: interpreter.Thread) -> int:
         """Return what a monitor chooses; whatever else is free is 0."""
         operation = thread.operation
         assert operation is not None
@@ -311,8 +311,8 @@ class _RetargetRun:
     def _bystander(self, role: Role) -> None:
         for operation in self.program.of(role):
             number = len(self.state.threads)
-            thread = concrete.Thread(number, (Call(operation.name, {}, ()),))
-            concrete.step_thread(self.state, thread, lambda _: frozenset({0}), to_violation=True)
+            thread = interpreter.Thread(number, (Call(operation.name, {}, ()),))
+            interpreter.step_thread(self.state, thread, lambda _: frozenset({0}), to_violation=True)
 
     def _finish(self) -> None:
         """Let calls that were recorded only in part end, and look at the state that is left."""
@@ -330,9 +330,9 @@ class _RetargetRun:
 
     def _stand_still(self) -> None:
         try:
-            self.state.waits = concrete.pending_waits(self.state)
+            self.state.waits = interpreter.pending_waits(self.state)
             self._bystander(Role.DEADLOCK)
-        except concrete.GoesOn:
+        except interpreter.GoesOn:
             pass
         if not self.state.violations:
             self._end()
@@ -345,7 +345,7 @@ class _RetargetRun:
     def _name(self, stretch: Stretch) -> str:
         return f"call {stretch.call + 1} of {title(self.recipe.threads[stretch.thread].name)}"
 
-    def _waits(self, stretch: Stretch, stuck: concrete.Stuck) -> None:
+    def _waits(self, stretch: Stretch, stuck: interpreter.Stuck) -> None:
         fields = {f.name: f for f in self.program.fields}
         if stretch.rest:
             return
@@ -401,13 +401,13 @@ def _accesses(machine: Machine, name: str, run: Tried) -> list[dict[str, int]]:
     places = {f.name: at for at, f in enumerate(machine.places)}
     held: dict[int, int] = {}
     found: dict[tuple[int, ...], None] = {}
-    state = concrete.initial_state(run.state.program, run.schedule)
+    state = interpreter.initial_state(run.state.program, run.schedule)
     locks = {x: k for k, x in enumerate(state.locks)}
     for h in run.state.happenings:
         location = h.location
         if location in locks and h.value is not None:
             state.memory[location] = h.value
-            held[h.thread] = concrete.lock_set(state, h.thread)
+            held[h.thread] = interpreter.lock_set(state, h.thread)
         elif isinstance(h.instr, (Read, Write, Exchange)) and location is not None:
             if location[0] not in places or not any(visible_event(h.instr)):
                 continue

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from flushproof.engines.counterexample import Counterexample
-from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.interpreter import interpreter
 from flushproof.engines.interpreter.evaluate import LocalValues, evaluate
 from flushproof.engines.schedule import Call
 from flushproof.features.reproduce import code as variant
@@ -186,7 +186,7 @@ class _Emitter(Record):
         for f, value in self.machine.base.boot:
             if f == RUNS_ON or f.name not in used:
                 continue
-            for x in concrete.field_locations(f, m.vcpus):
+            for x in interpreter.field_locations(f, m.vcpus):
                 number = evaluate(value, LocalValues({BOOT_VCPU: x[1]}, m.vcpus))
                 lines.append(f"\t{self.layout.place(x)} = {initial_literal(number, f.type)};\n")
         for f in self.machine.base.witnesses:

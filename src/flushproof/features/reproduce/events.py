@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain, repeat
 
 from flushproof.engines.counterexample import Counterexample
-from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.interpreter import interpreter
 from flushproof.engines.interpreter.interpreter import Location, Thread
 from flushproof.engines.schedule import Call
 from flushproof.ir.code import (
@@ -82,7 +82,7 @@ class _Recorder:
     def __init__(self, program: Program, found: Counterexample) -> None:
         self.program = program
         self.found = found
-        self.state = concrete.initial_state(program, found.schedule)
+        self.state = interpreter.initial_state(program, found.schedule)
         self.events: list[ProgramEvent] = []
         self.chosen: dict[tuple[int, int], set[str]] = {}
         self.calls: dict[tuple[int, int], Call] = {}
@@ -131,7 +131,7 @@ class _Recorder:
             instr = thread.operation.code[thread.pc]
             try:
                 self._instruction(thread)
-            except concrete.Stuck as stuck:
+            except interpreter.Stuck as stuck:
                 assert isinstance(instr, Acquire)
                 kind = "READ_LOCK" if instr.shared else "LOCK"
                 self._add(thread, instr, kind, stuck.location)
@@ -139,7 +139,7 @@ class _Recorder:
     def _instruction(self, thread: Thread) -> None:
         instr = None if thread.operation is None else thread.operation.code[thread.pc]
         before = len(self.state.happenings)
-        concrete.step_thread(self.state, thread, _each)
+        interpreter.step_thread(self.state, thread, _each)
         if instr is None:
             name = thread.calls[thread.call].operation
             operation = next(o for o in self.program.operations if o.name == name)
@@ -160,7 +160,7 @@ class _Recorder:
             case _:
                 pass
 
-    def _note(self, thread: Thread, h: concrete.Happening) -> None:
+    def _note(self, thread: Thread, h: interpreter.Happening) -> None:
         kind = _kind(h.instr)
         if kind:
             self._add(thread, h.instr, kind, h.location, h.value or 0, h.root)

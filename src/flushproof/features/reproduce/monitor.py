@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flushproof.engines.interpreter import interpreter as concrete
+from flushproof.engines.interpreter import interpreter
 from flushproof.features.reproduce.layout import ObjectLayout
 from flushproof.frontend.c import printer
 from flushproof.frontend.c import syntax as c
@@ -231,12 +231,12 @@ def define_claim_words(m: Monitored) -> str:
             f"#define CACHE_IN_USE ({printer.print_expression(cache.condition)})\n"
             f"#define CACHE_ROOT ({printer.print_expression(cache.root)})\n"
         )
-    locks = concrete.lock_locations(m.program, m.vcpus)
+    locks = interpreter.lock_locations(m.program, m.vcpus)
     places = (
         f"\t{{ &{m.layout.place(x)}, {number * PLACE_STRIDE + max(x[1], 0)} }},\n"
         for number, f in enumerate(machine.places)
         if f.label not in machine.setup.exempt
-        for x in concrete.field_locations(f, m.vcpus)
+        for x in interpreter.field_locations(f, m.vcpus)
     )
     return WORDS.format(
         load_flushes=int(machine.setup.assumptions.load_flushes),

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import lark
 
-from flushproof.frontend.c import items, syntax
-from flushproof.frontend.c import parse_errors as problems
+from flushproof.frontend.c import items, parse_errors, syntax
 from flushproof.frontend.c.grammar import lalr_parser
 from flushproof.frontend.c.lark_tree import Tree, rule_name, span_of, tree_in
 from flushproof.frontend.c.macros import Macros
@@ -62,13 +61,13 @@ def tree_of(
     tokens: tuple[Token, ...], typedefs: frozenset[str], start: str, *, spec: bool = False
 ) -> Tree:
     """Parse significant tokens from the symbol `start`; raise `InputError` with what is wrong."""
-    problems.check_brackets(tokens)
+    parse_errors.check_brackets(tokens)
     try:
         tree = lalr_parser().parse(name_terminals(tokens, typedefs, spec=spec), start=start)
     except lark.UnexpectedToken as error:
         at_end = error.token.type == "$END"
         index = len(tokens) if at_end else error.token.start_pos or 0
-        found = problems.diagnose_token(tokens, index, frozenset(error.accepts), typedefs)
+        found = parse_errors.diagnose_token(tokens, index, frozenset(error.accepts), typedefs)
         raise InputError(found) from None
     _check_depth(tokens, tree)
     return tree
@@ -80,9 +79,11 @@ def _check_depth(tokens: tuple[Token, ...], root: Tree) -> None:
     while pending:
         tree, depth = pending.pop()
         depth += _levels(tree)
-        if depth > problems.DEPTH:
+        if depth > parse_errors.DEPTH:
             span = span_of(tokens, tree)
-            raise InputError(problems.TooDeep(span=span, what="constructs", limit=problems.DEPTH))
+            raise InputError(
+                parse_errors.TooDeep(span=span, what="constructs", limit=parse_errors.DEPTH)
+            )
         pending.extend((c, depth) for c in tree.children if isinstance(c, lark.Tree))
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from flushproof.engines.interpreter import lock_word as words
+from flushproof.engines.interpreter import lock_word
 from flushproof.engines.interpreter.interpreter import Happening, Location, State, Violation, Wait
 from flushproof.frontend.spec.syntax import ClaimSpec
 from flushproof.ir.code import (
@@ -223,7 +223,7 @@ def _held_by(number_of_thread: int, facts: Facts) -> str:
     held = (
         x
         for x in facts.state.locks
-        if words.is_holder_or_reader(facts.state.memory[x], number_of_thread)
+        if lock_word.is_holder_or_reader(facts.state.memory[x], number_of_thread)
     )
     return " and ".join(f"`{place_name(labels[x[0]], x)}`" for x in held)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import assert_never
 
-from flushproof.engines.interpreter import lock_word as words
+from flushproof.engines.interpreter import lock_word
 from flushproof.engines.interpreter.interpreter import Happening, Wait
 from flushproof.ir.code import (
     Access,
@@ -59,7 +59,7 @@ def is_visible(h: Happening, view: TraceView) -> bool:
         case Acquire() | TryAcquire() | Release() | Exchange():
             return True
         case Available(shared=shared):
-            return not words.is_available(h.value or 0, shared=shared)
+            return not lock_word.is_available(h.value or 0, shared=shared)
         case Hypercall() | Return() | Enter():
             return True
         case _:
