@@ -41,8 +41,8 @@ BOUNDS = (Bounds((1, 3), 1, 1, 1), Bounds((1, 1), 2, 2, 1))
 FEW = (Bounds((2, 2), 1, 1, 1), Bounds((1, 1), 2, 2, 1))
 
 
-def _hopeful() -> str:
-    return ""
+def _hopeful() -> None:
+    """Say that another attempt may be worth while."""
 
 
 def _proved_for_all(machine: Machine, claim: str) -> bool:

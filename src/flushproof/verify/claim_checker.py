@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import time
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 from zlib import crc32
 
 from flushproof.engines.counterexample import Counterexample, size_in_words
 from flushproof.engines.explicit.enumerator import Sizes
 from flushproof.engines.interpreter.random_runs import Attack
+from flushproof.engines.outcome import NoProof
 from flushproof.frontend.setup import Bounds
 from flushproof.ir.program import Program
 from flushproof.machine.build import CAPACITY, Machine
@@ -89,7 +90,14 @@ class ClaimChecker:
     @cached_property
     def plan(self) -> StepPlan | None:
         """Where steps begin with any number of vCPUs; None where each engine finds that out."""
-        return None if self.engine in LOOKING else self.forall.plan(self.program)
+        return None if isinstance(self.any_plan, NoProof) else self.any_plan
+
+    @cached_property
+    def any_plan(self) -> StepPlan | NoProof:
+        """Where steps begin with any number of vCPUs, or why that is not asked."""
+        if self.engine in LOOKING:
+            return NoProof("it is not asked for every number of vCPUs")
+        return self.forall.plan(self.program)
 
     def decide(self) -> ClaimResult:
         """Look at the smallest number of vCPUs first, and for a proof for all of them in time."""
@@ -102,18 +110,22 @@ class ClaimChecker:
             found = self._glance(range(low, min(high, FEW) + 1))
             if found is not None:
                 return found
-        evidence = self.forall.prove(self.program, self.plan, self._hopeless)
+        evidence = self.forall.prove(self.program, self.any_plan, self._hopeless)
         if self.early is not None:
             return self.early
-        if isinstance(evidence, Evidence):
-            self.opinions += evidence.opinions
-            self.exact_roots = evidence.exact_roots
-            self._attack()
-            return self._result(Verdict.PROVED, None, evidence=evidence)
-        if self.engine == "unbounded":
-            return self.unknown(f"not proved for all: {evidence}", None)
-        reason = f"not proved for every number of vCPUs: {evidence}"
-        return self._look(every) or self._bounded((low, high), reason)
+        match evidence:
+            case Evidence():
+                self.opinions += evidence.opinions
+                self.exact_roots = evidence.exact_roots
+                self._attack()
+                return self._result(Verdict.PROVED, None, evidence=evidence)
+            case NoProof(why) if self.engine == "unbounded":
+                return self.unknown(f"not proved for all: {why}", None)
+            case NoProof(why):
+                reason = f"not proved for every number of vCPUs: {why}"
+                return self._look(every) or self._bounded((low, high), reason)
+            case other:
+                assert_never(other)
 
     def _glance(self, counts: range) -> ClaimResult | None:
         """Look with little effort, and note what is found; return what refutes the claim."""
@@ -151,28 +163,28 @@ class ClaimChecker:
         sure = all(n in self.seen for n in range(low, vcpus))
         return self._refuted(replace(found, least=found.least and sure), bounds)
 
-    def _hopeless(self) -> str:
+    def _hopeless(self) -> NoProof | None:
         """Return why there is no proof for all, where a few vCPUs more show it with little effort.
 
         Beyond the bounds only a little is tried. What fails there refutes a claim that was asked
         for every number of vCPUs; of one asked within the bounds it is only a reason.
         """
         if self.engine != "auto":
-            return ""
+            return None
         bounds = self.question.bounds
         low, high = bounds.vcpus
         within = range(max(low, FEW + 1), min(high, SOME) + 1)
         self.early = self._glance(within)
         if self.early is not None:
-            return "it is decided with few"
+            return NoProof("it is decided with few")
         for n in range(high + 1, SOME + 1):
             if self._fails(replace(bounds, vcpus=(n, n), loads=1, flushes=1)):
-                return f"it fails with {count_noun(n, 'vCPU')}"
+                return NoProof(f"it fails with {count_noun(n, 'vCPU')}")
         if bounds.flushes < MORE:
             more = replace(bounds, vcpus=(1, 1), loads=max(2, bounds.loads), flushes=MORE)
             if self._fails(more):
-                return f"it fails with 1 vCPU, {more.loads} loads and {MORE} flushes"
-        return ""
+                return NoProof(f"it fails with 1 vCPU, {more.loads} loads and {MORE} flushes")
+        return None
 
     def _fails(self, bounds: Bounds) -> bool:
         """Tell whether very little effort shows that the claim fails within other bounds."""

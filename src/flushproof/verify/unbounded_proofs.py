@@ -9,10 +9,10 @@ Lemma L4, Lemma L6, Lemma L17, Lemma L23 of docs/soundness.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
+from flushproof.engines.outcome import NoProof
 from flushproof.ir.program import Role
 from flushproof.machine.build import Machine
 from flushproof.machine.lock_order import in_order
@@ -23,12 +23,12 @@ from flushproof.support.record import Record, replace
 if TYPE_CHECKING:
     from flushproof.engines.reduction.step_plan import StepPlan
     from flushproof.engines.second.second_solver import Second
-    from flushproof.engines.unbounded.prove import Proof, Subject
+    from flushproof.engines.unbounded.prove import Hopeless, Proof, Subject
     from flushproof.ir.program import Program
 
 
-def _hopeful() -> str:
-    return ""
+def _hopeful() -> None:
+    """Say that another attempt may be worth while."""
 
 
 class Evidence(Record, frozen=True):
@@ -62,67 +62,70 @@ class ForAll:
         self.second = second
         self.steps = steps
 
-    def plan(self, program: Program) -> StepPlan | None:
-        """Return where steps begin, for any number of vCPUs; None where that cannot be told."""
+    def plan(self, program: Program) -> StepPlan | NoProof:
+        """Return where steps begin with any number of vCPUs, or why no proof is looked for."""
         from flushproof.engines.reduction.commutativity import ThreadCounts
         from flushproof.engines.reduction.step_plan import make_plan
         from flushproof.engines.unbounded.prove import out_of_reach
 
-        if out_of_reach(program):
-            return None
-        return make_plan(program, ThreadCounts(None, self.machine.setup.bounds.flushers))
+        counts = ThreadCounts(None, self.machine.setup.bounds.flushers)
+        return out_of_reach(program) or make_plan(program, counts)
 
     def prove(
-        self, program: Program, plan: StepPlan | None, hopeless: Callable[[], str] = _hopeful
-    ) -> Evidence | str:
+        self, program: Program, plan: StepPlan | NoProof, hopeless: Hopeless = _hopeful
+    ) -> Evidence | NoProof:
         """Return what proves the claims of a program, or why nothing does.
 
         `hopeless` is asked once attempts have failed, and may say why no other is worth while.
         """
-        from flushproof.engines.unbounded.prove import out_of_reach
-
         if self.machine.setup.memory is not MemoryModel.SC:
-            return "stores are buffered"
+            return NoProof("stores are buffered")
         if self.machine.setup.bounds.flushers != 1:
-            return "there are several flushers"
+            return NoProof("there are several flushers")
         if program.of(Role.DEADLOCK):
             return self._prove_in_order(program, hopeless)
-        if plan is None:
-            return out_of_reach(program)
+        if isinstance(plan, NoProof):
+            return plan
         return self._prove(program, plan, hopeless, "the claim")
 
-    def _prove_in_order(self, program: Program, hopeless: Callable[[], str]) -> Evidence | str:
+    def _prove_in_order(self, program: Program, hopeless: Hopeless) -> Evidence | NoProof:
         """Prove that locks are taken in one order, so that nobody waits for ever."""
-        from flushproof.engines.unbounded.prove import out_of_reach
-
         ordered = in_order(program)
         if ordered is None:
-            return "there is no one order in which the locks are taken"
+            return NoProof("there is no one order in which the locks are taken")
         plan = self.plan(ordered.program)
-        if plan is None:
-            return out_of_reach(ordered.program)
+        if isinstance(plan, NoProof):
+            return plan
         order = ", then ".join(f.label for f in ordered.locks) or "none"
         text = f"locks are waited for in one order ({order}), freed by who holds them, and not kept"
-        found = self._prove(ordered.program, plan, hopeless, text)
-        if isinstance(found, str):
-            return found
-        return replace(found, invariant=(text, *found.invariant) if self.evidence else ())
+        match self._prove(ordered.program, plan, hopeless, text):
+            case Evidence() as found:
+                lines = (text, *found.invariant) if self.evidence else ()
+                return replace(found, invariant=lines)
+            case NoProof() as failed:
+                return failed
+            case other:
+                assert_never(other)
 
     def _prove(
-        self, program: Program, plan: StepPlan, hopeless: Callable[[], str], title: str
-    ) -> Evidence | str:
+        self, program: Program, plan: StepPlan, hopeless: Hopeless, title: str
+    ) -> Evidence | NoProof:
+        if isinstance(self.defined, NoProof):
+            return NoProof(f"the code itself: {self.defined.reason}")
+        found = self._proof(program, plan, hopeless)
+        if isinstance(found, NoProof):
+            return found
+        if not self.evidence and self.second is None:
+            return Evidence((), "", plan.kinds.exact_roots)
+        return self._written(found, self.defined, plan, title)
+
+    def _written(self, found: Proof, defined: Proof, plan: StepPlan, title: str) -> Evidence:
+        """Return a proof as text, with a second solver's opinions on it."""
         from flushproof.engines.unbounded.certificate import proofs_script
         from flushproof.engines.unbounded.invariant_text import invariant_lines
         from flushproof.engines.unbounded.prove import minimise_proof
 
-        if isinstance(self.defined, str):
-            return f"the code itself: {self.defined}"
-        found = self._proof(program, plan, hopeless)
-        if isinstance(found, str):
-            return found
-        if not self.evidence and self.second is None:
-            return Evidence((), "", plan.kinds.exact_roots)
-        found, defined = minimise_proof(found), minimise_proof(self.defined)
+        found, defined = minimise_proof(found), minimise_proof(defined)
         proofs = {"nothing undefined, no sum leaves its type": defined, title: found}
         written = proofs_script(proofs)
         opinions = self._opinions(written)
@@ -139,17 +142,17 @@ class ForAll:
         return (self.second.on(script, SolverAnswer.UNSAT, "a proof for every number of vCPUs"),)
 
     @cached_property
-    def defined(self) -> Proof | str:
+    def defined(self) -> Proof | NoProof:
         """A proof that the code proper does nothing undefined, or why there is none."""
         from flushproof.engines.unbounded.prove import prove
 
         base = self.machine.with_claims(())
         plan = self.plan(base)
-        if plan is None:
-            return "its locks are more than mutual exclusion"
+        if isinstance(plan, NoProof):
+            return NoProof("its locks are more than mutual exclusion")
         return prove(_subject(base, plan, self.steps, claims_only=False), _hopeful)
 
-    def _proof(self, program: Program, plan: StepPlan, hopeless: Callable[[], str]) -> Proof | str:
+    def _proof(self, program: Program, plan: StepPlan, hopeless: Hopeless) -> Proof | NoProof:
         from flushproof.engines.unbounded.prove import prove
 
         return prove(_subject(program, plan, self.steps, claims_only=True), hopeless)

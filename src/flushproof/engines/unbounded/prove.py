@@ -7,7 +7,9 @@ which it can fail alone. An invariant counts only after z3 has confirmed it, cla
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import assert_never
 
+from flushproof.engines.outcome import NoProof
 from flushproof.engines.symbolic.values import NotExact
 from flushproof.engines.unbounded.assertion_splitting import split_assertions
 from flushproof.engines.unbounded.control_locations import Frames
@@ -63,20 +65,24 @@ class Subject(Record, frozen=True):
     steps: int | None = None
 
 
-def prove(subject: Subject, hopeless: Callable[[], str]) -> Proof | str:
+Hopeless = Callable[[], NoProof | None]
+"""Says why no other attempt at a proof is worth while; None where one may be."""
+
+
+def prove(subject: Subject, hopeless: Hopeless) -> Proof | NoProof:
     """Return a proof for every number of vCPUs, or why there is none.
 
-    `hopeless` is asked once attempts have failed, and may say why no other is worth while.
+    `hopeless` is asked once attempts have failed.
     """
-    reason = out_of_reach(subject.program)
-    if reason:
-        return reason
+    beyond = out_of_reach(subject.program)
+    if beyond is not None:
+        return beyond
     try:
         return _Attempts(subject, hopeless).run()
     except NotExact:
-        return "the code does arithmetic that has no exact counterpart"
+        return NoProof("the code does arithmetic that has no exact counterpart")
     except OutsideSmallDomains as error:
-        return f"an invariant would have to speak of `{error}`"
+        return NoProof(f"an invariant would have to speak of `{error}`")
 
 
 def minimise_proof(proof: Proof) -> Proof:
@@ -86,27 +92,27 @@ def minimise_proof(proof: Proof) -> Proof:
     )
 
 
-def out_of_reach(program: Program) -> str:
-    """Return what keeps a program from being looked at for every number of vCPUs; "" if nothing."""
+def out_of_reach(program: Program) -> NoProof | None:
+    """Return why no proof for every number of vCPUs is looked for; None where one is."""
     if program.of(Role.DEADLOCK):
-        return "deadlock is looked for among a given number of vCPUs"
+        return NoProof("deadlock is looked for among a given number of vCPUs")
     locks = [f for f in program.fields if isinstance(f.type, LockWord)]
     if any(f.scope is FieldScope.VCPU for f in locks):
-        return "every vCPU has a lock of its own"
+        return NoProof("every vCPU has a lock of its own")
     if sum(f.type == VCPU for f in program.witnesses) > MOST_WITNESSES:
-        return "the claim speaks of more than two vCPUs"
-    return ""
+        return NoProof("the claim speaks of more than two vCPUs")
+    return None
 
 
 ANY = TrackedInstances(generic=True)
 MOST_WITNESSES = 2
-TOO_LITTLE = "no invariant was found: what is known of other vCPUs is too little"
+TOO_LITTLE = NoProof("no invariant was found: what is known of other vCPUs is too little")
 
 
 class _Attempts:
     """Tries to prove a claim, with what is cheap first."""
 
-    def __init__(self, subject: Subject, hopeless: Callable[[], str]) -> None:
+    def __init__(self, subject: Subject, hopeless: Hopeless) -> None:
         self.subject = subject
         self.hopeless = hopeless
         self.named = sum(f.type == VCPU for f in subject.program.witnesses)
@@ -114,24 +120,25 @@ class _Attempts:
         self.failed: list[Ic3] = []
         self.kept: list[Invariant] = []
 
-    def run(self) -> Proof | str:
+    def run(self) -> Proof | NoProof:
         """Try with the witnesses tracked, then with any vCPU, then one way to fail at a time.
 
         A claim that names a vCPU often needs the second, so it is not doubted before that fails.
         """
         tries = list(self._tries())
         doubtful = tries[-1] if self.named else tries[0]
+        found: Proof | NoProof = TOO_LITTLE
         for cases in tries:
             found = self._proof(cases)
             if isinstance(found, Proof):
                 return found
-            reason = self.hopeless() if cases == doubtful else ""
-            if reason:
-                return reason
+            hopeless = self.hopeless() if cases == doubtful else None
+            if hopeless is not None:
+                return hopeless
         alone = self.named < MOST_WITNESSES and self._records()
         return self._in_ways() if alone else found
 
-    def _in_ways(self) -> Proof | str:
+    def _in_ways(self) -> Proof | NoProof:
         """Try each way to fail, with the witness as the vCPU that is any, then with the one noted.
 
         What differs between them is what is asserted, so each starts from what others have proved
@@ -168,13 +175,16 @@ class _Attempts:
         witnesses = self.subject.program.witnesses
         return any(f.ghost and f.scope is FieldScope.VM and f not in witnesses for f in fields)
 
-    def _proof(self, cases: list[TrackedInstances]) -> Proof | str:
+    def _proof(self, cases: list[TrackedInstances]) -> Proof | NoProof:
         parts: list[ConfirmedInvariant] = []
         for case in cases:
-            found = self._part(self.subject.program, case)
-            if isinstance(found, str):
-                return found
-            parts.append(found)
+            match self._part(self.subject.program, case):
+                case ConfirmedInvariant() as part:
+                    parts.append(part)
+                case NoProof() as failed:
+                    return failed
+                case other:
+                    assert_never(other)
         return Proof(tuple(parts))
 
     def _more(
@@ -183,14 +193,18 @@ class _Attempts:
         """Add one part more, if it is found."""
         while self.failed:
             self.kept.append(self.failed.pop().inductive_subset())
-        found = self._part(program, case, (*self.kept, *(p.invariant for p in parts)))
-        if isinstance(found, ConfirmedInvariant):
-            parts.append(found)
-        return isinstance(found, ConfirmedInvariant)
+        match self._part(program, case, (*self.kept, *(p.invariant for p in parts))):
+            case ConfirmedInvariant() as part:
+                parts.append(part)
+                return True
+            case NoProof():
+                return False
+            case other:
+                assert_never(other)
 
     def _part(
         self, program: Program, case: TrackedInstances, known: tuple[Invariant, ...] = ()
-    ) -> ConfirmedInvariant | str:
+    ) -> ConfirmedInvariant | NoProof:
         where = make_state_space(program, self.subject.kinds, case)
         claims_only = self.subject.claims_only
         builder = Builder(where, self.subject.boundaries, claims_only=claims_only)
@@ -199,11 +213,11 @@ class _Attempts:
         try:
             invariant = search.run()
         except Exhausted:
-            return "the search for an invariant took too many steps"
+            return NoProof("the search for an invariant took too many steps")
         if invariant is None:
             if case == ANY:
                 self.failed.append(search)
             return TOO_LITTLE
         if list_failing_clauses(system, invariant, self.steps):
-            return "an invariant was found that holds for few vCPUs only"
+            return NoProof("an invariant was found that holds for few vCPUs only")
         return ConfirmedInvariant(case, where, builder.frames, system, invariant)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from flushproof.engines.counterexample import Counterexample, size_in_words
+from flushproof.engines.outcome import NoProof
 from flushproof.features.nfc.atomic_calls import EVERY, WHOLE_CALLS, describe_loss, late_stores
 from flushproof.features.nfc.concrete_runs import (
     Run,
@@ -120,10 +121,13 @@ class _Compared:
         few = min(high, FEW) if self.wanted.everyone else high
         answer = self._ask(joint, range(low, few + 1))
         if answer.found is None and not answer.reason and self.wanted.everyone:
-            related = self._related()
-            if isinstance(related, Related):
-                return self._for_all(related, EVERY)
-            self.reason = f"not shown for every number of vCPUs: {related}"
+            match self._related():
+                case Related() as related:
+                    return self._for_all(related, EVERY)
+                case NoProof(why):
+                    self.reason = f"not shown for every number of vCPUs: {why}"
+                case other:
+                    assert_never(other)
             answer = self._ask(joint, range(few + 1, high + 1)) if few < high else answer
         if answer.found is not None:
             told = self._told(joint, answer.found)
@@ -142,11 +146,13 @@ class _Compared:
         found = self._result(Relation.EQUAL, answer, None, "", ANY_INTERLEAVING)
         return replace(found, invariant=(SAME_CODE,))
 
-    def _related(self) -> Related | str:
+    def _related(self) -> Related | NoProof:
         late = late_stores(*self.plain, self.memory)
+        if late:
+            return NoProof(late)
         after_load = self.wanted.since is Since.LOAD
         flushers = self.wanted.bounds.flushers
-        return late or equal_for_all(*self.plain, flushers, after_load=after_load)
+        return equal_for_all(*self.plain, flushers, after_load=after_load)
 
     def _for_all(self, related: Related, interleavings: str) -> Comparison:
         answer = _Answer(0, None, "", related.exact_roots)

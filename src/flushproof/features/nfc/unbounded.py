@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from flushproof.engines.outcome import NoProof
 from flushproof.features.nfc.atomic_calls import SEVERAL, find_cuts
 from flushproof.features.nfc.lockstep_product import join_in_lockstep
 from flushproof.ir.analysis.representation import infer_kinds
@@ -27,7 +28,7 @@ EFFORT = 10_000
 FACT = 4
 """How far a fact is indented among the lines of an invariant."""
 
-NONE_FOUND = "no relation between the two states was found that is kept and says so"
+NONE_FOUND = NoProof("no relation between the two states was found that is kept and says so")
 
 
 class Related(Record, frozen=True):
@@ -41,7 +42,9 @@ class Related(Record, frozen=True):
     flushers: int | None
 
 
-def equal_for_all(old: Program, new: Program, flushers: int, *, after_load: bool) -> Related | str:
+def equal_for_all(
+    old: Program, new: Program, flushers: int, *, after_load: bool
+) -> Related | NoProof:
     """Return what shows that two variants are equal, or why nothing does.
 
     It is looked for with any number of flushers, or with one where no more are asked for.
@@ -54,31 +57,31 @@ def equal_for_all(old: Program, new: Program, flushers: int, *, after_load: bool
     from flushproof.engines.unbounded.prove import out_of_reach
 
     for program in (old, new):
-        reason = out_of_reach(program)
-        if reason:
-            return reason
+        beyond = out_of_reach(program)
+        if beyond is not None:
+            return beyond
         if any(f.type == RW_LOCK for f in program.fields):
-            return "there is a lock for readers and writers"
+            return NoProof("there is a lock for readers and writers")
     if not _atomic(old, new, SEVERAL):
         if flushers > 1 or not _atomic(old, new, 1):
-            return "with any number of vCPUs, others may see a call in the middle"
+            return NoProof("with any number of vCPUs, others may see a call in the middle")
         many: int | None = 1
     else:
         many = None
     joint = join_in_lockstep(old, new, after_load=after_load)
     if joint is None:
-        return "there are too many loops, or a lock for each vCPU"
+        return NoProof("there are too many loops, or a lock for each vCPU")
     try:
         return _search(joint, many)
     except (NotExact, OutsideSmallDomains):
-        return "the relation would have to speak of arithmetic"
+        return NoProof("the relation would have to speak of arithmetic")
 
 
 def _atomic(old: Program, new: Program, flushers: int) -> bool:
     return all(find_cuts(p, None, flushers) is None for p in (old, new))
 
 
-def _search(joint: Program, flushers: int | None) -> Related | str:
+def _search(joint: Program, flushers: int | None) -> Related | NoProof:
     """Look for a relation that each vCPU's fields satisfy, a vCPU that stands for all included."""
     from flushproof.engines.unbounded.horn_encoding import Builder
     from flushproof.engines.unbounded.ic3 import Exhausted, Ic3
@@ -95,7 +98,7 @@ def _search(joint: Program, flushers: int | None) -> Related | str:
     try:
         found = Ic3(system, EFFORT).run()
     except Exhausted:
-        return "the search for a relation between the two states took too many steps"
+        return NoProof("the search for a relation between the two states took too many steps")
     if found is None or list_failing_clauses(system, found):
         return NONE_FOUND
     part = ConfirmedInvariant(case, where, builder.frames, system, found)
