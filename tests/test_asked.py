@@ -12,8 +12,8 @@ import pytest
 
 from flushproof.cli import main as cli
 from flushproof.report.formats import FORMATS, TRACE
+from support.places import SPECS
 
-SPECS = Path(__file__).parent.parent / "specs"
 SCHEMA = json.loads(files("flushproof.report").joinpath("schema.json").read_text())
 SPEC = """\
 spec mine {{

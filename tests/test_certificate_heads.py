@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certificate_files import body, number_of
 from flushproof import __version__
 from flushproof.cli.main import main
 from flushproof.support.diagnostics import InputError
@@ -32,10 +31,10 @@ from flushproof.verify.certificate.head import (
     read_head,
 )
 from flushproof.verify.certificate.questions import question_title
+from support.certificate_files import body, number_of
+from support.places import SPECS, TREES
 
-HERE = Path(__file__).parent
-FOLDER = HERE.parent / "specs"
-KERNEL = HERE / "kernel" / "trees" / "v5_14"
+KERNEL = TREES / "v5_14"
 SOLVERS = [x for s in ("z3", "cvc5") if s == "z3" or find_spec(s) for x in ("--solver", s)]
 Captured = pytest.CaptureFixture[str]
 
@@ -50,7 +49,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the certificate of one claim, beside the files that it is about."""
     folder = tmp_path_factory.mktemp("proved")
     for name in ("counter_first.c", "counter_first.spec"):
-        shutil.copy(FOLDER / name, folder)
+        shutil.copy(SPECS / name, folder)
     claim = ("--claim", "failure_kept", "--no-sanity")
     return _prove(folder / "counter_first.spec", folder / "out.smt2", *claim)
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from certificate_files import body
 from flushproof import __version__
 from flushproof.cli.main import main
 from flushproof.verify.certificate.certificate_file import read_certificate, seal_certificate
 from flushproof.verify.certificate.head import Head, ProvedClaim
 from flushproof.verify.certificate.questions import question_title
+from support.certificate_files import body
+from support.places import SPECS
 
-FOLDER = Path(__file__).parents[1] / "specs"
 CLAIMS = ("--claim", "cache_sound", "--claim", "failure_kept")
 
 
@@ -24,7 +24,7 @@ CLAIMS = ("--claim", "cache_sound", "--claim", "failure_kept")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the certificate of two claims about one variant."""
     out = tmp_path_factory.mktemp("certificate") / "out.smt2"
-    source = str(FOLDER / "counter_first.c")
+    source = str(SPECS / "counter_first.c")
     assert main(["prove", source, *CLAIMS, "--jobs", "1", "--certificate", str(out)]) == 0
     return out
 
@@ -129,7 +129,7 @@ def test_a_file_that_is_no_certificate_is_not_replaced(
     """A slip on the command line must not cost a source."""
     precious = tmp_path / "vmx.c"
     precious.write_text("int x;\n")
-    source = str(FOLDER / "counter_first.c")
+    source = str(SPECS / "counter_first.c")
     assert main(["prove", source, *CLAIMS, "--certificate", str(precious)]) == 2
     assert precious.read_text() == "int x;\n"
     assert "does not begin with" in " ".join(capsys.readouterr().err.split())
@@ -137,7 +137,7 @@ def test_a_file_that_is_no_certificate_is_not_replaced(
 
 def test_the_invariant_is_shown_in_terms_of_the_code(capsys: pytest.CaptureFixture[str]) -> None:
     """A reviewer reads fields and lines, not the solver's names."""
-    source = str(FOLDER / "counter_first.c")
+    source = str(SPECS / "counter_first.c")
     claims = ("--claim", "cache_sound", "--jobs", "1")
     assert main(["prove", source, *claims, "--show-invariant"]) == 0
     text = capsys.readouterr().out

@@ -30,7 +30,16 @@ from flushproof.support.errors import InternalError
 from flushproof.support.source import Span
 from flushproof.verify.options import Comparing, Options, Reviewing
 from flushproof.verify.progress import Progress, progress_line
-from report_samples import CHECKED, COVERAGE_TRACE, DIAGNOSTIC, FILE, SCOPE, Made, report, result
+from support.report_samples import (
+    CHECKED,
+    COVERAGE_TRACE,
+    DIAGNOSTIC,
+    FILE,
+    SCOPE,
+    Made,
+    report,
+    result,
+)
 
 SCHEMA = Path(flushproof.__file__).parent / "report" / "schema.json"
 PROVED = result(Verdict.PROVED, "range_kept")

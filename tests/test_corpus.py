@@ -11,10 +11,9 @@ import pytest
 from flushproof.frontend.spec.builtin import load_builtin
 from flushproof.frontend.spec.resolve import from_spec
 from flushproof.runner.session import read_expectations
+from support.places import NAMES, SPECS, TOP
 
-SPECS = Path(__file__).parents[1] / "specs"
-NAMES = sorted(p.stem for p in SPECS.glob("*.spec"))
-SOURCE = str(Path(__file__).parents[1] / "src")
+SOURCE = str(TOP / "src")
 
 # The verdicts that an exhaustive execution of the compiled C gave, by the number of vCPUs of the
 # smallest counterexample.

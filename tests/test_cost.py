@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -24,7 +23,7 @@ from flushproof.features.cost.monitor import MOST, name_of, text_of
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.builtin import load_builtin
 from flushproof.frontend.spec.parser import parse_spec
-from flushproof.frontend.spec.resolve import from_spec, from_text
+from flushproof.frontend.spec.resolve import from_text
 from flushproof.machine.build import Machine, build_machine
 from flushproof.report.html.page import render_drawing, render_side_by_side
 from flushproof.results.costs import Cost, Costs, SideBySide
@@ -32,9 +31,10 @@ from flushproof.results.verdict import Verdict
 from flushproof.support.errors import InternalError
 from flushproof.support.record import replace
 from flushproof.support.source import Source
-from report_samples import COVERAGE_TRACE, SCOPE, SECTION_TRACE, SOURCES, report, result
+from support.machines import machine_of
+from support.places import SPECS
+from support.report_samples import COVERAGE_TRACE, SCOPE, SECTION_TRACE, SOURCES, report, result
 
-SPECS = Path(__file__).parent.parent / "specs"
 SCHEMA = Path(flushproof.__file__).parent / "report" / "schema.json"
 SMALL = Bounds((1, 2), 1, 2, 1)
 TWICE = """\
@@ -61,11 +61,6 @@ void vmx_load_mmu_pgd(struct kvm_vcpu *vcpu, unsigned long root, int level)
 	to_vmx(vcpu)->ept_pointer = root;
 }
 """
-
-
-@cache
-def _machine(name: str) -> Machine:
-    return build_machine(from_spec(str(SPECS / f"{name}.spec")))
 
 
 def _code(text: str, bounds: Bounds) -> Machine:
@@ -95,8 +90,8 @@ def _enumerated(machine: Machine, bounds: Bounds, vcpus: int, roots: int) -> int
 
 
 def _agreed(name: str, bounds: Bounds) -> None:
-    found = _costs(_machine(name), bounds)
-    expected = {k: _enumerated(_machine(name), bounds, *k) for k in ((1, 1), (2, 1), (2, 2))}
+    found = _costs(machine_of(name), bounds)
+    expected = {k: _enumerated(machine_of(name), bounds, *k) for k in ((1, 1), (2, 1), (2, 2))}
     assert _table(found) == expected
 
 
@@ -115,7 +110,7 @@ def test_enumerator_agrees_on_more(name: str) -> None:
 
 def test_more_than_needed() -> None:
     """The patch flushes once for each vCPU as soon as there are two roots."""
-    found = _costs(_machine("mismatch_flag"), Bounds((1, 3), 2, 2, 1))
+    found = _costs(machine_of("mismatch_flag"), Bounds((1, 3), 2, 2, 1))
     expected = {(1, 1): 1, (2, 1): 1, (2, 2): 2, (3, 1): 1, (3, 2): 3, (3, 3): 3}
     assert _table(found) == expected
     telling = found.telling
@@ -128,7 +123,7 @@ def test_more_than_needed() -> None:
 
 def test_no_more_than_needed() -> None:
     """The variant that never repeats a root attains the least possible everywhere."""
-    found = _costs(_machine("dedup_all"), Bounds((1, 3), 1, 1, 1))
+    found = _costs(machine_of("dedup_all"), Bounds((1, 3), 1, 1, 1))
     assert all(c.most == c.least for c in found.cells)
     assert found.telling is None
 
@@ -174,7 +169,7 @@ def test_undefined_behaviour_is_no_number() -> None:
 def test_out_of_steps() -> None:
     """A solver that may do next to nothing leaves numbers open, and says why."""
     found = measure_costs(
-        _machine("dedup_all").within(Bounds((1, 2), 1, 1, 1)), "x.c", load_builtin().context, 1, 9
+        machine_of("dedup_all").within(Bounds((1, 2), 1, 1, 1)), "x.c", load_builtin().context, 1, 9
     )
     assert None in {c.most for c in found.cells}
     assert all(c.reason for c in found.cells if c.most is None)
@@ -191,7 +186,7 @@ def test_schedules_are_counted_again(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("flushproof.features.cost.decide.find_largest_number", wrong)
     with pytest.raises(InternalError, match="1 hypercalls on 1 roots, not 2 on 1"):
-        _costs(_machine("dedup_all"), Bounds((1, 1), 1, 1, 1))
+        _costs(machine_of("dedup_all"), Bounds((1, 1), 1, 1, 1))
 
 
 # Reports ---------------------------------------------------------------------------------------

@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-TOP = Path(__file__).parent.parent
+from support.places import TOP
+
 DOCS = TOP / "docs"
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-TOP = Path(__file__).parent.parent
+from support.places import TOP
 
 
 def _regenerate() -> ModuleType:

@@ -19,9 +19,8 @@ from flushproof.report import atomicity
 from flushproof.results.atomicity import AtomicSteps, OperationSteps
 from flushproof.support.source import Source
 from flushproof.verify.options import Options
+from support.places import SPECS, TOP
 
-TOP = Path(__file__).parent.parent
-SPECS = TOP / "specs"
 VARIANTS = (
     "counter_first",
     "counter_late",

@@ -11,12 +11,13 @@ from flushproof.cli import main as cli
 from flushproof.results.verdict import Verdict
 from flushproof.support.diagnostics import InputError
 from flushproof.verify.options import Options
-from letters import changed, mail
-from two_variants import text
+from support.letters import changed, mail
+from support.places import SPECS
+from support.two_variants import text
 
 BASE = "dedup_all"
 INVERTED = "#undef VALID_PAGE\n#define VALID_PAGE(x) ((x) == INVALID_PAGE)\n"
-SPEC = Path(__file__).parents[1] / "specs" / f"{BASE}.spec"
+SPEC = SPECS / f"{BASE}.spec"
 FILE = "vmx.c"
 
 

@@ -6,15 +6,14 @@ import argparse
 import re
 import shlex
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from flushproof.cli.main import build_command_line
+from support.places import TOP
 
-TOP = Path(__file__).parent.parent
 WORKFLOW: dict[Any, Any] = yaml.safe_load((TOP / "examples" / "github.yml").read_text("utf-8"))
 HOOKS: list[dict[str, Any]] = yaml.safe_load((TOP / ".pre-commit-hooks.yaml").read_text("utf-8"))
 

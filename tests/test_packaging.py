@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from support.places import TOP
+
 BUILD = "from hatchling.build import build_{kind}; build_{kind}({out!r})"
 LOOK = """
 from importlib.resources import files
@@ -27,12 +28,12 @@ pytestmark = pytest.mark.slow
 
 def _build(kind: str, out: Path) -> Path:
     code = BUILD.format(kind=kind, out=str(out))
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=TOP, capture_output=True)
     return next(out.iterdir())
 
 
 def _wanted() -> set[str]:
-    folders = (ROOT / "grammars", ROOT / "specs")
+    folders = (TOP / "grammars", TOP / "specs")
     kinds = {".lark", ".spec", ".c", ".claims", ".h"}
     found = {p for folder in folders for p in folder.iterdir() if p.suffix in kinds}
     return {f"{p.parent.name}/{p.name}" for p in found} | {"report/schema.json"}

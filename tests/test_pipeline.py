@@ -15,8 +15,8 @@ from flushproof.results.verdict import ClaimResult, Verdict
 from flushproof.runner.session import read_expectations
 from flushproof.support.diagnostics import InputError
 from flushproof.verify.options import Options
+from support.places import SPECS
 
-SPECS = Path(__file__).parents[1] / "specs"
 SCHEMA = json.loads(files("flushproof.report").joinpath("schema.json").read_text())
 SMALL = Options(vcpus=(1, 2), loads=1, flushes=1)
 VARIANTS = sorted(p.stem for p in SPECS.glob("*.spec"))

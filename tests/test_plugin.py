@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-HERE = str(Path(__file__).parent)
+from support.places import TESTS
 
 CONFTEST = f"""
 import sys, types
-sys.path.insert(0, {HERE!r})
+sys.path.insert(0, {str(TESTS)!r})
 import flushproof.runner
 from flushproof.support.diagnostics import InputError
 from flushproof.results.verdict import Verdict
-from report_samples import COVERAGE_TRACE, DIAGNOSTIC, EVERY_NUMBER, PROVED, REFUTED
-from report_samples import Made, report, result
+from support.report_samples import COVERAGE_TRACE, DIAGNOSTIC, EVERY_NUMBER, PROVED, REFUTED
+from support.report_samples import Made, report, result
 
 RESULTS = {{
     "good": result(Verdict.PROVED, "good", Made(expected=PROVED)),

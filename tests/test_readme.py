@@ -13,8 +13,8 @@ from flushproof.cli.main import build_command_line
 from flushproof.cli.settings.keys import KEYS
 from flushproof.report.formats import FORMATS
 from flushproof.runner.session import check_claim, read_expectations
+from support.places import TOP
 
-TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text(encoding="utf-8")
 USAGE = (TOP / "docs" / "usage.md").read_text(encoding="utf-8")
 PAGES = (

@@ -16,8 +16,8 @@ from flushproof.support.diagnostics import InputError
 from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import replace
 from flushproof.verify.options import Options, Project
+from support.places import SPECS
 
-SPECS = Path(__file__).parent.parent / "specs"
 SPEC = """\
 spec some {{
     variant "{variant}";

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from flushproof.support.record import Record
+from support.places import TOP
 
-ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "soundness.md"
-CODE = ROOT / "src" / "flushproof"
+PAGE = TOP / "docs" / "soundness.md"
+CODE = TOP / "src" / "flushproof"
 WIDTH = 100
 LINES = 600
 ARGUMENT = 15
@@ -97,19 +97,19 @@ def test_tests_are_there_and_say_so(lemma: Lemma) -> None:
     for name in tests:
         path, function = name.split("::")
         assert function.startswith("test_")
-        assert lemma.number in _numbers(_docstring(ROOT / path, function)), name
+        assert lemma.number in _numbers(_docstring(TOP / path, function)), name
 
 
 @pytest.mark.parametrize("folder", ["src/flushproof", "tests"])
 def test_what_is_named_is_on_the_page(folder: str) -> None:
     """A lemma that is named and not argued for is an empty promise, and so is one not listed."""
     listed = {
-        (CODE / name if label == "Modules" else ROOT / name.split("::")[0], x.number)
+        (CODE / name if label == "Modules" else TOP / name.split("::")[0], x.number)
         for x in _lemmas()
         for label in ("Modules", "Tests")
         for name in x.named(label)
     }
-    assert set(_named_in(ROOT / folder)) <= listed
+    assert set(_named_in(TOP / folder)) <= listed
 
 
 def test_the_page_can_be_read() -> None:

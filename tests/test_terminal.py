@@ -15,12 +15,12 @@ import pytest
 from flushproof.report import itf
 from flushproof.results.saved_trace import save_trace
 from flushproof.results.verdict import Verdict
-from report_samples import COVERAGE_TRACE, SOURCES, report, result
+from support.places import TESTS
+from support.report_samples import COVERAGE_TRACE, SOURCES, report, result
 
-HERE = Path(__file__).parent
-APP = str(HERE / "terminal_app.py")
+APP = str(TESTS / "support" / "terminal_app.py")
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
-PLAIN = {"PATH": os.environ["PATH"], "PYTHONPATH": str(HERE), "TERM": "xterm", "LANG": "C.UTF-8"}
+PLAIN = {"PATH": os.environ["PATH"], "PYTHONPATH": str(TESTS), "TERM": "xterm", "LANG": "C.UTF-8"}
 
 
 @dataclass(frozen=True, slots=True)

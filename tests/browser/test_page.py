@@ -14,7 +14,7 @@ from flushproof.results.costs import Cost, Costs, SideBySide
 from flushproof.results.verdict import Verdict
 from flushproof.support.record import replace
 from flushproof.support.source import Source
-from report_samples import (
+from support.report_samples import (
     CHECKED,
     CODE,
     COVERAGE_TRACE,

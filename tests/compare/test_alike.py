@@ -22,7 +22,7 @@ from flushproof.results.verdict import ClaimResult
 from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Source
 from flushproof.verify.options import Comparing, Options
-from two_variants import SPECS
+from support.places import SPECS
 
 NAMES = {
     "hv_tlb_pgd": "last_root",

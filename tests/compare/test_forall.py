@@ -14,7 +14,7 @@ from flushproof.ir.program import Program
 from flushproof.machine.build import build_machine
 from flushproof.results.comparison import Relation
 from flushproof.verify.options import Comparing, Options
-from two_variants import SPECS
+from support.places import SPECS
 
 
 def program(path: Path) -> Program:

@@ -6,7 +6,7 @@ import pytest
 
 from flushproof.features.nfc.observer import Sight
 from flushproof.results.comparison import Compared, Relation, Since
-from two_variants import differ, found, machine, text
+from support.two_variants import differ, found, machine, text
 
 FLAG = text("mismatch_flag")
 FIRST = text("counter_first")

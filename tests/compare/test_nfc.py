@@ -19,7 +19,8 @@ from flushproof.results.comparison import Compared, Comparison, Relation, Since
 from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import replace
 from flushproof.support.source import Source
-from two_variants import BOUNDS, SPECS, coverage, found, machine, machine_setup, text
+from support.places import SPECS
+from support.two_variants import BOUNDS, coverage, found, machine, machine_setup, text
 
 SCHEMA = json.loads(files("flushproof.report").joinpath("schema.json").read_text())
 THREE = Bounds((1, 3), 2, 2, 1)

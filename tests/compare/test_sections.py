@@ -19,7 +19,7 @@ from flushproof.frontend.spec.resolve import from_texts
 from flushproof.machine.build import Machine, build_machine
 from flushproof.results.comparison import Compared, Comparison, Relation, Since
 from flushproof.support.source import Source
-from two_variants import coverage
+from support.two_variants import coverage
 
 PAIRS = int(os.environ.get("FLUSHPROOF_PAIRS", "12"))
 SEED = 16

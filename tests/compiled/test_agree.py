@@ -17,17 +17,17 @@ from flushproof.support.diagnostics import InputError
 from flushproof.support.errors import InternalError
 from flushproof.support.record import replace
 from flushproof.support.source import Source
-from small_c import have_gcc, machine
+from support.places import SPECS
+from support.small_c import have_gcc, machine
 
 pytestmark = pytest.mark.skipif(
     not have_gcc(), reason="gcc is not installed, so nothing says what the C means"
 )
 
-SPECS = sorted((Path(__file__).parents[2] / "specs").rglob("*.spec"))
-VARIANTS = {from_spec(str(p)).variant.name: p for p in SPECS}
+VARIANTS = {from_spec(str(p)).variant.name: p for p in sorted(SPECS.rglob("*.spec"))}
 OPERATIONS = 10_500
 DEFINES_A_MACHINE_FUNCTION = {"sb_xchg.c"}
-FIRST = str(Path(__file__).parents[2] / "specs" / "counter_first.c")
+FIRST = str(SPECS / "counter_first.c")
 
 
 @pytest.mark.parametrize("name", sorted(VARIANTS), ids=lambda n: Path(n).stem)

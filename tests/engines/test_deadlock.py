@@ -20,9 +20,9 @@ from flushproof.machine.build import Machine, build_machine
 from flushproof.results.verdict import ClaimResult, Verdict
 from flushproof.support.record import replace
 from flushproof.verify.portfolio import Question, decide_claims
+from support.places import SPECS
 
 CLAIM = "no_deadlock"
-SPECS = Path(__file__).parents[2] / "specs"
 HEAD = """\
 struct kvm_vmx { struct kvm kvm; int x; spinlock_t a; spinlock_t b; spinlock_t c; };
 struct vcpu_vmx { struct kvm_vcpu vcpu; spinlock_t own; };

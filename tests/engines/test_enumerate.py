@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,22 +17,15 @@ from flushproof.frontend.spec.resolve import from_spec
 from flushproof.machine.build import Machine, build_machine
 from flushproof.results.verdict import Verdict
 from flushproof.verify.portfolio import Question, decide_claims
+from support.machines import machine_of, statable_claims
+from support.places import NAMES, SPECS
 
-FOLDER = Path(__file__).parents[2] / "specs"
-SPECS = sorted(p.stem for p in FOLDER.glob("*.spec"))
 SMALL = Bounds((1, 2), 1, 2, 1)
 LOCK = "spin_lock(&kvm_vmx->ept_pointer_lock);"
 UNLOCK = "spin_unlock(&kvm_vmx->ept_pointer_lock);"
 
 
-@cache
-def _machine(spec: str) -> Machine:
-    return build_machine(from_spec(str(FOLDER / f"{spec}.spec")))
-
-
-CASES = [
-    (s, c.name) for s in SPECS for c in _machine(s).setup.claims if _machine(s).statable(c.name)
-]
+CASES = [(s, c) for s in NAMES for c in statable_claims(s)]
 
 
 def _outcome(made: Machine, claim: str, sizes: Sizes) -> SearchOutcome:
@@ -62,7 +54,7 @@ def test_enumerator_and_solver_agree(spec: str, claim: str) -> None:
 
     Guards Lemma L2 of docs/soundness.md.
     """
-    made = _machine(spec)
+    made = machine_of(spec)
     bounds = _bounds(made)
     (result,) = decide_claims(made, Question((claim,), bounds))
     assert result.verdict in {Verdict.BOUNDED, Verdict.REFUTED}
@@ -71,12 +63,12 @@ def test_enumerator_and_solver_agree(spec: str, claim: str) -> None:
 
 def _variant(folder: Path, spec: str, *changes: tuple[str, str]) -> Machine:
     """Build a variant with texts of its load function replaced."""
-    head, load, body = (FOLDER / f"{spec}.c").read_text().rpartition("void vmx_load_mmu_pgd")
+    head, load, body = (SPECS / f"{spec}.c").read_text().rpartition("void vmx_load_mmu_pgd")
     for old, new in changes:
         assert old in body
         body = body.replace(old, new)
     (folder / f"{spec}.c").write_text(head + load + body)
-    (folder / f"{spec}.spec").write_text((FOLDER / f"{spec}.spec").read_text())
+    (folder / f"{spec}.spec").write_text((SPECS / f"{spec}.spec").read_text())
     return build_machine(from_spec(str(folder / f"{spec}.spec")))
 
 
@@ -92,7 +84,7 @@ def test_missing_lock_is_found(tmp_path: Path, claim: str) -> None:
 
 def test_three_vcpus_repeat_a_root() -> None:
     """What needs three vCPUs must not be lost to the states that are taken as one."""
-    assert _outcome(_machine("enum_cached"), "no_repeat", Sizes(3, 1, 1)).found
+    assert _outcome(machine_of("enum_cached"), "no_repeat", Sizes(3, 1, 1)).found
 
 
 def test_self_deadlock_is_noticed(tmp_path: Path) -> None:
@@ -129,7 +121,7 @@ def test_engine_decides(
 ) -> None:
     """Its counterexamples must replay like the solver's, and its proofs say what they cover."""
     bounds = Bounds(vcpus, 3 - vcpus[1], 2, 1)
-    (result,) = decide_claims(_machine(spec), Question((claim,), bounds, engine="enumerate"))
+    (result,) = decide_claims(machine_of(spec), Question((claim,), bounds, engine="enumerate"))
     assert (result.verdict, result.smallest_vcpus) == (verdict, smallest)
     assert (result.trace is None) == (verdict is Verdict.BOUNDED)
     assert result.scope.roots == "2 roots, one range and one error code"
@@ -137,7 +129,7 @@ def test_engine_decides(
 
 def test_smallest_comes_first() -> None:
     """The first counterexample that a search meets need not be one that a reader wants."""
-    made = _machine("load_unlocked")
+    made = machine_of("load_unlocked")
     (solver,) = decide_claims(made, Question(("coverage",), Bounds((1, 1), 2, 2, 1)))
     found = _outcome(made, "coverage", Sizes(1, 2, 2)).found
     assert found is not None
@@ -149,6 +141,6 @@ def test_smallest_comes_first() -> None:
 
 def test_limit_is_no_proof() -> None:
     """A search that ends early has shown nothing."""
-    made = _machine("dedup_all")
+    made = machine_of("dedup_all")
     engine = ExplicitEngine(made.with_claims(("no_repeat",)), Sizes(2), limit=100)
     assert engine.claim("no_repeat", 2) == "there are more than 100 states with 2 vCPUs"

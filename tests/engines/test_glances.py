@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
-
 import pytest
 
 from flushproof.frontend.setup import Bounds
-from flushproof.frontend.spec.resolve import from_spec, from_texts
+from flushproof.frontend.spec.resolve import from_texts
 from flushproof.machine.build import Machine, build_machine
 from flushproof.results.verdict import ClaimResult, Verdict
 from flushproof.support.source import Source
 from flushproof.verify import claim_checker
 from flushproof.verify.portfolio import Question, decide_claims
-
-SPECS = Path(__file__).parents[2] / "specs"
-
-
-@cache
-def _machine(name: str) -> Machine:
-    return build_machine(from_spec(str(SPECS / f"{name}.spec")))
+from support.machines import machine_of
+from support.places import SPECS
 
 
 def _decided(made: Machine, claim: str, bounds: Bounds, engine: str = "auto") -> ClaimResult:
@@ -41,7 +33,7 @@ def test_a_failure_beyond_the_bounds_refutes_what_is_asked_for_all(
 ) -> None:
     """Whoever asks for every number of vCPUs is told that it holds for few, and not what breaks."""
     question = Question((claim,), bounds, every_number=frozenset((claim,)))
-    (result,) = decide_claims(_machine(name), question)
+    (result,) = decide_claims(machine_of(name), question)
     assert result.verdict is Verdict.REFUTED
     assert result.trace is not None
     scope = result.scope
@@ -54,7 +46,7 @@ def test_a_failure_beyond_the_bounds_refutes_what_is_asked_for_all(
 )
 def test_a_failure_beyond_the_bounds_is_told(name: str, claim: str) -> None:
     """The proof is for the bounds; the reader learns that there is none for more vCPUs."""
-    made = _machine(name)
+    made = machine_of(name)
     result = _decided(made, claim, Bounds((1, 1), 2, 2, 1))
     assert (result.verdict, result.scope.vcpus) == (Verdict.BOUNDED, (1, 1))
     counted = [n for n in (2, 3) if f"it fails with {n} vCPUs" in result.reason]
@@ -65,7 +57,7 @@ def test_a_failure_beyond_the_bounds_is_told(name: str, claim: str) -> None:
 
 def test_a_failure_with_more_flushes_is_told() -> None:
     """Where one vCPU is enough, three flushes may be needed."""
-    made = _machine("rwlock_readers")
+    made = machine_of("rwlock_readers")
     result = _decided(made, "converges", Bounds((1, 1), 2, 2, 1))
     assert (result.verdict, result.scope.vcpus) == (Verdict.BOUNDED, (1, 1))
     assert result.reason.endswith("it fails with 1 vCPU, 2 loads and 3 flushes")
@@ -75,7 +67,7 @@ def test_a_failure_with_more_flushes_is_told() -> None:
 
 def test_nothing_is_looked_at_beyond_where_a_proof_holds() -> None:
     """A proof for all comes with no such remark."""
-    result = _decided(_machine("store_late"), "no_wasted", Bounds((1, 1), 2, 2, 1))
+    result = _decided(machine_of("store_late"), "no_wasted", Bounds((1, 1), 2, 2, 1))
     assert (result.scope.vcpus, result.reason) == (None, "")
 
 
@@ -84,7 +76,7 @@ def test_without_effort_the_verdict_is_the_same(
     claim: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a glance does not see is looked at in full."""
-    made = _machine("counter_first")
+    made = machine_of("counter_first")
     bounds = Bounds((1, 3), 1, 1, 1)
     seen = _decided(made, claim, bounds)
     monkeypatch.setattr(claim_checker, "GLANCE", 10**12)
@@ -108,7 +100,7 @@ def test_no_more_is_looked_at_than_was_asked_for(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(claim_checker.ClaimChecker, "_within", within)
     for bounds in (Bounds((1, 2), 2, 0, 1), Bounds((1, 2), 0, 2, 1), Bounds((1, 2), 2, 2, 1)):
         asked.clear()
-        _decided(_machine("counter_first"), "no_race", bounds)
+        _decided(machine_of("counter_first"), "no_race", bounds)
         inside = [b for b in asked if b.vcpus[1] <= bounds.vcpus[1] and b.flushes <= 1]
         assert all(b.loads <= bounds.loads and b.flushes <= bounds.flushes for b in inside)
     assert inside

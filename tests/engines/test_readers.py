@@ -15,7 +15,7 @@ from flushproof.machine.build import Machine
 from flushproof.support.record import Record
 from flushproof.verify.portfolio import Question, decide_claims
 from flushproof.verify.unbounded_proofs import Evidence, ForAll
-from rwlock_variants import BOGUS, MARK, Variant, write
+from support.rwlock_variants import BOGUS, MARK, Variant, write
 
 CHECK = f"if (READ_ONCE(vmx->m)) {BOGUS}"
 TRY = f"if (write_trylock(&vmx->rw)) write_unlock(&vmx->rw); else {BOGUS}"

@@ -8,7 +8,6 @@ thread's locks, that take notes, or that speak of what changes without a `step`.
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 import pytest
 
@@ -19,8 +18,8 @@ from flushproof.machine.build import Machine, build_machine
 from flushproof.results.verdict import Verdict
 from flushproof.support.source import Source
 from flushproof.verify.portfolio import Question, decide_claims
+from support.places import SPECS
 
-FOLDER = Path(__file__).parents[2] / "specs"
 CLAIMS = {
     "free_when_seen": "on step() { assert(unlocked()); }",
     "none_held": "on step() { assert(LOCKS == 0); }",
@@ -42,10 +41,10 @@ CLAIMS = {
 
 @cache
 def _machine(name: str) -> Machine:
-    text = (FOLDER / f"{name}.spec").read_text()
+    text = (SPECS / f"{name}.spec").read_text()
     own = "".join(f'claim {c} "{c}" {{ {body} headline "x"; }}\n' for c, body in CLAIMS.items())
     spec = f"{text[: text.index('expect {')]} {own} }}\n"
-    variant = Source(f"{name}.c", (FOLDER / f"{name}.c").read_text())
+    variant = Source(f"{name}.c", (SPECS / f"{name}.c").read_text())
     return build_machine(from_texts(variant, Source(f"{name}.spec", spec)))
 
 

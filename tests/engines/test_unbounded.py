@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from flushproof.engines.reduction.commutativity import ThreadCounts
-from flushproof.engines.reduction.step_plan import make_plan
 from flushproof.engines.unbounded.horn_clauses import System
 from flushproof.engines.unbounded.horn_encoding import Builder
 from flushproof.engines.unbounded.ic3 import Ic3, Invariant
 from flushproof.engines.unbounded.inductiveness_check import list_failing_clauses
 from flushproof.engines.unbounded.state_space import TrackedInstances, make_state_space
-from flushproof.frontend.spec.resolve import from_spec
-from flushproof.machine.build import build_machine
 from flushproof.support.record import replace
+from support.machines import plan_of, program_of
 
-FOLDER = Path(__file__).parents[2] / "specs"
 EFFORT = 30_000
 
 
 def _system(spec: str, claim: str, *, generic: bool = False) -> System:
-    program = build_machine(from_spec(str(FOLDER / f"{spec}.spec"))).with_claims((claim,))
-    plan = make_plan(program, ThreadCounts(None, 1))
-    found = make_state_space(program, plan.kinds, TrackedInstances(generic=generic))
-    return Builder(found, plan.boundaries, claims_only=True).run()
+    steps = plan_of(spec, claim)
+    found = make_state_space(
+        program_of(spec, claim), steps.kinds, TrackedInstances(generic=generic)
+    )
+    return Builder(found, steps.boundaries, claims_only=True).run()
 
 
 @pytest.mark.parametrize(

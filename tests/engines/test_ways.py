@@ -12,16 +12,13 @@ from flushproof.engines.counterexample import Counterexample
 from flushproof.engines.unbounded.assertion_splitting import split_assertions
 from flushproof.frontend.spec.resolve import from_spec, from_text
 from flushproof.ir.program import Program
-from flushproof.machine.build import Machine, build_machine
+from flushproof.machine.build import build_machine
 from flushproof.support.source import Source
 from flushproof.verify.unbounded_proofs import Evidence, ForAll
+from support.machines import machine_of, program_of
+from support.places import SPECS
 
-FOLDER = Path(__file__).parents[2] / "specs"
 SMALL = Counts(2, 1, 2, 1)
-
-
-def _machine(spec: str) -> Machine:
-    return build_machine(from_spec(str(FOLDER / f"{spec}.spec")))
 
 
 def _fails(program: Program, claim: str) -> bool:
@@ -44,7 +41,7 @@ def test_a_claim_fails_exactly_if_one_of_its_ways_does(spec: str, claim: str, co
 
     Guards Lemma L21 of docs/soundness.md.
     """
-    program = _machine(spec).with_claims((claim,))
+    program = program_of(spec, claim)
     found = split_assertions(program)
     assert len(found) == count
     assert any(_fails(p, claim) for p in found) == _fails(program, claim)
@@ -55,7 +52,7 @@ def test_each_way_is_one() -> None:
 
     Guards Lemma L21 of docs/soundness.md.
     """
-    text = (FOLDER / "counter_first.c").read_text()
+    text = (SPECS / "counter_first.c").read_text()
     call = "ret = hv_remote_flush_pgd(kvm_vmx->hv_tlb_pgd, range);"
     twice = text.replace(call, f"{call}\n\t\t{call}")
     assert twice != text
@@ -72,7 +69,7 @@ def test_the_second_call_on_one_root_is_found_by_the_first(claim: str) -> None:
 
     Guards Lemma L20 of docs/soundness.md.
     """
-    machine = _machine("dedup_all")
+    machine = machine_of("dedup_all")
     forall = ForAll(machine, evidence=False)
     program = machine.with_claims((claim,))
     assert isinstance(forall.prove(program, forall.plan(program)), Evidence)
@@ -101,9 +98,9 @@ def test_a_claim_about_two_vcpus_is_not_looked_at_where_they_are_one(tmp_path: P
 
     Guards Lemma L2 of docs/soundness.md.
     """
-    spec = (FOLDER / "counter_first.spec").read_text()
+    spec = (SPECS / "counter_first.spec").read_text()
     path = tmp_path / "pair.spec"
-    (tmp_path / "counter_first.c").write_text((FOLDER / "counter_first.c").read_text())
+    (tmp_path / "counter_first.c").write_text((SPECS / "counter_first.c").read_text())
     path.write_text(PAIR + spec)
     machine = build_machine(from_spec(str(path)))
     program = machine.with_claims(("pair",))

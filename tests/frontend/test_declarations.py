@@ -10,7 +10,7 @@ from flushproof.frontend.c.declarations import Declarations, resolve_declaration
 from flushproof.frontend.c.parser import ParseContext, parse_c
 from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Source
-from small_c import Piece, compiled, have_gcc, interpret, piece_machine
+from support.small_c import Piece, compiled, have_gcc, interpret, piece_machine
 
 
 def _declared(text: str) -> Declarations:

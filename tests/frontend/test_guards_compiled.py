@@ -15,7 +15,7 @@ import pytest
 from flushproof.frontend.c import printer
 from flushproof.frontend.c.parser import ParseContext, parse_c
 from flushproof.support.source import Source
-from small_c import have_gcc
+from support.small_c import have_gcc
 
 COUNT = 150
 INPUTS = 16

@@ -15,7 +15,7 @@ from flushproof.frontend.c import syntax as c
 from flushproof.ir.printer import program_text
 from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record
-from small_c import Piece, machine, piece_machine
+from support.small_c import Piece, machine, piece_machine
 
 NODES = sorted(
     (

@@ -11,7 +11,7 @@ from flushproof.frontend.c.parser import ParseContext, parse_c
 from flushproof.frontend.c.printer import print_item
 from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Source
-from small_c import Piece, compiled, have_gcc, interpret, piece_machine
+from support.small_c import Piece, compiled, have_gcc, interpret, piece_machine
 
 INPUTS = tuple((a, b) for a in (0, 1, -1, 200, 70000, -(1 << 31)) for b in (0, 3, -5, 255, 40000))
 

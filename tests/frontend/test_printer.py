@@ -13,8 +13,8 @@ from flushproof.frontend.c.load import load_source
 from flushproof.frontend.c.operators import PRECEDENCE
 from flushproof.frontend.c.parser import ParseContext, parse_c
 from flushproof.support.source import Source, Span
+from support.places import SPECS
 
-SPECS = Path(__file__).parents[2] / "specs"
 CONTEXT = ParseContext(typedefs=frozenset({"u64"}))
 AT = Span("-", 1, 1, 1, 1)
 PLAIN = syntax.Declarator("", 0, (), function_pointer=False, bits=None, span=AT)

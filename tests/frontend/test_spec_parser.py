@@ -13,8 +13,8 @@ from flushproof.frontend.spec import syntax
 from flushproof.frontend.spec.parser import parse_spec
 from flushproof.support.diagnostics import EXIT_INPUT, EXIT_USAGE, InputError
 from flushproof.support.source import Source
+from support.places import SPECS
 
-SPECS = Path(__file__).parents[2] / "specs"
 CONTEXT = ParseContext(typedefs=frozenset({"u64"}))
 WHOLE = """
 spec mismatch_flag {

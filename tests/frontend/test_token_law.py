@@ -12,9 +12,9 @@ from flushproof.frontend.c.grammar import preprocessing_lexer
 from flushproof.frontend.c.tokens import SplitToken, tokenise
 from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Source
+from support.places import TOP
 
-ROOT = Path(__file__).parents[2]
-FILES = sorted((*(ROOT / "specs").glob("*.*"), *(ROOT / "tests/kernel/trees").rglob("*.[ch]")))
+FILES = sorted((*(TOP / "specs").glob("*.*"), *(TOP / "tests/kernel/trees").rglob("*.[ch]")))
 COMMENTS = ("/*", "*/", "//", "\\\n", "\n", '"', "'")
 PIECES = (*COMMENTS, "a", "1.e", "...", "->", "#", " ", "\t", "@", "\\")
 

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from flushproof.frontend.spec.resolve import from_spec
 from flushproof.ir.analysis.representation import Kinds, Representation, infer_kinds
 from flushproof.ir.program import Operation, Role
-from flushproof.machine.build import build_machine
-from small_c import machine
+from support.machines import machine_of, program_of
+from support.places import NAMES
+from support.small_c import machine
 
-SPECS = sorted((Path(__file__).parents[2] / "specs").glob("*.spec"))
 COUNTERS = {"counter_first": "nr_roots", "counter_late": "nr_roots", "dedup_all": "nr_roots"}
 
 
@@ -27,13 +26,13 @@ def _local(kinds: Kinds, operation: Operation, name: str) -> Representation:
 
 def test_all_variants() -> None:
     """The tables below would pass on an empty corpus."""
-    assert len(SPECS) == 17
+    assert len(NAMES) == 17
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=lambda p: p.stem)
-def test_roots_are_uninterpreted(spec: Path) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_roots_are_uninterpreted(name: str) -> None:
     """Bit-vectors for roots cost three orders of magnitude; the corpus does not need them."""
-    program = build_machine(from_spec(str(spec))).base
+    program = machine_of(name).base
     kinds = infer_kinds(program)
     assert kinds.exact_roots
     names = {"ept_pointer", "hv_tlb_pgd", "hv_tlb_eptp"}
@@ -47,10 +46,10 @@ def test_roots_are_uninterpreted(spec: Path) -> None:
     assert _local(kinds, load, "root") is Representation.ROOT
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=lambda p: p.stem)
-def test_error_codes_are_flags(spec: Path) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_error_codes_are_flags(name: str) -> None:
     """`ret |=` on 32-bit vectors would be ten times slower."""
-    program = build_machine(from_spec(str(spec))).base
+    program = machine_of(name).base
     (flush,) = program.of(Role.FLUSH)
     assert _local(infer_kinds(program), flush, "ret") is Representation.FLAG
 
@@ -61,21 +60,20 @@ def test_counters_count(name: str) -> None:
 
     Guards Lemma L3 of docs/soundness.md.
     """
-    (spec,) = (s for s in SPECS if s.stem == name)
-    program = build_machine(from_spec(str(spec))).base
+    program = machine_of(name).base
     (flush,) = program.of(Role.FLUSH)
     kinds = infer_kinds(program)
     assert _local(kinds, flush, COUNTERS[name]) is Representation.COUNT
     assert _local(kinds, flush, "i") is Representation.COUNT
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=lambda p: p.stem)
-def test_claims_keep_the_kinds(spec: Path) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_claims_keep_the_kinds(name: str) -> None:
     """A monitor that made roots bit-vectors would make its claim slow without need."""
-    made = build_machine(from_spec(str(spec)))
+    made = machine_of(name)
     for claim in made.setup.claims:
         if made.statable(claim.name):
-            assert infer_kinds(made.with_claims((claim.name,))).exact_roots, claim.name
+            assert infer_kinds(program_of(name, claim.name)).exact_roots, claim.name
 
 
 FLUSH = """

@@ -38,9 +38,10 @@ from flushproof.ir.program import Operation, Program, Role
 from flushproof.ir.types import BOOL, INT, NO_VCPU, VCPU
 from flushproof.machine.build import Machine, build_machine
 from lower.test_c_semantics import PIECES
-from small_c import Choices, piece_machine, run_call
+from support.machines import machine_of
+from support.places import NAMES, SPECS
+from support.small_c import Choices, piece_machine, run_call
 
-SPECS = sorted((Path(__file__).parents[2] / "specs").glob("*.spec"))
 WIDE = 1 << 64
 
 X, Y, Z = Local("x", INT), Local("y", INT), Local("z", INT)
@@ -85,12 +86,12 @@ def _same(raw: Machine, cleaned: Machine, runs: int) -> None:
             assert _observed(cleaned.base, call, seed, seed & 1) == expected
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=lambda p: p.stem)
-def test_clean_keeps_the_corpus(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_clean_keeps_the_corpus(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pass that drops or moves an access changes what other threads can see."""
-    cleaned = build_machine(from_spec(str(spec)))
+    cleaned = machine_of(name)
     _as_written(monkeypatch)
-    raw = build_machine(from_spec(str(spec)))
+    raw = build_machine(from_spec(str(SPECS / f"{name}.spec")))
     assert len(raw.base.operations[0].code) > len(cleaned.base.operations[0].code)
     _same(raw, cleaned, 60)
 
@@ -105,10 +106,10 @@ def test_clean_keeps_pieces(name: str, tmp_path: Path, monkeypatch: pytest.Monke
     _same(piece_machine(tmp_path, PIECES[name]), cleaned, 25)
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=lambda p: p.stem)
-def test_clean_is_done(spec: Path) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_clean_is_done(name: str) -> None:
     """Code that changes when cleaned again was not clean, and its text would not be stable."""
-    program = build_machine(from_spec(str(spec))).base
+    program = machine_of(name).base
     assert all(clean_code(o.code) == o.code == simplify_code(o.code) for o in program.operations)
 
 
@@ -258,7 +259,7 @@ def test_simplify_keeps_empty_loops() -> None:
 
 def test_roles_have_distinct_operations() -> None:
     """The table of roles is what schedules are made of."""
-    program = build_machine(from_spec(str(SPECS[0]))).base
+    program = machine_of(NAMES[0]).base
     assert {o.role for o in program.operations} == {Role.LOAD, Role.FLUSH}
 
 

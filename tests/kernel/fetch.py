@@ -11,7 +11,8 @@ import os
 import sys
 from pathlib import Path
 
-import distribution
+from support import distribution
+from support.places import TOP
 
 VERSIONS = ("6.1", "6.12")
 WANTED = ("arch/x86/kvm/", "arch/x86/include/asm/")
@@ -20,7 +21,7 @@ SINGLE = ("include/linux/kvm_host.h", "include/linux/kvm_types.h")
 
 def folder() -> Path:
     """Return where the kernels are kept."""
-    default = Path(__file__).parents[2] / "build" / "kernel"
+    default = TOP / "build" / "kernel"
     return Path(os.environ.get("FLUSHPROOF_KERNELS") or default)
 
 

@@ -19,8 +19,8 @@ from flushproof.results.verdict import ClaimResult, Verdict
 from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record
 from flushproof.verify.options import Options, Sanity
+from support.places import SPECS
 
-SPECS = Path(__file__).parents[2] / "specs"
 SAMPLES = int(os.environ.get("FLUSHPROOF_DRESSED", "6"))
 CLAIMS = ("coverage", "no_bogus", "failure_kept")
 VALUES = ("0", "INVALID_PAGE")

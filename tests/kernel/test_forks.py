@@ -13,8 +13,9 @@ from flushproof.frontend.kernel.text_scan import could_define, could_define_macr
 from flushproof.results.verdict import Verdict
 from flushproof.support.diagnostics import InputError
 from flushproof.verify.options import Options, Sanity
+from support.places import TREES
 
-TREE = Path(__file__).parent / "trees" / "v6_4"
+TREE = TREES / "v6_4"
 FILE = "arch/x86/kvm/kvm_onhyperv.c"
 LOOP = "kvm_for_each_vcpu(i, vcpu, kvm) {"
 TAKE = "\tspin_lock(&arch->hv_root_tdp_lock);\n\tif (VALID_PAGE("

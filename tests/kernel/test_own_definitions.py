@@ -14,8 +14,9 @@ from flushproof.results.verdict import Verdict
 from flushproof.support.diagnostics import InputError
 from flushproof.verify.open_input import in_tree, open_file
 from flushproof.verify.options import Options, Sanity
+from support.places import SPECS, TREES
 
-TREE = Path(__file__).parent / "trees" / "v6_4"
+TREE = TREES / "v6_4"
 FILE = "arch/x86/kvm/kvm_onhyperv.c"
 OWN_WALK = (
     "#define kvm_for_each_vcpu(i, v, k) for (i = {}; "
@@ -108,7 +109,7 @@ def test_which_names_are_near(name: str, meant: str) -> None:
 
 def test_what_is_refused_stays_refused(tmp_path: Path) -> None:
     """A file that is no kernel's is not read as one because it is refused otherwise."""
-    source = (Path(__file__).parents[2] / "specs" / "dedup_all.c").read_text()
+    source = (SPECS / "dedup_all.c").read_text()
     pointer = source.replace("to_vmx(vcpu)->hv_tlb_pgd = root;", "*strange(vcpu) = root;")
     assert pointer != source
     path = tmp_path / "own.c"
@@ -127,7 +128,7 @@ def test_what_makes_a_kernel_file(how: str, tmp_path: Path) -> None:
     folder = tmp_path / "arch/x86/kvm" if how == "tree" else tmp_path
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "own.c"
-    source = (Path(__file__).parents[2] / "specs" / "dedup_all.c").read_text()
+    source = (SPECS / "dedup_all.c").read_text()
     path.write_text(("#include <linux/kvm_host.h>\n" if how == "include" else "") + source)
     assert in_tree(path) is (how == "tree")
     assert open_file(str(path), Choices(kernel=how == "option")).profile != ""

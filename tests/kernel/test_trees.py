@@ -14,8 +14,8 @@ from flushproof.results.recognition import Recognition
 from flushproof.results.verdict import Verdict
 from flushproof.support.diagnostics import InputError
 from flushproof.verify.options import Options
+from support.places import TREES
 
-TREES = Path(__file__).parent / "trees"
 CLAIMS = ("coverage", "no_repeat", "no_bogus", "failure_kept", "failure_true", "lock_balanced")
 LATE = "arch/x86/kvm/"
 FILES = {

@@ -11,8 +11,9 @@ from flushproof.frontend.c.tokens import TokenKind, tokenise
 from flushproof.frontend.kernel.typenames import names_of_types
 from flushproof.support.source import Source
 from flushproof.verify.options import Options
+from support.places import TREES
 
-TREE = Path(__file__).parent / "trees" / "v5_13"
+TREE = TREES / "v5_13"
 
 
 @pytest.mark.parametrize(

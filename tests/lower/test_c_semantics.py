@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from small_c import Piece, compiled, have_gcc, interpret, piece_machine
+from support.small_c import Piece, compiled, have_gcc, interpret, piece_machine
 
 HIGH = (1 << 31) - 1
 VALUES = (0, 1, 2, 3, 7, -1, -2, 40, 255, 256, -32769, 70000, HIGH, -HIGH - 1)

@@ -8,7 +8,16 @@ import pytest
 
 from flushproof.ir.types import NO_VCPU, VCPU
 from flushproof.support.diagnostics import InputError
-from small_c import Piece, call, compiled, have_gcc, interpret, machine, piece_machine, returned
+from support.small_c import (
+    Piece,
+    call,
+    compiled,
+    have_gcc,
+    interpret,
+    machine,
+    piece_machine,
+    returned,
+)
 
 INPUTS = ((0, 0), (1, 2), (5, -3), (-1, 70000), (300, 7))
 TYPES = """\

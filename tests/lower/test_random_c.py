@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, reject, settings
 from hypothesis import strategies as st
 
-from small_c import CompilerError, Piece, compiled, have_gcc, interpret, piece_machine
+from support.small_c import CompilerError, Piece, compiled, have_gcc, interpret, piece_machine
 
 pytestmark = pytest.mark.skipif(
     not have_gcc(), reason="gcc is not installed, so nothing says what the C means"

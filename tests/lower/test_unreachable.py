@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flushproof.engines.interpreter.interpreter import Undefined
-from small_c import Piece, interpret, piece_machine
+from support.small_c import Piece, interpret, piece_machine
 
 HITS = {
     "said": "if (a == 3) __builtin_unreachable(); return 0;",

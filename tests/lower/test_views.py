@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flushproof.support.diagnostics import InputError
-from small_c import Piece, compiled, have_gcc, interpret, piece_machine
+from support.small_c import Piece, compiled, have_gcc, interpret, piece_machine
 
 INPUTS = ((0, 0), (1, 2), (-1, 7), (300, -5))
 TYPES = """\

@@ -22,10 +22,10 @@ from flushproof.support.errors import InternalError
 from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import replace
 from flushproof.verify.portfolio import Question, decide_claims
-from store_buffers import Ending
-from store_buffers import Machine as Reference
+from support.places import SPECS
+from support.store_buffers import Ending
+from support.store_buffers import Machine as Reference
 
-SPECS = Path(__file__).parents[2] / "specs"
 LITMUS = sorted((SPECS / "litmus").glob("*.spec"))
 FIELDS = ("x", "y", "z")
 LOCKING = int(os.environ.get("FLUSHPROOF_LOCKING", "8"))

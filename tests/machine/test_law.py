@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import random
-from functools import cache
-from pathlib import Path
 
 import pytest
 
 from flushproof.engines.interpreter import interpreter
 from flushproof.engines.schedule import Call, Schedule, ThreadPlan
 from flushproof.frontend.setup import Bounds
-from flushproof.frontend.spec.resolve import from_spec
 from flushproof.ir.code import Havoc, Hypercall
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.ir.types import BOOL, LOCK, ROOT, VCPU, Int
-from flushproof.machine.build import Machine, build_machine
+from flushproof.machine.build import Machine
 from flushproof.results.verdict import Verdict
 from flushproof.support.record import replace
 from flushproof.verify.portfolio import Question, decide_claims
-from small_c import each
+from support.machines import machine_of
+from support.places import NAMES
+from support.small_c import each
 
-SPECS = sorted((Path(__file__).parents[2] / "specs").glob("*.spec"))
 VCPUS, RUNS = 2, 150
 ROOTS = (0x1000, 0x2000, 0x3000)
-
-
-@cache
-def _machine(spec: Path) -> Machine:
-    return build_machine(from_spec(str(spec)))
 
 
 def _bounds(made: Machine) -> Bounds:
@@ -140,13 +133,13 @@ class _Run:
         return made
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=lambda p: p.stem)
-def test_what_a_run_violates_is_refuted(spec: Path) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_run_violates_is_refuted(name: str) -> None:
     """A proof of a claim that some run violates would be the worst of all defects.
 
     Guards Lemma L29 of docs/soundness.md.
     """
-    made = _machine(spec)
+    made = machine_of(name)
     smallest = _smallest(made)
     program = made.with_claims(tuple(smallest))
     bounds = _bounds(made)
@@ -158,10 +151,10 @@ def test_what_a_run_violates_is_refuted(spec: Path) -> None:
                 assert least <= vcpus, f"{claim} with {vcpus} vCPUs, seed {seed}"
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=lambda p: p.stem)
-def test_random_runs_find_something(spec: Path) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_random_runs_find_something(name: str) -> None:
     """Runs that never violate a refuted claim would make the law above empty."""
-    made = _machine(spec)
+    made = machine_of(name)
     bounds = _bounds(made)
     most = bounds.vcpus[1]
     expected = {
@@ -177,7 +170,7 @@ def test_random_runs_find_something(spec: Path) -> None:
 
 def test_locks_are_free_afterwards() -> None:
     """An operation that ends with a lock held would leave the rest of the run stuck."""
-    made = _machine(SPECS[0])
+    made = machine_of(NAMES[0])
     program = made.with_claims(("coverage", "no_race", "cache_sound"))
     run = _Run(program, _bounds(made), 2, 7)
     run.violated()

@@ -26,17 +26,13 @@ from flushproof.ir.code import (
     Write,
 )
 from flushproof.ir.program import Operation, Role
-from flushproof.machine.build import Machine, build_machine
+from flushproof.machine.build import build_machine
 from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Span
-
-SPECS = sorted((Path(__file__).parents[2] / "specs").glob("*.spec"))
+from support.machines import machine_of, program_of
+from support.places import NAMES, SPECS
 
 Seen = tuple[str, str, Span | None]
-
-
-def _machine(spec: Path) -> Machine:
-    return build_machine(from_spec(str(spec)))
 
 
 def _seen(instr: Instr) -> Seen | None:
@@ -56,18 +52,18 @@ def _all_seen(operation: Operation) -> list[Seen]:
     return [x for i in operation.code if not i.from_claim and (x := _seen(i)) is not None]
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=lambda p: p.stem)
-def test_the_code_is_the_same_with_every_claim(spec: Path) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_the_code_is_the_same_with_every_claim(name: str) -> None:
     """A claim that takes a lock, or writes what the code reads, would be about other code.
 
     Guards Lemma L1 of docs/soundness.md.
     """
-    machine = _machine(spec)
-    plain = {o.name: o for o in machine.with_claims(()).operations}
+    machine = machine_of(name)
+    plain = {o.name: o for o in program_of(name, None).operations}
     for claim in machine.setup.claims:
         if not machine.statable(claim.name):
             continue
-        for o in machine.with_claims((claim.name,)).operations:
+        for o in program_of(name, claim.name).operations:
             woven = [i for i in o.code if i.from_claim]
             if o.role in (Role.LOAD, Role.FLUSH):
                 assert _all_seen(o) == _all_seen(plain[o.name])
@@ -97,13 +93,12 @@ def test_a_claim_that_acts_is_refused(handler: str, tmp_path: Path) -> None:
 
     Guards Lemma L1 of docs/soundness.md.
     """
-    spec = next(p for p in SPECS if p.stem == "counter_first")
-    (tmp_path / "counter_first.c").write_text(spec.with_suffix(".c").read_text())
-    text = spec.read_text()
+    (tmp_path / "counter_first.c").write_text((SPECS / "counter_first.c").read_text())
+    text = (SPECS / "counter_first.spec").read_text()
     claim = f'claim it "it" {{ {handler} on return load(v, r) {{ assert(r != 0); }} '
     claim += 'headline "it"; because "it"; }\n'
     before, after = text.split("\texpect {")
     (tmp_path / "it.spec").write_text(before + claim + "}\n")
     assert after
     with pytest.raises(InputError):
-        _machine(tmp_path / "it.spec").with_claims(("it",))
+        build_machine(from_spec(str(tmp_path / "it.spec"))).with_claims(("it",))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from importlib.resources import files
-from pathlib import Path
 
 import jsonschema
 import pytest
@@ -21,9 +20,9 @@ from flushproof.frontend.kernel.choices import Choices
 from flushproof.results.mutation import Baseline, Fate, How, Kill, KillCount, MutantResult, Mutation
 from flushproof.results.verdict import Verdict
 from flushproof.support.record import replace
+from support.places import SPECS
 
 SCHEMA = json.loads(files("flushproof.report").joinpath("schema.json").read_text())
-SPECS = Path(__file__).parents[2] / "specs"
 WHOLE_CORPUS = "FLUSHPROOF_MUTATE_CORPUS" in os.environ
 
 SMALL = """\

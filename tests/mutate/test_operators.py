@@ -11,9 +11,7 @@ from flushproof.features.mutation.origin import SetupOrigin, read_origin
 from flushproof.frontend.kernel.choices import Choices
 from flushproof.frontend.spec.resolve import from_text
 from flushproof.support.source import Source
-
-TREES = Path(__file__).parents[1] / "kernel" / "trees"
-SPECS = Path(__file__).parents[2] / "specs"
+from support.places import SPECS, TREES
 
 FRAME = """\
 enum status {{ CHECK, MATCH, MISMATCH }};

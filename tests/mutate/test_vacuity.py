@@ -11,8 +11,7 @@ from flushproof.cli import main as cli
 from flushproof.results.verdict import ClaimResult, Verdict
 from flushproof.runner import session
 from flushproof.verify.options import Options, Sanity
-
-SPECS = Path(__file__).parents[2] / "specs"
+from support.places import SPECS
 
 FAILING = """\
 struct kvm_vmx { struct kvm kvm; spinlock_t lock; };

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from edge_variants import KINDS, PLAIN, Edge, Sample, sample, write
-from exhaustive_c import CLAIMS, CutOffError, failures
 from flushproof.machine.build import Machine
 from flushproof.results.verdict import ClaimResult, Verdict
 from flushproof.support.diagnostics import InputError
 from flushproof.verify.portfolio import Question, decide_claims
-from small_c import have_gcc
+from support.edge_variants import KINDS, PLAIN, Edge, Sample, sample, write
+from support.exhaustive_c import CLAIMS, CutOffError, failures
+from support.small_c import have_gcc
 
 pytestmark = pytest.mark.skipif(
     not have_gcc(), reason="gcc is not installed, so nothing says what the C means"

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -26,9 +25,8 @@ from flushproof.results.verdict import Verdict
 from flushproof.support.diagnostics import InputError
 from flushproof.verify.portfolio import Question, decide_claims
 from flushproof.verify.unbounded_proofs import Evidence, ForAll
+from support.places import NAMES, SPECS
 
-FOLDER = Path(__file__).parents[2] / "specs"
-SPECS = sorted(p.stem for p in FOLDER.glob("*.spec"))
 EACH = int(os.environ.get("FLUSHPROOF_MUTANTS", "2"))
 EFFORT = 300 if EACH <= 2 else 3_000
 CLAIMS = ("failure_kept", "no_wasted", "no_bogus", "no_repeat", "coverage", "range_kept")
@@ -59,19 +57,19 @@ def _check(machine: Machine, claim: str, count: Counter[str]) -> None:
     assert not proved or verdict in (Verdict.PROVED, Verdict.BOUNDED), claim
 
 
-@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("spec", NAMES)
 def test_proofs_for_all_have_no_counterexample(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An abstraction that loses a step of some vCPU would prove what is false.
 
     Guards Lemma L18 of docs/soundness.md.
     """
     monkeypatch.setattr(prove, "EFFORT", EFFORT)
-    start = read_origin(str(FOLDER / f"{spec}.spec"), None, Choices())
+    start = read_origin(str(SPECS / f"{spec}.spec"), None, Choices())
     found = make_mutants(start.setup)
     count: Counter[str] = Counter()
     stride = max(1, len(found) // EACH)
-    for mutant in found[SPECS.index(spec) % stride :: stride][:EACH]:
-        claim = CLAIMS[(mutant.number + SPECS.index(spec)) % len(CLAIMS)]
+    for mutant in found[NAMES.index(spec) % stride :: stride][:EACH]:
+        claim = CLAIMS[(mutant.number + NAMES.index(spec)) % len(CLAIMS)]
         try:
             _check(build_machine(start.again(mutant.source)).within(FEW), claim, count)
         except InputError:
@@ -91,7 +89,7 @@ def test_proofs_for_all_have_no_counterexample(spec: str, monkeypatch: pytest.Mo
 )
 def test_both_outcomes_occur(old: str, new: str, claim: str, proved: bool) -> None:
     """If all mutants came out alike, agreement on them would mean nothing."""
-    start = read_origin(str(FOLDER / "counter_first.spec"), None, Choices())
+    start = read_origin(str(SPECS / "counter_first.spec"), None, Choices())
     source = start.setup.variant
     assert old in source.text
     machine = build_machine(

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from claim_variants import sample, write
 from flushproof.engines.bounded.engine import Bounded, Settings
 from flushproof.engines.bounded.threads import Counts
 from flushproof.engines.counterexample import Counterexample
@@ -25,6 +24,7 @@ from flushproof.machine.build import Machine
 from flushproof.support.diagnostics import InputError
 from flushproof.verify.question import replay_to_end
 from flushproof.verify.unbounded_proofs import Evidence, ForAll
+from support.claim_variants import sample, write
 
 VARIANTS = int(os.environ.get("FLUSHPROOF_OWN_CLAIMS", "24"))
 FIRST = int(os.environ.get("FLUSHPROOF_FIRST_SEED", "0"))

@@ -28,14 +28,14 @@ from pathlib import Path
 
 import pytest
 
-from every_claim import Together, ask_together, watches
 from flushproof.engines.explicit.enumerator import Sizes
 from flushproof.engines.unbounded import prove
 from flushproof.frontend.setup import Bounds
 from flushproof.machine.build import Machine
-from four_oracles import Answers, Ask, DisagreementError, ask
-from random_variants import sample, write
-from small_c import have_gcc
+from support.every_claim import Together, ask_together, watches
+from support.four_oracles import Answers, Ask, DisagreementError, ask
+from support.random_variants import sample, write
+from support.small_c import have_gcc
 
 VARIANTS = int(os.environ.get("FLUSHPROOF_VARIANTS", "500"))
 FIRST = int(os.environ.get("FLUSHPROOF_FIRST_SEED", "0"))

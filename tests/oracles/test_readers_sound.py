@@ -23,7 +23,7 @@ from flushproof.frontend.setup import Bounds
 from flushproof.machine.build import Machine
 from flushproof.results.verdict import Verdict
 from flushproof.verify.portfolio import Question, decide_claims
-from rwlock_variants import sample, write
+from support.rwlock_variants import sample, write
 
 VARIANTS = int(os.environ.get("FLUSHPROOF_READERS", "24"))
 FIRST = int(os.environ.get("FLUSHPROOF_FIRST_SEED", "0"))

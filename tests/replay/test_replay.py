@@ -22,9 +22,9 @@ from flushproof.results.verdict import Verdict
 from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Source
 from flushproof.verify.options import Options
-from report_samples import COVERAGE_TRACE, REFUTED, SOURCES, Made, report, result
+from support.places import SPECS, TESTS
+from support.report_samples import COVERAGE_TRACE, REFUTED, SOURCES, Made, report, result
 
-SPECS = Path(__file__).parent.parent.parent / "specs"
 CASES = {
     "coverage": "enum_status.spec",
     "no_repeat": "vcpu0_first.spec",
@@ -274,7 +274,7 @@ def test_a_trace_without_its_schedule(tmp_path: Path, capsys: pytest.CaptureFixt
 
 def test_events_of_calls_that_are_not_carried_out() -> None:
     """A call whose role nobody knows is left out, and then its number is that of no call."""
-    seed = Path(__file__).parent.parent / "fuzz" / "seeds" / "no_bogus.itf"
+    seed = TESTS / "fuzz" / "seeds" / "no_bogus.itf"
     text = seed.read_text()
     broken = text.replace('"role": "flush"', '"role": "flsh"')
     assert broken != text

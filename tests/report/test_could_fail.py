@@ -12,7 +12,7 @@ from flushproof.report import json_report as report_json
 from flushproof.report import text
 from flushproof.results.verdict import Breaker, Sane, Verdict
 from flushproof.support.record import replace
-from report_samples import FILE, SOURCES, report, result
+from support.report_samples import FILE, SOURCES, report, result
 
 SCHEMA = json.loads(files("flushproof.report").joinpath("schema.json").read_text())
 HERE = Breaker(FILE, 44, "drop `continue;`", ("continue;",), (";",), 2)

@@ -12,7 +12,7 @@ from flushproof.report.diagnostics import list_diagnostic_files, render
 from flushproof.report.excerpt import underline_columns
 from flushproof.support.diagnostics import Note
 from flushproof.support.source import Source, Span
-from report_samples import DIAGNOSTIC, SOURCES, NoSuchName, span
+from support.report_samples import DIAGNOSTIC, SOURCES, NoSuchName, span
 
 GOLDEN = Path(__file__).parent / "golden"
 

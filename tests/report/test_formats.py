@@ -20,7 +20,7 @@ from flushproof.support.record import replace
 from flushproof.support.source import Span
 from flushproof.verify.expectation import with_expected
 from flushproof.verify.options import Options
-from report_samples import (
+from support.report_samples import (
     CHECKED,
     COVERAGE_TRACE,
     MIXED,

@@ -16,7 +16,7 @@ from flushproof.results.trace import Trace
 from flushproof.results.verdict import Verdict
 from flushproof.support.record import replace
 from flushproof.support.source import Source
-from report_samples import (
+from support.report_samples import (
     CHECKED,
     CODE,
     COVERAGE_TRACE,

@@ -11,7 +11,7 @@ import pytest
 from flushproof.report import json_report as report_json
 from flushproof.results.verdict import Verdict
 from flushproof.support.memory_model import MemoryModel
-from report_samples import CHECKED, MANY_TRACE, MIXED, report, result
+from support.report_samples import CHECKED, MANY_TRACE, MIXED, report, result
 
 SCHEMA = json.loads(files("flushproof.report").joinpath("schema.json").read_text())
 MANY = report(result(Verdict.REFUTED, "coverage", trace=MANY_TRACE))

@@ -8,7 +8,7 @@ import pytest
 
 from flushproof.report import diagnostics, summary, text
 from flushproof.report.style import paint_text, style_text, wants_colour
-from report_samples import CHECKED, DIAGNOSTIC, MIXED, SOURCES
+from support.report_samples import CHECKED, DIAGNOSTIC, MIXED, SOURCES
 
 TEXTS = (
     text.render(MIXED, SOURCES),

@@ -14,7 +14,7 @@ from flushproof.report.trace_table import trace_table
 from flushproof.results.trace import LockMark, Trace
 from flushproof.results.verdict import Expected, Verdict, VerdictScope
 from flushproof.support.record import replace
-from report_samples import (
+from support.report_samples import (
     CHECKED,
     COVERAGE_TRACE,
     EVERY,

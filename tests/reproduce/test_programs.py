@@ -18,10 +18,9 @@ from flushproof.machine.build import Machine, build_machine
 from flushproof.support.diagnostics import InputError
 from flushproof.verify.open_input import open_file
 from flushproof.verify.portfolio import Question
+from support.machines import machine_of
+from support.places import SPECS, TREES
 
-ROOT = Path(__file__).parents[2]
-SPECS = ROOT / "specs"
-TREES = ROOT / "tests" / "kernel" / "trees"
 COMPILERS = [c for c in ("gcc", "clang") if shutil.which(c)]
 WARNINGS = ("-std=gnu11", "-Wall", "-Wextra", "-Werror")
 SMALL = Bounds((1, 3), 2, 2, 1)
@@ -44,13 +43,8 @@ REFUTED = [
 
 
 @cache
-def _machine(spec: str) -> Machine:
-    return build_machine(from_spec(str(SPECS / f"{spec}.spec")))
-
-
-@cache
 def _program(spec: str, claim: str) -> str:
-    return _reproduced(_machine(spec), claim)
+    return _reproduced(machine_of(spec), claim)
 
 
 def _reproduced(made: Machine, claim: str) -> str:
@@ -235,13 +229,15 @@ def test_names_stay_names(tmp_path: Path) -> None:
 def test_what_running_cannot_show() -> None:
     """A run of C with an uninitialised variable means nothing, so none is offered."""
     with pytest.raises(InputError) as caught:
-        reproduce(_machine("counter_first"), Question(("no_uninit",), SMALL))
+        reproduce(machine_of("counter_first"), Question(("no_uninit",), SMALL))
     assert "cannot be reproduced by running C" in str(caught.value)
 
 
 def test_nothing_to_reproduce() -> None:
     """A claim that holds has no counterexample."""
-    found = reproduce(_machine("counter_first"), Question(("no_wasted",), Bounds((1, 2), 1, 1, 1)))
+    found = reproduce(
+        machine_of("counter_first"), Question(("no_wasted",), Bounds((1, 2), 1, 1, 1))
+    )
     assert (found.program, found.reason) == ("", "`no_wasted` holds within the bounds")
 
 

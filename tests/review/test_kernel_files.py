@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flushproof.cli import main as cli
+from support.places import TREES
 
 if TYPE_CHECKING:
     import pytest
 
-TREE = Path(__file__).parent.parent / "kernel" / "trees" / "v5_0"
+TREE = TREES / "v5_0"
 FILES = ("vmx.c", "vmx.h")
 QUICK = ("--vcpus", "1", "--claim", "coverage", "--claim", "lock_balanced")
 RENAMED = ("ept_pointers_match", "ept_agreement")

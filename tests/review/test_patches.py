@@ -13,8 +13,8 @@ from flushproof.features.review.git import from_git
 from flushproof.features.review.mail import split_letters
 from flushproof.results.review import FileChange
 from flushproof.support.diagnostics import InputError
-from letters import FROM, NOTHING, PATH, body, diff, mail, quoted
-from two_variants import text
+from support.letters import FROM, NOTHING, PATH, body, diff, mail, quoted
+from support.two_variants import text
 
 CHANGES = diff("enum_cached", "mismatch_flag")
 COLLAPSED = "".join(f"{' '.join(x.split())}\n" for x in body(CHANGES).splitlines())

@@ -11,8 +11,9 @@ import jsonschema
 import pytest
 
 from flushproof.cli import main as cli
-from letters import NOTHING, body, changed, diff, mail
-from two_variants import SPECS, text
+from support.letters import NOTHING, body, changed, diff, mail
+from support.places import SPECS
+from support.two_variants import text
 
 SCHEMA = json.loads(files("flushproof.report").joinpath("schema.json").read_text())
 QUICK = ("--vcpus", "2", "--claim", "coverage", "--claim", "no_bogus", "--claim", "no_wasted")

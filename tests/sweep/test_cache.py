@@ -23,9 +23,9 @@ from flushproof.support.files import DISK, FileLook, Overlaid, Recorded
 from flushproof.support.record import replace
 from flushproof.verify.expectation import with_expected
 from flushproof.verify.options import Options, Sanity, Sweeping
-from report_samples import COVERAGE_TRACE, Made, report, result
+from support.places import SPECS
+from support.report_samples import COVERAGE_TRACE, Made, report, result
 
-SPECS = Path(__file__).parent.parent.parent / "specs"
 SMALL = Options(vcpus=(1, 1), loads=1, flushes=1, claims=("no_bogus", "range_kept"))
 
 

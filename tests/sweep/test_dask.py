@@ -22,10 +22,10 @@ from flushproof.support.errors import InternalError
 from flushproof.support.files import Sent
 from flushproof.support.record import replace
 from flushproof.verify.options import Options, Sweeping
+from support.places import SPECS
 
 distributed = pytest.importorskip("distributed", reason="needs the extra `dask`")
 
-SPECS = Path(__file__).parent.parent.parent / "specs"
 NAMES = ("counter_first.spec", "enum_status.spec")
 SMALL = Options(
     vcpus=(1, 1), loads=1, flushes=1, claims=("no_bogus", "range_kept", "failure_kept"), jobs=1

@@ -22,8 +22,8 @@ from flushproof.support.files import Recorded, Sent
 from flushproof.support.record import replace
 from flushproof.support.source import Source
 from flushproof.verify.options import Options, Sweeping
+from support.places import SPECS
 
-SPECS = Path(__file__).parent.parent.parent / "specs"
 SMALL = Options(vcpus=(1, 1), loads=1, flushes=1, claims=("range_kept",), jobs=2)
 
 

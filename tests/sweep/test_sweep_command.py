@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
 from flushproof.cli import main as cli
 from flushproof.results.verdict import Verdict
 from flushproof.runner.text import Swept, exit_code, render
-from report_samples import COVERAGE_TRACE, Made, report, result
+from support.places import SPECS
+from support.report_samples import COVERAGE_TRACE, Made, report, result
 
-SPECS = Path(__file__).parent.parent.parent / "specs"
 TABLE = """\
 counter_first.spec
             1..1 x 1 x 1  1..1 x 0 x 1

@@ -10,7 +10,8 @@ import os
 import sys
 from pathlib import Path
 
-import distribution
+from support import distribution
+from support.places import TOP
 
 PACKAGE = "gcc-12-source"
 ARCHIVE = "usr/src/gcc-12/gcc-*.tar.xz"
@@ -19,7 +20,7 @@ WANTED = "gcc/testsuite/gcc.c-torture/execute/"
 
 def folder() -> Path:
     """Return where the tests are kept."""
-    default = Path(__file__).parents[2] / "build" / "torture"
+    default = TOP / "build" / "torture"
     return Path(os.environ.get("FLUSHPROOF_TORTURE") or default)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import permutations, product
-from pathlib import Path
 
 from flushproof.engines.interpreter import interpreter
 from flushproof.engines.interpreter.evaluate import LocalValues, evaluate
@@ -21,8 +20,8 @@ from flushproof.results.comparison import Compared, Comparison, Since
 from flushproof.results.verdict import ClaimResult
 from flushproof.support.source import Source
 from flushproof.verify.portfolio import Question, decide_claims
+from support.places import SPECS
 
-SPECS = Path(__file__).parent.parent / "specs"
 BOUNDS = Bounds((1, 2), 1, 2, 1)
 ROOTS = (0x1000, 0x2000)
 

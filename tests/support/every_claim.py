@@ -28,7 +28,7 @@ from flushproof.features.compiled.agree import compare_with_gcc
 from flushproof.ir.program import Program
 from flushproof.machine.build import Machine
 from flushproof.support.errors import InternalError
-from four_oracles import OUT_OF_REACH, DisagreementError, run_compiled
+from support.four_oracles import OUT_OF_REACH, DisagreementError, run_compiled
 
 SEQUENCES = 2
 

@@ -13,7 +13,7 @@ from flushproof.cli import main as cli
 from flushproof.cli import run
 from flushproof.results.verdict import ClaimResult, Report, Verdict
 from flushproof.verify.options import Options
-from report_samples import COVERAGE_TRACE, MANY_TRACE, SECTION_TRACE, Made, report, result
+from support.report_samples import COVERAGE_TRACE, MANY_TRACE, SECTION_TRACE, Made, report, result
 
 RESULTS = (
     result(Verdict.REFUTED, "coverage", Made(), COVERAGE_TRACE),

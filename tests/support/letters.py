@@ -6,7 +6,7 @@ import base64
 import difflib
 import quopri
 
-from two_variants import text
+from support.two_variants import text
 
 PATH = "arch/x86/kvm/vmx/vmx.c"
 NOTHING = "No functional change intended."
