@@ -16,6 +16,7 @@ from flushproof.cli import main as cli
 from flushproof.engines.bounded.engine import Bounded
 from flushproof.engines.bounded.maximise import Largest, find_largest_number
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
+from flushproof.engines.outcome import Undecided
 from flushproof.features.cost import text as costs_text
 from flushproof.features.cost.decide import measure_costs
 from flushproof.features.cost.json import costs_document
@@ -180,9 +181,10 @@ def test_schedules_are_counted_again(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def wrong(
         engines: Sequence[Bounded], claim: str, witness: str, vcpus: int, guess: int
-    ) -> Largest | str:
+    ) -> Largest | Undecided:
         answer = find_largest_number(engines, claim, witness, vcpus, guess)
-        return answer if isinstance(answer, str) else replace(answer, number=answer.number + 1)
+        assert isinstance(answer, Largest)
+        return replace(answer, number=answer.number + 1)
 
     monkeypatch.setattr("flushproof.features.cost.decide.find_largest_number", wrong)
     with pytest.raises(InternalError, match="1 hypercalls on 1 roots, not 2 on 1"):

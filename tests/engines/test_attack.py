@@ -64,8 +64,8 @@ def test_what_is_refuted_fails_in_a_run(spec: str, claim: str) -> None:
     """
     machine = build_machine(from_spec(str(SPECS / f"{spec}.spec")))
     attack = Attack(machine.with_claims((claim,)), 1)
-    found = next(text for text in map(attack.run, range(2000)) if text)
-    assert found.startswith(f"`{claim}` fails in run ")
+    found = next(failure for failure in map(attack.run, range(2000)) if failure is not None)
+    assert found.text.startswith(f"`{claim}` fails in run ")
 
 
 @pytest.mark.parametrize("bounded", [True, False])

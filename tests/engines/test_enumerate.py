@@ -12,6 +12,7 @@ from flushproof.engines.explicit.enumerator import (
     Sizes,
     enumerate_claim,
 )
+from flushproof.engines.outcome import Undecided
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_spec
 from flushproof.machine.build import Machine, build_machine
@@ -143,4 +144,5 @@ def test_limit_is_no_proof() -> None:
     """A search that ends early has shown nothing."""
     made = machine_of("dedup_all")
     engine = ExplicitEngine(made.with_claims(("no_repeat",)), Sizes(2), limit=100)
-    assert engine.claim("no_repeat", 2) == "there are more than 100 states with 2 vCPUs"
+    reason = "there are more than 100 states with 2 vCPUs"
+    assert engine.claim("no_repeat", 2) == Undecided(reason)

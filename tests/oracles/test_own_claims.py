@@ -20,6 +20,7 @@ from flushproof.engines.bounded.threads import Counts
 from flushproof.engines.counterexample import Counterexample
 from flushproof.engines.explicit.enumerator import SearchOutcome, Sizes, enumerate_claim
 from flushproof.engines.interpreter.random_runs import Attack
+from flushproof.engines.outcome import NOTHING_FAILS, Outcome, Undecided
 from flushproof.machine.build import Machine
 from flushproof.support.diagnostics import InputError
 from flushproof.verify.question import replay_to_end
@@ -48,7 +49,7 @@ def _enumerated(machine: Machine, vcpus: int) -> SearchOutcome:
     return enumerate_claim(machine.with_claims(("it",)), sizes, "it", STATES)
 
 
-def _bounded(machine: Machine, vcpus: int) -> Counterexample | str | None:
+def _bounded(machine: Machine, vcpus: int) -> Outcome:
     own = machine.setup.bounds
     program = machine.with_claims(("it",))
     most = Counts(vcpus, own.loads, own.flushes, own.flushers)
@@ -61,15 +62,15 @@ def _bounded(machine: Machine, vcpus: int) -> Counterexample | str | None:
 def _agreed(machine: Machine, vcpus: int) -> str:
     """Return what both engines say of one number of vCPUs."""
     outcome, found = _enumerated(machine, vcpus), _bounded(machine, vcpus)
-    if isinstance(found, str) and not found.startswith("undefined"):
+    if isinstance(found, Undecided) and not found.undefined:
         return "given up"
     if outcome.found is not None:
-        assert found is not None
+        assert found != NOTHING_FAILS
         return "refuted" if isinstance(found, Counterexample) else "refuted or undefined"
-    if outcome.in_claim:
-        assert found is not None
+    if outcome.in_claim is not None:
+        assert found != NOTHING_FAILS
         return "undefined"
-    if found is not None:
+    if found != NOTHING_FAILS:
         return "seen by the solver alone"
     return "held" if outcome.complete else "held as far as seen"
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 
 from flushproof.engines.schedule import Schedule
 from flushproof.support.record import Record
-from flushproof.support.source import Span
 from flushproof.support.wording import count_noun
 
 
@@ -26,12 +25,6 @@ class Counterexample(Record, frozen=True):
     roots: int
     text: str = ""
     least: bool = True
-
-
-def undefined_in_claim(text: str, span: Span | None, vcpus: int) -> str:
-    """Return why a claim is left open whose own handlers do something undefined."""
-    where = "" if span is None else f" at {span.file}:{span.line}"
-    return f"undefined behaviour in the claim: {text}{where}, with {count_noun(vcpus, 'vCPU')}"
 
 
 def size_in_words(found: Counterexample, lowest: int, *, least: bool) -> str:

@@ -13,7 +13,7 @@ from zlib import crc32
 from flushproof.engines.counterexample import Counterexample, size_in_words
 from flushproof.engines.explicit.enumerator import Sizes
 from flushproof.engines.interpreter.random_runs import Attack
-from flushproof.engines.outcome import NoProof
+from flushproof.engines.outcome import NoCounterexample, NoProof, Outcome, Undecided
 from flushproof.frontend.setup import Bounds
 from flushproof.ir.program import Program
 from flushproof.machine.build import CAPACITY, Machine
@@ -79,7 +79,7 @@ class ClaimChecker:
         self.buffers: Buffered | None = None
         self.found: Counterexample | None = None
         self.opinions: list[Opinion] = []
-        self.seen: dict[int, Counterexample | str | None] = {}
+        self.seen: dict[int, Outcome] = {}
         self.early: ClaimResult | None = None
 
     @cached_property
@@ -133,9 +133,9 @@ class ClaimChecker:
         for n in counts:
             answer = engine.claim(self.name, n)
             self._tell()
-            if isinstance(answer, str) or (answer is not None and not answer.least):
+            if not _is_final(answer):
                 answer = self._within(self._smallest(n), GLANCE) or answer
-            if not isinstance(answer, str):
+            if not isinstance(answer, Undecided):
                 self._note(engine, n)
                 self.seen[n] = answer
             if isinstance(answer, Counterexample):
@@ -158,8 +158,8 @@ class ClaimChecker:
         low, high = self.question.bounds.vcpus
         for n in range(low, min(vcpus, high + 1)):
             undefined = self._undefined(n)
-            if undefined:
-                return self.unknown(f"undefined behaviour: {undefined}", (low, n))
+            if isinstance(undefined, Undecided):
+                return self.unknown(f"undefined behaviour: {undefined.reason}", (low, n))
         sure = all(n in self.seen for n in range(low, vcpus))
         return self._refuted(replace(found, least=found.least and sure), bounds)
 
@@ -210,8 +210,8 @@ class ClaimChecker:
         first = crc32(self.name.encode())
         for seed in range(first, first + RUNS):
             found = attack.run(seed)
-            if found:
-                self._contradicted(found)
+            if found is not None:
+                self._contradicted(found.text)
 
     def _contradicted(self, found: str) -> None:
         text = f"`{self.name}` is proved for every number of vCPUs, and yet: {found}"
@@ -234,18 +234,22 @@ class ClaimChecker:
                 self.seen[n] = engine.claim(self.name, n)
                 self._tell()
                 self._note(engine, n)
-            answer = self.seen[n]
-            if isinstance(answer, Counterexample):
-                return self._refuted(answer)
-            if answer is not None:
-                return self.unknown(answer, (low, n))
+            match self.seen[n]:
+                case Counterexample() as found:
+                    return self._refuted(found)
+                case Undecided(reason):
+                    return self.unknown(reason, (low, n))
+                case NoCounterexample():
+                    pass
+                case other:
+                    assert_never(other)
             undefined = self._undefined(n)
-            if undefined:
-                return self.unknown(f"undefined behaviour: {undefined}", (low, n))
+            if isinstance(undefined, Undecided):
+                return self.unknown(f"undefined behaviour: {undefined.reason}", (low, n))
         return None
 
-    def _undefined(self, vcpus: int) -> str:
-        """Describe what is undefined with so many vCPUs, or why that is open; "" if nothing."""
+    def _undefined(self, vcpus: int) -> NoCounterexample | Undecided:
+        """Describe what is undefined with so many vCPUs, if anything is, or why that is open."""
         undefined = self.definedness.at(vcpus)
         self.opinions += self.definedness.opinions[vcpus]
         self.every_interleaving &= self.definedness.every_interleaving(vcpus)
@@ -346,6 +350,19 @@ class ClaimChecker:
             sizes = Sizes(vcpus[1], self.question.bounds.loads)
             return f"{count_noun(sizes.roots, 'root')}, one range and one error code"
         return "uninterpreted" if self.exact_roots else "64-bit vectors"
+
+
+def _is_final(outcome: Outcome) -> bool:
+    """Tell whether more effort could not better an answer."""
+    match outcome:
+        case Counterexample(least=least):
+            return least
+        case NoCounterexample():
+            return True
+        case Undecided():
+            return False
+        case other:
+            assert_never(other)
 
 
 def _only(rounds: int) -> str:

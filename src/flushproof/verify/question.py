@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from flushproof.engines.counterexample import Counterexample
 from flushproof.engines.explicit.enumerator import ExplicitEngine, Sizes
 from flushproof.engines.interpreter import interpreter
+from flushproof.engines.outcome import NoCounterexample, Undecided
 from flushproof.frontend.setup import Bounds
 from flushproof.ir.program import Operation, Program
 from flushproof.machine.build import Machine
@@ -111,17 +112,18 @@ class Definedness:
         self.program = machine.with_claims(())
         self.question = question
         self.engine: Engine | None = None
-        self.known: dict[int, str] = {}
+        self.known: dict[int, NoCounterexample | Undecided] = {}
         self.opinions: dict[int, tuple[Opinion, ...]] = {}
 
-    def at(self, vcpus: int) -> str:
-        """Describe what is undefined with so many vCPUs, or why that is open; "" if nothing."""
+    def at(self, vcpus: int) -> NoCounterexample | Undecided:
+        """Describe what is undefined with so many vCPUs, if anything is, or why that is open."""
         if vcpus not in self.known:
             self.engine = self.engine or engine_for(self.program, self.question, None)
-            found = self.engine.undefined(vcpus)
+            outcome = self.engine.undefined(vcpus)
             self.opinions[vcpus] = take_opinions(self.engine)
-            text = _undefined(self.program, found) if isinstance(found, Counterexample) else found
-            self.known[vcpus] = text or ""
+            if isinstance(outcome, Counterexample):
+                outcome = Undecided(_undefined(self.program, outcome))
+            self.known[vcpus] = outcome
         return self.known[vcpus]
 
     def every_interleaving(self, vcpus: int) -> bool:

@@ -8,13 +8,21 @@ the caller replays it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import assert_never
 
 import z3
 
 from flushproof.engines.bounded.decode_model import decode_schedule
 from flushproof.engines.bounded.query import EFFORT, BoundedQuery, Failure
 from flushproof.engines.bounded.threads import Boundaries, Counts
-from flushproof.engines.counterexample import Counterexample, undefined_in_claim
+from flushproof.engines.counterexample import Counterexample
+from flushproof.engines.outcome import (
+    NOTHING_FAILS,
+    NoCounterexample,
+    Outcome,
+    Undecided,
+    undefined_in_claim,
+)
 from flushproof.engines.reduction.atomicity import LoadOrder
 from flushproof.engines.reduction.commutativity import ThreadCounts
 from flushproof.engines.reduction.step_plan import StepPlan, make_plan
@@ -52,7 +60,7 @@ class _Result(Record, frozen=True):
     `opinions` are the second solver's.
     """
 
-    answer: Counterexample | str | None
+    answer: Outcome
     enough: bool
     exact_roots: bool
     opinions: tuple[Opinion, ...]
@@ -65,7 +73,7 @@ ACTIVE = 2
 """A counterexample among many vCPUs is looked for first with only so many that load."""
 
 Witnesses = Mapping[str, range]
-_Question = Callable[[BoundedQuery, str, list[Failure], list[Failure]], Counterexample | str | None]
+_Question = Callable[[BoundedQuery, str, list[Failure], list[Failure]], Outcome]
 
 
 class Bounded:
@@ -112,8 +120,8 @@ class Bounded:
             self.plan = replace(self.plan, kinds=kinds)
             return BoundedQuery(self.program, self.plan, counts, *asked)
 
-    def claim(self, name: str, vcpus: int) -> Counterexample | str | None:
-        """Decide a claim: the smallest counterexample, None for none, or why it is not known.
+    def claim(self, name: str, vcpus: int) -> Outcome:
+        """Decide a claim: the smallest counterexample, that there is none, or why neither is known.
 
         Executions with undefined behaviour do not count; `undefined` finds those.
         """
@@ -126,14 +134,10 @@ class Bounded:
         if witness is None:
             return self._asked(name, vcpus, [{}], _decided)[0]
         shares = [{witness: share} for share in share_range(vcpus)]
-        if not any(self._asked(name, vcpus, shares, _open)):
-            return None
+        if all(a == NOTHING_FAILS for a in self._asked(name, vcpus, shares, _open)):
+            return NOTHING_FAILS
         one_by_one = [{witness: range(v, v + 1)} for v in range(vcpus)]
-        answers = self._asked(name, vcpus, one_by_one, _decided)
-        found = [a for a in answers if isinstance(a, Counterexample)]
-        if found:
-            return min(found, key=lambda f: (f.calls, f.roots))
-        return next((a for a in answers if a is not None), None)
+        return _join_cases(self._asked(name, vcpus, one_by_one, _decided))
 
     def _with_idle(self, name: str, vcpus: int) -> Counterexample | None:
         """Look for a counterexample in which only the first vCPUs ever load.
@@ -159,7 +163,7 @@ class Bounded:
 
     def _asked(
         self, name: str, vcpus: int, cases: list[dict[str, range]], question: _Question
-    ) -> list[Counterexample | str | None]:
+    ) -> list[Outcome]:
         """Return the answers to a question about a claim, for each case of its witness."""
         results = map_cases(lambda among: self._case(name, vcpus, among, question), cases)
         self.opinions += (o for r in results for o in r.opinions)
@@ -175,24 +179,23 @@ class Bounded:
         if failures or own:
             p.constraints += _none_of(p.faults(from_claim=False))
         answer = question(p, name, failures, own)
-        asked = [*failures, *own] if answer is None else failures
+        asked = [*failures, *own] if isinstance(answer, NoCounterexample) else failures
         opinions = self._opinions(p, f"`{name}`", asked, answer)
-        answer = answer or p.open_loop or None
-        return _Result(answer, p.turns.enough, self.exact_roots, opinions)
+        return _Result(p.unless_open(answer), p.turns.enough, self.exact_roots, opinions)
 
-    def undefined(self, vcpus: int) -> Counterexample | str | None:
+    def undefined(self, vcpus: int) -> Outcome:
         """Look for undefined behaviour in the same way."""
         p = self.problem(vcpus)
         answer = find_smallest_counterexample(p, "", p.faults())
         self.opinions += self._opinions(p, "undefined behaviour", p.faults(), answer)
-        return answer or p.open_loop or None
+        return p.unless_open(answer)
 
     def _opinions(
         self,
         p: BoundedQuery,
         what: str,
         failures: list[Failure],
-        answer: Counterexample | str | None,
+        answer: Outcome,
     ) -> tuple[Opinion, ...]:
         """Put a question that has an answer to the second solver.
 
@@ -201,9 +204,17 @@ class Bounded:
         """
         second = self.settings.second
         goal = t.or_(*(f.condition for f in failures))
-        if second is None or goal is False or isinstance(answer, str):
+        if second is None or goal is False:
             return ()
-        first = SolverAnswer.UNSAT if answer is None else SolverAnswer.SAT
+        match answer:
+            case Counterexample():
+                first = SolverAnswer.SAT
+            case NoCounterexample():
+                first = SolverAnswer.UNSAT
+            case Undecided():
+                return ()
+            case other:
+                assert_never(other)
         about = f"{what} with {p.counts.vcpus} vCPUs"
         return (second.on(smtlib_script((*p.constraints, t.z3_bool(goal)), about), first, about),)
 
@@ -218,74 +229,80 @@ def _none_of(failures: list[Failure]) -> Iterator[z3.BoolRef]:
     return (t.z3_bool(t.not_(f.condition)) for f in failures)
 
 
-def _open(p: BoundedQuery, claim: str, failures: list[Failure], own: list[Failure]) -> str | None:
-    """Return None where it is quickly shown that nothing fails."""
+def _join_cases(answers: list[Outcome]) -> Outcome:
+    """Return the smallest counterexample of any case, else what is open, else that none is."""
+    found = [a for a in answers if isinstance(a, Counterexample)]
+    if found:
+        return min(found, key=lambda f: (f.calls, f.roots))
+    return next((a for a in answers if isinstance(a, Undecided)), NOTHING_FAILS)
+
+
+def _open(p: BoundedQuery, claim: str, failures: list[Failure], own: list[Failure]) -> Outcome:
+    """Return whether it is quickly shown that nothing fails."""
     goal = t.or_(*(f.condition for f in (*failures, *own)))
-    return None if goal is False or p.excludes(goal) else f"`{claim}` may fail"
+    shown = goal is False or p.excludes(goal)
+    return NOTHING_FAILS if shown else Undecided(f"`{claim}` may fail")
 
 
-def _decided(
-    p: BoundedQuery, claim: str, failures: list[Failure], own: list[Failure]
-) -> Counterexample | str | None:
-    """Return the smallest counterexample, None if there is none, or why that is not known.
+def _decided(p: BoundedQuery, claim: str, failures: list[Failure], own: list[Failure]) -> Outcome:
+    """Return the smallest counterexample, that there is none, or why neither is known.
 
     What is undefined in the handlers of the claim (`own`) leaves it open, unless the claim fails in
     an execution without that.
     """
     if not own:
         return find_smallest_counterexample(p, claim, failures)
-    if _open(p, claim, failures, own) is None:
-        return None
+    if _open(p, claim, failures, own) == NOTHING_FAILS:
+        return NOTHING_FAILS
     p.solver.push()
     p.solver.add(*_none_of(own))
     answer = find_smallest_counterexample(p, claim, failures)
     p.solver.pop()
-    return answer or _undefined(p, own)
+    return _undefined(p, own) if isinstance(answer, NoCounterexample) else answer
 
 
-def _undefined(p: BoundedQuery, own: list[Failure]) -> str | None:
-    """Describe something undefined that can happen; None if nothing can."""
+def _undefined(p: BoundedQuery, own: list[Failure]) -> NoCounterexample | Undecided:
+    """Describe something undefined that can happen in a claim's handlers, if anything can."""
     p.solver.push()
     p.solver.add(t.z3_bool(t.or_(*(f.condition for f in own))))
     answer = p.solver.check()
-    text: str | None = None
+    outcome: NoCounterexample | Undecided = NOTHING_FAILS
     if answer == z3.sat:
         model = p.solver.model()
         found = next(f for f in own if _true(model, f.condition))
-        text = undefined_in_claim(found.text, found.span, p.counts.vcpus)
+        outcome = undefined_in_claim(found.text, found.span, p.counts.vcpus)
     elif answer != z3.unsat:
-        text = f"the solver gave up{_why(p)}"
+        outcome = _gave_up(p)
     p.solver.pop()
-    return text
+    return outcome
 
 
-def find_smallest_counterexample(
-    p: BoundedQuery, claim: str, failures: list[Failure]
-) -> Counterexample | str | None:
-    """Return the smallest counterexample, None if there is none, or why that is not known."""
+def find_smallest_counterexample(p: BoundedQuery, claim: str, failures: list[Failure]) -> Outcome:
+    """Return the smallest counterexample, that there is none, or why neither is known."""
     goal = t.or_(*(f.condition for f in failures))
     if goal is False or p.excludes(goal):
-        return None
+        return NOTHING_FAILS
     p.solver.push()
     p.solver.add(t.z3_bool(goal))
     answer = p.solver.check()
-    result: Counterexample | str | None = None
+    result: Outcome = NOTHING_FAILS
     if answer == z3.sat:
         result = _shrink(p, claim, failures)
     elif answer != z3.unsat:
-        result = f"the solver gave up{_why(p)}"
+        result = _gave_up(p)
     p.solver.pop()
     return result
 
 
-def _why(p: BoundedQuery) -> str:
+def _gave_up(p: BoundedQuery) -> Undecided:
     """Return why the solver has no answer; it calls the end of its steps by several names."""
     reason = p.solver.reason_unknown()
     stopped = "cancel" in reason or "resource" in reason
-    return f" after {p.effort:,} steps" if stopped else f": {reason}"
+    why = f" after {p.effort:,} steps" if stopped else f": {reason}"
+    return Undecided(f"the solver gave up{why}")
 
 
-def _shrink(p: BoundedQuery, claim: str, failures: list[Failure]) -> Counterexample | str:
+def _shrink(p: BoundedQuery, claim: str, failures: list[Failure]) -> Counterexample | Undecided:
     calls = _least(p, p.calls())
     _fewest_roots(p)
     _lowest_vcpus(p)
@@ -293,11 +310,11 @@ def _shrink(p: BoundedQuery, claim: str, failures: list[Failure]) -> Counterexam
     _least(p, p.moments())
     _least(p, p.oddities())
     if p.solver.check() != z3.sat:
-        return "the solver gave up on making a counterexample small"
+        return Undecided("the solver gave up on making a counterexample small")
     model = p.solver.model()
     plan = decode_schedule(p, model)
     text = next((f.text for f in failures if _true(model, f.condition)), "")
-    least = not p.gave_up and not p.open_loop
+    least = not p.gave_up and p.open_loop is None
     return Counterexample(claim, plan, p.plan.boundaries, calls, _roots(p, plan), text, least)
 
 

@@ -8,12 +8,14 @@ to it. The claim must fail with every number below one with which it fails, from
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import assert_never
 
 import z3
 
 from flushproof.engines.bounded.engine import Bounded, find_smallest_counterexample
 from flushproof.engines.bounded.query import BoundedQuery, Failure
 from flushproof.engines.counterexample import Counterexample
+from flushproof.engines.outcome import NoCounterexample, Undecided
 from flushproof.engines.smt import terms as t
 from flushproof.support.record import Record, replace
 
@@ -34,7 +36,7 @@ class Largest(Record, frozen=True):
 
 def find_largest_number(
     engines: Sequence[Bounded], claim: str, witness: str, vcpus: int, guess: int
-) -> Largest | str:
+) -> Largest | Undecided:
     """Return the largest number with so many vCPUs, or why it is not known.
 
     The engines' bounds grow; the last ones are those that count, and the first ones make for short
@@ -45,19 +47,24 @@ def find_largest_number(
     try:
         for engine in engines:
             search = _MaximumSearch(engine.problem(vcpus), claim, witness)
-            if search.p.open_loop:
+            if search.p.open_loop is not None:
                 return search.p.open_loop
             more = search.beyond(number) if attained else search.around(guess)
             if more > number:
                 number, attained = more, search
     except _GaveUpError as stopped:
-        return str(stopped)
+        return Undecided(str(stopped))
     if attained is None:
         return Largest(0, None)
-    found = find_smallest_counterexample(attained.p, claim, attained.with_number(number))
-    if not isinstance(found, Counterexample):
-        return found or "no model was found"
-    return Largest(number, found, whole=attained is search)
+    match find_smallest_counterexample(attained.p, claim, attained.with_number(number)):
+        case Counterexample() as found:
+            return Largest(number, found, whole=attained is search)
+        case NoCounterexample():
+            return Undecided("no model was found")
+        case Undecided() as undecided:
+            return undecided
+        case other:
+            assert_never(other)
 
 
 class _GaveUpError(Exception):

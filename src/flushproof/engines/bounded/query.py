@@ -10,6 +10,7 @@ import z3
 from flushproof.engines.bounded.round_schedule import LoadPass, slots_for
 from flushproof.engines.bounded.scheduler_encoding import Wired, Wiring
 from flushproof.engines.bounded.threads import Counts, Unroller
+from flushproof.engines.outcome import NoCounterexample, Outcome, Undecided
 from flushproof.engines.reduction.atomicity import LoadOrder
 from flushproof.engines.reduction.commutativity import Site, witness_condition
 from flushproof.engines.reduction.step_plan import StepPlan
@@ -89,9 +90,16 @@ class BoundedQuery:
         return is_contradiction(asked, max(1, self.effort // 4), self.proofs)
 
     @property
-    def open_loop(self) -> str:
-        """Say which loop was not followed to its end, "" if all were."""
-        return next((c.words() for thread in self.threads for c in thread.cut), "")
+    def open_loop(self) -> Undecided | None:
+        """Say which loop was not followed to its end, so that what it leads to is open."""
+        cuts = (c for thread in self.threads for c in thread.cut)
+        return next((Undecided(c.words()) for c in cuts), None)
+
+    def unless_open(self, outcome: Outcome) -> Outcome:
+        """Return an outcome; that nothing fails is open where a loop was not followed."""
+        if isinstance(outcome, NoCounterexample):
+            return self.open_loop or outcome
+        return outcome
 
     def _windows(self) -> tuple[LoadPass, ...]:
         """Return the loads that may be taken together, in an order that loses nothing."""

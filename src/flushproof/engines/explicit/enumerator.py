@@ -14,11 +14,12 @@ from __future__ import annotations
 from collections import deque
 from itertools import pairwise
 
-from flushproof.engines.counterexample import Counterexample, undefined_in_claim
+from flushproof.engines.counterexample import Counterexample
 from flushproof.engines.explicit.domains import Touch, has_access
 from flushproof.engines.explicit.path import schedule_of_path
 from flushproof.engines.explicit.search import Graph, Move, Sizes
 from flushproof.engines.explicit.steps import State
+from flushproof.engines.outcome import NOTHING_FAILS, Outcome, Undecided, undefined_in_claim
 from flushproof.ir.program import Program, Role
 from flushproof.support.record import Record
 
@@ -41,7 +42,7 @@ class SearchOutcome(Record, frozen=True):
     states: int
     undefined: Counterexample | None
     complete: bool = True
-    in_claim: str = ""
+    in_claim: Undecided | None = None
 
 
 def enumerate_claim(
@@ -85,27 +86,27 @@ class ExplicitEngine:
         """Tell that nothing is left out; where something is, there is no answer."""
         return True
 
-    def claim(self, name: str, vcpus: int) -> Counterexample | str | None:
-        """Decide a claim: the smallest counterexample, None for none, or why it is not known.
+    def claim(self, name: str, vcpus: int) -> Outcome:
+        """Decide a claim: the smallest counterexample, that there is none, or why neither is known.
 
         Executions with undefined behaviour do not count; `undefined` finds those.
         """
         outcome = self._run(name, vcpus)
-        return outcome.found or self._limit(outcome, vcpus) or outcome.in_claim or None
+        return outcome.found or self._limit(outcome, vcpus) or outcome.in_claim or NOTHING_FAILS
 
-    def undefined(self, vcpus: int) -> Counterexample | str | None:
+    def undefined(self, vcpus: int) -> Outcome:
         """Look for undefined behaviour in the same way."""
         outcome = self._run("", vcpus)
-        return outcome.undefined or self._limit(outcome, vcpus)
+        return outcome.undefined or self._limit(outcome, vcpus) or NOTHING_FAILS
 
     def _run(self, claim: str, vcpus: int) -> SearchOutcome:
         sizes = Sizes(vcpus, self.most.loads, self.most.flushes, self.most.flushers)
         return enumerate_claim(self.program, sizes, claim, self.limit)
 
-    def _limit(self, outcome: SearchOutcome, vcpus: int) -> str | None:
+    def _limit(self, outcome: SearchOutcome, vcpus: int) -> Undecided | None:
         if outcome.complete:
             return None
-        return f"there are more than {self.limit} states with {vcpus} vCPUs"
+        return Undecided(f"there are more than {self.limit} states with {vcpus} vCPUs")
 
 
 class _StateSearch:
@@ -120,7 +121,7 @@ class _StateSearch:
         self.waiting: dict[Cost, deque[State]] = {}
         self.best: tuple[Cost, State, Move] | None = None
         self.undefined: tuple[State, Move] | None = None
-        self.in_claim = ""
+        self.in_claim: Undecided | None = None
 
     def run(self) -> SearchOutcome:
         """Explore the cheapest states first, until nothing cheaper than what was found is left."""

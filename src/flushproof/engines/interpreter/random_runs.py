@@ -1,6 +1,6 @@
 """Random runs of a program by the interpreter alone: an attack on what is said to hold.
 
-In: a program with claims. Out: what goes wrong in one of many runs, "" if nothing does. There are
+In: a program with claims. Out: what goes wrong in one of many runs, if anything does. There are
 up to eight vCPUs; threads step in anywhere, most values are those at which arithmetic breaks, and
 roots come with several low bits. Nothing is shared with the engines that use a solver but the
 program.
@@ -44,6 +44,12 @@ EDGES = ((1 << 31) - 1, 1 << 31, (1 << 32) - 1, 1 << 32, (1 << 63) - 1, 1 << 63)
 RESULTS = (-5, 1, -1, 256, -(1 << 31))
 
 
+class RunFailure(Record, frozen=True):
+    """What went wrong in a random run, and in which."""
+
+    text: str
+
+
 class Attack:
     """Runs one program again and again; accesses that were seen are what later runs look for."""
 
@@ -56,9 +62,9 @@ class Attack:
             self.boundaries |= {o.name: frozenset({0}) for o in program.of(role)}
         self.touches: dict[int, set[Touch]] = {}
 
-    def run(self, seed: int) -> str:
-        """Return what goes wrong in one run, "" if nothing does."""
-        return _RandomRun(self, random.Random(seed)).text(seed)  # noqa: S311 - the same runs each time
+    def run(self, seed: int) -> RunFailure | None:
+        """Return what goes wrong in one run, if anything does."""
+        return _RandomRun(self, random.Random(seed)).run(seed)  # noqa: S311 - the same runs each time
 
     def positions(self, operation: Operation) -> frozenset[int]:
         """Return where steps of an operation begin."""
@@ -98,15 +104,15 @@ class _RandomRun:
     def _new(self, number: int, role: Role, most: int) -> _Left:
         return _Left(interpreter.Thread(number, ()), role, self.dice.randint(0, most))
 
-    def text(self, seed: int) -> str:
-        """Make the run; describe what goes wrong."""
+    def run(self, seed: int) -> RunFailure | None:
+        """Make the run; return what goes wrong, if anything does."""
         try:
             self._observe(Role.OBSERVE)
             if self._act():
                 self._observe(Role.END)
         except _Broken as broken:
-            return f"{broken} in run {seed}, with {count_noun(self.vcpus, 'vCPU')}"
-        return ""
+            return RunFailure(f"{broken} in run {seed}, with {count_noun(self.vcpus, 'vCPU')}")
+        return None
 
     # Steps -----------------------------------------------------------------------------------
 
@@ -135,7 +141,7 @@ class _RandomRun:
                 return True
             left.calls -= 1
             self._begin(left.thread, self.dice.choice(operations))
-        return self._run(left.thread)
+        return self._step_thread(left.thread)
 
     def _begin(self, thread: interpreter.Thread, operation: Operation) -> None:
         thread.call += 1
@@ -144,7 +150,7 @@ class _RandomRun:
         thread.locals = self._arguments(operation, thread.number)
         thread.choices = self._choices(thread)
 
-    def _run(self, thread: interpreter.Thread) -> bool:
+    def _step_thread(self, thread: interpreter.Thread) -> bool:
         before = len(self.state.happenings)
         try:
             interpreter.step_thread(self.state, thread, self.attack.positions)
@@ -172,7 +178,7 @@ class _RandomRun:
             number = self.vcpus + self.attack.flushers + BYSTANDERS.index(role)
             thread = interpreter.Thread(number, ())
             self._begin(thread, operation)
-            self._run(thread)
+            self._step_thread(thread)
 
     # Values ----------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import assert_never
 
 from flushproof.engines.bounded.engine import Bounded, Settings
 from flushproof.engines.bounded.maximise import Largest, find_largest_number
@@ -16,6 +17,7 @@ from flushproof.engines.bounded.query import EFFORT
 from flushproof.engines.bounded.threads import Counts
 from flushproof.engines.counterexample import Counterexample
 from flushproof.engines.interpreter import interpreter
+from flushproof.engines.outcome import NoCounterexample, Undecided
 from flushproof.features.cost.monitor import claim_of, name_of, witness_of
 from flushproof.frontend.c.parser import ParseContext
 from flushproof.ir.code import Hypercall
@@ -105,11 +107,13 @@ def _undefined(machine: Machine, effort: int) -> dict[int, str]:
     engine = _engines(machine, machine.with_claims(()), effort)[-1]
     out: dict[int, str] = {}
     for vcpus in range(1, machine.setup.bounds.vcpus[1] + 1):
-        found = engine.undefined(vcpus)
-        if found is not None:
-            out[vcpus] = (
-                f"undefined behaviour: {found.text if isinstance(found, Counterexample) else found}"
-            )
+        match engine.undefined(vcpus):
+            case Counterexample(text=text) | Undecided(text):
+                out[vcpus] = f"undefined behaviour: {text}"
+            case NoCounterexample():
+                pass
+            case other:
+                assert_never(other)
     return out
 
 
@@ -132,8 +136,8 @@ def _cost(machine: Machine, program: Program, engines: tuple[Bounded, ...], soug
     name = name_of(sought.roots)
     guess = sought.most or 1
     answer = find_largest_number(engines, name, witness_of(sought.roots), sought.vcpus, guess)
-    if isinstance(answer, str):
-        return replace(sought, most=None, reason=answer)
+    if isinstance(answer, Undecided):
+        return replace(sought, most=None, reason=answer.reason)
     cost = replace(sought, most=answer.number)
     if answer.found is None:
         return cost

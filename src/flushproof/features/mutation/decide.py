@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 
+from flushproof.engines.outcome import Undecided
 from flushproof.features.mutation.mutant_checker import Trial
 from flushproof.features.mutation.mutant_verdict import (
     Judge,
@@ -76,8 +77,8 @@ def _baseline(machine: Machine, asked: Asked) -> tuple[Baseline, ...]:
     """Ask every claim about the original; what is undefined there leaves all of them open."""
     ordered = in_order(asked.claims)
     undefined = undefined_in(machine)
-    if undefined:
-        return tuple(Baseline(c, Verdict.UNKNOWN, reason=undefined) for c in ordered)
+    if isinstance(undefined, Undecided):
+        return tuple(Baseline(c, Verdict.UNKNOWN, reason=undefined.reason) for c in ordered)
     return tuple(stream_answers(partial(baseline_of, machine), ordered, asked.jobs))
 
 

@@ -6,12 +6,13 @@ found out about the program of a claim is kept for the next number.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from flushproof.engines.counterexample import Counterexample
 from flushproof.engines.explicit.domains import FEW
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.engines.interpreter import interpreter
+from flushproof.engines.outcome import NoCounterexample, Outcome, Undecided
 from flushproof.ir.program import Program
 from flushproof.machine.build import Machine
 from flushproof.support.errors import InternalError
@@ -35,14 +36,7 @@ class Fails(Record, frozen=True):
         return (self.vcpus, self.calls) < (other.vcpus, other.calls)
 
 
-class Open(Record, frozen=True):
-    """It could not be told whether a claim fails."""
-
-    reason: str
-
-
-Answer = Fails | Open | None
-"""None: the claim holds."""
+Answer = Fails | NoCounterexample | Undecided
 
 
 class Trial:
@@ -101,15 +95,15 @@ class Trial:
             self._programs[name] = (program, engine)
         return self._programs[name]
 
-    def _answer(self, program: Program, answer: Counterexample | str | None) -> Answer:
+    def _answer(self, program: Program, answer: Outcome) -> Answer:
         match answer:
-            case None:
-                return None
             case Counterexample():
                 replay_counterexample(program, answer)
                 return Fails(answer.schedule.vcpus, answer.calls)
-            case reason:
-                return Open(reason)
+            case NoCounterexample() | Undecided():
+                return answer
+            case other:
+                assert_never(other)
 
 
 def replay_counterexample(program: Program, found: Counterexample) -> None:

@@ -8,8 +8,10 @@ compared with the original call by call.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import assert_never
 
-from flushproof.features.mutation.mutant_checker import Answer, Fails, Open, Trial
+from flushproof.engines.outcome import NOTHING_FAILS, NoCounterexample, Undecided
+from flushproof.features.mutation.mutant_checker import Answer, Fails, Trial
 from flushproof.features.mutation.mutants import Mutant
 from flushproof.features.mutation.origin import SetupOrigin
 from flushproof.features.nfc.decide import Wanted, compare
@@ -83,7 +85,8 @@ class Judge(Record, frozen=True, dict=True):
         """
         low, high = trial.machine.setup.bounds.vcpus
         for known in self._statable(trial):
-            kill = kill_of(known, trial.quick(known.claim)) if low == 1 else None
+            quick = trial.quick(known.claim) if low == 1 else None
+            kill = None if quick is None else kill_of(known, quick)
             if kill is not None:
                 yield kill
                 return
@@ -135,7 +138,7 @@ class Judge(Record, frozen=True, dict=True):
         if not could_notice(known, n):
             return None
         answer = trial.claim(known.claim, n)
-        if isinstance(answer, Open):
+        if isinstance(answer, Undecided):
             opened.append(f"{known.claim} with {n}: {answer.reason}")
         return kill_of(known, answer)
 
@@ -167,26 +170,30 @@ def baseline_of(machine: Machine, claim: str) -> Baseline:
         match trial.claim(claim, n):
             case Fails(vcpus, calls):
                 return Baseline(claim, Verdict.REFUTED, vcpus, calls)
-            case Open(reason):
+            case Undecided(reason):
                 return Baseline(claim, Verdict.UNKNOWN, reason=reason)
-            case None:
+            case NoCounterexample():
                 pass
+            case other:
+                assert_never(other)
     return Baseline(claim, Verdict.BOUNDED)
 
 
-def undefined_in(machine: Machine) -> str:
-    """Say what is undefined in the original, "" if nothing is."""
+def undefined_in(machine: Machine) -> NoCounterexample | Undecided:
+    """Say what is undefined in the original, or why that is open."""
     trial = Trial(machine)
     low, high = machine.setup.bounds.vcpus
     for n in range(low, high + 1):
         match trial.undefined(n):
             case Fails():
-                return f"{UNDEFINED} with {n} vCPUs"
-            case Open(reason):
-                return reason
-            case None:
+                return Undecided(f"{UNDEFINED} with {n} vCPUs")
+            case Undecided() as undecided:
+                return undecided
+            case NoCounterexample():
                 pass
-    return ""
+            case other:
+                assert_never(other)
+    return NOTHING_FAILS
 
 
 def in_order(claims: tuple[str, ...]) -> tuple[str, ...]:
@@ -223,7 +230,7 @@ def is_mended(known: Baseline, trial: Trial) -> bool:
         return False
     if not trial.machine.statable(known.claim):
         return False
-    return trial.claim(known.claim, known.vcpus) is None
+    return trial.claim(known.claim, known.vcpus) == NOTHING_FAILS
 
 
 def same_code(a: Machine, b: Machine) -> bool:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from flushproof.features.mutation.mutant_checker import Answer, Fails, Open, Trial
+from flushproof.engines.outcome import NOTHING_FAILS, NoCounterexample, Undecided
+from flushproof.features.mutation.mutant_checker import Answer, Fails, Trial
 from flushproof.features.mutation.mutants import Mutant, make_mutants
 from flushproof.features.mutation.origin import SetupOrigin
 from flushproof.features.mutation.vacuity import reachability_claim
@@ -54,7 +55,7 @@ class Doubt:
         if not result.verdict.holds or claim is None or self.level is Sanity.OFF:
             return result
         reached = self._reached(claim)
-        if reached is None:
+        if isinstance(reached, NoCounterexample):
             reason = _never_tested(claim, self.machine.setup.bounds.vcpus)
             return replace(result, verdict=Verdict.VACUOUS, reason=reason)
         if self.level is Sanity.REACH:
@@ -64,10 +65,10 @@ class Doubt:
     # Vacuity ---------------------------------------------------------------------------------
 
     def _reached(self, claim: ClaimSpec) -> Answer:
-        """Return how a claim is put to the test; None where it never is, within the bounds."""
+        """Return how a claim is put to the test, or that it never is within the bounds."""
         weaker = reachability_claim(claim)
         if weaker is None:
-            return Open("it has no antecedent")
+            return Undecided("it has no antecedent")
         others = tuple(x for x in self.machine.setup.claims if x.name != claim.name)
         setup = replace(self.machine.setup, claims=(*others, weaker))
         trial = Trial(replace(self.machine, setup=setup))
@@ -76,7 +77,7 @@ class Doubt:
         if quick is not None:
             return quick
         answers = (trial.claim(claim.name, n) for n in range(low, high + 1))
-        return next((a for a in answers if a is not None), None)
+        return next((a for a in answers if a != NOTHING_FAILS), NOTHING_FAILS)
 
     # Mutants ---------------------------------------------------------------------------------
 

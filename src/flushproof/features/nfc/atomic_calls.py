@@ -54,26 +54,32 @@ def _places(program: Program, boundaries: Mapping[str, frozenset[int]]) -> Itera
             yield o.code[at].span or o.span
 
 
-def describe_loss(old: Program, new: Program, bounds: Bounds, memory: MemoryModel) -> str:
-    """Return what comparing whole calls within bounds loses; "" if nothing."""
+class Loss(Record, frozen=True):
+    """What is not compared where whole calls are."""
+
+    text: str
+
+
+def describe_loss(old: Program, new: Program, bounds: Bounds, memory: MemoryModel) -> Loss | None:
+    """Return what comparing whole calls within bounds loses, if anything."""
     was, now = (find_cuts(p, bounds.vcpus[1], bounds.flushers) for p in (old, new))
     if was is not None:
         which = was if now is None else now
-        return f"what others see within a call is not compared ({which.words()})"
+        return Loss(f"what others see within a call is not compared ({which.words()})")
     if now is not None:
-        return (
+        return Loss(
             "whole calls are alike, but others can see the new code in the middle of a call "
             f"({now.words()}), and the old code not"
         )
     return late_stores(old, new, memory)
 
 
-def late_stores(old: Program, new: Program, memory: MemoryModel) -> str:
-    """Return which stores may be seen late where there are store buffers; "" if none."""
+def late_stores(old: Program, new: Program, memory: MemoryModel) -> Loss | None:
+    """Return which stores may be seen late where there are store buffers, if any."""
     if memory is MemoryModel.SC:
-        return ""
+        return None
     late = sorted({f.label for p in (old, new) for f in buffered_fields(p, frozenset())})
     if not late:
-        return ""
+        return None
     names = ", ".join(f"`{name}`" for name in late)
-    return f"under {memory} stores to {names} may be seen late, which is not compared"
+    return Loss(f"under {memory} stores to {names} may be seen late, which is not compared")

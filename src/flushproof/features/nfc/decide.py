@@ -11,8 +11,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, assert_never
 
 from flushproof.engines.counterexample import Counterexample, size_in_words
-from flushproof.engines.outcome import NoProof
-from flushproof.features.nfc.atomic_calls import EVERY, WHOLE_CALLS, describe_loss, late_stores
+from flushproof.engines.outcome import NoCounterexample, NoProof, Undecided
+from flushproof.features.nfc.atomic_calls import (
+    EVERY,
+    WHOLE_CALLS,
+    Loss,
+    describe_loss,
+    late_stores,
+)
 from flushproof.features.nfc.concrete_runs import (
     Run,
     first_difference,
@@ -49,7 +55,7 @@ if TYPE_CHECKING:
 COVERAGE = "coverage"
 FEW = 3
 """So many vCPUs are looked at before a proof for all is tried."""
-NONE_COMPARED = "within these bounds no call is compared"
+NONE_COMPARED = Loss("within these bounds no call is compared")
 LOST = (
     "what follows a call that keeps a lock, waits for ever or issues more than two hypercalls a "
     "vCPU is not compared"
@@ -148,8 +154,8 @@ class _Compared:
 
     def _related(self) -> Related | NoProof:
         late = late_stores(*self.plain, self.memory)
-        if late:
-            return NoProof(late)
+        if late is not None:
+            return NoProof(late.text)
         after_load = self.wanted.since is Since.LOAD
         flushers = self.wanted.bounds.flushers
         return equal_for_all(*self.plain, flushers, after_load=after_load)
@@ -163,13 +169,13 @@ class _Compared:
 
     def _equal(self, answer: _Answer) -> Comparison:
         """Say what it means that whole calls are alike: nothing, unless each is atomic."""
-        reason = self._lost() if _compares_any(self.wanted) else NONE_COMPARED
-        if reason:
-            return self._result(Relation.UNKNOWN, answer, None, reason)
+        lost = self._lost() if _compares_any(self.wanted) else NONE_COMPARED
+        if lost is not None:
+            return self._result(Relation.UNKNOWN, answer, None, lost.text)
         return self._result(Relation.BOUNDED, answer, None, self.reason, EVERY)
 
-    def _lost(self) -> str:
-        """Return what comparing whole calls loses; "" if nothing."""
+    def _lost(self) -> Loss | None:
+        """Return what comparing whole calls loses, if anything."""
         return describe_loss(*self.plain, self.wanted.bounds, self.memory)
 
     def _product(self, sight: Sight) -> Product:
@@ -181,11 +187,17 @@ class _Compared:
         engine = _engine(joint.program, self.wanted)
         for n in counts:
             found = engine.claim(SAME, n)
-            if isinstance(found, Counterexample):
-                return _Answer(n, found, "", engine.exact_roots)
-            reason = found or _gap(engine, n)
-            if reason:
-                return _Answer(n, None, reason, engine.exact_roots)
+            if isinstance(found, NoCounterexample):
+                found = _gap(engine, n)
+            match found:
+                case Counterexample():
+                    return _Answer(n, found, "", engine.exact_roots)
+                case Undecided(reason):
+                    return _Answer(n, None, reason, engine.exact_roots)
+                case NoCounterexample():
+                    pass
+                case other:
+                    assert_never(other)
         return _Answer(counts[-1], None, "", engine.exact_roots)
 
     def _told(self, joint: Product, found: Counterexample) -> VariantDifference:
@@ -204,9 +216,9 @@ class _Compared:
             return Relation.DIFFERS, ""
         if answer.reason:
             return Relation.DIFFERS, f"whether it issues a subset is open: {answer.reason}"
-        gap = self._lost()
-        if gap:
-            return Relation.DIFFERS, f"whole calls issue a subset, but {gap}"
+        lost = self._lost()
+        if lost is not None:
+            return Relation.DIFFERS, f"whole calls issue a subset, but {lost.text}"
         result = self.cover(self.machines[1])
         if result.verdict.holds:
             return Relation.REFINES, ""
@@ -265,15 +277,16 @@ def _engine(program: Program, wanted: Wanted) -> Bounded:
     return Bounded(program, most, Settings(whole_operation, effort=wanted.steps or EFFORT))
 
 
-def _gap(engine: Bounded, vcpus: int) -> str:
-    """Return why executions in which nothing differs do not make the variants equal, or ""."""
+def _gap(engine: Bounded, vcpus: int) -> NoCounterexample | Undecided:
+    """Return why executions in which nothing differs may not make the variants equal, if so."""
     undefined = engine.undefined(vcpus)
     if isinstance(undefined, Counterexample):
-        return f"undefined behaviour: {undefined.text}, with {count_noun(vcpus, 'vCPU')}"
+        many = count_noun(vcpus, "vCPU")
+        return Undecided(f"undefined behaviour: {undefined.text}, with {many}")
     unfollowed = engine.claim(FOLLOWED, vcpus)
     if isinstance(unfollowed, Counterexample):
-        return LOST
-    return undefined or unfollowed or ""
+        return Undecided(LOST)
+    return unfollowed if isinstance(undefined, NoCounterexample) else undefined
 
 
 def _compares_any(wanted: Wanted) -> bool:
