@@ -8,27 +8,33 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 import flushproof
+from flushproof import pipeline
 from flushproof.cli import main as cli
-from flushproof.cli.run import OnReport, OnResult, find_specs
+from flushproof.cli.spec_files import find_specs
 from flushproof.cli.terminal import Terminal
 from flushproof.frontend.kernel.choices import Choices
-from flushproof.results.atomicity import AtomicSteps
 from flushproof.results.comparison import Compared, Comparison, Relation, Since, VariantVersion
 from flushproof.results.recognition import FunctionPart, Recognition, SharedField
 from flushproof.results.review import Review
-from flushproof.results.verdict import Report, Verdict
-from flushproof.runner.session import Reports, Several
+from flushproof.results.verdict import ClaimResult, Report, Verdict
+from flushproof.runner import run
+from flushproof.runner.jobs import Decision, Task
 from flushproof.support.diagnostics import InputError
 from flushproof.support.errors import InternalError
+from flushproof.support.record import replace
 from flushproof.support.source import Span
-from flushproof.verify.options import Comparing, Options, Reviewing
+from flushproof.support.user_dirs import verdict_folder
+from flushproof.verify.expectation import with_expected
+from flushproof.verify.options import Comparing, Options, Reviewing, Sweeping
 from flushproof.verify.progress import Progress, progress_line
 from support.report_samples import (
     CHECKED,
@@ -71,70 +77,47 @@ LISTING = Recognition(
 
 @dataclass
 class Fake:
-    """A pipeline that returns prepared reports, and stops with `stop` after the first result."""
+    """What answers by heart in place of the pipeline, and stops with `stop` after one result."""
 
     reports: tuple[Report, ...] = (report(PROVED),)
     stop: BaseException | None = None
     seen: tuple[object, ...] = ()
 
-    def prove(self, path: str, spec: str | None, options: Options, on_result: OnResult) -> Report:
-        self.seen = ("prove", path, spec, options)
-        return self._answer(on_result)
+    def stand_in(self, patch: pytest.MonkeyPatch) -> None:
+        """Answer all that the commands ask of the runner and of the pipeline."""
+        patch.setattr(run, "run_task", self.run_task)
+        patch.setattr(run, "run_tasks", self.run_tasks)
+        answers = {
+            "nfc": COMPARISON,
+            "review": Review("p.patch", ()),
+            "emit_stage": "(assert\tx)\x1b",
+            "list_atomic_steps": (),
+            "recognise_file": LISTING,
+        }
+        for name, answer in answers.items():
+            patch.setattr(pipeline, name, partial(self._answer, name, answer))
 
-    def refute(self, path: str, spec: str | None, options: Options, on_result: OnResult) -> Report:
-        self.seen = ("refute", path, spec, options)
-        return self._answer(on_result)
-
-    def check(
-        self, specs: tuple[str, ...], options: Options, on_report: OnReport
-    ) -> tuple[Report, ...]:
-        self.seen = ("check", specs, options)
-        for made in self.reports:
-            on_report(made)
-            self._halt()
-        return self.reports
-
-    def several(self, request: Several, options: Options, on_report: OnReport) -> Reports:
-        self.seen = ("several", request, options)
-        for made in self.reports:
-            on_report(made)
-            self._halt()
-        return self.reports
-
-    def nfc(
-        self, old: str, new: str, spec: str | None, options: Options, comparing: Comparing
-    ) -> Comparison:
-        self.seen = ("nfc", old, new, spec, options, comparing)
-        self._halt()
-        return COMPARISON
-
-    def review(
-        self, reviewing: Reviewing, spec: str | None, options: Options, done: OnReport
-    ) -> Review:
-        self.seen = ("review", reviewing, spec, options)
-        self._halt()
-        return Review("p.patch", ())
-
-    def emit(self, path: str, spec: str | None, stage: str, options: Options) -> str:
-        self.seen = ("emit", path, spec, stage, options)
-        self._halt()
-        return "(assert\tx)\x1b"
-
-    def atomicity(self, path: str, spec: str | None, options: Options) -> tuple[AtomicSteps, ...]:
-        self.seen = ("atomicity", path, spec, options)
-        self._halt()
-        return ()
-
-    def recognised(self, path: str, spec: str | None, options: Options) -> Recognition:
-        self.seen = ("recognised", path, spec, options)
-        self._halt()
-        return LISTING
-
-    def _answer(self, on_result: OnResult) -> Report:
-        for made in self.reports[0].results:
+    def run_task(self, task: Task, on_result: Callable[[ClaimResult], None]) -> Report:
+        self.seen = (task,)
+        results = [with_expected(r, task.command, task.options) for r in self.reports[0].results]
+        for made in results:
             on_result(made)
             self._halt()
-        return self.reports[0]
+        return replace(self.reports[0], results=tuple(results))
+
+    def run_tasks(
+        self, tasks: Sequence[Task], on_report: Callable[[Report], None]
+    ) -> tuple[Report, ...]:
+        self.seen = tuple(tasks)
+        for made in self.reports:
+            on_report(made)
+            self._halt()
+        return self.reports
+
+    def _answer(self, name: str, answer: object, *asked: object) -> object:
+        self.seen = (name, *asked)
+        self._halt()
+        return answer
 
     def _halt(self) -> None:
         if self.stop is not None:
@@ -142,7 +125,9 @@ class Fake:
 
 
 def _run(fake: Fake, *arguments: str) -> int:
-    return cli.main(arguments, lambda: fake)
+    with pytest.MonkeyPatch.context() as patch:
+        fake.stand_in(patch)
+        return cli.main(arguments)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +174,7 @@ def test_arguments_reach_the_pipeline(capsys: pytest.CaptureFixture[str]) -> Non
     choices = ["--engine", "bounded", "--jobs", "4"]
     _run(fake, "prove", FILE, "--spec", "s.spec", *choices, *bounds, *names)
     options = Options((2, 3), 1, 2, ("a", "b"), "bounded", 4, 3)
-    assert fake.seen == ("prove", FILE, "s.spec", options)
+    assert fake.seen == (Task("prove", FILE, "s.spec", options),)
     assert "range_kept" in capsys.readouterr().out
 
 
@@ -200,7 +185,9 @@ def test_every_choice_can_be_typed() -> None:
     limits = ["--max-steps", "9", "--max-memory", "9999", "--jobs", "4", "--no-cache"]
     others = ["--engine", "bounded", "--agree", "cvc5", "--sanity", "full", "--show-invariant"]
     _run(fake, "prove", FILE, "-I", "d", "--claim", "a", *bounds, *limits, *others)
-    *_, options = fake.seen
+    (task,) = fake.seen
+    assert isinstance(task, Task)
+    options = task.options
     same = {f for f in Options.__struct_fields__ if getattr(options, f) == getattr(Options(), f)}
     assert same == {"project", "sweeping"}
 
@@ -428,7 +415,7 @@ def test_nfc_asks_for_what_was_typed() -> None:
     fake = Fake()
     words = ("--as", "set", "--after-load", "--expect", "refines", "--vcpus", "3", "--spec", "s")
     arguments = ["nfc", "a.c", "b.c", *words]
-    assert cli.main(arguments, lambda: fake) == 0
+    assert _run(fake, *arguments) == 0
     wanted = Comparing(Compared.SET, Since.LOAD, Relation.REFINES)
     assert fake.seen == ("nfc", "a.c", "b.c", "s", Options(vcpus=(1, 3)), wanted)
 
@@ -444,8 +431,8 @@ def test_nfc_asks_for_what_was_typed() -> None:
 def test_review_asks_for_what_was_typed(words: tuple[str, ...], wanted: Reviewing) -> None:
     """An option of `review` is lost on its way."""
     fake = Fake()
-    assert cli.main(["review", *words], lambda: fake) == 0
-    assert fake.seen == ("review", wanted, None, Options())
+    assert _run(fake, "review", *words) == 0
+    assert fake.seen[:4] == ("review", wanted, None, Options())
 
 
 def test_list_text(capsys: pytest.CaptureFixture[str]) -> None:
@@ -455,7 +442,7 @@ def test_list_text(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     for text in ("5.13", "f()  a.c:3", "s.m  of each vCPU, 0 at boot", "this is so", "b.h"):
         assert text in out
-    assert fake.seen[0] == "recognised"
+    assert fake.seen[0] == "recognise_file"
     options = fake.seen[3]
     assert isinstance(options, Options)
     assert options.choices == Choices(flush="f", folders=("inc",))
@@ -485,8 +472,11 @@ def test_several_files(command: str, capsys: pytest.CaptureFixture[str]) -> None
     """Several variants are one table, and one exit code."""
     fake = Fake(CHECKED)
     assert _run(fake, command, "a.c", "b.c", "a.c", "--spec", "s.spec", "--claim", "x") == 1
-    asked = Several(command, ("a.c", "b.c"), "s.spec")
-    assert fake.seen == ("several", asked, Options(claims=("x",)))
+    decision: Decision = "prove" if command == "prove" else "refute"
+    cache = Sweeping(verdict_folder())
+    options = Options(claims=("x",), sweeping=cache)
+    asked = [Task(decision, path, "s.spec", options) for path in ("a.c", "b.c")]
+    assert fake.seen == tuple(asked)
     assert "as expected" in capsys.readouterr().out
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from flushproof.frontend.spec.builtin import load_builtin
 from flushproof.frontend.spec.resolve import from_spec
-from flushproof.runner.session import read_expectations
+from flushproof.runner.expectations import read_expectations
 from support.places import NAMES, SPECS, TOP
 
 SOURCE = str(TOP / "src")

@@ -12,7 +12,7 @@ import pytest
 from flushproof import pipeline
 from flushproof.cli import main as cli
 from flushproof.results.verdict import ClaimResult, Verdict
-from flushproof.runner.session import read_expectations
+from flushproof.runner.expectations import read_expectations
 from flushproof.support.diagnostics import InputError
 from flushproof.verify.options import Options
 from support.places import SPECS

@@ -1,4 +1,4 @@
-"""The pytest plugin, run in pytest itself with a session that answers by heart."""
+"""The pytest plugin, run in pytest itself with expectations that are answered by heart."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ def check_claim(path, claim, options):
         raise InputError(DIAGNOSTIC)
     return report(RESULTS[claim], spec=path)
 
-fake = types.ModuleType("flushproof.runner.session")
+fake = types.ModuleType("flushproof.runner.expectations")
 fake.read_expectations = read_expectations
 fake.check_claim = check_claim
-sys.modules["flushproof.runner.session"] = fake
-flushproof.runner.session = fake
+sys.modules["flushproof.runner.expectations"] = fake
+flushproof.runner.expectations = fake
 """
 
 
 @pytest.fixture
 def project(pytester: pytest.Pytester) -> pytest.Pytester:
-    """Return a folder whose pytest has the plugin and the fake session."""
+    """Return a folder whose pytest has the plugin and the fake answers."""
     pytester.makeconftest(CONFTEST)
     return pytester
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from flushproof.cli.arguments import KEYS
 from flushproof.cli.main import build_command_line
-from flushproof.cli.settings.keys import KEYS
 from flushproof.report.formats import FORMATS
-from flushproof.runner.session import check_claim, read_expectations
+from flushproof.runner.expectations import check_claim, read_expectations
 from support.places import TOP
 
 README = (TOP / "README.md").read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ import pytest
 
 from flushproof import pipeline
 from flushproof.cli import main as cli
-from flushproof.cli.settings.keys import KEYS
+from flushproof.cli.arguments import KEYS
 from flushproof.cli.settings.layers import project_of
 from flushproof.cli.settings.project import find_project_file
 from flushproof.support.diagnostics import InputError

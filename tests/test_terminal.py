@@ -12,6 +12,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+import flushproof
 from flushproof.report import itf
 from flushproof.results.saved_trace import save_trace
 from flushproof.results.verdict import Verdict
@@ -19,8 +20,9 @@ from support.places import TESTS
 from support.report_samples import COVERAGE_TRACE, SOURCES, report, result
 
 APP = str(TESTS / "support" / "terminal_app.py")
+PLACES = os.pathsep.join((str(TESTS), str(Path(flushproof.__file__).parents[1])))
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
-PLAIN = {"PATH": os.environ["PATH"], "PYTHONPATH": str(TESTS), "TERM": "xterm", "LANG": "C.UTF-8"}
+PLAIN = {"PATH": os.environ["PATH"], "PYTHONPATH": PLACES, "TERM": "xterm", "LANG": "C.UTF-8"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from flushproof.cli import main as cli
-from flushproof.cli.commands import watch
+from flushproof.cli.commands.watch import command as watch
+from flushproof.cli.commands.watch.watcher import FileWatcher
 from flushproof.cli.terminal import Terminal
-from flushproof.cli.watcher import FileWatcher
 from flushproof.support.files import current_files
 
 Step = Callable[[Path], object]

@@ -64,10 +64,10 @@ class SpecFile(pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         """Parse the file; a parse error is a collection error that shows the diagnostic."""
-        from flushproof.runner import session
+        from flushproof.runner import expectations
 
         try:
-            found = session.read_expectations(str(self.path))
+            found = expectations.read_expectations(str(self.path))
         except InputError as error:
             raise self.CollectError(_diagnostics(error)) from error
         if not found:
@@ -86,10 +86,10 @@ class ClaimItem(pytest.Item):
 
     def runtest(self) -> None:
         """Decide the claim; raise a `ClaimError` unless the verdict is the expected one."""
-        from flushproof.runner import session
+        from flushproof.runner import expectations
 
         options = _options(self.config)
-        report = session.check_claim(str(self.path), self.name, options)
+        report = expectations.check_claim(str(self.path), self.name, options)
         result = report.results[0]
         if not result.as_expected:
             raise _failure(report, result, self.verdict)

@@ -16,7 +16,7 @@ from flushproof.results.verdict import ClaimResult, Report, Verdict
 from flushproof.runner import jobs, verdict_lookup
 from flushproof.runner.fingerprint import program_fingerprint
 from flushproof.runner.jobs import Task
-from flushproof.runner.session import Session
+from flushproof.runner.run import run_task, run_tasks
 from flushproof.runner.verdict_lookup import VerdictLookup
 from flushproof.runner.verdict_store import KEPT, Entry, Store
 from flushproof.support.files import DISK, FileLook, Overlaid, Recorded
@@ -76,7 +76,7 @@ REFUTED = result(Verdict.REFUTED, "coverage", trace=COVERAGE_TRACE)
 
 def _prove(folder: Path, **options: object) -> Report:
     chosen = Options(**{"sweeping": Sweeping(str(folder / "cache")), **options})  # type: ignore[arg-type]
-    return Session().prove("counter_first.c", None, chosen, lambda _: None)
+    return run_task(Task("prove", "counter_first.c", None, chosen), lambda _: None)
 
 
 def test_a_second_run_decides_nothing(corpus: Path, fake: list[tuple[str, ...]]) -> None:
@@ -102,7 +102,7 @@ def test_each_result_is_told(corpus: Path, fake: list[tuple[str, ...]]) -> None:
     _prove(corpus, claims=("coverage", "no_repeat"))
     told: list[str] = []
     wanted = replace(options, claims=("range_kept", "coverage", "no_repeat"))
-    Session().prove("counter_first.c", None, wanted, lambda r: told.append(r.claim))
+    run_task(Task("prove", "counter_first.c", None, wanted), lambda r: told.append(r.claim))
     assert sorted(told) == ["coverage", "no_repeat", "range_kept"]
 
 
@@ -130,7 +130,7 @@ def test_the_command_is_part_of_the_question(corpus: Path, fake: list[tuple[str,
     """`prove` decides for every number of vCPUs, `refute` within bounds."""
     options = Options(sweeping=Sweeping(str(corpus / "cache")))
     _prove(corpus)
-    Session().refute("counter_first.c", None, options, lambda _: None)
+    run_task(Task("refute", "counter_first.c", None, options), lambda _: None)
     assert len(fake) == 2
 
 
@@ -274,15 +274,16 @@ def test_results_survive_being_stored(tmp_path: Path) -> None:
 def test_real_results_from_the_cache(corpus: Path) -> None:
     """With the real engine a second run says the same, word for word, and reads no solver."""
     options = replace(SMALL, sweeping=Sweeping(str(corpus / "cache")))
-    first = Session().check(("counter_first.spec",), options, lambda _: None)
+    task = Task("check", "counter_first.spec", None, options)
+    first = run_tasks((task,), lambda _: None)
     seen: list[Report] = []
     again = VerdictLookup(Store(corpus / "cache", program_fingerprint()))
-    hit = again.find(Task("check", "counter_first.spec", None, options))
+    hit = again.find(task)
     assert hit is not None
     assert hit.missing == ()
     texts = {look.path for look in hit.entry.looks if look.kind == "text"}
     assert texts == {"counter_first.spec", "counter_first.c"}
-    assert Session().check(("counter_first.spec",), options, seen.append) == first == tuple(seen)
+    assert run_tasks((task,), seen.append) == first == tuple(seen)
     direct = pipeline.check_one("counter_first.spec", SMALL, lambda _: None)
     assert [r.trace for r in direct.results] == [r.trace for r in first[0].results]
 
@@ -359,7 +360,7 @@ def test_a_folder_that_was_listed_is_part_of_a_verdict(kernel: Path) -> None:
     options = replace(BOOT, sweeping=Sweeping(str(kernel.parent / "cache")))
 
     def prove() -> Report:
-        return Session().prove("k.c", None, options, lambda _: None)
+        return run_task(Task("prove", "k.c", None, options), lambda _: None)
 
     first = prove()
     later = kernel / "x_create.c"

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from flushproof.cli import main as cli
+from flushproof.cli.commands.sweep.text import Swept, exit_code, render
 from flushproof.results.verdict import Verdict
-from flushproof.runner.text import Swept, exit_code, render
 from support.places import SPECS
 from support.report_samples import COVERAGE_TRACE, Made, report, result
 

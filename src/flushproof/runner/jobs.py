@@ -18,7 +18,7 @@ from flushproof.support.files import FileLook, Sent
 from flushproof.support.record import Record
 from flushproof.verify.options import Options
 
-Command = Literal["prove", "refute", "check"]
+Decision = Literal["prove", "refute", "check"]
 _one_at_a_time = threading.Lock()
 """The solver's terms belong to the process: a worker of several threads takes turns."""
 
@@ -26,7 +26,7 @@ _one_at_a_time = threading.Lock()
 class Task(Record, frozen=True):
     """Decide claims about one file; without any in `options`, all that the command means."""
 
-    command: Command
+    command: Decision
     path: str
     spec: str | None
     options: Options

@@ -20,6 +20,7 @@ from flushproof.support.diagnostics import InputError
 from flushproof.support.record import replace
 from flushproof.verify.options import LOCAL
 
+OnResult = Callable[[ClaimResult], None]
 OnReport = Callable[[Report], None]
 
 
@@ -44,6 +45,38 @@ class _Open:
 
 
 HandOut = Callable[[_Open, Executor], list[tuple[Task, Future[JobOutcome]]]]
+
+
+def run_task(task: Task, on_result: OnResult) -> Report:
+    """Carry out one task in this process, or where the options say; each result is told at once.
+
+    Raises:
+        InputError: the file is not accepted, or the executor cannot be had.
+        InternalError: a counterexample does not replay, or a worker is gone.
+    """
+    if task.options.sweeping.executor != LOCAL:
+        (report,) = run_tasks((task,), lambda _: None)
+        for found in report.results:
+            on_result(found)
+        return report
+    known = open_store(task.options.sweeping.cache)
+    hit = known.find(task) if known else None
+    results = {} if hit is None else {r.claim: r for r in hit.results}
+    for result in results.values():
+        on_result(result)
+    if hit is not None and not hit.missing:
+        return hit.report
+    wanted = task.options.claims if hit is None else hit.missing
+    asked = replace(task, options=replace(task.options, claims=wanted))
+    done = run_local_job(asked, on_result)
+    if done.error is not None:
+        raise done.error
+    assert done.report is not None
+    if known is not None:
+        known.add(asked, done.report, done.looks)
+    results |= {r.claim: r for r in done.report.results}
+    order = tuple(results) if hit is None else hit.wanted
+    return replace(done.report, results=tuple(results[name] for name in order))
 
 
 def run_tasks(tasks: Sequence[Task], on_report: OnReport) -> tuple[Report, ...]:

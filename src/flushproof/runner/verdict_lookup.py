@@ -20,7 +20,6 @@ from flushproof.support import files
 from flushproof.support.files import FileLook, Recorded
 from flushproof.support.record import Record, replace
 from flushproof.verify.expectation import with_expected
-from flushproof.verify.options import Sweeping
 
 
 class Hit(Record, frozen=True):
@@ -107,14 +106,13 @@ class VerdictLookup:
         texts = [self._answer(FileLook("text", name, "")) for name in names]
         if not all(name in self._seen.texts for name in names):
             return None
-        options = replace(task.options, jobs=0, sweeping=Sweeping())
         asked = (
             program_fingerprint(),
             task.command,
             str(files.current_files().cwd()),
             names,
             texts,
-            options,
+            task.options.deciding,
         )
         return hashlib.sha256(repr(asked).encode("utf-8", "surrogateescape")).hexdigest()
 

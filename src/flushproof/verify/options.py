@@ -1,6 +1,8 @@
 """What the user asked for, as one frozen value that is checked when it is made.
 
 In: strings and numbers from the command line. Out: `Options`, which every later stage may trust.
+`OPTIONS` declares what fills it: the command line, the configuration and the key of kept verdicts
+follow this table.
 """
 
 from __future__ import annotations
@@ -8,21 +10,26 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from os import cpu_count
-from typing import ClassVar
 
 from flushproof.frontend.kernel.choices import Choices
 from flushproof.results.comparison import Compared, Relation, Since
-from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
+from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.support.memory_limit import LEAST
 from flushproof.support.memory_model import MemoryModel
-from flushproof.support.record import Record
+from flushproof.support.record import Record, replace
+from flushproof.verify.option import Group, Option
+from flushproof.verify.option_errors import (
+    NoRounds,
+    NotARange,
+    NothingToAgreeOn,
+    OutOfBounds,
+    ReversedRange,
+    UnknownEngine,
+    UnknownExecutor,
+)
 
 MAX_VCPUS = 4096
 MAX_OPERATIONS = 1000
-MAX_ROUNDS = 1_000_000
-MAX_JOBS = 1024
-MAX_STEPS = 4_000_000_000
-MAX_MEGABYTES = 1 << 24
 SOLVER, COMPILER = "cvc5", "gcc"
 SECOND = (SOLVER, COMPILER)
 ENGINES = ("auto", "bounded", "unbounded", "enumerate")
@@ -31,84 +38,6 @@ LOCAL = "local"
 
 _DASK = re.compile(r"dask://([^/\s:]+|\[[0-9A-Fa-f:]+\]):(\d{1,5})")
 _RANGE = re.compile(r"(\d{1,9})(?:\.\.(\d{1,9}))?", re.ASCII)
-
-
-class NotARange(Diagnostic, frozen=True, kw_only=True):
-    """A `--vcpus` that is neither a number nor a range."""
-
-    CODE: ClassVar[str] = "FP0104"
-    TITLE: ClassVar[str] = "`{text}` is not a number of vCPUs"
-    HELP: ClassVar[str] = "write `4` for 1..4 vCPUs, or a range such as `2..4`"
-    EXIT: ClassVar[int] = EXIT_USAGE
-
-    text: str
-
-
-class ReversedRange(Diagnostic, frozen=True, kw_only=True):
-    """A range whose end comes before its start."""
-
-    CODE: ClassVar[str] = "FP0105"
-    TITLE: ClassVar[str] = "the range `{low}..{high}` of vCPUs is empty"
-    HELP: ClassVar[str] = "the smaller number comes first"
-    EXIT: ClassVar[int] = EXIT_USAGE
-
-    low: int
-    high: int
-
-
-class OutOfBounds(Diagnostic, frozen=True, kw_only=True):
-    """A number outside what the option allows."""
-
-    CODE: ClassVar[str] = "FP0106"
-    TITLE: ClassVar[str] = "`{option}` cannot be {value}"
-    HELP: ClassVar[str] = "it must lie in {low}..{high}"
-    EXIT: ClassVar[int] = EXIT_USAGE
-
-    option: str
-    value: int
-    low: int
-    high: int
-
-
-class UnknownEngine(Diagnostic, frozen=True, kw_only=True):
-    """An engine that does not exist."""
-
-    CODE: ClassVar[str] = "FP0107"
-    TITLE: ClassVar[str] = "there is no engine `{name}`"
-    HELP: ClassVar[str] = "engines: `auto`, `bounded`, `unbounded`, `enumerate`"
-    EXIT: ClassVar[int] = EXIT_USAGE
-
-    name: str
-
-
-class NothingToAgreeOn(Diagnostic, frozen=True, kw_only=True):
-    """A second opinion on what no solver answers."""
-
-    CODE: ClassVar[str] = "FP0123"
-    TITLE: ClassVar[str] = "`--agree cvc5` wants an engine that asks a solver, not `{name}`"
-    HELP: ClassVar[str] = "engines that do: `auto`, `bounded`, `unbounded`"
-    EXIT: ClassVar[int] = EXIT_USAGE
-    name: str
-
-
-class NoRounds(Diagnostic, frozen=True, kw_only=True):
-    """Fewer rounds of an engine that has none."""
-
-    CODE: ClassVar[str] = "FP0128"
-    TITLE: ClassVar[str] = "--rounds is for an engine that looks, not `{name}`"
-    HELP: ClassVar[str] = "engines that look: `auto`, `bounded`"
-    EXIT: ClassVar[int] = EXIT_USAGE
-    name: str
-
-
-class UnknownExecutor(Diagnostic, frozen=True, kw_only=True):
-    """An `--executor` that is none."""
-
-    CODE: ClassVar[str] = "FP0112"
-    TITLE: ClassVar[str] = "there is no executor `{name}`"
-    HELP: ClassVar[str] = "write `local`, or `dask://HOST:PORT` for a Dask scheduler"
-    EXIT: ClassVar[int] = EXIT_USAGE
-    name: str
 
 
 class Project(Record, frozen=True):
@@ -150,15 +79,9 @@ class Sanity(StrEnum):
 class Options(Record, frozen=True):
     """Bounds and choices of one run; None or an empty tuple leaves the choice to the spec.
 
-    `vcpus` is (low, high); `loads` and `flushes` count operations per thread; `claims` names the
-    claims to decide (empty: all); `jobs` is the number of processes, 0 for one per processor;
-    `rounds` is how many turns each thread takes, None for enough to cover every interleaving;
-    `memory` is the memory model; `engine` one of `ENGINES`; `choices` are about a kernel file;
-    `project` is what is configured; `sweeping` changes no verdict; `steps` is how many of its own
-    steps a solver may take for one question, `megabytes` what a process may take, `agree` names a
-    second solver, or the compiler that is to agree with the interpreter; `sanity` is what to ask
-    beside proofs, None for the usual, and with `evidence` proofs for every number of vCPUs come
-    with what they rest on.
+    `OPTIONS` says what each means. `vcpus` is (low, high); `choices` are about a kernel file;
+    `project` is what is configured; `sweeping` changes no verdict; `evidence`: proofs for every
+    number of vCPUs come with what they rest on.
     Raises `InputError` with usage diagnostics, all at once.
     """
 
@@ -180,17 +103,12 @@ class Options(Record, frozen=True):
     evidence: bool = False
 
     def __post_init__(self) -> None:
+        numbers = [o for o in OPTIONS if o.bounds is not None]
         problems = [
             *_range_problems(self.vcpus),
             *_range_problems(self.project.vcpus),
-            *_bound_problems("--loads", self.loads, 0, MAX_OPERATIONS),
-            *_bound_problems("--flushes", self.flushes, 0, MAX_OPERATIONS),
-            *_bound_problems("--loads", self.project.loads, 0, MAX_OPERATIONS),
-            *_bound_problems("--flushes", self.project.flushes, 0, MAX_OPERATIONS),
-            *_bound_problems("--rounds", self.rounds, 1, MAX_ROUNDS),
-            *_bound_problems("--jobs", self.jobs, 0, MAX_JOBS),
-            *_bound_problems("--max-steps", self.steps, 1, MAX_STEPS),
-            *_bound_problems("--max-memory", self.megabytes, LEAST, MAX_MEGABYTES),
+            *(p for o in numbers for p in o.problems(getattr(self, o.field))),
+            *(p for o in numbers if o.in_specs for p in o.problems(getattr(self.project, o.field))),
             *_engine_problems(self.engine),
             *_agree_problems(self.agree, self.engine),
             *_rounds_problems(self.rounds, self.engine),
@@ -207,6 +125,14 @@ class Options(Record, frozen=True):
     def bounded(self) -> bool:
         """Tell whether some bound is given: else every number of vCPUs is asked for."""
         return any(x is not None for x in (self.vcpus, self.loads, self.flushes))
+
+    @property
+    def deciding(self) -> Options:
+        """The options without those that no verdict depends on, and without the claims."""
+        usual = Options()
+        others = (o.field for o in OPTIONS if o.field and not o.decides)
+        plain = {name: getattr(usual, name) for name in (*others, "claims", "sweeping")}
+        return replace(self, **plain)
 
 
 class Comparing(Record, frozen=True):
@@ -242,17 +168,10 @@ def _range_problems(vcpus: tuple[int, int] | None) -> list[Diagnostic]:
     if vcpus is None:
         return []
     low, high = vcpus
-    outside = [*_bound_problems("--vcpus", high, 1, MAX_VCPUS)]
-    outside = outside or [*_bound_problems("--vcpus", low, 1, MAX_VCPUS)]
-    if outside or low <= high:
-        return outside
-    return [ReversedRange(span=None, low=low, high=high)]
-
-
-def _bound_problems(option: str, value: int | None, low: int, high: int) -> list[Diagnostic]:
-    if value is None or low <= value <= high:
-        return []
-    return [OutOfBounds(span=None, option=option, value=value, low=low, high=high)]
+    wrong = next((n for n in (high, low) if not 1 <= n <= MAX_VCPUS), None)
+    if wrong is not None:
+        return [OutOfBounds(span=None, option="--vcpus", value=wrong, low=1, high=MAX_VCPUS)]
+    return [] if low <= high else [ReversedRange(span=None, low=low, high=high)]
 
 
 def _engine_problems(engine: str | None) -> list[Diagnostic]:
@@ -267,3 +186,207 @@ def _agree_problems(agree: str | None, engine: str | None) -> list[Diagnostic]:
 def _rounds_problems(rounds: int | None, engine: str | None) -> list[Diagnostic]:
     alone = rounds is not None and engine == "unbounded"
     return [NoRounds(span=None, name="unbounded")] if alone else []
+
+
+def _read_range(value: int | str) -> tuple[int, int]:
+    return parse_range(str(value))
+
+
+def _read_executor(name: str) -> str:
+    return Sweeping(executor=name).executor
+
+
+def _read_names(names: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option(
+        name="claim",
+        group=Group.CLAIMS,
+        field="claims",
+        metavar="NAME",
+        help="decide only this claim (may be repeated)",
+        repeated=True,
+        read=_read_names,
+    ),
+    Option(
+        name="vcpus",
+        group=Group.SEARCH,
+        field="vcpus",
+        metavar="N|A..B",
+        help="up to N vCPUs, or A to B vCPUs",
+        read=_read_range,
+        keys=(int, str),
+        in_specs=True,
+    ),
+    Option(
+        name="loads",
+        group=Group.SEARCH,
+        field="loads",
+        metavar="N",
+        help="loads per vCPU",
+        kind=int,
+        bounds=(0, MAX_OPERATIONS),
+        keys=(int,),
+        in_specs=True,
+    ),
+    Option(
+        name="flushes",
+        group=Group.SEARCH,
+        field="flushes",
+        metavar="N",
+        help="flushes per flusher",
+        kind=int,
+        bounds=(0, MAX_OPERATIONS),
+        keys=(int,),
+        in_specs=True,
+    ),
+    Option(
+        name="rounds",
+        group=Group.METHOD,
+        field="rounds",
+        metavar="R",
+        help="turns that each thread takes (default: enough for every interleaving)",
+        kind=int,
+        bounds=(1, 1_000_000),
+        keys=(int,),
+        usual="enough",
+        in_pytest=True,
+    ),
+    Option(
+        name="memory",
+        group=Group.METHOD,
+        field="memory",
+        help="memory model: sc, or tso with x86 store buffers",
+        choices=tuple(MemoryModel),
+        read=MemoryModel,
+        keys=(str,),
+        in_specs=True,
+        usual=MemoryModel.SC,
+    ),
+    Option(
+        name="max-memory",
+        group=Group.LIMITS,
+        field="megabytes",
+        metavar="MB",
+        help="memory that one process may take; what needs more is unknown",
+        kind=int,
+        bounds=(LEAST, 1 << 24),
+        keys=(int,),
+    ),
+    Option(
+        name="engine",
+        group=Group.METHOD,
+        field="engine",
+        help="how to decide",
+        choices=ENGINES,
+        keys=(str,),
+        usual="by command",
+        in_pytest=True,
+    ),
+    Option(
+        name="agree",
+        group=Group.AGREEMENT,
+        field="agree",
+        help="put each question to a second solver, too, or compare what the C does with gcc",
+        choices=SECOND,
+        keys=(str,),
+        in_pytest=True,
+    ),
+    Option(
+        name="max-steps",
+        group=Group.LIMITS,
+        field="steps",
+        metavar="N",
+        help="steps that a solver may take for one question; what needs more is unknown",
+        kind=int,
+        bounds=(1, 4_000_000_000),
+        keys=(int,),
+        in_pytest=True,
+    ),
+    Option(
+        name="jobs",
+        group=Group.METHOD,
+        field="jobs",
+        metavar="N",
+        help="processes, 0: as many as CPUs",
+        kind=int,
+        default=0,
+        bounds=(0, 1024),
+        keys=(int,),
+        decides=False,
+    ),
+    Option(
+        name="executor",
+        group=Group.JOBS,
+        metavar="NAME",
+        help="where to decide: `local` processes (default), or `dask://HOST:PORT`",
+        default=LOCAL,
+        read=_read_executor,
+        keys=(str,),
+    ),
+    Option(
+        name="cache-dir",
+        group=Group.JOBS,
+        metavar="DIR",
+        help="keep verdicts here (default: the user's cache)",
+        keys=(str,),
+    ),
+    Option(
+        name="no-cache",
+        group=Group.JOBS,
+        help="neither use nor keep verdicts",
+        kind=bool,
+        keys=(bool,),
+    ),
+    Option(
+        name="sanity",
+        group=Group.SANITY,
+        field="sanity",
+        help="beside each proof: nothing, whether the claim is put to the test, also whether one "
+        "of a few edits of the code breaks it (usual), or of all",
+        choices=tuple(Sanity),
+        read=Sanity,
+    ),
+    Option(
+        name="kernel",
+        group=Group.KERNEL,
+        help="the file is one, although it lies in no kernel tree and includes none of its headers",
+        kind=bool,
+    ),
+    Option(name="flush", group=Group.KERNEL, metavar="NAME", help="the function that flushes"),
+    Option(
+        name="load",
+        group=Group.KERNEL,
+        metavar="NAME",
+        help="the function that loads a vCPU's root",
+    ),
+    Option(
+        name="cache",
+        group=Group.KERNEL,
+        metavar="FIELD",
+        help="the field that holds the cached root",
+    ),
+    Option(
+        name="folders",
+        group=Group.KERNEL,
+        flags=("-I",),
+        metavar="DIR",
+        help="look for headers here too (may be repeated)",
+        repeated=True,
+    ),
+    Option(
+        name="show-invariant",
+        group=Group.EVIDENCE,
+        help="show what proofs for every number of vCPUs rest on, in C's terms",
+        kind=bool,
+    ),
+    Option(
+        name="certificate",
+        group=Group.EVIDENCE,
+        metavar="OUT",
+        help="write these proofs for `flushproof recheck`",
+    ),
+)
+"""In the order in which `config` shows those that a project may set."""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from flushproof.cli.command import Command, add_jobs, vcpus_asked
+from flushproof.cli.arguments import PLAIN, add_named, read_options
+from flushproof.cli.command import Command
+from flushproof.cli.progress_line import start_progress
 from flushproof.cli.terminal import Terminal, load_sources
 from flushproof.support.atomic_write import DRAWING, PAGE, check_writable, write_atomically
-from flushproof.support.user_dirs import verdict_folder
-from flushproof.verify.options import ENGINES, Options, Sweeping
-from flushproof.verify.progress import Progress
+from flushproof.verify.options import Options
 
 if TYPE_CHECKING:
     from flushproof.results.costs import SideBySide
@@ -21,33 +20,20 @@ if TYPE_CHECKING:
 def _add(command: argparse.ArgumentParser) -> None:
     command.add_argument("files", nargs="+", metavar="FILE", help="the variants, C or spec files")
     command.add_argument("--spec", metavar="FILE", help="take the set-up of all C from this file")
-    command.add_argument(
-        "--claim",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="decide only this claim (may be repeated)",
-    )
+    add_named(command, "claim")
     _add_bounds(command.add_argument_group("bounds"))
     _add_files(command.add_argument_group("files"))
 
 
 def _add_bounds(bounds: argparse._ArgumentGroup) -> None:
-    bounds.add_argument("--vcpus", metavar="N", help="costs, and verdicts, for up to N vCPUs")
-    bounds.add_argument("--loads", type=int, metavar="N", help="loads per vCPU")
-    bounds.add_argument("--flushes", type=int, metavar="N", help="flushes per flusher")
-    bounds.add_argument("--engine", choices=ENGINES, help="how to decide claims")
-    add_jobs(bounds)
-    bounds.add_argument(
-        "--max-steps", type=int, metavar="N", help="the solver's own steps for one question"
-    )
-    bounds.add_argument("--cache-dir", metavar="DIR", help="keep verdicts here")
-    bounds.add_argument("--no-cache", action="store_true", help="neither use nor keep verdicts")
+    add_named(bounds, "vcpus", metavar="N", help="costs, and verdicts, for up to N vCPUs")
+    for name in ("loads", "flushes", "engine", "jobs", "max-steps", "cache-dir", "no-cache"):
+        add_named(bounds, name)
 
 
 def _add_files(files: argparse._ArgumentGroup) -> None:
-    files.add_argument("--format", choices=("text", "json"), default="text")
-    files.add_argument("--html", metavar="FILE", help="write everything as a page to this file too")
+    add_named(files, "format", choices=PLAIN)
+    add_named(files, "html")
     files.add_argument("--svg", metavar="FILE", help="draw the costs in this file")
 
 
@@ -55,7 +41,7 @@ def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     for path, begins in ((arguments.html, PAGE), (arguments.svg, DRAWING)):
         if path is not None:
             check_writable(path, begins)
-    found = _compared(arguments, _options(arguments), terminal)
+    found = _compared(arguments, read_options(arguments), terminal)
     _show(found, arguments, terminal)
     return found.exit_code
 
@@ -80,21 +66,6 @@ def _show(found: SideBySide, arguments: argparse.Namespace, terminal: Terminal) 
         )
 
 
-def _options(arguments: argparse.Namespace) -> Options:
-    cache = None if arguments.no_cache else arguments.cache_dir or verdict_folder()
-    return Options(
-        vcpus=vcpus_asked(arguments),
-        loads=arguments.loads,
-        flushes=arguments.flushes,
-        claims=tuple(dict.fromkeys(arguments.claim)),
-        engine=arguments.engine,
-        jobs=arguments.jobs,
-        steps=arguments.max_steps,
-        project=arguments.project,
-        sweeping=Sweeping(cache),
-    )
-
-
 def _compared(arguments: argparse.Namespace, options: Options, terminal: Terminal) -> SideBySide:
     from flushproof import pipeline
     from flushproof.results.costs import SideBySide
@@ -102,13 +73,7 @@ def _compared(arguments: argparse.Namespace, options: Options, terminal: Termina
     from flushproof.runner.run import run_tasks
 
     files = tuple(dict.fromkeys(arguments.files))
-    progress = Progress(
-        terminal.err,
-        shown=terminal.live,
-        noun="parts",
-        total=2 * len(files),
-        clock=time.monotonic,
-    )
+    progress = start_progress(terminal, "parts", 2 * len(files))
     try:
         tasks = tuple(Task("prove", f, arguments.spec, options) for f in files)
         reports = run_tasks(tasks, lambda _: progress.advance())

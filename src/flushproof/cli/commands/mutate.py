@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import time
 from typing import TYPE_CHECKING, ClassVar
 
-from flushproof.cli.command import Command, add_bounds, add_jobs, vcpus_asked
+from flushproof.cli.arguments import PLAIN, add_groups, add_named, read_options
+from flushproof.cli.command import Command
+from flushproof.cli.progress_line import start_progress
 from flushproof.cli.terminal import Terminal
 from flushproof.features.mutation import json as mutate_json
 from flushproof.features.mutation import text as mutate_text
-from flushproof.frontend.kernel.choices import Choices
 from flushproof.report import json_report as json
 from flushproof.results.mutation import MutantResult, Mutation
 from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
-from flushproof.support.record import replace
-from flushproof.verify.options import Options
-from flushproof.verify.progress import Progress
+from flushproof.verify.option import Group
 
 if TYPE_CHECKING:
     from flushproof.features.mutation.decide import Asked
@@ -39,9 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("file", metavar="FILE", help="the variant: C, a spec or a kernel file")
     parser.add_argument("--spec", metavar="FILE", help="take the set-up from this spec file")
-    parser.add_argument(
-        "--claim", action="append", default=[], metavar="NAME", help="ask only this claim"
-    )
+    add_named(parser, "claim")
     parser.add_argument(
         "--all-claims",
         action="store_true",
@@ -50,10 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--write", type=int, metavar="N", help="print the text of mutant N, and decide nothing"
     )
-    add_bounds(parser)
-    parser.add_argument("-I", action="append", default=[], dest="folders", metavar="DIR")
-    add_jobs(parser)
-    parser.add_argument("--format", choices=("text", "json"), default="text")
+    add_groups(parser, Group.SEARCH)
+    add_named(parser, "folders")
+    add_named(parser, "jobs")
+    add_named(parser, "format", choices=PLAIN)
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -62,7 +58,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     from flushproof.features.mutation.origin import read_origin
     from flushproof.verify.set_up import configure_setup, select_claims
 
-    options = _options(arguments)
+    options = read_options(arguments)
     start = read_origin(arguments.file, arguments.spec, options.choices)
     claims = select_claims(start.setup, options)
     start = start.under(configure_setup(start.setup, options))
@@ -83,9 +79,7 @@ def _mutate(start: SetupOrigin, asked: Asked, terminal: Terminal) -> Mutation:
     from flushproof.features.mutation.mutants import make_mutants
 
     total = len(make_mutants(start.setup))
-    progress = Progress(
-        terminal.err, shown=terminal.live, noun="mutants", total=total, clock=time.monotonic
-    )
+    progress = start_progress(terminal, "mutants", total)
 
     def on_mutant(_: MutantResult) -> None:
         progress.advance()
@@ -103,17 +97,6 @@ def _text(start: SetupOrigin, number: int) -> str:
     if not 1 <= number <= len(listed):
         raise InputError(NoSuchMutant(span=None, number=number, count=len(listed)))
     return listed[number - 1].source.text
-
-
-def _options(arguments: argparse.Namespace) -> Options:
-    options = Options(
-        vcpus=vcpus_asked(arguments),
-        loads=arguments.loads,
-        flushes=arguments.flushes,
-        claims=tuple(dict.fromkeys(arguments.claim)),
-        jobs=arguments.jobs,
-    )
-    return replace(options, choices=Choices(folders=tuple(arguments.folders)))
 
 
 COMMAND = Command(

@@ -9,13 +9,15 @@ import tempfile
 from pathlib import Path
 from typing import ClassVar
 
-from flushproof.cli.command import Command, add_bounds, vcpus_asked
+from flushproof.cli.arguments import add_groups, add_named, read_options, refuse_twice_said
+from flushproof.cli.command import Command
 from flushproof.cli.terminal import Terminal
-from flushproof.frontend.kernel.choices import Choices, SaidTwice
 from flushproof.report.plain import escape_unprintable
 from flushproof.results.verdict import EXIT_OK, EXIT_OTHERWISE, EXIT_UNDECIDED
 from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
-from flushproof.verify.options import ENGINES, Options
+from flushproof.support.record import replace
+from flushproof.verify.option import Group
+from flushproof.verify.options import Options
 
 COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O0")
@@ -48,13 +50,9 @@ def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", dest="output", metavar="OUT.c", help="write the program to this file")
     parser.add_argument("--run", action="store_true", help="compile the program and run it")
     parser.add_argument("--cc", metavar="COMPILER", help="the compiler for `--run`")
-    add_bounds(parser)
-    parser.add_argument("--engine", choices=ENGINES, help="how to look for a counterexample")
-    parser.add_argument("--kernel", action="store_true", help="the file is one of a kernel")
-    parser.add_argument("--flush", metavar="NAME", help="the flush of a kernel file")
-    parser.add_argument("--load", metavar="NAME", help="the load of a kernel file")
-    parser.add_argument("--cache", metavar="FIELD", help="the field that caches the root")
-    parser.add_argument("-I", dest="folders", action="append", default=[], metavar="DIR")
+    add_groups(parser, Group.SEARCH)
+    add_named(parser, "engine")
+    add_groups(parser, Group.KERNEL)
 
 
 def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -72,20 +70,9 @@ def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def _options(arguments: argparse.Namespace) -> Options:
-    folders = tuple(arguments.folders)
-    said = (arguments.flush, arguments.load, arguments.cache, folders, arguments.kernel)
-    choices = Choices(*said)
-    if choices.any and arguments.spec is not None:
-        raise InputError(SaidTwice(span=None))
-    return Options(
-        vcpus=vcpus_asked(arguments),
-        loads=arguments.loads,
-        flushes=arguments.flushes,
-        claims=(arguments.claim,),
-        engine=arguments.engine,
-        choices=choices,
-        project=arguments.project,
-    )
+    options = read_options(arguments, without=("claim",))
+    refuse_twice_said(options, arguments.spec)
+    return replace(options, claims=(arguments.claim,))
 
 
 def _write(path: str, text: str) -> None:

@@ -1,50 +1,16 @@
-"""Which options a project may set, and what is said about settings that are not accepted."""
+"""What is said about settings that are not accepted."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+from flushproof.cli.arguments import KEYS
 from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic
-from flushproof.support.record import Record
 
 FILE = "pyproject.toml"
 TABLE = "tool.flushproof"
 
 KINDS: dict[type, str] = {int: "a number", str: "a string", bool: "true or false"}
-
-
-class Key(Record, frozen=True):
-    """One option that may be set, by its name on the command line, and the kinds of its value."""
-
-    name: str
-    kinds: tuple[type, ...]
-
-    @property
-    def dest(self) -> str:
-        """The name under which the command line keeps it."""
-        return self.name.replace("-", "_")
-
-
-KEYS = (
-    Key("vcpus", (int, str)),
-    Key("loads", (int,)),
-    Key("flushes", (int,)),
-    Key("rounds", (int,)),
-    Key("memory", (str,)),
-    Key("max-memory", (int,)),
-    Key("engine", (str,)),
-    Key("agree", (str,)),
-    Key("max-steps", (int,)),
-    Key("jobs", (int,)),
-    Key("executor", (str,)),
-    Key("cache-dir", (str,)),
-    Key("no-cache", (bool,)),
-    Key("format", (str,)),
-    Key("width", (int,)),
-    Key("color", (str,)),
-)
-IN_SPECS = ("vcpus", "loads", "flushes", "memory")
-"""What a spec may say too, which then counts more."""
 
 
 class UnknownKey(Diagnostic, frozen=True, kw_only=True):

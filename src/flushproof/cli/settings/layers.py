@@ -7,15 +7,16 @@ that a project may set is given a default that cannot be typed, so that what was
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from flushproof.cli.settings.keys import IN_SPECS, KEYS, Key, NotAChoice
+from flushproof.cli.arguments import KEYS
+from flushproof.cli.settings.keys import NotAChoice
 from flushproof.cli.settings.project import ProjectFile, Setting
 from flushproof.support.diagnostics import InputError, suggest_closest
-from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import Record, replace
-from flushproof.verify.options import Options, Project, Sweeping, parse_range
+from flushproof.verify.option import Option
+from flushproof.verify.options import Options, Project
 
 
 class Parser(argparse.ArgumentParser):
@@ -33,16 +34,6 @@ class _Unset:
 UNSET: Final = _Unset()
 
 
-NUMBERS: Final = {
-    "loads": "loads",
-    "flushes": "flushes",
-    "rounds": "rounds",
-    "jobs": "jobs",
-    "max-steps": "steps",
-}
-"""Under which names `Options` keeps, and checks, numbers."""
-
-
 class SettingOrigin(Record, frozen=True):
     """A value that holds, and what it comes from: a place, or "command line", or "default"."""
 
@@ -54,7 +45,7 @@ class SettingOrigin(Record, frozen=True):
 class Usual(Record, frozen=True):
     """The defaults of one command's options that a project may set."""
 
-    actions: tuple[tuple[Key, argparse.Action], ...]
+    actions: tuple[tuple[Option, argparse.Action], ...]
     values: tuple[object, ...]
 
 
@@ -92,7 +83,7 @@ def fill_arguments(
         if typed is not UNSET:
             origins.append(SettingOrigin(key.name, _text(typed), "command line"))
             continue
-        setattr(arguments, action.dest, value if key.name in IN_SPECS else configured)
+        setattr(arguments, action.dest, value if key.in_specs else configured)
         if setting is None:
             origins.append(SettingOrigin(key.name, _text(value), "default"))
         else:
@@ -107,79 +98,25 @@ def project_of(project: ProjectFile | None) -> Project:
     """Return what a project says that specs may say too.
 
     Raises:
-        InputError: a value is out of bounds.
+        InputError: a value is not accepted.
     """
-    out = Project()
-    for setting in project.settings if project else ():
-        try:
-            out = _with(out, setting)
-        except InputError as error:
-            raise _placed(error, setting) from None
-    return out
+    read = _read_values(project)
+    return replace(Project(), **{o.field: value for o, value in read if o.in_specs})
 
 
 def options_of(project: ProjectFile | None) -> Options:
-    """Return what a project says of how to decide, where no command line says more.
+    """Return what a project says of how pytest decides, which has no command line.
 
     Raises:
         InputError: a value is not accepted.
     """
-    out = Options(project=project_of(project))
-    for setting in project.settings if project else ():
-        try:
-            match setting.key.name:
-                case "engine":
-                    out = replace(out, engine=str(setting.value))
-                case "agree":
-                    out = replace(out, agree=str(setting.value))
-                case "rounds":
-                    out = replace(out, rounds=int(setting.value))
-                case "max-steps":
-                    out = replace(out, steps=int(setting.value))
-                case _:
-                    pass
-        except InputError as error:
-            raise _placed(error, setting) from None
-    return out
+    said = {o.field: value for o, value in _read_values(project) if o.in_pytest}
+    return replace(Options(project=project_of(project)), **said)
 
 
-def _with(project: Project, setting: Setting) -> Project:
-    name, value = setting.key.name, setting.value
-    _try(name, value)
-    match name:
-        case "vcpus":
-            return replace(project, vcpus=parse_range(str(value)))
-        case "loads":
-            return replace(project, loads=int(value))
-        case "flushes":
-            return replace(project, flushes=int(value))
-        case "memory":
-            _choose(setting, tuple(str(m) for m in MemoryModel))
-            return replace(project, memory=MemoryModel(str(value)))
-        case _:
-            return project
-
-
-def lend_options(parser: Parser, others: Iterable[Parser]) -> None:
-    """Give a command every option that a project may set and that some other command has."""
-    have = {o for action in parser.listed() for o in action.option_strings}
-    for action in (a for other in others for a in other.listed()):
-        name = next((k.name for k in KEYS if f"--{k.name}" in action.option_strings), None)
-        if name is None or f"--{name}" in have:
-            continue
-        have.add(f"--{name}")
-        if action.nargs == 0:
-            parser.add_argument(f"--{name}", action="store_true", help=action.help)
-        else:
-            typed = action.type if callable(action.type) else None
-            parser.add_argument(
-                f"--{name}",
-                type=typed or str,
-                choices=action.choices,
-                default=action.default,
-                metavar=action.metavar,
-                help=action.help,
-            )
+def _read_values(project: ProjectFile | None) -> list[tuple[Option, object]]:
+    """Return every option that is configured, with its value as `Options` has it."""
+    return [(s.key, _read_value(s)) for s in (project.settings if project else ())]
 
 
 def _converted(setting: Setting, action: argparse.Action) -> object:
@@ -187,26 +124,31 @@ def _converted(setting: Setting, action: argparse.Action) -> object:
     name, value = setting.key.name, setting.value
     if action.choices is not None:
         _choose(setting, tuple(str(c) for c in action.choices))
+    _read_value(setting)
     try:
-        _try(name, value)
         return action.type(str(value)) if callable(action.type) else value
     except (argparse.ArgumentTypeError, ValueError) as error:
         raise InputError(
             NotAChoice(span=setting.span, name=name, value=str(value), hint="", allowed=str(error))
         ) from None
+
+
+def _read_value(setting: Setting) -> object:
+    """Return a value as `Options` has it.
+
+    Raises:
+        InputError: no command would take it.
+    """
+    option = setting.key
+    if option.choices:
+        _choose(setting, option.choices)
+    try:
+        value = option.read(setting.value)
+        if option.field:
+            replace(Options(), **{option.field: value})
     except InputError as error:
         raise _placed(error, setting) from None
-
-
-def _try(name: str, value: object) -> None:
-    """Raise `InputError` for a value that no command would take."""
-    if name == "vcpus":
-        Options(vcpus=parse_range(str(value)))
-    elif name == "executor":
-        Sweeping(executor=str(value))
-    elif name in NUMBERS and isinstance(value, int):
-        numbers: dict[str, int] = {NUMBERS[name]: value}
-        Options(**numbers)  # type: ignore[arg-type]
+    return value
 
 
 def _choose(setting: Setting, choices: Sequence[str]) -> None:

@@ -12,11 +12,10 @@ import re
 import tomllib
 from pathlib import Path
 
+from flushproof.cli.arguments import KEYS
 from flushproof.cli.settings.keys import (
     FILE,
-    KEYS,
     KINDS,
-    Key,
     NotATable,
     NotToml,
     UnknownKey,
@@ -25,6 +24,7 @@ from flushproof.cli.settings.keys import (
 from flushproof.support.diagnostics import InputError, suggest_closest
 from flushproof.support.record import Record
 from flushproof.support.source import Source, Span
+from flushproof.verify.option import Option
 
 Value = int | str | bool
 _PLACE = re.compile(r"^(.*) \(at (?:line (\d+), column (\d+)|end of document)\)$", re.DOTALL)
@@ -33,7 +33,7 @@ _PLACE = re.compile(r"^(.*) \(at (?:line (\d+), column (\d+)|end of document)\)$
 class Setting(Record, frozen=True):
     """A key that is set, its value, and where the value stands."""
 
-    key: Key
+    key: Option
     value: Value
     span: Span
 
@@ -99,9 +99,9 @@ def _setting(name: str, value: object, places: _Places) -> Setting:
     if key is None:
         hint = suggest_closest(name, (k.name for k in KEYS))
         raise InputError(UnknownKey(span=places.key(name), name=name, hint=hint))
-    if isinstance(value, (int, str)) and type(value) in key.kinds:
+    if isinstance(value, (int, str)) and type(value) in key.keys:
         return Setting(key, value, places.value(name))
-    wanted = " or ".join(KINDS[k] for k in key.kinds)
+    wanted = " or ".join(KINDS[k] for k in key.keys)
     given = KINDS.get(type(value), "a list" if isinstance(value, list) else "something else")
     raise InputError(WrongKind(span=places.value(name), name=name, wanted=wanted, given=given))
 

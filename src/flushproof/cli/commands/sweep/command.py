@@ -3,46 +3,38 @@
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Iterator
 from itertools import product
 
-from flushproof.cli.command import Command, add_jobs
-from flushproof.cli.run import find_specs
-from flushproof.cli.shell_completion import list_claim_names
+from flushproof.cli.arguments import PLAIN, add_named, read_options
+from flushproof.cli.command import Command
+from flushproof.cli.commands.sweep.text import Swept, exit_code, render, sweep_document
+from flushproof.cli.progress_line import start_progress
+from flushproof.cli.spec_files import find_specs
 from flushproof.cli.terminal import Terminal
 from flushproof.report import json_report as json
-from flushproof.runner.text import Swept, exit_code, render, sweep_document
-from flushproof.support.memory_model import MemoryModel
-from flushproof.support.user_dirs import verdict_folder
-from flushproof.verify.options import LOCAL, Options, Sweeping, parse_range
-from flushproof.verify.progress import Progress
+from flushproof.support.record import replace
+from flushproof.verify.options import Options, parse_range
+
+BOUNDS = ("vcpus", "loads", "flushes")
 
 
 def _add(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "files", nargs="+", metavar="FILE", help="C or spec files, or folders of spec files"
     )
-    claim = command.add_argument(
-        "--claim", action="append", default=[], metavar="NAME", help="decide only this claim"
-    )
-    vars(claim)["completer"] = list_claim_names
+    add_named(command, "claim")
     bounds = command.add_argument_group("bounds", "each may be repeated: all combinations count")
-    bounds.add_argument(
-        "--vcpus", action="append", default=[], metavar="N|A..B", help="up to N vCPUs, or A to B"
-    )
-    for name, help_ in (("--loads", "loads per vCPU"), ("--flushes", "flushes per flusher")):
-        bounds.add_argument(name, action="append", type=int, default=[], metavar="N", help=help_)
-    bounds.add_argument("--memory", choices=tuple(MemoryModel), help="memory model: sc or tso")
-    bounds.add_argument(
-        "--max-steps", type=int, metavar="N", help="steps that a solver may take for one question"
-    )
+    for name in BOUNDS:
+        add_named(bounds, name, action="append", default=[])
+    for name in ("memory", "max-steps"):
+        add_named(bounds, name)
     jobs = command.add_argument_group("many jobs")
-    add_jobs(jobs)
-    jobs.add_argument("--executor", default=LOCAL, metavar="NAME", help="see `check --help`")
-    jobs.add_argument("--cache-dir", "--cache", metavar="DIR", help="keep verdicts here")
-    jobs.add_argument("--no-cache", action="store_true", help="neither use nor keep verdicts")
-    command.add_argument("--format", choices=("text", "json"), default="text")
+    for name in ("jobs", "executor"):
+        add_named(jobs, name)
+    add_named(jobs, "cache-dir", flags=("--cache-dir", "--cache"))
+    add_named(jobs, "no-cache")
+    add_named(command, "format", choices=PLAIN)
 
 
 def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -52,9 +44,7 @@ def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     paths = find_specs(arguments.files)
     asked = list(_options(arguments))
     tasks = [Task("refute", path, None, options) for path in paths for options in asked]
-    progress = Progress(
-        terminal.err, shown=terminal.live, noun="jobs", total=len(tasks), clock=time.monotonic
-    )
+    progress = start_progress(terminal, "jobs", len(tasks))
     done: dict[int, Swept] = {}
     try:
         for index, report in stream_reports(tasks):
@@ -82,21 +72,11 @@ def _options(arguments: argparse.Namespace) -> Iterator[Options]:
     Raises:
         InputError: a bound is not accepted.
     """
-    cache = None if arguments.no_cache else arguments.cache_dir or verdict_folder()
+    common = read_options(arguments, without=BOUNDS)
     ranges = [parse_range(text) for text in arguments.vcpus]
     bounds = (ranges, arguments.loads, arguments.flushes)
     for vcpus, loads, flushes in product(*(dict.fromkeys(b) or (None,) for b in bounds)):
-        yield Options(
-            vcpus=vcpus,
-            loads=loads,
-            flushes=flushes,
-            claims=tuple(dict.fromkeys(arguments.claim)),
-            jobs=arguments.jobs,
-            memory=None if arguments.memory is None else MemoryModel(arguments.memory),
-            project=arguments.project,
-            steps=arguments.max_steps,
-            sweeping=Sweeping(cache, arguments.executor),
-        )
+        yield replace(common, vcpus=vcpus, loads=loads, flushes=flushes)
 
 
 def _name(options: Options) -> str:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 
+from flushproof.cli.arguments import KEYS, add_option
 from flushproof.cli.command import Command
+from flushproof.cli.commands.config.text import origins_document, render
 from flushproof.cli.settings.layers import SettingOrigin
-from flushproof.cli.settings.text import origins_document, render
 from flushproof.cli.terminal import Terminal
 from flushproof.frontend.c.load import load_source
 from flushproof.report import json_report as json
-from flushproof.support.memory_model import MemoryModel
 from flushproof.support.source import Span
 from flushproof.support.user_dirs import verdict_folder
+from flushproof.verify.option import Group
 
 TYPED, DEFAULT = "command line", "default"
 
@@ -25,6 +26,9 @@ def _add(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--show", action="store_true", help="print each value and where it is from (the default)"
     )
+    for option in KEYS:
+        if option.group is not Group.LOOKS:
+            add_option(command, option)
 
 
 def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -51,14 +55,12 @@ def _usual(name: str) -> SettingOrigin | None:
 
     usual = Bounds()
     low, high = usual.vcpus
-    known = {
+    bounds = {
         "vcpus": f"{low}..{high}",
         "loads": str(usual.loads),
         "flushes": str(usual.flushes),
-        "memory": str(MemoryModel.SC),
-        "rounds": "enough",
-        "engine": "by command",
     }
+    known = bounds | {k.name: k.usual for k in KEYS if k.usual}
     if name == "cache-dir":
         given = "FLUSHPROOF_CACHE" in os.environ
         return SettingOrigin(

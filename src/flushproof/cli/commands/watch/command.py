@@ -9,9 +9,9 @@ from contextlib import suppress
 from functools import partial
 
 from flushproof.cli.command import Command
-from flushproof.cli.run import EXIT_INTERRUPTED
+from flushproof.cli.commands.watch.watcher import FileWatcher
+from flushproof.cli.failures import EXIT_INTERRUPTED
 from flushproof.cli.terminal import Terminal
-from flushproof.cli.watcher import FileWatcher
 from flushproof.frontend.c.load import load_source
 
 PAUSE = 0.3

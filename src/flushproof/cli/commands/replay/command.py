@@ -85,7 +85,7 @@ def _show(saved: Saved, number: int, terminal: Terminal) -> None:
 
 def _walk(saved: Saved, terminal: Terminal) -> None:
     """Go forwards and backwards by keys until the reader has enough."""
-    from flushproof.cli.key_reader import read_key
+    from flushproof.cli.commands.replay.key_reader import read_key
 
     _overview(saved, terminal)
     number, last = 0, len(saved.trace.steps)
