@@ -43,6 +43,7 @@ PAIRS = {
 LATE = ("flag turned", "no invalidation", "lock kept", "no skipping", "flag and enum", "enums")
 
 
+@pytest.mark.sample("both keep", "flag and enum")
 @pytest.mark.parametrize(
     ("name", "since"), [*((n, Since.BOOT) for n in PAIRS), *((n, Since.LOAD) for n in LATE)]
 )
@@ -61,6 +62,7 @@ def test_sequence(name: str, since: Since) -> None:
     assert answer.relation is not Relation.UNKNOWN
 
 
+@pytest.mark.sample("both keep", "flag and enum")
 @pytest.mark.parametrize("name", PAIRS)
 def test_set_and_refinement(name: str) -> None:
     """Sets are called equal, or a variant a refinement, and some schedule shows otherwise.

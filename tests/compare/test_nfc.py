@@ -38,6 +38,7 @@ def spec(name: str) -> str:
     return str(SPECS / f"{name}.c")
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize(
     ("old", "new", "since", "relation", "vcpus"),
     [

@@ -79,6 +79,7 @@ AGREE = {
 }
 
 
+@pytest.mark.sample("arithmetic", "undefined")
 @pytest.mark.parametrize("body", AGREE.values(), ids=AGREE)
 def test_agreement(body: str, tmp_path: Path) -> None:
     """What C leaves undefined, and what waits for ever, ends a sequence and is no difference."""

@@ -7,18 +7,16 @@ looked at the wrong way round, flags as locks, sequence counts, sections that cr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.frontend.setup import Bounds
-from flushproof.frontend.spec.resolve import from_variant
-from flushproof.machine.build import Machine, build_machine
+from flushproof.machine.build import Machine
 from flushproof.support.diagnostics import InputError
 from flushproof.verify.portfolio import Question, decide_claims
-
-pytestmark = pytest.mark.slow
+from support.counterexamples import keep_first
+from support.machines import machine_from
 
 CLAIMS = ("no_bogus", "lock_balanced", "no_race", "no_deadlock")
 BOUNDS = (Bounds((1, 2), 1, 1, 1), Bounds((1, 1), 2, 2, 1))
@@ -256,10 +254,9 @@ CASES = {
 }
 
 
-def _machine(folder: Path, case: Case) -> Machine:
+def _machine(case: Case) -> Machine:
     text = CODE.replace("FLUSH", case.flush.replace("BOGUS", BOGUS)).replace("LOAD", case.load)
-    (folder / "variant.c").write_text(text)
-    return build_machine(from_variant(str(folder / "variant.c"), None))
+    return machine_from(text)
 
 
 def _enumerated(machine: Machine, claim: str, bounds: Bounds) -> int | None:
@@ -271,14 +268,18 @@ def _enumerated(machine: Machine, claim: str, bounds: Bounds) -> int | None:
     return None
 
 
+@pytest.mark.sample("crossing", "observer of order-", "xchg lock-")
 @pytest.mark.parametrize("claim", CLAIMS)
 @pytest.mark.parametrize("name", list(CASES))
-def test_engine_and_enumerator_agree(name: str, claim: str, tmp_path: Path) -> None:
+def test_engine_and_enumerator_agree(
+    name: str, claim: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A step that is too large hides what only shows in its middle, and passes for a proof.
 
     Guards Lemma L8, Lemma L9 of docs/soundness.md.
     """
-    machine = _machine(tmp_path, CASES[name])
+    keep_first(monkeypatch)
+    machine = _machine(CASES[name])
     for bounds in BOUNDS:
         result = next(decide_claims(machine, Question((claim,), bounds)))
         assert not result.reason
@@ -287,9 +288,7 @@ def test_engine_and_enumerator_agree(name: str, claim: str, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("where", ["flush", "load"])
 @pytest.mark.parametrize("call", ["spin_lock_init(&vmx->lock);", "spin_lock_init(&vmx->lock2);"])
-def test_a_lock_is_not_initialised_while_others_may_hold_it(
-    where: str, call: str, tmp_path: Path
-) -> None:
+def test_a_lock_is_not_initialised_while_others_may_hold_it(where: str, call: str) -> None:
     """A lock that its holder has lost passes for one that keeps others out.
 
     Guards Lemma L7 of docs/soundness.md.
@@ -298,4 +297,4 @@ def test_a_lock_is_not_initialised_while_others_may_hold_it(
     pieces = {"flush": locked, "load": locked}
     pieces[where] = call + " " + locked
     with pytest.raises(InputError, match="initialised"):
-        _machine(tmp_path, Case(pieces["flush"], pieces["load"]))
+        _machine(Case(pieces["flush"], pieces["load"]))

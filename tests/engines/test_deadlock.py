@@ -90,6 +90,7 @@ def _enumerated(machine: Machine, bounds: Bounds) -> int | None:
     return None
 
 
+@pytest.mark.sample("ABBA", "taken twice")
 @pytest.mark.parametrize("name", list(VARIANTS))
 def test_where_it_is(name: str, tmp_path: Path) -> None:
     """A wait that lies within a step, or that is not looked at, would be a false proof.
@@ -125,6 +126,7 @@ def _random_code(chance: Random, depth: int = 0) -> str:
     return out
 
 
+@pytest.mark.sample(every=5)
 @pytest.mark.parametrize("seed", range(40))
 def test_random_code(seed: int, tmp_path: Path) -> None:
     """What nobody thought of: both engines have to say the same of any code."""
@@ -157,6 +159,7 @@ IN_ORDER = (
 )
 
 
+@pytest.mark.sample("ABBA", "taken twice")
 @pytest.mark.parametrize("name", list(VARIANTS))
 def test_for_every_number(name: str, tmp_path: Path) -> None:
     """An order of the locks is a proof for any number; where none is found the bounds are told.

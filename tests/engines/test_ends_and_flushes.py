@@ -157,6 +157,7 @@ def _locked(body: str) -> str:
     return f"spin_lock(&k->lock); {body} spin_unlock(&k->lock);"
 
 
+@pytest.mark.sample("one load", "old only")
 @pytest.mark.parametrize(
     ("assumed", "flush", "load", "loads", "verdict"),
     [
@@ -177,6 +178,7 @@ def test_coverage_where_loads_do_not_flush(
     assert _agree(made, "coverage", Bounds((1, 1), loads, 2, 1)) is verdict
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("assumed", [ON, OFF])
 def test_somebody_elses_flush_of_a_root_in_use(assumed: str) -> None:
     """A root that a vCPU runs on all the time counts as flushed by another call."""

@@ -20,6 +20,7 @@ def _decided(made: Machine, claim: str, bounds: Bounds, engine: str = "auto") ->
     return result
 
 
+@pytest.mark.sample("early_return")
 @pytest.mark.parametrize(
     ("name", "claim", "bounds", "found"),
     [
@@ -41,6 +42,7 @@ def test_a_failure_beyond_the_bounds_refutes_what_is_asked_for_all(
     assert scope.vcpus == (1, found[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "claim"), [("store_late", "no_repeat"), ("early_return", "no_wasted")]
 )
@@ -71,6 +73,8 @@ def test_nothing_is_looked_at_beyond_where_a_proof_holds() -> None:
     assert (result.scope.vcpus, result.reason) == (None, "")
 
 
+@pytest.mark.slow
+@pytest.mark.sample("no_bogus", "no_deadlock")
 @pytest.mark.parametrize("claim", ["no_repeat", "no_bogus", "coverage", "no_deadlock"])
 def test_without_effort_the_verdict_is_the_same(
     claim: str, monkeypatch: pytest.MonkeyPatch

@@ -81,6 +81,7 @@ def _answer(machine: Machine, engine: str, vcpus: int = 2) -> ClaimResult:
     return result
 
 
+@pytest.mark.sample(every=5)
 @pytest.mark.parametrize(
     "claim",
     [
@@ -134,6 +135,7 @@ UNDEFINED = (
 )
 
 
+@pytest.mark.sample(every=6)
 @pytest.mark.parametrize("engine", ["auto", "bounded", "enumerate", "unbounded"])
 @pytest.mark.parametrize("claim", UNDEFINED)
 def test_undefined_in_a_handler(claim: str, engine: str, tmp_path: Path) -> None:

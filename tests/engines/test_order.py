@@ -62,6 +62,7 @@ def _machine(folder: Path, body: str) -> Machine:
     return build_machine(from_variant(str(path), None))
 
 
+@pytest.mark.sample(every=5)
 @pytest.mark.parametrize("claim", ["coverage", "cache_sound", "no_repeat", "no_race"])
 @pytest.mark.parametrize("name", list(LOADS))
 def test_loads_that_do_not_commute(name: str, claim: str, tmp_path: Path) -> None:

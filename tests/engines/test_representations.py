@@ -125,6 +125,7 @@ def _machine(folder: Path, flush: str, load: str, claim: str) -> Machine:
     return build_machine(from_spec(str(folder / "it.spec")))
 
 
+@pytest.mark.sample(every=5)
 @pytest.mark.parametrize(("flush", "load", "claim", "fails"), CASES)
 def test_a_value_in_a_root(flush: str, load: str, claim: str, fails: bool, tmp_path: Path) -> None:
     """A value that is not kept, or made up, gives a false proof or a false counterexample.

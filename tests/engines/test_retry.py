@@ -5,17 +5,18 @@ The enumerator goes through the states of the loop itself, which `recognise_wait
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import cache
 
 import pytest
 
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.frontend.setup import Bounds
-from flushproof.frontend.spec.resolve import from_variant
+from flushproof.frontend.spec.resolve import from_text
 from flushproof.ir.code import Acquire, TryAcquire
 from flushproof.machine.build import Machine, build_machine
 from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import replace
+from flushproof.support.source import Source
 from flushproof.verify.portfolio import Question, decide_claims
 
 BOUNDS = Bounds((1, 2), 1, 1, 1)
@@ -97,10 +98,8 @@ def _text(flush: str, load: str) -> str:
     return CODE.replace("FLUSH", flush).replace("LOAD", load)
 
 
-def _machine(folder: Path, text: str, memory: MemoryModel = MemoryModel.SC) -> Machine:
-    path = folder / "variant.c"
-    path.write_text(text)
-    return build_machine(replace(from_variant(str(path), None), memory=memory))
+def _machine(text: str, memory: MemoryModel = MemoryModel.SC) -> Machine:
+    return build_machine(replace(from_text(Source("variant.c", text), None), memory=memory))
 
 
 def _decided(machine: Machine, claim: str) -> int | None:
@@ -133,22 +132,25 @@ def _sections(take: str, lock: str) -> str:
     return _text(flush, f"{other} vmx->n = 1; vmx->n = 2; {free}")
 
 
+@cache
+def _plainly_decided(lock: str, claim: str) -> int | None:
+    return _decided(_machine(_sections("spin_lock(L);", lock)), claim)
+
+
+@pytest.mark.sample("while-vmx", "in a function-vmx")
 @pytest.mark.parametrize("lock", ["vmx->lock", "first->own"])
 @pytest.mark.parametrize("name", list(WAITS))
-def test_waiting_loop_is_a_wait(
-    name: str, lock: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_waiting_loop_is_a_wait(name: str, lock: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The lock of a vCPU does not keep another's load out: an answer that is always no is wrong.
 
     Guards Lemma L11 of docs/soundness.md.
     """
-    machine = _machine(tmp_path, _sections(WAITS[name], lock))
-    plain = _machine(tmp_path, _sections("spin_lock(L);", lock))
+    machine = _machine(_sections(WAITS[name], lock))
     assert _taken(machine) == {Acquire}
     for claim in ("no_bogus", "no_race", "no_deadlock", "lock_balanced"):
-        assert _decided(machine, claim) == _decided(plain, claim)
+        assert _decided(machine, claim) == _plainly_decided(lock, claim)
     _unturned(monkeypatch)
-    loop = _machine(tmp_path, _sections(WAITS[name], lock))
+    loop = _machine(_sections(WAITS[name], lock))
     assert TryAcquire in _taken(loop)
     for claim in ("no_bogus", "no_race", "no_uninit"):
         assert _decided(machine, claim) == _enumerated(loop, claim)
@@ -162,7 +164,7 @@ def test_waiting_loop_is_a_wait(
     ],
 )
 def test_readers_that_try_wait_as_readers(
-    take: str, shared: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    take: str, shared: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A loop for a reader's lock that became a writer's would keep out who is let in."""
     end = "read_unlock(&vmx->rw);" if shared else "write_unlock(&vmx->rw);"
@@ -172,9 +174,9 @@ def test_readers_that_try_wait_as_readers(
         "vmx->n++; if (vmx->flag) read_unlock(&vmx->rw); else write_unlock(&vmx->rw); "
         "if (vcpu->vcpu_id) vmx->flag = 1;",
     )
-    machine = _machine(tmp_path, text)
+    machine = _machine(text)
     _unturned(monkeypatch)
-    loop = _machine(tmp_path, text)
+    loop = _machine(text)
     assert TryAcquire in _taken(loop)
     assert TryAcquire not in _taken(machine)
     for claim in ("no_bogus", "no_race"):
@@ -182,12 +184,12 @@ def test_readers_that_try_wait_as_readers(
 
 
 @pytest.mark.parametrize("name", list(LOOPS))
-def test_loop_that_does_something_stays(name: str, tmp_path: Path) -> None:
+def test_loop_that_does_something_stays(name: str) -> None:
     """What a loop does between two attempts would be lost with it.
 
     Guards Lemma L11 of docs/soundness.md.
     """
-    machine = _machine(tmp_path, _text(LOOPS[name], "vmx->n = 1;"))
+    machine = _machine(_text(LOOPS[name], "vmx->n = 1;"))
     assert TryAcquire in _taken(machine)
 
 
@@ -199,24 +201,24 @@ CROSSED = _text(
 )
 
 
-def test_two_that_try_for_ever_are_a_deadlock(tmp_path: Path) -> None:
+def test_two_that_try_for_ever_are_a_deadlock() -> None:
     """Threads that go round for ever, each for the other's lock, get no further than waiting."""
-    machine = _machine(tmp_path, CROSSED)
+    machine = _machine(CROSSED)
     assert _decided(machine, "no_deadlock") == 1
     assert _enumerated(machine, "no_deadlock") == 1
 
 
-def test_trying_for_ones_own_lock_is_taking_it_twice(tmp_path: Path) -> None:
+def test_trying_for_ones_own_lock_is_taking_it_twice() -> None:
     """A loop for a lock that its own thread holds never ends."""
     flush = "spin_lock(&vmx->lock); while (!spin_trylock(&vmx->lock)) ; spin_unlock(&vmx->lock);"
-    machine = _machine(tmp_path, _text(flush, "vmx->n = 1;"))
+    machine = _machine(_text(flush, "vmx->n = 1;"))
     assert _decided(machine, "lock_balanced") == 1
 
 
 @pytest.mark.parametrize("fence", ["", "smp_mb();"])
 @pytest.mark.parametrize("take", ["spin_lock(&vmx->lock);", WAITS["while"], WAITS["fenced"]])
 def test_stores_are_seen_before_a_wait_ends(
-    take: str, fence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    take: str, fence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An attempt empties the store buffer; were the wait to do less, it would let more happen."""
     here = take.replace("L", "&vmx->lock")
@@ -224,9 +226,9 @@ def test_stores_are_seen_before_a_wait_ends(
         f"vmx->n = 1; {here} if (vmx->m == 0) vmx->flag = 1; spin_unlock(&vmx->lock);",
         f"vmx->m = 1; {fence} if (vmx->n == 0 && vmx->flag == 1) hyperv_flush_guest_mapping(0);",
     )
-    machine = _machine(tmp_path, text, MemoryModel.TSO)
+    machine = _machine(text, MemoryModel.TSO)
     _unturned(monkeypatch)
-    loop = _machine(tmp_path, text, MemoryModel.TSO)
+    loop = _machine(text, MemoryModel.TSO)
     expected = None if fence else 1
     assert _enumerated(loop, "no_bogus") == expected
     assert _enumerated(machine, "no_bogus") == expected

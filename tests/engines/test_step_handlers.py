@@ -48,6 +48,7 @@ def _machine(name: str) -> Machine:
     return build_machine(from_texts(variant, Source(f"{name}.spec", spec)))
 
 
+@pytest.mark.sample(every=5)
 @pytest.mark.parametrize("claim", CLAIMS)
 @pytest.mark.parametrize("name", ["counter_first", "load_unlocked"])
 def test_own_claims_on_steps(name: str, claim: str) -> None:

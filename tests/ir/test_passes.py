@@ -96,6 +96,7 @@ def test_clean_keeps_the_corpus(name: str, monkeypatch: pytest.MonkeyPatch) -> N
     _same(raw, cleaned, 60)
 
 
+@pytest.mark.sample(every=5)
 @pytest.mark.parametrize(
     "name", [n for n in PIECES if n not in ("struct_by_value", "struct_nested")]
 )

@@ -151,6 +151,7 @@ def _results(text: str, to: Path) -> dict[str, ClaimResult] | None:
     return {r.claim: r for r in report.results}
 
 
+@pytest.mark.sample(every=6)
 @pytest.mark.parametrize("seed", range(SAMPLES))
 def test_dressed(seed: int, tmp_path: Path) -> None:
     """A kernel file is proved only where the variant is; what it loses has a name.

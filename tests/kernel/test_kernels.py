@@ -17,6 +17,7 @@ PROVED = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_kernel(version: str, name: str) -> None:

@@ -83,6 +83,7 @@ CASES = {
 }
 
 
+@pytest.mark.sample(every=5)
 @pytest.mark.parametrize("engine", ["auto", "enumerate"])
 @pytest.mark.parametrize("name", list(CASES))
 def test_claims_tell_the_holder_from_the_others(name: str, engine: str, tmp_path: Path) -> None:

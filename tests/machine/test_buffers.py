@@ -128,6 +128,7 @@ PIECES = {
 }
 
 
+@pytest.mark.sample(every=4)
 @pytest.mark.parametrize("name", list(PIECES))
 def test_pieces_end_as_on_the_reference_machine(name: str, tmp_path: Path) -> None:
     """An ending that is missing would be a proof of what does not hold.
@@ -169,6 +170,7 @@ def _random_body(chance: random.Random) -> str:
     return " ".join(one() for _ in range(chance.randint(2, 3)))
 
 
+@pytest.mark.sample(every=4)
 @pytest.mark.parametrize("seed", range(12))
 def test_random_code_ends_as_on_the_reference_machine(seed: int, tmp_path: Path) -> None:
     """The pieces above are those that somebody thought of.
@@ -207,6 +209,7 @@ def _random_locking(chance: random.Random) -> str:
     return " ".join(one() for _ in range(2))
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize("seed", range(LOCKING))
 def test_random_locking_ends_as_on_the_reference_machine(seed: int, tmp_path: Path) -> None:
     """Locks that are tried, waited for, held on return and freed by strangers meet here."""
@@ -315,6 +318,7 @@ def test_nothing_changes_under_sequential_consistency(tmp_path: Path) -> None:
 EXPECTED = [(spec, e) for spec in LITMUS for e in _machine(spec).setup.expectations]
 
 
+@pytest.mark.sample("sb_")
 @pytest.mark.parametrize(("spec", "expected"), EXPECTED, ids=lambda x: getattr(x, "stem", ""))
 def test_litmus(spec: Path, expected: object) -> None:
     """Both engines give the verdict that is known of x86."""
@@ -333,6 +337,7 @@ def test_litmus(spec: Path, expected: object) -> None:
 LEFT_OVER = "vmx->x = vmx->y + 1; to_vmx(vcpu)->own = vmx->x;"
 
 
+@pytest.mark.sample("no_bogus")
 @pytest.mark.parametrize("claim", ["no_race", "no_bogus", "mine"])
 @pytest.mark.parametrize(("loads", "flushes"), [(2, 1), (1, 2)])
 def test_engines_agree_over_several_calls(

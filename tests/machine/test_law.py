@@ -133,6 +133,7 @@ class _Run:
         return made
 
 
+@pytest.mark.sample("rwlock_walk", "counter_first")
 @pytest.mark.parametrize("name", NAMES)
 def test_what_a_run_violates_is_refuted(name: str) -> None:
     """A proof of a claim that some run violates would be the worst of all defects.

@@ -1,0 +1,17 @@
+"""Counterexamples as the solver has them, for tests that ask with how many vCPUs there is one."""
+
+from __future__ import annotations
+
+import pytest
+
+from flushproof.engines.bounded import engine
+
+
+def keep_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the bounded engine make no counterexample small: with racy code that takes minutes.
+
+    The number of vCPUs is the smallest in any case, and each counterexample is replayed.
+    """
+    monkeypatch.setattr(engine, "_least", lambda _query, conditions: len(conditions))
+    for step in ("_fewest_roots", "_lowest_vcpus"):
+        monkeypatch.setattr(engine, step, lambda _query: None)
