@@ -22,6 +22,7 @@ from flushproof.verify.portfolio import Question, decide_claims
 from support.edge_variants import KINDS, PLAIN, Edge, Sample, sample, write
 from support.exhaustive_c import CLAIMS, CutOffError, failures
 from support.small_c import have_gcc
+from support.tiers import lumps
 
 pytestmark = pytest.mark.skipif(
     not have_gcc(), reason="gcc is not installed, so nothing says what the C means"
@@ -29,11 +30,8 @@ pytestmark = pytest.mark.skipif(
 
 VARIANTS = int(os.environ.get("FLUSHPROOF_EDGES", "24"))
 FIRST = int(os.environ.get("FLUSHPROOF_FIRST_SEED", "0"))
-AT_ONCE = 12
-SEEDS = [
-    range(first, min(first + AT_ONCE, FIRST + VARIANTS))
-    for first in range(FIRST, FIRST + VARIANTS, AT_ONCE)
-]
+AT_ONCE = 10
+SEEDS = lumps(FIRST, VARIANTS, AT_ONCE, quick=4)
 
 
 @pytest.mark.parametrize("seeds", SEEDS, ids=lambda s: str(s[0]))

@@ -26,14 +26,12 @@ from flushproof.support.diagnostics import InputError
 from flushproof.verify.question import replay_to_end
 from flushproof.verify.unbounded_proofs import Evidence, ForAll
 from support.claim_variants import sample, write
+from support.tiers import lumps
 
 VARIANTS = int(os.environ.get("FLUSHPROOF_OWN_CLAIMS", "24"))
 FIRST = int(os.environ.get("FLUSHPROOF_FIRST_SEED", "0"))
-AT_ONCE = 24
-SEEDS = [
-    range(first, min(first + AT_ONCE, FIRST + VARIANTS))
-    for first in range(FIRST, FIRST + VARIANTS, AT_ONCE)
-]
+AT_ONCE = 20
+SEEDS = lumps(FIRST, VARIANTS, AT_ONCE, quick=4)
 STATES = 20_000
 EFFORT = 2_000
 """Questions that a search for an invariant may ask."""

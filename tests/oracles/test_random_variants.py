@@ -36,11 +36,12 @@ from support.every_claim import Together, ask_together, watches
 from support.four_oracles import Answers, Ask, DisagreementError, ask
 from support.random_variants import sample, write
 from support.small_c import have_gcc
+from support.tiers import lumps
 
 VARIANTS = int(os.environ.get("FLUSHPROOF_VARIANTS", "500"))
 FIRST = int(os.environ.get("FLUSHPROOF_FIRST_SEED", "0"))
 IN_FULL = os.environ.get("FLUSHPROOF_CLAIMS") == "every"
-AT_ONCE = 50
+AT_ONCE = 40
 STATES = 60_000 if IN_FULL else 5_000
 FEW_STATES = 1_000
 EFFORT = 1_000 if IN_FULL else 100
@@ -50,10 +51,7 @@ ALONE = 10
 QUICK = ("no_repeat", "no_bogus", "no_wasted", "failure_kept", "failure_true", "range_kept")
 """Claims for which invariants are found, or not, within a fraction of a second."""
 
-SEEDS = [
-    range(first, min(first + AT_ONCE, FIRST + VARIANTS))
-    for first in range(FIRST, FIRST + VARIANTS, AT_ONCE)
-]
+SEEDS = lumps(FIRST, VARIANTS, AT_ONCE)
 BOUNDS = (Bounds((1, 1), 1, 2, 1), Bounds((1, 2), 1, 1, 1), Bounds((1, 1), 2, 1, 1))
 
 
