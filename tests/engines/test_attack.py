@@ -9,13 +9,12 @@ import pytest
 
 from flushproof.cli import main as cli
 from flushproof.engines.interpreter.random_runs import Attack
-from flushproof.frontend.spec.resolve import from_spec
-from flushproof.machine.build import build_machine
 from flushproof.results.verdict import Verdict
 from flushproof.support.memory_model import MemoryModel
 from flushproof.support.resources import SPECS
 from flushproof.verify.claim_checker import ClaimChecker
 from flushproof.verify.unbounded_proofs import Evidence, ForAll
+from support.machines import machine_of, program_of
 
 RUNS = int(os.environ.get("FLUSHPROOF_RUNS", "40"))
 """How many runs are made of each file of the corpus."""
@@ -34,7 +33,7 @@ def _fails_beyond(spec: str, claim: str) -> bool:
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
 def test_nothing_proved_fails_in_a_run(path: Path) -> None:
     """What fails in a run of the interpreter is not so, whatever an engine with a solver says."""
-    machine = build_machine(from_spec(str(path)))
+    machine = machine_of(path.stem)
     setup = machine.setup
     proved = tuple(
         e.claim
@@ -63,8 +62,7 @@ def test_what_is_refuted_fails_in_a_run(spec: str, claim: str) -> None:
 
     Guards Lemma L30 of docs/soundness.md.
     """
-    machine = build_machine(from_spec(str(SPECS / f"{spec}.spec")))
-    attack = Attack(machine.with_claims((claim,)), 1)
+    attack = Attack(program_of(spec, claim), 1)
     found = next(failure for failure in map(attack.run, range(2000)) if failure is not None)
     assert found.text.startswith(f"`{claim}` fails in run ")
 

@@ -7,16 +7,14 @@ operators themselves says how it is to be represented.
 from __future__ import annotations
 
 import random
-from pathlib import Path
 
 import pytest
 
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.frontend.setup import Bounds
-from flushproof.frontend.spec.resolve import from_variant
-from flushproof.machine.build import build_machine
 from flushproof.results.verdict import Verdict
 from flushproof.verify.portfolio import Question, decide_claims
+from support.machines import machine_from
 
 CODE = """\
 struct kvm_vmx { struct kvm kvm; int n, m; u64 root; spinlock_t lock; };
@@ -116,11 +114,9 @@ RANDOM = tuple(_random(random.Random(seed), 3) for seed in range(60))
 
 @pytest.mark.sample(every=8)
 @pytest.mark.parametrize("condition", [*CONDITIONS, *RANDOM])
-def test_engines_and_enumerator_agree(condition: str, tmp_path: Path) -> None:
+def test_engines_and_enumerator_agree(condition: str) -> None:
     """An operator taken for another one makes proofs of what is false."""
-    path = tmp_path / "variant.c"
-    path.write_text(CODE.replace("CONDITION", condition))
-    machine = build_machine(from_variant(str(path), None))
+    machine = machine_from(CODE.replace("CONDITION", condition))
     program = machine.with_claims(("no_bogus",))
     found = (n for n in (1, 2) if enumerate_claim(program, Sizes(n, 1, 1, 1), "no_bogus").found)
     smallest = next(found, None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -13,14 +12,13 @@ from flushproof.engines.counterexample import Counterexample
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.engines.interpreter import interpreter
 from flushproof.frontend.setup import Bounds
-from flushproof.frontend.spec.resolve import from_spec, from_variant
 from flushproof.ir.code import Acquire
 from flushproof.ir.program import Role
-from flushproof.machine.build import Machine, build_machine
+from flushproof.machine.build import Machine
 from flushproof.results.verdict import ClaimResult, Verdict
 from flushproof.support.record import replace
 from flushproof.verify.portfolio import Question, decide_claims
-from support.places import SPECS
+from support.machines import machine_from, machine_of
 from support.tiers import lumps
 
 CLAIM = "no_deadlock"
@@ -71,10 +69,8 @@ VARIANTS: dict[str, tuple[str, str, int | None]] = {
 }  # fmt: skip
 
 
-def _machine(folder: Path, flush: str, load: str) -> Machine:
-    path = folder / "v.c"
-    path.write_text(f"{HEAD}\t{flush}{MIDDLE}\t{load}\n}}\n")
-    return build_machine(from_variant(str(path), None))
+def _machine(flush: str, load: str, spec: str | None = None) -> Machine:
+    return machine_from(f"{HEAD}\t{flush}{MIDDLE}\t{load}\n}}\n", spec)
 
 
 def _decided(machine: Machine, bounds: Bounds) -> ClaimResult:
@@ -93,23 +89,23 @@ def _enumerated(machine: Machine, bounds: Bounds) -> int | None:
 
 @pytest.mark.sample("ABBA", "taken twice")
 @pytest.mark.parametrize("name", list(VARIANTS))
-def test_where_it_is(name: str, tmp_path: Path) -> None:
+def test_where_it_is(name: str) -> None:
     """A wait that lies within a step, or that is not looked at, would be a false proof.
 
     Guards Lemma L9 of docs/soundness.md.
     """
     flush, load, least = VARIANTS[name]
-    machine = _machine(tmp_path, flush, load)
+    machine = _machine(flush, load)
     bounds = Bounds((1, 2), 2, 1, 1)
     result = _decided(machine, bounds)
     assert result.verdict is (Verdict.BOUNDED if least is None else Verdict.REFUTED)
     assert result.smallest_vcpus == least == _enumerated(machine, bounds)
 
 
-def test_two_flushers(tmp_path: Path) -> None:
+def test_two_flushers() -> None:
     """Threads of one kind can wait for each other too."""
     flush = f"if (range) {{ {AB} }} else {{ {BA} }}"
-    machine = _machine(tmp_path, flush, "")
+    machine = _machine(flush, "")
     for flushers, least in ((1, None), (2, 1)):
         bounds = Bounds((1, 1), 0, 1, flushers)
         assert _decided(machine, bounds).smallest_vcpus == least == _enumerated(machine, bounds)
@@ -129,22 +125,22 @@ def _random_code(chance: Random, depth: int = 0) -> str:
 
 @pytest.mark.sample(every=5)
 @pytest.mark.parametrize("seed", range(40))
-def test_random_code(seed: int, tmp_path: Path) -> None:
+def test_random_code(seed: int) -> None:
     """What nobody thought of: both engines have to say the same of any code."""
     chance = Random(seed)
     flush, load = (_random_code(chance) for _ in range(2))
-    machine = _machine(tmp_path, flush.replace("{};", " 0;"), load.replace("{};", ";"))
+    machine = _machine(flush.replace("{};", " 0;"), load.replace("{};", ";"))
     bounds = Bounds((1, 2), chance.randint(1, 2), chance.randint(1, 2), 1)
     assert _decided(machine, bounds).smallest_vcpus == _enumerated(machine, bounds)
 
 
-def test_random_code_goes_both_ways(tmp_path: Path) -> None:
+def test_random_code_goes_both_ways() -> None:
     """Code that never deadlocks, or always does, would make the law above empty."""
     found = set()
     for seed in range(10):
         chance = Random(seed)
         flush, load = (_random_code(chance) for _ in range(2))
-        machine = _machine(tmp_path, flush.replace("{};", " 0;"), load.replace("{};", ";"))
+        machine = _machine(flush.replace("{};", " 0;"), load.replace("{};", ";"))
         found.add(_enumerated(machine, Bounds((1, 1), 1, 1, 1)))
     assert found == {None, 1}
 
@@ -162,13 +158,13 @@ IN_ORDER = (
 
 @pytest.mark.sample("ABBA", "taken twice")
 @pytest.mark.parametrize("name", list(VARIANTS))
-def test_for_every_number(name: str, tmp_path: Path) -> None:
+def test_for_every_number(name: str) -> None:
     """An order of the locks is a proof for any number; where none is found the bounds are told.
 
     Guards Lemma L23 of docs/soundness.md.
     """
     flush, load, least = VARIANTS[name]
-    machine = _machine(tmp_path, flush, load)
+    machine = _machine(flush, load)
     (result,) = decide_claims(machine, Question((CLAIM,), Bounds((1, 2), 2, 1, 1), engine="auto"))
     assert result.smallest_vcpus == least
     assert result.verdict.holds == (least is None)
@@ -180,7 +176,7 @@ ORDERED = 3
 
 
 @pytest.mark.parametrize("seeds", lumps(0, 40, 35, quick=5), ids=str)
-def test_random_code_for_every_number(seeds: range, tmp_path: Path) -> None:
+def test_random_code_for_every_number(seeds: range) -> None:
     """What is proved for all has no counterexample with few; some is proved and some is not.
 
     Guards Lemma L23 of docs/soundness.md.
@@ -189,7 +185,7 @@ def test_random_code_for_every_number(seeds: range, tmp_path: Path) -> None:
     for seed in seeds:
         chance = Random(seed)
         flush, load = (_random_code(chance) for _ in range(2))
-        machine = _machine(tmp_path, flush.replace("{};", " 0;"), load.replace("{};", ";"))
+        machine = _machine(flush.replace("{};", " 0;"), load.replace("{};", ";"))
         question = Question((CLAIM,), Bounds((1, 1), 1, 1, 1), engine="unbounded")
         (result,) = decide_claims(machine, question)
         if result.verdict is Verdict.PROVED:
@@ -198,9 +194,9 @@ def test_random_code_for_every_number(seeds: range, tmp_path: Path) -> None:
     assert proved == (ORDERED in seeds)
 
 
-def test_the_order_is_told(tmp_path: Path) -> None:
+def test_the_order_is_told() -> None:
     """A reader of the proof sees what keeps threads from waiting for each other."""
-    machine = _machine(tmp_path, AB, A + C + FREE_C + FREE_A)
+    machine = _machine(AB, A + C + FREE_C + FREE_A)
     bounds = Bounds((1, 1), 1, 1, 1)
     (result,) = decide_claims(machine, Question((CLAIM,), bounds, engine="auto", evidence=True))
     assert result.invariant[0].startswith("locks are waited for in one order (a, then ")
@@ -210,9 +206,9 @@ def test_the_order_is_told(tmp_path: Path) -> None:
 # What is shown ---------------------------------------------------------------------------------
 
 
-def test_trace(tmp_path: Path) -> None:
+def test_trace() -> None:
     """A reader has to see who holds what, and where each thread waits."""
-    result = _decided(_machine(tmp_path, BA, AB), Bounds((1, 2), 2, 2, 1))
+    result = _decided(_machine(BA, AB), Bounds((1, 2), 2, 2, 1))
     trace = result.trace
     assert trace is not None
     assert trace.headline == (
@@ -240,16 +236,16 @@ def test_trace(tmp_path: Path) -> None:
         (B + A + A, "vCPU0 waits for `a`, which it holds itself"),
     ],
 )
-def test_waiting_for_oneself(load: str, because: str, tmp_path: Path) -> None:
+def test_waiting_for_oneself(load: str, because: str) -> None:
     """Nobody else is to be looked for."""
-    trace = _decided(_machine(tmp_path, "", load), Bounds((1, 1), 1, 1, 1)).trace
+    trace = _decided(_machine("", load), Bounds((1, 1), 1, 1, 1)).trace
     assert trace is not None
     assert trace.because == because
 
 
-def test_a_lock_that_is_kept(tmp_path: Path) -> None:
+def test_a_lock_that_is_kept() -> None:
     """The holder has left, so it is not among those who wait."""
-    trace = _decided(_machine(tmp_path, A + FREE_A, f"{A} return;"), Bounds((1, 1), 1, 1, 1)).trace
+    trace = _decided(_machine(A + FREE_A, f"{A} return;"), Bounds((1, 1), 1, 1, 1)).trace
     assert trace is not None
     assert trace.because == "flusher0 waits for `a`, which vCPU0 took and never freed"
 
@@ -264,12 +260,12 @@ def _found(machine: Machine) -> Counterexample:
     return found
 
 
-def test_replay_refuses_what_is_no_deadlock(tmp_path: Path) -> None:
+def test_replay_refuses_what_is_no_deadlock() -> None:
     """A thread that could go on makes the counterexample wrong, whatever the solver says.
 
     Guards Lemma L29 of docs/soundness.md.
     """
-    machine = _machine(tmp_path, BA, AB)
+    machine = _machine(BA, AB)
     found, program = _found(machine), machine.with_claims((CLAIM,))
 
     def replay(order: tuple[int, ...]) -> interpreter.State:
@@ -286,12 +282,12 @@ def test_replay_refuses_what_is_no_deadlock(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["ABBA", "of the vCPU, outside", "taken twice at times"])
-def test_every_wait_begins_a_step(name: str, tmp_path: Path) -> None:
+def test_every_wait_begins_a_step(name: str) -> None:
     """A step that could be blocked in its middle would hide that its thread waits there.
 
     Guards Lemma L9 of docs/soundness.md.
     """
-    machine = _machine(tmp_path, *VARIANTS[name][:2])
+    machine = _machine(*VARIANTS[name][:2])
     program = machine.with_claims((CLAIM,))
     for given in (None, lambda _: frozenset({0})):
         plan = Bounded(program, Counts(2, 1, 1, 1), Settings(boundaries=given)).plan
@@ -303,7 +299,7 @@ def test_every_wait_begins_a_step(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("spec", ["dedup_all", "enum_status"])
 def test_other_claims_do_not_pay(spec: str) -> None:
     """The steps of other claims are no smaller than before."""
-    machine = build_machine(from_spec(str(SPECS / f"{spec}.spec")))
+    machine = machine_of(spec)
     for claim in machine.setup.claims:
         program = machine.with_claims((claim.name,))
         assert bool(program.of(Role.DEADLOCK)) == (claim.name == CLAIM)
@@ -330,11 +326,9 @@ spec v {
 
 
 @pytest.mark.parametrize(("load", "least"), [(AB, 1), (f"if (0) {{ {AB} }}", None)])
-def test_the_event_is_for_everyone(load: str, least: int | None, tmp_path: Path) -> None:
+def test_the_event_is_for_everyone(load: str, least: int | None) -> None:
     """A claim of a user's own may speak of deadlocks, with witnesses and ghosts."""
-    _machine(tmp_path, BA + B + B, load)
-    (tmp_path / "v.spec").write_text(USERS)
-    machine = build_machine(from_spec(str(tmp_path / "v.spec")))
+    machine = _machine(BA + B + B, load, USERS)
     result = next(decide_claims(machine, Question(("loading",), Bounds((1, 1), 1, 1, 1))))
     assert result.smallest_vcpus == least
     sizes = Sizes(1, 1, 1, 1)

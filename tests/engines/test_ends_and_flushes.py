@@ -6,12 +6,11 @@ import pytest
 
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.frontend.setup import Bounds
-from flushproof.frontend.spec.resolve import from_texts
-from flushproof.machine.build import Machine, build_machine
+from flushproof.machine.build import Machine
 from flushproof.results.verdict import Verdict
 from flushproof.support.diagnostics import InputError
-from flushproof.support.source import Source
 from flushproof.verify.portfolio import Question, decide_claims
+from support.machines import machine_from
 
 HEAD = """\
 struct kvm_vmx { struct kvm kvm; int x, y; u64 last; spinlock_t lock, other; };
@@ -42,7 +41,7 @@ PLAIN = "flush my_flush(kvm); load my_load(vcpu, root);"
 
 def _machine(text: str, clauses: str, operations: str = PLAIN) -> Machine:
     spec = f'spec own {{ variant "own.c"; operations {{ {operations} }} {clauses} }}'
-    return build_machine(from_texts(Source("own.c", HEAD + text), Source("own.spec", spec)))
+    return machine_from(HEAD + text, spec)
 
 
 def _bodies(flush: str, load: str) -> str:

@@ -6,11 +6,10 @@ import pytest
 
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.frontend.setup import Bounds
-from flushproof.frontend.spec.resolve import from_texts
-from flushproof.machine.build import Machine, build_machine
+from flushproof.machine.build import Machine
 from flushproof.results.verdict import Verdict
-from flushproof.support.source import Source
 from flushproof.verify.portfolio import Question, decide_claims
+from support.machines import machine_from
 
 CODE = """\
 struct kvm_vmx { struct kvm kvm; int x, y; spinlock_t lock; };
@@ -87,8 +86,7 @@ CASES = {
 
 
 def _machine(flush: str) -> Machine:
-    code = Source("own.c", CODE.replace("FLUSH", flush))
-    return build_machine(from_texts(code, Source("own.spec", SPEC)))
+    return machine_from(CODE.replace("FLUSH", flush), SPEC)
 
 
 @pytest.mark.parametrize("engine", ["bounded", "auto"])

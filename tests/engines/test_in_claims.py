@@ -6,21 +6,19 @@ its type, wherever it stands. The claims here hold for few vCPUs and fail for mo
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from flushproof.engines.unbounded.state_space import TrackedInstances, make_state_space
 from flushproof.frontend.setup import Bounds
-from flushproof.frontend.spec.resolve import from_spec
 from flushproof.ir.analysis.representation import infer_kinds
 from flushproof.ir.code import Binary, Cast, Const, Mode, Var, Write
 from flushproof.ir.program import BOOT_VCPU
 from flushproof.ir.types import INT, VCPU
-from flushproof.machine.build import Machine, build_machine
+from flushproof.machine.build import Machine
 from flushproof.results.verdict import ClaimResult, Verdict
 from flushproof.support.record import replace
 from flushproof.verify.portfolio import Question, decide_claims
+from support.machines import machine_from
 
 CODE = """\
 struct kvm_vmx { struct kvm kvm; spinlock_t l; int x; struct kvm_vcpu *last; };
@@ -69,10 +67,8 @@ spec values {{
 X = "to_kvm_vmx(kvm)->x"
 
 
-def _machine(folder: Path, claim: str) -> Machine:
-    (folder / "code.c").write_text(CODE)
-    (folder / "it.spec").write_text(SPEC.format(claim=claim))
-    return build_machine(from_spec(str(folder / "it.spec")))
+def _machine(claim: str) -> Machine:
+    return machine_from(CODE, SPEC.format(claim=claim))
 
 
 def _answer(machine: Machine, engine: str, vcpus: int = 2) -> ClaimResult:
@@ -97,12 +93,12 @@ def _answer(machine: Machine, engine: str, vcpus: int = 2) -> ClaimResult:
         "on step() { int i; for (i = 0; i < 2; i++) { } assert({x} != 256); }",
     ],
 )
-def test_what_leaves_its_type_is_no_proof(claim: str, tmp_path: Path) -> None:
+def test_what_leaves_its_type_is_no_proof(claim: str) -> None:
     """A sum or conversion that no proof looks at makes a false claim one that is proved.
 
     Guards Lemma L4 of docs/soundness.md.
     """
-    machine = _machine(tmp_path, claim.replace("{x}", X))
+    machine = _machine(claim.replace("{x}", X))
     assert _answer(machine, "bounded").verdict is Verdict.BOUNDED
     assert _answer(machine, "unbounded").verdict is Verdict.UNKNOWN
     found = _answer(machine, "bounded", 3)
@@ -118,9 +114,9 @@ def test_what_leaves_its_type_is_no_proof(claim: str, tmp_path: Path) -> None:
         "int n; on return flush() { n = 1 << {x} / 256; assert(n != 0); }",
     ],
 )
-def test_what_stays_in_its_type_is_proved(claim: str, tmp_path: Path) -> None:
+def test_what_stays_in_its_type_is_proved(claim: str) -> None:
     """Where every sum were refused, what is above would show nothing."""
-    found = _answer(_machine(tmp_path, claim.replace("{x}", X)), "auto")
+    found = _answer(_machine(claim.replace("{x}", X)), "auto")
     assert found.verdict.holds
 
 
@@ -138,23 +134,23 @@ UNDEFINED = (
 @pytest.mark.sample(every=6)
 @pytest.mark.parametrize("engine", ["auto", "bounded", "enumerate", "unbounded"])
 @pytest.mark.parametrize("claim", UNDEFINED)
-def test_undefined_in_a_handler(claim: str, engine: str, tmp_path: Path) -> None:
+def test_undefined_in_a_handler(claim: str, engine: str) -> None:
     """What a handler does after something undefined must not count as what holds.
 
     Guards Lemma L6 of docs/soundness.md.
     """
-    found = _answer(_machine(tmp_path, claim.replace("{x}", X)), engine, 3)
+    found = _answer(_machine(claim.replace("{x}", X)), engine, 3)
     assert found.verdict is Verdict.UNKNOWN
     told = "undefined behaviour in the claim: "
     assert engine == "unbounded" or found.reason.startswith(told), found.reason
 
 
-def test_a_first_value_that_leaves_its_type(tmp_path: Path) -> None:
+def test_a_first_value_that_leaves_its_type() -> None:
     """What a field holds at boot is a sum like any other, of a vCPU whose number is not known.
 
     Guards Lemma L4 of docs/soundness.md.
     """
-    machine = _machine(tmp_path, "on return load(v, r) { assert(to_vmx(v)->n >= 0); }")
+    machine = _machine("on return load(v, r) { assert(to_vmx(v)->n >= 0); }")
     program = machine.with_claims(("it",))
     n = next(f for f in program.fields if f.member == "n")
     large = Binary("+", Cast(Var(BOOT_VCPU), INT), Const(INT.high - 1, INT), INT)

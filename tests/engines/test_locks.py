@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.frontend.setup import Bounds
-from flushproof.frontend.spec.resolve import from_variant
-from flushproof.machine.build import Machine, build_machine
+from flushproof.machine.build import Machine
 from flushproof.verify.portfolio import Question, decide_claims
+from support.machines import machine_from
 
 HEAD = """\
 struct kvm_vmx {
@@ -197,10 +196,8 @@ CASES = {
 }
 
 
-def _machine(folder: Path, case: Case) -> Machine:
-    path = folder / "variant.c"
-    path.write_text(f"{HEAD}{FLUSH}\t{case.flush}\n{LOAD}\t{case.load}\n}}\n")
-    return build_machine(from_variant(str(path), None))
+def _machine(case: Case) -> Machine:
+    return machine_from(f"{HEAD}{FLUSH}\t{case.flush}\n{LOAD}\t{case.load}\n}}\n")
 
 
 def _enumerated(machine: Machine, claim: str) -> int | None:
@@ -214,12 +211,12 @@ def _enumerated(machine: Machine, claim: str) -> int | None:
 @pytest.mark.parametrize(
     ("name", "claim"), [(name, claim) for name, case in CASES.items() for claim in case.expected]
 )
-def test_engine_and_enumerator_agree(name: str, claim: str, tmp_path: Path) -> None:
+def test_engine_and_enumerator_agree(name: str, claim: str) -> None:
     """A lock that is trusted too much makes steps too large, and their insides are never seen.
 
     Guards Lemma L7 of docs/soundness.md.
     """
-    machine = _machine(tmp_path, CASES[name])
+    machine = _machine(CASES[name])
     result = next(decide_claims(machine, Question((claim,), Bounds((1, 2), 1, 1, 1))))
     assert result.smallest_vcpus == CASES[name].expected[claim], result.reason
     assert _enumerated(machine, claim) == CASES[name].expected[claim]

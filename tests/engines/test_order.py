@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.frontend.setup import Bounds
-from flushproof.frontend.spec.resolve import from_variant
-from flushproof.machine.build import Machine, build_machine
+from flushproof.machine.build import Machine
 from flushproof.verify.portfolio import Question, decide_claims
+from support.machines import machine_from
 
 HEAD = """\
 struct kvm_vmx { struct kvm kvm; hpa_t hv_tlb_pgd; int last; spinlock_t lock; };
@@ -56,21 +54,19 @@ LOADS = {
 }
 
 
-def _machine(folder: Path, body: str) -> Machine:
-    path = folder / "variant.c"
-    path.write_text(f"{HEAD}\t{body}\n}}\n")
-    return build_machine(from_variant(str(path), None))
+def _machine(body: str) -> Machine:
+    return machine_from(f"{HEAD}\t{body}\n}}\n")
 
 
 @pytest.mark.sample(every=5)
 @pytest.mark.parametrize("claim", ["coverage", "cache_sound", "no_repeat", "no_race"])
 @pytest.mark.parametrize("name", list(LOADS))
-def test_loads_that_do_not_commute(name: str, claim: str, tmp_path: Path) -> None:
+def test_loads_that_do_not_commute(name: str, claim: str) -> None:
     """Loads whose order matters are explored in every order, as the enumerator does.
 
     Guards Lemma L14 of docs/soundness.md.
     """
-    machine = _machine(tmp_path, LOADS[name])
+    machine = _machine(LOADS[name])
     result = next(decide_claims(machine, Question((claim,), Bounds((1, 2), 1, 1, 1))))
     program = machine.with_claims((claim,))
     found = (n for n in (1, 2) if enumerate_claim(program, Sizes(n, 1, 1, 1), claim).found)

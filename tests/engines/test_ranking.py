@@ -5,11 +5,9 @@ from __future__ import annotations
 import pytest
 
 from flushproof.engines.reduction.ranking import unranked_heads
-from flushproof.frontend.spec.resolve import from_texts
 from flushproof.ir.code import Instr
 from flushproof.ir.program import Role
-from flushproof.machine.build import build_machine
-from flushproof.support.source import Source
+from support.machines import machine_from
 
 CODE = """\
 struct kvm_vmx { struct kvm kvm; int x, y; u64 wide; spinlock_t lock; };
@@ -79,8 +77,7 @@ MAY_NOT_END = {
 
 
 def _code(body: str) -> tuple[Instr, ...]:
-    code = Source("own.c", CODE.replace("BODY", body))
-    program = build_machine(from_texts(code, Source("own.spec", SPEC))).with_claims(())
+    program = machine_from(CODE.replace("BODY", body), SPEC).with_claims(())
     (flush,) = program.of(Role.FLUSH)
     return flush.code
 

@@ -6,15 +6,13 @@ engine represents roots as it sees fit; the enumerator computes with plain numbe
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from flushproof.frontend.setup import Bounds
-from flushproof.frontend.spec.resolve import from_spec
 from flushproof.ir.analysis.representation import infer_kinds
-from flushproof.machine.build import Machine, build_machine
+from flushproof.machine.build import Machine
 from flushproof.verify.portfolio import Question, decide_claims
+from support.machines import machine_from
 
 CODE = """\
 struct kvm_vmx {{ struct kvm kvm; bool set; u8 small; u32 half; u64 seen; u64 old; int count; }};
@@ -119,20 +117,18 @@ CASES = [
 ]
 
 
-def _machine(folder: Path, flush: str, load: str, claim: str) -> Machine:
-    (folder / "code.c").write_text(CODE.format(flush=flush, load=load))
-    (folder / "it.spec").write_text(SPEC.format(claim=claim))
-    return build_machine(from_spec(str(folder / "it.spec")))
+def _machine(flush: str, load: str, claim: str) -> Machine:
+    return machine_from(CODE.format(flush=flush, load=load), SPEC.format(claim=claim))
 
 
 @pytest.mark.sample(every=5)
 @pytest.mark.parametrize(("flush", "load", "claim", "fails"), CASES)
-def test_a_value_in_a_root(flush: str, load: str, claim: str, fails: bool, tmp_path: Path) -> None:
+def test_a_value_in_a_root(flush: str, load: str, claim: str, fails: bool) -> None:
     """A value that is not kept, or made up, gives a false proof or a false counterexample.
 
     Guards Lemma L5 of docs/soundness.md.
     """
-    machine = _machine(tmp_path, flush, load, claim)
+    machine = _machine(flush, load, claim)
     for engine in ("bounded", "auto"):
         (found,) = decide_claims(machine, Question(("it",), Bounds((1, 1), 1, 1, 1), engine=engine))
         assert found.verdict.decided, found.reason
@@ -146,12 +142,12 @@ PLAIN = [c for c in CASES if not any(x in part for x in RARE for part in c[:2])]
 
 
 @pytest.mark.parametrize(("flush", "load", "claim", "fails"), PLAIN)
-def test_plain_numbers(flush: str, load: str, claim: str, fails: bool, tmp_path: Path) -> None:
+def test_plain_numbers(flush: str, load: str, claim: str, fails: bool) -> None:
     """The enumerator must not share what is lost: a few numbers show what fails.
 
     Guards Lemma L5 of docs/soundness.md.
     """
-    machine = _machine(tmp_path, flush, load, claim)
+    machine = _machine(flush, load, claim)
     (found,) = decide_claims(
         machine, Question(("it",), Bounds((1, 1), 1, 1, 1), engine="enumerate")
     )
@@ -159,9 +155,9 @@ def test_plain_numbers(flush: str, load: str, claim: str, fails: bool, tmp_path:
     assert found.verdict.holds != fails
 
 
-def test_roots_that_are_only_copied_are_page_numbers(tmp_path: Path) -> None:
+def test_roots_that_are_only_copied_are_page_numbers() -> None:
     """Were everything a bit-vector, many vCPUs would be out of reach."""
     claim = "x == 0 || x == w || x != runs_on[v]"
     for flush, exact in (("", True), ("r |= 0x1e; r &= PAGE_MASK;", True), ("r = any | 1;", False)):
-        program = _machine(tmp_path, flush, "k->old = bits;", claim).with_claims(("it",))
+        program = _machine(flush, "k->old = bits;", claim).with_claims(("it",))
         assert infer_kinds(program).exact_roots is exact

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from flushproof.engines.bounded.engine import Bounded, Settings
 from flushproof.engines.bounded.threads import Counts
 from flushproof.frontend.setup import Bounds
-from flushproof.frontend.spec.resolve import from_variant
-from flushproof.machine.build import Machine, build_machine
+from flushproof.machine.build import Machine
 from flushproof.results.verdict import ClaimResult, Verdict
 from flushproof.verify.claim_checker import EVERY
 from flushproof.verify.portfolio import Question, decide_claims
+from support.machines import machine_from
 
 BOUNDS = Bounds((1, 2), 1, 1, 1)
 CODE = """\
@@ -54,10 +52,8 @@ spec x {{
 """
 
 
-def _machine(folder: Path, flush: str, load: str) -> Machine:
-    (folder / "v.c").write_text(CODE.format(flush=flush, load=load))
-    (folder / "v.spec").write_text(NO_ROOT.format(name="v"))
-    return build_machine(from_variant(str(folder / "v.c"), str(folder / "v.spec")))
+def _machine(flush: str, load: str) -> Machine:
+    return machine_from(CODE.format(flush=flush, load=load), NO_ROOT.format(name="v"))
 
 
 def _result(machine: Machine, rounds: int | None) -> ClaimResult:
@@ -73,12 +69,12 @@ def _needed(machine: Machine, vcpus: int) -> int:
 
 
 @pytest.mark.parametrize("name", list(VARIANTS))
-def test_a_lower_number_says_so(name: str, tmp_path: Path) -> None:
+def test_a_lower_number_says_so(name: str) -> None:
     """A proof over some interleavings that passes for one over all is the worst of defects.
 
     Guards Lemma L15 of docs/soundness.md.
     """
-    machine = _machine(tmp_path, *VARIANTS[name])
+    machine = _machine(*VARIANTS[name])
     whole = _result(machine, None)
     assert whole.verdict is Verdict.REFUTED
     assert whole.scope.interleavings == EVERY
@@ -90,12 +86,12 @@ def test_a_lower_number_says_so(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", list(VARIANTS))
-def test_enough_is_every_interleaving(name: str, tmp_path: Path) -> None:
+def test_enough_is_every_interleaving(name: str) -> None:
     """From the number that covers everything on, the verdict is that of the search for all.
 
     Guards Lemma L15 of docs/soundness.md.
     """
-    machine = _machine(tmp_path, *VARIANTS[name])
+    machine = _machine(*VARIANTS[name])
     whole = _result(machine, None)
     n = whole.smallest_vcpus
     assert n is not None
@@ -112,9 +108,9 @@ def test_enough_is_every_interleaving(name: str, tmp_path: Path) -> None:
         assert less.trace.smallest.endswith("fewer were not ruled out")
 
 
-def test_one_claim_does_not_speak_for_another(tmp_path: Path) -> None:
+def test_one_claim_does_not_speak_for_another() -> None:
     """What another claim was asked about with more vCPUs is none of this one's scope."""
-    machine = _machine(tmp_path, *VARIANTS["two vCPUs count"])
+    machine = _machine(*VARIANTS["two vCPUs count"])
     question = Question(("range_kept", "never"), Bounds((1, 3), 1, 1, 1), rounds=_most(machine))
     proved, refuted = decide_claims(machine, question)
     assert proved.verdict is Verdict.BOUNDED

@@ -5,15 +5,12 @@ Guards Lemma L17 of docs/soundness.md.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from flushproof.frontend.setup import Bounds
-from flushproof.frontend.spec.resolve import from_spec
-from flushproof.machine.build import build_machine
 from flushproof.results.verdict import ClaimResult, Verdict
 from flushproof.verify.portfolio import Question, decide_claims
+from support.machines import machine_from
 
 CODE = """\
 struct kvm_vmx { struct kvm kvm; int busy; };
@@ -54,30 +51,28 @@ spec several {
 """
 
 
-def _answer(folder: Path, claim: str, flushers: int, engine: str) -> ClaimResult:
-    (folder / "code.c").write_text(CODE)
-    (folder / "it.spec").write_text(SPEC)
+def _answer(claim: str, flushers: int, engine: str) -> ClaimResult:
     bounds = Bounds((1, 2), 1, 1, flushers)
-    machine = build_machine(from_spec(str(folder / "it.spec")))
+    machine = machine_from(CODE, SPEC)
     (result,) = decide_claims(machine, Question((claim,), bounds, engine=engine))
     return result
 
 
 @pytest.mark.parametrize("engine", ["auto", "bounded", "enumerate"])
-def test_one_flusher_does_not_speak_for_two(engine: str, tmp_path: Path) -> None:
+def test_one_flusher_does_not_speak_for_two(engine: str) -> None:
     """A flush that is never disturbed in the proof is disturbed in the kernel.
 
     Guards Lemma L17 of docs/soundness.md.
     """
-    assert _answer(tmp_path, "alone", 1, engine).verdict.holds
-    assert _answer(tmp_path, "alone", 2, engine).verdict is Verdict.REFUTED
+    assert _answer("alone", 1, engine).verdict.holds
+    assert _answer("alone", 2, engine).verdict is Verdict.REFUTED
 
 
-def test_what_holds_with_two_is_bounded(tmp_path: Path) -> None:
+def test_what_holds_with_two_is_bounded() -> None:
     """The clauses know one flusher, so what holds with two is proved for no more than the bounds.
 
     Guards Lemma L17 of docs/soundness.md.
     """
-    assert _answer(tmp_path, "small", 1, "auto").verdict is Verdict.PROVED
-    assert _answer(tmp_path, "small", 2, "auto").verdict is Verdict.BOUNDED
-    assert _answer(tmp_path, "small", 2, "unbounded").verdict is Verdict.UNKNOWN
+    assert _answer("small", 1, "auto").verdict is Verdict.PROVED
+    assert _answer("small", 2, "auto").verdict is Verdict.BOUNDED
+    assert _answer("small", 2, "unbounded").verdict is Verdict.UNKNOWN

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from flushproof.frontend.spec.resolve import from_spec
-from flushproof.machine.build import build_machine
 from flushproof.results.verdict import Verdict
 from flushproof.verify.portfolio import Question, decide_claims
+from support.machines import machine_from
 
 CODE = """\
 struct kvm_vmx { struct kvm kvm; int flag : 1; };
@@ -35,14 +32,12 @@ spec bit {
 
 @pytest.mark.parametrize("engine", ["auto", "bounded"])
 @pytest.mark.parametrize(("value", "fails"), [(-1, True), (0, True), (1, False)])
-def test_values(engine: str, value: int, fails: bool, tmp_path: Path) -> None:
+def test_values(engine: str, value: int, fails: bool) -> None:
     """If it held 1, a claim about what is done for -1 would be proved.
 
     Guards Lemma L3 of docs/soundness.md.
     """
-    (tmp_path / "bit.c").write_text(CODE.replace("VALUE", str(value)))
-    (tmp_path / "bit.spec").write_text(SPEC)
-    machine = build_machine(from_spec(str(tmp_path / "bit.spec")))
+    machine = machine_from(CODE.replace("VALUE", str(value)), SPEC)
     bounds = machine.setup.bounds
     (result,) = decide_claims(machine, Question(("quiet",), bounds, engine=engine, jobs=1))
     assert result.verdict is not Verdict.UNKNOWN

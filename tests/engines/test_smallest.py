@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
 
 from flushproof.engines.bounded.engine import Bounded
 from flushproof.engines.bounded.threads import Counts
 from flushproof.engines.counterexample import Counterexample
 from flushproof.frontend.setup import Bounds
-from flushproof.frontend.spec.resolve import from_variant
-from flushproof.machine.build import Machine, build_machine
+from flushproof.machine.build import Machine
 from flushproof.results.verdict import Verdict
 from flushproof.verify.portfolio import Question, decide_claims
+from support.machines import machine_from
 
 TALK = """\
 struct kvm_vmx { struct kvm kvm; int word; };
@@ -38,9 +37,8 @@ void vmx_load_mmu_pgd(struct kvm_vcpu *vcpu, unsigned long root, int level)
 """The root 0 is flushed only where a load comes between the two increments."""
 
 
-def _machine(folder: Path) -> Machine:
-    (folder / "talk.c").write_text(TALK)
-    return build_machine(from_variant(str(folder / "talk.c"), None))
+def _machine() -> Machine:
+    return machine_from(TALK)
 
 
 def _found(machine: Machine, claim: str, counts: Counts) -> Counterexample:
@@ -49,54 +47,51 @@ def _found(machine: Machine, claim: str, counts: Counts) -> Counterexample:
     return found
 
 
-def test_threads_take_turns_as_seldom_as_can_be(tmp_path: Path) -> None:
+def test_threads_take_turns_as_seldom_as_can_be() -> None:
     """A reader follows every switch; here one thread acts in between and the other goes on."""
-    found = _found(_machine(tmp_path), "no_bogus", Counts(1, 2, 2, 1))
+    found = _found(_machine(), "no_bogus", Counts(1, 2, 2, 1))
     order = found.schedule.order
     assert sum(a != b for a, b in pairwise(order)) == 2
     assert order[0] == order[-1]
 
 
-def test_nothing_happens_that_is_not_needed(tmp_path: Path) -> None:
+def test_nothing_happens_that_is_not_needed() -> None:
     """Steps after the failure, or of a call that takes no part, would only distract."""
-    found = _found(_machine(tmp_path), "no_bogus", Counts(2, 2, 2, 1))
+    found = _found(_machine(), "no_bogus", Counts(2, 2, 2, 1))
     assert found.calls == 2
     assert found.least
     assert [len(plan.calls) for plan in found.schedule.plans] == [1, 0, 1]
 
 
-def test_few_of_many_vcpus_are_enough(tmp_path: Path) -> None:
+def test_few_of_many_vcpus_are_enough() -> None:
     """A search among all the schedules of many vCPUs at once would go on for minutes."""
     bounds = Bounds((8, 8), 2, 2, 1)
-    result = next(decide_claims(_machine(tmp_path), Question(("no_bogus",), bounds)))
+    result = next(decide_claims(_machine(), Question(("no_bogus",), bounds)))
     assert result.verdict is Verdict.REFUTED
     assert result.smallest_vcpus == 8
     assert result.trace is not None
     assert result.trace.smallest.endswith("fewer were not ruled out")
 
 
-def test_fewer_vcpus_than_were_asked_for(tmp_path: Path) -> None:
+def test_fewer_vcpus_than_were_asked_for() -> None:
     """That there is none with fewer vCPUs is told where nobody has looked.
 
     Guards Lemma L29 of docs/soundness.md.
     """
     smallest = []
     for low in (1, 2):
-        (result,) = decide_claims(
-            _machine(tmp_path), Question(("no_bogus",), Bounds((low, 2), 1, 1, 1))
-        )
+        (result,) = decide_claims(_machine(), Question(("no_bogus",), Bounds((low, 2), 1, 1, 1)))
         assert result.trace is not None
         smallest.append(result.trace.smallest)
     assert smallest[0].endswith("none with fewer")
     assert smallest[1].endswith("; none with fewer, but fewer than 2 vCPUs were not looked at")
 
 
-def test_many_vcpus_without_a_counterexample(tmp_path: Path) -> None:
+def test_many_vcpus_without_a_counterexample() -> None:
     """That those who load first do no harm must not pass for a proof."""
     late = TALK.replace("== 1)", "== 1 && vcpu->vcpu_id == 5)")
     assert late != TALK
-    (tmp_path / "late.c").write_text(late)
-    machine = build_machine(from_variant(str(tmp_path / "late.c"), None))
+    machine = machine_from(late)
     bounds = Bounds((6, 6), 1, 1, 1)
     result = next(decide_claims(machine, Question(("no_bogus",), bounds)))
     assert result.verdict is Verdict.REFUTED

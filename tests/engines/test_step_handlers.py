@@ -7,17 +7,14 @@ thread's locks, that take notes, or that speak of what changes without a `step`.
 
 from __future__ import annotations
 
-from functools import cache
-
 import pytest
 
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.frontend.setup import Bounds
-from flushproof.frontend.spec.resolve import from_texts
-from flushproof.machine.build import Machine, build_machine
+from flushproof.machine.build import Machine
 from flushproof.results.verdict import Verdict
-from flushproof.support.source import Source
 from flushproof.verify.portfolio import Question, decide_claims
+from support.machines import machine_from
 from support.places import SPECS
 
 CLAIMS = {
@@ -39,13 +36,11 @@ CLAIMS = {
 }
 
 
-@cache
 def _machine(name: str) -> Machine:
     text = (SPECS / f"{name}.spec").read_text()
     own = "".join(f'claim {c} "{c}" {{ {body} headline "x"; }}\n' for c, body in CLAIMS.items())
     spec = f"{text[: text.index('expect {')]} {own} }}\n"
-    variant = Source(f"{name}.c", (SPECS / f"{name}.c").read_text())
-    return build_machine(from_texts(variant, Source(f"{name}.spec", spec)))
+    return machine_from((SPECS / f"{name}.c").read_text(), spec, name)
 
 
 @pytest.mark.sample(every=5)

@@ -14,12 +14,11 @@ from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.engines.symbolic.execute import PATIENCE
 from flushproof.features.nfc.decide import Wanted, compare
 from flushproof.frontend.setup import Bounds
-from flushproof.frontend.spec.resolve import from_texts
-from flushproof.machine.build import Machine, build_machine
+from flushproof.machine.build import Machine
 from flushproof.results.comparison import Compared, Relation, Since
 from flushproof.results.verdict import ClaimResult, Verdict
-from flushproof.support.source import Source
 from flushproof.verify.portfolio import Question, decide_claims
+from support.machines import machine_from
 
 CODE = """\
 struct kvm_vmx { struct kvm kvm; int x, y, z; spinlock_t lock, other; };
@@ -109,7 +108,7 @@ BOUNDS = Bounds((1, 1), 1, 1, 1)
 
 def _machine(case: Case) -> Machine:
     code = CODE.replace("FLUSH", case.flush).replace("LOAD", case.load.replace("k->a", "k->z"))
-    return build_machine(from_texts(Source("own.c", code), Source("own.spec", SPEC)))
+    return machine_from(code, SPEC, "own")
 
 
 def _decided(made: Machine, engine: str) -> ClaimResult:

@@ -7,16 +7,15 @@ step that moves past another one keeps such sums. Guards Lemma L4 of docs/soundn
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
+from flushproof.engines.outcome import NoProof
 from flushproof.frontend.setup import Bounds
-from flushproof.frontend.spec.resolve import from_spec
-from flushproof.machine.build import Machine, build_machine
+from flushproof.machine.build import Machine
 from flushproof.results.verdict import ClaimResult, Verdict
 from flushproof.verify.portfolio import Question, decide_claims
 from flushproof.verify.unbounded_proofs import ForAll
+from support.machines import machine_from
 
 CODE = """\
 struct kvm_vmx { struct kvm kvm; spinlock_t l; int x, y; };
@@ -68,11 +67,9 @@ LEAVING = [
 ]
 
 
-def _machine(folder: Path, large: str, condition: str) -> Machine:
+def _machine(large: str, condition: str) -> Machine:
     code = CODE.replace("LARGE", large).replace("CONDITION", condition)
-    (folder / "code.c").write_text(code)
-    (folder / "it.spec").write_text(SPEC)
-    return build_machine(from_spec(str(folder / "it.spec")))
+    return machine_from(code, SPEC)
 
 
 def _answer(machine: Machine, engine: str, vcpus: int) -> ClaimResult:
@@ -82,16 +79,16 @@ def _answer(machine: Machine, engine: str, vcpus: int) -> ClaimResult:
 
 
 @pytest.mark.parametrize(("large", "condition"), LEAVING)
-def test_a_sum_that_leaves_its_type_is_seen(large: str, condition: str, tmp_path: Path) -> None:
+def test_a_sum_that_leaves_its_type_is_seen(large: str, condition: str) -> None:
     """What fails where a sum wraps around in the middle of another call is proved for all.
 
     Guards Lemma L4 of docs/soundness.md.
     """
-    machine = _machine(tmp_path, large, condition)
+    machine = _machine(large, condition)
     found = _answer(machine, "bounded", 4)
     assert (found.verdict, found.smallest_vcpus) == (Verdict.REFUTED, 4)
     assert _answer(machine, "unbounded", 2).verdict is Verdict.UNKNOWN
-    assert isinstance(ForAll(machine, evidence=False).defined, str)
+    assert isinstance(ForAll(machine, evidence=False).defined, NoProof)
 
 
 FLUSHER = "\tstruct kvm_vmx *k = to_kvm_vmx(kvm);\n\tunsigned int t;\n"
@@ -105,7 +102,7 @@ KNOWN = """
 """Without a claim the write and the read are one step, in which the number is known."""
 
 
-def test_a_sum_of_a_known_number_is_seen(tmp_path: Path) -> None:
+def test_a_sum_of_a_known_number_is_seen() -> None:
     """What wraps around with a known number is taken to stay in its type where it is not known.
 
     Guards Lemma L4 of docs/soundness.md.
@@ -117,14 +114,12 @@ def test_a_sum_of_a_known_number_is_seen(tmp_path: Path) -> None:
     code = code.replace(
         "int t = READ_ONCE(k->x);", "int t = 0;\n\n\tWRITE_ONCE(k->x, 0x80000000u);"
     )
-    (tmp_path / "code.c").write_text(code)
-    (tmp_path / "it.spec").write_text(SPEC.replace("n < 4", "n < 1"))
-    machine = build_machine(from_spec(str(tmp_path / "it.spec")))
+    machine = machine_from(code, SPEC.replace("n < 4", "n < 1"))
     assert _answer(machine, "bounded", 1).verdict is Verdict.REFUTED
     assert _answer(machine, "unbounded", 2).verdict is Verdict.UNKNOWN
 
 
-def test_a_sum_that_stays_in_its_type_is_no_matter(tmp_path: Path) -> None:
+def test_a_sum_that_stays_in_its_type_is_no_matter() -> None:
     """Were every racy sum refused, what is above would show nothing."""
-    machine = _machine(tmp_path, "1", "t + 1 > 3")
+    machine = _machine("1", "t + 1 > 3")
     assert _answer(machine, "unbounded", 2).verdict.holds

@@ -10,12 +10,11 @@ from flushproof.engines.bounded.engine import Bounded, Settings
 from flushproof.engines.bounded.threads import Counts
 from flushproof.engines.counterexample import Counterexample
 from flushproof.engines.unbounded.assertion_splitting import split_assertions
-from flushproof.frontend.spec.resolve import from_spec, from_text
+from flushproof.frontend.spec.resolve import from_spec
 from flushproof.ir.program import Program
 from flushproof.machine.build import build_machine
-from flushproof.support.source import Source
 from flushproof.verify.unbounded_proofs import Evidence, ForAll
-from support.machines import machine_of, program_of
+from support.machines import machine_from, machine_of, program_of
 from support.places import SPECS
 
 SMALL = Counts(2, 1, 2, 1)
@@ -56,7 +55,7 @@ def test_each_way_is_one() -> None:
     call = "ret = hv_remote_flush_pgd(kvm_vmx->hv_tlb_pgd, range);"
     twice = text.replace(call, f"{call}\n\t\t{call}")
     assert twice != text
-    machine = build_machine(from_text(Source("twice.c", twice), None))
+    machine = machine_from(twice)
     failing = [
         _fails(p, "converges") for p in split_assertions(machine.with_claims(("converges",)))
     ]

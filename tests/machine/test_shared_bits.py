@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.frontend.setup import Bounds
-from flushproof.frontend.spec.resolve import from_spec
-from flushproof.machine.build import Machine, build_machine
+from flushproof.machine.build import Machine
 from flushproof.results.verdict import Verdict
 from flushproof.support.diagnostics import InputError
 from flushproof.verify.portfolio import Question, decide_claims
+from support.machines import machine_from
 
 VARIANT = """
 struct kvm_vmx {{ struct kvm kvm; spinlock_t one, two; {fields} }};
@@ -58,11 +56,9 @@ claim boot_is_kept "the fields start as the spec says" {
 """
 
 
-def _machine(folder: Path, fields: str, flush: str, load: str) -> Machine:
+def _machine(fields: str, flush: str, load: str) -> Machine:
     text = VARIANT.format(fields=fields, flush=flush, load=load)
-    (folder / "shared.c").write_text(text)
-    (folder / "shared.spec").write_text(SPEC)
-    return build_machine(from_spec(str(folder / "shared.spec")))
+    return machine_from(text, SPEC)
 
 
 SIDE_BY_SIDE = "unsigned int a:2, b:2;"
@@ -82,10 +78,10 @@ SEPARATE = "unsigned int a:2; unsigned int : 0; unsigned int b:2;"
         ("unsigned int a:2; u64 : 7; s8 b:4;", "seen", False),
     ],
 )
-def test_a_neighbours_update_is_lost(tmp_path: Path, fields: str, claim: str, holds: bool) -> None:
+def test_a_neighbours_update_is_lost(fields: str, claim: str, holds: bool) -> None:
     """Two locks protect nothing where a write to one field writes the other one back."""
     flush = "vm->a = 0; vm->a++; sum = vm->a;"
-    made = _machine(tmp_path, fields, flush, "vm->b = 3;")
+    made = _machine(fields, flush, "vm->b = 3;")
     outcome = enumerate_claim(made.with_claims((claim,)), Sizes(1, 2, 1), claim)
     assert (outcome.found is None) is holds
     (result,) = decide_claims(made, Question((claim,), Bounds((1, 1), 2, 1, 1)))
@@ -101,16 +97,16 @@ def test_a_neighbours_update_is_lost(tmp_path: Path, fields: str, claim: str, ho
         ("sum = xchg(&vm->@a, 1);", "no address"),
     ],
 )
-def test_a_bit_field_has_no_address(tmp_path: Path, flush: str, said: str) -> None:
+def test_a_bit_field_has_no_address(flush: str, said: str) -> None:
     """What the kernel's build refuses would get a meaning that no machine has."""
     for fields in (SIDE_BY_SIDE, SEPARATE):
         with pytest.raises(InputError) as caught:
-            _machine(tmp_path, fields, flush.replace("@", ""), "vm->b = 3;")
+            _machine(fields, flush.replace("@", ""), "vm->b = 3;")
         assert said in caught.value.diagnostics[0].title
 
 
-def test_a_location_has_a_limit(tmp_path: Path) -> None:
+def test_a_location_has_a_limit() -> None:
     """Fields of more bits than a register are written in several steps, which is not modelled."""
     with pytest.raises(InputError) as caught:
-        _machine(tmp_path, "u64 a:40, b:40;", "sum = vm->a;", "vm->b = 3;")
+        _machine("u64 a:40, b:40;", "sum = vm->a;", "vm->b = 3;")
     assert "64 bits" in caught.value.diagnostics[0].title

@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import os
 import random
-from pathlib import Path
 
 import pytest
 
 from flushproof.frontend.setup import Bounds
-from flushproof.frontend.spec.resolve import from_spec
-from flushproof.machine.build import Machine, build_machine
+from flushproof.machine.build import Machine
 from flushproof.results.verdict import ClaimResult, Verdict
 from flushproof.verify.portfolio import Question, decide_claims
+from support.machines import machine_from
 from support.tiers import lumps
 
 VARIANTS = int(os.environ.get("FLUSHPROOF_SUMS", "30"))
@@ -110,14 +109,12 @@ class _Writer:
         return " ".join(self.statement() for _ in range(self.rng.randint(1, 3)))
 
 
-def _machine(folder: Path, seed: int) -> Machine:
+def _machine(seed: int) -> Machine:
     writer = _Writer(seed)
     code = CODE.replace("TYPE", writer.type)
     code = code.replace("FLUSH", writer.body()).replace("LOAD", writer.body())
     spec = SPEC.format(event=writer.rng.choice(EVENTS), most=writer.rng.randint(1, 3))
-    (folder / "code.c").write_text(code)
-    (folder / "it.spec").write_text(spec)
-    return build_machine(from_spec(str(folder / "it.spec")))
+    return machine_from(code, spec)
 
 
 def _answer(machine: Machine, engine: str, bounds: Bounds) -> ClaimResult:
@@ -126,14 +123,14 @@ def _answer(machine: Machine, engine: str, bounds: Bounds) -> ClaimResult:
 
 
 @pytest.mark.parametrize("seeds", lumps(FIRST, VARIANTS, AT_ONCE, quick=3), ids=str)
-def test_racy_sums(seeds: range, tmp_path: Path) -> None:
+def test_racy_sums(seeds: range) -> None:
     """A proof takes sums for sums of integers where the kernel's wrap around.
 
     Guards Lemma L3, Lemma L4 of docs/soundness.md.
     """
     few, many = Bounds((1, 2), 1, 1, 1), (Bounds((1, 4), 1, 1, 1), Bounds((1, 1), 2, 2, 1))
     for seed in seeds:
-        machine = _machine(tmp_path, seed)
+        machine = _machine(seed)
         bounded, listed = (_answer(machine, e, few) for e in ("bounded", "enumerate"))
         assert bounded.smallest_vcpus == listed.smallest_vcpus, seed
         if _answer(machine, "unbounded", few).verdict is Verdict.PROVED:
@@ -142,8 +139,8 @@ def test_racy_sums(seeds: range, tmp_path: Path) -> None:
             )
 
 
-def test_both_verdicts_are_met(tmp_path: Path) -> None:
+def test_both_verdicts_are_met() -> None:
     """Were all variants proved, or none, agreement on them would mean nothing."""
     bounds = Bounds((1, 2), 1, 1, 1)
-    found = {_answer(_machine(tmp_path, s), "unbounded", bounds).verdict for s in range(10)}
+    found = {_answer(_machine(s), "unbounded", bounds).verdict for s in range(10)}
     assert found == {Verdict.PROVED, Verdict.UNKNOWN}

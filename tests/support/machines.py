@@ -5,7 +5,7 @@ All of them are frozen, so that tests may share them.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 from flushproof.engines.reduction.commutativity import ThreadCounts
 from flushproof.engines.reduction.step_plan import StepPlan, make_plan
@@ -34,7 +34,7 @@ def plan_of(name: str, claim: str) -> StepPlan:
     return make_plan(program_of(name, claim), ThreadCounts(None, 1))
 
 
-@cache
+@lru_cache(maxsize=64)
 def machine_from(code: str, spec: str | None = None, name: str = "variant") -> Machine:
     """Return the machine of a text, under the text of a spec or under the built-in set-up."""
     variant = Source(f"{name}.c", code)
