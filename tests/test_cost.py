@@ -69,7 +69,7 @@ def _code(text: str, bounds: Bounds) -> Machine:
 
 
 def _costs(machine: Machine, bounds: Bounds) -> Costs:
-    return measure_costs(machine.within(bounds), "x.c", load_builtin().context)
+    return measure_costs(machine.within(bounds), "x.c")
 
 
 def _table(found: Costs) -> dict[tuple[int, int], int | None]:
@@ -169,9 +169,7 @@ def test_undefined_behaviour_is_no_number() -> None:
 
 def test_out_of_steps() -> None:
     """A solver that may do next to nothing leaves numbers open, and says why."""
-    found = measure_costs(
-        machine_of("dedup_all").within(Bounds((1, 2), 1, 1, 1)), "x.c", load_builtin().context, 1, 9
-    )
+    found = measure_costs(machine_of("dedup_all").within(Bounds((1, 2), 1, 1, 1)), "x.c", 1, 9)
     assert None in {c.most for c in found.cells}
     assert all(c.reason for c in found.cells if c.most is None)
 

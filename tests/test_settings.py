@@ -140,11 +140,11 @@ def test_layers_reach_the_verdict(folder: Path) -> None:
     _spec(folder, "bounds { loads 0; flushes 1; }")
     options = Options(project=project_of(find_project_file(folder)))
     assert options.project == Project(vcpus=(1, 1), loads=1, memory=MemoryModel.TSO)
-    scope = pipeline.check_one("some.spec", options, lambda _: None).results[0].scope
+    scope = pipeline.check("some.spec", None, options, lambda _: None).results[0].scope
     assert (scope.vcpus, scope.loads, scope.flushes) == ((1, 1), 0, 1)
     assert scope.memory is MemoryModel.TSO
     typed = replace(options, loads=1, memory=MemoryModel.SC)
-    scope = pipeline.check_one("some.spec", typed, lambda _: None).results[0].scope
+    scope = pipeline.check("some.spec", None, typed, lambda _: None).results[0].scope
     assert (scope.loads, scope.memory) == (1, MemoryModel.SC)
 
 

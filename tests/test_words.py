@@ -17,12 +17,12 @@ ALLOWED = frozenset(
         "main",
         "run",
         "prove",
-        "refute",
         "nfc",
         "compare",
         "review",
         "reproduce",
         "replay",
+        "mutate",
         # stages, and words of the field
         "tokenise",
         "preprocess",

@@ -1,62 +1,60 @@
-"""The passes in order, from a file to verdicts. Every command goes through here.
+"""The passes in order, from a file to an answer: the one front door.
 
-`Passes` makes each thing when it is asked for, so a command stops after any of them:
+Every command that reads a file goes through here; `prove`, `refute` and `check` by way of the
+runner, which does so in several processes and keeps verdicts. `Passes` makes each thing when it is
+asked for, so that a command stops after any of them:
 
-    path, spec, options -> opened -> setup, claims -> machine -> verdicts
+    path, spec, options -> opened -> setup -> claims, machine -> verdicts, costs, a stage ...
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 
-from flushproof.features.verdicts.decide_file import NamedInput, check_spec, decide_variant
+from flushproof.features.mutation.origin import SetupOrigin, origin_of
+from flushproof.features.verdicts.decide_file import DecidedFile, decide_subject
 from flushproof.frontend.setup import Setup
-from flushproof.frontend.spec.builtin import load_builtin
 from flushproof.machine.build import Machine, build_machine
 from flushproof.results.atomicity import AtomicSteps
 from flushproof.results.comparison import Comparison
 from flushproof.results.costs import Costs
+from flushproof.results.mutation import Mutation
 from flushproof.results.recognition import Recognition
+from flushproof.results.replay import ReplayAnswer
 from flushproof.results.reproduction import Reproduction
 from flushproof.results.review import Review
+from flushproof.results.saved_trace import Saved
 from flushproof.results.verdict import ClaimResult, Report
+from flushproof.verify import set_up
 from flushproof.verify.open_input import Opened
 from flushproof.verify.options import Comparing, Options, Reviewing
 from flushproof.verify.portfolio import Question
-from flushproof.verify.set_up import (
-    configure_setup,
-    open_path,
-    select_claims,
-    select_expected_claims,
-)
+from flushproof.verify.progress import MutantListener
 
 OnResult = Callable[[ClaimResult], None]
-OnReport = Callable[[Report], None]
 
 
 class Passes:
     """The passes over one file; each raises `InputError` where the file is not accepted."""
 
     def __init__(self, path: str, spec: str | None, options: Options) -> None:
-        self.path = path
-        self.spec = spec
-        self.options = options
+        self.path, self.spec, self.options = path, spec, options
 
     @cached_property
     def opened(self) -> Opened:
         """The file read, whole or as one of a kernel tree: preprocessed, parsed and resolved."""
-        return open_path(self.path, self.spec, self.options)
+        return set_up.open_path(self.path, self.spec, self.options)
 
     @cached_property
     def setup(self) -> Setup:
         """What was read, under the bounds and the memory model asked for."""
-        return configure_setup(self.opened.setup, self.options)
+        return set_up.configure_setup(self.opened.setup, self.options)
 
-    @cached_property
-    def claims(self) -> tuple[str, ...]:
-        """The claims asked for, all where none is named."""
-        return select_claims(self.setup, self.options)
+    def claims_for(self, command: str) -> tuple[str, ...]:
+        """Return the claims asked for: where none is named all, for `check` those expected."""
+        select = set_up.select_expected_claims if command == "check" else set_up.select_claims
+        return select(self.setup, self.options)
 
     @cached_property
     def machine(self) -> Machine:
@@ -64,31 +62,24 @@ class Passes:
         return build_machine(self.setup)
 
     @property
-    def asked(self) -> NamedInput:
-        """The file as it was named, and what was read."""
-        return NamedInput(self.path, self.spec, self.opened)
+    def origin(self) -> SetupOrigin:
+        """The set-up, and how the same is made of an edited text."""
+        return origin_of(self.path, self.spec, self.opened, self.options.choices).under(self.setup)
 
 
-def prove(path: str, spec: str | None, options: Options, on_result: OnResult) -> Report:
-    """Decide claims about a file, expecting each to be proved."""
-    return decide_variant(Passes(path, spec, options).asked, options, on_result, "prove")
+def decide_file(
+    command: str, path: str, spec: str | None, options: Options, on_result: OnResult
+) -> Report:
+    """Decide the claims that a command means; each result is told as it is found."""
+    passes = Passes(path, spec, options)
+    claims = passes.claims_for(command)
+    subject = DecidedFile(path, passes.machine, passes.origin)
+    return decide_subject(command, claims, subject, options, on_result)
 
 
-def refute(path: str, spec: str | None, options: Options, on_result: OnResult) -> Report:
-    """Decide claims about a file, expecting each to be refuted."""
-    return decide_variant(Passes(path, spec, options).asked, options, on_result, "refute")
-
-
-def check_one(path: str, options: Options, on_result: OnResult) -> Report:
-    """Decide the expectations of one spec file."""
-    return check_spec(Passes(path, None, options).asked, options, on_result)
-
-
-def claims_of(command: str, path: str, spec: str | None, options: Options) -> tuple[str, ...]:
-    """Return which claims a command decides about a file; it is only parsed."""
-    setup = Passes(path, spec, options).opened.setup
-    select = select_expected_claims if command == "check" else select_claims
-    return select(setup, options)
+prove = partial(decide_file, "prove")
+refute = partial(decide_file, "refute")
+check = partial(decide_file, "check")
 
 
 def nfc(old: str, new: str, spec: str | None, options: Options, comparing: Comparing) -> Comparison:
@@ -99,7 +90,9 @@ def nfc(old: str, new: str, spec: str | None, options: Options, comparing: Compa
     return compare_setups(first, second, options, comparing)
 
 
-def review(reviewing: Reviewing, spec: str | None, options: Options, done: OnReport) -> Review:
+def review(
+    reviewing: Reviewing, spec: str | None, options: Options, done: Callable[[Report], None]
+) -> Review:
     """Decide every claim before and after each change of a patch, and compare."""
     from flushproof.features.review.review_patch import review_patch
 
@@ -108,13 +101,28 @@ def review(reviewing: Reviewing, spec: str | None, options: Options, done: OnRep
 
 def find_costs(path: str, spec: str | None, options: Options) -> Costs:
     """Find the most hypercalls that one call of a variant can issue."""
-    from flushproof.engines.bounded.query import EFFORT
     from flushproof.features.cost.decide import measure_costs
 
-    machine = Passes(path, spec, options).machine
-    return measure_costs(
-        machine, path, load_builtin().context, options.processes, options.steps or EFFORT
-    )
+    passes = Passes(path, spec, options)
+    return measure_costs(passes.machine, path, options.processes, options.steps)
+
+
+def mutate(
+    path: str, spec: str | None, options: Options, told: MutantListener, *, every: bool
+) -> Mutation:
+    """Ask the claims about every mutant, one until it is noticed, or `every` claim each time."""
+    from flushproof.features.mutation.decide import Asked, judge_mutants
+
+    passes = Passes(path, spec, options)
+    asked = Asked(passes.claims_for("mutate"), every, options.processes)
+    return judge_mutants(passes.origin, asked, told)
+
+
+def replay(saved: Saved, path: str) -> ReplayAnswer:
+    """Try a saved counterexample in another variant."""
+    from flushproof.features.replay.other_file import replay_in_other_file
+
+    return replay_in_other_file(saved, path, lambda p: Passes(p, None, Options()).opened.setup)
 
 
 def reproduce(path: str, spec: str | None, options: Options) -> Reproduction:
@@ -122,23 +130,16 @@ def reproduce(path: str, spec: str | None, options: Options) -> Reproduction:
     from flushproof.features.reproduce.find import reproduce
 
     passes = Passes(path, spec, options)
-    engine = options.engine or "bounded"
-    question = Question(passes.claims, passes.setup.bounds, engine=engine)
-    return reproduce(passes.machine, question)
+    engine, claims = options.engine or "bounded", passes.claims_for("reproduce")
+    return reproduce(passes.machine, Question(claims, passes.setup.bounds, engine=engine))
 
 
 def emit_stage(path: str, spec: str | None, stage: str, options: Options) -> str:
     """Return what one stage hands to the next: the tree, the IR, or the solver's question."""
-    from flushproof.verify.emit_stage import print_ir, print_question, print_tree
+    from flushproof.verify.emit_stage import print_stage
 
     passes = Passes(path, spec, options)
-    match stage:
-        case "ast":
-            return print_tree(passes.setup)
-        case "ir":
-            return print_ir(passes.machine, options)
-        case _:
-            return print_question(passes.machine, options)
+    return print_stage(stage, passes.setup, lambda: passes.machine, options)
 
 
 def list_atomic_steps(path: str, spec: str | None, options: Options) -> tuple[AtomicSteps, ...]:
@@ -147,7 +148,7 @@ def list_atomic_steps(path: str, spec: str | None, options: Options) -> tuple[At
 
     passes = Passes(path, spec, options)
     machine, bounds = build_machine(passes.opened.setup), passes.setup.bounds
-    claims = passes.claims if options.claims else ("",)
+    claims = passes.claims_for("prove") if options.claims else ("",)
     return tuple(atomic_steps(machine, name, bounds) for name in claims)
 
 

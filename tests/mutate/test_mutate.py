@@ -20,6 +20,7 @@ from flushproof.frontend.kernel.choices import Choices
 from flushproof.results.mutation import Baseline, Fate, How, Kill, KillCount, MutantResult, Mutation
 from flushproof.results.verdict import Verdict
 from flushproof.support.record import replace
+from flushproof.verify.progress import MutantListener
 from support.places import SPECS
 
 SCHEMA = json.loads(files("flushproof.report").joinpath("schema.json").read_text())
@@ -68,7 +69,7 @@ def _mutated(path: str, jobs: int, *, every: bool = False) -> Mutation:
     start = read_origin(path, None, Choices())
     bounds = replace(start.setup.bounds, vcpus=(1, 1), loads=1)
     start = start.under(replace(start.setup, bounds=bounds))
-    return judge_mutants(start, Asked(CLAIMS, every, jobs), lambda _: None)
+    return judge_mutants(start, Asked(CLAIMS, every, jobs), MutantListener())
 
 
 def _by_words(found: Mutation) -> dict[str, MutantResult]:
@@ -268,7 +269,7 @@ def test_corpus(name: str) -> None:
     start = read_origin(str(SPECS / f"{name}.spec"), None, Choices())
     claims = tuple(c.name for c in start.setup.claims)
     found = judge_mutants(
-        start, Asked(claims, every=False, jobs=os.cpu_count() or 1), lambda _: None
+        start, Asked(claims, every=False, jobs=os.cpu_count() or 1), MutantListener()
     )
     survivors = {r.words for r in found.results if r.fate is Fate.SURVIVES}
     assert survivors == EXPLAINED[name].keys()

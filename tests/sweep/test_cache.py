@@ -284,7 +284,7 @@ def test_real_results_from_the_cache(corpus: Path) -> None:
     texts = {look.path for look in hit.entry.looks if look.kind == "text"}
     assert texts == {"counter_first.spec", "counter_first.c"}
     assert run_tasks((task,), seen.append) == first == tuple(seen)
-    direct = pipeline.check_one("counter_first.spec", SMALL, lambda _: None)
+    direct = pipeline.check("counter_first.spec", None, SMALL, lambda _: None)
     assert [r.trace for r in direct.results] == [r.trace for r in first[0].results]
 
 

@@ -83,7 +83,7 @@ def test_a_killed_worker_loses_no_result(tmp_path: Path, monkeypatch: pytest.Mon
         assert workers[1].wait() == -signal.SIGKILL
         assert len(client.scheduler_info()["workers"]) == 1
     assert any(busy[0].values()), "nothing was left to do when the worker was killed"
-    here = [pipeline.check_one(name, SMALL, lambda _: None) for name in NAMES]
+    here = [pipeline.check(name, None, SMALL, lambda _: None) for name in NAMES]
     assert [_told(r) for r in found] == [_told(r) for r in here]
 
 

@@ -70,24 +70,18 @@ def run_remote_job(task: Task, sent: Sent, engine: str) -> JobOutcome:
 def _decide(task: Task, on_result: Callable[[ClaimResult], None]) -> Report:
     from flushproof import pipeline
 
-    match task.command:
-        case "prove":
-            return pipeline.prove(task.path, task.spec, task.options, on_result)
-        case "refute":
-            return pipeline.refute(task.path, task.spec, task.options, on_result)
-        case "check":
-            return pipeline.check_one(task.path, task.options, on_result)
+    return pipeline.decide_file(task.command, task.path, task.spec, task.options, on_result)
 
 
 def claims_of(task: Task) -> tuple[tuple[str, ...], Sent]:
-    """Return the claims that a job would decide, and all files that it needs.
+    """Return the claims that a job would decide, and all files that it needs; they are only parsed.
 
     Raises:
         InputError: the file is not accepted.
     """
-    from flushproof import pipeline
+    from flushproof.pipeline import Passes
 
     recorded = files.Recorded(files.current_files())
     with files.use_files(recorded):
-        names = pipeline.claims_of(task.command, task.path, task.spec, task.options)
+        names = Passes(task.path, task.spec, task.options).claims_for(task.command)
     return names, recorded.sent()

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flushproof.frontend.c import printer
 from flushproof.frontend.setup import Setup
 from flushproof.ir.printer import program_text
 from flushproof.machine.build import Machine
 from flushproof.verify.options import Options
+
+
+def print_stage(stage: str, setup: Setup, machine: Callable[[], Machine], options: Options) -> str:
+    """Return what a stage hands on; the machine is built where that is needed."""
+    match stage:
+        case "ast":
+            return print_tree(setup)
+        case "ir":
+            return print_ir(machine(), options)
+        case _:
+            return print_question(machine(), options)
 
 
 def print_tree(setup: Setup) -> str:

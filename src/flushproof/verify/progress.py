@@ -12,6 +12,7 @@ from collections.abc import Callable
 from mmap import mmap
 from typing import TextIO
 
+from flushproof.results.mutation import MutantResult
 from flushproof.results.verdict import ClaimResult
 from flushproof.support.record import Record
 
@@ -125,3 +126,10 @@ class Listener(Record, frozen=True):
     def __call__(self, result: ClaimResult) -> None:
         """Hear of one more result."""
         self.told(result)
+
+
+class MutantListener(Record, frozen=True):
+    """Somebody who is told how many mutants there are, and of each, in order."""
+
+    planned: Callable[[int], None] = lambda _: None
+    told: Callable[[MutantResult], None] = lambda _: None

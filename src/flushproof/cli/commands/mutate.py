@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from flushproof.cli.arguments import PLAIN, add_groups, add_named, read_options
 from flushproof.cli.command import Command
@@ -12,13 +12,12 @@ from flushproof.cli.terminal import Terminal
 from flushproof.features.mutation import json as mutate_json
 from flushproof.features.mutation import text as mutate_text
 from flushproof.report import json_report as json
-from flushproof.results.mutation import MutantResult, Mutation
+from flushproof.results.mutation import Mutation
+from flushproof.results.verdict import EXIT_OK
 from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.verify.option import Group
-
-if TYPE_CHECKING:
-    from flushproof.features.mutation.decide import Asked
-    from flushproof.features.mutation.origin import SetupOrigin
+from flushproof.verify.options import Options
+from flushproof.verify.progress import MutantListener
 
 
 class NoSuchMutant(Diagnostic, frozen=True, kw_only=True):
@@ -54,19 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     """Judge the mutants and show them; return the exit code."""
-    from flushproof.features.mutation.decide import Asked
-    from flushproof.features.mutation.origin import read_origin
-    from flushproof.verify.set_up import configure_setup, select_claims
-
     options = read_options(arguments)
-    start = read_origin(arguments.file, arguments.spec, options.choices)
-    claims = select_claims(start.setup, options)
-    start = start.under(configure_setup(start.setup, options))
     if arguments.write is not None:
-        terminal.raw(_text(start, arguments.write))
-        return 0
-    asked = Asked(claims, arguments.all_claims, options.processes)
-    found = _mutate(start, asked, terminal)
+        terminal.raw(_text(arguments, options))
+        return EXIT_OK
+    found = _mutate(arguments, options, terminal)
     if arguments.format == "json":
         terminal.raw(json.dump_document(mutate_json.mutation_document(found)))
     else:
@@ -74,26 +65,25 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     return found.exit_code
 
 
-def _mutate(start: SetupOrigin, asked: Asked, terminal: Terminal) -> Mutation:
-    from flushproof.features.mutation.decide import judge_mutants
-    from flushproof.features.mutation.mutants import make_mutants
+def _mutate(arguments: argparse.Namespace, options: Options, terminal: Terminal) -> Mutation:
+    from flushproof import pipeline
 
-    total = len(make_mutants(start.setup))
-    progress = start_progress(terminal, "mutants", total)
-
-    def on_mutant(_: MutantResult) -> None:
-        progress.advance()
-
+    progress = start_progress(terminal, "mutants", None)
+    listener = MutantListener(progress.expect, lambda _: progress.advance())
     try:
-        return judge_mutants(start, asked, on_mutant)
+        return pipeline.mutate(
+            arguments.file, arguments.spec, options, listener, every=arguments.all_claims
+        )
     finally:
         progress.clear()
 
 
-def _text(start: SetupOrigin, number: int) -> str:
+def _text(arguments: argparse.Namespace, options: Options) -> str:
     from flushproof.features.mutation.mutants import make_mutants
+    from flushproof.pipeline import Passes
 
-    listed = make_mutants(start.setup)
+    number: int = arguments.write
+    listed = make_mutants(Passes(arguments.file, arguments.spec, options).setup)
     if not 1 <= number <= len(listed):
         raise InputError(NoSuchMutant(span=None, number=number, count=len(listed)))
     return listed[number - 1].source.text

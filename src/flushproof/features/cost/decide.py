@@ -19,7 +19,7 @@ from flushproof.engines.counterexample import Counterexample
 from flushproof.engines.interpreter import interpreter
 from flushproof.engines.outcome import NoCounterexample, Undecided
 from flushproof.features.cost.monitor import claim_of, name_of, witness_of
-from flushproof.frontend.c.parser import ParseContext
+from flushproof.frontend.spec.builtin import load_builtin
 from flushproof.ir.code import Hypercall
 from flushproof.ir.program import Program
 from flushproof.ir.types import NONE
@@ -47,12 +47,10 @@ class _Found(Record, frozen=True):
     exact_roots: bool
 
 
-def measure_costs(
-    machine: Machine, path: str, context: ParseContext, jobs: int = 1, effort: int = EFFORT
-) -> Costs:
+def measure_costs(machine: Machine, path: str, jobs: int = 1, steps: int | None = None) -> Costs:
     """Find the costs with 1 vCPU up to the machine's bound, and up to `ROOTS` roots in use.
 
-    `effort` is how many of its own steps the solver may take for one question.
+    `steps` is how many of its own steps the solver may take for one question.
 
     Raises:
         InputError: the variant is not accepted.
@@ -62,6 +60,7 @@ def measure_costs(
     setup = machine.setup
     bounds = replace(setup.bounds, vcpus=(1, setup.bounds.vcpus[1]))
     numbers = range(1, min(ROOTS, bounds.vcpus[1]) + 1)
+    effort, context = steps or EFFORT, load_builtin().context
     claims = tuple(claim_of(k, context) for k in numbers)
     wide = replace(setup, bounds=bounds, claims=(*setup.claims, *claims))
     looked = replace(machine, setup=wide)

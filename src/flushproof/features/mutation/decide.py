@@ -6,7 +6,6 @@ number of processes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 
@@ -28,8 +27,8 @@ from flushproof.results.verdict import Verdict
 from flushproof.support.diagnostics import InputError
 from flushproof.support.process_pool import stream_answers
 from flushproof.support.record import Record
+from flushproof.verify.progress import MutantListener
 
-OnMutant = Callable[[MutantResult], None]
 IDLE_VCPUS = 2
 """A claim is idle if it kills no mutant with so many vCPUs, and none within the bounds first."""
 
@@ -42,21 +41,22 @@ class Asked(Record, frozen=True):
     jobs: int
 
 
-def judge_mutants(origin: SetupOrigin, asked: Asked, on_mutant: OnMutant) -> Mutation:
-    """Judge every mutant; `on_mutant` is told of each, in order.
+def judge_mutants(origin: SetupOrigin, asked: Asked, listener: MutantListener) -> Mutation:
+    """Judge every mutant.
 
     Raises:
         InputError: the original is not accepted.
         InternalError: an answer about a mutant contradicts another.
     """
     machine = build_machine(origin.setup)
+    listed = make_mutants(origin.setup)
+    listener.planned(len(listed))
     baseline = _baseline(machine, asked)
     judge = Judge(origin, machine, baseline, asked.every)
-    listed = make_mutants(origin.setup)
     results = []
     for found in stream_answers(judge.judge, listed, asked.jobs):
         results.append(found)
-        on_mutant(found)
+        listener.told(found)
     kept = tuple(results)
     bounds = origin.setup.bounds
     return Mutation(

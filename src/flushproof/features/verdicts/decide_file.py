@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from flushproof.features.mutation.origin import SetupOrigin, origin_of
+from flushproof.features.mutation.origin import SetupOrigin
 from flushproof.frontend.setup import Setup
 from flushproof.frontend.spec import syntax as s
 from flushproof.frontend.spec.parser import HOLDS
-from flushproof.machine.build import Machine, build_machine
+from flushproof.machine.build import Machine
 from flushproof.results.second_opinion import Opinion
 from flushproof.results.verdict import ClaimResult, Expected, Report, Verdict
 from flushproof.support.record import Record, replace
 from flushproof.verify.expectation import expected_by, with_expected
-from flushproof.verify.open_input import Opened
 from flushproof.verify.options import COMPILER, SOLVER, Options, Sanity
 from flushproof.verify.portfolio import Question, decide_claims
 from flushproof.verify.progress import Listener
-from flushproof.verify.set_up import configure_setup, select_claims, select_expected_claims
 
 if TYPE_CHECKING:
     from flushproof.engines.second.second_solver import Second
@@ -26,66 +24,56 @@ if TYPE_CHECKING:
 OnResult = Callable[[ClaimResult], None]
 
 
-class NamedInput(Record, frozen=True):
-    """A file as it was named, and what was read."""
+class DecidedFile(Record, frozen=True):
+    """What claims are decided about: a file by its name, as a machine, and where it came from."""
 
     path: str
-    spec: str | None
-    opened: Opened
+    machine: Machine
+    origin: SetupOrigin
 
 
-def decide_variant(
-    asked: NamedInput, options: Options, on_result: OnResult, command: str
+def decide_subject(
+    command: str, claims: tuple[str, ...], about: DecidedFile, options: Options, on_result: OnResult
 ) -> Report:
-    """Decide claims of a file, "prove" or "refute" them; each result is told as it is found.
+    """Decide claims of a file, to "prove", "refute" or "check" them; each result is told at once.
 
     Raises:
-        InputError: there is no claim of some name, or the file cannot be lowered.
+        InputError: a second solver is asked for, and there is none.
     """
-    path, spec, opened = asked.path, asked.spec, asked.opened
-    setup = configure_setup(opened.setup, options)
-    claims = select_claims(setup, options)
-    every = claims if expected_by(command, options).every_number else ()
-    second, machine = _second(options), build_machine(setup)
-    origin = origin_of(path, spec, opened, options.choices)
+    setup = about.machine.setup
+    checks = command == "check"
+    known = _stated(claims, setup, options) if checks else _meant(command, claims, options)
+    usual = Sanity.REACH if checks else Sanity.QUICK
     question = replace(
-        _question(claims, every, setup, options),
-        second=second,
-        doubt=_doubt(origin, machine, options.sanity or Sanity.QUICK),
+        _question(claims, known.every, setup, options),
+        second=_second(options),
+        doubt=_doubt(about, options.sanity or usual),
         evidence=options.evidence,
     )
-
-    def expecting(result: ClaimResult) -> ClaimResult:
-        return with_expected(result, command, options)
-
     compiled = options.agree == COMPILER
-    return report_claims(path, machine, question, expecting, on_result, compiled=compiled)
-
-
-def check_spec(asked: NamedInput, options: Options, on_result: OnResult) -> Report:
-    """Decide the expectations of a spec file; each result is told as it is found.
-
-    Raises:
-        InputError: of some claim nothing is expected, or the file cannot be lowered.
-    """
-    path, opened = asked.path, asked.opened
-    setup = configure_setup(opened.setup, options)
-    expected = {e.claim: _expected(e, options) for e in setup.expectations}
-    claims = select_expected_claims(setup, options)
-    every = (name for name in claims if expected[name].every_number)
-    second, machine = _second(options), build_machine(setup)
-    origin = origin_of(path, None, replace(opened, setup=setup), options.choices)
-    question = replace(
-        _question(claims, every, setup, options),
-        second=second,
-        doubt=_doubt(origin, machine, options.sanity or Sanity.REACH),
+    return report_claims(
+        about.path, about.machine, question, known.expecting, on_result, compiled=compiled
     )
 
-    def expecting(result: ClaimResult) -> ClaimResult:
-        return replace(result, expected=expected[result.claim])
 
-    compiled = options.agree == COMPILER
-    return report_claims(path, machine, question, expecting, on_result, compiled=compiled)
+class _Expectations(Record, frozen=True):
+    """Of which claims a proof for every number of vCPUs is asked, and what is expected of each."""
+
+    every: tuple[str, ...]
+    expecting: Callable[[ClaimResult], ClaimResult]
+
+
+def _meant(command: str, claims: tuple[str, ...], options: Options) -> _Expectations:
+    """Return what a command expects of all claims."""
+    every = claims if expected_by(command, options).every_number else ()
+    return _Expectations(every, lambda result: with_expected(result, command, options))
+
+
+def _stated(claims: tuple[str, ...], setup: Setup, options: Options) -> _Expectations:
+    """Return what a spec expects of these claims."""
+    stated = {e.claim: _expected(e, options) for e in setup.expectations}
+    every = tuple(name for name in claims if stated[name].every_number)
+    return _Expectations(every, lambda result: replace(result, expected=stated[result.claim]))
 
 
 def _question(
@@ -111,15 +99,13 @@ def _expected(stated: s.Expectation, options: Options) -> Expected:
     return Expected(verdict, stated.vcpus, every_number)
 
 
-def _doubt(
-    origin: SetupOrigin, machine: Machine, level: Sanity
-) -> Callable[[ClaimResult], ClaimResult] | None:
+def _doubt(about: DecidedFile, level: Sanity) -> Callable[[ClaimResult], ClaimResult] | None:
     """Return what asks of a proof whether the claim could fail; None where nobody wants to know."""
     if level is Sanity.OFF:
         return None
     from flushproof.features.mutation.proof_sanity import Doubt
 
-    return Doubt(origin.under(machine.setup), machine, level).about
+    return Doubt(about.origin, about.machine, level).about
 
 
 def report_claims(

@@ -107,14 +107,10 @@ def _moved(number: int, last: int, key: str) -> int:
 
 
 def _against(saved: Saved, path: str, terminal: Terminal) -> int:
+    from flushproof import pipeline
     from flushproof.features.replay import text as replay
-    from flushproof.features.replay.other_file import replay_in_other_file
-    from flushproof.pipeline import Passes
-    from flushproof.verify.options import Options
 
-    found = replay_in_other_file(
-        saved, path, lambda name: Passes(name, None, Options()).opened.setup
-    )
+    found = pipeline.replay(saved, path)
     terminal.report(replay.render_answer(found, terminal.width))
     if found.trace is not None:
         return EXIT_OTHERWISE
