@@ -27,9 +27,16 @@ class ThreadPlan(Record, frozen=True):
 
 
 class Schedule(Record, frozen=True):
-    """An execution: `order` holds the position in `plans` of the thread that makes each step."""
+    """An execution: `order` holds the position in `plans` of the thread that makes each step.
+
+    Threads are numbered: first those of the vCPUs, whose loads they run, then flushers.
+    """
 
     vcpus: int
     witnesses: Mapping[str, int]
     plans: tuple[ThreadPlan, ...]
     order: tuple[int, ...]
+
+    def loads(self, plan: ThreadPlan) -> bool:
+        """Tell whether a thread is that of a vCPU."""
+        return plan.number < self.vcpus

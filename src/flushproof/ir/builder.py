@@ -5,7 +5,20 @@ from __future__ import annotations
 from typing import ClassVar
 
 from flushproof.ir.analysis.control_flow import simplify_code
-from flushproof.ir.code import Assign, Branch, Check, Const, Expr, Instr, Jump, Local, Stop, Var
+from flushproof.ir.code import (
+    Assign,
+    Branch,
+    CallWitness,
+    Check,
+    Const,
+    Expr,
+    Instr,
+    Jump,
+    Local,
+    LocalOrigin,
+    Stop,
+    Var,
+)
 from flushproof.ir.types import Type
 from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.support.record import Record, replace
@@ -35,15 +48,17 @@ class Emitter:
         self._labels = 0
         self._names: dict[str, int] = {}
 
-    def local(self, name: str, t: Type) -> Local:
+    def local(
+        self, name: str, t: Type, origin: LocalOrigin | CallWitness = LocalOrigin.VARIABLE
+    ) -> Local:
         """Return a new local whose name begins with `name`."""
         count = self._names.get(name, 0)
         self._names[name] = count + 1
-        return Local(f"{name}.{count}" if count else name, t)
+        return Local(f"{name}.{count}" if count else name, t, origin)
 
-    def temp(self, t: Type) -> Local:
-        """Return a new nameless local; its name begins with % and it is assigned once."""
-        return self.local(self.temporary, t)
+    def temp(self, t: Type, origin: LocalOrigin | CallWitness = LocalOrigin.TEMPORARY) -> Local:
+        """Return a new nameless local, which is to be assigned once."""
+        return self.local(self.temporary, t, origin)
 
     def label(self) -> Label:
         """Return a label to be placed later."""

@@ -55,11 +55,31 @@ class FieldScope(StrEnum):
     VCPU = "vcpu"
 
 
+class LocalOrigin(StrEnum):
+    """What a local is for.
+
+    A temporary holds the value of an expression and is assigned once where it was made; a written
+    flag tells whether a pointer has been given a value.
+    """
+
+    VARIABLE = "variable"
+    TEMPORARY = "temporary"
+    WRITTEN_FLAG = "written flag"
+
+
+class CallWitness(Record, frozen=True):
+    """Of a local that chooses, or tells, whether this call is what a claim's witness stands for."""
+
+    claim: str
+    witness: str
+
+
 class Local(Record, frozen=True):
-    """A variable of one operation; the names are unique within it."""
+    """A variable of one operation; the names are unique within it, and nothing is read off them."""
 
     name: str
     type: Type
+    origin: LocalOrigin | CallWitness = LocalOrigin.VARIABLE
 
     def __hash__(self) -> int:
         """Hash the name alone: it tells locals apart, and they are looked up all the time."""
@@ -69,9 +89,9 @@ class Local(Record, frozen=True):
 class Field(Record, frozen=True):
     """A shared variable. Ghost fields belong to the machine or to a claim and are no accesses.
 
-    `name` is unique in a program; `label` is what a reader sees, `kvm.x` and `vcpu.x` where both
-    have a member `x`; `enum` names the enumeration whose enumerators are its values, "" if there is
-    none.
+    `name` is unique in a program; `label` is what a reader sees. It is `kvm.x` or `vcpu.x` of a
+    `twofold` field, where both have a member `x`. `enum` names the enumeration whose enumerators
+    are its values, "" if there is none.
     """
 
     name: str
@@ -80,16 +100,12 @@ class Field(Record, frozen=True):
     type: Type
     ghost: bool = False
     enum: str = ""
+    twofold: bool = False
 
     @property
     def member(self) -> str:
         """The name that the member has in C."""
         return self.name.rpartition(".")[2]
-
-    @property
-    def twofold(self) -> bool:
-        """Tell whether the VM and a vCPU both have a member of this name."""
-        return self.label.rpartition(" ")[2].startswith(("kvm.", "vcpu."))
 
     def at(self, vcpu: str) -> str:
         """Name the location of one vCPU, whose number or name is given."""

@@ -12,7 +12,7 @@ from flushproof.frontend.c.type_errors import (
 )
 from flushproof.frontend.c.types import CType, Integer, Pointer, Struct, promote_integer
 from flushproof.frontend.c.walk import Node, walk
-from flushproof.ir.code import Const, Expr, Havoc, Var
+from flushproof.ir.code import Const, Expr, Havoc, LocalOrigin, Var
 from flushproof.ir.types import BOOL, U64, VCPU, Int
 from flushproof.lower.assignment import assign_alias, convert_for_storage, store_value
 from flushproof.lower.context import Activation, Alias, BoundName, Context, Named
@@ -138,7 +138,8 @@ def _alias(ctx: Context, name: str, t: Pointer, value: Value, span: Span) -> Ali
 def _scalar_parameter(
     ctx: Context, name: str, t: CType, expr: Expr, span: Span, *, fixed: bool
 ) -> Named | BoundName:
-    stable = isinstance(expr, Const) or (isinstance(expr, Var) and expr.local.name[0] == "%")
+    held = isinstance(expr, Var) and expr.local.origin is LocalOrigin.TEMPORARY
+    stable = held or isinstance(expr, Const)
     if fixed and stable:
         return BoundName(Scalar(expr, t))
     local = ctx.emitter.local(name, expr.type)

@@ -191,8 +191,9 @@ class Context(Record):
             ir = self.field_type(t, span)
             if ir == RW_LOCK and scope is FieldScope.VCPU:
                 raise unsupported_construct("a lock with readers in each vCPU", span)
-            label = f"{_OWNERS[scope]}.{member}" if self.env.twofold(member) else member
-            known = self.fields[name] = Field(name, label, scope, ir, enum=enum)
+            twofold = self.env.twofold(member)
+            label = f"{_OWNERS[scope]}.{member}" if twofold else member
+            known = self.fields[name] = Field(name, label, scope, ir, enum=enum, twofold=twofold)
         return known
 
     def field_type(self, t: CType, span: Span) -> Type:

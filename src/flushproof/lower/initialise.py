@@ -7,7 +7,7 @@ from flushproof.frontend.c.declarations import list_statics, static_name
 from flushproof.frontend.c.initialisers import Path, Shapes, Values, complete_type, values_of
 from flushproof.frontend.c.type_errors import Mismatch, UnknownType
 from flushproof.frontend.c.types import CType, Integer, Pointer, Struct
-from flushproof.ir.code import Havoc, Local
+from flushproof.ir.code import Havoc, Local, LocalOrigin
 from flushproof.ir.types import BOOL
 from flushproof.lower.assignment import assign_alias, convert_for_storage, store_value
 from flushproof.lower.context import Alias, Context, Named, unsupported_construct
@@ -83,7 +83,7 @@ def _declare_scalar(ctx: Context, name: str, t: CType, entry: c.InitDeclarator) 
 
 
 def _unwritten(ctx: Context, name: str, span: Span) -> Local:
-    written = ctx.emitter.local(f"{name}.written", BOOL)
+    written = ctx.emitter.local(f"{name}.written", BOOL, LocalOrigin.WRITTEN_FLAG)
     ctx.emitter.assign(written, FALSE, span)
     return written
 

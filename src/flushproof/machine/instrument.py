@@ -26,6 +26,7 @@ from flushproof.ir.code import (
     Acquire,
     Binary,
     Branch,
+    CallWitness,
     Cast,
     Const,
     Enter,
@@ -266,12 +267,14 @@ class _Pass:
             if kind == "access" and event == "access":
                 self._match_access(self._chosen_local(monitor, name), state, arguments, span)
             elif kind == "call" and event == "enter":
-                self._choose_call(self._chosen_local(monitor, name), state[0], span)
+                self._choose_call(monitor, name, state[0], span)
 
-    def _choose_call(self, chosen: Local, taken: Field, span: Span) -> None:
+    def _choose_call(self, monitor: Monitor, name: str, taken: Field, span: Span) -> None:
         """Choose this call freely, unless one was chosen before."""
         emitter = self.ctx.emitter
-        before, pick = emitter.temp(BOOL), emitter.temp(BOOL)
+        chosen = self._chosen_local(monitor, name)
+        before = emitter.temp(BOOL)
+        pick = emitter.temp(BOOL, CallWitness(monitor.claim.name, name))
         emitter.emit(Read(before, taken, None, Mode.GHOST, span))
         emitter.emit(Havoc(pick, span))
         free = Unary("!", Var(before), BOOL)
@@ -298,7 +301,8 @@ class _Pass:
     def _chosen_local(self, monitor: Monitor, name: str) -> Local:
         key = (monitor.claim.name, name)
         if key not in self.chosen:
-            self.chosen[key] = self.ctx.emitter.local(f"{key[0]}:{name}", BOOL)
+            local = self.ctx.emitter.local(f"{key[0]}:{name}", BOOL, CallWitness(*key))
+            self.chosen[key] = local
         return self.chosen[key]
 
     def _handler(

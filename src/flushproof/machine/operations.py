@@ -17,6 +17,7 @@ from flushproof.ir.code import (
     Havoc,
     Instr,
     Local,
+    LocalOrigin,
     Return,
     Unary,
     Var,
@@ -97,7 +98,7 @@ def _defined(code: tuple[Instr, ...], parameters: Parameters) -> tuple[Instr, ..
     """Give a value to what a jump over its declaration leaves without one."""
     missing = live_locals(code)[0] - set(parameters.all)
     start = tuple(
-        Assign(x, FALSE, None) if x.name.endswith(".written") else Havoc(x, None)
+        Assign(x, FALSE, None) if x.origin is LocalOrigin.WRITTEN_FLAG else Havoc(x, None)
         for x in sorted(missing, key=lambda x: x.name)
     )
     return insert_code(code, 1, start) if start else code

@@ -8,11 +8,16 @@ from flushproof.machine.build import Machine
 from flushproof.support.resources import PRELUDE
 
 
-def list_assumptions(machine: Machine, watched: Program | None = None) -> tuple[str, ...]:
-    """Return the assumptions in words; `watched` is the program with a claim, if any."""
+def list_assumptions(
+    machine: Machine, watched: Program | None = None, *, loads_matter: bool = True
+) -> tuple[str, ...]:
+    """Return the assumptions in words; `watched` is the program with a claim, if any.
+
+    What loads do to the TLB is left out where it does not matter.
+    """
     given = machine.setup.assumptions
     out = []
-    if given.load_flushes:
+    if given.load_flushes and loads_matter:
         out.append("a load flushes the vCPU's own TLB for its new root")
     if given.vcpu_roots_start_invalid:
         out.append("vCPU creation sets the root fields to INVALID_PAGE")

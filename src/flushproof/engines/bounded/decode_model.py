@@ -5,6 +5,7 @@ from __future__ import annotations
 import z3
 
 from flushproof.engines.bounded.query import BoundedQuery
+from flushproof.engines.bounded.threads import argument_key
 from flushproof.engines.schedule import Call, Schedule, ThreadPlan
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.step import SymbolicStep, ThreadSteps
@@ -116,7 +117,9 @@ def _arguments(
     problem: BoundedQuery, reader: ModelReader, operation: str, given: dict[str, Value]
 ) -> dict[str, int]:
     parameters = next(o for o in problem.program.operations if o.name == operation).parameters
-    return {p.name: reader.number(given[f"{operation}/{p.name}"], p.type) for p in parameters.all}
+    return {
+        p.name: reader.number(given[argument_key(operation, p)], p.type) for p in parameters.all
+    }
 
 
 def _choices(reader: ModelReader, steps: list[SymbolicStep]) -> tuple[int, ...]:

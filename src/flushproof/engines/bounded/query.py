@@ -9,7 +9,7 @@ import z3
 
 from flushproof.engines.bounded.round_schedule import LoadPass, slots_for
 from flushproof.engines.bounded.scheduler_encoding import Wired, Wiring
-from flushproof.engines.bounded.threads import Counts, Unroller
+from flushproof.engines.bounded.threads import Counts, Unroller, argument_key
 from flushproof.engines.outcome import NoCounterexample, Outcome, Undecided
 from flushproof.engines.reduction.atomicity import LoadOrder
 from flushproof.engines.reduction.commutativity import Site, witness_condition
@@ -236,13 +236,15 @@ class BoundedQuery:
             for c in step.choices
             if c.hypercall
         ]
+        parameters = ((o.name, o.parameters.whole) for o in self.program.operations)
+        whole = {argument_key(name, p) for name, p in parameters if p is not None}
         for position, thread in enumerate(self.threads):
             begun = self.begun(position)
             for call, given in enumerate(thread.arguments):
                 out += [
                     t.and_(begun[call], t.not_(v))
                     for name, v in given.items()
-                    if name.endswith(".whole") and isinstance(v, (bool, z3.BoolRef))
+                    if name in whole and isinstance(v, (bool, z3.BoolRef))
                 ]
         return [x for x in out if x is not False]
 

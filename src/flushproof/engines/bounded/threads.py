@@ -37,6 +37,11 @@ class Counts(Record, frozen=True):
         return range(self.vcpus if self.active is None else self.active)
 
 
+def argument_key(operation: str, parameter: Local) -> str:
+    """Return under which key the arguments of a thread's calls have that for a parameter."""
+    return f"{operation}/{parameter.name}"
+
+
 class Unroller:
     """Builds every thread's steps."""
 
@@ -85,7 +90,7 @@ class Unroller:
             given: dict[str, Value] = {}
             for operation, entry in zip(operations, chosen, strict=True):
                 values = self._arguments(operation, f"{name}.{call}", number, executor)
-                given |= {f"{operation.name}/{x.name}": v for x, v in values.items()}
+                given |= {argument_key(operation.name, x): v for x, v in values.items()}
                 steps += executor.call(self.layouts[operation.name], call, values, entry)
             arguments.append(given)
         return ThreadSteps(

@@ -28,7 +28,19 @@ def invariant_lines(part: ConfirmedInvariant) -> Iterator[str]:
     for control, lemmas in _in_order(part.invariant):
         if lemmas:
             yield f"  {names.place(control)}:"
-            yield from (f"    {names.text(lemma, top=True)}" for lemma in lemmas)
+            yield from (f"    {fact}" for fact in _facts(names, lemmas))
+
+
+def facts_between_calls(part: ConfirmedInvariant) -> Iterator[str]:
+    """Yield what the invariant says of the states in which no thread is in a call."""
+    names = _VariableNames(part)
+    for control, lemmas in _in_order(part.invariant):
+        if control.flusher is None and not any(control.loads):
+            yield from _facts(names, lemmas)
+
+
+def _facts(names: _VariableNames, lemmas: tuple[z3.BoolRef, ...]) -> Iterator[str]:
+    return (names.text(lemma, top=True) for lemma in lemmas)
 
 
 def _in_order(invariant: Invariant) -> Iterator[tuple[Control, tuple[z3.BoolRef, ...]]]:
@@ -47,8 +59,9 @@ class _VariableNames:
         self.part = part
         self.frames: Frames = part.frames
         space = part.space
-        names = (str(v.decl().name()) for v in space.tracked)
-        self.vcpus = ["v" if name == "any:vcpu" else _bare(name) for name in names]
+        self.vcpus = [
+            "v" if v is space.arbitrary else _bare(str(v.decl().name())) for v in space.tracked
+        ]
         self.names: dict[int, str] = {space.count.get_id(): "the number of vCPUs"}
         fields = {f.name: f for f in space.program.fields}
         for v, name in zip(space.tracked, self.vcpus, strict=True):

@@ -54,7 +54,8 @@ class TrackedInstances(Record, frozen=True):
 class Space(Record, frozen=True):
     """What predicates range over.
 
-    `rigid` never changes: the number of vCPUs, the tracked vCPUs, the witnesses. `state` gives the
+    `arbitrary` is the tracked vCPU that is no witness but any, where there is one. `rigid` never
+    changes: the number of vCPUs, the tracked vCPUs, the witnesses. `state` gives the
     unknown for every location that changes, `boot` its first value, `known` what holds of all of
     them at any time, and `ranges` what of that the types of `state` say; failures of the claim are
     looked at where `failing` holds, as it does of one of the cases if it fails. `unfit`: when a
@@ -66,6 +67,7 @@ class Space(Record, frozen=True):
     case: TrackedInstances
     count: z3.ArithRef
     tracked: tuple[z3.ArithRef, ...]
+    arbitrary: z3.ArithRef | None
     rigid: tuple[z3.ExprRef, ...]
     fixed: Mapping[Location, Value]
     state: Mapping[Location, Value]
@@ -90,8 +92,8 @@ def make_state_space(program: Program, kinds: Kinds, case: TrackedInstances) -> 
     witnesses = _witnesses(program, algebra, case)
     named = {f: w for f, w in witnesses.items() if isinstance(w, z3.ArithRef) and f.type == VCPU}
     tracked = [] if case.generic else list({w.get_id(): w for w in named.values()}.values())
-    if case.generic or case.history:
-        tracked.append(z3.Int("any:vcpu"))
+    arbitrary = z3.Int("any:vcpu") if case.generic or case.history else None
+    tracked += [] if arbitrary is None else [arbitrary]
     others = [(f, w) for f, w in witnesses.items() if case.generic or f not in named]
     constant = unwritten_boot_values(program, algebra, count)
     written = written_fields(program)
@@ -117,6 +119,7 @@ def make_state_space(program: Program, kinds: Kinds, case: TrackedInstances) -> 
         case,
         count,
         tuple(tracked),
+        arbitrary,
         (count, *tracked, *(x for _, w in others for x in flatten_value(algebra, w))),
         fixed,
         state,

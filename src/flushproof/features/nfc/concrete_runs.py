@@ -13,11 +13,11 @@ from flushproof.engines.interpreter import interpreter
 from flushproof.engines.interpreter.evaluate import LocalValues, evaluate
 from flushproof.engines.interpreter.interpreter import Happening
 from flushproof.engines.schedule import Call, Schedule
-from flushproof.features.nfc.observer import Sight
+from flushproof.features.nfc.observer import Sight, free_choice_note
 from flushproof.features.nfc.operation_pairing import Pair
 from flushproof.features.nfc.product_program import NEW, OLD, Product
 from flushproof.features.nfc.rename_side import SideNames
-from flushproof.ir.code import Access, Hypercall, Local, Mode, Return
+from flushproof.ir.code import Access, Field, Havoc, Hypercall, Local, Mode, Return
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.support.errors import InternalError
 from flushproof.support.record import Record, replace
@@ -101,7 +101,11 @@ def _for_side(
             plan,
             calls=tuple(
                 _call(
-                    pairs[call.operation], call, names, schedule.vcpus, _choices(state, key, names)
+                    pairs[call.operation],
+                    call,
+                    names,
+                    schedule.vcpus,
+                    _choices(state, key, _own_choices(pairs[call.operation], names)),
                 )
                 for number, call in enumerate(plan.calls)
                 for key in ((plan.number, number),)
@@ -122,18 +126,35 @@ def _call(pair: Pair, call: Call, names: SideNames, vcpus: int, choices: tuple[i
     return Call(own.name, arguments, choices)
 
 
-def _choices(state: interpreter.State, key: tuple[int, int], names: SideNames) -> tuple[int, ...]:
+def _own_choices(pair: Pair, names: SideNames) -> frozenset[Local | Field]:
+    """Return where the joint operation has one side's free choices: locals, and notes of them."""
+    own = pair.old if names is OLD else pair.new
+    found: set[Local | Field] = set()
+    for instr in own.code:
+        match instr:
+            case Hypercall(target):
+                found.add(names.local(target))
+            case Havoc(target):
+                found.add(free_choice_note(pair.name, names.local(target)))
+            case _:
+                pass
+    return frozenset(found)
+
+
+def _choices(
+    state: interpreter.State, key: tuple[int, int], own: frozenset[Local | Field]
+) -> tuple[int, ...]:
     """Return what one side of one call chose freely, in order."""
     mine = (h for h in state.happenings if (h.thread, h.call) == key)
-    return tuple(h.value for h in mine if h.value is not None and _chooses(h, names))
+    return tuple(h.value for h in mine if h.value is not None and _chooses(h, own))
 
 
-def _chooses(h: Happening, names: SideNames) -> bool:
+def _chooses(h: Happening, own: frozenset[Local | Field]) -> bool:
     match h.instr:
         case Hypercall(target):
-            return target.name.endswith(f"@{names.side}")
+            return target in own
         case Access(field, mode=Mode.GHOST):
-            return field.name.endswith(f"@{names.side}")
+            return field in own
         case _:
             return False
 

@@ -312,5 +312,5 @@ def _version(machine: Machine) -> VariantVersion:
 
 def _assumptions(old: Machine, new: Machine) -> tuple[str, ...]:
     """Return what is assumed of either variant; that loads flush does not matter here."""
-    given = (*list_assumptions(old), *list_assumptions(new))
-    return tuple(a for a in dict.fromkeys(given) if not a.startswith("a load flushes"))
+    given = (a for m in (old, new) for a in list_assumptions(m, loads_matter=False))
+    return tuple(dict.fromkeys(given))

@@ -170,7 +170,7 @@ class _Narrower:
 
 
 def _narrow(local: Local) -> Local:
-    return Local(local.name, NARROW)
+    return replace(local, type=NARROW)
 
 
 def _width(e: Expr) -> int:

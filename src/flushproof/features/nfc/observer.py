@@ -68,6 +68,11 @@ OFF = _ghost("off", BOOL)
 LOADED = _ghost("loaded", BOOL)
 
 
+def free_choice_note(operation: str, target: Local) -> Field:
+    """Return the ghost field at which an operation's free choice of a local is noted."""
+    return _ghost(f"chosen:{operation}:{target.name}", target.type)
+
+
 def list_witnesses(sight: Sight) -> tuple[Field, ...]:
     """Return what is chosen beforehand."""
     match sight:
@@ -204,7 +209,7 @@ class SideObserver(Record):
         """Make a free choice, the same as on the other side where that makes so many."""
         e = self.call.emitter
         e.emit(i)
-        note = _ghost(f"chosen:{e.name}:{i.target.name}", i.target.type)
+        note = free_choice_note(e.name, i.target)
         e.emit(Access(note, None, Var(i.target), write=False, mode=Mode.GHOST, span=i.span))
         t = i.target.type
         if isinstance(t, Int) and t in self.call.shared:

@@ -56,7 +56,7 @@ class SideNames(Record, frozen=True):
 
     def local(self, x: Local) -> Local:
         """Return the local that stands for one of the variant."""
-        return Local(f"{x.name}@{self.side}", x.type)
+        return replace(x, name=f"{x.name}@{self.side}")
 
     def field(self, f: Field) -> Field:
         """Return the field that stands for one of the variant; a lock becomes a counter."""

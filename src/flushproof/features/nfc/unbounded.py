@@ -8,25 +8,16 @@ Lemma L27 of docs/soundness.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
-
 from flushproof.engines.outcome import NoProof
 from flushproof.features.nfc.atomic_calls import SEVERAL, find_cuts
 from flushproof.features.nfc.lockstep_product import join_in_lockstep
 from flushproof.ir.analysis.representation import infer_kinds
 from flushproof.ir.program import Program
 from flushproof.ir.types import RW_LOCK
-from flushproof.support.record import Record, replace
-
-if TYPE_CHECKING:
-    from flushproof.engines.unbounded.prove import ConfirmedInvariant
+from flushproof.support.record import Record
 
 EFFORT = 10_000
 """Questions that the search for a relation may ask."""
-
-FACT = 4
-"""How far a fact is indented among the lines of an invariant."""
 
 NONE_FOUND = NoProof("no relation between the two states was found that is kept and says so")
 
@@ -86,6 +77,7 @@ def _search(joint: Program, flushers: int | None) -> Related | NoProof:
     from flushproof.engines.unbounded.horn_encoding import Builder
     from flushproof.engines.unbounded.ic3 import Exhausted, Ic3
     from flushproof.engines.unbounded.inductiveness_check import list_failing_clauses
+    from flushproof.engines.unbounded.invariant_text import facts_between_calls
     from flushproof.engines.unbounded.prove import ConfirmedInvariant
     from flushproof.engines.unbounded.state_space import TrackedInstances, make_state_space
 
@@ -102,18 +94,4 @@ def _search(joint: Program, flushers: int | None) -> Related | NoProof:
     if found is None or list_failing_clauses(system, found):
         return NONE_FOUND
     part = ConfirmedInvariant(case, where, builder.frames, system, found)
-    return Related(tuple(_between_calls(part)), kinds.exact_roots, flushers)
-
-
-def _between_calls(part: ConfirmedInvariant) -> Iterator[str]:
-    """Yield what holds between calls."""
-    from flushproof.engines.unbounded.ic3 import Invariant
-    from flushproof.engines.unbounded.invariant_text import invariant_lines
-
-    idle = {
-        control: lemmas
-        for control, lemmas in part.invariant.lemmas.items()
-        if control.flusher is None and not any(control.loads)
-    }
-    lines = tuple(invariant_lines(replace(part, invariant=Invariant(idle))))
-    yield from (line.strip() for line in lines if line.startswith(" " * FACT))
+    return Related(tuple(facts_between_calls(part)), kinds.exact_roots, flushers)

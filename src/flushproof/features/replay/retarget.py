@@ -17,7 +17,17 @@ from itertools import groupby, islice, product
 
 from flushproof.engines.interpreter import interpreter
 from flushproof.engines.schedule import Call, Schedule, ThreadPlan
-from flushproof.ir.code import Exchange, Havoc, Hypercall, Instr, Mode, Read, Write
+from flushproof.ir.code import (
+    CallWitness,
+    Exchange,
+    Havoc,
+    Hypercall,
+    Instr,
+    Local,
+    Mode,
+    Read,
+    Write,
+)
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.machine.build import Machine
 from flushproof.machine.instrument import PLACE_STRIDE
@@ -302,11 +312,11 @@ class _RetargetRun:
         """Return what a monitor chooses; whatever else is free is 0."""
         operation = thread.operation
         assert operation is not None
-        before = operation.code[thread.pc - 1] if thread.pc else None
-        if isinstance(before, Read) and before.field.name.endswith(".taken"):
-            witness = before.field.label.removesuffix(".taken")
-            return int(self.choice.calls.get(witness, key) == key)
-        return 0
+        match operation.code[thread.pc]:
+            case Havoc(Local(origin=CallWitness(witness=witness))):
+                return int(self.choice.calls.get(witness, key) == key)
+            case _:
+                return 0
 
     def _bystander(self, role: Role) -> None:
         for operation in self.program.of(role):

@@ -17,6 +17,7 @@ from flushproof.ir.code import (
     Access,
     Acquire,
     Assign,
+    CallWitness,
     Drain,
     Enter,
     Exchange,
@@ -24,6 +25,7 @@ from flushproof.ir.code import (
     Havoc,
     Hypercall,
     Instr,
+    Local,
     Mode,
     Read,
     Release,
@@ -36,9 +38,6 @@ from flushproof.support.record import Record
 from flushproof.support.source import Span
 
 PLAIN = ("READ", "WRITE")
-
-CLAIMS_OWN = "%c"
-"""How the names of a claim's temporaries begin."""
 
 
 class ProgramEvent(Record, frozen=True):
@@ -150,13 +149,12 @@ class _Recorder:
         for h in self.state.happenings[before:]:
             self._note(thread, h)
         match instr:
-            case Havoc(target) if not target.name.startswith(CLAIMS_OWN):
+            case Havoc(target) if not instr.from_claim:
                 self._add(thread, instr, "ANYTHING", value=thread.locals[target])
-            case Assign(target) if thread.locals[target] and target.name.startswith(
-                f"{self.found.claim}:"
-            ):
-                key = (thread.number, thread.call)
-                self.chosen.setdefault(key, set()).add(target.name.partition(":")[2])
+            case Assign(Local(origin=CallWitness(claim, witness)) as target):
+                if thread.locals[target] and claim == self.found.claim:
+                    key = (thread.number, thread.call)
+                    self.chosen.setdefault(key, set()).add(witness)
             case _:
                 pass
 

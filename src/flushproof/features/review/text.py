@@ -9,7 +9,7 @@ from flushproof.report import text
 from flushproof.report.grid import Column, GridCell, draw_grid
 from flushproof.report.plain import DEFAULT_WIDTH, escape_unprintable, hang_text
 from flushproof.report.scope import scope_lines, vcpus_phrase
-from flushproof.results.comparison import Comparison, Relation
+from flushproof.results.comparison import Comparison, Relation, Since
 from flushproof.results.review import ChangeEffect, ChangeReview, ClaimRow, PatchLine, Review, Truth
 from flushproof.results.verdict import ClaimResult, Verdict
 from flushproof.support.source import Source
@@ -150,7 +150,7 @@ def _compared(review: ChangeReview) -> str:
 
 
 def _relation(found: Comparison) -> str:
-    since = "" if found.scope.boot.startswith("from") else f" {found.scope.boot}"
+    since = "" if found.since is Since.BOOT else f" {found.scope.boot}"
     match found.relation:
         case Relation.EQUAL | Relation.BOUNDED:
             return f"equal for {vcpus_phrase(found.scope.vcpus)}{since or ' from boot'}"

@@ -32,6 +32,7 @@ from flushproof.ir.code import (
     Instr,
     Jump,
     Local,
+    LocalOrigin,
     Uninit,
     Var,
 )
@@ -129,7 +130,8 @@ def _learn(known: _Known, instr: Instr, counts: Counter[Local]) -> None:
     if not isinstance(instr, Assign) or target in set(locals_of(instr.value)):
         return
     copy = isinstance(instr.value, (Const, Var))
-    if copy or (target.name[0] == "%" and counts[target] == 1):
+    temporary = target.origin is LocalOrigin.TEMPORARY
+    if copy or (temporary and counts[target] == 1):
         known.learn(target, instr.value)
 
 

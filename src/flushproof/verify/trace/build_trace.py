@@ -83,7 +83,7 @@ def _columns(schedule: Schedule, state: State, view: TraceView) -> tuple[str, ..
     return tuple(
         p.name
         for p in schedule.plans
-        if p.name.startswith("vcpu")
+        if schedule.loads(p)
         or (p.number in acted and any(view.roles[c.operation] is Role.FLUSH for c in p.calls))
     )
 
@@ -91,7 +91,7 @@ def _columns(schedule: Schedule, state: State, view: TraceView) -> tuple[str, ..
 def _standing(schedule: Schedule, state: State, view: TraceView) -> tuple[tuple[str, str], ...]:
     out: list[tuple[str, str]] = []
     for plan in schedule.plans:
-        if plan.name.startswith("vcpu"):
+        if schedule.loads(plan):
             root = state.memory[RUNS_ON.name, plan.number]
             if root != NONE:
                 out.append((plan.name, f"still on {view.names.root(root)}"))
