@@ -25,7 +25,6 @@ from flushproof.ir.code import (
     Access,
     Acquire,
     Binary,
-    Branch,
     CallWitness,
     Cast,
     Const,
@@ -37,14 +36,12 @@ from flushproof.ir.code import (
     HeldLocks,
     Hypercall,
     Instr,
-    Jump,
     Local,
     Mode,
     Read,
     Release,
     Return,
     Self,
-    Stop,
     Unary,
     Uninit,
     Var,
@@ -52,6 +49,7 @@ from flushproof.ir.code import (
 )
 from flushproof.ir.passes.cleanup import clean_code
 from flushproof.ir.program import Operation, Parameters, Role
+from flushproof.ir.rewrite import CodeRewriter
 from flushproof.ir.types import BOOL, INT, NONE, ROOT, U64
 from flushproof.lower import convert
 from flushproof.lower.context import Activation, BoundName, ProgramContext, Special
@@ -112,27 +110,17 @@ class _Pass:
             owner.env, operation.name, operation.span, owner.fields, temporary="%c", observing=True
         )
         self.ctx.emitter.from_claim = True
-        self.labels = [self.ctx.emitter.label() for _ in operation.code]
+        self.rewriter = CodeRewriter(self.ctx.emitter, operation.code)
         self.chosen: dict[tuple[str, str], Local] = {}
 
     def run(self) -> tuple[Instr, ...]:
-        for at, instr in enumerate(self.operation.code):
-            self.ctx.emitter.place(self.labels[at])
-            self._instr(instr)
-        return self.ctx.emitter.finish()
+        return self.rewriter.run(self._instr)
 
-    def _instr(  # noqa: C901, PLR0912, PLR0915 - a table of all events
-        self, instr: Instr
+    def _instr(  # noqa: C901 - a table of all events
+        self, _at: int, instr: Instr
     ) -> None:
-        copy = self.ctx.emitter.copy
+        copy = self.rewriter.keep
         match instr:
-            case Jump(target):
-                copy(replace(instr, target=self.labels[target].number))
-            case Branch(_, then, otherwise):
-                yes, no = self.labels[then], self.labels[otherwise]
-                copy(replace(instr, then=yes.number, otherwise=no.number))
-            case Stop():
-                pass
             case Enter(span):
                 copy(instr)
                 self._enter(_sure(span))

@@ -19,19 +19,17 @@ from flushproof.ir.builder import Emitter
 from flushproof.ir.code import (
     Acquire,
     Assert,
-    Branch,
     Field,
     Holds,
     Instr,
-    Jump,
     Release,
     Return,
-    Stop,
     TryAcquire,
     Unary,
     Var,
 )
 from flushproof.ir.program import Operation, Program, Role
+from flushproof.ir.rewrite import CodeRewriter
 from flushproof.ir.types import BOOL
 from flushproof.support.record import Record, replace
 
@@ -76,24 +74,16 @@ def _order(operations: Iterable[Operation]) -> tuple[Field, ...] | None:
 def _asserting(operation: Operation, locks: Sequence[Field], claim: str) -> Operation:
     """Return an operation that asserts to keep to the order and to end with no lock held."""
     emitter = Emitter(operation.name, temporary="%l", from_claim=True)
-    labels = [emitter.label() for _ in operation.code]
-    for label, instr in zip(labels, operation.code, strict=True):
-        emitter.place(label)
+    rewriter = CodeRewriter(emitter, operation.code)
+
+    def rewrite(_at: int, instr: Instr) -> None:
         for lock in _unwelcome(instr, locks):
             _assert(emitter, lock, claim, instr, held=False)
-        match instr:
-            case Release(field) if field in locks:
-                _assert(emitter, field, claim, instr, held=True)
-                emitter.copy(instr)
-            case Stop():
-                pass
-            case Jump(target):
-                emitter.jump(labels[target], instr.span)
-            case Branch(condition, then, otherwise):
-                emitter.branch(condition, labels[then], labels[otherwise], instr.span)
-            case _:
-                emitter.copy(instr)
-    return replace(operation, code=emitter.finish())
+        if isinstance(instr, Release) and instr.field in locks:
+            _assert(emitter, instr.field, claim, instr, held=True)
+        rewriter.keep(instr)
+
+    return replace(operation, code=rewriter.run(rewrite))
 
 
 def _unwelcome(instr: Instr, locks: Sequence[Field]) -> Sequence[Field]:

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from flushproof.results.verdict import ClaimResult
+from flushproof.support.atomic_write import replace_file
 from flushproof.support.files import FileLook
 from flushproof.support.record import Record
 
@@ -74,21 +74,11 @@ class Store(Record, frozen=True):
             if not self.place.is_dir():
                 self.place.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._forget_old_versions()
-            _put(self.place / entry.key, hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+            digest = hashlib.sha256(body).hexdigest().encode()
+            replace_file(self.place / entry.key, digest + b"\n" + body)
 
     def _forget_old_versions(self) -> None:
         versions = sorted(self.place.parent.iterdir(), key=lambda p: p.stat().st_mtime)
         for old in versions[:-KEPT]:
             if old != self.place:
                 shutil.rmtree(old, ignore_errors=True)
-
-
-def _put(file: Path, data: bytes) -> None:
-    with tempfile.NamedTemporaryFile(dir=file.parent, prefix="new-", delete=False) as draft:
-        try:
-            draft.write(data)
-            draft.close()
-            Path(draft.name).replace(file)
-        except OSError:
-            Path(draft.name).unlink(missing_ok=True)
-            raise

@@ -17,6 +17,8 @@ from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
 PAGE, DRAWING = "<!DOCTYPE html>", "<svg"
 """How the files begin that may be replaced."""
 _UMASKED = 0o666
+PRIVATE = 0o600
+"""The permissions of a file for its user alone."""
 
 
 class CannotWrite(Diagnostic, frozen=True, kw_only=True):
@@ -80,20 +82,29 @@ def write_atomically(path: str, text: str, begins: str = "") -> None:
     check_writable(path, begins)
     target = Path(path).resolve()
     try:
-        _replace(target, text)
+        replace_file(target, text.encode(), mode=_mode(target), durable=True)
     except OSError as error:
         raise _cannot(path, _reason(error)) from None
 
 
-def _replace(target: Path, text: str) -> None:
+def replace_file(target: Path, data: bytes, *, mode: int = PRIVATE, durable: bool = False) -> None:
+    """Put a file in the place of another at once: whoever reads sees the old one or the new one.
+
+    With `durable` it is on the disk before it takes the name. A link is replaced, not followed.
+
+    Raises:
+        OSError: it cannot be done; nothing is left behind.
+    """
     number, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.")
     temporary = Path(name)
     try:
-        with os.fdopen(number, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
+        with os.fdopen(number, "wb") as stream:
+            stream.write(data)
             stream.flush()
-            os.fsync(stream.fileno())
-        temporary.chmod(_mode(target))
+            if durable:
+                os.fsync(stream.fileno())
+        if mode != PRIVATE:
+            temporary.chmod(mode)
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)

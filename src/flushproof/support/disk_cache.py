@@ -8,13 +8,13 @@ whole or not at all, so several processes may come at once.
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
+from flushproof.support.atomic_write import replace_file
 from flushproof.support.user_dirs import cache_folder
 
 DIGEST = hashlib.sha256().digest_size
@@ -56,15 +56,4 @@ def _load(file: Path) -> bytes | None:
 def _save(data: bytes, file: Path) -> None:
     with suppress(OSError):
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _put(file, hashlib.sha256(data).digest() + data)
-
-
-def _put(file: Path, data: bytes) -> None:
-    """Write a file under a name of this process first; remove that if it cannot be done."""
-    draft = file.with_name(f"{file.name}.{os.getpid()}")
-    try:
-        draft.write_bytes(data)
-        draft.replace(file)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
+        replace_file(file, hashlib.sha256(data).digest() + data)

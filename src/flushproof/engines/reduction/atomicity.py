@@ -14,13 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from operator import or_
 from typing import assert_never
 
 from flushproof.engines.reduction.commutativity import Moves, Site, ThreadCounts, WitnessCase
 from flushproof.engines.reduction.ranking import unranked_heads
 from flushproof.engines.symbolic.step import World
-from flushproof.ir.analysis.control_flow import reachable_positions, successor_positions
+from flushproof.ir.analysis.control_flow import reachable_positions
 from flushproof.ir.analysis.counting import claim_heads
+from flushproof.ir.analysis.dataflow import flow_along, solve_forward
 from flushproof.ir.analysis.held_locks import maybe_held, waits_end
 from flushproof.ir.analysis.weak_topological_order import loop_heads
 from flushproof.ir.code import (
@@ -208,25 +210,26 @@ def _with_handlers(
 def _boundaries(
     operation: Operation, movers: Mapping[Site, Mover], given: frozenset[int], *, patient: bool
 ) -> frozenset[int]:
-    """Return a forward analysis of whether a step may be past the point where it takes effect."""
+    """Return where steps begin, by whether a step may be past the point where it takes effect.
+
+    Once past it a step may only go on with left-movers (R* N L*, Lipton). A site that is none gets
+    a boundary if *some* path comes to it past that point, and a step that begins there is not past
+    it. A fact that spread before the boundary was found stays: it only makes for more boundaries,
+    and steps that are cut more often than needed lose nothing but time.
+    """
     code = operation.code
-    past: dict[int, bool] = {0: False}
     found = {0}
-    work = [0]
-    while work:
-        at = work.pop()
+
+    def transfer(at: int, past: bool) -> bool:  # noqa: FBT001 - a fact of a dataflow analysis
         mover = movers.get(Site(operation.name, at))
+        if mover is None:
+            return past
         waits = at in given or (isinstance(code[at], Acquire) and not patient)
-        out = past[at]
-        if mover is not None:
-            if waits or (past[at] and not mover.left):
-                found.add(at)
-            out = _past(mover, before=past[at] and at not in found)
-        for target in successor_positions(code, at):
-            merged = out or past.get(target, False)
-            if past.get(target) != merged:
-                past[target] = merged
-                work.append(target)
+        if waits or (past and not mover.left):
+            found.add(at)
+        return _past(mover, before=past and at not in found)
+
+    solve_forward(False, flow_along(code, transfer), or_)  # noqa: FBT003
     return frozenset(found)
 
 

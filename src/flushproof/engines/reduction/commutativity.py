@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from operator import or_
 
 import z3
 
@@ -26,6 +27,7 @@ from flushproof.engines.symbolic.step import Readers, SymbolicStep, World
 from flushproof.engines.symbolic.unroll_layout import layout_operation
 from flushproof.engines.symbolic.values import Value
 from flushproof.ir.analysis.control_flow import successor_positions
+from flushproof.ir.analysis.dataflow import solve_forward
 from flushproof.ir.analysis.held_locks import are_exclusive, surely_held
 from flushproof.ir.analysis.weak_topological_order import loop_heads
 from flushproof.ir.code import Local
@@ -347,14 +349,11 @@ def _behind_heads(
     code = operation.code
     ends = cuts.get(operation.name, frozenset({0}))
     inner = loop_heads(code) - ends
-    before, behind = {start}, set[int]()
-    work = [start]
-    while work:
-        at = work.pop()
-        found = behind if at in behind else before
+
+    def flow(at: int, behind: bool) -> Iterator[tuple[int, bool]]:  # noqa: FBT001 - a fact
         for to in successor_positions(code, at):
-            seen = behind if to in inner else found
-            if to not in ends and to not in seen:
-                seen.add(to)
-                work.append(to)
-    return frozenset(behind)
+            if to not in ends:
+                yield to, behind or to in inner
+
+    found = solve_forward(False, flow, or_, start)  # noqa: FBT003
+    return frozenset(at for at, behind in found.items() if behind)

@@ -41,6 +41,7 @@ from flushproof.ir.code import (
     Write,
 )
 from flushproof.ir.program import Operation
+from flushproof.ir.rewrite import CodeRewriter
 from flushproof.ir.types import BOOL, INT, LockWord
 from flushproof.support.errors import InternalError
 from flushproof.support.record import Record, replace
@@ -120,19 +121,17 @@ class _Side:
         self.names = names
         self.watcher = watcher
         self.ends = ends
-        self.labels = [emitter.label() for _ in operation.code]
+        self.rewriter = CodeRewriter(emitter, operation.code)
 
     def run(self) -> None:
-        for at, instr in enumerate(self.operation.code):
-            self.emitter.place(self.labels[at])
-            self._instr(instr)
+        self.rewriter.rewrite_all(lambda _at, instr: self._instr(instr))
 
     def run_from(self, start: int, stops: Mapping[int, Label]) -> None:
         code = self.operation.code
         begin = self.emitter.label()
         self.emitter.jump(begin, None)
         for at in sorted(_reached(code, start, stops)):
-            self.emitter.place(self.labels[at])
+            self.emitter.place(self.rewriter.labels[at])
             if at in stops:
                 self.emitter.jump(stops[at], None)
             if at == start:
@@ -155,21 +154,14 @@ class _Side:
                 self.watcher.havoc(replace(i, target=self.names.local(target)))
             case Return(value):
                 self.watcher.returned(value)
-            case Jump() | Branch() | Stop():
-                self._control(i)
+            case Jump() | Branch():
+                self.rewriter.keep(i)
+            case Stop():
+                self.emitter.jump(self.ends.done, None)
             case Enter() | Fence() | Uninit():
                 pass
             case _:
                 raise InternalError(f"no code of a variant: {i!r}")
-
-    def _control(self, i: Jump | Branch | Stop) -> None:
-        match i:
-            case Jump(target):
-                self.emitter.jump(self.labels[target], i.span)
-            case Branch(condition, then, otherwise):
-                self.emitter.branch(condition, self.labels[then], self.labels[otherwise], i.span)
-            case Stop():
-                self.emitter.jump(self.ends.done, None)
 
     def _renamed(self, i: Assign | Read | Write | Exchange | Check) -> Instr:
         match i:

@@ -19,7 +19,7 @@ def simplify_code(code: tuple[Instr, ...]) -> tuple[Instr, ...]:
     """Thread jumps and drop what cannot be reached or decided; positions are renumbered."""
     final = _finals(code)
     threaded = tuple(_threaded(final, i) for i in code)
-    return _compact(threaded, _reachable(threaded))
+    return _compact(threaded, {0, *reachable_positions(threaded, 0, frozenset())})
 
 
 def _finals(code: tuple[Instr, ...]) -> dict[int, int]:
@@ -50,17 +50,6 @@ def _threaded(final: dict[int, int], instr: Instr) -> Instr:
             return replace(instr, then=final[then], otherwise=final[otherwise])
         case _:
             return instr
-
-
-def _reachable(code: tuple[Instr, ...]) -> set[int]:
-    seen: set[int] = set()
-    work = [0]
-    while work:
-        at = work.pop()
-        if at not in seen:
-            seen.add(at)
-            work.extend(successor_positions(code, at))
-    return seen
 
 
 def reachable_positions(

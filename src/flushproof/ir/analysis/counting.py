@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from flushproof.ir.analysis.control_flow import successor_positions
+from flushproof.ir.analysis.control_flow import reachable_positions
 from flushproof.ir.analysis.def_use import defined_local
 from flushproof.ir.analysis.weak_topological_order import TopologicalOrder, order_code
 from flushproof.ir.code import Assign, Binary, BinaryOp, Branch, Const, Instr, Jump, Var
@@ -42,19 +42,10 @@ class Loop(Record, frozen=True):
 
     def goes_round_without(self, position: int) -> bool:
         """Tell whether there is a round that does not come to a position."""
-        inside = self.inside - {position}
         if position == self.head:
             return False
-        seen: set[int] = set()
-        work = [self.head]
-        while work:
-            for to in successor_positions(self.code, work.pop()):
-                if to == self.head:
-                    return True
-                if to in inside and to not in seen:
-                    seen.add(to)
-                    work.append(to)
-        return False
+        outside = frozenset(range(len(self.code))) - self.inside | {position}
+        return self.head in reachable_positions(self.code, self.head, outside)
 
 
 @lru_cache(maxsize=256)

@@ -9,9 +9,11 @@ Lemma L7, Lemma L9 of docs/soundness.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from operator import and_, or_
 
 from flushproof.ir.analysis.control_flow import successor_positions
+from flushproof.ir.analysis.dataflow import solve_forward
 from flushproof.ir.code import (
     Acquire,
     Branch,
@@ -44,19 +46,21 @@ def are_exclusive(a: Held, b: Held) -> bool:
 
 def held_before(code: tuple[Instr, ...]) -> tuple[Held, ...]:
     """Return the locks held before each position, starting with none."""
-    held: dict[int, Held] = {0: frozenset()}
-    work = [0]
     tried = tried_branches(code)
-    while work:
-        at = work.pop()
-        after = _after(code[at], held[at])
-        for target in successor_positions(code, at):
-            out = after | {tried[at, target]} if (at, target) in tried else after
-            merged = out if target not in held else held[target] & out
-            if held.get(target) != merged:
-                held[target] = merged
-                work.append(target)
-    return tuple(held.get(at, frozenset()) for at in range(len(code)))
+
+    def flow(at: int, held: Held) -> Iterator[tuple[int, Held]]:
+        return _to_successors(code, at, _after(code[at], held), tried)
+
+    found = solve_forward(Held(), flow, and_)
+    return tuple(found.get(at, Held()) for at in range(len(code)))
+
+
+def _to_successors(
+    code: tuple[Instr, ...], at: int, after: Held, tried: Mapping[tuple[int, int], Hold]
+) -> Iterator[tuple[int, Held]]:
+    """Yield what is held before each successor: where an attempt got a lock, that lock, too."""
+    for target in successor_positions(code, at):
+        yield target, after | {tried[at, target]} if (at, target) in tried else after
 
 
 def _after(instr: Instr, held: Held) -> Held:
@@ -155,19 +159,16 @@ def maybe_held(code: tuple[Instr, ...]) -> tuple[frozenset[str], ...]:
 
 
 def _maybe(code: tuple[Instr, ...]) -> tuple[Held, ...]:
-    maybe: dict[int, Held] = {0: frozenset()}
     tried = tried_branches(code)
+    # An attempt that is branched on right after it takes the lock on one of the two ways only.
     decided = {at - 1 for at, _ in tried}
-    work = [0]
-    while work:
-        at = work.pop()
-        after = maybe[at] if at in decided else _maybe_after(code[at], maybe[at])
-        for target in successor_positions(code, at):
-            out = after | {tried[at, target]} if (at, target) in tried else after
-            if target not in maybe or out - maybe[target]:
-                maybe[target] = maybe.get(target, frozenset()) | out
-                work.append(target)
-    return tuple(maybe.get(at, frozenset()) for at in range(len(code)))
+
+    def flow(at: int, maybe: Held) -> Iterator[tuple[int, Held]]:
+        after = maybe if at in decided else _maybe_after(code[at], maybe)
+        return _to_successors(code, at, after, tried)
+
+    found = solve_forward(Held(), flow, or_)
+    return tuple(found.get(at, Held()) for at in range(len(code)))
 
 
 def _maybe_after(instr: Instr, held: Held) -> Held:

@@ -11,8 +11,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from operator import and_
 
 from flushproof.ir.analysis.control_flow import simplify_code, successor_positions
+from flushproof.ir.analysis.dataflow import fact_behind, solve_backward, solve_forward
 from flushproof.ir.analysis.def_use import (
     defined_local,
     locals_of,
@@ -40,6 +43,7 @@ from flushproof.ir.types import BOOL, NO_VCPU, VCPU
 from flushproof.support.record import Record
 
 Code = tuple[Instr, ...]
+Live = frozenset[Local]
 Idle = Callable[[Instr, frozenset[Local]], bool]
 """Tells of an instruction, by what is live behind it, whether it does nothing."""
 
@@ -185,17 +189,7 @@ def _facts(code: Code) -> dict[int, Facts]:
     """Locals known to be true or not NULL before each reachable position (a must-analysis)."""
     given = {x for i in code for x in used_locals(i) if x.type == VCPU}
     start = frozenset(given - {defined_local(i) for i in code})
-    facts: dict[int, Facts] = {0: start}
-    work = [0]
-    while work:
-        at = work.pop()
-        for target, out in _flow(code, at, facts[at]):
-            before = facts.get(target)
-            merged = out if before is None else before & out
-            if merged != before:
-                facts[target] = merged
-                work.append(target)
-    return facts
+    return solve_forward(start, partial(_flow, code), and_)
 
 
 def _flow(code: Code, at: int, facts: Facts) -> Iterator[tuple[int, Facts]]:
@@ -240,7 +234,9 @@ def _transfer(instr: Instr, facts: Facts) -> Facts:
 def prune_assignments(code: Code) -> Code:
     """Drop assignments to locals on which nothing depends afterwards."""
     live = _live(code, _idle)
-    dead = {at for at, i in enumerate(code) if _idle(i, _out(successor_positions(code, at), live))}
+    following = (successor_positions(code, at) for at in range(len(code)))
+    behind = (fact_behind(live, then, _join_live) for then in following)
+    dead = {at for at, (i, out) in enumerate(zip(code, behind, strict=True)) if _idle(i, out)}
     return _without(code, dead) if dead else code
 
 
@@ -249,31 +245,21 @@ def _idle(i: Instr, out: frozenset[Local]) -> bool:
     return isinstance(i, (Assign, Havoc)) and i.target not in out
 
 
-def live_locals(code: Code) -> tuple[frozenset[Local], ...]:
+def live_locals(code: Code) -> tuple[Live, ...]:
     """Return the locals that may still be read, before each position."""
     return _live(code, lambda _i, _out: False)
 
 
-def _live(code: Code, idle: Idle) -> tuple[frozenset[Local], ...]:
+def _live(code: Code, idle: Idle) -> tuple[Live, ...]:
     """Return the locals that may still be read by something that is not idle."""
-    live: list[frozenset[Local]] = [frozenset()] * len(code)
-    about = [
-        (at, i, {defined_local(i)}, used_locals(i), successor_positions(code, at))
-        for at, i in enumerate(code)
-    ]
-    about.reverse()
-    changed = True
-    while changed:
-        changed = False
-        for at, instr, written, read, then in about:
-            out = _out(then, live)
-            new = out if idle(instr, out) else (out - written) | read
-            if new != live[at]:
-                live[at] = new
-                changed = True
-    return tuple(live)
+    about = [(i, {defined_local(i)}, used_locals(i)) for i in code]
+
+    def transfer(at: int, out: Live) -> Live:
+        instr, written, read = about[at]
+        return out if idle(instr, out) else (out - written) | read
+
+    return solve_backward(code, Live(), transfer, _join_live)
 
 
-def _out(then: tuple[int, ...], live: Sequence[frozenset[Local]]) -> frozenset[Local]:
-    """Return what is live behind an instruction, which `then` may follow."""
-    return live[then[0]] if len(then) == 1 else frozenset().union(*(live[t] for t in then))
+def _join_live(following: Sequence[Live]) -> Live:
+    return Live().union(*following)

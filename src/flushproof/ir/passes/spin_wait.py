@@ -15,7 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from flushproof.ir.analysis.control_flow import insert_code, successor_positions
+from flushproof.ir.analysis.control_flow import (
+    insert_code,
+    reachable_positions,
+    successor_positions,
+)
 from flushproof.ir.analysis.def_use import defined_local, used_locals
 from flushproof.ir.arith import apply_binary, apply_unary
 from flushproof.ir.code import (
@@ -197,13 +201,7 @@ def _setter(code: Code, x: Local, round_: Collection[int]) -> int | None:
 
 
 def _leads(code: Code, start: int, end: int, without: int) -> bool:
-    seen = {without}
-    work = [start]
-    while work:
-        here = work.pop()
-        if here == end:
-            return True
-        if here not in seen:
-            seen.add(here)
-            work.extend(successor_positions(code, here))
-    return False
+    """Tell whether one can get from a position to another one without coming to a third."""
+    if start in (end, without):
+        return start == end
+    return end in reachable_positions(code, start, frozenset({without} - {end}))

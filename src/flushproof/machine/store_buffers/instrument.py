@@ -40,17 +40,16 @@ from flushproof.ir.code import (
     Havoc,
     Instr,
     Ite,
-    Jump,
     Mode,
     Read,
     Release,
-    Stop,
     TryAcquire,
     Var,
     Write,
 )
 from flushproof.ir.passes.cleanup import clean_code
 from flushproof.ir.program import Operation
+from flushproof.ir.rewrite import CodeRewriter
 from flushproof.ir.types import BOOL, LockWord
 from flushproof.lower import convert
 from flushproof.lower.values import FALSE, TRUE
@@ -85,30 +84,19 @@ class Weaver:
         self.tried = tried_branches(operation.code)
         self.emitter = Emitter(operation.name, temporary="%b")
         self.cells = BufferCells(self.emitter, operation, flushers)
-        self.labels = [self.emitter.label() for _ in operation.code]
+        self.rewriter = CodeRewriter(self.emitter, operation.code)
 
     def run(self) -> Operation:
         """Return the operation with its buffer."""
-        for at, instr in enumerate(self.operation.code):
-            self.emitter.place(self.labels[at])
-            self._instr(at, instr, self.contents[at])
-        return replace(self.operation, code=clean_code(self.emitter.finish()))
+        return replace(self.operation, code=clean_code(self.rewriter.run(self._instr)))
 
-    def _instr(  # noqa: C901 - a table of all instructions
-        self, at: int, instr: Instr, before: Contents
-    ) -> None:
+    def _instr(self, at: int, instr: Instr) -> None:
         span = instr.span or self.operation.span
+        before = self.contents[at]
         if self.buffering.drains_before(instr):
             self._drain_some(before, span)
             before = self.buffering.drained(before)
         match instr:
-            case Stop():
-                return
-            case Jump(target):
-                self.emitter.jump(self.labels[target], instr.span)
-            case Branch(condition, then, otherwise):
-                yes, no = self.labels[then], self.labels[otherwise]
-                self.emitter.branch(condition, yes, no, instr.span)
             case Write() if self.buffering.stores(instr):
                 self._store(instr, before, span)
             case Release() if self.buffering.stores(instr):
@@ -120,7 +108,7 @@ class Weaver:
             case _:
                 if drains_all(instr):
                     self._drain_all(before, span)
-                self.emitter.emit(instr)
+                self.rewriter.keep(instr)
         if self.buffering.drains_after(instr):
             self._drain_some(before, span)
 
@@ -236,7 +224,7 @@ class Weaver:
         """Return where an attempt leads that fails, where a branch just behind it says so."""
         match self.operation.code[at + 1]:
             case Branch(_, then, otherwise) if (at + 1, then) in self.tried:
-                return self.labels[otherwise]
+                return self.rewriter.labels[otherwise]
             case _:
                 return None
 

@@ -13,9 +13,11 @@ Lemma L24 of docs/soundness.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from operator import or_
 
 from flushproof.ir.analysis.control_flow import successor_positions
+from flushproof.ir.analysis.dataflow import solve_forward
 from flushproof.ir.analysis.held_locks import tried_branches
 from flushproof.ir.code import (
     Acquire,
@@ -165,19 +167,16 @@ def _ends(
 def _of_call(operation: Operation, entry: Contents, buffering: Buffering) -> tuple[Contents, ...]:
     code = operation.code
     got = tried_branches(code)
-    before: dict[int, Contents] = {0: entry}
-    work = [0]
-    while work:
-        at = work.pop()
+
+    def flow(at: int, before: Contents) -> Iterator[tuple[int, Contents]]:
         instr = code[at]
-        here = buffering.drained(before[at]) if buffering.drains_before(instr) else before[at]
+        here = buffering.drained(before) if buffering.drains_before(instr) else before
         out = contents_after(instr, here, buffering)
         if buffering.drains_after(instr):
             out = buffering.drained(out)
         for target in successor_positions(code, at):
             # Who got the lock has waited until its stores were in memory.
-            merged = before.get(target, frozenset()) | (EMPTY if (at, target) in got else out)
-            if before.get(target) != merged:
-                before[target] = merged
-                work.append(target)
-    return tuple(before.get(at, EMPTY) for at in range(len(code)))
+            yield target, EMPTY if (at, target) in got else out
+
+    found = solve_forward(entry, flow, or_)
+    return tuple(found.get(at, EMPTY) for at in range(len(code)))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from flushproof.engines.reduction.commutativity import ThreadCounts
 from flushproof.frontend.setup import Bounds
-from flushproof.ir.analysis.control_flow import successor_positions
+from flushproof.ir.analysis.control_flow import reachable_positions
 from flushproof.ir.analysis.held_locks import Held, Hold, surely_held
 from flushproof.ir.code import (
     Acquire,
@@ -146,16 +146,9 @@ class Explainer:
         return FieldLocks(_label(field), names, tuple(texts))
 
 
-def _region(operation: Operation, start: int, boundaries: frozenset[int]) -> set[int]:
+def _region(operation: Operation, start: int, boundaries: frozenset[int]) -> frozenset[int]:
     """Return the positions that a step may reach."""
-    seen = {start}
-    work = [start]
-    while work:
-        for target in successor_positions(operation.code, work.pop()):
-            if target not in boundaries and target not in seen:
-                seen.add(target)
-                work.append(target)
-    return seen
+    return reachable_positions(operation.code, start, boundaries) | {start}
 
 
 def _moving(mover: Mover) -> Moving:
