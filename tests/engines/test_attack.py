@@ -75,10 +75,10 @@ def test_a_contradiction_is_no_verdict(
 
     Guards Lemma L30 of docs/soundness.md.
     """
-    monkeypatch.setattr(ClaimChecker, "_glance", lambda *_: None)
+    monkeypatch.setattr(ClaimChecker, "glance", lambda *_: None)
     monkeypatch.setattr(ForAll, "prove", lambda *_: Evidence((), "", exact_roots=True))
     if not bounded:
-        monkeypatch.setattr(ClaimChecker, "_fails", lambda *_: False)
+        monkeypatch.setattr(ClaimChecker, "failure_within", lambda *_: None)
     arguments = ("prove", str(SPECS / "counter_first.c"), "--claim", "no_bogus", "--no-cache")
     assert cli.main((*arguments, "--no-sanity", "--jobs", "1")) == 70
     captured = capsys.readouterr()

@@ -9,7 +9,7 @@ from flushproof.engines.bounded.threads import Counts
 from flushproof.frontend.setup import Bounds
 from flushproof.machine.build import Machine
 from flushproof.results.verdict import ClaimResult, Verdict
-from flushproof.verify.claim_checker import EVERY
+from flushproof.verify.conclusion import EVERY
 from flushproof.verify.portfolio import Question, decide_claims
 from support.machines import machine_from
 

@@ -1,4 +1,7 @@
-"""One claim being decided: a few vCPUs, a proof for every number, the bounds.
+"""One claim being decided: by attempts, of which each decides it or leaves it to the next.
+
+With few vCPUs a little effort often shows that a claim fails; then a proof for every number is
+tried; what neither decides is looked at within the bounds.
 
 Lemma L29, Lemma L30 of docs/soundness.md.
 """
@@ -6,40 +9,42 @@ Lemma L29, Lemma L30 of docs/soundness.md.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, assert_never
 from zlib import crc32
 
-from flushproof.engines.counterexample import Counterexample, size_in_words
-from flushproof.engines.explicit.enumerator import Sizes
+from flushproof.engines.counterexample import Counterexample
 from flushproof.engines.interpreter.random_runs import Attack
 from flushproof.engines.outcome import NoCounterexample, NoProof, Outcome, Undecided
 from flushproof.frontend.setup import Bounds
 from flushproof.ir.program import Program
-from flushproof.machine.build import CAPACITY, Machine
-from flushproof.machine.store_buffers.apply import Buffered
-from flushproof.results.second_opinion import Opinion, join_opinions
-from flushproof.results.trace import Trace
-from flushproof.results.verdict import ClaimResult, Verdict, VerdictScope
+from flushproof.machine.build import Machine
+from flushproof.results.verdict import ClaimResult
 from flushproof.support.errors import InternalError
-from flushproof.support.record import replace
+from flushproof.support.record import Record, replace
 from flushproof.support.wording import count_noun
-from flushproof.verify.assumptions import list_assumptions
+from flushproof.verify.conclusion import Conclusion
+from flushproof.verify.decision import (
+    Decision,
+    HoldsWithin,
+    LeavesOpen,
+    Ledger,
+    Proves,
+    Refutes,
+)
 from flushproof.verify.question import (
     LOOKING,
     Definedness,
     Question,
     engine_for,
     replay_to_end,
-    take_opinions,
 )
 from flushproof.verify.unbounded_proofs import Evidence, ForAll
 
 if TYPE_CHECKING:
     from flushproof.engines.reduction.step_plan import StepPlan
-    from flushproof.verify.question import Engine
 
-EVERY = "every interleaving"
 FEW = 2
 """So many vCPUs are looked at before a proof for all is tried."""
 SOME = 3
@@ -52,12 +57,18 @@ RUNS = 10
 """So many random runs are made after a proof."""
 
 
-Range = tuple[int, int] | None
-"""From how many to how many vCPUs; None for every number."""
+class PassedOn(Record, frozen=True):
+    """What an attempt says that decided nothing: why there is no proof for every number, if so."""
+
+    reason: str = ""
+
+
+Attempt = Callable[[PassedOn], Decision | PassedOn]
+"""Decides the claim or leaves it to the next, given what those before left."""
 
 
 class ClaimChecker:
-    """One claim being decided."""
+    """One claim being decided; what engines told of it is in the `ledger`."""
 
     def __init__(
         self,
@@ -72,15 +83,8 @@ class ClaimChecker:
         self.question = question
         self.name = name
         self.engine = question.engine_of(name)
-        self.definedness = definedness
+        self.ledger = Ledger(definedness)
         self.started = time.monotonic()
-        self.exact_roots = True
-        self.every_interleaving = True
-        self.buffers: Buffered | None = None
-        self.found: Counterexample | None = None
-        self.opinions: list[Opinion] = []
-        self.seen: dict[int, Outcome] = {}
-        self.early: ClaimResult | None = None
 
     @cached_property
     def program(self) -> Program:
@@ -99,47 +103,97 @@ class ClaimChecker:
             return NoProof("it is not asked for every number of vCPUs")
         return self.forall.plan(self.program)
 
-    def decide(self) -> ClaimResult:
-        """Look at the smallest number of vCPUs first, and for a proof for all of them in time."""
-        low, high = self.question.bounds.vcpus
-        self.buffers = self.machine.buffers((self.name,))
-        every = range(low, high + 1)
+    def decide(self) -> Decision:
+        """Go through the attempts until one decides the claim; the last one always does."""
+        buffers = self.machine.buffers((self.name,))
+        self.ledger.full_buffers = buffers is not None and buffers.full
+        left = PassedOn()
+        for attempt in self._attempts():
+            outcome = attempt(left)
+            if not isinstance(outcome, PassedOn):
+                return outcome
+            left = outcome
+        raise AssertionError("the last attempt decides")
+
+    def tell(self, decision: Decision) -> ClaimResult:
+        """Return a decision as a result.
+
+        Raises:
+            InternalError: a counterexample does not replay.
+        """
+        program = self.program if self.machine.statable(self.name) else None
+        claim = Conclusion(self.machine, self.question, self.name, program, self.ledger)
+        return replace(claim.tell(decision), seconds=time.monotonic() - self.started)
+
+    def _attempts(self) -> tuple[Attempt, ...]:
         if self.engine in LOOKING:
-            return self._look(every) or self._bounded((low, high))
-        if self.engine == "auto":
-            found = self._glance(range(low, min(high, FEW) + 1))
-            if found is not None:
-                return found
-        evidence = self.forall.prove(self.program, self.any_plan, self._hopeless)
-        if self.early is not None:
-            return self.early
-        match evidence:
-            case Evidence():
-                self.opinions += evidence.opinions
-                self.exact_roots = evidence.exact_roots
+            return (self._look_within_bounds,)
+        if self.engine == "unbounded":
+            return (self._prove_for_all, self._leave_open)
+        return (self._glance_at_few, self._prove_for_all, self._look_within_bounds)
+
+    # The attempts ----------------------------------------------------------------------------
+
+    def _glance_at_few(self, left: PassedOn) -> Decision | PassedOn:
+        """Look for a counterexample with few vCPUs and little effort, the smallest first."""
+        low, high = self.question.bounds.vcpus
+        return self.glance(range(low, min(high, FEW) + 1)) or left
+
+    def _prove_for_all(self, _: PassedOn) -> Decision | PassedOn:
+        """Look for a proof for every number of vCPUs, and attack what is found."""
+        beyond = _BeyondFew(self)
+        match self.forall.prove(self.program, self.any_plan, beyond.look):
+            case Evidence() as evidence:
+                self.ledger.opinions += evidence.opinions
                 self._attack()
-                return self._result(Verdict.PROVED, None, evidence=evidence)
-            case NoProof(why) if self.engine == "unbounded":
-                return self.unknown(f"not proved for all: {why}", None)
+                return Proves(evidence)
             case NoProof(why):
-                reason = f"not proved for every number of vCPUs: {why}"
-                return self._look(every) or self._bounded((low, high), reason)
+                return beyond.decision or PassedOn(why)
             case other:
                 assert_never(other)
 
-    def _glance(self, counts: range) -> ClaimResult | None:
-        """Look with little effort, and note what is found; return what refutes the claim."""
+    def _look_within_bounds(self, left: PassedOn) -> Decision:
+        """Look at every number of vCPUs within the bounds, the smallest first."""
+        engine = engine_for(self.program, self.question, self.plan)
+        low, high = self.question.bounds.vcpus
+        for n in range(low, high + 1):
+            if n not in self.ledger.outcomes:
+                outcome = engine.claim(self.name, n)
+                self._tell_progress()
+                self.ledger.note_answer(engine, n, outcome)
+            match self.ledger.outcomes[n]:
+                case Counterexample() as found:
+                    return Refutes(found)
+                case Undecided(reason):
+                    return LeavesOpen(reason, (low, n))
+                case NoCounterexample():
+                    pass
+                case other:
+                    assert_never(other)
+            undefined = self.ledger.undefined_with(n)
+            if isinstance(undefined, Undecided):
+                return _leave_undefined(undefined, low, n)
+        unproved = f"not proved for every number of vCPUs: {left.reason}" if left.reason else ""
+        return HoldsWithin(unproved)
+
+    def _leave_open(self, left: PassedOn) -> Decision:
+        """Leave a claim open for which only a proof was asked for."""
+        return LeavesOpen(f"not proved for all: {left.reason}", None)
+
+    # Few vCPUs, little effort ----------------------------------------------------------------
+
+    def glance(self, counts: range) -> Decision | None:
+        """Look with little effort, and note what is found; return what decides the claim."""
         engine = engine_for(self.program, self.question, self.plan, GLANCE)
         for n in counts:
-            answer = engine.claim(self.name, n)
-            self._tell()
-            if not _is_final(answer):
-                answer = self._within(self._smallest(n), GLANCE) or answer
-            if not isinstance(answer, Undecided):
-                self._note(engine, n)
-                self.seen[n] = answer
-            if isinstance(answer, Counterexample):
-                return self._followed_up(answer, n)
+            outcome = engine.claim(self.name, n)
+            self._tell_progress()
+            if not _is_final(outcome):
+                outcome = self._within(self._smallest(n), GLANCE) or outcome
+            if not isinstance(outcome, Undecided):
+                self.ledger.note_answer(engine, n, outcome)
+            if isinstance(outcome, Counterexample):
+                return self.follow_up(outcome, n)
         return None
 
     def _smallest(self, vcpus: int) -> Bounds:
@@ -148,54 +202,33 @@ class ClaimChecker:
         few = min(1, own.loads), min(1, own.flushes)
         return replace(own, vcpus=(vcpus, vcpus), loads=few[0], flushes=few[1])
 
-    def _followed_up(
+    def follow_up(
         self, found: Counterexample, vcpus: int, bounds: Bounds | None = None
-    ) -> ClaimResult:
+    ) -> Refutes | LeavesOpen:
         """Return what was found, unless something undefined happens with fewer vCPUs.
 
         `bounds` are those within which it was found, None for those asked for.
         """
         low, high = self.question.bounds.vcpus
         for n in range(low, min(vcpus, high + 1)):
-            undefined = self._undefined(n)
+            undefined = self.ledger.undefined_with(n)
             if isinstance(undefined, Undecided):
-                return self.unknown(f"undefined behaviour: {undefined.reason}", (low, n))
-        sure = all(n in self.seen for n in range(low, vcpus))
-        return self._refuted(replace(found, least=found.least and sure), bounds)
+                return _leave_undefined(undefined, low, n)
+        sure = all(n in self.ledger.outcomes for n in range(low, vcpus))
+        return Refutes(replace(found, least=found.least and sure), bounds)
 
-    def _hopeless(self) -> NoProof | None:
-        """Return why there is no proof for all, where a few vCPUs more show it with little effort.
+    def _within(self, bounds: Bounds, part: int) -> Counterexample | None:
+        """Return a counterexample within other bounds, which may not be the least within ours."""
+        question = replace(self.question, bounds=bounds, second=None)
+        engine = engine_for(self.program, question, self.plan, part)
+        found = engine.claim(self.name, bounds.vcpus[1])
+        return replace(found, least=False) if isinstance(found, Counterexample) else None
 
-        Beyond the bounds only a little is tried. What fails there refutes a claim that was asked
-        for every number of vCPUs; of one asked within the bounds it is only a reason.
-        """
-        if self.engine != "auto":
-            return None
-        bounds = self.question.bounds
-        low, high = bounds.vcpus
-        within = range(max(low, FEW + 1), min(high, SOME) + 1)
-        self.early = self._glance(within)
-        if self.early is not None:
-            return NoProof("it is decided with few")
-        for n in range(high + 1, SOME + 1):
-            if self._fails(replace(bounds, vcpus=(n, n), loads=1, flushes=1)):
-                return NoProof(f"it fails with {count_noun(n, 'vCPU')}")
-        if bounds.flushes < MORE:
-            more = replace(bounds, vcpus=(1, 1), loads=max(2, bounds.loads), flushes=MORE)
-            if self._fails(more):
-                return NoProof(f"it fails with 1 vCPU, {more.loads} loads and {MORE} flushes")
-        return None
+    def failure_within(self, bounds: Bounds) -> Counterexample | None:
+        """Return a counterexample that very little effort finds within other bounds, if any."""
+        return self._within(bounds, 10 * GLANCE)
 
-    def _fails(self, bounds: Bounds) -> bool:
-        """Tell whether very little effort shows that the claim fails within other bounds."""
-        found = self._within(bounds, 10 * GLANCE)
-        if found is None:
-            return False
-        if self.name in self.question.every_number:
-            self.early = self._followed_up(found, found.schedule.vcpus, bounds)
-        else:
-            replay_to_end(self.program, found)
-        return True
+    # A proof, put to the test ----------------------------------------------------------------
 
     def _attack(self) -> None:
         """Look for a counterexample to what has been proved, with little effort.
@@ -204,7 +237,7 @@ class ClaimChecker:
             InternalError: there is one.
         """
         bounds = replace(self.question.bounds, vcpus=(SOME, SOME), loads=1, flushes=1)
-        if self._fails(bounds):
+        if self.failure_within(bounds) is not None:
             self._contradicted(f"it fails with {count_noun(SOME, 'vCPU')}")
         attack = Attack(self.program, bounds.flushers)
         first = crc32(self.name.encode())
@@ -217,139 +250,59 @@ class ClaimChecker:
         text = f"`{self.name}` is proved for every number of vCPUs, and yet: {found}"
         raise InternalError(text)
 
-    def _within(self, bounds: Bounds, part: int) -> Counterexample | None:
-        """Return a counterexample within other bounds, which may not be the least within ours."""
-        question = replace(self.question, bounds=bounds, second=None)
-        found = engine_for(self.program, question, self.plan, part).claim(
-            self.name, bounds.vcpus[1]
-        )
-        return replace(found, least=False) if isinstance(found, Counterexample) else None
-
-    def _look(self, counts: range) -> ClaimResult | None:
-        """Return what is found with so many vCPUs; None where the claim holds."""
-        engine = engine_for(self.program, self.question, self.plan)
-        low = self.question.bounds.vcpus[0]
-        for n in counts:
-            if n not in self.seen:
-                self.seen[n] = engine.claim(self.name, n)
-                self._tell()
-                self._note(engine, n)
-            match self.seen[n]:
-                case Counterexample() as found:
-                    return self._refuted(found)
-                case Undecided(reason):
-                    return self.unknown(reason, (low, n))
-                case NoCounterexample():
-                    pass
-                case other:
-                    assert_never(other)
-            undefined = self._undefined(n)
-            if isinstance(undefined, Undecided):
-                return self.unknown(f"undefined behaviour: {undefined.reason}", (low, n))
-        return None
-
-    def _undefined(self, vcpus: int) -> NoCounterexample | Undecided:
-        """Describe what is undefined with so many vCPUs, if anything is, or why that is open."""
-        undefined = self.definedness.at(vcpus)
-        self.opinions += self.definedness.opinions[vcpus]
-        self.every_interleaving &= self.definedness.every_interleaving(vcpus)
-        return undefined
-
-    def _note(self, engine: Engine, n: int) -> None:
-        self.opinions += take_opinions(engine)
-        self.exact_roots = engine.exact_roots
-        self.every_interleaving &= engine.every_interleaving(n)
-
-    def _tell(self) -> None:
+    def _tell_progress(self) -> None:
         if self.question.board is not None:
             self.question.board.look(self.question.claims.index(self.name))
 
-    def _bounded(self, vcpus: Range, reason: str = "") -> ClaimResult:
-        """Return that the claim holds within bounds, and why it is not proved beyond them."""
-        return self._result(Verdict.BOUNDED, vcpus, reason=reason)
 
-    def not_asked(self, reason: str) -> ClaimResult:
-        """Return that the variant has not what the claim is about, so that nothing was asked."""
-        return self._result(Verdict.NOT_ASKED, self.question.bounds.vcpus, reason=reason)
+class _BeyondFew:
+    """A look at a few vCPUs more once a first attempt at a proof has failed.
 
-    def unknown(self, reason: str, vcpus: Range) -> ClaimResult:
-        """Return that the claim is not decided, and why."""
-        return self._result(Verdict.UNKNOWN, vcpus, reason=reason)
+    The search for a proof calls back, so what is decided meanwhile is kept here.
+    """
 
-    def _refuted(self, found: Counterexample, bounds: Bounds | None = None) -> ClaimResult:
-        from flushproof.verify.trace.build_trace import build_trace
+    def __init__(self, checker: ClaimChecker) -> None:
+        self.checker = checker
+        self.decision: Decision | None = None
 
-        state = replay_to_end(self.program, found)
-        self.found = found
-        schedule = found.schedule
-        claim = self.machine.setup.claim(self.name)
-        assert claim is not None
-        n = schedule.vcpus
-        least = found.least and self.every_interleaving
-        low = min(n, self.question.bounds.vcpus[0])
-        smallest = size_in_words(found, low, least=least)
-        trace = build_trace(self.machine, claim, self.program, schedule, state, smallest)
-        return self._result(Verdict.REFUTED, (low, n), smallest=n, trace=trace, bounds=bounds)
+    def look(self) -> NoProof | None:
+        """Return why there is no proof for all, where a few vCPUs more show it.
 
-    def _result(
-        self,
-        verdict: Verdict,
-        vcpus: Range,
-        *,
-        smallest: int | None = None,
-        trace: Trace | None = None,
-        reason: str = "",
-        evidence: Evidence | None = None,
-        bounds: Bounds | None = None,
-    ) -> ClaimResult:
-        claim = self.machine.setup.claim(self.name)
-        assert claim is not None
-        return ClaimResult(
-            claim=self.name,
-            text=claim.text,
-            verdict=verdict,
-            scope=self._scope(vcpus, bounds or self.question.bounds),
-            assumptions=self._assumptions(),
-            seconds=time.monotonic() - self.started,
-            smallest_vcpus=smallest,
-            trace=trace,
-            reason=reason,
-            invariant=() if evidence is None else evidence.invariant,
-            script="" if evidence is None else evidence.script,
-            opinion=self._opinion(),
-        )
+        Beyond the bounds only a little is tried. What fails there refutes a claim that was asked
+        for every number of vCPUs; of one asked within the bounds it is only a reason.
+        """
+        checker = self.checker
+        if checker.engine != "auto":
+            return None
+        bounds = checker.question.bounds
+        low, high = bounds.vcpus
+        self.decision = checker.glance(range(max(low, FEW + 1), min(high, SOME) + 1))
+        if self.decision is not None:
+            return NoProof("it is decided with few")
+        for n in range(high + 1, SOME + 1):
+            if self._fails(replace(bounds, vcpus=(n, n), loads=1, flushes=1)):
+                return NoProof(f"it fails with {count_noun(n, 'vCPU')}")
+        if bounds.flushes < MORE:
+            more = replace(bounds, vcpus=(1, 1), loads=max(2, bounds.loads), flushes=MORE)
+            if self._fails(more):
+                return NoProof(f"it fails with 1 vCPU, {more.loads} loads and {MORE} flushes")
+        return None
 
-    def _assumptions(self) -> tuple[str, ...]:
-        stated = self.machine.statable(self.name)
-        return list_assumptions(self.machine, self.program if stated else None)
+    def _fails(self, bounds: Bounds) -> bool:
+        """Tell whether very little effort shows that the claim fails within other bounds."""
+        checker = self.checker
+        found = checker.failure_within(bounds)
+        if found is None:
+            return False
+        if checker.name in checker.question.every_number:
+            self.decision = checker.follow_up(found, found.schedule.vcpus, bounds)
+        else:
+            replay_to_end(checker.program, found)
+        return True
 
-    def _opinion(self) -> Opinion | None:
-        second = self.question.second
-        found = join_opinions(self.opinions)
-        if second is None or found is not None:
-            return found
-        return Opinion(second.solver, 0, 0, "no question needed a solver")
 
-    def _scope(self, vcpus: Range, bounds: Bounds) -> VerdictScope:
-        rounds = None if self.every_interleaving else self.question.rounds
-        full = self.buffers is not None and self.buffers.full
-        return VerdictScope(
-            vcpus=vcpus,
-            loads=None if vcpus is None else bounds.loads,
-            flushes=None if vcpus is None else bounds.flushes,
-            flushers=bounds.flushers,
-            interleavings=EVERY if rounds is None else _only(rounds),
-            roots=self._roots(vcpus),
-            rounds=rounds,
-            memory=self.machine.setup.memory,
-            buffer=CAPACITY if full else None,
-        )
-
-    def _roots(self, vcpus: Range) -> str:
-        if self.engine == "enumerate" and vcpus is not None:
-            sizes = Sizes(vcpus[1], self.question.bounds.loads)
-            return f"{count_noun(sizes.roots, 'root')}, one range and one error code"
-        return "uninterpreted" if self.exact_roots else "64-bit vectors"
+def _leave_undefined(undefined: Undecided, low: int, vcpus: int) -> LeavesOpen:
+    return LeavesOpen(f"undefined behaviour: {undefined.reason}", (low, vcpus))
 
 
 def _is_final(outcome: Outcome) -> bool:
@@ -363,7 +316,3 @@ def _is_final(outcome: Outcome) -> bool:
             return False
         case other:
             assert_never(other)
-
-
-def _only(rounds: int) -> str:
-    return f"up to {count_noun(rounds, 'round')}, not every interleaving"

@@ -16,6 +16,7 @@ from flushproof.support.memory_limit import EXHAUSTED
 from flushproof.support.process_pool import GONE, stream_answers
 from flushproof.support.record import replace
 from flushproof.verify.claim_checker import ClaimChecker
+from flushproof.verify.decision import IsNotAsked, LeavesOpen, Refutes
 from flushproof.verify.question import LOOKING, Definedness, Question
 from flushproof.verify.unbounded_proofs import ForAll
 
@@ -48,16 +49,17 @@ def decide_claims(machine: Machine, question: Question) -> Iterator[ClaimResult]
     def one(name: str) -> ClaimResult:
         claim = ClaimChecker(machine, question, name, definedness, forall)
         if not machine.statable(name):
-            return claim.not_asked(NO_CACHE)
+            return claim.tell(IsNotAsked(NO_CACHE))
         try:
             with raise_memory_error():
-                found = outside_considered(claim.decide(), claim, machine, question)
+                found = outside_considered(claim.tell(claim.decide()), claim, machine, question)
                 return found if question.doubt is None else question.doubt(found)
         except MemoryError as error:
-            return claim.unknown(str(error) or EXHAUSTED, unseen)
+            return claim.tell(LeavesOpen(str(error) or EXHAUSTED, unseen))
 
     def lost(name: str) -> ClaimResult:
-        return ClaimChecker(machine, question, name, definedness, forall).unknown(GONE, unseen)
+        checker = ClaimChecker(machine, question, name, definedness, forall)
+        return checker.tell(LeavesOpen(GONE, unseen))
 
     unseen = question.bounds.vcpus
     yield from stream_answers(
@@ -83,7 +85,7 @@ def outside_considered(
         return found
     why = f"it depends on what other code writes: {', '.join(setup.disturbers)}"
     if found.verdict.holds and machine.looks_at_state(found.claim):
-        return claim.unknown(why, question.bounds.vcpus)
+        return claim.tell(LeavesOpen(why, question.bounds.vcpus))
     if found.verdict is not Verdict.REFUTED:
         return found
     same = replace(
@@ -97,10 +99,11 @@ def outside_considered(
     calm = build_machine(same)
     alone = replace(question, claims=(found.claim,), engine="bounded")
     forall = ForAll(calm, evidence=False)
-    again = ClaimChecker(calm, alone, found.claim, Definedness(calm, alone), forall).decide()
+    checker = ClaimChecker(calm, alone, found.claim, Definedness(calm, alone), forall)
+    again = checker.tell(checker.decide())
     if again.verdict is Verdict.REFUTED:
         return replace(again, assumptions=found.assumptions)
-    return claim.unknown(why, question.bounds.vcpus)
+    return claim.tell(LeavesOpen(why, question.bounds.vcpus))
 
 
 def _weight(machine: Machine, name: str) -> int:
@@ -125,5 +128,7 @@ def decide_with_counterexample(
     forall = ForAll(machine, evidence=False)
     claim = ClaimChecker(machine, question, name, Definedness(machine, question), forall)
     if not machine.statable(name):
-        return claim.not_asked(NO_CACHE), None
-    return claim.decide(), claim.found
+        return claim.tell(IsNotAsked(NO_CACHE)), None
+    decision = claim.decide()
+    found = decision.found if isinstance(decision, Refutes) else None
+    return claim.tell(decision), found

@@ -32,7 +32,7 @@ from flushproof.support.errors import InternalError
 from flushproof.support.process_pool import stream_answers
 from flushproof.support.record import Record, replace
 from flushproof.verify.assumptions import list_assumptions
-from flushproof.verify.claim_checker import EVERY
+from flushproof.verify.conclusion import EVERY
 from flushproof.verify.question import FAILURES
 from flushproof.verify.trace.build_trace import build_trace
 

@@ -47,7 +47,7 @@ from flushproof.support.memory_model import MemoryModel, weaker_model
 from flushproof.support.record import Record, replace
 from flushproof.support.wording import count_noun
 from flushproof.verify.assumptions import list_assumptions
-from flushproof.verify.claim_checker import EVERY as ANY_INTERLEAVING
+from flushproof.verify.conclusion import EVERY as ANY_INTERLEAVING
 
 if TYPE_CHECKING:
     from flushproof.engines.bounded.engine import Bounded
