@@ -145,6 +145,7 @@ def test_a_failure_beyond_the_bounds_of_a_spec(
     assert code or "it fails with 3 vCPUs" in claim["reason"]
 
 
+@pytest.mark.sample("claims1", "claims2")
 @pytest.mark.parametrize(
     ("claims", "code", "verdicts"),
     [
@@ -170,6 +171,7 @@ def test_a_cache_that_no_one_named(
     assert listed["cache_sound"]["reason"].startswith("no cache named")
 
 
+@pytest.mark.sample("False")
 @pytest.mark.parametrize("kept", [False, True])
 def test_a_kept_verdict_is_not_asked_either(
     kept: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]

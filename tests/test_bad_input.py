@@ -272,6 +272,7 @@ FILES: dict[str, tuple[bytes, int, str]] = {
 }
 
 
+@pytest.mark.sample("empty", "binary", "not utf-8", "no functions", "prototypes", "comment")
 @pytest.mark.parametrize("name", FILES)
 def test_files(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever a file holds, the answer is a message of a readable length."""
@@ -325,6 +326,7 @@ HUGE: dict[str, str] = {
 }
 
 
+@pytest.mark.sample("digits", "labels", "parentheses", "members", "a name")
 @pytest.mark.parametrize("name", list(HUGE))
 def test_huge(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Size beyond reason is refused or handled, never a recursion error or a page of output."""

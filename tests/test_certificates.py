@@ -135,6 +135,7 @@ def test_a_file_that_is_no_certificate_is_not_replaced(
     assert "does not begin with" in " ".join(capsys.readouterr().err.split())
 
 
+@pytest.mark.slow
 def test_the_invariant_is_shown_in_terms_of_the_code(capsys: pytest.CaptureFixture[str]) -> None:
     """A reviewer reads fields and lines, not the solver's names."""
     source = str(SPECS / "counter_first.c")

@@ -96,6 +96,7 @@ def _agreed(name: str, bounds: Bounds) -> None:
     assert _table(found) == expected
 
 
+@pytest.mark.sample("enum_status")
 @pytest.mark.parametrize("name", ["enum_status", "vcpu0_first", "dedup_all"])
 def test_enumerator_agrees(name: str) -> None:
     """Two procedures with nothing in common but the code must find the same numbers."""
@@ -274,6 +275,7 @@ def test_page_and_drawing() -> None:
     assert len(bars) == 1 + 1
 
 
+@pytest.mark.slow
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """From files to every form of the report."""
     paths = [str(SPECS / f"{n}.c") for n in ("vcpu0_first", "dedup_all")]

@@ -155,6 +155,7 @@ def test_expressions(texts: list[str]) -> None:
     _agree([Piece(f"{LOCALS}return (int)({text});") for text in texts])
 
 
+@pytest.mark.slow
 @RUN
 @given(st.lists(st.lists(STATEMENTS, min_size=1, max_size=3), min_size=12, max_size=12))
 def test_statements(bodies: list[list[str]]) -> None:

@@ -45,6 +45,7 @@ def _process(*words: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
+@pytest.mark.slow
 @contextmanager
 def _cluster(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen[str]]]]:
     """Start a scheduler and two workers that see none of the corpus; yield its address."""
