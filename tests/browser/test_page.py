@@ -80,6 +80,7 @@ def _slider(page: Page) -> Locator:
     return page.locator(".case[open] input[type=range]")
 
 
+@pytest.mark.sample("one")
 @pytest.mark.parametrize("name", ["one", "several", "costs"])
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_loads_alone(chromium: Browser, pages: Path, name: str, scheme: Scheme) -> None:
@@ -92,6 +93,7 @@ def test_loads_alone(chromium: Browser, pages: Path, name: str, scheme: Scheme) 
         assert shown.requests == [path.as_uri()]
 
 
+@pytest.mark.sample("one")
 @pytest.mark.parametrize("width", [1280, 400])
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("name", ["one", "several", "costs"])
@@ -105,6 +107,7 @@ def test_contrast(chromium: Browser, pages: Path, name: str, scheme: Scheme, wid
         assert low_contrasts(shown.page) == []
 
 
+@pytest.mark.sample("one")
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("name", ["one", "several", "costs"])
 def test_accessibility_rules(chromium: Browser, pages: Path, name: str, scheme: Scheme) -> None:
