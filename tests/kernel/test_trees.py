@@ -77,6 +77,7 @@ def test_recognised(name: str) -> None:
     assert [f.lock for f in found.fields].count(True) == 1
 
 
+@pytest.mark.sample("v6_4", "v4_20")
 @pytest.mark.parametrize("name", FILES)
 def test_verdicts(name: str) -> None:
     """What surrounds the flush changes no verdict."""
@@ -105,6 +106,7 @@ def test_creation_is_read(tmp_path: Path) -> None:
     assert boot["vcpu_vmx.ept_pointer"] == "0"
 
 
+@pytest.mark.slow
 def test_a_return_under_the_lock_is_met_once_pointers_are_invalid(tmp_path: Path) -> None:
     """In 4.20 a pointer was never invalid; where creation makes it so, a return keeps the lock."""
     path = _copy(
@@ -207,6 +209,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.sample("stale", "noise")
 @pytest.mark.parametrize("name", CHANGES)
 def test_changes(name: str, tmp_path: Path) -> None:
     """A change of the code that matters changes verdicts, one that does not changes none."""
