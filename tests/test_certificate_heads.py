@@ -427,6 +427,7 @@ DAMAGE = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(DAMAGE)
 def test_whatever_is_not_what_was_written_is_refused(

@@ -25,6 +25,7 @@ BASH = shutil.which("bash")
 
 
 @pytest.mark.skipif(BASH is None, reason="needs bash")
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize(
     ("line", "expected"),
     [

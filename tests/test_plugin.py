@@ -76,6 +76,7 @@ def test_selection(project: pytest.Pytester) -> None:
     _run(project, "-k", "good").assert_outcomes(passed=1, deselected=1)
 
 
+@pytest.mark.slow
 def test_parallel(project: pytest.Pytester) -> None:
     """Workers must collect the same items in the same order."""
     _write(project, "good", "coverage", "no_race")
@@ -84,6 +85,7 @@ def test_parallel(project: pytest.Pytester) -> None:
     done.stdout.fnmatch_lines(["refuted  coverage *"])
 
 
+@pytest.mark.sample("coverage", "bad_c")
 @pytest.mark.parametrize(
     ("claim", "first", "last"),
     [
