@@ -23,8 +23,6 @@ names = {f"{folder}/{entry.name}" for folder in ("grammars", "specs", "report")
 print("\\n".join(sorted(names)))
 """
 
-pytestmark = pytest.mark.slow
-
 
 def _build(kind: str, out: Path) -> Path:
     code = BUILD.format(kind=kind, out=str(out))
@@ -39,6 +37,7 @@ def _wanted() -> set[str]:
     return {f"{p.parent.name}/{p.name}" for p in found} | {"report/schema.json"}
 
 
+@pytest.mark.slow
 def test_wheel_in_a_fresh_environment(tmp_path: Path) -> None:
     """An installed program without its grammars could read nothing at all."""
     wheel = _build("wheel", tmp_path / "dist")
@@ -61,6 +60,7 @@ def test_wheel_holds_each_file_once(tmp_path: Path) -> None:
     assert "flushproof/py.typed" in names
 
 
+@pytest.mark.slow
 def test_source_distribution_builds(tmp_path: Path) -> None:
     """A wheel made from the source distribution needs the links, or the files, in it."""
     with tarfile.open(_build("sdist", tmp_path / "sdist")) as archive:

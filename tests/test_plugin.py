@@ -148,6 +148,7 @@ def test_other_files_are_left_alone(project: pytest.Pytester) -> None:
     assert _run(project).ret == pytest.ExitCode.NO_TESTS_COLLECTED
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize(
     ("arguments", "ini", "cache"),
     [((), "", "None"), (("--flushproof-cache",), "", "/c"), ((), "flushproof_cache = true", "/c")],

@@ -24,6 +24,7 @@ def _question(variant: str, seed: int) -> str:
     return run.stdout
 
 
+@pytest.mark.sample(every=2)
 @pytest.mark.parametrize("variant", ["enum_status", "rwlock_readers"])
 def test_the_hash_seed_makes_no_difference(variant: str) -> None:
     """A question in another order has another model, and a reader sees another trace each time."""

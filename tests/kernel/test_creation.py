@@ -237,7 +237,7 @@ READS = "if (dirty) continue;"
 SETS = "void set(void)\n{\n\tdirty = true;\n}\n"
 
 
-@pytest.mark.sample(every=4)
+@pytest.mark.sample(every=8)
 @pytest.mark.parametrize(
     ("before", "name", "text", "proved"),
     [

@@ -361,14 +361,14 @@ def _refuted(edit: Edit, file: str = FLUSH) -> dict[str, int | None]:
     return {r.claim: r.smallest_vcpus for r in report.results if r.verdict is Verdict.REFUTED}
 
 
-@pytest.mark.sample("guard and return", "goto", "a macro for the loop")
+@pytest.mark.sample("goto", "braces")
 @pytest.mark.parametrize("name", SAME)
 def test_edits_that_change_nothing(name: str) -> None:
     """Style must not decide: whoever writes the same in another way is told the same."""
     assert _refuted(SAME[name]) == AS_IT_IS
 
 
-@pytest.mark.sample("no unlock", "both operators")
+@pytest.mark.sample("no unlock")
 @pytest.mark.parametrize("name", CHANGED)
 def test_edits_that_change_something(name: str) -> None:
     """An edit that is wrong looks like one that is not."""
@@ -387,6 +387,7 @@ def test_edits_that_are_refused(name: str) -> None:
 
 
 @pytest.mark.sample("eptp);")
+@pytest.mark.sample(every=5)
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [

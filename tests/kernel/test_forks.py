@@ -211,7 +211,7 @@ def test_looks_at_endless_lines(sort: Sort) -> None:
 OWN = "static u64 max(u64 a, u64 b) { return b; }\nstatic u64 min(u64 a, u64 b) { return a; }\n"
 
 
-@pytest.mark.sample(every=4)
+@pytest.mark.sample("min_t")
 @pytest.mark.parametrize(
     ("given", "before", "verdict"),
     [

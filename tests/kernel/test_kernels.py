@@ -10,6 +10,7 @@ from flushproof.support.files import Disk, use_files
 from flushproof.verify.options import Options, Sanity
 from kernel.fetch import VERSIONS, folder
 
+FAST_SIBLING = "tests/kernel/test_trees.py"
 FILES = ("kvm_onhyperv.c", "vmx/vmx.c", "svm/svm.c")
 PROVED = (
     *("coverage", "no_bogus", "no_wasted", "failure_kept", "failure_true"),
@@ -44,6 +45,7 @@ class _Uncreated(Disk):
         return b"".join(x for x in data.splitlines(True) if b"hv_root_tdp = INVALID_PAGE" not in x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
 def test_roots_that_nobody_sets(version: str) -> None:
     """Where creation is at hand and sets no root, roots are zero, which is a page."""

@@ -77,7 +77,7 @@ def test_recognised(name: str) -> None:
     assert [f.lock for f in found.fields].count(True) == 1
 
 
-@pytest.mark.sample("v6_4", "v4_20")
+@pytest.mark.sample("v6_4")
 @pytest.mark.parametrize("name", FILES)
 def test_verdicts(name: str) -> None:
     """What surrounds the flush changes no verdict."""
@@ -209,7 +209,7 @@ CHANGES = {
 }
 
 
-@pytest.mark.sample("stale", "noise")
+@pytest.mark.sample("stale")
 @pytest.mark.parametrize("name", CHANGES)
 def test_changes(name: str, tmp_path: Path) -> None:
     """A change of the code that matters changes verdicts, one that does not changes none."""

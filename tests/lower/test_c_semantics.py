@@ -595,6 +595,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[int]]:
     return dict(zip(PIECES, compiled(folder, list(PIECES.values()), INPUTS), strict=True))
 
 
+@pytest.mark.sample(every=4)
 @pytest.mark.parametrize("name", list(PIECES))
 def test_as_compiled(name: str, answers: dict[str, list[int]], tmp_path: Path) -> None:
     """A construct of C that means something else here would make every verdict worthless."""

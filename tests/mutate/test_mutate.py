@@ -122,11 +122,13 @@ def test_counts(found: Mutation) -> None:
     assert found.exit_code == (1 if found.count(Fate.SURVIVES) else 0)
 
 
+@pytest.mark.slow
 def test_deterministic(found: Mutation) -> None:
     """A report that depends on the number of processes cannot be compared with another."""
     assert _mutated(found.path, jobs=2) == found
 
 
+@pytest.mark.slow
 def test_every_claim(found: Mutation) -> None:
     """With all claims asked, a mutant has all its kills, and the one it had before among them."""
     whole = _mutated(found.path, jobs=1, every=True)

@@ -63,6 +63,7 @@ def _run(text: str, folder: Path, compiler: str = "") -> subprocess.CompletedPro
 
 
 @needs_compiler
+@pytest.mark.sample(every=4)
 @pytest.mark.parametrize("compiler", COMPILERS)
 @pytest.mark.parametrize(("spec", "claim"), REFUTED)
 def test_violation_shows(spec: str, claim: str, compiler: str, tmp_path: Path) -> None:
@@ -154,6 +155,7 @@ def test_macros_on_numbers(old: str, new: str, tmp_path: Path) -> None:
 
 
 @needs_compiler
+@pytest.mark.sample("take")
 @pytest.mark.parametrize("name", ["take", "available", "finish", "begin", "act", "waits"])
 def test_helper_of_any_name(name: str, tmp_path: Path) -> None:
     """What the driver calls its own functions must be nobody's concern."""

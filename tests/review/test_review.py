@@ -68,6 +68,7 @@ def test_alike_calls_and_a_broken_claim(capsys: pytest.CaptureFixture[str], tmp_
     assert ": true" not in out
 
 
+@pytest.mark.slow
 def test_what_was_fixed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """A mend counts as damage, or a change of function that nobody denied does."""
     patch = mail(body(diff("enum_status", "enum_cached"), "Skip what needs no flush."))
