@@ -47,8 +47,9 @@ flushproof.runner.expectations = fake
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester) -> pytest.Pytester:
-    """Return a folder whose pytest has the plugin and the fake answers."""
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """Return a folder whose pytest has the plugin and the fake answers, and loads no others."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makeconftest(CONFTEST)
     return pytester
 
@@ -76,11 +77,10 @@ def test_selection(project: pytest.Pytester) -> None:
     _run(project, "-k", "good").assert_outcomes(passed=1, deselected=1)
 
 
-@pytest.mark.slow
 def test_parallel(project: pytest.Pytester) -> None:
     """Workers must collect the same items in the same order."""
     _write(project, "good", "coverage", "no_race")
-    done = _run(project, "-n", "2")
+    done = _run(project, "-p", "xdist", "-n", "2")
     done.assert_outcomes(passed=1, failed=2)
     done.stdout.fnmatch_lines(["refuted  coverage *"])
 
@@ -148,7 +148,6 @@ def test_other_files_are_left_alone(project: pytest.Pytester) -> None:
     assert _run(project).ret == pytest.ExitCode.NO_TESTS_COLLECTED
 
 
-@pytest.mark.sample(every=3)
 @pytest.mark.parametrize(
     ("arguments", "ini", "cache"),
     [((), "", "None"), (("--flushproof-cache",), "", "/c"), ((), "flushproof_cache = true", "/c")],
