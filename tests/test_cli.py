@@ -19,6 +19,7 @@ import pytest
 import flushproof
 from flushproof import pipeline
 from flushproof.cli import main as cli
+from flushproof.cli.progress_line import ProgressLine, progress_line
 from flushproof.cli.spec_files import find_specs
 from flushproof.cli.terminal import Terminal
 from flushproof.frontend.kernel.choices import Choices
@@ -35,7 +36,6 @@ from flushproof.support.source import Span
 from flushproof.support.user_dirs import verdict_folder
 from flushproof.verify.expectation import with_expected
 from flushproof.verify.options import Comparing, Options, Reviewing, Sweeping
-from flushproof.verify.progress import Progress, progress_line
 from support.report_samples import (
     CHECKED,
     COVERAGE_TRACE,
@@ -382,24 +382,28 @@ def test_progress_is_quiet(shown: bool, after: float) -> None:
     """Nothing is written in the first second, and nothing ever into a file."""
     out = io.StringIO()
     times = iter([0.0, after])
-    progress = Progress(out, shown=shown, noun="specs", total=3, clock=lambda: next(times))
+    progress = ProgressLine(out, shown=shown, noun="specs", total=3, clock=lambda: next(times))
     progress.advance()
     progress.clear()
     assert out.getvalue() == ""
 
 
-def test_progress_is_removed() -> None:
-    """The report must not start in the middle of the progress line."""
+def test_progress_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The report must not start in the middle of the progress line, nor the line be broken."""
+    monkeypatch.setenv("COLUMNS", "30")
     out = io.StringIO()
     times = iter([0.0, 2.0, 4.0])
-    progress = Progress(out, shown=True, noun="specs", total=2, clock=lambda: next(times))
+    progress = ProgressLine(out, shown=True, noun="specs", total=2, clock=lambda: next(times))
     progress.advance()
     progress.advance()
+    shown = [line for line in re.split(r"\r|\x1b\[\??\d+\w|\n", out.getvalue()) if line]
+    assert list(dict.fromkeys(shown)) == [
+        "1 of 2 specs, 2 s, about 2 s l",
+        "2 of 2 specs, 4 s, about 0 s l",
+    ]
     progress.clear()
-    last = out.getvalue().split("\r")
-    assert last[1].rstrip() == "1 of 2 specs, 2 s, about 2 s left"
-    assert last[2].rstrip() == "2 of 2 specs, 4 s, about 0 s left"
-    assert (last[3].strip(), last[4]) == ("", "")
+    assert out.getvalue().endswith("\x1b[1A\x1b[2K")
+    assert "\x1b[?25l" not in out.getvalue(), "the cursor is hidden, and lost by a kill"
 
 
 def test_not_live_in_a_dumb_terminal() -> None:

@@ -38,7 +38,8 @@ def decide_files(tasks: Sequence[Task], noun: str, output: VerdictOutput) -> int
         finished = sorted(done, key=lambda report: order.get(report.path, 0))
         output.show_finished(stop, tuple(finished))
         raise
-    progress.clear()
+    finally:
+        progress.clear()
     code = exit_code(reports)
     output.show(reports, code)
     output.write_page(reports)

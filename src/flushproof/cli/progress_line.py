@@ -1,18 +1,130 @@
-"""The progress line of a command, on its terminal and by the clock."""
+"""Progress on stderr: only on a terminal, only once a second has passed, with an estimate.
+
+In: a stream, whether it is a terminal, and a clock. Out: one line, cut to the terminal's width,
+that rewrites itself and is gone before anything else is printed.
+"""
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TextIO
 
 from flushproof.cli.terminal import Terminal
-from flushproof.verify.progress import Board, Progress
+from flushproof.verify.progress import Board
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+PATIENCE = 1.0
+INTERVAL = 0.25
+
+
+def progress_line(done: int, total: int | None, noun: str, elapsed: float, looked: int = 0) -> str:
+    """Return such as "3 of 7 claims, 9 vCPU counts, 4 s, about 6 s left"."""
+    counts = f", {looked} vCPU count{'' if looked == 1 else 's'}" if looked else ""
+    if total is None or done == 0:
+        reached = f"{done} {noun} done" if total is None else f"{done} of {total} {noun}"
+        return f"{reached}{counts}, {elapsed:.0f} s"
+    left = elapsed / done * max(total - done, 0)
+    return f"{done} of {total} {noun}{counts}, {elapsed:.0f} s, about {left:.0f} s left"
+
+
+class ProgressLine:
+    """Counts finished parts of a job and shows them while it runs."""
+
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        shown: bool,
+        noun: str,
+        total: int | None,
+        clock: Callable[[], float],
+        board: Board | None = None,
+    ) -> None:
+        self._board = board
+        self._timed = False
+        # Made at once: the timer may ring in the middle of an import.
+        self._screen = _make_screen(stream) if shown else None
+        self._line: TaskID | None = None
+        self._noun = noun
+        self._total = total
+        self._clock = clock
+        self._started = clock()
+        self._done = 0
+
+    def expect(self, total: int) -> None:
+        """Learn how many parts there are."""
+        self._total = total
+
+    def advance(self) -> None:
+        """Count one more finished part."""
+        self._done += 1
+        self.tick()
+
+    def tick(self) -> None:
+        """Show what has been reached by now."""
+        elapsed = self._clock() - self._started
+        if self._screen is None or elapsed < PATIENCE:
+            return
+        looked = 0 if self._board is None else self._board.looked
+        line = progress_line(self._done, self._total, self._noun, elapsed, looked)
+        if self._line is None:
+            self._line = self._screen.add_task(line)
+            self._screen.start()
+        self._screen.update(self._line, description=line, refresh=True)
+
+    def start(self) -> None:
+        """Show it again and again from now on, also while nothing is finished.
+
+        A timer does it rather than a thread, since workers are forked. Without a main thread or
+        timers the line appears when something is finished only.
+        """
+        if self._screen is None or threading.current_thread() is not threading.main_thread():
+            return
+        signal.signal(signal.SIGALRM, lambda *_: self.tick())
+        signal.setitimer(signal.ITIMER_REAL, PATIENCE, INTERVAL)
+        self._timed = True
+
+    def clear(self) -> None:
+        """Remove the line for good."""
+        if self._timed:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            self._timed = False
+        if self._screen is not None:
+            self._screen.stop()
+            self._screen = None
+
+
+def _make_screen(stream: TextIO) -> Progress:
+    """Return a line that is drawn only when it is told to, without colour, and removed at last."""
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn
+    from rich.table import Column
+
+    console = Console(file=stream, force_terminal=True, color_system=None)
+    # A run that is killed would leave the terminal without its cursor.
+    console.show_cursor = lambda show=True: False  # type: ignore[method-assign] # noqa: ARG005
+    column = Column(no_wrap=True, overflow="crop")
+    return Progress(
+        TextColumn("{task.description}", style="none", markup=False, table_column=column),
+        console=console,
+        auto_refresh=False,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
 
 
 def start_progress(
     terminal: Terminal, noun: str, total: int | None, board: Board | None = None
-) -> Progress:
+) -> ProgressLine:
     """Return a progress line that shows itself from now on, in a terminal only."""
-    progress = Progress(
+    progress = ProgressLine(
         terminal.err,
         shown=terminal.live,
         noun=noun,
