@@ -9,14 +9,13 @@ import pytest
 
 from flushproof import pipeline
 from flushproof.features.mutation.mutants import make_mutants
-from flushproof.features.mutation.origin import read_origin
 from flushproof.features.nfc.decide import Wanted, compare
 from flushproof.features.nfc.same_code import SAME_CODE, is_same_code
-from flushproof.frontend.kernel.choices import Choices
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_texts
 from flushproof.ir.program import Program
 from flushproof.machine.build import Machine, build_machine
+from flushproof.pipeline import Passes
 from flushproof.results.comparison import Compared, Relation, Since
 from flushproof.results.verdict import ClaimResult
 from flushproof.support.diagnostics import InputError
@@ -107,7 +106,7 @@ def test_the_verdict_says_what_it_rests_on() -> None:
 @pytest.mark.parametrize("name", ["counter_first", "enum_cached"])
 def test_no_edit_that_matters_is_overlooked(name: str) -> None:
     """Where an edit leaves the program alike, the engine finds no difference either."""
-    start = read_origin(str(SPECS / f"{name}.spec"), None, Choices())
+    start = Passes(str(SPECS / f"{name}.spec"), None, Options()).origin
     old = build_machine(start.setup)
     wanted = Wanted(Compared.SEQUENCE, Since.BOOT, Bounds((1, 2), 1, 1, 1))
     seen: Counter[bool] = Counter()

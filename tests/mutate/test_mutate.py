@@ -15,11 +15,11 @@ from flushproof.features.mutation import text as mutate_text
 from flushproof.features.mutation.decide import Asked, judge_mutants
 from flushproof.features.mutation.mutant_checker import Fails
 from flushproof.features.mutation.mutant_verdict import kill_of
-from flushproof.features.mutation.origin import read_origin
-from flushproof.frontend.kernel.choices import Choices
+from flushproof.pipeline import Passes
 from flushproof.results.mutation import Baseline, Fate, How, Kill, KillCount, MutantResult, Mutation
 from flushproof.results.verdict import Verdict
 from flushproof.support.record import replace
+from flushproof.verify.options import Options
 from flushproof.verify.progress import MutantListener
 from support.places import SPECS
 
@@ -66,7 +66,7 @@ def found_in_small(tmp_path_factory: pytest.TempPathFactory) -> Mutation:
 
 
 def _mutated(path: str, jobs: int, *, every: bool = False) -> Mutation:
-    start = read_origin(path, None, Choices())
+    start = Passes(path, None, Options()).origin
     bounds = replace(start.setup.bounds, vcpus=(1, 1), loads=1)
     start = start.under(replace(start.setup, bounds=bounds))
     return judge_mutants(start, Asked(CLAIMS, every, jobs), MutantListener())
@@ -268,7 +268,7 @@ EXPLAINED = {
 @pytest.mark.parametrize("name", sorted(EXPLAINED))
 def test_corpus(name: str) -> None:
     """Every edit of the corpus is noticed, equal, or known not to matter to any claim."""
-    start = read_origin(str(SPECS / f"{name}.spec"), None, Choices())
+    start = Passes(str(SPECS / f"{name}.spec"), None, Options()).origin
     claims = tuple(c.name for c in start.setup.claims)
     found = judge_mutants(
         start, Asked(claims, every=False, jobs=os.cpu_count() or 1), MutantListener()

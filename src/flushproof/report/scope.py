@@ -35,7 +35,6 @@ def scope_phrase(scope: VerdictScope) -> str:
         scope.interleavings,
         _memory(scope),
         ROOTS.get(scope.roots, scope.roots),
-        "some loops cut at a bound" if scope.bound_hit else "",
     )
     return ", ".join(p for p in parts if p)
 

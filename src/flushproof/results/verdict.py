@@ -54,10 +54,10 @@ class VerdictScope(Record, frozen=True):
 
     `vcpus` is None for every number, else (low, high); `loads` and `flushes` count per thread, None
     for any number; `flushers` counts flusher threads; `interleavings` is a phrase such as
-    "every interleaving"; `roots` is "uninterpreted" or "64-bit vectors"; `bound_hit` says whether
-    some execution was cut by a bound on loops; `rounds` is how many turns each thread took where
-    that does not cover every interleaving, else None; `memory` is the memory model, `buffer` the
-    number of entries of a store buffer that may be full, None where that does not happen.
+    "every interleaving"; `roots` is "uninterpreted" or "64-bit vectors"; `rounds` is how many turns
+    each thread took where that does not cover every interleaving, else None; `memory` is the memory
+    model, `buffer` the number of entries of a store buffer that may be full, None where that does
+    not happen.
     """
 
     vcpus: tuple[int, int] | None
@@ -67,7 +67,6 @@ class VerdictScope(Record, frozen=True):
     interleavings: str
     roots: str
     boot: str = "from boot"
-    bound_hit: bool = False
     rounds: int | None = None
     memory: MemoryModel = MemoryModel.SC
     buffer: int | None = None

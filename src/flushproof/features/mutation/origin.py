@@ -10,10 +10,10 @@ from pathlib import Path
 from flushproof.frontend.kernel.choices import Choices
 from flushproof.frontend.kernel.recognise import reduce_kernel_file
 from flushproof.frontend.setup import Setup
-from flushproof.frontend.spec.resolve import from_spec, from_text, from_variant
+from flushproof.frontend.spec.resolve import from_text
 from flushproof.support.record import Record, field, replace
 from flushproof.support.source import Source
-from flushproof.verify.open_input import Opened, open_file
+from flushproof.verify.open_input import Opened
 
 
 class SetupOrigin(Record, frozen=True):
@@ -43,21 +43,6 @@ class SetupOrigin(Record, frozen=True):
     def under(self, setup: Setup) -> SetupOrigin:
         """Return the origin with the bounds and the memory model of a set-up."""
         return replace(self, setup=setup)
-
-
-def read_origin(path: str, spec: str | None, choices: Choices) -> SetupOrigin:
-    """Read a C file, a spec file or a kernel file.
-
-    Raises:
-        InputError: it is not accepted.
-    """
-    if path.endswith(".spec"):
-        opened = Opened(from_spec(path))
-    elif spec is not None:
-        opened = Opened(from_variant(path, spec))
-    else:
-        opened = open_file(path, choices)
-    return origin_of(path, spec, opened, choices)
 
 
 def origin_of(path: str, spec: str | None, opened: Opened, choices: Choices) -> SetupOrigin:

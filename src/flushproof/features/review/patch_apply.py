@@ -6,7 +6,6 @@ change them. Context lines keep the blanks of the file.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar
 
 from flushproof.features.review.diff import DiffLine, FileDiff, Hunk
@@ -59,7 +58,6 @@ class Target(Record, frozen=True):
     letter: Letter
 
 
-_Same = Callable[[str, str], bool]
 _Text = list[TextLine]
 
 

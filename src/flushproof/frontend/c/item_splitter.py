@@ -18,7 +18,6 @@ from flushproof.support.record import Record
 
 _OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
 _TAGS = frozenset({"struct", "enum", "union"})
-_LINKAGE = frozenset({"static", "inline", "__always_inline", "__init"})
 
 
 class Sort(Enum):

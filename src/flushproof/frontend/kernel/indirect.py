@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from flushproof.frontend.c import printer
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.item_splitter import Sort
-from flushproof.frontend.c.walk import walk
 from flushproof.frontend.kernel.name_resolution import ResolvedNames
 from flushproof.frontend.kernel.text_scan import word_occurrences
 from flushproof.frontend.kernel.type_inference import Scope
@@ -103,8 +102,3 @@ def choose_callee(e: c.CallExpr, names: tuple[str, ...], choice: c.Expr) -> c.Ex
         other = c.CallExpr(c.Name(name, e.function.span), e.arguments, e.span)
         call = c.Conditional(choice, other, call, e.span)
     return call
-
-
-def names_in(e: c.Expr) -> frozenset[str]:
-    """Return the names that an expression uses."""
-    return frozenset(n.id for n in walk(e) if isinstance(n, c.Name))

@@ -13,7 +13,7 @@ from flushproof.frontend.c.walk import walk
 from flushproof.frontend.kernel.builtin_headers import builtin_headers
 from flushproof.frontend.spec.builtin import read_shipped
 from flushproof.frontend.spec.parser import parse_spec
-from flushproof.frontend.spec.syntax import CacheDecl, Spec
+from flushproof.frontend.spec.syntax import Spec
 from flushproof.support.record import Record
 from flushproof.support.resources import PROFILES
 from flushproof.support.source import Source
@@ -68,13 +68,3 @@ def choose_profile(flush: str, load: str, members: frozenset[str]) -> Profile:
         return bool(profile.state) and profile.state <= members, named
 
     return max(read_profiles(), key=fit)
-
-
-def cache_clauses(profile: Profile, members: frozenset[str]) -> tuple[CacheDecl, ...]:
-    """Return the clauses of a profile whose members the file has."""
-    return tuple(x for x in profile.spec.caches if _members(x) <= members)
-
-
-def _members(cache_: CacheDecl) -> frozenset[str]:
-    nodes = (*walk(cache_.condition), *walk(cache_.root))
-    return frozenset(n.name for n in nodes if isinstance(n, c.Member)) - {"arch"}
