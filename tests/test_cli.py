@@ -19,6 +19,7 @@ import pytest
 import flushproof
 from flushproof import pipeline
 from flushproof.cli import main as cli
+from flushproof.cli.arguments import SHOWING
 from flushproof.cli.progress_line import ProgressLine, progress_line
 from flushproof.cli.spec_files import find_specs
 from flushproof.cli.terminal import Terminal
@@ -35,7 +36,7 @@ from flushproof.support.record import replace
 from flushproof.support.source import Span
 from flushproof.support.user_dirs import verdict_folder
 from flushproof.verify.expectation import with_expected
-from flushproof.verify.options import Comparing, Options, Reviewing, Sweeping
+from flushproof.verify.options import OPTIONS, Comparing, Options, Reviewing, Sweeping
 from support.report_samples import (
     CHECKED,
     COVERAGE_TRACE,
@@ -190,6 +191,26 @@ def test_every_choice_can_be_typed() -> None:
     options = task.options
     same = {f for f in Options.__struct_fields__ if getattr(options, f) == getattr(Options(), f)}
     assert same == {"project", "sweeping"}
+
+
+MEANS_MORE = {
+    ("compare", "vcpus"),
+    ("reproduce", "claim"),
+    ("reproduce", "output"),
+}
+"""Where a command says otherwise what an option means in it."""
+
+
+def test_an_option_means_the_same_everywhere() -> None:
+    """An option that a command declares anew drifts away from its like in the others."""
+    declared = {flag: option for option in (*OPTIONS, *SHOWING) for flag in option.typed}
+    other = set()
+    for command, parser in cli.build_command_line().commands().items():
+        for action in parser.listed():
+            option = next((declared[f] for f in action.option_strings if f in declared), None)
+            if option is not None and (action.help, action.dest) != (option.help, option.dest):
+                other.add((command, option.name))
+    assert other == MEANS_MORE
 
 
 @pytest.mark.parametrize(

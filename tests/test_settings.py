@@ -148,6 +148,32 @@ def test_layers_reach_the_verdict(folder: Path) -> None:
     assert (scope.loads, scope.memory) == (1, MemoryModel.SC)
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("mutate", ["mutate", "a.c"]),
+        ("reproduce", ["reproduce", "a.c", "--claim", "coverage"]),
+        ("nfc", ["nfc", "a.c", "b.c"]),
+        ("review", ["review", "a.patch", "--base", "a.c"]),
+    ],
+)
+def test_every_command_minds_the_settings(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, arguments: list[str]
+) -> None:
+    """A command that reads its options by itself forgets those of the project."""
+    seen: list[object] = []
+
+    def stop(*asked: object, **_: object) -> None:
+        seen.extend(asked)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline, name, stop)
+    _write(folder, "[tool.flushproof]\nloads = 7\n")
+    assert cli.main(arguments) == 130
+    (options,) = (x for x in seen if isinstance(x, Options))
+    assert options.project == Project(loads=7)
+
+
 def test_the_nearest_file_counts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It is looked for upwards; one without our table is passed over; so is a broken one."""
     _write(folder, "[tool.flushproof]\nloads = 7\n")
