@@ -23,7 +23,8 @@ from flushproof.engines.bounded.scheduler_encoding import ScheduleSlot, Wiring
 from flushproof.engines.bounded.threads import Counts, Unroller
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.boot import make_boot_state
-from flushproof.engines.symbolic.cells import FiniteCells, Location
+from flushproof.engines.symbolic.cells import FiniteCells
+from flushproof.engines.symbolic.locations import SHARED, Location, OwnCell, location_name
 from flushproof.engines.symbolic.step import World
 from flushproof.engines.symbolic.values import INVALID, Algebra, Value
 from flushproof.frontend.spec.resolve import from_spec
@@ -105,16 +106,16 @@ class _State:
         fields = {f.name: f for f in world.program.fields}
         self.kind = world.algebra.kinds.field(fields[CACHED])
         self.roots: dict[Location, Value] = {
-            where: self.algebra.fresh(f"{where[0]}[{where[1]}]", fields[name].type, self.kind)
+            where: self.algebra.fresh(location_name(where), fields[name].type, self.kind)
             for name in (CACHED, OWN, RUNS_ON)
             for where in world.places(fields[name])
         }
 
     def own_roots(self) -> list[t.Bool]:
         """Let each vCPU run on none, or on the root in its own field, neither 0 nor INVALID."""
-        out = [t.not_(self._is(self.roots[CACHED, -1], NONE))]
+        out = [t.not_(self._is(self.roots[CACHED, SHARED], NONE))]
         for v in range(self.vcpus):
-            own, root = self.roots[OWN, v], self.roots[RUNS_ON, v]
+            own, root = self.roots[OWN, OwnCell(v)], self.roots[RUNS_ON, OwnCell(v)]
             proper = t.not_(t.or_(self._is(root, 0), self._is(root, INVALID)))
             same = self.algebra.equal(own, root)
             out.append(t.not_(self._is(own, NONE)))
@@ -123,18 +124,18 @@ class _State:
 
     def cache_sound(self) -> list[t.Bool]:
         """Let every vCPU that runs on a root run on the cached one, if that is a valid page."""
-        cached = self.roots[CACHED, -1]
+        cached = self.roots[CACHED, SHARED]
         in_use = t.not_(self._is(cached, INVALID))
         return [
             t.implies(
                 t.and_(in_use, self._runs(v)),
-                self.algebra.equal(cached, self.roots[RUNS_ON, v]),
+                self.algebra.equal(cached, self.roots[RUNS_ON, OwnCell(v)]),
             )
             for v in range(self.vcpus)
         ]
 
     def _runs(self, v: int) -> t.Bool:
-        return t.not_(self._is(self.roots[RUNS_ON, v], NONE))
+        return t.not_(self._is(self.roots[RUNS_ON, OwnCell(v)], NONE))
 
     def _is(self, value: Value, constant: int) -> t.Bool:
         return self.algebra.equal(value, self.algebra.constant(constant, ROOT, self.kind))

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from flushproof.engines.smt import terms as t
-from flushproof.engines.symbolic.cells import Location
+from flushproof.engines.symbolic.locations import Location
 from flushproof.engines.symbolic.step import SymbolicStep, ThreadSteps
 from flushproof.engines.symbolic.values import Algebra, Value
 from flushproof.ir.code import Acquire

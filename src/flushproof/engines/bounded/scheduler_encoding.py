@@ -18,7 +18,7 @@ import z3
 from flushproof.engines.bounded.deadlock import all_is_over, nobody_goes_on
 from flushproof.engines.smt import term_constructors
 from flushproof.engines.smt import terms as t
-from flushproof.engines.symbolic.cells import Location
+from flushproof.engines.symbolic.locations import Location, location_name
 from flushproof.engines.symbolic.step import SymbolicStep, ThreadSteps
 from flushproof.engines.symbolic.values import Algebra, Root, Value
 from flushproof.ir.program import Role
@@ -142,7 +142,7 @@ class Wiring:
 
     def _name(self, where: Location) -> str:
         self.names += 1
-        return f"{where[0]}[{where[1]}]!{self.names}"
+        return f"{location_name(where)}!{self.names}"
 
     def _named_bool(self, value: t.Bool, where: Location) -> t.Bool:
         if isinstance(value, bool):

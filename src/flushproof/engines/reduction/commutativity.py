@@ -19,9 +19,9 @@ import z3
 
 from flushproof.engines.smt import terms as t
 from flushproof.engines.smt.term_constructors import Substitution, add_constraints, is_same_term
-from flushproof.engines.symbolic.cells import Location
 from flushproof.engines.symbolic.effects import After, apply_step, start_state, unknown_value
 from flushproof.engines.symbolic.execute import Executor
+from flushproof.engines.symbolic.locations import SHARED, Location, OwnCell
 from flushproof.engines.symbolic.locks import facts_of_held_lock
 from flushproof.engines.symbolic.step import Readers, SymbolicStep, World
 from flushproof.engines.symbolic.unroll_layout import layout_operation
@@ -115,7 +115,7 @@ class Moves:
         }
         self.held = surely_held(program.operations)
         self.threads = (z3.Int("thread.a"), z3.Int("thread.b"))
-        readers = Readers(tuple(enumerate(self.threads)), rest=True)
+        readers = Readers(tuple((OwnCell(k), x) for k, x in enumerate(self.threads)), rest=True)
         self.world = replace(world, readers=readers)
         self.solver = z3.Solver()
         self.solver.set("rlimit", FIRST)
@@ -329,7 +329,7 @@ def _level(solver: z3.Solver) -> Iterator[None]:
 
 def witness_condition(world: World, number: t.Number) -> t.Bool:
     """Return the condition that a witness of a claim is this vCPU."""
-    words = (world.fixed[f.name, -1] for f in world.program.witnesses if f.type == VCPU)
+    words = (world.fixed[f.name, SHARED] for f in world.program.witnesses if f.type == VCPU)
     return t.or_(*(world.algebra.equal(w, number) for w in words))
 
 

@@ -12,14 +12,15 @@ import z3
 
 from flushproof.engines.bounded.threads import written_fields
 from flushproof.engines.smt import terms as t
-from flushproof.engines.symbolic.cells import Arrays, FiniteCells, Location
+from flushproof.engines.symbolic.cells import Arrays, FiniteCells
 from flushproof.engines.symbolic.evaluate import Evaluator, MachineValues
+from flushproof.engines.symbolic.locations import SHARED, Cell, Location, OwnCell
 from flushproof.engines.symbolic.step import Readers, World
 from flushproof.engines.symbolic.values import Algebra, Value
 from flushproof.ir.code import Expr, Field, FieldScope
 from flushproof.ir.passes.focus import focused_fields
 from flushproof.ir.program import BOOT_VCPU, Program
-from flushproof.ir.types import BOOL, ROOT, Int
+from flushproof.ir.types import BOOL, NO_VCPU, ROOT, Int
 from flushproof.support.record import Record, replace
 
 FirstValue = Callable[[t.Number], Value]
@@ -60,14 +61,14 @@ def make_boot_state(
         c for f in program.witnesses for c in _limits(algebra, f, witnesses[f.name], count)
     ]
     focus = {f: witnesses[w] for f, w in focused_fields(program).items()}
-    readers = Readers(tuple((k, k) for k in range(vcpus + flushers)))
+    readers = Readers(tuple((OwnCell(k), k) for k in range(vcpus + flushers)))
     world = World(
         program, algebra, vcpus, readers, count, FiniteCells(vcpus, count, focus, algebra), {}
     )
     memory = {
         where: witnesses[f.name]
         if f.name in witnesses
-        else boot_value(program, algebra, count, f, where[1])
+        else boot_value(program, algebra, count, f, _vcpu_of(where[1]))
         for f in program.fields
         for where in world.places(f)
     }
@@ -77,15 +78,20 @@ def make_boot_state(
 
 
 def boot_value(
-    program: Program, algebra: Algebra, count: t.Number, f: Field, vcpu: t.Number
+    program: Program, algebra: Algebra, count: t.Number, f: Field, vcpu: t.Number | None
 ) -> Value:
-    """Return what a field holds at boot, of one vCPU where each has its own."""
+    """Return what a field holds at boot, of one vCPU where each has its own, else of None."""
     kind = algebra.kinds.field(f)
     given: Mapping[Field, Expr] = dict(program.boot)
     if f not in given:
         return algebra.constant(0, f.type, kind)
     evaluator = Evaluator(algebra, "boot")
-    return evaluator.value(given[f], {BOOT_VCPU: vcpu}, MachineValues(count, 0, ()), kind)
+    given_vcpu = NO_VCPU if vcpu is None else vcpu
+    return evaluator.value(given[f], {BOOT_VCPU: given_vcpu}, MachineValues(count, 0, ()), kind)
+
+
+def _vcpu_of(cell: Cell) -> int | None:
+    return cell.number if isinstance(cell, OwnCell) else None
 
 
 def unwritten_boot_values(
@@ -106,9 +112,9 @@ def any_number(program: Program, algebra: Algebra, count: z3.ArithRef) -> World:
     fixed: dict[Location, Value] = {}
     for f in program.fields:
         if f in program.witnesses and f.name not in written:
-            fixed[f.name, -1] = algebra.fresh(f.name, f.type, algebra.kinds.field(f))
+            fixed[f.name, SHARED] = algebra.fresh(f.name, f.type, algebra.kinds.field(f))
         elif f.scope is FieldScope.VM and f.name not in written:
-            fixed[f.name, -1] = boot_value(program, algebra, count, f, -1)
+            fixed[f.name, SHARED] = boot_value(program, algebra, count, f, None)
     cells = Arrays(count, unwritten_boot_values(program, algebra, count), algebra)
     return World(program, algebra, 0, Readers(()), count, cells, fixed)
 

@@ -15,12 +15,10 @@ from typing import Protocol
 import z3
 
 from flushproof.engines.smt import terms as t
+from flushproof.engines.symbolic.locations import SHARED, Location, OwnCell
 from flushproof.engines.symbolic.values import Algebra, Root, Value
 from flushproof.ir.code import Field, FieldScope, Local
 from flushproof.support.record import Record
-
-Location = tuple[str, int]
-"""A field's name, and which of its cells; -1 where there is only one."""
 
 Reads = tuple[tuple[Local, Field], ...]
 Holds = Callable[[dict[Local, Value], t.Number], t.Bool]
@@ -55,10 +53,10 @@ class VcpuCells(Protocol):
     def unknown(self, name: str, f: Field) -> Value:
         """Return a new unknown for a cell of a field."""
 
-    def load(self, view: MemoryView, f: Field, index: t.Number) -> Value:
-        """Return what `f[index]` holds; `index` is -1 for a VM field."""
+    def load(self, view: MemoryView, f: Field, index: t.Number | None) -> Value:
+        """Return what `f[index]` holds; `index` is None for a VM field."""
 
-    def save(self, view: MemoryView, f: Field, index: t.Number, value: Value) -> None:
+    def save(self, view: MemoryView, f: Field, index: t.Number | None, value: Value) -> None:
         """Store to `f[index]`."""
 
     def every(self, view: MemoryView, reads: Reads, holds: Holds) -> t.Bool:
@@ -79,38 +77,42 @@ class FiniteCells(Record, frozen=True):
     def places(self, f: Field) -> tuple[Location, ...]:
         """Every cell of a field."""
         if f.scope is FieldScope.VM or f.name in self.focus:
-            return ((f.name, -1),)
-        return tuple((f.name, v) for v in range(self.vcpus))
+            return ((f.name, SHARED),)
+        return tuple((f.name, OwnCell(v)) for v in range(self.vcpus))
 
     def unknown(self, name: str, f: Field) -> Value:
         """Return a new unknown for a cell of a field."""
         return self.algebra.fresh(name, f.type, self.algebra.kinds.field(f))
 
-    def load(self, view: MemoryView, f: Field, index: t.Number) -> Value:
+    def load(self, view: MemoryView, f: Field, index: t.Number | None) -> Value:
         """Choose among the cells; a constant index that is too large yields anything."""
         if f.name in self.focus:
-            return view.peek((f.name, -1))
+            return view.peek((f.name, SHARED))
+        if index is None:
+            return view.peek((f.name, SHARED))
         if isinstance(index, int):
-            known = -1 if f.scope is FieldScope.VM else min(max(index, 0), self.vcpus - 1)
-            return view.peek((f.name, known))
-        value = view.peek((f.name, self.vcpus - 1))
+            return view.peek((f.name, OwnCell(min(max(index, 0), self.vcpus - 1))))
+        value = view.peek((f.name, OwnCell(self.vcpus - 1)))
         for v in range(self.vcpus - 2, -1, -1):
-            value = self.algebra.ite(index == v, view.peek((f.name, v)), value)
+            value = self.algebra.ite(index == v, view.peek((f.name, OwnCell(v))), value)
         return value
 
-    def save(self, view: MemoryView, f: Field, index: t.Number, value: Value) -> None:
+    def save(self, view: MemoryView, f: Field, index: t.Number | None, value: Value) -> None:
         """Store to the cell that the index names."""
         ite = self.algebra.ite
+        if index is None:
+            view.put((f.name, SHARED), value)
+            return
         if f.name in self.focus:
             here = self.algebra.equal(self.focus[f.name], index)
-            view.put((f.name, -1), ite(here, value, view.peek((f.name, -1))))
+            view.put((f.name, SHARED), ite(here, value, view.peek((f.name, SHARED))))
             return
         if isinstance(index, int):
-            if f.scope is FieldScope.VM or 0 <= index < self.vcpus:
-                view.put((f.name, index), value)
+            if 0 <= index < self.vcpus:
+                view.put((f.name, OwnCell(index)), value)
             return
         for v in range(self.vcpus):
-            where = (f.name, v)
+            where = (f.name, OwnCell(v))
             view.put(where, ite(index == v, value, view.peek(where)))
 
     def every(self, view: MemoryView, reads: Reads, holds: Holds) -> t.Bool:
@@ -134,28 +136,28 @@ class Arrays(Record, frozen=True):
 
     def places(self, f: Field) -> tuple[Location, ...]:
         """One cell, which holds the array of a per-vCPU field."""
-        return ((f.name, -1),)
+        return ((f.name, SHARED),)
 
     def unknown(self, name: str, f: Field) -> Value:
         """Return an array of unknowns for a per-vCPU field."""
         one = self.algebra.fresh(name, f.type, self.algebra.kinds.field(f))
         return one if f.scope is FieldScope.VM else _array_of(one)
 
-    def load(self, view: MemoryView, f: Field, index: t.Number) -> Value:
+    def load(self, view: MemoryView, f: Field, index: t.Number | None) -> Value:
         """Select from the array."""
-        if f.scope is FieldScope.VM:
-            return view.peek((f.name, -1))
+        if index is None:
+            return view.peek((f.name, SHARED))
         if f.name in self.constant:
             return self.constant[f.name](index)
-        value = _select(view.peek((f.name, -1)), t.z3_number(index))
+        value = _select(view.peek((f.name, SHARED)), t.z3_number(index))
         for limit in self.algebra.limits(value, f.type, self.count):
             view.require(limit)
         return value
 
-    def save(self, view: MemoryView, f: Field, index: t.Number, value: Value) -> None:
+    def save(self, view: MemoryView, f: Field, index: t.Number | None, value: Value) -> None:
         """Store into the array."""
-        where = (f.name, -1)
-        if f.scope is FieldScope.VM:
+        where = (f.name, SHARED)
+        if index is None:
             view.put(where, value)
         else:
             view.put(where, _stored(self.algebra, view.peek(where), t.z3_number(index), value))
@@ -170,7 +172,7 @@ class Arrays(Record, frozen=True):
     def _element(self, view: MemoryView, f: Field, v: z3.ArithRef) -> Value:
         if f.name in self.constant:
             return self.constant[f.name](v)
-        return _select(view.peek((f.name, -1)), v)
+        return _select(view.peek((f.name, SHARED)), v)
 
 
 def _array_of(one: Value) -> Value:
@@ -217,37 +219,37 @@ class TrackedCells(Record, frozen=True):
     def places(self, f: Field) -> tuple[Location, ...]:
         """One cell for each tracked vCPU."""
         if f.scope is FieldScope.VM:
-            return ((f.name, -1),)
-        return tuple((f.name, k) for k in range(len(self.indices)))
+            return ((f.name, SHARED),)
+        return tuple((f.name, OwnCell(k)) for k in range(len(self.indices)))
 
     def unknown(self, name: str, f: Field) -> Value:
         """Return a new unknown for a cell of a field."""
         return self.algebra.fresh(name, f.type, self.algebra.kinds.field(f))
 
-    def load(self, view: MemoryView, f: Field, index: t.Number) -> Value:
+    def load(self, view: MemoryView, f: Field, index: t.Number | None) -> Value:
         """Return a tracked cell's value, and anything for another vCPU."""
-        if f.scope is FieldScope.VM:
-            return view.peek((f.name, -1))
+        if index is None:
+            return view.peek((f.name, SHARED))
         if f.name in self.constant:
             return self.constant[f.name](index)
         same = [t.compare_numbers("==", index, k) for k in self.indices]
         if True in same:
-            return view.peek((f.name, same.index(True)))
+            return view.peek((f.name, OwnCell(same.index(True))))
         value = view.other(f, index)
         for k, here in enumerate(same):
-            value = self.algebra.ite(here, view.peek((f.name, k)), value)
+            value = self.algebra.ite(here, view.peek((f.name, OwnCell(k))), value)
         return value
 
-    def save(self, view: MemoryView, f: Field, index: t.Number, value: Value) -> None:
+    def save(self, view: MemoryView, f: Field, index: t.Number | None, value: Value) -> None:
         """Store where the index is that of a tracked vCPU."""
-        if f.scope is FieldScope.VM:
-            view.put((f.name, -1), value)
+        if index is None:
+            view.put((f.name, SHARED), value)
             return
         same = [t.compare_numbers("==", index, k) for k in self.indices]
         if True not in same:
             view.forget(f)
         for k, here in enumerate(same):
-            where = (f.name, k)
+            where = (f.name, OwnCell(k))
             view.put(where, self.algebra.ite(here, value, view.peek(where)))
 
     def every(self, view: MemoryView, reads: Reads, holds: Holds) -> t.Bool:

@@ -11,7 +11,7 @@ import z3
 
 from flushproof.engines.smt import terms as t
 from flushproof.engines.smt.term_constructors import Substitution
-from flushproof.engines.symbolic.cells import Location
+from flushproof.engines.symbolic.locations import Location, location_name, location_order
 from flushproof.engines.symbolic.step import SymbolicStep, World
 from flushproof.engines.symbolic.values import Algebra, Root, Value
 from flushproof.support.record import Record
@@ -39,12 +39,12 @@ class After(Record, frozen=True):
 def start_state(world: World, steps: tuple[SymbolicStep, ...]) -> dict[Location, Value]:
     """Return an unknown state of everything that the steps touch."""
     touched = {w for s in steps for w in (*s.inputs, *s.outputs)}
-    return {w: unknown_value(world, w) for w in sorted(touched)}
+    return {w: unknown_value(world, w) for w in sorted(touched, key=location_order)}
 
 
 def unknown_value(world: World, where: Location) -> Value:
     """Return the unknown that stands for a location in a start state."""
-    return world.unknown(f"start:{where[0]}[{where[1]}]", where)
+    return world.unknown(f"start:{location_name(where)}", where)
 
 
 def apply_step(algebra: Algebra, step: SymbolicStep, state: dict[Location, Value]) -> After:

@@ -16,9 +16,9 @@ import z3
 
 from flushproof.engines.reduction.ranking import unranked_heads
 from flushproof.engines.smt import terms as t
-from flushproof.engines.symbolic.cells import Location
 from flushproof.engines.symbolic.evaluate import Evaluator, MachineValues
-from flushproof.engines.symbolic.locks import Locks
+from flushproof.engines.symbolic.locations import SHARED, Location
+from flushproof.engines.symbolic.locks import Index, Locks
 from flushproof.engines.symbolic.memory import PathMemory
 from flushproof.engines.symbolic.paths import Path, Paths
 from flushproof.engines.symbolic.step import (
@@ -157,7 +157,7 @@ class Executor:
 def _chosen(world: World) -> tuple[t.Number, ...]:
     """Return the witnesses that are vCPUs, which all exist."""
     names = [f.name for f in world.program.witnesses if f.type == VCPU]
-    found = (world.fixed.get((name, -1)) for name in names)
+    found = (world.fixed.get((name, SHARED)) for name in names)
     return tuple(w for w in found if isinstance(w, (int, z3.ArithRef)))
 
 
@@ -293,9 +293,9 @@ class _Region:
 
     # Memory ----------------------------------------------------------------------------------
 
-    def _index(self, path: Path, index: Expr | None, instr: Instr) -> int | z3.ArithRef:
+    def _index(self, path: Path, index: Expr | None, instr: Instr) -> Index:
         if index is None:
-            return -1
+            return None
         number = self._value(index, path)
         assert isinstance(number, (int, z3.ArithRef))
         n = self.owner.count

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import z3
 
 from flushproof.engines.smt import terms as t
-from flushproof.engines.symbolic.cells import Location
+from flushproof.engines.symbolic.locations import SHARED, Location
 from flushproof.engines.symbolic.memory import PathMemory
 from flushproof.engines.symbolic.paths import Path
 from flushproof.engines.symbolic.step import World
@@ -26,7 +26,8 @@ from flushproof.support.record import Record
 LEAVING = 1 << 40
 """In the place of a holder: the lock is being freed, so nobody holds it and nobody can take it."""
 
-Index: TypeAlias = int | z3.ArithRef
+Index: TypeAlias = int | z3.ArithRef | None
+"""A vCPU; None for what is of the VM."""
 
 
 class LockState(Record, frozen=True):
@@ -126,7 +127,7 @@ def facts_of_held_lock(
     """
     equal = world.algebra.equal
     (lock,) = (f for f in world.program.fields if f.name == hold.lock)
-    word = at((lock.name, -1))
+    word = at((lock.name, SHARED))
     assert word is not None
     yield equal(word, 0 if hold.shared else number + 1)
     mine = {k for k, same in world.readers.of(number) if same is True}

@@ -7,15 +7,13 @@ from collections.abc import Mapping
 import z3
 
 from flushproof.engines.smt import terms as t
-from flushproof.engines.symbolic.cells import Holds, Location, Reads
+from flushproof.engines.symbolic.cells import Holds, Reads
+from flushproof.engines.symbolic.locations import Location, UnseenCell, location_name
 from flushproof.engines.symbolic.paths import Path
 from flushproof.engines.symbolic.step import SymbolicStep, World
 from flushproof.engines.symbolic.values import Value
 from flushproof.ir.code import Field
 from flushproof.support.record import Record
-
-OTHER = 1000
-"""Cells with this number and beyond are of vCPUs that have none in a state."""
 
 
 class PathMemory:
@@ -50,7 +48,7 @@ class PathMemory:
         if where in self.start:
             return self.start[where]
         if where not in self.step.inputs:
-            name = f"{where[0]}[{where[1]}]@{self.label}"
+            name = f"{location_name(where)}@{self.label}"
             self.step.inputs[where] = self.world.unknown(name, where)
         return self.step.inputs[where]
 
@@ -60,11 +58,11 @@ class PathMemory:
             path.memory[where] = self.input(where)
         return path.memory[where]
 
-    def load(self, path: Path, f: Field, index: t.Number) -> Value:
-        """Return the value of a field, of vCPU `index` where it belongs to one."""
+    def load(self, path: Path, f: Field, index: t.Number | None) -> Value:
+        """Return the value of a field, of vCPU `index` where it belongs to one, else of None."""
         return self.world.cells.load(_View(self, path), f, index)
 
-    def save(self, path: Path, f: Field, index: t.Number, value: Value) -> None:
+    def save(self, path: Path, f: Field, index: t.Number | None, value: Value) -> None:
         """Give a field a new value."""
         self.world.cells.save(_View(self, path), f, index, value)
 
@@ -79,7 +77,7 @@ class PathMemory:
             if where[0] == f.name and not stale and t.compare_numbers("==", known, index) is True:
                 return self.input(where)
         self.unknowns += 1
-        where = (f.name, OTHER + self.unknowns)
+        where = (f.name, UnseenCell(self.unknowns))
         if not stale:
             self.step.others.append((where, index))
         return self.input(where)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import z3
 
 from flushproof.engines.smt import terms as t
+from flushproof.engines.symbolic.locations import Location
 from flushproof.engines.symbolic.values import Algebra, Value
 from flushproof.ir.code import Local
 from flushproof.support.record import Record
 
-Location = tuple[str, int]
 Cube = tuple[int, ...]
 """Decisions as numbers of conditions, negative where the condition was false."""
 

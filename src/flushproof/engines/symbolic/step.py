@@ -12,7 +12,8 @@ from collections.abc import Mapping
 import z3
 
 from flushproof.engines.smt import terms as t
-from flushproof.engines.symbolic.cells import Location, VcpuCells
+from flushproof.engines.symbolic.cells import VcpuCells
+from flushproof.engines.symbolic.locations import ELSEWHERE, SHARED, Cell, Location, OwnCell
 from flushproof.engines.symbolic.values import Algebra, Unfit, Value
 from flushproof.ir.code import Field, Instr, Local
 from flushproof.ir.program import Program, Role
@@ -20,26 +21,23 @@ from flushproof.ir.types import LockWord, Type
 from flushproof.support.record import Record, field
 from flushproof.support.source import Span
 
-ELSEWHERE = -2
-"""Which cell of a lock tells of its readers that have no cell of their own."""
-
 
 class Readers(Record, frozen=True):
     """The cells of a lock that tell how many times threads are its readers.
 
-    `threads` are the numbers of cells, each with the number of its thread, all different; `rest`
-    says that there is one for all other threads together.
+    `threads` are cells, each with the number of its thread, all different; `rest` says that there
+    is one for all other threads together.
     """
 
-    threads: tuple[tuple[int, t.Number], ...]
+    threads: tuple[tuple[Cell, t.Number], ...]
     rest: bool = False
 
     @property
-    def cells(self) -> tuple[int, ...]:
-        """The numbers of all cells."""
+    def cells(self) -> tuple[Cell, ...]:
+        """All cells."""
         return (*(k for k, _ in self.threads), *((ELSEWHERE,) if self.rest else ()))
 
-    def of(self, thread: t.Number) -> tuple[tuple[int, t.Bool], ...]:
+    def of(self, thread: t.Number) -> tuple[tuple[Cell, t.Bool], ...]:
         """Return the cells that may be a thread's, each with the condition that it is."""
         sure = [k for k, number in self.threads if t.is_same_number(thread, number)]
         if sure:
@@ -70,7 +68,9 @@ class World(Record, frozen=True):
 
     def reads(self, f: Field) -> tuple[Location, ...]:
         """Return the locations that tell of a lock's readers; none where nobody takes it."""
-        shared = isinstance(f.type, LockWord) and f.type.shared and (f.name, -1) not in self.fixed
+        shared = (
+            isinstance(f.type, LockWord) and f.type.shared and (f.name, SHARED) not in self.fixed
+        )
         return tuple((f.name, k) for k in self.readers.cells) if shared else ()
 
     def unknown(self, name: str, where: Location) -> Value:
@@ -78,9 +78,10 @@ class World(Record, frozen=True):
         f = next(f for f in self.program.fields if f.name == where[0])
         return self.cells.unknown(name, f)
 
-    def indices(self, f: Field) -> tuple[int, ...]:
-        """Return the vCPUs of which each has the field, -1 for the VM."""
-        return tuple(k for _, k in self.cells.places(f))
+    def indices(self, f: Field) -> tuple[int | None, ...]:
+        """Return the vCPUs of which each has the field, None for the VM."""
+        cells = (cell for _, cell in self.cells.places(f))
+        return tuple(cell.number if isinstance(cell, OwnCell) else None for cell in cells)
 
 
 class FreeChoice(Record, frozen=True):

@@ -11,7 +11,7 @@ from itertools import combinations
 import z3
 
 from flushproof.engines.reduction.commutativity import Site
-from flushproof.engines.symbolic.cells import Location
+from flushproof.engines.symbolic.locations import Location
 from flushproof.engines.symbolic.unroll_layout import UnrollLayout, layout_operation
 from flushproof.engines.symbolic.values import Value
 from flushproof.engines.unbounded.horn_clauses import BYSTANDER, NOBODY, Atom, Control
@@ -53,8 +53,8 @@ class Frames:
         fields = {f.name: f for f in space.program.fields}
         self.counters = {
             x.get_id()
-            for (name, k), value in space.state.items()
-            if isinstance(fields[name].type, Int) or is_reader_count(fields[name], k)
+            for (name, cell), value in space.state.items()
+            if isinstance(fields[name].type, Int) or is_reader_count(fields[name], cell)
             for x in flatten_value(self.algebra, value)
         }
 

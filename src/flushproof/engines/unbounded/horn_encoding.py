@@ -17,7 +17,7 @@ import z3
 
 from flushproof.engines.reduction.commutativity import Site
 from flushproof.engines.smt import terms as t
-from flushproof.engines.symbolic.cells import Location
+from flushproof.engines.symbolic.locations import SHARED, Location, OwnCell, is_shared
 from flushproof.engines.symbolic.locks import facts_of_held_lock
 from flushproof.engines.symbolic.values import Value
 from flushproof.engines.unbounded.control_locations import FLUSHER, Frames, Locals, relocate_load
@@ -138,7 +138,7 @@ class Builder:
 
     def _noted(self, taken: Taken) -> dict[Location, Value]:
         """Return where the flusher is, if a claim first takes note of something in a step."""
-        where = (HISTORY.name, -1)
+        where: Location = (HISTORY.name, SHARED)
         operation = self.frames.operations[taken.site.operation]
         walking = sorted(
             (x for x in list_walkers(operation) if x in taken.locals), key=lambda x: x.name
@@ -153,13 +153,13 @@ class Builder:
     def _recorded(self, taken: Taken) -> dict[Location, Value]:
         """Return what a step writes into the record of a claim."""
         outputs = taken.step.outputs.items()
-        return {w: x for w, x in outputs if w[1] < 0 and self.steps.fields[w[0]].ghost}
+        return {w: x for w, x in outputs if is_shared(w[1]) and self.steps.fields[w[0]].ghost}
 
     def _noticed(self, thread: int) -> t.Bool:
         """Return that what was noted first was at the vCPU that is tracked for it, or at none."""
         if not self.space.case.history or thread != FLUSHER:
             return True
-        noted = self.space.state[HISTORY.name, -1]
+        noted = self.space.state[HISTORY.name, SHARED]
         assert isinstance(noted, z3.ArithRef)
         outside = z3.Or(noted < 0, noted >= self.space.count)
         return z3.Or(noted == self.space.tracked[-1], outside)
@@ -209,7 +209,7 @@ class Builder:
     def _seen(self, taken: Taken, index: t.Number) -> dict[Location, Value]:
         """Return what a step reads of another vCPU, as cells of the one that tells of it."""
         return {
-            (where[0], 0): taken.step.inputs[where]
+            (where[0], OwnCell(0)): taken.step.inputs[where]
             for where, i in taken.step.others
             if t.compare_numbers("==", index, i) is True
         }
@@ -232,7 +232,10 @@ class Builder:
         body: tuple[Atom, ...] = (self.frames.atom(control),)
         if self.space.case.generic:
             inputs = taken.step.inputs
-            seen = {(name, 0): value for (name, k), value in inputs.items() if k == self.last}
+            other = OwnCell(self.last)
+            seen: dict[Location, Value] = {
+                (name, OwnCell(0)): value for (name, cell), value in inputs.items() if cell == other
+            }
             place = self._in_load(control, site)
             body = (*body, self._like(place, number, seen, taken.locals))
         self._errors(taken, body, constraint, why)
@@ -284,7 +287,7 @@ class Builder:
 
     def _unknown(self, where: Location, value: Value) -> Value:
         """Return what is shared, and any value for what is a vCPU's own."""
-        if where[1] < 0:
+        if is_shared(where[1]):
             return value
         f = self.steps.fields[where[0]]
         kind = self.space.algebra.kinds.field(f)

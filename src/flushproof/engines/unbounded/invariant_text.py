@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import assert_never
 
 import z3
 
+from flushproof.engines.symbolic.locations import (
+    Cell,
+    ElsewhereReads,
+    FlusherReads,
+    OwnCell,
+    SharedCell,
+    UnseenCell,
+)
 from flushproof.engines.symbolic.values import INVALID, Root
 from flushproof.engines.unbounded.control_locations import FLUSHER, Frames
 from flushproof.engines.unbounded.horn_clauses import Control
 from flushproof.engines.unbounded.ic3 import Invariant
 from flushproof.engines.unbounded.prove import ConfirmedInvariant
-from flushproof.engines.unbounded.reader_counting import BY_FLUSHER
 from flushproof.engines.unbounded.state_space import flatten_value
 from flushproof.ir.code import Field, FieldScope
 from flushproof.ir.types import NONE
@@ -66,17 +74,25 @@ class _VariableNames:
         fields = {f.name: f for f in space.program.fields}
         for v, name in zip(space.tracked, self.vcpus, strict=True):
             self.names[v.get_id()] = name
-        for (name, k), value in space.state.items():
-            self._name(value, self._place(fields[name], k))
+        for (name, cell), value in space.state.items():
+            self._name(value, self._place(fields[name], cell))
         for page, term in space.algebra.known_pages().items():
             self.names[term.get_id()] = self._constant(page)
         for parameters in part.system.parameters.values():
             for p in parameters:
                 self.names.setdefault(p.get_id(), _bare(str(p.decl().name())))
 
-    def _place(self, field: Field, k: int) -> str:
+    def _place(self, field: Field, cell: Cell) -> str:
         """Return what a location of the state is called."""
-        who = "flusher" if k == BY_FLUSHER else self.vcpus[k] if k >= 0 else ""
+        match cell:
+            case FlusherReads():
+                who = "flusher"
+            case OwnCell(number):
+                who = self.vcpus[number]
+            case SharedCell() | ElsewhereReads() | UnseenCell():
+                who = ""
+            case other:
+                assert_never(other)
         if who and field.scope is FieldScope.VM:
             return f"{field.label}.reads[{who}]"
         return field.at(who) if who else field.label

@@ -12,25 +12,23 @@ from __future__ import annotations
 
 import z3
 
-from flushproof.engines.symbolic.cells import Location
-from flushproof.engines.symbolic.step import ELSEWHERE, Readers, World
+from flushproof.engines.symbolic.locations import (
+    BY_FLUSHER,
+    ELSEWHERE,
+    SHARED,
+    Cell,
+    Location,
+    OwnCell,
+)
+from flushproof.engines.symbolic.step import Readers, World
 from flushproof.ir.code import Field
 from flushproof.ir.types import LockWord
-
-BY_FLUSHER = -3
-"""Which cell of a lock counts how many times the flusher is a reader.
-
-It is shared as far as vCPUs are concerned, as all cells with numbers below 0 are.
-"""
-
-
-THE_HOLDER = -1
-"""Which cell of a lock says who holds it alone."""
 
 
 def tracked_readers(count: z3.ArithRef, vcpus: tuple[z3.ArithRef, ...]) -> Readers:
     """Return the cells for the flusher, whose number is `count`, and for some vCPUs."""
-    return Readers(((BY_FLUSHER, count), *enumerate(vcpus)), rest=True)
+    own = ((OwnCell(k), vcpu) for k, vcpu in enumerate(vcpus))
+    return Readers(((BY_FLUSHER, count), *own), rest=True)
 
 
 def tracked_locations(world: World, f: Field) -> tuple[Location, ...]:
@@ -38,6 +36,6 @@ def tracked_locations(world: World, f: Field) -> tuple[Location, ...]:
     return tuple(where for where in world.places(f) if where[1] != ELSEWHERE)
 
 
-def is_reader_count(f: Field, k: int) -> bool:
+def is_reader_count(f: Field, cell: Cell) -> bool:
     """Tell whether a cell of a field counts how many times somebody is a reader of a lock."""
-    return isinstance(f.type, LockWord) and k != THE_HOLDER
+    return isinstance(f.type, LockWord) and cell != SHARED

@@ -12,7 +12,8 @@ import z3
 from flushproof.engines.bounded.threads import written_fields
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.boot import FirstValue, boot_value, unwritten_boot_values
-from flushproof.engines.symbolic.cells import Location, TrackedCells
+from flushproof.engines.symbolic.cells import TrackedCells
+from flushproof.engines.symbolic.locations import SHARED, Location, OwnCell, location_name
 from flushproof.engines.symbolic.step import World
 from flushproof.engines.symbolic.values import Algebra, Root, Unfit, Value
 from flushproof.engines.unbounded.history_variable import HISTORY, with_history
@@ -99,17 +100,23 @@ def make_state_space(program: Program, kinds: Kinds, case: TrackedInstances) -> 
     written = written_fields(program)
     world = _world(program, algebra, count, tuple(tracked), constant, {})
     state = {
-        where: algebra.fresh(f"{f.name}[{where[1]}]", f.type, kinds.field(f))
+        where: algebra.fresh(location_name(where), f.type, kinds.field(f))
         for f in program.fields
         if f.name in written or f == HISTORY
         for where in tracked_locations(world, f)
     }
     fields = {f.name: f for f in program.fields}
-    free = {(f.name, -1): w for f, w in witnesses.items()}
+    free: dict[Location, Value] = {(f.name, SHARED): w for f, w in witnesses.items()}
     boot = free | {
-        (name, k): boot_value(program, algebra, count, fields[name], tracked[k] if k >= 0 else -1)
-        for name, k in state
-        if (name, k) not in free
+        (name, cell): boot_value(
+            program,
+            algebra,
+            count,
+            fields[name],
+            tracked[cell.number] if isinstance(cell, OwnCell) else None,
+        )
+        for name, cell in state
+        if (name, cell) not in free
     }
     ranges = tuple(_limits(algebra, count, [(fields[n], v) for (n, _), v in state.items()]))
     fixed = _fixed(program, algebra, count, witnesses)
@@ -171,11 +178,11 @@ def _fixed(
     """Return the values of locations that nothing writes."""
     written = written_fields(program)
     fixed: dict[Location, Value] = {
-        (f.name, -1): w for f, w in witnesses.items() if f.name not in written
+        (f.name, SHARED): w for f, w in witnesses.items() if f.name not in written
     }
     for f in program.fields:
         if f not in witnesses and f.name not in written and f.scope is FieldScope.VM:
-            fixed[f.name, -1] = boot_value(program, algebra, count, f, -1)
+            fixed[f.name, SHARED] = boot_value(program, algebra, count, f, None)
     return fixed
 
 
