@@ -133,16 +133,8 @@ def instr_text(i: Instr) -> str:  # noqa: C901, PLR0912 - a table of all instruc
             return f"write{_mode(mode)} {_place(field, index)} = {expr_text(value)}"
         case Exchange():
             return _exchange_text(i)
-        case Acquire(field, index, shared):
-            return f"acquire{_shared(shared)} {_place(field, index)}"
-        case TryAcquire(target, field, index, shared):
-            return f"{target.name} = try acquire{_shared(shared)} {_place(field, index)}"
-        case Available(target, field, index, shared):
-            return f"{target.name} = available{_shared(shared)} {_place(field, index)}"
-        case Release(field, index, shared, freeing=freeing):
-            return f"release{_shared(shared)}{_freeing(freeing)} {_place(field, index)}"
-        case Holds(target, field, index, sole):
-            return f"{target.name} = holds{' sole' * sole} {_place(field, index)}"
+        case Acquire() | TryAcquire() | Available() | Release() | Holds():
+            return _lock_text(i)
         case Hypercall(target, root, whole, start, pages):
             parts = ", ".join(map(expr_text, (root, whole, start, pages)))
             return f"{target.name} = hypercall({parts})"
@@ -151,18 +143,10 @@ def instr_text(i: Instr) -> str:  # noqa: C901, PLR0912 - a table of all instruc
         case Every(target, bound, reads, condition):
             inner = ", ".join(f"{x.name} = {f.name}[{bound.name}]" for x, f in reads)
             return f"{target.name} = every {bound.name} ({inner}): {expr_text(condition)}"
-        case Uninit(label, written):
-            return f"uninit {label} unless {expr_text(written)}"
-        case Check(condition, text):
-            return f"check {expr_text(condition)}: {text}"
-        case Assert(claim, condition):
-            return f"assert {claim}: {expr_text(condition)}"
-        case Jump(target):
-            return f"jump {target}"
-        case Branch(condition, then, otherwise):
-            return f"branch {expr_text(condition)} ? {then} : {otherwise}"
-        case Return(value):
-            return "return" if value is None else f"return {expr_text(value)}"
+        case Uninit() | Check() | Assert():
+            return _check_text(i)
+        case Jump() | Branch() | Return() | Stop():
+            return _control_text(i)
         case Access(field, index, value, wrote, mode):
             verb = "stored" if wrote else "forwarded"
             return f"{verb}{_mode(mode)} {_place(field, index)} = {expr_text(value)}"
@@ -172,6 +156,47 @@ def instr_text(i: Instr) -> str:  # noqa: C901, PLR0912 - a table of all instruc
             return "fence"
         case Enter():
             return "enter"
+        case _:
+            assert_never(i)
+
+
+def _lock_text(i: Acquire | TryAcquire | Available | Release | Holds) -> str:
+    where = _place(i.field, i.index)
+    match i:
+        case Acquire(shared=shared):
+            return f"acquire{_shared(shared)} {where}"
+        case TryAcquire(target, shared=shared):
+            return f"{target.name} = try acquire{_shared(shared)} {where}"
+        case Available(target, shared=shared):
+            return f"{target.name} = available{_shared(shared)} {where}"
+        case Release(shared=shared, freeing=freeing):
+            return f"release{_shared(shared)}{_freeing(freeing)} {where}"
+        case Holds(target, sole=sole):
+            return f"{target.name} = holds{' sole' * sole} {where}"
+        case _:
+            assert_never(i)
+
+
+def _check_text(i: Uninit | Check | Assert) -> str:
+    match i:
+        case Uninit(label, written):
+            return f"uninit {label} unless {expr_text(written)}"
+        case Check(condition, text):
+            return f"check {expr_text(condition)}: {text}"
+        case Assert(claim, condition):
+            return f"assert {claim}: {expr_text(condition)}"
+        case _:
+            assert_never(i)
+
+
+def _control_text(i: Jump | Branch | Return | Stop) -> str:
+    match i:
+        case Jump(target):
+            return f"jump {target}"
+        case Branch(condition, then, otherwise):
+            return f"branch {expr_text(condition)} ? {then} : {otherwise}"
+        case Return(value):
+            return "return" if value is None else f"return {expr_text(value)}"
         case Stop():
             return "stop"
         case _:

@@ -107,40 +107,31 @@ def make_state_space(program: Program, kinds: Kinds, case: TrackedInstances) -> 
     }
     fields = {f.name: f for f in program.fields}
     free: dict[Location, Value] = {(f.name, SHARED): w for f, w in witnesses.items()}
-    boot = free | {
-        (name, cell): boot_value(
-            program,
-            algebra,
-            count,
-            fields[name],
-            tracked[cell.number] if isinstance(cell, OwnCell) else None,
-        )
-        for name, cell in state
-        if (name, cell) not in free
-    }
+
+    def at_boot(where: Location) -> Value:
+        name, cell = where
+        vcpu = tracked[cell.number] if isinstance(cell, OwnCell) else None
+        return boot_value(program, algebra, count, fields[name], vcpu)
+
+    boot = free | {where: at_boot(where) for where in state if where not in free}
     ranges = tuple(_limits(algebra, count, [(fields[n], v) for (n, _), v in state.items()]))
-    fixed = _fixed(program, algebra, count, witnesses)
+    known = [*_population(count, tracked), *_limits(algebra, count, others)]
     return Space(
-        program,
-        algebra,
-        case,
-        count,
-        tuple(tracked),
-        arbitrary,
-        (count, *tracked, *(x for _, w in others for x in flatten_value(algebra, w))),
-        fixed,
-        state,
-        boot,
-        (
-            *_population(count, tracked),
-            *_limits(algebra, count, others),
-            *(w >= 0 for w in named.values()),
-            *ranges,
-        ),
-        ranges,
-        _failing(case, tracked, [*named.values()]),
-        constant,
-        algebra.forget_noted(),
+        program=program,
+        algebra=algebra,
+        case=case,
+        count=count,
+        tracked=tuple(tracked),
+        arbitrary=arbitrary,
+        rigid=(count, *tracked, *(x for _, w in others for x in flatten_value(algebra, w))),
+        fixed=_fixed(program, algebra, count, witnesses),
+        state=state,
+        boot=boot,
+        known=(*known, *(w >= 0 for w in named.values()), *ranges),
+        ranges=ranges,
+        failing=_failing(case, tracked, [*named.values()]),
+        constant=constant,
+        unfit=algebra.forget_noted(),
     )
 
 

@@ -77,6 +77,31 @@ def emit_code(
     Raises:
         InputError: a function cannot be written as C.
     """
+    functions = _functions_to_emit(machine, hooks, extra)
+    verbatim = functions.verbatim
+    before = _before(machine, list(functions.others), verbatim=verbatim)
+    proper = _code_proper(machine, functions, hooks)
+    outside = _outside(machine) if verbatim else ""
+    after = outside + _objects(layout, most) + _helpers(machine, functions.others)
+    return CodeParts(before, proper, after, machine.setup.variant.name if verbatim else "")
+
+
+class _EmittedFunctions(Record, frozen=True):
+    """The functions of the variant, and the others that these need.
+
+    `verbatim`: the file stands in C as it is. `dead` are calls in the variant whose result, which
+    may be anything, is not used.
+    """
+
+    own: tuple[c.Function, ...]
+    others: tuple[c.Function, ...]
+    dead: Spans
+    verbatim: bool
+
+
+def _functions_to_emit(
+    machine: Machine, hooks: Spans, extra: Iterable[c.Expr | c.Stmt]
+) -> _EmittedFunctions:
     declarations = machine.env.declarations
     own = _own_functions(machine)
     dead = _dead(machine, own)
@@ -84,46 +109,35 @@ def emit_code(
     if not verbatim:
         roots = [declarations.functions[o.function] for o in machine.setup.operations]
         bodies = [f.body for f in roots if f.body is not None]
-        own = list(
-            {
-                f.name: f for f in (*roots, *_plain(fn.reachable_functions(declarations, bodies)))
-            }.values()
-        )
+        plain = _plain(fn.reachable_functions(declarations, bodies))
+        own = list({f.name: f for f in (*roots, *plain)}.values())
         dead = _dead(machine, own)
     named = _named(machine) if verbatim else ()
-    needed = fn.reachable_functions(
-        declarations, (*(f.body for f in own if f.body is not None), *extra, *named)
-    )
+    bodies_ = (f.body for f in own if f.body is not None)
+    needed = fn.reachable_functions(declarations, (*bodies_, *extra, *named))
     names_ = {f.name for f in own}
-    others = [f for f in needed if f.name not in names_ and not f.name.startswith(BUILTIN)]
+    others = (f for f in needed if f.name not in names_ and not f.name.startswith(BUILTIN))
+    return _EmittedFunctions(tuple(own), tuple(others), dead, verbatim)
+
+
+def _code_proper(machine: Machine, functions: _EmittedFunctions, hooks: Spans) -> str:
+    """Return the variant's own code: its file, or what was read of it printed again."""
+    if functions.verbatim:
+        variant = machine.setup.variant
+        return (
+            hook_source(variant, list(functions.own), hooks) if hooks else own_text(machine.setup)
+        )
+    heads = (f"{fn.function_prototype(f)};\n" for f in functions.own)
+    settled = (settle_free_calls(f, functions.dead) for f in functions.own)
+    printed = (printer.print_item(hook_function(f, hooks)) for f in settled)
+    return "".join((_globals(machine), *heads, *(f"\nstatic {text}\n" for text in printed)))
+
+
+def _helpers(machine: Machine, others: tuple[c.Function, ...]) -> str:
+    """Return the definitions of the functions that are not the variant's own."""
     idle = _dead(machine, others)
-    before = _before(machine, others, verbatim=verbatim)
-    variant = machine.setup.variant
-    if verbatim:
-        proper = hook_source(variant, own, hooks) if hooks else own_text(machine.setup)
-    else:
-        heads = "".join(f"{fn.function_prototype(f)};\n" for f in own)
-        proper = (
-            _globals(machine)
-            + heads
-            + "".join(
-                "\nstatic "
-                + printer.print_item(hook_function(settle_free_calls(f, dead), hooks))
-                + "\n"
-                for f in own
-            )
-        )
-    outside = _outside(machine) if verbatim else ""
-    after = (
-        outside
-        + _objects(layout, most)
-        + "".join(
-            "\n" + fn.function_definition(settle_free_calls(f, idle))
-            for f in others
-            if not fn.is_macro(f)
-        )
-    )
-    return CodeParts(before, proper, after, variant.name if verbatim else "")
+    plain = (settle_free_calls(f, idle) for f in others if not fn.is_macro(f))
+    return "".join(f"\n{fn.function_definition(f)}" for f in plain)
 
 
 def free_names(machine: Machine) -> frozenset[str]:
