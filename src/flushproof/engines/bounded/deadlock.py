@@ -82,6 +82,7 @@ def _waits(
 
 
 def _closed(algebra: Algebra, step: SymbolicStep, state: Mapping[Location, Value]) -> list[t.Bool]:
+    # The step has not happened, so nothing else says what its inputs are.
     same = [algebra.equal(unknown, state[where]) for where, unknown in step.inputs.items()]
     exists = [t.not_(f.broken) for f in step.faults if isinstance(f.instr, Acquire)]
     return [*same, *exists, t.not_(step.enabled)]

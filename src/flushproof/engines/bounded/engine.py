@@ -126,6 +126,8 @@ class Bounded:
         Executions with undefined behaviour do not count; `undefined` finds those.
         """
         fewer = self._looked.setdefault(name, vcpus) < vcpus
+        # Only the first number asked for may hide a short counterexample among vCPUs that never
+        # load; where fewer vCPUs have been looked at it would have been found there.
         if vcpus > FEW and not fewer:
             early = self._with_idle(name, vcpus)
             if early is not None:
@@ -152,6 +154,8 @@ class Bounded:
             found = find_smallest_counterexample(p, name, failures)
             if isinstance(found, Counterexample):
                 self.opinions += self._opinions(p, f"`{name}`", failures, found)
+                # That others idle was assumed, not shown: with more than one call there may be a
+                # smaller one.
                 return replace(found, least=found.calls <= 1)
         return None
 
@@ -177,6 +181,8 @@ class Bounded:
         p = self.problem(vcpus, among)
         failures, own = p.failures(name), p.faults(from_claim=True)
         if failures or own:
+            # The code proper is asked about apart (L6): with a fault in it "the claim may fail"
+            # means nothing. What is undefined in the claim itself must not be taken for granted so.
             p.constraints += _none_of(p.faults(from_claim=False))
         answer = question(p, name, failures, own)
         asked = [*failures, *own] if isinstance(answer, NoCounterexample) else failures
@@ -303,6 +309,8 @@ def _gave_up(p: BoundedQuery) -> Undecided:
 
 
 def _shrink(p: BoundedQuery, claim: str, failures: list[Failure]) -> Counterexample | Undecided:
+    # Each number is fixed before the next is lowered: with fewer calls it may take more roots, and
+    # a reader follows calls first.
     calls = _least(p, p.calls())
     _fewest_roots(p)
     _lowest_vcpus(p)

@@ -52,10 +52,14 @@ def slots_for(
     needed = _count_rounds(threads, windows, acting)
     count = needed if rounds is None else min(rounds, needed)
     flushers = [p for p in acting if threads[p].role is Role.FLUSH]
+    # Between sorted loads each step of the one flusher needs one slot. With fewer rounds than that
+    # some step would have none at all, so then every thread gets all rounds.
     if len(flushers) == 1 and windows and count == needed:
         slots = _one_by_one(threads, windows, flushers[0])
     else:
         slots = _rounds(threads, windows, acting, count)
+    # Prefixes of runs are runs: whoever looks at the end may come once, after any part of one
+    # (L13).
     last = (*_slots_of_role(threads, Role.DEADLOCK), *_slots_of_role(threads, Role.END))
     around = (*_slots_of_role(threads, Role.OBSERVE), *slots, *last)
     return Turns(around, count, needed)
@@ -66,6 +70,8 @@ def _count_rounds(
 ) -> int:
     """Return how many rounds cover every interleaving; passes over all loads are one thread."""
     rest = _outside_passes(windows, acting)
+    # A new round begins only behind a step of a thread that is not the first in the order (L15).
+    # All loads of the passes count as one thread, which is the first.
     later = rest if windows else rest[1:]
     return 1 + sum(len(threads[p].steps) for p in later)
 

@@ -95,6 +95,7 @@ class Wiring:
             self._require(t.implies(old, new))
             here = t.and_(new, t.not_(old))
             self._require(t.implies(here, slot.gate))
+            # What a claim notes of the boot state is noted before anybody steps, wanted or not.
             if self.threads[slot.thread].role is Role.OBSERVE and steps[at].outputs:
                 self._require(new)
             self._require(t.implies(here, self._called_for(self.threads[slot.thread].role)))
@@ -117,7 +118,11 @@ class Wiring:
 
     def _happen(self, step: SymbolicStep, here: t.Bool) -> None:
         for where, unknown in step.inputs.items():
+            # Only where the step happens here: its inputs are one set of unknowns for all its
+            # slots.
             self._require(t.implies(here, self.algebra.equal(unknown, self.state[where])))
+        # A step whose lock is taken does not happen as a whole. It is left out, not cut: that what
+        # comes before the wait may be left out as well is what L9 is about.
         self._require(t.implies(here, step.enabled))
         for where, value in step.outputs.items():
             self.state[where] = self._named(self.algebra.ite(here, value, self.state[where]), where)

@@ -110,6 +110,9 @@ def classify_sites(
         for o in acting
         for at in positions[o.name]
     }
+    # A lock in the middle of a step is fine only if whoever waits gets it in time. Without that
+    # `lock(a); x = 1; lock(b)` as one step would hide `x == 1` from others while b never comes
+    # (L9).
     patient = waits_end(acting) and not any(map(_loops_with_a_lock, acting))
     found = {
         o.name: _without_endless_steps(o, movers, given[o.name], patient=patient)
@@ -164,6 +167,8 @@ def list_sites(operation: Operation, written: frozenset[str]) -> tuple[int, ...]
 def _touches(instr: Instr, written: frozenset[str]) -> bool:
     match instr:
         case Read(field=f, mode=mode):
+            # What nothing writes reads the same at any time. Ghosts are a claim's: its handler is
+            # one with the access that it follows, and moves with it.
             return mode is not Mode.GHOST and f.name in written
         case Write(mode=mode):
             return mode not in (Mode.GHOST, Mode.DRAIN)
@@ -261,6 +266,8 @@ def load_order(moves: Moves, boundaries: Mapping[str, frozenset[int]]) -> LoadOr
     pairs = [(a, b) for a in steps for b in steps]
     if moves.population.vcpus == 1 or all(moves.passing(a, b).right for a, b in pairs):
         return LoadOrder.ANY
+    # Sorted by (named, number) these pairs are all that are ever exchanged: of a named one before
+    # one that is not, the order is right (L14).
     cases = (WitnessCase(False, False), WitnessCase(False, True), WitnessCase(True, True))  # noqa: FBT003
     if moves.witnesses and all(moves.passing(a, b, c).right for c in cases for a, b in pairs):
         return LoadOrder.NAMED_FIRST

@@ -149,9 +149,11 @@ class Moves:
         return self._answers[a, b, standing]
 
     def _passing(self, a: Site, b: Site, standing: WitnessCase) -> CommuteResult:
+        # Both are where they surely hold one lock: there is no state to ask about (L7).
         if self._excluded(a, b):
             return FREELY
         x, y = self._step(a, 0), self._step(b, 1)
+        # Nothing that one writes is touched by the other, so both orders do the same.
         if not _overlap(x, y):
             return FREELY
         start = start_state(self.world, (x, y, *self.observers))
@@ -163,6 +165,7 @@ class Moves:
         ba = _TwoSteps(a_second, b_first, a_second.state)
         goals = self._unmatched(ab, ba), self._unmatched(ba, ab)
         with self._assuming(start, (a, b), standing):
+            # Most pairs move both ways: one question for those, in place of two.
             if not self._possible(t.or_(*goals)):
                 return FREELY
             right, left = (not self._possible(g) for g in goals)
@@ -171,12 +174,17 @@ class Moves:
     def _unmatched(self, old: _TwoSteps, new: _TwoSteps) -> t.Bool:
         """Return that a run in the old order has no like in the new one, failures included."""
         equal = self.algebra.equal
+        # Free choices are shared by the two runs, which is enough: the new one only has to exist.
         like = [new.a.enabled, new.b.enabled]
         like += [equal(v, new.end[w]) for w, v in old.end.items()]
+        # The state alone is too little: a thread must also go on at the same place with the same
+        # locals, else what it does next is another run.
         known = (*old.a.known, *old.b.known), (*new.a.known, *new.b.known)
         for (guard, values), (other, others) in zip(*known, strict=True):
             same = (equal(v, w) for v, w in zip(values, others, strict=True))
             like += [t.equal_bool(guard, other), t.implies(guard, t.and_(*same))]
+        # Every failure of the old order must be one of the new: a claim that objects to "a before
+        # b" would else be lost with the order. More failures do no harm (L7).
         like += [t.implies(old.failing(c), new.failing(c)) for c in sorted(old.claims)]
         return t.and_(old.a.enabled, old.b.enabled, t.not_(t.and_(*like)))
 
@@ -239,6 +247,9 @@ class Moves:
         with _level(self.solver):
             add_constraints(self.solver, (condition,))
             answer = self.solver.check()
+            # What was learned from other questions can lead the solver astray: it is asked alone.
+            # Still no answer counts as possible, so that nothing moves and steps are only cut more
+            # often.
             if answer == z3.unknown:
                 alone = z3.Solver()
                 alone.set("rlimit", EFFORT)
@@ -273,6 +284,8 @@ class Moves:
             yield
 
     def _known(self, at: tuple[Site, ...], start: dict[Location, Value]) -> Iterator[t.Bool]:
+        # Any state in which locks are held as they surely are there: to ask of reachable states
+        # alone would take the invariant that is looked for.
         x, y = self.threads
         yield x != y
         for site, number in zip(at, self.threads, strict=False):

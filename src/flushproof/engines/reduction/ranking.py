@@ -55,6 +55,8 @@ def _ranked(loop: Loop) -> bool:
     first = list(_rounds(loop, anything, words))
     if not first or _lowered(loop, anything[1], first, words):
         return True
+    # The first round may do otherwise, as one that only sets a flag: all others begin in a state
+    # that some round has left.
     once = words.merge(first)
     again = list(_rounds(loop, once, words))
     return not again or _lowered(loop, once[1], again, words)
@@ -74,6 +76,9 @@ def _all_lowered(solver: z3.Solver, old: z3.BitVecRef, new: z3.BitVecRef) -> boo
 
     Return true once none is left.
     """
+    # Not each round has to lower this number, only none to raise it: rounds that keep it are left
+    # for the next one (lexicographic). As machine words, in either sign, since `i--` on an unsigned
+    # 0 goes up.
     orders = (z3.ULE(new, old), z3.UGE(new, old), new <= old, new >= old)
     if any(solver.check(z3.Not(kept)) == z3.unsat for kept in orders):
         solver.add(new == old)
@@ -137,6 +142,8 @@ def _leaving(
     within = loop_at(code, loop.shape, at).inside
     after = env.forgetting(x for k in within if (x := defined_local(code[k])) is not None)
     out = [(k, to) for k in sorted(within) for to in dict.fromkeys(successor_positions(code, k))]
+    # An inner loop is left by any of its ways, whichever holds for values that it may have given to
+    # what it sets: to take its last condition alone would forget a `break`.
     choice = words.fresh(CHOICE)
     for number, (k, to) in enumerate(x for x in out if x[1] not in within):
         yield to, z3.And(choice == number, words.taken(code[k], to, after)), after

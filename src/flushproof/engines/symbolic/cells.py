@@ -247,6 +247,8 @@ class TrackedCells(Record, frozen=True):
             return
         same = [t.compare_numbers("==", index, k) for k in self.indices]
         if True not in same:
+            # It may be the cell of a vCPU that was looked at before: what that held is not known
+            # any more.
             view.forget(f)
         for k, here in enumerate(same):
             where = (f.name, OwnCell(k))
@@ -254,6 +256,8 @@ class TrackedCells(Record, frozen=True):
 
     def every(self, view: MemoryView, reads: Reads, holds: Holds) -> t.Bool:
         """Guess the answer: if it is yes, the condition holds at the tracked vCPUs."""
+        # Yes implies that it holds at each tracked vCPU. No implies nothing: "it fails at a tracked
+        # one" would leave out the runs in which it fails at some other vCPU only (L18).
         answer = z3.FreshBool("every")
         for index in self.indices:
             given = {local: self.load(view, f, index) for local, f in reads}

@@ -145,6 +145,8 @@ class Executor:
         }
         steps: list[SymbolicStep] = []
         while waiting:
+            # In weak topological order: all paths to this instance have come by now, so it is
+            # executed once with all of them merged, and no step exists twice (L16).
             instance = min(waiting, key=shape.key)
             arrivals = waiting.pop(instance)
             region = _Region(self, shape, number, instance, arrivals)
@@ -236,6 +238,8 @@ class _Region:
         if ends:
             copies = [Path(p.cubes, {}, dict(p.memory)) for p in ends]
             memory = self.owner.paths.merge(copies, frozenset()).memory
+            # A location that a path was only completed with is no output: as one it would be a
+            # write, and conflict with all who read it when it is asked whether steps commute.
             self.step.outputs = {
                 k: v
                 for k, v in memory.items()
@@ -273,6 +277,7 @@ class _Region:
         long = counts and counts[-1] > self.owner.vcpus + SHORT
         if not long or not self.shape.order.is_head(at):
             return False
+        # Only "impossible" ends a loop. A solver that gives up has not said so (L16).
         feasible = self.owner.feasible(t.and_(*self.owner.constraints, self._guard(path)))
         if feasible is False:
             return True
@@ -301,6 +306,7 @@ class _Region:
         n = self.owner.count
         if isinstance(number, int) and isinstance(n, int) and 0 <= number < n:
             return number
+        # Witnesses and the vCPU of a load exist: a check that cannot fail would be one more path.
         if any(t.is_same_number(number, w) for w in self.existing):
             return number
         inside = t.and_(t.compare_numbers("<=", 0, number), t.compare_numbers("<", number, n))

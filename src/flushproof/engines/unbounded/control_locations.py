@@ -173,6 +173,8 @@ class Frames:
         if local in locals_:
             return locals_[local]
         kind = self.algebra.kinds.local(site.operation, local)
+        # A local that nothing has set holds anything: a value of one's own choice would be a
+        # promise.
         value = self.algebra.fresh(f"unset:{local.name}.{self.fresh()}", local.type, kind)
         self.unset += self.algebra.limits(value, local.type, self.space.count)
         return value

@@ -161,6 +161,8 @@ class Builder:
             return True
         noted = self.space.state[HISTORY.name, SHARED]
         assert isinstance(noted, z3.ArithRef)
+        # Where nothing was noted the failure is looked at for whatever vCPU is tracked: to ask for
+        # the noted one alone would lose failures before the first note (L20).
         outside = z3.Or(noted < 0, noted >= self.space.count)
         return z3.Or(noted == self.space.tracked[-1], outside)
 
@@ -184,10 +186,15 @@ class Builder:
             yield (mine,), True
             return
         places = self.frames.loading(control, self.last)
+        # Where a vCPU that is looked at is in its own load is not known, so all places are gone
+        # through: the invariant of one place alone would be assumed of vCPUs that are at another
+        # (L19).
         for chosen in product((NOBODY, *range(len(places))), repeat=len(indices)):
             body = [mine]
             conditions: list[t.Bool] = []
             for index, choice in zip(indices, chosen, strict=True):
+                # An index that may be the tracked vCPU, or none, has its value from elsewhere: to
+                # assume the invariant of a vCPU that does not exist could make the step impossible.
                 free = self._no_other(index)
                 if choice == NOBODY:
                     conditions.append(free)
@@ -221,6 +228,7 @@ class Builder:
         for o in self.space.program.of(Role.LOAD):
             for at in sorted(self.frames.layouts[o.name].boundaries):
                 site = Site(o.name, at)
+                # At a place where it would hold a lock that a tracked thread holds, it cannot be.
                 if self.frames.possible(Control(control.flusher, (*control.loads, site))):
                     self._other_step(control, site)
 
@@ -236,6 +244,8 @@ class Builder:
             seen: dict[Location, Value] = {
                 (name, OwnCell(0)): value for (name, cell), value in inputs.items() if cell == other
             }
+            # The actor satisfies the invariant itself, with its own locals and cells (L19). Without
+            # that it could be in a load that it never comes to with such values.
             place = self._in_load(control, site)
             body = (*body, self._like(place, number, seen, taken.locals))
         self._errors(taken, body, constraint, why)
@@ -281,6 +291,7 @@ class Builder:
             for where, value in self.space.state.items()
         }
         arguments = self.frames.arguments(like, state, {self.last: locals_})
+        # The other vCPU takes the place of the one that is any; shared state stays that of now.
         (own,) = self.space.tracked
         rigid = [t.z3_number(number) if x.eq(own) else x for x in self.space.rigid]
         return Atom(like, (*rigid, *arguments[len(rigid) :]))

@@ -79,6 +79,8 @@ class Ic3:
         """Raise the level until some level's lemmas hold at the next, too."""
         while True:
             self.top += 1
+            # The failure is reached over the atoms, which is no counterexample: with more atoms it
+            # might not be. It only ends this search (L22).
             if self._block_cube(None, frozenset(), self.top) is not None:
                 return None
             done = self._push_lemmas()
@@ -142,6 +144,8 @@ class Ic3:
         if not starts:
             return post.successor_state(step)
         self._spend_effort()
+        # Atoms do not tell all of a state, so from another state of the lifted cube this step may
+        # not lead there. Only then is the one state of the model asked for, all atoms of it.
         state = post.forward_image(step, starts)
         if state is None and self._reach_all(post.full_predecessors(step), level) is not None:
             return post.successor_state(step)
@@ -170,6 +174,7 @@ class Ic3:
         small = post.unreachable_core()
         self._spend_effort()
         for x in sorted(small, key=lambda x: (self.score.get((control, x), 0), x)):
+            # A cube with a state that is reached cannot be blocked: no need to ask.
             if x in small and self._known_reachable_state(control, small - {x}) is None:
                 self._spend_effort()
                 core = post.relatively_inductive_core(small - {x}, level)

@@ -29,6 +29,8 @@ def inductiveness_question(system: System, invariant: Invariant, clause: Clause)
         *(_holds(system, invariant, a) for a in clause.body),
     ]
     if clause.head is not None:
+        # That values fit their types is shown of the head as lemmas are, not assumed: else a sum
+        # that leaves its type would prove anything after it (L4).
         parts.append(z3.Not(_holds(system, invariant, clause.head)))
     return make_conjunction(parts)
 

@@ -184,6 +184,7 @@ class TransitionQuery:
     def _assumptions(self, cube: Iterable[Literal], level: int) -> list[int]:
         out = [self.primed[x - 1] if x > 0 else -self.primed[-x - 1] for x in sorted(cube)]
         if level == 0:
+            # No steps at all: only clauses without a body count, which is boot.
             return [-self.real, *out]
         self._level_literal(level)
         return [self.real, *self.levels[level:], *out]
@@ -245,6 +246,8 @@ class TransitionQuery:
         if level == 0:
             return None if self.solver.solve(assumptions=assumptions) else self.unreachable_core()
         here = self.circuit.fresh()
+        # Induction: the cube is out of reach if only itself leads to it. At level 0 there is
+        # nothing before boot that could be excluded.
         self.exclude_cube(self.control, cube, here)
         reached = self.solver.solve(assumptions=[*assumptions, here])
         core = None if reached else self.unreachable_core()

@@ -179,6 +179,8 @@ def _orders(term: z3.BoolRef, known: set[int]) -> Iterator[z3.BoolRef]:
         if not z3.is_int(a):
             yield a == b if z3.is_eq(term) or z3.is_distinct(term) else term.decl()(a, b)
         elif not _large(a) and not _large(b):
+            # Code that asks i < n goes on with i <= n after i++: an invariant needs whichever it
+            # is.
             yield a <= b
             yield b <= a
             yield a == b
@@ -280,6 +282,8 @@ def _templates(
     for n, c in product(counters, SMALL):
         yield n <= c
         yield n == c
+    # What walks over vCPUs is compared with the tracked one: "those before it are done" is the
+    # invariant of most loops, and nowhere in the code.
     for n, x in product(walking, (x for x in numbers if x.get_id() in system.indices)):
         yield n <= x
         yield n == x

@@ -156,6 +156,8 @@ class _Attempts:
 
     def _tries(self) -> Iterator[list[TrackedInstances]]:
         if self.named == MOST_WITNESSES:
+            # Two witnesses are different or one: tracked vCPUs are taken to differ, so both are
+            # proved.
             yield [TrackedInstances(), TrackedInstances(merged=True)]
             return
         if not self._speaks_of_all():
@@ -218,6 +220,8 @@ class _Attempts:
             if case == ANY:
                 self.failed.append(search)
             return TOO_LITTLE
+        # Nothing above is trusted: it was looked for over small domains. Only this asks z3, clause
+        # by clause, over all integers and pages (L22).
         if list_failing_clauses(system, invariant, self.steps):
             return NoProof("an invariant was found that holds for few vCPUs only")
         return ConfirmedInvariant(case, where, builder.frames, system, invariant)

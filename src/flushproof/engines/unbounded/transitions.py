@@ -117,6 +117,8 @@ class TransitionExecutor:
         yield from ((f.text, f.broken) for f in step.faults if self._matters(f.instr))
 
     def _shown(self, operation: Operation, step: SymbolicStep) -> z3.BoolRef:
+        # `leaves`, not `doubtful`: taken for granted is only that no sum leaves its type, as was
+        # proved of the code by itself (L4).
         sums = (x for at, x in step.overflows if not self._matters(operation.code[at]))
         return t.z3_bool(t.not_(t.or_(*(x.leaves for x in sums))))
 

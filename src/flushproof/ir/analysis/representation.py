@@ -150,6 +150,8 @@ class _Inference:
 
     def finish(self) -> None:
         """Mark the classes in which the low bits of a value from nowhere matter."""
+        # Low bits are booleans only where they are those of some constant. A parameter or a result
+        # may have any, so where these are looked into the class is not of pages any more (L5).
         for slot in self.opened & self.flow.reached():
             self.classes.mark(slot, Mark.OPEN)
 
@@ -263,6 +265,8 @@ class _Inference:
             return self._marked(Mark.ARITHMETIC)
         if not _is_int(e.type):
             self.classes.mark(inner, Mark.ARITHMETIC)
+        # As `(u32)root`: what is cut off may tell two roots apart that are equal behind it. Even a
+        # flag is lost, as 1 << 32 becomes 0.
         elif not _keeps(e.operand.type, e.type):
             self.classes.mark(inner, Mark.CONVERT)
         elif isinstance(e.operand.type, Int) and e.operand.type.width < ROOT_BITS:
@@ -277,6 +281,8 @@ class _Inference:
         a, b = self.expr(e.left), self.expr(e.right)
         if a is None or b is None:
             return None
+        # A test for 0 asks no more than that, so it joins no class and marks none: error codes that
+        # are only tested and joined by `|` stay flags (L3).
         if e.op in ("==", "!=") and _zero(e.left, e.right):
             return None
         both = self.classes.union(a, b)
@@ -370,6 +376,8 @@ def infer_kinds(program: Program, *, exact_roots: bool = True) -> Kinds:
     inference.finish()
     classes = inference.classes
     heads = {slot: classes.find(slot) for slot in list(classes.parent)}
+    # One class of roots that is added to, or masked otherwise, makes all roots bit-vectors: they
+    # have one sort, and one set of constants that differ from each other.
     roots = [h for h in set(heads.values()) if Mark.ROOT in classes.marks[h]]
     exact = exact_roots and all(classes.marks[h] <= _ROOT_MARKS for h in roots)
     constants = frozenset(v for h in roots for v in classes.constants[h])
@@ -388,6 +396,8 @@ def infer_kinds(program: Program, *, exact_roots: bool = True) -> Kinds:
 
 def _odd(constants: frozenset[int]) -> frozenset[int]:
     """Return what roots can be equal to that is not aligned: constants, also masked by others."""
+    # A mask makes new constants of old ones (`INVALID_PAGE & PAGE_MASK`), and masks of these more:
+    # a root may be equal to any of them.
     found = constants | {(1 << ROOT_BITS) - 1}
     while True:
         more = found | {a & b for a in found for b in constants if _is_page_mask(b, ROOT_BITS)}
