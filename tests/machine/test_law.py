@@ -177,4 +177,4 @@ def test_locks_are_free_afterwards() -> None:
     run.violated()
     locks = [f.name for f in made.base.fields if f.type == LOCK]
     assert locks
-    assert all(run.state.memory[name, -1] == 0 for name in locks)
+    assert all(run.state.memory[name, None] == 0 for name in locks)

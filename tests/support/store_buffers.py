@@ -48,7 +48,7 @@ from flushproof.support.record import Record, replace
 LEAVING = -1
 """What woven code leaves in a lock while its unlock waits; it is held for others."""
 
-Location = tuple[str, int]
+Location = tuple[str, int | None]
 Ending = tuple[tuple[tuple[int, ...], ...], tuple[int, ...]]
 """What each thread's calls returned, and memory."""
 
@@ -254,4 +254,4 @@ def _assigned(thread: Thread, target: Local, value: int) -> Thread:
 
 
 def _location(f: Field, index: Expr | None, env: LocalValues) -> Location:
-    return f.name, -1 if index is None else evaluate(index, env)
+    return f.name, None if index is None else evaluate(index, env)

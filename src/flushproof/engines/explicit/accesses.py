@@ -25,6 +25,6 @@ def touch_of_access(program: Program, thread: int, happening: Happening, held: i
     shared = [f for f in program.fields if not f.ghost]
     assert happening.location is not None
     assert isinstance(happening.instr, (Read, Write, Exchange, Access))
-    place = shared.index(happening.instr.field) * PLACE_STRIDE + max(happening.location[1], 0)
+    place = shared.index(happening.instr.field) * PLACE_STRIDE + (happening.location[1] or 0)
     once = isinstance(happening.instr, Exchange) or happening.instr.mode is Mode.ONCE
     return (thread + 1, place, int(happening.writes), int(once), held)

@@ -20,7 +20,7 @@ def schedule_of_path(graph: Graph, path: Sequence[Move]) -> Schedule:
     ]
     plans = tuple(ThreadPlan(t, name, _calls(graph, path, t)) for t, name in enumerate(names))
     last = path[-1].after
-    cells = {f.name: last[graph.cells[f.name, -1]] for f in graph.program.witnesses}
+    cells = {f.name: last[graph.cells[f.name, None]] for f in graph.program.witnesses}
     witnesses = {name: 0 if value == UNSET else value for name, value in cells.items()}
     return Schedule(sizes.vcpus, witnesses, plans, tuple(m.thread for m in path))
 

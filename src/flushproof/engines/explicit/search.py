@@ -74,7 +74,9 @@ class Graph:
         self.memory, self.positions = self._lay_out(claim)
         self.controls = len(self.memory)
         self.witnesses = {
-            self.cells[f.name, -1]: tuple((self.cells[g.fields[0].name, -1], *v) for v in g.values)
+            self.cells[f.name, None]: tuple(
+                (self.cells[g.fields[0].name, None], *v) for v in g.values
+            )
             for g in groups
             for f in g.fields
         }
@@ -85,7 +87,7 @@ class Graph:
         """Give the cells numbers, witnesses first; return what they hold and where steps begin."""
         memory = interpreter.boot_memory(self.program, self.sizes.vcpus)
         changing = list_written_fields(self.program)
-        witnesses = [(f.name, -1) for f in self.program.witnesses]
+        witnesses: list[Location] = [(f.name, None) for f in self.program.witnesses]
         others = [x for x in memory if x[0] in changing and x not in witnesses]
         self.cells: dict[Location, int] = {x: k for k, x in enumerate((*witnesses, *others))}
         fixed = {x: v for x, v in memory.items() if x not in self.cells}

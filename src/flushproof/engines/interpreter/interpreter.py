@@ -47,11 +47,11 @@ from flushproof.ir.code import (
     Write,
 )
 from flushproof.ir.program import BOOT_VCPU, Operation, Program, Role
-from flushproof.ir.types import LockWord
+from flushproof.ir.types import NO_VCPU, LockWord
 from flushproof.support.record import Record, field
 
-Location = tuple[str, int]
-"""A field's name and a vCPU number, -1 for VM fields."""
+Location = tuple[str, int | None]
+"""A field's name and a vCPU number; None for what there is once, as in instructions."""
 
 FUEL = 1_000_000
 
@@ -163,16 +163,21 @@ def boot_memory(program: Program, vcpus: int) -> dict[Location, int]:
     """Return the memory before the first operation."""
     memory = {x: 0 for f in program.fields for x in field_locations(f, vcpus)}
     for f, value in program.boot:
-        for name, index in field_locations(f, vcpus):
-            env = {BOOT_VCPU: index}
-            memory[name, index] = evaluate(value, LocalValues(env, vcpus))
+        for where in field_locations(f, vcpus):
+            memory[where] = boot_value_at(value, where, vcpus)
     return memory
+
+
+def boot_value_at(value: Expr, where: Location, vcpus: int) -> int:
+    """Return what a location holds at boot; `value` may speak of the vCPU whose it is."""
+    vcpu = NO_VCPU if where[1] is None else where[1]
+    return evaluate(value, LocalValues({BOOT_VCPU: vcpu}, vcpus))
 
 
 def field_locations(f: Field, vcpus: int) -> tuple[Location, ...]:
     """Every location of a field."""
     if f.scope is FieldScope.VM:
-        return ((f.name, -1),)
+        return ((f.name, None),)
     return tuple((f.name, v) for v in range(vcpus))
 
 
@@ -189,7 +194,7 @@ def initial_state(program: Program, schedule: Schedule) -> State:
     """Return the boot state of a schedule."""
     memory = boot_memory(program, schedule.vcpus)
     for f in program.witnesses:
-        memory[f.name, -1] = schedule.witnesses.get(f.name, 0)
+        memory[f.name, None] = schedule.witnesses.get(f.name, 0)
     threads = [Thread(p.number, p.calls) for p in schedule.plans]
     locks = lock_locations(program, schedule.vcpus)
     return State(program, schedule.vcpus, memory, locks, threads)
@@ -388,8 +393,10 @@ def _note(
 
 
 def _location(f: Field, index: Expr | None, env: LocalValues, instr: Instr) -> Location:
-    number = -1 if index is None else evaluate(index, env)
-    if index is not None and not 0 <= number < env.vcpus:
+    if index is None:
+        return f.name, None
+    number = evaluate(index, env)
+    if not 0 <= number < env.vcpus:
         raise Undefined("a vCPU that does not exist is accessed", instr)
     return f.name, number
 

@@ -93,7 +93,7 @@ class _RandomRun:
         self.vcpus = dice.choice(VCPUS)
         self.pages = dice.sample(PAGES, k=dice.choice((1, 2, 3)))
         memory = interpreter.boot_memory(self.program, self.vcpus)
-        memory |= {(f.name, -1): value for f, value in self._witnesses()}
+        memory |= {(f.name, None): value for f, value in self._witnesses()}
         locks = interpreter.lock_locations(self.program, self.vcpus)
         loads = [self._new(v, Role.LOAD, 3) for v in range(self.vcpus)]
         flushes = [self._new(self.vcpus + k, Role.FLUSH, 4) for k in range(attack.flushers)]

@@ -191,7 +191,7 @@ class _Difference(Record, frozen=True):
         words, others = line.split(), other.split()
         fields = fields_shown(self.machine, self.where)
         names = [
-            f.label if x[1] < 0 else f"{f.label} of vCPU{x[1]}"
+            f.label if x[1] is None else f"{f.label} of vCPU{x[1]}"
             for f in fields
             for x in interpreter.field_locations(f, self.sequence.vcpus)
         ]

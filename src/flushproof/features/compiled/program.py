@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import ClassVar
 
 from flushproof.engines.interpreter import interpreter
-from flushproof.engines.interpreter.evaluate import LocalValues, evaluate
 from flushproof.engines.interpreter.interpreter import Location
 from flushproof.features.compiled.inputs import FREE_ARGUMENTS, LENGTH, MOST_VCPUS, RESULTS
 from flushproof.features.reproduce import code as variant
@@ -22,7 +21,7 @@ from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.types import Integer
 from flushproof.frontend.c.walk import walk
 from flushproof.ir.code import Expr, Field
-from flushproof.ir.program import BOOT_VCPU, Operation
+from flushproof.ir.program import Operation
 from flushproof.ir.types import Int, LockWord, VcpuRef
 from flushproof.machine.build import Machine
 from flushproof.machine.monitors import RUNS_ON
@@ -146,7 +145,7 @@ class DrivenProgram(Record):
             if f != RUNS_ON and f in self.machine.base.fields and not self._starts_itself(f):
                 lines += (self._boot(f, x, _value_of(value, x)) for x in self._locations(f))
         for k, f in enumerate(self.machine.base.witnesses):
-            parts = self._parts((f.name, -1))
+            parts = self._parts((f.name, None))
             lines += (f"\t{p.lvalue} = drv_boot[{k}] >> {p.first};\n" for p in parts)
         kept = [f"\t{_copy(f'saved_{o}', o)}" for o in self.objects()]
         saved = "".join(f"static __typeof__({o}) saved_{o}, other_{o};\n" for o in self.objects())
@@ -156,7 +155,7 @@ class DrivenProgram(Record):
         return self.where.structs[name]
 
     def _boot(self, f: Field, x: Location, number: int) -> str:
-        exists = "" if x[1] < 0 else f"if (VCPUS > {x[1]})\n\t\t"
+        exists = "" if x[1] is None else f"if (VCPUS > {x[1]})\n\t\t"
         parts = self._parts(x)
         values = (number if len(parts) == 1 else _bits(number, p) for p in parts)
         named = zip(parts, values, strict=True)
@@ -221,6 +220,8 @@ class DrivenProgram(Record):
                     for p in parts
                 )
                 shown = f'drv_printf(" %llx", {bits});\n'
+        if x[1] is None:
+            return (f"\t{shown}",)
         return (f"\tif (VCPUS > {x[1]})\n\t\t{shown}",)
 
     # Operations --------------------------------------------------------------------------------
@@ -278,7 +279,7 @@ def _bits(number: int, part: BitPart) -> int:
 
 
 def _value_of(value: Expr, x: Location) -> int:
-    return evaluate(value, LocalValues({BOOT_VCPU: x[1]}, MOST_VCPUS))
+    return interpreter.boot_value_at(value, x, MOST_VCPUS)
 
 
 def _constants(machine: Machine) -> frozenset[str]:

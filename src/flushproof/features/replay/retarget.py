@@ -421,7 +421,7 @@ def _accesses(machine: Machine, name: str, run: Tried) -> list[dict[str, int]]:
         elif isinstance(h.instr, (Read, Write, Exchange)) and location is not None:
             if location[0] not in places or not any(visible_event(h.instr)):
                 continue
-            place = places[location[0]] * PLACE_STRIDE + max(location[1], 0)
+            place = places[location[0]] * PLACE_STRIDE + (location[1] or 0)
             found[h.thread + 1, place, *_kind(h.instr), held.get(h.thread, 0)] = None
     parts = ("thread", "place", "write", "once", "locks")
     return [{f"{name}_{p}": v for p, v in zip(parts, a, strict=True)} for a in found]

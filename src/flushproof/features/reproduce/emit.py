@@ -13,7 +13,6 @@ from typing import ClassVar
 
 from flushproof.engines.counterexample import Counterexample
 from flushproof.engines.interpreter import interpreter
-from flushproof.engines.interpreter.evaluate import LocalValues, evaluate
 from flushproof.engines.schedule import Call
 from flushproof.features.reproduce import code as variant
 from flushproof.features.reproduce.events import Happened, ProgramEvent, collect_events
@@ -40,7 +39,7 @@ from flushproof.features.reproduce.stop_points import (
 )
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.spec.syntax import ClaimSpec, OperationDecl
-from flushproof.ir.program import BOOT_VCPU, Operation, Program, Role
+from flushproof.ir.program import Operation, Program, Role
 from flushproof.machine.build import Machine
 from flushproof.machine.monitors import RUNS_ON
 from flushproof.report.plain import escape_unprintable
@@ -187,11 +186,11 @@ class _Emitter(Record):
             if f == RUNS_ON or f.name not in used:
                 continue
             for x in interpreter.field_locations(f, m.vcpus):
-                number = evaluate(value, LocalValues({BOOT_VCPU: x[1]}, m.vcpus))
+                number = interpreter.boot_value_at(value, x, m.vcpus)
                 lines.append(f"\t{self.layout.place(x)} = {initial_literal(number, f.type)};\n")
         for f in self.machine.base.witnesses:
             number = self.run_.witnesses[f.name]
-            lines.append(f"\t{self.layout.place((f.name, -1))} = {c_literal(number)};\n")
+            lines.append(f"\t{self.layout.place((f.name, None))} = {c_literal(number)};\n")
         return "\nstatic void set_up(void)\n{\n" + "".join(lines) + "}\n\n"
 
     # Calls -------------------------------------------------------------------------------------

@@ -233,7 +233,7 @@ def define_claim_words(m: Monitored) -> str:
         )
     locks = interpreter.lock_locations(m.program, m.vcpus)
     places = (
-        f"\t{{ &{m.layout.place(x)}, {number * PLACE_STRIDE + max(x[1], 0)} }},\n"
+        f"\t{{ &{m.layout.place(x)}, {number * PLACE_STRIDE + (x[1] or 0)} }},\n"
         for number, f in enumerate(machine.places)
         if f.label not in machine.setup.exempt
         for x in interpreter.field_locations(f, m.vcpus)

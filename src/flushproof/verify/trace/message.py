@@ -86,7 +86,7 @@ def _value(name: str, facts: Facts) -> str:
     f = _ghost(name, facts)
     if f is None:
         return "?"
-    return facts.names.typed(f.type, facts.state.memory[f.name, -1])
+    return facts.names.typed(f.type, facts.state.memory[f.name, None])
 
 
 def _ghost(name: str, facts: Facts) -> Field | None:
@@ -96,7 +96,7 @@ def _ghost(name: str, facts: Facts) -> Field | None:
 
 def _number(name: str, facts: Facts) -> int:
     f = _ghost(name, facts)
-    return 0 if f is None else facts.state.memory[f.name, -1]
+    return 0 if f is None else facts.state.memory[f.name, None]
 
 
 def _since(name: str, facts: Facts) -> str:
@@ -142,7 +142,7 @@ def _place(name: str, facts: Facts) -> tuple[Field, Location]:
     """Decode the place that ghost variable `name` holds."""
     number_of_field, vcpu = divmod(_number(name, facts), PLACE_STRIDE)
     f = facts.places[number_of_field]
-    return f, (f.name, vcpu if f.scope is FieldScope.VCPU else -1)
+    return f, (f.name, vcpu if f.scope is FieldScope.VCPU else None)
 
 
 def last_touches(name: str, facts: Facts) -> list[Happening]:

@@ -115,7 +115,7 @@ def _outcome(h: Happening) -> int | None:
 
 def _initial(program: Program, schedule: Schedule, names: Names) -> Iterator[tuple[str, str]]:
     memory = boot_memory(program, schedule.vcpus)
-    memory |= {(name, -1): value for name, value in schedule.witnesses.items()}
+    memory |= {(name, None): value for name, value in schedule.witnesses.items()}
     for field in program.fields:
         if not field.ghost and not isinstance(field.type, LockWord):
             for where in field_locations(field, schedule.vcpus):

@@ -76,7 +76,7 @@ def _shared(words: Collection[str]) -> int:
 
 def place_name(f: Field, location: Location) -> str:
     """Name a shared location, such as `ept_pointer[1]`, or `vcpu1.pgd` where the VM has one too."""
-    return f.label if location[1] < 0 else f.at(str(location[1]))
+    return f.label if location[1] is None else f.at(str(location[1]))
 
 
 def thread_name(name: str) -> str:
