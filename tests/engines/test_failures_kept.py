@@ -89,6 +89,7 @@ def _machine(flush: str) -> Machine:
     return machine_from(CODE.replace("FLUSH", flush), SPEC)
 
 
+@pytest.mark.sample(every=4)
 @pytest.mark.parametrize("engine", ["bounded", "auto"])
 @pytest.mark.parametrize("name", CASES)
 def test_a_failure_in_a_later_round_is_seen(name: str, engine: str) -> None:

@@ -42,7 +42,6 @@ def test_a_failure_beyond_the_bounds_refutes_what_is_asked_for_all(
     assert scope.vcpus == (1, found[0])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "claim"), [("store_late", "no_repeat"), ("early_return", "no_wasted")]
 )
@@ -57,6 +56,7 @@ def test_a_failure_beyond_the_bounds_is_told(name: str, claim: str) -> None:
     assert beyond.smallest_vcpus == counted[0]
 
 
+@pytest.mark.slow
 def test_a_failure_with_more_flushes_is_told() -> None:
     """Where one vCPU is enough, three flushes may be needed."""
     made = machine_of("rwlock_readers")
@@ -73,7 +73,6 @@ def test_nothing_is_looked_at_beyond_where_a_proof_holds() -> None:
     assert (result.scope.vcpus, result.reason) == (None, "")
 
 
-@pytest.mark.slow
 @pytest.mark.sample("no_bogus", "no_deadlock")
 @pytest.mark.parametrize("claim", ["no_repeat", "no_bogus", "coverage", "no_deadlock"])
 def test_without_effort_the_verdict_is_the_same(
@@ -92,6 +91,7 @@ def test_without_effort_the_verdict_is_the_same(
     )
 
 
+@pytest.mark.slow
 def test_no_more_is_looked_at_than_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """A counterexample with a flush is none where there are no flushes."""
     asked: list[Bounds] = []

@@ -207,7 +207,7 @@ def _enumerated(machine: Machine, claim: str) -> int | None:
     )
 
 
-@pytest.mark.sample(every=6)
+@pytest.mark.sample(every=16)
 @pytest.mark.parametrize(
     ("name", "claim"), [(name, claim) for name, case in CASES.items() for claim in case.expected]
 )

@@ -156,6 +156,7 @@ def test_waiting_loop_is_a_wait(name: str, lock: str, monkeypatch: pytest.Monkey
         assert _decided(machine, claim) == _enumerated(loop, claim)
 
 
+@pytest.mark.sample("False")
 @pytest.mark.parametrize(
     ("take", "shared"),
     [

@@ -43,7 +43,7 @@ def _machine(name: str) -> Machine:
     return machine_from((SPECS / f"{name}.c").read_text(), spec, name)
 
 
-@pytest.mark.sample(every=5)
+@pytest.mark.sample(every=7)
 @pytest.mark.parametrize("claim", CLAIMS)
 @pytest.mark.parametrize("name", ["counter_first", "load_unlocked"])
 def test_own_claims_on_steps(name: str, claim: str) -> None:

@@ -23,6 +23,7 @@ def _system(spec: str, claim: str, *, generic: bool = False) -> System:
     return Builder(found, steps.boundaries, claims_only=True).run()
 
 
+@pytest.mark.sample(every=2)
 @pytest.mark.parametrize(
     ("spec", "claim", "generic"),
     [

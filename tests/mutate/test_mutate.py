@@ -138,6 +138,7 @@ def test_every_claim(found: Mutation) -> None:
     assert sum(len(r.kills) for r in whole.results) > found.count(Fate.KILLED)
 
 
+@pytest.mark.slow
 def test_command(found: Mutation, capsys: pytest.CaptureFixture[str]) -> None:
     """Scripts read the document and the exit code; people read the text."""
     few = [x for name in ("failure_true", "no_uninit") for x in ("--claim", name)]
