@@ -41,7 +41,7 @@ PLAIN = "flush my_flush(kvm); load my_load(vcpu, root);"
 
 def _machine(text: str, clauses: str, operations: str = PLAIN) -> Machine:
     spec = f'spec own {{ variant "own.c"; operations {{ {operations} }} {clauses} }}'
-    return machine_from(HEAD + text, spec)
+    return machine_from(HEAD + text, spec, "own")
 
 
 def _bodies(flush: str, load: str) -> str:
