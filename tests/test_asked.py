@@ -68,6 +68,7 @@ def test_one_that_asks_nothing_among_others(
     assert "1 with nothing asked" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.sample(every=4)
 @pytest.mark.parametrize(
     ("command", "code", "verdict"),
     [
@@ -106,6 +107,7 @@ def test_fewer_rounds_than_enough_prove_nothing(capsys: pytest.CaptureFixture[st
     assert "FP0128" in capsys.readouterr().err
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize(
     ("expect", "options", "code"),
     [

@@ -110,6 +110,7 @@ def test_enumerator_agrees_on_more(name: str) -> None:
     _agreed(name, SMALL)
 
 
+@pytest.mark.slow
 def test_more_than_needed() -> None:
     """The patch flushes once for each vCPU as soon as there are two roots."""
     found = _costs(machine_of("mismatch_flag"), Bounds((1, 3), 2, 2, 1))

@@ -50,7 +50,7 @@ ONCE = '#pragma once\n#include "a.h"\n'
 GUARDED = '#ifndef A_H\n#define A_H\n#include "a.h"\n' + INVERTED + "#endif\n"
 
 
-@pytest.mark.sample(every=4)
+@pytest.mark.sample(every=8)
 @pytest.mark.parametrize(
     ("lines", "files", "verdict"),
     [

@@ -55,6 +55,7 @@ def test_steps_of_the_unbounded_engine(prove: Run) -> None:
     assert "took too many steps" in " ".join(out.split())
 
 
+@pytest.mark.sample("1")
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_memory_for_a_claim(prove: Run, monkeypatch: pytest.MonkeyPatch, jobs: str) -> None:
     """Only the claim that needs too much is unknown."""

@@ -64,7 +64,7 @@ def test_too_few_vcpus() -> None:
     assert report.results[0].verdict is Verdict.BOUNDED
 
 
-@pytest.mark.sample(every=8)
+@pytest.mark.sample(every=16)
 @pytest.mark.parametrize("name", VARIANTS)
 def test_bare_file_and_spec_agree(name: str) -> None:
     """The built-in set-up is that of the specs, so `prove x.c` and `check x.spec` say the same."""
@@ -94,7 +94,7 @@ def test_expectations() -> None:
     assert all(claim in text[line - 1] for claim, _, line in listed)
 
 
-@pytest.mark.sample(every=4)
+@pytest.mark.sample(every=8)
 @pytest.mark.parametrize("name", VARIANTS)
 @pytest.mark.parametrize("stage", ["ast", "ir", "smt2"])
 def test_stages(name: str, stage: str) -> None:

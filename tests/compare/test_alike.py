@@ -102,7 +102,7 @@ def test_the_verdict_says_what_it_rests_on() -> None:
         assert (found.invariant, found.scope.interleavings) == ((SAME_CODE,), "every interleaving")
 
 
-@pytest.mark.sample("counter_first")
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["counter_first", "enum_cached"])
 def test_no_edit_that_matters_is_overlooked(name: str) -> None:
     """Where an edit leaves the program alike, the engine finds no difference either."""

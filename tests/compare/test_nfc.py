@@ -38,7 +38,7 @@ def spec(name: str) -> str:
     return str(SPECS / f"{name}.c")
 
 
-@pytest.mark.sample(every=3)
+@pytest.mark.sample(every=5)
 @pytest.mark.parametrize(
     ("old", "new", "since", "relation", "vcpus"),
     [
@@ -76,6 +76,7 @@ def test_the_schedule_is_shown_twice(capsys: pytest.CaptureFixture[str]) -> None
     assert "scope    once any vCPU has loaded, 1..2 vCPUs" in out
 
 
+@pytest.mark.sample("refines")
 @pytest.mark.parametrize(("expected", "code"), [("equal", 1), ("refines", 0), ("differs", 1)])
 def test_refines_is_a_verdict_of_its_own(
     capsys: pytest.CaptureFixture[str], expected: str, code: int
@@ -86,6 +87,7 @@ def test_refines_is_a_verdict_of_its_own(
     assert nfc(capsys, *pair, *more)[0] == code
 
 
+@pytest.mark.sample(every=4)
 @pytest.mark.parametrize("width", [40, 60, 75, 120])
 def test_every_width_has_the_table(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int
@@ -111,6 +113,7 @@ def test_json(capsys: pytest.CaptureFixture[str], more: tuple[str, ...]) -> None
     assert document["comparison"]["verdict"] == ("bounded" if more else "differs")
 
 
+@pytest.mark.slow
 def test_the_order_of_hypercalls_is_no_matter_of_the_set() -> None:
     """`--as set` says that a walk in another order flushes other roots, or not in a sequence."""
     code = text("dedup_all")

@@ -30,6 +30,7 @@ DEFINES_A_MACHINE_FUNCTION = {"sb_xchg.c"}
 FIRST = str(SPECS / "counter_first.c")
 
 
+@pytest.mark.sample(every=7)
 @pytest.mark.parametrize("name", sorted(VARIANTS), ids=lambda n: Path(n).stem)
 def test_the_corpus(name: str) -> None:
     """Where they differ, the verdicts are about something that the C does not say."""
@@ -120,6 +121,7 @@ OTHER = {
 }
 
 
+@pytest.mark.sample("result", "field")
 @pytest.mark.parametrize("name", OTHER)
 def test_difference(name: str, tmp_path: Path) -> None:
     """A comparison that overlooks a state would confirm a wrong reading of the C."""
@@ -211,6 +213,7 @@ def test_what_gcc_refuses_is_told_with_its_place(tmp_path: Path) -> None:
 SMALL = ("--claim", "no_wasted", "--vcpus", "1", "--jobs", "1", "--no-cache", "--agree", "gcc")
 
 
+@pytest.mark.sample("bounded")
 @pytest.mark.parametrize("engine", ["bounded", "enumerate"])
 def test_told_beside_the_verdict(engine: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Whoever reads a verdict can see that the compiler was asked, and about how much."""

@@ -122,6 +122,7 @@ def test_an_engine_without_questions(capsys: pytest.CaptureFixture[str]) -> None
     assert "wants an engine" in err
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize("name", ["flush_unlocked", "rwlock_walk", "enum_status"])
 def test_the_other_solver_reads_every_question(
     name: str, capsys: pytest.CaptureFixture[str]

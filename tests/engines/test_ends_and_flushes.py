@@ -158,7 +158,7 @@ def _locked(body: str) -> str:
     return f"spin_lock(&k->lock); {body} spin_unlock(&k->lock);"
 
 
-@pytest.mark.sample("one load")
+@pytest.mark.sample("flushed")
 @pytest.mark.parametrize(
     ("assumed", "flush", "load", "loads", "verdict"),
     [
@@ -210,7 +210,7 @@ HANDLERS = {
 }
 
 
-@pytest.mark.sample(every=2)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HANDLERS)
 def test_a_handler_is_one_with_its_event(name: str) -> None:
     """Somebody steps in amid a loop of a claim's handler, in one engine only."""

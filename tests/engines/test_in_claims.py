@@ -105,6 +105,7 @@ def test_what_leaves_its_type_is_no_proof(claim: str) -> None:
     assert (found.verdict, found.smallest_vcpus) == (Verdict.REFUTED, 3)
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize(
     "claim",
     [

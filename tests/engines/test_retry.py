@@ -137,7 +137,7 @@ def _plainly_decided(lock: str, claim: str) -> int | None:
     return _decided(_machine(_sections("spin_lock(L);", lock)), claim)
 
 
-@pytest.mark.sample("while-vmx", "in a function-vmx")
+@pytest.mark.sample("while-vmx")
 @pytest.mark.parametrize("lock", ["vmx->lock", "first->own"])
 @pytest.mark.parametrize("name", list(WAITS))
 def test_waiting_loop_is_a_wait(name: str, lock: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +156,7 @@ def test_waiting_loop_is_a_wait(name: str, lock: str, monkeypatch: pytest.Monkey
         assert _decided(machine, claim) == _enumerated(loop, claim)
 
 
-@pytest.mark.sample("False")
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("take", "shared"),
     [
@@ -216,6 +216,7 @@ def test_trying_for_ones_own_lock_is_taking_it_twice() -> None:
     assert _decided(machine, "lock_balanced") == 1
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize("fence", ["", "smp_mb();"])
 @pytest.mark.parametrize("take", ["spin_lock(&vmx->lock);", WAITS["while"], WAITS["fenced"]])
 def test_stores_are_seen_before_a_wait_ends(

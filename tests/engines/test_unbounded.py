@@ -57,6 +57,7 @@ def test_every_lemma_matters_to_the_second_look() -> None:
     assert list_failing_clauses(system, replace(invariant, lemmas={}))
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize(
     ("spec", "claim"),
     [

@@ -25,6 +25,7 @@ def _fails(program: Program, claim: str) -> bool:
     return any(isinstance(engine.claim(claim, n), Counterexample) for n in (1, 2))
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize(
     ("spec", "claim", "count"),
     [

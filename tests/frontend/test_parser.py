@@ -304,6 +304,7 @@ DEEP = {
 }
 
 
+@pytest.mark.sample(every=4)
 @pytest.mark.parametrize("text", DEEP.values(), ids=DEEP.keys())
 def test_deep_nesting_is_refused(text: str) -> None:
     """No input may exhaust the stack of this pass or of a later one."""
@@ -321,6 +322,7 @@ SHALLOW = {
 }
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize("text", SHALLOW.values(), ids=SHALLOW.keys())
 def test_reasonable_nesting_is_accepted(text: str) -> None:
     """What is accepted can be walked by recursion: the printer does."""

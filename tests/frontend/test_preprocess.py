@@ -219,6 +219,7 @@ def test_refusals(text: str, line: int, column: int, title: str) -> None:
     assert (diagnostic.span.line, diagnostic.span.column) == (line, column)
 
 
+@pytest.mark.sample("nest deeper")
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -138,6 +138,7 @@ def test_round_trip_of_items(text: str) -> None:
     assert reparsed(printer.print_unit(syntax.TranslationUnit(items))) == items
 
 
+@pytest.mark.sample(every=6)
 @pytest.mark.parametrize("path", sorted(SPECS.glob("*.c")), ids=lambda path: path.name)
 def test_round_trip_of_the_corpus(path: Path) -> None:
     """Every variant survives printing."""

@@ -67,6 +67,7 @@ def test_counters_count(name: str) -> None:
     assert _local(kinds, flush, "i") is Representation.COUNT
 
 
+@pytest.mark.sample(every=6)
 @pytest.mark.parametrize("name", NAMES)
 def test_claims_keep_the_kinds(name: str) -> None:
     """A monitor that made roots bit-vectors would make its claim slow without need."""

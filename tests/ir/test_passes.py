@@ -86,6 +86,7 @@ def _same(raw: Machine, cleaned: Machine, runs: int) -> None:
             assert _observed(cleaned.base, call, seed, seed & 1) == expected
 
 
+@pytest.mark.sample(every=6)
 @pytest.mark.parametrize("name", NAMES)
 def test_clean_keeps_the_corpus(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pass that drops or moves an access changes what other threads can see."""

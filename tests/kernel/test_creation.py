@@ -178,6 +178,7 @@ def test_another_function_that_writes(name: str, tmp_path: Path) -> None:
     assert "it depends on what other code writes: " in result.reason
 
 
+@pytest.mark.sample(every=4)
 @pytest.mark.parametrize("name", BESIDE)
 def test_another_function_that_writes_something_else(name: str, tmp_path: Path) -> None:
     """What is written beside the state disturbs nobody."""
@@ -218,6 +219,7 @@ def test_a_claim_that_looks_at_the_state(claim: str, tmp_path: Path) -> None:
     assert not _result(text, claim, tmp_path).verdict.holds
 
 
+@pytest.mark.sample(every=4)
 @pytest.mark.parametrize(
     ("before", "after"),
     [

@@ -57,6 +57,7 @@ LOOPS = {
 }
 
 
+@pytest.mark.sample(every=4)
 @pytest.mark.parametrize("name", LOOPS)
 def test_other_walks(name: str, tmp_path: Path) -> None:
     """However the vCPUs are gone through, all of them are: nothing is missed or invented."""

@@ -68,6 +68,7 @@ def test_every_generation_has_a_tree() -> None:
     assert {name.partition("/")[0] for name in FILES} == {p.name for p in TREES.iterdir()}
 
 
+@pytest.mark.sample(every=5)
 @pytest.mark.parametrize("name", FILES)
 def test_recognised(name: str) -> None:
     """A generation is told by its names, and the operations are the ones KVM uses."""

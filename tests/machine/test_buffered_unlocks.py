@@ -140,6 +140,7 @@ def _random_section(chance: random.Random) -> str:
     return f"{section} {access()}" if chance.random() < 0.3 else section
 
 
+@pytest.mark.sample(every=5)
 @pytest.mark.parametrize("seed", range(CLAIMS))
 def test_checks_of_free_locks_find_the_same_with_all_stores_buffered(
     seed: int, tmp_path: Path

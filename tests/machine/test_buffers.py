@@ -170,7 +170,7 @@ def _random_body(chance: random.Random) -> str:
     return " ".join(one() for _ in range(chance.randint(2, 3)))
 
 
-@pytest.mark.sample(every=4)
+@pytest.mark.sample(every=6)
 @pytest.mark.parametrize("seed", range(12))
 def test_random_code_ends_as_on_the_reference_machine(seed: int, tmp_path: Path) -> None:
     """The pieces above are those that somebody thought of.
@@ -318,7 +318,7 @@ def test_nothing_changes_under_sequential_consistency(tmp_path: Path) -> None:
 EXPECTED = [(spec, e) for spec in LITMUS for e in _machine(spec).setup.expectations]
 
 
-@pytest.mark.sample("sb_")
+@pytest.mark.sample("sb_half")
 @pytest.mark.parametrize(("spec", "expected"), EXPECTED, ids=lambda x: getattr(x, "stem", ""))
 def test_litmus(spec: Path, expected: object) -> None:
     """Both engines give the verdict that is known of x86."""

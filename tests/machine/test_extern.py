@@ -98,6 +98,7 @@ CASES = {
 }
 
 
+@pytest.mark.sample(every=6)
 @pytest.mark.parametrize("name", list(CASES))
 def test_any_value_at_boot(name: str, tmp_path: Path) -> None:
     """Taken as 0, a flag of another file would never do what it is there for."""

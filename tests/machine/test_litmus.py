@@ -339,7 +339,7 @@ def _verdict(made: Machine, engine: str) -> Verdict:
     return result.verdict
 
 
-@pytest.mark.sample(every=4)
+@pytest.mark.sample(every=8)
 @pytest.mark.parametrize("name", list(TESTS))
 def test_every_state_gives_the_verdict_of_x86(name: str, tmp_path: Path) -> None:
     """An outcome that x86 allows and we do not is a proof of what fails on every machine.
@@ -353,7 +353,7 @@ def test_every_state_gives_the_verdict_of_x86(name: str, tmp_path: Path) -> None
     assert _verdict(made, "enumerate") is wanted
 
 
-@pytest.mark.sample(every=3)
+@pytest.mark.sample(every=8)
 @pytest.mark.parametrize("name", [name for name, x in TESTS.items() if len(x.threads) == 2])
 def test_the_solver_gives_the_verdict_of_x86(name: str, tmp_path: Path) -> None:
     """The steps that are taken together are told from the code with its buffers."""

@@ -52,6 +52,7 @@ def _all_seen(operation: Operation) -> list[Seen]:
     return [x for i in operation.code if not i.from_claim and (x := _seen(i)) is not None]
 
 
+@pytest.mark.sample(every=6)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_code_is_the_same_with_every_claim(name: str) -> None:
     """A claim that takes a lock, or writes what the code reads, would be about other code.

@@ -65,6 +65,7 @@ SIDE_BY_SIDE = "unsigned int a:2, b:2;"
 SEPARATE = "unsigned int a:2; unsigned int : 0; unsigned int b:2;"
 
 
+@pytest.mark.sample(every=4)
 @pytest.mark.parametrize(
     ("fields", "claim", "holds"),
     [

@@ -139,6 +139,7 @@ def test_racy_sums(seeds: range) -> None:
             )
 
 
+@pytest.mark.slow
 def test_both_verdicts_are_met() -> None:
     """Were all variants proved, or none, agreement on them would mean nothing."""
     bounds = Bounds((1, 2), 1, 1, 1)

@@ -73,6 +73,7 @@ def test_violation_shows(spec: str, claim: str, compiler: str, tmp_path: Path) -
     assert done.stdout.splitlines()[-1].startswith("reproduced: ")
 
 
+@pytest.mark.sample(every=3)
 @needs_compiler
 @pytest.mark.parametrize(
     ("tree", "claim"),
@@ -134,6 +135,7 @@ def test_a_loop_that_tries_waits(spec: str, claim: str, tmp_path: Path) -> None:
     assert bool(_run(once, tmp_path).returncode) == deadlock
 
 
+@pytest.mark.sample(every=4)
 @needs_compiler
 @pytest.mark.parametrize(
     ("old", "new"),

@@ -8,13 +8,11 @@ import subprocess
 from contextlib import chdir
 from difflib import unified_diff
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pytest
 
 from flushproof.cli import main as cli
 from support.places import TREES
-
-if TYPE_CHECKING:
-    import pytest
 
 TREE = TREES / "v5_0"
 FILES = ("vmx.c", "vmx.h")
@@ -101,6 +99,7 @@ def test_commits_with_their_headers(capsys: pytest.CaptureFixture[str], tmp_path
     assert "broke nothing nfc equal for 1 vCPU from boot" in out
 
 
+@pytest.mark.slow
 def test_where_it_goes_wrong_in_another_file(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -45,6 +45,7 @@ def test_a_false_statement(capsys: pytest.CaptureFixture[str], tmp_path: Path) -
     assert "return hyperv_flush_guest_mapping(eptp & PAGE_MASK);" in out
 
 
+@pytest.mark.slow
 def test_a_true_statement(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """A patch that changes nothing is held up."""
     patch = mail(body(diff("counter_late", "counter_first")))
@@ -78,6 +79,7 @@ def test_what_was_fixed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> N
     assert "stated nothing about functional changes" in out
 
 
+@pytest.mark.slow
 def test_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Programs that read the document rely on the schema."""
     patch = mail(body(diff("enum_cached", "mismatch_flag")))

@@ -45,7 +45,6 @@ def _process(*words: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-@pytest.mark.slow
 @contextmanager
 def _cluster(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen[str]]]]:
     """Start a scheduler and two workers that see none of the corpus; yield its address."""
@@ -63,6 +62,7 @@ def _cluster(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen[str]]]]:
             yield address, [one, two]
 
 
+@pytest.mark.slow
 def test_a_killed_worker_loses_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that goes away in a long night would take its share of the verdicts along."""
     monkeypatch.chdir(SPECS)
