@@ -49,7 +49,7 @@ def _smallest(made: Machine, claim: str, bounds: Bounds) -> int | None:
     return None
 
 
-@pytest.mark.sample("counter_first-")
+@pytest.mark.sample("load_unlocked-")
 @pytest.mark.parametrize(("spec", "claim"), CASES)
 def test_enumerator_and_solver_agree(spec: str, claim: str) -> None:
     """A proof that some interleaving contradicts would be the worst of all defects.

@@ -16,6 +16,7 @@ from flushproof.frontend.c import printer
 from flushproof.frontend.c.parser import ParseContext, parse_c
 from flushproof.support.source import Source
 from support.small_c import have_gcc
+from support.tiers import lumps
 
 COUNT = 150
 INPUTS = 16
@@ -140,9 +141,10 @@ def traces(folder: Path, functions: list[str]) -> list[str]:
 
 
 @pytest.mark.skipif(not have_gcc(), reason="there is no gcc")
-def test_locks_are_taken_and_freed_as_compiled(tmp_path: Path) -> None:
+@pytest.mark.parametrize("seeds", lumps(0, COUNT, COUNT), ids=str)
+def test_locks_are_taken_and_freed_as_compiled(seeds: range, tmp_path: Path) -> None:
     """A way out on which a lock is kept, or freed twice, is one that the kernel does not have."""
-    texts = [Writer(f"guards {n}").text(f"f{n}") for n in range(COUNT)]
+    texts = [Writer(f"guards {n}").text(f"f{k}") for k, n in enumerate(seeds)]
     compiled = traces(tmp_path, texts)
     assert compiled == traces(tmp_path, [rewritten(t) for t in texts])
     assert sum("+" in line for line in compiled) > len(compiled) // 2

@@ -387,7 +387,7 @@ def test_edits_that_are_refused(name: str) -> None:
     assert caught.value.diagnostics[0].span is not None
 
 
-@pytest.mark.sample("eptp);")
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [

@@ -78,7 +78,7 @@ def test_recognised(name: str) -> None:
     assert [f.lock for f in found.fields].count(True) == 1
 
 
-@pytest.mark.sample("v6_4")
+@pytest.mark.sample("v5_13")
 @pytest.mark.parametrize("name", FILES)
 def test_verdicts(name: str) -> None:
     """What surrounds the flush changes no verdict."""

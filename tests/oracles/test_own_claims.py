@@ -31,7 +31,7 @@ from support.tiers import lumps
 VARIANTS = int(os.environ.get("FLUSHPROOF_OWN_CLAIMS", "24"))
 FIRST = int(os.environ.get("FLUSHPROOF_FIRST_SEED", "0"))
 AT_ONCE = 20
-SEEDS = lumps(FIRST, VARIANTS, AT_ONCE, quick=4)
+SEEDS = lumps(FIRST, VARIANTS, AT_ONCE, quick=2)
 STATES = 20_000
 EFFORT = 2_000
 """Questions that a search for an invariant may ask."""

@@ -6,7 +6,7 @@ of its function does not name. Of the spec files the sample is one of each kind.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -63,9 +63,12 @@ TIERS = pytest.StashKey[Tiers]()
 
 def mark_slow(items: Iterable[pytest.Item]) -> None:
     """Mark what is not in the sample."""
+    before: Counter[str] = Counter()
     for item in items:
-        if not _in_sample(item):
+        function = item.nodeid.partition("[")[0]
+        if not _in_sample(item, before[function]):
             item.add_marker(pytest.mark.slow)
+        before[function] += 1
 
 
 def is_slow(item: pytest.Item) -> bool:
@@ -73,7 +76,7 @@ def is_slow(item: pytest.Item) -> bool:
     return item.get_closest_marker("slow") is not None
 
 
-def _in_sample(item: pytest.Item) -> bool:
+def _in_sample(item: pytest.Item, position: int) -> bool:
     if item.path.suffix == ".spec":
         return item.path in SAMPLED_SPECS or SPECS not in item.path.parents
     mark = item.get_closest_marker("sample")
@@ -81,16 +84,11 @@ def _in_sample(item: pytest.Item) -> bool:
         return True
     every = mark.kwargs.get("every")
     named = any(word in _parameters(item) for word in mark.args)
-    return named or (every is not None and _position(item) % every == 0)
+    return named or (every is not None and position % every == 0)
 
 
 def _parameters(item: pytest.Item) -> str:
     return item.callspec.id if isinstance(item, pytest.Function) else ""
-
-
-def _position(item: pytest.Item) -> int:
-    assert isinstance(item, pytest.Function)
-    return sum(item.callspec.indices.values())
 
 
 def lumps(first: int, count: int, size: int, quick: int = 20) -> list[Lump]:
