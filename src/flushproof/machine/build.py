@@ -12,7 +12,7 @@ from flushproof.frontend.c.types import INT_T
 from flushproof.frontend.c.walk import walk
 from flushproof.frontend.setup import Bounds, Setup
 from flushproof.frontend.spec.syntax import CacheDecl, ClaimSpec
-from flushproof.ir.analysis.counting import is_counting_loop, loops_of
+from flushproof.ir.analysis.counting import counting_local, loops_of
 from flushproof.ir.analysis.def_use import fields_of, map_expr
 from flushproof.ir.analysis.held_locks import waits_end
 from flushproof.ir.analysis.representation import infer_kinds
@@ -93,7 +93,7 @@ class Machine(Record, frozen=True):
         operations = self.base.operations
         loops = (loop for o in operations for loop in loops_of(o.code))
         sequential = self.setup.memory is MemoryModel.SC
-        return sequential and waits_end(operations) and all(map(is_counting_loop, loops))
+        return sequential and waits_end(operations) and all(counting_local(x) is not None for x in loops)
 
     def statable(self, name: str) -> bool:
         """Tell whether a claim can be stated: a cache that it speaks of must be known."""

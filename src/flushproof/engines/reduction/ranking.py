@@ -23,7 +23,7 @@ import z3
 
 from flushproof.engines.symbolic.machine_words import SURELY, WordEnvironment, Words, bit_width
 from flushproof.ir.analysis.control_flow import successor_positions
-from flushproof.ir.analysis.counting import Code, Loop, is_counting_loop, loop_at, loops_of
+from flushproof.ir.analysis.counting import Code, Loop, counting_local, loop_at, loops_of
 from flushproof.ir.analysis.def_use import defined_local
 from flushproof.ir.code import COMPARISONS, Binary, Branch, Expr, Var
 
@@ -37,53 +37,71 @@ CHOICE = 16
 @lru_cache(maxsize=256)
 def unranked_heads(code: Code) -> frozenset[int]:
     """Return the heads of the loops for which no ranking function was found."""
-    return frozenset(loop.head for loop in loops_of(code) if not _ends(loop))
+    return frozenset(loop.head for loop in loops_of(code) if find_rank(loop) is None)
 
 
-def _ends(loop: Loop) -> bool:
-    return is_counting_loop(loop) or _ranked(loop)
+Rank = tuple[tuple[Expr, bool], ...]
+"""What goes one way from round to round, the first that moves; with true it rises."""
+
+
+@lru_cache(maxsize=256)
+def find_rank(loop: Loop) -> Rank | None:
+    """Return a tuple that every round, or every one but the first, moves; None if none is found."""
+    counter = counting_local(loop)
+    if counter is not None:
+        return ((Var(counter[0]), counter[1] == "+"),)
+    return _search_rank(loop)
 
 
 Round = tuple[z3.BoolRef, WordEnvironment]
 """A way to come back to the head: when it is taken, and the locals then."""
 
 
-def _ranked(loop: Loop) -> bool:
-    """Look for a tuple of integers that every round lowers, or every one but the first."""
+def _search_rank(loop: Loop) -> Rank | None:
+    """Look for a tuple of integers that every round moves, or every one but the first."""
     words = Words()
     anything: Round = (SURELY, WordEnvironment({}, words))
     first = list(_rounds(loop, anything, words))
-    if not first or _lowered(loop, anything[1], first, words):
-        return True
+    found = _moved_tuple(loop, anything[1], first, words)
+    if found is not None:
+        return found
     # The first round may do otherwise, as one that only sets a flag: all others begin in a state
     # that some round has left.
     once = words.merge(first)
-    again = list(_rounds(loop, once, words))
-    return not again or _lowered(loop, once[1], again, words)
+    return _moved_tuple(loop, once[1], list(_rounds(loop, once, words)), words)
 
 
-def _lowered(loop: Loop, before: WordEnvironment, rounds: list[Round], words: Words) -> bool:
-    """Tell whether rounds that begin with some locals lower a tuple, one after the other."""
+def _moved_tuple(
+    loop: Loop, before: WordEnvironment, rounds: list[Round], words: Words
+) -> Rank | None:
+    """Return a tuple that rounds which begin with some locals move, one after the other."""
+    if not rounds:
+        return ()
     solver = z3.Solver()
     solver.set("rlimit", EFFORT)
     solver.add(z3.Or(*(guard for guard, _ in rounds)))
-    pairs = ((words.value(e, before), _after(e, rounds, words)) for e in _measures(loop))
-    return _unsat(solver) or any(_all_lowered(solver, old, new) for old, new in pairs)
+    found: list[tuple[Expr, bool]] = []
+    for e in _measures(loop):
+        if _unsat(solver):
+            break
+        old, new = words.value(e, before), _after(e, rounds, words)
+        rises = _direction(solver, old, new)
+        if rises is not None:
+            found.append((e, rises))
+            solver.add(new == old)
+    return tuple(found) if _unsat(solver) else None
 
 
-def _all_lowered(solver: z3.Solver, old: z3.BitVecRef, new: z3.BitVecRef) -> bool:
-    """Where no round that is left raises a number, leave those alone that keep it.
-
-    Return true once none is left.
-    """
-    # Not each round has to lower this number, only none to raise it: rounds that keep it are left
-    # for the next one (lexicographic). As machine words, in either sign, since `i--` on an unsigned
-    # 0 goes up.
-    orders = (z3.ULE(new, old), z3.UGE(new, old), new <= old, new >= old)
-    if any(solver.check(z3.Not(kept)) == z3.unsat for kept in orders):
-        solver.add(new == old)
-        return _unsat(solver)
-    return False
+def _direction(solver: z3.Solver, old: z3.BitVecRef, new: z3.BitVecRef) -> bool | None:
+    """Tell whether a number rises or falls, where no round that is left moves it back."""
+    # Not each round has to move this number, only none to move it back: rounds that keep it are
+    # left for the next one (lexicographic). As machine words, in either sign, since `i--` on an
+    # unsigned 0 goes up.
+    orders = ((z3.ULE(new, old), False), (z3.UGE(new, old), True), (new <= old, False))
+    for kept, rises in (*orders, (new >= old, True)):
+        if solver.check(z3.Not(kept)) == z3.unsat:
+            return rises
+    return None
 
 
 def _unsat(solver: z3.Solver) -> bool:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from flushproof.ir.analysis.control_flow import reachable_positions
 from flushproof.ir.analysis.def_use import defined_local
 from flushproof.ir.analysis.weak_topological_order import TopologicalOrder, order_code
-from flushproof.ir.code import Assign, Binary, BinaryOp, Branch, Const, Instr, Jump, Var
+from flushproof.ir.code import Assign, Binary, BinaryOp, Branch, Const, Instr, Jump, Local, Var
 from flushproof.support.record import Record
 
 Code = tuple[Instr, ...]
@@ -72,12 +72,13 @@ def _of_a_claim(loop: Loop) -> bool:
     return bool(does) and all(i.from_claim for i in does)
 
 
-def is_counting_loop(loop: Loop) -> bool:
-    """Tell whether each round of a loop moves a local by one, having compared it with a bound."""
-    return any(_moves_by_one(loop, at) for at in sorted(loop.own))
+def counting_local(loop: Loop) -> tuple[Local, BinaryOp] | None:
+    """Return the local that each round moves by one, having compared it with a bound, and how."""
+    found = (_moved_by_one(loop, at) for at in sorted(loop.own))
+    return next((x for x in found if x is not None), None)
 
 
-def _moves_by_one(loop: Loop, at: int) -> bool:
+def _moved_by_one(loop: Loop, at: int) -> tuple[Local, BinaryOp] | None:
     match loop.code[at]:
         case Branch(Binary(op, Var(counter), _), then, otherwise) if op in ("<", ">"):
             leaves = otherwise not in loop.inside and then in loop.inside
@@ -85,14 +86,14 @@ def _moves_by_one(loop: Loop, at: int) -> bool:
             op = TURNED[op]
             leaves = then not in loop.inside and otherwise in loop.inside
         case _:
-            return False
+            return None
     if not leaves or loop.goes_round_without(at):
-        return False
+        return None
     sets = [k for k in loop.inside if defined_local(loop.code[k]) == counter]
     if len(sets) != 1 or sets[0] not in loop.own or loop.goes_round_without(sets[0]):
-        return False
+        return None
     match loop.code[sets[0]]:
         case Assign(_, Binary(step, Var(same), Const(1))):
-            return bool(same == counter and step == TOWARDS[op])
+            return (counter, step) if same == counter and step == TOWARDS[op] else None
         case _:
-            return False
+            return None

@@ -1,0 +1,161 @@
+"""Decides whether a claimed proof is one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from flushproof.ir.code import Assert
+from flushproof.ir.invariant import ANY, CaseInvariant, ClaimedProof, Position
+from flushproof.ir.program import Program
+from flushproof.ir.types import VCPU
+from flushproof.support.record import Record
+from flushproof.verify.proof_checker.code_paths import Code, NotUnderstood
+from flushproof.verify.proof_checker.conditions import (
+    CaseConditions,
+    failure_edges,
+)
+from flushproof.verify.proof_checker.local_facts import LocalConditions
+from flushproof.verify.proof_checker.movers import MoverConditions
+from flushproof.verify.proof_checker.same_code import match_positions, trusted_positions
+from flushproof.verify.proof_checker.script import Question, Script
+from flushproof.verify.proof_checker.solve import Ask, ask_z3
+from flushproof.verify.proof_checker.checked_program import CheckedProgram, make_checked
+
+class ProofConfirmed(Record, frozen=True):
+    """The proof is one; `questions` were all answered.
+
+    Of code without claims, `exact` are the positions at which no sum wraps around.
+    """
+
+    questions: int
+    exact: Mapping[str, frozenset[int]]
+
+
+class ProofRefused(Record, frozen=True):
+    """What keeps the proof from being one."""
+
+    reason: str
+
+
+Outcome = ProofConfirmed | ProofRefused
+
+
+class DefinedProgram(Record, frozen=True):
+    """A program without claims that was shown to do nothing undefined."""
+
+    program: Program
+    confirmed: ProofConfirmed
+
+
+def check_defined(program: Program, proof: ClaimedProof, ask: Ask = ask_z3) -> Outcome:
+    """Decide whether a proof shows that a program without claims does nothing undefined."""
+    try:
+        checked = make_checked(program, proof, {}, defined=False)
+        return _check(checked, proof, ask)
+    except NotUnderstood as error:
+        return ProofRefused(str(error))
+
+
+def check_claims(
+    program: Program, proof: ClaimedProof, base: DefinedProgram, ask: Ask = ask_z3
+) -> Outcome:
+    """Decide whether a proof shows the claims of a program whose own code is that of `base`."""
+    try:
+        matched = match_positions(base.program, program)
+        trusted = trusted_positions(matched, base.confirmed.exact)
+        checked = make_checked(program, proof, trusted, defined=True)
+        return _check(checked, proof, ask)
+    except NotUnderstood as error:
+        return ProofRefused(str(error))
+
+
+def _check(checked: CheckedProgram, proof: ClaimedProof, ask: Ask) -> Outcome:
+    _require_all_cases(checked.program, proof)
+    local = LocalConditions(checked)
+    local.ask_all()
+    asked = _require_unsat(local.script, ask)
+    movers = MoverConditions(checked, ask)
+    problem = movers.find_problem()
+    if problem is not None:
+        return ProofRefused(f"a step would have to begin at {problem.at}: {problem.text}")
+    asked += movers.asked
+    exact: Mapping[str, frozenset[int]] = {}
+    for case in proof.cases:
+        script = Script()
+        conditions = CaseConditions(checked, case, script)
+        conditions.ask_all()
+        asked += _require_unsat(script, ask)
+        if not checked.defined and len(proof.cases) == 1:
+            exact = _exact_positions(script, conditions, ask)
+    return ProofConfirmed(asked, exact)
+
+
+def _require_unsat(script: Script, ask: Ask) -> int:
+    """Return how many questions there are, all of which are unsatisfiable.
+
+    Raises:
+        NotUnderstood: one is not, or there is no answer.
+    """
+    answers = ask(script, script.questions)
+    for q, answer in zip(script.questions, answers, strict=True):
+        if answer != "unsat":
+            raise NotUnderstood(f"{q.rule}: {q.text}: {answer}")
+    return len(answers)
+
+
+def _exact_positions(
+    script: Script, conditions: CaseConditions, ask: Ask
+) -> dict[str, frozenset[int]]:
+    """Return where no sum wraps around, in whatever step it is."""
+    answers = ask(script, [q for _, q in conditions.sums])
+    wraps = {p for (p, _), a in zip(conditions.sums, answers, strict=True) if a != "unsat"}
+    found: dict[str, set[int]] = {}
+    for p, _ in conditions.sums:
+        if p not in wraps:
+            found.setdefault(p.operation, set()).add(p.at)
+    return {name: frozenset(at) for name, at in found.items()}
+
+
+# Cases ---------------------------------------------------------------------------------------
+
+
+def _require_all_cases(program: Program, proof: ClaimedProof) -> None:
+    """Refuse a proof whose cases do not cover every failure.
+
+    Raises:
+        NotUnderstood: a way to fail, or a relation of the claim's vCPUs, is in no case.
+    """
+    for o in program.operations:
+        for at, i in enumerate(o.code):
+            if isinstance(i, Assert):
+                for way in _ways(o.name, o.code, at):
+                    cases = [c for c in proof.cases if not way & {*c.excluded}]
+                    if not _complete(program, cases):
+                        raise NotUnderstood(f"no case for a failure of `{i.claim}`")
+    if not proof.cases:
+        raise NotUnderstood("no case")
+
+
+def _ways(name: str, code: Code, at: int) -> Iterator[frozenset[Position]]:
+    """Yield the ways to fail at an assertion, as what must not be excluded for it to be seen.
+
+    It fails after one of the branches that lead to its failure, or after none of them.
+    """
+    yield frozenset({Position(name, at)})
+    for k in failure_edges(code, at):
+        yield frozenset({Position(name, at), Position(name, k)})
+
+
+def _complete(program: Program, cases: list[CaseInvariant]) -> bool:
+    """Tell whether cases speak of all vCPUs that the claim's witnesses may be."""
+    witnesses = [f.name for f in program.witnesses if f.type == VCPU]
+    for c in cases:
+        if c.merged:
+            continue
+        if c.tracked == (ANY,) or (not witnesses and not c.tracked):
+            return True
+        if c.tracked == tuple(witnesses) and len(witnesses) == 1:
+            return True
+    apart = any(sorted(c.tracked) == sorted(witnesses) and not c.merged for c in cases)
+    same = any(c.merged and c.tracked in [(w,) for w in witnesses] for c in cases)
+    return len(witnesses) == 2 and apart and same

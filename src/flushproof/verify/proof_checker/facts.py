@@ -1,0 +1,156 @@
+"""Facts of a claimed invariant as terms over a state and the locals of threads.
+
+Each value is extended by its own sign to a width at which no sum of a fact can wrap around.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import assert_never
+
+from flushproof.ir.code import Field, FieldScope, Local
+from flushproof.ir.invariant import (
+    Bitwise,
+    Cell,
+    Comparison,
+    Fact,
+    Number,
+    ReaderCount,
+    Sum,
+    Term,
+    ThreadLocal,
+    TrackedVcpu,
+    VcpuCount,
+)
+from flushproof.ir.types import INT, Int, Type
+from flushproof.support.record import Record, replace
+from flushproof.verify.proof_checker import terms as t
+from flushproof.verify.proof_checker.code_paths import NotUnderstood
+from flushproof.verify.proof_checker.machine_state import COUNT, State, StateSpace
+
+MOST_TERMS = 8
+"""So many values of 65 bits fit a sum of `EXACT` bits with room to spare."""
+
+_RELATIONS = {"<": "bvslt", "<=": "bvsle", ">": "bvsgt", ">=": "bvsge"}
+_BITWISE = {"&": "bvand", "|": "bvor", "^": "bvxor", ">>": "bvashr"}
+
+
+class View(Record, frozen=True):
+    """What facts are about: a state, tracked vCPUs, and each thread's number and locals.
+
+    `local` gives the term of a local of a thread; a thread has the locals of one operation.
+    """
+
+    state: State
+    tracked: tuple[str, ...]
+    threads: Mapping[int, str]
+    local: Callable[[int, Local], str]
+    known: Mapping[int, Mapping[str, Local]]
+
+
+class FactTranslation:
+    """Translates facts for one program."""
+
+    def __init__(self, space: StateSpace) -> None:
+        self.space = space
+
+    def hold(self, facts: Iterable[Fact], view: View) -> str:
+        """Return that all facts hold.
+
+        Raises:
+            NotUnderstood: a fact speaks of what is not there.
+        """
+        return t.all_of(t.any_of(self._comparison(c, view) for c in fact) for fact in facts)
+
+    def _comparison(self, c: Comparison, view: View) -> str:
+        a, b = self.exact(c.left, view), self.exact(c.right, view)
+        match c.relation:
+            case "==":
+                return t.equality(a, b)
+            case "!=":
+                return t.negation(t.equality(a, b))
+            case _:
+                return f"({_RELATIONS[c.relation]} {a} {b})"
+
+    def exact(self, term: Term, view: View) -> str:
+        """Return the value of a term, extended to `EXACT`."""
+        match term:
+            case Number(value):
+                if abs(value) >= 1 << 66:
+                    raise NotUnderstood("a number that no value can be")
+                return t.constant(value, t.EXACT)
+            case Sum(terms):
+                if not 1 < len(terms) <= MOST_TERMS or any(isinstance(x, Sum) for x in terms):
+                    raise NotUnderstood("a sum of too many values")
+                total = self.exact(terms[0], view)
+                for x in terms[1:]:
+                    total = f"(bvadd {total} {self.exact(x, view)})"
+                return total
+            case Bitwise(op, left, right):
+                return f"({_BITWISE[op]} {self.exact(left, view)} {self.exact(right, view)})"
+            case _:
+                value, type_ = self._leaf(term, view)
+                return t.converted(value, type_, t.EXACT)
+
+    def _leaf(self, term: Term, view: View) -> tuple[str, Type]:  # noqa: C901 - a table
+        match term:
+            case VcpuCount():
+                return COUNT, INT
+            case TrackedVcpu(k):
+                return _nth(view.tracked, k), INT
+            case Cell(name, vcpu):
+                f = self.space.fields.get(name)
+                if f is None or (f.scope == "vcpu") != (vcpu is not None):
+                    raise NotUnderstood(f"no field `{name}`")
+                index = None if vcpu is None else _nth(view.tracked, vcpu)
+                return self.space.read(view.state, f, index), f.type
+            case ReaderCount(lock, thread):
+                if thread not in view.threads or lock not in view.state.reads:
+                    raise NotUnderstood(f"no readers of `{lock}`")
+                count = self.space.reader_count(view.state, lock, view.threads[thread])
+                return count, Int(32, signed=False)
+            case ThreadLocal(thread, name):
+                known = view.known.get(thread, {})
+                if name not in known:
+                    raise NotUnderstood(f"no local `{name}`")
+                return view.local(thread, known[name]), known[name].type
+            case Number() | Sum() | Bitwise():
+                raise NotUnderstood("a part of a value that is none")
+            case _:
+                assert_never(term)
+
+
+def _nth(tracked: tuple[str, ...], k: int) -> str:
+    if not 0 <= k < len(tracked):
+        raise NotUnderstood("a vCPU that is not tracked")
+    return tracked[k]
+
+
+
+
+def value_holds(
+    translation: FactTranslation, name: str, facts: Iterable[Fact], value: str
+) -> str:
+    """Return that facts about one field hold of a value.
+
+    Raises:
+        NotUnderstood: a fact speaks of anything else.
+    """
+    alone = FactTranslation(_OneValue(translation.space, name, value))
+    return alone.hold(facts, View(State({}, {}), (), {}, _no_local, {}))
+
+
+class _OneValue(StateSpace):
+    """A state space with one field, which has one value."""
+
+    def __init__(self, space: StateSpace, name: str, value: str) -> None:
+        self.fields = {name: replace(space.fields[name], scope=FieldScope.VM)}
+        self.value = value
+
+    def read(self, state: State, f: Field, index: str | None) -> str:
+        """Return the value."""
+        return self.value
+
+
+def _no_local(_: int, x: Local) -> str:
+    raise NotUnderstood(f"no local `{x.name}`")

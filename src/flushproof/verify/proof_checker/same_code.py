@@ -1,0 +1,134 @@
+"""Whether a program with claims is the program without, once what claims added is left out.
+
+Then what has been shown of the one, that it does nothing undefined and which sums do not wrap
+around, is true of the other (Lemma L1 of docs/soundness.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flushproof.ir import code as ir
+from flushproof.ir.code import Instr, Mode
+from flushproof.ir.program import Operation, Program, Role
+from flushproof.verify.proof_checker.accesses import locals_in, set_local
+from flushproof.verify.proof_checker.code_paths import Code, NotUnderstood, successors
+
+ACTING = (Role.LOAD, Role.FLUSH)
+
+
+def match_positions(base: Program, claiming: Program) -> dict[str, dict[int, int]]:
+    """Return for each operation the positions of its own code, each with that in `base`.
+
+    Raises:
+        NotUnderstood: the code differs, or what was added could change what it does.
+    """
+    plain = {o.name: o for o in base.operations}
+    acting = [o for o in claiming.operations if o.role in ACTING]
+    if [o.name for o in base.operations] != [o.name for o in acting]:
+        raise NotUnderstood("the operations are not those without claims")
+    _require_same_state(base, claiming)
+    return {o.name: _match(plain[o.name], o) for o in acting}
+
+
+def _require_same_state(base: Program, claiming: Program) -> None:
+    """Refuse claims that write what the code reads, or begin with another state."""
+    added = [i for o in claiming.operations for i in o.code if i.from_claim]
+    own = [i for o in claiming.operations for i in o.code if not i.from_claim]
+    used = {i.field.name for i in own if _has_field(i)}
+    for i in added:
+        _require_harmless(i)
+        if isinstance(i, ir.Write) and i.field.name in used:
+            raise NotUnderstood(f"a claim writes `{i.field.label}`")
+    first = {f.name: value for f, value in claiming.boot}
+    given = {f.name: value for f, value in base.boot}
+    witnesses = {f.name for f in base.witnesses} ^ {f.name for f in claiming.witnesses}
+    for name in used:
+        if first.get(name) != given.get(name) or name in witnesses:
+            raise NotUnderstood(f"`{name}` begins otherwise")
+
+
+def _has_field(i: Instr) -> bool:
+    return hasattr(i, "field")
+
+
+def _require_harmless(i: Instr) -> None:
+    match i:
+        case ir.Read(mode=Mode.GHOST) | ir.Write(mode=Mode.GHOST):
+            pass
+        case ir.Assign() | ir.Havoc() | ir.Every() | ir.Check() | ir.Assert() | ir.Holds():
+            pass
+        case ir.Jump() | ir.Branch() | ir.Available() | ir.Uninit() | ir.Stop():
+            pass
+        case _:
+            raise NotUnderstood(f"a claim acts: {type(i).__name__}")
+
+
+def _match(base: Operation, claiming: Operation) -> dict[int, int]:
+    if (base.role, base.parameters) != (claiming.role, claiming.parameters):
+        raise NotUnderstood(f"another operation {base.name}()")
+    code = claiming.code
+    _require_own_locals(code)
+    found: dict[int, int] = {}
+    work = [(_first_own(base.code, 0), _first_own(code, 0))]
+    while work:
+        old, new = work.pop()
+        if found.setdefault(new, old) != old:
+            raise NotUnderstood(f"the code of {base.name}() differs")
+        _require_same(base.code[old], code[new], base.name)
+        ways = zip(successors(base.code, old), successors(code, new), strict=True)
+        ends = [(_first_own(base.code, a), _first_own(code, b)) for a, b in ways]
+        work += [(a, b) for a, b in ends if found.get(b) != a]
+    return found
+
+
+def _require_same(old: Instr, new: Instr, name: str) -> None:
+    """Refuse two instructions that differ in more than where they jump to."""
+    match old, new:
+        case ir.Branch(a), ir.Branch(b) if a == b:
+            return
+        case ir.Branch(), _:
+            pass
+        case _ if old == new:
+            return
+    raise NotUnderstood(f"the code of {name}() differs: {old}, {new}")
+
+
+def _first_own(code: Code, start: int) -> int:
+    """Return the one position of the code proper that jumps and what a claim added lead to."""
+    seen = {start}
+    work = [start]
+    found: set[int] = set()
+    ends = {at for at, i in enumerate(code) if isinstance(i, ir.Stop)}
+    while work:
+        at = work.pop()
+        if not (code[at].from_claim or isinstance(code[at], ir.Jump)) or at in ends:
+            found.add(at)
+            continue
+        for to in successors(code, at):
+            if to not in seen:
+                seen.add(to)
+                work.append(to)
+    if len(found) != 1:
+        raise NotUnderstood(f"after what a claim added at {start} the code goes to {found}")
+    return found.pop()
+
+
+def _require_own_locals(code: Code) -> None:
+    """Refuse code that uses what a claim assigns, and claims that assign what the code uses."""
+    assigned = {x for i in code if i.from_claim if (x := set_local(i)) is not None}
+    used = {x for i in code if not i.from_claim for x in locals_in(i)}
+    for x in sorted(assigned & used, key=lambda x: x.name):
+        raise NotUnderstood(f"a claim assigns `{x.name}`")
+
+
+def trusted_positions(
+    matched: Mapping[str, Mapping[int, int]], exact: Mapping[str, frozenset[int]]
+) -> dict[str, frozenset[int]]:
+    """Return where no sum wraps around, as was shown of the program without claims."""
+    return {
+        name: frozenset(new for new, old in pairs.items() if old in exact.get(name, frozenset()))
+        for name, pairs in matched.items()
+    }
+
+

@@ -1,0 +1,40 @@
+"""Asks z3 the questions of a script, as text, in a context of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import z3
+
+from flushproof.verify.proof_checker.script import Question, Script
+
+STEPS = 50_000_000
+"""z3's own steps for one question, so that nothing hangs."""
+
+Ask = Callable[[Script, Sequence[Question]], tuple[str, ...]]
+"""Asks the questions of a script; what comes back is `sat`, `unsat`, or no answer."""
+
+ANSWERS = frozenset({"sat", "unsat", "unknown"})
+
+
+def script_text(script: Script, questions: Iterable[Question]) -> str:
+    """Return a script that asks questions one after the other; each is to be `unsat`."""
+    lines = ["(set-logic QF_ABV)", *script.lines]
+    for q in questions:
+        lines += ["(push 1)", f"; {q.rule}: {q.text}", f"(assert {q.formula})"]
+        lines += ["(check-sat)", "(pop 1)"]
+    return "\n".join(lines) + "\n"
+
+
+def ask_z3(script: Script, questions: Sequence[Question]) -> tuple[str, ...]:
+    """Return z3's answers, in order; what it says besides is an answer that confirms nothing."""
+    context = z3.Context()
+    text = f"(set-option :rlimit {STEPS})\n{script_text(script, questions)}"
+    try:
+        out = z3.Z3_eval_smtlib2_string(context.ref(), text)
+    except z3.Z3Exception as error:
+        return (str(error),) * len(questions)
+    answers = tuple(line.strip() for line in out.splitlines() if line.strip())
+    if len(answers) != len(questions) or not set(answers) <= ANSWERS:
+        return (" ".join(out.split())[:200],) * max(1, len(questions))
+    return answers

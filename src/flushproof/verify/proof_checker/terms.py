@@ -1,0 +1,110 @@
+"""SMT-LIB 2 terms as text: bit-vectors of C's widths, booleans for one-bit numbers.
+
+Text is what every solver reads, so each question is asked of any of them as it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from flushproof.ir.types import BOOL, INT, Int, LockWord, Type, VcpuRef
+
+TRUE, FALSE = "true", "false"
+THREAD = INT
+"""Numbers of threads and vCPUs; the number of vCPUs is at most `MOST_VCPUS`, so sums fit."""
+EXACT = Int(70, signed=True)
+"""Wide enough for the sums in a fact, and for roots with `NONE` beside them."""
+
+
+def word(t: Type) -> Int:
+    """Return the integer type that stands for a type; a lock is its holder plus one."""
+    match t:
+        case Int():
+            return t
+        case VcpuRef() | LockWord():
+            return THREAD
+
+
+def sort(t: Type) -> str:
+    """Return the sort of values of a type."""
+    return "Bool" if t == BOOL else f"(_ BitVec {word(t).width})"
+
+
+def constant(value: int, t: Type) -> str:
+    """Return a constant of a type."""
+    if t == BOOL:
+        return TRUE if value else FALSE
+    width = word(t).width
+    return f"(_ bv{value & ((1 << width) - 1)} {width})"
+
+
+def name(text: str) -> str:
+    """Return a symbol; any text but `|` and the backslash may be in it."""
+    return f"|{text}|"
+
+
+def all_of(parts: Iterable[str]) -> str:
+    """Return the conjunction."""
+    found = list(dict.fromkeys(p for p in parts if p != TRUE))
+    if FALSE in found:
+        return FALSE
+    return _joined("and", found, TRUE)
+
+
+def any_of(parts: Iterable[str]) -> str:
+    """Return the disjunction."""
+    found = list(dict.fromkeys(p for p in parts if p != FALSE))
+    if TRUE in found:
+        return TRUE
+    return _joined("or", found, FALSE)
+
+
+def _joined(op: str, parts: list[str], empty: str) -> str:
+    if not parts:
+        return empty
+    return parts[0] if len(parts) == 1 else f"({op} {' '.join(parts)})"
+
+
+def negation(a: str) -> str:
+    """Return the negation."""
+    if a in (TRUE, FALSE):
+        return FALSE if a == TRUE else TRUE
+    return f"(not {a})"
+
+
+def implication(a: str, b: str) -> str:
+    """Return that the first implies the second."""
+    return any_of((negation(a), b))
+
+
+def choice(c: str, a: str, b: str) -> str:
+    """Return one of two terms."""
+    if a == b or c == TRUE:
+        return a
+    return b if c == FALSE else f"(ite {c} {a} {b})"
+
+
+def equality(a: str, b: str) -> str:
+    """Return that two terms are equal."""
+    return TRUE if a == b else f"(= {a} {b})"
+
+
+def converted(a: str, source: Type, target: Type) -> str:
+    """Return a value converted as C does: extended by its own sign, or cut."""
+    if target == BOOL:
+        return a if source == BOOL else f"(= ((_ extract 0 0) {a}) #b1)"
+    if source == BOOL:
+        return choice(a, constant(1, target), constant(0, target))
+    have, want = word(source), word(target)
+    if want.width < have.width:
+        return f"((_ extract {want.width - 1} 0) {a})"
+    if want.width == have.width:
+        return a
+    how = "sign_extend" if have.signed else "zero_extend"
+    return f"((_ {how} {want.width - have.width}) {a})"
+
+
+def in_range(number: str, count: str) -> str:
+    """Return that there is a vCPU with this number."""
+    zero = constant(0, THREAD)
+    return all_of((f"(bvsle {zero} {number})", f"(bvslt {number} {count})"))
