@@ -21,12 +21,14 @@ from flushproof.results.comparison import Comparison
 from flushproof.results.costs import Costs
 from flushproof.results.mutation import Mutation
 from flushproof.results.recognition import Recognition
+from flushproof.results.recheck import Recheck
 from flushproof.results.replay import ReplayAnswer
 from flushproof.results.reproduction import Reproduction
 from flushproof.results.review import Review
 from flushproof.results.saved_trace import Saved
 from flushproof.results.verdict import ClaimResult, Report
 from flushproof.verify import set_up
+from flushproof.verify.certificate.certificate_file import Certificate
 from flushproof.verify.open_input import Opened
 from flushproof.verify.options import Comparing, Options, Reviewing
 from flushproof.verify.portfolio import Question
@@ -123,6 +125,18 @@ def replay(saved: Saved, path: str) -> ReplayAnswer:
     from flushproof.features.replay.other_file import replay_in_other_file
 
     return replay_in_other_file(saved, path, lambda p: Passes(p, None, Options()).opened.setup)
+
+
+def recheck(
+    certificate: Certificate, path: str, solvers: tuple[str, ...], tell: Callable[[], None]
+) -> tuple[Recheck, ...]:
+    """Decide anew the proofs in a certificate of the file at `path`, as each solver sees them."""
+    from flushproof.features.recheck.confirm import confirm_proofs
+    from flushproof.features.recheck.sources import find_sources
+
+    found = find_sources(certificate.head, path)
+    machine = Passes(found.path, found.spec, Options(choices=found.choices)).machine
+    return tuple(confirm_proofs(certificate, machine, solver, tell) for solver in solvers)
 
 
 def reproduce(path: str, spec: str | None, options: Options) -> Reproduction:

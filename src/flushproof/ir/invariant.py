@@ -37,6 +37,9 @@ class Location(Record, frozen=True):
     running: int | None = None
 
 
+BitOperator = Literal["&", "|", "^", ">>"]
+
+
 class Number(Record, frozen=True):
     """A number."""
 
@@ -80,7 +83,7 @@ class ThreadLocal(Record, frozen=True):
 class Bitwise(Record, frozen=True):
     """Two values joined bit by bit, or with `>>` the first shifted; each extended by its sign."""
 
-    op: Literal["&", "|", "^", ">>"]
+    op: BitOperator
     left: Term
     right: Term
 

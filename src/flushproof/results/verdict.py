@@ -93,13 +93,20 @@ class Sane(Record, frozen=True):
     tried: int
 
 
+class WrittenProof(Record, frozen=True):
+    """What a proof for every number of vCPUs claims: of the code proper, and of the claim."""
+
+    code: str
+    claim: str
+
+
 class ClaimResult(Record, frozen=True):
     """The verdict on one claim.
 
     The scope's `vcpus` are None where it is proved, else the range that was looked at; `expected`
     is None where nothing was expected in particular; `reason` explains a verdict that decides
     nothing, and why one within bounds is no proof. Of a proof, `invariant` has the lines of what it
-    rests on in C's terms, and `script` the same as questions in SMT-LIB 2. `opinion` is what a
+    rests on in C's terms, and `proof` the claimed proofs in full. `opinion` is what a
     second solver says to the questions that the verdict rests on, None where none was asked.
     `sane` stands beside a claim that holds where that was asked.
     """
@@ -115,7 +122,7 @@ class ClaimResult(Record, frozen=True):
     reason: str = ""
     expected: Expected | None = None
     invariant: tuple[str, ...] = ()
-    script: str = ""
+    proof: WrittenProof | None = None
     opinion: Opinion | None = None
     sane: Sane | None = None
 

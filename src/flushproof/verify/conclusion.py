@@ -16,7 +16,7 @@ from flushproof.ir.program import Program
 from flushproof.machine.build import CAPACITY, Machine
 from flushproof.results.second_opinion import Opinion, join_opinions
 from flushproof.results.trace import Trace
-from flushproof.results.verdict import ClaimResult, Verdict, VerdictScope
+from flushproof.results.verdict import ClaimResult, Verdict, VerdictScope, WrittenProof
 from flushproof.support.record import Record, replace
 from flushproof.support.wording import count_noun
 from flushproof.verify.assumptions import list_assumptions
@@ -31,6 +31,7 @@ from flushproof.verify.decision import (
     Refutes,
 )
 from flushproof.verify.question import Question, replay_to_end
+from flushproof.verify.unbounded_proofs import Evidence
 
 EVERY = "every interleaving"
 
@@ -57,7 +58,7 @@ class Conclusion(Record, frozen=True):
         match decision:
             case Proves(evidence):
                 result = self._result(Verdict.PROVED, None, exact_roots=evidence.exact_roots)
-                return replace(result, invariant=evidence.invariant, script=evidence.script)
+                return replace(result, invariant=evidence.invariant, proof=self._written(evidence))
             case Refutes(found, bounds):
                 low = min(found.schedule.vcpus, within[0])
                 spread = (low, found.schedule.vcpus)
@@ -72,6 +73,14 @@ class Conclusion(Record, frozen=True):
                 return self._result(Verdict.NOT_ASKED, within, reason=reason)
             case other:
                 assert_never(other)
+
+    def _written(self, evidence: Evidence) -> WrittenProof | None:
+        """Return the claimed proofs as text, where what a proof rests on is asked for."""
+        if not self.question.evidence:
+            return None
+        from flushproof.verify.certificate.proof_text import proof_to_text
+
+        return WrittenProof(proof_to_text(evidence.code), proof_to_text(evidence.claim))
 
     def _trace(self, found: Counterexample, low: int) -> Trace:
         from flushproof.verify.trace.build_trace import build_trace

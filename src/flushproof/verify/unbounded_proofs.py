@@ -1,8 +1,8 @@
 """Proofs for every number of vCPUs, as plain data.
 
-In: a `Machine`. Out: for a claim the invariant in words and a script that other solvers can check,
-or why there is none. That the code proper does nothing undefined, and no sum of it leaves its type,
-is proved once.
+In: a `Machine`. Out: for a claim the invariant in words and as a claim that can be checked anew, or
+why there is none. That the code proper does nothing undefined, and no sum of it leaves its type, is
+proved once. Nothing counts as proved unless `proof_checker/` confirms it.
 
 Lemma L4, Lemma L6, Lemma L17, Lemma L23 of docs/soundness.md.
 """
@@ -16,9 +16,18 @@ from flushproof.engines.outcome import NoProof
 from flushproof.ir.program import Role
 from flushproof.machine.build import Machine
 from flushproof.machine.lock_order import in_order
+from flushproof.ir.invariant import ClaimedProof
 from flushproof.results.second_opinion import Opinion
 from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import Record, replace
+from flushproof.verify.proof_checker.check import (
+    DefinedProgram,
+    ProofConfirmed,
+    ProofRefused,
+    check_claims,
+    check_defined,
+)
+from flushproof.verify.second_asked import SecondAsked
 
 if TYPE_CHECKING:
     from flushproof.engines.reduction.step_plan import StepPlan
@@ -32,21 +41,40 @@ def _hopeful() -> None:
 
 
 class Evidence(Record, frozen=True):
-    """What a proof rests on: its invariant in C's terms, line by line, and an SMT-LIB 2 script.
+    """What a proof rests on: its invariant in C's terms, line by line, and as claimed proofs.
 
-    `opinions` are a second solver's on the script.
+    `code` is the proof about the code proper, `claim` that of the claim. `opinions` are a second
+    solver's on what was asked to confirm them.
     """
 
     invariant: tuple[str, ...]
-    script: str
+    code: ClaimedProof
+    claim: ClaimedProof
     exact_roots: bool
     opinions: tuple[Opinion, ...] = ()
 
 
-class ForAll:
-    """Proves claims about one machine with one flusher; `evidence` says whether to write it out.
+UNCONFIRMED = "not confirmed"
 
-    A second solver, where there is one, goes through each proof.
+
+class DefinedCode(Record, frozen=True):
+    """That the code proper does nothing undefined, as claimed and as confirmed."""
+
+    claimed: ClaimedProof
+    confirmed: DefinedProgram
+
+
+class ConfirmedClaim(Record, frozen=True):
+    """A proof of a claim, and what the checker confirmed of it."""
+
+    proof: Proof
+    claimed: ClaimedProof
+
+
+class ForAll:
+    """Proves claims about one machine with one flusher; `evidence` says whether to show how.
+
+    A second solver, where there is one, is asked what z3 is asked to confirm each proof.
     """
 
     def __init__(
@@ -59,7 +87,7 @@ class ForAll:
     ) -> None:
         self.machine = machine
         self.evidence = evidence
-        self.second = second
+        self.asked = SecondAsked(second)
         self.steps = steps
 
     def plan(self, program: Program) -> StepPlan | NoProof:
@@ -86,7 +114,7 @@ class ForAll:
             return self._prove_in_order(program, hopeless)
         if isinstance(plan, NoProof):
             return plan
-        return self._prove(program, plan, hopeless, "the claim")
+        return self._prove(program, plan, hopeless)
 
     def _prove_in_order(self, program: Program, hopeless: Hopeless) -> Evidence | NoProof:
         """Prove that locks are taken in one order, so that nobody waits for ever."""
@@ -98,7 +126,7 @@ class ForAll:
             return plan
         order = ", then ".join(f.label for f in ordered.locks) or "none"
         text = f"locks are waited for in one order ({order}), freed by who holds them, and not kept"
-        match self._prove(ordered.program, plan, hopeless, text):
+        match self._prove(ordered.program, plan, hopeless):
             case Evidence() as found:
                 lines = (text, *found.invariant) if self.evidence else ()
                 return replace(found, invariant=lines)
@@ -108,54 +136,93 @@ class ForAll:
                 assert_never(other)
 
     def _prove(
-        self, program: Program, plan: StepPlan, hopeless: Hopeless, title: str
+        self, program: Program, plan: StepPlan, hopeless: Hopeless
     ) -> Evidence | NoProof:
-        if isinstance(self.defined, NoProof):
-            return NoProof(f"the code itself: {self.defined.reason}")
-        found = self._proof(program, plan, hopeless)
+        code = self.defined
+        if isinstance(code, NoProof):
+            return NoProof(f"the code itself: {code.reason}")
+        found = self._search(program, plan, hopeless)
         if isinstance(found, NoProof):
             return found
-        if not self.evidence and self.second is None:
-            return Evidence((), "", plan.kinds.exact_roots)
-        return self._written(found, self.defined, plan, title)
+        match self._confirm(program, plan, found, code):
+            case ConfirmedClaim(proof, claimed):
+                lines = self._lines(proof)
+                return Evidence(
+                    lines, code.claimed, claimed, plan.kinds.exact_roots, self._opinions()
+                )
+            case NoProof() as refused:
+                return refused
+            case other:
+                assert_never(other)
 
-    def _written(self, found: Proof, defined: Proof, plan: StepPlan, title: str) -> Evidence:
-        """Return a proof as text, with a second solver's opinions on it."""
-        from flushproof.engines.unbounded.certificate import proofs_script
+    def _lines(self, proof: Proof) -> tuple[str, ...]:
         from flushproof.engines.unbounded.invariant_text import invariant_lines
-        from flushproof.engines.unbounded.prove import minimise_proof
 
-        found, defined = minimise_proof(found), minimise_proof(defined)
-        proofs = {"nothing undefined, no sum leaves its type": defined, title: found}
-        written = proofs_script(proofs)
-        opinions = self._opinions(written)
         if not self.evidence:
-            return Evidence((), "", plan.kinds.exact_roots, opinions)
-        lines = tuple(line for part in found.parts for line in invariant_lines(part))
-        return Evidence(lines, written, plan.kinds.exact_roots, opinions)
-
-    def _opinions(self, script: str) -> tuple[Opinion, ...]:
-        if self.second is None:
             return ()
-        from flushproof.engines.second.cvc5_query import SolverAnswer
+        return tuple(line for part in proof.parts for line in invariant_lines(part))
 
-        return (self.second.on(script, SolverAnswer.UNSAT, "a proof for every number of vCPUs"),)
+    def _opinions(self) -> tuple[Opinion, ...]:
+        """Return the second solver's opinions on what was asked since they were taken last."""
+        taken, self.asked.opinions = tuple(self.asked.opinions), []
+        return taken
 
     @cached_property
-    def defined(self) -> Proof | NoProof:
-        """A proof that the code proper does nothing undefined, or why there is none."""
+    def defined(self) -> DefinedCode | NoProof:
+        """A confirmed proof that the code proper does nothing undefined, or why there is none."""
         from flushproof.engines.unbounded.prove import prove
-
         base = self.machine.with_claims(())
         plan = self.plan(base)
         if isinstance(plan, NoProof):
             return NoProof("its locks are more than mutual exclusion")
-        return prove(_subject(base, plan, self.steps, claims_only=False), _hopeful)
+        found = prove(_subject(base, plan, self.steps, claims_only=False), _hopeful)
+        if isinstance(found, NoProof):
+            return found
+        match _export(base, plan, found):
+            case ClaimedProof() as claimed:
+                outcome = check_defined(base, claimed, self.asked)
+                if isinstance(outcome, ProofRefused):
+                    return NoProof(f"{UNCONFIRMED}: {outcome.reason}")
+                return DefinedCode(claimed, DefinedProgram(base, outcome))
+            case NoProof() as failed:
+                return failed
+            case other:
+                assert_never(other)
 
-    def _proof(self, program: Program, plan: StepPlan, hopeless: Hopeless) -> Proof | NoProof:
+    def _confirm(
+        self, program: Program, plan: StepPlan, found: Proof, code: DefinedCode
+    ) -> ConfirmedClaim | NoProof:
+        """Return a proof that the checker confirms, without what it can do without if it is shown.
+
+        What the search can do without the checker may need, so the whole is tried next.
+        """
+        from flushproof.engines.unbounded.prove import minimise_proof
+
+        shorter = (minimise_proof(found),) if self.evidence else ()
+        reason = ""
+        for proof in (*shorter, found):
+            claimed = _export(program, plan, proof)
+            if isinstance(claimed, NoProof):
+                return claimed
+            outcome = check_claims(program, claimed, code.confirmed, self.asked)
+            if isinstance(outcome, ProofConfirmed):
+                return ConfirmedClaim(proof, claimed)
+            reason = outcome.reason
+        return NoProof(f"{UNCONFIRMED}: {reason}")
+
+    def _search(self, program: Program, plan: StepPlan, hopeless: Hopeless) -> Proof | NoProof:
         from flushproof.engines.unbounded.prove import prove
 
         return prove(_subject(program, plan, self.steps, claims_only=True), hopeless)
+
+
+def _export(program: Program, plan: StepPlan, found: Proof) -> ClaimedProof | NoProof:
+    from flushproof.engines.unbounded.export_invariant import NotExpressible, export_proof
+
+    try:
+        return export_proof(program, plan.boundaries, found)
+    except NotExpressible as error:
+        return NoProof(f"{UNCONFIRMED}: no words for {error}")
 
 
 def _subject(program: Program, plan: StepPlan, steps: int | None, *, claims_only: bool) -> Subject:

@@ -6,7 +6,7 @@ Lemma L22 of docs/soundness.md.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal, cast
+from typing import cast
 
 import z3
 
@@ -252,7 +252,7 @@ def _term(term: z3.ExprRef, names: Mapping[int, claimed.Term]) -> claimed.Term:
     raise NotExpressible(str(term))
 
 
-_BITWISE: dict[int, Literal["&", "|", "^", ">>"]] = {
+_BITWISE: dict[int, claimed.BitOperator] = {
     z3.Z3_OP_BAND: "&",
     z3.Z3_OP_BOR: "|",
     z3.Z3_OP_BXOR: "^",

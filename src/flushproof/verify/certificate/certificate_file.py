@@ -1,6 +1,6 @@
-"""Certificates as a whole: a head, the questions, and a digest of each.
+"""Certificates as a whole: a head, the claimed proofs, and a digest of each.
 
-In: a report with scripts, and what was looked at for it. Out: one text. And back: bytes, refused
+In: a report with proofs, and what was looked at for it. Out: one text. And back: bytes, refused
 unless they are the ones that were written. Digests show damage; they do not show who wrote a file.
 """
 
@@ -15,14 +15,14 @@ from typing import ClassVar
 from flushproof import __version__
 from flushproof.frontend.c.load import load_text
 from flushproof.report.scope import scope_phrase
-from flushproof.results.verdict import ClaimResult, Report
+from flushproof.results.verdict import ClaimResult, Report, WrittenProof
 from flushproof.support.atomic_write import CannotWrite
 from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.support.files import FileLook, digest_bytes
-from flushproof.support.record import Record, replace
+from flushproof.support.record import Record
 from flushproof.support.source import Source
 from flushproof.support.wording import count_noun
-from flushproof.verify.certificate.files_read import files_seen
+from flushproof.verify.certificate.files_read import ReadWith, files_seen
 from flushproof.verify.certificate.head import (
     BEGINS,
     SEAL,
@@ -35,13 +35,19 @@ from flushproof.verify.certificate.head import (
     line_span,
     read_head,
 )
-from flushproof.verify.certificate.questions import CLAIM, LOGIC, list_questions, question_title
+from flushproof.verify.certificate.proof_blocks import (
+    CLAIM,
+    CODE,
+    END,
+    ClaimedBlock,
+    claim_title,
+    count_facts,
+    read_blocks,
+)
 
 LIMIT = 64 * 1024 * 1024
 """How many bytes a certificate may have; seven million are those of all claims of one file."""
 
-END = "; end of the certificate"
-_ASKED = "(check-sat)"
 _SEAL = re.compile(rf"^{SEAL}\"([0-9a-f]{{64}})\"$", re.MULTILINE)
 
 
@@ -60,7 +66,7 @@ class CutCertificate(Diagnostic, frozen=True, kw_only=True):
     """A certificate that ends too early."""
 
     CODE: ClassVar[str] = "FP0914"
-    TITLE: ClassVar[str] = "the certificate is cut: {found} of {asked} questions are here"
+    TITLE: ClassVar[str] = "the certificate is cut: {found} of {asked} claims are here"
     LABEL: ClassVar[str] = f"`{END}` is expected after this"
     HELP: ClassVar[str] = "`flushproof prove FILE --certificate OUT` writes it anew"
 
@@ -69,7 +75,7 @@ class CutCertificate(Diagnostic, frozen=True, kw_only=True):
 
 
 class Miscounted(Diagnostic, frozen=True, kw_only=True):
-    """A head that speaks of other questions than those that follow."""
+    """A head that speaks of other proofs than those that follow."""
 
     CODE: ClassVar[str] = "FP0915"
     TITLE: ClassVar[str] = "the head speaks of {said}, and there are {found}"
@@ -79,27 +85,35 @@ class Miscounted(Diagnostic, frozen=True, kw_only=True):
 
 
 class Certificate(Record, frozen=True):
-    """A certificate that is as it was written."""
+    """A certificate that is as it was written, and the proofs in it."""
 
     head: Head
     source: Source
+    proofs: tuple[ClaimedBlock, ...]
 
 
-def write_certificate(report: Report, looks: Iterable[FileLook], path: str) -> str:
+def write_certificate(
+    report: Report, read_with: ReadWith, looks: Iterable[FileLook], path: str
+) -> str:
     """Return the certificate of those claims that are proved for every number of vCPUs.
 
     Raises:
         InputError: it would be too large to be read back under the name `path`.
     """
-    proved = [r for r in report.results if r.script]
-    body = [LOGIC]
-    for result in proved:
-        body += [question_title(result.claim), result.script.removeprefix(LOGIC).strip()]
+    proved = [(r, r.proof) for r in report.results if r.proof is not None]
+    body: list[str] = []
+    code = ""
+    for result, proof in proved:
+        if proof.code != code:
+            body += [CODE, proof.code]
+            code = proof.code
+        body += [claim_title(result.claim), proof.claim]
     head = Head(
         __version__,
         PurePath(report.path).name,
         report.read_as,
-        tuple(_claimed(r) for r in proved),
+        read_with,
+        tuple(_claimed(r, p) for r, p in proved),
         files_seen(looks, report.path),
     )
     text = seal_certificate(head, "\n".join([*body, END, ""]))
@@ -109,9 +123,9 @@ def write_certificate(report: Report, looks: Iterable[FileLook], path: str) -> s
     return text
 
 
-def _claimed(result: ClaimResult) -> ProvedClaim:
-    asked = result.script.split("\n").count(_ASKED)
-    return ProvedClaim(result.claim, scope_phrase(result.scope), result.assumptions, asked)
+def _claimed(result: ClaimResult, proof: WrittenProof) -> ProvedClaim:
+    facts = count_facts(proof.claim)
+    return ProvedClaim(result.claim, scope_phrase(result.scope), result.assumptions, facts)
 
 
 def seal_certificate(head: Head, body: str) -> str:
@@ -138,9 +152,9 @@ def read_certificate(path: str) -> Certificate:
     if _digest(above) != found[1]:
         raise InputError(Altered(span=line_span(source, number), part="head"))
     _check_body(source, source.text[found.end() + 1 :], head, body, number - 1)
-    source = replace(source, text=source.text.replace("\r", "\n"))
-    _check_counts(source, head)
-    return Certificate(head, source)
+    proofs = read_blocks(source, number + 1)
+    _check_counts(source, head, proofs)
+    return Certificate(head, source, proofs)
 
 
 def _unsealed(source: Source) -> InputError:
@@ -158,30 +172,29 @@ def _check_body(source: Source, body: str, head: Head, digest: str, number: int)
     """Raise `InputError` unless the body is the one that line `number` has the digest of."""
     if _digest(body) == digest:
         return
-    found = body.split("\n").count(_ASKED)
-    if not body.endswith(f"\n{END}\n") and found <= head.questions:
+    found = sum(line.startswith(CLAIM) for line in body.split("\n"))
+    if not body.endswith(f"\n{END}\n") and found <= len(head.claims):
         last = max(k for k, x in enumerate(source.lines, 1) if x)
         span = line_span(source, last)
-        raise InputError(CutCertificate(span=span, found=found, asked=head.questions))
+        raise InputError(CutCertificate(span=span, found=found, asked=len(head.claims)))
     raise InputError(Altered(span=line_span(source, number), part="body"))
 
 
-def _check_counts(source: Source, head: Head) -> None:
-    """Raise `InputError` unless the questions are those that the head speaks of."""
-    found = list_questions(source)
-    said = tuple((question_title(c.name), c.questions) for c in head.claims)
-    for known, there in zip_longest(said, found, fillvalue=("", 0)):
+def _check_counts(source: Source, head: Head, proofs: tuple[ClaimedBlock, ...]) -> None:
+    """Raise `InputError` unless the proofs are those that the head speaks of."""
+    said = tuple((c.name, c.facts) for c in head.claims)
+    found = tuple((b.claim, b.facts) for b in proofs)
+    for k, (known, there) in enumerate(zip_longest(said, found, fillvalue=("", 0))):
         if known != there:
-            line = next((k for k, x in enumerate(source.lines, 1) if there[0] and x == there[0]), 1)
+            line = proofs[k].line if k < len(proofs) else len(source.lines)
             words = (_words(*known), _words(*there))
             span = line_span(source, line)
             raise InputError(Miscounted(span=span, said=words[0], found=words[1]))
 
 
-def _words(line: str, asked: int) -> str:
-    """Return a claim and its number of questions in words."""
-    name = line.removeprefix(CLAIM) or "no claim"
-    return f"{count_noun(asked, 'question')} of {name}"
+def _words(name: str, facts: int) -> str:
+    """Return a claim and its number of facts in words."""
+    return f"{count_noun(facts, 'fact')} about {name or 'no claim'}"
 
 
 def _digest(text: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from flushproof.frontend.c.load import LIMIT
+from flushproof.frontend.kernel.choices import Choices
 from flushproof.support import files
 from flushproof.support.errors import InternalError
 from flushproof.support.files import FileLook, Recorded
@@ -42,6 +43,17 @@ class Seen(Record, frozen=True):
     answer: str
 
 
+class ReadWith(Record, frozen=True):
+    """How the file proved was read: with which spec, from its folder, and which choices."""
+
+    spec: str | None = None
+    flush: str | None = None
+    load: str | None = None
+    cache: str | None = None
+    folders: tuple[str, ...] = ()
+    kernel: bool = False
+
+
 class FileDifference(Record, frozen=True):
     """What is another one now, and in which way."""
 
@@ -62,6 +74,19 @@ def files_seen(looks: Iterable[FileLook], subject: str) -> tuple[Seen, ...]:
     return (*dict.fromkeys(found), *_shipped())
 
 
+def describe_reading(subject: str, spec: str | None, choices: Choices) -> ReadWith:
+    """Return how a file is read, with paths from its folder."""
+    start = _folder(subject)
+    return ReadWith(
+        None if spec is None else _from(start, spec),
+        choices.flush,
+        choices.load,
+        choices.cache,
+        tuple(_from(start, f) for f in choices.folders),
+        choices.kernel,
+    )
+
+
 def file_differences(known: Iterable[Seen], subject: str, path: str) -> Iterator[FileDifference]:
     """Yield what is otherwise now, where `path` names the file that was `subject`.
 
@@ -80,6 +105,12 @@ def file_differences(known: Iterable[Seen], subject: str, path: str) -> Iterator
         answer = _told(FileLook(x.kind, place, now.ask(x.kind, place, LIMIT + 1)))
         if answer != x.answer:
             yield FileDifference(place, _how(x, answer))
+
+
+def place_of(known: Iterable[Seen], subject: str, path: str, name: str) -> str:
+    """Return where a file named from the folder of the file proved is; `path` as above."""
+    start, names = _anchor(tuple(known), subject, path)
+    return names.get(name) or os.path.normpath(f"{start}/{name}")
 
 
 def _anchor(known: tuple[Seen, ...], subject: str, path: str) -> tuple[str, dict[str, str]]:

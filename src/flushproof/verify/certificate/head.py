@@ -1,7 +1,6 @@
 """The head of a certificate: what was proved, by which program, and from which files.
 
-In: a `Head`. Out: its lines, which are comments of SMT-LIB 2, a key and a value in JSON each. And
-back, in the same order and with nothing left over.
+In: a `Head`. Out: its lines, a key and a value in JSON each. And back, in the same order and with nothing left over.
 """
 
 from __future__ import annotations
@@ -10,18 +9,18 @@ import json
 from collections.abc import Iterator
 from typing import ClassVar, NoReturn, TypeVar
 
-from msgspec import ValidationError, convert
+from msgspec import ValidationError, convert, to_builtins
 
 from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.support.record import Record
 from flushproof.support.source import Source, Span
-from flushproof.verify.certificate.files_read import KINDS, Seen
+from flushproof.verify.certificate.files_read import KINDS, ReadWith, Seen
 
-FORMAT = 1
+FORMAT = 2
 BEGINS = "; flushproof certificate"
 """How every certificate begins."""
 
-EXPECTED = "; every answer is to be unsat"
+EXPECTED = "; invariants that prove claims, for `flushproof recheck` to decide"
 SEAL = "; sha256 of the head: "
 """How the last line of a head begins: the digest of all lines before it."""
 
@@ -62,12 +61,12 @@ class DamagedHead(Diagnostic, frozen=True, kw_only=True):
 
 
 class ProvedClaim(Record, frozen=True):
-    """A claim that was proved, what the proof covers and assumes, and how many questions it is."""
+    """A claim that was proved, what the proof covers and assumes, and how many facts it claims."""
 
     name: str
     scope: str
     assumptions: tuple[str, ...]
-    questions: int
+    facts: int
 
 
 class Head(Record, frozen=True):
@@ -76,24 +75,26 @@ class Head(Record, frozen=True):
     version: str
     subject: str
     read_as: str
+    read_with: ReadWith
     claims: tuple[ProvedClaim, ...]
     seen: tuple[Seen, ...]
 
     @property
-    def questions(self) -> int:
-        """The number of questions in all."""
-        return sum(c.questions for c in self.claims)
+    def facts(self) -> int:
+        """The number of facts in all."""
+        return sum(c.facts for c in self.claims)
 
 
 def head_lines(head: Head) -> list[str]:
     """Return the lines of a head, but for the digests of the whole."""
     lines = [BEGINS, EXPECTED, _line("format", FORMAT), _line("flushproof", head.version)]
     lines += [_line("about", head.subject), _line("read as", head.read_as)]
+    lines += [_line("read with", to_builtins(head.read_with))]
     for c in head.claims:
         lines += [_line("proves", c.name), _line("scope", c.scope)]
-        lines += [_line("assuming", c.assumptions), _line("questions", c.questions)]
+        lines += [_line("assuming", c.assumptions), _line("facts", c.facts)]
     lines += [_line(x.kind, (x.answer, x.path)) for x in head.seen]
-    return [*lines, _line("all questions", head.questions)]
+    return [*lines, _line("all facts", head.facts)]
 
 
 def digest_line(part: str, digest: str) -> str:
@@ -116,9 +117,10 @@ def read_head(lines: Source, version: str) -> tuple[Head, str]:
     if theirs != version:
         reader.foreign(f"flushproof {theirs}", f"flushproof {version}")
     subject, read_as = reader.take("about", str), reader.take("read as", str)
+    read_with = reader.take("read with", ReadWith)
     claims = tuple(_claims(reader))
-    head = Head(theirs, subject, read_as, claims, tuple(_seen(reader)))
-    reader.exact("all questions", head.questions)
+    head = Head(theirs, subject, read_as, read_with, claims, tuple(_seen(reader)))
+    reader.exact("all facts", head.facts)
     body = reader.take("sha256 of the body", str)
     reader.end()
     return head, body
@@ -128,7 +130,7 @@ def _claims(reader: _HeadReader) -> Iterator[ProvedClaim]:
     while reader.has("proves"):
         name, scope = reader.take("proves", str), reader.take("scope", str)
         assumptions = reader.take("assuming", tuple[str, ...])
-        yield ProvedClaim(name, scope, assumptions, reader.take("questions", int))
+        yield ProvedClaim(name, scope, assumptions, reader.take("facts", int))
 
 
 def _seen(reader: _HeadReader) -> Iterator[Seen]:
@@ -175,7 +177,7 @@ class _HeadReader:
             found: Value = convert(json.loads(written.removeprefix(f"; {key}: ")), kind)
         except (ValueError, RecursionError, ValidationError):
             self._damaged(f"; {key}: ")
-        if written != _line(key, found):
+        if written != _line(key, to_builtins(found)):
             self._damaged(f"; {key}: ")
         self.at += 1
         return found

@@ -32,9 +32,10 @@ class ProofConfirmed(Record, frozen=True):
 
 
 class ProofRefused(Record, frozen=True):
-    """What keeps the proof from being one."""
+    """What keeps the proof from being confirmed; with `open` only that the solver gave up."""
 
     reason: str
+    open: bool = False
 
 
 Outcome = ProofConfirmed | ProofRefused
@@ -53,7 +54,7 @@ def check_defined(program: Program, proof: ClaimedProof, ask: Ask = ask_z3) -> O
         checked = make_checked(program, proof, {}, defined=False)
         return _check(checked, proof, ask)
     except NotUnderstood as error:
-        return ProofRefused(str(error))
+        return ProofRefused(str(error), isinstance(error, NoAnswer))
 
 
 def check_claims(
@@ -66,7 +67,7 @@ def check_claims(
         checked = make_checked(program, proof, trusted, defined=True)
         return _check(checked, proof, ask)
     except NotUnderstood as error:
-        return ProofRefused(str(error))
+        return ProofRefused(str(error), isinstance(error, NoAnswer))
 
 
 def _check(checked: CheckedProgram, proof: ClaimedProof, ask: Ask) -> Outcome:
@@ -77,7 +78,8 @@ def _check(checked: CheckedProgram, proof: ClaimedProof, ask: Ask) -> Outcome:
     movers = MoverConditions(checked, ask)
     problem = movers.find_problem()
     if problem is not None:
-        return ProofRefused(f"a step would have to begin at {problem.at}: {problem.text}")
+        at = f"{problem.at.at} of {problem.at.operation}()"
+        return ProofRefused(f"a step would have to begin at {at}: {problem.text}", movers.open)
     asked += movers.asked
     exact: Mapping[str, frozenset[int]] = {}
     for case in proof.cases:
@@ -90,6 +92,13 @@ def _check(checked: CheckedProgram, proof: ClaimedProof, ask: Ask) -> Outcome:
     return ProofConfirmed(asked, exact)
 
 
+_ANSWERS = {"sat": "it does not follow", "unknown": "the solver gave up"}
+
+
+class NoAnswer(NotUnderstood):
+    """The solver gave up, so that nothing is known of a condition."""
+
+
 def _require_unsat(script: Script, ask: Ask) -> int:
     """Return how many questions there are, all of which are unsatisfiable.
 
@@ -99,7 +108,8 @@ def _require_unsat(script: Script, ask: Ask) -> int:
     answers = ask(script, script.questions)
     for q, answer in zip(script.questions, answers, strict=True):
         if answer != "unsat":
-            raise NotUnderstood(f"{q.rule}: {q.text}: {answer}")
+            kind = NotUnderstood if answer == "sat" else NoAnswer
+            raise kind(f"{q.rule}: {q.text}: {_ANSWERS.get(answer, answer)}")
     return len(answers)
 
 

@@ -59,6 +59,7 @@ class MoverConditions:
         self.handlers = StepHandlers(self.space)
         self.stays: set[Pair] = set()
         self.asked = 0
+        self.open = False
 
     def _parts(self, o: Operation) -> list[Position]:
         return [Position(o.name, at) for at in sorted(self.cuts[o.name])]
@@ -137,6 +138,7 @@ class MoverConditions:
         questions = [self._question(p, q) for p, q in pairs]
         answers = self.ask(self.script, questions)
         self.asked = len(questions)
+        self.open = not set(answers) <= {"sat", "unsat"}
         found = zip(pairs, answers, strict=True)
         self.stays = {pair for pair, answer in found if answer != "unsat"}
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-import z3
-
 from flushproof.verify.proof_checker.script import Question, Script
 
 STEPS = 50_000_000
@@ -28,6 +26,8 @@ def script_text(script: Script, questions: Iterable[Question]) -> str:
 
 def ask_z3(script: Script, questions: Sequence[Question]) -> tuple[str, ...]:
     """Return z3's answers, in order; what it says besides is an answer that confirms nothing."""
+    import z3
+
     context = z3.Context()
     text = f"(set-option :rlimit {STEPS})\n{script_text(script, questions)}"
     try:
@@ -38,3 +38,10 @@ def ask_z3(script: Script, questions: Sequence[Question]) -> tuple[str, ...]:
     if len(answers) != len(questions) or not set(answers) <= ANSWERS:
         return (" ".join(out.split())[:200],) * max(1, len(questions))
     return answers
+
+
+def z3_version() -> str:
+    """Return the name and version of the solver."""
+    import z3
+
+    return f"z3 {z3.get_version_string()}"

@@ -14,6 +14,7 @@ from flushproof.support.atomic_write import write_atomically
 from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record, replace
 from flushproof.verify.certificate.certificate_file import write_certificate
+from flushproof.verify.certificate.files_read import describe_reading
 from flushproof.verify.certificate.head import BEGINS
 from flushproof.verify.progress import Board, Listener
 
@@ -38,7 +39,8 @@ def decide_file(task: Task, evidence: EvidenceShown, output: VerdictOutput) -> i
     with nullcontext() if evidence.certificate is None else files.use_files(read):
         report = _decide(task, output)
     if evidence.certificate is not None:
-        text = write_certificate(report, read.looks, evidence.certificate)
+        read_with = describe_reading(task.path, task.spec, task.options.choices)
+        text = write_certificate(report, read_with, read.looks, evidence.certificate)
         write_atomically(evidence.certificate, text, BEGINS)
     if not evidence.invariant:
         plain = (replace(r, invariant=()) for r in report.results)
