@@ -20,8 +20,8 @@ from flushproof.results.atomicity import AtomicSteps
 from flushproof.results.comparison import Comparison
 from flushproof.results.costs import Costs
 from flushproof.results.mutation import Mutation
-from flushproof.results.recognition import Recognition
 from flushproof.results.recheck import Recheck
+from flushproof.results.recognition import Recognition
 from flushproof.results.replay import ReplayAnswer
 from flushproof.results.reproduction import Reproduction
 from flushproof.results.review import Review

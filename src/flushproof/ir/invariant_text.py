@@ -66,10 +66,8 @@ def term_text(term: Term, vcpus: Sequence[str]) -> str:
             return COUNT
         case TrackedVcpu(k):
             return f"@{_name(vcpus[k])}"
-        case Cell(name, None):
-            return _name(name)
         case Cell(name, vcpu):
-            return f"{_name(name)}[{_name(vcpus[vcpu])}]"
+            return _name(name) + ("" if vcpu is None else f"[{_name(vcpus[vcpu])}]")
         case ReaderCount(lock, thread):
             return f"{_name(lock)}[readers, {thread_text(thread, vcpus)}]"
         case ThreadLocal(thread, name):

@@ -93,7 +93,11 @@ class Machine(Record, frozen=True):
         operations = self.base.operations
         loops = (loop for o in operations for loop in loops_of(o.code))
         sequential = self.setup.memory is MemoryModel.SC
-        return sequential and waits_end(operations) and all(counting_local(x) is not None for x in loops)
+        return (
+            sequential
+            and waits_end(operations)
+            and all(counting_local(x) is not None for x in loops)
+        )
 
     def statable(self, name: str) -> bool:
         """Tell whether a claim can be stated: a cache that it speaks of must be known."""

@@ -13,10 +13,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, assert_never
 
 from flushproof.engines.outcome import NoProof
+from flushproof.ir.invariant import ClaimedProof
 from flushproof.ir.program import Role
 from flushproof.machine.build import Machine
 from flushproof.machine.lock_order import in_order
-from flushproof.ir.invariant import ClaimedProof
 from flushproof.results.second_opinion import Opinion
 from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import Record, replace
@@ -135,9 +135,7 @@ class ForAll:
             case other:
                 assert_never(other)
 
-    def _prove(
-        self, program: Program, plan: StepPlan, hopeless: Hopeless
-    ) -> Evidence | NoProof:
+    def _prove(self, program: Program, plan: StepPlan, hopeless: Hopeless) -> Evidence | NoProof:
         code = self.defined
         if isinstance(code, NoProof):
             return NoProof(f"the code itself: {code.reason}")
@@ -171,6 +169,7 @@ class ForAll:
     def defined(self) -> DefinedCode | NoProof:
         """A confirmed proof that the code proper does nothing undefined, or why there is none."""
         from flushproof.engines.unbounded.prove import prove
+
         base = self.machine.with_claims(())
         plan = self.plan(base)
         if isinstance(plan, NoProof):

@@ -15,8 +15,8 @@ from flushproof.cli.command import Command
 from flushproof.cli.progress_line import start_progress
 from flushproof.cli.terminal import Terminal
 from flushproof.report.plain import hang_text
-from flushproof.results.verdict import EXIT_OK, EXIT_OTHERWISE, EXIT_UNDECIDED
 from flushproof.results.recheck import ClaimConfirmed, ClaimUnconfirmed, Recheck
+from flushproof.results.verdict import EXIT_OK, EXIT_OTHERWISE, EXIT_UNDECIDED
 from flushproof.support.wording import count_noun
 from flushproof.verify.progress import Board
 
@@ -152,4 +152,6 @@ def _claim(c: ClaimConfirmed | ClaimUnconfirmed) -> dict[str, object]:
             assert_never(c)
 
 
-COMMAND = Command("recheck", "decide anew whether the proofs in a certificate are proofs", _add, _run)
+COMMAND = Command(
+    "recheck", "decide anew whether the proofs in a certificate are proofs", _add, _run
+)

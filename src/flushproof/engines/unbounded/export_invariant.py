@@ -12,6 +12,7 @@ import z3
 
 from flushproof.engines.bounded.threads import written_fields
 from flushproof.engines.reduction.commutativity import Site
+from flushproof.engines.symbolic.values import Root, Value
 from flushproof.engines.unbounded.control_locations import FLUSHER, Frames
 from flushproof.engines.unbounded.export_ranks import list_loop_heads
 from flushproof.engines.unbounded.history_variable import list_walkers
@@ -19,12 +20,11 @@ from flushproof.engines.unbounded.horn_clauses import BYSTANDER, NOBODY, Control
 from flushproof.engines.unbounded.prove import ConfirmedInvariant, Proof
 from flushproof.engines.unbounded.reader_counting import BY_FLUSHER, is_reader_count
 from flushproof.engines.unbounded.state_space import flatten_value
-from flushproof.engines.symbolic.values import Root, Value
 from flushproof.ir import invariant as claimed
 from flushproof.ir.analysis.representation import LOW
 from flushproof.ir.code import Field, FieldScope
 from flushproof.ir.program import Operation, Program, Role
-from flushproof.ir.types import BOOL, VCPU, ROOT, NO_VCPU, Int, LockWord
+from flushproof.ir.types import NO_VCPU, ROOT, VCPU, LockWord
 from flushproof.support.record import replace
 
 
@@ -119,9 +119,7 @@ class _Export:
 
     def _excluded(self) -> Iterator[claimed.Position]:
         """Yield where the part's program does not fail as the whole one does."""
-        for whole, left in zip(
-            self.program.operations, self.space.program.operations, strict=True
-        ):
+        for whole, left in zip(self.program.operations, self.space.program.operations, strict=True):
             for at, (old, new) in enumerate(zip(whole.code, left.code, strict=True)):
                 if old != new:
                     yield claimed.Position(whole.name, at)
@@ -129,7 +127,7 @@ class _Export:
     # Locations -------------------------------------------------------------------------------
 
     def _location(self, control: Control) -> claimed.Location:
-        def position(site: object) -> claimed.Position | None:
+        def position(site: Site | None) -> claimed.Position | None:
             return None if site is None else claimed.Position(site.operation, site.at)
 
         running = None if control.running == NOBODY else control.running
@@ -161,7 +159,9 @@ class _Export:
             yield tuple(claimed.Comparison("==", part, v) for v in values)
         if not self.algebra.masks:
             odd = (claimed.Number(v) for v in sorted(self.algebra.kinds.odd))
-            aligned = claimed.Comparison("==", claimed.Bitwise("&", leaf, claimed.Number(LOW)), claimed.Number(0))
+            aligned = claimed.Comparison(
+                "==", claimed.Bitwise("&", leaf, claimed.Number(LOW)), claimed.Number(0)
+            )
             yield (aligned, *(claimed.Comparison("==", leaf, v) for v in odd))
 
     # Names -----------------------------------------------------------------------------------

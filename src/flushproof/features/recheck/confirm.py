@@ -75,9 +75,7 @@ def _unfit(block: ClaimedBlock, reason: str) -> ClaimUnconfirmed:
     return ClaimUnconfirmed(block.claim, reason, open=False)
 
 
-def _defined(
-    machine: Machine, block: ClaimedBlock, ask: Ask
-) -> DefinedProgram | ClaimUnconfirmed:
+def _defined(machine: Machine, block: ClaimedBlock, ask: Ask) -> DefinedProgram | ClaimUnconfirmed:
     base = machine.with_claims(())
     outcome = check_defined(base, block.code_proof, ask)
     if isinstance(outcome, ProofRefused):

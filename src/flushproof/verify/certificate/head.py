@@ -1,6 +1,7 @@
 """The head of a certificate: what was proved, by which program, and from which files.
 
-In: a `Head`. Out: its lines, a key and a value in JSON each. And back, in the same order and with nothing left over.
+In: a `Head`. Out: its lines, a key and a value in JSON each. And back, in the same order and with
+nothing left over.
 """
 
 from __future__ import annotations

@@ -195,9 +195,7 @@ def _read_case(case: CaseText) -> CaseInvariant:
     )
 
 
-def _read_location(
-    p: LocationText, names: tuple[str, ...]
-) -> tuple[Location, tuple[Fact, ...]]:
+def _read_location(p: LocationText, names: tuple[str, ...]) -> tuple[Location, tuple[Fact, ...]]:
     running = None if p.running is None else parse_thread(p.running, names)
     loads = tuple(map(_read_position, p.loads))
     where = Location(_read_position(p.flusher), loads, _read_position(p.observer), running)

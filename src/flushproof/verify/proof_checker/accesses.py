@@ -41,25 +41,25 @@ def list_accesses(program: Program, code: Code, positions: tuple[int, ...]) -> A
             writes.add(i.field.name)
         if isinstance(i, ir.Every):
             reads |= {f.name for _, f in i.reads}
-        if any(isinstance(x, ir.HeldLocks | ir.AllFree) for x in _parts(i)):
+        if any(isinstance(x, ir.HeldLocks | ir.AllFree) for x in parts_of(i)):
             reads |= locks
     return Accesses(frozenset(reads), frozenset(writes))
 
 
-def _parts(x: object) -> Iterator[object]:
+def parts_of(x: object) -> Iterator[object]:
     """Yield a record and every record in it."""
     if isinstance(x, tuple):
         for part in x:
-            yield from _parts(part)
+            yield from parts_of(part)
     elif isinstance(x, Record):
         yield x
         for name in x.__struct_fields__:
-            yield from _parts(getattr(x, name))
+            yield from parts_of(getattr(x, name))
 
 
 def locals_in(x: object) -> Iterator[Local]:
     """Yield every local that occurs in a record."""
-    return (part for part in _parts(x) if isinstance(part, Local))
+    return (part for part in parts_of(x) if isinstance(part, Local))
 
 
 def set_local(i: Instr) -> Local | None:

@@ -9,6 +9,7 @@ from flushproof.ir.invariant import ANY, CaseInvariant, ClaimedProof, Position
 from flushproof.ir.program import Program
 from flushproof.ir.types import VCPU
 from flushproof.support.record import Record
+from flushproof.verify.proof_checker.checked_program import CheckedProgram, make_checked
 from flushproof.verify.proof_checker.code_paths import Code, NotUnderstood
 from flushproof.verify.proof_checker.conditions import (
     CaseConditions,
@@ -17,9 +18,9 @@ from flushproof.verify.proof_checker.conditions import (
 from flushproof.verify.proof_checker.local_facts import LocalConditions
 from flushproof.verify.proof_checker.movers import MoverConditions
 from flushproof.verify.proof_checker.same_code import match_positions, trusted_positions
-from flushproof.verify.proof_checker.script import Question, Script
+from flushproof.verify.proof_checker.script import Script
 from flushproof.verify.proof_checker.solve import Ask, ask_z3
-from flushproof.verify.proof_checker.checked_program import CheckedProgram, make_checked
+
 
 class ProofConfirmed(Record, frozen=True):
     """The proof is one; `questions` were all answered.

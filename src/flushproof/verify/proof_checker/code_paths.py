@@ -35,7 +35,7 @@ def written_fields(program: Program) -> frozenset[str]:
     return frozenset(i.field.name for i in code if isinstance(i, writing))
 
 
-def is_visible(i: Instr, written: frozenset[str]) -> bool:  # noqa: C901 - a table
+def is_visible(i: Instr, written: frozenset[str]) -> bool:
     """Tell whether another thread can notice an instruction, or what it reads may change.
 
     Raises:

@@ -20,11 +20,12 @@ from flushproof.ir.invariant import (
     Location,
     Position,
 )
-from flushproof.ir.program import MOST_VCPUS, Operation, Program, Role
+from flushproof.ir.program import MOST_VCPUS, Operation, Role
 from flushproof.ir.types import INT, VCPU
-from flushproof.support.record import Record, replace
+from flushproof.support.record import replace
 from flushproof.verify.proof_checker import terms as t
 from flushproof.verify.proof_checker.accesses import locals_of, set_local
+from flushproof.verify.proof_checker.checked_program import CheckedProgram
 from flushproof.verify.proof_checker.code_paths import Code, NotUnderstood, successors
 from flushproof.verify.proof_checker.execution import (
     Actor,
@@ -37,10 +38,14 @@ from flushproof.verify.proof_checker.execution import (
 )
 from flushproof.verify.proof_checker.facts import FactTranslation, View, value_holds
 from flushproof.verify.proof_checker.history import NOTED, update_history, with_history
-from flushproof.verify.proof_checker.locks import LockSet, exclude_each_other, held_locks, unheld_locks
+from flushproof.verify.proof_checker.locks import (
+    LockSet,
+    exclude_each_other,
+    held_locks,
+    unheld_locks,
+)
 from flushproof.verify.proof_checker.machine_state import COUNT, State, StateSpace
 from flushproof.verify.proof_checker.script import Question, Script
-from flushproof.verify.proof_checker.checked_program import CheckedProgram
 
 OTHER = "another vCPU"
 
@@ -269,9 +274,7 @@ class CaseConditions:
                         yield target
                         self._ask_kept(target, thread, region, end, whole, text)
 
-    def _target(
-        self, where: Location, thread: int, region: Region, end: Exit
-    ) -> Location | None:
+    def _target(self, where: Location, thread: int, region: Region, end: Exit) -> Location | None:
         """Return where an exit leads, None where nothing is to be shown."""
         if end.to is None and region.operation.role is Role.END:
             return None
@@ -285,9 +288,7 @@ class CaseConditions:
         state = end.state
         if self.case.history and thread == FLUSHER:
             known = self._start_locals(region)
-            state = update_history(
-                self.program, self.walkers, region, self.state, state, known
-            )
+            state = update_history(self.program, self.walkers, region, self.state, state, known)
         view = self.view(target, state, self.tracked, thread, end.locals)
         facts = self.translation.hold(self.facts[target], view) if target in self.facts else t.FALSE
         self.script.ask("consecution", text, (whole, end.guard, t.negation(facts)))
@@ -373,8 +374,10 @@ class CaseConditions:
             )
             if exists == t.FALSE:
                 continue
-            places = [self._alike(replace(where, loads=(p,)), index, f"{k}/") for p in
-                      self._load_positions(where)]
+            places = [
+                self._alike(replace(where, loads=(p,)), index, f"{k}/")
+                for p in self._load_positions(where)
+            ]
             yield t.implication(exists, t.any_of(places))
 
     def _alike(self, where: Location, vcpu: str, prefix: str) -> str:
@@ -493,7 +496,9 @@ def failure_edges(code: Code, at: int) -> Mapping[int, tuple[int, ...]]:
     false = [
         k
         for k, i in enumerate(code)
-        if isinstance(i, Assign) and i.target == local and i.value == Const(0, local.type)
+        if isinstance(i, Assign)
+        and i.target == local
+        and i.value == Const(0, local.type)
         and _leads_to(code, k, at)
     ]
     branches = (k for k, i in enumerate(code) if isinstance(i, Branch))

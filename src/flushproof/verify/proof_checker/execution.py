@@ -12,7 +12,7 @@ from typing import assert_never
 from flushproof.ir import code as ir
 from flushproof.ir.code import Expr, Field, Freeing, Instr, Local
 from flushproof.ir.program import Operation, Role
-from flushproof.ir.types import BOOL, LockWord
+from flushproof.ir.types import BOOL, U64, LockWord, Type
 from flushproof.support.record import Record
 from flushproof.verify.proof_checker import terms as t
 from flushproof.verify.proof_checker.accesses import set_local
@@ -133,7 +133,9 @@ def execute(
     Raises:
         NotUnderstood: the region has an instruction without a rule.
     """
-    return _Execution(space, operation, start, cuts, actor, before, trusted, past_faults, alone).run()
+    return _Execution(
+        space, operation, start, cuts, actor, before, trusted, past_faults, alone
+    ).run()
 
 
 class _Execution:
@@ -222,7 +224,7 @@ class _Execution:
         }
         return _Place(guard, State(fields, reads), locals_)
 
-    def _choose(self, places: list[_Place], values: list[str], type_: ir.Type) -> str:
+    def _choose(self, places: list[_Place], values: list[str], type_: Type) -> str:
         return self._chosen(places, values, t.sort(type_))
 
     def _chosen(self, places: list[_Place], values: list[str], sort: str) -> str:
@@ -256,7 +258,7 @@ class _Execution:
 
     def _lock_set(self, state: State) -> str:
         if not self.alone:
-            return self.script.unknown("held", t.sort(ir.U64))
+            return self.script.unknown("held", t.sort(U64))
         return self.space.lock_set(state, self.actor.number)
 
     def _all_free(self) -> str:
@@ -435,7 +437,7 @@ class _Execution:
             return known
         return t.all_of((known, self.space.no_other_reads(f)))
 
-    def _lock(
+    def _lock(  # noqa: C901 - a table of what is done to locks
         self, i: ir.Acquire | ir.TryAcquire | ir.Available | ir.Release | ir.Holds
     ) -> None:
         number = self._index(i.index)

@@ -175,8 +175,8 @@ def _fits(source: Int, target: Int) -> bool:
     return target.low <= source.low and source.high <= target.high
 
 
-def substitute(values: Mapping[Local, str], otherwise: Callable[[Local], str]) -> Callable[
-    [Local], str
-]:
+def substitute(
+    values: Mapping[Local, str], otherwise: Callable[[Local], str]
+) -> Callable[[Local], str]:
     """Return how to look up locals of which some have values."""
     return lambda x: values[x] if x in values else otherwise(x)

@@ -89,10 +89,10 @@ class FactTranslation:
             case Bitwise(op, left, right):
                 return f"({_BITWISE[op]} {self.exact(left, view)} {self.exact(right, view)})"
             case _:
-                value, type_ = self._leaf(term, view)
-                return t.converted(value, type_, t.EXACT)
+                found, type_ = self._leaf(term, view)
+                return t.converted(found, type_, t.EXACT)
 
-    def _leaf(self, term: Term, view: View) -> tuple[str, Type]:  # noqa: C901 - a table
+    def _leaf(self, term: Term, view: View) -> tuple[str, Type]:
         match term:
             case VcpuCount():
                 return COUNT, INT
@@ -126,11 +126,7 @@ def _nth(tracked: tuple[str, ...], k: int) -> str:
     return tracked[k]
 
 
-
-
-def value_holds(
-    translation: FactTranslation, name: str, facts: Iterable[Fact], value: str
-) -> str:
+def value_holds(translation: FactTranslation, name: str, facts: Iterable[Fact], value: str) -> str:
     """Return that facts about one field hold of a value.
 
     Raises:
@@ -147,7 +143,7 @@ class _OneValue(StateSpace):
         self.fields = {name: replace(space.fields[name], scope=FieldScope.VM)}
         self.value = value
 
-    def read(self, state: State, f: Field, index: str | None) -> str:
+    def read(self, _state: State, _f: Field, _index: str | None) -> str:
         """Return the value."""
         return self.value
 

@@ -127,7 +127,7 @@ def _keeps(code: Code, endless: frozenset[int]) -> bool:
                 return True
             case ir.Release(freeing=Freeing.ISSUED | Freeing.DRAINED | Freeing.OVERWRITTEN):
                 return True
-            case ir.TryAcquire(field=field, shared=True) if HeldLock(field.name, True) in held[at]:
+            case ir.TryAcquire(field=f, shared=True) if HeldLock(f.name, shared=True) in held[at]:
                 return True
             case _ if at in endless and held[at]:
                 return True

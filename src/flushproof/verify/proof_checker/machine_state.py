@@ -101,9 +101,9 @@ class StateSpace:
         """Return that no thread is a reader of a lock but those whose reading is known."""
         return self.script.declare(f"rest:{f.name}", "Bool")
 
-    def facts_of_held(self, state: State, held: HeldLock, thread: str, others: tuple[str, ...]) -> (
-        Iterator[str]
-    ):
+    def facts_of_held(
+        self, state: State, held: HeldLock, thread: str, others: tuple[str, ...]
+    ) -> Iterator[str]:
         """Yield what holding a lock implies; `others` are threads that then are no readers."""
         zero, word = t.constant(0, t.THREAD), self._word(state, held.lock)
         if held.shared:

@@ -17,13 +17,13 @@ from flushproof.ir.types import INT, VCPU
 from flushproof.support.record import Record
 from flushproof.verify.proof_checker import terms as t
 from flushproof.verify.proof_checker.accesses import Accesses, list_accesses, live_locals
+from flushproof.verify.proof_checker.checked_program import CheckedProgram
 from flushproof.verify.proof_checker.code_paths import region, successors, visible_positions
 from flushproof.verify.proof_checker.execution import Actor, Region, execute, own_number
 from flushproof.verify.proof_checker.locks import exclude_each_other, held_locks, waits_end
 from flushproof.verify.proof_checker.machine_state import COUNT, State, StateSpace
 from flushproof.verify.proof_checker.script import Question, Script
 from flushproof.verify.proof_checker.solve import Ask
-from flushproof.verify.proof_checker.checked_program import CheckedProgram
 from flushproof.verify.proof_checker.step_handlers import Part, StepHandlers
 
 Pair = tuple[Position, Position]
@@ -232,7 +232,11 @@ class MoverConditions:
 
     def _guesses(self, regions: tuple[Region, ...], seen: tuple[str, ...]) -> Iterator[str]:
         guesses = [g for r in regions for g in r.guesses]
-        vcpus = (*seen[:2], *(g.witness for g in guesses), *(i for r in regions for i in r.looked_at))
+        vcpus = (
+            *seen[:2],
+            *(g.witness for g in guesses),
+            *(i for r in regions for i in r.looked_at),
+        )
         for r in regions:
             yield from r.assumed
         for g in guesses:
@@ -280,5 +284,3 @@ def _same_failures(old: tuple[Region, Region], new: tuple[Region, Region]) -> It
     before, after = _failures(old), _failures(new)
     for claim in sorted(before):
         yield t.implication(before[claim], after.get(claim, t.FALSE))
-
-

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flushproof.ir import code as ir
-from flushproof.ir.code import Instr, Mode
+from flushproof.ir.code import Field, Instr, Mode
 from flushproof.ir.program import Operation, Program, Role
-from flushproof.verify.proof_checker.accesses import locals_in, set_local
+from flushproof.verify.proof_checker.accesses import locals_in, parts_of, set_local
 from flushproof.verify.proof_checker.code_paths import Code, NotUnderstood, successors
 
 ACTING = (Role.LOAD, Role.FLUSH)
@@ -35,7 +35,7 @@ def _require_same_state(base: Program, claiming: Program) -> None:
     """Refuse claims that write what the code reads, or begin with another state."""
     added = [i for o in claiming.operations for i in o.code if i.from_claim]
     own = [i for o in claiming.operations for i in o.code if not i.from_claim]
-    used = {i.field.name for i in own if _has_field(i)}
+    used = {x.name for i in own for x in parts_of(i) if isinstance(x, Field)}
     for i in added:
         _require_harmless(i)
         if isinstance(i, ir.Write) and i.field.name in used:
@@ -46,10 +46,6 @@ def _require_same_state(base: Program, claiming: Program) -> None:
     for name in used:
         if first.get(name) != given.get(name) or name in witnesses:
             raise NotUnderstood(f"`{name}` begins otherwise")
-
-
-def _has_field(i: Instr) -> bool:
-    return hasattr(i, "field")
 
 
 def _require_harmless(i: Instr) -> None:
@@ -99,10 +95,10 @@ def _first_own(code: Code, start: int) -> int:
     seen = {start}
     work = [start]
     found: set[int] = set()
-    ends = {at for at, i in enumerate(code) if isinstance(i, ir.Stop)}
     while work:
         at = work.pop()
-        if not (code[at].from_claim or isinstance(code[at], ir.Jump)) or at in ends:
+        i = code[at]
+        if isinstance(i, ir.Stop) or not (i.from_claim or isinstance(i, ir.Jump)):
             found.add(at)
             continue
         for to in successors(code, at):
@@ -130,5 +126,3 @@ def trusted_positions(
         name: frozenset(new for new, old in pairs.items() if old in exact.get(name, frozenset()))
         for name, pairs in matched.items()
     }
-
-
