@@ -9,6 +9,7 @@ import pytest
 
 from flushproof.cli import main as cli
 from flushproof.engines.interpreter.random_runs import Attack
+from flushproof.ir.invariant import ClaimedProof
 from flushproof.results.verdict import Verdict
 from flushproof.support.memory_model import MemoryModel
 from flushproof.support.resources import SPECS
@@ -76,7 +77,9 @@ def test_a_contradiction_is_no_verdict(
     Guards Lemma L30 of docs/soundness.md.
     """
     monkeypatch.setattr(ClaimChecker, "glance", lambda *_: None)
-    monkeypatch.setattr(ForAll, "prove", lambda *_: Evidence((), "", exact_roots=True))
+    nothing = ClaimedProof((), (), ())
+    evidence = Evidence((), nothing, nothing, exact_roots=True)
+    monkeypatch.setattr(ForAll, "prove", lambda *_: evidence)
     if not bounded:
         monkeypatch.setattr(ClaimChecker, "failure_within", lambda *_: None)
     arguments = ("prove", str(SPECS / "counter_first.c"), "--claim", "no_bogus", "--no-cache")
