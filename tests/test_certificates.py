@@ -14,7 +14,7 @@ from flushproof.cli.main import main
 from flushproof.verify.certificate.certificate_file import read_certificate, seal_certificate
 from flushproof.verify.certificate.files_read import ReadWith
 from flushproof.verify.certificate.head import Head
-from flushproof.verify.certificate.proof_blocks import CODE
+from flushproof.verify.certificate.proof_blocks import CODE, END
 from support.certificate_files import body
 from support.places import SPECS
 
@@ -102,7 +102,7 @@ def test_what_is_no_certificate_is_not_looked_at(
     """A file from elsewhere is refused at its place."""
     file = tmp_path / "other.txt"
     head = Head(__version__, "a.c", "", ReadWith(), (), ())
-    file.write_text(seal_certificate(head, text), newline="")
+    file.write_text(seal_certificate(head, f"{text}\n{END}\n"), newline="")
     assert main(["recheck", str(file), "--against", SOURCE]) == 4
     assert says in " ".join(capsys.readouterr().err.split())
 

@@ -108,6 +108,7 @@ def _split(source: Source, start: int) -> Iterator[tuple[str, int, str]]:
         title, begins, text = line, number, []
         if line == END:
             return
+    raise _refused(source, max(1, len(source.lines)), f"`{END}` is expected at the end")
 
 
 def _read(source: Source, line: int, text: str) -> ClaimedProof:
