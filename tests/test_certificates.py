@@ -33,7 +33,10 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_proof_is_confirmed(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A proof that cannot be confirmed from its text is none; both claims are in it."""
+    """A proof that cannot be confirmed from its text is none; both claims are in it.
+
+    Guards Lemma L31 of docs/soundness.md.
+    """
     solvers = ["z3"] + (["cvc5"] if find_spec("cvc5") else [])
     options = [x for s in solvers for x in ("--solver", s)]
     arguments = ["recheck", str(written), "--against", SOURCE, "--format", "json", *options]

@@ -22,6 +22,7 @@ ALLOWED = frozenset(
         "review",
         "reproduce",
         "replay",
+        "recheck",
         "mutate",
         # stages, and words of the field
         "tokenise",

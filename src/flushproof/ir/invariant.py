@@ -40,7 +40,7 @@ class Location(Record, frozen=True):
 BitOperator = Literal["&", "|", "^", ">>"]
 
 
-class Number(Record, frozen=True):
+class FixedNumber(Record, frozen=True):
     """A number."""
 
     value: int
@@ -95,11 +95,11 @@ class Sum(Record, frozen=True):
 
 
 Leaf = Cell | ReaderCount | ThreadLocal
-Term = Number | VcpuCount | TrackedVcpu | Leaf | Bitwise | Sum
+Term = FixedNumber | VcpuCount | TrackedVcpu | Leaf | Bitwise | Sum
 Relation = Literal["==", "!=", "<", "<=", ">", ">="]
 
 
-class Comparison(Record, frozen=True):
+class FactComparison(Record, frozen=True):
     """Two values compared as integers, each extended by its own sign."""
 
     relation: Relation
@@ -107,7 +107,7 @@ class Comparison(Record, frozen=True):
     right: Term
 
 
-Fact = tuple[Comparison, ...]
+Fact = tuple[FactComparison, ...]
 """One of these comparisons holds."""
 
 

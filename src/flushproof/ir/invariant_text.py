@@ -21,9 +21,9 @@ from flushproof.ir.invariant import (
     BitOperator,
     Bitwise,
     Cell,
-    Comparison,
     Fact,
-    Number,
+    FactComparison,
+    FixedNumber,
     ReaderCount,
     Relation,
     Sum,
@@ -60,7 +60,7 @@ def fact_text(fact: Fact, vcpus: Sequence[str]) -> str:
 def term_text(term: Term, vcpus: Sequence[str]) -> str:
     """Write a value."""
     match term:
-        case Number(value):
+        case FixedNumber(value):
             return _number(value)
         case VcpuCount():
             return COUNT
@@ -104,7 +104,7 @@ def parse_fact(text: str, vcpus: Sequence[str]) -> Fact:
     Raises:
         NotAFact: it is none.
     """
-    return _Parser(text, vcpus).fact()
+    return _FactParser(text, vcpus).fact()
 
 
 def parse_term(text: str, vcpus: Sequence[str]) -> Term:
@@ -113,7 +113,7 @@ def parse_term(text: str, vcpus: Sequence[str]) -> Term:
     Raises:
         NotAFact: it is none.
     """
-    return _Parser(text, vcpus).whole_term()
+    return _FactParser(text, vcpus).whole_term()
 
 
 def parse_thread(text: str, vcpus: Sequence[str]) -> int:
@@ -122,10 +122,10 @@ def parse_thread(text: str, vcpus: Sequence[str]) -> int:
     Raises:
         NotAFact: it names none.
     """
-    return _Parser(text, vcpus).whole_thread()
+    return _FactParser(text, vcpus).whole_thread()
 
 
-class _Parser:
+class _FactParser:
     def __init__(self, text: str, vcpus: Sequence[str]) -> None:
         self.text = text
         self.vcpus = vcpus
@@ -179,20 +179,20 @@ class _Parser:
             self._refuse(self._peek())
         return found
 
-    def _comparison(self) -> Comparison:
+    def _comparison(self) -> FactComparison:
         left = self._term()
         _, sign = self._take()
         relation = next((r for r in _RELATIONS if r == sign), None)
         if relation is None:
             self._refuse(sign)
-        return Comparison(relation, left, self._term())
+        return FactComparison(relation, left, self._term())
 
     def _term(self) -> Term:
         kind, word = self._take()
         if kind == "number":
             inverted = word.startswith("~")
             value = int(word.removeprefix("~"), 0)
-            return Number(~value if inverted else value)
+            return FixedNumber(~value if inverted else value)
         if word == "@":
             return TrackedVcpu(self._vcpu())
         if word == "(":

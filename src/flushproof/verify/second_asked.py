@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from flushproof.results.second_opinion import Opinion
-from flushproof.verify.proof_checker.script import Question, Script
+from flushproof.verify.proof_checker.script import ProofObligation, Script
 from flushproof.verify.proof_checker.solve import ask_z3, script_text
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class SecondAsked:
         self.second = second
         self.opinions: list[Opinion] = []
 
-    def __call__(self, script: Script, questions: Sequence[Question]) -> tuple[str, ...]:
+    def __call__(self, script: Script, questions: Sequence[ProofObligation]) -> tuple[str, ...]:
         """Return z3's answers."""
         answers = ask_z3(script, questions)
         if self.second is not None:

@@ -4,7 +4,7 @@ In: a `Machine`. Out: for a claim the invariant in words and as a claim that can
 why there is none. That the code proper does nothing undefined, and no sum of it leaves its type, is
 proved once. Nothing counts as proved unless `proof_checker/` confirms it.
 
-Lemma L4, Lemma L6, Lemma L17, Lemma L23 of docs/soundness.md.
+Lemma L4, Lemma L6, Lemma L17, Lemma L23, Lemma L31 of docs/soundness.md.
 """
 
 from __future__ import annotations

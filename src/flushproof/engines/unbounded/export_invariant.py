@@ -64,7 +64,7 @@ class _Export:
             if where in part.space.fixed:
                 self._name(part.space.fixed[where], claimed.Cell(f.name))
         for page, term in self.algebra.known_pages().items():
-            self.terms[term.get_id()] = claimed.Number(self._page(page))
+            self.terms[term.get_id()] = claimed.FixedNumber(self._page(page))
 
     def case(self) -> claimed.CaseInvariant:
         """Return the case that the part is about."""
@@ -154,15 +154,15 @@ class _Export:
         if not isinstance(value, Root):
             return
         for mask in self.algebra.masks:
-            part = claimed.Bitwise("&", leaf, claimed.Number(mask))
-            values = (claimed.Number(0), claimed.Number(mask))
-            yield tuple(claimed.Comparison("==", part, v) for v in values)
+            part = claimed.Bitwise("&", leaf, claimed.FixedNumber(mask))
+            values = (claimed.FixedNumber(0), claimed.FixedNumber(mask))
+            yield tuple(claimed.FactComparison("==", part, v) for v in values)
         if not self.algebra.masks:
-            odd = (claimed.Number(v) for v in sorted(self.algebra.kinds.odd))
-            aligned = claimed.Comparison(
-                "==", claimed.Bitwise("&", leaf, claimed.Number(LOW)), claimed.Number(0)
+            odd = (claimed.FixedNumber(v) for v in sorted(self.algebra.kinds.odd))
+            aligned = claimed.FactComparison(
+                "==", claimed.Bitwise("&", leaf, claimed.FixedNumber(LOW)), claimed.FixedNumber(0)
             )
-            yield (aligned, *(claimed.Comparison("==", leaf, v) for v in odd))
+            yield (aligned, *(claimed.FactComparison("==", leaf, v) for v in odd))
 
     # Names -----------------------------------------------------------------------------------
 
@@ -181,11 +181,11 @@ class _Export:
         masks = self.algebra.masks
         if isinstance(value, Root):
             page, *bits = flatten_value(self.algebra, value)
-            page_only = claimed.Number(~sum(masks))
+            page_only = claimed.FixedNumber(~sum(masks))
             whole = claimed.Bitwise("&", leaf, page_only) if masks else leaf
             names[page.get_id()] = whole
             for b, mask in zip(bits, masks, strict=True):
-                names[b.get_id()] = claimed.Bitwise("&", leaf, claimed.Number(mask))
+                names[b.get_id()] = claimed.Bitwise("&", leaf, claimed.FixedNumber(mask))
         elif isinstance(value, z3.ExprRef):
             names[value.get_id()] = leaf
 
@@ -195,10 +195,10 @@ class _Export:
 
 def _limits(leaf: claimed.Leaf, type_: object) -> Iterator[claimed.Fact]:
     if type_ == VCPU:
-        yield (claimed.Comparison(">=", leaf, claimed.Number(NO_VCPU)),)
-        yield (claimed.Comparison("<", leaf, claimed.VcpuCount()),)
+        yield (claimed.FactComparison(">=", leaf, claimed.FixedNumber(NO_VCPU)),)
+        yield (claimed.FactComparison("<", leaf, claimed.VcpuCount()),)
     if type_ == ROOT:
-        yield (claimed.Comparison("<=", leaf, claimed.Number(1 << 64)),)
+        yield (claimed.FactComparison("<=", leaf, claimed.FixedNumber(1 << 64)),)
 
 
 def _literals(lemma: z3.BoolRef) -> list[z3.ExprRef]:
@@ -224,26 +224,26 @@ _OPPOSITE: dict[claimed.Relation, claimed.Relation] = {
 
 def _comparison(
     literal: z3.ExprRef, names: Mapping[int, claimed.Term], *, holds: bool = True
-) -> claimed.Comparison:
+) -> claimed.FactComparison:
     if z3.is_not(literal):
         return _comparison(literal.arg(0), names, holds=not holds)
     if literal.get_id() in names:
         relation: claimed.Relation = "!=" if holds else "=="
-        return claimed.Comparison(relation, names[literal.get_id()], claimed.Number(0))
+        return claimed.FactComparison(relation, names[literal.get_id()], claimed.FixedNumber(0))
     found = _RELATIONS.get(literal.decl().kind())
     if found is None or literal.num_args() != 2:
         raise NotExpressible(str(literal))
     left, right = (_term(x, names) for x in literal.children())
-    return claimed.Comparison(found if holds else _OPPOSITE[found], left, right)
+    return claimed.FactComparison(found if holds else _OPPOSITE[found], left, right)
 
 
 def _term(term: z3.ExprRef, names: Mapping[int, claimed.Term]) -> claimed.Term:
     if term.get_id() in names:
         return names[term.get_id()]
     if z3.is_int_value(term):
-        return claimed.Number(cast("z3.IntNumRef", term).as_long())
+        return claimed.FixedNumber(cast("z3.IntNumRef", term).as_long())
     if z3.is_bv_value(term):
-        return claimed.Number(cast("z3.BitVecNumRef", term).as_long())
+        return claimed.FixedNumber(cast("z3.BitVecNumRef", term).as_long())
     if z3.is_add(term):
         return claimed.Sum(tuple(_term(x, names) for x in term.children()))
     op = _BITWISE.get(term.decl().kind())

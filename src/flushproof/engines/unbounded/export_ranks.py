@@ -17,7 +17,7 @@ from flushproof.ir.code import Binary, Branch, Cast, Const, Expr, NumVcpus, Var
 from flushproof.ir.program import Operation
 
 Component = tuple[claimed.Term, claimed.Term]
-NOTHING = claimed.Number(0)
+NOTHING = claimed.FixedNumber(0)
 
 
 def list_loop_heads(operation: Operation) -> Iterator[claimed.CutPoint]:
@@ -37,9 +37,9 @@ def list_loop_heads(operation: Operation) -> Iterator[claimed.CutPoint]:
         around = [h for h in loop.shape.loops[loop.head] if ranks[h] is not None]
         rank: list[Component] = []
         for h in around:
-            own = claimed.Number(int(h == loop.head))
+            own = claimed.FixedNumber(int(h == loop.head))
             found = ranks[h] or ()
-            rank.append((NOTHING, claimed.Number(loop.shape.rank[h])))
+            rank.append((NOTHING, claimed.FixedNumber(loop.shape.rank[h])))
             rank += (*found, *_filling(width - len(found)), (own, NOTHING))
         rank += _filling((depth - len(around)) * (width + 2))
         yield claimed.CutPoint(at, boundary=False, head=True, facts=facts, rank=tuple(rank))
@@ -57,7 +57,7 @@ def _tested(loop: Loop) -> Iterator[claimed.Fact]:
                 inside = then in loop.inside and otherwise not in loop.inside
                 if left is not None and right is not None:
                     relation = _RELATIONS[op] if inside else _OPPOSITE[op]
-                    yield (claimed.Comparison(relation, left, right),)
+                    yield (claimed.FactComparison(relation, left, right),)
             case _:
                 pass
 
@@ -89,7 +89,7 @@ def _difference(e: Expr, *, rises: bool) -> Component | None:
 def _term(e: Expr) -> claimed.Term | None:
     match e:
         case Const(value):
-            return claimed.Number(value)
+            return claimed.FixedNumber(value)
         case NumVcpus():
             return claimed.VcpuCount()
         case Var(local):

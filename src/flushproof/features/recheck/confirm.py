@@ -24,7 +24,7 @@ from flushproof.verify.proof_checker.check import (
     check_claims,
     check_defined,
 )
-from flushproof.verify.proof_checker.script import Question, Script
+from flushproof.verify.proof_checker.script import ProofObligation, Script
 from flushproof.verify.proof_checker.solve import Ask, ask_z3, script_text, z3_version
 
 SOLVERS = ("z3", "cvc5")
@@ -95,7 +95,7 @@ def program_of_claim(machine: Machine, claim: str) -> Program | None:
     return None if ordered is None else ordered.program
 
 
-def ask_second(script: Script, questions: Sequence[Question]) -> tuple[str, ...]:
+def ask_second(script: Script, questions: Sequence[ProofObligation]) -> tuple[str, ...]:
     """Return cvc5's answers; what it did not come to has none."""
     try:
         reply = ask_cvc5(script_text(script, questions))

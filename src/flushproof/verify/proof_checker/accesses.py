@@ -9,7 +9,7 @@ from flushproof.ir.code import Instr, Local
 from flushproof.ir.program import Operation, Program
 from flushproof.ir.types import LockWord
 from flushproof.support.record import Record
-from flushproof.verify.proof_checker.code_paths import Code, successors
+from flushproof.verify.proof_checker.code_paths import Code, successor_positions
 
 _READING = (ir.Read, ir.Exchange, ir.Acquire, ir.TryAcquire, ir.Available, ir.Release, ir.Holds)
 _WRITING = (ir.Write, ir.Exchange, ir.Acquire, ir.TryAcquire, ir.Release)
@@ -91,7 +91,7 @@ def live_locals(code: Code) -> tuple[frozenset[Local], ...]:
     while changed:
         changed = False
         for at in reversed(range(len(code))):
-            after = frozenset(x for to in successors(code, at) for x in live[to])
+            after = frozenset(x for to in successor_positions(code, at) for x in live[to])
             target = set_local(code[at])
             before = used[at] | (after - {target} if target is not None else after)
             if before != live[at]:

@@ -1,4 +1,9 @@
-"""Decides whether a claimed proof is one."""
+"""Decides whether a claimed proof is one.
+
+In: a program, and a claimed proof of it. Out: that it is one, or what keeps it from being confirmed.
+
+Lemma L31 of docs/soundness.md.
+"""
 
 from __future__ import annotations
 

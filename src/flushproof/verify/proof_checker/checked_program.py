@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from flushproof.ir.invariant import ClaimedProof, CutPoint, Fact
 from flushproof.ir.program import Program
 from flushproof.support.record import Record
-from flushproof.verify.proof_checker.code_paths import NotUnderstood, region
+from flushproof.verify.proof_checker.code_paths import NotUnderstood, region_positions
 
 
 class CheckedProgram(Record, frozen=True):
@@ -67,5 +67,5 @@ def make_checked(
     checked = CheckedProgram(program, points, values, trusted, defined)
     for name, code in codes.items():
         for at in sorted({0} | checked.heads(name)):
-            region(code, at, checked.heads(name))
+            region_positions(code, at, checked.heads(name))
     return checked

@@ -15,7 +15,7 @@ class NotUnderstood(Exception):  # noqa: N818 - a finding, which makes a verdict
     """The checker has no rule for something, so it confirms nothing."""
 
 
-def successors(code: Code, at: int) -> tuple[int, ...]:
+def successor_positions(code: Code, at: int) -> tuple[int, ...]:
     """Return where control goes from a position."""
     match code[at]:
         case ir.Jump(target):
@@ -66,7 +66,7 @@ def visible_positions(operation: Operation, written: frozenset[str]) -> frozense
     return frozenset({0} | {at for at, i in code if is_visible(i, written)})
 
 
-def region(code: Code, start: int, cuts: frozenset[int]) -> tuple[int, ...]:
+def region_positions(code: Code, start: int, cuts: frozenset[int]) -> tuple[int, ...]:
     """Return the positions from `start` to the next cuts, each before those that it leads to.
 
     Raises:
@@ -85,7 +85,7 @@ def region(code: Code, start: int, cuts: frozenset[int]) -> tuple[int, ...]:
             continue
         state[at] = False
         work.append((at, True))
-        for to in successors(code, at):
+        for to in successor_positions(code, at):
             if to in cuts:
                 continue
             if state.get(to) is False:

@@ -26,13 +26,13 @@ from flushproof.support.record import replace
 from flushproof.verify.proof_checker import terms as t
 from flushproof.verify.proof_checker.accesses import locals_of, set_local
 from flushproof.verify.proof_checker.checked_program import CheckedProgram
-from flushproof.verify.proof_checker.code_paths import Code, NotUnderstood, successors
+from flushproof.verify.proof_checker.code_paths import Code, NotUnderstood, successor_positions
 from flushproof.verify.proof_checker.execution import (
     Actor,
-    Exit,
     Region,
+    RegionExit,
     arguments_of,
-    execute,
+    execute_region,
     own_number,
     start_value,
 )
@@ -44,8 +44,8 @@ from flushproof.verify.proof_checker.locks import (
     held_locks,
     unheld_locks,
 )
-from flushproof.verify.proof_checker.machine_state import COUNT, State, StateSpace
-from flushproof.verify.proof_checker.script import Question, Script
+from flushproof.verify.proof_checker.machine_state import COUNT, StateSpace, StateTerms
+from flushproof.verify.proof_checker.script import ProofObligation, Script
 
 OTHER = "another vCPU"
 
@@ -72,9 +72,9 @@ class CaseConditions:
         self.tracked = tuple(self._tracked(k) for k in range(len(case.tracked)))
         self.generic = case.tracked == (ANY,)
         self.seen = (COUNT, *self.tracked)
-        self.other = script.declare("u", t.sort(t.THREAD))
+        self.other = script.declare("u", t.sort_of(t.THREAD))
         self.regions: dict[tuple[Position, int], Region] = {}
-        self.sums: list[tuple[Position, Question]] = []
+        self.sums: list[tuple[Position, ProofObligation]] = []
         if case.history and case.tracked != (ANY,):
             raise NotUnderstood("what is noted is at a vCPU that is not any")
         self._require_loads_know_their_vcpu()
@@ -91,7 +91,7 @@ class CaseConditions:
     def _tracked(self, k: int) -> str:
         witness = self.case.tracked[k]
         if witness == ANY:
-            return self.script.declare("v", t.sort(t.THREAD))
+            return self.script.declare("v", t.sort_of(t.THREAD))
         names = [f.name for f in self.program.witnesses if f.type == VCPU]
         if witness not in names or witness in self.space.written:
             raise NotUnderstood(f"no witness `{witness}`")
@@ -99,22 +99,22 @@ class CaseConditions:
 
     def _always(self) -> Iterator[str]:
         """Yield what holds at any time: of the number of vCPUs, the tracked ones, witnesses."""
-        yield f"(bvsle {t.constant(1, INT)} {COUNT})"
-        yield f"(bvsle {COUNT} {t.constant(MOST_VCPUS, INT)})"
+        yield f"(bvsle {t.make_constant(1, INT)} {COUNT})"
+        yield f"(bvsle {COUNT} {t.make_constant(MOST_VCPUS, INT)})"
         witnesses = [self.space.rigid[f.name] for f in self.program.witnesses if f.type == VCPU]
         for v in dict.fromkeys((*self.tracked, *witnesses)):
             yield t.in_range(v, COUNT)
         for a, b in combinations(self.tracked, 2):
-            yield t.negation(t.equality(a, b))
+            yield t.negate_term(t.make_equality(a, b))
         if self.case.merged:
-            yield from (t.equality(w, self.tracked[0]) for w in witnesses)
+            yield from (t.make_equality(w, self.tracked[0]) for w in witnesses)
 
     def number(self, thread: int) -> str:
         """Return the number of a thread."""
         if thread == FLUSHER:
             return COUNT
         if thread == OBSERVER:
-            return f"(bvadd {COUNT} {t.constant(1, INT)})"
+            return f"(bvadd {COUNT} {t.make_constant(1, INT)})"
         return self.tracked[thread - 1]
 
     # Locations -------------------------------------------------------------------------------
@@ -149,7 +149,7 @@ class CaseConditions:
     def view(
         self,
         where: Location,
-        state: State,
+        state: StateTerms,
         tracked: tuple[str, ...],
         actor: int | None = None,
         given: Mapping[Local, str] | None = None,
@@ -179,7 +179,7 @@ class CaseConditions:
         if operation.role is Role.LOAD and x == operation.parameters.vcpu:
             return tracked[thread - 1]
         own = prefix if thread > FLUSHER else ""
-        return self.script.declare(f"{own}{_prefix(thread, operation)}{x.name}", t.sort(x.type))
+        return self.script.declare(f"{own}{_prefix(thread, operation)}{x.name}", t.sort_of(x.type))
 
     def _locals_of(self, operation: str) -> dict[str, Local]:
         return locals_of(self.operations[operation])
@@ -198,7 +198,7 @@ class CaseConditions:
         parts += self._known_values(view.state)
         return t.all_of(parts)
 
-    def _of_locks(self, state: State, at: Position | None, number: str) -> Iterator[str]:
+    def _of_locks(self, state: StateTerms, at: Position | None, number: str) -> Iterator[str]:
         """Yield what the code alone says of the locks that a thread holds and does not hold."""
         if at is not None:
             yield from self._of_held(state, self.held[at.operation][at.at], number)
@@ -206,7 +206,7 @@ class CaseConditions:
         for lock in sorted(first if at is None else self.unheld[at.operation][at.at]):
             yield from self.space.facts_of_unheld(state, lock, number)
 
-    def _of_held(self, state: State, held: LockSet, number: str) -> Iterator[str]:
+    def _of_held(self, state: StateTerms, held: LockSet, number: str) -> Iterator[str]:
         for h in sorted(held):
             yield from self.space.facts_of_held(state, h, number, (*self.seen, self.other))
 
@@ -240,7 +240,7 @@ class CaseConditions:
             where = replace(where, running=OBSERVER)
         known = [self.around, *self._first_values()]
         after = self.holds(where, self.view(where, self.state, self.tracked))
-        self.script.ask("initiation", "boot", (*known, t.negation(after)))
+        self.script.ask("initiation", "boot", (*known, t.negate_term(after)))
         return where
 
     def _first_values(self) -> Iterator[str]:
@@ -249,15 +249,15 @@ class CaseConditions:
             if f.name in witnesses:
                 continue
             if f.scope == "vm":
-                yield t.equality(self.state.fields[f.name], self.space.first_value(f, None))
+                yield t.make_equality(self.state.fields[f.name], self.space.first_value(f, None))
                 continue
             for v in self.tracked:
                 held = self.space.read(self.state, f, v)
-                yield t.equality(held, self.space.first_value(f, v))
-        zero = t.constant(0, t.THREAD)
+                yield t.make_equality(held, self.space.first_value(f, v))
+        zero = t.make_constant(0, t.THREAD)
         for lock in self.state.reads:
             for thread in self.seen:
-                yield t.equality(self.space.reader_count(self.state, lock, thread), zero)
+                yield t.make_equality(self.space.reader_count(self.state, lock, thread), zero)
 
     def _ask_own(self, where: Location, hypothesis: str) -> Iterator[Location]:
         """Ask about the steps of tracked threads; yield where they lead."""
@@ -274,7 +274,9 @@ class CaseConditions:
                         yield target
                         self._ask_kept(target, thread, region, end, whole, text)
 
-    def _target(self, where: Location, thread: int, region: Region, end: Exit) -> Location | None:
+    def _target(
+        self, where: Location, thread: int, region: Region, end: RegionExit
+    ) -> Location | None:
         """Return where an exit leads, None where nothing is to be shown."""
         if end.to is None and region.operation.role is Role.END:
             return None
@@ -283,7 +285,7 @@ class CaseConditions:
         return target if self.possible(target) else None
 
     def _ask_kept(
-        self, target: Location, thread: int, region: Region, end: Exit, whole: str, text: str
+        self, target: Location, thread: int, region: Region, end: RegionExit, whole: str, text: str
     ) -> None:
         state = end.state
         if self.case.history and thread == FLUSHER:
@@ -291,7 +293,7 @@ class CaseConditions:
             state = update_history(self.program, self.walkers, region, self.state, state, known)
         view = self.view(target, state, self.tracked, thread, end.locals)
         facts = self.translation.hold(self.facts[target], view) if target in self.facts else t.FALSE
-        self.script.ask("consecution", text, (whole, end.guard, t.negation(facts)))
+        self.script.ask("consecution", text, (whole, end.guard, t.negate_term(facts)))
 
     def _start_locals(self, region: Region) -> dict[str, tuple[Local, str]]:
         return {
@@ -325,7 +327,7 @@ class CaseConditions:
         actor = Actor(number, prefix, own_number(operation, number), (*self.seen, self.other))
         trusted = self.checked.trusted.get(operation.name, frozenset())
         cuts = self.checked.cuts(operation.name)
-        return execute(self.space, operation, position.at, cuts, actor, self.state, trusted)
+        return execute_region(self.space, operation, position.at, cuts, actor, self.state, trusted)
 
     def _known(self, region: Region) -> Iterator[str]:
         """Yield what holds in every execution of a region: of arguments, of guesses."""
@@ -334,7 +336,9 @@ class CaseConditions:
         vcpus = (*self.tracked, self.other, *region.looked_at)
         for guess in region.guesses:
             for v in dict.fromkeys(vcpus):
-                yield t.implication(t.all_of((guess.answer, t.in_range(v, COUNT))), guess.at(v))
+                yield t.make_implication(
+                    t.all_of((guess.answer, t.in_range(v, COUNT))), guess.at(v)
+                )
         if region.start == 0:
             yield from arguments_of(self.script, region)
 
@@ -344,11 +348,11 @@ class CaseConditions:
             for name in sorted(names & self.checked.values.keys()):
                 yield self._value_holds(self.state, name, index)
 
-    def _value_holds(self, state: State, name: str, index: str | None) -> str:
+    def _value_holds(self, state: StateTerms, name: str, index: str | None) -> str:
         value = self.space.read(state, self.space.fields[name], index)
         return value_holds(self.translation, name, self.checked.values[name], value)
 
-    def _known_values(self, state: State) -> Iterator[str]:
+    def _known_values(self, state: StateTerms) -> Iterator[str]:
         """Yield what always holds of the fields that there are terms for."""
         yield from self.space.facts_of_words(state, self.tracked)
         for name in self.checked.values:
@@ -370,7 +374,7 @@ class CaseConditions:
             return
         for k, index in enumerate(region.looked_at):
             exists = t.all_of(
-                (t.in_range(index, COUNT), t.negation(t.equality(index, self.tracked[0])))
+                (t.in_range(index, COUNT), t.negate_term(t.make_equality(index, self.tracked[0])))
             )
             if exists == t.FALSE:
                 continue
@@ -378,7 +382,7 @@ class CaseConditions:
                 self._alike(replace(where, loads=(p,)), index, f"{k}/")
                 for p in self._load_positions(where)
             ]
-            yield t.implication(exists, t.any_of(places))
+            yield t.make_implication(exists, t.any_of(places))
 
     def _alike(self, where: Location, vcpu: str, prefix: str) -> str:
         """Return that a vCPU is where the tracked one would be at a location, with its facts."""
@@ -405,7 +409,7 @@ class CaseConditions:
         region = self._other_region(position)
         text = f"{OTHER}, {self._line(position)}"
         known = [hypothesis, *self._known(region), t.in_range(self.other, COUNT)]
-        known += [t.negation(t.equality(self.other, v)) for v in self.tracked]
+        known += [t.negate_term(t.make_equality(self.other, v)) for v in self.tracked]
         known += self._of_locks(self.state, position, self.other)
         known.append(self._other_locals(position))
         if self.generic:
@@ -417,7 +421,7 @@ class CaseConditions:
         for end in region.exits:
             view = self.view(where, end.state, self.tracked)
             facts = self.translation.hold(self.facts[where], view)
-            self.script.ask("interference", text, (whole, end.guard, t.negation(facts)))
+            self.script.ask("interference", text, (whole, end.guard, t.negate_term(facts)))
 
     def _other_locals(self, position: Position) -> str:
         where = Location(None, (position,))
@@ -442,7 +446,7 @@ class CaseConditions:
             where = Position(region.operation.name, s.at)
             formula = t.all_of((whole, s.fails))
             if not self.checked.defined:
-                self.sums.append((where, Question("sums", f"{s.text}: {text}", formula)))
+                self.sums.append((where, ProofObligation("sums", f"{s.text}: {text}", formula)))
         for o in region.obligations:
             if not (o.proper and self.checked.defined):
                 found = (whole, looked_at if not o.proper else t.TRUE, o.fails)
@@ -454,10 +458,10 @@ class CaseConditions:
         if self.case.history:
             if thread == FLUSHER:
                 noted = self.state.fields[NOTED.name]
-                outside = t.negation(t.in_range(noted, COUNT))
-                yield t.any_of((t.equality(noted, self.tracked[-1]), outside))
+                outside = t.negate_term(t.in_range(noted, COUNT))
+                yield t.any_of((t.make_equality(noted, self.tracked[-1]), outside))
         elif self.generic and len(witnesses) == 1:
-            yield t.equality(self.tracked[0], witnesses[0])
+            yield t.make_equality(self.tracked[0], witnesses[0])
 
     def _not_excluded(self, region: Region, at: int) -> Iterator[str]:
         for p in self.case.excluded:
@@ -467,7 +471,7 @@ class CaseConditions:
                 yield t.FALSE
             for to in failure_edges(region.operation.code, at).get(p.at, ()):
                 if (p.at, to) in region.edges:
-                    yield t.negation(region.edges[p.at, to])
+                    yield t.negate_term(region.edges[p.at, to])
 
     def _who(self, thread: int) -> str:
         if thread in (FLUSHER, OBSERVER):
@@ -502,13 +506,13 @@ def failure_edges(code: Code, at: int) -> Mapping[int, tuple[int, ...]]:
         and _leads_to(code, k, at)
     ]
     branches = (k for k, i in enumerate(code) if isinstance(i, Branch))
-    found = {k: tuple(to for to in successors(code, k) if to in false) for k in branches}
+    found = {k: tuple(to for to in successor_positions(code, k) if to in false) for k in branches}
     return {k: to for k, to in found.items() if to}
 
 
 def _leads_to(code: Code, start: int, at: int) -> bool:
-    (to,) = successors(code, start)
-    following = successors(code, to)
+    (to,) = successor_positions(code, start)
+    following = successor_positions(code, to)
     return to == at or (len(following) == 1 and following[0] == at and _is_jump(code, to))
 
 

@@ -16,12 +16,16 @@ from flushproof.ir.types import BOOL, U64, LockWord, Type
 from flushproof.support.record import Record
 from flushproof.verify.proof_checker import terms as t
 from flushproof.verify.proof_checker.accesses import set_local
-from flushproof.verify.proof_checker.code_paths import NotUnderstood, region, successors
+from flushproof.verify.proof_checker.code_paths import (
+    NotUnderstood,
+    region_positions,
+    successor_positions,
+)
 from flushproof.verify.proof_checker.expressions import Evaluation, Surroundings
 from flushproof.verify.proof_checker.machine_state import (
     COUNT,
-    State,
     StateSpace,
+    StateTerms,
     holder_word,
     is_shared,
 )
@@ -39,7 +43,7 @@ class Obligation(Record, frozen=True):
     proper: bool
 
 
-class Failure(Record, frozen=True):
+class AssertionCanFail(Record, frozen=True):
     """A claim's assertion at a position, and when it is reached and does not hold."""
 
     at: int
@@ -47,12 +51,12 @@ class Failure(Record, frozen=True):
     fails: str
 
 
-class Exit(Record, frozen=True):
+class RegionExit(Record, frozen=True):
     """Where a region ends, None at the end of the call, when, and with what."""
 
     to: int | None
     guard: str
-    state: State
+    state: StateTerms
     locals: Mapping[Local, str]
 
 
@@ -95,9 +99,9 @@ class Region(Record, frozen=True):
     operation: Operation
     start: int
     actor: Actor
-    exits: tuple[Exit, ...]
+    exits: tuple[RegionExit, ...]
     obligations: tuple[Obligation, ...]
-    failures: tuple[Failure, ...]
+    failures: tuple[AssertionCanFail, ...]
     exact: tuple[Obligation, ...]
     edges: Mapping[tuple[int, int], str]
     assumed: tuple[str, ...]
@@ -109,17 +113,17 @@ class Region(Record, frozen=True):
 
 class _Place(Record, frozen=True):
     guard: str
-    state: State
+    state: StateTerms
     locals: Mapping[Local, str]
 
 
-def execute(
+def execute_region(
     space: StateSpace,
     operation: Operation,
     start: int,
     cuts: frozenset[int],
     actor: Actor,
-    before: State,
+    before: StateTerms,
     trusted: frozenset[int] = frozenset(),
     *,
     past_faults: bool = False,
@@ -146,7 +150,7 @@ class _Execution:
         start: int,
         cuts: frozenset[int],
         actor: Actor,
-        before: State,
+        before: StateTerms,
         trusted: frozenset[int],
         past_faults: bool,  # noqa: FBT001
         alone: bool,  # noqa: FBT001
@@ -165,7 +169,7 @@ class _Execution:
         self.arriving: dict[int, list[_Place]] = {start: [_Place(t.TRUE, before, {})]}
         self.leaving: dict[int | None, list[_Place]] = {}
         self.obligations: list[Obligation] = []
-        self.failures: list[Failure] = []
+        self.failures: list[AssertionCanFail] = []
         self.exact: list[Obligation] = []
         self.edges: dict[tuple[int, int], str] = {}
         self.assumed: list[str] = []
@@ -180,19 +184,19 @@ class _Execution:
 
     def run(self) -> Region:
         """Go through the positions in order."""
-        for at in region(self.code, self.start, self.cuts):
+        for at in region_positions(self.code, self.start, self.cuts):
             if at not in self.arriving:
                 continue
             here = self._merge(self.arriving.pop(at))
             self.at, self.state, self.locals = at, here.state, dict(here.locals)
-            self.guard = self.script.define(here.guard, t.sort(BOOL))
+            self.guard = self.script.define(here.guard, t.sort_of(BOOL))
             self._execute(self.code[at])
         exits = ((to, self._merge(places)) for to, places in self.leaving.items())
         return Region(
             self.operation,
             self.start,
             self.actor,
-            tuple(Exit(to, p.guard, p.state, p.locals) for to, p in exits),
+            tuple(RegionExit(to, p.guard, p.state, p.locals) for to, p in exits),
             tuple(self.obligations),
             tuple(self.failures),
             tuple(self.exact),
@@ -209,7 +213,7 @@ class _Execution:
     def _merge(self, places: list[_Place]) -> _Place:
         if len(places) == 1:
             return places[0]
-        guard = self.script.define(t.any_of(p.guard for p in places), t.sort(BOOL))
+        guard = self.script.define(t.any_of(p.guard for p in places), t.sort_of(BOOL))
         locals_ = {
             x: self._choose(places, [p.locals.get(x) or self._unset(x) for p in places], x.type)
             for x in dict.fromkeys(x for p in places for x in p.locals)
@@ -222,22 +226,22 @@ class _Execution:
             name: self._chosen(places, [p.state.reads[name] for p in places], self._reads_sort())
             for name in self.state.reads
         }
-        return _Place(guard, State(fields, reads), locals_)
+        return _Place(guard, StateTerms(fields, reads), locals_)
 
     def _choose(self, places: list[_Place], values: list[str], type_: Type) -> str:
-        return self._chosen(places, values, t.sort(type_))
+        return self._chosen(places, values, t.sort_of(type_))
 
     def _chosen(self, places: list[_Place], values: list[str], sort: str) -> str:
         term = values[-1]
         for place, value in zip(reversed(places[:-1]), reversed(values[:-1]), strict=True):
-            term = t.choice(place.guard, value, term)
+            term = t.make_choice(place.guard, value, term)
         return self.script.define(term, sort)
 
     def _sort(self, name: str) -> str:
         return self.space.field_sort(self.space.fields[name])
 
     def _reads_sort(self) -> str:
-        return f"(Array {t.sort(t.THREAD)} {t.sort(t.THREAD)})"
+        return f"(Array {t.sort_of(t.THREAD)} {t.sort_of(t.THREAD)})"
 
     # Values ----------------------------------------------------------------------------------
 
@@ -245,7 +249,7 @@ class _Execution:
         """Return a local that nothing in the region has set: it is as it was before."""
         if x in self.actor.given:
             return self.actor.given[x]
-        return self.script.declare(f"{self.actor.prefix}{x.name}", t.sort(x.type))
+        return self.script.declare(f"{self.actor.prefix}{x.name}", t.sort_of(x.type))
 
     def _local(self, x: Local) -> str:
         return self.locals.get(x) or self._unset(x)
@@ -256,27 +260,27 @@ class _Execution:
     def _held(self) -> str:
         return self._lock_set(self.state)
 
-    def _lock_set(self, state: State) -> str:
+    def _lock_set(self, state: StateTerms) -> str:
         if not self.alone:
-            return self.script.unknown("held", t.sort(U64))
+            return self.script.unknown("held", t.sort_of(U64))
         return self.space.lock_set(state, self.actor.number)
 
     def _all_free(self) -> str:
         """Return that no lock is held; of a lock with readers that may be so or not."""
         if not self.alone:
-            return self.script.unknown("free", t.sort(BOOL))
+            return self.script.unknown("free", t.sort_of(BOOL))
         parts = []
         for f in self.space.locks:
             if f.scope is ir.FieldScope.VCPU:
                 raise NotUnderstood("all locks of vCPUs")
             parts.append(self._free(f, None, shared=False))
-        return self.script.define(t.all_of(parts), t.sort(BOOL))
+        return self.script.define(t.all_of(parts), t.sort_of(BOOL))
 
     def _value(self, e: Expr) -> str:
         evaluation = Evaluation(self._surroundings(self._local))
         value = evaluation.value(e)
         self._noted(evaluation)
-        return self.script.define(value, t.sort(e.type))
+        return self.script.define(value, t.sort_of(e.type))
 
     def _noted(self, evaluation: Evaluation) -> None:
         for condition in evaluation.defined:
@@ -287,20 +291,20 @@ class _Execution:
             if self.at in self.trusted:
                 self._restrict(whole)
             else:
-                fails = t.all_of((self.guard, t.negation(whole)))
+                fails = t.all_of((self.guard, t.negate_term(whole)))
                 self.exact.append(Obligation(self.at, "a sum wraps around", fails, proper=True))
 
     def _require(self, text: str, condition: str) -> None:
         """Add an obligation; what follows happens only where it is met."""
         if condition != t.TRUE:
-            fails = t.all_of((self.guard, t.negation(condition)))
+            fails = t.all_of((self.guard, t.negate_term(condition)))
             proper = not self.code[self.at].from_claim
             self.obligations.append(Obligation(self.at, text, fails, proper))
             if not self.past_faults:
                 self._restrict(condition)
 
     def _restrict(self, condition: str) -> None:
-        self.guard = self.script.define(t.all_of((self.guard, condition)), t.sort(BOOL))
+        self.guard = self.script.define(t.all_of((self.guard, condition)), t.sort_of(BOOL))
 
     def _index(self, index: Expr | None) -> str | None:
         if index is None:
@@ -311,16 +315,16 @@ class _Execution:
 
     def _read(self, f: Field, index: str | None) -> str:
         if not self.alone and f.name in self.space.written:
-            value = self.script.unknown(f.name, t.sort(f.type))
+            value = self.script.unknown(f.name, t.sort_of(f.type))
             self.read.append((f.name, value))
             return value
         if index is not None and f.name in self.space.written:
             self.looked_at.setdefault(index, set()).add(f.name)
         value = self.space.read(self.state, f, index)
-        return self.script.define(value, t.sort(f.type))
+        return self.script.define(value, t.sort_of(f.type))
 
     def _unknown(self, x: Local) -> str:
-        return self.script.declare(f"{self.actor.prefix}{x.name}!{self.at}", t.sort(x.type))
+        return self.script.declare(f"{self.actor.prefix}{x.name}!{self.at}", t.sort_of(x.type))
 
     # Instructions ----------------------------------------------------------------------------
 
@@ -342,8 +346,8 @@ class _Execution:
                 self._go(target)
             case ir.Branch(condition, then, otherwise):
                 c = self._value(condition)
-                yes = self.script.define(t.all_of((self.guard, c)), t.sort(BOOL))
-                no = self.script.define(t.all_of((self.guard, t.negation(c))), t.sort(BOOL))
+                yes = self.script.define(t.all_of((self.guard, c)), t.sort_of(BOOL))
+                no = self.script.define(t.all_of((self.guard, t.negate_term(c))), t.sort_of(BOOL))
                 if then == otherwise:
                     self._go(then)
                     return
@@ -353,7 +357,7 @@ class _Execution:
                 self._go(None)
             case _:
                 self._plain(i)
-                self._go(successors(self.code, self.at)[0])
+                self._go(successor_positions(self.code, self.at)[0])
 
     def _plain(self, i: Instr) -> None:  # noqa: C901, PLR0912 - a table of all that do not jump
         match i:
@@ -375,8 +379,8 @@ class _Execution:
             case ir.Check(condition, text):
                 self._require(text, self._value(condition))
             case ir.Assert(claim, condition):
-                fails = t.all_of((self.guard, t.negation(self._value(condition))))
-                self.failures.append(Failure(self.at, claim, fails))
+                fails = t.all_of((self.guard, t.negate_term(self._value(condition))))
+                self.failures.append(AssertionCanFail(self.at, claim, fails))
             case ir.Enter() | ir.Return() | ir.Fence() | ir.Uninit():
                 pass
             case ir.Access() | ir.Drain():
@@ -397,13 +401,13 @@ class _Execution:
             self.locals[i.old] = old
         new = self._value(i.value)
         if i.compare is not None:
-            new = t.choice(t.equality(old, self._value(i.compare)), new, old)
+            new = t.make_choice(t.make_equality(old, self._value(i.compare)), new, old)
         self._store(i.field, number, new)
         self.locals[i.target] = old
 
     def _every(self, i: ir.Every) -> None:
         """Guess the answer; if it is no, there is a vCPU of which the condition does not hold."""
-        answer = self.script.unknown("every", t.sort(BOOL))
+        answer = self.script.unknown("every", t.sort_of(BOOL))
         state, known = self.state, dict(self.locals)
 
         def at(vcpu: str) -> str:
@@ -419,8 +423,8 @@ class _Execution:
             evaluation = Evaluation(lookup)
             return t.all_of((evaluation.value(i.condition), *evaluation.defined))
 
-        witness = self.script.unknown("but", t.sort(t.THREAD))
-        exists = t.all_of((t.in_range(witness, COUNT), t.negation(at(witness))))
+        witness = self.script.unknown("but", t.sort_of(t.THREAD))
+        exists = t.all_of((t.in_range(witness, COUNT), t.negate_term(at(witness))))
         self.assumed.append(t.any_of((answer, exists)))
         self.guesses.append(Guess(answer, witness, at))
         self.locals[i.target] = answer
@@ -445,7 +449,7 @@ class _Execution:
         if not self.alone:
             target = set_local(i)
             if target is not None:
-                self.locals[target] = self.script.unknown(f.name, t.sort(target.type))
+                self.locals[target] = self.script.unknown(f.name, t.sort_of(target.type))
             return
         if is_shared(f) and number is not None:
             raise NotUnderstood("readers of a lock of a vCPU")
@@ -454,7 +458,7 @@ class _Execution:
                 self._restrict(self._free(f, number, shared=shared))
                 self._take(f, number, t.TRUE, shared=shared)
             case ir.TryAcquire(target, shared=shared):
-                got = self.script.define(self._free(f, number, shared=shared), t.sort(BOOL))
+                got = self.script.define(self._free(f, number, shared=shared), t.sort_of(BOOL))
                 self._take(f, number, got, shared=shared)
                 self.locals[target] = got
             case ir.Available(target, shared=shared):
@@ -465,11 +469,11 @@ class _Execution:
                 raise NotUnderstood("an unlock in a store buffer")
             case ir.Holds(target, sole=sole):
                 word = self.space.read(self.state, f, number)
-                held = [t.equality(word, holder_word(me))]
+                held = [t.make_equality(word, holder_word(me))]
                 if not sole and is_shared(f):
                     count = self.space.reader_count(self.state, f.name, me)
-                    held.append(t.negation(t.equality(count, t.constant(0, t.THREAD))))
-                self.locals[target] = self.script.define(t.any_of(held), t.sort(BOOL))
+                    held.append(t.negate_term(t.make_equality(count, t.make_constant(0, t.THREAD))))
+                self.locals[target] = self.script.define(t.any_of(held), t.sort_of(BOOL))
             case _:
                 assert_never(i)
 
@@ -477,19 +481,23 @@ class _Execution:
         me = self.actor.number
         if shared:
             old = self.space.reader_count(self.state, f.name, me)
-            self._set_reads(f, t.choice(got, f"(bvadd {old} {t.constant(1, t.THREAD)})", old))
+            self._set_reads(
+                f, t.make_choice(got, f"(bvadd {old} {t.make_constant(1, t.THREAD)})", old)
+            )
             return
         word = self.space.read(self.state, f, index)
-        self.state = self.space.write(self.state, f, index, t.choice(got, holder_word(me), word))
+        self.state = self.space.write(
+            self.state, f, index, t.make_choice(got, holder_word(me), word)
+        )
 
     def _release(self, f: Field, index: str | None, *, shared: bool) -> None:
-        zero = t.constant(0, t.THREAD)
+        zero = t.make_constant(0, t.THREAD)
         if not shared:
             self.state = self.space.write(self.state, f, index, zero)
             return
         old = self.space.reader_count(self.state, f.name, self.actor.number)
-        less = f"(bvsub {old} {t.constant(1, t.THREAD)})"
-        self._set_reads(f, t.choice(t.equality(old, zero), old, less))
+        less = f"(bvsub {old} {t.make_constant(1, t.THREAD)})"
+        self._set_reads(f, t.make_choice(t.make_equality(old, zero), old, less))
 
     def _set_reads(self, f: Field, value: str) -> None:
         assert isinstance(f.type, LockWord)
@@ -505,7 +513,7 @@ def own_number(o: Operation, number: str) -> dict[Local, str]:
 
 def start_value(script: Script, r: Region, x: Local) -> str:
     """Return a local as it is where a region begins."""
-    return r.actor.given.get(x) or script.declare(f"{r.actor.prefix}{x.name}", t.sort(x.type))
+    return r.actor.given.get(x) or script.declare(f"{r.actor.prefix}{x.name}", t.sort_of(x.type))
 
 
 def arguments_of(script: Script, r: Region) -> Iterator[str]:
@@ -513,9 +521,9 @@ def arguments_of(script: Script, r: Region) -> Iterator[str]:
     root, vcpu = r.operation.parameters.root, r.operation.parameters.vcpu
     if root is not None:
         value = start_value(script, r, root)
-        yield t.equality(f"((_ extract {PAGE_BITS - 1} 0) {value})", f"(_ bv0 {PAGE_BITS})")
+        yield t.make_equality(f"((_ extract {PAGE_BITS - 1} 0) {value})", f"(_ bv0 {PAGE_BITS})")
         for page in (0, (1 << 64) - (1 << PAGE_BITS)):
-            yield t.negation(t.equality(value, t.constant(page, root.type)))
+            yield t.negate_term(t.make_equality(value, t.make_constant(page, root.type)))
     if vcpu is not None:
         yield t.in_range(start_value(script, r, vcpu), COUNT)
 

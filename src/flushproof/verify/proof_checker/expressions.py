@@ -6,7 +6,7 @@ a condition under which all is well.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import assert_never
 
 from flushproof.ir.code import (
@@ -70,14 +70,14 @@ class Evaluation:
         """Return the term of an expression."""
         match e:
             case Const(value, type_):
-                return t.constant(value, type_)
+                return t.make_constant(value, type_)
             case Var(local):
                 return self.around.local(local)
             case NumVcpus():
-                return t.converted(self.around.count, t.THREAD, e.type)
+                return t.convert_value(self.around.count, t.THREAD, e.type)
             case Self():
-                one = t.constant(1, INT)
-                return t.converted(f"(bvadd {self.around.thread} {one})", INT, e.type)
+                one = t.make_constant(1, INT)
+                return t.convert_value(f"(bvadd {self.around.thread} {one})", INT, e.type)
             case HeldLocks():
                 return self.around.held()
             case AllFree():
@@ -96,12 +96,12 @@ class Evaluation:
     def _unary(self, e: Unary) -> str:
         a = self.value(e.operand)
         if e.op == "!":
-            zero = t.constant(0, e.operand.type)
-            return t.negation(a) if e.operand.type == BOOL else t.equality(a, zero)
+            zero = t.make_constant(0, e.operand.type)
+            return t.negate_term(a) if e.operand.type == BOOL else t.make_equality(a, zero)
         if e.type == BOOL:
-            return t.negation(a) if e.op == "~" else a
+            return t.negate_term(a) if e.op == "~" else a
         if e.op == "-":
-            self._exactly("-", t.constant(0, e.type), a, e.type)
+            self._exactly("-", t.make_constant(0, e.type), a, e.type)
         return f"(bvneg {a})" if e.op == "-" else f"(bvnot {a})"
 
     def _cast(self, a: str, operand: Expr, target: object) -> str:
@@ -109,42 +109,42 @@ class Evaluation:
         source = operand.type
         if isinstance(target, VcpuRef) and source not in (INT, BOOL, target):
             # The number of a vCPU is an `int` here; a wider number that is none has no counterpart.
-            wide = t.converted(a, source, t.EXACT)
-            back = t.converted(t.converted(a, source, INT), INT, t.EXACT)
-            self.defined.append(t.equality(wide, back))
+            wide = t.convert_value(a, source, t.EXACT)
+            back = t.convert_value(t.convert_value(a, source, INT), INT, t.EXACT)
+            self.defined.append(t.make_equality(wide, back))
         if isinstance(target, Int) and target != BOOL:
-            wide = t.converted(a, source, t.EXACT)
-            back = t.converted(t.converted(a, source, target), target, t.EXACT)
-            if not _fits(t.word(source), target):
-                self.exact.append(t.equality(wide, back))
-        return t.converted(a, source, target)
+            wide = t.convert_value(a, source, t.EXACT)
+            back = t.convert_value(t.convert_value(a, source, target), target, t.EXACT)
+            if not _fits(t.word_of(source), target):
+                self.exact.append(t.make_equality(wide, back))
+        return t.convert_value(a, source, target)
 
     def _ite(self, e: Ite) -> str:
         c = self.value(e.condition)
-        parts = [self._branch(c, e.then), self._branch(t.negation(c), e.otherwise)]
-        return t.choice(c, *parts)
+        parts = [self._branch(c, e.then), self._branch(t.negate_term(c), e.otherwise)]
+        return t.make_choice(c, *parts)
 
     def _branch(self, c: str, e: Expr) -> str:
         """Evaluate what is evaluated under a condition only."""
         marks = len(self.defined), len(self.exact)
         value = self.value(e)
         for found, mark in zip((self.defined, self.exact), marks, strict=True):
-            found[mark:] = [t.implication(c, x) for x in found[mark:]]
+            found[mark:] = [t.make_implication(c, x) for x in found[mark:]]
         return value
 
     def _binary(self, e: Binary) -> str:
         a, b = self.value(e.left), self.value(e.right)
         type_ = e.left.type
         if e.op in ("==", "!="):
-            same = t.equality(a, b)
-            return same if e.op == "==" else t.negation(same)
+            same = t.make_equality(a, b)
+            return same if e.op == "==" else t.negate_term(same)
         if type_ == BOOL and e.op in LOGIC:
             return f"({LOGIC[e.op]} {a} {b})"
         if type_ == BOOL:
-            a, b, type_ = t.converted(a, BOOL, INT), t.converted(b, BOOL, INT), INT
-        word = t.word(type_)
+            a, b, type_ = t.convert_value(a, BOOL, INT), t.convert_value(b, BOOL, INT), INT
+        word = t.word_of(type_)
         if e.op in ("/", "%"):
-            self.defined.append(t.negation(t.equality(b, t.constant(0, word))))
+            self.defined.append(t.negate_term(t.make_equality(b, t.make_constant(0, word))))
         if e.op in ("<<", ">>"):
             self.defined.append(self._shifts(b, word))
         if e.op in ("+", "-", "*"):
@@ -152,31 +152,24 @@ class Evaluation:
         found = f"({self._operator(e.op, word)} {a} {b})"
         if e.op in COMPARISONS or e.type != BOOL:
             return found
-        return t.converted(found, word, BOOL)
+        return t.convert_value(found, word, BOOL)
 
     def _operator(self, op: str, word: Int) -> str:
         table = SIGNED if word.signed else UNSIGNED
         return "bvshl" if op == "<<" else PLAIN.get(op) or table[op]
 
     def _shifts(self, b: str, word: Int) -> str:
-        return f"(bvult {b} {t.constant(word.width, word)})"
+        return f"(bvult {b} {t.make_constant(word.width, word)})"
 
     def _exactly(self, op: str, a: str, b: str, type_: object) -> None:
         """Note that a sum does not leave its type."""
         assert isinstance(type_, Int)
         wide = Int(2 * type_.width + 1, signed=True)
-        sums = (t.converted(x, type_, wide) for x in (a, b))
+        sums = (t.convert_value(x, type_, wide) for x in (a, b))
         total = f"({PLAIN[op]} {' '.join(sums)})"
-        wrapped = t.converted(f"({PLAIN[op]} {a} {b})", type_, wide)
-        self.exact.append(t.equality(total, wrapped))
+        wrapped = t.convert_value(f"({PLAIN[op]} {a} {b})", type_, wide)
+        self.exact.append(t.make_equality(total, wrapped))
 
 
 def _fits(source: Int, target: Int) -> bool:
     return target.low <= source.low and source.high <= target.high
-
-
-def substitute(
-    values: Mapping[Local, str], otherwise: Callable[[Local], str]
-) -> Callable[[Local], str]:
-    """Return how to look up locals of which some have values."""
-    return lambda x: values[x] if x in values else otherwise(x)

@@ -12,9 +12,9 @@ from flushproof.ir.code import Field, FieldScope, Local
 from flushproof.ir.invariant import (
     Bitwise,
     Cell,
-    Comparison,
     Fact,
-    Number,
+    FactComparison,
+    FixedNumber,
     ReaderCount,
     Sum,
     Term,
@@ -26,7 +26,7 @@ from flushproof.ir.types import INT, Int, Type
 from flushproof.support.record import Record, replace
 from flushproof.verify.proof_checker import terms as t
 from flushproof.verify.proof_checker.code_paths import NotUnderstood
-from flushproof.verify.proof_checker.machine_state import COUNT, State, StateSpace
+from flushproof.verify.proof_checker.machine_state import COUNT, StateSpace, StateTerms
 
 MOST_TERMS = 8
 """So many values of 65 bits fit a sum of `EXACT` bits with room to spare."""
@@ -41,7 +41,7 @@ class View(Record, frozen=True):
     `local` gives the term of a local of a thread; a thread has the locals of one operation.
     """
 
-    state: State
+    state: StateTerms
     tracked: tuple[str, ...]
     threads: Mapping[int, str]
     local: Callable[[int, Local], str]
@@ -62,23 +62,23 @@ class FactTranslation:
         """
         return t.all_of(t.any_of(self._comparison(c, view) for c in fact) for fact in facts)
 
-    def _comparison(self, c: Comparison, view: View) -> str:
+    def _comparison(self, c: FactComparison, view: View) -> str:
         a, b = self.exact(c.left, view), self.exact(c.right, view)
         match c.relation:
             case "==":
-                return t.equality(a, b)
+                return t.make_equality(a, b)
             case "!=":
-                return t.negation(t.equality(a, b))
+                return t.negate_term(t.make_equality(a, b))
             case _:
                 return f"({_RELATIONS[c.relation]} {a} {b})"
 
     def exact(self, term: Term, view: View) -> str:
         """Return the value of a term, extended to `EXACT`."""
         match term:
-            case Number(value):
+            case FixedNumber(value):
                 if abs(value) >= 1 << 66:
                     raise NotUnderstood("a number that no value can be")
-                return t.constant(value, t.EXACT)
+                return t.make_constant(value, t.EXACT)
             case Sum(terms):
                 if not 1 < len(terms) <= MOST_TERMS or any(isinstance(x, Sum) for x in terms):
                     raise NotUnderstood("a sum of too many values")
@@ -90,7 +90,7 @@ class FactTranslation:
                 return f"({_BITWISE[op]} {self.exact(left, view)} {self.exact(right, view)})"
             case _:
                 found, type_ = self._leaf(term, view)
-                return t.converted(found, type_, t.EXACT)
+                return t.convert_value(found, type_, t.EXACT)
 
     def _leaf(self, term: Term, view: View) -> tuple[str, Type]:
         match term:
@@ -114,7 +114,7 @@ class FactTranslation:
                 if name not in known:
                     raise NotUnderstood(f"no local `{name}`")
                 return view.local(thread, known[name]), known[name].type
-            case Number() | Sum() | Bitwise():
+            case FixedNumber() | Sum() | Bitwise():
                 raise NotUnderstood("a part of a value that is none")
             case _:
                 assert_never(term)
@@ -133,7 +133,7 @@ def value_holds(translation: FactTranslation, name: str, facts: Iterable[Fact], 
         NotUnderstood: a fact speaks of anything else.
     """
     alone = FactTranslation(_OneValue(translation.space, name, value))
-    return alone.hold(facts, View(State({}, {}), (), {}, _no_local, {}))
+    return alone.hold(facts, View(StateTerms({}, {}), (), {}, _no_local, {}))
 
 
 class _OneValue(StateSpace):
@@ -143,7 +143,7 @@ class _OneValue(StateSpace):
         self.fields = {name: replace(space.fields[name], scope=FieldScope.VM)}
         self.value = value
 
-    def read(self, _state: State, _f: Field, _index: str | None) -> str:
+    def read(self, _state: StateTerms, _f: Field, _index: str | None) -> str:
         """Return the value."""
         return self.value
 

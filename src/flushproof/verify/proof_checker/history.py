@@ -15,7 +15,7 @@ from flushproof.support.record import replace
 from flushproof.verify.proof_checker import terms as t
 from flushproof.verify.proof_checker.code_paths import NotUnderstood
 from flushproof.verify.proof_checker.execution import Region
-from flushproof.verify.proof_checker.machine_state import State
+from flushproof.verify.proof_checker.machine_state import StateTerms
 
 NOTED = Field("noted:vcpu", "vCPU noted first", FieldScope.VM, INT, ghost=True)
 NOWHERE = -1
@@ -37,26 +37,26 @@ def update_history(
     program: Program,
     walkers: Mapping[Position, str],
     region: Region,
-    before: State,
-    after: State,
+    before: StateTerms,
+    after: StateTerms,
     locals_: Mapping[str, tuple[Local, str]],
-) -> State:
+) -> StateTerms:
     """Return the state after a step of the flusher, with what was noted.
 
     `walkers` says at which position which local has the vCPU that the flusher is at.
     """
-    zero = t.constant(NOWHERE, INT)
+    zero = t.make_constant(NOWHERE, INT)
     old = zero if region.start == 0 else before.fields[NOTED.name]
     walker = walkers.get(Position(region.operation.name, region.start))
     at = zero
     if walker is not None and walker in locals_:
         local, term = locals_[walker]
-        at = t.converted(term, local.type, INT)
+        at = t.convert_value(term, local.type, INT)
     record = [f.name for f in program.fields if f.ghost and f.scope is FieldScope.VM]
     changed = (
-        t.negation(t.equality(after.fields[n], before.fields[n]))
+        t.negate_term(t.make_equality(after.fields[n], before.fields[n]))
         for n in record
         if n in before.fields and n != NOTED.name
     )
-    first = t.all_of((t.any_of(changed), t.equality(old, zero)))
-    return after.with_field(NOTED.name, t.choice(first, at, old))
+    first = t.all_of((t.any_of(changed), t.make_equality(old, zero)))
+    return after.with_field(NOTED.name, t.make_choice(first, at, old))

@@ -19,18 +19,18 @@ from flushproof.verify.proof_checker.checked_program import CheckedProgram
 from flushproof.verify.proof_checker.code_paths import NotUnderstood
 from flushproof.verify.proof_checker.execution import (
     Actor,
-    Exit,
     Region,
+    RegionExit,
     arguments_of,
-    execute,
+    execute_region,
     own_number,
     start_value,
 )
 from flushproof.verify.proof_checker.facts import FactTranslation, View, value_holds
-from flushproof.verify.proof_checker.machine_state import COUNT, State, StateSpace
+from flushproof.verify.proof_checker.machine_state import COUNT, StateSpace, StateTerms
 from flushproof.verify.proof_checker.script import Script
 
-NUMBER = t.name("self")
+NUMBER = t.quote_name("self")
 
 
 class LocalConditions:
@@ -41,7 +41,7 @@ class LocalConditions:
         self.script = Script()
         self.space = StateSpace(checked.program, self.script)
         self.state = self.space.fresh("m:")
-        self.script.declare("self", t.sort(INT))
+        self.script.declare("self", t.sort_of(INT))
         self.translation = FactTranslation(self.space)
 
     def ask_all(self) -> None:
@@ -56,7 +56,7 @@ class LocalConditions:
                 raise NotUnderstood(f"no field `{name}` that changes")
             index = NUMBER if f.scope is FieldScope.VCPU else None
             holds = value_holds(self.translation, name, facts, self.space.first_value(f, index))
-            self.script.ask("values", f"{f.label} at boot", (*self._count(), t.negation(holds)))
+            self.script.ask("values", f"{f.label} at boot", (*self._count(), t.negate_term(holds)))
         for o in self.checked.program.operations:
             for at in sorted(self.checked.cuts(o.name)):
                 self._ask_facts(self._execute(o, at, self.checked.cuts(o.name)))
@@ -64,16 +64,16 @@ class LocalConditions:
                 self._ask_rank(self._execute(o, at, self.checked.heads(o.name)))
 
     def _count(self) -> Iterator[str]:
-        yield f"(bvsle {t.constant(1, INT)} {COUNT})"
+        yield f"(bvsle {t.make_constant(1, INT)} {COUNT})"
         yield t.in_range(NUMBER, COUNT)
 
     def _execute(self, o: Operation, start: int, cuts: frozenset[int]) -> Region:
         actor = Actor(NUMBER, f"{o.name}:", own_number(o, NUMBER), (COUNT, NUMBER))
-        return execute(self.space, o, start, cuts, actor, self.state, alone=False)
+        return execute_region(self.space, o, start, cuts, actor, self.state, alone=False)
 
     def _known(self, r: Region) -> Iterator[str]:
         """Yield what is known where a region begins, and of what it reads."""
-        yield f"(bvsle {t.constant(1, INT)} {COUNT})"
+        yield f"(bvsle {t.make_constant(1, INT)} {COUNT})"
         yield from r.assumed
         point = self.checked.points[r.operation.name].get(r.start)
         if point is not None:
@@ -89,11 +89,11 @@ class LocalConditions:
         for end in r.exits:
             if end.to is not None and end.to != 0:
                 facts = self.checked.points[r.operation.name][end.to].facts
-                fails = t.negation(self._facts(r, facts, end.locals))
+                fails = t.negate_term(self._facts(r, facts, end.locals))
                 self.script.ask("locals", text, (known, end.guard, fails))
         for s in r.stored:
             facts = self.checked.values.get(s.field.name, ())
-            fails = t.negation(value_holds(self.translation, s.field.name, facts, s.value))
+            fails = t.negate_term(value_holds(self.translation, s.field.name, facts, s.value))
             self.script.ask("values", f"{s.field.label}: {text}", (known, s.guard, fails))
 
     def _ask_rank(self, r: Region) -> None:
@@ -102,10 +102,10 @@ class LocalConditions:
             after = None if end.to is None else points[end.to]
             if after is not None and after.rank:
                 falls = self._falls(r, points[r.start], after, end)
-                known = (*self._known(r), end.guard, t.negation(falls))
+                known = (*self._known(r), end.guard, t.negate_term(falls))
                 self.script.ask("rank", f"{r.operation.name}() from {r.start}", known)
 
-    def _falls(self, r: Region, head: CutPoint, after: CutPoint, end: Exit) -> str:
+    def _falls(self, r: Region, head: CutPoint, after: CutPoint, end: RegionExit) -> str:
         """Return that a tuple is less, in lexicographic order, at the end of a region."""
         if len(head.rank) != len(after.rank):
             raise NotUnderstood("ranks of two lengths")
@@ -114,14 +114,14 @@ class LocalConditions:
         equal: list[str] = []
         for a, b in zip(old, new, strict=True):
             less.append(t.all_of((*equal, f"(bvslt {b} {a})")))
-            equal.append(t.equality(a, b))
+            equal.append(t.make_equality(a, b))
         return t.any_of(less)
 
     def _values(self, r: Region, head: CutPoint, known: Mapping[Local, str]) -> list[str]:
         view = self._view(r, known)
         pairs = ((self.translation.exact(a, view), b) for a, b in head.rank)
         return [
-            self.script.define(f"(bvsub {a} {self.translation.exact(b, view)})", t.sort(t.EXACT))
+            self.script.define(f"(bvsub {a} {self.translation.exact(b, view)})", t.sort_of(t.EXACT))
             for a, b in pairs
         ]
 
@@ -135,5 +135,5 @@ class LocalConditions:
         return View(NOTHING, (), {FLUSHER: NUMBER}, local, {FLUSHER: locals_of(r.operation)})
 
 
-NOTHING = State({}, {})
+NOTHING = StateTerms({}, {})
 """The state for facts about locals, which say nothing of it."""

@@ -1,7 +1,9 @@
 """Which locks a thread surely holds, by going through the code alone (lockset analysis).
 
 A lock counts that is freed only where it is surely held; then nobody else frees it, and what its
-word says of the holder is true of every reachable state (Lemma L7 of docs/soundness.md).
+word says of the holder is true of every reachable state.
+
+Lemma L7, Lemma L9 of docs/soundness.md.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from flushproof.ir.code import FieldScope, Freeing, Instr
 from flushproof.ir.program import Operation, Program
 from flushproof.ir.types import LockWord
 from flushproof.support.record import Record
-from flushproof.verify.proof_checker.code_paths import Code, successors
+from flushproof.verify.proof_checker.code_paths import Code, successor_positions
 
 
 class HeldLock(Record, frozen=True, order=True):
@@ -57,7 +59,7 @@ def _held_before(code: Code) -> tuple[LockSet, ...]:
     while work:
         at = work.pop()
         after = _after(code[at], held[at])
-        for to in successors(code, at):
+        for to in successor_positions(code, at):
             out = after | {tried[at, to]} if (at, to) in tried else after
             merged = out if to not in held else held[to] & out
             if held.get(to) != merged:
@@ -78,7 +80,9 @@ def _after(i: Instr, held: LockSet) -> LockSet:
 
 def _tried(code: Code) -> Iterator[tuple[tuple[int, int], HeldLock]]:
     """Yield the jumps that are made only where the attempt just before them got the lock."""
-    entered = {to for at in range(len(code)) for to in successors(code, at) if to != at + 1}
+    entered = {
+        to for at in range(len(code)) for to in successor_positions(code, at) if to != at + 1
+    }
     for at in range(1, len(code)):
         match code[at - 1], code[at]:
             case ir.TryAcquire(got, field, None, shared), ir.Branch(ir.Var(x), yes, no):
@@ -110,7 +114,7 @@ def unheld_locks(program: Program) -> dict[str, tuple[frozenset[str], ...]]:
 
 
 def waits_end(operations: tuple[Operation, ...], endless: dict[str, frozenset[int]]) -> bool:
-    """Tell whether a thread that waits for a lock surely gets it in time (Lemma L9).
+    """Tell whether a thread that waits for a lock surely gets it in time.
 
     No call returns with a lock that it may hold, none waits while it may hold another, none tries
     for one as a reader twice, and no loop without a rank, whose heads are `endless`, is gone
@@ -144,7 +148,7 @@ def _maybe_held(code: Code) -> tuple[LockSet, ...]:
     while work:
         at = work.pop()
         after = held[at] if at in decided else _maybe_after(code[at], held[at])
-        for to in successors(code, at):
+        for to in successor_positions(code, at):
             out = after | {tried[at, to]} if (at, to) in tried else after
             if to not in held or out - held[to]:
                 held[to] = held.get(to, frozenset()) | out

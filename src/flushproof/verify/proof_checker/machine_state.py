@@ -14,22 +14,22 @@ from flushproof.verify.proof_checker.expressions import Evaluation, Surroundings
 from flushproof.verify.proof_checker.locks import HeldLock
 from flushproof.verify.proof_checker.script import Script
 
-COUNT = t.name("N")
+COUNT = t.quote_name("N")
 
 
-class State(Record, frozen=True):
+class StateTerms(Record, frozen=True):
     """A state: the terms of fields, and of who reads each lock, by names."""
 
     fields: Mapping[str, str]
     reads: Mapping[str, str]
 
-    def with_field(self, name: str, value: str) -> State:
+    def with_field(self, name: str, value: str) -> StateTerms:
         """Return a state in which a field has another value."""
-        return State({**self.fields, name: value}, self.reads)
+        return StateTerms({**self.fields, name: value}, self.reads)
 
-    def with_reads(self, name: str, value: str) -> State:
+    def with_reads(self, name: str, value: str) -> StateTerms:
         """Return a state in which a lock has other readers."""
-        return State(self.fields, {**self.reads, name: value})
+        return StateTerms(self.fields, {**self.reads, name: value})
 
 
 class StateSpace:
@@ -38,44 +38,44 @@ class StateSpace:
     def __init__(self, program: Program, script: Script, history: str = "") -> None:
         self.program = program
         self.script = script
-        script.declare("N", t.sort(t.THREAD))
+        script.declare("N", t.sort_of(t.THREAD))
         self.fields = {f.name: f for f in program.fields}
         self.written = written_fields(program) | ({history} if history else set())
         self.boot: Mapping[Field, Expr] = dict(program.boot)
         self.locks = tuple(f for f in program.fields if isinstance(f.type, LockWord))
         self.changing = tuple(f for f in program.fields if f.name in self.written)
         self.rigid = {
-            f.name: script.declare(f"m:{f.name}", t.sort(f.type))
+            f.name: script.declare(f"m:{f.name}", t.sort_of(f.type))
             for f in program.witnesses
             if f.scope is FieldScope.VM
         }
         if len(self.rigid) != len(program.witnesses):
             raise NotUnderstood("a witness of each vCPU")
 
-    def fresh(self, prefix: str) -> State:
+    def fresh(self, prefix: str) -> StateTerms:
         """Return a state of which nothing is known."""
         fields = {
             f.name: self.script.declare(f"{prefix}{f.name}", self.field_sort(f))
             for f in self.changing
         }
         shared = (f for f in self.locks if is_shared(f))
-        return State(fields, {f.name: self._fresh_reads(prefix, f) for f in shared})
+        return StateTerms(fields, {f.name: self._fresh_reads(prefix, f) for f in shared})
 
     def _fresh_reads(self, prefix: str, f: Field) -> str:
-        return self.script.declare(f"{prefix}{f.name}.reads", _array(t.sort(t.THREAD)))
+        return self.script.declare(f"{prefix}{f.name}.reads", _array(t.sort_of(t.THREAD)))
 
     def field_sort(self, f: Field) -> str:
         """Return the sort of a field's term."""
-        return t.sort(f.type) if f.scope is FieldScope.VM else _array(t.sort(f.type))
+        return t.sort_of(f.type) if f.scope is FieldScope.VM else _array(t.sort_of(f.type))
 
-    def read(self, state: State, f: Field, index: str | None) -> str:
+    def read(self, state: StateTerms, f: Field, index: str | None) -> str:
         """Return what a field holds."""
         if f.name not in self.written:
             return self.rigid[f.name] if f.name in self.rigid else self.first_value(f, index)
         value = state.fields[f.name]
         return value if index is None else f"(select {value} {index})"
 
-    def write(self, state: State, f: Field, index: str | None, value: str) -> State:
+    def write(self, state: StateTerms, f: Field, index: str | None, value: str) -> StateTerms:
         """Return the state after a store."""
         if index is not None:
             value = f"(store {state.fields[f.name]} {index} {value})"
@@ -84,17 +84,19 @@ class StateSpace:
     def first_value(self, f: Field, index: str | None) -> str:
         """Return what a field holds at boot, unless it is a witness."""
         if f not in self.boot:
-            return t.constant(0, f.type)
+            return t.make_constant(0, f.type)
         values: Mapping[Local, str] = {} if index is None else {BOOT_VCPU: index}
-        around = Surroundings(values.__getitem__, COUNT, t.constant(-1, t.THREAD), _none, _none)
+        around = Surroundings(
+            values.__getitem__, COUNT, t.make_constant(-1, t.THREAD), _none, _none
+        )
         return Evaluation(around).value(self.boot[f])
 
     # Locks -----------------------------------------------------------------------------------
 
-    def reader_count(self, state: State, lock: str, thread: str) -> str:
+    def reader_count(self, state: StateTerms, lock: str, thread: str) -> str:
         """Return how often a thread is a reader, 0 of a lock without readers."""
         if lock not in state.reads:
-            return t.constant(0, t.THREAD)
+            return t.make_constant(0, t.THREAD)
         return f"(select {state.reads[lock]} {thread})"
 
     def no_other_reads(self, f: Field) -> str:
@@ -102,38 +104,38 @@ class StateSpace:
         return self.script.declare(f"rest:{f.name}", "Bool")
 
     def facts_of_held(
-        self, state: State, held: HeldLock, thread: str, others: tuple[str, ...]
+        self, state: StateTerms, held: HeldLock, thread: str, others: tuple[str, ...]
     ) -> Iterator[str]:
         """Yield what holding a lock implies; `others` are threads that then are no readers."""
-        zero, word = t.constant(0, t.THREAD), self._word(state, held.lock)
+        zero, word = t.make_constant(0, t.THREAD), self._word(state, held.lock)
         if held.shared:
-            yield t.equality(word, zero)
-            yield t.negation(t.equality(self.reader_count(state, held.lock, thread), zero))
+            yield t.make_equality(word, zero)
+            yield t.negate_term(t.make_equality(self.reader_count(state, held.lock, thread), zero))
             return
-        yield t.equality(word, holder_word(thread))
+        yield t.make_equality(word, holder_word(thread))
         if held.lock in state.reads:
             yield self.no_other_reads(self.fields[held.lock])
         for other in (thread, *others):
-            yield t.equality(self.reader_count(state, held.lock, other), zero)
+            yield t.make_equality(self.reader_count(state, held.lock, other), zero)
 
-    def facts_of_words(self, state: State, vcpus: tuple[str, ...]) -> Iterator[str]:
+    def facts_of_words(self, state: StateTerms, vcpus: tuple[str, ...]) -> Iterator[str]:
         """Yield that nobody but a thread holds a lock: each word is 0 or a number plus one."""
         for f in self.locks:
             for index in (None,) if f.scope is FieldScope.VM else vcpus:
                 word = self.read(state, f, index)
-                yield f"(bvsle {t.constant(0, t.THREAD)} {word})"
-                yield f"(bvsle {word} (bvadd {COUNT} {t.constant(2, t.THREAD)}))"
+                yield f"(bvsle {t.make_constant(0, t.THREAD)} {word})"
+                yield f"(bvsle {word} (bvadd {COUNT} {t.make_constant(2, t.THREAD)}))"
 
-    def facts_of_unheld(self, state: State, lock: str, thread: str) -> Iterator[str]:
+    def facts_of_unheld(self, state: StateTerms, lock: str, thread: str) -> Iterator[str]:
         """Yield what a thread's not holding a lock implies."""
-        yield t.negation(t.equality(self._word(state, lock), holder_word(thread)))
-        zero = t.constant(0, t.THREAD)
-        yield t.equality(self.reader_count(state, lock, thread), zero)
+        yield t.negate_term(t.make_equality(self._word(state, lock), holder_word(thread)))
+        zero = t.make_constant(0, t.THREAD)
+        yield t.make_equality(self.reader_count(state, lock, thread), zero)
 
-    def _word(self, state: State, lock: str) -> str:
+    def _word(self, state: StateTerms, lock: str) -> str:
         return self.read(state, self.fields[lock], None)
 
-    def lock_set(self, state: State, thread: str) -> str:
+    def lock_set(self, state: StateTerms, thread: str) -> str:
         """Return the set of the locks that a thread holds, as `HeldLocks` has it.
 
         Raises:
@@ -141,24 +143,30 @@ class StateSpace:
         """
         if any(f.scope is FieldScope.VCPU for f in self.locks):
             raise NotUnderstood("a set of locks of vCPUs")
-        total = t.constant(0, U64)
+        total = t.make_constant(0, U64)
         for k, f in enumerate(self.locks):
-            sole = t.equality(self.read(state, f, None), holder_word(thread))
-            zero = t.constant(0, t.THREAD)
-            reads = t.negation(t.equality(self.reader_count(state, f.name, thread), zero))
+            sole = t.make_equality(self.read(state, f, None), holder_word(thread))
+            zero = t.make_constant(0, t.THREAD)
+            reads = t.negate_term(t.make_equality(self.reader_count(state, f.name, thread), zero))
             for bits, mine in (((1 << k) | (1 << (LOCKS + k)), sole), (1 << k, reads)):
-                chosen = t.choice(mine, t.constant(bits, U64), t.constant(0, U64))
+                chosen = t.make_choice(mine, t.make_constant(bits, U64), t.make_constant(0, U64))
                 total = f"(bvor {total} {chosen})"
-        return self.script.define(total, t.sort(U64))
+        return self.script.define(total, t.sort_of(U64))
 
     def lock_is_free(
-        self, state: State, f: Field, index: str | None, *, shared: bool, known: tuple[str, ...]
+        self,
+        state: StateTerms,
+        f: Field,
+        index: str | None,
+        *,
+        shared: bool,
+        known: tuple[str, ...],
     ) -> str:
         """Return a condition without which a lock cannot be taken; of readers `known` are seen."""
-        zero = t.constant(0, t.THREAD)
-        free = [t.equality(self.read(state, f, index), zero)]
+        zero = t.make_constant(0, t.THREAD)
+        free = [t.make_equality(self.read(state, f, index), zero)]
         if not shared and is_shared(f):
-            free += [t.equality(self.reader_count(state, f.name, x), zero) for x in known]
+            free += [t.make_equality(self.reader_count(state, f.name, x), zero) for x in known]
         return t.all_of(free)
 
 
@@ -169,11 +177,11 @@ def is_shared(f: Field) -> bool:
 
 def holder_word(thread: str) -> str:
     """Return what the word of a lock is while a thread holds it alone."""
-    return f"(bvadd {thread} {t.constant(1, t.THREAD)})"
+    return f"(bvadd {thread} {t.make_constant(1, t.THREAD)})"
 
 
 def _array(element: str) -> str:
-    return f"(Array {t.sort(t.THREAD)} {element})"
+    return f"(Array {t.sort_of(t.THREAD)} {element})"
 
 
 def _none() -> str:

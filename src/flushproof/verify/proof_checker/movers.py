@@ -3,7 +3,9 @@
 A part is what lies between two places that other threads can notice, heads of loops included. Two
 parts of different threads are asked to commute from any state in which each thread holds the locks
 that it surely holds there. A step has to be right-movers, at most one part that moves neither way,
-and left-movers (Lemmas L7 to L9 of docs/soundness.md).
+and left-movers.
+
+Lemma L7, Lemma L8, Lemma L9 of docs/soundness.md.
 """
 
 from __future__ import annotations
@@ -18,11 +20,15 @@ from flushproof.support.record import Record
 from flushproof.verify.proof_checker import terms as t
 from flushproof.verify.proof_checker.accesses import Accesses, list_accesses, live_locals
 from flushproof.verify.proof_checker.checked_program import CheckedProgram
-from flushproof.verify.proof_checker.code_paths import region, successors, visible_positions
-from flushproof.verify.proof_checker.execution import Actor, Region, execute, own_number
+from flushproof.verify.proof_checker.code_paths import (
+    region_positions,
+    successor_positions,
+    visible_positions,
+)
+from flushproof.verify.proof_checker.execution import Actor, Region, execute_region, own_number
 from flushproof.verify.proof_checker.locks import exclude_each_other, held_locks, waits_end
-from flushproof.verify.proof_checker.machine_state import COUNT, State, StateSpace
-from flushproof.verify.proof_checker.script import Question, Script
+from flushproof.verify.proof_checker.machine_state import COUNT, StateSpace, StateTerms
+from flushproof.verify.proof_checker.script import ProofObligation, Script
 from flushproof.verify.proof_checker.solve import Ask
 from flushproof.verify.proof_checker.step_handlers import Part, StepHandlers
 
@@ -66,7 +72,9 @@ class MoverConditions:
 
     def _accesses(self, p: Position) -> Accesses:
         code = self.operations[p.operation].code
-        return list_accesses(self.program, code, region(code, p.at, self.cuts[p.operation]))
+        return list_accesses(
+            self.program, code, region_positions(code, p.at, self.cuts[p.operation])
+        )
 
     def find_problem(self) -> StepProblem | None:
         """Return a place where a step does not begin but has to; None if there is none.
@@ -93,7 +101,7 @@ class MoverConditions:
         seen: set[int] = set()
         work = [head]
         while work:
-            for to in successors(o.code, work.pop()):
+            for to in successor_positions(o.code, work.pop()):
                 if to == head:
                     return True
                 if to not in cuts and to not in seen:
@@ -117,7 +125,7 @@ class MoverConditions:
                 if isinstance(o.code[at], Acquire) and not patient and at not in boundaries:
                     return StepProblem(here, "it may wait for ever")
                 before = before if right and left else not right
-            for to in successors(o.code, at):
+            for to in successor_positions(o.code, at):
                 merged = before or past.get(to, False)
                 if past.get(to) != merged:
                     past[to] = merged
@@ -158,7 +166,7 @@ class MoverConditions:
         held = self.held[p.operation][p.at], self.held[q.operation][q.at]
         return self.accesses[p].overlap(self.accesses[q]) and not exclude_each_other(*held)
 
-    def _question(self, p: Position, q: Position) -> Question:
+    def _question(self, p: Position, q: Position) -> ProofObligation:
         """Ask for a run of `p`, then `q`, that has no like with `q` first."""
         start = self.space.fresh("m:")
         number = {0: self._number(p, "a"), 1: self._number(q, "b")}
@@ -168,7 +176,7 @@ class MoverConditions:
         early = self._execute(q, "b", number[1], seen, start)
         late = self._execute(p, "a", number[0], seen, self._end(early))
         known = [
-            t.negation(t.equality(number[0], number[1])),
+            t.negate_term(t.make_equality(number[0], number[1])),
             *self._of_one(p, number[0], start, seen),
             *self._of_one(q, number[1], start, seen),
             *self._guesses((first, second, early, late), seen),
@@ -181,46 +189,48 @@ class MoverConditions:
             *self._same_exits(second, early),
             *_same_failures((first, second), (early, late)),
         ]
-        parts = (*known, _enabled(first), _enabled(second), t.negation(t.all_of(like)))
-        return Question("mover", f"{p.operation}:{p.at}, {q.operation}:{q.at}", t.all_of(parts))
+        parts = (*known, _enabled(first), _enabled(second), t.negate_term(t.all_of(like)))
+        return ProofObligation(
+            "mover", f"{p.operation}:{p.at}, {q.operation}:{q.at}", t.all_of(parts)
+        )
 
     def _number(self, p: Position, name: str) -> str:
         if self.operations[p.operation].role is Role.FLUSH:
             return COUNT
-        return self.script.declare(name, t.sort(t.THREAD))
+        return self.script.declare(name, t.sort_of(t.THREAD))
 
     def _execute(
-        self, p: Position, name: str, number: str, seen: tuple[str, ...], before: State
+        self, p: Position, name: str, number: str, seen: tuple[str, ...], before: StateTerms
     ) -> Region:
         o = self.operations[p.operation]
         actor = Actor(number, f"{name}/{o.name}:", own_number(o, number), seen)
         trusted = self.checked.trusted.get(o.name, frozenset())
         cuts = self.cuts[o.name]
-        return execute(self.space, o, p.at, cuts, actor, before, trusted, past_faults=True)
+        return execute_region(self.space, o, p.at, cuts, actor, before, trusted, past_faults=True)
 
-    def _end(self, r: Region) -> State:
+    def _end(self, r: Region) -> StateTerms:
         """Return the state after a region, whichever way it ends."""
         last = r.exits[-1].state
         fields, reads = dict(last.fields), dict(last.reads)
         for e in reversed(r.exits[:-1]):
             for found, more in ((fields, e.state.fields), (reads, e.state.reads)):
                 for name, value in more.items():
-                    found[name] = t.choice(e.guard, value, found[name])
+                    found[name] = t.make_choice(e.guard, value, found[name])
         for name, value in fields.items():
             sort = self.space.field_sort(self.space.fields[name])
             fields[name] = self.script.define(value, sort)
-        array = f"(Array {t.sort(t.THREAD)} {t.sort(t.THREAD)})"
+        array = f"(Array {t.sort_of(t.THREAD)} {t.sort_of(t.THREAD)})"
         reads = {name: self.script.define(value, array) for name, value in reads.items()}
-        return State(fields, reads)
+        return StateTerms(fields, reads)
 
     # What is known ---------------------------------------------------------------------------
 
     def _of_one(
-        self, p: Position, number: str, start: State, seen: tuple[str, ...]
+        self, p: Position, number: str, start: StateTerms, seen: tuple[str, ...]
     ) -> Iterator[str]:
         """Yield what is known where a thread is about to execute a part."""
-        yield f"(bvsle {t.constant(1, INT)} {COUNT})"
-        yield f"(bvsle {COUNT} {t.constant(MOST_VCPUS, INT)})"
+        yield f"(bvsle {t.make_constant(1, INT)} {COUNT})"
+        yield f"(bvsle {COUNT} {t.make_constant(MOST_VCPUS, INT)})"
         if self.operations[p.operation].role is Role.LOAD:
             yield t.in_range(number, COUNT)
         for f in self.program.witnesses:
@@ -241,13 +251,13 @@ class MoverConditions:
             yield from r.assumed
         for g in guesses:
             for v in dict.fromkeys(vcpus):
-                yield t.implication(t.all_of((g.answer, t.in_range(v, COUNT))), g.at(v))
+                yield t.make_implication(t.all_of((g.answer, t.in_range(v, COUNT))), g.at(v))
 
     # What has to be alike --------------------------------------------------------------------
 
-    def _same_state(self, a: State, b: State) -> Iterator[str]:
-        yield from (t.equality(x, b.fields[name]) for name, x in a.fields.items())
-        yield from (t.equality(x, b.reads[name]) for name, x in a.reads.items())
+    def _same_state(self, a: StateTerms, b: StateTerms) -> Iterator[str]:
+        yield from (t.make_equality(x, b.fields[name]) for name, x in a.fields.items())
+        yield from (t.make_equality(x, b.reads[name]) for name, x in a.reads.items())
 
     def _same_exits(self, old: Region, new: Region) -> Iterator[str]:
         """Yield that a part goes the same way, with the same values of locals that matter."""
@@ -255,14 +265,14 @@ class MoverConditions:
         live = self.live[old.operation.name]
         for e in old.exits:
             other = ways.pop(e.to, None)
-            yield t.equality(e.guard, t.FALSE if other is None else other.guard)
+            yield t.make_equality(e.guard, t.FALSE if other is None else other.guard)
             if other is not None and e.to is not None:
                 for x in live[e.to] & (e.locals.keys() | other.locals.keys()):
                     prefix = old.actor.prefix
-                    unset = self.script.declare(f"{prefix}{x.name}", t.sort(x.type))
-                    same = t.equality(e.locals.get(x, unset), other.locals.get(x, unset))
-                    yield t.implication(e.guard, same)
-        yield from (t.negation(e.guard) for e in ways.values())
+                    unset = self.script.declare(f"{prefix}{x.name}", t.sort_of(x.type))
+                    same = t.make_equality(e.locals.get(x, unset), other.locals.get(x, unset))
+                    yield t.make_implication(e.guard, same)
+        yield from (t.negate_term(e.guard) for e in ways.values())
 
 
 def _enabled(r: Region) -> str:
@@ -283,4 +293,4 @@ def _same_failures(old: tuple[Region, Region], new: tuple[Region, Region]) -> It
     """Yield that what fails in the old order fails in the new one."""
     before, after = _failures(old), _failures(new)
     for claim in sorted(before):
-        yield t.implication(before[claim], after.get(claim, t.FALSE))
+        yield t.make_implication(before[claim], after.get(claim, t.FALSE))

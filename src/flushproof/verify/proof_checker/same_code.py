@@ -12,7 +12,7 @@ from flushproof.ir import code as ir
 from flushproof.ir.code import Field, Instr, Mode
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.verify.proof_checker.accesses import locals_in, parts_of, set_local
-from flushproof.verify.proof_checker.code_paths import Code, NotUnderstood, successors
+from flushproof.verify.proof_checker.code_paths import Code, NotUnderstood, successor_positions
 
 ACTING = (Role.LOAD, Role.FLUSH)
 
@@ -72,7 +72,7 @@ def _match(base: Operation, claiming: Operation) -> dict[int, int]:
         if found.setdefault(new, old) != old:
             raise NotUnderstood(f"the code of {base.name}() differs")
         _require_same(base.code[old], code[new], base.name)
-        ways = zip(successors(base.code, old), successors(code, new), strict=True)
+        ways = zip(successor_positions(base.code, old), successor_positions(code, new), strict=True)
         ends = [(_first_own(base.code, a), _first_own(code, b)) for a, b in ways]
         work += [(a, b) for a, b in ends if found.get(b) != a]
     return found
@@ -101,7 +101,7 @@ def _first_own(code: Code, start: int) -> int:
         if isinstance(i, ir.Stop) or not (i.from_claim or isinstance(i, ir.Jump)):
             found.add(at)
             continue
-        for to in successors(code, at):
+        for to in successor_positions(code, at):
             if to not in seen:
                 seen.add(to)
                 work.append(to)

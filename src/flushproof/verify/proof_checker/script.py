@@ -9,7 +9,7 @@ from flushproof.verify.proof_checker import terms as t
 from flushproof.verify.proof_checker.code_paths import NotUnderstood
 
 
-class Question(Record, frozen=True):
+class ProofObligation(Record, frozen=True):
     """A proof obligation: no values of the names make `formula` true.
 
     `rule` is the condition of a proof that it belongs to, `text` says of what, in words.
@@ -25,7 +25,7 @@ class Script:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.questions: list[Question] = []
+        self.questions: list[ProofObligation] = []
         self._declared: dict[str, str] = {}
         self._defined = 0
 
@@ -33,10 +33,10 @@ class Script:
         """Return an unknown of a sort; the same symbol is the same unknown."""
         if symbol not in self._declared:
             self._declared[symbol] = sort
-            self.lines.append(f"(declare-const {t.name(symbol)} {sort})")
+            self.lines.append(f"(declare-const {t.quote_name(symbol)} {sort})")
         elif self._declared[symbol] != sort:
             raise NotUnderstood(f"`{symbol}` stands for two things")
-        return t.name(symbol)
+        return t.quote_name(symbol)
 
     def define(self, term: str, sort: str) -> str:
         """Return a short name for a term."""
@@ -56,4 +56,4 @@ class Script:
         """Add a question, unless its answer is plain to see."""
         whole = t.all_of(formula)
         if whole != t.FALSE:
-            self.questions.append(Question(rule, text, whole))
+            self.questions.append(ProofObligation(rule, text, whole))

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from flushproof.verify.proof_checker.script import Question, Script
+from flushproof.verify.proof_checker.script import ProofObligation, Script
 
 STEPS = 50_000_000
 """z3's own steps for one question, so that nothing hangs."""
 
-Ask = Callable[[Script, Sequence[Question]], tuple[str, ...]]
+Ask = Callable[[Script, Sequence[ProofObligation]], tuple[str, ...]]
 """Asks the questions of a script; what comes back is `sat`, `unsat`, or no answer."""
 
 ANSWERS = frozenset({"sat", "unsat", "unknown"})
 
 
-def script_text(script: Script, questions: Iterable[Question]) -> str:
+def script_text(script: Script, questions: Iterable[ProofObligation]) -> str:
     """Return a script that asks questions one after the other; each is to be `unsat`."""
     lines = ["(set-logic QF_ABV)", *script.lines]
     for q in questions:
@@ -24,7 +24,7 @@ def script_text(script: Script, questions: Iterable[Question]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def ask_z3(script: Script, questions: Sequence[Question]) -> tuple[str, ...]:
+def ask_z3(script: Script, questions: Sequence[ProofObligation]) -> tuple[str, ...]:
     """Return z3's answers, in order; what it says besides is an answer that confirms nothing."""
     import z3
 

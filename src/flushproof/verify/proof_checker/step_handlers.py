@@ -13,12 +13,12 @@ from flushproof.ir import code as ir
 from flushproof.ir.code import Instr
 from flushproof.ir.program import Role
 from flushproof.verify.proof_checker import terms as t
-from flushproof.verify.proof_checker.execution import Actor, Region, execute
-from flushproof.verify.proof_checker.machine_state import COUNT, State, StateSpace
-from flushproof.verify.proof_checker.script import Question
+from flushproof.verify.proof_checker.execution import Actor, Region, execute_region
+from flushproof.verify.proof_checker.machine_state import COUNT, StateSpace, StateTerms
+from flushproof.verify.proof_checker.script import ProofObligation
 from flushproof.verify.proof_checker.solve import Ask
 
-Part = tuple[Region, State, tuple[str, ...]]
+Part = tuple[Region, StateTerms, tuple[str, ...]]
 """A part that was executed, the state after it, and what is known of the state before it."""
 
 
@@ -30,33 +30,35 @@ class StepHandlers:
         self.observers = space.program.of(Role.OBSERVE)
         self.relied_on = False
 
-    def objections(self, state: State, thread: str = "o") -> Iterator[tuple[str, str]]:
+    def objections(self, state: StateTerms, thread: str = "o") -> Iterator[tuple[str, str]]:
         """Yield each claim, and that its handler objects to a state."""
-        number = self.space.script.declare(thread, t.sort(t.THREAD))
+        number = self.space.script.declare(thread, t.sort_of(t.THREAD))
         for o in self.observers:
             actor = Actor(number, f"{thread}/{o.name}:", {}, (COUNT,))
-            region = execute(self.space, o, 0, frozenset({0}), actor, state, past_faults=True)
+            region = execute_region(
+                self.space, o, 0, frozenset({0}), actor, state, past_faults=True
+            )
             fails = t.any_of(f.fails for f in region.failures)
             for claim in {f.claim for f in region.failures}:
                 yield claim, t.all_of((*region.assumed, fails))
 
-    def no_objection(self, state: State) -> Iterable[str]:
+    def no_objection(self, state: StateTerms) -> Iterable[str]:
         """Yield that no handler objects to a state, where that can be relied on."""
         if self.relied_on:
-            yield from (t.negation(o) for _, o in self.objections(state))
+            yield from (t.negate_term(o) for _, o in self.objections(state))
 
     def rely_on(self, parts: Callable[[], Iterator[Part]], ask: Ask) -> None:
         """Rely on the handlers if they take no notes, agree, and every part tells."""
         if not self.observers or any(_takes_notes(i) for o in self.observers for i in o.code):
             return
         self.relied_on = True
-        questions = [Question("step handlers", "threads", self._differ())]
+        questions = [ProofObligation("step handlers", "threads", self._differ())]
         for region, after, known in parts():
             for claim, objects in self.objections(after):
                 told = t.any_of(f.fails for f in region.failures if f.claim == claim)
                 ends = t.any_of(e.guard for e in region.exits)
-                whole = t.all_of((*known, ends, objects, t.negation(told)))
-                questions.append(Question("step handlers", f"{region.start}", whole))
+                whole = t.all_of((*known, ends, objects, t.negate_term(told)))
+                questions.append(ProofObligation("step handlers", f"{region.start}", whole))
         answers = ask(self.space.script, questions)
         self.relied_on = all(a == "unsat" for a in answers)
 
@@ -64,7 +66,7 @@ class StepHandlers:
         """Return that two threads think differently of one state."""
         state = self.space.fresh("m:")
         pairs = zip(self.objections(state, "o"), self.objections(state, "p"), strict=True)
-        return t.any_of(t.negation(t.equality(a, b)) for (_, a), (_, b) in pairs)
+        return t.any_of(t.negate_term(t.make_equality(a, b)) for (_, a), (_, b) in pairs)
 
 
 def _takes_notes(i: Instr) -> bool:

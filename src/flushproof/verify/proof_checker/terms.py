@@ -16,7 +16,7 @@ EXACT = Int(70, signed=True)
 """Wide enough for the sums in a fact, and for roots with `NONE` beside them."""
 
 
-def word(t: Type) -> Int:
+def word_of(t: Type) -> Int:
     """Return the integer type that stands for a type; a lock is its holder plus one."""
     match t:
         case Int():
@@ -25,20 +25,20 @@ def word(t: Type) -> Int:
             return THREAD
 
 
-def sort(t: Type) -> str:
+def sort_of(t: Type) -> str:
     """Return the sort of values of a type."""
-    return "Bool" if t == BOOL else f"(_ BitVec {word(t).width})"
+    return "Bool" if t == BOOL else f"(_ BitVec {word_of(t).width})"
 
 
-def constant(value: int, t: Type) -> str:
+def make_constant(value: int, t: Type) -> str:
     """Return a constant of a type."""
     if t == BOOL:
         return TRUE if value else FALSE
-    width = word(t).width
+    width = word_of(t).width
     return f"(_ bv{value & ((1 << width) - 1)} {width})"
 
 
-def name(text: str) -> str:
+def quote_name(text: str) -> str:
     """Return a symbol; any text but `|` and the backslash may be in it."""
     return f"|{text}|"
 
@@ -65,37 +65,37 @@ def _joined(op: str, parts: list[str], empty: str) -> str:
     return parts[0] if len(parts) == 1 else f"({op} {' '.join(parts)})"
 
 
-def negation(a: str) -> str:
+def negate_term(a: str) -> str:
     """Return the negation."""
     if a in (TRUE, FALSE):
         return FALSE if a == TRUE else TRUE
     return f"(not {a})"
 
 
-def implication(a: str, b: str) -> str:
+def make_implication(a: str, b: str) -> str:
     """Return that the first implies the second."""
-    return any_of((negation(a), b))
+    return any_of((negate_term(a), b))
 
 
-def choice(c: str, a: str, b: str) -> str:
+def make_choice(c: str, a: str, b: str) -> str:
     """Return one of two terms."""
     if a == b or c == TRUE:
         return a
     return b if c == FALSE else f"(ite {c} {a} {b})"
 
 
-def equality(a: str, b: str) -> str:
+def make_equality(a: str, b: str) -> str:
     """Return that two terms are equal."""
     return TRUE if a == b else f"(= {a} {b})"
 
 
-def converted(a: str, source: Type, target: Type) -> str:
+def convert_value(a: str, source: Type, target: Type) -> str:
     """Return a value converted as C does: extended by its own sign, or cut."""
     if target == BOOL:
         return a if source == BOOL else f"(= ((_ extract 0 0) {a}) #b1)"
     if source == BOOL:
-        return choice(a, constant(1, target), constant(0, target))
-    have, want = word(source), word(target)
+        return make_choice(a, make_constant(1, target), make_constant(0, target))
+    have, want = word_of(source), word_of(target)
     if want.width < have.width:
         return f"((_ extract {want.width - 1} 0) {a})"
     if want.width == have.width:
@@ -106,5 +106,5 @@ def converted(a: str, source: Type, target: Type) -> str:
 
 def in_range(number: str, count: str) -> str:
     """Return that there is a vCPU with this number."""
-    zero = constant(0, THREAD)
+    zero = make_constant(0, THREAD)
     return all_of((f"(bvsle {zero} {number})", f"(bvslt {number} {count})"))
