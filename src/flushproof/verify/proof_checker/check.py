@@ -1,6 +1,6 @@
 """Decides whether a claimed proof is one.
 
-In: a program, and a claimed proof of it. Out: that it is one, or what keeps it from being confirmed.
+In: a program, and a claimed proof of it. Out: that it is one, or why it is not confirmed.
 
 Lemma L31 of docs/soundness.md.
 """
