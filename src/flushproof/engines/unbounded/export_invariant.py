@@ -12,17 +12,18 @@ import z3
 
 from flushproof.engines.bounded.threads import written_fields
 from flushproof.engines.reduction.commutativity import Site
+from flushproof.engines.symbolic.locations import SHARED, Cell, OwnCell
 from flushproof.engines.symbolic.values import Root, Value
 from flushproof.engines.unbounded.control_locations import FLUSHER, Frames
 from flushproof.engines.unbounded.export_ranks import list_loop_heads
 from flushproof.engines.unbounded.history_variable import list_walkers
 from flushproof.engines.unbounded.horn_clauses import BYSTANDER, NOBODY, Control
 from flushproof.engines.unbounded.prove import ConfirmedInvariant, Proof
-from flushproof.engines.unbounded.reader_counting import BY_FLUSHER, is_reader_count
+from flushproof.engines.unbounded.reader_counting import is_reader_count
 from flushproof.engines.unbounded.state_space import flatten_value
 from flushproof.ir import invariant as claimed
 from flushproof.ir.analysis.representation import LOW
-from flushproof.ir.code import Field, FieldScope
+from flushproof.ir.code import Field
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.ir.types import NO_VCPU, ROOT, VCPU, LockWord
 from flushproof.support.record import replace
@@ -57,10 +58,10 @@ class _Export:
         self.terms: dict[int, claimed.Term] = {part.space.count.get_id(): claimed.VcpuCount()}
         for k, v in enumerate(part.space.tracked):
             self.terms[v.get_id()] = claimed.TrackedVcpu(k)
-        for (name, k), value in part.space.state.items():
-            self._name(value, self._cell(self.fields[name], k))
+        for (name, cell), held in part.space.state.items():
+            self._name(held, self._cell(self.fields[name], cell))
         for f in program.witnesses:
-            where = (f.name, -1)
+            where = (f.name, SHARED)
             if where in part.space.fixed:
                 self._name(part.space.fixed[where], claimed.Cell(f.name))
         for page, term in self.algebra.known_pages().items():
@@ -166,10 +167,11 @@ class _Export:
 
     # Names -----------------------------------------------------------------------------------
 
-    def _cell(self, f: Field, k: int) -> claimed.Leaf:
-        if is_reader_count(f, k):
-            return claimed.ReaderCount(f.name, FLUSHER if k == BY_FLUSHER else k + 1)
-        return claimed.Cell(f.name, k if f.scope is FieldScope.VCPU else None)
+    def _cell(self, f: Field, cell: Cell) -> claimed.Leaf:
+        vcpu = cell.number if isinstance(cell, OwnCell) else None
+        if is_reader_count(f, cell):
+            return claimed.ReaderCount(f.name, FLUSHER if vcpu is None else vcpu + 1)
+        return claimed.Cell(f.name, vcpu)
 
     def _name(
         self,
