@@ -181,6 +181,7 @@ BEFORE: dict[str, tuple[str, str]] = {
 }
 
 
+@pytest.mark.sample(every=4)
 @pytest.mark.parametrize("name", list(BODIES))
 def test_bodies(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The message has the place of the mark, so that an editor jumps there."""
@@ -354,6 +355,7 @@ MACROS = {
 }
 
 
+@pytest.mark.sample(every=2)
 @pytest.mark.parametrize("name", MACROS)
 def test_macros(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A few lines of macros may not fill the memory."""

@@ -270,6 +270,7 @@ def test_a_headless_one(copied: Path, capsys: Captured) -> None:
     assert f"{copied.name}:1:1: error[FP0910]" in _refused(copied, capsys)
 
 
+@pytest.mark.slow
 def test_a_head_of_another_claim(copied: Path, tmp_path: Path, capsys: Captured) -> None:
     """The proof of one claim must not pass for one of another, with digests made anew or not."""
     source = copied.parent / "counter_first.spec"
@@ -473,6 +474,7 @@ def test_every_line_of_the_head_is_one_line() -> None:
     assert all(x.startswith("; ") for x in text.splitlines())
 
 
+@pytest.mark.slow
 def test_a_link_to_the_folder_is_no_other_folder(written: Path, tmp_path: Path) -> None:
     """Names start from where the file lies, however it is reached."""
     link = tmp_path / "link"

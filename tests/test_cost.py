@@ -124,6 +124,7 @@ def test_more_than_needed() -> None:
     assert sorted(roots) in (["A", "A", "B"], ["A", "B", "B"])
 
 
+@pytest.mark.slow
 def test_no_more_than_needed() -> None:
     """The variant that never repeats a root attains the least possible everywhere."""
     found = _costs(machine_of("dedup_all"), Bounds((1, 3), 1, 1, 1))

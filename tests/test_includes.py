@@ -133,6 +133,7 @@ def test_a_kept_verdict_rests_on_included_files(
     capsys.readouterr()
 
 
+@pytest.mark.slow
 def test_a_header_that_a_patch_adds(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

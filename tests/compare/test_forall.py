@@ -52,7 +52,7 @@ def test_not_equal_with_many(tmp_path: Path) -> None:
     assert isinstance(equal_for_all(old, program(path), 1, after_load=False), NoProof)
 
 
-@pytest.mark.sample(every=2)
+@pytest.mark.slow
 @pytest.mark.parametrize("after_load", [False, True])
 def test_not_equal_at_boot(after_load: bool) -> None:
     """Two variants that differ before the first load only are related from then on."""

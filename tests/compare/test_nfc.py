@@ -38,7 +38,7 @@ def spec(name: str) -> str:
     return str(SPECS / f"{name}.c")
 
 
-@pytest.mark.sample(every=5)
+@pytest.mark.sample("counter_late-counter_first")
 @pytest.mark.parametrize(
     ("old", "new", "since", "relation", "vcpus"),
     [
@@ -102,6 +102,7 @@ def test_every_width_has_the_table(
     assert sum(row.endswith("<--") for row in rows) == 1
 
 
+@pytest.mark.sample(every=2)
 @pytest.mark.parametrize("more", [(), ("--as", "set", "--from", "load")])
 def test_json(capsys: pytest.CaptureFixture[str], more: tuple[str, ...]) -> None:
     """Programs that read the document rely on the schema."""
@@ -190,6 +191,7 @@ UNLOCKED = f"{HEAD}void vmx_load_mmu_pgd{re.sub(r'.*spin_(un)?lock.*', '', LOAD)
 NUDGED = UNLOCKED.replace("if (!ret)\n\t\t\t\tret = hv", "if (ret == 0)\n\t\t\t\tret |= hv")
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize(
     ("old", "new", "relation"),
     [
@@ -286,6 +288,7 @@ def test_several_flushers_meet(flushers: int) -> None:
         assert (answer.scope.vcpus, answer.scope.flushers) == (None, 1)
 
 
+@pytest.mark.sample(every=2)
 @pytest.mark.parametrize(("take", "free", "equal"), [("", "", False), (TAKE, FREE, True)])
 @pytest.mark.parametrize("everyone", [False, True])
 def test_store_buffers_are_minded(take: str, free: str, equal: bool, everyone: bool) -> None:

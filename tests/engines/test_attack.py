@@ -30,7 +30,7 @@ def _fails_beyond(spec: str, claim: str) -> bool:
     return (spec, claim) in BEYOND or (claim == "no_repeat" and spec != "dedup_all")
 
 
-@pytest.mark.sample(every=4)
+@pytest.mark.sample(every=8)
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
 def test_nothing_proved_fails_in_a_run(path: Path) -> None:
     """What fails in a run of the interpreter is not so, whatever an engine with a solver says."""

@@ -194,6 +194,7 @@ def test_random_code_for_every_number(seeds: range) -> None:
     assert proved == (ORDERED in seeds)
 
 
+@pytest.mark.slow
 def test_the_order_is_told() -> None:
     """A reader of the proof sees what keeps threads from waiting for each other."""
     machine = _machine(AB, A + C + FREE_C + FREE_A)

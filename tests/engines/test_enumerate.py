@@ -14,11 +14,12 @@ from flushproof.engines.explicit.enumerator import (
 )
 from flushproof.engines.outcome import Undecided
 from flushproof.frontend.setup import Bounds
+from flushproof.frontend.spec.builtin import load_builtin
 from flushproof.frontend.spec.resolve import from_spec
 from flushproof.machine.build import Machine, build_machine
 from flushproof.results.verdict import Verdict
 from flushproof.verify.portfolio import Question, decide_claims
-from support.machines import machine_of, statable_claims
+from support.machines import machine_of
 from support.places import NAMES, SPECS
 
 SMALL = Bounds((1, 2), 1, 2, 1)
@@ -26,7 +27,7 @@ LOCK = "spin_lock(&kvm_vmx->ept_pointer_lock);"
 UNLOCK = "spin_unlock(&kvm_vmx->ept_pointer_lock);"
 
 
-CASES = [(s, c) for s in NAMES for c in statable_claims(s)]
+CASES = [(s, c.name) for s in NAMES for c in load_builtin().claims]
 
 
 def _outcome(made: Machine, claim: str, sizes: Sizes) -> SearchOutcome:

@@ -85,6 +85,7 @@ def test_a_lower_number_says_so(name: str) -> None:
     assert few.scope.vcpus == (1, 2)
 
 
+@pytest.mark.sample(every=2)
 @pytest.mark.parametrize("name", list(VARIANTS))
 def test_enough_is_every_interleaving(name: str) -> None:
     """From the number that covers everything on, the verdict is that of the search for all.

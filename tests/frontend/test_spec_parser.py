@@ -108,6 +108,7 @@ def test_spec_words_are_names_in_c() -> None:
     assert len(unit.items) == 1
 
 
+@pytest.mark.sample(every=6)
 @pytest.mark.parametrize("path", sorted(SPECS.glob("*.spec")), ids=lambda path: path.name)
 def test_corpus(path: Path) -> None:
     """Every shipped spec parses after its prelude."""

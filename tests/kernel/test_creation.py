@@ -148,7 +148,7 @@ def _result(text: str, claim: str, to: Path) -> ClaimResult:
     return pipeline.prove(str(path), None, options, lambda _: None).results[0]
 
 
-@pytest.mark.sample(every=4)
+@pytest.mark.sample(every=6)
 @pytest.mark.parametrize("name", SURE)
 def test_creation_that_surely_sets(name: str, tmp_path: Path) -> None:
     """Creation is followed along every way that makes a vCPU; an error makes none.
@@ -166,7 +166,7 @@ def test_creation_that_does_not(name: str, tmp_path: Path) -> None:
     assert result.verdict in {Verdict.REFUTED, Verdict.UNKNOWN}
 
 
-@pytest.mark.sample(every=4)
+@pytest.mark.sample(every=6)
 @pytest.mark.parametrize("name", OTHERS)
 def test_another_function_that_writes(name: str, tmp_path: Path) -> None:
     """A function that is no load may forget a root at any time: nobody may rely on it.

@@ -326,6 +326,7 @@ def test_a_name_that_is_not_there() -> None:
         assert caught.value.exit_code == 2
 
 
+@pytest.mark.slow
 def test_locks_that_free_themselves(tmp_path: Path) -> None:
     """A guard is a lock that is held to the end of its block."""
     path = Path(_changed(tmp_path, TAKE, f"guard(spinlock)({TAKE[10:]}"))
@@ -336,6 +337,7 @@ def test_locks_that_free_themselves(tmp_path: Path) -> None:
     assert {r.verdict for r in report.results} == {Verdict.BOUNDED}
 
 
+@pytest.mark.slow
 def test_assembly_gives_any_value(tmp_path: Path) -> None:
     """What assembly writes is not what the variable held before."""
     change = 'asm volatile ("mov %1, %0" : [out] "=r" (root) : "r" (arch) : "memory");'

@@ -60,7 +60,7 @@ CASES = {
 USES = "int x = limit + other + to_vmx(vcpu)->n + to_kvm_vmx(vcpu->kvm)->x + vcpu->vcpu_id;"
 
 
-@pytest.mark.sample(every=6)
+@pytest.mark.sample(every=12)
 @pytest.mark.parametrize("engine", ["bounded", "enumerate", "unbounded"])
 @pytest.mark.parametrize("condition", CASES)
 @pytest.mark.parametrize("uses", ["", USES])

@@ -94,6 +94,7 @@ def test_the_same_seed_is_the_same_variant() -> None:
     assert [sample(n).edge.text() for n in range(20)] == [sample(n).edge.text() for n in range(20)]
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize(
     ("slots", "claim", "smallest"),
     [

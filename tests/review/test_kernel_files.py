@@ -82,6 +82,7 @@ def test_a_header_of_another_version(capsys: pytest.CaptureFixture[str], tmp_pat
     assert "hunk 1 of `arch/x86/kvm/vmx/vmx.h` does not apply" in " ".join(err.split())
 
 
+@pytest.mark.slow
 def test_commits_with_their_headers(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Each revision is read with its own header, not with the one that is checked out."""
     folder = copied(tmp_path)

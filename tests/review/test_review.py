@@ -55,6 +55,7 @@ def test_a_true_statement(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     assert "true for 1..2 vCPUs" in out
 
 
+@pytest.mark.slow
 def test_alike_calls_and_a_broken_claim(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """A claim broke, and that nothing changes is called true, as all calls are alike."""
     before = text("counter_first")

@@ -41,10 +41,3 @@ def machine_from(code: str, spec: str | None = None, name: str = "variant") -> M
     if spec is None:
         return build_machine(from_text(variant, None))
     return build_machine(from_texts(variant, Source(f"{name}.spec", spec)))
-
-
-@cache
-def statable_claims(name: str) -> tuple[str, ...]:
-    """Return the claims that can be stated about `specs/NAME.spec`."""
-    made = machine_of(name)
-    return tuple(c.name for c in made.setup.claims if made.statable(c.name))
