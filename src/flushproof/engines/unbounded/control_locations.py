@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import combinations
+from typing import assert_never
 
 import z3
 
@@ -14,7 +15,18 @@ from flushproof.engines.reduction.commutativity import Site
 from flushproof.engines.symbolic.locations import Location
 from flushproof.engines.symbolic.unroll_layout import UnrollLayout, layout_operation
 from flushproof.engines.symbolic.values import Value
-from flushproof.engines.unbounded.horn_clauses import BYSTANDER, NOBODY, Atom, Control
+from flushproof.engines.unbounded.horn_clauses import (
+    BYSTANDER,
+    FLUSHER,
+    Atom,
+    BystanderThread,
+    Control,
+    FlusherThread,
+    LoadThread,
+    Located,
+    OtherThread,
+    thread_label,
+)
 from flushproof.engines.unbounded.reader_counting import is_reader_count
 from flushproof.engines.unbounded.state_space import Space, flatten_value
 from flushproof.ir.analysis.held_locks import are_exclusive, surely_held
@@ -24,7 +36,6 @@ from flushproof.ir.program import Operation, Role
 from flushproof.ir.types import Int
 from flushproof.support.record import replace
 
-FLUSHER = 0
 Locals = dict[Local, Value]
 
 
@@ -32,8 +43,7 @@ class Frames:
     """The controls of one program, and the parameters of their predicates.
 
     `boundaries` are the positions at which other threads may step in between; steps are cut at
-    heads of loops, too, where nobody steps in. Thread 0 is the flusher, k + 1 tracked vCPU k,
-    `BYSTANDER` whoever runs a pseudo-operation, which is one step.
+    heads of loops, too, where nobody steps in.
     """
 
     def __init__(self, space: Space, boundaries: Mapping[str, frozenset[int]]) -> None:
@@ -45,7 +55,8 @@ class Frames:
             n: _layout_without_ranges(o, boundaries[n]) for n, o in self.operations.items()
         }
         self.held = surely_held(space.program.operations)
-        self.threads = range(1 + len(space.tracked))
+        loads = map(LoadThread, range(len(space.tracked)))
+        self.threads: tuple[Located, ...] = (FLUSHER, *loads)
         self.parameters: dict[Control, tuple[z3.ExprRef, ...]] = {}
         self.waiting: list[Control] = []
         self.names = 0
@@ -60,13 +71,19 @@ class Frames:
 
     # Controls --------------------------------------------------------------------------------
 
-    def position(self, control: Control, thread: int) -> Site | None:
+    def position(self, control: Control, thread: Located) -> Site | None:
         """Return where a thread is; None between calls."""
-        if thread == BYSTANDER:
-            return control.bystander
-        return control.flusher if thread == FLUSHER else control.loads[thread - 1]
+        match thread:
+            case FlusherThread():
+                return control.flusher
+            case LoadThread(vcpu):
+                return control.loads[vcpu]
+            case BystanderThread():
+                return control.bystander
+            case other:
+                assert_never(other)
 
-    def sites(self, control: Control, thread: int) -> list[Site]:
+    def sites(self, control: Control, thread: Located) -> list[Site]:
         """Return where a thread's next step may begin."""
         at = self.position(control, thread)
         if at is not None:
@@ -74,20 +91,24 @@ class Frames:
         role = Role.FLUSH if thread == FLUSHER else Role.LOAD
         return [Site(o.name, 0) for o in self.space.program.of(role)]
 
-    def running(self, control: Control) -> list[int]:
+    def running(self, control: Control) -> tuple[Located, ...]:
         """Return the threads that may step."""
-        return list(self.threads) if control.running == NOBODY else [control.running]
+        return self.threads if control.running is None else (control.running,)
 
-    def moved(self, control: Control, thread: int, operation: str, to: int | None) -> Control:
+    def moved(self, control: Control, thread: Located, operation: str, to: int | None) -> Control:
         """Return the control after a thread's step."""
         site = None if to is None else Site(operation, to)
         inside = to is not None and to not in self.boundaries[operation]
-        running = thread if inside else NOBODY
-        if thread == BYSTANDER:
-            return replace(control, bystander=site, running=running)
-        if thread == FLUSHER:
-            return replace(control, flusher=site, running=running)
-        return replace(relocate_load(control, thread, site), running=running)
+        running = thread if inside else None
+        match thread:
+            case FlusherThread():
+                return replace(control, flusher=site, running=running)
+            case LoadThread():
+                return replace(relocate_load(control, thread, site), running=running)
+            case BystanderThread():
+                return replace(control, bystander=site, running=running)
+            case other:
+                assert_never(other)
 
     def possible(self, control: Control) -> bool:
         """Two threads never hold one lock."""
@@ -95,7 +116,7 @@ class Frames:
         held = [self.held[s.operation][s.at] for s in sites]
         return not any(are_exclusive(a, b) for a, b in combinations(held, 2))
 
-    def loading(self, control: Control, thread: int) -> list[Site | None]:
+    def loading(self, control: Control, thread: LoadThread) -> list[Site | None]:
         """Return where the load of one tracked vCPU can be, the others being where they are."""
         loads = [
             Site(o.name, at)
@@ -120,7 +141,7 @@ class Frames:
         return self.parameters[control]
 
     def arguments(
-        self, control: Control, state: Mapping[Location, Value], given: Mapping[int, Locals]
+        self, control: Control, state: Mapping[Location, Value], given: Mapping[Located, Locals]
     ) -> tuple[z3.ExprRef, ...]:
         """Return arguments for a predicate: a state, and the locals of some of the threads.
 
@@ -143,11 +164,11 @@ class Frames:
         own = operation.parameters.vcpu if operation.role is Role.LOAD else None
         return sorted((x for x in live if x != own), key=lambda x: x.name)
 
-    def locals(self, site: Site, thread: int, tag: str = "") -> Locals:
+    def locals(self, site: Site, thread: Located | OtherThread) -> Locals:
         """Return the variables that stand for a thread's locals."""
         out: Locals = {}
         for x in self.live(site):
-            name = f"{tag}{thread}:{site.operation}.{site.at}:{x.name}"
+            name = f"{thread_label(thread)}:{site.operation}.{site.at}:{x.name}"
             out[x] = self.algebra.fresh(name, x.type, self.algebra.kinds.local(site.operation, x))
             if isinstance(x.type, Int):
                 self.counters |= {term.get_id() for term in flatten_value(self.algebra, out[x])}
@@ -185,10 +206,10 @@ class Frames:
         return self.names
 
 
-def relocate_load(control: Control, thread: int, site: Site | None) -> Control:
+def relocate_load(control: Control, thread: LoadThread, site: Site | None) -> Control:
     """Return a control with another place for the load of one tracked vCPU."""
     loads = list(control.loads)
-    loads[thread - 1] = site
+    loads[thread.vcpu] = site
     return replace(control, loads=tuple(loads))
 
 

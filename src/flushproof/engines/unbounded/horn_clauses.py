@@ -8,6 +8,7 @@ stands for a failed assertion.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import assert_never
 
 import z3
 
@@ -15,21 +16,59 @@ from flushproof.engines.reduction.commutativity import Site
 from flushproof.engines.smt.term_constructors import children
 from flushproof.support.record import Record
 
-NOBODY = -1
-BYSTANDER = -2
+
+class FlusherThread(Record, frozen=True):
+    """The one flusher."""
+
+
+class LoadThread(Record, frozen=True):
+    """The loads of a tracked vCPU, by its place among these."""
+
+    vcpu: int
+
+
+class BystanderThread(Record, frozen=True):
+    """Whoever runs a pseudo-operation, which is one step."""
+
+
+class OtherThread(Record, frozen=True):
+    """The loads of a vCPU that is not tracked, behind so many that are."""
+
+    tracked: int
+
+
+Located = FlusherThread | LoadThread | BystanderThread
+"""A thread of which a control says where it is."""
+
+FLUSHER = FlusherThread()
+BYSTANDER = BystanderThread()
+
+
+def thread_label(thread: Located | OtherThread) -> str:
+    """Return what tells a thread in the names of terms; nothing is read off it."""
+    match thread:
+        case FlusherThread():
+            return "0"
+        case LoadThread(vcpu):
+            return str(vcpu + 1)
+        case BystanderThread():
+            return "-2"
+        case OtherThread(tracked):
+            return f"other:{tracked + 1}"
+        case other:
+            assert_never(other)
 
 
 class Control(Record, frozen=True):
     """Where the flusher and the loads of tracked vCPUs are; None between calls.
 
-    `running` is the number of the thread (0 the flusher, k + 1 tracked vCPU k) that is in the
-    middle of a step, `NOBODY` where any thread may step, `BYSTANDER` where a pseudo-operation is at
-    `bystander`.
+    `running` is the thread that is in the middle of a step, None where any thread may step; a
+    pseudo-operation that runs is at `bystander`.
     """
 
     flusher: Site | None
     loads: tuple[Site | None, ...]
-    running: int = NOBODY
+    running: Located | None = None
     bystander: Site | None = None
 
     @property
@@ -38,7 +77,8 @@ class Control(Record, frozen=True):
         words = [_word(self.flusher), *map(_word, self.loads)]
         if self.bystander is not None:
             words.append(_word(self.bystander))
-        return "/".join(words) + ("" if self.running == NOBODY else f"!{self.running}")
+        running = "" if self.running is None else f"!{thread_label(self.running)}"
+        return "/".join(words) + running
 
 
 def _word(site: Site | None) -> str:

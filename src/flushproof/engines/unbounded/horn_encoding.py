@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import product
+from typing import assert_never
 
 import z3
 
@@ -20,22 +21,24 @@ from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.locations import SHARED, Location, OwnCell, is_shared
 from flushproof.engines.symbolic.locks import facts_of_held_lock
 from flushproof.engines.symbolic.values import Value
-from flushproof.engines.unbounded.control_locations import FLUSHER, Frames, Locals, relocate_load
+from flushproof.engines.unbounded.control_locations import Frames, Locals, relocate_load
 from flushproof.engines.unbounded.history_variable import HISTORY, NOWHERE, list_walkers
 from flushproof.engines.unbounded.horn_clauses import (
     BYSTANDER,
-    NOBODY,
+    FLUSHER,
     Atom,
+    BystanderThread,
     Clause,
     Control,
+    FlusherThread,
+    LoadThread,
+    Located,
     System,
 )
 from flushproof.engines.unbounded.state_space import Space
 from flushproof.engines.unbounded.transitions import UNFIT, Taken, TransitionExecutor
 from flushproof.ir.program import Role
 from flushproof.support.record import replace
-
-_WHO = {FLUSHER: "flusher", BYSTANDER: "observer"}
 
 Body = tuple[tuple[Atom, ...], t.Bool]
 """Predicates that hold before a step, and a condition."""
@@ -57,7 +60,7 @@ class Builder:
         self.space = space
         self.frames = Frames(space, boundaries)
         self.steps = TransitionExecutor(space, self.frames, claims_only=claims_only)
-        self.last = len(space.tracked)
+        self.last = LoadThread(len(space.tracked) - 1)
         self.clauses: list[Clause] = []
 
     def run(self) -> System:
@@ -68,7 +71,7 @@ class Builder:
             for thread in self.frames.running(control):
                 for site in self.frames.sites(control, thread):
                     self._own_step(control, thread, site)
-            if control.running == NOBODY:
+            if control.running is None:
                 self._others(control)
                 self._end(control)
         return System(
@@ -117,10 +120,9 @@ class Builder:
 
     # Tracked threads -------------------------------------------------------------------------
 
-    def _own_step(self, control: Control, thread: int, site: Site) -> None:
+    def _own_step(self, control: Control, thread: Located, site: Site) -> None:
         taken = self.steps.own(site, thread)
-        who = _WHO.get(thread, f"vcpu {thread - 1}")
-        why = f"{who} {site.operation}:{site.at}"
+        why = f"{_name_thread(thread)} {site.operation}:{site.at}"
         noted = self._noted(taken) if self.space.case.history and thread == FLUSHER else {}
         for body, extra in self._bodies(control, taken, thread):
             constraint = t.and_(taken.constraint, extra)
@@ -155,7 +157,7 @@ class Builder:
         outputs = taken.step.outputs.items()
         return {w: x for w, x in outputs if is_shared(w[1]) and self.steps.fields[w[0]].ghost}
 
-    def _noticed(self, thread: int) -> t.Bool:
+    def _noticed(self, thread: Located) -> t.Bool:
         """Return that what was noted first was at the vCPU that is tracked for it, or at none."""
         if not self.space.case.history or thread != FLUSHER:
             return True
@@ -171,7 +173,7 @@ class Builder:
             whole = t.and_(constraint, broken)
             self._clause(None, body, whole, f"{text} in {why}", taken.shown)
 
-    def _bodies(self, control: Control, taken: Taken, thread: int) -> Iterator[Body]:
+    def _bodies(self, control: Control, taken: Taken, thread: Located) -> Iterator[Body]:
         """Yield the cases of a step: what is known of each other vCPU that it looks at.
 
         Of a claim's witness nothing is assumed: where it matters it is the tracked vCPU.
@@ -189,14 +191,14 @@ class Builder:
         # Where a vCPU that is looked at is in its own load is not known, so all places are gone
         # through: the invariant of one place alone would be assumed of vCPUs that are at another
         # (L19).
-        for chosen in product((NOBODY, *range(len(places))), repeat=len(indices)):
+        for chosen in product((None, *range(len(places))), repeat=len(indices)):
             body = [mine]
             conditions: list[t.Bool] = []
             for index, choice in zip(indices, chosen, strict=True):
                 # An index that may be the tracked vCPU, or none, has its value from elsewhere: to
                 # assume the invariant of a vCPU that does not exist could make the step impossible.
                 free = self._no_other(index)
-                if choice == NOBODY:
+                if choice is None:
                     conditions.append(free)
                 else:
                     conditions.append(t.not_(free))
@@ -240,7 +242,7 @@ class Builder:
         body: tuple[Atom, ...] = (self.frames.atom(control),)
         if self.space.case.generic:
             inputs = taken.step.inputs
-            other = OwnCell(self.last)
+            other = OwnCell(len(self.space.tracked))
             seen: dict[Location, Value] = {
                 (name, OwnCell(0)): value for (name, cell), value in inputs.items() if cell == other
             }
@@ -303,3 +305,15 @@ class Builder:
         f = self.steps.fields[where[0]]
         kind = self.space.algebra.kinds.field(f)
         return self.space.algebra.fresh(f"like:{f.name}.{self.frames.fresh()}", f.type, kind)
+
+
+def _name_thread(thread: Located) -> str:
+    match thread:
+        case FlusherThread():
+            return "flusher"
+        case LoadThread(vcpu):
+            return f"vcpu {vcpu}"
+        case BystanderThread():
+            return "observer"
+        case other:
+            assert_never(other)

@@ -16,8 +16,14 @@ from flushproof.engines.symbolic.locations import (
     UnseenCell,
 )
 from flushproof.engines.symbolic.values import INVALID, Root
-from flushproof.engines.unbounded.control_locations import FLUSHER, Frames
-from flushproof.engines.unbounded.horn_clauses import Control
+from flushproof.engines.unbounded.control_locations import Frames
+from flushproof.engines.unbounded.horn_clauses import (
+    BystanderThread,
+    Control,
+    FlusherThread,
+    LoadThread,
+    Located,
+)
 from flushproof.engines.unbounded.ic3 import Invariant
 from flushproof.engines.unbounded.prove import ConfirmedInvariant
 from flushproof.engines.unbounded.state_space import flatten_value
@@ -132,9 +138,19 @@ class _VariableNames:
             if site is not None:
                 span = self.frames.operations[site.operation].code[site.at].span
                 line = "" if span is None else f" at line {span.line}"
-                who = "the flusher" if thread == FLUSHER else self.vcpus[thread - 1]
-                words.append(f"{who} is in {site.operation}(){line}")
+                words.append(f"{self._who(thread)} is in {site.operation}(){line}")
         return ", ".join(words) or "between calls"
+
+    def _who(self, thread: Located) -> str:
+        match thread:
+            case FlusherThread():
+                return "the flusher"
+            case LoadThread(vcpu):
+                return self.vcpus[vcpu]
+            case BystanderThread():
+                return "the claim"
+            case other:
+                assert_never(other)
 
     def text(self, term: z3.ExprRef, *, top: bool = False) -> str:
         """Return a term as a C expression."""

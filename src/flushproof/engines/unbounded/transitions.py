@@ -6,6 +6,7 @@ Lemma L4 of docs/soundness.md.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import assert_never
 
 import z3
 
@@ -14,8 +15,15 @@ from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.execute import Executor, Exit
 from flushproof.engines.symbolic.root_domain import any_root, any_vcpu
 from flushproof.engines.symbolic.step import SymbolicStep
-from flushproof.engines.unbounded.control_locations import FLUSHER, Frames, Locals
-from flushproof.engines.unbounded.horn_clauses import BYSTANDER
+from flushproof.engines.unbounded.control_locations import Frames, Locals
+from flushproof.engines.unbounded.horn_clauses import (
+    BystanderThread,
+    FlusherThread,
+    LoadThread,
+    Located,
+    OtherThread,
+    thread_label,
+)
 from flushproof.engines.unbounded.state_space import Space
 from flushproof.ir.code import Instr
 from flushproof.ir.program import Operation, Role
@@ -54,29 +62,36 @@ class TransitionExecutor:
         self.frames = frames
         self.claims_only = claims_only
         self.fields = {f.name: f for f in space.program.fields}
-        self.taken: dict[tuple[Site, int], Taken] = {}
+        self.taken: dict[tuple[Site, Located], Taken] = {}
 
-    def own(self, site: Site, thread: int) -> Taken:
+    def own(self, site: Site, thread: Located) -> Taken:
         """Return the step of a tracked thread."""
         if (site, thread) not in self.taken:
-            self.taken[site, thread] = self._run(site, thread, self._number(thread), "")
+            self.taken[site, thread] = self._run(site, thread, self._number(thread))
         return self.taken[site, thread]
 
     def other(self, site: Site, number: z3.ArithRef) -> Taken:
         """Return the step of the load of a vCPU that is not tracked, for which there are cells."""
-        return self._run(site, len(self.space.tracked) + 1, number, "other:", number)
+        return self._run(site, OtherThread(len(self.space.tracked)), number, number)
 
-    def _number(self, thread: int) -> z3.ArithRef:
-        if thread == BYSTANDER:
-            return self.space.count + 1
-        return self.space.count if thread == FLUSHER else self.space.tracked[thread - 1]
+    def _number(self, thread: Located) -> z3.ArithRef:
+        match thread:
+            case FlusherThread():
+                return self.space.count
+            case LoadThread(vcpu):
+                return self.space.tracked[vcpu]
+            case BystanderThread():
+                return self.space.count + 1
+            case other:
+                assert_never(other)
 
     def _run(
-        self, site: Site, thread: int, number: z3.ArithRef, tag: str, *more: z3.ArithRef
+        self, site: Site, thread: Located | OtherThread, number: z3.ArithRef, *more: z3.ArithRef
     ) -> Taken:
         operation = self.frames.operations[site.operation]
         executor = Executor(self.space.world(*more), number, lambda _: True, self.space.state)
-        locals_ = self.frames.locals(site, thread, tag)
+        label = thread_label(thread)
+        locals_ = self.frames.locals(site, thread)
         limits = [*self.frames.limits(locals_)]
         given = dict(locals_)
         if site.at == 0 and operation.parameters.root in given:
@@ -87,11 +102,11 @@ class TransitionExecutor:
             given[operation.parameters.vcpu] = number
         elif site.at == 0 and operation.parameters.vcpu in given:
             given[operation.parameters.vcpu], exists = any_vcpu(
-                f"{tag}{thread}:vcpu:{operation.name}", self.space.count
+                f"{label}:vcpu:{operation.name}", self.space.count
             )
             limits += exists
         shape = self.frames.layouts[site.operation]
-        step, exits = executor.alone_to(shape, site.at, given, f"{tag}{thread}")
+        step, exits = executor.alone_to(shape, site.at, given, label)
         constraint = t.and_(step.enabled, *limits, *self._inputs(step), *executor.constraints)
         return Taken(
             operation.role,
