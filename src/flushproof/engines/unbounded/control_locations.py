@@ -15,16 +15,20 @@ from flushproof.engines.reduction.commutativity import Site
 from flushproof.engines.symbolic.locations import Location
 from flushproof.engines.symbolic.unroll_layout import UnrollLayout, layout_operation
 from flushproof.engines.symbolic.values import Value
+from flushproof.engines.unbounded.history_variable import HISTORY
 from flushproof.engines.unbounded.horn_clauses import (
     BYSTANDER,
     FLUSHER,
     Atom,
     BystanderThread,
+    ClaimNotes,
     Control,
     FlusherThread,
     LoadThread,
+    LocalVariable,
     Located,
     OtherThread,
+    Variable,
     thread_label,
 )
 from flushproof.engines.unbounded.reader_counting import is_reader_count
@@ -66,6 +70,12 @@ class Frames:
             x.get_id()
             for (name, cell), value in space.state.items()
             if isinstance(fields[name].type, Int) or is_reader_count(fields[name], cell)
+            for x in flatten_value(self.algebra, value)
+        }
+        self.variables: dict[int, Variable] = {
+            x.get_id(): ClaimNotes()
+            for (name, _), value in space.state.items()
+            if fields[name].ghost and fields[name] != HISTORY
             for x in flatten_value(self.algebra, value)
         }
 
@@ -171,7 +181,10 @@ class Frames:
             name = f"{thread_label(thread)}:{site.operation}.{site.at}:{x.name}"
             out[x] = self.algebra.fresh(name, x.type, self.algebra.kinds.local(site.operation, x))
             if isinstance(x.type, Int):
-                self.counters |= {term.get_id() for term in flatten_value(self.algebra, out[x])}
+                terms = [term.get_id() for term in flatten_value(self.algebra, out[x])]
+                variable = LocalVariable(thread, site.operation, x.name)
+                self.counters.update(terms)
+                self.variables |= dict.fromkeys(terms, variable)
         return out
 
     def limits(self, values: Locals) -> Iterator[z3.BoolRef]:

@@ -7,7 +7,7 @@ stands for a failed assertion.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import assert_never
 
 import z3
@@ -106,13 +106,29 @@ class Clause(Record, frozen=True):
     shown: z3.BoolRef | None = None
 
 
+class LocalVariable(Record, frozen=True):
+    """What is one variable to a reader of the code, wherever the thread is: a local by its name."""
+
+    thread: Located | OtherThread
+    operation: str
+    name: str
+
+
+class ClaimNotes(Record, frozen=True):
+    """All that a claim keeps: what one of its notes is compared with is of use for the others."""
+
+
+Variable = LocalVariable | ClaimNotes
+
+
 class System(Record, frozen=True):
     """All clauses about one program; `parameters` are the variables of each predicate.
 
     `axioms` hold of the constants that occur, `known` of the parameters at any time; `ranges` are
     what their types allow them to be, which each clause is to show of its head; `counters` are
     the parameters, by the identity of their terms, that count something, `indices` the number of
-    vCPUs and those that name one; `sizes` are numbers that stay small in small domains.
+    vCPUs and those that name one; `variables` tells which of the parameters are one variable;
+    `sizes` are numbers that stay small in small domains.
     """
 
     clauses: tuple[Clause, ...]
@@ -122,6 +138,7 @@ class System(Record, frozen=True):
     ranges: dict[Control, tuple[z3.BoolRef, ...]]
     counters: frozenset[int]
     indices: frozenset[int]
+    variables: Mapping[int, Variable]
     sizes: tuple[z3.ArithRef, ...]
 
 

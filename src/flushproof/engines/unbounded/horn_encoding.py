@@ -82,6 +82,7 @@ class Builder:
             self.frames.ranges(),
             frozenset(self.frames.counters),
             frozenset(x.get_id() for x in (self.space.count, *self.space.tracked)),
+            self.frames.variables,
             (self.space.count,),
         )
 

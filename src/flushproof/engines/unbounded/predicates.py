@@ -18,6 +18,7 @@ from flushproof.engines.unbounded.horn_clauses import (
     Clause,
     Control,
     System,
+    Variable,
     terms_of,
     uninterpreted_constants,
 )
@@ -39,7 +40,8 @@ def collect_predicates(system: System) -> Atoms:
     mined = {control: _Bag() for control in system.parameters}
     _mine(system, mined)
     _carry_back(system, mined)
-    indices = {_local(v) for bag in mined.values() for x in bag for v in _compared(system, x)}
+    bags = mined.values()
+    indices = {_variable(system, v) for bag in bags for x in bag for v in _compared(system, x)}
     constants = _used_constants(system)
     for control, bag in mined.items():
         for atom in _templates(system, control, indices, constants):
@@ -263,22 +265,20 @@ def _compared(system: System, atom: z3.BoolRef) -> list[z3.ExprRef]:
     return [v for v in found if v.get_id() in system.counters]
 
 
-def _local(v: z3.ExprRef) -> str:
-    """Return a local's name without the position."""
-    thread, _, rest = str(v.decl().name()).partition(":")
-    site, _, name = rest.partition(":")
-    return f"{thread}:{site.rpartition('.')[0]}:{name}"
+def _variable(system: System, v: z3.ExprRef) -> Variable | int:
+    """Return which variable a parameter is, wherever threads are; most are one of their own."""
+    return system.variables.get(v.get_id(), int(v.get_id()))
 
 
 def _templates(
-    system: System, control: Control, indices: set[str], constants: list[z3.ExprRef]
+    system: System, control: Control, indices: set[Variable | int], constants: list[z3.ExprRef]
 ) -> Iterator[z3.BoolRef]:
     parameters = system.parameters[control]
     yield from (p for p in parameters if z3.is_bool(p))
     yield from _page_templates(parameters, constants)
     numbers = [p for p in parameters if z3.is_int(p)]
     counters = [n for n in numbers if n.get_id() in system.counters]
-    walking = [n for n in counters if _local(n) in indices]
+    walking = [n for n in counters if _variable(system, n) in indices]
     for n, c in product(counters, SMALL):
         yield n <= c
         yield n == c
