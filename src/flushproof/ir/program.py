@@ -80,8 +80,9 @@ class Program(Record, frozen=True):
 
     `boot` gives an initial value to every field that does not start as 0, over `BOOT_VCPU` where it
     depends on the vCPU; `witnesses` are fields with any initial value: ghosts that claims choose,
-    and variables that another file defines; `limits` is what the
-    code is good for, None for any number of threads and calls.
+    and variables that another file defines; those in `accesses` are together one access: thread,
+    place, whether it writes, whether it is marked, and locks. `limits` is what the code is good
+    for, None for any number of threads and calls.
     """
 
     fields: tuple[Field, ...]
@@ -89,6 +90,7 @@ class Program(Record, frozen=True):
     boot: tuple[tuple[Field, Expr], ...]
     witnesses: tuple[Field, ...] = ()
     limits: CallLimits | None = None
+    accesses: tuple[tuple[Field, ...], ...] = ()
 
     def require(self, loads: int, flushes: int, flushers: int) -> None:
         """Raise `InternalError` where the code does not allow for so many threads and calls."""

@@ -177,7 +177,8 @@ class Machine(Record, frozen=True):
         boot, anything = self._boot_seen(operations)
         witnesses = (*anything, *(f for m in monitors for f in m.witnesses))
         ghosts = {f: e for m in monitors for f, e in self._ghost_boot(m)}
-        return _program(operations, {**boot, **ghosts}, witnesses)
+        accesses = tuple(parts for m in monitors for parts in m.accesses)
+        return replace(_program(operations, {**boot, **ghosts}, witnesses), accesses=accesses)
 
     def _boot_seen(
         self, operations: tuple[Operation, ...]

@@ -99,6 +99,12 @@ class Monitor(Record, frozen=True):
     ghosts: tuple[tuple[Field, c.Expr | None], ...]
     choices: Mapping[str, tuple[Field, ...]]
 
+    @property
+    def accesses(self) -> tuple[tuple[Field, ...], ...]:
+        """The witnesses that are accesses, each with its parts."""
+        names = (w.name for w in self.claim.witnesses if w.kind == "access")
+        return tuple(self.choices[name] for name in names)
+
     def handlers(self, event: str, subjects: frozenset[str]) -> tuple[Handler, ...]:
         """Return the handlers of one event whose subject is among those given."""
         return tuple(h for h in self.claim.handlers if h.event == event and h.subject in subjects)

@@ -24,7 +24,6 @@ BAD_ROOTS = (0, (1 << 64) - 1)
 RANGES = ({"whole": 1, "start": 0, "pages": 0}, {"whole": 0, "start": 16, "pages": 4})
 FAR = {"whole": 0, "start": 1 << 63, "pages": (1 << 63) + 1}
 GFNS = (0, 17)
-ACCESS_SUFFIXES = ("thread", "place", "write", "once", "locks")
 
 Touch = tuple[int, int, int, int, int]
 """Thread number plus one, place, whether it writes, whether it is marked, and the locks held."""
@@ -130,30 +129,19 @@ def witness_groups(
     one has other low bits.
     """
     pages = (*ROOTS[: roots + 1], *BAD_ROOTS, *(ROOTS[0] | x for x in values.low_bits))
-    out: list[WitnessGroup] = []
-    rest = list(program.witnesses)
-    while rest:
-        five = tuple(rest[: len(ACCESS_SUFFIXES)])
-        if is_witness(five):
-            out.append(WitnessGroup(five, accesses))
-            del rest[: len(five)]
-        else:
-            f = rest.pop(0)
-            out.append(WitnessGroup((f,), tuple((v,) for v in _witness(f, vcpus, threads, pages))))
-    return tuple(out)
+    return tuple(
+        WitnessGroup(fields, accesses)
+        if fields in program.accesses
+        else WitnessGroup(fields, tuple((v,) for v in _witness(fields[0], vcpus, threads, pages)))
+        for fields in group_witnesses(program)
+    )
 
 
-def has_access(program: Program) -> bool:
-    """Tell whether a witness is an access."""
-    count = len(ACCESS_SUFFIXES)
-    return any(is_witness(program.witnesses[k : k + count]) for k in range(len(program.witnesses)))
-
-
-def is_witness(fields: tuple[Field, ...]) -> bool:
-    """Tell whether witnesses are the parts of one access."""
-    ends = tuple(f.name.rpartition("_")[2] for f in fields)
-    starts = {f.name.rpartition("_")[0] for f in fields}
-    return ends == ACCESS_SUFFIXES and len(starts) == 1
+def group_witnesses(program: Program) -> tuple[tuple[Field, ...], ...]:
+    """Return the witnesses in order, those that are together one access as one."""
+    whole = {parts[0]: parts for parts in program.accesses}
+    rest = {f for parts in program.accesses for f in parts[1:]}
+    return tuple(whole.get(f, (f,)) for f in program.witnesses if f not in rest)
 
 
 def _witness(f: Field, vcpus: int, threads: int, pages: tuple[int, ...]) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ from collections import deque
 from itertools import pairwise
 
 from flushproof.engines.counterexample import Counterexample
-from flushproof.engines.explicit.domains import Touch, has_access
+from flushproof.engines.explicit.domains import Touch
 from flushproof.engines.explicit.path import schedule_of_path
 from flushproof.engines.explicit.search import Graph, Move, Sizes
 from flushproof.engines.explicit.steps import State
@@ -60,7 +60,7 @@ def enumerate_claim(
     """
     program.require(sizes.loads, sizes.flushes, sizes.flushers)
     accesses: tuple[Touch, ...] = ()
-    if has_access(program):
+    if program.accesses:
         nobody = ((0, 0, 0, 0, 0),)
         graph = Graph(program, sizes, claim, nobody)
         first = _StateSearch(graph, claim, most, depth_first=depth_first).run()

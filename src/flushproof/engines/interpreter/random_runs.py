@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from flushproof.engines.explicit.accesses import is_access, touch_of_access
 from flushproof.engines.explicit.boundaries import list_written_fields, step_boundaries
-from flushproof.engines.explicit.domains import Touch, is_witness
+from flushproof.engines.explicit.domains import Touch, group_witnesses
 from flushproof.engines.interpreter import interpreter
 from flushproof.ir.analysis.representation import ROOT_BITS
 from flushproof.ir.code import Field, Havoc, Hypercall, Local
@@ -220,15 +220,12 @@ class _RandomRun:
         return self.dice.choice((*NUMBERS, *EDGES)) + self.dice.choice((0, 0, 1, -1))
 
     def _witnesses(self) -> Iterator[tuple[Field, int]]:
-        rest = list(self.program.witnesses)
         seen = sorted(self.attack.touches.get(self.vcpus, ()))
-        while rest:
-            if is_witness(tuple(rest[:5])) and seen:
-                yield from zip(rest[:5], self.dice.choice(seen), strict=True)
-                del rest[:5]
+        for fields in group_witnesses(self.program):
+            if fields in self.program.accesses and seen:
+                yield from zip(fields, self.dice.choice(seen), strict=True)
             else:
-                f = rest.pop(0)
-                yield f, self._witness(f.type)
+                yield from ((f, self._witness(f.type)) for f in fields)
 
     def _witness(self, t: Type) -> int:
         match t:
