@@ -127,6 +127,7 @@ def _for_all(machine: Machine, claim: str, result: ClaimResult, forall: ForAll) 
 
 def run_compiled(machine: Machine, found: Counterexample, folder: Path, compiler: str) -> None:
     """Compile a counterexample and let it show the violation."""
+    assert found.claim is not None
     text = emit_program(machine, machine.with_claims((found.claim,)), found, "it fails")
     path = folder / "reproduce.c"
     path.write_text(text)

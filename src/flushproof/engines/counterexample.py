@@ -13,12 +13,12 @@ from flushproof.support.wording import count_noun
 
 
 class Counterexample(Record, frozen=True):
-    """A counterexample of `claim` ("" for undefined behaviour, described by `text`).
+    """A counterexample of `claim`, None for undefined behaviour, which `text` describes.
 
     `least` is false where the solver gave up on some smaller one.
     """
 
-    claim: str
+    claim: str | None
     schedule: Schedule
     boundaries: Mapping[str, frozenset[int]]
     calls: int

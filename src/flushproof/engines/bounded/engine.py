@@ -192,7 +192,7 @@ class Bounded:
     def undefined(self, vcpus: int) -> Outcome:
         """Look for undefined behaviour in the same way."""
         p = self.problem(vcpus)
-        answer = find_smallest_counterexample(p, "", p.faults())
+        answer = find_smallest_counterexample(p, None, p.faults())
         self.opinions += self._opinions(p, "undefined behaviour", p.faults(), answer)
         return p.unless_open(answer)
 
@@ -283,7 +283,9 @@ def _undefined(p: BoundedQuery, own: list[Failure]) -> NoCounterexample | Undeci
     return outcome
 
 
-def find_smallest_counterexample(p: BoundedQuery, claim: str, failures: list[Failure]) -> Outcome:
+def find_smallest_counterexample(
+    p: BoundedQuery, claim: str | None, failures: list[Failure]
+) -> Outcome:
     """Return the smallest counterexample, that there is none, or why neither is known."""
     goal = t.or_(*(f.condition for f in failures))
     if goal is False or p.excludes(goal):
@@ -308,7 +310,9 @@ def _gave_up(p: BoundedQuery) -> Undecided:
     return Undecided(f"the solver gave up{why}")
 
 
-def _shrink(p: BoundedQuery, claim: str, failures: list[Failure]) -> Counterexample | Undecided:
+def _shrink(
+    p: BoundedQuery, claim: str | None, failures: list[Failure]
+) -> Counterexample | Undecided:
     # Each number is fixed before the next is lowered: with fewer calls it may take more roots, and
     # a reader follows calls first.
     calls = _least(p, p.calls())

@@ -48,7 +48,7 @@ class SearchOutcome(Record, frozen=True):
 def enumerate_claim(
     program: Program,
     sizes: Sizes,
-    claim: str,
+    claim: str | None,
     most: int = MOST_STATES,
     *,
     depth_first: bool = False,
@@ -96,10 +96,10 @@ class ExplicitEngine:
 
     def undefined(self, vcpus: int) -> Outcome:
         """Look for undefined behaviour in the same way."""
-        outcome = self._run("", vcpus)
+        outcome = self._run(None, vcpus)
         return outcome.undefined or self._limit(outcome, vcpus) or NOTHING_FAILS
 
-    def _run(self, claim: str, vcpus: int) -> SearchOutcome:
+    def _run(self, claim: str | None, vcpus: int) -> SearchOutcome:
         sizes = Sizes(vcpus, self.most.loads, self.most.flushes, self.most.flushers)
         return enumerate_claim(self.program, sizes, claim, self.limit)
 
@@ -112,7 +112,7 @@ class ExplicitEngine:
 class _StateSearch:
     """One exploration, by the number of calls, then of roots, then of steps."""
 
-    def __init__(self, graph: Graph, claim: str, most: int, *, depth_first: bool) -> None:
+    def __init__(self, graph: Graph, claim: str | None, most: int, *, depth_first: bool) -> None:
         self.depth_first = depth_first
         self.graph = graph
         self.claim = claim
@@ -189,9 +189,11 @@ class _StateSearch:
         if self.undefined is None:
             return None
         state, move = self.undefined
-        return self._counterexample("", state, move, state[-1])
+        return self._counterexample(None, state, move, state[-1])
 
-    def _counterexample(self, claim: str, state: State, move: Move, roots: int) -> Counterexample:
+    def _counterexample(
+        self, claim: str | None, state: State, move: Move, roots: int
+    ) -> Counterexample:
         path = schedule_of_path(self.graph, [*self._path(state), move])
         acting = path.plans[: self.graph.sizes.acting]
         calls = sum(len(p.calls) for p in acting)

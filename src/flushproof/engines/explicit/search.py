@@ -64,7 +64,7 @@ class Graph:
     """The states of a program made by `Machine.with_claims((claim,))`."""
 
     def __init__(
-        self, program: Program, sizes: Sizes, claim: str, accesses: tuple[Touch, ...]
+        self, program: Program, sizes: Sizes, claim: str | None, accesses: tuple[Touch, ...]
     ) -> None:
         self.program = program
         self.sizes = sizes
@@ -83,7 +83,7 @@ class Graph:
         self.starts = [self._starts(t) for t in range(sizes.acting)]
         self.bystanders = {r: self._bystander(r) for r in BYSTANDERS}
 
-    def _lay_out(self, claim: str) -> tuple[list[int], dict[str, frozenset[int]]]:
+    def _lay_out(self, claim: str | None) -> tuple[list[int], dict[str, frozenset[int]]]:
         """Give the cells numbers, witnesses first; return what they hold and where steps begin."""
         memory = interpreter.boot_memory(self.program, self.sizes.vcpus)
         changing = list_written_fields(self.program)

@@ -124,7 +124,7 @@ class ExplicitSteps:
         cells: Mapping[Location, int],
         fixed: Mapping[Location, int],
         boundaries: Mapping[str, frozenset[int]],
-        claim: str,
+        claim: str | None,
         values: ValueSets,
     ) -> None:
         self.program = program

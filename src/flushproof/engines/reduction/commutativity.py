@@ -88,10 +88,10 @@ class _TwoSteps(Record, frozen=True):
     end: dict[Location, Value]
 
     @property
-    def claims(self) -> frozenset[str]:
+    def claims(self) -> frozenset[str | None]:
         return frozenset(name for x in (self.a, self.b) for name, _ in x.failures)
 
-    def failing(self, claim: str) -> t.Bool:
+    def failing(self, claim: str | None) -> t.Bool:
         return t.or_(self.a.failing(claim), self.b.failing(claim))
 
 
@@ -185,7 +185,10 @@ class Moves:
             like += [t.equal_bool(guard, other), t.implies(guard, t.and_(*same))]
         # Every failure of the old order must be one of the new: a claim that objects to "a before
         # b" would else be lost with the order. More failures do no harm (L7).
-        like += [t.implies(old.failing(c), new.failing(c)) for c in sorted(old.claims)]
+        like += [
+            t.implies(old.failing(c), new.failing(c))
+            for c in sorted(old.claims, key=lambda c: c or "")
+        ]
         return t.and_(old.a.enabled, old.b.enabled, t.not_(t.and_(*like)))
 
     def stale(self, site: Site) -> frozenset[int]:

@@ -26,12 +26,12 @@ class After(Record, frozen=True):
     state: dict[Location, Value]
     enabled: t.Bool
     known: tuple[tuple[t.Bool, tuple[Value, ...]], ...]
-    failures: tuple[tuple[str, t.Bool], ...]
+    failures: tuple[tuple[str | None, t.Bool], ...]
 
-    def failing(self, claim: str) -> t.Bool:
+    def failing(self, claim: str | None) -> t.Bool:
         """Return the condition that a claim fails in the step.
 
-        "" stands for definedness and, where it is noted, that a sum leaves its type.
+        None stands for definedness and, where it is noted, that a sum leaves its type.
         """
         return t.or_(*(broken for name, broken in self.failures if name == claim))
 
@@ -57,9 +57,9 @@ def apply_step(algebra: Algebra, step: SymbolicStep, state: dict[Location, Value
     out = dict(state)
     for where, value in step.outputs.items():
         out[where] = _replace(value, put)
-    failures = [(c.claim, c.broken) for c in step.claimed]
-    failures += [("", f.broken) for f in step.faults]
-    failures += [("", unfit.leaves) for _, unfit in step.overflows]
+    failures: list[tuple[str | None, t.Bool]] = [(c.claim, c.broken) for c in step.claimed]
+    failures += [(None, f.broken) for f in step.faults]
+    failures += [(None, unfit.leaves) for _, unfit in step.overflows]
     return After(
         out,
         _bool(_replace(step.enabled, put)),

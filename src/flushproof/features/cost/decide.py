@@ -156,6 +156,7 @@ def _replayed(
     if counted != cost.most or len(used) != cost.roots:
         text = f"{counted} hypercalls on {len(used)} roots, not {cost.most} on {cost.roots}"
         raise InternalError(f"the schedule of a cost replays with {text}")
+    assert found.claim is not None
     claim = machine.setup.claim(found.claim)
     assert claim is not None
     return build_trace(machine, claim, program, found.schedule, state, _smallest(answer, found))

@@ -44,7 +44,7 @@ class Trial:
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
-        self._programs: dict[str, tuple[Program, Bounded]] = {}
+        self._programs: dict[str | None, tuple[Program, Bounded]] = {}
 
     def claim(self, name: str, vcpus: int) -> Answer:
         """Ask whether a claim fails.
@@ -81,15 +81,15 @@ class Trial:
             InputError: the variant is not accepted.
             InternalError: an execution does not replay.
         """
-        program, engine = self._program("")
+        program, engine = self._program(None)
         return self._answer(program, engine.undefined(vcpus))
 
-    def _program(self, name: str) -> tuple[Program, Bounded]:
+    def _program(self, name: str | None) -> tuple[Program, Bounded]:
         from flushproof.engines.bounded.engine import Bounded
         from flushproof.engines.bounded.threads import Counts
 
         if name not in self._programs:
-            program = self.machine.with_claims((name,) if name else ())
+            program = self.machine.with_claims(() if name is None else (name,))
             b = self.machine.setup.bounds
             engine = Bounded(program, Counts(b.vcpus[1], b.loads, b.flushes, b.flushers))
             self._programs[name] = (program, engine)
@@ -116,7 +116,7 @@ def replay_counterexample(program: Program, found: Counterexample) -> None:
         state = interpreter.replay(program, found.schedule, lambda o: found.boundaries[o.name])
         fails = any(v.claim == found.claim for v in state.violations)
     except interpreter.Undefined:
-        fails = not found.claim
+        fails = found.claim is None
     except (interpreter.Stuck, interpreter.GoesOn, StopIteration, KeyError) as error:
         raise InternalError(f"a mutant's counterexample does not replay: {error!r}") from error
     if not fails:

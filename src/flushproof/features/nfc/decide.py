@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, assert_never
 
 from flushproof.engines.counterexample import Counterexample, size_in_words
-from flushproof.engines.outcome import NoCounterexample, NoProof, Undecided
+from flushproof.engines.outcome import NOTHING_FAILS, NoCounterexample, NoProof, Outcome, Undecided
 from flushproof.features.nfc.atomic_calls import (
     EVERY,
     WHOLE_CALLS,
@@ -93,11 +93,10 @@ def compare(old: Machine, new: Machine, wanted: Wanted, cover: Cover) -> Compari
 
 
 class _Answer(Record, frozen=True):
-    """What one joint program showed: the vCPUs looked at, and a difference or why it is open."""
+    """What one joint program showed with so many vCPUs: a difference, none, or why it is open."""
 
     vcpus: int
-    found: Counterexample | None
-    reason: str
+    outcome: Outcome
     exact_roots: bool
 
 
@@ -119,14 +118,15 @@ class _Compared:
         if changing := written_unknown(*self.plain):
             names = ", ".join(dict.fromkeys(f"`{f.label}`" for f in changing))
             reason = f"{names} may hold anything at boot, and code here changes it"
-            answer = _Answer(self.wanted.bounds.vcpus[1], None, reason, exact_roots=True)
+            undecided = Undecided(reason)
+            answer = _Answer(self.wanted.bounds.vcpus[1], undecided, exact_roots=True)
             return self._result(Relation.UNKNOWN, answer, None, reason)
         sight = Sight(str(self.wanted.compared))
         joint = self._product(sight)
         low, high = self.wanted.bounds.vcpus
         few = min(high, FEW) if self.wanted.everyone else high
         answer = self._ask(joint, range(low, few + 1))
-        if answer.found is None and not answer.reason and self.wanted.everyone:
+        if isinstance(answer.outcome, NoCounterexample) and self.wanted.everyone:
             match self._related():
                 case Related() as related:
                     return self._for_all(related, EVERY)
@@ -135,20 +135,24 @@ class _Compared:
                 case other:
                     assert_never(other)
             answer = self._ask(joint, range(few + 1, high + 1)) if few < high else answer
-        if answer.found is not None:
-            told = self._told(joint, answer.found)
-            relation, reason = self._refines()
-            return self._result(relation, answer, told, reason)
-        if answer.reason:
-            return self._result(Relation.UNKNOWN, answer, None, answer.reason)
-        return self._equal(answer)
+        match answer.outcome:
+            case Counterexample() as found:
+                told = self._told(joint, found)
+                relation, reason = self._refines()
+                return self._result(relation, answer, told, reason)
+            case Undecided(reason):
+                return self._result(Relation.UNKNOWN, answer, None, reason)
+            case NoCounterexample():
+                return self._equal(answer)
+            case unexpected:
+                assert_never(unexpected)
 
     def _same_code(self) -> Comparison:
         """Say that the code of both is one, which is no matter of bounds."""
         if self.wanted.everyone:
             related = Related((SAME_CODE,), exact_roots=True, flushers=None)
             return self._for_all(related, ANY_INTERLEAVING)
-        answer = _Answer(self.wanted.bounds.vcpus[1], None, "", exact_roots=True)
+        answer = _Answer(self.wanted.bounds.vcpus[1], NOTHING_FAILS, exact_roots=True)
         found = self._result(Relation.EQUAL, answer, None, "", ANY_INTERLEAVING)
         return replace(found, invariant=(SAME_CODE,))
 
@@ -161,7 +165,7 @@ class _Compared:
         return equal_for_all(*self.plain, flushers, after_load=after_load)
 
     def _for_all(self, related: Related, interleavings: str) -> Comparison:
-        answer = _Answer(0, None, "", related.exact_roots)
+        answer = _Answer(0, NOTHING_FAILS, related.exact_roots)
         found = self._result(Relation.EQUAL, answer, None, "", interleavings)
         many = related.flushers
         scope = replace(found.scope, vcpus=None, loads=None, flushes=None, flushers=many)
@@ -189,16 +193,9 @@ class _Compared:
             found = engine.claim(SAME, n)
             if isinstance(found, NoCounterexample):
                 found = _gap(engine, n)
-            match found:
-                case Counterexample():
-                    return _Answer(n, found, "", engine.exact_roots)
-                case Undecided(reason):
-                    return _Answer(n, None, reason, engine.exact_roots)
-                case NoCounterexample():
-                    pass
-                case other:
-                    assert_never(other)
-        return _Answer(counts[-1], None, "", engine.exact_roots)
+            if not isinstance(found, NoCounterexample):
+                return _Answer(n, found, engine.exact_roots)
+        return _Answer(counts[-1], NOTHING_FAILS, engine.exact_roots)
 
     def _told(self, joint: Product, found: Counterexample) -> VariantDifference:
         old, new = replay_variants(joint, *self.plain, found.schedule)
@@ -212,10 +209,15 @@ class _Compared:
         """Tell whether the new variant issues a subset and keeps coverage, and why not."""
         low, high = self.wanted.bounds.vcpus
         answer = self._ask(self._product(Sight.SUBSET), range(low, high + 1))
-        if answer.found is not None:
-            return Relation.DIFFERS, ""
-        if answer.reason:
-            return Relation.DIFFERS, f"whether it issues a subset is open: {answer.reason}"
+        match answer.outcome:
+            case Counterexample():
+                return Relation.DIFFERS, ""
+            case Undecided(reason):
+                return Relation.DIFFERS, f"whether it issues a subset is open: {reason}"
+            case NoCounterexample():
+                pass
+            case other:
+                assert_never(other)
         lost = self._lost()
         if lost is not None:
             return Relation.DIFFERS, f"whole calls issue a subset, but {lost.text}"

@@ -107,6 +107,7 @@ def emit_program(machine: Machine, program: Program, found: Counterexample, head
     Raises:
         InputError: the code or the claim cannot be written as C.
     """
+    assert found.claim is not None
     claim = machine.setup.claim(found.claim)
     assert claim is not None
     require_showable(machine, claim)
