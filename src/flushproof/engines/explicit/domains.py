@@ -75,7 +75,7 @@ def any_value(t: Type, vcpus: int, values: ValueSets) -> tuple[int, ...]:
 def enumerate_arguments(
     operation: Operation, thread: int, vcpus: int, values: ValueSets
 ) -> Iterator[tuple[dict[Local, int], int]]:
-    """Yield the arguments of every call, and how many roots must be in use for it (-1: any).
+    """Yield the arguments of every call, and how many roots are in use at least once it has begun.
 
     A load is of the vCPU of its thread; a flush may be asked for on behalf of any.
     """
@@ -84,10 +84,10 @@ def enumerate_arguments(
     whose = [{}] if p.vcpu is None else [{p.vcpu: v} for v in own]
     for given, ranged, free in product(whose, _ranges(operation), _free(operation, vcpus, values)):
         if p.root is None:
-            yield given | ranged | free, -1
+            yield given | ranged | free, 0
         else:
-            for place, root in enumerate(ROOTS):
-                yield given | ranged | free | {p.root: root}, place
+            for used, root in enumerate(ROOTS, 1):
+                yield given | ranged | free | {p.root: root}, used
 
 
 def _free(operation: Operation, vcpus: int, values: ValueSets) -> Iterator[dict[Local, int]]:

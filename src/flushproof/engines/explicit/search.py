@@ -98,13 +98,13 @@ class Graph:
         return [UNSET] * len(witnesses) + [memory[x] for x in others], positions
 
     def _starts(self, thread: int) -> list[tuple[int, int]]:
-        """Return the points where a thread's calls begin, each with the place of its root or -1."""
+        """Return the points where a thread's calls begin, and how many roots are in use then."""
         role = Role.LOAD if thread < self.sizes.vcpus else Role.FLUSH
         return [
-            (self.steps.point(thread, k, 0, given), root)
+            (self.steps.point(thread, k, 0, given), used)
             for k, o in enumerate(self.program.operations)
             if o.role is role
-            for given, root in enumerate_arguments(o, thread, self.sizes.vcpus, self.sizes.values)
+            for given, used in enumerate_arguments(o, thread, self.sizes.vcpus, self.sizes.values)
         ]
 
     def _bystander(self, role: Role) -> int:
@@ -173,9 +173,9 @@ class Graph:
         if left == 0:
             return []
         out: list[Move] = []
-        for point, root in self.starts[thread]:
-            if root <= roots:
-                begun = (*state[: at + 1], left - 1, *state[at + 2 : -1], max(roots, root + 1))
+        for point, used in self.starts[thread]:
+            if used <= roots + 1:
+                begun = (*state[: at + 1], left - 1, *state[at + 2 : -1], max(roots, used))
                 out += self._steps(begun, thread, at, point, begins=True)
         return out
 

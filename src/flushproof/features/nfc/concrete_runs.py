@@ -230,24 +230,20 @@ def first_difference(old: Run, new: Run, sight: Sight, start: int) -> Difference
     """
     pairs = list(zip(old.calls, new.calls, strict=False))
     for number, (was, now) in enumerate(pairs[start:], start):
-        at = _differs(was, now, sight)
-        if at is not None:
-            return DifferencePlace(number, at if at >= 0 else None)
+        hypercall = _hypercall(was, now, sight)
+        if hypercall is not None or not _end_alike(was, now, sight):
+            return DifferencePlace(number, hypercall)
     raise InternalError("a difference does not replay: the runs are alike")
 
 
-def _differs(old: CallOutcome, new: CallOutcome, sight: Sight) -> int | None:
-    """Return the number of the first hypercall that differs, -1 for the end of the call."""
-    at = _hypercall(old, new, sight)
-    if at is not None:
-        return at
-    alike = (old.returned, old.free) == (new.returned, new.free)
-    if sight is Sight.SEQUENCE:
-        alike = alike and old.result == new.result
-    return None if alike else -1
+def _end_alike(old: CallOutcome, new: CallOutcome, sight: Sight) -> bool:
+    """Tell whether two calls end alike; the result is looked at only where all is."""
+    same = (old.returned, old.free) == (new.returned, new.free)
+    return same and (sight is not Sight.SEQUENCE or old.result == new.result)
 
 
 def _hypercall(old: CallOutcome, new: CallOutcome, sight: Sight) -> int | None:
+    """Return the number of the first hypercall that differs, None if all are alike."""
     if sight is Sight.SEQUENCE:
         longest = max(len(old.issued), len(new.issued))
         return next((k for k in range(longest) if _at(old, k) != _at(new, k)), None)
