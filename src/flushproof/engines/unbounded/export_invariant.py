@@ -6,7 +6,7 @@ Lemma L22 of docs/soundness.md.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import cast
+from typing import assert_never, cast
 
 import z3
 
@@ -14,10 +14,18 @@ from flushproof.engines.bounded.threads import written_fields
 from flushproof.engines.reduction.commutativity import Site
 from flushproof.engines.symbolic.locations import SHARED, Cell, OwnCell
 from flushproof.engines.symbolic.values import Root, Value
-from flushproof.engines.unbounded.control_locations import FLUSHER, Frames
+from flushproof.engines.unbounded.control_locations import Frames
 from flushproof.engines.unbounded.export_ranks import list_loop_heads
 from flushproof.engines.unbounded.history_variable import list_walkers
-from flushproof.engines.unbounded.horn_clauses import BYSTANDER, NOBODY, Control
+from flushproof.engines.unbounded.horn_clauses import (
+    BYSTANDER,
+    FLUSHER,
+    BystanderThread,
+    Control,
+    FlusherThread,
+    LoadThread,
+    Located,
+)
 from flushproof.engines.unbounded.prove import ConfirmedInvariant, Proof
 from flushproof.engines.unbounded.reader_counting import is_reader_count
 from flushproof.engines.unbounded.state_space import flatten_value
@@ -105,8 +113,10 @@ class _Export:
                     yield name, fact
 
     def _tracked(self) -> tuple[str, ...]:
-        names = [str(v.decl().name()) for v in self.space.tracked]
-        return tuple(claimed.ANY if name == "any:vcpu" else name for name in names)
+        arbitrary = self.space.arbitrary
+        return tuple(
+            claimed.ANY if v is arbitrary else str(v.decl().name()) for v in self.space.tracked
+        )
 
     def _walkers(self) -> Iterator[tuple[claimed.Position, str]]:
         """Yield which local says at which vCPU the flusher is."""
@@ -131,12 +141,11 @@ class _Export:
         def position(site: Site | None) -> claimed.Position | None:
             return None if site is None else claimed.Position(site.operation, site.at)
 
-        running = None if control.running == NOBODY else control.running
         return claimed.Location(
             position(control.flusher),
             tuple(map(position, control.loads)),
             position(control.bystander),
-            claimed.OBSERVER if running == BYSTANDER else running,
+            None if control.running is None else _number_thread(control.running),
         )
 
     def _facts(self, control: Control) -> tuple[claimed.Fact, ...]:
@@ -144,7 +153,7 @@ class _Export:
         for thread in (*self.frames.threads, BYSTANDER):
             site = self.frames.position(control, thread)
             if site is not None:
-                shown = claimed.OBSERVER if thread == BYSTANDER else thread
+                shown = _number_thread(thread)
                 for x, value in self.frames.locals(site, thread).items():
                     self._name(value, claimed.ThreadLocal(shown, x.name), names)
         lemmas = self.part.invariant.lemmas.get(control, ())
@@ -170,7 +179,8 @@ class _Export:
     def _cell(self, f: Field, cell: Cell) -> claimed.Leaf:
         vcpu = cell.number if isinstance(cell, OwnCell) else None
         if is_reader_count(f, cell):
-            return claimed.ReaderCount(f.name, FLUSHER if vcpu is None else vcpu + 1)
+            thread = FLUSHER if vcpu is None else LoadThread(vcpu)
+            return claimed.ReaderCount(f.name, _number_thread(thread))
         return claimed.Cell(f.name, vcpu)
 
     def _name(
@@ -193,6 +203,19 @@ class _Export:
 
     def _page(self, page: int) -> int:
         return page << 12 if self.algebra.masks else page
+
+
+def _number_thread(thread: Located) -> int:
+    """Return how a claimed invariant numbers a thread."""
+    match thread:
+        case FlusherThread():
+            return claimed.FLUSHER
+        case LoadThread(vcpu):
+            return vcpu + 1
+        case BystanderThread():
+            return claimed.OBSERVER
+        case other:
+            assert_never(other)
 
 
 def _limits(leaf: claimed.Leaf, type_: object) -> Iterator[claimed.Fact]:
