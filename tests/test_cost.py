@@ -13,13 +13,13 @@ import pytest
 
 import flushproof
 from flushproof.cli import main as cli
+from flushproof.cli.commands.compare import text as costs_text
+from flushproof.cli.commands.compare.json import costs_document
 from flushproof.engines.bounded.engine import Bounded
 from flushproof.engines.bounded.maximise import Largest, find_largest_number
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.engines.outcome import Undecided
-from flushproof.features.cost import text as costs_text
 from flushproof.features.cost.decide import measure_costs
-from flushproof.features.cost.json import costs_document
 from flushproof.features.cost.monitor import MOST, name_of, text_of
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.builtin import load_builtin

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from flushproof.cli.commands.replay.text import render_answer, render_overview, render_step
 from flushproof.features.replay.itf_reader import read_itf
 from flushproof.features.replay.other_file import replay_in_other_file
-from flushproof.features.replay.text import render_answer, render_overview, render_step
 from flushproof.features.review.changes import from_patch
 from flushproof.frontend.c.declarations import resolve_declarations
 from flushproof.frontend.c.load import source_of

@@ -10,8 +10,8 @@ import jsonschema
 import pytest
 
 from flushproof.cli import main as cli
-from flushproof.features.mutation import json as mutate_json
-from flushproof.features.mutation import text as mutate_text
+from flushproof.cli.commands.mutate import json as mutate_json
+from flushproof.cli.commands.mutate import text as mutate_text
 from flushproof.features.mutation.decide import Asked, judge_mutants
 from flushproof.features.mutation.mutant_checker import Fails
 from flushproof.features.mutation.mutant_verdict import kill_of

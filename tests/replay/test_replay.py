@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from flushproof.cli import main as cli
+from flushproof.cli.commands.replay import text as replay
 from flushproof.cli.terminal import load_sources
-from flushproof.features.replay import text as replay
 from flushproof.features.replay.itf_reader import read_itf
 from flushproof.features.replay.retarget import split_into_stretches
 from flushproof.frontend.c.load import load_source

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from flushproof.cli.arguments import KEYS
-from flushproof.cli.settings.keys import NotAChoice
 from flushproof.cli.settings.project import ProjectFile, Setting
+from flushproof.cli.settings.setting_errors import NotAChoice
 from flushproof.support.diagnostics import InputError, suggest_closest
 from flushproof.support.record import Record, replace
 from flushproof.verify.option import Option

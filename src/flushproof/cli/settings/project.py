@@ -13,7 +13,7 @@ import tomllib
 from pathlib import Path
 
 from flushproof.cli.arguments import KEYS
-from flushproof.cli.settings.keys import (
+from flushproof.cli.settings.setting_errors import (
     FILE,
     KINDS,
     NotATable,

@@ -72,13 +72,13 @@ def _numbers(text: str, last: int) -> range:
 
 
 def _overview(saved: Saved, terminal: Terminal) -> None:
-    from flushproof.features.replay import text as replay
+    from flushproof.cli.commands.replay import text as replay
 
     terminal.report(replay.render_overview(saved, terminal.width) + "\n")
 
 
 def _show(saved: Saved, number: int, terminal: Terminal) -> None:
-    from flushproof.features.replay import text as replay
+    from flushproof.cli.commands.replay import text as replay
 
     terminal.report(replay.render_step(saved, number, terminal.width) + "\n")
 
@@ -108,7 +108,7 @@ def _moved(number: int, last: int, key: str) -> int:
 
 def _against(saved: Saved, path: str, terminal: Terminal) -> int:
     from flushproof import pipeline
-    from flushproof.features.replay import text as replay
+    from flushproof.cli.commands.replay import text as replay
 
     found = pipeline.replay(saved, path)
     terminal.report(replay.render_answer(found, terminal.width))

@@ -71,8 +71,8 @@ def _review(reviewing: Reviewing, spec: str | None, options: Options, terminal: 
 
 
 def _show(found: Review, form: str, terminal: Terminal) -> None:
-    from flushproof.features.review import json as review_json
-    from flushproof.features.review import text
+    from flushproof.cli.commands.review import json as review_json
+    from flushproof.cli.commands.review import text
     from flushproof.report import json_report as json
 
     if form == "json":

@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from flushproof.cli.arguments import PLAIN, add_groups, add_named, read_options
 from flushproof.cli.command import Command
+from flushproof.cli.commands.mutate import json as mutate_json
+from flushproof.cli.commands.mutate import text as mutate_text
 from flushproof.cli.progress_line import start_progress
 from flushproof.cli.terminal import Terminal
-from flushproof.features.mutation import json as mutate_json
-from flushproof.features.mutation import text as mutate_text
 from flushproof.report import json_report as json
 from flushproof.results.mutation import Mutation
 from flushproof.results.verdict import EXIT_OK

@@ -59,8 +59,8 @@ def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     )
     with limited_run(options.megabytes, arguments.format, terminal):
         from flushproof import pipeline
-        from flushproof.features.nfc import json as nfc_json
-        from flushproof.features.nfc import text
+        from flushproof.cli.commands.nfc import json as nfc_json
+        from flushproof.cli.commands.nfc import text
         from flushproof.report import json_report as json
 
         found = pipeline.nfc(arguments.old, arguments.new, arguments.spec, options, comparing)

@@ -47,8 +47,8 @@ def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def _show(found: SideBySide, arguments: argparse.Namespace, terminal: Terminal) -> None:
-    from flushproof.features.cost import json as costs_json
-    from flushproof.features.cost import text as costs_text
+    from flushproof.cli.commands.compare import json as costs_json
+    from flushproof.cli.commands.compare import text as costs_text
     from flushproof.report import json_report as json
     from flushproof.report.html import page
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from flushproof.features.nfc import text as compare_text
+from flushproof.cli.commands.nfc import text as compare_text
 from flushproof.report import text
 from flushproof.report.grid import Column, GridCell, draw_grid
 from flushproof.report.plain import DEFAULT_WIDTH, escape_unprintable, hang_text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flushproof.features.nfc import json as compare_json
+from flushproof.cli.commands.nfc import json as compare_json
 from flushproof.report.json_report import Tree, document_head, report_body, span_tree
 from flushproof.results.review import ChangeReview, ClaimRow, PatchLine, Review, Statement
 
