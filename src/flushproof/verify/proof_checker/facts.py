@@ -28,9 +28,6 @@ from flushproof.verify.proof_checker import terms as t
 from flushproof.verify.proof_checker.code_paths import NotUnderstood
 from flushproof.verify.proof_checker.machine_state import COUNT, StateSpace, StateTerms
 
-MOST_TERMS = 8
-"""So many values of 65 bits fit a sum of `EXACT` bits with room to spare."""
-
 _RELATIONS = {"<": "bvslt", "<=": "bvsle", ">": "bvsgt", ">=": "bvsge"}
 _BITWISE = {"&": "bvand", "|": "bvor", "^": "bvxor", ">>": "bvashr"}
 
@@ -63,7 +60,8 @@ class FactTranslation:
         return t.all_of(t.any_of(self._comparison(c, view) for c in fact) for fact in facts)
 
     def _comparison(self, c: FactComparison, view: View) -> str:
-        a, b = self.exact(c.left, view), self.exact(c.right, view)
+        wide = Int(max(self._bits(c.left, view), self._bits(c.right, view)), signed=True)
+        a, b = self.exact(c.left, view, wide), self.exact(c.right, view, wide)
         match c.relation:
             case "==":
                 return t.make_equality(a, b)
@@ -72,25 +70,39 @@ class FactTranslation:
             case _:
                 return f"({_RELATIONS[c.relation]} {a} {b})"
 
-    def exact(self, term: Term, view: View) -> str:
-        """Return the value of a term, extended to `EXACT`."""
+    def _bits(self, term: Term, view: View) -> int:
+        """Return how many bits a value with a sign needs, so that nothing in it wraps around."""
         match term:
             case FixedNumber(value):
-                if abs(value) >= 1 << 66:
-                    raise NotUnderstood("a number that no value can be")
-                return t.make_constant(value, t.EXACT)
+                return value.bit_length() + 1
             case Sum(terms):
-                if not 1 < len(terms) <= MOST_TERMS or any(isinstance(x, Sum) for x in terms):
-                    raise NotUnderstood("a sum of too many values")
-                total = self.exact(terms[0], view)
+                return max(self._bits(x, view) for x in terms) + len(terms)
+            case Bitwise(_, left, right):
+                return max(self._bits(left, view), self._bits(right, view))
+            case _:
+                word = t.word_of(self._leaf(term, view)[1])
+                return word.width + (not word.signed)
+
+    def exact(self, term: Term, view: View, wide: Int = t.EXACT) -> str:
+        """Return the value of a term, extended to a width at which nothing in it wraps around."""
+        if self._bits(term, view) > t.EXACT.width:
+            raise NotUnderstood("a value of too many bits")
+        match term:
+            case FixedNumber(value):
+                return t.make_constant(value, wide)
+            case Sum(terms):
+                if len(terms) < 2:
+                    raise NotUnderstood("a sum of nothing")
+                total = self.exact(terms[0], view, wide)
                 for x in terms[1:]:
-                    total = f"(bvadd {total} {self.exact(x, view)})"
+                    total = f"(bvadd {total} {self.exact(x, view, wide)})"
                 return total
             case Bitwise(op, left, right):
-                return f"({_BITWISE[op]} {self.exact(left, view)} {self.exact(right, view)})"
+                parts = f"{self.exact(left, view, wide)} {self.exact(right, view, wide)}"
+                return f"({_BITWISE[op]} {parts})"
             case _:
                 found, type_ = self._leaf(term, view)
-                return t.convert_value(found, type_, t.EXACT)
+                return t.convert_value(found, type_, wide)
 
     def _leaf(self, term: Term, view: View) -> tuple[str, Type]:
         match term:

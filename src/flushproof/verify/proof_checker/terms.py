@@ -13,7 +13,7 @@ TRUE, FALSE = "true", "false"
 THREAD = INT
 """Numbers of threads and vCPUs; the number of vCPUs is at most `MOST_VCPUS`, so sums fit."""
 EXACT = Int(70, signed=True)
-"""Wide enough for the sums in a fact, and for roots with `NONE` beside them."""
+"""Wide enough for any value, a root with `NONE` beside it included, and some sums of these."""
 
 
 def word_of(t: Type) -> Int:
