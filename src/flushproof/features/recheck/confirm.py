@@ -13,6 +13,7 @@ from flushproof.ir.program import Program, Role
 from flushproof.machine.build import Machine
 from flushproof.machine.lock_order import in_order
 from flushproof.results.recheck import ClaimConfirmed, ClaimUnconfirmed, Recheck
+from flushproof.support.memory_model import MemoryModel
 from flushproof.support.wording import count_noun
 from flushproof.verify.assumptions import list_assumptions
 from flushproof.verify.certificate.certificate_file import Certificate
@@ -54,6 +55,10 @@ def _confirm(
     ask: Ask,
     known: dict[int, DefinedProgram | ClaimUnconfirmed],
 ) -> ClaimConfirmed | ClaimUnconfirmed:
+    if machine.setup.bounds.flushers != 1:
+        return _unfit(block, "there are several flushers")
+    if machine.setup.memory is not MemoryModel.SC:
+        return _unfit(block, "stores are buffered")
     program = program_of_claim(machine, block.claim)
     if program is None:
         return _unfit(block, "there is no one order in which the locks are taken")

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from flushproof.ir.code import Assert
 from flushproof.ir.invariant import ANY, CaseInvariant, ClaimedProof, Position
-from flushproof.ir.program import Program
+from flushproof.ir.program import Program, Role
 from flushproof.ir.types import VCPU
 from flushproof.support.record import Record
 from flushproof.verify.proof_checker.checked_program import CheckedProgram, make_checked
@@ -136,20 +136,22 @@ def _exact_positions(
 
 
 def _require_all_cases(program: Program, proof: ClaimedProof) -> None:
-    """Refuse a proof whose cases do not cover every failure.
+    """Refuse a proof whose cases do not cover every failure, undefined behaviour included.
 
     Raises:
         NotUnderstood: a way to fail, or a relation of the claim's vCPUs, is in no case.
     """
+    if not _complete(program, list(proof.cases)):
+        raise NotUnderstood("the cases leave out some of the vCPUs that witnesses may be")
     for o in program.operations:
+        if o.role not in (Role.LOAD, Role.FLUSH, Role.OBSERVE, Role.END):
+            raise NotUnderstood(f"an operation that is never run: {o.name}")
         for at, i in enumerate(o.code):
             if isinstance(i, Assert):
                 for way in _ways(o.name, o.code, at):
                     cases = [c for c in proof.cases if not way & {*c.excluded}]
                     if not _complete(program, cases):
                         raise NotUnderstood(f"no case for a failure of `{i.claim}`")
-    if not proof.cases:
-        raise NotUnderstood("no case")
 
 
 def _ways(name: str, code: Code, at: int) -> Iterator[frozenset[Position]]:

@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from flushproof.ir.invariant import ClaimedProof, CutPoint, Fact
 from flushproof.ir.program import Program
 from flushproof.support.record import Record
-from flushproof.verify.proof_checker.code_paths import NotUnderstood, region_positions
+from flushproof.verify.proof_checker.code_paths import (
+    NotUnderstood,
+    region_positions,
+    successor_positions,
+)
 
 
 class CheckedProgram(Record, frozen=True):
@@ -61,11 +65,17 @@ def make_checked(
             raise NotUnderstood(f"a cut at {p.at.at} of {p.at.operation}()")
         if points[p.at.operation].setdefault(p.at.at, p) != p:
             raise NotUnderstood(f"two cuts at {p.at.at} of {p.at.operation}()")
+        if p.at.at == 0 and p.facts:
+            # A call begins there with any locals, so nothing would show such a fact.
+            raise NotUnderstood(f"facts where {p.at.operation}() begins")
     values: dict[str, tuple[Fact, ...]] = {}
     for name, fact in proof.values:
         values[name] = (*values.get(name, ()), fact)
     checked = CheckedProgram(program, points, values, trusted, defined)
     for name, code in codes.items():
+        if any(0 in successor_positions(code, at) for at in range(len(code))):
+            # What callers see to is taken to hold at 0, also of arguments that are assigned.
+            raise NotUnderstood(f"{name}() goes back to where it begins")
         for at in sorted({0} | checked.heads(name)):
             region_positions(code, at, checked.heads(name))
     return checked

@@ -222,6 +222,8 @@ class CaseConditions:
         seen = set(waiting)
         while waiting:
             where = waiting.pop()
+            if where not in self.facts:
+                continue  # that nobody comes there was asked
             before = self.holds(where, self.view(where, self.state, self.tracked))
             hypothesis = self.script.define(t.all_of((self.around, before)), "Bool")
             targets = list(self._ask_own(where, hypothesis))
@@ -256,7 +258,7 @@ class CaseConditions:
                 yield t.make_equality(held, self.space.first_value(f, v))
         zero = t.make_constant(0, t.THREAD)
         for lock in self.state.reads:
-            for thread in self.seen:
+            for thread in (*self.seen, self.number(OBSERVER)):
                 yield t.make_equality(self.space.reader_count(self.state, lock, thread), zero)
 
     def _ask_own(self, where: Location, hypothesis: str) -> Iterator[Location]:

@@ -111,11 +111,7 @@ class FactTranslation:
             case TrackedVcpu(k):
                 return _nth(view.tracked, k), INT
             case Cell(name, vcpu):
-                f = self.space.fields.get(name)
-                if f is None or (f.scope == "vcpu") != (vcpu is not None):
-                    raise NotUnderstood(f"no field `{name}`")
-                index = None if vcpu is None else _nth(view.tracked, vcpu)
-                return self.space.read(view.state, f, index), f.type
+                return self._cell(name, vcpu, view)
             case ReaderCount(lock, thread):
                 if thread not in view.threads or lock not in view.state.reads:
                     raise NotUnderstood(f"no readers of `{lock}`")
@@ -130,6 +126,15 @@ class FactTranslation:
                 raise NotUnderstood("a part of a value that is none")
             case _:
                 assert_never(term)
+
+    def _cell(self, name: str, vcpu: int | None, view: View) -> tuple[str, Type]:
+        f = self.space.fields.get(name)
+        if f is None or (f.scope == "vcpu") != (vcpu is not None):
+            raise NotUnderstood(f"no field `{name}`")
+        if name in self.space.written and name not in view.state.fields:
+            raise NotUnderstood(f"`{name}` where facts are about locals alone")
+        index = None if vcpu is None else _nth(view.tracked, vcpu)
+        return self.space.read(view.state, f, index), f.type
 
 
 def _nth(tracked: tuple[str, ...], k: int) -> str:
@@ -153,6 +158,7 @@ class _OneValue(StateSpace):
 
     def __init__(self, space: StateSpace, name: str, value: str) -> None:
         self.fields = {name: replace(space.fields[name], scope=FieldScope.VM)}
+        self.written = frozenset()
         self.value = value
 
     def read(self, _state: StateTerms, _f: Field, _index: str | None) -> str:

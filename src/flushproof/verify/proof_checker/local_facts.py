@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from flushproof.ir.code import FieldScope, Local
 from flushproof.ir.invariant import FLUSHER, CutPoint, Fact
 from flushproof.ir.program import Operation
-from flushproof.ir.types import INT
+from flushproof.ir.types import INT, LockWord
 from flushproof.verify.proof_checker import terms as t
 from flushproof.verify.proof_checker.accesses import locals_of
 from flushproof.verify.proof_checker.checked_program import CheckedProgram
@@ -54,6 +54,8 @@ class LocalConditions:
             f = self.space.fields.get(name)
             if f is None or name not in self.space.written or name in self.space.rigid:
                 raise NotUnderstood(f"no field `{name}` that changes")
+            if isinstance(f.type, LockWord):
+                raise NotUnderstood(f"the word of the lock `{name}` is no value of a store")
             index = NUMBER if f.scope is FieldScope.VCPU else None
             holds = value_holds(self.translation, name, facts, self.space.first_value(f, index))
             self.script.ask("values", f"{f.label} at boot", (*self._count(), t.negate_term(holds)))
@@ -68,7 +70,7 @@ class LocalConditions:
         yield t.in_range(NUMBER, COUNT)
 
     def _execute(self, o: Operation, start: int, cuts: frozenset[int]) -> Region:
-        actor = Actor(NUMBER, f"{o.name}:", own_number(o, NUMBER), (COUNT, NUMBER))
+        actor = Actor(NUMBER, f"0/{o.name}:", own_number(o, NUMBER), (COUNT, NUMBER))
         return execute_region(self.space, o, start, cuts, actor, self.state, alone=False)
 
     def _known(self, r: Region) -> Iterator[str]:

@@ -97,10 +97,12 @@ def unheld_locks(program: Program) -> dict[str, tuple[frozenset[str], ...]]:
 
     None are named where a call may end with a lock held, as then the next may begin with it.
     """
+    found = {o.name: _maybe_held(o.code) for o in program.operations}
+    twice = {x for o in program.operations for x in _read_twice(o.code, found[o.name])}
     locks = frozenset(
         f.name for f in program.fields if isinstance(f.type, LockWord) and f.scope is FieldScope.VM
     )
-    found = {o.name: _maybe_held(o.code) for o in program.operations}
+    locks -= twice
     kept = any(
         held
         for o in program.operations
@@ -111,6 +113,16 @@ def unheld_locks(program: Program) -> dict[str, tuple[frozenset[str], ...]]:
         name: tuple(frozenset() if kept else locks - {h.lock for h in held} for held in before)
         for name, before in found.items()
     }
+
+
+def _read_twice(code: Code, held: tuple[LockSet, ...]) -> Iterator[str]:
+    """Yield the locks that a reader may take once more, so that one unlock does not free them."""
+    for i, maybe in zip(code, held, strict=True):
+        if (
+            isinstance(i, ir.Acquire | ir.TryAcquire)
+            and HeldLock(i.field.name, shared=True) in maybe
+        ):
+            yield i.field.name
 
 
 def waits_end(operations: tuple[Operation, ...], endless: dict[str, frozenset[int]]) -> bool:

@@ -50,7 +50,7 @@ class Script:
     def unknown(self, hint: str, sort: str) -> str:
         """Return a new unknown."""
         self._defined += 1
-        return self.declare(f"{hint}!{self._defined}", sort)
+        return self.declare(f"{hint}?{self._defined}", sort)
 
     def ask(self, rule: str, text: str, formula: Iterable[str]) -> None:
         """Add a question, unless its answer is plain to see."""

@@ -19,7 +19,7 @@ def script_text(script: Script, questions: Iterable[ProofObligation]) -> str:
     """Return a script that asks questions one after the other; each is to be `unsat`."""
     lines = ["(set-logic QF_ABV)", *script.lines]
     for q in questions:
-        lines += ["(push 1)", f"; {q.rule}: {q.text}", f"(assert {q.formula})"]
+        lines += ["(push 1)", f"; {q.rule}: {' '.join(q.text.split())}", f"(assert {q.formula})"]
         lines += ["(check-sat)", "(pop 1)"]
     return "\n".join(lines) + "\n"
 
