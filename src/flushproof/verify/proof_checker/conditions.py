@@ -77,6 +77,8 @@ class CaseConditions:
         self.sums: list[tuple[Position, ProofObligation]] = []
         if case.history and case.tracked != (ANY,):
             raise NotUnderstood("what is noted is at a vCPU that is not any")
+        if case.merged and not case.tracked:
+            raise NotUnderstood("witnesses are the same vCPU, and none is tracked")
         self._require_loads_know_their_vcpu()
         self.around = t.all_of(self._always())
 
@@ -188,7 +190,7 @@ class CaseConditions:
         """Return the facts at a location, and what the locks that are held there imply."""
         if where not in self.facts:
             return t.FALSE
-        parts = [self.translation.hold(self.facts[where], view)]
+        parts = [self._facts_at(where, view)]
         for thread in (FLUSHER, *range(1, 1 + len(view.tracked)), OBSERVER):
             number = self.number(thread) if thread < 1 else view.tracked[thread - 1]
             at = self.position(where, thread)
@@ -197,6 +199,10 @@ class CaseConditions:
                 parts.append(self._of_locals(at, thread, view))
         parts += self._known_values(view.state)
         return t.all_of(parts)
+
+    def _facts_at(self, where: Location, view: View) -> str:
+        """Return the facts claimed at a location; where none are, nothing is to come there."""
+        return self.translation.hold(self.facts[where], view) if where in self.facts else t.FALSE
 
     def _of_locks(self, state: StateTerms, at: Position | None, number: str) -> Iterator[str]:
         """Yield what the code alone says of the locks that a thread holds and does not hold."""
@@ -294,7 +300,7 @@ class CaseConditions:
             known = self._start_locals(region)
             state = update_history(self.program, self.walkers, region, self.state, state, known)
         view = self.view(target, state, self.tracked, thread, end.locals)
-        facts = self.translation.hold(self.facts[target], view) if target in self.facts else t.FALSE
+        facts = self._facts_at(target, view)
         self.script.ask("consecution", text, (whole, end.guard, t.negate_term(facts)))
 
     def _start_locals(self, region: Region) -> dict[str, tuple[Local, str]]:
@@ -422,7 +428,7 @@ class CaseConditions:
         self._ask_failures(region, whole, text, None)
         for end in region.exits:
             view = self.view(where, end.state, self.tracked)
-            facts = self.translation.hold(self.facts[where], view)
+            facts = self._facts_at(where, view)
             self.script.ask("interference", text, (whole, end.guard, t.negate_term(facts)))
 
     def _other_locals(self, position: Position) -> str:

@@ -408,6 +408,9 @@ class _Execution:
     def _every(self, i: ir.Every) -> None:
         """Guess the answer; if it is no, there is a vCPU of which the condition does not hold."""
         answer = self.script.unknown("every", t.sort_of(BOOL))
+        if not self.alone:  # the fields of two questions may be of two moments
+            self.locals[i.target] = answer
+            return
         state, known = self.state, dict(self.locals)
 
         def at(vcpu: str) -> str:
