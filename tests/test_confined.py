@@ -91,6 +91,7 @@ def test_named_by_the_user(capsys: pytest.CaptureFixture[str], folder: Path) -> 
     capsys.readouterr()
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize(
     "include", ['"../../secret.h"', '"/{0}/secret.h"', '"link.h"', "<{0}/secret.h>", '"up.h"']
 )

@@ -52,6 +52,7 @@ def verdict(folder: Path, number: str = COUNT, test: str = "1", before: str = ST
     return result.verdict
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize(
     ("number", "expected"),
     [
@@ -68,6 +69,7 @@ def test_how_many_vcpus_there_are(number: str, expected: Verdict, tmp_path: Path
     assert verdict(tmp_path, number) is expected
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize(
     ("test", "expected"),
     [

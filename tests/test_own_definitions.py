@@ -80,6 +80,7 @@ def verdict(
     return result.verdict
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize(
     ("before", "expected"),
     [
@@ -106,6 +107,7 @@ def test_a_lock_that_locks_nothing(tmp_path: Path) -> None:
     assert verdict(tmp_path, "", WHOLE, "no_race") is Verdict.BOUNDED
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize(
     ("before", "expected"),
     [

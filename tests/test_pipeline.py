@@ -30,6 +30,7 @@ def _only(*claims: str) -> Options:
     return Options(vcpus=(1, 2), loads=1, flushes=1, claims=claims)
 
 
+@pytest.mark.slow
 def test_results_come_one_by_one() -> None:
     """Progress and partial results of an interrupted run are made of these."""
     seen: list[ClaimResult] = []

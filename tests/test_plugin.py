@@ -77,6 +77,7 @@ def test_selection(project: pytest.Pytester) -> None:
     _run(project, "-k", "good").assert_outcomes(passed=1, deselected=1)
 
 
+@pytest.mark.slow
 def test_parallel(project: pytest.Pytester) -> None:
     """Workers must collect the same items in the same order."""
     _write(project, "good", "coverage", "no_race")

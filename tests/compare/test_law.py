@@ -43,7 +43,7 @@ PAIRS = {
 LATE = ("flag turned", "no invalidation", "lock kept", "no skipping", "flag and enum", "enums")
 
 
-@pytest.mark.sample("both keep", "flag and enum")
+@pytest.mark.sample("flag and enum-boot")
 @pytest.mark.parametrize(
     ("name", "since"), [*((n, Since.BOOT) for n in PAIRS), *((n, Since.LOAD) for n in LATE)]
 )

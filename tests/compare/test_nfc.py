@@ -60,6 +60,7 @@ def test_verdicts(old: str, new: str, since: Since, relation: Relation, vcpus: i
     assert (None if told is None else told.vcpus) == vcpus
 
 
+@pytest.mark.slow
 def test_the_schedule_is_shown_twice(capsys: pytest.CaptureFixture[str]) -> None:
     """A difference that is not shown side by side, marked, and within 75 columns helps nobody."""
     code, out, err = nfc(capsys, spec("enum_status"), spec("enum_cached"), "--after-load")
@@ -248,6 +249,7 @@ def sections(flush: str, load: str, clauses: str = "") -> Machine:
     return build_machine(from_texts(Source("s.c", code), Source("s.spec", spec)))
 
 
+@pytest.mark.sample(every=2)
 @pytest.mark.parametrize("bounds", [BOUNDS, None], ids=["bounded", "for all"])
 def test_sections_that_change_places(bounds: Bounds | None) -> None:
     """Two critical sections of a call change places, and whole calls cannot tell."""

@@ -221,7 +221,7 @@ def test_what_gcc_refuses_is_told_with_its_place(tmp_path: Path) -> None:
 SMALL = ("--claim", "no_wasted", "--vcpus", "1", "--jobs", "1", "--no-cache", "--agree", "gcc")
 
 
-@pytest.mark.sample("bounded")
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["bounded", "enumerate"])
 def test_told_beside_the_verdict(engine: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Whoever reads a verdict can see that the compiler was asked, and about how much."""

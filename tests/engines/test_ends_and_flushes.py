@@ -124,6 +124,7 @@ void my_load(struct kvm_vcpu *vcpu, u64 root) { to_vmx(vcpu)->own = root; }
 """
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize(
     ("body", "claim", "verdict"),
     [
@@ -158,7 +159,7 @@ def _locked(body: str) -> str:
     return f"spin_lock(&k->lock); {body} spin_unlock(&k->lock);"
 
 
-@pytest.mark.sample("flushed")
+@pytest.mark.sample("one load")
 @pytest.mark.parametrize(
     ("assumed", "flush", "load", "loads", "verdict"),
     [

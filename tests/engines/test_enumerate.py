@@ -85,6 +85,7 @@ def test_missing_lock_is_found(tmp_path: Path, claim: str) -> None:
     assert _outcome(made, claim, Sizes(1, 2, 2)).found
 
 
+@pytest.mark.slow
 def test_three_vcpus_repeat_a_root() -> None:
     """What needs three vCPUs must not be lost to the states that are taken as one."""
     assert _outcome(machine_of("enum_cached"), "no_repeat", Sizes(3, 1, 1)).found
@@ -118,6 +119,7 @@ ENUMERATED = [
 ]
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize(("spec", "claim", "vcpus", "smallest", "verdict"), ENUMERATED)
 def test_engine_decides(
     spec: str, claim: str, vcpus: tuple[int, int], smallest: int | None, verdict: Verdict

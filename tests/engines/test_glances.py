@@ -42,7 +42,7 @@ def test_a_failure_beyond_the_bounds_refutes_what_is_asked_for_all(
     assert scope.vcpus == (1, found[0])
 
 
-@pytest.mark.sample("early_return")
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "claim"), [("store_late", "no_repeat"), ("early_return", "no_wasted")]
 )

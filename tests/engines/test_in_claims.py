@@ -77,7 +77,7 @@ def _answer(machine: Machine, engine: str, vcpus: int = 2) -> ClaimResult:
     return result
 
 
-@pytest.mark.sample(every=5)
+@pytest.mark.sample(every=10)
 @pytest.mark.parametrize(
     "claim",
     [

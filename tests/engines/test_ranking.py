@@ -88,6 +88,7 @@ def test_loops_that_end(name: str) -> None:
     assert unranked_heads(_code(ENDS[name])) == frozenset()
 
 
+@pytest.mark.sample(every=4)
 @pytest.mark.parametrize("name", MAY_NOT_END)
 def test_loops_that_may_not_end(name: str) -> None:
     """A step is taken to end although it goes round for ever, or only others end it.

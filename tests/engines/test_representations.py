@@ -141,6 +141,7 @@ RARE = ("0x18", "0x5000")
 PLAIN = [c for c in CASES if not any(x in part for x in RARE for part in c[:2])]
 
 
+@pytest.mark.sample(every=4)
 @pytest.mark.parametrize(("flush", "load", "claim", "fails"), PLAIN)
 def test_plain_numbers(flush: str, load: str, claim: str, fails: bool) -> None:
     """The enumerator must not share what is lost: a few numbers show what fails.

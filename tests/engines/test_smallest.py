@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
+
 from flushproof.engines.bounded.engine import Bounded
 from flushproof.engines.bounded.threads import Counts
 from flushproof.engines.counterexample import Counterexample
@@ -55,6 +57,7 @@ def test_threads_take_turns_as_seldom_as_can_be() -> None:
     assert order[0] == order[-1]
 
 
+@pytest.mark.slow
 def test_nothing_happens_that_is_not_needed() -> None:
     """Steps after the failure, or of a call that takes no part, would only distract."""
     found = _found(_machine(), "no_bogus", Counts(2, 2, 2, 1))

@@ -116,7 +116,7 @@ def _decided(made: Machine, engine: str) -> ClaimResult:
     return result
 
 
-@pytest.mark.sample(every=9)
+@pytest.mark.sample(every=18)
 @pytest.mark.parametrize("name", CASES)
 def test_nothing_is_hidden(name: str) -> None:
     """A claim is proved although it fails while a step goes on that does not end.
@@ -147,6 +147,7 @@ def test_the_loop_is_named() -> None:
     assert "the loop at own.c:11 may go on" in result.reason
 
 
+@pytest.mark.slow
 def test_a_loop_without_end_does_not_hinder_a_proof_for_all() -> None:
     """What holds with a busy wait is not proved, as no number of vCPUs is looked at whole."""
     case = Case("k->x = 2; wait_for(k); k->x = 0;", "if (k->x == 1) k->y = 1;")
@@ -154,6 +155,7 @@ def test_a_loop_without_end_does_not_hinder_a_proof_for_all() -> None:
     assert (result.verdict, result.scope.vcpus) == (Verdict.PROVED, None)
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize("everyone", [False, True])
 @pytest.mark.parametrize(
     ("old", "new"),

@@ -66,6 +66,7 @@ def _programs() -> dict[str, tuple[Piece, Piece]]:
 PROGRAMS = _programs()
 
 
+@pytest.mark.sample(every=4)
 @pytest.mark.parametrize("name", FIELDS)
 def test_each_field_has_a_meaning(name: str, tmp_path: Path) -> None:
     """A field that is parsed and not read is C that means something else to the compiler."""
@@ -110,6 +111,7 @@ SAME = {
 }
 
 
+@pytest.mark.sample(every=4)
 @pytest.mark.parametrize("place", list(PLACES))
 @pytest.mark.parametrize("word", WORDS)
 def test_each_word_has_a_meaning(word: str, place: str, tmp_path: Path) -> None:

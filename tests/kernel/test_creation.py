@@ -158,7 +158,7 @@ def test_creation_that_surely_sets(name: str, tmp_path: Path) -> None:
     assert _result(SURE[name], "no_bogus", tmp_path).verdict is Verdict.PROVED
 
 
-@pytest.mark.sample(every=6)
+@pytest.mark.sample(every=12)
 @pytest.mark.parametrize("name", NOT_SURE)
 def test_creation_that_does_not(name: str, tmp_path: Path) -> None:
     """What is not compiled, not reached or set anew leaves a root that is zero."""

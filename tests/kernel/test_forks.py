@@ -132,6 +132,7 @@ def test_marked_reads_of_what_others_write(condition: str, tmp_path: Path) -> No
     assert found["coverage"] == (Verdict.REFUTED, 1)
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize(
     ("condition", "verdict"),
     [

@@ -62,6 +62,7 @@ def test_the_callback_of_the_file(pages: str, expected: Verdict, tmp_path: Path)
     assert verdict(path, "range_kept") is expected
 
 
+@pytest.mark.sample(every=4)
 @pytest.mark.parametrize(("first", "expected"), [(0, Verdict.BOUNDED), (1, Verdict.REFUTED)])
 @pytest.mark.parametrize("header", [False, True])
 def test_a_walk_of_its_own(first: int, expected: Verdict, header: bool, tmp_path: Path) -> None:

@@ -128,6 +128,7 @@ def test_a_return_under_the_lock_is_met_once_pointers_are_invalid(tmp_path: Path
     }
 
 
+@pytest.mark.slow
 def test_a_load_without_a_level(tmp_path: Path) -> None:
     """In 5.7 and 5.8 the load has its new name and still two parameters."""
     path = _copy("v5_3/vmx.c", tmp_path, "void vmx_set_cr3(", "void vmx_load_mmu_pgd(")
@@ -254,6 +255,7 @@ def test_a_function_defined_twice(tmp_path: Path) -> None:
     assert "function `flush_root` is defined twice" in caught.value.diagnostics[0].title
 
 
+@pytest.mark.slow
 def test_locks_taken_by_helpers(tmp_path: Path) -> None:
     """A function that only takes the lock is part of the model."""
     path = Path(_changed(tmp_path, TAKE, "take(arch);"))

@@ -83,6 +83,7 @@ def test_what_is_a_full_barrier_waits_for_the_store(store: str, tmp_path: Path) 
     assert _verdict(tmp_path, store, "vmx->x = 1; smp_mb();") is Verdict.BOUNDED
 
 
+@pytest.mark.sample(every=5)
 @pytest.mark.parametrize("store", NONE)
 def test_what_is_no_full_barrier_leaves_the_store_in_the_buffer(store: str, tmp_path: Path) -> None:
     """A compiler barrier that was a fence would prove what x86 does otherwise."""

@@ -140,6 +140,7 @@ def test_a_pointer_to_a_vcpu_from_elsewhere_is_refused(tmp_path: Path) -> None:
 SKIPS = ("extern bool skip;", "skip")
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize(
     ("old", "new", "relation"),
     [

@@ -88,6 +88,7 @@ def test_no_root_is_loaded(tmp_path: Path) -> None:
     assert found.verdict is Verdict.VACUOUS
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize(
     ("event", "body", "verdict"),
     [
@@ -123,6 +124,7 @@ def test_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["check", str(tmp_path / "failing.spec"), "--no-sanity"]) == 0
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize(
     ("claim", "line", "words"),
     [

@@ -79,7 +79,7 @@ def test_proofs_for_all_have_no_counterexample(spec: str, monkeypatch: pytest.Mo
     assert sum(count[x] for x in (*ANSWERS, "not accepted")) == EACH
 
 
-@pytest.mark.sample("failure_kept")
+@pytest.mark.sample("failure_kept-True")
 @pytest.mark.parametrize(
     ("old", "new", "claim", "proved"),
     [

@@ -110,6 +110,7 @@ def test_mended_code_does_not_do_it(tmp_path: Path) -> None:
 TRIES = r"while (!spin_trylock(\1)) smp_mb();"
 
 
+@pytest.mark.sample(every=3)
 @needs_compiler
 @pytest.mark.parametrize(
     ("spec", "claim"),

@@ -358,6 +358,7 @@ REFUSED: dict[str, bytes] = {
 }
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize("name", REFUSED)
 def test_mails_that_would_take_long(name: str) -> None:
     """The standard library reads these in quadratic time, or by recursion without an end."""
