@@ -177,7 +177,7 @@ class ForAll:
         found = prove(_subject(base, plan, self.steps, claims_only=False), _hopeful)
         if isinstance(found, NoProof):
             return found
-        match _export(base, plan, found):
+        match _export(base, plan, found, claims_only=False):
             case ClaimedProof() as claimed:
                 outcome = check_defined(base, claimed, self.asked)
                 if isinstance(outcome, ProofRefused):
@@ -200,7 +200,7 @@ class ForAll:
         shorter = (minimise_proof(found),) if self.evidence else ()
         reason = ""
         for proof in (*shorter, found):
-            claimed = _export(program, plan, proof)
+            claimed = _export(program, plan, proof, claims_only=True)
             if isinstance(claimed, NoProof):
                 return claimed
             outcome = check_claims(program, claimed, code.confirmed, self.asked)
@@ -215,11 +215,13 @@ class ForAll:
         return prove(_subject(program, plan, self.steps, claims_only=True), hopeless)
 
 
-def _export(program: Program, plan: StepPlan, found: Proof) -> ClaimedProof | NoProof:
+def _export(
+    program: Program, plan: StepPlan, found: Proof, *, claims_only: bool
+) -> ClaimedProof | NoProof:
     from flushproof.engines.unbounded.export_invariant import NotExpressible, export_proof
 
     try:
-        return export_proof(program, plan.boundaries, found)
+        return export_proof(program, plan.boundaries, found, claims_only=claims_only)
     except NotExpressible as error:
         return NoProof(f"{UNCONFIRMED}: no words for {error}")
 

@@ -42,22 +42,30 @@ class NotExpressible(Exception):  # noqa: N818 - a finding, which makes a verdic
 
 
 def export_proof(
-    program: Program, boundaries: Mapping[str, frozenset[int]], proof: Proof
+    program: Program,
+    boundaries: Mapping[str, frozenset[int]],
+    proof: Proof,
+    *,
+    claims_only: bool,
 ) -> claimed.ClaimedProof:
     """Return a proof of a program as a claimed one.
+
+    With `claims_only` it is known that what the code proper takes for a vCPU is one; else that has
+    to follow from where threads are.
 
     Raises:
         NotExpressible: a lemma has no counterpart.
     """
-    exports = [_Export(program, part) for part in proof.parts]
+    exports = [_Export(program, part, claims_only=claims_only) for part in proof.parts]
     cases = tuple(e.case() for e in exports)
     cuts = (c for o in program.operations for c in exports[0].cuts(o, boundaries[o.name]))
     return claimed.ClaimedProof(tuple(cuts), tuple(exports[0].values()), cases)
 
 
 class _Export:
-    def __init__(self, program: Program, part: ConfirmedInvariant) -> None:
+    def __init__(self, program: Program, part: ConfirmedInvariant, *, claims_only: bool) -> None:
         self.program = program
+        self.claims_only = claims_only
         self.part = part
         self.space = part.space
         self.frames: Frames = part.frames
@@ -100,7 +108,9 @@ class _Export:
     def _of_locals(self, site: Site) -> Iterator[claimed.Fact]:
         for x, value in self.frames.locals(site, FLUSHER).items():
             leaf = claimed.ThreadLocal(claimed.FLUSHER, x.name)
-            yield from (*_limits(leaf, x.type), *self._low_bits(leaf, value))
+            if self.claims_only or x.type != VCPU:
+                yield from _limits(leaf, x.type)
+            yield from self._low_bits(leaf, value)
 
     def values(self) -> Iterator[tuple[str, claimed.Fact]]:
         """Yield what the representation of values implies of fields."""
@@ -157,7 +167,16 @@ class _Export:
                 for x, value in self.frames.locals(site, thread).items():
                     self._name(value, claimed.ThreadLocal(shown, x.name), names)
         lemmas = self.part.invariant.lemmas.get(control, ())
-        return tuple(tuple(_comparison(x, names) for x in _literals(lemma)) for lemma in lemmas)
+        facts = [tuple(_comparison(x, names) for x in _literals(lemma)) for lemma in lemmas]
+        return (*facts, *(() if self.claims_only else self._numbers_of_vcpus(control)))
+
+    def _numbers_of_vcpus(self, control: Control) -> Iterator[claimed.Fact]:
+        """Yield that locals that are vCPUs are some, or NULL."""
+        for thread in (*self.frames.threads, BYSTANDER):
+            site = self.frames.position(control, thread)
+            for x in self.frames.live(site) if site is not None else ():
+                if x.type == VCPU:
+                    yield from _limits(claimed.ThreadLocal(_number_thread(thread), x.name), x.type)
 
     def _low_bits(self, leaf: claimed.Leaf, value: Value) -> Iterator[claimed.Fact]:
         """Yield that low bits are those of constants, as representations have it."""

@@ -8,13 +8,25 @@ Lemma L27 of docs/soundness.md.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 from flushproof.engines.outcome import NoProof
 from flushproof.features.nfc.atomic_calls import SEVERAL, find_cuts
 from flushproof.features.nfc.lockstep_product import join_in_lockstep
 from flushproof.ir.analysis.representation import infer_kinds
+from flushproof.ir.invariant import ClaimedProof
 from flushproof.ir.program import Program
 from flushproof.ir.types import RW_LOCK
 from flushproof.support.record import Record
+from flushproof.verify.proof_checker.check import (
+    ProofRefused,
+    check_atomic_calls,
+    check_whole_calls,
+)
+
+if TYPE_CHECKING:
+    from flushproof.engines.unbounded.prove import ConfirmedInvariant
 
 EFFORT = 10_000
 """Questions that the search for a relation may ask."""
@@ -62,10 +74,21 @@ def equal_for_all(
     joint = join_in_lockstep(old, new, after_load=after_load)
     if joint is None:
         return NoProof("there are too many loops, or a lock for each vCPU")
+    for program in (old, new):
+        outcome = check_atomic_calls(program, _cut_at_loops(program), many)
+        if isinstance(outcome, ProofRefused):
+            return NoProof(f"not confirmed: {outcome.reason}")
     try:
         return _search(joint, many)
     except (NotExact, OutsideSmallDomains):
         return NoProof("the relation would have to speak of arithmetic")
+
+
+def _cut_at_loops(program: Program) -> ClaimedProof:
+    from flushproof.engines.unbounded.export_ranks import list_loop_heads
+
+    cuts = tuple(cut for o in program.operations for cut in list_loop_heads(o))
+    return ClaimedProof(cuts, (), ())
 
 
 def _atomic(old: Program, new: Program, flushers: int) -> bool:
@@ -94,4 +117,24 @@ def _search(joint: Program, flushers: int | None) -> Related | NoProof:
     if found is None or list_failing_clauses(system, found):
         return NONE_FOUND
     part = ConfirmedInvariant(case, where, builder.frames, system, found)
+    refused = _confirm(joint, whole, part)
+    if refused is not None:
+        return refused
     return Related(tuple(facts_between_calls(part)), kinds.exact_roots, flushers)
+
+
+def _confirm(
+    joint: Program, whole: Mapping[str, frozenset[int]], part: ConfirmedInvariant
+) -> NoProof | None:
+    """Have the proof checker decide whether a relation is one; return why not."""
+    from flushproof.engines.unbounded.export_invariant import NotExpressible, export_proof
+    from flushproof.engines.unbounded.prove import Proof
+
+    try:
+        claimed = export_proof(joint, whole, Proof((part,)), claims_only=False)
+    except NotExpressible as error:
+        return NoProof(f"not confirmed: no words for {error}")
+    outcome = check_whole_calls(joint, claimed)
+    return (
+        NoProof(f"not confirmed: {outcome.reason}") if isinstance(outcome, ProofRefused) else None
+    )

@@ -76,17 +76,63 @@ def check_claims(
         return ProofRefused(str(error), isinstance(error, NoAnswer))
 
 
+def check_whole_calls(program: Program, proof: ClaimedProof, ask: Ask = ask_z3) -> Outcome:
+    """Decide whether a proof shows the claims of a program whose calls are single steps.
+
+    That they are is another matter: what they stand for is atomic (`check_atomic_calls`).
+    """
+    try:
+        checked = make_checked(program, proof, {}, defined=False)
+        _require_whole_calls(checked)
+        return _check_cases(checked, proof, ask, _require_local_facts(checked, ask))
+    except NotUnderstood as error:
+        return ProofRefused(str(error), isinstance(error, NoAnswer))
+
+
+def _require_whole_calls(checked: CheckedProgram) -> None:
+    for o in checked.program.operations:
+        if checked.boundaries(o.name) != {0}:
+            raise NotUnderstood(f"a call of {o.name}() is more than one step")
+
+
+def check_atomic_calls(
+    program: Program, proof: ClaimedProof, flushers: int | None, ask: Ask = ask_z3
+) -> Outcome:
+    """Decide whether every call is one step, cut where a proof cuts loops.
+
+    So many flushers may be at work at once, any number if None.
+    """
+    try:
+        checked = make_checked(program, proof, {}, defined=False)
+        asked = _require_local_facts(checked, ask)
+        return ProofConfirmed(asked + _require_steps(checked, ask, flushers), {})
+    except NotUnderstood as error:
+        return ProofRefused(str(error), isinstance(error, NoAnswer))
+
+
 def _check(checked: CheckedProgram, proof: ClaimedProof, ask: Ask) -> Outcome:
-    _require_all_cases(checked.program, proof)
+    asked = _require_local_facts(checked, ask) + _require_steps(checked, ask, 1)
+    return _check_cases(checked, proof, ask, asked)
+
+
+def _require_local_facts(checked: CheckedProgram, ask: Ask) -> int:
     local = LocalConditions(checked)
     local.ask_all()
-    asked = _require_unsat(local.script, ask)
-    movers = MoverConditions(checked, ask)
+    return _require_unsat(local.script, ask)
+
+
+def _require_steps(checked: CheckedProgram, ask: Ask, flushers: int | None) -> int:
+    movers = MoverConditions(checked, ask, flushers=flushers)
     problem = movers.find_problem()
     if problem is not None:
+        kind = NoAnswer if movers.open else NotUnderstood
         at = f"{problem.at.at} of {problem.at.operation}()"
-        return ProofRefused(f"a step would have to begin at {at}: {problem.text}", movers.open)
-    asked += movers.asked
+        raise kind(f"a step would have to begin at {at}: {problem.text}")
+    return movers.asked
+
+
+def _check_cases(checked: CheckedProgram, proof: ClaimedProof, ask: Ask, asked: int) -> Outcome:
+    _require_all_cases(checked.program, proof)
     exact: Mapping[str, frozenset[int]] = {}
     for case in proof.cases:
         script = Script()

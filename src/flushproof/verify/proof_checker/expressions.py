@@ -24,7 +24,7 @@ from flushproof.ir.code import (
     Unary,
     Var,
 )
-from flushproof.ir.types import BOOL, INT, Int, VcpuRef
+from flushproof.ir.types import BOOL, INT, NO_VCPU, Int, VcpuRef
 from flushproof.support.record import Record
 from flushproof.verify.proof_checker import terms as t
 
@@ -58,7 +58,7 @@ class Evaluation:
     """Evaluates expressions in one place.
 
     `defined` collects what has to hold for the values to be defined, `exact` what holds where no
-    sum wraps around.
+    sum wraps around and what is taken for a vCPU is one or NULL.
     """
 
     def __init__(self, around: Surroundings) -> None:
@@ -112,6 +112,10 @@ class Evaluation:
             wide = t.convert_value(a, source, t.EXACT)
             back = t.convert_value(t.convert_value(a, source, INT), INT, t.EXACT)
             self.defined.append(t.make_equality(wide, back))
+        if isinstance(target, VcpuRef) and not isinstance(source, VcpuRef):
+            number = t.convert_value(a, source, target)
+            none = t.make_equality(number, t.make_constant(NO_VCPU, target))
+            self.exact.append(t.any_of((none, t.in_range(number, self.around.count))))
         if isinstance(target, Int) and target != BOOL:
             wide = t.convert_value(a, source, t.EXACT)
             back = t.convert_value(t.convert_value(a, source, target), target, t.EXACT)

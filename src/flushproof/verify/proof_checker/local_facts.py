@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from flushproof.ir.code import FieldScope, Local
 from flushproof.ir.invariant import FLUSHER, CutPoint, Fact
 from flushproof.ir.program import Operation
-from flushproof.ir.types import INT, LockWord
+from flushproof.ir.types import INT, VCPU, LockWord
 from flushproof.verify.proof_checker import terms as t
 from flushproof.verify.proof_checker.accesses import locals_of
 from flushproof.verify.proof_checker.checked_program import CheckedProgram
@@ -71,12 +71,16 @@ class LocalConditions:
 
     def _execute(self, o: Operation, start: int, cuts: frozenset[int]) -> Region:
         actor = Actor(NUMBER, f"0/{o.name}:", own_number(o, NUMBER), (COUNT, NUMBER))
-        return execute_region(self.space, o, start, cuts, actor, self.state, alone=False)
+        trusted = self.checked.trusted.get(o.name, frozenset())
+        return execute_region(self.space, o, start, cuts, actor, self.state, trusted, alone=False)
 
     def _known(self, r: Region) -> Iterator[str]:
         """Yield what is known where a region begins, and of what it reads."""
         yield f"(bvsle {t.make_constant(1, INT)} {COUNT})"
         yield from r.assumed
+        for f in self.checked.program.witnesses:
+            if f.type == VCPU:
+                yield t.in_range(self.space.rigid[f.name], COUNT)
         point = self.checked.points[r.operation.name].get(r.start)
         if point is not None:
             yield self._facts(r, point.facts, {})

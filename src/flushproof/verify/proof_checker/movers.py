@@ -21,6 +21,7 @@ from flushproof.verify.proof_checker import terms as t
 from flushproof.verify.proof_checker.accesses import Accesses, list_accesses, live_locals
 from flushproof.verify.proof_checker.checked_program import CheckedProgram
 from flushproof.verify.proof_checker.code_paths import (
+    NotUnderstood,
     region_positions,
     successor_positions,
     visible_positions,
@@ -34,6 +35,9 @@ from flushproof.verify.proof_checker.step_handlers import Part, StepHandlers
 
 Pair = tuple[Position, Position]
 
+_MOST_THREADS = t.make_constant(MOST_VCPUS + 2, INT)
+"""The number of a thread, one more, and two more fit an `int`."""
+
 
 class StepProblem(Record, frozen=True):
     """A place at which a step would have to begin, and why."""
@@ -43,12 +47,13 @@ class StepProblem(Record, frozen=True):
 
 
 class MoverConditions:
-    """Decides whether the steps of a program are atomic."""
+    """Decides whether the steps of a program are atomic, with one flusher or any number."""
 
-    def __init__(self, checked: CheckedProgram, ask: Ask) -> None:
+    def __init__(self, checked: CheckedProgram, ask: Ask, *, flushers: int | None = 1) -> None:
         self.checked = checked
         self.program = checked.program
         self.ask = ask
+        self.single = flushers == 1
         self.script = Script()
         self.space = StateSpace(self.program, self.script)
         self.acting = [o for o in self.program.operations if o.role in (Role.LOAD, Role.FLUSH)]
@@ -161,8 +166,8 @@ class MoverConditions:
 
     def _may_clash(self, p: Position, q: Position) -> bool:
         roles = {self.operations[x.operation].role for x in (p, q)}
-        if roles == {Role.FLUSH}:
-            return False  # one flusher at a time
+        if roles == {Role.FLUSH} and self.single:
+            return False
         held = self.held[p.operation][p.at], self.held[q.operation][q.at]
         return self.accesses[p].overlap(self.accesses[q]) and not exclude_each_other(*held)
 
@@ -195,7 +200,7 @@ class MoverConditions:
         )
 
     def _number(self, p: Position, name: str) -> str:
-        if self.operations[p.operation].role is Role.FLUSH:
+        if self.operations[p.operation].role is Role.FLUSH and self.single:
             return COUNT
         return self.script.declare(name, t.sort_of(t.THREAD))
 
@@ -210,6 +215,8 @@ class MoverConditions:
 
     def _end(self, r: Region) -> StateTerms:
         """Return the state after a region, whichever way it ends."""
+        if not r.exits:
+            raise NotUnderstood("a part that does not end")
         last = r.exits[-1].state
         fields, reads = dict(last.fields), dict(last.reads)
         for e in reversed(r.exits[:-1]):
@@ -233,6 +240,8 @@ class MoverConditions:
         yield f"(bvsle {COUNT} {t.make_constant(MOST_VCPUS, INT)})"
         if self.operations[p.operation].role is Role.LOAD:
             yield t.in_range(number, COUNT)
+        elif not self.single:
+            yield t.all_of((f"(bvsge {number} {COUNT})", f"(bvsle {number} {_MOST_THREADS})"))
         for f in self.program.witnesses:
             if f.type == VCPU:
                 yield t.in_range(self.space.rigid[f.name], COUNT)
