@@ -247,7 +247,10 @@ class CaseConditions:
             where = self.moved(where, OBSERVER, Position(o.name, 0))
             where = replace(where, running=OBSERVER)
         known = [self.around, *self._first_values()]
-        after = self.holds(where, self.view(where, self.state, self.tracked))
+        view = self.view(where, self.state, self.tracked)
+        after = t.FALSE
+        if where in self.facts:
+            after = self.translation.hold(self.facts[where], view)
         self.script.ask("initiation", "boot", (*known, t.negate_term(after)))
         return where
 
