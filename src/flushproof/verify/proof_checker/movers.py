@@ -247,7 +247,7 @@ class MoverConditions:
                 yield t.in_range(self.space.rigid[f.name], COUNT)
         for h in sorted(self.held[p.operation][p.at]):
             yield from self.space.facts_of_held(start, h, number, seen)
-        yield from self.handlers.no_objection(start)
+        yield from self.handlers.no_objection(start, seen)
 
     def _guesses(self, regions: tuple[Region, ...], seen: tuple[str, ...]) -> Iterator[str]:
         guesses = [g for r in regions for g in r.guesses]

@@ -30,11 +30,16 @@ class StepHandlers:
         self.observers = space.program.of(Role.OBSERVE)
         self.relied_on = False
 
-    def objections(self, state: StateTerms, thread: str = "o") -> Iterator[tuple[str, str]]:
-        """Yield each claim, and that its handler objects to a state."""
+    def objections(
+        self, state: StateTerms, seen: tuple[str, ...], thread: str = "o"
+    ) -> Iterator[tuple[str, str]]:
+        """Yield each claim, and that its handler objects to a state.
+
+        `seen` are the threads whose reading of locks is known, the same in all of a question.
+        """
         number = self.space.script.declare(thread, t.sort_of(t.THREAD))
         for o in self.observers:
-            actor = Actor(number, f"{thread}/{o.name}:", {}, (COUNT,))
+            actor = Actor(number, f"{thread}/{o.name}:", {}, seen)
             region = execute_region(
                 self.space, o, 0, frozenset({0}), actor, state, past_faults=True
             )
@@ -42,10 +47,10 @@ class StepHandlers:
             for claim in {f.claim for f in region.failures}:
                 yield claim, t.all_of((*region.assumed, fails))
 
-    def no_objection(self, state: StateTerms) -> Iterable[str]:
+    def no_objection(self, state: StateTerms, seen: tuple[str, ...]) -> Iterable[str]:
         """Yield that no handler objects to a state, where that can be relied on."""
         if self.relied_on:
-            yield from (t.negate_term(o) for _, o in self.objections(state))
+            yield from (t.negate_term(o) for _, o in self.objections(state, seen))
 
     def rely_on(self, parts: Callable[[], Iterator[Part]], ask: Ask) -> None:
         """Rely on the handlers if they take no notes, agree, and every part tells."""
@@ -54,7 +59,7 @@ class StepHandlers:
         self.relied_on = True
         questions = [ProofObligation("step handlers", "threads", self._differ())]
         for region, after, known in parts():
-            for claim, objects in self.objections(after):
+            for claim, objects in self.objections(after, region.actor.seen):
                 told = t.any_of(f.fails for f in region.failures if f.claim == claim)
                 ends = t.any_of(e.guard for e in region.exits)
                 whole = t.all_of((*known, ends, objects, t.negate_term(told)))
@@ -65,7 +70,8 @@ class StepHandlers:
     def _differ(self) -> str:
         """Return that two threads think differently of one state."""
         state = self.space.fresh("m:")
-        pairs = zip(self.objections(state, "o"), self.objections(state, "p"), strict=True)
+        one, other = (self.objections(state, (COUNT,), thread) for thread in ("o", "p"))
+        pairs = zip(one, other, strict=True)
         return t.any_of(t.negate_term(t.make_equality(a, b)) for (_, a), (_, b) in pairs)
 
 
