@@ -484,7 +484,7 @@ class _Execution:
         me = self.actor.number
         if shared:
             old = self.space.reader_count(self.state, f.name, me)
-            # A thread is a reader fewer than 2^31 times at once (an assumption of Lemma L31).
+            # A thread is a reader fewer than 2^31 times at once: docs/soundness.md assumes it.
             self._restrict(f"(bvult {old} {t.make_constant(t.THREAD.high, t.THREAD)})")
             self._set_reads(
                 f, t.make_choice(got, f"(bvadd {old} {t.make_constant(1, t.THREAD)})", old)
