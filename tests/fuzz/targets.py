@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from flushproof import __version__
 from flushproof.cli.commands.replay.text import render_answer, render_overview, render_step
+from flushproof.features.recheck.confirm import program_of_claim
 from flushproof.features.replay.itf_reader import read_itf
 from flushproof.features.replay.other_file import replay_in_other_file
 from flushproof.features.review.changes import from_patch
@@ -30,11 +32,26 @@ from flushproof.frontend.spec.resolve import from_spec, from_text, from_variant
 from flushproof.machine.build import Machine, build_machine
 from flushproof.report.diagnostics import render
 from flushproof.support.diagnostics import InputError
+from flushproof.support.record import replace
 from flushproof.support.resources import CLAIMS, DEFAULTS, KERNEL, PRELUDE, PROFILES, SPECS
 from flushproof.support.source import Source
+from flushproof.verify.certificate.certificate_file import read_certificate, seal_certificate
+from flushproof.verify.certificate.files_read import ReadWith, Seen
+from flushproof.verify.certificate.head import Head, ProvedClaim
+from flushproof.verify.certificate.proof_blocks import read_blocks
+from flushproof.verify.proof_checker.check import (
+    DefinedProgram,
+    ProofConfirmed,
+    check_claims,
+    check_defined,
+)
+from flushproof.verify.proof_checker.script import ProofObligation, Script
+from flushproof.verify.proof_checker.solve import script_text
 
 TESTS = Path(__file__).parent.parent
 BASE = SPECS / "mismatch_flag.c"
+PROVED = SPECS / "counter_first.spec"
+"""What the proofs in `seeds` are about."""
 
 LONGEST_MESSAGE = 8000
 
@@ -150,6 +167,34 @@ def _against(data: bytes) -> None:
     )
 
 
+def _certificate(data: bytes) -> None:
+    path = _folder() / "fuzz.certificate"
+    path.write_bytes(data)
+    read_certificate(str(path))
+
+
+def _resealed(data: bytes) -> None:
+    """Read proofs under right digests, and ask about them all that there is to ask, of nobody."""
+    blocks = read_blocks(_source(data), 1)
+    claims = tuple(ProvedClaim(b.claim, "", (), b.facts) for b in blocks)
+    head = Head(__version__, PROVED.name, "a variant", ReadWith(), claims, ())
+    path = _folder() / "fuzz.certificate"
+    path.write_text(seal_certificate(head, _source(data).text), encoding="utf-8")
+    machine = build_machine(from_spec(str(PROVED)))
+    base = machine.with_claims(())
+    for block in read_certificate(str(path)).proofs:
+        code = check_defined(base, block.code_proof, _all_unsat)
+        program = program_of_claim(machine, block.claim)
+        if isinstance(code, ProofConfirmed) and program is not None:
+            check_claims(program, block.claim_proof, DefinedProgram(base, code), _all_unsat)
+
+
+def _all_unsat(script: Script, questions: Sequence[ProofObligation]) -> tuple[str, ...]:
+    """Answer each question without a look at it, so that all are asked."""
+    assert script_text(script, questions).count("(check-sat)") == len(questions)
+    return ("unsat",) * len(questions)
+
+
 def _of(*globs: str) -> Callable[[], tuple[bytes, ...]]:
     def seeds() -> tuple[bytes, ...]:
         return tuple(p.read_bytes() for g in globs for p in sorted(SPECS.glob(g)))
@@ -199,6 +244,21 @@ def _of_traces() -> tuple[bytes, ...]:
     return tuple(p.read_bytes() for p in sorted((Path(__file__).parent / "seeds").glob("*.itf")))
 
 
+def _of_proofs() -> tuple[bytes, ...]:
+    return tuple(p.read_bytes() for p in sorted((Path(__file__).parent / "seeds").glob("*.proof")))
+
+
+def _of_certificates() -> tuple[bytes, ...]:
+    made = Head(__version__, PROVED.name, "a variant", ReadWith(), (), ())
+    found: list[bytes] = []
+    for text in map(bytes.decode, _of_proofs()):
+        blocks = read_blocks(Source("fuzz", text), 1)
+        claims = tuple(ProvedClaim(b.claim, "all", ("much",), b.facts) for b in blocks)
+        seen = (Seen("text", PROVED.name, "0" * 64), Seen("folder", "arch/x86/kvm", "no"))
+        found.append(seal_certificate(replace(made, claims=claims, seen=seen), text).encode())
+    return tuple(found)
+
+
 TARGETS: dict[str, Target] = {
     "variant": Target(_variant, _of("*.c", "litmus/*.c")),
     "kernel": Target(_kernel, _of_kernels),
@@ -210,4 +270,6 @@ TARGETS: dict[str, Target] = {
     "patched": Target(_patched, _of_mails),
     "trace": Target(_trace, _of_traces),
     "against": Target(_against, _of_traces),
+    "certificate": Target(_certificate, _of_certificates),
+    "resealed": Target(_resealed, _of_proofs),
 }

@@ -190,9 +190,7 @@ class _FactParser:
     def _term(self) -> Term:
         kind, word = self._take()
         if kind == "number":
-            inverted = word.startswith("~")
-            value = int(word.removeprefix("~"), 0)
-            return FixedNumber(~value if inverted else value)
+            return FixedNumber(self._value(word))
         if word == "@":
             return TrackedVcpu(self._vcpu())
         if word == "(":
@@ -202,6 +200,13 @@ class _FactParser:
         if kind not in ("name", "quoted"):
             self._refuse(word)
         return self._named(word.strip("`"))
+
+    def _value(self, word: str) -> int:
+        try:
+            value = int(word.removeprefix("~"), 0)
+        except ValueError:  # it begins with 0, or has thousands of digits
+            self._refuse(word[:40])
+        return ~value if word.startswith("~") else value
 
     def _bracketed(self) -> Term:
         self.depth += 1
