@@ -147,15 +147,15 @@ def ask_without_checker(machine: Machine) -> Answer:
     outcomes: list[Outcome] = []
 
     def overrule(check: Callable[..., Outcome]) -> Callable[..., Outcome]:
-        def checked(*arguments: object) -> Outcome:
-            outcomes.append(check(*arguments))
+        def checked(*arguments: object, **more: object) -> Outcome:
+            outcomes.append(check(*arguments, **more))
             found = outcomes[-1]
             return found if isinstance(found, ProofConfirmed) else ProofConfirmed(0, {})
 
         return checked
 
-    def export(*arguments: object) -> ClaimedProof:
-        found = exported(*arguments)
+    def export(*arguments: object, **more: object) -> ClaimedProof:
+        found = exported(*arguments, **more)
         return found if isinstance(found, ClaimedProof) else ClaimedProof((), (), ())
 
     exported: Callable[..., object] = unbounded_proofs._export
