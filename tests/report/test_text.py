@@ -84,13 +84,6 @@ def test_scope_line_once_for_equal_scopes() -> None:
     assert text.render(report(*results), SOURCES).count("  scope ") == 1
 
 
-def test_bound_hit_is_said() -> None:
-    """A proof that stopped unrolling a loop would look complete."""
-    cut = replace(EVERY, bound_hit=True)
-    shown = text.render(report(result(Verdict.PROVED, "coverage", Made(cut))), SOURCES)
-    assert "some loops cut at a bound" in " ".join(shown.split())
-
-
 def test_too_few_rounds_are_said() -> None:
     """A table of marks must not hide that interleavings were left out."""
     only = "up to 2 rounds, not every interleaving"

@@ -12,7 +12,7 @@ import pytest
 from flushproof import pipeline
 from flushproof.cli import main as cli
 from flushproof.frontend.kernel.choices import Choices
-from flushproof.results.verdict import ClaimResult, Report, Verdict
+from flushproof.results.verdict import ClaimResult, Report, Verdict, WrittenProof
 from flushproof.runner import jobs, verdict_lookup
 from flushproof.runner.fingerprint import program_fingerprint
 from flushproof.runner.jobs import Task
@@ -265,7 +265,7 @@ def test_old_versions_are_forgotten(tmp_path: Path) -> None:
 def test_results_survive_being_stored(tmp_path: Path) -> None:
     """A field that is lost on disk would be missing from the report of a second run."""
     store = Store(tmp_path, "e")
-    rich = replace(REFUTED, invariant=("a", "b"), script="(check-sat)")
+    rich = replace(REFUTED, invariant=("a", "b"), proof=WrittenProof("a", "b"))
     entry = Entry("k", (FileLook("real", "a", "b"),), "p", "d", "s", "f", ("coverage",), (rich,))
     store.put(entry)
     assert store.get("k") == entry
