@@ -62,6 +62,7 @@ def _begins_cases(line: str) -> bool:
     return line.startswith(' "cases"')
 
 
+@pytest.mark.slow
 def test_an_invariant_without_a_conjunct_is_refused(
     written: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
