@@ -16,7 +16,7 @@ __unreachable                           undefined, as C has it
 __initialises(lock)                     refused: others may hold the lock, which it would free
 __ignored                               no effect; arguments are evaluated for theirs only
 
-Those on numbers are in `lower/numbers.py`.
+Those on numbers are in `lower/number_macros.py`.
 
 Lemma L1 of docs/soundness.md.
 """

@@ -9,10 +9,14 @@ from flushproof.ir.code import Instr, Local
 from flushproof.ir.program import Operation, Program
 from flushproof.ir.types import LockWord
 from flushproof.support.record import Record
-from flushproof.verify.proof_checker.code_paths import Code, successor_positions
+from flushproof.verify.proof_checker.code_paths import (
+    ONLY_READING,
+    Code,
+    fields_in,
+    parts_of,
+    successor_positions,
+)
 
-_READING = (ir.Read, ir.Exchange, ir.Acquire, ir.TryAcquire, ir.Available, ir.Release, ir.Holds)
-_WRITING = (ir.Write, ir.Exchange, ir.Acquire, ir.TryAcquire, ir.Release)
 _SET = frozenset({"target", "old", "bound"})
 """Members of an instruction that name a local which it sets."""
 
@@ -35,26 +39,13 @@ def list_accesses(program: Program, code: Code, positions: tuple[int, ...]) -> A
     writes: set[str] = set()
     locks = {f.name for f in program.fields if isinstance(f.type, LockWord)}
     for i in (code[at] for at in positions):
-        if isinstance(i, _READING):
-            reads.add(i.field.name)
-        if isinstance(i, _WRITING):
-            writes.add(i.field.name)
-        if isinstance(i, ir.Every):
-            reads |= {f.name for _, f in i.reads}
+        named = {f.name for f in fields_in(i)}
+        reads |= named
+        if not isinstance(i, ONLY_READING):
+            writes |= named
         if any(isinstance(x, ir.HeldLocks | ir.AllFree) for x in parts_of(i)):
             reads |= locks
     return Accesses(frozenset(reads), frozenset(writes))
-
-
-def parts_of(x: object) -> Iterator[object]:
-    """Yield a record and every record in it."""
-    if isinstance(x, tuple):
-        for part in x:
-            yield from parts_of(part)
-    elif isinstance(x, Record):
-        yield x
-        for name in x.__struct_fields__:
-            yield from parts_of(getattr(x, name))
 
 
 def locals_in(x: object) -> Iterator[Local]:

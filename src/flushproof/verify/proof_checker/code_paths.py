@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import assert_never
 
 from flushproof.ir import code as ir
-from flushproof.ir.code import Instr, Mode
+from flushproof.ir.code import Field, Instr, Mode
 from flushproof.ir.program import Operation, Program
+from flushproof.support.record import Record
 
 Code = tuple[Instr, ...]
 
@@ -28,11 +30,30 @@ def successor_positions(code: Code, at: int) -> tuple[int, ...]:
             return (at + 1,)
 
 
+ONLY_READING = (ir.Read, ir.Available, ir.Holds, ir.Every, ir.Access)
+"""Instructions that write no field that they name; any other is taken to write it."""
+
+
+def parts_of(x: object) -> Iterator[object]:
+    """Yield a record and every record in it."""
+    if isinstance(x, tuple):
+        for part in x:
+            yield from parts_of(part)
+    elif isinstance(x, Record):
+        yield x
+        for name in x.__struct_fields__:
+            yield from parts_of(getattr(x, name))
+
+
+def fields_in(x: object) -> Iterator[Field]:
+    """Yield every field that an instruction names."""
+    return (part for part in parts_of(x) if isinstance(part, Field))
+
+
 def written_fields(program: Program) -> frozenset[str]:
     """Name the fields that some operation may write."""
-    writing = (ir.Write, ir.Exchange, ir.Acquire, ir.TryAcquire, ir.Release)
-    code = (i for o in program.operations for i in o.code)
-    return frozenset(i.field.name for i in code if isinstance(i, writing))
+    code = (i for o in program.operations for i in o.code if not isinstance(i, ONLY_READING))
+    return frozenset(f.name for i in code for f in fields_in(i))
 
 
 def is_visible(i: Instr, written: frozenset[str]) -> bool:

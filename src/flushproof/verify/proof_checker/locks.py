@@ -15,7 +15,7 @@ from flushproof.ir.code import FieldScope, Freeing, Instr
 from flushproof.ir.program import Operation, Program
 from flushproof.ir.types import LockWord
 from flushproof.support.record import Record
-from flushproof.verify.proof_checker.code_paths import Code, successor_positions
+from flushproof.verify.proof_checker.code_paths import Code, fields_in, successor_positions
 
 
 class HeldLock(Record, frozen=True, order=True):
@@ -26,6 +26,9 @@ class HeldLock(Record, frozen=True, order=True):
 
 
 LockSet = frozenset[HeldLock]
+
+LOCKING = (ir.Acquire, ir.TryAcquire, ir.Available, ir.Release, ir.Holds)
+"""What is understood of locks; whatever else names one may free it."""
 
 
 def exclude_each_other(a: LockSet, b: LockSet) -> bool:
@@ -48,8 +51,8 @@ def _strays(code: Code, before: tuple[LockSet, ...]) -> Iterator[str]:
     for i, held in zip(code, before, strict=True):
         if isinstance(i, ir.Release) and HeldLock(i.field.name, i.shared) not in held:
             yield i.field.name
-        if isinstance(i, ir.Write | ir.Exchange) and isinstance(i.field.type, LockWord):
-            yield i.field.name
+        if not isinstance(i, LOCKING):
+            yield from (f.name for f in fields_in(i) if isinstance(f.type, LockWord))
 
 
 def _held_before(code: Code) -> tuple[LockSet, ...]:

@@ -9,10 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flushproof.ir import code as ir
-from flushproof.ir.code import Field, Instr, Mode
+from flushproof.ir.code import Instr, Mode
 from flushproof.ir.program import Operation, Program, Role
-from flushproof.verify.proof_checker.accesses import locals_in, parts_of, set_local
-from flushproof.verify.proof_checker.code_paths import Code, NotUnderstood, successor_positions
+from flushproof.verify.proof_checker.accesses import locals_in, set_local
+from flushproof.verify.proof_checker.code_paths import (
+    Code,
+    NotUnderstood,
+    fields_in,
+    successor_positions,
+)
 
 ACTING = (Role.LOAD, Role.FLUSH)
 
@@ -35,7 +40,7 @@ def _require_same_state(base: Program, claiming: Program) -> None:
     """Refuse claims that write what the code reads, or begin with another state."""
     added = [i for o in claiming.operations for i in o.code if i.from_claim]
     own = [i for o in claiming.operations for i in o.code if not i.from_claim]
-    used = {x.name for i in own for x in parts_of(i) if isinstance(x, Field)}
+    used = {x.name for i in own for x in fields_in(i)}
     for i in added:
         _require_harmless(i)
         if isinstance(i, ir.Write) and i.field.name in used:
