@@ -103,6 +103,9 @@ class CaseConditions:
         """Yield what holds at any time: of the number of vCPUs, the tracked ones, witnesses."""
         yield f"(bvsle {t.make_constant(1, INT)} {COUNT})"
         yield f"(bvsle {COUNT} {t.make_constant(MOST_VCPUS, INT)})"
+        observer = self.number(OBSERVER)  # some number beyond those of vCPUs and the flusher
+        yield f"(bvslt {COUNT} {observer})"
+        yield f"(bvsle {observer} {t.make_constant(MOST_VCPUS + 4, INT)})"
         witnesses = [self.space.rigid[f.name] for f in self.program.witnesses if f.type == VCPU]
         for v in dict.fromkeys((*self.tracked, *witnesses)):
             yield t.in_range(v, COUNT)
@@ -116,7 +119,7 @@ class CaseConditions:
         if thread == FLUSHER:
             return COUNT
         if thread == OBSERVER:
-            return f"(bvadd {COUNT} {t.make_constant(1, INT)})"
+            return self.script.declare("observer", t.sort_of(t.THREAD))
         return self.tracked[thread - 1]
 
     # Locations -------------------------------------------------------------------------------

@@ -366,14 +366,22 @@ class _Execution:
             case ir.Read(target, f, index):
                 self.locals[target] = self._read(f, self._index(index))
             case ir.Write(f, index, value):
+                if isinstance(f.type, LockWord):
+                    raise NotUnderstood("a lock is written")
                 number = self._index(index)
                 self._store(f, number, self._value(value))
             case ir.Exchange():
                 self._exchange(i)
             case ir.Acquire() | ir.TryAcquire() | ir.Available() | ir.Release() | ir.Holds():
                 self._lock(i)
-            case ir.Hypercall(target) | ir.Havoc(target):
+            case ir.Hypercall(target, root, whole, start, pages):
+                for given in (root, whole, start, pages):
+                    self._value(given)
                 self.locals[target] = self._unknown(target)
+            case ir.Havoc(target):
+                self.locals[target] = self._unknown(target)
+            case ir.Return(value) if value is not None:
+                self._value(value)
             case ir.Every():
                 self._every(i)
             case ir.Check(condition, text):
@@ -395,6 +403,8 @@ class _Execution:
         self.stored.append(Stored(f, self.guard, value))
 
     def _exchange(self, i: ir.Exchange) -> None:
+        if isinstance(i.field.type, LockWord):
+            raise NotUnderstood("a lock is exchanged")
         number = self._index(i.index)
         old = self._read(i.field, number)
         if i.old is not None:
@@ -424,7 +434,10 @@ class _Execution:
                 _no_locks,
             )
             evaluation = Evaluation(lookup)
-            return t.all_of((evaluation.value(i.condition), *evaluation.defined))
+            value = evaluation.value(i.condition)
+            if evaluation.defined:
+                raise NotUnderstood("what is asked of every vCPU may be undefined")
+            return value
 
         witness = self.script.unknown("but", t.sort_of(t.THREAD))
         exists = t.all_of((t.in_range(witness, COUNT), t.negate_term(at(witness))))

@@ -168,6 +168,9 @@ def _maybe_held(code: Code) -> tuple[LockSet, ...]:
             if to not in held or out - held[to]:
                 held[to] = held.get(to, frozenset()) | out
                 work.append(to)
+    for (at, _), lock in tried.items():
+        # Between the attempt and its branch nothing says yet whether it got the lock.
+        held[at] = held.get(at, frozenset()) | {lock}
     return tuple(held.get(at, frozenset()) for at in range(len(code)))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from flushproof.ir.code import LOCKS, Expr, Field, FieldScope, Local
 from flushproof.ir.program import BOOT_VCPU, Program
-from flushproof.ir.types import U64, LockWord
+from flushproof.ir.types import U64, VCPU, LockWord
 from flushproof.support.record import Record
 from flushproof.verify.proof_checker import terms as t
 from flushproof.verify.proof_checker.code_paths import NotUnderstood, written_fields
@@ -51,6 +51,8 @@ class StateSpace:
         }
         if len(self.rigid) != len(program.witnesses):
             raise NotUnderstood("a witness of each vCPU")
+        if any(f.type == VCPU and f.name in self.written for f in program.witnesses):
+            raise NotUnderstood("a witness that is a vCPU and is written")
 
     def fresh(self, prefix: str) -> StateTerms:
         """Return a state of which nothing is known."""

@@ -289,10 +289,16 @@ def _enabled(r: Region) -> str:
 
 
 def _failures(regions: tuple[Region, Region]) -> dict[str, str]:
-    """Return for each claim when it fails in two parts; "" is what is undefined or wraps around."""
-    found: dict[str, list[str]] = {"": []}
+    """Return when each claim fails in two parts, what is undefined ("") and each sum that wraps.
+
+    One sum does not stand for another, nor for what is undefined: each is shown never to wrap.
+    """
+    found: dict[str, list[str]] = {}
     for r in regions:
-        found[""] += [o.fails for o in (*r.obligations, *r.exact)]
+        for o in r.obligations:
+            found.setdefault("", []).append(o.fails)
+        for o in r.exact:
+            found.setdefault(f" {r.operation.name} {o.at}", []).append(o.fails)
         for f in r.failures:
             found.setdefault(f.claim, []).append(f.fails)
     return {claim: t.any_of(fails) for claim, fails in found.items()}

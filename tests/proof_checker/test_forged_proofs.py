@@ -1,0 +1,116 @@
+"""Proofs that a forger would write, each of which rested on a gap in what was asked."""
+
+from __future__ import annotations
+
+from flushproof.ir.code import Hypercall, Read, Release, TryAcquire, Write
+from flushproof.ir.invariant import (
+    Cell,
+    CutPoint,
+    FactComparison,
+    FixedNumber,
+    Position,
+    Sum,
+    ThreadLocal,
+    VcpuCount,
+)
+from flushproof.ir.program import Program, Role
+from flushproof.ir.types import LockWord
+from flushproof.support.record import replace
+from flushproof.verify.proof_checker.check import ProofRefused, check_claims, check_defined
+from support.hand_written_proofs import FALSE, claim_anything, defined_code, own_machine
+
+SEEN = (Read, Write, Hypercall, Release, TryAcquire)
+
+
+def _cuts(program: Program, *more: Position) -> tuple[CutPoint, ...]:
+    """Return a cut at each access of the code proper, and at more positions."""
+    places = [
+        Position(o.name, at)
+        for o in program.operations
+        if o.role in (Role.LOAD, Role.FLUSH)
+        for at, i in enumerate(o.code)
+        if isinstance(i, SEEN) and not i.from_claim
+    ]
+    return tuple(CutPoint(p, boundary=True, head=False) for p in dict.fromkeys((*places, *more)))
+
+
+def test_a_lock_that_was_just_tried() -> None:
+    """There nothing of the code says yet whether the attempt got the lock.
+
+    Guards Lemma L31 of docs/soundness.md.
+    """
+    machine = own_machine(
+        "if (spin_trylock(&k->l)) { hyperv_flush_guest_mapping(0); spin_unlock(&k->l); }",
+        "k->x = 0;",
+        "on hypercall(r) { assert(r != 0); }",
+    )
+    program = machine.with_claims(("it",))
+    (flush,) = program.of(Role.FLUSH)
+    (at,) = (k for k, i in enumerate(flush.code) if isinstance(i, TryAcquire))
+    attempt = flush.code[at]
+    assert isinstance(attempt, TryAcquire)
+    branch = Position(flush.name, at + 1)
+    inside = {k for k, i in enumerate(flush.code) if isinstance(i, (Hypercall, Release))}
+    lock = next(f.name for f in program.fields if isinstance(f.type, LockWord))
+    true_there = (
+        FactComparison("==", ThreadLocal(0, attempt.target.name), FixedNumber(0)),
+        FactComparison("==", Cell(lock), Sum((VcpuCount(), FixedNumber(1)))),
+    )
+    proof = claim_anything(program, _cuts(program, branch))
+    (case,) = proof.cases
+    facts = tuple(
+        (
+            where,
+            (FALSE,)
+            if where.flusher and where.flusher.at in inside
+            else ((true_there,) if where.flusher == branch else ()),
+        )
+        for where, _ in case.facts
+    )
+    forged = replace(proof, cases=(replace(case, facts=facts),))
+    assert isinstance(check_claims(program, forged, defined_code(machine)), ProofRefused)
+
+
+def test_a_sum_is_not_what_is_undefined() -> None:
+    """A division by zero in the middle of another call must not pass for a sum that wraps.
+
+    Guards Lemma L31 of docs/soundness.md.
+    """
+    machine = own_machine(
+        "WRITE_ONCE(k->x, 0x7fffffff); WRITE_ONCE(k->x, 0);",
+        "int t = READ_ONCE(k->x); int m = t | 0x7fffffff; int q;"
+        " if (t == 0x7fffffff) { n = 1 / (t - 0x7fffffff); n = 5; } else n = m + 1;"
+        " q = n > 100; k->y = q;",
+        "on hypercall(r) { assert(r == 0); }",
+    )
+    base = machine.with_claims(())
+    x = Cell(next(f.name for f in base.fields if f.name.endswith(".x")))
+    proof = claim_anything(base, ())
+    (case,) = proof.cases
+    zero = (FactComparison("==", x, FixedNumber(0)),)
+    facts = tuple((where, (zero,)) for where, _ in case.facts)
+    forged = replace(proof, cases=(replace(case, facts=facts),))
+    assert isinstance(check_defined(base, forged), ProofRefused)
+
+
+def test_who_asks_at_the_end_is_any_other_thread() -> None:
+    """Engines number who runs `on end` each in its own way, so nothing is known of it.
+
+    Guards Lemma L31 of docs/soundness.md.
+    """
+    machine = own_machine(
+        "n = 1;",
+        "k->x = 0;",
+        "int s; on enter flush() { s = SELF; } on end() { assert(s == 0 || SELF != s + 3); }",
+    )
+    program = machine.with_claims(("it",))
+    own = next(f.name for f in program.fields if f.ghost and f.name != "runs_on")
+    proof = claim_anything(program, _cuts(program))
+    (case,) = proof.cases
+    kept = (
+        FactComparison("==", Cell(own), FixedNumber(0)),
+        FactComparison("==", Cell(own), Sum((VcpuCount(), FixedNumber(1)))),
+    )
+    facts = tuple((where, (kept,)) for where, _ in case.facts)
+    forged = replace(proof, cases=(replace(case, facts=facts),))
+    assert isinstance(check_claims(program, forged, defined_code(machine)), ProofRefused)
