@@ -11,6 +11,7 @@ import pytest
 
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_spec
+from flushproof.ir.analysis.def_use import defined_local, used_locals
 from flushproof.machine.build import build_machine
 from flushproof.results.verdict import Verdict
 from flushproof.verify.portfolio import Question, decide_claims
@@ -81,3 +82,23 @@ def test_boot(condition: str, engine: str, uses: str, tmp_path: Path) -> None:
         assert found.verdict is Verdict.REFUTED
     else:
         assert found.verdict.holds
+
+
+def test_a_helper_in_a_claim_has_names_of_its_own(tmp_path: Path) -> None:
+    """The parameter of a helper is called as the load's own: a claim must not change that.
+
+    With another vCPU in its place the load would be seen to give that one the root.
+
+    Guards Lemma L1 of docs/soundness.md.
+    """
+    (tmp_path / "code.c").write_text(CODE.replace("USES", ""))
+    claim = "any vcpu w; on enter load(v, r) { assert(to_vmx(w)->n == 9); }"
+    handler = "on enter load(v, r) { assert(to_vmx(v)->n == 9); }"
+    spec = SPEC.format(condition="to_vmx(v)->n == 9").replace(handler, claim)
+    (tmp_path / "it.spec").write_text(spec)
+    program = build_machine(from_spec(str(tmp_path / "it.spec"))).with_claims(("it",))
+    for operation in program.operations:
+        own = set(operation.parameters.all)
+        own |= {x for i in operation.code if not i.from_claim for x in used_locals(i)}
+        assigned = {defined_local(i) for i in operation.code if i.from_claim}
+        assert not own & assigned

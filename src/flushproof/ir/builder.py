@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from flushproof.ir.analysis.control_flow import simplify_code
@@ -47,14 +48,22 @@ class Emitter:
         self._places: dict[int, int] = {}
         self._labels = 0
         self._names: dict[str, int] = {}
+        self._reserved: set[str] = set()
 
     def local(
         self, name: str, t: Type, origin: LocalOrigin | CallWitness = LocalOrigin.VARIABLE
     ) -> Local:
         """Return a new local whose name begins with `name`."""
-        count = self._names.get(name, 0)
-        self._names[name] = count + 1
-        return Local(f"{name}.{count}" if count else name, t, origin)
+        while True:
+            count = self._names.get(name, 0)
+            self._names[name] = count + 1
+            found = f"{name}.{count}" if count else name
+            if found not in self._reserved:
+                return Local(found, t, origin)
+
+    def reserve(self, names: Iterable[str]) -> None:
+        """Give no new local one of these names, which code that is copied has."""
+        self._reserved.update(names)
 
     def temp(self, t: Type, origin: LocalOrigin | CallWitness = LocalOrigin.TEMPORARY) -> Local:
         """Return a new nameless local, which is to be assigned once."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from flushproof.ir.analysis.def_use import defined_local, used_locals
 from flushproof.ir.builder import Emitter, Label
 from flushproof.ir.code import Branch, Instr, Jump, Stop
 from flushproof.support.record import replace
@@ -21,6 +22,9 @@ class CodeRewriter:
         self.emitter = emitter
         self.code = code
         self.labels: list[Label] = [emitter.label() for _ in code]
+        # A new local of an old name would change what the code computes.
+        known = (x for i in code for x in (*used_locals(i), defined_local(i)) if x is not None)
+        emitter.reserve(x.name for x in known)
 
     def run(self, rewrite: Callable[[int, Instr], None]) -> tuple[Instr, ...]:
         """Have each instruction rewritten in turn; return the new code."""

@@ -110,6 +110,7 @@ class _Pass:
             owner.env, operation.name, operation.span, owner.fields, temporary="%c", observing=True
         )
         self.ctx.emitter.from_claim = True
+        self.ctx.emitter.reserve(p.name for p in operation.parameters.all)
         self.rewriter = CodeRewriter(self.ctx.emitter, operation.code)
         self.chosen: dict[tuple[str, str], Local] = {}
 
