@@ -158,11 +158,11 @@ def ask_without_checker(machine: Machine) -> Answer:
         found = exported(*arguments, **more)
         return found if isinstance(found, ClaimedProof) else ClaimedProof((), (), ())
 
-    exported: Callable[..., object] = unbounded_proofs._export
+    exported: Callable[..., object] = unbounded_proofs.export_claimed
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(unbounded_proofs, "check_defined", overrule(check_defined))
         patch.setattr(unbounded_proofs, "check_claims", overrule(check_claims))
-        patch.setattr(unbounded_proofs, "_export", export)
+        patch.setattr(unbounded_proofs, "export_claimed", export)
         proved = isinstance(_prove(machine), Evidence)
     return Answer(proved, proved and all(isinstance(x, ProofConfirmed) for x in outcomes))
 

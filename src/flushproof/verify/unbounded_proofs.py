@@ -9,6 +9,7 @@ Lemma L4, Lemma L6, Lemma L17, Lemma L23, Lemma L31 of docs/soundness.md.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, assert_never
 
@@ -177,7 +178,7 @@ class ForAll:
         found = prove(_subject(base, plan, self.steps, claims_only=False), _hopeful)
         if isinstance(found, NoProof):
             return found
-        match _export(base, plan, found, claims_only=False):
+        match export_claimed(base, plan.boundaries, found, claims_only=False):
             case ClaimedProof() as claimed:
                 outcome = check_defined(base, claimed, self.asked)
                 if isinstance(outcome, ProofRefused):
@@ -200,7 +201,7 @@ class ForAll:
         shorter = (minimise_proof(found),) if self.evidence else ()
         reason = ""
         for proof in (*shorter, found):
-            claimed = _export(program, plan, proof, claims_only=True)
+            claimed = export_claimed(program, plan.boundaries, proof, claims_only=True)
             if isinstance(claimed, NoProof):
                 return claimed
             outcome = check_claims(program, claimed, code.confirmed, self.asked)
@@ -215,13 +216,18 @@ class ForAll:
         return prove(_subject(program, plan, self.steps, claims_only=True), hopeless)
 
 
-def _export(
-    program: Program, plan: StepPlan, found: Proof, *, claims_only: bool
+def export_claimed(
+    program: Program,
+    boundaries: Mapping[str, frozenset[int]],
+    found: Proof,
+    *,
+    claims_only: bool,
 ) -> ClaimedProof | NoProof:
+    """Return a proof as one that can be checked, or that claimed proofs have no words for it."""
     from flushproof.engines.unbounded.export_invariant import NotExpressible, export_proof
 
     try:
-        return export_proof(program, plan.boundaries, found, claims_only=claims_only)
+        return export_proof(program, boundaries, found, claims_only=claims_only)
     except NotExpressible as error:
         return NoProof(f"{UNCONFIRMED}: no words for {error}")
 

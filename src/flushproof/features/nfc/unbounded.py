@@ -24,6 +24,7 @@ from flushproof.verify.proof_checker.check import (
     check_atomic_calls,
     check_whole_calls,
 )
+from flushproof.verify.unbounded_proofs import UNCONFIRMED, export_claimed
 
 if TYPE_CHECKING:
     from flushproof.engines.unbounded.prove import ConfirmedInvariant
@@ -77,7 +78,7 @@ def equal_for_all(
     for program in (old, new):
         outcome = check_atomic_calls(program, _cut_at_loops(program), many)
         if isinstance(outcome, ProofRefused):
-            return NoProof(f"not confirmed: {outcome.reason}")
+            return NoProof(f"{UNCONFIRMED}: {outcome.reason}")
     try:
         return _search(joint, many)
     except (NotExact, OutsideSmallDomains):
@@ -127,14 +128,12 @@ def _confirm(
     joint: Program, whole: Mapping[str, frozenset[int]], part: ConfirmedInvariant
 ) -> NoProof | None:
     """Have the proof checker decide whether a relation is one; return why not."""
-    from flushproof.engines.unbounded.export_invariant import NotExpressible, export_proof
     from flushproof.engines.unbounded.prove import Proof
 
-    try:
-        claimed = export_proof(joint, whole, Proof((part,)), claims_only=False)
-    except NotExpressible as error:
-        return NoProof(f"not confirmed: no words for {error}")
+    claimed = export_claimed(joint, whole, Proof((part,)), claims_only=False)
+    if isinstance(claimed, NoProof):
+        return claimed
     outcome = check_whole_calls(joint, claimed)
-    return (
-        NoProof(f"not confirmed: {outcome.reason}") if isinstance(outcome, ProofRefused) else None
-    )
+    if isinstance(outcome, ProofRefused):
+        return NoProof(f"{UNCONFIRMED}: {outcome.reason}")
+    return None

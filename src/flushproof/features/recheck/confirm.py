@@ -28,8 +28,6 @@ from flushproof.verify.proof_checker.check import (
 from flushproof.verify.proof_checker.script import ProofObligation, Script
 from flushproof.verify.proof_checker.solve import Ask, ask_z3, script_text, z3_version
 
-SOLVERS = ("z3", "cvc5")
-
 
 def confirm_proofs(
     certificate: Certificate, machine: Machine, solver: str, tell: Callable[[], None]

@@ -7,7 +7,9 @@ Lemma L31 of docs/soundness.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import wraps
+from typing import ParamSpec
 
 from flushproof.ir.code import Assert
 from flushproof.ir.invariant import ANY, CaseInvariant, ClaimedProof, Position
@@ -45,6 +47,7 @@ class ProofRefused(Record, frozen=True):
 
 
 Outcome = ProofConfirmed | ProofRefused
+Asked = ParamSpec("Asked")
 
 
 class DefinedProgram(Record, frozen=True):
@@ -54,47 +57,53 @@ class DefinedProgram(Record, frozen=True):
     confirmed: ProofConfirmed
 
 
+class NoAnswer(NotUnderstood):
+    """The solver gave up, so that nothing is known of a condition."""
+
+
+def _refuse_unknown(decide: Callable[Asked, Outcome]) -> Callable[Asked, Outcome]:
+    """Have a decision be a refusal where there is no rule for something, or no answer."""
+
+    @wraps(decide)
+    def refusing(*args: Asked.args, **kwargs: Asked.kwargs) -> Outcome:
+        try:
+            return decide(*args, **kwargs)
+        except NotUnderstood as error:
+            return ProofRefused(str(error), isinstance(error, NoAnswer))
+
+    return refusing
+
+
+@_refuse_unknown
 def check_defined(program: Program, proof: ClaimedProof, ask: Ask = ask_z3) -> Outcome:
     """Decide whether a proof shows that a program without claims does nothing undefined."""
-    try:
-        checked = make_checked(program, proof, {}, defined=False)
-        return _check(checked, proof, ask)
-    except NotUnderstood as error:
-        return ProofRefused(str(error), isinstance(error, NoAnswer))
+    return _check(make_checked(program, proof, {}, defined=False), proof, ask)
 
 
+@_refuse_unknown
 def check_claims(
     program: Program, proof: ClaimedProof, base: DefinedProgram, ask: Ask = ask_z3
 ) -> Outcome:
     """Decide whether a proof shows the claims of a program whose own code is that of `base`."""
-    try:
-        matched = match_positions(base.program, program)
-        trusted = trusted_positions(matched, base.confirmed.exact)
-        checked = make_checked(program, proof, trusted, defined=True)
-        return _check(checked, proof, ask)
-    except NotUnderstood as error:
-        return ProofRefused(str(error), isinstance(error, NoAnswer))
+    matched = match_positions(base.program, program)
+    trusted = trusted_positions(matched, base.confirmed.exact)
+    return _check(make_checked(program, proof, trusted, defined=True), proof, ask)
 
 
+@_refuse_unknown
 def check_whole_calls(program: Program, proof: ClaimedProof, ask: Ask = ask_z3) -> Outcome:
     """Decide whether a proof shows the claims of a program whose calls are single steps.
 
     That they are is another matter: what they stand for is atomic (`check_atomic_calls`).
     """
-    try:
-        checked = make_checked(program, proof, {}, defined=False)
-        _require_whole_calls(checked)
-        return _check_cases(checked, proof, ask, _require_local_facts(checked, ask))
-    except NotUnderstood as error:
-        return ProofRefused(str(error), isinstance(error, NoAnswer))
-
-
-def _require_whole_calls(checked: CheckedProgram) -> None:
-    for o in checked.program.operations:
+    checked = make_checked(program, proof, {}, defined=False)
+    for o in program.operations:
         if checked.boundaries(o.name) != {0}:
             raise NotUnderstood(f"a call of {o.name}() is more than one step")
+    return _check_cases(checked, proof, ask, _require_local_facts(checked, ask))
 
 
+@_refuse_unknown
 def check_atomic_calls(
     program: Program, proof: ClaimedProof, flushers: int | None, ask: Ask = ask_z3
 ) -> Outcome:
@@ -102,12 +111,9 @@ def check_atomic_calls(
 
     So many flushers may be at work at once, any number if None.
     """
-    try:
-        checked = make_checked(program, proof, {}, defined=False)
-        asked = _require_local_facts(checked, ask)
-        return ProofConfirmed(asked + _require_steps(checked, ask, flushers), {})
-    except NotUnderstood as error:
-        return ProofRefused(str(error), isinstance(error, NoAnswer))
+    checked = make_checked(program, proof, {}, defined=False)
+    asked = _require_local_facts(checked, ask)
+    return ProofConfirmed(asked + _require_steps(checked, ask, flushers), {})
 
 
 def _check(checked: CheckedProgram, proof: ClaimedProof, ask: Ask) -> Outcome:
@@ -145,10 +151,6 @@ def _check_cases(checked: CheckedProgram, proof: ClaimedProof, ask: Ask, asked: 
 
 
 _ANSWERS = {"sat": "it does not follow", "unknown": "the solver gave up"}
-
-
-class NoAnswer(NotUnderstood):
-    """The solver gave up, so that nothing is known of a condition."""
 
 
 def _require_unsat(script: Script, ask: Ask) -> int:

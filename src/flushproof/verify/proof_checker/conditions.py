@@ -33,6 +33,7 @@ from flushproof.verify.proof_checker.execution import (
     RegionExit,
     arguments_of,
     execute_region,
+    instantiate_guesses,
     own_number,
     start_value,
 )
@@ -59,6 +60,7 @@ class CaseConditions:
         self.case = case
         self.script = script
         self.operations = {o.name: o for o in self.program.operations}
+        self.locals_of = {o.name: locals_of(o) for o in self.program.operations}
         self.held = held_locks(self.program)
         self.unheld = unheld_locks(self.program)
         self.walkers = dict(case.walkers)
@@ -162,7 +164,7 @@ class CaseConditions:
     ) -> View:
         """Return what facts at a location are about; `actor` has the locals `given`."""
         known = {
-            k: self._locals_of(p.operation)
+            k: self.locals_of[p.operation]
             for k in (FLUSHER, *range(1, 1 + len(tracked)), OBSERVER)
             if (p := self.position(where, k)) is not None
         }
@@ -185,9 +187,6 @@ class CaseConditions:
             return tracked[thread - 1]
         own = prefix if thread > FLUSHER else ""
         return self.script.declare(f"{own}{_prefix(thread, operation)}{x.name}", t.sort_of(x.type))
-
-    def _locals_of(self, operation: str) -> dict[str, Local]:
-        return locals_of(self.operations[operation])
 
     def holds(self, where: Location, view: View) -> str:
         """Return the facts at a location, and what the locks that are held there imply."""
@@ -251,9 +250,7 @@ class CaseConditions:
             where = replace(where, running=OBSERVER)
         known = [self.around, *self._first_values()]
         view = self.view(where, self.state, self.tracked)
-        after = t.FALSE
-        if where in self.facts:
-            after = self.translation.hold(self.facts[where], view)
+        after = self._facts_at(where, view)
         self.script.ask("initiation", "boot", (*known, t.negate_term(after)))
         return where
 
@@ -312,7 +309,7 @@ class CaseConditions:
     def _start_locals(self, region: Region) -> dict[str, tuple[Local, str]]:
         return {
             x.name: (x, start_value(self.script, region, x))
-            for x in locals_of(region.operation).values()
+            for x in self.locals_of[region.operation.name].values()
         }
 
     def _running(self, where: Location) -> tuple[int, ...]:
@@ -348,11 +345,7 @@ class CaseConditions:
         yield from region.assumed
         yield from self._of_values(region)
         vcpus = (*self.tracked, self.other, *region.looked_at)
-        for guess in region.guesses:
-            for v in dict.fromkeys(vcpus):
-                yield t.make_implication(
-                    t.all_of((guess.answer, t.in_range(v, COUNT))), guess.at(v)
-                )
+        yield from instantiate_guesses(region.guesses, vcpus)
         if region.start == 0:
             yield from arguments_of(self.script, region)
 

@@ -6,7 +6,7 @@ size is linear in the code.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import assert_never
 
 from flushproof.ir import code as ir
@@ -24,6 +24,7 @@ from flushproof.verify.proof_checker.code_paths import (
 from flushproof.verify.proof_checker.expressions import Evaluation, Surroundings
 from flushproof.verify.proof_checker.machine_state import (
     COUNT,
+    READS_SORT,
     StateSpace,
     StateTerms,
     holder_word,
@@ -223,7 +224,7 @@ class _Execution:
             for name in self.state.fields
         }
         reads = {
-            name: self._chosen(places, [p.state.reads[name] for p in places], self._reads_sort())
+            name: self._chosen(places, [p.state.reads[name] for p in places], READS_SORT)
             for name in self.state.reads
         }
         return _Place(guard, StateTerms(fields, reads), locals_)
@@ -239,9 +240,6 @@ class _Execution:
 
     def _sort(self, name: str) -> str:
         return self.space.field_sort(self.space.fields[name])
-
-    def _reads_sort(self) -> str:
-        return f"(Array {t.sort_of(t.THREAD)} {t.sort_of(t.THREAD)})"
 
     # Values ----------------------------------------------------------------------------------
 
@@ -520,7 +518,15 @@ class _Execution:
     def _set_reads(self, f: Field, value: str) -> None:
         assert isinstance(f.type, LockWord)
         term = f"(store {self.state.reads[f.name]} {self.actor.number} {value})"
-        self.state = self.state.with_reads(f.name, self.script.define(term, self._reads_sort()))
+        self.state = self.state.with_reads(f.name, self.script.define(term, READS_SORT))
+
+
+def instantiate_guesses(guesses: Iterable[Guess], vcpus: Iterable[str]) -> Iterator[str]:
+    """Yield that where the answer for all vCPUs is yes the condition holds of some of them."""
+    numbers = tuple(dict.fromkeys(vcpus))
+    for g in guesses:
+        for v in numbers:
+            yield t.make_implication(t.all_of((g.answer, t.in_range(v, COUNT))), g.at(v))
 
 
 def own_number(o: Operation, number: str) -> dict[Local, str]:

@@ -17,6 +17,14 @@ from flushproof.verify.proof_checker.script import Script
 COUNT = t.quote_name("N")
 
 
+def _array(element: str) -> str:
+    return f"(Array {t.sort_of(t.THREAD)} {element})"
+
+
+READS_SORT = _array(t.sort_of(t.THREAD))
+"""How often each thread is a reader of a lock."""
+
+
 class StateTerms(Record, frozen=True):
     """A state: the terms of fields, and of who reads each lock, by names."""
 
@@ -64,7 +72,7 @@ class StateSpace:
         return StateTerms(fields, {f.name: self._fresh_reads(prefix, f) for f in shared})
 
     def _fresh_reads(self, prefix: str, f: Field) -> str:
-        return self.script.declare(f"{prefix}{f.name}.reads", _array(t.sort_of(t.THREAD)))
+        return self.script.declare(f"{prefix}{f.name}.reads", READS_SORT)
 
     def field_sort(self, f: Field) -> str:
         """Return the sort of a field's term."""
@@ -180,10 +188,6 @@ def is_shared(f: Field) -> bool:
 def holder_word(thread: str) -> str:
     """Return what the word of a lock is while a thread holds it alone."""
     return f"(bvadd {thread} {t.make_constant(1, t.THREAD)})"
-
-
-def _array(element: str) -> str:
-    return f"(Array {t.sort_of(t.THREAD)} {element})"
 
 
 def _none() -> str:

@@ -26,9 +26,21 @@ from flushproof.verify.proof_checker.code_paths import (
     successor_positions,
     visible_positions,
 )
-from flushproof.verify.proof_checker.execution import Actor, Region, execute_region, own_number
+from flushproof.verify.proof_checker.execution import (
+    Actor,
+    Region,
+    execute_region,
+    instantiate_guesses,
+    own_number,
+    start_value,
+)
 from flushproof.verify.proof_checker.locks import exclude_each_other, held_locks, waits_end
-from flushproof.verify.proof_checker.machine_state import COUNT, StateSpace, StateTerms
+from flushproof.verify.proof_checker.machine_state import (
+    COUNT,
+    READS_SORT,
+    StateSpace,
+    StateTerms,
+)
 from flushproof.verify.proof_checker.script import ProofObligation, Script
 from flushproof.verify.proof_checker.solve import Ask
 from flushproof.verify.proof_checker.step_handlers import Part, StepHandlers
@@ -226,8 +238,7 @@ class MoverConditions:
         for name, value in fields.items():
             sort = self.space.field_sort(self.space.fields[name])
             fields[name] = self.script.define(value, sort)
-        array = f"(Array {t.sort_of(t.THREAD)} {t.sort_of(t.THREAD)})"
-        reads = {name: self.script.define(value, array) for name, value in reads.items()}
+        reads = {name: self.script.define(value, READS_SORT) for name, value in reads.items()}
         return StateTerms(fields, reads)
 
     # What is known ---------------------------------------------------------------------------
@@ -258,9 +269,7 @@ class MoverConditions:
         )
         for r in regions:
             yield from r.assumed
-        for g in guesses:
-            for v in dict.fromkeys(vcpus):
-                yield t.make_implication(t.all_of((g.answer, t.in_range(v, COUNT))), g.at(v))
+        yield from instantiate_guesses(guesses, vcpus)
 
     # What has to be alike --------------------------------------------------------------------
 
@@ -277,8 +286,7 @@ class MoverConditions:
             yield t.make_equality(e.guard, t.FALSE if other is None else other.guard)
             if other is not None and e.to is not None:
                 for x in live[e.to] & (e.locals.keys() | other.locals.keys()):
-                    prefix = old.actor.prefix
-                    unset = self.script.declare(f"{prefix}{x.name}", t.sort_of(x.type))
+                    unset = start_value(self.script, old, x)
                     same = t.make_equality(e.locals.get(x, unset), other.locals.get(x, unset))
                     yield t.make_implication(e.guard, same)
         yield from (t.negate_term(e.guard) for e in ways.values())
