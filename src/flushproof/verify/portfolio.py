@@ -33,6 +33,7 @@ def decide_claims(machine: Machine, question: Question) -> Iterator[ClaimResult]
         InputError: a claim or the variant is not accepted.
     """
     from flushproof.engines.smt.out_of_memory import raise_memory_error
+    from flushproof.engines.smt.term_space import fresh_terms
 
     machine = machine.within(question.bounds)
     definedness = Definedness(machine, question)
@@ -51,7 +52,7 @@ def decide_claims(machine: Machine, question: Question) -> Iterator[ClaimResult]
         if not machine.statable(name):
             return claim.tell(IsNotAsked(NO_CACHE))
         try:
-            with raise_memory_error():
+            with raise_memory_error(), fresh_terms():
                 found = outside_considered(claim.tell(claim.decide()), claim, machine, question)
                 return found if question.doubt is None else question.doubt(found)
         except MemoryError as error:
@@ -124,11 +125,14 @@ def decide_with_counterexample(
         InternalError: a counterexample does not replay.
         InputError: the claim or the variant is not accepted.
     """
+    from flushproof.engines.smt.term_space import fresh_terms
+
     machine = machine.within(question.bounds)
     forall = ForAll(machine, evidence=False)
     claim = ClaimChecker(machine, question, name, Definedness(machine, question), forall)
     if not machine.statable(name):
         return claim.tell(IsNotAsked(NO_CACHE)), None
-    decision = claim.decide()
+    with fresh_terms():
+        decision = claim.decide()
     found = decision.found if isinstance(decision, Refutes) else None
     return claim.tell(decision), found

@@ -9,6 +9,7 @@ Lemma L6 of docs/soundness.md.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from flushproof.engines.counterexample import Counterexample
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from flushproof.engines.bounded.engine import Bounded
     from flushproof.engines.reduction.step_plan import StepPlan
     from flushproof.engines.second.second_solver import Second
+    from flushproof.engines.smt.term_space import TermSpace
 
     Engine = Bounded | ExplicitEngine
 
@@ -112,23 +114,35 @@ class Definedness:
         self.program = machine.with_claims(())
         self.question = question
         self.engine: Engine | None = None
+        self.terms: TermSpace | None = None
         self.known: dict[int, NoCounterexample | Undecided] = {}
         self.opinions: dict[int, tuple[Opinion, ...]] = {}
 
     def at(self, vcpus: int) -> NoCounterexample | Undecided:
         """Describe what is undefined with so many vCPUs, if anything is, or why that is open."""
         if vcpus not in self.known:
-            self.engine = self.engine or engine_for(self.program, self.question, None)
-            outcome = self.engine.undefined(vcpus)
-            self.opinions[vcpus] = take_opinions(self.engine)
-            if isinstance(outcome, Counterexample):
-                outcome = Undecided(_undefined(self.program, outcome))
-            self.known[vcpus] = outcome
+            with self._own_terms():
+                self.known[vcpus] = self._ask(vcpus)
         return self.known[vcpus]
+
+    def _own_terms(self) -> AbstractContextManager[None]:
+        from flushproof.engines.smt.term_space import TermSpace
+
+        self.terms = self.terms or TermSpace()
+        return self.terms.entered()
+
+    def _ask(self, vcpus: int) -> NoCounterexample | Undecided:
+        self.engine = self.engine or engine_for(self.program, self.question, None)
+        outcome = self.engine.undefined(vcpus)
+        self.opinions[vcpus] = take_opinions(self.engine)
+        if isinstance(outcome, Counterexample):
+            return Undecided(_undefined(self.program, outcome))
+        return outcome
 
     def every_interleaving(self, vcpus: int) -> bool:
         """Tell whether what `at` said takes every interleaving into account."""
-        return self.engine is None or self.engine.every_interleaving(vcpus)
+        with self._own_terms():
+            return self.engine is None or self.engine.every_interleaving(vcpus)
 
 
 def replay_to_end(program: Program, found: Counterexample) -> interpreter.State:

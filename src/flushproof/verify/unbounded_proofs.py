@@ -9,7 +9,7 @@ Lemma L4, Lemma L6, Lemma L17, Lemma L23, Lemma L31 of docs/soundness.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, assert_never
 
@@ -169,6 +169,12 @@ class ForAll:
     @cached_property
     def defined(self) -> DefinedCode | NoProof:
         """A confirmed proof that the code proper does nothing undefined, or why there is none."""
+        from flushproof.engines.smt.term_space import fresh_terms
+
+        with fresh_terms():
+            return self._prove_defined()
+
+    def _prove_defined(self) -> DefinedCode | NoProof:
         from flushproof.engines.unbounded.prove import prove
 
         base = self.machine.with_claims(())
@@ -178,29 +184,23 @@ class ForAll:
         found = prove(_subject(base, plan, self.steps, claims_only=False), _hopeful)
         if isinstance(found, NoProof):
             return found
-        match export_claimed(base, plan.boundaries, found, claims_only=False):
-            case ClaimedProof() as claimed:
-                outcome = check_defined(base, claimed, self.asked)
-                if isinstance(outcome, ProofRefused):
-                    return NoProof(f"{UNCONFIRMED}: {outcome.reason}")
+        reason = ""
+        for proof in self._shortest_first(found):
+            claimed = export_claimed(base, plan.boundaries, proof, claims_only=False)
+            if isinstance(claimed, NoProof):
+                return claimed
+            outcome = check_defined(base, claimed, self.asked)
+            if not isinstance(outcome, ProofRefused):
                 return DefinedCode(claimed, DefinedProgram(base, outcome))
-            case NoProof() as failed:
-                return failed
-            case other:
-                assert_never(other)
+            reason = outcome.reason
+        return NoProof(f"{UNCONFIRMED}: {reason}")
 
     def _confirm(
         self, program: Program, plan: StepPlan, found: Proof, code: DefinedCode
     ) -> ConfirmedClaim | NoProof:
-        """Return a proof that the checker confirms, without what it can do without if it is shown.
-
-        What the search can do without the checker may need, so the whole is tried next.
-        """
-        from flushproof.engines.unbounded.prove import minimise_proof
-
-        shorter = (minimise_proof(found),) if self.evidence else ()
+        """Return a proof of the claims that the checker confirms."""
         reason = ""
-        for proof in (*shorter, found):
+        for proof in self._shortest_first(found):
             claimed = export_claimed(program, plan.boundaries, proof, claims_only=True)
             if isinstance(claimed, NoProof):
                 return claimed
@@ -209,6 +209,17 @@ class ForAll:
                 return ConfirmedClaim(proof, claimed)
             reason = outcome.reason
         return NoProof(f"{UNCONFIRMED}: {reason}")
+
+    def _shortest_first(self, found: Proof) -> Iterator[Proof]:
+        """Yield a proof without what it can do without, if it is shown, then the whole.
+
+        What the search can do without the checker may need.
+        """
+        from flushproof.engines.unbounded.prove import minimise_proof
+
+        if self.evidence:
+            yield minimise_proof(found)
+        yield found
 
     def _search(self, program: Program, plan: StepPlan, hopeless: Hopeless) -> Proof | NoProof:
         from flushproof.engines.unbounded.prove import prove

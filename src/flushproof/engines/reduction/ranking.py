@@ -21,7 +21,8 @@ from functools import lru_cache
 
 import z3
 
-from flushproof.engines.symbolic.machine_words import SURELY, WordEnvironment, Words, bit_width
+from flushproof.engines.smt.term_space import fresh_terms
+from flushproof.engines.symbolic.machine_words import WordEnvironment, Words, bit_width
 from flushproof.ir.analysis.control_flow import successor_positions
 from flushproof.ir.analysis.counting import Code, Loop, counting_local, loop_at, loops_of
 from flushproof.ir.analysis.def_use import defined_local
@@ -50,7 +51,10 @@ def find_rank(loop: Loop) -> Rank | None:
     counter = counting_local(loop)
     if counter is not None:
         return ((Var(counter[0]), counter[1] == "+"),)
-    return _search_rank(loop)
+    # Later calls find the rank kept: were its terms made among the caller's, what the caller finds
+    # would depend on who asked first.
+    with fresh_terms():
+        return _search_rank(loop)
 
 
 Round = tuple[z3.BoolRef, WordEnvironment]
@@ -60,7 +64,7 @@ Round = tuple[z3.BoolRef, WordEnvironment]
 def _search_rank(loop: Loop) -> Rank | None:
     """Look for a tuple of integers that every round moves, or every one but the first."""
     words = Words()
-    anything: Round = (SURELY, WordEnvironment({}, words))
+    anything: Round = (z3.BoolVal(val=True), WordEnvironment({}, words))
     first = list(_rounds(loop, anything, words))
     found = _moved_tuple(loop, anything[1], first, words)
     if found is not None:

@@ -27,7 +27,6 @@ from flushproof.ir.code import (
 )
 from flushproof.ir.types import Int, Type, VcpuRef
 
-SURELY = z3.BoolVal(True)  # noqa: FBT003 - z3 takes the value so
 VCPU_WIDTH = 64
 """vCPUs are numbers, -1 for none."""
 
@@ -143,7 +142,7 @@ class Words:
                 holds = self.truth(condition, env)
                 return holds if to == then else z3.Not(holds)
             case _:
-                return SURELY
+                return z3.BoolVal(val=True)
 
     def merge(
         self, arrivals: Iterable[tuple[z3.BoolRef, WordEnvironment]]

@@ -42,6 +42,10 @@ class OutsideSmallDomains(Exception):  # noqa: N818 - a finding, no error
     """A term has no counterpart in small domains."""
 
 
+Make = Callable[[Circuit, list[Word]], Word]
+"""Makes a term's word from those of its parts."""
+
+
 class Node(Record, frozen=True, eq=False):
     """A term that has been looked at: how to make its word from those of its parts.
 
@@ -49,7 +53,7 @@ class Node(Record, frozen=True, eq=False):
     """
 
     parts: tuple[Node, ...]
-    make: Callable[[Circuit, list[Word]], Word]
+    make: Make
     name: str = ""
 
 
@@ -106,22 +110,14 @@ class FiniteInstantiation:
         if term.get_id() in self.pages:
             return _constant(constant_word(self.pages[term.get_id()], self.page_bits))
         if z3.is_int(term):
-            return Node((), self._small, name)
+            return Node((), _free_number(self.width, self.highest), name)
         if z3.is_bool(term):
             return Node((), lambda c, _: (c.fresh(),), name)
         if z3.is_bv(term):
-            width = term.size()
-            return Node((), lambda c, _: c.word(width), name)
+            return Node((), _free_word(term.size()), name)
         if term.sort().kind() == z3.Z3_UNINTERPRETED_SORT:
-            return Node((), lambda c, _: c.word(self.page_bits), name)
+            return Node((), _free_word(self.page_bits), name)
         raise OutsideSmallDomains(str(term.sort()))
-
-    def _small(self, circuit: Circuit, _: list[Word]) -> Word:
-        """Return a new number in the range."""
-        n = circuit.word(self.width)
-        circuit.require(circuit.at_most(constant_word(LOWEST, self.width), n, signed=True))
-        circuit.require(circuit.at_most(n, constant_word(self.highest, self.width), signed=True))
-        return n
 
 
 class Instance:
@@ -157,6 +153,24 @@ class Instance:
 
 def _constant(word: Word) -> Node:
     return Node((), lambda _, __: word)
+
+
+# These hold on to no instantiation: with a circle through it, terms would go when Python looks for
+# garbage, z3 would number new ones by what is free then, and no two searches be the same.
+def _free_word(width: int) -> Make:
+    return lambda circuit, _: circuit.word(width)
+
+
+def _free_number(width: int, highest: int) -> Make:
+    """Make a new number between `LOWEST` and the highest."""
+
+    def make(circuit: Circuit, _: list[Word]) -> Word:
+        n = circuit.word(width)
+        circuit.require(circuit.at_most(constant_word(LOWEST, width), n, signed=True))
+        circuit.require(circuit.at_most(n, constant_word(highest, width), signed=True))
+        return n
+
+    return make
 
 
 def _numerals(formulas: Sequence[z3.ExprRef]) -> set[int]:

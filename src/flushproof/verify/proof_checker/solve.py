@@ -9,7 +9,7 @@ from flushproof.verify.proof_checker.script import ProofObligation, Script
 STEPS = 50_000_000
 """z3's own steps for one question, so that nothing hangs."""
 
-OPTIONS = f"(set-option :rlimit {STEPS})\n(set-option :smt.phase_selection 1)"
+OPTIONS = {"rlimit": STEPS, "smt.phase_selection": 1}
 """Guessing that a bit is set halves the time of the hard questions in `specs/`."""
 
 Ask = Callable[[Script, Sequence[ProofObligation]], tuple[str, ...]]
@@ -31,12 +31,18 @@ def ask_z3(script: Script, questions: Sequence[ProofObligation]) -> tuple[str, .
     """Return z3's answers, in order; what it says besides is an answer that confirms nothing."""
     import z3
 
+    # Options are the whole process's, even those that a script sets: the search asks under others.
+    before = [(name, z3.get_param(name)) for name in OPTIONS]
+    for name, value in OPTIONS.items():
+        z3.set_param(name, value)
     context = z3.Context()
-    text = f"{OPTIONS}\n{script_text(script, questions)}"
     try:
-        out = z3.Z3_eval_smtlib2_string(context.ref(), text)
+        out = z3.Z3_eval_smtlib2_string(context.ref(), script_text(script, questions))
     except z3.Z3Exception as error:
         return (str(error),) * len(questions)
+    finally:
+        for name, value in before:
+            z3.set_param(name, value)
     answers = tuple(line.strip() for line in out.splitlines() if line.strip())
     if len(answers) != len(questions) or not set(answers) <= ANSWERS:
         return (" ".join(out.split())[:200],) * max(1, len(questions))
