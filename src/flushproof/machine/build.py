@@ -110,13 +110,16 @@ class Machine(Record, frozen=True):
         accesses = claim is not None and any(h.event == "access" for h in claim.handlers)
         return claim is not None and (accesses or _speaks_of_cache(claim))
 
-    def with_claims(self, names: tuple[str, ...]) -> Program:
+    def with_claims(self, names: tuple[str, ...], *, named_callers: bool = False) -> Program:
         """Return the program with the monitors of the named claims.
+
+        With `named_callers` a call witness is one of a thread that is chosen beforehand, so that
+        what one flusher chooses is nothing that another has to know.
 
         Raises:
             InputError: a claim has an error, or speaks of a cache where none is known.
         """
-        monitors = tuple(map(self._monitor, names))
+        monitors = tuple(self._monitor(x, named_callers=named_callers) for x in names)
         buffers = self.buffers(names)
         if buffers is None:
             return self._instrumented(self.base.operations, monitors)
@@ -192,12 +195,14 @@ class Machine(Record, frozen=True):
         found = _with_roots(self.setup, _program(operations, boot, anything)).boot
         return {f: e for f, e in found if f in new} | dict(self.base.boot), anything
 
-    def _monitor(self, name: str) -> Monitor:
+    def _monitor(self, name: str, *, named_callers: bool = False) -> Monitor:
         claim = self.setup.claim(name)
         assert claim is not None
         if self.cache is None and _speaks_of_cache(claim):
             raise InputError(NoCache(span=claim.span, claim=name))
-        return make_monitor(self.setup, claim, self.cache, calls_end=self.calls_end)
+        return make_monitor(
+            self.setup, claim, self.cache, calls_end=self.calls_end, named_callers=named_callers
+        )
 
     def _ghost_boot(self, m: Monitor) -> list[tuple[Field, Expr]]:
         out: list[tuple[Field, Expr]] = []

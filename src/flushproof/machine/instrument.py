@@ -19,6 +19,8 @@ Lemma L1 of docs/soundness.md.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flushproof.frontend.c.types import BOOL_T, INT_T, ROOT_T, ULONG_T, Struct
 from flushproof.frontend.spec.syntax import Handler
 from flushproof.ir.code import (
@@ -256,17 +258,20 @@ class _Pass:
             if kind == "access" and event == "access":
                 self._match_access(self._chosen_local(monitor, name), state, arguments, span)
             elif kind == "call" and event == "enter":
-                self._choose_call(monitor, name, state[0], span)
+                self._choose_call(monitor, name, state, span)
 
-    def _choose_call(self, monitor: Monitor, name: str, taken: Field, span: Span) -> None:
-        """Choose this call freely, unless one was chosen before."""
+    def _choose_call(
+        self, monitor: Monitor, name: str, state: tuple[Field, ...], span: Span
+    ) -> None:
+        """Choose this call freely, unless one was chosen before or its thread is not the one."""
         emitter = self.ctx.emitter
+        taken, *callers = state
         chosen = self._chosen_local(monitor, name)
         before = emitter.temp(BOOL)
         pick = emitter.temp(BOOL, CallWitness(monitor.claim.name, name))
         emitter.emit(Read(before, taken, None, Mode.GHOST, span))
         emitter.emit(Havoc(pick, span))
-        free = Unary("!", Var(before), BOOL)
+        free = self._on_thread(Unary("!", Var(before), BOOL), callers, span)
         emitter.assign(chosen, Binary("&", Var(pick), free, BOOL), span)
         yes, end = emitter.label(), emitter.label()
         emitter.branch(Var(chosen), yes, end, span)
@@ -274,6 +279,26 @@ class _Pass:
         emitter.emit(Write(taken, None, TRUE, Mode.GHOST, span))
         emitter.jump(end, span)
         emitter.place(end)
+
+    def _is_chosen(self, monitor: Monitor, witness: str, span: Span) -> Expr:
+        """Return that this call or access is the witness.
+
+        That its thread is the one it was chosen for follows, and is said: steps are looked at from
+        any values of locals, and two threads commute where only one of them can be chosen.
+        """
+        chosen = Var(self._chosen_local(monitor, witness))
+        kind = next(w.kind for w in monitor.claim.witnesses if w.name == witness)
+        callers = monitor.choices[witness][1:] if kind == "call" else ()
+        return self._on_thread(chosen, callers, span)
+
+    def _on_thread(self, condition: Expr, callers: Sequence[Field], span: Span) -> Expr:
+        """Return a condition, and that the running thread is the one that was chosen."""
+        for caller in callers:
+            known = self.ctx.emitter.temp(INT)
+            self.ctx.emitter.emit(Read(known, caller, None, Mode.GHOST, span))
+            same = Binary("==", Var(known), Self(), BOOL)
+            condition = convert.conjoin_conditions(condition, same)
+        return condition
 
     def _match_access(
         self, chosen: Local, fixed: tuple[Field, ...], arguments: Arguments, span: Span
@@ -303,7 +328,7 @@ class _Pass:
             if self.operation.role is Role.LOAD and handler.event != "access":
                 return
             inside = emitter.label()
-            emitter.branch(Var(self._chosen_local(monitor, witness)), inside, end, span)
+            emitter.branch(self._is_chosen(monitor, witness, span), inside, end, span)
             emitter.place(inside)
         self._body(monitor, handler, arguments, span, about)
         emitter.place(end)

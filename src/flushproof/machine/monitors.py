@@ -89,8 +89,9 @@ class NoCache(Diagnostic, frozen=True, kw_only=True):
 class Monitor(Record, frozen=True):
     """A claim with its ghost fields.
 
-    `choices` are its call witnesses, each with the field that says whether one was chosen, and its
-    access witnesses, each with the fields that fix thread, place, write, once and locks.
+    `choices` are its call witnesses, each with the field that says whether one was chosen and maybe
+    the one that names its thread, and its access witnesses, each with the fields that fix thread,
+    place, write, once and locks.
     """
 
     claim: ClaimSpec
@@ -111,9 +112,16 @@ class Monitor(Record, frozen=True):
 
 
 def make_monitor(
-    setup: Setup, claim: ClaimSpec, cache: CacheDecl | None, *, calls_end: bool
+    setup: Setup,
+    claim: ClaimSpec,
+    cache: CacheDecl | None,
+    *,
+    calls_end: bool,
+    named_callers: bool = False,
 ) -> Monitor:
     """Give a claim its ghost fields and names; `calls_end` tells whether every call surely ends.
+
+    With `named_callers` the thread that makes the call of a call witness is a witness, too.
 
     Raises:
         InputError: a ghost variable has a type it cannot have.
@@ -125,7 +133,9 @@ def make_monitor(
     for w in claim.witnesses:
         match w.kind:
             case "call":
-                choices[w.name] = (_field(claim, f"{w.name}.taken", BOOL),)
+                callers = (_field(claim, f"{w.name}.caller", INT),) if named_callers else ()
+                choices[w.name] = (_field(claim, f"{w.name}.taken", BOOL), *callers)
+                witnesses += callers
             case "access":
                 parts = tuple(
                     (_field(claim, f"{w.name}_{part}", t.ir), t) for part, t in ACCESS_PARTS

@@ -27,7 +27,7 @@ from flushproof.engines.unbounded.horn_clauses import (
     LoadThread,
     LocalVariable,
     Located,
-    OtherThread,
+    Untracked,
     Variable,
     thread_label,
 )
@@ -174,7 +174,7 @@ class Frames:
         own = operation.parameters.vcpu if operation.role is Role.LOAD else None
         return sorted((x for x in live if x != own), key=lambda x: x.name)
 
-    def locals(self, site: Site, thread: Located | OtherThread) -> Locals:
+    def locals(self, site: Site, thread: Located | Untracked) -> Locals:
         """Return the variables that stand for a thread's locals."""
         out: Locals = {}
         for x in self.live(site):

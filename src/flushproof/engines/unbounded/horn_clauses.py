@@ -18,7 +18,7 @@ from flushproof.support.record import Record
 
 
 class FlusherThread(Record, frozen=True):
-    """The one flusher."""
+    """The tracked flusher: the only one, or any of them."""
 
 
 class LoadThread(Record, frozen=True):
@@ -37,6 +37,11 @@ class OtherThread(Record, frozen=True):
     tracked: int
 
 
+class OtherFlusherThread(Record, frozen=True):
+    """A flusher that is not tracked."""
+
+
+Untracked = OtherThread | OtherFlusherThread
 Located = FlusherThread | LoadThread | BystanderThread
 """A thread of which a control says where it is."""
 
@@ -44,7 +49,7 @@ FLUSHER = FlusherThread()
 BYSTANDER = BystanderThread()
 
 
-def thread_label(thread: Located | OtherThread) -> str:
+def thread_label(thread: Located | Untracked) -> str:
     """Return what tells a thread in the names of terms; nothing is read off it."""
     match thread:
         case FlusherThread():
@@ -55,6 +60,8 @@ def thread_label(thread: Located | OtherThread) -> str:
             return "-2"
         case OtherThread(tracked):
             return f"other:{tracked + 1}"
+        case OtherFlusherThread():
+            return "other:0"
         case other:
             assert_never(other)
 
@@ -109,7 +116,7 @@ class Clause(Record, frozen=True):
 class LocalVariable(Record, frozen=True):
     """What is one variable to a reader of the code, wherever the thread is: a local by its name."""
 
-    thread: Located | OtherThread
+    thread: Located | Untracked
     operation: str
     name: str
 

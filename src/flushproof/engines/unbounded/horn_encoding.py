@@ -18,8 +18,9 @@ import z3
 
 from flushproof.engines.reduction.commutativity import Site
 from flushproof.engines.smt import terms as t
-from flushproof.engines.symbolic.locations import SHARED, Location, OwnCell, is_shared
+from flushproof.engines.symbolic.locations import BY_FLUSHER, SHARED, Location, OwnCell, is_shared
 from flushproof.engines.symbolic.locks import facts_of_held_lock
+from flushproof.engines.symbolic.step import World
 from flushproof.engines.symbolic.values import Value
 from flushproof.engines.unbounded.control_locations import Frames, Locals, relocate_load
 from flushproof.engines.unbounded.history_variable import HISTORY, NOWHERE, list_walkers
@@ -73,6 +74,7 @@ class Builder:
                     self._own_step(control, thread, site)
             if control.running is None:
                 self._others(control)
+                self._other_flushers(control)
                 self._end(control)
         return System(
             tuple(self.clauses),
@@ -81,7 +83,9 @@ class Builder:
             (*self.space.known, *self.frames.unset),
             self.frames.ranges(),
             frozenset(self.frames.counters),
-            frozenset(x.get_id() for x in (self.space.count, *self.space.tracked)),
+            frozenset(
+                x.get_id() for x in (self.space.count, self.space.flusher, *self.space.tracked)
+            ),
             self.frames.variables,
             (self.space.count,),
         )
@@ -258,14 +262,67 @@ class Builder:
             head = Atom(control, self.frames.arguments(control, changed, {}))
             self._clause(head, body, constraint, why, taken.shown)
 
+    def _other_flushers(self, control: Control) -> None:
+        """Any step of a flusher that is not tracked, where there may be one."""
+        for o in self.space.program.of(Role.FLUSH) if self.space.many else ():
+            for at in sorted(self.frames.layouts[o.name].boundaries):
+                site = Site(o.name, at)
+                if self.frames.possible(Control(control.flusher, (*control.loads, site))):
+                    self._other_flush(control, site)
+
+    def _other_flush(self, control: Control, site: Site) -> None:
+        """Add one step, of a flusher in whose place the tracked one could be.
+
+        Where it fails nothing is added, as the tracked one then fails as well.
+        """
+        number = z3.Int("other:flusher")
+        taken = self.steps.other_flusher(site, number)
+        after = {k: v for k, v in taken.step.outputs.items() if k in self.space.state}
+        if not after:
+            return
+        holds = self._held_locks(taken, self.space.world(flusher=number), number)
+        apart = (self.space.is_flusher(number), number != self.space.flusher)
+        constraint = t.and_(taken.constraint, *apart, *holds)
+        body = (self.frames.atom(control), self._as_flusher(control, site, number, taken))
+        changed = {**self.space.state, **after}
+        head = Atom(control, self.frames.arguments(control, changed, {}))
+        why = f"another flusher {site.operation}:{site.at}"
+        self._clause(head, body, constraint, why, taken.shown)
+
+    def _as_flusher(self, control: Control, site: Site, number: z3.ArithRef, taken: Taken) -> Atom:
+        """Return that another flusher is in a state in which the tracked one can be.
+
+        What a history variable holds is the tracked one's own.
+        """
+        like = replace(control, flusher=None)
+        if site.at:
+            like = self.frames.moved(control, FLUSHER, site.operation, site.at)
+        self.frames.of(like)
+        cell = OwnCell(len(self.space.tracked))
+        reads = {(n, BY_FLUSHER): x for (n, c), x in taken.step.inputs.items() if c == cell}
+        state = {
+            w: reads[w] if w in reads else self._unknown(w, x, own=self._is_flushers_own(w))
+            for w, x in self.space.state.items()
+        }
+        arguments = self.frames.arguments(like, state, {FLUSHER: taken.locals})
+        rigid = [number if x.eq(self.space.flusher) else x for x in self.space.rigid]
+        return Atom(like, (*rigid, *arguments[len(rigid) :]))
+
+    @staticmethod
+    def _is_flushers_own(where: Location) -> bool:
+        return where[0] == HISTORY.name or where[1] == BY_FLUSHER
+
+    def _held_locks(self, taken: Taken, world: World, number: z3.ArithRef) -> Iterator[t.Bool]:
+        """Yield that a thread holds the locks that it surely holds before a step."""
+        state = {**taken.step.inputs, **self.space.state}
+        for hold in sorted(self.frames.held[taken.site.operation][taken.site.at]):
+            yield from facts_of_held_lock(world, state.get, hold, number)
+
     def _another(self, number: z3.ArithRef, taken: Taken) -> Iterator[t.Bool]:
         """Yield that a vCPU is none of the tracked ones and holds the locks it surely holds."""
         yield from (number >= 0, number < self.space.count)
         yield from (number != v for v in self.space.tracked)
-        world = self.space.world(number)
-        state = {**taken.step.inputs, **self.space.state}
-        for hold in sorted(self.frames.held[taken.site.operation][taken.site.at]):
-            yield from facts_of_held_lock(world, state.get, hold, number)
+        yield from self._held_locks(taken, self.space.world(number), number)
 
     def _in_load(self, control: Control, site: Site) -> Control:
         """Return where another vCPU is when it is about to step from a position of a load.
@@ -290,7 +347,9 @@ class Builder:
         """
         self.frames.of(like)
         state = {
-            where: seen[where] if where in seen else self._unknown(where, value)
+            where: seen[where]
+            if where in seen
+            else self._unknown(where, value, own=not is_shared(where[1]))
             for where, value in self.space.state.items()
         }
         arguments = self.frames.arguments(like, state, {self.last: locals_})
@@ -299,9 +358,9 @@ class Builder:
         rigid = [t.z3_number(number) if x.eq(own) else x for x in self.space.rigid]
         return Atom(like, (*rigid, *arguments[len(rigid) :]))
 
-    def _unknown(self, where: Location, value: Value) -> Value:
-        """Return what is shared, and any value for what is a vCPU's own."""
-        if is_shared(where[1]):
+    def _unknown(self, where: Location, value: Value, *, own: bool) -> Value:
+        """Return what is shared, and any value for what is a thread's `own`."""
+        if not own:
             return value
         f = self.steps.fields[where[0]]
         kind = self.space.algebra.kinds.field(f)

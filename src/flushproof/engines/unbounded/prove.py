@@ -55,7 +55,7 @@ class Subject(Record, frozen=True):
     With `claims_only` the code proper, as against what was woven in for claims, is known to do
     nothing undefined, and its sums not to leave their types. `steps` is how many steps of z3 one
     question may take, None for the usual number; a search may ask the more questions the more these
-    are.
+    are. With `many` any number of flushers are at work at once, else one.
     """
 
     program: Program
@@ -63,6 +63,7 @@ class Subject(Record, frozen=True):
     boundaries: Mapping[str, frozenset[int]]
     claims_only: bool
     steps: int | None = None
+    many: bool = False
 
 
 Hopeless = Callable[[], NoProof | None]
@@ -207,7 +208,7 @@ class _Attempts:
     def _part(
         self, program: Program, case: TrackedInstances, known: tuple[Invariant, ...] = ()
     ) -> ConfirmedInvariant | NoProof:
-        where = make_state_space(program, self.subject.kinds, case)
+        where = make_state_space(program, self.subject.kinds, case, many=self.subject.many)
         claims_only = self.subject.claims_only
         builder = Builder(where, self.subject.boundaries, claims_only=claims_only)
         system = builder.run()

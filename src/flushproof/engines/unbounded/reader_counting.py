@@ -25,10 +25,10 @@ from flushproof.ir.code import Field
 from flushproof.ir.types import LockWord
 
 
-def tracked_readers(count: z3.ArithRef, vcpus: tuple[z3.ArithRef, ...]) -> Readers:
-    """Return the cells for the flusher, whose number is `count`, and for some vCPUs."""
-    own = ((OwnCell(k), vcpu) for k, vcpu in enumerate(vcpus))
-    return Readers(((BY_FLUSHER, count), *own), rest=True)
+def tracked_readers(flusher: z3.ArithRef, others: tuple[z3.ArithRef, ...]) -> Readers:
+    """Return the cells for the tracked flusher and for other threads, each by its number."""
+    own = ((OwnCell(k), number) for k, number in enumerate(others))
+    return Readers(((BY_FLUSHER, flusher), *own), rest=True)
 
 
 def tracked_locations(world: World, f: Field) -> tuple[Location, ...]:

@@ -38,6 +38,11 @@ def flatten_value(algebra: Algebra, value: Value) -> tuple[z3.ExprRef, ...]:
             return (value,)
 
 
+MOST_THREADS = 1 << 32
+"""The largest number of a thread: threads are told apart by numbers, and nothing else is read off
+these."""
+
+
 class TrackedInstances(Record, frozen=True):
     """Which vCPUs are tracked, and what is known of others.
 
@@ -55,18 +60,21 @@ class TrackedInstances(Record, frozen=True):
 class Space(Record, frozen=True):
     """What predicates range over.
 
-    `arbitrary` is the tracked vCPU that is no witness but any, where there is one. `rigid` never
-    changes: the number of vCPUs, the tracked vCPUs, the witnesses. `state` gives the
-    unknown for every location that changes, `boot` its first value, `known` what holds of all of
-    them at any time, and `ranges` what of that the types of `state` say; failures of the claim are
-    looked at where `failing` holds, as it does of one of the cases if it fails. `unfit`: when a
-    sum in a first value leaves its type.
+    `flusher` is the number of the tracked flusher, which is any of them if there are `many`, each
+    of which has a number from that of vCPUs on. `arbitrary` is the tracked vCPU that is no witness
+    but any, where there is one. `rigid` never changes: the number of vCPUs, the flusher, the
+    tracked vCPUs, the witnesses. `state` gives the unknown for every location that changes, `boot` its
+    first value, `known` what holds of all of them at any time, and `ranges` what of that the types
+    of `state` say; failures of the claim are looked at where `failing` holds, as it does of one of
+    the cases if it fails. `unfit`: when a sum in a first value leaves its type.
     """
 
     program: Program
     algebra: Algebra
     case: TrackedInstances
     count: z3.ArithRef
+    flusher: z3.ArithRef
+    many: bool
     tracked: tuple[z3.ArithRef, ...]
     arbitrary: z3.ArithRef | None
     rigid: tuple[z3.ExprRef, ...]
@@ -79,16 +87,26 @@ class Space(Record, frozen=True):
     constant: Mapping[str, FirstValue]
     unfit: tuple[Unfit, ...]
 
-    def world(self, *more: z3.ArithRef) -> World:
-        """Return a world with cells for the tracked vCPUs and for more of them."""
-        vcpus = (*self.tracked, *more)
-        return _world(self.program, self.algebra, self.count, vcpus, self.constant, self.fixed)
+    def world(self, vcpu: z3.ArithRef | None = None, flusher: z3.ArithRef | None = None) -> World:
+        """Return a world with cells for the tracked threads and for one vCPU or flusher more."""
+        vcpus = (*self.tracked, *(() if vcpu is None else (vcpu,)))
+        threads = (*vcpus, *(() if flusher is None else (flusher,)))
+        memory = TrackedCells(vcpus, self.constant, self.algebra)
+        readers = tracked_readers(self.flusher, threads)
+        return World(self.program, self.algebra, 0, readers, self.count, memory, self.fixed)
+
+    def is_flusher(self, number: z3.ArithRef) -> z3.BoolRef:
+        """Return that a number may be that of a flusher."""
+        return _may_flush(self.count, number)
 
 
-def make_state_space(program: Program, kinds: Kinds, case: TrackedInstances) -> Space:
-    """Make the space of a program; sums in it do not wrap around."""
+def make_state_space(
+    program: Program, kinds: Kinds, case: TrackedInstances, *, many: bool = False
+) -> Space:
+    """Make the space of a program, with `many` flushers or one; sums do not wrap around."""
     program = with_history(program) if case.history else program
     count = z3.Int("N")
+    flusher = z3.Int("flusher") if many else count
     algebra = Algebra(kinds, [], count)
     witnesses = _witnesses(program, algebra, case)
     named = {f: w for f, w in witnesses.items() if isinstance(w, z3.ArithRef) and f.type == VCPU}
@@ -98,7 +116,9 @@ def make_state_space(program: Program, kinds: Kinds, case: TrackedInstances) -> 
     others = [(f, w) for f, w in witnesses.items() if case.generic or f not in named]
     constant = unwritten_boot_values(program, algebra, count)
     written = written_fields(program)
-    world = _world(program, algebra, count, tuple(tracked), constant, {})
+    memory = TrackedCells(tuple(tracked), constant, algebra)
+    readers = tracked_readers(flusher, tuple(tracked))
+    world = World(program, algebra, 0, readers, count, memory, {})
     state = {
         where: algebra.fresh(location_name(where), f.type, kinds.field(f))
         for f in program.fields
@@ -115,15 +135,23 @@ def make_state_space(program: Program, kinds: Kinds, case: TrackedInstances) -> 
 
     boot = free | {where: at_boot(where) for where in state if where not in free}
     ranges = tuple(_limits(algebra, count, [(fields[n], v) for (n, _), v in state.items()]))
-    known = [*_population(count, tracked), *_limits(algebra, count, others)]
+    known = [_may_flush(count, flusher)] if many else []
+    known += [*_population(count, tracked), *_limits(algebra, count, others)]
     return Space(
         program=program,
         algebra=algebra,
         case=case,
         count=count,
+        flusher=flusher,
+        many=many,
         tracked=tuple(tracked),
         arbitrary=arbitrary,
-        rigid=(count, *tracked, *(x for _, w in others for x in flatten_value(algebra, w))),
+        rigid=(
+            count,
+            *((flusher,) if many else ()),
+            *tracked,
+            *(x for _, w in others for x in flatten_value(algebra, w)),
+        ),
         fixed=_fixed(program, algebra, count, witnesses),
         state=state,
         boot=boot,
@@ -133,18 +161,6 @@ def make_state_space(program: Program, kinds: Kinds, case: TrackedInstances) -> 
         constant=constant,
         unfit=algebra.forget_noted(),
     )
-
-
-def _world(
-    program: Program,
-    algebra: Algebra,
-    count: z3.ArithRef,
-    vcpus: tuple[z3.ArithRef, ...],
-    constant: Mapping[str, FirstValue],
-    fixed: Mapping[Location, Value],
-) -> World:
-    memory = TrackedCells(vcpus, constant, algebra)
-    return World(program, algebra, 0, tracked_readers(count, vcpus), count, memory, fixed)
 
 
 def _failing(
@@ -175,6 +191,11 @@ def _fixed(
         if f not in witnesses and f.name not in written and f.scope is FieldScope.VM:
             fixed[f.name, SHARED] = boot_value(program, algebra, count, f, None)
     return fixed
+
+
+def _may_flush(count: z3.ArithRef, number: z3.ArithRef) -> z3.BoolRef:
+    """Return that a number may be that of a flusher: no vCPU's, nor that of an observer."""
+    return z3.And(number >= count, number != count + 1, number <= MOST_THREADS)
 
 
 def _population(count: z3.ArithRef, tracked: list[z3.ArithRef]) -> list[z3.BoolRef]:

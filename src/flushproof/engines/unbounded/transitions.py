@@ -14,14 +14,16 @@ from flushproof.engines.reduction.commutativity import Site
 from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.execute import Executor, Exit
 from flushproof.engines.symbolic.root_domain import any_root, any_vcpu
-from flushproof.engines.symbolic.step import SymbolicStep
+from flushproof.engines.symbolic.step import SymbolicStep, World
 from flushproof.engines.unbounded.control_locations import Frames, Locals
 from flushproof.engines.unbounded.horn_clauses import (
     BystanderThread,
     FlusherThread,
     LoadThread,
     Located,
+    OtherFlusherThread,
     OtherThread,
+    Untracked,
     thread_label,
 )
 from flushproof.engines.unbounded.state_space import Space
@@ -67,17 +69,23 @@ class TransitionExecutor:
     def own(self, site: Site, thread: Located) -> Taken:
         """Return the step of a tracked thread."""
         if (site, thread) not in self.taken:
-            self.taken[site, thread] = self._run(site, thread, self._number(thread))
+            number = self._number(thread)
+            self.taken[site, thread] = self._run(site, thread, number, self.space.world())
         return self.taken[site, thread]
 
     def other(self, site: Site, number: z3.ArithRef) -> Taken:
         """Return the step of the load of a vCPU that is not tracked, for which there are cells."""
-        return self._run(site, OtherThread(len(self.space.tracked)), number, number)
+        world = self.space.world(number)
+        return self._run(site, OtherThread(len(self.space.tracked)), number, world)
+
+    def other_flusher(self, site: Site, number: z3.ArithRef) -> Taken:
+        """Return the step of a flusher that is not tracked."""
+        return self._run(site, OtherFlusherThread(), number, self.space.world(flusher=number))
 
     def _number(self, thread: Located) -> z3.ArithRef:
         match thread:
             case FlusherThread():
-                return self.space.count
+                return self.space.flusher
             case LoadThread(vcpu):
                 return self.space.tracked[vcpu]
             case BystanderThread():
@@ -86,10 +94,10 @@ class TransitionExecutor:
                 assert_never(other)
 
     def _run(
-        self, site: Site, thread: Located | OtherThread, number: z3.ArithRef, *more: z3.ArithRef
+        self, site: Site, thread: Located | Untracked, number: z3.ArithRef, world: World
     ) -> Taken:
         operation = self.frames.operations[site.operation]
-        executor = Executor(self.space.world(*more), number, lambda _: True, self.space.state)
+        executor = Executor(world, number, lambda _: True, self.space.state)
         label = thread_label(thread)
         locals_ = self.frames.locals(site, thread)
         limits = [*self.frames.limits(locals_)]
