@@ -93,7 +93,7 @@ def _claim_cost(engine: ForAll, claim: str, base: DefinedProgram) -> Iterator[Co
     if isinstance(found, NoProof):
         return
     total = time.process_time() - began
-    claimed = program_of_claim(engine.machine, claim)
+    claimed = program_of_claim(engine.machine, claim, named_callers=False)
     assert claimed is not None
     yield _cost(claim, found.claim, total, lambda: check_claims(claimed, found.claim, base))
 

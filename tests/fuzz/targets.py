@@ -184,7 +184,7 @@ def _resealed(data: bytes) -> None:
     base = machine.with_claims(())
     for block in read_certificate(str(path)).proofs:
         code = check_defined(base, block.code_proof, _all_unsat)
-        program = program_of_claim(machine, block.claim)
+        program = program_of_claim(machine, block.claim, named_callers=block.claim_proof.many)
         if isinstance(code, ProofConfirmed) and program is not None:
             check_claims(program, block.claim_proof, DefinedProgram(base, code), _all_unsat)
 

@@ -11,12 +11,17 @@ from flushproof.support.source import Source
 
 
 class Bounds(Record, frozen=True):
-    """How far to look: vCPU counts (low, high), operations per thread, flusher threads."""
+    """How far to look: vCPU counts (low, high), operations per thread, flusher threads.
+
+    With `one_at_a_time` no more flushers are meant than one, else proofs for every number of vCPUs
+    are about any number.
+    """
 
     vcpus: tuple[int, int] = (1, 4)
     loads: int = 2
     flushes: int = 2
     flushers: int = 1
+    one_at_a_time: bool = False
 
     def wider(self, other: Bounds) -> Bounds:
         """Return bounds within which both lie."""
@@ -25,6 +30,7 @@ class Bounds(Record, frozen=True):
             loads=max(self.loads, other.loads),
             flushes=max(self.flushes, other.flushes),
             flushers=max(self.flushers, other.flushers),
+            one_at_a_time=self.one_at_a_time and other.one_at_a_time,
         )
 
 

@@ -50,6 +50,10 @@ class VcpuCount(Record, frozen=True):
     """How many vCPUs there are."""
 
 
+class FlusherNumber(Record, frozen=True):
+    """The number of the flusher, as a thread: of one alone the number of vCPUs."""
+
+
 class TrackedVcpu(Record, frozen=True):
     """The number of tracked vCPU `k`."""
 
@@ -95,7 +99,7 @@ class Sum(Record, frozen=True):
 
 
 Leaf = Cell | ReaderCount | ThreadLocal
-Term = FixedNumber | VcpuCount | TrackedVcpu | Leaf | Bitwise | Sum
+Term = FixedNumber | VcpuCount | FlusherNumber | TrackedVcpu | Leaf | Bitwise | Sum
 Relation = Literal["==", "!=", "<", "<=", ">", ">="]
 
 
@@ -147,9 +151,12 @@ class ClaimedProof(Record, frozen=True):
     """A claimed proof of a program: where it is cut, why loops end, the invariants of each case.
 
     Others may step in at boundaries, and at other cuts nobody does. `values` are facts about single
-    fields that always hold, each about `Cell(field)`, also where each vCPU has such a field.
+    fields that always hold, each about `Cell(field)`, also where each vCPU has such a field. With
+    `many` it is about any number of flushers at work at once, of which the flusher is any; else
+    there is one.
     """
 
     cuts: tuple[CutPoint, ...]
     values: tuple[tuple[str, Fact], ...]
     cases: tuple[CaseInvariant, ...]
+    many: bool = False

@@ -3,8 +3,9 @@
     kvm_vmx.hv_tlb_pgd == 0xffffffffffffffff || i@flusher <= @v
     (root@v & 0xfff) == 0
 
-`N` is the number of vCPUs, `@v` that of a tracked vCPU, `x[v]` its field, `l[readers, v]` how often
-it is a reader of a lock, `x@v` a local of the operation that it is in.
+`N` is the number of vCPUs, `F` that of the flusher where there are many, `@v` that of a tracked
+vCPU, `x[v]` its field, `l[readers, v]` how often it is a reader of a lock, `x@v` a local of the
+operation that it is in.
 
 Names that are not plain stand in back quotes.
 """
@@ -24,6 +25,7 @@ from flushproof.ir.invariant import (
     Fact,
     FactComparison,
     FixedNumber,
+    FlusherNumber,
     ReaderCount,
     Relation,
     Sum,
@@ -34,8 +36,11 @@ from flushproof.ir.invariant import (
 )
 
 COUNT = "N"
+FLUSHER_NUMBER = "F"
 DEEPEST = 20
 """Brackets within brackets; those of a proof are a few deep."""
+
+_RESERVED = (COUNT, FLUSHER_NUMBER, "readers")
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>~?-?(?:0x[0-9a-f]+|[0-9]+))(?![A-Za-z0-9_])"
@@ -64,6 +69,8 @@ def term_text(term: Term, vcpus: Sequence[str]) -> str:
             return _number(value)
         case VcpuCount():
             return COUNT
+        case FlusherNumber():
+            return FLUSHER_NUMBER
         case TrackedVcpu(k):
             return f"@{_name(vcpus[k])}"
         case Cell(name, vcpu):
@@ -89,7 +96,7 @@ def thread_text(thread: int, vcpus: Sequence[str]) -> str:
 
 def _name(name: str) -> str:
     plain = _TOKEN.fullmatch(name)
-    return name if plain and plain["name"] and name not in (COUNT, "readers") else f"`{name}`"
+    return name if plain and plain["name"] and name not in _RESERVED else f"`{name}`"
 
 
 def _number(value: int) -> str:
@@ -197,6 +204,8 @@ class _FactParser:
             return self._bracketed()
         if kind == "name" and word == COUNT:
             return VcpuCount()
+        if kind == "name" and word == FLUSHER_NUMBER:
+            return FlusherNumber()
         if kind not in ("name", "quoted"):
             self._refuse(word)
         return self._named(word.strip("`"))

@@ -65,7 +65,7 @@ def _loads(loads: int | None) -> str:
 def _flushes(flushers: int | None, flushes: int | None) -> str:
     match flushers, flushes:
         case None, None:
-            return "any number of flushes"
+            return "any number of flushes by any number of flushers"
         case None, int(each):
             return f"any number of flushers with up to {_times(each)} each"
         case 1, None:

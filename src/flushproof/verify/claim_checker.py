@@ -40,7 +40,7 @@ from flushproof.verify.question import (
     engine_for,
     replay_to_end,
 )
-from flushproof.verify.unbounded_proofs import Evidence, ForAll
+from flushproof.verify.unbounded_proofs import SEVERAL, Evidence, ForAll
 
 if TYPE_CHECKING:
     from flushproof.engines.reduction.step_plan import StepPlan
@@ -142,10 +142,10 @@ class ClaimChecker:
     def _prove_for_all(self, _: PassedOn) -> Decision | PassedOn:
         """Look for a proof for every number of vCPUs, and attack what is found."""
         beyond = _BeyondFew(self)
-        match self.forall.prove(self.program, self.any_plan, beyond.look):
+        match self.forall.prove_claim(self.name, self.program, self.any_plan, beyond.look):
             case Evidence() as evidence:
                 self.ledger.opinions += evidence.opinions
-                self._attack()
+                self._attack(evidence)
                 return Proves(evidence)
             case NoProof(why):
                 return beyond.decision or PassedOn(why)
@@ -230,7 +230,7 @@ class ClaimChecker:
 
     # A proof, put to the test ----------------------------------------------------------------
 
-    def _attack(self) -> None:
+    def _attack(self, evidence: Evidence) -> None:
         """Look for a counterexample to what has been proved, with little effort.
 
         Raises:
@@ -239,7 +239,8 @@ class ClaimChecker:
         bounds = replace(self.question.bounds, vcpus=(SOME, SOME), loads=1, flushes=1)
         if self.failure_within(bounds) is not None:
             self._contradicted(f"it fails with {count_noun(SOME, 'vCPU')}")
-        attack = Attack(self.program, bounds.flushers)
+        flushers = max(SEVERAL, bounds.flushers) if evidence.claim.many else bounds.flushers
+        attack = Attack(self.program, flushers)
         first = crc32(self.name.encode())
         for seed in range(first, first + RUNS):
             found = attack.run(seed)

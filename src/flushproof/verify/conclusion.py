@@ -58,6 +58,8 @@ class Conclusion(Record, frozen=True):
         match decision:
             case Proves(evidence):
                 result = self._result(Verdict.PROVED, None, exact_roots=evidence.exact_roots)
+                if evidence.claim.many:
+                    result = replace(result, scope=replace(result.scope, flushers=None))
                 return replace(result, invariant=evidence.invariant, proof=self._written(evidence))
             case Refutes(found, bounds):
                 low = min(found.schedule.vcpus, within[0])

@@ -44,8 +44,9 @@ def _hopeful() -> None:
 class Evidence(Record, frozen=True):
     """What a proof rests on: its invariant in C's terms, line by line, and as claimed proofs.
 
-    `code` is the proof about the code proper, `claim` that of the claim. `opinions` are a second
-    solver's on what was asked to confirm them.
+    `code` is the proof about the code proper, `claim` that of the claim, with any number of
+    flushers or with one as they say. `opinions` are a second solver's on what was asked to confirm
+    them.
     """
 
     invariant: tuple[str, ...]
@@ -72,10 +73,16 @@ class ConfirmedClaim(Record, frozen=True):
     claimed: ClaimedProof
 
 
-class ForAll:
-    """Proves claims about one machine with one flusher; `evidence` says whether to show how.
+SEVERAL = 2
+"""Steps are compared in pairs, so that those of two flushers stand for those of any number."""
 
-    A second solver, where there is one, is asked what z3 is asked to confirm each proof.
+
+class ForAll:
+    """Proves claims about one machine; `evidence` says whether to show how.
+
+    With `many` there is any number of flushers, else one, though what is proved of any number is
+    taken from there. A second solver, where there is one, is asked what z3 is asked to confirm each
+    proof.
     """
 
     def __init__(
@@ -85,11 +92,16 @@ class ForAll:
         evidence: bool,
         second: Second | None = None,
         steps: int | None = None,
+        many: bool = False,
     ) -> None:
         self.machine = machine
         self.evidence = evidence
         self.asked = SecondAsked(second)
         self.steps = steps
+        self.many = many
+        self.wider: ForAll | None = None
+        if not many and not machine.setup.bounds.one_at_a_time:
+            self.wider = ForAll(machine, evidence=evidence, second=second, steps=steps, many=True)
 
     def plan(self, program: Program) -> StepPlan | NoProof:
         """Return where steps begin with any number of vCPUs, or why no proof is looked for."""
@@ -97,8 +109,29 @@ class ForAll:
         from flushproof.engines.reduction.step_plan import make_plan
         from flushproof.engines.unbounded.prove import out_of_reach
 
-        counts = ThreadCounts(None, self.machine.setup.bounds.flushers)
+        flushers = SEVERAL if self.many else self.machine.setup.bounds.flushers
+        counts = ThreadCounts(None, flushers)
         return out_of_reach(program) or make_plan(program, counts)
+
+    def prove_claim(
+        self,
+        claim: str,
+        program: Program,
+        plan: StepPlan | NoProof,
+        hopeless: Hopeless = _hopeful,
+    ) -> Evidence | NoProof:
+        """Return what proves a claim with any number of flushers, else with one, if anything.
+
+        `program` has the claim, and `plan` says where its steps begin with one flusher.
+        """
+        if self.wider is None:
+            return self.prove(program, plan, hopeless)
+        named = self.machine.with_claims((claim,), named_callers=True)
+        found = self.wider.prove(named, self.wider.plan(named), hopeless)
+        several = self.machine.setup.bounds.flushers > 1
+        if isinstance(found, Evidence) or several:
+            return found
+        return self.prove(program, plan, hopeless)
 
     def prove(
         self, program: Program, plan: StepPlan | NoProof, hopeless: Hopeless = _hopeful
@@ -109,7 +142,7 @@ class ForAll:
         """
         if self.machine.setup.memory is not MemoryModel.SC:
             return NoProof("stores are buffered")
-        if self.machine.setup.bounds.flushers != 1:
+        if self.machine.setup.bounds.flushers != 1 and not self.many:
             return NoProof("there are several flushers")
         if program.of(Role.DEADLOCK):
             return self._prove_in_order(program, hopeless)
@@ -171,6 +204,8 @@ class ForAll:
         """A confirmed proof that the code proper does nothing undefined, or why there is none."""
         from flushproof.engines.smt.term_space import fresh_terms
 
+        if self.wider is not None and isinstance(self.wider.defined, DefinedCode):
+            return self.wider.defined
         with fresh_terms():
             return self._prove_defined()
 
@@ -181,7 +216,7 @@ class ForAll:
         plan = self.plan(base)
         if isinstance(plan, NoProof):
             return NoProof("its locks are more than mutual exclusion")
-        found = prove(_subject(base, plan, self.steps, claims_only=False), _hopeful)
+        found = prove(self._subject(base, plan, claims_only=False), _hopeful)
         if isinstance(found, NoProof):
             return found
         reason = ""
@@ -224,7 +259,12 @@ class ForAll:
     def _search(self, program: Program, plan: StepPlan, hopeless: Hopeless) -> Proof | NoProof:
         from flushproof.engines.unbounded.prove import prove
 
-        return prove(_subject(program, plan, self.steps, claims_only=True), hopeless)
+        return prove(self._subject(program, plan, claims_only=True), hopeless)
+
+    def _subject(self, program: Program, plan: StepPlan, *, claims_only: bool) -> Subject:
+        from flushproof.engines.unbounded.prove import Subject
+
+        return Subject(program, plan.kinds, plan.boundaries, claims_only, self.steps, self.many)
 
 
 def export_claimed(
@@ -241,9 +281,3 @@ def export_claimed(
         return export_proof(program, boundaries, found, claims_only=claims_only)
     except NotExpressible as error:
         return NoProof(f"{UNCONFIRMED}: no words for {error}")
-
-
-def _subject(program: Program, plan: StepPlan, steps: int | None, *, claims_only: bool) -> Subject:
-    from flushproof.engines.unbounded.prove import Subject
-
-    return Subject(program, plan.kinds, plan.boundaries, claims_only, steps)

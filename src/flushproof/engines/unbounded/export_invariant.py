@@ -59,7 +59,8 @@ def export_proof(
     exports = [_Export(program, part, claims_only=claims_only) for part in proof.parts]
     cases = tuple(e.case() for e in exports)
     cuts = (c for o in program.operations for c in exports[0].cuts(o, boundaries[o.name]))
-    return claimed.ClaimedProof(tuple(cuts), tuple(exports[0].values()), cases)
+    many = proof.parts[0].space.many
+    return claimed.ClaimedProof(tuple(cuts), tuple(exports[0].values()), cases, many)
 
 
 class _Export:
@@ -72,6 +73,8 @@ class _Export:
         self.algebra = part.space.algebra
         self.fields = {f.name: f for f in part.space.program.fields}
         self.terms: dict[int, claimed.Term] = {part.space.count.get_id(): claimed.VcpuCount()}
+        if part.space.many:
+            self.terms[part.space.flusher.get_id()] = claimed.FlusherNumber()
         for k, v in enumerate(part.space.tracked):
             self.terms[v.get_id()] = claimed.TrackedVcpu(k)
         for (name, cell), held in part.space.state.items():

@@ -38,9 +38,8 @@ def flatten_value(algebra: Algebra, value: Value) -> tuple[z3.ExprRef, ...]:
             return (value,)
 
 
-MOST_THREADS = 1 << 32
-"""The largest number of a thread: threads are told apart by numbers, and nothing else is read off
-these."""
+MOST_THREADS = MOST_VCPUS + 2
+"""The largest number of a flusher: it and one more fit an `int`."""
 
 
 class TrackedInstances(Record, frozen=True):
@@ -63,10 +62,10 @@ class Space(Record, frozen=True):
     `flusher` is the number of the tracked flusher, which is any of them if there are `many`, each
     of which has a number from that of vCPUs on. `arbitrary` is the tracked vCPU that is no witness
     but any, where there is one. `rigid` never changes: the number of vCPUs, the flusher, the
-    tracked vCPUs, the witnesses. `state` gives the unknown for every location that changes, `boot` its
-    first value, `known` what holds of all of them at any time, and `ranges` what of that the types
-    of `state` say; failures of the claim are looked at where `failing` holds, as it does of one of
-    the cases if it fails. `unfit`: when a sum in a first value leaves its type.
+    tracked vCPUs, the witnesses. `state` gives the unknown for every location that changes, `boot`
+    its first value, `known` what holds of all of them at any time, and `ranges` what of that the
+    types of `state` say; failures of the claim are looked at where `failing` holds, as it does of
+    one of the cases if it fails. `unfit`: when a sum in a first value leaves its type.
     """
 
     program: Program

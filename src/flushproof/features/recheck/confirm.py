@@ -6,19 +6,22 @@ found is used (docs/proof-checker.md).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from flushproof.engines.second.cvc5_query import NotAccepted, ask_cvc5, cvc5_version
 from flushproof.ir.program import Program, Role
 from flushproof.machine.build import Machine
 from flushproof.machine.lock_order import in_order
+from flushproof.report.scope import ROOTS, scope_phrase
 from flushproof.results.recheck import ClaimConfirmed, ClaimUnconfirmed, Recheck
+from flushproof.results.verdict import VerdictScope
 from flushproof.support.memory_model import MemoryModel
 from flushproof.support.wording import count_noun
 from flushproof.verify.assumptions import list_assumptions
 from flushproof.verify.certificate.certificate_file import Certificate
 from flushproof.verify.certificate.head import ProvedClaim
 from flushproof.verify.certificate.proof_blocks import ClaimedBlock
+from flushproof.verify.conclusion import EVERY
 from flushproof.verify.proof_checker.check import (
     DefinedProgram,
     ProofRefused,
@@ -53,11 +56,14 @@ def _confirm(
     ask: Ask,
     known: dict[int, DefinedProgram | ClaimUnconfirmed],
 ) -> ClaimConfirmed | ClaimUnconfirmed:
-    if machine.setup.bounds.flushers != 1:
+    many = block.claim_proof.many
+    if machine.setup.bounds.flushers != 1 and not many:
         return _unfit(block, "there are several flushers")
+    if said.scope not in _scopes(many=many):
+        return _unfit(block, "its head says that it covers something else")
     if machine.setup.memory is not MemoryModel.SC:
         return _unfit(block, "stores are buffered")
-    program = program_of_claim(machine, block.claim)
+    program = program_of_claim(machine, block.claim, named_callers=many)
     if program is None:
         return _unfit(block, "there is no one order in which the locks are taken")
     stated = machine.with_claims((block.claim,)) if machine.statable(block.claim) else None
@@ -78,6 +84,13 @@ def _unfit(block: ClaimedBlock, reason: str) -> ClaimUnconfirmed:
     return ClaimUnconfirmed(block.claim, reason, open=False)
 
 
+def _scopes(*, many: bool) -> Iterator[str]:
+    """Yield what may be said that a proof for every number of vCPUs covers."""
+    for roots in ROOTS:
+        scope = VerdictScope(None, None, None, None if many else 1, EVERY, roots)
+        yield scope_phrase(scope)
+
+
 def _defined(machine: Machine, block: ClaimedBlock, ask: Ask) -> DefinedProgram | ClaimUnconfirmed:
     base = machine.with_claims(())
     outcome = check_defined(base, block.code_proof, ask)
@@ -86,12 +99,12 @@ def _defined(machine: Machine, block: ClaimedBlock, ask: Ask) -> DefinedProgram 
     return DefinedProgram(base, outcome)
 
 
-def program_of_claim(machine: Machine, claim: str) -> Program | None:
-    """Return the program that a proof of a claim is about.
+def program_of_claim(machine: Machine, claim: str, *, named_callers: bool) -> Program | None:
+    """Return the program that a proof of a claim is about, its call witnesses with their threads.
 
     Of a claim about deadlocks it is one that asserts an order of the locks; None without an order.
     """
-    program = machine.with_claims((claim,))
+    program = machine.with_claims((claim,), named_callers=named_callers)
     if not program.of(Role.DEADLOCK):
         return program
     ordered = in_order(program)

@@ -94,6 +94,7 @@ class ProofText(Record, frozen=True, forbid_unknown_fields=True):
     cuts: tuple[CutText, ...]
     cases: tuple[CaseText, ...]
     values: tuple[ValueText, ...] = ()
+    many_flushers: bool = False
 
 
 def proof_to_text(proof: ClaimedProof) -> str:
@@ -102,6 +103,7 @@ def proof_to_text(proof: ClaimedProof) -> str:
         tuple(map(_cut, proof.cuts)),
         tuple(map(_case, proof.cases)),
         tuple(ValueText(name, fact_text(fact, ())) for name, fact in proof.values),
+        proof.many,
     )
     return msgspec.json.format(msgspec.json.encode(found), indent=1).decode()
 
@@ -166,6 +168,7 @@ def text_to_proof(text: str) -> ClaimedProof:
         tuple(map(_read_cut, found.cuts)),
         tuple((v.field, parse_fact(v.fact, ())) for v in found.values),
         tuple(map(_read_case, found.cases)),
+        found.many_flushers,
     )
 
 

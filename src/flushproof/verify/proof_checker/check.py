@@ -32,11 +32,13 @@ from flushproof.verify.proof_checker.solve import Ask, ask_z3
 class ProofConfirmed(Record, frozen=True):
     """The proof is one; `questions` were all answered.
 
-    Of code without claims, `exact` are the positions at which no sum wraps around.
+    Of code without claims, `exact` are the positions at which no sum wraps around. With `many` it
+    is about any number of flushers, else about one.
     """
 
     questions: int
     exact: Mapping[str, frozenset[int]]
+    many: bool = False
 
 
 class ProofRefused(Record, frozen=True):
@@ -85,6 +87,8 @@ def check_claims(
     program: Program, proof: ClaimedProof, base: DefinedProgram, ask: Ask = ask_z3
 ) -> Outcome:
     """Decide whether a proof shows the claims of a program whose own code is that of `base`."""
+    if proof.many and not base.confirmed.many:
+        raise NotUnderstood("the code itself was looked at with one flusher only")
     matched = match_positions(base.program, program)
     trusted = trusted_positions(matched, base.confirmed.exact)
     return _check(make_checked(program, proof, trusted, defined=True), proof, ask)
@@ -117,7 +121,9 @@ def check_atomic_calls(
 
 
 def _check(checked: CheckedProgram, proof: ClaimedProof, ask: Ask) -> Outcome:
-    asked = _require_local_facts(checked, ask) + _require_steps(checked, ask, 1)
+    asked = _require_local_facts(checked, ask) + _require_steps(
+        checked, ask, None if checked.many else 1
+    )
     return _check_cases(checked, proof, ask, asked)
 
 
@@ -147,7 +153,7 @@ def _check_cases(checked: CheckedProgram, proof: ClaimedProof, ask: Ask, asked: 
         asked += _require_unsat(script, ask)
         if not checked.defined and len(proof.cases) == 1:
             exact = _exact_positions(script, conditions, ask)
-    return ProofConfirmed(asked, exact)
+    return ProofConfirmed(asked, exact, checked.many)
 
 
 _ANSWERS = {"sat": "it does not follow", "unknown": "the solver gave up"}

@@ -18,7 +18,8 @@ class CheckedProgram(Record, frozen=True):
     """A program, where it is cut, and what another proof has shown of the code proper.
 
     `trusted` gives for each operation where no sum wraps around; with `defined` nothing that the
-    code proper does is undefined, else that is to be shown. `values` are facts about fields.
+    code proper does is undefined, else that is to be shown. `values` are facts about fields; with
+    `many` there may be several flushers.
     """
 
     program: Program
@@ -26,6 +27,7 @@ class CheckedProgram(Record, frozen=True):
     values: Mapping[str, tuple[Fact, ...]]
     trusted: Mapping[str, frozenset[int]]
     defined: bool
+    many: bool
 
     def cuts(self, operation: str) -> frozenset[int]:
         """Return where the code of an operation is cut, its beginning included."""
@@ -71,7 +73,7 @@ def make_checked(
     values: dict[str, tuple[Fact, ...]] = {}
     for name, fact in proof.values:
         values[name] = (*values.get(name, ()), fact)
-    checked = CheckedProgram(program, points, values, trusted, defined)
+    checked = CheckedProgram(program, points, values, trusted, defined, proof.many)
     for name, code in codes.items():
         if any(0 in successor_positions(code, at) for at in range(len(code))):
             # What callers see to is taken to hold at 0, also of arguments that are assigned.

@@ -1,8 +1,9 @@
 """The proof obligations of an invariant: it holds at boot, every step keeps it, nothing fails.
 
-Threads are the flusher, the loads of tracked vCPUs, any other vCPU, and the observer. A tracked
-vCPU that is any stands for each (Lemma L19 of docs/soundness.md): another vCPU that acts, or that
-is looked at, satisfies the invariant as well.
+Threads are the flusher, the loads of tracked vCPUs, any other vCPU, any other flusher, and the
+observer. A tracked vCPU that is any stands for each (Lemma L19 of docs/soundness.md): another vCPU
+that acts, or that is looked at, satisfies the invariant as well. Where there are many flushers the
+tracked one stands for each in the same way (Lemma L32).
 """
 
 from __future__ import annotations
@@ -49,6 +50,11 @@ from flushproof.verify.proof_checker.machine_state import COUNT, StateSpace, Sta
 from flushproof.verify.proof_checker.script import ProofObligation, Script
 
 OTHER = "another vCPU"
+OTHER_FLUSHER = "another flusher"
+OTHER_PREFIX = "g/"
+"""Begins the names of the locals of another flusher."""
+MOST_THREADS = t.make_constant(MOST_VCPUS + 2, INT)
+"""The largest number of a flusher where there are many."""
 
 
 class CaseConditions:
@@ -73,8 +79,11 @@ class CaseConditions:
         self.state = self.space.fresh("m:")
         self.tracked = tuple(self._tracked(k) for k in range(len(case.tracked)))
         self.generic = case.tracked == (ANY,)
-        self.seen = (COUNT, *self.tracked)
-        self.other = script.declare("u", t.sort_of(t.THREAD))
+        self.flusher = self._declare_thread("f") if checked.many else COUNT
+        self.seen = (self.flusher, *self.tracked)
+        self.other = self._declare_thread("u")
+        self.other_flusher = self._declare_thread("g")
+        self.all_seen = (*self.seen, self.other, *((self.other_flusher,) if checked.many else ()))
         self.regions: dict[tuple[Position, int], Region] = {}
         self.sums: list[tuple[Position, ProofObligation]] = []
         if case.history and case.tracked != (ANY,):
@@ -89,6 +98,9 @@ class CaseConditions:
             own = o.parameters.vcpu
             if own is not None and own in map(set_local, o.code):
                 raise NotUnderstood(f"{o.name}() assigns the vCPU that it is for")
+
+    def _declare_thread(self, name: str) -> str:
+        return self.script.declare(name, t.sort_of(t.THREAD))
 
     # What is tracked -------------------------------------------------------------------------
 
@@ -108,6 +120,8 @@ class CaseConditions:
         observer = self.number(OBSERVER)  # some number beyond those of vCPUs and the flusher
         yield f"(bvslt {COUNT} {observer})"
         yield f"(bvsle {observer} {t.make_constant(MOST_VCPUS + 4, INT)})"
+        if self.checked.many:
+            yield from self._is_flusher(self.flusher)
         witnesses = [self.space.rigid[f.name] for f in self.program.witnesses if f.type == VCPU]
         for v in dict.fromkeys((*self.tracked, *witnesses)):
             yield t.in_range(v, COUNT)
@@ -116,10 +130,16 @@ class CaseConditions:
         if self.case.merged:
             yield from (t.make_equality(w, self.tracked[0]) for w in witnesses)
 
+    def _is_flusher(self, number: str) -> Iterator[str]:
+        """Yield that a number may be that of a flusher where there are many."""
+        yield f"(bvsle {COUNT} {number})"
+        yield f"(bvsle {number} {MOST_THREADS})"
+        yield t.negate_term(t.make_equality(number, self.number(OBSERVER)))
+
     def number(self, thread: int) -> str:
         """Return the number of a thread."""
         if thread == FLUSHER:
-            return COUNT
+            return self.flusher
         if thread == OBSERVER:
             return self.script.declare("observer", t.sort_of(t.THREAD))
         return self.tracked[thread - 1]
@@ -161,8 +181,12 @@ class CaseConditions:
         actor: int | None = None,
         given: Mapping[Local, str] | None = None,
         prefix: str = "",
+        flusher: str = "",
     ) -> View:
-        """Return what facts at a location are about; `actor` has the locals `given`."""
+        """Return what facts at a location are about; `actor` has the locals `given`.
+
+        `flusher` is the one that is in the place of the tracked one, if any.
+        """
         known = {
             k: self.locals_of[p.operation]
             for k in (FLUSHER, *range(1, 1 + len(tracked)), OBSERVER)
@@ -172,9 +196,10 @@ class CaseConditions:
         def local(thread: int, x: Local) -> str:
             if thread == actor and given is not None and x in given:
                 return given[x]
-            return self._local(where, thread, x, tracked, prefix)
+            own = OTHER_PREFIX if thread == FLUSHER and flusher else prefix
+            return self._local(where, thread, x, tracked, own)
 
-        threads = {FLUSHER: COUNT} | {k + 1: v for k, v in enumerate(tracked)}
+        threads = {FLUSHER: flusher or self.flusher} | {k + 1: v for k, v in enumerate(tracked)}
         return View(state, tracked, threads, local, known)
 
     def _local(
@@ -185,7 +210,7 @@ class CaseConditions:
         operation = self.operations[position.operation]
         if operation.role is Role.LOAD and x == operation.parameters.vcpu:
             return tracked[thread - 1]
-        own = prefix if thread > FLUSHER else ""
+        own = prefix if thread > FLUSHER or prefix == OTHER_PREFIX else ""
         return self.script.declare(f"{own}{_prefix(thread, operation)}{x.name}", t.sort_of(x.type))
 
     def holds(self, where: Location, view: View) -> str:
@@ -194,7 +219,7 @@ class CaseConditions:
             return t.FALSE
         parts = [self._facts_at(where, view)]
         for thread in (FLUSHER, *range(1, 1 + len(view.tracked)), OBSERVER):
-            number = self.number(thread) if thread < 1 else view.tracked[thread - 1]
+            number = view.threads.get(thread, self.number(OBSERVER))
             at = self.position(where, thread)
             parts += self._of_locks(view.state, at, number)
             if at is not None:
@@ -216,7 +241,7 @@ class CaseConditions:
 
     def _of_held(self, state: StateTerms, held: LockSet, number: str) -> Iterator[str]:
         for h in sorted(held):
-            yield from self.space.facts_of_held(state, h, number, (*self.seen, self.other))
+            yield from self.space.facts_of_held(state, h, number, self.all_seen)
 
     # Questions -------------------------------------------------------------------------------
 
@@ -237,6 +262,7 @@ class CaseConditions:
             targets = list(self._ask_own(where, hypothesis))
             if where.running is None:
                 self._ask_others(where, hypothesis)
+                self._ask_other_flushers(where, hypothesis)
             for target in targets:
                 if target not in seen:
                     seen.add(target)
@@ -335,7 +361,7 @@ class CaseConditions:
 
     def _execute(self, position: Position, number: str, prefix: str) -> Region:
         operation = self.operations[position.operation]
-        actor = Actor(number, prefix, own_number(operation, number), (*self.seen, self.other))
+        actor = Actor(number, prefix, own_number(operation, number), self.all_seen)
         trusted = self.checked.trusted.get(operation.name, frozenset())
         cuts = self.checked.cuts(operation.name)
         return execute_region(self.space, operation, position.at, cuts, actor, self.state, trusted)
@@ -361,7 +387,9 @@ class CaseConditions:
 
     def _known_values(self, state: StateTerms) -> Iterator[str]:
         """Yield what always holds of the fields that there are terms for."""
-        yield from self.space.facts_of_words(state, self.tracked)
+        two = t.make_constant(2, t.THREAD)
+        most = f"(bvadd {MOST_THREADS if self.checked.many else COUNT} {two})"
+        yield from self.space.facts_of_words(state, self.tracked, most)
         for name in self.checked.values:
             if self.space.fields[name].scope == "vm":
                 yield self._value_holds(state, name, None)
@@ -441,6 +469,46 @@ class CaseConditions:
             prefix = f"u/{_prefix(1, operation)}"
             self.regions[position, -2] = self._execute(position, self.other, prefix)
         return self.regions[position, -2]
+
+    # Another flusher -------------------------------------------------------------------------
+
+    def _ask_other_flushers(self, where: Location, hypothesis: str) -> None:
+        for o in self.program.of(Role.FLUSH) if self.checked.many else ():
+            for at in sorted(self.checked.cuts(o.name)):
+                if self.possible(where, self.held[o.name][at]):
+                    self._ask_other_flusher(where, hypothesis, Position(o.name, at))
+
+    def _ask_other_flusher(self, where: Location, hypothesis: str, position: Position) -> None:
+        """Ask that the step of a flusher in a state in which the tracked one can be keeps facts.
+
+        Where it fails the tracked one, which is any, fails in its own step.
+        """
+        number = self.other_flusher
+        region = self._other_flush(position)
+        like = self.moved(where, FLUSHER, None if position.at == 0 else position)
+        view = self.view(like, self._with_own_history(), self.tracked, flusher=number)
+        known = [hypothesis, *self._known(region), *self._is_flusher(number)]
+        known.append(t.negate_term(t.make_equality(number, self.flusher)))
+        known.append(self.holds(like, view))
+        whole = self.script.define(t.all_of(known), "Bool")
+        text = f"{OTHER_FLUSHER}, {self._line(position)}"
+        for end in region.exits:
+            facts = self._facts_at(where, self.view(where, end.state, self.tracked))
+            self.script.ask("interference", text, (whole, end.guard, t.negate_term(facts)))
+
+    def _with_own_history(self) -> StateTerms:
+        """Return the state with what another flusher noted, which is its own."""
+        if not self.case.history:
+            return self.state
+        noted = self.script.declare(f"{OTHER_PREFIX}{NOTED.name}", t.sort_of(NOTED.type))
+        return self.state.with_field(NOTED.name, noted)
+
+    def _other_flush(self, position: Position) -> Region:
+        if (position, -3) not in self.regions:
+            operation = self.operations[position.operation]
+            prefix = f"{OTHER_PREFIX}{_prefix(FLUSHER, operation)}"
+            self.regions[position, -3] = self._execute(position, self.other_flusher, prefix)
+        return self.regions[position, -3]
 
     # Failures --------------------------------------------------------------------------------
 

@@ -10,11 +10,13 @@ from typing import assert_never
 
 from flushproof.ir.code import Field, FieldScope, Local
 from flushproof.ir.invariant import (
+    FLUSHER,
     Bitwise,
     Cell,
     Fact,
     FactComparison,
     FixedNumber,
+    FlusherNumber,
     ReaderCount,
     Sum,
     Term,
@@ -106,10 +108,8 @@ class FactTranslation:
 
     def _leaf(self, term: Term, view: View) -> tuple[str, Type]:
         match term:
-            case VcpuCount():
-                return COUNT, INT
-            case TrackedVcpu(k):
-                return _nth(view.tracked, k), INT
+            case VcpuCount() | FlusherNumber() | TrackedVcpu():
+                return _thread_number(term, view), INT
             case Cell(name, vcpu):
                 return self._cell(name, vcpu, view)
             case ReaderCount(lock, thread):
@@ -135,6 +135,20 @@ class FactTranslation:
             raise NotUnderstood(f"`{name}` where facts are about locals alone")
         index = None if vcpu is None else _nth(view.tracked, vcpu)
         return self.space.read(view.state, f, index), f.type
+
+
+def _thread_number(term: VcpuCount | FlusherNumber | TrackedVcpu, view: View) -> str:
+    match term:
+        case VcpuCount():
+            return COUNT
+        case FlusherNumber():
+            if FLUSHER not in view.threads:
+                raise NotUnderstood("the number of the flusher where facts are about locals alone")
+            return view.threads[FLUSHER]
+        case TrackedVcpu(k):
+            return _nth(view.tracked, k)
+        case _:
+            assert_never(term)
 
 
 def _nth(tracked: tuple[str, ...], k: int) -> str:

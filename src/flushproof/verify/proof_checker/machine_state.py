@@ -128,13 +128,16 @@ class StateSpace:
         for other in (thread, *others):
             yield t.make_equality(self.reader_count(state, held.lock, other), zero)
 
-    def facts_of_words(self, state: StateTerms, vcpus: tuple[str, ...]) -> Iterator[str]:
-        """Yield that nobody but a thread holds a lock: each word is 0 or a number plus one."""
+    def facts_of_words(self, state: StateTerms, vcpus: tuple[str, ...], most: str) -> Iterator[str]:
+        """Yield that nobody but a thread holds a lock: each word is 0 or a number plus one.
+
+        `most` is the largest number that a thread may have, one more.
+        """
         for f in self.locks:
             for index in (None,) if f.scope is FieldScope.VM else vcpus:
                 word = self.read(state, f, index)
                 yield f"(bvsle {t.make_constant(0, t.THREAD)} {word})"
-                yield f"(bvsle {word} (bvadd {COUNT} {t.make_constant(2, t.THREAD)}))"
+                yield f"(bvsle {word} {most})"
 
     def facts_of_unheld(self, state: StateTerms, lock: str, thread: str) -> Iterator[str]:
         """Yield what a thread's not holding a lock implies."""
