@@ -16,7 +16,13 @@ from flushproof.ir.invariant import (
 from flushproof.ir.program import Program, Role
 from flushproof.ir.types import LockWord
 from flushproof.support.record import replace
-from flushproof.verify.proof_checker.check import ProofRefused, check_claims, check_defined
+from flushproof.verify.proof_checker.check import (
+    ProofConfirmed,
+    ProofRefused,
+    check_claims,
+    check_defined,
+)
+from flushproof.verify.unbounded_proofs import Evidence, ForAll
 from support.hand_written_proofs import FALSE, claim_anything, defined_code, own_machine
 
 SEEN = (Read, Write, Hypercall, Release, TryAcquire)
@@ -114,3 +120,33 @@ def test_who_asks_at_the_end_is_any_other_thread() -> None:
     facts = tuple((where, (kept,)) for where, _ in case.facts)
     forged = replace(proof, cases=(replace(case, facts=facts),))
     assert isinstance(check_claims(program, forged, defined_code(machine)), ProofRefused)
+
+
+def test_one_flusher_is_not_many() -> None:
+    """A proof with one flusher is no proof with many, though it says so.
+
+    Guards Lemma L32 of docs/soundness.md.
+    """
+    body = "if (READ_ONCE(k->x)) return 1; WRITE_ONCE(k->x, 1); WRITE_ONCE(k->x, 0);"
+    claim = "on return flush(ret) { assert(ret == 0); }"
+    machine = own_machine(body, "n = 1;", claim)
+    prover = ForAll(machine, evidence=False)
+    program = machine.with_claims(("it",))
+    honest = prover.prove(program, prover.plan(program))
+    assert isinstance(honest, Evidence)
+    base = defined_code(machine)
+    assert isinstance(check_claims(program, honest.claim, base), ProofConfirmed)
+    forged = replace(honest.claim, many=True)
+    assert isinstance(check_claims(program, forged, base), ProofRefused)
+    wider = replace(base, confirmed=replace(base.confirmed, many=True))
+    refused = check_claims(program, forged, wider)
+    assert isinstance(refused, ProofRefused)
+    assert "a step would have to begin" in refused.reason
+    everywhere = tuple(
+        CutPoint(Position(o.name, at), boundary=True, head=False)
+        for o in program.operations
+        for at in range(1, len(o.code))
+    )
+    cut = replace(forged, cuts=everywhere)
+    refused = check_claims(program, cut, wider)
+    assert isinstance(refused, ProofRefused)

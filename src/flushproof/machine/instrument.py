@@ -14,7 +14,7 @@ Events and their arguments, in order:
   deadlock()                  when every thread that is in a call waits for a lock that is not free
   end()                       when everything is over: every thread is between two calls
 
-Lemma L1 of docs/soundness.md.
+Lemma L1, Lemma L32 of docs/soundness.md.
 """
 
 from __future__ import annotations

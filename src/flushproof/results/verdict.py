@@ -54,10 +54,10 @@ class VerdictScope(Record, frozen=True):
 
     `vcpus` is None for every number, else (low, high); `loads` and `flushes` count per thread, None
     for any number; `flushers` counts flusher threads, None for any number; `interleavings` is a
-    phrase such as "every interleaving"; `roots` is "uninterpreted" or "64-bit vectors"; `rounds` is how many turns
-    each thread took where that does not cover every interleaving, else None; `memory` is the memory
-    model, `buffer` the number of entries of a store buffer that may be full, None where that does
-    not happen.
+    phrase such as "every interleaving"; `roots` is "uninterpreted" or "64-bit vectors"; `rounds` is
+    how many turns each thread took where that does not cover every interleaving, else None;
+    `memory` is the memory model, `buffer` the number of entries of a store buffer that may be full,
+    None where that does not happen.
     """
 
     vcpus: tuple[int, int] | None

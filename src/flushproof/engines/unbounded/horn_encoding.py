@@ -1,11 +1,12 @@
 """From a program to clauses: every step of every thread, from every control that can be reached.
 
-Threads are the flusher, the loads of each tracked vCPU, and the loads of any other vCPU. The last
-have no control of their own: each of their steps may happen at any time, from any locals, as long
-as the locks are held that are surely held there. Where the tracked vCPU is any, what is known of it
-is known of each, and a step that looks at another vCPU may assume that.
+Threads are the flusher, the loads of each tracked vCPU, the loads of any other vCPU, and where
+there are many any other flusher. The last two have no control of their own: each of their steps may
+happen at any time, from any locals, as long as the locks are held that are surely held there. Where
+the tracked vCPU is any, what is known of it is known of each, and a step that looks at another vCPU
+may assume that. Of another flusher is known what is known of the tracked one.
 
-Lemma L13, Lemma L18, Lemma L19 of docs/soundness.md.
+Lemma L13, Lemma L18, Lemma L19, Lemma L32 of docs/soundness.md.
 """
 
 from __future__ import annotations

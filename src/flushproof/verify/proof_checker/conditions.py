@@ -3,7 +3,8 @@
 Threads are the flusher, the loads of tracked vCPUs, any other vCPU, any other flusher, and the
 observer. A tracked vCPU that is any stands for each (Lemma L19 of docs/soundness.md): another vCPU
 that acts, or that is looked at, satisfies the invariant as well. Where there are many flushers the
-tracked one stands for each in the same way (Lemma L32).
+tracked one stands for each in the same way (Lemma L32 of
+docs/soundness.md).
 """
 
 from __future__ import annotations
