@@ -107,8 +107,9 @@ def test_a_spec_may_mean_one_at_a_time() -> None:
     assert machine.setup.bounds.one_at_a_time
     small = _answer("small", machine.setup.bounds, "auto")
     assert (small.verdict, small.scope.flushers) == (Verdict.PROVED, 1)
-    silent = machine_from(CODE, SPEC.replace("flushers 1;", ""))
-    assert not silent.setup.bounds.one_at_a_time
+    for other in ("", "flushers any;", "flushers 2;"):
+        said = machine_from(CODE, SPEC.replace("flushers 1;", other))
+        assert not said.setup.bounds.one_at_a_time
 
 
 def test_flushers_keep_each_other_out() -> None:

@@ -178,6 +178,7 @@ def test_refusals(text: str, line: int, column: int, title: str, help_text: str)
         ("vcpus 0", 16, "`0` is not between 1 and 65536"),
         ("vcpus -2", 16, "`-2` is not between 1 and 65536"),
         ("loads -1", 16, "`-1` is not between 0 and 65536"),
+        ("loads any", 10, "`loads any`: only flushers may be any number"),
         ("loads 99999999", 16, "`99999999` is not between 0 and 65536"),
     ],
 )

@@ -16,6 +16,7 @@ from flushproof.frontend.c.lark_tree import (
     Branch,
     Tokens,
     Tree,
+    rule_name,
     span_of,
     tree_in,
     tree_parts,
@@ -168,6 +169,8 @@ def _bounds(tokens: Tokens, entries: list[Tree]) -> tuple[syntax.BoundLine, ...]
 
 
 def _bound(tokens: Tokens, tree: Tree) -> syntax.BoundLine:
+    if rule_name(tree) == "any_number":
+        return _any_number(tokens, tree)
     name, first, last = tree_parts(tree)
     check_known("bound", str(name), BOUNDS, span_of(tokens, name))
     low = _count(tokens, first, least=int(name == "vcpus"))
@@ -176,6 +179,15 @@ def _bound(tokens: Tokens, tree: Tree) -> syntax.BoundLine:
         place = span_of(tokens, first).to(span_of(tokens, last or first))
         raise InputError(BadBounds(span=place, problem=f"`{low}..{high}` is empty"))
     return syntax.BoundLine(str(name), low, high, span_of(tokens, tree))
+
+
+def _any_number(tokens: Tokens, tree: Tree) -> syntax.BoundLine:
+    name, _ = tree_parts(tree)
+    check_known("bound", str(name), BOUNDS, span_of(tokens, name))
+    if str(name) != "flushers":
+        problem = f"`{name} any`: only flushers may be any number"
+        raise InputError(BadBounds(span=span_of(tokens, tree), problem=problem))
+    return syntax.BoundLine(str(name), 1, 1, span_of(tokens, tree), any_number=True)
 
 
 def _count(tokens: Tokens, branch: Branch | None, *, least: int) -> int:

@@ -265,8 +265,12 @@ def bounds_of(spec: s.Spec) -> Bounds:
         loads=given["loads"].high if "loads" in given else start.loads,
         flushes=given["flushes"].high if "flushes" in given else start.flushes,
         flushers=given["flushers"].high if "flushers" in given else start.flushers,
-        one_at_a_time="flushers" in given and given["flushers"].high == 1,
+        one_at_a_time="flushers" in given and _is_one(given["flushers"]),
     )
+
+
+def _is_one(bound: s.BoundLine) -> bool:
+    return bound.high == 1 and not bound.any_number
 
 
 def assumptions_of(spec: s.Spec) -> Assumptions:

@@ -32,12 +32,13 @@ class CacheDecl(Placed, frozen=True):
 
 
 class BoundLine(Placed, frozen=True):
-    """`vcpus 1..4;` or `loads 2;` (then low == high)."""
+    """`vcpus 1..4;` or `loads 2;` (then low == high), or `flushers any;`, with one to look at."""
 
     name: str
     low: int
     high: int
     span: Span
+    any_number: bool = False
 
 
 class Assumption(Placed, frozen=True):

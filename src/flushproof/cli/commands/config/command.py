@@ -84,6 +84,7 @@ def _stated(path: str) -> dict[str, SettingOrigin]:
     out = {}
     for b in spec.bounds:
         value = f"{b.low}..{b.high}" if b.name == "vcpus" else str(b.high)
+        value = "any" if b.any_number else value
         out[b.name] = SettingOrigin(b.name, value, _place(b.span))
     if spec.memory is not None:
         out["memory"] = SettingOrigin("memory", spec.memory.model, _place(spec.memory.span))
