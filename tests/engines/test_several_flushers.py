@@ -13,7 +13,9 @@ from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.engines.outcome import NoProof
 from flushproof.frontend.setup import Bounds
 from flushproof.results.verdict import ClaimResult, Verdict
+from flushproof.verify.options import Options
 from flushproof.verify.portfolio import Question, decide_claims
+from flushproof.verify.set_up import choose_bounds
 from flushproof.verify.unbounded_proofs import ForAll
 from support.machines import machine_from
 from support.random_variants import sample, write
@@ -107,6 +109,7 @@ def test_a_spec_may_mean_one_at_a_time() -> None:
     assert machine.setup.bounds.one_at_a_time
     small = _answer("small", machine.setup.bounds, "auto")
     assert (small.verdict, small.scope.flushers) == (Verdict.PROVED, 1)
+    assert choose_bounds(machine.setup, Options(loads=2)).one_at_a_time
     for other in ("", "flushers any;", "flushers 2;"):
         said = machine_from(CODE, SPEC.replace("flushers 1;", other))
         assert not said.setup.bounds.one_at_a_time

@@ -40,11 +40,11 @@ def choose_bounds(setup: Setup, options: Options) -> Bounds:
     vcpus = None if "vcpus" in setup.stated else project.vcpus
     loads = None if "loads" in setup.stated else project.loads
     flushes = None if "flushes" in setup.stated else project.flushes
-    return Bounds(
+    return replace(
+        own,
         vcpus=options.vcpus or vcpus or own.vcpus,
         loads=_first(options.loads, loads, own.loads),
         flushes=_first(options.flushes, flushes, own.flushes),
-        flushers=own.flushers,
     )
 
 

@@ -31,6 +31,8 @@ from flushproof.support.record import Record, replace
 
 EFFORT = 40_000
 """Questions that a search may ask."""
+EFFORT_MANY = 15_000
+"""So many with any number of flushers: what is not found soon is looked for with one."""
 
 
 class ConfirmedInvariant(Record, frozen=True):
@@ -212,7 +214,8 @@ class _Attempts:
         claims_only = self.subject.claims_only
         builder = Builder(where, self.subject.boundaries, claims_only=claims_only)
         system = builder.run()
-        search = Ic3(system, EFFORT * self.steps // STEPS, known)
+        effort = EFFORT_MANY if self.subject.many else EFFORT
+        search = Ic3(system, effort * self.steps // STEPS, known)
         try:
             invariant = search.run()
         except Exhausted:
