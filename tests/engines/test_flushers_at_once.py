@@ -91,7 +91,7 @@ HOLDING: dict[str, tuple[str, str]] = {
     ),
     "the chosen call is one": (
         "return 0;",
-        "any call c; bool is; on enter c() { assert(!is); is = true; } on return c() { assert(is); }",
+        "any call c; bool b; on enter c() { assert(!b); b = true; } on return c() { assert(b); }",
     ),
 }
 
