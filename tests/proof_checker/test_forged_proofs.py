@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from flushproof.ir.code import Hypercall, Read, Release, TryAcquire, Write
 from flushproof.ir.invariant import (
     Cell,
     CutPoint,
     FactComparison,
     FixedNumber,
+    FlusherNumber,
     Position,
     Sum,
     ThreadLocal,
@@ -22,7 +25,7 @@ from flushproof.verify.proof_checker.check import (
     check_claims,
     check_defined,
 )
-from flushproof.verify.unbounded_proofs import Evidence, ForAll
+from flushproof.verify.unbounded_proofs import DefinedCode, Evidence, ForAll
 from support.hand_written_proofs import FALSE, claim_anything, defined_code, own_machine
 
 SEEN = (Read, Write, Hypercall, Release, TryAcquire)
@@ -120,6 +123,30 @@ def test_who_asks_at_the_end_is_any_other_thread() -> None:
     facts = tuple((where, (kept,)) for where, _ in case.facts)
     forged = replace(proof, cases=(replace(case, facts=facts),))
     assert isinstance(check_claims(program, forged, defined_code(machine)), ProofRefused)
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_load_is_not_the_flusher(many: bool) -> None:  # noqa: FBT001
+    """A fact about locals alone is one thread's, which the flusher's number must not stand for.
+
+    Guards Lemma L31, Lemma L32 of docs/soundness.md.
+    """
+    machine = own_machine("n = 0;", "k->x = 1;", "on return load(v, r) { assert(r == 0); }")
+    program = machine.with_claims(("it",))
+    (load,) = program.of(Role.LOAD)
+    assert load.parameters.vcpu is not None
+    own = ThreadLocal(0, load.parameters.vcpu.name)
+    fact = (FactComparison("==", own, FlusherNumber()),)
+    cuts = tuple(
+        replace(c, facts=(fact,)) if c.at.operation == load.name and c.at.at else c
+        for c in _cuts(program)
+    )
+    forged = replace(claim_anything(program, cuts), many=many)
+    code = ForAll(machine, evidence=False, many=many).defined
+    assert isinstance(code, DefinedCode)
+    refused = check_claims(program, forged, code.confirmed)
+    assert isinstance(refused, ProofRefused)
+    assert "the number of the flusher" in refused.reason
 
 
 def test_one_flusher_is_not_many() -> None:

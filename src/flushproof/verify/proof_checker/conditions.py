@@ -401,7 +401,7 @@ class CaseConditions:
         """Return what holds of a thread's locals at a position, whatever others do."""
         point = self.checked.points[position.operation].get(position.at)
         own = {FLUSHER: view.known[thread]}
-        one = replace(view, known=own, local=lambda _, x: view.local(thread, x))
+        one = replace(view, threads={}, known=own, local=lambda _, x: view.local(thread, x))
         return t.TRUE if point is None else self.translation.hold(point.facts, one)
 
     def _looked_at(self, where: Location, thread: int, region: Region) -> Iterator[str]:

@@ -138,7 +138,8 @@ class LocalConditions:
         def local(_: int, x: Local) -> str:
             return known.get(x) or start_value(self.script, r, x)
 
-        return View(NOTHING, (), {FLUSHER: NUMBER}, local, {FLUSHER: locals_of(r.operation)})
+        # Whose number is meant would hang on where such a fact is used, so none has a name.
+        return View(NOTHING, (), {}, local, {FLUSHER: locals_of(r.operation)})
 
 
 NOTHING = StateTerms({}, {})
