@@ -71,6 +71,74 @@ BROKEN: dict[str, tuple[str, str]] = {
             " on hypercall(r) { assert(!once); once = true; }"
         ),
     ),
+    "three with two flags": (
+        (
+            "if (cmpxchg(&k->x, 0, 1) == 0) { WRITE_ONCE(k->x, 0); }"
+            " else if (cmpxchg(&k->y, 0, 1) == 0) { WRITE_ONCE(k->y, 0); } else return 1;"
+        ),
+        ZERO,
+    ),
+    "one takes another's flag": (
+        (
+            "i = xchg(&k->x, 1); n = i && !READ_ONCE(k->y); i = 0; WRITE_ONCE(k->y, 1);"
+            " WRITE_ONCE(k->y, 0); WRITE_ONCE(k->x, 0); return n;"
+        ),
+        ZERO,
+    ),
+    "a reader, then a writer": (
+        (
+            "read_lock(&k->rw); i = k->x; read_unlock(&k->rw); write_lock(&k->rw); n = k->x != i;"
+            " k->x = 1; write_unlock(&k->rw); write_lock(&k->rw); k->x = 0;"
+            " write_unlock(&k->rw); return n;"
+        ),
+        ZERO,
+    ),
+    "another frees the lock": (
+        (
+            "if (READ_ONCE(k->y)) { spin_unlock(&k->l); return 0; } spin_lock(&k->l);"
+            " WRITE_ONCE(k->y, 1); WRITE_ONCE(k->y, 0); spin_unlock(&k->l);"
+        ),
+        "on unlock(l) { assert(holds(l)); }",
+    ),
+    "the record of who reads": (
+        "read_lock(&k->rw); n = k->x; read_unlock(&k->rw); return 0;",
+        "int o; on lock(l) { o = SELF; } on unlock(l) { assert(o == SELF); }",
+    ),
+    "two chosen calls": (
+        "return 0;",
+        (
+            "any call c; any call d; bool b; on enter d() { assert(!b); }"
+            " on enter c() { b = true; } on return c() { b = false; }"
+        ),
+    ),
+    "a failure that another forgets": (
+        "k->x = 0; if (hyperv_flush_guest_mapping(4096)) k->x = 1; return k->x;",
+        (
+            "any call c; bool bad; on hypercall(r, ok) in c { if (!ok) bad = true; }"
+            " on return c(ret) { assert(!bad || ret != 0); }"
+        ),
+    ),
+    "two chosen threads": (
+        "return 0;",
+        (
+            "any thread s; any thread t; bool b; on enter flush() { if (SELF == s) b = true; }"
+            " on return flush() { if (SELF == t && s != t) assert(!b); if (SELF == s) b = false; }"
+        ),
+    ),
+    "the cell of a vCPU": (
+        (
+            "kvm_for_each_vcpu(i, vcpu, kvm) { if (READ_ONCE(to_vmx(vcpu)->a)) n = 1;"
+            " WRITE_ONCE(to_vmx(vcpu)->a, 1); WRITE_ONCE(to_vmx(vcpu)->a, 0); } return n;"
+        ),
+        "any vcpu w; on return flush(ret) { assert(ret == 0 || to_vmx(w)->a == 2); }",
+    ),
+    "a wait for oneself": (
+        (
+            "spin_lock(&k->l); if (READ_ONCE(k->x)) spin_lock(&k->l); spin_unlock(&k->l);"
+            " WRITE_ONCE(k->x, 1); WRITE_ONCE(k->x, 0);"
+        ),
+        "on deadlock() { assert(false); }",
+    ),
 }
 
 HOLDING: dict[str, tuple[str, str]] = {

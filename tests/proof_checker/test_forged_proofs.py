@@ -126,7 +126,7 @@ def test_who_asks_at_the_end_is_any_other_thread() -> None:
 
 
 @pytest.mark.parametrize("many", [False, True])
-def test_a_load_is_not_the_flusher(many: bool) -> None:  # noqa: FBT001
+def test_a_load_is_not_the_flusher(many: bool) -> None:
     """A fact about locals alone is one thread's, which the flusher's number must not stand for.
 
     Guards Lemma L31, Lemma L32 of docs/soundness.md.

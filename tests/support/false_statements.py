@@ -167,4 +167,28 @@ STATEMENTS: dict[str, Statement] = {
     "all outside": Statement(
         "bool b; on return flush() { b = every(v, runs_on[v] == NONE); assert(b); }", "", ""
     ),
+    "another flusher": Statement(
+        "on return flush(ret) { assert(ret == 0); }",
+        "n = READ_ONCE(k->x); WRITE_ONCE(k->x, 1); WRITE_ONCE(k->x, 0); if (n) return n;",
+        many=True,
+    ),
+    "another flusher's flag": Statement(
+        "on return flush(ret) { assert(ret == 0); }",
+        "WRITE_ONCE(k->x, 1); n = !READ_ONCE(k->x); WRITE_ONCE(k->x, 0); if (n) return n;",
+        many=True,
+    ),
+    "another flusher's lock": Statement(
+        "on return flush(ret) { assert(ret == 0); }",
+        "n = READ_ONCE(k->x); spin_lock(&k->l); WRITE_ONCE(k->x, 1); WRITE_ONCE(k->x, 0); "
+        "spin_unlock(&k->l); if (n) return n;",
+        many=True,
+    ),
+    "who was first": Statement(
+        "int o; on enter flush() { assert(o == 0 || o == SELF); o = SELF; }", many=True
+    ),
+    "two flushers at once": Statement(
+        "on return flush(ret) { assert(ret == 0); }",
+        "WRITE_ONCE(k->x, 1); i = READ_ONCE(k->x); WRITE_ONCE(k->x, 0); if (!i) return 1;",
+        many=True,
+    ),
 }

@@ -72,11 +72,15 @@ spec own {{
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """The bodies of a flush and a load, and a claim that fails, or a flush that is undefined."""
+    """The bodies of a flush and a load, and a claim that fails, or a flush that is undefined.
+
+    It is about one flusher at a time, or with `many` about any number.
+    """
 
     claim: str
     flush: str = ""
     load: str = ""
+    many: bool = False
 
     def machine(self) -> Machine:
         """Return the machine that the claim, `it`, is about; `x` and `y` are its fields."""
@@ -142,7 +146,7 @@ def _forget() -> None:
     unroll_layout._shape.cache_clear()
 
 
-def ask_without_checker(machine: Machine) -> Answer:
+def ask_without_checker(machine: Machine, *, many: bool = False) -> Answer:
     """Ask for a proof, with the checker's refusals noted and not heeded."""
     outcomes: list[Outcome] = []
 
@@ -163,17 +167,17 @@ def ask_without_checker(machine: Machine) -> Answer:
         patch.setattr(unbounded_proofs, "check_defined", overrule(check_defined))
         patch.setattr(unbounded_proofs, "check_claims", overrule(check_claims))
         patch.setattr(unbounded_proofs, "export_claimed", export)
-        proved = isinstance(_prove(machine), Evidence)
+        proved = isinstance(_prove(machine, many=many), Evidence)
     return Answer(proved, proved and all(isinstance(x, ProofConfirmed) for x in outcomes))
 
 
-def refusal_of(machine: Machine) -> str:
+def refusal_of(machine: Machine, *, many: bool = False) -> str:
     """Return why `it` is not proved for every number of vCPUs; "" if a command would say it is."""
-    found = _prove(machine)
+    found = _prove(machine, many=many)
     return found.reason if isinstance(found, NoProof) else ""
 
 
-def _prove(machine: Machine) -> Evidence | NoProof:
-    prover = ForAll(machine, evidence=False)
-    program = machine.with_claims(("it",))
+def _prove(machine: Machine, *, many: bool) -> Evidence | NoProof:
+    prover = ForAll(machine, evidence=False, many=many)
+    program = machine.with_claims(("it",), named_callers=many)
     return prover.prove(program, prover.plan(program))
