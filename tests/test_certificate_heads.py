@@ -256,8 +256,8 @@ def test_one_line_removed(copied: Path, capsys: Captured) -> None:
 def test_one_fact_changed(copied: Path, capsys: Captured) -> None:
     """A fact that holds nowhere makes every step of no account."""
     lines = copied.read_text().split("\n")
-    number = next(k for k, x in enumerate(lines) if "@flusher" in x and " <= " in x)
-    lines[number] = lines[number].replace(" <= ", " < ")
+    number = next(k for k, x in enumerate(lines) if "@flusher" in x and " > " in x)
+    lines[number] = lines[number].replace(" > ", " >= ")
     copied.write_text("\n".join(lines))
     said = _refused(copied, capsys)
     assert "[FP0913]: the body of the certificate was altered" in said
