@@ -13,6 +13,9 @@ from flushproof.support.source import Span
 MOST_VCPUS = INT.high - 8
 """With so many vCPUs the number of each thread fits an `int`, that of a bystander, too."""
 
+MOST_THREADS = MOST_VCPUS + 2
+"""The largest number of a flusher where there are many: one more and two more fit an `int`."""
+
 BOOT_VCPU = Local("@vcpu", VCPU)
 """The vCPU that an initial value is for."""
 

@@ -254,7 +254,7 @@ class _Pass:
     def _choose(self, monitor: Monitor, event: str, arguments: Arguments, span: Span) -> None:
         """Find out whether this call or access is the witness."""
         for name, state in monitor.choices.items():
-            kind = next(w.kind for w in monitor.claim.witnesses if w.name == name)
+            kind = monitor.kind_of(name)
             if kind == "access" and event == "access":
                 self._match_access(self._chosen_local(monitor, name), state, arguments, span)
             elif kind == "call" and event == "enter":
@@ -287,8 +287,8 @@ class _Pass:
         any values of locals, and two threads commute where only one of them can be chosen.
         """
         chosen = Var(self._chosen_local(monitor, witness))
-        kind = next(w.kind for w in monitor.claim.witnesses if w.name == witness)
-        callers = monitor.choices[witness][1:] if kind == "call" else ()
+        is_call = monitor.kind_of(witness) == "call"
+        callers = monitor.choices[witness][1:] if is_call else ()
         return self._on_thread(chosen, callers, span)
 
     def _on_thread(self, condition: Expr, callers: Sequence[Field], span: Span) -> Expr:

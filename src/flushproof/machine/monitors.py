@@ -106,6 +106,10 @@ class Monitor(Record, frozen=True):
         names = (w.name for w in self.claim.witnesses if w.kind == "access")
         return tuple(self.choices[name] for name in names)
 
+    def kind_of(self, witness: str) -> str:
+        """Return what a witness of the claim is."""
+        return next(w.kind for w in self.claim.witnesses if w.name == witness)
+
     def handlers(self, event: str, subjects: frozenset[str]) -> tuple[Handler, ...]:
         """Return the handlers of one event whose subject is among those given."""
         return tuple(h for h in self.claim.handlers if h.event == event and h.subject in subjects)

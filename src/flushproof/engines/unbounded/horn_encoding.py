@@ -11,7 +11,7 @@ Lemma L13, Lemma L18, Lemma L19, Lemma L32 of docs/soundness.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from typing import assert_never
 
@@ -19,7 +19,14 @@ import z3
 
 from flushproof.engines.reduction.commutativity import Site
 from flushproof.engines.smt import terms as t
-from flushproof.engines.symbolic.locations import BY_FLUSHER, SHARED, Location, OwnCell, is_shared
+from flushproof.engines.symbolic.locations import (
+    BY_FLUSHER,
+    SHARED,
+    Cell,
+    Location,
+    OwnCell,
+    is_shared,
+)
 from flushproof.engines.symbolic.locks import facts_of_held_lock
 from flushproof.engines.symbolic.step import World
 from flushproof.engines.symbolic.values import Value
@@ -233,12 +240,8 @@ class Builder:
 
     def _others(self, control: Control) -> None:
         """Any step of a load of any other vCPU."""
-        for o in self.space.program.of(Role.LOAD):
-            for at in sorted(self.frames.layouts[o.name].boundaries):
-                site = Site(o.name, at)
-                # At a place where it would hold a lock that a tracked thread holds, it cannot be.
-                if self.frames.possible(Control(control.flusher, (*control.loads, site))):
-                    self._other_step(control, site)
+        for site in self._outside(control, Role.LOAD):
+            self._other_step(control, site)
 
     def _other_step(self, control: Control, site: Site) -> None:
         number = z3.Int("other:vcpu")
@@ -247,16 +250,32 @@ class Builder:
         why = f"another vCPU {site.operation}:{site.at}"
         body: tuple[Atom, ...] = (self.frames.atom(control),)
         if self.space.case.generic:
-            inputs = taken.step.inputs
-            other = OwnCell(len(self.space.tracked))
-            seen: dict[Location, Value] = {
-                (name, OwnCell(0)): value for (name, cell), value in inputs.items() if cell == other
-            }
+            seen = self._own_cells(taken, OwnCell(0))
             # The actor satisfies the invariant itself, with its own locals and cells (L19). Without
             # that it could be in a load that it never comes to with such values.
             place = self._in_load(control, site)
             body = (*body, self._like(place, number, seen, taken.locals))
         self._errors(taken, body, constraint, why)
+        self._interfere(control, taken, body, constraint, why)
+
+    def _outside(self, control: Control, role: Role) -> Iterator[Site]:
+        """Yield where a thread that is not tracked may step from."""
+        for o in self.space.program.of(role):
+            for at in sorted(self.frames.layouts[o.name].boundaries):
+                site = Site(o.name, at)
+                # At a place where it would hold a lock that a tracked thread holds, it cannot be.
+                if self.frames.possible(Control(control.flusher, (*control.loads, site))):
+                    yield site
+
+    def _interfere(
+        self,
+        control: Control,
+        taken: Taken,
+        body: tuple[Atom, ...],
+        constraint: t.Bool,
+        why: str,
+    ) -> None:
+        """Add that a step of a thread that is not tracked changes the state, if it does."""
         after = {k: v for k, v in taken.step.outputs.items() if k in self.space.state}
         if after:
             changed = {**self.space.state, **after}
@@ -265,11 +284,8 @@ class Builder:
 
     def _other_flushers(self, control: Control) -> None:
         """Any step of a flusher that is not tracked, where there may be one."""
-        for o in self.space.program.of(Role.FLUSH) if self.space.many else ():
-            for at in sorted(self.frames.layouts[o.name].boundaries):
-                site = Site(o.name, at)
-                if self.frames.possible(Control(control.flusher, (*control.loads, site))):
-                    self._other_flush(control, site)
+        for site in self._outside(control, Role.FLUSH) if self.space.many else ():
+            self._other_flush(control, site)
 
     def _other_flush(self, control: Control, site: Site) -> None:
         """Add one step, of a flusher in whose place the tracked one could be.
@@ -278,17 +294,12 @@ class Builder:
         """
         number = z3.Int("other:flusher")
         taken = self.steps.other_flusher(site, number)
-        after = {k: v for k, v in taken.step.outputs.items() if k in self.space.state}
-        if not after:
-            return
         holds = self._held_locks(taken, self.space.world(flusher=number), number)
         apart = (self.space.is_flusher(number), number != self.space.flusher)
         constraint = t.and_(taken.constraint, *apart, *holds)
         body = (self.frames.atom(control), self._as_flusher(control, site, number, taken))
-        changed = {**self.space.state, **after}
-        head = Atom(control, self.frames.arguments(control, changed, {}))
         why = f"another flusher {site.operation}:{site.at}"
-        self._clause(head, body, constraint, why, taken.shown)
+        self._interfere(control, taken, body, constraint, why)
 
     def _as_flusher(self, control: Control, site: Site, number: z3.ArithRef, taken: Taken) -> Atom:
         """Return that another flusher is in a state in which the tracked one can be.
@@ -299,19 +310,37 @@ class Builder:
         if site.at:
             like = self.frames.moved(control, FLUSHER, site.operation, site.at)
         self.frames.of(like)
-        cell = OwnCell(len(self.space.tracked))
-        reads = {(n, BY_FLUSHER): x for (n, c), x in taken.step.inputs.items() if c == cell}
-        state = {
-            w: reads[w] if w in reads else self._unknown(w, x, own=self._is_flushers_own(w))
-            for w, x in self.space.state.items()
-        }
+        state = self._state_of(
+            self._own_cells(taken, BY_FLUSHER),
+            lambda where: where[0] == HISTORY.name or where[1] == BY_FLUSHER,
+        )
         arguments = self.frames.arguments(like, state, {FLUSHER: taken.locals})
-        rigid = [number if x.eq(self.space.flusher) else x for x in self.space.rigid]
-        return Atom(like, (*rigid, *arguments[len(rigid) :]))
+        return self._in_place_of(self.space.flusher, number, like, arguments)
 
-    @staticmethod
-    def _is_flushers_own(where: Location) -> bool:
-        return where[0] == HISTORY.name or where[1] == BY_FLUSHER
+    def _own_cells(self, taken: Taken, cell: Cell) -> dict[Location, Value]:
+        """Return what a thread that is not tracked reads of its own, as another's cells."""
+        other = OwnCell(len(self.space.tracked))
+        return {(name, cell): x for (name, c), x in taken.step.inputs.items() if c == other}
+
+    def _state_of(
+        self, seen: Mapping[Location, Value], is_own: Callable[[Location], bool]
+    ) -> dict[Location, Value]:
+        """Return the state as a thread has it: what is its own is as `seen`, or any value."""
+        return {
+            where: seen[where]
+            if where in seen
+            else self._unknown(where)
+            if is_own(where)
+            else value
+            for where, value in self.space.state.items()
+        }
+
+    def _in_place_of(
+        self, own: z3.ArithRef, number: t.Number, like: Control, arguments: tuple[z3.ExprRef, ...]
+    ) -> Atom:
+        """Return that facts hold with another thread in the place of a tracked one."""
+        rigid = [t.z3_number(number) if x.eq(own) else x for x in self.space.rigid]
+        return Atom(like, (*rigid, *arguments[len(rigid) :]))
 
     def _held_locks(self, taken: Taken, world: World, number: z3.ArithRef) -> Iterator[t.Bool]:
         """Yield that a thread holds the locks that it surely holds before a step."""
@@ -347,22 +376,14 @@ class Builder:
         `locals_` those of its locals.
         """
         self.frames.of(like)
-        state = {
-            where: seen[where]
-            if where in seen
-            else self._unknown(where, value, own=not is_shared(where[1]))
-            for where, value in self.space.state.items()
-        }
+        state = self._state_of(seen, lambda where: not is_shared(where[1]))
         arguments = self.frames.arguments(like, state, {self.last: locals_})
         # The other vCPU takes the place of the one that is any; shared state stays that of now.
         (own,) = self.space.tracked
-        rigid = [t.z3_number(number) if x.eq(own) else x for x in self.space.rigid]
-        return Atom(like, (*rigid, *arguments[len(rigid) :]))
+        return self._in_place_of(own, number, like, arguments)
 
-    def _unknown(self, where: Location, value: Value, *, own: bool) -> Value:
-        """Return what is shared, and any value for what is a thread's `own`."""
-        if not own:
-            return value
+    def _unknown(self, where: Location) -> Value:
+        """Return any value for a location."""
         f = self.steps.fields[where[0]]
         kind = self.space.algebra.kinds.field(f)
         return self.space.algebra.fresh(f"like:{f.name}.{self.frames.fresh()}", f.type, kind)

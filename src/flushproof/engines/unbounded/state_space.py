@@ -20,7 +20,7 @@ from flushproof.engines.unbounded.history_variable import HISTORY, with_history
 from flushproof.engines.unbounded.reader_counting import tracked_locations, tracked_readers
 from flushproof.ir.analysis.representation import Kinds
 from flushproof.ir.code import Field, FieldScope
-from flushproof.ir.program import MOST_VCPUS, Program
+from flushproof.ir.program import MOST_THREADS, MOST_VCPUS, Program
 from flushproof.ir.types import BOOL, ROOT, VCPU
 from flushproof.support.record import Record
 
@@ -36,10 +36,6 @@ def flatten_value(algebra: Algebra, value: Value) -> tuple[z3.ExprRef, ...]:
             return (z3.IntVal(value),)
         case _:
             return (value,)
-
-
-MOST_THREADS = MOST_VCPUS + 2
-"""The largest number of a flusher: it and one more fit an `int`."""
 
 
 class TrackedInstances(Record, frozen=True):
@@ -90,9 +86,9 @@ class Space(Record, frozen=True):
         """Return a world with cells for the tracked threads and for one vCPU or flusher more."""
         vcpus = (*self.tracked, *(() if vcpu is None else (vcpu,)))
         threads = (*vcpus, *(() if flusher is None else (flusher,)))
-        memory = TrackedCells(vcpus, self.constant, self.algebra)
+        cells = TrackedCells(vcpus, self.constant, self.algebra)
         readers = tracked_readers(self.flusher, threads)
-        return World(self.program, self.algebra, 0, readers, self.count, memory, self.fixed)
+        return World(self.program, self.algebra, 0, readers, self.count, cells, self.fixed)
 
     def is_flusher(self, number: z3.ArithRef) -> z3.BoolRef:
         """Return that a number may be that of a flusher."""
@@ -105,7 +101,8 @@ def make_state_space(
     """Make the space of a program, with `many` flushers or one; sums do not wrap around."""
     program = with_history(program) if case.history else program
     count = z3.Int("N")
-    flusher = z3.Int("flusher") if many else count
+    flushers: tuple[z3.ArithRef, ...] = (z3.Int("flusher"),) if many else ()
+    flusher = flushers[0] if many else count
     algebra = Algebra(kinds, [], count)
     witnesses = _witnesses(program, algebra, case)
     named = {f: w for f, w in witnesses.items() if isinstance(w, z3.ArithRef) and f.type == VCPU}
@@ -115,9 +112,9 @@ def make_state_space(
     others = [(f, w) for f, w in witnesses.items() if case.generic or f not in named]
     constant = unwritten_boot_values(program, algebra, count)
     written = written_fields(program)
-    memory = TrackedCells(tuple(tracked), constant, algebra)
+    cells = TrackedCells(tuple(tracked), constant, algebra)
     readers = tracked_readers(flusher, tuple(tracked))
-    world = World(program, algebra, 0, readers, count, memory, {})
+    world = World(program, algebra, 0, readers, count, cells, {})
     state = {
         where: algebra.fresh(location_name(where), f.type, kinds.field(f))
         for f in program.fields
@@ -134,7 +131,7 @@ def make_state_space(
 
     boot = free | {where: at_boot(where) for where in state if where not in free}
     ranges = tuple(_limits(algebra, count, [(fields[n], v) for (n, _), v in state.items()]))
-    known = [_may_flush(count, flusher)] if many else []
+    known = [_may_flush(count, x) for x in flushers]
     known += [*_population(count, tracked), *_limits(algebra, count, others)]
     return Space(
         program=program,
@@ -146,9 +143,7 @@ def make_state_space(
         tracked=tuple(tracked),
         arbitrary=arbitrary,
         rigid=(
-            count,
-            *((flusher,) if many else ()),
-            *tracked,
+            *(count, *flushers, *tracked),
             *(x for _, w in others for x in flatten_value(algebra, w)),
         ),
         fixed=_fixed(program, algebra, count, witnesses),

@@ -11,6 +11,7 @@ from flushproof.cli.commands.config.text import origins_document, render
 from flushproof.cli.settings.layers import SettingOrigin
 from flushproof.cli.terminal import Terminal
 from flushproof.frontend.c.load import load_source
+from flushproof.frontend.spec.syntax import BoundLine
 from flushproof.report import json_report as json
 from flushproof.support.source import Span
 from flushproof.support.user_dirs import verdict_folder
@@ -83,12 +84,16 @@ def _stated(path: str) -> dict[str, SettingOrigin]:
     spec, _ = only_spec(source)
     out = {}
     for b in spec.bounds:
-        value = f"{b.low}..{b.high}" if b.name == "vcpus" else str(b.high)
-        value = "any" if b.any_number else value
-        out[b.name] = SettingOrigin(b.name, value, _place(b.span))
+        out[b.name] = SettingOrigin(b.name, _bound_text(b), _place(b.span))
     if spec.memory is not None:
         out["memory"] = SettingOrigin("memory", spec.memory.model, _place(spec.memory.span))
     return out
+
+
+def _bound_text(bound: BoundLine) -> str:
+    if bound.any_number:
+        return "any"
+    return f"{bound.low}..{bound.high}" if bound.name == "vcpus" else str(bound.high)
 
 
 def _place(span: Span) -> str:
