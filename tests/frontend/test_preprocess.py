@@ -206,6 +206,8 @@ def test_includes_are_recorded() -> None:
         ("a = L'b';", 1, 5, "outside the subset: wide characters"),
         ("a = b -\\\n- c;", 1, 7, "`-` and `-` are one token over two lines"),
         ("ab\\\ncd", 1, 1, "`ab` and `cd` are one token over two lines"),
+        ("a = b /\\\n/**/ c;", 1, 8, "`//`, `/*` or `*/` over two lines"),
+        ("/* *\\\n/ a = b; /* */", 1, 5, "`//`, `/*` or `*/` over two lines"),
         ("#include x", 1, 2, "`#include` wants a name in quotes or angle brackets"),
     ],
 )

@@ -79,6 +79,14 @@ class SplitToken(Diagnostic, frozen=True, kw_only=True):
     right: str
 
 
+class SplitComment(Diagnostic, frozen=True, kw_only=True):
+    """A line ends with a backslash within what opens or closes a comment."""
+
+    CODE: ClassVar[str] = "FP0317"
+    TITLE: ClassVar[str] = "`//`, `/*` or `*/` over two lines"
+    LABEL: ClassVar[str] = "here C sees the comment otherwise"
+
+
 class OpenQuote(Diagnostic, frozen=True, kw_only=True):
     """A string or character constant is not closed on its line."""
 
@@ -87,7 +95,7 @@ class OpenQuote(Diagnostic, frozen=True, kw_only=True):
     LABEL: ClassVar[str] = "opened here"
 
 
-_SPLIT = re.compile(r"(?:\\[ \t]*\n)+")
+_CONTINUATION = re.compile(r"\\[ \t\f\v]*\n")
 _KINDS = {kind.value: kind for kind in TokenKind}
 
 
@@ -99,15 +107,15 @@ def tokenise(source: Source) -> tuple[Token, ...]:
     line, start, seen = 1, 0, 0
     for found in preprocessing_pattern().finditer(text):
         group = found.lastgroup
-        if group is None:
-            continue
-        first, end = found.span(group)
+        first, end = found.span(group) if group else (found.end(), found.end())
         if first > seen and (skipped := text.count("\n", seen, first)):
             line += skipped
             start = text.rindex("\n", seen, first) + 1
+            if "\\" in text[seen:first]:
+                _refuse_split(source, tokens[-1:], (seen, first, end))
+        if group is None:
+            continue
         kind = _KINDS[group]
-        if first > seen and tokens and _SPLIT.fullmatch(text, seen, first):
-            _refuse_split(tokens[-1], text[first:end])
         seen = end
         if kind is TokenKind.NEWLINE:
             tokens.append(Token(kind, "\n", Span(name, line, first - start + 1, line + 1, 1)))
@@ -120,12 +128,30 @@ def tokenise(source: Source) -> tuple[Token, ...]:
     return tuple(tokens)
 
 
-def _refuse_split(left: Token, right: str) -> None:
-    """Refuse two tokens with nothing but line ends between them that C takes together."""
-    whole = left.text + right
-    found = preprocessing_pattern().match(whole)
-    if left.kind is not TokenKind.NEWLINE and found and found.end() > len(left.text):
-        raise InputError(SplitToken(span=left.span, left=left.text, right=right))
+def _refuse_split(source: Source, before: list[Token], cut: tuple[int, int, int]) -> None:
+    """Refuse lines that go on between two tokens if C, which joins them first, sees other tokens.
+
+    The second token, or the end of the text, is from `cut[1]` to `cut[2]`; the one before it, if
+    there is one, ends at `cut[0]`.
+    """
+    seen, first, end = cut
+    joined, right = _CONTINUATION.sub("", source.text[seen:first]), source.text[first:end]
+    if joined.isspace():
+        return
+    left = before[0].text if before else ""
+    matches = preprocessing_pattern().finditer(left + joined + right)
+    if [m[m.lastgroup] for m in matches if m.lastgroup] == [t for t in (left, right) if t]:
+        return
+    if joined:
+        raise InputError(SplitComment(span=_place(source, source.text.index("\\", seen))))
+    raise InputError(SplitToken(span=before[0].span, left=left, right=right))
+
+
+def _place(source: Source, offset: int) -> Span:
+    """Return where the character at `offset` stands."""
+    line = source.text.count("\n", 0, offset) + 1
+    column = offset - source.text.rfind("\n", 0, offset)
+    return Span(source.name, line, column, line, column + 1)
 
 
 def refuse_stray(token: Token) -> None:
