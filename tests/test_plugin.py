@@ -32,15 +32,19 @@ def read_expectations(path):
     assert "z3" not in sys.modules
     return tuple((claim, "proved", at + 1) for at, claim in enumerate(lines))
 
-def check_claim(path, claim, options):
-    print("options", options.sweeping.cache, options.project.loads, options.rounds)
-    if claim == "bad_c":
-        raise InputError(DIAGNOSTIC)
-    return report(RESULTS[claim], spec=path)
+class ExpectationChecker:
+    def __init__(self, path, options):
+        print("options", options.sweeping.cache, options.project.loads, options.rounds)
+        self.path = path
+
+    def check(self, claim):
+        if claim == "bad_c":
+            raise InputError(DIAGNOSTIC)
+        return report(RESULTS[claim], spec=self.path)
 
 fake = types.ModuleType("flushproof.runner.expectations")
 fake.read_expectations = read_expectations
-fake.check_claim = check_claim
+fake.ExpectationChecker = ExpectationChecker
 sys.modules["flushproof.runner.expectations"] = fake
 flushproof.runner.expectations = fake
 """
@@ -75,6 +79,14 @@ def test_selection(project: pytest.Pytester) -> None:
     _run(project, "-k", "few").assert_outcomes(passed=1, deselected=2)
     _write(project, "good", "coverage")
     _run(project, "-k", "good").assert_outcomes(passed=1, deselected=1)
+
+
+def test_the_items_of_a_file_share_what_is_found(project: pytest.Pytester) -> None:
+    """Each would read the file anew, and prove anew that its code is defined."""
+    _write(project, "good", "coverage")
+    (project.path / "y.spec").write_text("good")
+    done = _run(project, "-s")
+    assert sum("options" in line for line in done.outlines) == 2
 
 
 @pytest.mark.slow

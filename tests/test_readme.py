@@ -12,7 +12,7 @@ import pytest
 from flushproof.cli.arguments import KEYS
 from flushproof.cli.main import build_command_line
 from flushproof.report.formats import FORMATS
-from flushproof.runner.expectations import check_claim, read_expectations
+from flushproof.runner.expectations import ExpectationChecker, read_expectations
 from support.places import TOP
 
 README = (TOP / "README.md").read_text(encoding="utf-8")
@@ -136,5 +136,5 @@ def test_the_example_spec_is_accepted(tmp_path: Path) -> None:
     wanted = spec.replace("no_repeat refuted at 3;", "at_most_two refuted at 3;")
     path.write_text(wanted + claim, encoding="utf-8")
     assert [name for name, _, _ in read_expectations(str(path))] == ["coverage", "at_most_two"]
-    (result,) = check_claim(str(path), "at_most_two").results
+    (result,) = ExpectationChecker(str(path)).check("at_most_two").results
     assert result.as_expected

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import cached_property, partial
 
 from flushproof.features.mutation.origin import SetupOrigin, origin_of
-from flushproof.features.verdicts.decide_file import DecidedFile, decide_subject
+from flushproof.features.verdicts.decide_file import DecidedFile, FileDecider
 from flushproof.frontend.setup import Setup
 from flushproof.machine.build import Machine, build_machine
 from flushproof.results.atomicity import AtomicSteps
@@ -63,6 +63,10 @@ class Passes:
         """The operations lowered to IR, with boot state and buffers."""
         return build_machine(self.setup)
 
+    def decider(self, command: str) -> FileDecider:
+        """Return what decides claims of the file one after the other, as a command means it."""
+        return FileDecider(command, DecidedFile(self.path, self.machine, self.origin), self.options)
+
     @property
     def origin(self) -> SetupOrigin:
         """The set-up, and how the same is made of an edited text."""
@@ -75,8 +79,7 @@ def decide_file(
     """Decide the claims that a command means; each result is told as it is found."""
     passes = Passes(path, spec, options)
     claims = passes.claims_for(command)
-    subject = DecidedFile(path, passes.machine, passes.origin)
-    return decide_subject(command, claims, subject, options, on_result)
+    return passes.decider(command).decide(claims, on_result)
 
 
 prove = partial(decide_file, "prove")

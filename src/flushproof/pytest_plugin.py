@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -23,6 +24,9 @@ from flushproof.support.diagnostics import InputError
 from flushproof.support.record import replace
 from flushproof.support.user_dirs import verdict_folder
 from flushproof.verify.options import Options, Sweeping
+
+if TYPE_CHECKING:
+    from flushproof.runner.expectations import ExpectationChecker
 
 
 class ClaimError(Exception):
@@ -60,7 +64,21 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 
 class SpecFile(pytest.File):
-    """One spec file; its items are its expectations."""
+    """One spec file; its items are its expectations, which share what their proofs rest on."""
+
+    checker: ExpectationChecker | None = None
+
+    def teardown(self) -> None:
+        """Let go of machines and proofs once another file's items run."""
+        self.checker = None
+
+    def check(self, claim: str) -> Report:
+        """Decide one expectation."""
+        from flushproof.runner.expectations import ExpectationChecker
+
+        if self.checker is None:
+            self.checker = ExpectationChecker(str(self.path), _options(self.config))
+        return self.checker.check(claim)
 
     def collect(self) -> Iterator[pytest.Item]:
         """Parse the file; a parse error is a collection error that shows the diagnostic."""
@@ -86,10 +104,8 @@ class ClaimItem(pytest.Item):
 
     def runtest(self) -> None:
         """Decide the claim; raise a `ClaimError` unless the verdict is the expected one."""
-        from flushproof.runner import expectations
-
-        options = _options(self.config)
-        report = expectations.check_claim(str(self.path), self.name, options)
+        assert isinstance(self.parent, SpecFile)
+        report = self.parent.check(self.name)
         result = report.results[0]
         if not result.as_expected:
             raise _failure(report, result, self.verdict)

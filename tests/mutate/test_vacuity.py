@@ -9,7 +9,7 @@ import pytest
 from flushproof import pipeline
 from flushproof.cli import main as cli
 from flushproof.results.verdict import ClaimResult, Verdict
-from flushproof.runner import expectations
+from flushproof.runner.expectations import ExpectationChecker
 from flushproof.verify.options import Options, Sanity
 from support.places import SPECS
 
@@ -50,7 +50,7 @@ def _decided(
     (folder / "failing.c").write_text(FAILING)
     spec = folder / "failing.spec"
     spec.write_text(SPEC.format(claim=claim, expect=expect, loads=loads))
-    return expectations.check_claim(str(spec), expect, Options(sanity=level)).results[0]
+    return ExpectationChecker(str(spec), Options(sanity=level)).check(expect).results[0]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_no_root_is_loaded(tmp_path: Path) -> None:
     (tmp_path / "failing.c").write_text(FAILING.replace("return -1", "return 0"))
     spec = tmp_path / "failing.spec"
     spec.write_text(SPEC.format(claim="", expect="coverage", loads=0))
-    (found,) = expectations.check_claim(str(spec), "coverage").results
+    (found,) = ExpectationChecker(str(spec)).check("coverage").results
     assert found.verdict is Verdict.VACUOUS
 
 

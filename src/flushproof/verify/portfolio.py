@@ -20,13 +20,32 @@ from flushproof.verify.decision import IsNotAsked, LeavesOpen, Refutes
 from flushproof.verify.question import LOOKING, Definedness, Question
 from flushproof.verify.unbounded_proofs import ForAll
 
-__all__ = ["Question", "decide_claims", "decide_with_counterexample"]
+__all__ = ["Groundwork", "Question", "decide_claims", "decide_with_counterexample"]
 
 NO_CACHE = "no cache named: add a clause `cache when ... is ...` to the spec"
 
 
-def decide_claims(machine: Machine, question: Question) -> Iterator[ClaimResult]:
-    """Decide each claim in turn.
+class Groundwork:
+    """What claims about one machine rest on together: that its code is defined, found out once.
+
+    Whatever claims the question names, it is the same for others that are asked for alike.
+    """
+
+    def __init__(self, machine: Machine, question: Question) -> None:
+        self.machine = machine.within(question.bounds)
+        self.definedness = Definedness(self.machine, question)
+        self.forall = ForAll(
+            self.machine,
+            evidence=question.evidence,
+            second=question.second,
+            steps=question.steps,
+        )
+
+
+def decide_claims(
+    machine: Machine, question: Question, ground: Groundwork | None = None
+) -> Iterator[ClaimResult]:
+    """Decide each claim in turn; `ground` is that of the machine, if it was laid before.
 
     Raises:
         InternalError: a counterexample does not replay.
@@ -35,11 +54,8 @@ def decide_claims(machine: Machine, question: Question) -> Iterator[ClaimResult]
     from flushproof.engines.smt.out_of_memory import raise_memory_error
     from flushproof.engines.smt.term_space import fresh_terms
 
-    machine = machine.within(question.bounds)
-    definedness = Definedness(machine, question)
-    forall = ForAll(
-        machine, evidence=question.evidence, second=question.second, steps=question.steps
-    )
+    ground = ground or Groundwork(machine, question)
+    machine, definedness, forall = ground.machine, ground.definedness, ground.forall
     if question.jobs > 1 and len(question.claims) > 1:
         with suppress(MemoryError), raise_memory_error():
             if all(question.engine_of(name) in LOOKING for name in question.claims):

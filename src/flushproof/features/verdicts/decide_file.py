@@ -15,7 +15,7 @@ from flushproof.results.verdict import ClaimResult, Expected, Report, Verdict
 from flushproof.support.record import Record, replace
 from flushproof.verify.expectation import expected_by, with_expected
 from flushproof.verify.options import COMPILER, SOLVER, Options, Sanity
-from flushproof.verify.portfolio import Question, decide_claims
+from flushproof.verify.portfolio import Groundwork, Question, decide_claims
 from flushproof.verify.progress import Listener
 
 if TYPE_CHECKING:
@@ -32,28 +32,43 @@ class DecidedFile(Record, frozen=True):
     origin: SetupOrigin
 
 
-def decide_subject(
-    command: str, claims: tuple[str, ...], about: DecidedFile, options: Options, on_result: OnResult
-) -> Report:
-    """Decide claims of a file, to "prove", "refute" or "check" them; each result is told at once.
+class FileDecider:
+    """Decides claims of a file, to "prove", "refute" or "check" them, as they are asked for.
 
-    Raises:
-        InputError: a second solver is asked for, and there is none.
+    What they rest on together is found out once.
     """
-    setup = about.machine.setup
-    checks = command == "check"
-    known = _stated(claims, setup, options) if checks else _meant(command, claims, options)
-    usual = Sanity.REACH if checks else Sanity.QUICK
-    question = replace(
-        _question(claims, known.every, setup, options),
-        second=_second(options),
-        doubt=_doubt(about, options.sanity or usual),
-        evidence=options.evidence,
-    )
-    compiled = options.agree == COMPILER
-    return report_claims(
-        about.path, about.machine, question, known.expecting, on_result, compiled=compiled
-    )
+
+    def __init__(self, command: str, about: DecidedFile, options: Options) -> None:
+        self.command, self.about, self.options = command, about, options
+        self._ground: Groundwork | None = None
+
+    def decide(self, claims: tuple[str, ...], on_result: OnResult) -> Report:
+        """Decide claims; each result is told at once.
+
+        Raises:
+            InputError: a second solver is asked for, and there is none.
+        """
+        about, options = self.about, self.options
+        setup = about.machine.setup
+        checks = self.command == "check"
+        known = _stated(claims, setup, options) if checks else _meant(self.command, claims, options)
+        usual = Sanity.REACH if checks else Sanity.QUICK
+        question = replace(
+            _question(claims, known.every, setup, options),
+            second=_second(options),
+            doubt=_doubt(about, options.sanity or usual),
+            evidence=options.evidence,
+        )
+        self._ground = self._ground or Groundwork(about.machine, question)
+        return report_claims(
+            about.path,
+            about.machine,
+            question,
+            known.expecting,
+            on_result,
+            compiled=options.agree == COMPILER,
+            ground=self._ground,
+        )
 
 
 class _Expectations(Record, frozen=True):
@@ -116,6 +131,7 @@ def report_claims(
     on_result: OnResult,
     *,
     compiled: bool = False,
+    ground: Groundwork | None = None,
 ) -> Report:
     """Decide the claims of a question about a machine; each result is told as it is found."""
     setup = machine.setup
@@ -124,7 +140,7 @@ def report_claims(
     if isinstance(on_result, Listener):
         on_result.planned(len(question.claims))
         question = replace(question, board=on_result.board)
-    for result in decide_claims(machine, question):
+    for result in decide_claims(machine, question, ground):
         told = expecting(result)
         results.append(told if opinion is None else replace(told, opinion=opinion))
         on_result(results[-1])
