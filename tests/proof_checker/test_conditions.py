@@ -30,7 +30,7 @@ from flushproof.verify.proof_checker.check import (
     check_claims,
     check_defined,
 )
-from flushproof.verify.proof_checker.conditions import failure_edges
+from flushproof.verify.proof_checker.cases import failure_edges
 from support.machines import machine_from
 
 FLUSH, LOAD = "hv_remote_flush_tlb_with_range", "vmx_load_mmu_pgd"
@@ -461,7 +461,7 @@ STRANGE: dict[str, tuple[Edit, str]] = {
     "a value of two": (_value("kvm_vmx.level < N"), "values: level: "),
     "a value of another": (
         lambda p: replace(p, values=(("kvm_vmx.level", *_facts("kvm_vmx.hv_tlb_pgd == 0")),)),
-        "no field `kvm_vmx.hv_tlb_pgd`",
+        "a fact about `kvm_vmx.level` alone speaks of something else",
     ),
     "a value of nothing": (
         lambda p: replace(p, values=(("other", *_facts("other == 0")),)),

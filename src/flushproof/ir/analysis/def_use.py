@@ -120,8 +120,12 @@ def defined_local(i: Instr) -> Local | None:
             return t
         case TryAcquire(t) | Available(t) | Holds(t):
             return t
-        case _:
+        case Write() | Access() | Drain() | Fence() | Acquire() | Release():
             return None
+        case Uninit() | Check() | Assert() | Jump() | Branch() | Enter() | Return() | Stop():
+            return None
+        case _:
+            assert_never(i)
 
 
 def map_expr(e: Expr, f: Substitution) -> Expr:
@@ -189,8 +193,12 @@ def fields_of(i: Instr) -> tuple[Field, ...]:
             return (f,)
         case Every(reads=reads):
             return tuple(f for _, f in reads)
-        case _:
+        case Assign() | Drain() | Fence() | Hypercall() | Havoc() | Uninit() | Check() | Assert():
             return ()
+        case Jump() | Branch() | Enter() | Return() | Stop():
+            return ()
+        case _:
+            assert_never(i)
 
 
 def mentions_locks(e: Expr) -> bool:

@@ -7,24 +7,20 @@ Lemma L31 of docs/soundness.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import ParamSpec
 
-from flushproof.ir.code import Assert
-from flushproof.ir.invariant import ANY, CaseInvariant, ClaimedProof, Position
-from flushproof.ir.program import Program, Role
-from flushproof.ir.types import VCPU
+from flushproof.ir.invariant import ClaimedProof
+from flushproof.ir.program import Program
 from flushproof.support.record import Record
+from flushproof.verify.proof_checker.cases import require_all_cases
 from flushproof.verify.proof_checker.checked_program import CheckedProgram, make_checked
-from flushproof.verify.proof_checker.code_paths import Code, NotUnderstood
-from flushproof.verify.proof_checker.conditions import (
-    CaseConditions,
-    failure_edges,
-)
+from flushproof.verify.proof_checker.code_paths import NotUnderstood
+from flushproof.verify.proof_checker.conditions import CaseConditions
 from flushproof.verify.proof_checker.local_facts import LocalConditions
 from flushproof.verify.proof_checker.movers import MoverConditions
-from flushproof.verify.proof_checker.same_code import match_positions, trusted_positions
+from flushproof.verify.proof_checker.same_code import trusted_positions
 from flushproof.verify.proof_checker.script import Script
 from flushproof.verify.proof_checker.solve import Ask, ask_z3
 
@@ -89,8 +85,7 @@ def check_claims(
     """Decide whether a proof shows the claims of a program whose own code is that of `base`."""
     if proof.many and not base.confirmed.many:
         raise NotUnderstood("the code itself was looked at with one flusher only")
-    matched = match_positions(base.program, program)
-    trusted = trusted_positions(matched, base.confirmed.exact)
+    trusted = trusted_positions(base.program, program, base.confirmed.exact)
     return _check(make_checked(program, proof, trusted, defined=True), proof, ask)
 
 
@@ -144,7 +139,7 @@ def _require_steps(checked: CheckedProgram, ask: Ask, flushers: int | None) -> i
 
 
 def _check_cases(checked: CheckedProgram, proof: ClaimedProof, ask: Ask, asked: int) -> Outcome:
-    _require_all_cases(checked.program, proof)
+    require_all_cases(checked.program, proof)
     exact: Mapping[str, frozenset[int]] = {}
     for case in proof.cases:
         script = Script()
@@ -184,50 +179,3 @@ def _exact_positions(
         if p not in wraps:
             found.setdefault(p.operation, set()).add(p.at)
     return {name: frozenset(at) for name, at in found.items()}
-
-
-# Cases ---------------------------------------------------------------------------------------
-
-
-def _require_all_cases(program: Program, proof: ClaimedProof) -> None:
-    """Refuse a proof whose cases do not cover every failure, undefined behaviour included.
-
-    Raises:
-        NotUnderstood: a way to fail, or a relation of the claim's vCPUs, is in no case.
-    """
-    if not _complete(program, list(proof.cases)):
-        raise NotUnderstood("the cases leave out some of the vCPUs that witnesses may be")
-    for o in program.operations:
-        if o.role not in (Role.LOAD, Role.FLUSH, Role.OBSERVE, Role.END):
-            raise NotUnderstood(f"an operation that is never run: {o.name}")
-        for at, i in enumerate(o.code):
-            if isinstance(i, Assert):
-                for way in _ways(o.name, o.code, at):
-                    cases = [c for c in proof.cases if not way & {*c.excluded}]
-                    if not _complete(program, cases):
-                        raise NotUnderstood(f"no case for a failure of `{i.claim}`")
-
-
-def _ways(name: str, code: Code, at: int) -> Iterator[frozenset[Position]]:
-    """Yield the ways to fail at an assertion, as what must not be excluded for it to be seen.
-
-    It fails after one of the branches that lead to its failure, or after none of them.
-    """
-    yield frozenset({Position(name, at)})
-    for k in failure_edges(code, at):
-        yield frozenset({Position(name, at), Position(name, k)})
-
-
-def _complete(program: Program, cases: list[CaseInvariant]) -> bool:
-    """Tell whether cases speak of all vCPUs that the claim's witnesses may be."""
-    witnesses = [f.name for f in program.witnesses if f.type == VCPU]
-    for c in cases:
-        if c.merged:
-            continue
-        if c.tracked == (ANY,) or (not witnesses and not c.tracked):
-            return True
-        if c.tracked == tuple(witnesses) and len(witnesses) == 1:
-            return True
-    apart = any(sorted(c.tracked) == sorted(witnesses) and not c.merged for c in cases)
-    same = any(c.merged and c.tracked in [(w,) for w in witnesses] for c in cases)
-    return len(witnesses) == 2 and apart and same

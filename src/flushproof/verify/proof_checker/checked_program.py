@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from flushproof.ir.analysis.control_flow import successor_positions
+from flushproof.ir.analysis.def_use import defined_local
+from flushproof.ir.code import Field
 from flushproof.ir.invariant import ClaimedProof, CutPoint, Fact
-from flushproof.ir.program import Program
+from flushproof.ir.program import Operation, Program, Role
 from flushproof.support.record import Record
-from flushproof.verify.proof_checker.code_paths import (
-    NotUnderstood,
-    region_positions,
-    successor_positions,
-)
+from flushproof.verify.proof_checker.code_paths import NotUnderstood, region_positions
 
 
 class CheckedProgram(Record, frozen=True):
@@ -47,6 +46,14 @@ class CheckedProgram(Record, frozen=True):
         points = self.points[operation].items()
         return frozenset(at for at, p in points if p.head and not p.rank)
 
+    def exact(self, operation: str) -> frozenset[int]:
+        """Return where no sum wraps around."""
+        return self.trusted.get(operation, frozenset())
+
+    def facts_of(self, f: Field) -> tuple[Fact, ...]:
+        """Return what always holds of a field."""
+        return self.values.get(f.name, ())
+
 
 def make_checked(
     program: Program,
@@ -63,21 +70,28 @@ def make_checked(
     codes = {o.name: o.code for o in program.operations}
     points: dict[str, dict[int, CutPoint]] = {name: {} for name in codes}
     for p in proof.cuts:
-        if not 0 <= p.at.at < len(codes.get(p.at.operation, ())) or not (p.boundary or p.head):
-            raise NotUnderstood(f"a cut at {p.at.at} of {p.at.operation}()")
-        if points[p.at.operation].setdefault(p.at.at, p) != p:
-            raise NotUnderstood(f"two cuts at {p.at.at} of {p.at.operation}()")
-        if p.at.at == 0 and p.facts:
+        name, at = p.at.operation, p.at.at
+        if not 0 <= at < len(codes.get(name, ())) or not (p.boundary or p.head):
+            raise NotUnderstood(f"a cut at {at} of {name}()")
+        if points[name].setdefault(at, p) != p:
+            raise NotUnderstood(f"two cuts at {at} of {name}()")
+        if at == 0 and p.facts:
             # A call begins there with any locals, so nothing would show such a fact.
-            raise NotUnderstood(f"facts where {p.at.operation}() begins")
+            raise NotUnderstood(f"facts where {name}() begins")
     values: dict[str, tuple[Fact, ...]] = {}
-    for name, fact in proof.values:
-        values[name] = (*values.get(name, ()), fact)
+    for field, fact in proof.values:
+        values[field] = (*values.get(field, ()), fact)
     checked = CheckedProgram(program, points, values, trusted, defined, proof.many)
-    for name, code in codes.items():
-        if any(0 in successor_positions(code, at) for at in range(len(code))):
-            # What callers see to is taken to hold at 0, also of arguments that are assigned.
-            raise NotUnderstood(f"{name}() goes back to where it begins")
-        for at in sorted({0} | checked.heads(name)):
-            region_positions(code, at, checked.heads(name))
+    for o in program.operations:
+        _require_shape(o, checked.heads(o.name))
     return checked
+
+
+def _require_shape(o: Operation, heads: frozenset[int]) -> None:
+    if o.role is Role.LOAD and o.parameters.vcpu in map(defined_local, o.code):
+        raise NotUnderstood(f"{o.name}() assigns the vCPU that it is for")
+    if any(0 in successor_positions(o.code, at) for at in range(len(o.code))):
+        # What callers see to is taken to hold at 0, also of arguments that are assigned.
+        raise NotUnderstood(f"{o.name}() goes back to where it begins")
+    for at in sorted({0} | heads):
+        region_positions(o.code, at, heads)

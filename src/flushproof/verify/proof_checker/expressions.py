@@ -24,64 +24,51 @@ from flushproof.ir.code import (
     Unary,
     Var,
 )
-from flushproof.ir.types import BOOL, INT, NO_VCPU, Int, VcpuRef
-from flushproof.support.record import Record
+from flushproof.ir.types import BOOL, INT, NO_VCPU, Int, Type, VcpuRef
 from flushproof.verify.proof_checker import terms as t
 
-UNSIGNED = {"/": "bvudiv", "%": "bvurem", ">>": "bvlshr"} | {
-    "<": "bvult",
-    "<=": "bvule",
-    ">": "bvugt",
-    ">=": "bvuge",
-}
-SIGNED = {"/": "bvsdiv", "%": "bvsrem", ">>": "bvashr"} | {
-    "<": "bvslt",
-    "<=": "bvsle",
-    ">": "bvsgt",
-    ">=": "bvsge",
-}
-PLAIN = {"+": "bvadd", "-": "bvsub", "*": "bvmul", "&": "bvand", "|": "bvor", "^": "bvxor"}
+UNSIGNED = {"/": "bvudiv", "%": "bvurem", ">>": "bvlshr"}
+UNSIGNED |= {"<": "bvult", "<=": "bvule", ">": "bvugt", ">=": "bvuge"}
+SIGNED = {"/": "bvsdiv", "%": "bvsrem", ">>": "bvashr"}
+SIGNED |= {"<": "bvslt", "<=": "bvsle", ">": "bvsgt", ">=": "bvsge"}
+PLAIN = {"+": "bvadd", "-": "bvsub", "*": "bvmul", "<<": "bvshl"}
+PLAIN |= {"&": "bvand", "|": "bvor", "^": "bvxor"}
 LOGIC = {"&": "and", "|": "or", "^": "xor", "*": "and", "+": "xor", "-": "xor"}
 
 
-class Surroundings(Record, frozen=True):
-    """What expressions range over: locals, the number of vCPUs, the thread and its locks."""
-
-    local: Callable[[Local], str]
-    count: str
-    thread: str
-    held: Callable[[], str]
-    all_free: Callable[[], str]
-
-
 class Evaluation:
-    """Evaluates expressions in one place.
+    """Evaluates expressions in one place, given its locals, the thread and what it asks of locks.
 
     `defined` collects what has to hold for the values to be defined, `exact` what holds where no
     sum wraps around and what is taken for a vCPU is one or NULL.
     """
 
-    def __init__(self, around: Surroundings) -> None:
-        self.around = around
+    def __init__(
+        self,
+        local: Callable[[Local], str],
+        thread: str,
+        locks: Callable[[HeldLocks | AllFree], str],
+    ) -> None:
+        self.local = local
+        self.thread = thread
+        self.locks = locks
         self.defined: list[str] = []
         self.exact: list[str] = []
 
-    def value(self, e: Expr) -> str:  # noqa: C901 - a table of all expressions
+    def value(self, e: Expr) -> str:
         """Return the term of an expression."""
         match e:
             case Const(value, type_):
                 return t.make_constant(value, type_)
             case Var(local):
-                return self.around.local(local)
+                return self.local(local)
             case NumVcpus():
-                return t.convert_value(self.around.count, t.THREAD, e.type)
+                return t.convert_value(t.COUNT, t.THREAD, e.type)
             case Self():
-                one = t.make_constant(1, INT)
-                return t.convert_value(f"(bvadd {self.around.thread} {one})", INT, e.type)
-            case HeldLocks():
-                return self.around.held()
-            case AllFree():
-                return self.around.all_free()
+                next_one = f"(bvadd {self.thread} {t.make_number(1)})"
+                return t.convert_value(next_one, t.THREAD, e.type)
+            case HeldLocks() | AllFree():
+                return self.locks(e)
             case Unary():
                 return self._unary(e)
             case Binary():
@@ -101,26 +88,20 @@ class Evaluation:
         if e.type == BOOL:
             return t.negate_term(a) if e.op == "~" else a
         if e.op == "-":
-            self._exactly("-", t.make_constant(0, e.type), a, e.type)
+            self._exactly("-", t.make_constant(0, e.type), a, t.word_of(e.type))
         return f"(bvneg {a})" if e.op == "-" else f"(bvnot {a})"
 
-    def _cast(self, a: str, operand: Expr, target: object) -> str:
-        assert isinstance(target, (Int, VcpuRef))
+    def _cast(self, a: str, operand: Expr, target: Type) -> str:
         source = operand.type
         if isinstance(target, VcpuRef) and source not in (INT, BOOL, target):
             # The number of a vCPU is an `int` here; a wider number that is none has no counterpart.
-            wide = t.convert_value(a, source, t.EXACT)
-            back = t.convert_value(t.convert_value(a, source, INT), INT, t.EXACT)
-            self.defined.append(t.make_equality(wide, back))
+            self.defined.append(_is_kept(a, source, INT))
         if isinstance(target, VcpuRef) and not isinstance(source, VcpuRef):
             number = t.convert_value(a, source, target)
             none = t.make_equality(number, t.make_constant(NO_VCPU, target))
-            self.exact.append(t.any_of((none, t.in_range(number, self.around.count))))
-        if isinstance(target, Int) and target != BOOL:
-            wide = t.convert_value(a, source, t.EXACT)
-            back = t.convert_value(t.convert_value(a, source, target), target, t.EXACT)
-            if not _fits(t.word_of(source), target):
-                self.exact.append(t.make_equality(wide, back))
+            self.exact.append(t.any_of((none, t.is_vcpu(number))))
+        if isinstance(target, Int) and target != BOOL and not _fits(t.word_of(source), target):
+            self.exact.append(_is_kept(a, source, target))
         return t.convert_value(a, source, target)
 
     def _ite(self, e: Ite) -> str:
@@ -140,39 +121,38 @@ class Evaluation:
         a, b = self.value(e.left), self.value(e.right)
         type_ = e.left.type
         if e.op in ("==", "!="):
-            same = t.make_equality(a, b)
-            return same if e.op == "==" else t.negate_term(same)
+            return t.make_equality(a, b) if e.op == "==" else t.make_difference(a, b)
         if type_ == BOOL and e.op in LOGIC:
             return f"({LOGIC[e.op]} {a} {b})"
         if type_ == BOOL:
             a, b, type_ = t.convert_value(a, BOOL, INT), t.convert_value(b, BOOL, INT), INT
         word = t.word_of(type_)
         if e.op in ("/", "%"):
-            self.defined.append(t.negate_term(t.make_equality(b, t.make_constant(0, word))))
+            self.defined.append(t.make_difference(b, t.make_constant(0, word)))
         if e.op in ("<<", ">>"):
-            self.defined.append(self._shifts(b, word))
+            self.defined.append(f"(bvult {b} {t.make_constant(word.width, word)})")
         if e.op in ("+", "-", "*"):
             self._exactly(e.op, a, b, word)
-        found = f"({self._operator(e.op, word)} {a} {b})"
-        if e.op in COMPARISONS or e.type != BOOL:
-            return found
-        return t.convert_value(found, word, BOOL)
+        found = f"({_operator(e.op, word)} {a} {b})"
+        return found if e.op in COMPARISONS else t.convert_value(found, word, e.type)
 
-    def _operator(self, op: str, word: Int) -> str:
-        table = SIGNED if word.signed else UNSIGNED
-        return "bvshl" if op == "<<" else PLAIN.get(op) or table[op]
-
-    def _shifts(self, b: str, word: Int) -> str:
-        return f"(bvult {b} {t.make_constant(word.width, word)})"
-
-    def _exactly(self, op: str, a: str, b: str, type_: object) -> None:
+    def _exactly(self, op: str, a: str, b: str, type_: Int) -> None:
         """Note that a sum does not leave its type."""
-        assert isinstance(type_, Int)
         wide = Int(2 * type_.width + 1, signed=True)
         sums = (t.convert_value(x, type_, wide) for x in (a, b))
         total = f"({PLAIN[op]} {' '.join(sums)})"
         wrapped = t.convert_value(f"({PLAIN[op]} {a} {b})", type_, wide)
         self.exact.append(t.make_equality(total, wrapped))
+
+
+def _operator(op: str, word: Int) -> str:
+    return PLAIN.get(op) or (SIGNED if word.signed else UNSIGNED)[op]
+
+
+def _is_kept(a: str, source: Type, target: Type) -> str:
+    """Return that a conversion does not change a value."""
+    back = t.convert_value(t.convert_value(a, source, target), target, t.EXACT)
+    return t.make_equality(t.convert_value(a, source, t.EXACT), back)
 
 
 def _fits(source: Int, target: Int) -> bool:

@@ -10,27 +10,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from flushproof.ir.code import FieldScope, Local
-from flushproof.ir.invariant import FLUSHER, CutPoint, Fact
+from flushproof.ir.invariant import FLUSHER, CutPoint
 from flushproof.ir.program import Operation
-from flushproof.ir.types import INT, VCPU, LockWord
+from flushproof.ir.types import LockWord
 from flushproof.verify.proof_checker import terms as t
-from flushproof.verify.proof_checker.accesses import locals_of
 from flushproof.verify.proof_checker.checked_program import CheckedProgram
-from flushproof.verify.proof_checker.code_paths import NotUnderstood
-from flushproof.verify.proof_checker.execution import (
-    Actor,
-    Region,
-    RegionExit,
-    arguments_of,
-    execute_region,
-    own_number,
-    start_value,
+from flushproof.verify.proof_checker.code_paths import NotUnderstood, locals_by_name
+from flushproof.verify.proof_checker.execution import Actor, Manner, Reached, Region
+from flushproof.verify.proof_checker.facts import (
+    Typed,
+    View,
+    exact_value,
+    no_local,
+    state_facts,
+    value_facts,
 )
-from flushproof.verify.proof_checker.facts import FactTranslation, View, value_holds
-from flushproof.verify.proof_checker.machine_state import COUNT, StateSpace, StateTerms
+from flushproof.verify.proof_checker.machine_state import StateSpace
 from flushproof.verify.proof_checker.script import Script
-
-NUMBER = t.quote_name("self")
 
 
 class LocalConditions:
@@ -40,9 +36,7 @@ class LocalConditions:
         self.checked = checked
         self.script = Script()
         self.space = StateSpace(checked.program, self.script)
-        self.state = self.space.fresh("m:")
-        self.script.declare("self", t.sort_of(INT))
-        self.translation = FactTranslation(self.space)
+        self.number = self.space.declare_thread("self")
 
     def ask_all(self) -> None:
         """Ask that facts hold at boot and after every instruction, and that ranks fall.
@@ -50,97 +44,85 @@ class LocalConditions:
         Raises:
             NotUnderstood: a fact speaks of what is not there.
         """
-        for name, facts in self.checked.values.items():
-            f = self.space.fields.get(name)
-            if f is None or name not in self.space.written or name in self.space.rigid:
-                raise NotUnderstood(f"no field `{name}` that changes")
-            if isinstance(f.type, LockWord):
-                raise NotUnderstood(f"the word of the lock `{name}` is no value of a store")
-            index = NUMBER if f.scope is FieldScope.VCPU else None
-            holds = value_holds(self.translation, name, facts, self.space.first_value(f, index))
-            self.script.ask("values", f"{f.label} at boot", (*self._count(), t.negate_term(holds)))
+        for name in self.checked.values:
+            self._ask_boot(name)
         for o in self.checked.program.operations:
+            heads = self.checked.heads(o.name)
             for at in sorted(self.checked.cuts(o.name)):
                 self._ask_facts(self._execute(o, at, self.checked.cuts(o.name)))
-            for at in sorted(self.checked.heads(o.name) - self.checked.endless(o.name)):
-                self._ask_rank(self._execute(o, at, self.checked.heads(o.name)))
+            for at in sorted(heads - self.checked.endless(o.name)):
+                self._ask_rank(self._execute(o, at, heads))
 
-    def _count(self) -> Iterator[str]:
-        yield f"(bvsle {t.make_constant(1, INT)} {COUNT})"
-        yield t.in_range(NUMBER, COUNT)
+    def _ask_boot(self, name: str) -> None:
+        f = self.space.fields.get(name)
+        if f is None or name not in self.space.written or name in self.space.rigid:
+            raise NotUnderstood(f"no field `{name}` that changes")
+        if isinstance(f.type, LockWord):
+            raise NotUnderstood(f"the word of the lock `{name}` is no value of a store")
+        first = self.space.first_value(f, self.number if f.scope is FieldScope.VCPU else None)
+        holds = value_facts(f, self.checked.facts_of(f), first)
+        known = (*self.space.threads_exist(), t.is_vcpu(self.number))
+        self.script.ask("values", f"{f.label} at boot", (*known, t.negate_term(holds)))
 
     def _execute(self, o: Operation, start: int, cuts: frozenset[int]) -> Region:
-        actor = Actor(NUMBER, f"0/{o.name}:", own_number(o, NUMBER), (COUNT, NUMBER))
-        trusted = self.checked.trusted.get(o.name, frozenset())
-        return execute_region(self.space, o, start, cuts, actor, self.state, trusted, alone=False)
+        actor = Actor(self.number, "0/", ())
+        state, trusted = self.space.fresh("m:"), self.checked.exact(o.name)
+        return Region(self.space, o, start, cuts, actor, state, trusted, Manner.OPEN)
 
     def _known(self, r: Region) -> Iterator[str]:
         """Yield what is known where a region begins, and of what it reads."""
-        yield f"(bvsle {t.make_constant(1, INT)} {COUNT})"
-        yield from r.assumed
-        for f in self.checked.program.witnesses:
-            if f.type == VCPU:
-                yield t.in_range(self.space.rigid[f.name], COUNT)
+        yield from self.space.threads_exist()
         point = self.checked.points[r.operation.name].get(r.start)
         if point is not None:
-            yield self._facts(r, point.facts, {})
-        if r.start == 0:
-            yield from arguments_of(self.script, r)
-        for name, value in r.read:
-            yield value_holds(self.translation, name, self.checked.values.get(name, ()), value)
+            yield state_facts(point.facts, self._view(r, {}).find)
+        yield from r.argument_facts()
+        for f, value in r.read:
+            yield value_facts(f, self.checked.facts_of(f), value)
 
     def _ask_facts(self, r: Region) -> None:
         known = self.script.define(t.all_of(self._known(r)), "Bool")
         text = f"{r.operation.name}() from {r.start}"
         for end in r.exits:
-            if end.to is not None and end.to != 0:
-                facts = self.checked.points[r.operation.name][end.to].facts
-                fails = t.negate_term(self._facts(r, facts, end.locals))
-                self.script.ask("locals", text, (known, end.guard, fails))
-        for s in r.stored:
-            facts = self.checked.values.get(s.field.name, ())
-            fails = t.negate_term(value_holds(self.translation, s.field.name, facts, s.value))
-            self.script.ask("values", f"{s.field.label}: {text}", (known, s.guard, fails))
+            if end.at:
+                facts = self.checked.points[r.operation.name][end.at].facts
+                holds = state_facts(facts, self._view(r, end.locals).find)
+                self.script.ask("locals", text, (known, end.guard, t.negate_term(holds)))
+        for f, guard, value in r.stored:
+            holds = value_facts(f, self.checked.facts_of(f), value)
+            self.script.ask("values", f"{f.label}: {text}", (known, guard, t.negate_term(holds)))
 
     def _ask_rank(self, r: Region) -> None:
         points = self.checked.points[r.operation.name]
         for end in r.exits:
-            after = None if end.to is None else points[end.to]
-            if after is not None and after.rank:
-                falls = self._falls(r, points[r.start], after, end)
+            if end.at is not None and points[end.at].rank:
+                falls = self._falls(r, points[r.start], points[end.at], end)
                 known = (*self._known(r), end.guard, t.negate_term(falls))
                 self.script.ask("rank", f"{r.operation.name}() from {r.start}", known)
 
-    def _falls(self, r: Region, head: CutPoint, after: CutPoint, end: RegionExit) -> str:
+    def _falls(self, r: Region, head: CutPoint, after: CutPoint, end: Reached) -> str:
         """Return that a tuple is less, in lexicographic order, at the end of a region."""
         if len(head.rank) != len(after.rank):
             raise NotUnderstood("ranks of two lengths")
-        old, new = self._values(r, head, {}), self._values(r, after, end.locals)
-        less: list[str] = []
-        equal: list[str] = []
-        for a, b in zip(old, new, strict=True):
-            less.append(t.all_of((*equal, f"(bvslt {b} {a})")))
-            equal.append(t.make_equality(a, b))
-        return t.any_of(less)
+        old, new = self._rank(r, head, {}), self._rank(r, after, end.locals)
+        falls = t.FALSE
+        for a, b in reversed([*zip(old, new, strict=True)]):
+            equal = t.all_of((t.make_equality(a, b), falls))
+            falls = t.any_of((f"(bvslt {b} {a})", equal))
+        return falls
 
-    def _values(self, r: Region, head: CutPoint, known: Mapping[Local, str]) -> list[str]:
-        view = self._view(r, known)
-        pairs = ((self.translation.exact(a, view), b) for a, b in head.rank)
-        return [
-            self.script.define(f"(bvsub {a} {self.translation.exact(b, view)})", t.sort_of(t.EXACT))
-            for a, b in pairs
-        ]
-
-    def _facts(self, r: Region, facts: tuple[Fact, ...], known: Mapping[Local, str]) -> str:
-        return self.translation.hold(facts, self._view(r, known))
+    def _rank(self, r: Region, head: CutPoint, known: Mapping[Local, str]) -> list[str]:
+        find = self._view(r, known).find
+        pairs = ((exact_value(a, find), exact_value(b, find)) for a, b in head.rank)
+        return [self.script.define(f"(bvsub {a} {b})", t.sort_of(t.EXACT)) for a, b in pairs]
 
     def _view(self, r: Region, known: Mapping[Local, str]) -> View:
-        def local(_: int, x: Local) -> str:
-            return known.get(x) or start_value(self.script, r, x)
+        named = locals_by_name(r.operation)
+
+        def local(thread: int, name: str) -> Typed:
+            if thread != FLUSHER or name not in named:
+                return no_local(thread, name)
+            x = named[name]
+            return known.get(x) or r.at_start(x), x.type
 
         # Whose number is meant would hang on where such a fact is used, so none has a name.
-        return View(NOTHING, (), {}, local, {FLUSHER: locals_of(r.operation)})
-
-
-NOTHING = StateTerms({}, {})
-"""The state for facts about locals, which say nothing of it."""
+        return View(self.space, {}, {}, local)

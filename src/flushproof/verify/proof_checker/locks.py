@@ -8,18 +8,22 @@ Lemma L7, Lemma L9 of docs/soundness.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from operator import and_, or_
 
 from flushproof.ir import code as ir
-from flushproof.ir.code import FieldScope, Freeing, Instr
+from flushproof.ir.analysis.control_flow import successor_positions
+from flushproof.ir.analysis.dataflow import solve_forward
+from flushproof.ir.analysis.def_use import fields_of
+from flushproof.ir.code import FieldScope
 from flushproof.ir.program import Operation, Program
 from flushproof.ir.types import LockWord
 from flushproof.support.record import Record
-from flushproof.verify.proof_checker.code_paths import Code, fields_in, successor_positions
+from flushproof.verify.proof_checker.code_paths import Code
 
 
 class HeldLock(Record, frozen=True, order=True):
-    """A lock of the VM, held alone or as a reader."""
+    """A lock that is held alone or as a reader."""
 
     lock: str
     shared: bool
@@ -37,8 +41,8 @@ def exclude_each_other(a: LockSet, b: LockSet) -> bool:
 
 
 def held_locks(program: Program) -> dict[str, tuple[LockSet, ...]]:
-    """Return for each operation the locks surely held before each position."""
-    found = {o.name: _held_before(o.code) for o in program.operations}
+    """Return for each operation the locks surely held before each position, all of the VM."""
+    found = {o.name: _locks_before(o.code, maybe=False) for o in program.operations}
     stray = {name for o in program.operations for name in _strays(o.code, found[o.name])}
     return {
         name: tuple(frozenset(h for h in held if h.lock not in stray) for held in before)
@@ -52,133 +56,85 @@ def _strays(code: Code, before: tuple[LockSet, ...]) -> Iterator[str]:
         if isinstance(i, ir.Release) and HeldLock(i.field.name, i.shared) not in held:
             yield i.field.name
         if not isinstance(i, LOCKING):
-            yield from (f.name for f in fields_in(i) if isinstance(f.type, LockWord))
-
-
-def _held_before(code: Code) -> tuple[LockSet, ...]:
-    held: dict[int, LockSet] = {0: frozenset()}
-    tried = dict(_tried(code))
-    work = [0]
-    while work:
-        at = work.pop()
-        after = _after(code[at], held[at])
-        for to in successor_positions(code, at):
-            out = after | {tried[at, to]} if (at, to) in tried else after
-            merged = out if to not in held else held[to] & out
-            if held.get(to) != merged:
-                held[to] = merged
-                work.append(to)
-    return tuple(held.get(at, frozenset()) for at in range(len(code)))
-
-
-def _after(i: Instr, held: LockSet) -> LockSet:
-    match i:
-        case ir.Acquire(field, _, shared) if field.scope is FieldScope.VM:
-            return held | {HeldLock(field.name, shared)}
-        case ir.Release(field):
-            return held - {HeldLock(field.name, shared) for shared in (False, True)}
-        case _:
-            return held
-
-
-def _tried(code: Code) -> Iterator[tuple[tuple[int, int], HeldLock]]:
-    """Yield the jumps that are made only where the attempt just before them got the lock."""
-    entered = {
-        to for at in range(len(code)) for to in successor_positions(code, at) if to != at + 1
-    }
-    for at in range(1, len(code)):
-        match code[at - 1], code[at]:
-            case ir.TryAcquire(got, field, None, shared), ir.Branch(ir.Var(x), yes, no):
-                if got == x and yes != no and at not in entered:
-                    yield (at, yes), HeldLock(field.name, shared)
-            case _:
-                pass
+            yield from (f.name for f in fields_of(i) if isinstance(f.type, LockWord))
 
 
 def unheld_locks(program: Program) -> dict[str, tuple[frozenset[str], ...]]:
     """Name for each operation the locks surely not held by the thread before each position.
 
-    None are named where a call may end with a lock held, as then the next may begin with it.
+    None are named where a call may end with a lock held, as then the next may begin with it, and
+    none that a reader may take once more, so that one unlock does not free it.
     """
-    found = {o.name: _maybe_held(o.code) for o in program.operations}
-    twice = {x for o in program.operations for x in _read_twice(o.code, found[o.name])}
-    locks = frozenset(
-        f.name for f in program.fields if isinstance(f.type, LockWord) and f.scope is FieldScope.VM
-    )
-    locks -= twice
-    kept = any(
-        held
-        for o in program.operations
-        for i, held in zip(o.code, found[o.name], strict=True)
-        if isinstance(i, ir.Stop)
-    )
+    found = {o.name: _locks_before(o.code, maybe=True) for o in program.operations}
+    pairs = [x for o in program.operations for x in zip(o.code, found[o.name], strict=True)]
+    locks = {f.name for f in program.fields if isinstance(f.type, LockWord)}
+    locks -= {f.name for f in program.fields if f.scope is FieldScope.VCPU}
+    locks -= {name for i, held in pairs for name in _taken_again(i, held)}
+    if any(held for i, held in pairs if isinstance(i, ir.Stop)):
+        locks = set()
     return {
-        name: tuple(frozenset() if kept else locks - {h.lock for h in held} for held in before)
+        name: tuple(frozenset(locks - {h.lock for h in held}) for held in before)
         for name, before in found.items()
     }
 
 
-def _read_twice(code: Code, held: tuple[LockSet, ...]) -> Iterator[str]:
-    """Yield the locks that a reader may take once more, so that one unlock does not free them."""
-    for i, maybe in zip(code, held, strict=True):
-        if (
-            isinstance(i, ir.Acquire | ir.TryAcquire)
-            and HeldLock(i.field.name, shared=True) in maybe
-        ):
-            yield i.field.name
-
-
-def waits_end(operations: tuple[Operation, ...], endless: dict[str, frozenset[int]]) -> bool:
+def waits_end(operations: tuple[Operation, ...], endless: Mapping[str, frozenset[int]]) -> bool:
     """Tell whether a thread that waits for a lock surely gets it in time.
 
-    No call returns with a lock that it may hold, none waits while it may hold another, none tries
-    for one as a reader twice, and no loop without a rank, whose heads are `endless`, is gone
-    through with a lock that may be held.
+    No call returns with a lock that it may hold, none waits while it may hold another, none is a
+    reader twice, and no loop without a rank, whose heads are `endless`, is gone through with a lock
+    that may be held.
     """
-    return not any(_keeps(o.code, endless[o.name]) for o in operations)
+    for o in operations:
+        for at, (i, held) in enumerate(zip(o.code, _locks_before(o.code, maybe=True), strict=True)):
+            kept = at in endless[o.name] or isinstance(i, ir.Acquire | ir.Return | ir.Stop)
+            if (held and kept) or _taken_again(i, held):
+                return False
+    return True
 
 
-def _keeps(code: Code, endless: frozenset[int]) -> bool:
-    held = _maybe_held(code)
-    for at, i in enumerate(code):
-        match i:
-            case ir.Acquire() | ir.Return() | ir.Stop() if held[at]:
-                return True
-            case ir.Release(freeing=Freeing.ISSUED | Freeing.DRAINED | Freeing.OVERWRITTEN):
-                return True
-            case ir.TryAcquire(field=f, shared=True) if HeldLock(f.name, shared=True) in held[at]:
-                return True
-            case _ if at in endless and held[at]:
-                return True
-            case _:
-                pass
-    return False
+def _taken_again(i: ir.Instr, held: LockSet) -> frozenset[str]:
+    """Name the lock of which a thread may become a reader while it is one."""
+    match i:
+        case ir.Acquire(f) | ir.TryAcquire(_, f) if HeldLock(f.name, shared=True) in held:
+            return frozenset({f.name})
+        case _:
+            return frozenset()
 
 
-def _maybe_held(code: Code) -> tuple[LockSet, ...]:
-    held: dict[int, LockSet] = {0: frozenset()}
+def _locks_before(code: Code, *, maybe: bool) -> tuple[LockSet, ...]:
+    """Return the locks surely held before each position, or those that may be."""
     tried = dict(_tried(code))
     decided = {at - 1 for at, _ in tried}
-    work = [0]
-    while work:
-        at = work.pop()
-        after = held[at] if at in decided else _maybe_after(code[at], held[at])
+
+    def flow(at: int, held: LockSet) -> Iterator[tuple[int, LockSet]]:
+        match code[at]:
+            case ir.Acquire(f, _, shared) if maybe or f.scope is FieldScope.VM:
+                held |= {HeldLock(f.name, shared)}
+            case ir.TryAcquire(_, f, _, shared) if maybe and at not in decided:
+                held |= {HeldLock(f.name, shared)}
+            case ir.Release(f, _, shared) if f.scope is FieldScope.VM:
+                held -= {HeldLock(f.name, shared)}
+            case _:
+                pass
         for to in successor_positions(code, at):
-            out = after | {tried[at, to]} if (at, to) in tried else after
-            if to not in held or out - held[to]:
-                held[to] = held.get(to, frozenset()) | out
-                work.append(to)
-    for (at, _), lock in tried.items():
-        # Between the attempt and its branch nothing says yet whether it got the lock.
-        held[at] = held.get(at, frozenset()) | {lock}
-    return tuple(held.get(at, frozenset()) for at in range(len(code)))
+            yield to, held | tried.get((at, to), frozenset())
+
+    found = solve_forward(LockSet(), flow, or_ if maybe else and_)
+    if maybe:  # between an attempt and its branch nothing says yet whether it got the lock
+        for (at, _), got in tried.items():
+            found[at] = found.get(at, LockSet()) | got
+    return tuple(found.get(at, LockSet()) for at in range(len(code)))
 
 
-def _maybe_after(i: Instr, held: LockSet) -> LockSet:
-    match i:
-        case ir.Acquire(field, _, shared) | ir.TryAcquire(_, field, _, shared):
-            return held | {HeldLock(field.name, shared)}
-        case ir.Release(field, _, shared) if field.scope is FieldScope.VM:
-            return held - {HeldLock(field.name, shared)}
-        case _:
-            return held
+def _tried(code: Code) -> Iterator[tuple[tuple[int, int], LockSet]]:
+    """Yield the jumps that are made only where the attempt just before them got the lock."""
+    jumps = [(at, to) for at in range(len(code)) for to in successor_positions(code, at)]
+    entered = {to for at, to in jumps if to != at + 1}
+    for at in range(1, len(code)):
+        match code[at - 1], code[at]:
+            case ir.TryAcquire(got, f, None, shared), ir.Branch(ir.Var(x), yes, no):
+                if got == x and yes != no and at not in entered:
+                    yield (at, yes), frozenset({HeldLock(f.name, shared)})
+            case _:
+                pass

@@ -9,44 +9,42 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flushproof.ir import code as ir
+from flushproof.ir.analysis.control_flow import successor_positions
+from flushproof.ir.analysis.def_use import defined_local, fields_of, used_locals
 from flushproof.ir.code import Instr, Mode
 from flushproof.ir.program import Operation, Program, Role
-from flushproof.verify.proof_checker.accesses import locals_in, set_local
-from flushproof.verify.proof_checker.code_paths import (
-    Code,
-    NotUnderstood,
-    fields_in,
-    successor_positions,
-)
-
-ACTING = (Role.LOAD, Role.FLUSH)
+from flushproof.verify.proof_checker.code_paths import Code, NotUnderstood
 
 
-def match_positions(base: Program, claiming: Program) -> dict[str, dict[int, int]]:
-    """Return for each operation the positions of its own code, each with that in `base`.
+def trusted_positions(
+    base: Program, claiming: Program, exact: Mapping[str, frozenset[int]]
+) -> dict[str, frozenset[int]]:
+    """Return where no sum wraps around, as was shown of the program without claims.
 
     Raises:
         NotUnderstood: the code differs, or what was added could change what it does.
     """
-    plain = {o.name: o for o in base.operations}
-    acting = [o for o in claiming.operations if o.role in ACTING]
+    acting = [o for o in claiming.operations if o.role in (Role.LOAD, Role.FLUSH)]
     if [o.name for o in base.operations] != [o.name for o in acting]:
         raise NotUnderstood("the operations are not those without claims")
     _require_same_state(base, claiming)
-    return {o.name: _match(plain[o.name], o) for o in acting}
+    matched = {o.name: _match(old, o) for old, o in zip(base.operations, acting, strict=True)}
+    return {
+        name: frozenset(new for new, old in pairs.items() if old in exact.get(name, ()))
+        for name, pairs in matched.items()
+    }
 
 
 def _require_same_state(base: Program, claiming: Program) -> None:
     """Refuse claims that write what the code reads, or begin with another state."""
-    added = [i for o in claiming.operations for i in o.code if i.from_claim]
-    own = [i for o in claiming.operations for i in o.code if not i.from_claim]
-    used = {x.name for i in own for x in fields_in(i)}
-    for i in added:
-        _require_harmless(i)
-        if isinstance(i, ir.Write) and i.field.name in used:
-            raise NotUnderstood(f"a claim writes `{i.field.label}`")
-    first = {f.name: value for f, value in claiming.boot}
-    given = {f.name: value for f, value in base.boot}
+    code = [i for o in claiming.operations for i in o.code]
+    used = {f.name for i in code if not i.from_claim for f in fields_of(i)}
+    for i in code:
+        if i.from_claim:
+            _require_harmless(i)
+            if isinstance(i, ir.Write) and i.field.name in used:
+                raise NotUnderstood(f"a claim writes `{i.field.label}`")
+    first, given = ({f.name: e for f, e in p.boot} for p in (claiming, base))
     witnesses = {f.name for f in base.witnesses} ^ {f.name for f in claiming.witnesses}
     for name in used:
         if first.get(name) != given.get(name) or name in witnesses:
@@ -66,6 +64,7 @@ def _require_harmless(i: Instr) -> None:
 
 
 def _match(base: Operation, claiming: Operation) -> dict[int, int]:
+    """Return the positions of an operation's own code, each with that in the one without claims."""
     if (base.role, base.parameters) != (claiming.role, claiming.parameters):
         raise NotUnderstood(f"another operation {base.name}()")
     code = claiming.code
@@ -117,17 +116,9 @@ def _first_own(code: Code, start: int) -> int:
 
 def _require_own_locals(code: Code) -> None:
     """Refuse code that uses what a claim assigns, and claims that assign what the code uses."""
-    assigned = {x for i in code if i.from_claim if (x := set_local(i)) is not None}
-    used = {x for i in code if not i.from_claim for x in locals_in(i)}
-    for x in sorted(assigned & used, key=lambda x: x.name):
-        raise NotUnderstood(f"a claim assigns `{x.name}`")
-
-
-def trusted_positions(
-    matched: Mapping[str, Mapping[int, int]], exact: Mapping[str, frozenset[int]]
-) -> dict[str, frozenset[int]]:
-    """Return where no sum wraps around, as was shown of the program without claims."""
-    return {
-        name: frozenset(new for new, old in pairs.items() if old in exact.get(name, frozenset()))
-        for name, pairs in matched.items()
-    }
+    own = [i for i in code if not i.from_claim]
+    used = {x for i in own for x in (*used_locals(i), defined_local(i))}
+    for i in code:
+        x = defined_local(i)
+        if i.from_claim and x is not None and x in used:
+            raise NotUnderstood(f"a claim assigns `{x.name}`")

@@ -12,8 +12,11 @@ from flushproof.ir.types import BOOL, INT, Int, LockWord, Type, VcpuRef
 TRUE, FALSE = "true", "false"
 THREAD = INT
 """Numbers of threads and vCPUs; the number of vCPUs is at most `MOST_VCPUS`, so sums fit."""
+THREAD_SORT = "(_ BitVec 32)"
 EXACT = Int(70, signed=True)
 """Wide enough for any value, a root with `NONE` beside it included, and some sums of these."""
+COUNT = "|N|"
+"""The number of vCPUs."""
 
 
 def word_of(t: Type) -> Int:
@@ -38,6 +41,11 @@ def make_constant(value: int, t: Type) -> str:
     return f"(_ bv{value & ((1 << width) - 1)} {width})"
 
 
+def make_number(value: int) -> str:
+    """Return a constant that is the number of a thread, or of threads."""
+    return make_constant(value, THREAD)
+
+
 def quote_name(text: str) -> str:
     """Return a symbol; any text but `|` and the backslash may be in it."""
     return f"|{text}|"
@@ -46,17 +54,13 @@ def quote_name(text: str) -> str:
 def all_of(parts: Iterable[str]) -> str:
     """Return the conjunction."""
     found = list(dict.fromkeys(p for p in parts if p != TRUE))
-    if FALSE in found:
-        return FALSE
-    return _joined("and", found, TRUE)
+    return FALSE if FALSE in found else _joined("and", found, TRUE)
 
 
 def any_of(parts: Iterable[str]) -> str:
     """Return the disjunction."""
     found = list(dict.fromkeys(p for p in parts if p != FALSE))
-    if TRUE in found:
-        return TRUE
-    return _joined("or", found, FALSE)
+    return TRUE if TRUE in found else _joined("or", found, FALSE)
 
 
 def _joined(op: str, parts: list[str], empty: str) -> str:
@@ -67,9 +71,7 @@ def _joined(op: str, parts: list[str], empty: str) -> str:
 
 def negate_term(a: str) -> str:
     """Return the negation."""
-    if a in (TRUE, FALSE):
-        return FALSE if a == TRUE else TRUE
-    return f"(not {a})"
+    return {TRUE: FALSE, FALSE: TRUE}.get(a, f"(not {a})")
 
 
 def make_implication(a: str, b: str) -> str:
@@ -89,6 +91,11 @@ def make_equality(a: str, b: str) -> str:
     return TRUE if a == b else f"(= {a} {b})"
 
 
+def make_difference(a: str, b: str) -> str:
+    """Return that two terms are not equal."""
+    return negate_term(make_equality(a, b))
+
+
 def convert_value(a: str, source: Type, target: Type) -> str:
     """Return a value converted as C does: extended by its own sign, or cut."""
     if target == BOOL:
@@ -104,7 +111,11 @@ def convert_value(a: str, source: Type, target: Type) -> str:
     return f"((_ {how} {want.width - have.width}) {a})"
 
 
-def in_range(number: str, count: str) -> str:
+def in_range(low: str, number: str, high: str) -> str:
+    """Return that a number of a thread is one of a range, its ends included."""
+    return f"(and (bvsle {low} {number}) (bvsle {number} {high}))"
+
+
+def is_vcpu(number: str) -> str:
     """Return that there is a vCPU with this number."""
-    zero = make_constant(0, THREAD)
-    return all_of((f"(bvsle {zero} {number})", f"(bvslt {number} {count})"))
+    return f"(and (bvsle {make_number(0)} {number}) (bvslt {number} {COUNT}))"
