@@ -169,11 +169,13 @@ class MoverConditions:
         second = self._execute(q, "b", seen, self._end(first), b)
         early = self._execute(q, "b", seen, start, b)
         late = self._execute(p, "a", seen, self._end(early), a)
+        regions = (first, second, early, late)
+        witnesses = (g.witness for r in regions for g in r.guesses)
         known = [
             t.make_difference(a, b),
             *self._known_of(p, a, start, seen),
             *self._known_of(q, b, start, seen),
-            *instantiate_guesses((first, second, early, late), (a, b)),
+            *instantiate_guesses(regions, (a, b, *witnesses)),
         ]
         same = zip(self._end(second).values(), self._end(late).values(), strict=True)
         like = [

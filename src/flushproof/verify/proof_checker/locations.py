@@ -1,0 +1,199 @@
+"""What is known at a location of a case: the claimed facts, locks, and what always holds.
+
+Threads are the flusher, the loads of tracked vCPUs, and the observer. Somebody else may be put in
+the place of one of them, as the facts hold for whoever is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from itertools import combinations
+
+from flushproof.ir.code import FieldScope
+from flushproof.ir.invariant import (
+    ANY,
+    FLUSHER,
+    OBSERVER,
+    CaseInvariant,
+    Fact,
+    Location,
+    Position,
+)
+from flushproof.ir.program import MOST_THREADS, MOST_VCPUS, Role
+from flushproof.support.record import Record, replace
+from flushproof.verify.proof_checker import terms as t
+from flushproof.verify.proof_checker.checked_program import CheckedProgram
+from flushproof.verify.proof_checker.code_paths import NotUnderstood, locals_by_name
+from flushproof.verify.proof_checker.execution import Reached
+from flushproof.verify.proof_checker.facts import Typed, View, no_local, state_facts, value_facts
+from flushproof.verify.proof_checker.history import NOTED, with_history
+from flushproof.verify.proof_checker.lock_state import LockTerms
+from flushproof.verify.proof_checker.locks import exclude_each_other, held_locks, unheld_locks
+from flushproof.verify.proof_checker.machine_state import State, StateSpace, is_flusher
+from flushproof.verify.proof_checker.script import Script
+
+LOAD = FLUSHER + 1
+"""The load of the first tracked vCPU."""
+
+
+class Cast(Record, frozen=True):
+    """Who plays the threads of a location: their numbers, and what names of locals begin with.
+
+    Where somebody else is in the place of one thread, the `prefix` tells their locals apart.
+    """
+
+    numbers: Mapping[int, str]
+    other: int | None = None
+    prefix: str = ""
+
+    def prefix_of(self, thread: int) -> str:
+        """Return what the names of a thread's locals begin with."""
+        return f"{self.prefix}{thread}:" if thread == self.other else f"{thread}:"
+
+
+class CaseLocations:
+    """The threads of a case, and what is known of its state where they are."""
+
+    def __init__(self, checked: CheckedProgram, case: CaseInvariant, script: Script) -> None:
+        self.checked = checked
+        self.case = case
+        self.operations = {o.name: o for o in checked.program.operations}
+        self.locals_of = {o.name: locals_by_name(o) for o in checked.program.operations}
+        self.held = held_locks(checked.program)
+        self.unheld = unheld_locks(checked.program)
+        extended = with_history(checked.program) if case.history else checked.program
+        self.space = StateSpace(extended, script, NOTED.name if case.history else "")
+        self.facts: Mapping[Location, tuple[Fact, ...]] = dict(case.facts)
+        self.state = self.space.fresh("m:")
+        self.generic = case.tracked == (ANY,)
+        self.tracked = tuple(self._tracked(witness) for witness in case.tracked)
+        flusher = self.space.declare_thread("f") if checked.many else t.COUNT
+        observer = self.space.declare_thread("observer")
+        loads = {LOAD + k: v for k, v in enumerate(self.tracked)}
+        self.cast = Cast({FLUSHER: flusher, **loads, OBSERVER: observer})
+        self.other = self.space.declare_thread("u")
+        self.other_flusher = self.space.declare_thread("g")
+        seen = (flusher, *self.tracked, self.other)
+        self.seen = (*seen, self.other_flusher) if checked.many else seen
+        self.locks = LockTerms(self.space, self.seen)
+        if case.history and not self.generic:
+            raise NotUnderstood("what is noted is at a vCPU that is not any")
+        if case.merged and not case.tracked:
+            raise NotUnderstood("witnesses are the same vCPU, and none is tracked")
+
+    def _tracked(self, witness: str) -> str:
+        if witness == ANY:
+            return self.space.declare_thread("v")
+        if witness not in self.space.vcpu_witnesses:
+            raise NotUnderstood(f"no witness `{witness}`")
+        return self.space.vcpu_witnesses[witness]
+
+    def position(self, where: Location, thread: int) -> Position | None:
+        """Return where a thread is, None between calls."""
+        if thread == OBSERVER:
+            return where.observer
+        return where.flusher if thread == FLUSHER else where.loads[thread - LOAD]
+
+    def moved(self, where: Location, thread: int, to: Position | None) -> Location:
+        """Return the location after a thread came to a position, or to the end of its call."""
+        inside = to is not None and to.at not in self.checked.boundaries(to.operation)
+        where = replace(where, running=thread if inside else None)
+        if thread == OBSERVER:
+            return replace(where, observer=to)
+        if thread == FLUSHER:
+            return replace(where, flusher=to)
+        k = thread - LOAD
+        return replace(where, loads=(*where.loads[:k], to, *where.loads[k + 1 :]))
+
+    def possible(self, where: Location, *more: Position) -> bool:
+        """Tell whether no two threads there hold one lock."""
+        places = (*(self.position(where, k) for k in self.cast.numbers), *more)
+        held = [self.held[p.operation][p.at] for p in places if p is not None]
+        return not any(exclude_each_other(a, b) for a, b in combinations(held, 2))
+
+    def view(
+        self, where: Location, state: State, cast: Cast, moved: tuple[int, Reached] | None = None
+    ) -> View:
+        """Return what facts at a location are about, to which a thread may have moved just now."""
+
+        def local(thread: int, name: str) -> Typed:
+            p = self.position(where, thread) if thread in cast.numbers else None
+            x = None if p is None else self.locals_of[p.operation].get(name)
+            if p is None or x is None:
+                return no_local(thread, name)
+            if moved is not None and thread == moved[0] and x in moved[1].locals:
+                return moved[1].locals[x], x.type
+            o = self.operations[p.operation]
+            if o.role is Role.LOAD and x == o.parameters.vcpu:
+                return cast.numbers[thread], x.type
+            symbol = f"{cast.prefix_of(thread)}{o.name}:{name}"
+            return self.space.script.declare(symbol, t.sort_of(x.type)), x.type
+
+        return View(self.space, state, cast.numbers, local)
+
+    def claimed(self, where: Location, view: View) -> str:
+        """Return the facts claimed at a location; where none are, nothing is to come there."""
+        return state_facts(self.facts[where], view.find) if where in self.facts else t.FALSE
+
+    def holds(self, where: Location, state: State, cast: Cast) -> str:
+        """Return the facts at a location, and what is known of each thread where it is."""
+        view = self.view(where, state, cast)
+        parts = [self.claimed(where, view)]
+        for thread in cast.numbers:
+            parts += self.of_thread(thread, self.position(where, thread), view)
+        return t.all_of(parts)
+
+    def of_thread(self, thread: int, at: Position | None, view: View) -> Iterator[str]:
+        """Yield what the code alone says of a thread: its locks, and facts about its locals."""
+        number = view.numbers[thread]
+        unheld = next(iter(self.unheld.values()))[0]
+        if at is not None:
+            unheld = self.unheld[at.operation][at.at]
+            for held in sorted(self.held[at.operation][at.at]):
+                yield from self.locks.facts_of_held(view.state, held, number)
+        for lock in sorted(unheld):
+            yield from self.locks.facts_of_unheld(view.state, lock, number)
+        if at is not None and (point := self.checked.points[at.operation].get(at.at)) is not None:
+            own = partial(view.local, thread)
+            alone = View(
+                self.space, {}, {}, lambda k, x: own(x) if k == FLUSHER else no_local(k, x)
+            )
+            yield state_facts(point.facts, alone.find)
+
+    def always(self) -> Iterator[str]:
+        """Yield what holds in each state: of how many vCPUs there are, of who they are, of words.
+
+        The observer has some number beyond those of vCPUs and the flusher.
+        """
+        flusher, observer = self.cast.numbers[FLUSHER], self.cast.numbers[OBSERVER]
+        yield from self.space.threads_exist()
+        yield f"(bvslt {t.COUNT} {observer})"
+        yield f"(bvsle {observer} {t.make_number(MOST_VCPUS + 4)})"
+        if self.checked.many:
+            yield from self.is_flusher_here(flusher)
+        yield from map(t.is_vcpu, self.tracked)
+        yield from (t.make_difference(a, b) for a, b in combinations(self.tracked, 2))
+        if self.case.merged:
+            witnesses = self.space.vcpu_witnesses.values()
+            yield from (t.make_equality(w, self.tracked[0]) for w in witnesses)
+        most = t.make_number(MOST_THREADS) if self.checked.many else t.COUNT
+        yield from self.locks.facts_of_words(self.state, self.tracked, most)
+        for name in self.checked.values:
+            scope = self.space.fields[name].scope
+            for index in (None,) if scope is FieldScope.VM else self.tracked:
+                yield self.value_holds(name, index)
+
+    def is_flusher_here(self, number: str) -> Iterator[str]:
+        """Yield that a number may be that of a flusher where there are many."""
+        yield is_flusher(number)
+        yield t.make_difference(number, self.cast.numbers[OBSERVER])
+
+    def value_holds(self, name: str, index: str | None) -> str:
+        """Return what always holds of a field."""
+        f = self.space.fields[name]
+        return value_facts(f, self.checked.facts_of(f), self.space.read(self.state, f, index))
+
+    def recast(self, thread: int, number: str, prefix: str) -> Cast:
+        """Return who plays once somebody else is in the place of a thread."""
+        return Cast({**self.cast.numbers, thread: number}, thread, prefix)
