@@ -22,6 +22,7 @@ from flushproof.ir.invariant_text import parse_fact, parse_term
 from flushproof.ir.program import Operation, Program
 from flushproof.machine.build import Machine
 from flushproof.support.record import replace
+from flushproof.verify.proof_checker.cases import failure_edges
 from flushproof.verify.proof_checker.check import (
     DefinedProgram,
     Outcome,
@@ -30,7 +31,6 @@ from flushproof.verify.proof_checker.check import (
     check_claims,
     check_defined,
 )
-from flushproof.verify.proof_checker.cases import failure_edges
 from support.machines import machine_from
 
 FLUSH, LOAD = "hv_remote_flush_tlb_with_range", "vmx_load_mmu_pgd"

@@ -32,7 +32,7 @@ from flushproof.verify.proof_checker.execution import (
     instantiate_guesses,
 )
 from flushproof.verify.proof_checker.history import NOTED, NOWHERE, update_history
-from flushproof.verify.proof_checker.locations import LOAD, CaseLocations, Cast
+from flushproof.verify.proof_checker.locations import LOAD, CaseLocations, Players
 from flushproof.verify.proof_checker.machine_state import State
 from flushproof.verify.proof_checker.script import ProofObligation, Script
 
@@ -48,7 +48,7 @@ class CaseConditions:
         self.at = CaseLocations(checked, case, script)
         self.space = self.at.space
         self.state = self.at.state
-        self.cast = self.at.cast
+        self.players = self.at.players
         self.tracked = self.at.tracked
         self.generic = self.at.generic
         self.regions: dict[tuple[Position, str], Region] = {}
@@ -69,7 +69,7 @@ class CaseConditions:
             where = waiting.pop()
             if where not in self.at.facts:
                 continue  # that nobody comes there was asked
-            known = t.all_of((always, self.at.holds(where, self.state, self.cast)))
+            known = t.all_of((always, self.at.holds(where, self.state, self.players)))
             hypothesis = self.script.define(known, "Bool")
             targets = dict.fromkeys(self._ask_own(where, hypothesis))
             if where.running is None:
@@ -82,7 +82,7 @@ class CaseConditions:
         where = Location(None, tuple(None for _ in self.tracked))
         for o in self.program.of(Role.OBSERVE):
             where = replace(where, observer=Position(o.name, 0), running=OBSERVER)
-        facts = self.at.claimed(where, self.at.view(where, self.state, self.cast))
+        facts = self.at.claimed(where, self.at.view(where, self.state, self.players))
         known = (always, *self._first_values(), t.negate_term(facts))
         self.script.ask("initiation", "boot", known)
         return where
@@ -93,7 +93,7 @@ class CaseConditions:
                 for index in (None,) if f.scope is FieldScope.VM else self.tracked:
                     held = self.space.read(self.state, f, index)
                     yield t.make_equality(held, self.space.first_value(f, index))
-            for thread in self.cast.numbers.values():
+            for thread in self.players.numbers.values():
                 zero = t.make_number(0)
                 yield t.make_equality(self.at.locks.reader_count(self.state, f, thread), zero)
 
@@ -101,7 +101,7 @@ class CaseConditions:
         """Ask about the steps of tracked threads; yield where they lead."""
         for thread in self._running(where):
             for position in self._starts(where, thread):
-                region = self._region(position, thread, self.cast)
+                region = self._region(position, thread, self.players)
                 text = f"{self._who(thread)}, {self._line(position)}"
                 known = [hypothesis, *self._known(region)]
                 if self.generic and thread != LOAD:
@@ -122,7 +122,7 @@ class CaseConditions:
     ) -> None:
         whole, text = asked
         state = self._noted(region, end.state) if thread == FLUSHER else end.state
-        facts = self.at.claimed(target, self.at.view(target, state, self.cast, (thread, end)))
+        facts = self.at.claimed(target, self.at.view(target, state, self.players, (thread, end)))
         self.script.ask("consecution", text, (whole, end.guard, t.negate_term(facts)))
 
     def _noted(self, region: Region, after: State) -> State:
@@ -144,19 +144,19 @@ class CaseConditions:
         if where.running is not None:
             return (where.running,)
         over = where.flusher is None and not any(where.loads)
-        return tuple(k for k in self.cast.numbers if k != OBSERVER or over)
+        return tuple(k for k in self.players.numbers if k != OBSERVER or over)
 
     def _starts(self, where: Location, thread: int) -> list[Position]:
         at = self.at.position(where, thread)
         role = {FLUSHER: Role.FLUSH, OBSERVER: Role.END}.get(thread, Role.LOAD)
         return [Position(o.name, 0) for o in self.program.of(role)] if at is None else [at]
 
-    def _region(self, position: Position, thread: int, cast: Cast) -> Region:
-        prefix = cast.prefix_of(thread)
+    def _region(self, position: Position, thread: int, players: Players) -> Region:
+        prefix = players.prefix_of(thread)
         if (position, prefix) not in self.regions:
             operation = self.at.operations[position.operation]
             cuts = self.checked.cuts(operation.name)
-            actor = Actor(cast.numbers[thread], prefix, self.at.seen)
+            actor = Actor(players.numbers[thread], prefix, self.at.seen)
             trusted = self.checked.exact(operation.name)
             region = Region(self.space, operation, position.at, cuts, actor, self.state, trusted)
             self.regions[position, prefix] = region
@@ -181,29 +181,29 @@ class CaseConditions:
         """
         flushes = thread == FLUSHER
         number, prefix = (self.at.other_flusher, "g/") if flushes else (self.at.other, "u/")
-        cast = self.at.recast(thread, number, prefix)
-        region = self._region(position, thread, cast)
+        players = self.at.put_in_place(thread, number, prefix)
+        region = self._region(position, thread, players)
         known = [hypothesis, *self._known(region)]
         if flushes:
-            known += self.at.is_flusher_here(number)
-            known.append(t.make_difference(number, self.cast.numbers[FLUSHER]))
+            known += self.at.may_flush(number)
+            known.append(t.make_difference(number, self.players.numbers[FLUSHER]))
         else:
             known.append(t.is_vcpu(number))
             known += [t.make_difference(number, v) for v in self.tracked]
         place = None if position.at == 0 else position
         if flushes or self.generic:
             state = self._with_own_history() if flushes else self.state
-            known.append(self.at.holds(self.at.moved(where, thread, place), state, cast))
+            known.append(self.at.holds(self.at.moved(where, thread, place), state, players))
         else:
             alone = Location(None, (position,))
-            known += self.at.of_thread(thread, position, self.at.view(alone, self.state, cast))
+            known += self.at.of_thread(thread, position, self.at.view(alone, self.state, players))
         whole = self.script.define(t.all_of(known), "Bool")
         who = "another flusher" if flushes else "another vCPU"
         text = f"{who}, {self._line(position)}"
         if not flushes:
             self._ask_failures(region, whole, text, None)
         for end in region.exits:
-            facts = self.at.claimed(where, self.at.view(where, end.state, self.cast))
+            facts = self.at.claimed(where, self.at.view(where, end.state, self.players))
             self.script.ask("interference", text, (whole, end.guard, t.negate_term(facts)))
 
     def _with_own_history(self) -> State:
@@ -274,9 +274,9 @@ class CaseConditions:
         for k, index in enumerate(region.looked_at):
             exists = t.all_of((t.is_vcpu(index), t.make_difference(index, self.tracked[0])))
             if exists != t.FALSE:
-                cast = self.at.recast(LOAD, index, f"{k}/")
+                players = self.at.put_in_place(LOAD, index, f"{k}/")
                 places = (replace(where, loads=(p,)) for p in self._load_positions(where))
-                alike = t.any_of(self.at.holds(place, self.state, cast) for place in places)
+                alike = t.any_of(self.at.holds(place, self.state, players) for place in places)
                 yield t.make_implication(exists, alike)
 
     def _load_positions(self, where: Location) -> Iterator[Position | None]:

@@ -37,7 +37,7 @@ LOAD = FLUSHER + 1
 """The load of the first tracked vCPU."""
 
 
-class Cast(Record, frozen=True):
+class Players(Record, frozen=True):
     """Who plays the threads of a location: their numbers, and what names of locals begin with.
 
     Where somebody else is in the place of one thread, the `prefix` tells their locals apart.
@@ -71,7 +71,7 @@ class CaseLocations:
         flusher = self.space.declare_thread("f") if checked.many else t.COUNT
         observer = self.space.declare_thread("observer")
         loads = {LOAD + k: v for k, v in enumerate(self.tracked)}
-        self.cast = Cast({FLUSHER: flusher, **loads, OBSERVER: observer})
+        self.players = Players({FLUSHER: flusher, **loads, OBSERVER: observer})
         self.other = self.space.declare_thread("u")
         self.other_flusher = self.space.declare_thread("g")
         seen = (flusher, *self.tracked, self.other)
@@ -108,17 +108,21 @@ class CaseLocations:
 
     def possible(self, where: Location, *more: Position) -> bool:
         """Tell whether no two threads there hold one lock."""
-        places = (*(self.position(where, k) for k in self.cast.numbers), *more)
+        places = (*(self.position(where, k) for k in self.players.numbers), *more)
         held = [self.held[p.operation][p.at] for p in places if p is not None]
         return not any(exclude_each_other(a, b) for a, b in combinations(held, 2))
 
     def view(
-        self, where: Location, state: State, cast: Cast, moved: tuple[int, Reached] | None = None
+        self,
+        where: Location,
+        state: State,
+        players: Players,
+        moved: tuple[int, Reached] | None = None,
     ) -> View:
         """Return what facts at a location are about, to which a thread may have moved just now."""
 
         def local(thread: int, name: str) -> Typed:
-            p = self.position(where, thread) if thread in cast.numbers else None
+            p = self.position(where, thread) if thread in players.numbers else None
             x = None if p is None else self.locals_of[p.operation].get(name)
             if p is None or x is None:
                 return no_local(thread, name)
@@ -126,21 +130,21 @@ class CaseLocations:
                 return moved[1].locals[x], x.type
             o = self.operations[p.operation]
             if o.role is Role.LOAD and x == o.parameters.vcpu:
-                return cast.numbers[thread], x.type
-            symbol = f"{cast.prefix_of(thread)}{o.name}:{name}"
+                return players.numbers[thread], x.type
+            symbol = f"{players.prefix_of(thread)}{o.name}:{name}"
             return self.space.script.declare(symbol, t.sort_of(x.type)), x.type
 
-        return View(self.space, state, cast.numbers, local)
+        return View(self.space, state, players.numbers, local)
 
     def claimed(self, where: Location, view: View) -> str:
         """Return the facts claimed at a location; where none are, nothing is to come there."""
         return state_facts(self.facts[where], view.find) if where in self.facts else t.FALSE
 
-    def holds(self, where: Location, state: State, cast: Cast) -> str:
+    def holds(self, where: Location, state: State, players: Players) -> str:
         """Return the facts at a location, and what is known of each thread where it is."""
-        view = self.view(where, state, cast)
+        view = self.view(where, state, players)
         parts = [self.claimed(where, view)]
-        for thread in cast.numbers:
+        for thread in players.numbers:
             parts += self.of_thread(thread, self.position(where, thread), view)
         return t.all_of(parts)
 
@@ -166,12 +170,12 @@ class CaseLocations:
 
         The observer has some number beyond those of vCPUs and the flusher.
         """
-        flusher, observer = self.cast.numbers[FLUSHER], self.cast.numbers[OBSERVER]
+        flusher, observer = self.players.numbers[FLUSHER], self.players.numbers[OBSERVER]
         yield from self.space.threads_exist()
         yield f"(bvslt {t.COUNT} {observer})"
         yield f"(bvsle {observer} {t.make_number(MOST_VCPUS + 4)})"
         if self.checked.many:
-            yield from self.is_flusher_here(flusher)
+            yield from self.may_flush(flusher)
         yield from map(t.is_vcpu, self.tracked)
         yield from (t.make_difference(a, b) for a, b in combinations(self.tracked, 2))
         if self.case.merged:
@@ -184,16 +188,16 @@ class CaseLocations:
             for index in (None,) if scope is FieldScope.VM else self.tracked:
                 yield self.value_holds(name, index)
 
-    def is_flusher_here(self, number: str) -> Iterator[str]:
+    def may_flush(self, number: str) -> Iterator[str]:
         """Yield that a number may be that of a flusher where there are many."""
         yield is_flusher(number)
-        yield t.make_difference(number, self.cast.numbers[OBSERVER])
+        yield t.make_difference(number, self.players.numbers[OBSERVER])
 
     def value_holds(self, name: str, index: str | None) -> str:
         """Return what always holds of a field."""
         f = self.space.fields[name]
         return value_facts(f, self.checked.facts_of(f), self.space.read(self.state, f, index))
 
-    def recast(self, thread: int, number: str, prefix: str) -> Cast:
+    def put_in_place(self, thread: int, number: str, prefix: str) -> Players:
         """Return who plays once somebody else is in the place of a thread."""
-        return Cast({**self.cast.numbers, thread: number}, thread, prefix)
+        return Players({**self.players.numbers, thread: number}, thread, prefix)
