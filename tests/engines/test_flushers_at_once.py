@@ -7,9 +7,15 @@ from __future__ import annotations
 
 import pytest
 
+from flushproof.engines.bounded.engine import Bounded
+from flushproof.engines.bounded.flusher_symmetry import are_flushers_alike
+from flushproof.engines.bounded.threads import Counts
+from flushproof.engines.counterexample import Counterexample
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.engines.outcome import NoProof
+from flushproof.frontend.setup import Bounds
 from flushproof.machine.build import Machine
+from flushproof.verify.question import replay_to_end
 from flushproof.verify.unbounded_proofs import ForAll
 from support.hand_written_proofs import own_machine
 
@@ -194,3 +200,39 @@ def test_what_they_cannot_break_is_proved(name: str) -> None:
     machine = _machine(*HOLDING[name])
     assert not _is_broken(machine, 2)
     assert _is_proved(machine)
+
+
+@pytest.mark.sample(every=5)
+@pytest.mark.parametrize("name", [*BROKEN, *HOLDING])
+def test_the_bounded_engine_finds_it(name: str) -> None:
+    """Were a flusher left out that makes the chosen call, what it breaks would not be found.
+
+    Guards Lemma L33 of docs/soundness.md.
+    """
+    machine = _machine(*(BROKEN | HOLDING)[name])
+    for flushers in (1, 2, 3):
+        program = machine.within(Bounds((1, 1), 1, 1, flushers)).with_claim("it")
+        found = Bounded(program, Counts(1, 1, 1, flushers)).claim("it", 1)
+        assert isinstance(found, Counterexample) is _is_broken(machine, flushers)
+        if isinstance(found, Counterexample):
+            replay_to_end(program, found)
+
+
+NUMBERS = {
+    "any call c; bool b; on return c() { assert(!b); }": True,
+    "any call c; any call d; bool b; on enter d() { assert(!b); } on enter c() { b = true; }": True,
+    "any call c; int last; on enter c() { last = SELF; } on return c() { assert(last == 3); }": (
+        False
+    ),
+    "any call c; any thread t; on return c() { assert(SELF != t); }": False,
+}
+
+
+@pytest.mark.parametrize("claim", NUMBERS)
+def test_who_asks_for_its_number_is_told_apart(claim: str) -> None:
+    """Flushers that code tells apart may not be exchanged.
+
+    Guards Lemma L33 of docs/soundness.md.
+    """
+    program = _machine("return 0;", claim).with_claims(("it",), named_callers=True)
+    assert are_flushers_alike(program) is NUMBERS[claim]

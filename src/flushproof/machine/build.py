@@ -126,6 +126,16 @@ class Machine(Record, frozen=True):
         woven = self._instrumented(buffers.operations, monitors, buffers.unlocks)
         return replace(woven, limits=self._limits())
 
+    def with_claim(self, name: str) -> Program:
+        """Return the program with one claim, as it is decided within the bounds.
+
+        Among several flushers a chosen call names its thread.
+
+        Raises:
+            InputError: as `with_claims`.
+        """
+        return self.with_claims((name,), named_callers=self.setup.bounds.flushers > 1)
+
     def buffers(self, names: tuple[str, ...]) -> Buffered | None:
         """Return the operations with store buffers, as the named claims need them; None without.
 
@@ -180,8 +190,11 @@ class Machine(Record, frozen=True):
         boot, anything = self._boot_seen(operations)
         witnesses = (*anything, *(f for m in monitors for f in m.witnesses))
         ghosts = {f: e for m in monitors for f, e in self._ghost_boot(m)}
-        accesses = tuple(parts for m in monitors for parts in m.accesses)
-        return replace(_program(operations, {**boot, **ghosts}, witnesses), accesses=accesses)
+        return replace(
+            _program(operations, {**boot, **ghosts}, witnesses),
+            accesses=tuple(parts for m in monitors for parts in m.accesses),
+            callers=tuple(f for m in monitors for f in m.callers),
+        )
 
     def _boot_seen(
         self, operations: tuple[Operation, ...]

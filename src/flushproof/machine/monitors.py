@@ -106,6 +106,12 @@ class Monitor(Record, frozen=True):
         names = (w.name for w in self.claim.witnesses if w.kind == "access")
         return tuple(self.choices[name] for name in names)
 
+    @property
+    def callers(self) -> tuple[Field, ...]:
+        """The witnesses that name threads of chosen calls."""
+        names = (w.name for w in self.claim.witnesses if w.kind == "call")
+        return tuple(f for name in names for f in self.choices[name][1:])
+
     def kind_of(self, witness: str) -> str:
         """Return what a witness of the claim is."""
         return next(w.kind for w in self.claim.witnesses if w.name == witness)

@@ -88,8 +88,10 @@ class ClaimChecker:
 
     @cached_property
     def program(self) -> Program:
-        """The machine with the claim."""
-        return self.machine.with_claims((self.name,))
+        """The machine with the claim; states are enumerated whoever calls."""
+        if self.question.engine == "enumerate":
+            return self.machine.with_claims((self.name,))
+        return self.machine.with_claim(self.name)
 
     @cached_property
     def plan(self) -> StepPlan | None:
@@ -240,7 +242,7 @@ class ClaimChecker:
         if self.failure_within(bounds) is not None:
             self._contradicted(f"it fails with {count_noun(SOME, 'vCPU')}")
         flushers = max(SEVERAL, bounds.flushers) if evidence.claim.many else bounds.flushers
-        attack = Attack(self.program, flushers)
+        attack = Attack(self.machine.with_claims((self.name,)), flushers)
         first = crc32(self.name.encode())
         for seed in range(first, first + RUNS):
             found = attack.run(seed)

@@ -45,7 +45,7 @@ def print_question(machine: Machine, options: Options) -> str:
     counts = Counts(bounds.vcpus[1], bounds.loads, bounds.flushes, bounds.flushers)
     parts = []
     for name in claims:
-        engine = Bounded(machine.with_claims((name,)), counts, Settings(rounds=options.rounds))
+        engine = Bounded(machine.with_claim(name), counts, Settings(rounds=options.rounds))
         p = engine.problem(counts.vcpus)
         parts.append(f"; {name}: sat if the claim can fail\n{print_smt2(p, name)}")
     return "\n".join(parts)

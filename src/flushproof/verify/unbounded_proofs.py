@@ -99,6 +99,7 @@ class ForAll:
         self.asked = SecondAsked(second)
         self.steps = steps
         self.many = many
+        self.flushers = machine.setup.bounds.flushers
         self.wider: ForAll | None = None
         if not many and not machine.setup.bounds.one_at_a_time:
             self.wider = ForAll(machine, evidence=evidence, second=second, steps=steps, many=True)
@@ -109,8 +110,7 @@ class ForAll:
         from flushproof.engines.reduction.step_plan import make_plan
         from flushproof.engines.unbounded.prove import out_of_reach
 
-        flushers = SEVERAL if self.many else self.machine.setup.bounds.flushers
-        counts = ThreadCounts(None, flushers)
+        counts = ThreadCounts(None, SEVERAL if self.many else self.flushers)
         return out_of_reach(program) or make_plan(program, counts)
 
     def prove_claim(
@@ -122,16 +122,16 @@ class ForAll:
     ) -> Evidence | NoProof:
         """Return what proves a claim with any number of flushers, else with one, if anything.
 
-        `program` has the claim, and `plan` says where its steps begin with one flusher.
+        `program` has the claim, and `plan` says where its steps begin, both with as many flushers
+        as there are within the bounds.
         """
         if self.wider is None:
             return self.prove(program, plan, hopeless)
+        if self.flushers > 1:
+            return self.wider.prove(program, plan, hopeless)
         named = self.machine.with_claims((claim,), named_callers=True)
         found = self.wider.prove(named, self.wider.plan(named), hopeless)
-        several = self.machine.setup.bounds.flushers > 1
-        if isinstance(found, Evidence) or several:
-            return found
-        return self.prove(program, plan, hopeless)
+        return found if isinstance(found, Evidence) else self.prove(program, plan, hopeless)
 
     def prove(
         self, program: Program, plan: StepPlan | NoProof, hopeless: Hopeless = _hopeful
@@ -142,7 +142,7 @@ class ForAll:
         """
         if self.machine.setup.memory is not MemoryModel.SC:
             return NoProof("stores are buffered")
-        if self.machine.setup.bounds.flushers != 1 and not self.many:
+        if self.flushers != 1 and not self.many:
             return NoProof("there are several flushers")
         if program.of(Role.DEADLOCK):
             return self._prove_in_order(program, hopeless)

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import z3
 
+from flushproof.engines.bounded.flusher_symmetry import choose_callers
 from flushproof.engines.bounded.round_schedule import LoadPass, slots_for
 from flushproof.engines.bounded.scheduler_encoding import Wired, Wiring
 from flushproof.engines.bounded.threads import Counts, Unroller, argument_key
@@ -62,10 +63,11 @@ class BoundedQuery:
         self.counts = counts
         self.effort = effort
         self.algebra = Algebra(plan.kinds)
-        start = make_boot_state(
-            program, self.algebra, counts.vcpus, counts.vcpus, counts.flushers, among
-        )
         self.among = among or {}
+        chosen = {**self.among, **choose_callers(program, counts.vcpus, counts.flushers)}
+        start = make_boot_state(
+            program, self.algebra, counts.vcpus, counts.vcpus, counts.flushers, chosen
+        )
         self.world = start.world
         self.witnesses = start.witnesses
         self.gave_up = False

@@ -45,7 +45,7 @@ def make_boot_state(
 ) -> BootState:
     """Make the boot state for `count` vCPUs, of which there are cells for `vcpus`, and `flushers`.
 
-    `among` confines some witnesses that are vCPUs to vCPUs that follow each other.
+    `among` confines some witnesses that are vCPUs, or threads, to some that follow each other.
     """
     witnesses: dict[str, Value] = {
         f.name: algebra.fresh(f.name, f.type, algebra.kinds.field(f)) for f in program.witnesses
@@ -53,10 +53,14 @@ def make_boot_state(
     constraints = []
     for name, numbers in (among or {}).items():
         value = witnesses[name]
-        if len(numbers) == 1:
-            witnesses[name] = numbers.start
+        f = next(f for f in program.witnesses if f.name == name)
+        allowed = [algebra.constant(n, f.type, algebra.kinds.field(f)) for n in numbers]
+        if len(allowed) == 1:
+            witnesses[name] = allowed[0]
         elif isinstance(value, z3.ArithRef):
             constraints += [value >= numbers.start, value < numbers.stop]
+        else:
+            constraints.append(t.z3_bool(t.or_(*(algebra.equal(value, x) for x in allowed))))
     constraints += [
         c for f in program.witnesses for c in _limits(algebra, f, witnesses[f.name], count)
     ]

@@ -118,7 +118,7 @@ def _undefined(machine: Machine, effort: int) -> dict[int, str]:
 
 def _with_roots(machine: Machine, roots: int, undefined: dict[int, str], effort: int) -> _Found:
     """Find the costs with so many roots; with one vCPU more a call rarely costs less."""
-    program = machine.with_claims((name_of(roots),))
+    program = machine.with_claim(name_of(roots))
     engines = _engines(machine, program, effort)
     cells: list[Cost] = []
     guess = roots

@@ -89,7 +89,8 @@ class Trial:
         from flushproof.engines.bounded.threads import Counts
 
         if name not in self._programs:
-            program = self.machine.with_claims(() if name is None else (name,))
+            base = self.machine
+            program = base.with_claims(()) if name is None else base.with_claim(name)
             b = self.machine.setup.bounds
             engine = Bounded(program, Counts(b.vcpus[1], b.loads, b.flushes, b.flushers))
             self._programs[name] = (program, engine)

@@ -24,5 +24,5 @@ def reproduce(machine: Machine, question: Question) -> Reproduction:
     if found is None or result.trace is None:
         reason = result.reason or f"`{name}` holds within the bounds"
         return Reproduction("", reason, open=not result.verdict.holds)
-    text = emit_program(machine, machine.with_claims((name,)), found, result.trace.headline)
+    text = emit_program(machine, machine.with_claim(name), found, result.trace.headline)
     return Reproduction(text)

@@ -233,7 +233,8 @@ def atomic_steps(machine: Machine, claim: str, bounds: Bounds) -> AtomicSteps:
     """Return the atomic steps as a claim sees them, without any claim where its name is empty."""
     from flushproof.engines.reduction.step_plan import make_plan
 
-    program = machine.with_claims((claim,) if claim else ())
+    machine = machine.within(bounds)
+    program = machine.with_claim(claim) if claim else machine.with_claims(())
     population = ThreadCounts(bounds.vcpus[1], bounds.flushers)
     found = make_plan(program, population).atomicity
     assert found is not None

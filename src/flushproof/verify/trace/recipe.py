@@ -47,8 +47,10 @@ def record_recipe(program: Program, schedule: Schedule, state: State, names: Nam
         if h.operation not in bystanders
         for _seen in visible_event(h.instr)
     )
+    # Which thread makes a chosen call is seen from the call.
+    callers = {f.name for f in program.callers}
     return Recipe(
-        witnesses=tuple(sorted(schedule.witnesses.items())),
+        witnesses=tuple(sorted((n, x) for n, x in schedule.witnesses.items() if n not in callers)),
         threads=threads,
         events=tuple(events),
         initial=tuple(_initial(program, schedule, names)),
