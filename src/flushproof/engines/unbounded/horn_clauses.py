@@ -149,6 +149,11 @@ class System(Record, frozen=True):
     sizes: tuple[z3.ArithRef, ...]
 
 
+def name_variable(system: System, v: z3.ExprRef) -> Variable | int:
+    """Return which variable a parameter is, wherever threads are; most are one of their own."""
+    return system.variables.get(v.get_id(), int(v.get_id()))
+
+
 def uninterpreted_constants(*terms: z3.ExprRef) -> list[z3.ExprRef]:
     """Return the constants without a meaning that occur in terms."""
     found: dict[int, z3.ExprRef] = {}

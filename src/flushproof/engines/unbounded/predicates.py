@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations, product
-from math import prod
 
 import z3
 
@@ -19,15 +18,15 @@ from flushproof.engines.unbounded.horn_clauses import (
     Control,
     System,
     Variable,
+    name_variable,
     terms_of,
     uninterpreted_constants,
 )
+from flushproof.engines.unbounded.linear_terms import list_choices, normalise_atom
+from flushproof.engines.unbounded.number_copies import Copies, collect_copies
 
 SMALL = (0, 1)
 """Numbers that counters are compared with in any case."""
-
-MOST_NUMBERS = 16
-"""A set of more locks than make so many sets is not looked into."""
 
 LARGE = 64
 """Numbers beyond this are limits of types, which matter to overflow only."""
@@ -41,10 +40,13 @@ def collect_predicates(system: System) -> Atoms:
     _mine(system, mined)
     _carry_back(system, mined)
     bags = mined.values()
-    indices = {_variable(system, v) for bag in bags for x in bag for v in _compared(system, x)}
+    indices = {name_variable(system, v) for bag in bags for x in bag for v in _compared(system, x)}
     constants = _used_constants(system)
+    copies = collect_copies(system)
     for control, bag in mined.items():
         for atom in _templates(system, control, indices, constants):
+            bag.add(atom)
+        for atom in _copy_templates(system, control, copies):
             bag.add(atom)
     return {control: tuple(bag) for control, bag in mined.items()}
 
@@ -57,7 +59,7 @@ class _Bag:
 
     def add(self, atom: z3.BoolRef) -> bool:
         """Add an atom unless it is there, or a constant; tell whether it was new."""
-        key, normal = _normal(atom)
+        key, normal = normalise_atom(atom)
         if key is None or key in self._found:
             return False
         self._found[key] = normal
@@ -65,63 +67,6 @@ class _Bag:
 
     def __iter__(self) -> Iterator[z3.BoolRef]:
         return iter(list(self._found.values()))
-
-
-# Normal form -------------------------------------------------------------------------------------
-
-
-def _normal(atom: z3.BoolRef) -> tuple[object, z3.BoolRef]:
-    """Return a key that atoms of one meaning share, and the atom to keep; no key for constants."""
-    if atom.num_args() != 2:
-        return atom.get_id(), atom
-    a, b = children(atom)
-    if z3.is_int(a):
-        return _linear(b, a, equal=False) if z3.is_ge(atom) else _linear(a, b, equal=z3.is_eq(atom))
-    if not z3.is_eq(atom):
-        return atom.get_id(), atom
-    if a.eq(b):
-        return None, atom
-    return frozenset((a.get_id(), b.get_id())), atom
-
-
-def _linear(a: z3.ArithRef, b: z3.ArithRef, *, equal: bool) -> tuple[object, z3.BoolRef]:
-    """Return `a <= b` or `a == b` with a sum of variables on each side, a constant on the right."""
-    terms: dict[int, tuple[z3.ArithRef, int]] = {}
-    constant = -_collect(a, 1, terms) - _collect(b, -1, terms)
-    left = [(k, x) for k, (x, c) in sorted(terms.items()) if c == 1]
-    right = [(k, x) for k, (x, c) in sorted(terms.items()) if c == -1]
-    if not terms or any(abs(c) > 1 for _, c in terms.values()):
-        return None, z3.BoolVal(val=True)
-    if not left or (right and right[0][0] < left[0][0]):
-        left, right = right, left
-        constant = -constant if equal else -constant - 1
-    x = z3.Sum([t for _, t in left]) if len(left) > 1 else left[0][1]
-    y = _sum([t for _, t in right], constant)
-    key = (equal, tuple(k for k, _ in left), tuple(k for k, _ in right), constant)
-    return key, x == y if equal else x <= y
-
-
-def _sum(terms: list[z3.ArithRef], constant: int) -> z3.ArithRef:
-    total = terms[0] if terms else z3.IntVal(constant)
-    for x in terms[1:]:
-        total = total + x
-    return total + constant if terms and constant else total
-
-
-def _collect(term: z3.ArithRef, sign: int, terms: dict[int, tuple[z3.ArithRef, int]]) -> int:
-    """Add the variables of a term to `terms`, with their factors; return its constant."""
-    if z3.is_int_value(term):
-        return sign * int(term.as_long())
-    if z3.is_add(term):
-        return sum(_collect(x, sign, terms) for x in children(term))
-    if z3.is_sub(term):
-        first, *rest = children(term)
-        return _collect(first, sign, terms) + sum(_collect(x, -sign, terms) for x in rest)
-    known = terms.get(term.get_id(), (term, 0))[1]
-    terms[term.get_id()] = (term, known + sign)
-    if known + sign == 0:
-        del terms[term.get_id()]
-    return 0
 
 
 def _constants(system: System) -> list[z3.ExprRef]:
@@ -172,7 +117,7 @@ def _orders(term: z3.BoolRef, known: set[int]) -> Iterator[z3.BoolRef]:
     """Yield what a comparison of known values may come down to; of two numbers, all orders."""
     if term.num_args() > 2:
         return
-    sides = (_leaves(x) for x in children(term))
+    sides = (list_choices(x) for x in children(term))
     about = (
         [x for x in s if all(v.get_id() in known for v in uninterpreted_constants(x))]
         for s in sides
@@ -186,38 +131,6 @@ def _orders(term: z3.BoolRef, known: set[int]) -> Iterator[z3.BoolRef]:
             yield a <= b
             yield b <= a
             yield a == b
-
-
-def _leaves(term: z3.ExprRef) -> list[z3.ExprRef]:
-    """Return what a choice can come down to."""
-    found: list[z3.ExprRef] = []
-    seen: set[int] = set()
-    work = [term]
-    while work:
-        x = work.pop()
-        if x.get_id() in seen:
-            continue
-        seen.add(x.get_id())
-        if x.decl().kind() == z3.Z3_OP_ITE:
-            work += [x.arg(1), x.arg(2)]
-        else:
-            found += _numbers(x) or [x]
-    return found
-
-
-def _numbers(term: z3.ExprRef) -> list[z3.ExprRef]:
-    """Return the numbers that a bit-vector of choices between numbers can be; none if too many.
-
-    A set of locks is such a one: each lock adds its bits if it is held.
-    """
-    parts = children(term)
-    if not parts or not z3.is_bv(term) or not all(map(z3.is_bv, parts)):
-        return []
-    choices = [_leaves(x) for x in parts]
-    few = prod(map(len, choices)) <= MOST_NUMBERS
-    if not few or not all(z3.is_bv_value(x) for found in choices for x in found):
-        return []
-    return [z3.simplify(term.decl()(*chosen)) for chosen in product(*choices)]
 
 
 def _large(term: z3.ExprRef) -> bool:
@@ -265,11 +178,6 @@ def _compared(system: System, atom: z3.BoolRef) -> list[z3.ExprRef]:
     return [v for v in found if v.get_id() in system.counters]
 
 
-def _variable(system: System, v: z3.ExprRef) -> Variable | int:
-    """Return which variable a parameter is, wherever threads are; most are one of their own."""
-    return system.variables.get(v.get_id(), int(v.get_id()))
-
-
 def _templates(
     system: System, control: Control, indices: set[Variable | int], constants: list[z3.ExprRef]
 ) -> Iterator[z3.BoolRef]:
@@ -278,7 +186,7 @@ def _templates(
     yield from _page_templates(parameters, constants)
     numbers = [p for p in parameters if z3.is_int(p)]
     counters = [n for n in numbers if n.get_id() in system.counters]
-    walking = [n for n in counters if _variable(system, n) in indices]
+    walking = [n for n in counters if name_variable(system, n) in indices]
     for n, c in product(counters, SMALL):
         yield n <= c
         yield n == c
@@ -289,6 +197,13 @@ def _templates(
         yield n == x
     for n, x in product(counters, walking):
         yield n <= x
+
+
+def _copy_templates(system: System, control: Control, copies: Copies) -> Iterator[z3.BoolRef]:
+    """Yield what a local that takes the number of vCPUs is compared with wherever it is kept."""
+    for n in system.parameters[control]:
+        for index, distance in copies.get(name_variable(system, n), ()):
+            yield n == index + distance
 
 
 def _page_templates(
