@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 import z3
 
-from flushproof.engines.unbounded.horn_clauses import Clause, System, Variable, name_variable
+from flushproof.engines.unbounded.horn_clauses import System, Variable, name_variable
 from flushproof.engines.unbounded.linear_terms import collect_summands, list_choices
 
 FARTHEST = 1
@@ -21,54 +21,53 @@ Offset = tuple[z3.ArithRef, int]
 
 Copies = Mapping[Variable | int, tuple[Offset, ...]]
 
+_Found = Mapping[Variable | int, Mapping[tuple[int, int], Offset]]
+
 
 def collect_copies(system: System) -> Copies:
     """Return the counters that some step gives a number that never changes, and how far off."""
     found: dict[Variable | int, dict[tuple[int, int], Offset]] = {}
-    clauses = [c for c in system.clauses if c.head is not None]
     grown = True
     while grown:
         grown = False
-        for clause in clauses:
-            for variable, (index, distance) in _list_given(system, clause, found):
-                offsets = found.setdefault(variable, {})
+        for variable, term in list(_list_given(system)):
+            offsets = found.setdefault(variable, {})
+            for index, distance in list(_list_offsets(system, variable, term, found)):
                 key = (index.get_id(), distance)
                 grown = grown or key not in offsets
                 offsets.setdefault(key, (index, distance))
     return {variable: tuple(offsets.values()) for variable, offsets in found.items()}
 
 
-def _list_given(
-    system: System, clause: Clause, found: Mapping[Variable | int, Mapping[tuple[int, int], Offset]]
-) -> Iterator[tuple[Variable | int, Offset]]:
-    """Yield what a step gives to counters: an index, or another copy of one, moved a little."""
-    assert clause.head is not None
-    parameters = system.parameters[clause.head.control]
-    for p, given in zip(parameters, clause.head.arguments, strict=True):
-        if not z3.is_int(p) or p.get_id() not in system.counters or p.eq(given):
+def _list_given(system: System) -> Iterator[tuple[Variable | int, z3.ArithRef]]:
+    """Yield the counters that a step changes, with what it may give them."""
+    for clause in system.clauses:
+        if clause.head is None:
             continue
-        variable = name_variable(system, p)
-        for x in list_choices(given):
-            yield from ((variable, offset) for offset in _list_offsets(system, x, found))
+        parameters = system.parameters[clause.head.control]
+        for p, given in zip(parameters, clause.head.arguments, strict=True):
+            if p.get_id() in system.counters and z3.is_int(p):
+                for x in list_choices(given):
+                    assert isinstance(x, z3.ArithRef)
+                    yield name_variable(system, p), x
 
 
 def _list_offsets(
-    system: System,
-    term: z3.ExprRef,
-    found: Mapping[Variable | int, Mapping[tuple[int, int], Offset]],
+    system: System, variable: Variable | int, term: z3.ArithRef, found: _Found
 ) -> Iterator[Offset]:
-    """Yield what a sum is a distance from, if it is one variable and a number."""
+    """Yield what a sum is a distance from, if it is another variable and a number."""
     summands: dict[int, tuple[z3.ArithRef, int]] = {}
-    assert isinstance(term, z3.ArithRef)
     distance = collect_summands(term, 1, summands)
     if [factor for _, factor in summands.values()] != [1]:
         return
     ((x, _),) = summands.values()
-    sources = (
-        [(x, 0)]
-        if x.get_id() in system.indices
-        else found.get(name_variable(system, x), {}).values()
-    )
+    source = name_variable(system, x)
+    if x.get_id() in system.indices:
+        sources: tuple[Offset, ...] = ((x, 0),)
+    elif source != variable:
+        sources = tuple(found.get(source, {}).values())
+    else:
+        return
     for index, before in sources:
         if abs(before + distance) <= FARTHEST:
             yield index, before + distance
