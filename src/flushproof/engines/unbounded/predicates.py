@@ -23,7 +23,7 @@ from flushproof.engines.unbounded.horn_clauses import (
     uninterpreted_constants,
 )
 from flushproof.engines.unbounded.linear_terms import list_choices, normalise_atom
-from flushproof.engines.unbounded.number_copies import Copies, collect_copies
+from flushproof.engines.unbounded.number_atoms import list_number_atoms
 
 SMALL = (0, 1)
 """Numbers that counters are compared with in any case."""
@@ -42,12 +42,11 @@ def collect_predicates(system: System) -> Atoms:
     bags = mined.values()
     indices = {name_variable(system, v) for bag in bags for x in bag for v in _compared(system, x)}
     constants = _used_constants(system)
-    copies = collect_copies(system)
     for control, bag in mined.items():
         for atom in _templates(system, control, indices, constants):
             bag.add(atom)
-        for atom in _copy_templates(system, control, copies):
-            bag.add(atom)
+    for control, atom in list_number_atoms(system, indices):
+        mined[control].add(atom)
     return {control: tuple(bag) for control, bag in mined.items()}
 
 
@@ -197,13 +196,6 @@ def _templates(
         yield n == x
     for n, x in product(counters, walking):
         yield n <= x
-
-
-def _copy_templates(system: System, control: Control, copies: Copies) -> Iterator[z3.BoolRef]:
-    """Yield what a local that takes the number of vCPUs is compared with wherever it is kept."""
-    for n in system.parameters[control]:
-        for index, distance in copies.get(name_variable(system, n), ()):
-            yield n == index + distance
 
 
 def _page_templates(
