@@ -16,7 +16,7 @@ from flushproof.engines.symbolic.locations import SHARED, Cell, OwnCell
 from flushproof.engines.symbolic.values import Root, Value
 from flushproof.engines.unbounded.control_locations import Frames
 from flushproof.engines.unbounded.export_ranks import list_loop_heads
-from flushproof.engines.unbounded.history_variable import list_walkers
+from flushproof.engines.unbounded.history_variable import find_walker
 from flushproof.engines.unbounded.horn_clauses import (
     BYSTANDER,
     FLUSHER,
@@ -134,12 +134,11 @@ class _Export:
     def _walkers(self) -> Iterator[tuple[claimed.Position, str]]:
         """Yield which local says at which vCPU the flusher is."""
         for o in self.program.of(Role.FLUSH):
-            walkers = list_walkers(o)
             layout = self.frames.layouts[o.name]
             for at in sorted(layout.boundaries):
-                found = sorted(x.name for x in layout.live[at] if x in walkers)
-                if found:
-                    yield claimed.Position(o.name, at), found[0]
+                walker = find_walker(self.frames.operations[o.name], layout.live[at])
+                if walker is not None:
+                    yield claimed.Position(o.name, at), walker.name
 
     def _excluded(self) -> Iterator[claimed.Position]:
         """Yield where the part's program does not fail as the whole one does."""

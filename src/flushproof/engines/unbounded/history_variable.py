@@ -9,9 +9,11 @@ Lemma L20 of docs/soundness.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
-from flushproof.ir.analysis.def_use import operand_expressions
+from flushproof.ir.analysis.def_use import defined_local, operand_expressions, subexpressions_of
+from flushproof.ir.analysis.weak_topological_order import order_code
 from flushproof.ir.code import Binary, Cast, Const, Expr, Field, FieldScope, Local, NumVcpus, Var
 from flushproof.ir.program import Operation, Program
 from flushproof.ir.types import INT
@@ -28,19 +30,43 @@ def with_history(program: Program) -> Program:
 
 
 def list_walkers(operation: Operation) -> frozenset[Local]:
-    """Return the locals that are compared with the number of vCPUs, as in a loop over these."""
+    """Return the locals that are compared with the number of vCPUs, as in a loop over these.
+
+    A walk by number compares where it asks for the vCPU of a number, if nowhere else.
+    """
     found = (x for i in operation.code for e in operand_expressions(i) for x in _compared(e))
     return frozenset(found)
 
 
+def find_walker(operation: Operation, live: Iterable[Local]) -> Local | None:
+    """Return which of some locals says at which vCPU an operation is; None if none does.
+
+    Of several it is the one that the outermost loop moves, as a loop within looks at others.
+    """
+    walkers = list_walkers(operation)
+    depth = _moved_depths(operation)
+    found = (x for x in live if x in walkers)
+    return min(found, key=lambda x: (depth.get(x, 0), x.name), default=None)
+
+
+@lru_cache(maxsize=64)
+def _moved_depths(operation: Operation) -> Mapping[Local, int]:
+    """Return in how many loops at the most each local is set."""
+    depths: dict[Local, int] = {}
+    for i, loops in zip(operation.code, order_code(operation.code).loops, strict=True):
+        target = defined_local(i)
+        if target is not None:
+            depths[target] = max(depths.get(target, 0), len(loops))
+    return depths
+
+
 def _compared(e: Expr) -> Iterator[Local]:
-    if isinstance(e, Binary):
-        a, b = _bare(e.left), _bare(e.right)
-        for x, y in ((a, b), (b, a)):
-            if isinstance(x, Var) and isinstance(y, NumVcpus):
-                yield x.local
-        yield from _compared(e.left)
-        yield from _compared(e.right)
+    for x in subexpressions_of(e):
+        if isinstance(x, Binary):
+            a, b = _bare(x.left), _bare(x.right)
+            for left, right in ((a, b), (b, a)):
+                if isinstance(left, Var) and isinstance(right, NumVcpus):
+                    yield left.local
 
 
 def _bare(e: Expr) -> Expr:

@@ -31,7 +31,7 @@ from flushproof.engines.symbolic.locks import facts_of_held_lock
 from flushproof.engines.symbolic.step import World
 from flushproof.engines.symbolic.values import Value
 from flushproof.engines.unbounded.control_locations import Frames, Locals, relocate_load
-from flushproof.engines.unbounded.history_variable import HISTORY, NOWHERE, list_walkers
+from flushproof.engines.unbounded.history_variable import HISTORY, NOWHERE, find_walker
 from flushproof.engines.unbounded.horn_clauses import (
     BYSTANDER,
     FLUSHER,
@@ -155,10 +155,8 @@ class Builder:
         """Return where the flusher is, if a claim first takes note of something in a step."""
         where: Location = (HISTORY.name, SHARED)
         operation = self.frames.operations[taken.site.operation]
-        walking = sorted(
-            (x for x in list_walkers(operation) if x in taken.locals), key=lambda x: x.name
-        )
-        at = taken.locals[walking[0]] if walking else NOWHERE
+        walker = find_walker(operation, taken.locals)
+        at = NOWHERE if walker is None else taken.locals[walker]
         equal = self.space.algebra.equal
         changed = (t.not_(equal(x, self.space.state[w])) for w, x in self._recorded(taken).items())
         before = NOWHERE if taken.site.at == 0 else self.space.state[where]

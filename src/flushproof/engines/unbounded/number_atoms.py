@@ -43,11 +43,23 @@ def list_number_atoms(
         named = [(p, name_variable(system, p)) for p in numbers]
         for n, name in named:
             yield from ((control, n == index + d) for index, d in copies.get(name, ()))
+        yield from ((control, x) for x in _list_equal(named, given, system))
         down = [n for n, name in named if name in falling & walking]
         counting = [n for n, name in named if name in rising]
         for n, c, size in product(down, counting, system.sizes):
             yield control, n + c <= size
             yield control, n + c <= size - 1
+
+
+def _list_equal(
+    named: list[tuple[z3.ArithRef, Name]], given: list[Given], system: System
+) -> Iterator[z3.BoolRef]:
+    """Yield that a variable is what it was set from, as the parameter of a helper is."""
+    numbers = {name: n for n, name in named}
+    for name, source, distance in given:
+        other = name_variable(system, source)
+        if name in numbers and other in numbers and name != other and abs(distance) <= FARTHEST:
+            yield numbers[name] == numbers[other] + distance
 
 
 def _list_given(system: System) -> Iterator[Given]:

@@ -26,7 +26,7 @@ from flushproof.features.nfc.product_program import NEW, OLD, result_type
 from flushproof.features.nfc.rename_side import Ends, SideNames, list_lock_counters, place_part
 from flushproof.features.nfc.shared_boot import with_shared_boot
 from flushproof.features.nfc.state_reduction import reduce_state
-from flushproof.ir.analysis.def_use import fields_of
+from flushproof.ir.analysis.def_use import defined_local, fields_of
 from flushproof.ir.analysis.weak_topological_order import loop_heads, order_code
 from flushproof.ir.builder import Emitter, Label
 from flushproof.ir.code import (
@@ -262,10 +262,11 @@ class _LockstepOperation:
 
 
 def _walker(operation: Operation, head: int) -> Local | None:
-    """Return the one local that a loop compares with the number of vCPUs."""
+    """Return the one local that a loop moves and compares with the number of vCPUs."""
     loops = order_code(operation.code).loops
     inside = tuple(i for at, i in enumerate(operation.code) if head in loops[at])
-    found = list_walkers(replace(operation, code=inside))
+    moved = {defined_local(i) for at, i in enumerate(operation.code) if loops[at] == loops[head]}
+    found = list_walkers(replace(operation, code=inside)) & moved
     return next(iter(found)) if len(found) == 1 else None
 
 
