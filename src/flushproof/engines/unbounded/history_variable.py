@@ -14,7 +14,18 @@ from functools import lru_cache
 
 from flushproof.ir.analysis.def_use import defined_local, operand_expressions, subexpressions_of
 from flushproof.ir.analysis.weak_topological_order import order_code
-from flushproof.ir.code import Binary, Cast, Const, Expr, Field, FieldScope, Local, NumVcpus, Var
+from flushproof.ir.code import (
+    Assign,
+    Binary,
+    Cast,
+    Const,
+    Expr,
+    Field,
+    FieldScope,
+    Local,
+    NumVcpus,
+    Var,
+)
 from flushproof.ir.program import Operation, Program
 from flushproof.ir.types import INT
 from flushproof.support.record import replace
@@ -32,9 +43,15 @@ def with_history(program: Program) -> Program:
 def list_walkers(operation: Operation) -> frozenset[Local]:
     """Return the locals that are compared with the number of vCPUs, as in a loop over these.
 
-    A walk by number compares where it asks for the vCPU of a number, if nowhere else.
+    A walk by number compares where it asks for the vCPU of a number, if nowhere else, and may do so
+    with a copy of it, as of another type.
     """
-    found = (x for i in operation.code for e in operand_expressions(i) for x in _compared(e))
+    found = {x for i in operation.code for e in operand_expressions(i) for x in _compared(e)}
+    copied = [(i.target, _bare(i.value)) for i in operation.code if isinstance(i, Assign)]
+    size = 0
+    while size < len(found):
+        size = len(found)
+        found |= {e.local for x, e in copied if x in found and isinstance(e, Var)}
     return frozenset(found)
 
 
