@@ -15,7 +15,7 @@ from flushproof.engines.reduction.commutativity import Site
 from flushproof.engines.symbolic.locations import SHARED, Cell, OwnCell
 from flushproof.engines.symbolic.values import Root, Value
 from flushproof.engines.unbounded.control_locations import Frames
-from flushproof.engines.unbounded.export_ranks import list_loop_heads
+from flushproof.engines.unbounded.export_ranks import list_loop_heads, list_ranges
 from flushproof.engines.unbounded.history_variable import find_walker
 from flushproof.engines.unbounded.horn_clauses import (
     BYSTANDER,
@@ -102,10 +102,12 @@ class _Export:
     def cuts(self, o: Operation, boundaries: frozenset[int]) -> Iterator[claimed.CutPoint]:
         """Yield where an operation is cut, with what representations imply of its locals there."""
         heads = {h.at.at: h for h in list_loop_heads(o)}
+        ranges = list(list_ranges(o)) if heads else []
         for at in sorted(boundaries | heads.keys()):
             where = claimed.Position(o.name, at)
             point = heads.get(at, claimed.CutPoint(where, boundary=False, head=False))
             facts = tuple(self._of_locals(Site(o.name, at))) if at else ()
+            facts += tuple(fact for k, fact in ranges if k == at)
             yield replace(point, boundary=at in boundaries, facts=(*point.facts, *facts))
 
     def _of_locals(self, site: Site) -> Iterator[claimed.Fact]:

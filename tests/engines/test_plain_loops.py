@@ -1,0 +1,104 @@
+"""Walks over vCPUs by number: what holds of them is proved, and what is off by one is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
+from flushproof.frontend.setup import Bounds
+from flushproof.frontend.spec.builtin import load_builtin
+from flushproof.machine.build import Machine
+from flushproof.results.verdict import Verdict
+from flushproof.verify.portfolio import Question, decide_claims
+from flushproof.verify.unbounded_proofs import DefinedCode, Evidence, ForAll
+from support.machines import machine_from
+from support.places import TESTS
+
+FOLDER = TESTS / "engines" / "plain_loops"
+
+SPEC = """
+spec NAME {
+	variant "NAME.c";
+	operations {
+		flush hv_remote_flush_tlb_with_range(kvm, range);
+		load vmx_load_mmu_pgd(vcpu, root, free);
+	}
+	boot { to_vmx(vcpu)->hv_tlb_pgd = INVALID_PAGE; }
+	cache when to_kvm_vmx(kvm)->hv_tlb_pgd_valid is to_kvm_vmx(kvm)->hv_tlb_pgd;
+	bounds { vcpus 1..3; loads 2; flushes 2; flushers 1; }
+	assume load_flushes;
+}
+"""
+
+REFUTED: dict[str, dict[str, int]] = {
+    "for_down": {},
+    "for_unsigned": {},
+    "for_up": {},
+    "to_the_last": {},
+    "while_left": {},
+}
+"""The claims that fail of each variant, with the fewest vCPUs: worked out by the enumerator."""
+
+CLAIMS = tuple(c.name for c in load_builtin().claims)
+CASES = [(name, claim) for name in REFUTED for claim in CLAIMS]
+
+ABOUT_WALKS = ("coverage", "no_repeat", "no_wasted", "converges", "cache_sound")
+"""The claims that hang on what a walk comes to."""
+
+OFF_BY_ONE = [
+    ("for_up", "i = 0; i < n", "i = 0; i <= n"),
+    ("for_up", "n = atomic_read(&kvm->online_vcpus)", "n = atomic_read(&kvm->online_vcpus) + 1"),
+    ("for_unsigned", "j = 0; j < i", "j = 0; j <= i + 1"),
+    ("to_the_last", "j = i - 1; j >= 0", "j = i - 1; j >= -1"),
+    ("to_the_last", "online_vcpus) - 1", "online_vcpus)"),
+    ("for_down", "i = n - 1; i >= 0", "i = n; i >= 0"),
+    ("for_down", "j = i + 1; j < n", "j = i + 1; j <= n"),
+    ("while_left", "while (i-- > 0)", "while (i-- >= 0)"),
+    ("while_left", "j = n - 1", "j = n"),
+]
+"""Edits by which a walk asks for a vCPU that there is not."""
+
+
+def _machine(name: str, old: str = "", new: str = "") -> Machine:
+    """Return the machine of a variant, with one text replaced."""
+    code = (FOLDER / f"{name}.c").read_text(encoding="utf-8")
+    assert old in code
+    return machine_from(
+        code.replace(old, new, 1) if old else code, SPEC.replace("NAME", name), name
+    )
+
+
+def _is_proved(machine: Machine, claim: str) -> bool:
+    """Tell whether a claim is proved for every number of vCPUs, the proof being confirmed."""
+    forall = ForAll(machine, evidence=False)
+    program = machine.with_claims((claim,))
+    return isinstance(forall.prove_claim(claim, program, forall.plan(program)), Evidence)
+
+
+@pytest.mark.sample("for_up-no_repeat", "for_down-no_bogus")
+@pytest.mark.parametrize(("name", "claim"), CASES)
+def test_what_holds_is_proved(name: str, claim: str) -> None:
+    """A plain `for` over numbers would be held for few vCPUs only, though it is what most write."""
+    assert _is_proved(_machine(name), claim) == (claim not in REFUTED[name])
+
+
+@pytest.mark.sample("for_up-coverage")
+@pytest.mark.parametrize(("name", "claim"), [(n, c) for n in REFUTED for c in ABOUT_WALKS])
+def test_the_enumerator_agrees(name: str, claim: str) -> None:
+    """A proof of what some run breaks would be the worst of all defects."""
+    machine = _machine(name)
+    least = REFUTED[name].get(claim)
+    (result,) = decide_claims(machine, Question((claim,), Bounds((1, 3), 1, 2, 1)))
+    assert result.smallest_vcpus == least
+    assert result.verdict == (Verdict.BOUNDED if least is None else Verdict.REFUTED)
+    for n in (1, 2):
+        outcome = enumerate_claim(machine.with_claims((claim,)), Sizes(n, 1, 1), claim, 5_000)
+        assert outcome.undefined is None
+        assert outcome.found is None or (least is not None and least <= n)
+
+
+@pytest.mark.sample(every=4)
+@pytest.mark.parametrize(("name", "old", "new"), OFF_BY_ONE)
+def test_a_walk_that_is_off_by_one_is_not_proved(name: str, old: str, new: str) -> None:
+    """A number that is none of a vCPU is undefined behaviour, however many there are."""
+    assert not isinstance(ForAll(_machine(name, old, new), evidence=False).defined, DefinedCode)
