@@ -107,7 +107,7 @@ def test_fewer_rounds_than_enough_prove_nothing(capsys: pytest.CaptureFixture[st
     assert "FP0128" in capsys.readouterr().err
 
 
-@pytest.mark.sample(every=3)
+@pytest.mark.sample("bounded--0")
 @pytest.mark.parametrize(
     ("expect", "options", "code"),
     [
@@ -134,6 +134,7 @@ def test_expectations(
     assert claim["smallest_vcpus"] == (3 if code == 1 else None)
 
 
+@pytest.mark.sample("--engine")
 @pytest.mark.parametrize(("options", "code"), [("", 1), ("--engine auto --vcpus 2", 0)])
 def test_a_failure_beyond_the_bounds_of_a_spec(
     options: str, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -147,7 +148,7 @@ def test_a_failure_beyond_the_bounds_of_a_spec(
     assert code or "it fails with 3 vCPUs" in claim["reason"]
 
 
-@pytest.mark.sample("claims1", "claims2")
+@pytest.mark.sample("claims1")
 @pytest.mark.parametrize(
     ("claims", "code", "verdicts"),
     [

@@ -18,7 +18,7 @@ from flushproof.verify.certificate.proof_blocks import CODE, END
 from support.certificate_files import body
 from support.places import SPECS
 
-SOURCE = str(SPECS / "counter_first.c")
+SOURCE = str(SPECS / "vcpu0_first.c")
 EMPTY = '{"cuts": [], "cases": []}'
 OPPOSITE = {"==": "!=", "!=": "==", "<=": ">", ">": "<=", "<": ">=", ">=": "<"}
 CLAIMS = ("--claim", "cache_sound", "--claim", "failure_kept")

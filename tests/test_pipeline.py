@@ -65,7 +65,7 @@ def test_too_few_vcpus() -> None:
     assert report.results[0].verdict is Verdict.BOUNDED
 
 
-@pytest.mark.sample(every=16)
+@pytest.mark.sample("vcpu0_first")
 @pytest.mark.parametrize("name", VARIANTS)
 def test_bare_file_and_spec_agree(name: str) -> None:
     """The built-in set-up is that of the specs, so `prove x.c` and `check x.spec` say the same."""

@@ -185,6 +185,7 @@ def _is_broken(machine: Machine, flushers: int) -> bool:
     return enumerate_claim(machine.with_claims(("it",)), sizes, "it", 60_000).found is not None
 
 
+@pytest.mark.sample(every=4)
 @pytest.mark.parametrize("name", BROKEN)
 def test_no_proof_of_what_flushers_break_together(name: str) -> None:
     """One alone does not break it, so that only a wrong argument could prove it."""

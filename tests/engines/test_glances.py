@@ -68,13 +68,14 @@ def test_a_failure_with_more_flushes_is_told() -> None:
     assert beyond.verdict is Verdict.REFUTED
 
 
+@pytest.mark.slow
 def test_nothing_is_looked_at_beyond_where_a_proof_holds() -> None:
     """A proof for all comes with no such remark."""
     result = _decided(machine_of("store_late"), "no_wasted", Bounds((1, 1), 2, 2, 1))
     assert (result.scope.vcpus, result.reason) == (None, "")
 
 
-@pytest.mark.sample("no_deadlock")
+@pytest.mark.sample("no_bogus")
 @pytest.mark.parametrize("claim", ["no_repeat", "no_bogus", "coverage", "no_deadlock"])
 def test_without_effort_the_verdict_is_the_same(
     claim: str, monkeypatch: pytest.MonkeyPatch

@@ -121,7 +121,7 @@ def _machine(flush: str, load: str, claim: str) -> Machine:
     return machine_from(CODE.format(flush=flush, load=load), SPEC.format(claim=claim))
 
 
-@pytest.mark.sample(every=10)
+@pytest.mark.sample(every=12)
 @pytest.mark.parametrize(("flush", "load", "claim", "fails"), CASES)
 def test_a_value_in_a_root(flush: str, load: str, claim: str, fails: bool) -> None:
     """A value that is not kept, or made up, gives a false proof or a false counterexample.

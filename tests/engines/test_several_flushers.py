@@ -127,14 +127,14 @@ def test_flushers_keep_each_other_out() -> None:
     assert (result.verdict, result.scope.flushers) == (Verdict.PROVED, None)
 
 
-@pytest.mark.sample(every=4)
-@pytest.mark.parametrize("lump", range(4))
-def test_no_proof_of_what_two_or_three_flushers_break(lump: int, tmp_path: Path) -> None:
+@pytest.mark.sample("range(8, 10)")
+@pytest.mark.parametrize("seeds", [range(8, 10), range(8), range(10, 16)], ids=str)
+def test_no_proof_of_what_two_or_three_flushers_break(seeds: range, tmp_path: Path) -> None:
     """The enumerator knows nothing of the argument that a proof rests on.
 
     Guards Lemma L32 of docs/soundness.md.
     """
-    proved = [seed for seed in range(6 * lump, 6 * lump + 6) if _is_proved(seed, tmp_path)]
+    proved = [seed for seed in seeds if _is_proved(seed, tmp_path)]
     assert proved
 
 

@@ -63,7 +63,7 @@ def test_each_way_is_one() -> None:
     assert failing == [False, True, False]
 
 
-@pytest.mark.sample("no_repeat")
+@pytest.mark.slow
 @pytest.mark.parametrize("claim", ["no_repeat", "converges"])
 def test_the_second_call_on_one_root_is_found_by_the_first(claim: str) -> None:
     """That no root is flushed twice has to speak of the vCPU at which it was flushed first.

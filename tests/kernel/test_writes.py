@@ -342,7 +342,7 @@ def test_a_write_is_not_left_out(name: str, tmp_path: Path) -> None:
     assert not verdict.startswith("refused without a place")
 
 
-@pytest.mark.sample(every=8)
+@pytest.mark.sample("a table")
 @pytest.mark.parametrize("name", HARMLESS)
 def test_what_is_shown_to_write_nothing_is_left_out(name: str, tmp_path: Path) -> None:
     """A fork's own code around the flush must not lose the proof for every number of vCPUs."""

@@ -122,7 +122,7 @@ def _answer(machine: Machine, engine: str, bounds: Bounds) -> ClaimResult:
     return result
 
 
-@pytest.mark.parametrize("seeds", lumps(FIRST, VARIANTS, AT_ONCE, quick=3), ids=str)
+@pytest.mark.parametrize("seeds", lumps(FIRST, VARIANTS, AT_ONCE, quick=2), ids=str)
 def test_racy_sums(seeds: range) -> None:
     """A proof takes sums for sums of integers where the kernel's wrap around.
 

@@ -266,7 +266,7 @@ def _altered(program: Program, proof: ClaimedProof, seed: str) -> Iterator[Claim
             yield rng.choice(ALTERATIONS)(once, rng)
 
 
-@pytest.mark.sample("locked", "hypercall")
+@pytest.mark.sample("locked")
 @pytest.mark.parametrize("name", PAIRS)
 def test_no_altered_proof_of_a_false_claim(name: str) -> None:
     """A proof that is near enough to a true one to be confirmed would be one of anything.
