@@ -134,7 +134,7 @@ def test_expectations(
     assert claim["smallest_vcpus"] == (3 if code == 1 else None)
 
 
-@pytest.mark.sample("--engine")
+@pytest.mark.slow
 @pytest.mark.parametrize(("options", "code"), [("", 1), ("--engine auto --vcpus 2", 0)])
 def test_a_failure_beyond_the_bounds_of_a_spec(
     options: str, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -399,6 +399,7 @@ def test_a_certificate_may_be_larger_than_a_source(tmp_path: Path) -> None:
     assert read_certificate(str(file)).head == head
 
 
+@pytest.mark.slow
 def test_one_that_could_not_be_read_back_is_not_written(
     copied: Path, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:

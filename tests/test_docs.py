@@ -49,6 +49,7 @@ def test_every_part_of_the_spec_is_explained() -> None:
     assert {name for name, _ in GRAMMAR.FILES} == {p.name for p in (TOP / "grammars").glob("*")}
 
 
+@pytest.mark.slow
 def test_the_picture_shows_what_the_tool_prints() -> None:
     """If this fails, run `python docs/screenshot.py`."""
     svg = SCREENSHOT.PICTURE.read_text(encoding="utf-8")

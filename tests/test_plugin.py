@@ -161,9 +161,11 @@ def test_other_files_are_left_alone(project: pytest.Pytester) -> None:
     assert _run(project).ret == pytest.ExitCode.NO_TESTS_COLLECTED
 
 
+@pytest.mark.sample("None", "ini")
 @pytest.mark.parametrize(
     ("arguments", "ini", "cache"),
     [((), "", "None"), (("--flushproof-cache",), "", "/c"), ((), "flushproof_cache = true", "/c")],
+    ids=["None", "option", "ini"],
 )
 def test_verdicts_are_kept_on_demand_only(
     project: pytest.Pytester,

@@ -69,7 +69,7 @@ def _widest(text: str) -> int:
     return max(len(ESCAPE.sub("", line)) for line in text.splitlines())
 
 
-@pytest.mark.sample(every=3)
+@pytest.mark.sample(every=7)
 @pytest.mark.parametrize(
     ("screen", "arguments", "coloured", "columns"),
     [

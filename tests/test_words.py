@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import flushproof
@@ -38,13 +39,16 @@ ALLOWED = frozenset(
 """Single words that say all there is to say."""
 
 
-def _modules() -> Iterator[tuple[str, ast.Module]]:
-    """Yield the path and the syntax of each module of the package."""
-    for path in sorted(SOURCE.rglob("*.py")):
-        yield path.relative_to(SOURCE).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+@cache
+def _modules() -> tuple[tuple[str, ast.Module], ...]:
+    """Return the path and the syntax of each module of the package."""
+    return tuple(
+        (path.relative_to(SOURCE).as_posix(), ast.parse(path.read_text(encoding="utf-8")))
+        for path in sorted(SOURCE.rglob("*.py"))
+    )
 
 
-def _repeated_classes(modules: list[tuple[str, ast.Module]]) -> dict[str, list[str]]:
+def _repeated_classes(modules: Iterable[tuple[str, ast.Module]]) -> dict[str, list[str]]:
     """Return the names that several classes have, with the modules they are in."""
     places = defaultdict(list)
     for path, module in modules:
@@ -54,7 +58,7 @@ def _repeated_classes(modules: list[tuple[str, ast.Module]]) -> dict[str, list[s
     return {name: found for name, found in places.items() if len(found) > 1}
 
 
-def _single_words(modules: list[tuple[str, ast.Module]]) -> dict[str, list[str]]:
+def _single_words(modules: Iterable[tuple[str, ast.Module]]) -> dict[str, list[str]]:
     """Return the public top-level functions whose names are one word, with their modules."""
     places = defaultdict(list)
     for path, module in modules:
@@ -66,12 +70,12 @@ def _single_words(modules: list[tuple[str, ast.Module]]) -> dict[str, list[str]]
 
 def test_no_class_name_twice() -> None:
     """A reader who meets a class name knows which class is meant."""
-    assert _repeated_classes(list(_modules())) == {}
+    assert _repeated_classes(_modules()) == {}
 
 
 def test_functions_are_a_verb_and_an_object() -> None:
     """A single word is on the list, and no word stays there once nothing bears it."""
-    found = _single_words(list(_modules()))
+    found = _single_words(_modules())
     assert {name: places for name, places in found.items() if name not in ALLOWED} == {}
     assert found.keys() >= ALLOWED
 

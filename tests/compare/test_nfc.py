@@ -77,7 +77,7 @@ def test_the_schedule_is_shown_twice(capsys: pytest.CaptureFixture[str]) -> None
     assert "scope    once any vCPU has loaded, 1..2 vCPUs" in out
 
 
-@pytest.mark.sample("refines")
+@pytest.mark.slow
 @pytest.mark.parametrize(("expected", "code"), [("equal", 1), ("refines", 0), ("differs", 1)])
 def test_refines_is_a_verdict_of_its_own(
     capsys: pytest.CaptureFixture[str], expected: str, code: int

@@ -112,7 +112,7 @@ def _random(chance: random.Random, depth: int) -> str:
 RANDOM = tuple(_random(random.Random(seed), 3) for seed in range(60))
 
 
-@pytest.mark.sample(every=24)
+@pytest.mark.sample(every=48)
 @pytest.mark.parametrize("condition", [*CONDITIONS, *RANDOM])
 def test_engines_and_enumerator_agree(condition: str) -> None:
     """An operator taken for another one makes proofs of what is false."""

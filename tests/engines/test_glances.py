@@ -20,7 +20,7 @@ def _decided(made: Machine, claim: str, bounds: Bounds, engine: str = "auto") ->
     return result
 
 
-@pytest.mark.sample("early_return")
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "claim", "bounds", "found"),
     [

@@ -132,7 +132,7 @@ UNDEFINED = (
 )
 
 
-@pytest.mark.sample(every=9)
+@pytest.mark.sample(every=13)
 @pytest.mark.parametrize("engine", ["auto", "bounded", "enumerate", "unbounded"])
 @pytest.mark.parametrize("claim", UNDEFINED)
 def test_undefined_in_a_handler(claim: str, engine: str) -> None:

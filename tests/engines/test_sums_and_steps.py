@@ -78,7 +78,7 @@ def _answer(machine: Machine, engine: str, vcpus: int) -> ClaimResult:
     return result
 
 
-@pytest.mark.sample(every=3)
+@pytest.mark.sample(every=9)
 @pytest.mark.parametrize(("large", "condition"), LEAVING)
 def test_a_sum_that_leaves_its_type_is_seen(large: str, condition: str) -> None:
     """What fails where a sum wraps around in the middle of another call is proved for all.

@@ -94,6 +94,7 @@ claim pair "no two vCPUs have both loaded" {
 """
 
 
+@pytest.mark.slow
 def test_a_claim_about_two_vcpus_is_not_looked_at_where_they_are_one(tmp_path: Path) -> None:
     """What fails for two different vCPUs holds wherever both are the one that is tracked.
 

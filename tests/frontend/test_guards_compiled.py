@@ -141,7 +141,7 @@ def traces(folder: Path, functions: list[str]) -> list[str]:
 
 
 @pytest.mark.skipif(not have_gcc(), reason="there is no gcc")
-@pytest.mark.parametrize("seeds", lumps(0, COUNT, COUNT), ids=str)
+@pytest.mark.parametrize("seeds", lumps(0, COUNT, COUNT, quick=10), ids=str)
 def test_locks_are_taken_and_freed_as_compiled(seeds: range, tmp_path: Path) -> None:
     """A way out on which a lock is kept, or freed twice, is one that the kernel does not have."""
     texts = [Writer(f"guards {n}").text(f"f{k}") for k, n in enumerate(seeds)]

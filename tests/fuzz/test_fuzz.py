@@ -13,7 +13,7 @@ TRIED = {"variant": 40, "kernel": 30, "spec": 30, "claims": 20, "prelude": 50}
 OTHERS = 100
 
 
-@pytest.mark.sample("claims", "variant")
+@pytest.mark.sample("variant")
 @pytest.mark.parametrize("name", TARGETS)
 def test_changed_texts(name: str) -> None:
     """Whatever a file holds, it is accepted or refused with a message that can be read."""

@@ -361,7 +361,7 @@ def _refuted(edit: Edit, file: str = FLUSH) -> dict[str, int | None]:
     return {r.claim: r.smallest_vcpus for r in report.results if r.verdict is Verdict.REFUTED}
 
 
-@pytest.mark.sample("goto")
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAME)
 def test_edits_that_change_nothing(name: str) -> None:
     """Style must not decide: whoever writes the same in another way is told the same."""
@@ -376,7 +376,7 @@ def test_edits_that_change_something(name: str) -> None:
     assert _refuted(edit) == expected
 
 
-@pytest.mark.sample(every=3)
+@pytest.mark.sample(every=4)
 @pytest.mark.parametrize("name", REFUSED)
 def test_edits_that_are_refused(name: str) -> None:
     """What is not known is said, at the place, and not guessed."""

@@ -31,7 +31,6 @@ PLAIN = ("+", "-", "*", "&", "|", "^", "<", "<=", ">", ">=", "==", "!=", "&&", "
 
 Text = st.SearchStrategy[str]
 RUN = settings(
-    max_examples=6,
     derandomize=True,
     database=None,
     deadline=None,
@@ -148,7 +147,7 @@ def _agree(pieces: list[Piece]) -> None:
             assert ours == theirs, piece.text
 
 
-@RUN
+@settings(RUN, max_examples=3)
 @given(st.lists(EXPRESSIONS, min_size=40, max_size=40))
 def test_expressions(texts: list[str]) -> None:
     """A wrong promotion or conversion shows in combinations nobody thinks of."""
@@ -156,7 +155,7 @@ def test_expressions(texts: list[str]) -> None:
 
 
 @pytest.mark.slow
-@RUN
+@settings(RUN, max_examples=6)
 @given(st.lists(st.lists(STATEMENTS, min_size=1, max_size=3), min_size=12, max_size=12))
 def test_statements(bodies: list[list[str]]) -> None:
     """Passes that move or drop assignments must keep what a program computes."""

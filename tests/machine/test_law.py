@@ -133,7 +133,7 @@ class _Run:
         return made
 
 
-@pytest.mark.sample("rwlock_walk")
+@pytest.mark.sample("counter_late")
 @pytest.mark.parametrize("name", NAMES)
 def test_what_a_run_violates_is_refuted(name: str) -> None:
     """A proof of a claim that some run violates would be the worst of all defects.
@@ -152,7 +152,7 @@ def test_what_a_run_violates_is_refuted(name: str) -> None:
                 assert least <= vcpus, f"{claim} with {vcpus} vCPUs, seed {seed}"
 
 
-@pytest.mark.sample("rwlock_walk")
+@pytest.mark.sample("counter_late")
 @pytest.mark.parametrize("name", NAMES)
 def test_random_runs_find_something(name: str) -> None:
     """Runs that never violate a refuted claim would make the law above empty."""

@@ -339,7 +339,7 @@ def _verdict(made: Machine, engine: str) -> Verdict:
     return result.verdict
 
 
-@pytest.mark.sample(every=16)
+@pytest.mark.sample(every=24)
 @pytest.mark.parametrize("name", list(TESTS))
 def test_every_state_gives_the_verdict_of_x86(name: str, tmp_path: Path) -> None:
     """An outcome that x86 allows and we do not is a proof of what fails on every machine.

@@ -29,7 +29,7 @@ from support.tiers import lumps
 VARIANTS = int(os.environ.get("FLUSHPROOF_READERS", "24"))
 FIRST = int(os.environ.get("FLUSHPROOF_FIRST_SEED", "0"))
 AT_ONCE = 20
-SEEDS = lumps(FIRST, VARIANTS, AT_ONCE, quick=2)
+SEEDS = lumps(FIRST, VARIANTS, AT_ONCE, quick=1)
 CLAIMS = ("no_bogus", "no_bogus", "lock_balanced", "no_bogus")
 STATES = 5_000
 EFFORT = 100

@@ -154,7 +154,7 @@ def traces(draw: st.DrawFn) -> Trace:
     )
 
 
-@settings(derandomize=True, deadline=None)
+@settings(derandomize=True, deadline=None, max_examples=50)
 @given(traces(), WORDS, st.integers(40, 120))
 def test_never_wider_than_asked_and_plain(trace: Trace, name: str, width: int) -> None:
     """A line over the width breaks the drawing in a mail; a foreign letter fails elsewhere."""
