@@ -45,7 +45,7 @@ from flushproof.verify.proof_checker.check import (
     check_claims,
     check_defined,
 )
-from flushproof.verify.proof_checker.script import ProofObligation, Script
+from flushproof.verify.proof_checker.terms import ProofObligation, Script
 from flushproof.verify.proof_checker.solve import script_text
 
 TESTS = Path(__file__).parent.parent

@@ -310,7 +310,7 @@ def test_sums_that_may_wrap_around_are_told_apart() -> None:
     code = _operation(base, FLUSH).code
     sums = {k for k, i in enumerate(code) if "'+'" in repr(i)}
     assert sums
-    assert sums <= outcome.exact[FLUSH]
+    assert sums <= {p.at for p in outcome.exact if p.operation == FLUSH}
     wraps = CODE.replace("n + 1)", "n + 0x7fffffff | 1)")
     other = _machine(wraps).with_claims(())
     outcome = check_defined(other, _proof(other))
@@ -318,7 +318,7 @@ def test_sums_that_may_wrap_around_are_told_apart() -> None:
     code = _operation(other, FLUSH).code
     sums = {k for k, i in enumerate(code) if "'+'" in repr(i)}
     assert sums
-    assert not sums & outcome.exact[FLUSH]
+    assert not sums & {p.at for p in outcome.exact if p.operation == FLUSH}
 
 
 def _at_beginnings(text: str) -> Edit:

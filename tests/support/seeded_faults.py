@@ -154,7 +154,7 @@ def ask_without_checker(machine: Machine, *, many: bool = False) -> Answer:
         def checked(*arguments: object, **more: object) -> Outcome:
             outcomes.append(check(*arguments, **more))
             found = outcomes[-1]
-            return found if isinstance(found, ProofConfirmed) else ProofConfirmed(0, {})
+            return found if isinstance(found, ProofConfirmed) else ProofConfirmed(0)
 
         return checked
 

@@ -28,7 +28,7 @@ from flushproof.verify.proof_checker.check import (
     check_claims,
     check_defined,
 )
-from flushproof.verify.proof_checker.script import ProofObligation, Script
+from flushproof.verify.proof_checker.terms import ProofObligation, Script
 from flushproof.verify.proof_checker.solve import Ask, ask_z3, script_text, z3_version
 
 

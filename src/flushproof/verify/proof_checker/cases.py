@@ -9,7 +9,8 @@ from flushproof.ir.code import Assert, Assign, Branch, Const, Jump, Var
 from flushproof.ir.invariant import ANY, CaseInvariant, ClaimedProof, Position
 from flushproof.ir.program import Program, Role
 from flushproof.ir.types import VCPU
-from flushproof.verify.proof_checker.code_paths import Code, NotUnderstood
+from flushproof.verify.proof_checker.checked_program import Code
+from flushproof.verify.proof_checker.terms import NotUnderstood
 
 
 def require_all_cases(program: Program, proof: ClaimedProof) -> None:

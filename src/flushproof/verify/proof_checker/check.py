@@ -7,22 +7,21 @@ Lemma L31 of docs/soundness.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec
 
-from flushproof.ir.invariant import ClaimedProof
+from flushproof.ir.invariant import ClaimedProof, Position
 from flushproof.ir.program import Program
 from flushproof.support.record import Record
 from flushproof.verify.proof_checker.cases import require_all_cases
-from flushproof.verify.proof_checker.checked_program import CheckedProgram, make_checked
-from flushproof.verify.proof_checker.code_paths import NotUnderstood
+from flushproof.verify.proof_checker.checked_program import CheckedProgram
 from flushproof.verify.proof_checker.conditions import CaseConditions
 from flushproof.verify.proof_checker.local_facts import LocalConditions
 from flushproof.verify.proof_checker.movers import MoverConditions
 from flushproof.verify.proof_checker.same_code import trusted_positions
-from flushproof.verify.proof_checker.script import Script
 from flushproof.verify.proof_checker.solve import Ask, ask_z3
+from flushproof.verify.proof_checker.terms import NotUnderstood, Script
 
 
 class ProofConfirmed(Record, frozen=True):
@@ -33,7 +32,7 @@ class ProofConfirmed(Record, frozen=True):
     """
 
     questions: int
-    exact: Mapping[str, frozenset[int]]
+    exact: frozenset[Position] = frozenset()
     many: bool = False
 
 
@@ -75,7 +74,9 @@ def _refuse_unknown(decide: Callable[Asked, Outcome]) -> Callable[Asked, Outcome
 @_refuse_unknown
 def check_defined(program: Program, proof: ClaimedProof, ask: Ask = ask_z3) -> Outcome:
     """Decide whether a proof shows that a program without claims does nothing undefined."""
-    return _check(make_checked(program, proof, {}, defined=False), proof, ask)
+    checked = CheckedProgram(program, proof)
+    asked = _require_steps(checked, ask, None if proof.many else 1)
+    return _require_cases(checked, proof, ask, asked)
 
 
 @_refuse_unknown
@@ -86,7 +87,9 @@ def check_claims(
     if proof.many and not base.confirmed.many:
         raise NotUnderstood("the code itself was looked at with one flusher only")
     trusted = trusted_positions(base.program, program, base.confirmed.exact)
-    return _check(make_checked(program, proof, trusted, defined=True), proof, ask)
+    checked = CheckedProgram(program, proof, trusted, defined=True)
+    asked = _require_steps(checked, ask, None if proof.many else 1)
+    return _require_cases(checked, proof, ask, asked)
 
 
 @_refuse_unknown
@@ -95,11 +98,11 @@ def check_whole_calls(program: Program, proof: ClaimedProof, ask: Ask = ask_z3) 
 
     That they are is another matter: what they stand for is atomic (`check_atomic_calls`).
     """
-    checked = make_checked(program, proof, {}, defined=False)
-    for o in program.operations:
-        if checked.boundaries(o.name) != {0}:
-            raise NotUnderstood(f"a call of {o.name}() is more than one step")
-    return _check_cases(checked, proof, ask, _require_local_facts(checked, ask))
+    checked = CheckedProgram(program, proof)
+    for name, boundaries in checked.boundaries.items():
+        if boundaries != {0}:
+            raise NotUnderstood(f"a call of {name}() is more than one step")
+    return _require_cases(checked, proof, ask, _require_local_facts(checked, ask))
 
 
 @_refuse_unknown
@@ -110,16 +113,7 @@ def check_atomic_calls(
 
     So many flushers may be at work at once, any number if None.
     """
-    checked = make_checked(program, proof, {}, defined=False)
-    asked = _require_local_facts(checked, ask)
-    return ProofConfirmed(asked + _require_steps(checked, ask, flushers), {})
-
-
-def _check(checked: CheckedProgram, proof: ClaimedProof, ask: Ask) -> Outcome:
-    asked = _require_local_facts(checked, ask) + _require_steps(
-        checked, ask, None if checked.many else 1
-    )
-    return _check_cases(checked, proof, ask, asked)
+    return ProofConfirmed(_require_steps(CheckedProgram(program, proof), ask, flushers))
 
 
 def _require_local_facts(checked: CheckedProgram, ask: Ask) -> int:
@@ -129,25 +123,26 @@ def _require_local_facts(checked: CheckedProgram, ask: Ask) -> int:
 
 
 def _require_steps(checked: CheckedProgram, ask: Ask, flushers: int | None) -> int:
+    asked = _require_local_facts(checked, ask)
     movers = MoverConditions(checked, ask, flushers=flushers)
     problem = movers.find_problem()
     if problem is not None:
         kind = NoAnswer if movers.open else NotUnderstood
-        at = f"{problem.at.at} of {problem.at.operation}()"
-        raise kind(f"a step would have to begin at {at}: {problem.text}")
-    return movers.asked
+        raise kind(f"a step would have to begin at {problem}")
+    return asked + movers.asked
 
 
-def _check_cases(checked: CheckedProgram, proof: ClaimedProof, ask: Ask, asked: int) -> Outcome:
+def _require_cases(checked: CheckedProgram, proof: ClaimedProof, ask: Ask, asked: int) -> Outcome:
     require_all_cases(checked.program, proof)
-    exact: Mapping[str, frozenset[int]] = {}
+    exact: frozenset[Position] = frozenset()
     for case in proof.cases:
-        script = Script()
-        conditions = CaseConditions(checked, case, script)
+        conditions = CaseConditions(checked, case)
         conditions.ask_all()
-        asked += _require_unsat(script, ask)
+        asked += _require_unsat(conditions.script, ask)
         if not checked.defined and len(proof.cases) == 1:
-            exact = _exact_positions(script, conditions, ask)
+            answers = ask(conditions.script, [q for _, q in conditions.sums])
+            sums = [(p, a) for (p, _), a in zip(conditions.sums, answers, strict=True)]
+            exact = frozenset(p for p, _ in sums) - {p for p, a in sums if a != "unsat"}
     return ProofConfirmed(asked, exact, checked.many)
 
 
@@ -166,16 +161,3 @@ def _require_unsat(script: Script, ask: Ask) -> int:
             kind = NotUnderstood if answer == "sat" else NoAnswer
             raise kind(f"{q.rule}: {q.text}: {_ANSWERS.get(answer, answer)}")
     return len(answers)
-
-
-def _exact_positions(
-    script: Script, conditions: CaseConditions, ask: Ask
-) -> dict[str, frozenset[int]]:
-    """Return where no sum wraps around, in whatever step it is."""
-    answers = ask(script, [q for _, q in conditions.sums])
-    wraps = {p for (p, _), a in zip(conditions.sums, answers, strict=True) if a != "unsat"}
-    found: dict[str, set[int]] = {}
-    for p, _ in conditions.sums:
-        if p not in wraps:
-            found.setdefault(p.operation, set()).add(p.at)
-    return {name: frozenset(at) for name, at in found.items()}

@@ -1,90 +1,77 @@
-"""What is to be checked: a program, where it is cut, and what is known of its own code."""
+"""The program to be checked: where it goes and is cut, what others notice, what is known of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
+from typing import assert_never
 
+from flushproof.ir import code as ir
 from flushproof.ir.analysis.control_flow import successor_positions
-from flushproof.ir.analysis.def_use import defined_local
-from flushproof.ir.code import Field
-from flushproof.ir.invariant import ClaimedProof, CutPoint, Fact
+from flushproof.ir.analysis.def_use import defined_local, fields_of
+from flushproof.ir.invariant import ClaimedProof, CutPoint, Fact, Position
 from flushproof.ir.program import Operation, Program, Role
-from flushproof.support.record import Record
-from flushproof.verify.proof_checker.code_paths import NotUnderstood, region_positions
+from flushproof.verify.proof_checker.terms import NotUnderstood
+
+Code = tuple[ir.Instr, ...]
+
+ONLY_READING = (ir.Read, ir.Available, ir.Holds, ir.Every, ir.Access)
+"""Instructions that write no field that they name; any other is taken to write it."""
 
 
-class CheckedProgram(Record, frozen=True):
-    """A program, where it is cut, and what another proof has shown of the code proper.
+class CheckedProgram:
+    """A program as a proof cuts it, and what another proof has shown of the code proper.
 
-    `trusted` gives for each operation where no sum wraps around; with `defined` nothing that the
-    code proper does is undefined, else that is to be shown. `values` are facts about fields; with
-    `many` there may be several flushers.
+    For each operation there are its `points`, all `cuts` with the beginning, the `boundaries` where
+    steps begin, the `heads` of loops, and those without a rank, `endless`. `values` are facts about
+    fields. At the positions `trusted` no sum wraps around; with `defined` nothing that the code
+    proper does is undefined, else that is to be shown; with `many` there may be several flushers.
     """
 
-    program: Program
-    points: Mapping[str, Mapping[int, CutPoint]]
-    values: Mapping[str, tuple[Fact, ...]]
-    trusted: Mapping[str, frozenset[int]]
-    defined: bool
-    many: bool
+    def __init__(
+        self,
+        program: Program,
+        proof: ClaimedProof,
+        trusted: frozenset[Position] = frozenset(),
+        *,
+        defined: bool = False,
+    ) -> None:
+        """Cut a program.
 
-    def cuts(self, operation: str) -> frozenset[int]:
-        """Return where the code of an operation is cut, its beginning included."""
-        return frozenset({0, *self.points[operation]})
+        Raises:
+            NotUnderstood: a cut is nowhere, or a loop has no head.
+        """
+        self.program = program
+        self.trusted = trusted
+        self.defined = defined
+        self.many = proof.many
+        self.points: dict[str, dict[int, CutPoint]] = {o.name: {} for o in program.operations}
+        self._cut({o.name: len(o.code) for o in program.operations}, proof.cuts)
+        self.values: dict[str, tuple[Fact, ...]] = {}
+        for field, fact in proof.values:
+            self.values[field] = (*self.values.get(field, ()), fact)
+        self.cuts = self._where(lambda p: p.boundary or p.head, 0)
+        self.boundaries = self._where(lambda p: p.boundary, 0)
+        self.heads = self._where(lambda p: p.head)
+        self.endless = self._where(lambda p: p.head and not p.rank)
+        for o in program.operations:
+            _require_shape(o, self.heads[o.name])
 
-    def boundaries(self, operation: str) -> frozenset[int]:
-        """Return where steps begin."""
-        points = self.points[operation].items()
-        return frozenset({0, *(at for at, p in points if p.boundary)})
+    def _cut(self, lengths: dict[str, int], cuts: Iterable[CutPoint]) -> None:
+        for p in cuts:
+            name, at = p.at.operation, p.at.at
+            if not 0 <= at < lengths.get(name, 0) or not (p.boundary or p.head):
+                raise NotUnderstood(f"a cut at {at} of {name}()")
+            if self.points[name].setdefault(at, p) != p:
+                raise NotUnderstood(f"two cuts at {at} of {name}()")
+            if at == 0 and p.facts:
+                # A call begins there with any locals, so nothing would show such a fact.
+                raise NotUnderstood(f"facts where {name}() begins")
 
-    def heads(self, operation: str) -> frozenset[int]:
-        """Return the heads of loops."""
-        return frozenset(at for at, p in self.points[operation].items() if p.head)
-
-    def endless(self, operation: str) -> frozenset[int]:
-        """Return the heads of loops without a rank."""
-        points = self.points[operation].items()
-        return frozenset(at for at, p in points if p.head and not p.rank)
-
-    def exact(self, operation: str) -> frozenset[int]:
-        """Return where no sum wraps around."""
-        return self.trusted.get(operation, frozenset())
-
-    def facts_of(self, f: Field) -> tuple[Fact, ...]:
-        """Return what always holds of a field."""
-        return self.values.get(f.name, ())
-
-
-def make_checked(
-    program: Program,
-    proof: ClaimedProof,
-    trusted: Mapping[str, frozenset[int]],
-    *,
-    defined: bool,
-) -> CheckedProgram:
-    """Return a program as a proof cuts it.
-
-    Raises:
-        NotUnderstood: a cut is nowhere, or a loop has no head.
-    """
-    codes = {o.name: o.code for o in program.operations}
-    points: dict[str, dict[int, CutPoint]] = {name: {} for name in codes}
-    for p in proof.cuts:
-        name, at = p.at.operation, p.at.at
-        if not 0 <= at < len(codes.get(name, ())) or not (p.boundary or p.head):
-            raise NotUnderstood(f"a cut at {at} of {name}()")
-        if points[name].setdefault(at, p) != p:
-            raise NotUnderstood(f"two cuts at {at} of {name}()")
-        if at == 0 and p.facts:
-            # A call begins there with any locals, so nothing would show such a fact.
-            raise NotUnderstood(f"facts where {name}() begins")
-    values: dict[str, tuple[Fact, ...]] = {}
-    for field, fact in proof.values:
-        values[field] = (*values.get(field, ()), fact)
-    checked = CheckedProgram(program, points, values, trusted, defined, proof.many)
-    for o in program.operations:
-        _require_shape(o, checked.heads(o.name))
-    return checked
+    def _where(self, choose: Callable[[CutPoint], bool], *more: int) -> dict[str, frozenset[int]]:
+        return {
+            name: frozenset({*more, *(at for at, p in points.items() if choose(p))})
+            for name, points in self.points.items()
+        }
 
 
 def _require_shape(o: Operation, heads: frozenset[int]) -> None:
@@ -95,3 +82,59 @@ def _require_shape(o: Operation, heads: frozenset[int]) -> None:
         raise NotUnderstood(f"{o.name}() goes back to where it begins")
     for at in sorted({0} | heads):
         region_positions(o.code, at, heads)
+
+
+def region_positions(code: Code, start: int, cuts: frozenset[int]) -> tuple[int, ...]:
+    """Return the positions from `start` to the next cuts, each before those that it leads to.
+
+    Raises:
+        NotUnderstood: there is a circle without a cut.
+    """
+    order: list[int] = []
+    left: dict[int, bool] = {}
+    work = [start]
+    while work:
+        at = work[-1]
+        if at not in left:
+            left[at] = False
+            following = [to for to in successor_positions(code, at) if to not in cuts]
+            if any(left.get(to) is False for to in following):
+                raise NotUnderstood("a circle without a cut")
+            work += [to for to in following if to not in left]
+        else:
+            work.pop()
+            if not left[at]:
+                left[at] = True
+                order.append(at)
+    return tuple(reversed(order))
+
+
+def locals_by_name(operation: Operation) -> dict[str, ir.Local]:
+    """Return the locals of an operation."""
+    assigned = (defined_local(i) for i in operation.code)
+    return {x.name: x for x in (*operation.parameters.all, *assigned) if x is not None}
+
+
+def written_fields(program: Program) -> frozenset[str]:
+    """Name the fields that some operation may write."""
+    code = (i for o in program.operations for i in o.code if not isinstance(i, ONLY_READING))
+    return frozenset(f.name for i in code for f in fields_of(i))
+
+
+def is_visible(i: ir.Instr, written: frozenset[str]) -> bool:
+    """Tell whether another thread can notice an instruction, or what it reads may change."""
+    match i:
+        case ir.Read(field=f, mode=mode):
+            return mode is not ir.Mode.GHOST and f.name in written
+        case ir.Write(mode=mode):
+            return mode is not ir.Mode.GHOST
+        case ir.Acquire() | ir.TryAcquire() | ir.Available() | ir.Release() | ir.Exchange():
+            return True
+        case ir.Fence() | ir.Hypercall() | ir.Enter() | ir.Return() | ir.Access() | ir.Drain():
+            return True
+        case ir.Assign() | ir.Havoc() | ir.Holds() | ir.Every() | ir.Uninit():
+            return False
+        case ir.Check() | ir.Assert() | ir.Jump() | ir.Branch() | ir.Stop():
+            return False
+        case _:
+            assert_never(i)

@@ -25,36 +25,23 @@ from flushproof.verify.proof_checker import terms as t
 from flushproof.verify.proof_checker.cases import failure_edges
 from flushproof.verify.proof_checker.checked_program import CheckedProgram
 from flushproof.verify.proof_checker.execution import (
-    Actor,
     CanFail,
     Reached,
     Region,
     instantiate_guesses,
 )
-from flushproof.verify.proof_checker.history import NOTED, NOWHERE, update_history
-from flushproof.verify.proof_checker.locations import LOAD, CaseLocations, Players
+from flushproof.verify.proof_checker.locations import LOAD, NOTED, CaseLocations, Players
 from flushproof.verify.proof_checker.machine_state import State
-from flushproof.verify.proof_checker.script import ProofObligation, Script
+from flushproof.verify.proof_checker.terms import ProofObligation
 
 
-class CaseConditions:
+class CaseConditions(CaseLocations):
     """The obligations of one case."""
 
-    def __init__(self, checked: CheckedProgram, case: CaseInvariant, script: Script) -> None:
-        self.checked = checked
-        self.program = checked.program
-        self.case = case
-        self.script = script
-        self.at = CaseLocations(checked, case, script)
-        self.space = self.at.space
-        self.state = self.at.state
-        self.players = self.at.players
-        self.tracked = self.at.tracked
-        self.generic = self.at.generic
+    def __init__(self, checked: CheckedProgram, case: CaseInvariant) -> None:
+        super().__init__(checked, case)
         self.regions: dict[tuple[Position, str], Region] = {}
         self.sums: list[tuple[Position, ProofObligation]] = []
-
-    # Questions -------------------------------------------------------------------------------
 
     def ask_all(self) -> None:
         """Ask everything, from the first location on.
@@ -62,14 +49,14 @@ class CaseConditions:
         Raises:
             NotUnderstood: there is no rule for something.
         """
-        always = self.script.define(t.all_of(self.at.always()), "Bool")
+        always = self.script.define(t.all_of(self.always()), "Bool")
         waiting = [self._ask_boot(always)]
         seen = set(waiting)
         while waiting:
             where = waiting.pop()
-            if where not in self.at.facts:
+            if where not in self.facts:
                 continue  # that nobody comes there was asked
-            known = t.all_of((always, self.at.holds(where, self.state, self.players)))
+            known = t.all_of((always, self.holds(where, self.state, self.players)))
             hypothesis = self.script.define(known, "Bool")
             targets = dict.fromkeys(self._ask_own(where, hypothesis))
             if where.running is None:
@@ -82,20 +69,21 @@ class CaseConditions:
         where = Location(None, tuple(None for _ in self.tracked))
         for o in self.program.of(Role.OBSERVE):
             where = replace(where, observer=Position(o.name, 0), running=OBSERVER)
-        facts = self.at.claimed(where, self.at.view(where, self.state, self.players))
+        facts = self.claimed(where, self.view(where, self.state, self.players))
         known = (always, *self._first_values(), t.negate_term(facts))
         self.script.ask("initiation", "boot", known)
         return where
 
     def _first_values(self) -> Iterator[str]:
         for f in self.space.fields.values():
-            if f.name in self.state and f not in self.program.witnesses:
+            if f.name in self.space.written and f not in (*self.program.witnesses, NOTED):
                 for index in (None,) if f.scope is FieldScope.VM else self.tracked:
                     held = self.space.read(self.state, f, index)
                     yield t.make_equality(held, self.space.first_value(f, index))
             for thread in self.players.numbers.values():
-                zero = t.make_number(0)
-                yield t.make_equality(self.at.locks.reader_count(self.state, f, thread), zero)
+                yield self.space.reads_not(self.state, f, thread)
+        if self.case.history:
+            yield t.make_equality(self.state[NOTED.name], t.make_number(-1))
 
     def _ask_own(self, where: Location, hypothesis: str) -> Iterator[Location]:
         """Ask about the steps of tracked threads; yield where they lead."""
@@ -112,8 +100,8 @@ class CaseConditions:
                     if end.at is None and region.operation.role is Role.END:
                         continue
                     to = None if end.at is None else Position(position.operation, end.at)
-                    target = self.at.moved(where, thread, to)
-                    if self.at.possible(target):
+                    target = self.moved(where, thread, to)
+                    if self.possible(target):
                         yield target
                         self._ask_kept(target, thread, region, end, (whole, text))
 
@@ -122,22 +110,22 @@ class CaseConditions:
     ) -> None:
         whole, text = asked
         state = self._noted(region, end.state) if thread == FLUSHER else end.state
-        facts = self.at.claimed(target, self.at.view(target, state, self.players, (thread, end)))
+        facts = self.claimed(target, self.view(target, state, self.players, (thread, end)))
         self.script.ask("consecution", text, (whole, end.guard, t.negate_term(facts)))
 
     def _noted(self, region: Region, after: State) -> State:
         """Return the state after a step of the flusher, with what its history then says."""
         if not self.case.history:
             return after
-        name = region.operation.name
+        name, nowhere = region.operation.name, t.make_number(-1)
+        old = nowhere if region.start == 0 else self.state[NOTED.name]
         walker = dict(self.case.walkers).get(Position(name, region.start), "")
-        old = at = t.make_number(NOWHERE)
-        if region.start != 0:
-            old = self.state[NOTED.name]
-        if walker in self.at.locals_of[name]:
-            x = self.at.locals_of[name][walker]
-            at = t.convert_value(region.at_start(x), x.type, INT)
-        return update_history(self.program, old, at, self.state, after)
+        x = self.locals_of[name].get(walker)
+        at = nowhere if x is None else t.convert_value(region.at_start(x), x.type, INT)
+        record = [f.name for f in self.program.fields if f.ghost and f.scope is FieldScope.VM]
+        changed = [t.make_difference(after[n], self.state[n]) for n in record if n in after]
+        first = t.all_of((t.any_of(changed), t.make_equality(old, nowhere)))
+        return {**after, NOTED.name: t.make_choice(first, at, old)}
 
     def _running(self, where: Location) -> tuple[int, ...]:
         """Return the threads that may take a step; the observer looks at the end, too."""
@@ -147,19 +135,18 @@ class CaseConditions:
         return tuple(k for k in self.players.numbers if k != OBSERVER or over)
 
     def _starts(self, where: Location, thread: int) -> list[Position]:
-        at = self.at.position(where, thread)
+        at = self.position(where, thread)
         role = {FLUSHER: Role.FLUSH, OBSERVER: Role.END}.get(thread, Role.LOAD)
         return [Position(o.name, 0) for o in self.program.of(role)] if at is None else [at]
 
     def _region(self, position: Position, thread: int, players: Players) -> Region:
         prefix = players.prefix_of(thread)
         if (position, prefix) not in self.regions:
-            operation = self.at.operations[position.operation]
-            cuts = self.checked.cuts(operation.name)
-            actor = Actor(players.numbers[thread], prefix, self.at.seen)
-            trusted = self.checked.exact(operation.name)
-            region = Region(self.space, operation, position.at, cuts, actor, self.state, trusted)
-            self.regions[position, prefix] = region
+            operation = self.operations[position.operation]
+            cuts, number = self.checked.cuts[operation.name], players.numbers[thread]
+            self.regions[position, prefix] = Region(
+                self.space, operation, position.at, cuts, number, prefix, self.state
+            )
         return self.regions[position, prefix]
 
     # Others ----------------------------------------------------------------------------------
@@ -169,9 +156,9 @@ class CaseConditions:
         others = [(Role.LOAD, LOAD), *([(Role.FLUSH, FLUSHER)] if self.checked.many else [])]
         for role, thread in others:
             for o in self.program.of(role):
-                for at in sorted(self.checked.cuts(o.name)):
+                for at in sorted(self.checked.cuts[o.name]):
                     position = Position(o.name, at)
-                    if self.at.possible(where, position):
+                    if self.possible(where, position):
                         self._ask_other(where, hypothesis, position, thread)
 
     def _ask_other(self, where: Location, hypothesis: str, position: Position, thread: int) -> None:
@@ -180,12 +167,12 @@ class CaseConditions:
         Where a flusher's fails, the tracked one, which is any, fails in its own step.
         """
         flushes = thread == FLUSHER
-        number, prefix = (self.at.other_flusher, "g/") if flushes else (self.at.other, "u/")
-        players = self.at.put_in_place(thread, number, prefix)
+        number, prefix = (self.other_flusher, "g/") if flushes else (self.other_load, "u/")
+        players = self.players.put_in_place(thread, number, prefix)
         region = self._region(position, thread, players)
         known = [hypothesis, *self._known(region)]
         if flushes:
-            known += self.at.may_flush(number)
+            known += self.may_flush(number)
             known.append(t.make_difference(number, self.players.numbers[FLUSHER]))
         else:
             known.append(t.is_vcpu(number))
@@ -193,17 +180,17 @@ class CaseConditions:
         place = None if position.at == 0 else position
         if flushes or self.generic:
             state = self._with_own_history() if flushes else self.state
-            known.append(self.at.holds(self.at.moved(where, thread, place), state, players))
+            known.append(self.holds(self.moved(where, thread, place), state, players))
         else:
             alone = Location(None, (position,))
-            known += self.at.of_thread(thread, position, self.at.view(alone, self.state, players))
+            known += self.of_thread(thread, position, self.view(alone, self.state, players))
         whole = self.script.define(t.all_of(known), "Bool")
         who = "another flusher" if flushes else "another vCPU"
         text = f"{who}, {self._line(position)}"
         if not flushes:
             self._ask_failures(region, whole, text, None)
         for end in region.exits:
-            facts = self.at.claimed(where, self.at.view(where, end.state, self.players))
+            facts = self.claimed(where, self.view(where, end.state, self.players))
             self.script.ask("interference", text, (whole, end.guard, t.negate_term(facts)))
 
     def _with_own_history(self) -> State:
@@ -255,7 +242,7 @@ class CaseConditions:
         return f"vCPU {self.case.tracked[thread - LOAD] or 'v'}"
 
     def _line(self, position: Position) -> str:
-        span = self.at.operations[position.operation].code[position.at].span
+        span = self.operations[position.operation].code[position.at].span
         line = f" line {span.line}" if span is not None else ""
         return f"{position.operation}() from {position.at}{line}"
 
@@ -265,8 +252,8 @@ class CaseConditions:
         """Yield what holds in every execution of a region: of arguments, values, and guesses."""
         for index, names in region.looked_at.items():
             for name in sorted(names & self.checked.values.keys()):
-                yield self.at.value_holds(name, index)
-        yield from instantiate_guesses([region], (*self.tracked, self.at.other))
+                yield self.value_holds(name, index)
+        yield from instantiate_guesses([region], (*self.tracked, self.other_load))
         yield from region.argument_facts()
 
     def _looked_at(self, where: Location, region: Region) -> Iterator[str]:
@@ -274,15 +261,15 @@ class CaseConditions:
         for k, index in enumerate(region.looked_at):
             exists = t.all_of((t.is_vcpu(index), t.make_difference(index, self.tracked[0])))
             if exists != t.FALSE:
-                players = self.at.put_in_place(LOAD, index, f"{k}/")
+                players = self.players.put_in_place(LOAD, index, f"{k}/")
                 places = (replace(where, loads=(p,)) for p in self._load_positions(where))
-                alike = t.any_of(self.at.holds(place, self.state, players) for place in places)
+                alike = t.any_of(self.holds(place, self.state, players) for place in places)
                 yield t.make_implication(exists, alike)
 
     def _load_positions(self, where: Location) -> Iterator[Position | None]:
         yield None
         for o in self.program.of(Role.LOAD):
-            for at in sorted(self.checked.boundaries(o.name) - {0}):
+            for at in sorted(self.checked.boundaries[o.name] - {0}):
                 position = Position(o.name, at)
-                if self.at.possible(replace(where, loads=(position,))):
+                if self.possible(replace(where, loads=(position,))):
                     yield position

@@ -14,14 +14,15 @@ from flushproof.ir import code as ir
 from flushproof.ir.analysis.control_flow import successor_positions
 from flushproof.ir.analysis.def_use import defined_local
 from flushproof.ir.code import AllFree, Expr, Field, Freeing, HeldLocks, Instr, Local
+from flushproof.ir.invariant import Position
 from flushproof.ir.program import Operation, Role
 from flushproof.ir.types import U64, LockWord
 from flushproof.support.record import Record
 from flushproof.verify.proof_checker import terms as t
-from flushproof.verify.proof_checker.code_paths import NotUnderstood, region_positions
+from flushproof.verify.proof_checker.checked_program import region_positions
 from flushproof.verify.proof_checker.expressions import Evaluation
-from flushproof.verify.proof_checker.lock_state import LockTerms
 from flushproof.verify.proof_checker.machine_state import State, StateSpace, is_shared
+from flushproof.verify.proof_checker.terms import NotUnderstood
 
 PAGE_BITS = 12
 Locking = ir.Acquire | ir.TryAcquire | ir.Available | ir.Release | ir.Holds
@@ -37,17 +38,6 @@ class Manner(Enum):
     STEP = 1
     PART = 2
     OPEN = 3
-
-
-class Actor(Record, frozen=True):
-    """Who executes: the thread's number, what the names of its locals begin with, threads seen.
-
-    `seen` are numbers of threads whose reading of locks is known.
-    """
-
-    number: str
-    prefix: str
-    seen: tuple[str, ...]
 
 
 class CanFail(Record, frozen=True):
@@ -91,12 +81,12 @@ class Region:
         operation: Operation,
         start: int,
         cuts: frozenset[int],
-        actor: Actor,
+        number: str,
+        prefix: str,
         before: State,
-        trusted: frozenset[int] = frozenset(),
         manner: Manner = Manner.STEP,
     ) -> None:
-        """Execute the code; sums at the positions `trusted` are known not to wrap around.
+        """Execute the code as a thread with a number, the names of whose locals have a prefix.
 
         Raises:
             NotUnderstood: there is no rule for an instruction.
@@ -107,10 +97,9 @@ class Region:
         self.code = operation.code
         self.start = start
         self.cuts = cuts
-        self.actor = actor
-        self.trusted = trusted
+        self.number = number
+        self.prefix = prefix
         self.manner = manner
-        self.locks = LockTerms(space, actor.seen)
         self.obligations: list[CanFail] = []
         self.failures: list[CanFail] = []
         self.exact: list[CanFail] = []
@@ -153,25 +142,25 @@ class Region:
     def at_start(self, x: Local) -> str:
         """Return a local as it is where the region begins; a load knows its vCPU."""
         if self.operation.role is Role.LOAD and x == self.operation.parameters.vcpu:
-            return self.actor.number
+            return self.number
         return self._declare(x, "")
 
     def _declare(self, x: Local, suffix: str) -> str:
-        name = f"{self.actor.prefix}{self.operation.name}:{x.name}{suffix}"
+        name = f"{self.prefix}{self.operation.name}:{x.name}{suffix}"
         return self.script.declare(name, t.sort_of(x.type))
 
     def _local(self, x: Local) -> str:
         return self.locals.get(x) or self.at_start(x)
 
     def _evaluation(self, local: Callable[[Local], str], state: State) -> Evaluation:
-        return Evaluation(local, self.actor.number, lambda e: self._look_at_locks(e, state))
+        return Evaluation(local, self.number, lambda e: self._look_at_locks(e, state))
 
     def _look_at_locks(self, e: HeldLocks | AllFree, state: State) -> str:
         if self.manner is Manner.OPEN:
             return self.script.unknown("locks", t.sort_of(e.type))
         if isinstance(e, AllFree):
-            return self.script.define(self.locks.all_free(state), "Bool")
-        held = self.locks.set_of_held(state, self.actor.number)
+            return self.script.define(self.space.all_free(state), "Bool")
+        held = self.space.set_of_held(state, self.number)
         return self.script.define(held, t.sort_of(U64))
 
     def _value(self, e: Expr) -> str:
@@ -182,7 +171,7 @@ class Region:
             self._require("the value is not defined", condition)
         if evaluation.exact and not self.code[self.at].from_claim:
             whole = t.all_of(evaluation.exact)
-            if self.at in self.trusted:
+            if Position(self.operation.name, self.at) in self.space.trusted:
                 self._restrict(whole)
             else:
                 self.exact.append(self._failing("a sum wraps around", whole))
@@ -321,7 +310,7 @@ class Region:
 
     def _lock(self, i: Locking) -> None:
         number = self._index(i.index)
-        f, me = i.field, self.actor.number
+        f, me = i.field, self.number
         if is_shared(f) and number is not None:
             raise NotUnderstood("readers of a lock of a vCPU")
         if isinstance(i, ir.Release) and i.freeing not in (Freeing.LOCKED, Freeing.STORE):
@@ -333,27 +322,28 @@ class Region:
             return
         match i:
             case ir.Acquire(shared=shared):
-                self._restrict(self.locks.is_free(self.state, f, number, shared=shared))
+                self._restrict(self.space.is_free(self.state, f, number, shared=shared))
                 self._take(f, number, t.TRUE, shared=shared)
             case ir.TryAcquire(target, shared=shared):
-                free = self.locks.is_free(self.state, f, number, shared=shared)
+                free = self.space.is_free(self.state, f, number, shared=shared)
                 self.locals[target] = self.script.define(free, "Bool")
                 self._take(f, number, self.locals[target], shared=shared)
             case ir.Available(target, shared=shared):
-                self.locals[target] = self.locks.is_free(self.state, f, number, shared=shared)
+                self.locals[target] = self.space.is_free(self.state, f, number, shared=shared)
             case ir.Release(shared=shared):
-                self.state = self.locks.release(self.state, f, number, me, shared=shared)
+                self.state = self.space.release(self.state, f, number, me, shared=shared)
             case ir.Holds(target, sole=sole):
-                held = self.locks.is_held(self.state, f, number, me, sole=sole)
+                held = self.space.is_held(self.state, f, number, me, sole=sole)
                 self.locals[target] = self.script.define(held, "Bool")
             case _:
                 assert_never(i)
 
     def _take(self, f: Field, index: str | None, got: str, *, shared: bool) -> None:
-        me = self.actor.number
-        if shared:
-            self._restrict(self.locks.may_read_again(self.state, f, me))
-        taken = self.locks.take(self.state, f, index, me, shared=shared)
+        me = self.number
+        if shared:  # fewer than 2^31 times at once: docs/soundness.md assumes it
+            count = self.space.reader_count(self.state, f, me)
+            self._restrict(f"(bvult {count} {t.make_number(t.THREAD.high)})")
+        taken = self.space.take(self.state, f, index, me, shared=shared)
         self.state = self.space.join([(got, taken), (t.TRUE, self.state)])
 
     # What is known ---------------------------------------------------------------------------

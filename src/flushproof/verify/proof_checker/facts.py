@@ -26,8 +26,8 @@ from flushproof.ir.invariant import (
 from flushproof.ir.types import INT, U32, Int, Type
 from flushproof.support.record import Record
 from flushproof.verify.proof_checker import terms as t
-from flushproof.verify.proof_checker.code_paths import NotUnderstood
 from flushproof.verify.proof_checker.machine_state import State, StateSpace, readers_of
+from flushproof.verify.proof_checker.terms import NotUnderstood
 
 _RELATIONS = {"<": "bvslt", "<=": "bvsle", ">": "bvsgt", ">=": "bvsge"}
 _BITWISE = {"&": "bvand", "|": "bvor", "^": "bvxor", ">>": "bvashr"}
@@ -97,6 +97,17 @@ class View(Record, frozen=True):
     numbers: Mapping[int, str]
     local: Callable[[int, str], Typed]
 
+    def of_locals(self, thread: int) -> View:
+        """Return what facts about the locals of one thread are about, whichever it is.
+
+        Whose number is meant would hang on where such a fact is used, so none has a name.
+        """
+
+        def local(k: int, name: str) -> Typed:
+            return self.local(thread, name) if k == FLUSHER else no_local(name)
+
+        return View(self.space, {}, {}, local)
+
     def find(self, term: Term) -> Typed:
         """Return what a name stands for."""
         match term:
@@ -138,8 +149,8 @@ class View(Record, frozen=True):
         return self.space.read(self.state, f, index), f.type
 
 
-def value_facts(f: Field, facts: Iterable[Fact], value: str) -> str:
-    """Return that facts about one field hold of a value."""
+def value_facts(values: Mapping[str, tuple[Fact, ...]], f: Field, value: str) -> str:
+    """Return that the facts about a field hold of a value."""
 
     def find(term: Term) -> Typed:
         match term:
@@ -150,9 +161,9 @@ def value_facts(f: Field, facts: Iterable[Fact], value: str) -> str:
             case _:
                 raise NotUnderstood(f"a fact about `{f.name}` alone speaks of something else")
 
-    return state_facts(facts, find)
+    return state_facts(values.get(f.name, ()), find)
 
 
-def no_local(_: int, name: str) -> Typed:
+def no_local(name: str) -> Typed:
     """Have no local."""
     raise NotUnderstood(f"no local `{name}`")

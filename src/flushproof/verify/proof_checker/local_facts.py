@@ -14,9 +14,8 @@ from flushproof.ir.invariant import FLUSHER, CutPoint
 from flushproof.ir.program import Operation
 from flushproof.ir.types import LockWord
 from flushproof.verify.proof_checker import terms as t
-from flushproof.verify.proof_checker.checked_program import CheckedProgram
-from flushproof.verify.proof_checker.code_paths import NotUnderstood, locals_by_name
-from flushproof.verify.proof_checker.execution import Actor, Manner, Reached, Region
+from flushproof.verify.proof_checker.checked_program import CheckedProgram, locals_by_name
+from flushproof.verify.proof_checker.execution import Manner, Reached, Region
 from flushproof.verify.proof_checker.facts import (
     Typed,
     View,
@@ -26,7 +25,7 @@ from flushproof.verify.proof_checker.facts import (
     value_facts,
 )
 from flushproof.verify.proof_checker.machine_state import StateSpace
-from flushproof.verify.proof_checker.script import Script
+from flushproof.verify.proof_checker.terms import NotUnderstood, Script
 
 
 class LocalConditions:
@@ -35,7 +34,7 @@ class LocalConditions:
     def __init__(self, checked: CheckedProgram) -> None:
         self.checked = checked
         self.script = Script()
-        self.space = StateSpace(checked.program, self.script)
+        self.space = StateSpace(checked.program, self.script, checked.trusted)
         self.number = self.space.declare_thread("self")
 
     def ask_all(self) -> None:
@@ -47,10 +46,10 @@ class LocalConditions:
         for name in self.checked.values:
             self._ask_boot(name)
         for o in self.checked.program.operations:
-            heads = self.checked.heads(o.name)
-            for at in sorted(self.checked.cuts(o.name)):
-                self._ask_facts(self._execute(o, at, self.checked.cuts(o.name)))
-            for at in sorted(heads - self.checked.endless(o.name)):
+            heads = self.checked.heads[o.name]
+            for at in sorted(self.checked.cuts[o.name]):
+                self._ask_facts(self._execute(o, at, self.checked.cuts[o.name]))
+            for at in sorted(heads - self.checked.endless[o.name]):
                 self._ask_rank(self._execute(o, at, heads))
 
     def _ask_boot(self, name: str) -> None:
@@ -60,14 +59,13 @@ class LocalConditions:
         if isinstance(f.type, LockWord):
             raise NotUnderstood(f"the word of the lock `{name}` is no value of a store")
         first = self.space.first_value(f, self.number if f.scope is FieldScope.VCPU else None)
-        holds = value_facts(f, self.checked.facts_of(f), first)
+        holds = value_facts(self.checked.values, f, first)
         known = (*self.space.threads_exist(), t.is_vcpu(self.number))
         self.script.ask("values", f"{f.label} at boot", (*known, t.negate_term(holds)))
 
     def _execute(self, o: Operation, start: int, cuts: frozenset[int]) -> Region:
-        actor = Actor(self.number, "0/", ())
-        state, trusted = self.space.fresh("m:"), self.checked.exact(o.name)
-        return Region(self.space, o, start, cuts, actor, state, trusted, Manner.OPEN)
+        state = self.space.fresh("m:")
+        return Region(self.space, o, start, cuts, self.number, "0/", state, Manner.OPEN)
 
     def _known(self, r: Region) -> Iterator[str]:
         """Yield what is known where a region begins, and of what it reads."""
@@ -77,7 +75,7 @@ class LocalConditions:
             yield state_facts(point.facts, self._view(r, {}).find)
         yield from r.argument_facts()
         for f, value in r.read:
-            yield value_facts(f, self.checked.facts_of(f), value)
+            yield value_facts(self.checked.values, f, value)
 
     def _ask_facts(self, r: Region) -> None:
         known = self.script.define(t.all_of(self._known(r)), "Bool")
@@ -88,7 +86,7 @@ class LocalConditions:
                 holds = state_facts(facts, self._view(r, end.locals).find)
                 self.script.ask("locals", text, (known, end.guard, t.negate_term(holds)))
         for f, guard, value in r.stored:
-            holds = value_facts(f, self.checked.facts_of(f), value)
+            holds = value_facts(self.checked.values, f, value)
             self.script.ask("values", f"{f.label}: {text}", (known, guard, t.negate_term(holds)))
 
     def _ask_rank(self, r: Region) -> None:
@@ -118,11 +116,8 @@ class LocalConditions:
     def _view(self, r: Region, known: Mapping[Local, str]) -> View:
         named = locals_by_name(r.operation)
 
-        def local(thread: int, name: str) -> Typed:
-            if thread != FLUSHER or name not in named:
-                return no_local(thread, name)
-            x = named[name]
-            return known.get(x) or r.at_start(x), x.type
+        def local(_: int, name: str) -> Typed:
+            x = named.get(name)
+            return no_local(name) if x is None else (known.get(x) or r.at_start(x), x.type)
 
-        # Whose number is meant would hang on where such a fact is used, so none has a name.
-        return View(self.space, {}, {}, local)
+        return View(self.space, {}, {}, local).of_locals(FLUSHER)

@@ -2,15 +2,17 @@
 
 Threads are the flusher, the loads of tracked vCPUs, and the observer. Somebody else may be put in
 the place of one of them, as the facts hold for whoever is there.
+
+The history variable has the vCPU at which the flusher was when the claim first changed its record.
+No code reads it, so it changes no run, whatever is put into it (Lemma L20 of docs/soundness.md).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import partial
 from itertools import combinations
 
-from flushproof.ir.code import FieldScope
+from flushproof.ir.code import Field, FieldScope
 from flushproof.ir.invariant import (
     ANY,
     FLUSHER,
@@ -21,20 +23,21 @@ from flushproof.ir.invariant import (
     Position,
 )
 from flushproof.ir.program import MOST_THREADS, MOST_VCPUS, Role
+from flushproof.ir.types import INT
 from flushproof.support.record import Record, replace
 from flushproof.verify.proof_checker import terms as t
-from flushproof.verify.proof_checker.checked_program import CheckedProgram
-from flushproof.verify.proof_checker.code_paths import NotUnderstood, locals_by_name
+from flushproof.verify.proof_checker.checked_program import CheckedProgram, locals_by_name
 from flushproof.verify.proof_checker.execution import Reached
 from flushproof.verify.proof_checker.facts import Typed, View, no_local, state_facts, value_facts
-from flushproof.verify.proof_checker.history import NOTED, with_history
-from flushproof.verify.proof_checker.lock_state import LockTerms
 from flushproof.verify.proof_checker.locks import exclude_each_other, held_locks, unheld_locks
 from flushproof.verify.proof_checker.machine_state import State, StateSpace, is_flusher
-from flushproof.verify.proof_checker.script import Script
+from flushproof.verify.proof_checker.terms import NotUnderstood, Script
 
 LOAD = FLUSHER + 1
 """The load of the first tracked vCPU."""
+
+NOTED = Field("noted:vcpu", "vCPU noted first", FieldScope.VM, INT, ghost=True)
+"""The history variable."""
 
 
 class Players(Record, frozen=True):
@@ -51,38 +54,43 @@ class Players(Record, frozen=True):
         """Return what the names of a thread's locals begin with."""
         return f"{self.prefix}{thread}:" if thread == self.other else f"{thread}:"
 
+    def put_in_place(self, thread: int, number: str, prefix: str) -> Players:
+        """Return who plays once somebody else is in the place of a thread."""
+        return Players({**self.numbers, thread: number}, thread, prefix)
+
 
 class CaseLocations:
     """The threads of a case, and what is known of its state where they are."""
 
-    def __init__(self, checked: CheckedProgram, case: CaseInvariant, script: Script) -> None:
+    def __init__(self, checked: CheckedProgram, case: CaseInvariant) -> None:
         self.checked = checked
+        self.program = checked.program
         self.case = case
-        self.operations = {o.name: o for o in checked.program.operations}
-        self.locals_of = {o.name: locals_by_name(o) for o in checked.program.operations}
-        self.held = held_locks(checked.program)
-        self.unheld = unheld_locks(checked.program)
-        extended = with_history(checked.program) if case.history else checked.program
-        self.space = StateSpace(extended, script, NOTED.name if case.history else "")
+        self.script = Script()
+        self.operations = {o.name: o for o in self.program.operations}
+        self.locals_of = {o.name: locals_by_name(o) for o in self.program.operations}
+        self.held = held_locks(self.program)
+        self.unheld = unheld_locks(self.program)
+        history = NOTED if case.history else None
+        self.space = StateSpace(self.program, self.script, checked.trusted, history)
         self.facts: Mapping[Location, tuple[Fact, ...]] = dict(case.facts)
         self.state = self.space.fresh("m:")
         self.generic = case.tracked == (ANY,)
-        self.tracked = tuple(self._tracked(witness) for witness in case.tracked)
+        self.tracked = tuple(map(self._find_tracked, case.tracked))
         flusher = self.space.declare_thread("f") if checked.many else t.COUNT
         observer = self.space.declare_thread("observer")
         loads = {LOAD + k: v for k, v in enumerate(self.tracked)}
         self.players = Players({FLUSHER: flusher, **loads, OBSERVER: observer})
-        self.other = self.space.declare_thread("u")
+        self.other_load = self.space.declare_thread("u")
         self.other_flusher = self.space.declare_thread("g")
-        seen = (flusher, *self.tracked, self.other)
-        self.seen = (*seen, self.other_flusher) if checked.many else seen
-        self.locks = LockTerms(self.space, self.seen)
+        more = (self.other_flusher,) if checked.many else ()
+        self.space.seen = (flusher, *self.tracked, self.other_load, *more)
         if case.history and not self.generic:
             raise NotUnderstood("what is noted is at a vCPU that is not any")
         if case.merged and not case.tracked:
             raise NotUnderstood("witnesses are the same vCPU, and none is tracked")
 
-    def _tracked(self, witness: str) -> str:
+    def _find_tracked(self, witness: str) -> str:
         if witness == ANY:
             return self.space.declare_thread("v")
         if witness not in self.space.vcpu_witnesses:
@@ -97,7 +105,7 @@ class CaseLocations:
 
     def moved(self, where: Location, thread: int, to: Position | None) -> Location:
         """Return the location after a thread came to a position, or to the end of its call."""
-        inside = to is not None and to.at not in self.checked.boundaries(to.operation)
+        inside = to is not None and to.at not in self.checked.boundaries[to.operation]
         where = replace(where, running=thread if inside else None)
         if thread == OBSERVER:
             return replace(where, observer=to)
@@ -125,14 +133,14 @@ class CaseLocations:
             p = self.position(where, thread) if thread in players.numbers else None
             x = None if p is None else self.locals_of[p.operation].get(name)
             if p is None or x is None:
-                return no_local(thread, name)
+                return no_local(name)
             if moved is not None and thread == moved[0] and x in moved[1].locals:
                 return moved[1].locals[x], x.type
             o = self.operations[p.operation]
             if o.role is Role.LOAD and x == o.parameters.vcpu:
                 return players.numbers[thread], x.type
             symbol = f"{players.prefix_of(thread)}{o.name}:{name}"
-            return self.space.script.declare(symbol, t.sort_of(x.type)), x.type
+            return self.script.declare(symbol, t.sort_of(x.type)), x.type
 
         return View(self.space, state, players.numbers, local)
 
@@ -155,34 +163,31 @@ class CaseLocations:
         if at is not None:
             unheld = self.unheld[at.operation][at.at]
             for held in sorted(self.held[at.operation][at.at]):
-                yield from self.locks.facts_of_held(view.state, held, number)
+                yield from self.space.facts_of_held(view.state, held, number)
+            point = self.checked.points[at.operation].get(at.at)
+            if point is not None:
+                yield state_facts(point.facts, view.of_locals(thread).find)
         for lock in sorted(unheld):
-            yield from self.locks.facts_of_unheld(view.state, lock, number)
-        if at is not None and (point := self.checked.points[at.operation].get(at.at)) is not None:
-            own = partial(view.local, thread)
-            alone = View(
-                self.space, {}, {}, lambda k, x: own(x) if k == FLUSHER else no_local(k, x)
-            )
-            yield state_facts(point.facts, alone.find)
+            yield from self.space.facts_of_unheld(view.state, lock, number)
 
     def always(self) -> Iterator[str]:
         """Yield what holds in each state: of how many vCPUs there are, of who they are, of words.
 
         The observer has some number beyond those of vCPUs and the flusher.
         """
-        flusher, observer = self.players.numbers[FLUSHER], self.players.numbers[OBSERVER]
+        observer = self.players.numbers[OBSERVER]
         yield from self.space.threads_exist()
         yield f"(bvslt {t.COUNT} {observer})"
         yield f"(bvsle {observer} {t.make_number(MOST_VCPUS + 4)})"
         if self.checked.many:
-            yield from self.may_flush(flusher)
+            yield from self.may_flush(self.players.numbers[FLUSHER])
         yield from map(t.is_vcpu, self.tracked)
         yield from (t.make_difference(a, b) for a, b in combinations(self.tracked, 2))
         if self.case.merged:
             witnesses = self.space.vcpu_witnesses.values()
             yield from (t.make_equality(w, self.tracked[0]) for w in witnesses)
         most = t.make_number(MOST_THREADS) if self.checked.many else t.COUNT
-        yield from self.locks.facts_of_words(self.state, self.tracked, most)
+        yield from self.space.facts_of_words(self.state, self.tracked, most)
         for name in self.checked.values:
             scope = self.space.fields[name].scope
             for index in (None,) if scope is FieldScope.VM else self.tracked:
@@ -196,8 +201,4 @@ class CaseLocations:
     def value_holds(self, name: str, index: str | None) -> str:
         """Return what always holds of a field."""
         f = self.space.fields[name]
-        return value_facts(f, self.checked.facts_of(f), self.space.read(self.state, f, index))
-
-    def put_in_place(self, thread: int, number: str, prefix: str) -> Players:
-        """Return who plays once somebody else is in the place of a thread."""
-        return Players({**self.players.numbers, thread: number}, thread, prefix)
+        return value_facts(self.checked.values, f, self.space.read(self.state, f, index))

@@ -8,7 +8,7 @@ Lemma L7, Lemma L9 of docs/soundness.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from operator import and_, or_
 
 from flushproof.ir import code as ir
@@ -19,7 +19,7 @@ from flushproof.ir.code import FieldScope
 from flushproof.ir.program import Operation, Program
 from flushproof.ir.types import LockWord
 from flushproof.support.record import Record
-from flushproof.verify.proof_checker.code_paths import Code
+from flushproof.verify.proof_checker.checked_program import Code
 
 
 class HeldLock(Record, frozen=True, order=True):
@@ -43,20 +43,20 @@ def exclude_each_other(a: LockSet, b: LockSet) -> bool:
 def held_locks(program: Program) -> dict[str, tuple[LockSet, ...]]:
     """Return for each operation the locks surely held before each position, all of the VM."""
     found = {o.name: _locks_before(o.code, maybe=False) for o in program.operations}
-    stray = {name for o in program.operations for name in _strays(o.code, found[o.name])}
+    before = [x for o in program.operations for x in zip(o.code, found[o.name], strict=True)]
+    stray = {name for i, held in before for name in _freed(i, held)}
     return {
-        name: tuple(frozenset(h for h in held if h.lock not in stray) for held in before)
-        for name, before in found.items()
+        name: tuple(frozenset(h for h in held if h.lock not in stray) for held in surely)
+        for name, surely in found.items()
     }
 
 
-def _strays(code: Code, before: tuple[LockSet, ...]) -> Iterator[str]:
+def _freed(i: ir.Instr, held: LockSet) -> Iterator[str]:
     """Yield the locks that may be freed by a thread that does not hold them."""
-    for i, held in zip(code, before, strict=True):
-        if isinstance(i, ir.Release) and HeldLock(i.field.name, i.shared) not in held:
-            yield i.field.name
-        if not isinstance(i, LOCKING):
-            yield from (f.name for f in fields_of(i) if isinstance(f.type, LockWord))
+    if isinstance(i, ir.Release) and HeldLock(i.field.name, i.shared) not in held:
+        yield i.field.name
+    if not isinstance(i, LOCKING):
+        yield from (f.name for f in fields_of(i) if isinstance(f.type, LockWord))
 
 
 def unheld_locks(program: Program) -> dict[str, tuple[frozenset[str], ...]]:
@@ -66,19 +66,19 @@ def unheld_locks(program: Program) -> dict[str, tuple[frozenset[str], ...]]:
     none that a reader may take once more, so that one unlock does not free it.
     """
     found = {o.name: _locks_before(o.code, maybe=True) for o in program.operations}
-    pairs = [x for o in program.operations for x in zip(o.code, found[o.name], strict=True)]
+    before = [x for o in program.operations for x in zip(o.code, found[o.name], strict=True)]
     locks = {f.name for f in program.fields if isinstance(f.type, LockWord)}
     locks -= {f.name for f in program.fields if f.scope is FieldScope.VCPU}
-    locks -= {name for i, held in pairs for name in _taken_again(i, held)}
-    if any(held for i, held in pairs if isinstance(i, ir.Stop)):
+    locks -= {name for i, held in before for name in _taken_again(i, held)}
+    if any(held for i, held in before if isinstance(i, ir.Stop)):
         locks = set()
     return {
-        name: tuple(frozenset(locks - {h.lock for h in held}) for held in before)
-        for name, before in found.items()
+        name: tuple(frozenset(locks - {h.lock for h in held}) for held in maybe)
+        for name, maybe in found.items()
     }
 
 
-def waits_end(operations: tuple[Operation, ...], endless: Mapping[str, frozenset[int]]) -> bool:
+def waits_end(operations: Iterable[Operation], endless: Mapping[str, frozenset[int]]) -> bool:
     """Tell whether a thread that waits for a lock surely gets it in time.
 
     No call returns with a lock that it may hold, none waits while it may hold another, none is a
@@ -86,20 +86,21 @@ def waits_end(operations: tuple[Operation, ...], endless: Mapping[str, frozenset
     that may be held.
     """
     for o in operations:
-        for at, (i, held) in enumerate(zip(o.code, _locks_before(o.code, maybe=True), strict=True)):
+        for at, held in enumerate(_locks_before(o.code, maybe=True)):
+            i = o.code[at]
             kept = at in endless[o.name] or isinstance(i, ir.Acquire | ir.Return | ir.Stop)
             if (held and kept) or _taken_again(i, held):
                 return False
     return True
 
 
-def _taken_again(i: ir.Instr, held: LockSet) -> frozenset[str]:
+def _taken_again(i: ir.Instr, held: LockSet) -> Iterable[str]:
     """Name the lock of which a thread may become a reader while it is one."""
     match i:
         case ir.Acquire(f) | ir.TryAcquire(_, f) if HeldLock(f.name, shared=True) in held:
-            return frozenset({f.name})
+            return (f.name,)
         case _:
-            return frozenset()
+            return ()
 
 
 def _locks_before(code: Code, *, maybe: bool) -> tuple[LockSet, ...]:

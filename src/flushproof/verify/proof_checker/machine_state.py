@@ -1,19 +1,26 @@
 """The shared state as terms: a term for each field, an array over vCPUs where each has its own.
 
 Threads are numbered: vCPUs from 0 to N - 1, one flusher alone N, of many each any number from N on.
+The word of a lock is 0, or the number of the thread that holds it alone, plus one. Of a lock with
+readers there is also how often each thread is one. Only of threads that are seen is that looked at;
+whether any other thread reads is an unknown, which no step of those changes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from flushproof.ir.code import AllFree, Expr, Field, FieldScope, HeldLocks, Local
+from flushproof.ir.code import LOCKS, AllFree, Expr, Field, FieldScope, HeldLocks, Local
+from flushproof.ir.invariant import Position
 from flushproof.ir.program import BOOT_VCPU, MOST_THREADS, MOST_VCPUS, Program
-from flushproof.ir.types import VCPU, LockWord
+from flushproof.ir.types import U64, VCPU, LockWord, Type
 from flushproof.verify.proof_checker import terms as t
-from flushproof.verify.proof_checker.code_paths import NotUnderstood, written_fields
+from flushproof.verify.proof_checker.checked_program import written_fields
 from flushproof.verify.proof_checker.expressions import Evaluation
-from flushproof.verify.proof_checker.script import Script
+from flushproof.verify.proof_checker.locks import HeldLock
+from flushproof.verify.proof_checker.terms import NotUnderstood, Script
+
+ZERO, ONE = t.make_number(0), t.make_number(1)
 
 State = Mapping[str, str]
 """The terms of what changes, by names: fields, and how often each thread reads a lock."""
@@ -22,29 +29,44 @@ State = Mapping[str, str]
 class StateSpace:
     """The fields of a program, and what does not change about them."""
 
-    def __init__(self, program: Program, script: Script, history: str = "") -> None:
+    def __init__(
+        self,
+        program: Program,
+        script: Script,
+        trusted: frozenset[Position] = frozenset(),
+        history: Field | None = None,
+    ) -> None:
+        """Declare what does not change; sums at the positions `trusted` do not wrap around.
+
+        `seen` are threads whose reading of locks is looked at, which may be said later. `history`
+        is a field that no code writes, and that changes.
+        """
         self.program = program
         self.script = script
+        self.seen: tuple[str, ...] = ()
         script.declare("N", t.THREAD_SORT)
+        self.trusted = trusted
         self.fields = {f.name: f for f in program.fields}
-        self.written = written_fields(program) | ({history} if history else set())
+        self.written = written_fields(program)
+        if history is not None:
+            if history.name in self.fields:
+                raise NotUnderstood(f"a field `{history.name}`")
+            self.fields[history.name] = history
+            self.written |= {history.name}
         self.boot: Mapping[Field, Expr] = dict(program.boot)
         self.locks = tuple(f for f in program.fields if isinstance(f.type, LockWord))
-        self.sorts = {f.name: _sort_of(f) for f in program.fields if f.name in self.written}
-        self.sorts |= {
-            readers_of(f.name): _array(t.THREAD_SORT) for f in self.locks if is_shared(f)
-        }
-        self.rigid = {
-            f.name: script.declare(f"m:{f.name}", t.sort_of(f.type))
-            for f in program.witnesses
-            if f.scope is FieldScope.VM
-        }
-        if len(self.rigid) != len(program.witnesses):
+        self.sorts = {name: _sort_of(f) for name, f in self.fields.items() if name in self.written}
+        self.sorts |= {readers_of(f.name): _array(t.THREAD) for f in self.locks if is_shared(f)}
+        if any(f.scope is FieldScope.VCPU for f in program.witnesses):
             raise NotUnderstood("a witness of each vCPU")
-        witnesses = [f.name for f in program.witnesses if f.type == VCPU]
-        if self.written & {*witnesses}:
+        self.rigid = {
+            f.name: script.declare(f"m:{f.name}", t.sort_of(f.type)) for f in program.witnesses
+        }
+        self.vcpu_witnesses = {
+            f.name: self.rigid[f.name] for f in program.witnesses if f.type == VCPU
+        }
+        if self.written & self.vcpu_witnesses.keys():
             raise NotUnderstood("a witness that is a vCPU and is written")
-        self.vcpu_witnesses = {name: self.rigid[name] for name in witnesses}
 
     def fresh(self, prefix: str) -> State:
         """Return a state of which nothing is known."""
@@ -86,14 +108,104 @@ class StateSpace:
 
     # Threads ---------------------------------------------------------------------------------
 
-    def threads_exist(self) -> Iterator[str]:
-        """Yield how many vCPUs there may be, and that witnesses are some of them."""
-        yield t.in_range(t.make_number(1), t.COUNT, t.make_number(MOST_VCPUS))
-        yield from map(t.is_vcpu, self.vcpu_witnesses.values())
-
     def declare_thread(self, name: str) -> str:
         """Return an unknown that is the number of a thread."""
         return self.script.declare(name, t.THREAD_SORT)
+
+    def threads_exist(self) -> Iterator[str]:
+        """Yield how many vCPUs there may be, and that witnesses are some of them."""
+        yield t.in_range(ONE, t.COUNT, t.make_number(MOST_VCPUS))
+        yield from map(t.is_vcpu, self.vcpu_witnesses.values())
+
+    # Locks -----------------------------------------------------------------------------------
+
+    def reader_count(self, state: State, f: Field, thread: str) -> str:
+        """Return how often a thread is a reader, 0 of what is no lock with readers."""
+        if not is_shared(f):
+            return ZERO
+        return f"(select {state[readers_of(f.name)]} {thread})"
+
+    def is_free(self, state: State, f: Field, index: str | None, *, shared: bool) -> str:
+        """Return that a lock can be taken."""
+        free = [t.make_equality(self.read(state, f, index), ZERO)]
+        if not shared and is_shared(f):
+            free += [self.reads_not(state, f, thread) for thread in self.seen]
+            free.append(self._no_others_read(f))
+        return t.all_of(free)
+
+    def take(
+        self, state: State, f: Field, index: str | None, thread: str, *, shared: bool
+    ) -> State:
+        """Return the state once a thread has a lock."""
+        if not shared:
+            return self.write(state, f.name, index, _holder(thread))
+        more = f"(bvadd {self.reader_count(state, f, thread)} {ONE})"
+        return self.write(state, readers_of(f.name), thread, more)
+
+    def release(
+        self, state: State, f: Field, index: str | None, thread: str, *, shared: bool
+    ) -> State:
+        """Return the state after an unlock, which frees a lock whoever holds it."""
+        if not shared:
+            return self.write(state, f.name, index, ZERO)
+        old = self.reader_count(state, f, thread)
+        less = t.make_choice(t.make_equality(old, ZERO), old, f"(bvsub {old} {ONE})")
+        return self.write(state, readers_of(f.name), thread, less)
+
+    def is_held(self, state: State, f: Field, index: str | None, thread: str, *, sole: bool) -> str:
+        """Return that a thread holds a lock, with `sole` alone."""
+        held = t.make_equality(self.read(state, f, index), _holder(thread))
+        return held if sole else t.any_of((held, t.negate_term(self.reads_not(state, f, thread))))
+
+    def all_free(self, state: State) -> str:
+        """Return that no lock is held."""
+        return t.all_of(self.is_free(state, f, None, shared=False) for f in self._all_of_the_vm())
+
+    def set_of_held(self, state: State, thread: str) -> str:
+        """Return the set of the locks that a thread holds, as `HeldLocks` has it."""
+        total = zero = t.make_constant(0, U64)
+        for k, f in enumerate(self._all_of_the_vm()):
+            for bit, sole in ((1 << k, False), (1 << (LOCKS + k), True)):
+                held = self.is_held(state, f, None, thread, sole=sole)
+                total = f"(bvor {total} {t.make_choice(held, t.make_constant(bit, U64), zero)})"
+        return total
+
+    def _all_of_the_vm(self) -> tuple[Field, ...]:
+        if any(f.scope is FieldScope.VCPU for f in self.locks):
+            raise NotUnderstood("all locks, where vCPUs have some of their own")
+        return self.locks
+
+    def facts_of_held(self, state: State, held: HeldLock, thread: str) -> Iterator[str]:
+        """Yield what holding a lock implies: others then are no readers."""
+        f = self.fields[held.lock]
+        word = self.read(state, f, None)
+        if held.shared:
+            yield t.make_equality(word, ZERO)
+            yield t.negate_term(self.reads_not(state, f, thread))
+            return
+        yield t.make_equality(word, _holder(thread))
+        yield from (self.reads_not(state, f, other) for other in (thread, *self.seen))
+        if is_shared(f):
+            yield self._no_others_read(f)
+
+    def facts_of_unheld(self, state: State, lock: str, thread: str) -> Iterator[str]:
+        """Yield what a thread's not holding a lock implies."""
+        f = self.fields[lock]
+        yield t.make_difference(self.read(state, f, None), _holder(thread))
+        yield self.reads_not(state, f, thread)
+
+    def facts_of_words(self, state: State, vcpus: tuple[str, ...], most: str) -> Iterator[str]:
+        """Yield that nobody but a thread, whose number is `most` at most, holds a lock."""
+        for f in self.locks:
+            for index in (None,) if f.scope is FieldScope.VM else vcpus:
+                yield t.in_range(ZERO, self.read(state, f, index), _holder(most))
+
+    def reads_not(self, state: State, f: Field, thread: str) -> str:
+        """Return that a thread is no reader of a lock."""
+        return t.make_equality(self.reader_count(state, f, thread), ZERO)
+
+    def _no_others_read(self, f: Field) -> str:
+        return self.script.declare(f"rest:{f.name}", "Bool")
 
 
 def is_flusher(number: str) -> str:
@@ -111,12 +223,16 @@ def readers_of(lock: str) -> str:
     return f"{lock}.reads"
 
 
+def _holder(thread: str) -> str:
+    return f"(bvadd {thread} {ONE})"
+
+
 def _sort_of(f: Field) -> str:
-    return t.sort_of(f.type) if f.scope is FieldScope.VM else _array(t.sort_of(f.type))
+    return t.sort_of(f.type) if f.scope is FieldScope.VM else _array(f.type)
 
 
-def _array(element: str) -> str:
-    return f"(Array {t.THREAD_SORT} {element})"
+def _array(element: Type) -> str:
+    return f"(Array {t.THREAD_SORT} {t.sort_of(element)})"
 
 
 def _no_locks(_: HeldLocks | AllFree) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from flushproof.verify.proof_checker.script import ProofObligation, Script
+from flushproof.verify.proof_checker.terms import ProofObligation, Script
 
 STEPS = 50_000_000
 """z3's own steps for one question, so that nothing hangs."""
