@@ -101,9 +101,8 @@ class CaseConditions(CaseLocations):
                         continue
                     to = None if end.at is None else Position(position.operation, end.at)
                     target = self.moved(where, thread, to)
-                    if self.possible(target):
-                        yield target
-                        self._ask_kept(target, thread, region, end, (whole, text))
+                    yield target
+                    self._ask_kept(target, thread, region, end, (whole, text))
 
     def _ask_kept(
         self, target: Location, thread: int, region: Region, end: Reached, asked: tuple[str, str]
@@ -157,9 +156,7 @@ class CaseConditions(CaseLocations):
         for role, thread in others:
             for o in self.program.of(role):
                 for at in sorted(self.checked.cuts[o.name]):
-                    position = Position(o.name, at)
-                    if self.possible(where, position):
-                        self._ask_other(where, hypothesis, position, thread)
+                    self._ask_other(where, hypothesis, Position(o.name, at), thread)
 
     def _ask_other(self, where: Location, hypothesis: str, position: Position, thread: int) -> None:
         """Ask that the step of one in the place of a thread keeps the facts.
@@ -262,14 +259,12 @@ class CaseConditions(CaseLocations):
             exists = t.all_of((t.is_vcpu(index), t.make_difference(index, self.tracked[0])))
             if exists != t.FALSE:
                 players = self.players.put_in_place(LOAD, index, f"{k}/")
-                places = (replace(where, loads=(p,)) for p in self._load_positions(where))
+                places = (replace(where, loads=(p,)) for p in self._load_positions())
                 alike = t.any_of(self.holds(place, self.state, players) for place in places)
                 yield t.make_implication(exists, alike)
 
-    def _load_positions(self, where: Location) -> Iterator[Position | None]:
+    def _load_positions(self) -> Iterator[Position | None]:
         yield None
         for o in self.program.of(Role.LOAD):
-            for at in sorted(self.checked.boundaries[o.name] - {0}):
-                position = Position(o.name, at)
-                if self.possible(replace(where, loads=(position,))):
-                    yield position
+            starts = self.checked.boundaries[o.name] - {0}
+            yield from (Position(o.name, at) for at in sorted(starts))

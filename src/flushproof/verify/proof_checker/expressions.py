@@ -9,21 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import assert_never
 
-from flushproof.ir.code import (
-    COMPARISONS,
-    AllFree,
-    Binary,
-    Cast,
-    Const,
-    Expr,
-    HeldLocks,
-    Ite,
-    Local,
-    NumVcpus,
-    Self,
-    Unary,
-    Var,
-)
+from flushproof.ir import code as ir
+from flushproof.ir.code import Expr, Local
 from flushproof.ir.types import BOOL, INT, NO_VCPU, Int, Type, VcpuRef
 from flushproof.verify.proof_checker import terms as t
 
@@ -47,7 +34,7 @@ class Evaluation:
         self,
         local: Callable[[Local], str],
         thread: str,
-        locks: Callable[[HeldLocks | AllFree], str],
+        locks: Callable[[ir.HeldLocks | ir.AllFree], str],
     ) -> None:
         self.local = local
         self.thread = thread
@@ -58,29 +45,29 @@ class Evaluation:
     def value(self, e: Expr) -> str:
         """Return the term of an expression."""
         match e:
-            case Const(value, type_):
+            case ir.Const(value, type_):
                 return t.make_constant(value, type_)
-            case Var(local):
+            case ir.Var(local):
                 return self.local(local)
-            case NumVcpus():
+            case ir.NumVcpus():
                 return t.convert_value(t.COUNT, t.THREAD, e.type)
-            case Self():
+            case ir.Self():
                 next_one = f"(bvadd {self.thread} {t.make_number(1)})"
                 return t.convert_value(next_one, t.THREAD, e.type)
-            case HeldLocks() | AllFree():
+            case ir.HeldLocks() | ir.AllFree():
                 return self.locks(e)
-            case Unary():
+            case ir.Unary():
                 return self._unary(e)
-            case Binary():
+            case ir.Binary():
                 return self._binary(e)
-            case Cast(operand, type_):
+            case ir.Cast(operand, type_):
                 return self._cast(self.value(operand), operand, type_)
-            case Ite():
+            case ir.Ite():
                 return self._ite(e)
             case _:
                 assert_never(e)
 
-    def _unary(self, e: Unary) -> str:
+    def _unary(self, e: ir.Unary) -> str:
         a = self.value(e.operand)
         if e.op == "!":
             zero = t.make_constant(0, e.operand.type)
@@ -104,7 +91,7 @@ class Evaluation:
             self.exact.append(_is_kept(a, source, target))
         return t.convert_value(a, source, target)
 
-    def _ite(self, e: Ite) -> str:
+    def _ite(self, e: ir.Ite) -> str:
         c = self.value(e.condition)
         parts = [self._branch(c, e.then), self._branch(t.negate_term(c), e.otherwise)]
         return t.make_choice(c, *parts)
@@ -117,7 +104,7 @@ class Evaluation:
             found[mark:] = [t.make_implication(c, x) for x in found[mark:]]
         return value
 
-    def _binary(self, e: Binary) -> str:
+    def _binary(self, e: ir.Binary) -> str:
         a, b = self.value(e.left), self.value(e.right)
         type_ = e.left.type
         if e.op in ("==", "!="):
@@ -134,7 +121,7 @@ class Evaluation:
         if e.op in ("+", "-", "*"):
             self._exactly(e.op, a, b, word)
         found = f"({_operator(e.op, word)} {a} {b})"
-        return found if e.op in COMPARISONS else t.convert_value(found, word, e.type)
+        return found if e.op in ir.COMPARISONS else t.convert_value(found, word, e.type)
 
     def _exactly(self, op: str, a: str, b: str, type_: Int) -> None:
         """Note that a sum does not leave its type."""

@@ -7,22 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from flushproof.ir import invariant as inv
 from flushproof.ir.code import Field, FieldScope
-from flushproof.ir.invariant import (
-    FLUSHER,
-    Bitwise,
-    Cell,
-    Fact,
-    FactComparison,
-    FixedNumber,
-    FlusherNumber,
-    ReaderCount,
-    Sum,
-    Term,
-    ThreadLocal,
-    TrackedVcpu,
-    VcpuCount,
-)
+from flushproof.ir.invariant import Fact, Term
 from flushproof.ir.types import INT, U32, Int, Type
 from flushproof.support.record import Record
 from flushproof.verify.proof_checker import terms as t
@@ -44,7 +31,7 @@ def state_facts(facts: Iterable[Fact], find: Lookup) -> str:
     return t.all_of(t.any_of(_compare(c, find) for c in fact) for fact in facts)
 
 
-def _compare(c: FactComparison, find: Lookup) -> str:
+def _compare(c: inv.FactComparison, find: Lookup) -> str:
     wide = Int(max(_width(c.left, find), _width(c.right, find)), signed=True)
     a, b = exact_value(c.left, find, wide), exact_value(c.right, find, wide)
     if c.relation in _RELATIONS:
@@ -55,11 +42,11 @@ def _compare(c: FactComparison, find: Lookup) -> str:
 def _width(term: Term, find: Lookup) -> int:
     """Return how many bits a value with a sign needs, so that nothing in it wraps around."""
     match term:
-        case FixedNumber(value):
+        case inv.FixedNumber(value):
             return value.bit_length() + 1
-        case Sum(terms):
+        case inv.Sum(terms):
             return max((_width(x, find) for x in terms), default=1) + len(terms)
-        case Bitwise(_, left, right):
+        case inv.Bitwise(_, left, right):
             return max(_width(left, find), _width(right, find))
         case _:
             word = t.word_of(find(term)[1])
@@ -71,14 +58,14 @@ def exact_value(term: Term, find: Lookup, wide: Int = t.EXACT) -> str:
     if _width(term, find) > t.EXACT.width:
         raise NotUnderstood("a value of too many bits")
     match term:
-        case FixedNumber(value):
+        case inv.FixedNumber(value):
             return t.make_constant(value, wide)
-        case Sum(terms):
+        case inv.Sum(terms):
             total = t.make_constant(0, wide)
             for x in terms:
                 total = f"(bvadd {total} {exact_value(x, find, wide)})"
             return total
-        case Bitwise(op, left, right):
+        case inv.Bitwise(op, left, right):
             a, b = exact_value(left, find, wide), exact_value(right, find, wide)
             return f"({_BITWISE[op]} {a} {b})"
         case _:
@@ -95,7 +82,7 @@ class View(Record, frozen=True):
     space: StateSpace
     state: State
     numbers: Mapping[int, str]
-    local: Callable[[int, str], Typed]
+    local: Callable[[int, str], Typed | None]
 
     def of_locals(self, thread: int) -> View:
         """Return what facts about the locals of one thread are about, whichever it is.
@@ -103,41 +90,39 @@ class View(Record, frozen=True):
         Whose number is meant would hang on where such a fact is used, so none has a name.
         """
 
-        def local(k: int, name: str) -> Typed:
-            return self.local(thread, name) if k == FLUSHER else no_local(name)
+        def local(k: int, name: str) -> Typed | None:
+            return self.local(thread, name) if k == inv.FLUSHER else None
 
         return View(self.space, {}, {}, local)
 
     def find(self, term: Term) -> Typed:
         """Return what a name stands for."""
         match term:
-            case VcpuCount():
+            case inv.VcpuCount():
                 return t.COUNT, INT
-            case FlusherNumber():
-                return self._number(FLUSHER, "the number of the flusher"), INT
-            case TrackedVcpu(k):
-                return self._tracked(k), INT
-            case Cell(name, vcpu):
+            case inv.FlusherNumber():
+                return self._number(inv.FLUSHER), INT
+            case inv.TrackedVcpu(k):
+                return self._number(k + 1), INT
+            case inv.Cell(name, vcpu):
                 return self._cell(name, vcpu)
-            case ReaderCount(lock, thread):
+            case inv.ReaderCount(lock, thread):
                 if readers_of(lock) not in self.state:
                     raise NotUnderstood(f"no readers of `{lock}`")
-                number = self._number(thread, f"readers of `{lock}`")
-                return f"(select {self.state[readers_of(lock)]} {number})", U32
-            case ThreadLocal(thread, name):
-                return self.local(thread, name)
-            case FixedNumber() | Sum() | Bitwise():
+                return f"(select {self.state[readers_of(lock)]} {self._number(thread)})", U32
+            case inv.ThreadLocal(thread, name):
+                found = self.local(thread, name)
+                if found is None:
+                    raise NotUnderstood(f"no local `{name}`")
+                return found
+            case inv.FixedNumber() | inv.Sum() | inv.Bitwise():
                 raise NotUnderstood("a part of a value that is none")
 
-    def _number(self, thread: int, what: str) -> str:
+    def _number(self, thread: int) -> str:
         if thread not in self.numbers:
-            raise NotUnderstood(f"{what}, of a thread that is not there")
+            who = "the flusher" if thread == inv.FLUSHER else "a vCPU that is not tracked"
+            raise NotUnderstood(f"the number of {who}")
         return self.numbers[thread]
-
-    def _tracked(self, k: int) -> str:
-        if k < 0:
-            raise NotUnderstood("a vCPU that is not tracked")
-        return self._number(k + 1, "a tracked vCPU")
 
     def _cell(self, name: str, vcpu: int | None) -> Typed:
         f = self.space.fields.get(name)
@@ -145,7 +130,7 @@ class View(Record, frozen=True):
             raise NotUnderstood(f"no field `{name}`")
         if name in self.space.written and name not in self.state:
             raise NotUnderstood(f"`{name}` where facts are about locals alone")
-        index = None if vcpu is None else self._tracked(vcpu)
+        index = None if vcpu is None else self._number(vcpu + 1)
         return self.space.read(self.state, f, index), f.type
 
 
@@ -154,16 +139,11 @@ def value_facts(values: Mapping[str, tuple[Fact, ...]], f: Field, value: str) ->
 
     def find(term: Term) -> Typed:
         match term:
-            case VcpuCount():
+            case inv.VcpuCount():
                 return t.COUNT, INT
-            case Cell(name, None) if name == f.name:
+            case inv.Cell(name, None) if name == f.name:
                 return value, f.type
             case _:
                 raise NotUnderstood(f"a fact about `{f.name}` alone speaks of something else")
 
     return state_facts(values.get(f.name, ()), find)
-
-
-def no_local(name: str) -> Typed:
-    """Have no local."""
-    raise NotUnderstood(f"no local `{name}`")

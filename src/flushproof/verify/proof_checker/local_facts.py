@@ -20,7 +20,6 @@ from flushproof.verify.proof_checker.facts import (
     Typed,
     View,
     exact_value,
-    no_local,
     state_facts,
     value_facts,
 )
@@ -114,10 +113,8 @@ class LocalConditions:
         return [self.script.define(f"(bvsub {a} {b})", t.sort_of(t.EXACT)) for a, b in pairs]
 
     def _view(self, r: Region, known: Mapping[Local, str]) -> View:
-        named = locals_by_name(r.operation)
-
-        def local(_: int, name: str) -> Typed:
-            x = named.get(name)
-            return no_local(name) if x is None else (known.get(x) or r.at_start(x), x.type)
+        def local(_: int, name: str) -> Typed | None:
+            x = locals_by_name(r.operation).get(name)
+            return None if x is None else (known.get(x) or r.at_start(x), x.type)
 
         return View(self.space, {}, {}, local).of_locals(FLUSHER)

@@ -28,8 +28,8 @@ from flushproof.support.record import Record, replace
 from flushproof.verify.proof_checker import terms as t
 from flushproof.verify.proof_checker.checked_program import CheckedProgram, locals_by_name
 from flushproof.verify.proof_checker.execution import Reached
-from flushproof.verify.proof_checker.facts import Typed, View, no_local, state_facts, value_facts
-from flushproof.verify.proof_checker.locks import exclude_each_other, held_locks, unheld_locks
+from flushproof.verify.proof_checker.facts import Typed, View, state_facts, value_facts
+from flushproof.verify.proof_checker.locks import held_locks, unheld_locks
 from flushproof.verify.proof_checker.machine_state import State, StateSpace, is_flusher
 from flushproof.verify.proof_checker.terms import NotUnderstood, Script
 
@@ -114,12 +114,6 @@ class CaseLocations:
         k = thread - LOAD
         return replace(where, loads=(*where.loads[:k], to, *where.loads[k + 1 :]))
 
-    def possible(self, where: Location, *more: Position) -> bool:
-        """Tell whether no two threads there hold one lock."""
-        places = (*(self.position(where, k) for k in self.players.numbers), *more)
-        held = [self.held[p.operation][p.at] for p in places if p is not None]
-        return not any(exclude_each_other(a, b) for a, b in combinations(held, 2))
-
     def view(
         self,
         where: Location,
@@ -129,11 +123,11 @@ class CaseLocations:
     ) -> View:
         """Return what facts at a location are about, to which a thread may have moved just now."""
 
-        def local(thread: int, name: str) -> Typed:
+        def local(thread: int, name: str) -> Typed | None:
             p = self.position(where, thread) if thread in players.numbers else None
             x = None if p is None else self.locals_of[p.operation].get(name)
             if p is None or x is None:
-                return no_local(name)
+                return None
             if moved is not None and thread == moved[0] and x in moved[1].locals:
                 return moved[1].locals[x], x.type
             o = self.operations[p.operation]
