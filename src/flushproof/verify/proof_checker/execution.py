@@ -310,12 +310,11 @@ class Region:
 
     def _lock(self, i: Locking) -> None:
         number = self._index(i.index)
-        f, me = i.field, self.number
+        f, target = i.field, defined_local(i)
         if is_shared(f) and number is not None:
             raise NotUnderstood("readers of a lock of a vCPU")
         if isinstance(i, ir.Release) and i.freeing not in (Freeing.LOCKED, Freeing.STORE):
             raise NotUnderstood("an unlock in a store buffer")
-        target = defined_local(i)
         if self.manner is Manner.OPEN:
             if target is not None:
                 self.locals[target] = self.script.unknown(f.name, t.sort_of(target.type))
@@ -324,26 +323,24 @@ class Region:
             case ir.Acquire(shared=shared):
                 self._restrict(self.space.is_free(self.state, f, number, shared=shared))
                 self._take(f, number, t.TRUE, shared=shared)
-            case ir.TryAcquire(target, shared=shared):
+            case ir.TryAcquire(shared=shared) | ir.Available(shared=shared):
                 free = self.space.is_free(self.state, f, number, shared=shared)
-                self.locals[target] = self.script.define(free, "Bool")
-                self._take(f, number, self.locals[target], shared=shared)
-            case ir.Available(target, shared=shared):
-                self.locals[target] = self.space.is_free(self.state, f, number, shared=shared)
+                self.locals[i.target] = self.script.define(free, "Bool")
+                if isinstance(i, ir.TryAcquire):
+                    self._take(f, number, self.locals[i.target], shared=shared)
             case ir.Release(shared=shared):
-                self.state = self.space.release(self.state, f, number, me, shared=shared)
-            case ir.Holds(target, sole=sole):
-                held = self.space.is_held(self.state, f, number, me, sole=sole)
-                self.locals[target] = self.script.define(held, "Bool")
+                self.state = self.space.release(self.state, f, number, self.number, shared=shared)
+            case ir.Holds(sole=sole):
+                held = self.space.is_held(self.state, f, number, self.number, sole=sole)
+                self.locals[i.target] = self.script.define(held, "Bool")
             case _:
                 assert_never(i)
 
     def _take(self, f: Field, index: str | None, got: str, *, shared: bool) -> None:
-        me = self.number
         if shared:  # fewer than 2^31 times at once: docs/soundness.md assumes it
-            count = self.space.reader_count(self.state, f, me)
+            count = self.space.reader_count(self.state, f, self.number)
             self._restrict(f"(bvult {count} {t.make_number(t.THREAD.high)})")
-        taken = self.space.take(self.state, f, index, me, shared=shared)
+        taken = self.space.take(self.state, f, index, self.number, shared=shared)
         self.state = self.space.join([(got, taken), (t.TRUE, self.state)])
 
     # What is known ---------------------------------------------------------------------------
