@@ -10,8 +10,8 @@ import z3
 from flushproof.engines.smt.term_space import TermSpace, fresh_terms
 from flushproof.results.verdict import ClaimResult
 from flushproof.verify.portfolio import Question, decide_claims
-from flushproof.verify.proof_checker.terms import ProofObligation, Script
 from flushproof.verify.proof_checker.solve import OPTIONS, ask_z3
+from flushproof.verify.proof_checker.terms import ProofObligation, Script
 from support.machines import machine_of
 
 

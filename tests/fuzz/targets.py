@@ -45,8 +45,8 @@ from flushproof.verify.proof_checker.check import (
     check_claims,
     check_defined,
 )
-from flushproof.verify.proof_checker.terms import ProofObligation, Script
 from flushproof.verify.proof_checker.solve import script_text
+from flushproof.verify.proof_checker.terms import ProofObligation, Script
 
 TESTS = Path(__file__).parent.parent
 BASE = SPECS / "mismatch_flag.c"

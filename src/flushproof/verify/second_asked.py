@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from flushproof.results.second_opinion import Opinion
-from flushproof.verify.proof_checker.terms import ProofObligation, Script
 from flushproof.verify.proof_checker.solve import ask_z3, script_text
+from flushproof.verify.proof_checker.terms import ProofObligation, Script
 
 if TYPE_CHECKING:
     from flushproof.engines.second.second_solver import Second

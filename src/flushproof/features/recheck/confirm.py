@@ -28,8 +28,8 @@ from flushproof.verify.proof_checker.check import (
     check_claims,
     check_defined,
 )
-from flushproof.verify.proof_checker.terms import ProofObligation, Script
 from flushproof.verify.proof_checker.solve import Ask, ask_z3, script_text, z3_version
+from flushproof.verify.proof_checker.terms import ProofObligation, Script
 
 
 def confirm_proofs(
