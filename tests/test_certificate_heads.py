@@ -128,6 +128,7 @@ def test_what_was_written_is_read_back() -> None:
     assert found == odd
 
 
+@pytest.mark.slow
 def test_a_sound_one_passes_with_both_solvers(written: Path, capsys: Captured) -> None:
     """Both decide anew, and it is told how much was looked at."""
     spec = str(written.parent / "counter_first.spec")

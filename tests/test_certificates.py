@@ -21,7 +21,7 @@ from support.places import SPECS
 SOURCE = str(SPECS / "vcpu0_first.c")
 EMPTY = '{"cuts": [], "cases": []}'
 OPPOSITE = {"==": "!=", "!=": "==", "<=": ">", ">": "<=", "<": ">=", ">=": "<"}
-CLAIMS = ("--claim", "cache_sound", "--claim", "failure_kept")
+CLAIMS = ("--claim", "no_race", "--claim", "failure_kept")
 
 
 @pytest.fixture(scope="module")

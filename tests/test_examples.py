@@ -26,7 +26,7 @@ SHOWN = tuple(b for page in (README, WALK, TUTORIAL) for b in REGENERATE.blocks(
 BLOCKS: dict[str, str] = dict(SHOWN)
 
 
-@pytest.mark.sample("refute specs/enum_cached", "explain-atomicity")
+@pytest.mark.sample("refute specs/enum_cached", "examples/no_lock.c --explain-atomicity")
 @pytest.mark.parametrize(("command", "shown"), BLOCKS.items(), ids=BLOCKS)
 def test_the_pages_show_what_the_tool_prints(command: str, shown: str) -> None:
     """If this fails, a reader who types the command sees something else than the page says.

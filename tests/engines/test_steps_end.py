@@ -116,7 +116,7 @@ def _decided(made: Machine, engine: str) -> ClaimResult:
     return result
 
 
-@pytest.mark.sample("for ever")
+@pytest.mark.sample("ends and is not seen")
 @pytest.mark.parametrize("name", CASES)
 def test_nothing_is_hidden(name: str) -> None:
     """A claim is proved although it fails while a step goes on that does not end.

@@ -104,7 +104,7 @@ def reparsed(text: str) -> tuple[syntax.TopLevel, ...]:
 
 
 @given(blocks)
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=30, deadline=None, derandomize=True)
 def test_round_trip_of_statements(block: syntax.Block) -> None:
     """Parentheses and braces are printed exactly where the grammar needs them."""
     function = syntax.Function("f", U64, 1, (), (), block, AT)

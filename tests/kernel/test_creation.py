@@ -148,7 +148,7 @@ def _result(text: str, claim: str, to: Path) -> ClaimResult:
     return pipeline.prove(str(path), None, options, lambda _: None).results[0]
 
 
-@pytest.mark.sample(every=6)
+@pytest.mark.sample(every=12)
 @pytest.mark.parametrize("name", SURE)
 def test_creation_that_surely_sets(name: str, tmp_path: Path) -> None:
     """Creation is followed along every way that makes a vCPU; an error makes none.
@@ -166,7 +166,7 @@ def test_creation_that_does_not(name: str, tmp_path: Path) -> None:
     assert result.verdict in {Verdict.REFUTED, Verdict.UNKNOWN}
 
 
-@pytest.mark.sample(every=6)
+@pytest.mark.sample(every=12)
 @pytest.mark.parametrize("name", OTHERS)
 def test_another_function_that_writes(name: str, tmp_path: Path) -> None:
     """A function that is no load may forget a root at any time: nobody may rely on it.
@@ -178,7 +178,7 @@ def test_another_function_that_writes(name: str, tmp_path: Path) -> None:
     assert "it depends on what other code writes: " in result.reason
 
 
-@pytest.mark.sample(every=4)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BESIDE)
 def test_another_function_that_writes_something_else(name: str, tmp_path: Path) -> None:
     """What is written beside the state disturbs nobody."""
@@ -187,6 +187,7 @@ def test_another_function_that_writes_something_else(name: str, tmp_path: Path) 
     )
 
 
+@pytest.mark.slow
 def test_what_creation_calls_elsewhere(tmp_path: Path) -> None:
     """A function that is not at hand is believed to set nothing, and that is said."""
     said = "what vmx_create_vcpu() calls and is not at hand, or not read, sets none of it"

@@ -140,6 +140,7 @@ def test_pieces_end_as_on_the_reference_machine(name: str, tmp_path: Path) -> No
     assert _endings(made, 3, locks=False) == _expected(made, locks=False)
 
 
+@pytest.mark.slow
 def test_flushers_have_buffers_of_their_own(tmp_path: Path) -> None:
     """Flushers that shared a buffer would see each other's stores early."""
     made = _written(tmp_path, "vmx->x = vmx->x + 1; r = vmx->x;", "r = vmx->y;")
@@ -337,7 +338,7 @@ def test_litmus(spec: Path, expected: object) -> None:
 LEFT_OVER = "vmx->x = vmx->y + 1; to_vmx(vcpu)->own = vmx->x;"
 
 
-@pytest.mark.sample("no_bogus")
+@pytest.mark.sample("2-1-no_bogus")
 @pytest.mark.parametrize("claim", ["no_race", "no_bogus", "mine"])
 @pytest.mark.parametrize(("loads", "flushes"), [(2, 1), (1, 2)])
 def test_engines_agree_over_several_calls(

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(
 VARIANTS = int(os.environ.get("FLUSHPROOF_EDGES", "24"))
 FIRST = int(os.environ.get("FLUSHPROOF_FIRST_SEED", "0"))
 AT_ONCE = 10
-SEEDS = lumps(FIRST, VARIANTS, AT_ONCE, quick=4)
+SEEDS = lumps(FIRST, VARIANTS, AT_ONCE, quick=3)
 
 
 @pytest.mark.parametrize("seeds", SEEDS, ids=lambda s: str(s[0]))

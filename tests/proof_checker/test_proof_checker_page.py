@@ -67,6 +67,7 @@ def test_what_it_names_is_there() -> None:
     assert [n for n in named if not any((f / n).is_file() for f in folders)] == []
 
 
+@pytest.mark.slow
 def test_its_certificate_is_what_is_written(certificate: Path) -> None:
     """What is explained line by line has to be what a reader gets."""
     text = body(certificate)
@@ -80,6 +81,7 @@ def test_its_certificate_is_what_is_written(certificate: Path) -> None:
     assert set(re.findall(r"^    (; (?!end).*)$", PAGE, re.MULTILINE)) <= set(head)
 
 
+@pytest.mark.slow
 def test_its_script_asks_aloud(
     certificate: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

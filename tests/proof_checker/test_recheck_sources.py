@@ -10,6 +10,8 @@ import pytest
 from flushproof.cli.main import main
 from support.places import SPECS, TREES
 
+FAST_SIBLING = "tests/test_certificate_heads.py"
+
 CLAIM = ("--claim", "lock_balanced", "--no-sanity", "--jobs", "1")
 TREE = TREES / "v5_14"
 INSIDE = Path("arch/x86/kvm/vmx/vmx.c")
@@ -33,6 +35,7 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
+@pytest.mark.slow
 def test_a_spec_that_was_given_is_read_again(
     folder: Path,
     tmp_path: Path,
