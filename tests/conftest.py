@@ -8,10 +8,21 @@ from __future__ import annotations
 import os
 
 import pytest
+from _pytest.assertion.rewrite import AssertionRewritingHook
 
 from support.tiers import FAST, TIERS, Tiers, mark_slow
 
 os.environ["FLUSHPROOF_CACHE"] = "off"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Import the package as its users do: pytest rewrites the asserts of plugins, to explain them.
+
+    Nobody reads that of the package, whose asserts are many and in its inner loops.
+    """
+    hook = config.pluginmanager.rewrite_hook
+    if isinstance(hook, AssertionRewritingHook):
+        hook._must_rewrite.discard("flushproof")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,9 @@ from flushproof.support.record import replace
 from flushproof.verify.options import Options, Sweeping
 from support.places import SPECS
 
-distributed = pytest.importorskip("distributed", reason="needs the extra `dask`")
+pytestmark = pytest.mark.skipif(
+    find_spec("distributed") is None, reason="needs the extra `dask`, which takes long to import"
+)
 
 NAMES = ("counter_first.spec", "enum_status.spec")
 SMALL = Options(
@@ -65,10 +68,12 @@ def _cluster(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen[str]]]]:
 @pytest.mark.slow
 def test_a_killed_worker_loses_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that goes away in a long night would take its share of the verdicts along."""
+    from distributed import Client
+
     monkeypatch.chdir(SPECS)
     with (
         _cluster(tmp_path) as (address, workers),
-        distributed.Client(f"tcp://{address}", set_as_default=False) as client,
+        Client(f"tcp://{address}", set_as_default=False) as client,
     ):
         client.wait_for_workers(2, timeout=20)
         options = replace(SMALL, sweeping=Sweeping(None, f"dask://{address}"))
