@@ -26,7 +26,6 @@ def _decided(made: Machine, claim: str, bounds: Bounds, engine: str = "auto") ->
     [
         ("store_late", "no_repeat", Bounds((1, 1), 2, 2, 1), (3, 1, 1)),
         ("early_return", "no_wasted", Bounds((1, 1), 2, 2, 1), (2, 1, 1)),
-        ("rwlock_readers", "converges", Bounds((1, 1), 2, 2, 1), (1, 2, 3)),
     ],
 )
 def test_a_failure_beyond_the_bounds_refutes_what_is_asked_for_all(

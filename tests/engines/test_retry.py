@@ -138,8 +138,10 @@ def _plainly_decided(lock: str, claim: str) -> int | None:
 
 
 @pytest.mark.sample("while-vmx")
-@pytest.mark.parametrize("lock", ["vmx->lock", "first->own"])
-@pytest.mark.parametrize("name", list(WAITS))
+@pytest.mark.parametrize(
+    ("name", "lock"),
+    [*((name, "vmx->lock") for name in WAITS), ("while", "first->own"), ("flags", "first->own")],
+)
 def test_waiting_loop_is_a_wait(name: str, lock: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The lock of a vCPU does not keep another's load out: an answer that is always no is wrong.
 

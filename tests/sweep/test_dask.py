@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -68,12 +69,11 @@ def _cluster(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen[str]]]]:
 @pytest.mark.slow
 def test_a_killed_worker_loses_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that goes away in a long night would take its share of the verdicts along."""
-    from distributed import Client
-
+    distributed = import_module("distributed")
     monkeypatch.chdir(SPECS)
     with (
         _cluster(tmp_path) as (address, workers),
-        Client(f"tcp://{address}", set_as_default=False) as client,
+        distributed.Client(f"tcp://{address}", set_as_default=False) as client,
     ):
         client.wait_for_workers(2, timeout=20)
         options = replace(SMALL, sweeping=Sweeping(None, f"dask://{address}"))
