@@ -7,9 +7,9 @@ than those that were passed: `i + count` is bounded, and neither of the two tell
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from itertools import product
+from itertools import combinations, product
 
 import z3
 
@@ -32,7 +32,9 @@ def list_number_atoms(
     system: System, walking: AbstractSet[Name]
 ) -> Iterator[tuple[Control, z3.BoolRef]]:
     """Yield the atoms of each control about what walks over vCPUs, and what counts them."""
-    given = list(_list_given(system))
+    steps = list(_list_given(system))
+    given = [x for step in steps for x in step]
+    apart = _collect_distances(steps)
     copies = _collect_copies(system, given)
     rising, falling = (
         {v for v, x, distance in given if name_variable(system, x) == v and way * distance > 0}
@@ -43,7 +45,8 @@ def list_number_atoms(
         named = [(p, name_variable(system, p)) for p in numbers]
         for n, name in named:
             yield from ((control, n == index + d) for index, d in copies.get(name, ()))
-        yield from ((control, x) for x in _list_equal(named, given, system))
+        for (n, a), (m, b) in combinations(named, 2):
+            yield from ((control, n == m + d) for d in apart.get((a, b), ()))
         down = [n for n, name in named if name in falling & walking]
         counting = [n for n, name in named if name in rising]
         for n, c, size in product(down, counting, system.sizes):
@@ -51,31 +54,41 @@ def list_number_atoms(
             yield control, n + c <= size - 1
 
 
-def _list_equal(
-    named: list[tuple[z3.ArithRef, Name]], given: list[Given], system: System
-) -> Iterator[z3.BoolRef]:
-    """Yield that a variable is what it was set from, as the parameter of a helper is."""
-    numbers = {name: n for n, name in named}
-    for name, source, distance in given:
-        other = name_variable(system, source)
-        if name in numbers and other in numbers and name != other and abs(distance) <= FARTHEST:
-            yield numbers[name] == numbers[other] + distance
-
-
-def _list_given(system: System) -> Iterator[Given]:
-    """Yield what steps give to counters, where it is one variable and a number."""
+def _list_given(system: System) -> Iterator[list[Given]]:
+    """Yield for each step what it gives to counters, where it is one variable and a number."""
     for clause in system.clauses:
-        if clause.head is None:
-            continue
-        parameters = system.parameters[clause.head.control]
-        for p, argument in zip(parameters, clause.head.arguments, strict=True):
-            if p.get_id() in system.counters and z3.is_int(p):
-                for x in list_choices(argument):
-                    summands: dict[int, tuple[z3.ArithRef, int]] = {}
-                    distance = collect_summands(x, 1, summands)
-                    if [factor for _, factor in summands.values()] == [1]:
-                        ((source, _),) = summands.values()
-                        yield name_variable(system, p), source, distance
+        if clause.head is not None:
+            parameters = system.parameters[clause.head.control]
+            pairs = zip(parameters, clause.head.arguments, strict=True)
+            yield [
+                (name_variable(system, p), *found)
+                for p, argument in pairs
+                if p.get_id() in system.counters and z3.is_int(p)
+                for found in _split_choices(argument)
+            ]
+
+
+def _split_choices(term: z3.ExprRef) -> Iterator[Offset]:
+    """Yield what a choice may be: a variable and a number."""
+    for x in list_choices(term):
+        summands: dict[int, tuple[z3.ArithRef, int]] = {}
+        distance = collect_summands(x, 1, summands)
+        if [factor for _, factor in summands.values()] == [1]:
+            ((source, _),) = summands.values()
+            yield source, distance
+
+
+def _collect_distances(steps: Iterable[list[Given]]) -> Mapping[tuple[Name, Name], set[int]]:
+    """Return how far apart a step makes two variables, as the parameter of a helper and what it is.
+
+    They are made of one, which the step may move as well: so in `while (i--)`.
+    """
+    found: dict[tuple[Name, Name], set[int]] = {}
+    for step in steps:
+        for (a, x, far), (b, y, near) in combinations(step, 2):
+            if a != b and x.eq(y) and abs(far - near) <= FARTHEST:
+                found.setdefault((a, b), set()).add(far - near)
+    return found
 
 
 def _collect_copies(system: System, given: list[Given]) -> Mapping[Name, tuple[Offset, ...]]:
