@@ -1,4 +1,4 @@
-"""Walks over vCPUs by number: what holds of them is proved, and what is off by one is not."""
+"""Variants that walk over vCPUs by number: what holds is proved, and what is off by one is not."""
 
 from __future__ import annotations
 
@@ -24,20 +24,37 @@ spec NAME {
 		load vmx_load_mmu_pgd(vcpu, root, free);
 	}
 	boot { to_vmx(vcpu)->hv_tlb_pgd = INVALID_PAGE; }
-	cache when to_kvm_vmx(kvm)->hv_tlb_pgd_valid is to_kvm_vmx(kvm)->hv_tlb_pgd;
+	cache when CACHED is to_kvm_vmx(kvm)->hv_tlb_pgd;
 	bounds { vcpus 1..3; loads 2; flushes 2; flushers 1; }
 	assume load_flushes;
 }
 """
 
+CACHED = {
+    "enum_agree": "to_kvm_vmx(kvm)->status == ROOTS_AGREE",
+    "local_only": "VALID_PAGE(to_kvm_vmx(kvm)->hv_tlb_pgd)",
+    "two_passes": "VALID_PAGE(to_kvm_vmx(kvm)->hv_tlb_pgd)",
+}
+"""When a variant uses its cached root, where that is not told by a flag."""
+
 REFUTED: dict[str, dict[str, int]] = {
+    "enum_agree": {"no_repeat": 3},
     "for_down": {},
     "for_unsigned": {},
     "for_up": {},
+    "local_only": {"no_repeat": 3},
+    "not_dropped": {"coverage": 2, "no_repeat": 3, "cache_sound": 2},
+    "saturated": {"no_repeat": 3},
     "to_the_last": {},
+    "two_locks": {},
+    "two_passes": {"no_repeat": 3, "no_bogus": 1},
+    "two_steps": {},
     "while_left": {},
 }
 """The claims that fail of each variant, with the fewest vCPUs: worked out by the enumerator."""
+
+OPEN = {("not_dropped", "converges")}
+"""What holds and is not proved: that the cached root is that of some vCPU, whichever it is."""
 
 CLAIMS = tuple(c.name for c in load_builtin().claims)
 CASES = [(name, claim) for name in REFUTED for claim in CLAIMS]
@@ -79,7 +96,8 @@ def _is_proved(machine: Machine, claim: str) -> bool:
 @pytest.mark.parametrize(("name", "claim"), CASES)
 def test_what_holds_is_proved(name: str, claim: str) -> None:
     """A plain `for` over numbers would be held for few vCPUs only, though it is what most write."""
-    assert _is_proved(_machine(name), claim) == (claim not in REFUTED[name])
+    holds = claim not in REFUTED[name] and (name, claim) not in OPEN
+    assert _is_proved(_machine(name), claim) == holds
 
 
 @pytest.mark.sample("for_up-coverage")
