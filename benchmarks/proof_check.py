@@ -89,7 +89,7 @@ def variant_costs(machine: Machine) -> Iterator[Cost]:
 def _claim_cost(engine: ForAll, claim: str, base: DefinedProgram) -> Iterator[Cost]:
     began = time.process_time()
     program = engine.machine.with_claims((claim,))
-    found = engine.prove(program, engine.plan(program))
+    found = engine.prove(program)
     if isinstance(found, NoProof):
         return
     total = time.process_time() - began

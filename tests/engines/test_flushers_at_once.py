@@ -177,7 +177,7 @@ def _machine(flush: str, claim: str) -> Machine:
 def _is_proved(machine: Machine) -> bool:
     prover = ForAll(machine, evidence=False, many=True)
     program = machine.with_claims(("it",), named_callers=True)
-    return not isinstance(prover.prove(program, prover.plan(program)), NoProof)
+    return not isinstance(prover.prove(program), NoProof)
 
 
 def _is_broken(machine: Machine, flushers: int) -> bool:

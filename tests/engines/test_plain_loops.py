@@ -89,7 +89,7 @@ def _is_proved(machine: Machine, claim: str) -> bool:
     """Tell whether a claim is proved for every number of vCPUs, the proof being confirmed."""
     forall = ForAll(machine, evidence=False)
     program = machine.with_claims((claim,))
-    return isinstance(forall.prove_claim(claim, program, forall.plan(program)), Evidence)
+    return isinstance(forall.prove_claim(claim, program), Evidence)
 
 
 @pytest.mark.sample("for_up-no_repeat", "for_down-no_bogus")

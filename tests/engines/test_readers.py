@@ -160,7 +160,7 @@ def test_what_is_proved(name: str, tmp_path: Path) -> None:
     machine = write(Variant(case.flush, case.load), tmp_path)
     forall = ForAll(machine, evidence=False)
     program = machine.with_claims((case.claim,))
-    proved = isinstance(forall.prove(program, forall.plan(program)), Evidence)
+    proved = isinstance(forall.prove(program), Evidence)
     assert (_smallest(machine, case.claim), proved) == (case.vcpus, case.vcpus is None)
 
 

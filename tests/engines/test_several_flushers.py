@@ -145,7 +145,7 @@ def _is_proved(seed: int, folder: Path) -> bool:
     claim = stated[seed % len(stated)]
     forall = ForAll(machine, evidence=False, steps=STEPS, many=True)
     program = machine.with_claims((claim,), named_callers=True)
-    if isinstance(forall.prove(program, forall.plan(program)), NoProof):
+    if isinstance(forall.prove(program), NoProof):
         return False
     plain = machine.with_claims((claim,))
     for size in (Sizes(1, 1, 1, 2), Sizes(2, 1, 1, 2), Sizes(1, 1, 1, 3)):

@@ -72,7 +72,7 @@ def test_the_second_call_on_one_root_is_found_by_the_first() -> None:
     machine = machine_of("dedup_all")
     forall = ForAll(machine, evidence=False)
     program = machine.with_claims(("no_repeat",))
-    assert isinstance(forall.prove(program, forall.plan(program)), Evidence)
+    assert isinstance(forall.prove(program), Evidence)
 
 
 PAIR = """
@@ -108,4 +108,4 @@ def test_a_claim_about_two_vcpus_is_not_looked_at_where_they_are_one(tmp_path: P
     assert len(split_assertions(program)) == 2
     assert _fails(program, "pair")
     forall = ForAll(machine, evidence=False)
-    assert not isinstance(forall.prove(program, forall.plan(program)), Evidence)
+    assert not isinstance(forall.prove(program), Evidence)

@@ -37,7 +37,7 @@ FEW = Bounds((1, 3), 1, 2, 1)
 def _proved_for_all(machine: Machine, claim: str) -> bool:
     forall = ForAll(machine, evidence=False)
     program = machine.with_claims((claim,))
-    return isinstance(forall.prove(program, forall.plan(program)), Evidence)
+    return isinstance(forall.prove(program), Evidence)
 
 
 def _look(machine: Machine, claim: str) -> Verdict:

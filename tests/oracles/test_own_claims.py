@@ -77,7 +77,7 @@ def _proved(machine: Machine) -> bool:
     """Tell whether the claim is proved for every number; then nothing may speak against it."""
     forall = ForAll(machine, evidence=False)
     program = machine.with_claims(("it",))
-    found = forall.prove(program, forall.plan(program))
+    found = forall.prove(program)
     if not isinstance(found, Evidence):
         return False
     for vcpus in MORE:

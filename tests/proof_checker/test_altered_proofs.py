@@ -119,7 +119,7 @@ def _proofs(name: str) -> tuple[ClaimedProof, ClaimedProof]:
     machine, _ = _machines(name)
     prover = ForAll(machine, evidence=False)
     program = machine.with_claims(("it",))
-    found = prover.prove(program, prover.plan(program))
+    found = prover.prove(program)
     assert isinstance(found, Evidence), found
     return found.code, found.claim
 

@@ -67,7 +67,7 @@ def test_each_proof_is_read_back(name: str, claim: str) -> None:
     """A fact that is read as another one would make a certificate of something else."""
     engine = ForAll(machine_of(name), evidence=False)
     program = program_of(name, claim)
-    found = engine.prove(program, engine.plan(program))
+    found = engine.prove(program)
     assert isinstance(found, Evidence)
     for proof in (found.code, found.claim):
         text = proof_to_text(proof)

@@ -159,7 +159,7 @@ def test_one_flusher_is_not_many() -> None:
     machine = own_machine(body, "n = 1;", claim)
     prover = ForAll(machine, evidence=False)
     program = machine.with_claims(("it",))
-    honest = prover.prove(program, prover.plan(program))
+    honest = prover.prove(program)
     assert isinstance(honest, Evidence)
     base = defined_code(machine)
     assert isinstance(check_claims(program, honest.claim, base), ProofConfirmed)

@@ -119,7 +119,7 @@ def _replays(machine: Machine, claim: str, vcpus: int, how: Ask) -> None:
 def _for_all(machine: Machine, claim: str, result: ClaimResult, forall: ForAll) -> bool:
     """Tell whether a claim is proved for all; that excludes any counterexample."""
     program = machine.with_claims((claim,))
-    proved = isinstance(forall.prove(program, forall.plan(program)), Evidence)
+    proved = isinstance(forall.prove(program), Evidence)
     if proved:
         _expect(result.verdict.holds, claim, result, "proved for all")
     return proved

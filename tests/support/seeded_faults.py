@@ -180,4 +180,4 @@ def refusal_of(machine: Machine, *, many: bool = False) -> str:
 def _prove(machine: Machine, *, many: bool) -> Evidence | NoProof:
     prover = ForAll(machine, evidence=False, many=many)
     program = machine.with_claims(("it",), named_callers=many)
-    return prover.prove(program, prover.plan(program))
+    return prover.prove(program)

@@ -153,10 +153,11 @@ class ClaimedProof(Record, frozen=True):
     Others may step in at boundaries, and at other cuts nobody does. `values` are facts about single
     fields that always hold, each about `Cell(field)`, also where each vCPU has such a field. With
     `many` it is about any number of flushers at work at once, of which the flusher is any; else
-    there is one.
+    there is one. Reads of the fields in `havocked` give any value (`ir/passes/havoc_fields.py`).
     """
 
     cuts: tuple[CutPoint, ...]
     values: tuple[tuple[str, Fact], ...]
     cases: tuple[CaseInvariant, ...]
     many: bool = False
+    havocked: tuple[str, ...] = ()

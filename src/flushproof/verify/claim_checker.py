@@ -15,8 +15,15 @@ from typing import TYPE_CHECKING, assert_never
 from zlib import crc32
 
 from flushproof.engines.counterexample import Counterexample
+from flushproof.engines.explicit.enumerator import ExplicitEngine
 from flushproof.engines.interpreter.random_runs import Attack
-from flushproof.engines.outcome import NoCounterexample, NoProof, Outcome, Undecided
+from flushproof.engines.outcome import (
+    NOTHING_FAILS,
+    NoCounterexample,
+    NoProof,
+    Outcome,
+    Undecided,
+)
 from flushproof.frontend.setup import Bounds
 from flushproof.ir.program import Program
 from flushproof.machine.build import Machine
@@ -40,10 +47,11 @@ from flushproof.verify.question import (
     engine_for,
     replay_to_end,
 )
-from flushproof.verify.unbounded_proofs import SEVERAL, Evidence, ForAll
+from flushproof.verify.unbounded_proofs import SEVERAL, Abstraction, Evidence, ForAll
 
 if TYPE_CHECKING:
     from flushproof.engines.reduction.step_plan import StepPlan
+    from flushproof.verify.question import Engine
 
 FEW = 2
 """So many vCPUs are looked at before a proof for all is tried."""
@@ -105,6 +113,11 @@ class ClaimChecker:
             return NoProof("it is not asked for every number of vCPUs")
         return self.forall.plan(self.program)
 
+    @cached_property
+    def coarser(self) -> Abstraction | None:
+        """The machine with the claim, without what costs steps and may not matter, if anything."""
+        return None if self.engine in LOOKING else self.forall.coarsen(self.program)
+
     def decide(self) -> Decision:
         """Go through the attempts until one decides the claim; the last one always does."""
         buffers = self.machine.buffers((self.name,))
@@ -144,7 +157,7 @@ class ClaimChecker:
     def _prove_for_all(self, _: PassedOn) -> Decision | PassedOn:
         """Look for a proof for every number of vCPUs, and attack what is found."""
         beyond = _BeyondFew(self)
-        match self.forall.prove_claim(self.name, self.program, self.any_plan, beyond.look):
+        match self.forall.prove_claim(self.name, self.program, lambda: self.any_plan, beyond.look):
             case Evidence() as evidence:
                 self.ledger.opinions += evidence.opinions
                 self._attack(evidence)
@@ -159,7 +172,7 @@ class ClaimChecker:
         engine = engine_for(self.program, self.question, self.plan)
         low, high = self.question.bounds.vcpus
         for n in range(low, high + 1):
-            if n not in self.ledger.outcomes:
+            if n not in self.ledger.outcomes and not self._excludes(n):
                 outcome = engine.claim(self.name, n)
                 self._tell_progress()
                 self.ledger.note_answer(engine, n, outcome)
@@ -186,8 +199,11 @@ class ClaimChecker:
 
     def glance(self, counts: range) -> Decision | None:
         """Look with little effort, and note what is found; return what decides the claim."""
-        engine = engine_for(self.program, self.question, self.plan, GLANCE)
+        engine: Engine | None = None
         for n in counts:
+            if self._excludes(n, GLANCE):
+                continue
+            engine = engine or engine_for(self.program, self.question, self.plan, GLANCE)
             outcome = engine.claim(self.name, n)
             self._tell_progress()
             if not _is_final(outcome):
@@ -197,6 +213,18 @@ class ClaimChecker:
             if isinstance(outcome, Counterexample):
                 return self.follow_up(outcome, n)
         return None
+
+    def _excludes(self, vcpus: int, part: int = 1) -> bool:
+        """Tell whether nothing fails even if racy fields hold any value, and note it."""
+        if self.coarser is None:
+            return False
+        coarser = self.coarser
+        engine = engine_for(coarser.program, self.question, coarser.plan, part)
+        assert not isinstance(engine, ExplicitEngine)
+        if not engine.excludes(self.name, vcpus):
+            return False
+        self.ledger.note_answer(engine, vcpus, NOTHING_FAILS)
+        return True
 
     def _smallest(self, vcpus: int) -> Bounds:
         """Return bounds with one load and one flush at most, none beyond those asked for."""

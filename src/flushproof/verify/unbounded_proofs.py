@@ -4,17 +4,19 @@ In: a `Machine`. Out: for a claim the invariant in words and as a claim that can
 why there is none. That the code proper does nothing undefined, and no sum of it leaves its type, is
 proved once. Nothing counts as proved unless `proof_checker/` confirms it.
 
-Lemma L4, Lemma L6, Lemma L17, Lemma L23, Lemma L31 of docs/soundness.md.
+Lemma L4, Lemma L6, Lemma L17, Lemma L23, Lemma L31, Lemma L34 of docs/soundness.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, assert_never
 
 from flushproof.engines.outcome import NoProof
+from flushproof.ir.analysis.racy_fields import find_racy_fields
 from flushproof.ir.invariant import ClaimedProof
+from flushproof.ir.passes.havoc_fields import CannotHavocError, havoc_fields
 from flushproof.ir.program import Role
 from flushproof.machine.build import Machine
 from flushproof.machine.lock_order import in_order
@@ -58,6 +60,9 @@ class Evidence(Record, frozen=True):
 
 UNCONFIRMED = "not confirmed"
 
+LazyPlan = Callable[[], "StepPlan | NoProof"]
+"""Returns where steps begin with any number of vCPUs, or why no proof is looked for."""
+
 
 class DefinedCode(Record, frozen=True):
     """That the code proper does nothing undefined, as claimed and as confirmed."""
@@ -71,6 +76,17 @@ class ConfirmedClaim(Record, frozen=True):
 
     proof: Proof
     claimed: ClaimedProof
+
+
+class Abstraction(Record, frozen=True):
+    """A program, or one with more runs, in which the fields of `havocked` have any value.
+
+    `plan` says where its steps begin.
+    """
+
+    program: Program
+    plan: StepPlan
+    havocked: tuple[str, ...] = ()
 
 
 SEVERAL = 2
@@ -117,12 +133,12 @@ class ForAll:
         self,
         claim: str,
         program: Program,
-        plan: StepPlan | NoProof,
+        plan: LazyPlan | None = None,
         hopeless: Hopeless = _hopeful,
     ) -> Evidence | NoProof:
         """Return what proves a claim with any number of flushers, else with one, if anything.
 
-        `program` has the claim, and `plan` says where its steps begin, both with as many flushers
+        `program` has the claim, and `plan` tells where its steps begin, both with as many flushers
         as there are within the bounds.
         """
         if self.wider is None:
@@ -130,14 +146,15 @@ class ForAll:
         if self.flushers > 1:
             return self.wider.prove(program, plan, hopeless)
         named = self.machine.with_claims((claim,), named_callers=True)
-        found = self.wider.prove(named, self.wider.plan(named), hopeless)
+        found = self.wider.prove(named, None, hopeless)
         return found if isinstance(found, Evidence) else self.prove(program, plan, hopeless)
 
     def prove(
-        self, program: Program, plan: StepPlan | NoProof, hopeless: Hopeless = _hopeful
+        self, program: Program, plan: LazyPlan | None = None, hopeless: Hopeless = _hopeful
     ) -> Evidence | NoProof:
         """Return what proves the claims of a program, or why nothing does.
 
+        `plan` tells where its steps begin, where that is known already.
         `hopeless` is asked once attempts have failed, and may say why no other is worth while.
         """
         if self.machine.setup.memory is not MemoryModel.SC:
@@ -146,21 +163,16 @@ class ForAll:
             return NoProof("there are several flushers")
         if program.of(Role.DEADLOCK):
             return self._prove_in_order(program, hopeless)
-        if isinstance(plan, NoProof):
-            return plan
-        return self._prove(program, plan, hopeless)
+        return self._prove(program, plan or partial(self.plan, program), hopeless)
 
     def _prove_in_order(self, program: Program, hopeless: Hopeless) -> Evidence | NoProof:
         """Prove that locks are taken in one order, so that nobody waits for ever."""
         ordered = in_order(program)
         if ordered is None:
             return NoProof("there is no one order in which the locks are taken")
-        plan = self.plan(ordered.program)
-        if isinstance(plan, NoProof):
-            return plan
         order = ", then ".join(f.label for f in ordered.locks) or "none"
         text = f"locks are waited for in one order ({order}), freed by who holds them, and not kept"
-        match self._prove(ordered.program, plan, hopeless):
+        match self._prove(ordered.program, partial(self.plan, ordered.program), hopeless):
             case Evidence() as found:
                 lines = (text, *found.invariant) if self.evidence else ()
                 return replace(found, invariant=lines)
@@ -169,30 +181,62 @@ class ForAll:
             case other:
                 assert_never(other)
 
-    def _prove(self, program: Program, plan: StepPlan, hopeless: Hopeless) -> Evidence | NoProof:
+    def _prove(self, program: Program, plan: LazyPlan, hopeless: Hopeless) -> Evidence | NoProof:
         code = self.defined
         if isinstance(code, NoProof):
             return NoProof(f"the code itself: {code.reason}")
-        found = self._search(program, plan, hopeless)
+        coarser = self.coarsen(program)
+        if coarser is not None:
+            found = self._prove_claims(program, coarser, _hopeful, code)
+            if isinstance(found, Evidence):
+                return found
+        made = plan()
+        if isinstance(made, NoProof):
+            return made
+        return self._prove_claims(program, Abstraction(program, made), hopeless, code)
+
+    def coarsen(self, program: Program) -> Abstraction | None:
+        """Return a program in which no field without a lock matters, if there are such fields.
+
+        What holds of it holds of the program (Lemma L34). Its steps are larger.
+        """
+        havocked = find_racy_fields(program)
+        if not havocked or self.machine.setup.memory is not MemoryModel.SC:
+            return None
+        try:
+            coarser = havoc_fields(program, havocked)
+        except CannotHavocError:
+            return None
+        plan = self.plan(coarser)
+        if isinstance(plan, NoProof):
+            return None
+        return Abstraction(coarser, plan, tuple(sorted(havocked)))
+
+    def _prove_claims(
+        self, program: Program, about: Abstraction, hopeless: Hopeless, code: DefinedCode
+    ) -> Evidence | NoProof:
+        found = self._search(about, hopeless)
         if isinstance(found, NoProof):
             return found
-        match self._confirm(program, plan, found, code):
+        match self._confirm(program, about, found, code):
             case ConfirmedClaim(proof, claimed):
-                lines = self._lines(proof)
-                return Evidence(
-                    lines, code.claimed, claimed, plan.kinds.exact_roots, self._opinions()
-                )
+                lines = self._lines(proof, program, about)
+                exact = about.plan.kinds.exact_roots
+                return Evidence(lines, code.claimed, claimed, exact, self._opinions())
             case NoProof() as refused:
                 return refused
             case other:
                 assert_never(other)
 
-    def _lines(self, proof: Proof) -> tuple[str, ...]:
+    def _lines(self, proof: Proof, program: Program, about: Abstraction) -> tuple[str, ...]:
         from flushproof.engines.unbounded.invariant_text import invariant_lines
 
         if not self.evidence:
             return ()
-        return tuple(line for part in proof.parts for line in invariant_lines(part))
+        labels = (f"`{f.label}`" for f in program.fields if f.name in about.havocked)
+        any_value = (f"whatever {', '.join(labels)} may hold",) if about.havocked else ()
+        lines = (line for part in proof.parts for line in invariant_lines(part))
+        return (*any_value, *lines)
 
     def _opinions(self) -> tuple[Opinion, ...]:
         """Return the second solver's opinions on what was asked since they were taken last."""
@@ -210,18 +254,27 @@ class ForAll:
             return self._prove_defined()
 
     def _prove_defined(self) -> DefinedCode | NoProof:
-        from flushproof.engines.unbounded.prove import prove
 
         base = self.machine.with_claims(())
+        coarser = self.coarsen(base)
+        if coarser is not None:
+            found = self._prove_code(base, coarser)
+            if isinstance(found, DefinedCode):
+                return found
         plan = self.plan(base)
         if isinstance(plan, NoProof):
             return NoProof("its locks are more than mutual exclusion")
-        found = prove(self._subject(base, plan, claims_only=False), _hopeful)
+        return self._prove_code(base, Abstraction(base, plan))
+
+    def _prove_code(self, base: Program, about: Abstraction) -> DefinedCode | NoProof:
+        from flushproof.engines.unbounded.prove import prove
+
+        found = prove(self._subject(about, claims_only=False), _hopeful)
         if isinstance(found, NoProof):
             return found
         reason = ""
         for proof in self._shortest_first(found):
-            claimed = export_claimed(base, plan.boundaries, proof, claims_only=False)
+            claimed = _export(about, proof, claims_only=False)
             if isinstance(claimed, NoProof):
                 return claimed
             outcome = check_defined(base, claimed, self.asked)
@@ -231,12 +284,12 @@ class ForAll:
         return NoProof(f"{UNCONFIRMED}: {reason}")
 
     def _confirm(
-        self, program: Program, plan: StepPlan, found: Proof, code: DefinedCode
+        self, program: Program, about: Abstraction, found: Proof, code: DefinedCode
     ) -> ConfirmedClaim | NoProof:
-        """Return a proof of the claims that the checker confirms."""
+        """Return a proof of the claims of a program that the checker confirms."""
         reason = ""
         for proof in self._shortest_first(found):
-            claimed = export_claimed(program, plan.boundaries, proof, claims_only=True)
+            claimed = _export(about, proof, claims_only=True)
             if isinstance(claimed, NoProof):
                 return claimed
             outcome = check_claims(program, claimed, code.confirmed, self.asked)
@@ -256,15 +309,29 @@ class ForAll:
             yield minimise_proof(found)
         yield found
 
-    def _search(self, program: Program, plan: StepPlan, hopeless: Hopeless) -> Proof | NoProof:
+    def _search(self, about: Abstraction, hopeless: Hopeless) -> Proof | NoProof:
         from flushproof.engines.unbounded.prove import prove
 
-        return prove(self._subject(program, plan, claims_only=True), hopeless)
+        return prove(self._subject(about, claims_only=True), hopeless)
 
-    def _subject(self, program: Program, plan: StepPlan, *, claims_only: bool) -> Subject:
+    def _subject(self, about: Abstraction, *, claims_only: bool) -> Subject:
         from flushproof.engines.unbounded.prove import Subject
 
-        return Subject(program, plan.kinds, plan.boundaries, claims_only, self.steps, self.many)
+        plan = about.plan
+        return Subject(
+            about.program, plan.kinds, plan.boundaries, claims_only, self.steps, self.many
+        )
+
+
+def _export(about: Abstraction, found: Proof, *, claims_only: bool) -> ClaimedProof | NoProof:
+    boundaries = about.plan.boundaries
+    match export_claimed(about.program, boundaries, found, claims_only=claims_only):
+        case ClaimedProof() as claimed:
+            return replace(claimed, havocked=about.havocked)
+        case NoProof() as failed:
+            return failed
+        case other:
+            assert_never(other)
 
 
 def export_claimed(

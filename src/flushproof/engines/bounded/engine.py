@@ -141,6 +141,10 @@ class Bounded:
         one_by_one = [{witness: range(v, v + 1)} for v in range(vcpus)]
         return _join_cases(self._asked(name, vcpus, one_by_one, _decided))
 
+    def excludes(self, name: str, vcpus: int) -> bool:
+        """Tell whether it is quickly shown that a claim does not fail."""
+        return self._asked(name, vcpus, [{}], _open)[0] == NOTHING_FAILS
+
     def _with_idle(self, name: str, vcpus: int) -> Counterexample | None:
         """Look for a counterexample in which only the first vCPUs ever load.
 

@@ -95,6 +95,7 @@ class ProofText(Record, frozen=True, forbid_unknown_fields=True):
     cases: tuple[CaseText, ...]
     values: tuple[ValueText, ...] = ()
     many_flushers: bool = False
+    havocked: tuple[str, ...] = ()
 
 
 def proof_to_text(proof: ClaimedProof) -> str:
@@ -104,6 +105,7 @@ def proof_to_text(proof: ClaimedProof) -> str:
         tuple(map(_case, proof.cases)),
         tuple(ValueText(name, fact_text(fact, ())) for name, fact in proof.values),
         proof.many,
+        proof.havocked,
     )
     return msgspec.json.format(msgspec.json.encode(found), indent=1).decode()
 
@@ -169,6 +171,7 @@ def text_to_proof(text: str) -> ClaimedProof:
         tuple((v.field, parse_fact(v.fact, ())) for v in found.values),
         tuple(map(_read_case, found.cases)),
         found.many_flushers,
+        found.havocked,
     )
 
 

@@ -2,7 +2,7 @@
 
 In: a program, and a claimed proof of it. Out: that it is one, or why it is not confirmed.
 
-Lemma L31 of docs/soundness.md.
+Lemma L31, Lemma L34 of docs/soundness.md.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from functools import wraps
 from typing import ParamSpec
 
 from flushproof.ir.invariant import ClaimedProof, Position
+from flushproof.ir.passes.havoc_fields import CannotHavocError, havoc_fields
 from flushproof.ir.program import Program
 from flushproof.support.record import Record
 from flushproof.verify.proof_checker.cases import require_all_cases
@@ -74,7 +75,7 @@ def _refuse_unknown(decide: Callable[Asked, Outcome]) -> Callable[Asked, Outcome
 @_refuse_unknown
 def check_defined(program: Program, proof: ClaimedProof, ask: Ask = ask_z3) -> Outcome:
     """Decide whether a proof shows that a program without claims does nothing undefined."""
-    checked = CheckedProgram(program, proof)
+    checked = CheckedProgram(_havoc(program, proof), proof)
     asked = _require_steps(checked, ask, None if proof.many else 1)
     return _require_cases(checked, proof, ask, asked)
 
@@ -86,10 +87,18 @@ def check_claims(
     """Decide whether a proof shows the claims of a program whose own code is that of `base`."""
     if proof.many and not base.confirmed.many:
         raise NotUnderstood("the code itself was looked at with one flusher only")
+    # A position is the same with and without what is havocked (L34).
     trusted = trusted_positions(base.program, program, base.confirmed.exact)
-    checked = CheckedProgram(program, proof, trusted, defined=True)
+    checked = CheckedProgram(_havoc(program, proof), proof, trusted, defined=True)
     asked = _require_steps(checked, ask, None if proof.many else 1)
     return _require_cases(checked, proof, ask, asked)
+
+
+def _havoc(program: Program, proof: ClaimedProof) -> Program:
+    try:
+        return havoc_fields(program, frozenset(proof.havocked))
+    except CannotHavocError as error:
+        raise NotUnderstood(str(error)) from error
 
 
 @_refuse_unknown
@@ -99,6 +108,8 @@ def check_whole_calls(program: Program, proof: ClaimedProof, ask: Ask = ask_z3) 
     That they are is another matter: what they stand for is atomic (`check_atomic_calls`).
     """
     checked = CheckedProgram(program, proof)
+    if proof.havocked:
+        raise NotUnderstood("calls are compared with all that they write")
     for name, boundaries in checked.boundaries.items():
         if boundaries != {0}:
             raise NotUnderstood(f"a call of {name}() is more than one step")
@@ -113,6 +124,8 @@ def check_atomic_calls(
 
     So many flushers may be at work at once, any number if None.
     """
+    if proof.havocked:
+        raise NotUnderstood("calls are compared with all that they write")
     return ProofConfirmed(_require_steps(CheckedProgram(program, proof), ask, flushers))
 
 
