@@ -70,7 +70,11 @@ MATTERS = {
         SMALL,
     ),
     "an exchange": ("n = xchg(&k->x, 1); return n;", TOGGLES, SMALL),
-    "a claim looks at it": ("return 0;", TOGGLES, "on return flush() { assert(to_kvm_vmx(kvm)->x == 0); }"),
+    "a claim looks at it": (
+        "return 0;",
+        TOGGLES,
+        "on return flush() { assert(to_kvm_vmx(kvm)->x == 0); }",
+    ),
     "a claim looks at each step": (
         "WRITE_ONCE(k->y, 1); return 0;",
         TOGGLES,
