@@ -153,7 +153,7 @@ class ClaimedProof(Record, frozen=True):
     Others may step in at boundaries, and at other cuts nobody does. `values` are facts about single
     fields that always hold, each about `Cell(field)`, also where each vCPU has such a field. With
     `many` it is about any number of flushers at work at once, of which the flusher is any; else
-    there is one. Reads of the fields in `havocked` give any value (`ir/passes/havoc_fields.py`).
+    there is one. A read of a field in `havocked` gives any value, and nothing else is known of it.
     """
 
     cuts: tuple[CutPoint, ...]

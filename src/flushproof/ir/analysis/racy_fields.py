@@ -1,7 +1,7 @@
 """Fields without a lock that guards them, which cost a scheduling point at each access.
 
 In: a program. Out: the names of those whose values a proof may well do without. What is returned is
-a guess at what `ir/passes/havoc_fields.py` may leave out; nothing rests on it.
+a guess at what `verify/proof_checker/havoc_fields.py` may leave out; nothing rests on it.
 """
 
 from __future__ import annotations

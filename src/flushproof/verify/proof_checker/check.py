@@ -12,12 +12,12 @@ from functools import wraps
 from typing import ParamSpec
 
 from flushproof.ir.invariant import ClaimedProof, Position
-from flushproof.ir.passes.havoc_fields import CannotHavocError, havoc_fields
 from flushproof.ir.program import Program
 from flushproof.support.record import Record
 from flushproof.verify.proof_checker.cases import require_all_cases
 from flushproof.verify.proof_checker.checked_program import CheckedProgram
 from flushproof.verify.proof_checker.conditions import CaseConditions
+from flushproof.verify.proof_checker.havoc_fields import CannotHavocError, havoc_fields
 from flushproof.verify.proof_checker.local_facts import LocalConditions
 from flushproof.verify.proof_checker.movers import MoverConditions
 from flushproof.verify.proof_checker.same_code import trusted_positions
