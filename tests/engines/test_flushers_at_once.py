@@ -203,7 +203,7 @@ def test_what_they_cannot_break_is_proved(name: str) -> None:
     assert _is_proved(machine)
 
 
-@pytest.mark.sample(every=5)
+@pytest.mark.sample(every=10)
 @pytest.mark.parametrize("name", [*BROKEN, *HOLDING])
 def test_the_bounded_engine_finds_it(name: str) -> None:
     """Were a flusher left out that makes the chosen call, what it breaks would not be found.

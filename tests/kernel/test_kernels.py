@@ -19,8 +19,10 @@ PROVED = (
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("version", "name"),
+    [(VERSIONS[0], FILES[1]), (VERSIONS[-1], FILES[0]), (VERSIONS[-1], FILES[2])],
+)
 def test_kernel(version: str, name: str) -> None:
     """Each claim holds for every number of vCPUs but one: a root may be flushed twice."""
     path = folder() / version / "arch" / "x86" / "kvm" / name
