@@ -397,7 +397,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     "skip an interference clause": (
         Fault(
             "engines.unbounded.horn_encoding",
-            "Builder._others",
+            "Builder._outside",
             "if self.frames.possible(",
             "if False and (",
         ),
@@ -406,14 +406,14 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     "others step where they begin only": (
         Fault(
             "engines.unbounded.horn_encoding",
-            "Builder._others",
+            "Builder._outside",
             "sorted(self.frames.layouts[o.name].boundaries)",
             "[0]",
         ),
         "late load",
     ),
     "other vCPUs write nothing": (
-        Fault("engines.unbounded.horn_encoding", "Builder._other_step", "if after:", "if False:"),
+        Fault("engines.unbounded.horn_encoding", "Builder._interfere", "if after:", "if False:"),
         "branch",
     ),
     "only the last way out": (
@@ -795,6 +795,36 @@ FAULTS: dict[str, tuple[Fault, str]] = {
             "return roles != {Role.FLUSH}",
         ),
         "two flushers at once",
+    ),
+    # engines.symbolic.values
+    "a merged value has the range of a signed one": (
+        Fault(
+            "engines.symbolic.values",
+            "Algebra._ite_number",
+            "left, right = self.known_range(a), self.known_range(b)",
+            "left, right = (self.range_of(x, Int(64, signed=True)) for x in (a, b))",
+        ),
+        "merged",
+    ),
+    # ir.analysis.representation
+    "low bits from nowhere are those of constants": (
+        Fault(
+            "ir.analysis.representation",
+            "_Inference.finish",
+            "for slot in self.opened & self.flow.reached():",
+            "for slot in ():",
+        ),
+        "two with low bits",
+    ),
+    # engines.unbounded.transitions
+    "what a claim's helper does is the code's": (
+        Fault(
+            "engines.unbounded.transitions",
+            "TransitionExecutor._matters",
+            "i.from_claim",
+            'i.from_claim and (i.span is None or not i.span.file.endswith(".c"))',
+        ),
+        "helper",
     ),
 }
 

@@ -191,4 +191,23 @@ STATEMENTS: dict[str, Statement] = {
         "WRITE_ONCE(k->x, 1); i = READ_ONCE(k->x); WRITE_ONCE(k->x, 0); if (!i) return 1;",
         many=True,
     ),
+    "merged": Statement(
+        "on return flush() { assert($x == 0); }",
+        "u64 z = k->z, e = 0; s64 s; if (z > 5) e = z - 5; s = e; if (s < 0) k->x = 1;",
+        "WRITE_ONCE(k->z, ~0ull);",
+        fields="u64 z; ",
+    ),
+    "two with low bits": Statement(
+        "on return flush() { assert($x == 0); }",
+        "",
+        "u64 e = root | (attr & 0xfff), old = k->z; k->z = e; if ((old & PAGE_MASK) == (e & "
+        "PAGE_MASK) && (old & 0xfff) && (e & 0xfff) && old != e) k->x = 1;",
+        fields="u64 z; ",
+    ),
+    "helper": Statement(
+        "on return flush() { assert(grows($x)); }",
+        "",
+        "k->x = 0x7fffffff;",
+        helper="static bool grows(int a) { return a + 1 > a; }",
+    ),
 }

@@ -32,8 +32,9 @@ from flushproof.verify.unbounded_proofs import Evidence, ForAll
 from support.machines import machine_from
 
 CODE = """\
-struct kvm_vmx {{ struct kvm kvm; spinlock_t l; rwlock_t rw; int x, y; }};
+struct kvm_vmx {{ struct kvm kvm; spinlock_t l; rwlock_t rw; int x, y; {fields}}};
 struct vcpu_vmx {{ struct kvm_vcpu vcpu; int a; u64 pgd; }};
+{helper}
 int my_flush(struct kvm *kvm)
 {{
 	struct kvm_vmx *k = to_kvm_vmx(kvm);
@@ -43,7 +44,7 @@ int my_flush(struct kvm *kvm)
 	{flush}
 	return 0;
 }}
-void my_load(struct kvm_vcpu *vcpu, unsigned long root)
+void my_load(struct kvm_vcpu *vcpu, unsigned long root, u64 attr)
 {{
 	struct kvm_vmx *k = to_kvm_vmx(vcpu->kvm);
 	int n = 0;
@@ -54,7 +55,7 @@ void my_load(struct kvm_vcpu *vcpu, unsigned long root)
 SPEC = """\
 spec own {{
 	variant "own.c";
-	operations {{ flush my_flush(kvm); load my_load(vcpu, root); }}
+	operations {{ flush my_flush(kvm); load my_load(vcpu, root, free); }}
 	bounds {{ vcpus 1..3; loads 1; flushes 1; flushers 1; }}
 	exempt x;
 	exempt y;
@@ -74,18 +75,21 @@ spec own {{
 class Statement:
     """The bodies of a flush and a load, and a claim that fails, or a flush that is undefined.
 
-    It is about one flusher at a time, or with `many` about any number.
+    It is about one flusher at a time, or with `many` about any number. There may be more `fields`,
+    and a `helper`, a function that the claim calls.
     """
 
     claim: str
     flush: str = ""
     load: str = ""
     many: bool = False
+    fields: str = ""
+    helper: str = ""
 
     def machine(self) -> Machine:
         """Return the machine that the claim, `it`, is about; `x` and `y` are its fields."""
         claim = self.claim.replace("$", "to_kvm_vmx(kvm)->")
-        code = CODE.format(flush=self.flush, load=self.load)
+        code = CODE.format(flush=self.flush, load=self.load, fields=self.fields, helper=self.helper)
         return machine_from(code, SPEC.format(claim=claim))
 
 
