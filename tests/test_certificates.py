@@ -11,10 +11,11 @@ import pytest
 
 from flushproof import __version__
 from flushproof.cli.main import main
+from flushproof.support.record import replace
 from flushproof.verify.certificate.certificate_file import read_certificate, seal_certificate
 from flushproof.verify.certificate.files_read import ReadWith
 from flushproof.verify.certificate.head import Head
-from flushproof.verify.certificate.proof_blocks import CODE, END
+from flushproof.verify.certificate.proof_blocks import CODE, END, claim_title
 from support.certificate_files import body
 from support.places import SPECS
 
@@ -84,6 +85,19 @@ def test_an_invariant_without_a_conjunct_is_refused(
         arguments = ["recheck", str(broken), "--solver", "z3", "--against", SOURCE]
         assert main(arguments) == 1, lines[number]
         assert "no proof: " in capsys.readouterr().out
+
+
+def test_a_claim_that_there_is_not(
+    written: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Under right digests a certificate may name any claim: that is an answer, and no accident."""
+    head, text = read_certificate(str(written)).head, body(written)
+    claims = tuple(replace(c, name=c.name.replace(CLAIMS[1], "no such")) for c in head.claims)
+    foreign = tmp_path / "foreign.txt"
+    renamed = text.replace(claim_title(CLAIMS[1]), claim_title("no such"))
+    foreign.write_text(seal_certificate(replace(head, claims=claims), renamed))
+    assert main(["recheck", str(foreign), "--solver", "z3", "--against", SOURCE]) == 1
+    assert "no such: no proof: there is no such claim" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

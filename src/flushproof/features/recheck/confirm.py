@@ -38,7 +38,7 @@ def confirm_proofs(
     """Return what a solver confirms of the proofs in a certificate, each told when it is done.
 
     Raises:
-        InputError: the solver is not installed, or the machine has not a claim.
+        InputError: the solver is not installed, or a claim cannot be stated.
     """
     version, ask = (z3_version(), ask_z3) if solver == "z3" else (cvc5_version(), ask_second)
     known: dict[int, DefinedProgram | ClaimUnconfirmed] = {}
@@ -63,6 +63,8 @@ def _confirm(
         return _unfit(block, "its head says that it covers something else")
     if machine.setup.memory is not MemoryModel.SC:
         return _unfit(block, "stores are buffered")
+    if machine.setup.claim(block.claim) is None:
+        return _unfit(block, "there is no such claim")
     program = program_of_claim(machine, block.claim, named_callers=many)
     if program is None:
         return _unfit(block, "there is no one order in which the locks are taken")

@@ -33,7 +33,7 @@ class Headless(Diagnostic, frozen=True, kw_only=True):
 
     CODE: ClassVar[str] = "FP0910"
     TITLE: ClassVar[str] = "`{path}` is no certificate: it has not the head of one"
-    LABEL: ClassVar[str] = f"`{BEGINS}` is expected"
+    LABEL: ClassVar[str] = f"`{BEGINS}` and nothing else is expected in this line"
     HELP: ClassVar[str] = "`flushproof prove FILE --certificate OUT` writes one"
 
     path: str

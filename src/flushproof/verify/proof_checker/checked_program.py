@@ -21,10 +21,11 @@ ONLY_READING = (ir.Read, ir.Available, ir.Holds, ir.Every, ir.Access)
 class CheckedProgram:
     """A program as a proof cuts it, and what another proof has shown of the code proper.
 
-    For each operation there are its `points`, all `cuts` with the beginning, the `boundaries` where
-    steps begin, the `heads` of loops, and those without a rank, `endless`. `values` are facts about
-    fields. At the positions `trusted` no sum wraps around; with `defined` nothing that the code
-    proper does is undefined, else that is to be shown; with `many` there may be several flushers.
+    For each operation there are its `locals` by name, its `points`, all `cuts` with the beginning,
+    the `boundaries` where steps begin, the `heads` of loops, and those without a rank, `endless`.
+    `values` are facts about fields. At the positions `trusted` no sum wraps around; with `defined`
+    nothing that the code proper does is undefined, else that is to be shown; with `many` there may
+    be several flushers.
     """
 
     def __init__(
@@ -44,6 +45,10 @@ class CheckedProgram:
         self.trusted = trusted
         self.defined = defined
         self.many = proof.many
+        self.locals = {
+            o.name: {x.name: x for x in (*o.parameters.all, *map(defined_local, o.code)) if x}
+            for o in program.operations
+        }
         self.points: dict[str, dict[int, CutPoint]] = {o.name: {} for o in program.operations}
         self._cut({o.name: len(o.code) for o in program.operations}, proof.cuts)
         self.values: dict[str, tuple[Fact, ...]] = {}
@@ -107,12 +112,6 @@ def region_positions(code: Code, start: int, cuts: frozenset[int]) -> tuple[int,
                 left[at] = True
                 order.append(at)
     return tuple(reversed(order))
-
-
-def locals_by_name(operation: Operation) -> dict[str, ir.Local]:
-    """Return the locals of an operation."""
-    assigned = (defined_local(i) for i in operation.code)
-    return {x.name: x for x in (*operation.parameters.all, *assigned) if x is not None}
 
 
 def written_fields(program: Program) -> frozenset[str]:

@@ -119,7 +119,7 @@ class CaseConditions(CaseLocations):
         name, nowhere = region.operation.name, t.make_number(-1)
         old = nowhere if region.start == 0 else self.state[NOTED.name]
         walker = dict(self.case.walkers).get(Position(name, region.start), "")
-        x = self.locals_of[name].get(walker)
+        x = self.checked.locals[name].get(walker)
         at = nowhere if x is None else t.convert_value(region.at_start(x), x.type, INT)
         record = [f.name for f in self.program.fields if f.ghost and f.scope is FieldScope.VM]
         changed = [t.make_difference(after[n], self.state[n]) for n in record if n in after]

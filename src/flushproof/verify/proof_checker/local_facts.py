@@ -14,7 +14,7 @@ from flushproof.ir.invariant import FLUSHER, CutPoint
 from flushproof.ir.program import Operation
 from flushproof.ir.types import LockWord
 from flushproof.verify.proof_checker import terms as t
-from flushproof.verify.proof_checker.checked_program import CheckedProgram, locals_by_name
+from flushproof.verify.proof_checker.checked_program import CheckedProgram
 from flushproof.verify.proof_checker.execution import Manner, Reached, Region
 from flushproof.verify.proof_checker.facts import (
     Typed,
@@ -114,7 +114,7 @@ class LocalConditions:
 
     def _view(self, r: Region, known: Mapping[Local, str]) -> View:
         def local(_: int, name: str) -> Typed | None:
-            x = locals_by_name(r.operation).get(name)
+            x = self.checked.locals[r.operation.name].get(name)
             return None if x is None else (known.get(x) or r.at_start(x), x.type)
 
         return View(self.space, {}, {}, local).of_locals(FLUSHER)

@@ -26,7 +26,7 @@ from flushproof.ir.program import MOST_THREADS, MOST_VCPUS, Role
 from flushproof.ir.types import INT
 from flushproof.support.record import Record, replace
 from flushproof.verify.proof_checker import terms as t
-from flushproof.verify.proof_checker.checked_program import CheckedProgram, locals_by_name
+from flushproof.verify.proof_checker.checked_program import CheckedProgram
 from flushproof.verify.proof_checker.execution import Reached
 from flushproof.verify.proof_checker.facts import Typed, View, state_facts, value_facts
 from flushproof.verify.proof_checker.locks import held_locks, unheld_locks
@@ -68,7 +68,6 @@ class CaseLocations:
         self.case = case
         self.script = Script()
         self.operations = {o.name: o for o in self.program.operations}
-        self.locals_of = {o.name: locals_by_name(o) for o in self.program.operations}
         self.held = held_locks(self.program)
         self.unheld = unheld_locks(self.program)
         history = NOTED if case.history else None
@@ -125,7 +124,7 @@ class CaseLocations:
 
         def local(thread: int, name: str) -> Typed | None:
             p = self.position(where, thread) if thread in players.numbers else None
-            x = None if p is None else self.locals_of[p.operation].get(name)
+            x = None if p is None else self.checked.locals[p.operation].get(name)
             if p is None or x is None:
                 return None
             if moved is not None and thread == moved[0] and x in moved[1].locals:
