@@ -168,6 +168,9 @@ def _maybe(code: tuple[Instr, ...]) -> tuple[Held, ...]:
         return _to_successors(code, at, after, tried)
 
     found = solve_forward(Held(), flow, or_)
+    for (at, _), lock in tried.items():
+        # Between the attempt and its branch nothing says yet whether it got the lock.
+        found[at] = found.get(at, Held()) | {lock}
     return tuple(found.get(at, Held()) for at in range(len(code)))
 
 
