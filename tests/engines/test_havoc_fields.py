@@ -9,7 +9,7 @@ import pytest
 
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.engines.outcome import NoProof
-from flushproof.ir.analysis.racy_fields import find_racy_fields
+from flushproof.ir.analysis.dispensable_fields import find_dispensable_fields
 from flushproof.ir.code import Fence, Havoc
 from flushproof.ir.program import Role
 from flushproof.machine.build import Machine
@@ -36,7 +36,7 @@ def test_what_does_not_matter_is_no_scheduling_point(many: bool) -> None:
     machine = own_machine(READS, TOGGLES, SMALL)
     prover = ForAll(machine, evidence=False, many=many)
     program = machine.with_claims(("it",))
-    assert find_racy_fields(program) == {X, Y}
+    assert find_dispensable_fields(program) == {X, Y}
     coarser = prover.coarsen(program)
     assert coarser is not None
     assert all(len(places) <= 2 for places in coarser.plan.boundaries.values())
@@ -60,6 +60,29 @@ def test_a_proof_is_read_back_with_what_it_leaves_out() -> None:
     refused = check_claims(program, everything, code.confirmed)
     assert isinstance(refused, ProofRefused)
     assert "a step would have to begin" in refused.reason
+
+
+COUNTERS = {
+    "under a lock": "spin_lock(&k->l); k->y++; spin_unlock(&k->l); return 0;",
+    "without one": "WRITE_ONCE(k->y, READ_ONCE(k->y) + 3); return 0;",
+    "of another": "spin_lock(&k->l); k->x++; k->y += k->x; spin_unlock(&k->l); return 0;",
+}
+
+
+@pytest.mark.parametrize("name", COUNTERS)
+def test_a_counter_has_no_bound(name: str) -> None:
+    """A sum that wraps around where nobody looks at it would keep all else from a proof."""
+    found = _proof(own_machine(COUNTERS[name], "n = 1;", SMALL))
+    assert isinstance(found, Evidence)
+    assert Y in found.code.havocked
+
+
+def test_a_counter_that_is_looked_at_is_kept() -> None:
+    """It decides what is returned, so it wraps around or is not proved not to."""
+    flush = "spin_lock(&k->l); k->y++; n = k->y < 0; spin_unlock(&k->l); return n;"
+    machine = own_machine(flush, "n = 1;", SMALL)
+    assert find_dispensable_fields(machine.with_claims(("it",))) == frozenset()
+    assert isinstance(_proof(machine), NoProof)
 
 
 MATTERS = {
@@ -110,7 +133,7 @@ def test_what_holds_through_a_racy_field_is_still_proved() -> None:
 
 def test_places_stay_the_same() -> None:
     """A proof names positions of the program as it is."""
-    program = own_machine(READS, TOGGLES, SMALL).with_claims(("it",))
+    program = own_machine("return READ_ONCE(k->x);", TOGGLES, SMALL).with_claims(("it",))
     coarser = havoc_fields(program, frozenset({X}))
     for old, new in zip(program.operations, coarser.operations, strict=True):
         assert len(old.code) == len(new.code)

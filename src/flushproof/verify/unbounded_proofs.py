@@ -14,7 +14,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, assert_never
 
 from flushproof.engines.outcome import NoProof
-from flushproof.ir.analysis.racy_fields import find_racy_fields
+from flushproof.ir.analysis.dispensable_fields import find_dispensable_fields
 from flushproof.ir.invariant import ClaimedProof
 from flushproof.ir.program import Role
 from flushproof.machine.build import Machine
@@ -200,7 +200,7 @@ class ForAll:
 
         What holds of it holds of the program (Lemma L34). Its steps are larger.
         """
-        havocked = find_racy_fields(program)
+        havocked = find_dispensable_fields(program)
         if not havocked or self.machine.setup.memory is not MemoryModel.SC:
             return None
         try:

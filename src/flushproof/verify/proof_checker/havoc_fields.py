@@ -1,8 +1,8 @@
 """Fields whose values do not matter, so that accesses to them are no scheduling points.
 
 In: a program and names of fields. Out: the program in which each read of them has any value and no
-write is kept. Each run of the program is one of it, so what no run of it fails holds; it has fewer
-visible instructions, and its steps are larger.
+write is kept, nor what is computed for such writes alone. Each run of the program is one of it, so
+what no run of it fails holds; it has fewer visible instructions, and its steps are larger.
 
 Lemma L34 of docs/soundness.md.
 """
@@ -10,9 +10,10 @@ Lemma L34 of docs/soundness.md.
 from __future__ import annotations
 
 from flushproof.ir.analysis.control_flow import successor_positions
-from flushproof.ir.analysis.def_use import fields_of
+from flushproof.ir.analysis.def_use import fields_of, used_locals
 from flushproof.ir.code import (
     Acquire,
+    Assign,
     Every,
     Exchange,
     Fence,
@@ -58,7 +59,20 @@ def havoc_fields(program: Program, names: frozenset[str]) -> Program:
 
 def _without(operation: Operation, names: frozenset[str]) -> Operation:
     code = operation.code
-    return replace(operation, code=tuple(_any_value(code, at, names) for at in range(len(code))))
+    given_up = tuple(_any_value(code, at, names) for at in range(len(code)))
+    return replace(operation, code=_without_unused(given_up) if given_up != code else code)
+
+
+def _without_unused(code: tuple[Instr, ...]) -> tuple[Instr, ...]:
+    """Leave out what the code proper computes and nothing uses, as far as that goes."""
+    used = {x for i in code for x in used_locals(i)}
+    kept = tuple(
+        Jump(at + 1, i.span)
+        if isinstance(i, (Assign, Havoc)) and not i.from_claim and i.target not in used
+        else i
+        for at, i in enumerate(code)
+    )
+    return kept if kept == code else _without_unused(kept)
 
 
 def _any_value(code: tuple[Instr, ...], at: int, names: frozenset[str]) -> Instr:

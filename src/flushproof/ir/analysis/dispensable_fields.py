@@ -1,0 +1,86 @@
+"""Fields that a proof may well do without: those no lock guards, and those nothing depends on.
+
+Each access without a lock costs a scheduling point, and a counter that nobody looks at has no
+bound. In: a program. Out: names of fields. They are a guess at what
+`verify/proof_checker/havoc_fields.py` may leave out; no verdict rests on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flushproof.ir.analysis.def_use import defined_local, fields_of, used_locals
+from flushproof.ir.analysis.held_locks import Held, surely_held
+from flushproof.ir.analysis.representation import Representation, infer_kinds
+from flushproof.ir.code import Assign, Exchange, Field, Havoc, Instr, Local, Read, Write
+from flushproof.ir.program import Operation, Program
+from flushproof.ir.types import LockWord
+
+
+def find_dispensable_fields(program: Program) -> frozenset[str]:
+    """Return the fields that no claim reads and that are racy, or that nothing depends on."""
+    code = [i for o in program.operations for i in o.code]
+    spoken_of = {f for i in code if i.from_claim for f in fields_of(i)}
+    changing = {
+        f
+        for f in _written(code)
+        if f not in spoken_of and not f.ghost and not isinstance(f.type, LockWord)
+    }
+    found = _racy(program, changing) | _idle(program, frozenset(changing))
+    return frozenset(f.name for f in found)
+
+
+def _racy(program: Program, changing: set[Field]) -> frozenset[Field]:
+    """Return the fields that hold no root and have an empty lockset."""
+    held = surely_held(program.operations)
+    locks: dict[Field, Held] = {}
+    for o in program.operations:
+        for at, instr in enumerate(o.code):
+            for f in fields_of(instr):
+                locks[f] = locks.get(f, held[o.name][at]) & held[o.name][at]
+    kinds = infer_kinds(program)
+    return frozenset(
+        f for f in changing if not locks[f] and kinds.field(f) is not Representation.ROOT
+    )
+
+
+def _idle(program: Program, changing: frozenset[Field]) -> frozenset[Field]:
+    """Return the fields whose values go nowhere but into such fields."""
+    live = {f for o in program.operations for f in _read_for_use(o, changing)}
+    return changing if not live else _idle(program, changing - live)
+
+
+def _read_for_use(operation: Operation, idle: frozenset[Field]) -> Iterator[Field]:
+    """Yield the fields of `idle` that are read for more than to be written there again."""
+    code = operation.code
+    live = _live_locals(code, idle)
+    for i in code:
+        if isinstance(i, (Read, Exchange)) and i.field in idle and i.target in live:
+            yield i.field
+
+
+def _live_locals(code: tuple[Instr, ...], idle: frozenset[Field]) -> set[Local]:
+    live: set[Local] = set()
+    before = -1
+    while len(live) != before:
+        before = len(live)
+        for i in code:
+            if not _is_idle(i, idle, live):
+                live |= used_locals(i)
+    return live
+
+
+def _is_idle(i: Instr, idle: frozenset[Field], live: set[Local]) -> bool:
+    match i:
+        case Write(field=f):
+            return f in idle
+        case Exchange(field=f):
+            return f in idle and i.target not in live
+        case Assign() | Havoc() | Read():
+            return defined_local(i) not in live
+        case _:
+            return False
+
+
+def _written(code: list[Instr]) -> Iterator[Field]:
+    return (i.field for i in code if isinstance(i, (Write, Exchange)))
