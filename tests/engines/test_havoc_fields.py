@@ -11,12 +11,12 @@ from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.engines.outcome import NoProof
 from flushproof.ir.analysis.dispensable_fields import find_dispensable_fields
 from flushproof.ir.code import Fence, Havoc
+from flushproof.ir.passes.havoc_fields import CannotHavocError, havoc_fields
 from flushproof.ir.program import Role
 from flushproof.machine.build import Machine
 from flushproof.support.record import replace
 from flushproof.verify.certificate.proof_text import proof_to_text, text_to_proof
 from flushproof.verify.proof_checker.check import ProofConfirmed, ProofRefused, check_claims
-from flushproof.verify.proof_checker.havoc_fields import CannotHavocError, havoc_fields
 from flushproof.verify.unbounded_proofs import DefinedCode, Evidence, ForAll
 from support.hand_written_proofs import own_machine
 

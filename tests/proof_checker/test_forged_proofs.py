@@ -177,3 +177,35 @@ def test_one_flusher_is_not_many() -> None:
     cut = replace(forged, cuts=everywhere)
     refused = check_claims(program, cut, wider)
     assert isinstance(refused, ProofRefused)
+
+
+@pytest.mark.parametrize("access", ["to_vmx(vcpu)->a = 1;", "n = to_vmx(vcpu)->a;"])
+def test_a_field_that_is_left_out_is_accessed_all_the_same(access: str) -> None:
+    """That its values do not matter makes an access of a vCPU that does not exist no better.
+
+    Guards Lemma L34 of docs/soundness.md.
+    """
+    base = own_machine(f"if (vcpu) {access}", "n = 1;", "").with_claims(())
+    (name,) = (f.name for f in base.fields if f.name.endswith(".a"))
+    forged = replace(claim_anything(base, ()), havocked=(name,))
+    refused = check_defined(base, forged)
+    assert isinstance(refused, ProofRefused)
+    assert "a vCPU that does not exist" in refused.reason
+
+
+def test_a_field_that_is_left_out_has_no_facts() -> None:
+    """A fact that is true at boot says nothing of a field that is not looked at any more.
+
+    Guards Lemma L34 of docs/soundness.md.
+    """
+    machine = own_machine("return READ_ONCE(k->x);", "WRITE_ONCE(k->x, 1);", "")
+    base = machine.with_claims(())
+    x = next(f.name for f in base.fields if f.name.endswith(".x"))
+    zero = (FactComparison("==", Cell(x), FixedNumber(0)),)
+    for values, facts in (((), (zero,)), (((x, zero),), ())):
+        proof = replace(claim_anything(base, (), values), havocked=(x,))
+        (case,) = proof.cases
+        places = tuple((where, facts) for where, _ in case.facts)
+        refused = check_defined(base, replace(proof, cases=(replace(case, facts=places),)))
+        assert isinstance(refused, ProofRefused)
+        assert f"no field `{x}`" in refused.reason

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, assert_never
 from flushproof.engines.outcome import NoProof
 from flushproof.ir.analysis.dispensable_fields import find_dispensable_fields
 from flushproof.ir.invariant import ClaimedProof
+from flushproof.ir.passes.havoc_fields import CannotHavocError, havoc_fields
 from flushproof.ir.program import Role
 from flushproof.machine.build import Machine
 from flushproof.machine.lock_order import in_order
@@ -29,7 +30,6 @@ from flushproof.verify.proof_checker.check import (
     check_claims,
     check_defined,
 )
-from flushproof.verify.proof_checker.havoc_fields import CannotHavocError, havoc_fields
 from flushproof.verify.second_asked import SecondAsked
 
 if TYPE_CHECKING:

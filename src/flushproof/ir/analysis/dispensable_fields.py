@@ -2,7 +2,7 @@
 
 Each access without a lock costs a scheduling point, and a counter that nobody looks at has no
 bound. In: a program. Out: names of fields. They are a guess at what
-`verify/proof_checker/havoc_fields.py` may leave out; no verdict rests on it.
+`ir/passes/havoc_fields.py` may leave out; no verdict rests on it.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 In: a program, and a claimed proof of it. Out: that it is one, or why it is not confirmed.
 
-Lemma L31, Lemma L34 of docs/soundness.md.
+Lemma L31 of docs/soundness.md.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from flushproof.support.record import Record
 from flushproof.verify.proof_checker.cases import require_all_cases
 from flushproof.verify.proof_checker.checked_program import CheckedProgram
 from flushproof.verify.proof_checker.conditions import CaseConditions
-from flushproof.verify.proof_checker.havoc_fields import CannotHavocError, havoc_fields
 from flushproof.verify.proof_checker.local_facts import LocalConditions
 from flushproof.verify.proof_checker.movers import MoverConditions
 from flushproof.verify.proof_checker.same_code import trusted_positions
@@ -75,7 +74,7 @@ def _refuse_unknown(decide: Callable[Asked, Outcome]) -> Callable[Asked, Outcome
 @_refuse_unknown
 def check_defined(program: Program, proof: ClaimedProof, ask: Ask = ask_z3) -> Outcome:
     """Decide whether a proof shows that a program without claims does nothing undefined."""
-    checked = CheckedProgram(_havoc(program, proof), proof)
+    checked = CheckedProgram(program, proof)
     asked = _require_steps(checked, ask, None if proof.many else 1)
     return _require_cases(checked, proof, ask, asked)
 
@@ -87,18 +86,10 @@ def check_claims(
     """Decide whether a proof shows the claims of a program whose own code is that of `base`."""
     if proof.many and not base.confirmed.many:
         raise NotUnderstood("the code itself was looked at with one flusher only")
-    # A position is the same with and without what is havocked (L34).
     trusted = trusted_positions(base.program, program, base.confirmed.exact)
-    checked = CheckedProgram(_havoc(program, proof), proof, trusted, defined=True)
+    checked = CheckedProgram(program, proof, trusted, defined=True)
     asked = _require_steps(checked, ask, None if proof.many else 1)
     return _require_cases(checked, proof, ask, asked)
-
-
-def _havoc(program: Program, proof: ClaimedProof) -> Program:
-    try:
-        return havoc_fields(program, frozenset(proof.havocked))
-    except CannotHavocError as error:
-        raise NotUnderstood(str(error)) from error
 
 
 @_refuse_unknown

@@ -1,4 +1,7 @@
-"""The program to be checked: where it goes and is cut, what others notice, what is known of it."""
+"""The program to be checked: where it goes and is cut, what others notice, what is known of it.
+
+Lemma L34 of docs/soundness.md.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,11 @@ from collections.abc import Callable, Iterable
 from typing import assert_never
 
 from flushproof.ir import code as ir
-from flushproof.ir.analysis.control_flow import successor_positions
+from flushproof.ir.analysis.control_flow import reachable_positions, successor_positions
 from flushproof.ir.analysis.def_use import defined_local, fields_of
 from flushproof.ir.invariant import ClaimedProof, CutPoint, Fact, Position
 from flushproof.ir.program import Operation, Program, Role
+from flushproof.ir.types import LockWord
 from flushproof.verify.proof_checker.terms import NotUnderstood
 
 Code = tuple[ir.Instr, ...]
@@ -25,7 +29,8 @@ class CheckedProgram:
     the `boundaries` where steps begin, the `heads` of loops, and those without a rank, `endless`.
     `values` are facts about fields. At the positions `trusted` no sum wraps around; with `defined`
     nothing that the code proper does is undefined, else that is to be shown; with `many` there may
-    be several flushers.
+    be several flushers. `fields` are those that are looked at, `written` those of them that change;
+    of any other a read gives any value, and no write is noticed but at the `moments` (L34).
     """
 
     def __init__(
@@ -51,6 +56,10 @@ class CheckedProgram:
         }
         self.points: dict[str, dict[int, CutPoint]] = {o.name: {} for o in program.operations}
         self._cut({o.name: len(o.code) for o in program.operations}, proof.cuts)
+        self.fields = {f.name: f for f in program.fields if f.name not in proof.havocked}
+        self.written = written_fields(program) & self.fields.keys()
+        self._require_no_matter(proof.havocked)
+        self.moments = {o.name: self._find_moments(o) for o in program.operations}
         self.values: dict[str, tuple[Fact, ...]] = {}
         for field, fact in proof.values:
             self.values[field] = (*self.values.get(field, ()), fact)
@@ -71,6 +80,34 @@ class CheckedProgram:
             if at == 0 and p.facts:
                 # A call begins there with any locals, so nothing would show such a fact.
                 raise NotUnderstood(f"facts where {name}() begins")
+
+    def _require_no_matter(self, names: Iterable[str]) -> None:
+        """Refuse to look away from what is no field, a ghost, or a lock."""
+        known = {f.name: f for f in self.program.fields}
+        for name in names:
+            if name not in known or known[name].ghost or isinstance(known[name].type, LockWord):
+                raise NotUnderstood(f"`{name}` is no field that could be left out")
+
+    def _find_moments(self, o: Operation) -> frozenset[int]:
+        """Return the writes of fields that are left out after which code of a claim looks about.
+
+        It runs at the moment of an access, so it might see what others did just before.
+        """
+        own = (at for at, i in enumerate(o.code) if not i.from_claim)
+        visible = frozenset(at for at in own if is_visible(o.code[at], self.written))
+        moments: set[int] = set()
+        for at, i in enumerate(o.code):
+            if all(f.name in self.fields for f in fields_of(i)):
+                continue
+            following = reachable_positions(o.code, at, visible)
+            watched = any(o.code[to].from_claim for to in following)
+            if i.from_claim or isinstance(i, ir.Every) or (watched and not isinstance(i, ir.Write)):
+                raise NotUnderstood(
+                    "a claim looks at a field that is left out, or at accesses to it"
+                )
+            if watched:
+                moments.add(at)
+        return frozenset(moments)
 
     def _where(self, choose: Callable[[CutPoint], bool], *more: int) -> dict[str, frozenset[int]]:
         return {
@@ -123,11 +160,11 @@ def written_fields(program: Program) -> frozenset[str]:
 def is_visible(i: ir.Instr, written: frozenset[str]) -> bool:
     """Tell whether another thread can notice an instruction, or what it reads may change."""
     match i:
-        case ir.Read(field=f, mode=mode):
+        case ir.Read(field=f, mode=mode) | ir.Write(field=f, mode=mode):
             return mode is not ir.Mode.GHOST and f.name in written
-        case ir.Write(mode=mode):
-            return mode is not ir.Mode.GHOST
-        case ir.Acquire() | ir.TryAcquire() | ir.Available() | ir.Release() | ir.Exchange():
+        case ir.Exchange(field=f):
+            return f.name in written
+        case ir.Acquire() | ir.TryAcquire() | ir.Available() | ir.Release():
             return True
         case ir.Fence() | ir.Hypercall() | ir.Enter() | ir.Return() | ir.Access() | ir.Drain():
             return True

@@ -197,7 +197,9 @@ class Region:
         self._require("a vCPU that does not exist is accessed", t.is_vcpu(number))
         return number
 
-    def _read(self, f: Field, index: str | None) -> str:
+    def _read(self, target: Local, f: Field, index: str | None) -> str:
+        if f.name not in self.space.fields:
+            return self._declare(target, f"!{self.at}")
         if f.name in self.space.written:
             if self.manner is Manner.OPEN:
                 value = self.script.unknown(f.name, t.sort_of(f.type))
@@ -238,7 +240,7 @@ class Region:
             case ir.Assign(target, value):
                 self.locals[target] = self._value(value)
             case ir.Read(target, f, index):
-                self.locals[target] = self._read(f, self._index(index))
+                self.locals[target] = self._read(target, f, self._index(index))
             case ir.Write(f, index, value):
                 number = self._index(index)
                 self._store(f, number, self._value(value))
@@ -272,12 +274,14 @@ class Region:
     def _store(self, f: Field, index: str | None, value: str) -> None:
         if isinstance(f.type, LockWord):
             raise NotUnderstood("a lock is written")
+        if f.name not in self.space.fields:
+            return
         self.state = self.space.write(self.state, f.name, index, value)
         self.stored.append((f, self.guard, value))
 
     def _exchange(self, i: ir.Exchange) -> None:
         number = self._index(i.index)
-        old = self._read(i.field, number)
+        old = self._read(i.target, i.field, number)
         if i.old is not None:
             self.locals[i.old] = old
         new = self._value(i.value)

@@ -33,7 +33,7 @@ class LocalConditions:
     def __init__(self, checked: CheckedProgram) -> None:
         self.checked = checked
         self.script = Script()
-        self.space = StateSpace(checked.program, self.script, checked.trusted)
+        self.space = StateSpace(checked, self.script)
         self.number = self.space.declare_thread("self")
 
     def ask_all(self) -> None:

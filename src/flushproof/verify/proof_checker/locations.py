@@ -70,8 +70,7 @@ class CaseLocations:
         self.operations = {o.name: o for o in self.program.operations}
         self.held = held_locks(self.program)
         self.unheld = unheld_locks(self.program)
-        history = NOTED if case.history else None
-        self.space = StateSpace(self.program, self.script, checked.trusted, history)
+        self.space = StateSpace(checked, self.script, NOTED if case.history else None)
         self.facts: Mapping[Location, tuple[Fact, ...]] = dict(case.facts)
         self.state = self.space.fresh("m:")
         self.generic = case.tracked == (ANY,)

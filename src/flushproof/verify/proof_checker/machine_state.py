@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from flushproof.ir.code import LOCKS, AllFree, Expr, Field, FieldScope, HeldLocks, Local
-from flushproof.ir.invariant import Position
-from flushproof.ir.program import BOOT_VCPU, MOST_THREADS, MOST_VCPUS, Program
+from flushproof.ir.program import BOOT_VCPU, MOST_THREADS, MOST_VCPUS
 from flushproof.ir.types import U64, VCPU, LockWord, Type
 from flushproof.verify.proof_checker import terms as t
-from flushproof.verify.proof_checker.checked_program import written_fields
+from flushproof.verify.proof_checker.checked_program import CheckedProgram
 from flushproof.verify.proof_checker.expressions import Evaluation
 from flushproof.verify.proof_checker.locks import HeldLock
 from flushproof.verify.proof_checker.terms import NotUnderstood, Script
@@ -30,24 +29,20 @@ class StateSpace:
     """The fields of a program, and what does not change about them."""
 
     def __init__(
-        self,
-        program: Program,
-        script: Script,
-        trusted: frozenset[Position] = frozenset(),
-        history: Field | None = None,
+        self, checked: CheckedProgram, script: Script, history: Field | None = None
     ) -> None:
-        """Declare what does not change; sums at the positions `trusted` do not wrap around.
+        """Declare what does not change.
 
         `seen` are threads whose reading of locks is looked at, which may be said later. `history`
         is a field that no code writes, and that changes.
         """
-        self.program = program
+        self.program = program = checked.program
         self.script = script
         self.seen: tuple[str, ...] = ()
         script.declare("N", t.THREAD_SORT)
-        self.trusted = trusted
-        self.fields = {f.name: f for f in program.fields}
-        self.written = written_fields(program)
+        self.trusted = checked.trusted
+        self.fields = dict(checked.fields)
+        self.written = checked.written
         if history is not None:
             if history.name in self.fields:
                 raise NotUnderstood(f"a field `{history.name}`")

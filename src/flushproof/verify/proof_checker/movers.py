@@ -46,7 +46,7 @@ class MoverConditions:
         self.ask = ask
         self.single = flushers == 1
         self.script = Script()
-        self.space = StateSpace(checked.program, self.script, checked.trusted)
+        self.space = StateSpace(checked, self.script)
         self.space.seen = (*map(self.space.declare_thread, ("a", "b")), t.COUNT)
         acting = [o for o in checked.program.operations if o.role in (Role.LOAD, Role.FLUSH)]
         self.operations = {o.name: o for o in acting}
@@ -66,17 +66,18 @@ class MoverConditions:
         """Return where parts begin."""
         written = self.space.written
         visible = (at for at, i in enumerate(o.code) if is_visible(i, written))
-        return frozenset({0, *visible}) | self.checked.heads[o.name]
+        return frozenset({0, *visible}) | self.checked.heads[o.name] | self.checked.moments[o.name]
 
     def _accesses(self, p: Position) -> tuple[frozenset[str], frozenset[str]]:
         """Name the fields that a part accesses, and those that it writes."""
         code = self.operations[p.operation].code
         part = [code[at] for at in region_positions(code, p.at, self.cuts[p.operation])]
-        named = {f.name for i in part for f in def_use.fields_of(i)}
+        named = {f.name for i in part for f in def_use.fields_of(i) if f.name in self.space.fields}
         if any(def_use.mentions_locks(e) for i in part for e in def_use.operand_expressions(i)):
             named |= {f.name for f in self.space.locks}
         writing = (i for i in part if not isinstance(i, ONLY_READING))
-        return frozenset(named), frozenset(f.name for i in writing for f in def_use.fields_of(i))
+        written = {f.name for i in writing for f in def_use.fields_of(i)}
+        return frozenset(named), frozenset(written & named)
 
     def find_problem(self) -> str | None:
         """Return where a step does not begin but has to, and why; None if there is no such place.
