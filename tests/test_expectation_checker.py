@@ -15,8 +15,8 @@ from flushproof.verify.options import Options
 from flushproof.verify.unbounded_proofs import DefinedCode, ForAll
 from support.places import SPECS
 
-CLAIMS = ("failure_kept", "lock_balanced")
-SPEC = str(SPECS / "counter_first.spec")
+CLAIMS = ("failure_kept", "no_uninit")
+SPEC = str(SPECS / "vcpu0_first.spec")
 
 
 def _untimed(result: ClaimResult) -> ClaimResult:
@@ -54,5 +54,5 @@ def test_files_that_are_refused_are_so_each_time(tmp_path: Path) -> None:
     broken.write_text(Path(SPEC).read_text(encoding="utf-8"), encoding="utf-8")
     checker = ExpectationChecker(str(broken))
     for _ in range(2):
-        with pytest.raises(InputError, match=r"counter_first\.c"):
+        with pytest.raises(InputError, match=r"vcpu0_first\.c"):
             checker.check("coverage")

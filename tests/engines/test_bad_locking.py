@@ -268,7 +268,7 @@ def _enumerated(machine: Machine, claim: str, bounds: Bounds) -> int | None:
     return None
 
 
-@pytest.mark.sample("observer of order-", "xchg lock-")
+@pytest.mark.sample("xchg lock-")
 @pytest.mark.parametrize(
     ("name", "claim"),
     [(n, c) for n in CASES for c in CLAIMS if (n, c) != ("peterson like", "no_race")],

@@ -69,7 +69,7 @@ OPEN = "k->x = 1; WRITE_ONCE(k->y, 1); k->x = 0;"
 LOCKED = "spin_lock(&k->lock);"
 
 
-@pytest.mark.sample(every=4)
+@pytest.mark.sample(every=8)
 @pytest.mark.parametrize(
     ("flush", "fails"),
     [

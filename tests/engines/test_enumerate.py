@@ -29,7 +29,13 @@ LOCK = "spin_lock(&kvm_vmx->ept_pointer_lock);"
 UNLOCK = "spin_unlock(&kvm_vmx->ept_pointer_lock);"
 
 
-CASES = [(s, c.name) for s in NAMES for c in load_builtin().claims]
+CASES = [
+    (s, c.name)
+    for n, s in enumerate(NAMES)
+    for k, c in enumerate(load_builtin().claims)
+    if s == "load_unlocked" or (n + k) % 2 == 0
+]
+"""All claims of one variant, and each second of the others."""
 
 
 def _outcome(made: Machine, claim: str, sizes: Sizes) -> SearchOutcome:

@@ -77,7 +77,7 @@ def _answer(machine: Machine, engine: str, vcpus: int = 2) -> ClaimResult:
     return result
 
 
-@pytest.mark.sample("assert(is_byte({x}))")
+@pytest.mark.sample("step() { assert((u8)")
 @pytest.mark.parametrize(
     "claim",
     [
@@ -132,7 +132,7 @@ UNDEFINED = (
 )
 
 
-@pytest.mark.sample(every=13)
+@pytest.mark.sample(every=20)
 @pytest.mark.parametrize("engine", ["auto", "bounded", "enumerate", "unbounded"])
 @pytest.mark.parametrize("claim", UNDEFINED)
 def test_undefined_in_a_handler(claim: str, engine: str) -> None:

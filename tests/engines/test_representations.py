@@ -121,7 +121,7 @@ def _machine(flush: str, load: str, claim: str) -> Machine:
     return machine_from(CODE.format(flush=flush, load=load), SPEC.format(claim=claim))
 
 
-@pytest.mark.sample(every=12)
+@pytest.mark.sample(every=24)
 @pytest.mark.parametrize(("flush", "load", "claim", "fails"), CASES)
 def test_a_value_in_a_root(flush: str, load: str, claim: str, fails: bool) -> None:
     """A value that is not kept, or made up, gives a false proof or a false counterexample.
@@ -141,7 +141,7 @@ RARE = ("0x18", "0x5000")
 PLAIN = [c for c in CASES if not any(x in part for x in RARE for part in c[:2])]
 
 
-@pytest.mark.sample(every=4)
+@pytest.mark.sample(every=8)
 @pytest.mark.parametrize(("flush", "load", "claim", "fails"), PLAIN)
 def test_plain_numbers(flush: str, load: str, claim: str, fails: bool) -> None:
     """The enumerator must not share what is lost: a few numbers show what fails.

@@ -213,6 +213,7 @@ def test_a_claim_that_does_not_depend_on_it(tmp_path: Path) -> None:
     assert _result(text, "lock_balanced", tmp_path).verdict is Verdict.PROVED
 
 
+@pytest.mark.sample("cache_sound")
 @pytest.mark.parametrize("claim", ["no_race", "cache_sound"])
 def test_a_claim_that_looks_at_the_state(claim: str, tmp_path: Path) -> None:
     """Accesses of others are not seen, so a race with one is not excluded."""
@@ -240,7 +241,7 @@ READS = "if (dirty) continue;"
 SETS = "void set(void)\n{\n\tdirty = true;\n}\n"
 
 
-@pytest.mark.sample(every=8)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "name", "text", "proved"),
     [

@@ -368,7 +368,7 @@ def test_edits_that_change_nothing(name: str) -> None:
     assert _refuted(SAME[name]) == AS_IT_IS
 
 
-@pytest.mark.sample("no unlock")
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHANGED)
 def test_edits_that_change_something(name: str) -> None:
     """An edit that is wrong looks like one that is not."""

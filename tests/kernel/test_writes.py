@@ -330,7 +330,7 @@ def _verdict(text: str, to: Path) -> tuple[str, tuple[str, ...]]:
     return result.verdict.value, result.assumptions
 
 
-@pytest.mark.sample(every=16)
+@pytest.mark.sample(every=32)
 @pytest.mark.parametrize("name", WRITES)
 def test_a_write_is_not_left_out(name: str, tmp_path: Path) -> None:
     """A vCPU is left out once this is written; who drops the write calls the flush right.

@@ -128,7 +128,7 @@ PIECES = {
 }
 
 
-@pytest.mark.sample(every=4)
+@pytest.mark.sample(every=8)
 @pytest.mark.parametrize("name", list(PIECES))
 def test_pieces_end_as_on_the_reference_machine(name: str, tmp_path: Path) -> None:
     """An ending that is missing would be a proof of what does not hold.
@@ -210,7 +210,7 @@ def _random_locking(chance: random.Random) -> str:
     return " ".join(one() for _ in range(2))
 
 
-@pytest.mark.sample(every=3)
+@pytest.mark.sample(every=6)
 @pytest.mark.parametrize("seed", range(LOCKING))
 def test_random_locking_ends_as_on_the_reference_machine(seed: int, tmp_path: Path) -> None:
     """Locks that are tried, waited for, held on return and freed by strangers meet here."""

@@ -41,7 +41,6 @@ READ_BACK = (
     ("rwlock_readers", "range_kept"),
     ("rwlock_readers", "no_race"),
     ("vcpu0_first", "cache_sound"),
-    ("vcpu0_first", "failure_true"),
 )
 """Proofs that have low bits, several locks, readers, two rounds of a loop."""
 ODD_NAMES = (

@@ -52,7 +52,7 @@ def test_long_line_is_cut_around_the_caret(start: int) -> None:
     assert code[carets.index("^")] == line[start - 1]
 
 
-@settings(derandomize=True, deadline=None, max_examples=50)
+@settings(derandomize=True, deadline=None, max_examples=25)
 @given(st.text(), st.integers(1, 300), st.integers(0, 300), st.integers(20, 100))
 def test_underline_never_overflows(line: str, start: int, length: int, width: int) -> None:
     """A file with any bytes in it must neither crash the message nor overflow it."""

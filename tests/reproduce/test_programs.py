@@ -63,7 +63,7 @@ def _run(text: str, folder: Path, compiler: str = "") -> subprocess.CompletedPro
 
 
 @needs_compiler
-@pytest.mark.sample(every=4)
+@pytest.mark.sample(every=8)
 @pytest.mark.parametrize("compiler", COMPILERS)
 @pytest.mark.parametrize(("spec", "claim"), REFUTED)
 def test_violation_shows(spec: str, claim: str, compiler: str, tmp_path: Path) -> None:

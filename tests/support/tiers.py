@@ -18,7 +18,7 @@ from support.places import SPECS
 FAST = "not slow"
 """The expression of marks that `pyproject.toml` has, for want of another."""
 
-SAMPLED_SPECS = frozenset(SPECS / f"{n}.spec" for n in ("counter_first", "litmus/sb_half_fence"))
+SAMPLED_SPECS = frozenset(SPECS / f"{n}.spec" for n in ("vcpu0_first", "litmus/sb_half_fence"))
 SIBLING = "FAST_SIBLING"
 """The variable by which a module that is slow throughout names the one that samples for it."""
 
