@@ -20,6 +20,7 @@ from flushproof.ir.code import (
     Acquire,
     Assert,
     Field,
+    FieldScope,
     Holds,
     Instr,
     Release,
@@ -44,11 +45,12 @@ class Ordered(Record, frozen=True):
 def in_order(program: Program) -> Ordered | None:
     """Return a program with assertions in place of the event `deadlock`.
 
-    None where the code proper may take its locks in no one order, as far as its paths can tell.
+    None where the code proper may take its locks in no one order, as far as its paths can tell:
+    which of the locks of vCPUs comes first they do not tell.
     """
     acting = [o for o in program.operations if o.role is not Role.DEADLOCK]
     locks = _order(acting)
-    if locks is None:
+    if locks is None or any(f.scope is FieldScope.VCPU for f in locks):
         return None
     claims = [i.claim for o in program.of(Role.DEADLOCK) for i in o.code if isinstance(i, Assert)]
     operations = tuple(_asserting(o, locks, claims[0]) for o in acting)

@@ -12,7 +12,7 @@ from typing import assert_never
 import z3
 
 from flushproof.engines.reduction.commutativity import Site
-from flushproof.engines.symbolic.locations import Location
+from flushproof.engines.symbolic.locations import SHARED, Location
 from flushproof.engines.symbolic.unroll_layout import UnrollLayout, layout_operation
 from flushproof.engines.symbolic.values import Value
 from flushproof.engines.unbounded.history_variable import HISTORY
@@ -31,13 +31,12 @@ from flushproof.engines.unbounded.horn_clauses import (
     Variable,
     thread_label,
 )
-from flushproof.engines.unbounded.reader_counting import is_reader_count
 from flushproof.engines.unbounded.state_space import Space, flatten_value
 from flushproof.ir.analysis.held_locks import are_exclusive, surely_held
 from flushproof.ir.analysis.weak_topological_order import loop_heads
 from flushproof.ir.code import Havoc, Hypercall, Local
 from flushproof.ir.program import Operation, Role
-from flushproof.ir.types import Int
+from flushproof.ir.types import Int, LockWord
 from flushproof.support.record import replace
 
 Locals = dict[Local, Value]
@@ -69,7 +68,9 @@ class Frames:
         self.counters = {
             x.get_id()
             for (name, cell), value in space.state.items()
-            if isinstance(fields[name].type, Int) or is_reader_count(fields[name], cell)
+            # Who reads a lock, or holds that of a vCPU, is not told by where threads are.
+            if isinstance(fields[name].type, Int)
+            or (isinstance(fields[name].type, LockWord) and cell != SHARED)
             for x in flatten_value(self.algebra, value)
         }
         self.variables: dict[int, Variable] = {

@@ -23,10 +23,11 @@ from flushproof.engines.unbounded.inductiveness_check import (
     minimise_invariant,
 )
 from flushproof.engines.unbounded.state_space import Space, TrackedInstances, make_state_space
+from flushproof.ir.analysis.def_use import mentions_locks, operand_expressions
 from flushproof.ir.analysis.representation import Kinds
 from flushproof.ir.code import Every, FieldScope
 from flushproof.ir.program import Program, Role
-from flushproof.ir.types import VCPU, LockWord
+from flushproof.ir.types import RW_LOCK, VCPU, LockWord
 from flushproof.support.record import Record, replace
 
 EFFORT = 40_000
@@ -100,11 +101,20 @@ def out_of_reach(program: Program) -> NoProof | None:
     if program.of(Role.DEADLOCK):
         return NoProof("deadlock is looked for among a given number of vCPUs")
     locks = [f for f in program.fields if isinstance(f.type, LockWord)]
-    if any(f.scope is FieldScope.VCPU for f in locks):
-        return NoProof("every vCPU has a lock of its own")
+    own = [f for f in locks if f.scope is FieldScope.VCPU]
+    if RW_LOCK in [f.type for f in own]:
+        return NoProof("every vCPU has a lock of its own that has readers")
+    if own and _speaks_of_locks(program):
+        return NoProof("the claim speaks of all locks, and every vCPU has one of its own")
     if sum(f.type == VCPU for f in program.witnesses) > MOST_WITNESSES:
         return NoProof("the claim speaks of more than two vCPUs")
     return None
+
+
+def _speaks_of_locks(program: Program) -> bool:
+    """Tell whether it is asked which locks a thread holds, or whether all are free."""
+    code = (i for o in program.operations for i in o.code)
+    return any(mentions_locks(e) for i in code for e in operand_expressions(i))
 
 
 ANY = TrackedInstances(generic=True)

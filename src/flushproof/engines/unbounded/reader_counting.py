@@ -21,7 +21,7 @@ from flushproof.engines.symbolic.locations import (
     OwnCell,
 )
 from flushproof.engines.symbolic.step import Readers, World
-from flushproof.ir.code import Field
+from flushproof.ir.code import Field, FieldScope
 from flushproof.ir.types import LockWord
 
 
@@ -37,5 +37,8 @@ def tracked_locations(world: World, f: Field) -> tuple[Location, ...]:
 
 
 def is_reader_count(f: Field, cell: Cell) -> bool:
-    """Tell whether a cell of a field counts how many times somebody is a reader of a lock."""
-    return isinstance(f.type, LockWord) and cell != SHARED
+    """Tell whether a cell of a field counts how many times somebody is a reader of a lock.
+
+    The cell of a lock that each vCPU has is who holds that of the vCPU.
+    """
+    return isinstance(f.type, LockWord) and f.scope is FieldScope.VM and cell != SHARED
