@@ -181,7 +181,7 @@ def test_a_kept_verdict_is_not_asked_either(
 ) -> None:
     """What is kept of all claims must not answer otherwise when one is asked for by its name."""
     spec = _spec(tmp_path)
-    cache = ("--cache-dir", str(tmp_path / "kept"), "--no-sanity", "--jobs", "1")
+    cache = ("--cache-dir", str(tmp_path / "kept"), "--engine", "bounded", *OFF[:1], *OFF[2:])
     if kept:
         cli.main(["prove", spec, *cache])
     assert cli.main(["prove", spec, "--claim", "cache_sound", *cache]) == 3

@@ -57,10 +57,23 @@ OPEN = {("not_dropped", "converges")}
 """What holds and is not proved: that the cached root is that of some vCPU, whichever it is."""
 
 CLAIMS = tuple(c.name for c in load_builtin().claims)
-CASES = [(name, claim) for name in REFUTED for claim in CLAIMS]
+CASES = [
+    (name, claim)
+    for n, name in enumerate(REFUTED)
+    for k, claim in enumerate(CLAIMS)
+    if (n + k) % 5 == 0 or (name, claim) in OPEN
+]
+"""Each fifth claim of each variant, others of the next: each claim is asked of several."""
 
 ABOUT_WALKS = ("coverage", "no_repeat", "no_wasted", "converges", "cache_sound")
 """The claims that hang on what a walk comes to."""
+
+ENUMERATED = [
+    (name, claim)
+    for n, name in enumerate(REFUTED)
+    for k, claim in enumerate(ABOUT_WALKS)
+    if (n + k) % 2 == 0 or claim in REFUTED[name]
+]
 
 OFF_BY_ONE = [
     ("for_up", "i = 0; i < n", "i = 0; i <= n"),
@@ -92,7 +105,7 @@ def _is_proved(machine: Machine, claim: str) -> bool:
     return isinstance(forall.prove_claim(claim, program), Evidence)
 
 
-@pytest.mark.sample("for_down-no_bogus")
+@pytest.mark.sample("for_up-no_bogus")
 @pytest.mark.parametrize(("name", "claim"), CASES)
 def test_what_holds_is_proved(name: str, claim: str) -> None:
     """A plain `for` over numbers would be held for few vCPUs only, though it is what most write."""
@@ -100,8 +113,8 @@ def test_what_holds_is_proved(name: str, claim: str) -> None:
     assert _is_proved(_machine(name), claim) == holds
 
 
-@pytest.mark.sample("for_up-coverage")
-@pytest.mark.parametrize(("name", "claim"), [(n, c) for n in REFUTED for c in ABOUT_WALKS])
+@pytest.mark.sample("for_up-no_repeat")
+@pytest.mark.parametrize(("name", "claim"), ENUMERATED)
 def test_the_enumerator_agrees(name: str, claim: str) -> None:
     """A proof of what some run breaks would be the worst of all defects."""
     machine = _machine(name)
