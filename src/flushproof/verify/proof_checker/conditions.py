@@ -11,25 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flushproof.ir.code import FieldScope
-from flushproof.ir.invariant import (
-    FLUSHER,
-    OBSERVER,
-    CaseInvariant,
-    Location,
-    Position,
-)
+from flushproof.ir.invariant import FLUSHER, OBSERVER, CaseInvariant, Location, Position
 from flushproof.ir.program import Role
 from flushproof.ir.types import INT
 from flushproof.support.record import replace
 from flushproof.verify.proof_checker import terms as t
 from flushproof.verify.proof_checker.cases import failure_edges
 from flushproof.verify.proof_checker.checked_program import CheckedProgram
-from flushproof.verify.proof_checker.execution import (
-    CanFail,
-    Reached,
-    Region,
-    instantiate_guesses,
-)
+from flushproof.verify.proof_checker.execution import CanFail, Reached, Region, instantiate_guesses
 from flushproof.verify.proof_checker.locations import LOAD, NOTED, CaseLocations, Players
 from flushproof.verify.proof_checker.machine_state import State
 from flushproof.verify.proof_checker.terms import ProofObligation

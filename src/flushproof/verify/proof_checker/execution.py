@@ -112,11 +112,15 @@ class Region:
         self._leaving: dict[int | None, list[Reached]] = {}
         self._arriving: dict[int | None, list[Reached]] = {}
         self._arriving[start] = [Reached(start, t.TRUE, before, {})]
-        for at in region_positions(self.code, start, cuts):
+        self.exits = self._run()
+
+    def _run(self) -> tuple[Reached, ...]:
+        """Go through the positions in order, and return where this ends."""
+        for at in region_positions(self.code, self.start, self.cuts):
             if at in self._arriving:
                 self._enter(at, self._join(self._arriving[at]))
                 self._execute(self.code[at])
-        self.exits = tuple(map(self._join, self._leaving.values()))
+        return tuple(map(self._join, self._leaving.values()))
 
     def _enter(self, at: int, here: Reached) -> None:
         self.at = at

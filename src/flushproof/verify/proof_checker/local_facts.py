@@ -16,13 +16,7 @@ from flushproof.ir.types import LockWord
 from flushproof.verify.proof_checker import terms as t
 from flushproof.verify.proof_checker.checked_program import CheckedProgram
 from flushproof.verify.proof_checker.execution import Manner, Reached, Region
-from flushproof.verify.proof_checker.facts import (
-    Typed,
-    View,
-    exact_value,
-    state_facts,
-    value_facts,
-)
+from flushproof.verify.proof_checker.facts import Typed, View, exact_value, state_facts, value_facts
 from flushproof.verify.proof_checker.machine_state import StateSpace
 from flushproof.verify.proof_checker.terms import NotUnderstood, Script
 

@@ -13,15 +13,7 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 
 from flushproof.ir.code import Field, FieldScope
-from flushproof.ir.invariant import (
-    ANY,
-    FLUSHER,
-    OBSERVER,
-    CaseInvariant,
-    Fact,
-    Location,
-    Position,
-)
+from flushproof.ir.invariant import ANY, FLUSHER, OBSERVER, CaseInvariant, Fact, Location, Position
 from flushproof.ir.program import MOST_THREADS, MOST_VCPUS, Role
 from flushproof.ir.types import INT
 from flushproof.support.record import Record, replace
