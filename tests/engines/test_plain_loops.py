@@ -133,3 +133,15 @@ def test_the_enumerator_agrees(name: str, claim: str) -> None:
 def test_a_walk_that_is_off_by_one_is_not_proved(name: str, old: str, new: str) -> None:
     """A number that is none of a vCPU is undefined behaviour, however many there are."""
     assert not isinstance(ForAll(_machine(name, old, new), evidence=False).defined, DefinedCode)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("while_left", "while (i-- > 0) {", "while (i > 0) { i--;"),
+        ("while_left", "while (i-- > 0) {", "for (; --i >= 0; ) {"),
+    ],
+)
+def test_a_walk_that_moves_first_ends(name: str, old: str, new: str) -> None:
+    """Where the move comes before a loop within, what the rank says there is another."""
+    assert isinstance(ForAll(_machine(name, old, new), evidence=False).defined, DefinedCode)

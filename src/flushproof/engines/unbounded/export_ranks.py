@@ -45,6 +45,8 @@ def list_loop_heads(operation: Operation) -> Iterator[claimed.CutPoint]:
     tests = {loop.head: tuple(_tested(loop)) for loop in loops}
     for loop in loops:
         outer = [h for h in loop.shape.loops[loop.head] if h != loop.head]
+        # What was compared is true of the local no more once it has moved.
+        outer = [h for h in outer if not _count_turns(loop, h)]
         facts = tuple(fact for h in outer for fact in tests[h])
         at = claimed.Position(operation.name, loop.head)
         if ranks[loop.head] is None:
