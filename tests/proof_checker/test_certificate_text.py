@@ -37,7 +37,7 @@ READ_BACK = (
     ("enum_status", "range_kept"),
     ("early_return", "cache_sound"),
     ("lock_order", "coverage"),
-    ("lock_order", "no_deadlock"),
+    ("lock_order", "lock_balanced"),
     ("rwlock_readers", "range_kept"),
     ("rwlock_readers", "no_race"),
     ("vcpu0_first", "cache_sound"),
