@@ -18,6 +18,7 @@ from flushproof.machine.build import Machine, build_machine
 from flushproof.support.diagnostics import InputError
 from flushproof.verify.open_input import open_file
 from flushproof.verify.portfolio import Question
+from support.hand_written_proofs import own_machine
 from support.machines import machine_of
 from support.places import SPECS, TREES
 
@@ -70,6 +71,15 @@ def test_violation_shows(spec: str, claim: str, compiler: str, tmp_path: Path) -
     """A counterexample that the C does not have would be about our own model only."""
     done = _run(_program(spec, claim), tmp_path, compiler)
     assert done.returncode == 0, done.stdout
+    assert done.stdout.splitlines()[-1].startswith("reproduced: ")
+
+
+@needs_compiler
+def test_code_without_a_hypercall(tmp_path: Path) -> None:
+    """What the program has and does not use would be a warning."""
+    claim = "on return flush(ret) { assert(ret == 0); }"
+    machine = own_machine("return READ_ONCE(k->x);", "WRITE_ONCE(k->x, 1);", claim)
+    done = _run(_reproduced(machine, "it"), tmp_path)
     assert done.stdout.splitlines()[-1].startswith("reproduced: ")
 
 

@@ -19,10 +19,10 @@ struct flush_request {
 
 /* Stop before an event at a place; the value is the event's result. */
 static long long visit(enum kind kind, const void *place);
-static int hypercall(unsigned long long as, _Bool whole, unsigned long long start,
-		     unsigned long long pages);
 
 #define MAYBE __attribute__((unused))
+MAYBE static int hypercall(unsigned long long as, _Bool whole, unsigned long long start,
+			   unsigned long long pages);
 
 /* One access to shared state. */
 #define HOOK_READ_AS(x, kind) __extension__ ({		\

@@ -117,7 +117,7 @@ def _is_surely_visible(instr: Instr, names: frozenset[str]) -> bool:
         case Acquire() | TryAcquire() | Release() | Fence() | Hypercall() | Return():
             return True
         case Write(field=f):
-            return f.name not in names
+            return not f.ghost and f.name not in names
         case _:
             return False
 
