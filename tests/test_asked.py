@@ -94,6 +94,7 @@ def test_what_holds_within_bounds(
     assert claim["vcpus"] != "all"
 
 
+@pytest.mark.slow
 def test_fewer_rounds_than_enough_prove_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     """A claim that is proved for every number is not, where the user leaves out interleavings."""
     asked = ("prove", str(SPECS / "counter_first.c"), "--claim", "lock_balanced")

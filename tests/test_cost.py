@@ -96,7 +96,7 @@ def _agreed(name: str, bounds: Bounds) -> None:
     assert _table(found) == expected
 
 
-@pytest.mark.sample("vcpu0_first")
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["enum_status", "vcpu0_first", "dedup_all"])
 def test_enumerator_agrees(name: str) -> None:
     """Two procedures with nothing in common but the code must find the same numbers."""

@@ -80,7 +80,7 @@ def _slider(page: Page) -> Locator:
     return page.locator(".case[open] input[type=range]")
 
 
-@pytest.mark.sample("one")
+@pytest.mark.sample("light-one")
 @pytest.mark.parametrize("name", ["one", "several", "costs"])
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_loads_alone(chromium: Browser, pages: Path, name: str, scheme: Scheme) -> None:
@@ -93,7 +93,7 @@ def test_loads_alone(chromium: Browser, pages: Path, name: str, scheme: Scheme) 
         assert shown.requests == [path.as_uri()]
 
 
-@pytest.mark.sample("one")
+@pytest.mark.sample("one-light-1280")
 @pytest.mark.parametrize("width", [1280, 400])
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("name", ["one", "several", "costs"])
@@ -107,7 +107,7 @@ def test_contrast(chromium: Browser, pages: Path, name: str, scheme: Scheme, wid
         assert low_contrasts(shown.page) == []
 
 
-@pytest.mark.sample("one")
+@pytest.mark.sample("one-light")
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("name", ["one", "several", "costs"])
 def test_accessibility_rules(chromium: Browser, pages: Path, name: str, scheme: Scheme) -> None:
@@ -237,6 +237,7 @@ def test_drawing_alone(chromium: Browser, tmp_path: Path, scheme: Scheme) -> Non
         assert dark == (scheme == "dark")
 
 
+@pytest.mark.sample("one")
 @pytest.mark.parametrize("name", ["one", "several", "costs"])
 def test_narrow_screen(chromium: Browser, pages: Path, name: str) -> None:
     """On a telephone the page itself does not scroll sideways; what is wide does so by itself."""

@@ -31,6 +31,7 @@ def changed(tmp_path: Path, name: str, old: str, new: str) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_equal_for_all() -> None:
     """A reviewer with a thousand vCPUs is not told about four, and sees what relates the two."""
     paths = (str(SPECS / "counter_late.c"), str(SPECS / "counter_first.c"))

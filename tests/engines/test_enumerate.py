@@ -60,7 +60,7 @@ def _smallest(made: Machine, claim: str, bounds: Bounds) -> int | None:
     return None
 
 
-@pytest.mark.sample("load_unlocked-")
+@pytest.mark.sample("load_unlocked-coverage", "load_unlocked-cache_sound", "load_unlocked-no_race")
 @pytest.mark.parametrize(("spec", "claim"), CASES)
 def test_enumerator_and_solver_agree(spec: str, claim: str) -> None:
     """A proof that some interleaving contradicts would be the worst of all defects.

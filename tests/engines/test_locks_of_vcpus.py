@@ -79,7 +79,7 @@ def _proof(machine: Machine, claim: str) -> Evidence | NoProof:
     return forall.prove_claim(claim, program)
 
 
-@pytest.mark.sample("none in")
+@pytest.mark.sample("none in a load")
 @pytest.mark.parametrize("name", CASES)
 def test_what_a_lock_protects(name: str) -> None:
     """The lock of one vCPU keeps nobody from another: to take it for one lock would be unsound.

@@ -135,6 +135,7 @@ def test_a_walk_that_is_off_by_one_is_not_proved(name: str, old: str, new: str) 
     assert not isinstance(ForAll(_machine(name, old, new), evidence=False).defined, DefinedCode)
 
 
+@pytest.mark.sample(every=2)
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [

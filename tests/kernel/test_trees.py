@@ -211,7 +211,7 @@ CHANGES = {
 }
 
 
-@pytest.mark.sample("not created")
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHANGES)
 def test_changes(name: str, tmp_path: Path) -> None:
     """A change of the code that matters changes verdicts, one that does not changes none."""

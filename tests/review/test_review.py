@@ -31,6 +31,7 @@ def review(
     return code, " ".join(out.split()), err
 
 
+@pytest.mark.slow
 def test_a_false_statement(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """The message is believed although the patch breaks a claim."""
     patch = mail(body(diff("enum_cached", "mismatch_flag")))
