@@ -9,8 +9,8 @@ import pytest
 
 from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.engines.outcome import NoProof
-from flushproof.ir.analysis.dispensable_fields import find_dispensable_fields
 from flushproof.ir.code import Fence, Havoc
+from flushproof.ir.passes.dispensable_fields import find_dispensable_fields
 from flushproof.ir.passes.havoc_fields import CannotHavocError, havoc_fields
 from flushproof.ir.program import Role
 from flushproof.machine.build import Machine

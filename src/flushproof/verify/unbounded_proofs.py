@@ -14,8 +14,8 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, assert_never
 
 from flushproof.engines.outcome import NoProof
-from flushproof.ir.analysis.dispensable_fields import find_dispensable_fields
 from flushproof.ir.invariant import ClaimedProof
+from flushproof.ir.passes.dispensable_fields import find_dispensable_fields
 from flushproof.ir.passes.havoc_fields import CannotHavocError, havoc_fields
 from flushproof.ir.program import Role
 from flushproof.machine.build import Machine
@@ -254,7 +254,6 @@ class ForAll:
             return self._prove_defined()
 
     def _prove_defined(self) -> DefinedCode | NoProof:
-
         base = self.machine.with_claims(())
         coarser = self.coarsen(base)
         if coarser is not None:

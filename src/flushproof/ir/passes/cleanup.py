@@ -233,14 +233,19 @@ def _transfer(instr: Instr, facts: Facts) -> Facts:
 
 def prune_assignments(code: Code) -> Code:
     """Drop assignments to locals on which nothing depends afterwards."""
-    live = _live(code, _idle)
-    following = (successor_positions(code, at) for at in range(len(code)))
-    behind = (fact_behind(live, then, _join_live) for then in following)
-    dead = {at for at, (i, out) in enumerate(zip(code, behind, strict=True)) if _idle(i, out)}
+    dead = find_idle(code, sets_unused)
     return _without(code, dead) if dead else code
 
 
-def _idle(i: Instr, out: frozenset[Local]) -> bool:
+def find_idle(code: Code, idle: Idle) -> set[int]:
+    """Return the positions of instructions that do nothing, if those that are idle do nothing."""
+    live = _live(code, idle)
+    following = (successor_positions(code, at) for at in range(len(code)))
+    behind = (fact_behind(live, then, _join_live) for then in following)
+    return {at for at, (i, out) in enumerate(zip(code, behind, strict=True)) if idle(i, out)}
+
+
+def sets_unused(i: Instr, out: frozenset[Local]) -> bool:
     """Tell whether all that an instruction does is to set what nothing depends on."""
     return isinstance(i, (Assign, Havoc)) and i.target not in out
 

@@ -10,10 +10,9 @@ Lemma L34 of docs/soundness.md.
 from __future__ import annotations
 
 from flushproof.ir.analysis.control_flow import successor_positions
-from flushproof.ir.analysis.def_use import fields_of, used_locals
+from flushproof.ir.analysis.def_use import fields_of
 from flushproof.ir.code import (
     Acquire,
-    Assign,
     Every,
     Exchange,
     Fence,
@@ -28,6 +27,7 @@ from flushproof.ir.code import (
     TryAcquire,
     Write,
 )
+from flushproof.ir.passes.cleanup import find_idle, sets_unused
 from flushproof.ir.program import Operation, Program
 from flushproof.ir.types import LockWord
 from flushproof.support.record import replace
@@ -64,15 +64,9 @@ def _without(operation: Operation, names: frozenset[str]) -> Operation:
 
 
 def _without_unused(code: tuple[Instr, ...]) -> tuple[Instr, ...]:
-    """Leave out what the code proper computes and nothing uses, as far as that goes."""
-    used = {x for i in code for x in used_locals(i)}
-    kept = tuple(
-        Jump(at + 1, i.span)
-        if isinstance(i, (Assign, Havoc)) and not i.from_claim and i.target not in used
-        else i
-        for at, i in enumerate(code)
-    )
-    return kept if kept == code else _without_unused(kept)
+    """Leave out what the code proper computes and nothing uses."""
+    idle = find_idle(code, lambda i, out: not i.from_claim and sets_unused(i, out))
+    return tuple(Jump(at + 1, i.span) if at in idle else i for at, i in enumerate(code))
 
 
 def _any_value(code: tuple[Instr, ...], at: int, names: frozenset[str]) -> Instr:

@@ -8,11 +8,13 @@ bound. In: a program. Out: names of fields. They are a guess at what
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
-from flushproof.ir.analysis.def_use import defined_local, fields_of, used_locals
+from flushproof.ir.analysis.def_use import fields_of
 from flushproof.ir.analysis.held_locks import Held, surely_held
 from flushproof.ir.analysis.representation import Representation, infer_kinds
-from flushproof.ir.code import Assign, Exchange, Field, Havoc, Instr, Local, Read, Write
+from flushproof.ir.code import Exchange, Field, Instr, Local, Read, Write
+from flushproof.ir.passes.cleanup import find_idle, sets_unused
 from flushproof.ir.program import Operation, Program
 from flushproof.ir.types import LockWord
 
@@ -50,36 +52,25 @@ def _idle(program: Program, changing: frozenset[Field]) -> frozenset[Field]:
     return changing if not live else _idle(program, changing - live)
 
 
-def _read_for_use(operation: Operation, idle: frozenset[Field]) -> Iterator[Field]:
-    """Yield the fields of `idle` that are read for more than to be written there again."""
-    code = operation.code
-    live = _live_locals(code, idle)
-    for i in code:
-        if isinstance(i, (Read, Exchange)) and i.field in idle and i.target in live:
+def _read_for_use(operation: Operation, fields: frozenset[Field]) -> Iterator[Field]:
+    """Yield those of some fields that are read for more than to be written there again."""
+    idle = find_idle(operation.code, partial(_feeds_only, fields))
+    for at, i in enumerate(operation.code):
+        if at not in idle and isinstance(i, (Read, Exchange)) and i.field in fields:
             yield i.field
 
 
-def _live_locals(code: tuple[Instr, ...], idle: frozenset[Field]) -> set[Local]:
-    live: set[Local] = set()
-    before = -1
-    while len(live) != before:
-        before = len(live)
-        for i in code:
-            if not _is_idle(i, idle, live):
-                live |= used_locals(i)
-    return live
-
-
-def _is_idle(i: Instr, idle: frozenset[Field], live: set[Local]) -> bool:
+def _feeds_only(fields: frozenset[Field], i: Instr, out: frozenset[Local]) -> bool:
+    """Tell whether an instruction does nothing but for some fields."""
     match i:
         case Write(field=f):
-            return f in idle
+            return f in fields
         case Exchange(field=f):
-            return f in idle and i.target not in live
-        case Assign() | Havoc() | Read():
-            return defined_local(i) not in live
+            return f in fields and i.target not in out
+        case Read():
+            return i.target not in out
         case _:
-            return False
+            return sets_unused(i, out)
 
 
 def _written(code: list[Instr]) -> Iterator[Field]:
