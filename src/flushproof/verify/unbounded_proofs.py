@@ -25,6 +25,7 @@ from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import Record, replace
 from flushproof.verify.proof_checker.check import (
     DefinedProgram,
+    Outcome,
     ProofConfirmed,
     ProofRefused,
     check_claims,
@@ -71,11 +72,12 @@ class DefinedCode(Record, frozen=True):
     confirmed: DefinedProgram
 
 
-class ConfirmedClaim(Record, frozen=True):
-    """A proof of a claim, and what the checker confirmed of it."""
+class CheckedProof(Record, frozen=True):
+    """A proof, as claimed and as confirmed by the checker."""
 
     proof: Proof
     claimed: ClaimedProof
+    confirmed: ProofConfirmed
 
 
 class Abstraction(Record, frozen=True):
@@ -218,8 +220,9 @@ class ForAll:
         found = self._search(about, hopeless)
         if isinstance(found, NoProof):
             return found
-        match self._confirm(program, about, found, code):
-            case ConfirmedClaim(proof, claimed):
+        check = partial(self._check_claims, program, code)
+        match self._confirm(about, found, check, claims_only=True):
+            case CheckedProof(proof, claimed):
                 lines = self._lines(proof, program, about)
                 exact = about.plan.kinds.exact_roots
                 return Evidence(lines, code.claimed, claimed, exact, self._opinions())
@@ -271,30 +274,42 @@ class ForAll:
         found = prove(self._subject(about, claims_only=False), _hopeful)
         if isinstance(found, NoProof):
             return found
-        reason = ""
-        for proof in self._shortest_first(found):
-            claimed = _export(about, proof, claims_only=False)
-            if isinstance(claimed, NoProof):
-                return claimed
-            outcome = check_defined(base, claimed, self.asked)
-            if not isinstance(outcome, ProofRefused):
-                return DefinedCode(claimed, DefinedProgram(base, outcome))
-            reason = outcome.reason
-        return NoProof(f"{UNCONFIRMED}: {reason}")
+        check = partial(self._check_defined, base)
+        match self._confirm(about, found, check, claims_only=False):
+            case CheckedProof(_, claimed, confirmed):
+                return DefinedCode(claimed, DefinedProgram(base, confirmed))
+            case NoProof() as refused:
+                return refused
+            case other:
+                assert_never(other)
+
+    def _check_defined(self, base: Program, claimed: ClaimedProof) -> Outcome:
+        return check_defined(base, claimed, self.asked)
+
+    def _check_claims(self, program: Program, code: DefinedCode, claimed: ClaimedProof) -> Outcome:
+        return check_claims(program, claimed, code.confirmed, self.asked)
 
     def _confirm(
-        self, program: Program, about: Abstraction, found: Proof, code: DefinedCode
-    ) -> ConfirmedClaim | NoProof:
-        """Return a proof of the claims of a program that the checker confirms."""
+        self,
+        about: Abstraction,
+        found: Proof,
+        check: Callable[[ClaimedProof], Outcome],
+        *,
+        claims_only: bool,
+    ) -> CheckedProof | NoProof:
+        """Return a form of a proof that the checker confirms."""
         reason = ""
         for proof in self._shortest_first(found):
-            claimed = _export(about, proof, claims_only=True)
+            claimed = _export(about, proof, claims_only=claims_only)
             if isinstance(claimed, NoProof):
                 return claimed
-            outcome = check_claims(program, claimed, code.confirmed, self.asked)
-            if isinstance(outcome, ProofConfirmed):
-                return ConfirmedClaim(proof, claimed)
-            reason = outcome.reason
+            match check(claimed):
+                case ProofConfirmed() as confirmed:
+                    return CheckedProof(proof, claimed, confirmed)
+                case ProofRefused(refused):
+                    reason = refused
+                case other:
+                    assert_never(other)
         return NoProof(f"{UNCONFIRMED}: {reason}")
 
     def _shortest_first(self, found: Proof) -> Iterator[Proof]:
