@@ -237,3 +237,25 @@ def test_who_asks_for_its_number_is_told_apart(claim: str) -> None:
     """
     program = _machine("return 0;", claim).with_claims(("it",), named_callers=True)
     assert are_flushers_alike(program) is NUMBERS[claim]
+
+
+THREADS = {
+    "any thread t; on enter flush() { assert(t != 77); }": False,
+    "any thread t; on enter flush() { assert(t != 0); }": False,
+    "any thread t; on enter flush() { assert(t != 4); }": False,
+    "any thread t; on enter flush() { assert(t != 3); }": True,
+    "any thread t; on enter flush() { assert(t != 1 || SELF == t); }": True,
+    "any access a; on enter flush() { assert(a_thread != 77); } on access() in a { ; }": False,
+}
+
+
+@pytest.mark.parametrize("claim", THREADS)
+def test_a_chosen_thread_exists(claim: str) -> None:
+    """A claim would be refuted by a thread that there is not."""
+    machine = _machine("WRITE_ONCE(k->x, 1); return 0;", claim)
+    program = machine.within(Bounds((1, 1), 1, 1, 2)).with_claim("it")
+    found = Bounded(program, Counts(1, 1, 1, 2)).claim("it", 1)
+    assert isinstance(found, Counterexample) is THREADS[claim]
+    assert _is_broken(machine, 2) is THREADS[claim]
+    if isinstance(found, Counterexample):
+        replay_to_end(program, found)

@@ -84,9 +84,9 @@ class Program(Record, frozen=True):
     `boot` gives an initial value to every field that does not start as 0, over `BOOT_VCPU` where it
     depends on the vCPU; `witnesses` are fields with any initial value: ghosts that claims choose,
     and variables that another file defines; those in `accesses` are together one access: thread,
-    place, whether it writes, whether it is marked, and locks; those in `callers` each name the
-    thread of one call. `limits` is what the code is good for, None for any number of threads and
-    calls.
+    place, whether it writes, whether it is marked, and locks; those in `threads` each name a
+    thread, and those in `callers` one that makes a call. `limits` is what the code is good for,
+    None for any number of threads and calls.
     """
 
     fields: tuple[Field, ...]
@@ -95,6 +95,7 @@ class Program(Record, frozen=True):
     witnesses: tuple[Field, ...] = ()
     limits: CallLimits | None = None
     accesses: tuple[tuple[Field, ...], ...] = ()
+    threads: tuple[Field, ...] = ()
     callers: tuple[Field, ...] = ()
 
     def require(self, loads: int, flushes: int, flushers: int) -> None:

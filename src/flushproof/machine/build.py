@@ -193,6 +193,7 @@ class Machine(Record, frozen=True):
         return replace(
             _program(operations, {**boot, **ghosts}, witnesses),
             accesses=tuple(parts for m in monitors for parts in m.accesses),
+            threads=tuple(f for m in monitors for f in m.threads),
             callers=tuple(f for m in monitors for f in m.callers),
         )
 

@@ -107,6 +107,13 @@ class Monitor(Record, frozen=True):
         return tuple(self.choices[name] for name in names)
 
     @property
+    def threads(self) -> tuple[Field, ...]:
+        """The witnesses that name threads, those of accesses and of chosen calls among them."""
+        names = {f"{self.claim.name}:{w.name}" for w in self.claim.witnesses if w.kind == "thread"}
+        chosen = (f for f in self.witnesses if f.name in names)
+        return (*chosen, *(parts[0] for parts in self.accesses), *self.callers)
+
+    @property
     def callers(self) -> tuple[Field, ...]:
         """The witnesses that name threads of chosen calls."""
         names = (w.name for w in self.claim.witnesses if w.kind == "call")

@@ -64,7 +64,12 @@ class BoundedQuery:
         self.effort = effort
         self.algebra = Algebra(plan.kinds)
         self.among = among or {}
-        chosen = {**self.among, **choose_callers(program, counts.vcpus, counts.flushers)}
+        everyone = range(1, counts.vcpus + counts.flushers + 1)
+        chosen = {
+            **{f.name: everyone for f in program.threads},
+            **choose_callers(program, counts.vcpus, counts.flushers),
+            **self.among,
+        }
         start = make_boot_state(
             program, self.algebra, counts.vcpus, counts.vcpus, counts.flushers, chosen
         )
