@@ -281,6 +281,16 @@ PIECES: dict[str, Piece] = {
     "several_declarators": Piece("int x = a, y = x + 1, z, *p = &x; z = y; *p += 2; return x + z;"),
     "shadowing": Piece("int x = a; { int x = b; x++; { int x = 3; x++; } } return x;"),
     "shadowing_in_for": Piece("int i = a; for (int i = 0; i < 2; i++) b++; return i - b;"),
+    "in_scope_of_its_own_value": Piece(
+        "int x = a; { u8 x = (x = 7) + b; a = x; }\n"
+        "{ int y = x, x = y + 1; b ^= x; }\n"
+        "return x * a + b;"
+    ),
+    "pointer_in_scope_of_its_own_value": Piece(
+        "struct pair p = { a, b }, r = { b, a }, *q = &r;\n"
+        "{ struct pair *q = (q = &p, q); q->x++; }\n"
+        "return p.x * 7 + q->x;"
+    ),
     "shadowed_parameter": Piece("{ int a = b; b = a + 1; } return a - b;"),
     "type_words_in_any_order": Piece("unsigned long x = a; long unsigned y = b; return x > y;"),
     "empty_statements": Piece(";;; if (a) ; else b++; {} return b;"),

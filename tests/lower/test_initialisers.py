@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from flushproof.ir.code import Uninit
 from flushproof.ir.types import NO_VCPU, VCPU
 from flushproof.support.diagnostics import InputError
 from support.small_c import (
@@ -168,3 +169,17 @@ def test_an_address_that_is_not_kept_is_refused(body: str, tmp_path: Path) -> No
     """An address that reads as 0 later, or an assignment that does nothing, would be worse."""
     with pytest.raises(InputError):
         piece_machine(tmp_path, Piece(body, "static int *static_word;"))
+
+
+@pytest.mark.parametrize(
+    ("body", "uninit"),
+    [
+        ("int x = a; { int x = x + 1; return x; }", True),
+        ("int x = a; { int x = (x = 1) + b; return x; }", False),
+        ("struct pair p = { a }, *q = &p; { struct pair *q = (q = &p, q); return !q; }", False),
+    ],
+)
+def test_a_variable_is_in_scope_of_its_own_value(body: str, uninit: bool, tmp_path: Path) -> None:
+    """`int x = x` would be read as a look at an outer `x`, and as no read of an unset variable."""
+    program = piece_machine(tmp_path, Piece(body)).base
+    assert any(isinstance(i, Uninit) for i in program.operations[0].code) is uninit

@@ -7,6 +7,7 @@ from flushproof.frontend.c.declarations import list_statics, static_name
 from flushproof.frontend.c.initialisers import Path, Shapes, Values, complete_type, values_of
 from flushproof.frontend.c.type_errors import Mismatch, UnknownType
 from flushproof.frontend.c.types import CType, Integer, Pointer, Struct
+from flushproof.frontend.c.walk import walk
 from flushproof.ir.code import Havoc, Local, LocalOrigin
 from flushproof.ir.types import BOOL
 from flushproof.lower.assignment import assign_alias, convert_for_storage, store_value
@@ -72,14 +73,26 @@ def _declare(ctx: Context, name: str, t: CType, entry: c.InitDeclarator) -> None
 
 def _declare_scalar(ctx: Context, name: str, t: CType, entry: c.InitDeclarator) -> None:
     local = ctx.emitter.local(name, ctx.field_type(t, entry.span))
-    if entry.initialiser is not None:
+    if entry.initialiser is not None and not _names_itself(entry):
         value = lower_expression(ctx, _unbraced(ctx, t, entry.initialiser))
         ctx.emitter.assign(local, convert_for_storage(ctx, value, t, entry.span), entry.span)
         ctx.declare(name, Named(LocalPlace(local, t)), entry.span)
         return
     written = _unwritten(ctx, name, entry.span)
     ctx.emitter.emit(Havoc(local, entry.span))
-    ctx.declare(name, Named(LocalPlace(local, t, written, name)), entry.span)
+    place = LocalPlace(local, t, written, name)
+    ctx.declare(name, Named(place), entry.span)
+    if entry.initialiser is not None:
+        value = lower_expression(ctx, _unbraced(ctx, t, entry.initialiser))
+        store_value(ctx, place, value, entry.span)
+
+
+def _names_itself(entry: c.InitDeclarator) -> bool:
+    """Tell whether the value that a variable is given may look at it: it is in scope by then."""
+    if entry.initialiser is None:
+        return False
+    below = walk(entry.initialiser)
+    return any(isinstance(x, c.Name) and x.id == entry.declarator.name for x in below)
 
 
 def _unwritten(ctx: Context, name: str, span: Span) -> Local:
@@ -89,14 +102,18 @@ def _unwritten(ctx: Context, name: str, span: Span) -> Local:
 
 
 def _declare_pointer(ctx: Context, name: str, t: Pointer, entry: c.InitDeclarator) -> None:
-    if entry.initialiser is None:
+    early = entry.initialiser is None or _names_itself(entry)
+    if early:
         alias = Alias(t, ctx.emitter.local(name, BOOL), None, _unwritten(ctx, name, entry.span))
         ctx.emitter.emit(Havoc(alias.nonnull, entry.span))
+        ctx.declare(name, alias, entry.span)
     else:
-        value = lower_expression(ctx, _unbraced(ctx, t, entry.initialiser))
         alias = Alias(t, ctx.emitter.local(name, BOOL))
+    if entry.initialiser is not None:
+        value = lower_expression(ctx, _unbraced(ctx, t, entry.initialiser))
         assign_alias(ctx, alias, value, entry.span)
-    ctx.declare(name, alias, entry.span)
+    if not early:
+        ctx.declare(name, alias, entry.span)
 
 
 def _declare_struct(ctx: Context, name: str, t: Struct, entry: c.InitDeclarator) -> None:
