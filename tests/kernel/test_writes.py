@@ -265,6 +265,21 @@ WRITES = {
     "a local by a pointer to it": Form(
         "{ int x = 0; int *p = &x; mystery(p); if (x) vm->skip = true; }"
     ),
+    "an argument of a trace": Form("trace_kvm_load(vm->skip = true, root);"),
+    "a statement in an argument": Form("trace_kvm_load(vcpu, ({ vm->skip = true; 1; }));"),
+    "a step in an argument": Form(
+        "trace_kvm_load(vcpu, vm->n++);",
+        members="int n;",
+        reads="if (vm->n) continue;",
+        resets="vm->n = 0;",
+    ),
+    "a local by a step in an argument": Form(
+        "{ int x = 0; trace_kvm_load(vcpu, x++); if (x) vm->skip = true; }"
+    ),
+    "an unknown function in an argument": Form("trace_kvm_load(vcpu, mystery(vm));"),
+    "an argument that the model has no place for": Form(
+        "vmcs_write64(EPT_POINTER, construct_eptp(vcpu, root, level, vm->skip = true));"
+    ),
     "a return in an expression": Form(
         "({ if (level) { vmx->hv_tlb_pgd = INVALID_PAGE; } });",
     ),

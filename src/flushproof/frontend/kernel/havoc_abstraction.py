@@ -104,10 +104,14 @@ class Abstractor:
         return self._unknown(e, callee_text(e.function))
 
     def _unknown(self, e: c.CallExpr, name: str) -> c.Expr:
-        """Return any value for a call that is left out, and give any to what it may write."""
+        """Return any value for a call that is left out, and give any to what it may write.
+
+        What an argument does is done.
+        """
         self.refuse_handed(e)
         self._refuse_state(e, name)
-        parts = [
+        parts = [self.expression(a) for a in e.arguments if self._acts(a)]
+        parts += [
             c.AssignExpr("=", x, unconstrained_value(e.span), e.span) for x in self._locals(e, name)
         ]
         title = name if isinstance(e.function, c.Name) else f"what {name} calls"
@@ -122,6 +126,19 @@ class Abstractor:
         for part in reversed(parts):
             value = c.BinaryExpr(",", part, value, e.span)
         return value
+
+    def _acts(self, argument: c.Expr) -> bool:
+        """Tell whether an argument does more than to have a value."""
+        return any(self._acts_here(node) for node in walk(argument))
+
+    def _acts_here(self, node: c.Expr | c.Stmt) -> bool:
+        match node:
+            case c.AssignExpr() | c.Postfix() | c.UnaryExpr("++" | "--") | c.StatementExpr():
+                return True
+            case c.CallExpr():
+                return self.effects.call_matters(node, self.body, self.scope)
+            case _:
+                return False
 
     def _locals(self, e: c.CallExpr, name: str) -> list[c.Expr]:
         """Return the local variables whose addresses a call is given.
@@ -195,6 +212,9 @@ class Abstractor:
         if model is None or model.body is None:
             return given
         wanted = len(model.parameters)
+        if any(map(self._acts, given[wanted:])):
+            text = f"an argument of `{name}` that does something, and is left out"
+            raise InputError(UnsupportedConstruct(span=span, construct=text))
         return (*given, *[c.Number(0, "", span)] * (wanted - len(given)))[:wanted]
 
     def _refuse_state(self, e: c.CallExpr, name: str) -> None:
