@@ -515,7 +515,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
         Fault(
             "engines.unbounded.prove",
             "_Attempts._in_ways",
-            "return TOO_LITTLE",
+            "return failed",
             "return Proof(tuple(parts))",
         ),
         "two in one",

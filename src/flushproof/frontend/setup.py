@@ -49,8 +49,8 @@ class Setup(Record, frozen=True):
     """One variant and everything asked about it.
 
     `sources` are all texts that spans may name; `assumed` says what else is taken for granted;
-    `stated` names the bounds (and `memory`) that the user's spec gives.
-    `sources` are all texts that spans may name; `assumed` says what else is taken for granted.
+    `stated` names the bounds (and `memory`) that the user's spec gives; `invariants` say what
+    proofs may be made of, and are never taken for granted.
     `units` are the trees that were declared, in order; with `whole` one of them is all of the
     variant's text. `read_as` says what the variant was taken for, and where boot values come from.
     `undisturbed` is the same where code that is not part of it, which `disturbers`
@@ -70,6 +70,7 @@ class Setup(Record, frozen=True):
     expectations: tuple[s.Expectation, ...]
     sources: tuple[Source, ...]
     memory: MemoryModel = MemoryModel.SC
+    invariants: tuple[s.InvariantDecl, ...] = ()
     assumed: tuple[str, ...] = ()
     stated: frozenset[str] = frozenset()
     units: tuple[c.TranslationUnit, ...] = ()

@@ -16,6 +16,7 @@ from flushproof.ir.analysis.counting import counting_local, loops_of
 from flushproof.ir.analysis.def_use import fields_of, map_expr
 from flushproof.ir.analysis.held_locks import waits_end
 from flushproof.ir.analysis.representation import infer_kinds
+from flushproof.ir.candidate import Candidate
 from flushproof.ir.code import (
     Assign,
     Cast,
@@ -34,11 +35,12 @@ from flushproof.ir.program import BOOT_VCPU, BYSTANDERS, CallLimits, Operation, 
 from flushproof.ir.types import INT, NO_VCPU, NONE, ROOT, U64, VCPU, Int
 from flushproof.lower import convert
 from flushproof.lower.calls import inline_call
-from flushproof.lower.context import BoundName, Context, ProgramContext
+from flushproof.lower.context import Binding, BoundName, Context, ProgramContext
 from flushproof.lower.expressions import global_place, lower_expression
 from flushproof.lower.initialise import lower_initialiser
 from flushproof.lower.statements import lower_statement
 from flushproof.lower.values import Scalar
+from flushproof.machine.candidates import lower_candidate
 from flushproof.machine.environment import make_context, make_environment
 from flushproof.machine.instrument import Instrumenter
 from flushproof.machine.monitors import (
@@ -70,7 +72,8 @@ CAPACITY = 2
 class Machine(Record, frozen=True):
     """A setup made executable: the plain program, and what claims need to be added to it.
 
-    `cache` is the clause in force, None where none is; `fields` are the shared fields by name.
+    `cache` is the clause in force, None where none is; `fields` are the shared fields by name;
+    `candidates` are what proofs may be made of beside what is found.
     """
 
     setup: Setup
@@ -78,6 +81,7 @@ class Machine(Record, frozen=True):
     base: Program
     cache: CacheDecl | None
     fields: dict[str, Field]
+    candidates: tuple[Candidate, ...] = ()
 
     @property
     def places(self) -> tuple[Field, ...]:
@@ -249,7 +253,22 @@ def build_machine(setup: Setup) -> Machine:
     boot = _boot(setup, env, fields)
     base = _program(operations, boot, _any_at_boot(env, operations, boot))
     base = _with_roots(setup, base)
-    return Machine(setup, env, base, _cache(setup, env, fields), fields)
+    cache = _cache(setup, env, fields)
+    return Machine(setup, env, base, cache, fields, _candidates(setup, env, cache, fields))
+
+
+def _candidates(
+    setup: Setup, env: ProgramContext, cache: CacheDecl | None, fields: dict[str, Field]
+) -> tuple[Candidate, ...]:
+    """Return the `invariant` lines as code; one that names a claim knows the claim's names."""
+    out: list[Candidate] = []
+    for number, line in enumerate(setup.invariants, 1):
+        claim = None if line.claim is None else setup.claim(line.claim.value)
+        names: Mapping[str, Binding] = machine_names(setup, cache)
+        if claim is not None:
+            names = make_monitor(setup, claim, cache, calls_end=False).names
+        out.append(lower_candidate(env, line, names, fields, number))
+    return tuple(out)
 
 
 def _with_roots(setup: Setup, program: Program) -> Program:

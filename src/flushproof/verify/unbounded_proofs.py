@@ -333,7 +333,13 @@ class ForAll:
 
         plan = about.plan
         return Subject(
-            about.program, plan.kinds, plan.boundaries, claims_only, self.steps, self.many
+            about.program,
+            plan.kinds,
+            plan.boundaries,
+            claims_only,
+            self.steps,
+            self.many,
+            self.machine.candidates,
         )
 
 

@@ -259,7 +259,17 @@ _RELATIONS: dict[int, claimed.Relation] = {
     z3.Z3_OP_GE: ">=",
     z3.Z3_OP_LT: "<",
     z3.Z3_OP_GT: ">",
+    z3.Z3_OP_ULEQ: "<=",
+    z3.Z3_OP_UGEQ: ">=",
+    z3.Z3_OP_ULT: "<",
+    z3.Z3_OP_UGT: ">",
+    z3.Z3_OP_SLEQ: "<=",
+    z3.Z3_OP_SGEQ: ">=",
+    z3.Z3_OP_SLT: "<",
+    z3.Z3_OP_SGT: ">",
 }
+"""Facts compare values as their types have them; if that is another order no proof is confirmed."""
+
 _OPPOSITE: dict[claimed.Relation, claimed.Relation] = {
     "==": "!=",
     "!=": "==",

@@ -67,6 +67,7 @@ class FiniteInstantiation:
 
     def __init__(self, formulas: Sequence[z3.ExprRef], constants: Sequence[z3.ExprRef]) -> None:
         self.known: dict[int, tuple[z3.ExprRef, Node]] = {}
+        self.constants = tuple(constants)
         self.pages = {x.get_id(): k for k, x in enumerate(constants)}
         large = sorted(c for c in _numerals(formulas) if LARGE < c < MOST_VCPUS)
         self.stand_ins = {c: LARGE + 2 * MANY * (k + 1) for k, c in enumerate(large)}
@@ -104,6 +105,17 @@ class FiniteInstantiation:
         if abs(value) > LARGE:
             value = self.stand_ins.get(value, top if value > 0 else -top)
         return constant_word(value, self.width)
+
+    def read_value(self, term: z3.ExprRef, bits: Sequence[bool]) -> z3.ExprRef | int:
+        """Return what a term of a model stands for: a number, a constant, or which page it is."""
+        plain = sum(1 << k for k, bit in enumerate(bits) if bit)
+        if z3.is_int(term):
+            signed = plain - (1 << len(bits)) if bits[-1] else plain
+            near = ((c, s) for c, s in self.stand_ins.items() if abs(signed - s) <= MANY)
+            return next((c + signed - s for c, s in near), signed)
+        if term.sort().kind() == z3.Z3_UNINTERPRETED_SORT and plain < len(self.constants):
+            return self.constants[plain]
+        return plain
 
     def _unknown(self, term: z3.ExprRef) -> Node:
         name = str(term.decl().name())

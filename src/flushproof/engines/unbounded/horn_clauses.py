@@ -135,7 +135,8 @@ class System(Record, frozen=True):
     what their types allow them to be, which each clause is to show of its head; `counters` are
     the parameters, by the identity of their terms, that count something, `indices` the number of
     vCPUs and those that name one; `variables` tells which of the parameters are one variable;
-    `sizes` are numbers that stay small in small domains.
+    `sizes` are numbers that stay small in small domains; comparisons in `offered` are atoms, too,
+    wherever they can be.
     """
 
     clauses: tuple[Clause, ...]
@@ -147,6 +148,7 @@ class System(Record, frozen=True):
     indices: frozenset[int]
     variables: Mapping[int, Variable]
     sizes: tuple[z3.ArithRef, ...]
+    offered: tuple[z3.BoolRef, ...] = ()
 
 
 def name_variable(system: System, v: z3.ExprRef) -> Variable | int:

@@ -17,6 +17,7 @@ import z3
 from flushproof.engines.unbounded.horn_clauses import Control, System
 from flushproof.engines.unbounded.one_step_query import (
     Cube,
+    DecisiveValues,
     Literal,
     Predecessor,
     PredicateTable,
@@ -39,6 +40,13 @@ class Invariant(Record, frozen=True):
 
 class Exhausted(Exception):  # noqa: N818 - a limit, no error
     """The search took more steps than it was given."""
+
+
+class Origin(Record, frozen=True):
+    """How a state was found to be reached: by which clause, from which states."""
+
+    clause: int
+    starts: tuple[Cube, ...]
 
 
 class Lemma(Record):
@@ -73,6 +81,7 @@ class Ic3:
                 post.exclude_cube(control, cube)
         self.reached: dict[Control | None, list[Cube]] = {}
         self.top = 0
+        self.led: dict[tuple[Control | None, Cube], Origin] = {}
         self.score: dict[tuple[Control, int], int] = {}
 
     def run(self) -> Invariant | None:
@@ -101,6 +110,24 @@ class Ic3:
             if len(stay) == len(left):
                 return self._exclude_cubes((x.control, x.cube) for x in stay)
             left, level = stay, level + 1
+
+    def list_unexcluded(self) -> Iterator[DecisiveValues]:
+        """Yield the states on the way to the failure that was reached, the last one first."""
+        control: Control | None = None
+        state = next(iter(self.reached.get(None, ())), None)
+        seen: set[State] = set()
+        while state is not None and (control, state) in self.led:
+            origin = self.led[control, state]
+            post = self.posts[control]
+            step = post.find_step(origin.clause, origin.starts, state)
+            if step is None:
+                return
+            found = post.decisive_values(step)
+            yield found
+            control, state = found.control, origin.starts[0]
+            if (control, state) in seen:
+                return
+            seen.add((control, state))
 
     def _spend_effort(self) -> None:
         self.effort -= 1
@@ -147,8 +174,12 @@ class Ic3:
         # Atoms do not tell all of a state, so from another state of the lifted cube this step may
         # not lead there. Only then is the one state of the model asked for, all atoms of it.
         state = post.forward_image(step, starts)
-        if state is None and self._reach_all(post.full_predecessors(step), level) is not None:
-            return post.successor_state(step)
+        if state is None:
+            full = self._reach_all(post.full_predecessors(step), level)
+            if full is None:
+                return None
+            starts, state = full, post.successor_state(step)
+        self.led[post.control, state] = Origin(step.clause, tuple(starts))
         return state
 
     def _reach_all(self, wanted: Sequence[State], level: int) -> list[Cube] | None:

@@ -32,6 +32,7 @@ class PredicateTable:
         self.system = system
         constants = [x for axiom in system.axioms for x in axiom.children()]
         every = [x for clause in system.clauses for x in terms_of(clause)]
+        every += system.offered
         self.finite = FiniteInstantiation(every, constants)
         small = (n <= MANY for n in system.sizes)
         self.always = [self.finite(x) for x in (*system.axioms, *system.known, *small)]
@@ -59,6 +60,16 @@ class Predecessor(Record, frozen=True):
     clause: int
     cube: Cube
     model: Sequence[int]
+
+
+class DecisiveValues(Record, frozen=True):
+    """Where threads are, and those values of a state on which a step hangs.
+
+    A page is the constant that it is, else a number that tells it from others.
+    """
+
+    control: Control
+    values: tuple[tuple[z3.ExprRef, z3.ExprRef | int], ...]
 
 
 class _PredicateStart:
@@ -108,6 +119,7 @@ class TransitionQuery:
         self.control = control
         self.circuit = Circuit()
         self.instance = Instance(self.circuit)
+        self.incoming = tuple(incoming)
         self.real = self.circuit.fresh()
         self.plain: dict[Control, _PredicateStart] = {}
         self.bodies: dict[Control, list[_PredicateStart]] = {}
@@ -213,20 +225,41 @@ class TransitionQuery:
         """Return all that holds before a step."""
         return tuple((s.control, s.lifted_cube(step.model, None)) for s in self.starts[step.clause])
 
+    def decisive_values(self, step: Predecessor) -> DecisiveValues:
+        """Return what a step, which is not boot, and its cube hang on in the state before."""
+        start = self.incoming[step.clause].body[0]
+        after = self.after[step.clause]
+        ends = (after[abs(x) - 1] for x in step.cube)
+        reasons = self.circuit.reasons((self.conditions[step.clause], *ends), step.model)
+        finite = self.vocabulary.finite
+        parameters = self.vocabulary.system.parameters[start.control]
+        found: list[tuple[z3.ExprRef, z3.ExprRef | int]] = []
+        for parameter, x in zip(parameters, start.arguments, strict=True):
+            word = self.instance.word(finite(x))
+            if not reasons.isdisjoint(set(map(abs, word)) - {TRUE}):
+                bits = [(step.model[abs(b) - 1] > 0) == (b > 0) for b in word]
+                found.append((parameter, finite.read_value(parameter, bits)))
+        return DecisiveValues(start.control, tuple(found))
+
     def successor_state(self, step: Predecessor) -> Cube:
         """Return the state that a step leads to."""
         return self._primed_cube(step.model)
 
     def forward_image(self, step: Predecessor, starts: Sequence[Cube]) -> Cube | None:
         """Return a successor of given states in the cube that a step leads to, or None."""
-        assumptions = self._assumptions(step.cube, len(self.levels))
-        assumptions.append(self.selectors[step.clause])
-        for start, state in zip(self.starts[step.clause], starts, strict=True):
+        found = self.find_step(step.clause, starts, step.cube)
+        return None if found is None else self._primed_cube(found.model)
+
+    def find_step(self, clause: int, starts: Sequence[Cube], cube: Cube) -> Predecessor | None:
+        """Return a step by a clause from given states to a cube, or None."""
+        assumptions = self._assumptions(cube, len(self.levels))
+        assumptions.append(self.selectors[clause])
+        for start, state in zip(self.starts[clause], starts, strict=True):
             own = start.atoms
             assumptions += [own[x - 1] if x > 0 else -own[-x - 1] for x in state]
         if not self.solver.solve(assumptions=assumptions):
             return None
-        return self._primed_cube(self.solver.get_model())
+        return Predecessor(clause, cube, self.solver.get_model())
 
     def _primed_cube(self, model: Sequence[int]) -> Cube:
         """Return the atoms at the end of a step."""

@@ -47,6 +47,7 @@ def collect_predicates(system: System) -> Atoms:
             bag.add(atom)
     for control, atom in list_number_atoms(system, indices):
         mined[control].add(atom)
+    _add_offered(system, mined)
     return {control: tuple(bag) for control, bag in mined.items()}
 
 
@@ -93,6 +94,16 @@ def _mine(system: System, mined: dict[Control, _Bag]) -> None:
         for term in _comparisons([x for c in clauses for x in _mentioned(c)]):
             for atom in _orders(term, known):
                 mined[control].add(atom)
+
+
+def _add_offered(system: System, mined: dict[Control, _Bag]) -> None:
+    """Add what comparisons that a user offers may come down to, last: order matters to speed."""
+    offered = list(_comparisons(system.offered))
+    constants = {x.get_id() for x in _constants(system)}
+    for control, bag in mined.items():
+        known = {x.get_id() for x in system.parameters[control]} | constants
+        for atom in (x for term in offered for x in _orders(term, known)):
+            bag.add(atom)
 
 
 def _mentioned(clause: Clause) -> tuple[z3.ExprRef, ...]:

@@ -12,6 +12,11 @@ from typing import assert_never
 from flushproof.engines.outcome import NoProof
 from flushproof.engines.symbolic.values import NotExact
 from flushproof.engines.unbounded.assertion_splitting import split_assertions
+from flushproof.engines.unbounded.candidate_atoms import (
+    list_offered,
+    select_candidates,
+    widen_kinds,
+)
 from flushproof.engines.unbounded.control_locations import Frames
 from flushproof.engines.unbounded.finite_instantiation import OutsideSmallDomains
 from flushproof.engines.unbounded.horn_clauses import System
@@ -23,8 +28,10 @@ from flushproof.engines.unbounded.inductiveness_check import (
     minimise_invariant,
 )
 from flushproof.engines.unbounded.state_space import Space, TrackedInstances, make_state_space
+from flushproof.engines.unbounded.unexcluded_state import describe_unexcluded
 from flushproof.ir.analysis.def_use import mentions_locks, operand_expressions
 from flushproof.ir.analysis.representation import Kinds
+from flushproof.ir.candidate import Candidate
 from flushproof.ir.code import Every, FieldScope
 from flushproof.ir.program import Program, Role
 from flushproof.ir.types import RW_LOCK, VCPU, LockWord
@@ -58,7 +65,8 @@ class Subject(Record, frozen=True):
     With `claims_only` the code proper, as against what was woven in for claims, is known to do
     nothing undefined, and its sums not to leave their types. `steps` is how many steps of z3 one
     question may take, None for the usual number; a search may ask the more questions the more these
-    are. With `many` any number of flushers are at work at once, else one.
+    are. With `many` any number of flushers are at work at once, else one. `candidates` are what an
+    invariant may be made of beside what is found; nothing takes them for granted.
     """
 
     program: Program
@@ -67,6 +75,7 @@ class Subject(Record, frozen=True):
     claims_only: bool
     steps: int | None = None
     many: bool = False
+    candidates: tuple[Candidate, ...] = ()
 
 
 Hopeless = Callable[[], NoProof | None]
@@ -81,12 +90,28 @@ def prove(subject: Subject, hopeless: Hopeless) -> Proof | NoProof:
     beyond = out_of_reach(subject.program)
     if beyond is not None:
         return beyond
+    offered = select_candidates(subject.program, subject.candidates)
+    found = _attempt(_widen_subject(subject, offered), hopeless)
+    if isinstance(found, Proof) or not offered:
+        return found
+    # More atoms and other representations may lead a search astray: a line is to cost no proof.
+    without = _attempt(replace(subject, candidates=()), lambda: found)
+    return without if isinstance(without, Proof) else found
+
+
+def _attempt(subject: Subject, hopeless: Hopeless) -> Proof | NoProof:
     try:
         return _Attempts(subject, hopeless).run()
     except NotExact:
         return NoProof("the code does arithmetic that has no exact counterpart")
     except OutsideSmallDomains as error:
         return NoProof(f"an invariant would have to speak of `{error}`")
+
+
+def _widen_subject(subject: Subject, offered: tuple[Candidate, ...]) -> Subject:
+    """Return a subject with candidates, all of which can be said."""
+    kinds = widen_kinds(subject.program, subject.kinds, offered)
+    return replace(subject, kinds=kinds, candidates=offered)
 
 
 def minimise_proof(proof: Proof) -> Proof:
@@ -119,7 +144,18 @@ def _speaks_of_locks(program: Program) -> bool:
 
 ANY = TrackedInstances(generic=True)
 MOST_WITNESSES = 2
+MAY_HELP = "an `invariant` line in the spec may help"
+DO_NOT_HELP = "the `invariant` lines of the spec do not help"
 TOO_LITTLE = NoProof("no invariant was found: what is known of other vCPUs is too little")
+
+
+def _no_invariant(space: Space, frames: Frames, system: System, search: Ic3) -> NoProof:
+    """Return that a search ended, and what would have to be excluded for it to go on."""
+    state = describe_unexcluded(space, frames, system, search.list_unexcluded())
+    if not state:
+        return TOO_LITTLE
+    advice = f"; {MAY_HELP if not system.offered else DO_NOT_HELP}"
+    return NoProof(f"no invariant was found: nothing that is tried excludes {state}{advice}")
 
 
 class _Attempts:
@@ -140,18 +176,19 @@ class _Attempts:
         """
         tries = list(self._tries())
         doubtful = tries[-1] if self.named else tries[0]
-        found: Proof | NoProof = TOO_LITTLE
+        failed = TOO_LITTLE
         for cases in tries:
             found = self._proof(cases)
             if isinstance(found, Proof):
                 return found
+            failed = found
             hopeless = self.hopeless() if cases == doubtful else None
             if hopeless is not None:
                 return hopeless
         alone = self.named < MOST_WITNESSES and self._records()
-        return self._in_ways() if alone else found
+        return self._in_ways(failed) if alone else failed
 
-    def _in_ways(self) -> Proof | NoProof:
+    def _in_ways(self, failed: NoProof) -> Proof | NoProof:
         """Try each way to fail, with the witness as the vCPU that is any, then with the one noted.
 
         What differs between them is what is asserted, so each starts from what others have proved
@@ -165,7 +202,7 @@ class _Attempts:
         last = TrackedInstances(generic=True, history=True)
         if all(self._more(parts, p, last) for p in left):
             return Proof(tuple(parts))
-        return TOO_LITTLE
+        return failed
 
     def _tries(self) -> Iterator[list[TrackedInstances]]:
         if self.named == MOST_WITNESSES:
@@ -224,6 +261,9 @@ class _Attempts:
         claims_only = self.subject.claims_only
         builder = Builder(where, self.subject.boundaries, claims_only=claims_only)
         system = builder.run()
+        if self.subject.candidates:
+            offered = tuple(list_offered(where, self.subject.candidates))
+            system = replace(system, offered=offered)
         effort = EFFORT_MANY if self.subject.many else EFFORT
         search = Ic3(system, effort * self.steps // STEPS, known)
         try:
@@ -233,7 +273,7 @@ class _Attempts:
         if invariant is None:
             if case == ANY:
                 self.failed.append(search)
-            return TOO_LITTLE
+            return _no_invariant(where, builder.frames, system, search)
         # Nothing above is trusted: it was looked for over small domains. Only this asks z3, clause
         # by clause, over all integers and pages (L22).
         if list_failing_clauses(system, invariant, self.steps):

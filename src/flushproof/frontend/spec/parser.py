@@ -42,6 +42,7 @@ from flushproof.support.source import Source, Span
 ROLES = ("flush", "load")
 BOUNDS = ("vcpus", "loads", "flushes", "flushers")
 ASSUMPTIONS = ("load_flushes", "vcpu_roots_start_invalid")
+QUANTIFIED = ("vcpu",)
 WITNESSES = ("vcpu", "root", "call", "gfn", "access", "thread")
 EVENTS = (
     *("enter", "return", "hypercall", "lock", "unlock", "access", "uninit"),
@@ -136,6 +137,7 @@ def _spec(tokens: Tokens, tree: Tree) -> syntax.Spec:
         claims=claims,
         span=span_of(tokens, tree.children[0]),
         memory=_memory(tokens, clauses.one("memory")),
+        invariants=tuple(_invariant(tokens, t) for t in clauses.each("invariant")),
     )
 
 
@@ -218,6 +220,25 @@ def _memory(tokens: Tokens, tree: Tree | None) -> syntax.MemoryDecl | None:
     span = span_of(tokens, name)
     check_known("memory model", str(name), tuple(MemoryModel), span)
     return syntax.MemoryDecl(str(name), span)
+
+
+def _invariant(tokens: Tokens, tree: Tree) -> syntax.InvariantDecl:
+    claim, subjects, condition = tree_parts(tree)
+    named = () if subjects is None else tree_in(subjects).children
+    vcpus = tuple(_any_vcpu(tokens, tree_in(entry)) for entry in named)
+    check_once("vCPU", [(v.value, v.span) for v in vcpus])
+    return syntax.InvariantDecl(
+        None if claim is None else syntax.QuotedText(str(claim), span_of(tokens, claim)),
+        vcpus,
+        build_expression(tokens, condition),
+        span_of(tokens, tree),
+    )
+
+
+def _any_vcpu(tokens: Tokens, tree: Tree) -> syntax.QuotedText:
+    kind, name = tree_parts(tree)
+    check_known("kind of subject", str(kind), QUANTIFIED, span_of(tokens, kind))
+    return syntax.QuotedText(str(name), span_of(tokens, name))
 
 
 def _exempt(tokens: Tokens, entries: list[Tree]) -> tuple[syntax.Exempt, ...]:

@@ -193,6 +193,7 @@ def _from_spec_source(
         expectations=spec.expectations,
         sources=(*start.sources, source, variant, *headers.sources),
         assumed=headers.assumed,
+        invariants=_invariants(spec, claims),
         memory=MemoryModel.SC if spec.memory is None else MemoryModel(spec.memory.model),
         stated=frozenset(b.name for b in spec.bounds) | ({"memory"} if spec.memory else set()),
         units=units,
@@ -245,6 +246,15 @@ def joined_claims(
             raise InputError(NothingToOverride(span=claim.span, name=claim.name, hint=hint))
     names = {claim.name for claim in own}
     return (*(k for k in known if k.name not in names), *own)
+
+
+def _invariants(spec: s.Spec, claims: tuple[s.ClaimSpec, ...]) -> tuple[s.InvariantDecl, ...]:
+    names = [claim.name for claim in claims]
+    for x in spec.invariants:
+        if x.claim is not None and x.claim.value not in names:
+            hint = suggest_closest(x.claim.value, names)
+            raise InputError(UnknownClaim(span=x.claim.span, name=x.claim.value, hint=hint))
+    return spec.invariants
 
 
 def _check_expectations(spec: s.Spec, claims: tuple[s.ClaimSpec, ...]) -> None:

@@ -63,6 +63,19 @@ class MemoryDecl(Placed, frozen=True):
     span: Span
 
 
+class InvariantDecl(Placed, frozen=True):
+    """`invariant [in CLAIM] [any vcpu v, ...:] CONDITION;`: what a proof may be made of.
+
+    `claim` is the one whose witnesses and ghost variables have their names there, None for none;
+    `vcpus` are names of vCPUs that are any.
+    """
+
+    claim: QuotedText | None
+    vcpus: tuple[QuotedText, ...]
+    condition: c.Expr
+    span: Span
+
+
 class Expectation(Placed, frozen=True):
     """`coverage refuted at 2;` or `coverage proved for every;`.
 
@@ -133,6 +146,7 @@ class Spec(Placed, frozen=True):
     claims: tuple[ClaimSpec, ...]
     span: Span
     memory: MemoryDecl | None = None
+    invariants: tuple[InvariantDecl, ...] = ()
 
 
 class SpecTree(Record, frozen=True):

@@ -1,0 +1,84 @@
+"""Why a search found no invariant: a state that fails and that nothing which is tried excludes.
+
+That state may be one that no run comes to. Then a relation is missing among the atoms, and an
+`invariant` line can name it. The text is for the reader only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from string import ascii_uppercase
+
+import z3
+
+from flushproof.engines.unbounded.control_locations import Frames
+from flushproof.engines.unbounded.horn_clauses import Control, System
+from flushproof.engines.unbounded.one_step_query import DecisiveValues
+from flushproof.engines.unbounded.state_space import Space, flatten_value
+from flushproof.engines.unbounded.variable_names import VariableNames
+from flushproof.ir.types import LockWord
+
+MOST = 8
+"""So many values are told; more would be no help."""
+
+
+def describe_unexcluded(
+    space: Space, frames: Frames, system: System, chain: Iterable[DecisiveValues]
+) -> str:
+    """Return in C's terms what is not excluded: where it fails, and what comes before that call.
+
+    `chain` are states, the last one first. Empty where nothing of them matters.
+    """
+    names = VariableNames(space, frames, system)
+    states = list(chain)
+    between = (x for x in states[1:] if _is_between_calls(x.control))
+    told = (*states[:1], *islice(between, 1))
+    texts = (_state(space, names, x) for x in told)
+    return ", after ".join(x for x in texts if x)
+
+
+def _is_between_calls(control: Control) -> bool:
+    return control.flusher is None and not any(control.loads) and control.bystander is None
+
+
+def _state(space: Space, names: VariableNames, found: DecisiveValues) -> str:
+    shown = list(_values(space, names, found))
+    more = ", and more" if len(shown) > MOST else ""
+    place = _when(names.place(found.control))
+    return f"{', '.join(shown[:MOST])}{more} {place}" if shown else ""
+
+
+def _when(place: str) -> str:
+    return place if place == "between calls" else f"while {place}"
+
+
+def _values(space: Space, names: VariableNames, found: DecisiveValues) -> Iterator[str]:
+    hidden = {x.get_id() for x in _told_by_place(space)}
+    letters: dict[int, str] = {}
+    for parameter, value in found.values:
+        if parameter.get_id() not in hidden:
+            yield f"`{_equation(names, parameter, value, letters)}`"
+
+
+def _told_by_place(space: Space) -> Iterator[z3.ExprRef]:
+    """Yield what the places of threads tell well enough: who holds locks, and who flushes."""
+    yield from (space.count, space.flusher)
+    locks = {f.name for f in space.program.fields if isinstance(f.type, LockWord)}
+    for (name, _), value in space.state.items():
+        if name in locks:
+            yield from flatten_value(space.algebra, value)
+
+
+def _equation(
+    names: VariableNames, parameter: z3.ExprRef, value: z3.ExprRef | int, letters: dict[int, str]
+) -> str:
+    name = names.names[parameter.get_id()]
+    if z3.is_bool(parameter):
+        plain = name.removesuffix(" != 0")
+        return f"{plain} {'!=' if value else '=='} 0"
+    if isinstance(value, z3.ExprRef):
+        return f"{name} == {names.names[value.get_id()]}"
+    if z3.is_int(parameter) or z3.is_bv(parameter):
+        return f"{name} == {value}"
+    return f"{name} == {letters.setdefault(value, f'root {ascii_uppercase[len(letters) % 26]}')}"
