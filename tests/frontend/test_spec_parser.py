@@ -30,6 +30,8 @@ spec mismatch_flag {
     assume no load_flushes;
     exempt some_field;
     memory tso;
+    invariant a->b <= 1;
+    invariant in mine any vcpu v, any vcpu u: v == u;
     expect { coverage proved; no_repeat refuted at 3; cache_sound unknown; converges holds;
              no_bogus bounded; no_race proved for every; }
     claim mine "text" {
@@ -68,6 +70,8 @@ def test_every_clause() -> None:
     assert [e.field for e in spec.exempt] == ["some_field"]
     assert spec.memory is not None
     assert spec.memory.model == "tso"
+    lines = [(x.claim and x.claim.value, [v.value for v in x.vcpus]) for x in spec.invariants]
+    assert lines == [(None, []), ("mine", ["v", "u"])]
     assert [(e.claim, e.verdict, e.vcpus, e.every_number) for e in spec.expectations] == [
         ("coverage", "proved", None, False),
         ("no_repeat", "refuted", 3, False),

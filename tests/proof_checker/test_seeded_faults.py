@@ -515,7 +515,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
         Fault(
             "engines.unbounded.prove",
             "_Attempts._in_ways",
-            "return failed",
+            "return TOO_LITTLE",
             "return Proof(tuple(parts))",
         ),
         "two in one",

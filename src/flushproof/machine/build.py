@@ -35,12 +35,12 @@ from flushproof.ir.program import BOOT_VCPU, BYSTANDERS, CallLimits, Operation, 
 from flushproof.ir.types import INT, NO_VCPU, NONE, ROOT, U64, VCPU, Int
 from flushproof.lower import convert
 from flushproof.lower.calls import inline_call
-from flushproof.lower.context import Binding, BoundName, Context, ProgramContext
+from flushproof.lower.context import BoundName, Context, ProgramContext
 from flushproof.lower.expressions import global_place, lower_expression
 from flushproof.lower.initialise import lower_initialiser
 from flushproof.lower.statements import lower_statement
 from flushproof.lower.values import Scalar
-from flushproof.machine.candidates import lower_candidate
+from flushproof.machine.candidates import lower_candidates
 from flushproof.machine.environment import make_context, make_environment
 from flushproof.machine.instrument import Instrumenter
 from flushproof.machine.monitors import (
@@ -254,21 +254,7 @@ def build_machine(setup: Setup) -> Machine:
     base = _program(operations, boot, _any_at_boot(env, operations, boot))
     base = _with_roots(setup, base)
     cache = _cache(setup, env, fields)
-    return Machine(setup, env, base, cache, fields, _candidates(setup, env, cache, fields))
-
-
-def _candidates(
-    setup: Setup, env: ProgramContext, cache: CacheDecl | None, fields: dict[str, Field]
-) -> tuple[Candidate, ...]:
-    """Return the `invariant` lines as code; one that names a claim knows the claim's names."""
-    out: list[Candidate] = []
-    for number, line in enumerate(setup.invariants, 1):
-        claim = None if line.claim is None else setup.claim(line.claim.value)
-        names: Mapping[str, Binding] = machine_names(setup, cache)
-        if claim is not None:
-            names = make_monitor(setup, claim, cache, calls_end=False).names
-        out.append(lower_candidate(env, line, names, fields, number))
-    return tuple(out)
+    return Machine(setup, env, base, cache, fields, lower_candidates(setup, env, cache, fields))
 
 
 def _with_roots(setup: Setup, program: Program) -> Program:

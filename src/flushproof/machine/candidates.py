@@ -11,7 +11,8 @@ from typing import ClassVar
 
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.walk import walk
-from flushproof.frontend.spec.syntax import InvariantDecl
+from flushproof.frontend.setup import Setup
+from flushproof.frontend.spec.syntax import CacheDecl, InvariantDecl
 from flushproof.ir.analysis.counting import loops_of
 from flushproof.ir.analysis.def_use import operand_expressions, subexpressions_of
 from flushproof.ir.candidate import Candidate
@@ -36,7 +37,12 @@ from flushproof.lower.context import Binding, BoundName, ProgramContext, Special
 from flushproof.lower.expressions import lower_truth
 from flushproof.lower.values import Scalar
 from flushproof.machine.environment import make_context, with_names
-from flushproof.machine.monitors import VCPU_POINTER, special_unlocked
+from flushproof.machine.monitors import (
+    VCPU_POINTER,
+    machine_names,
+    make_monitor,
+    special_unlocked,
+)
 from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.support.source import Span
 
@@ -55,18 +61,32 @@ class NotOfState(Diagnostic, frozen=True, kw_only=True):
     problem: str
 
 
-def lower_candidate(
+def lower_candidates(
+    setup: Setup, env: ProgramContext, cache: CacheDecl | None, fields: Mapping[str, Field]
+) -> tuple[Candidate, ...]:
+    """Return the `invariant` lines as code; one that names a claim knows the claim's names.
+
+    Raises:
+        InputError: one of them is not accepted.
+    """
+    out: list[Candidate] = []
+    for number, line in enumerate(setup.invariants, 1):
+        claim = None if line.claim is None else setup.claim(line.claim.value)
+        names: Mapping[str, Binding] = machine_names(setup, cache)
+        if claim is not None:
+            names = make_monitor(setup, claim, cache, calls_end=False).names
+        out.append(_lower_candidate(env, line, names, fields, number))
+    return tuple(out)
+
+
+def _lower_candidate(
     env: ProgramContext,
     line: InvariantDecl,
     names: Mapping[str, Binding],
     fields: Mapping[str, Field],
     number: int,
 ) -> Candidate:
-    """Return an `invariant` line as code; `number` tells it from others.
-
-    Raises:
-        InputError: it names what is not there, or is no condition on a state.
-    """
+    """Return an `invariant` line as code; `number` tells it from others."""
     _refuse_effects(line.condition)
     vcpus = tuple(Local(v.value, VCPU) for v in line.vcpus)
     own = {v.name: BoundName(Scalar(Var(v), VCPU_POINTER)) for v in vcpus}

@@ -7,6 +7,7 @@ which it can fail alone. An invariant counts only after z3 has confirmed it, cla
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import assert_never
 
 from flushproof.engines.outcome import NoProof
@@ -168,6 +169,7 @@ class _Attempts:
         self.steps = subject.steps or STEPS
         self.failed: list[Ic3] = []
         self.kept: list[Invariant] = []
+        self.explain: Callable[[], NoProof] | None = None
 
     def run(self) -> Proof | NoProof:
         """Try with the witnesses tracked, then with any vCPU, then one way to fail at a time.
@@ -185,10 +187,13 @@ class _Attempts:
             hopeless = self.hopeless() if cases == doubtful else None
             if hopeless is not None:
                 return hopeless
+        explain = self.explain
         alone = self.named < MOST_WITNESSES and self._records()
-        return self._in_ways(failed) if alone else failed
+        found = self._in_ways() if alone else failed
+        # Only now: most searches that fail are followed by one that does not.
+        return explain() if found is TOO_LITTLE and failed is found and explain else found
 
-    def _in_ways(self, failed: NoProof) -> Proof | NoProof:
+    def _in_ways(self) -> Proof | NoProof:
         """Try each way to fail, with the witness as the vCPU that is any, then with the one noted.
 
         What differs between them is what is asserted, so each starts from what others have proved
@@ -202,7 +207,7 @@ class _Attempts:
         last = TrackedInstances(generic=True, history=True)
         if all(self._more(parts, p, last) for p in left):
             return Proof(tuple(parts))
-        return failed
+        return TOO_LITTLE
 
     def _tries(self) -> Iterator[list[TrackedInstances]]:
         if self.named == MOST_WITNESSES:
@@ -273,7 +278,8 @@ class _Attempts:
         if invariant is None:
             if case == ANY:
                 self.failed.append(search)
-            return _no_invariant(where, builder.frames, system, search)
+            self.explain = partial(_no_invariant, where, builder.frames, system, search)
+            return TOO_LITTLE
         # Nothing above is trusted: it was looked for over small domains. Only this asks z3, clause
         # by clause, over all integers and pages (L22).
         if list_failing_clauses(system, invariant, self.steps):

@@ -31,10 +31,10 @@ def describe_unexcluded(
     `chain` are states, the last one first. Empty where nothing of them matters.
     """
     names = VariableNames(space, frames, system)
-    states = list(chain)
-    between = (x for x in states[1:] if _is_between_calls(x.control))
-    told = (*states[:1], *islice(between, 1))
-    texts = (_state(space, names, x) for x in told)
+    states = iter(chain)
+    last = tuple(islice(states, 1))
+    before = islice((x for x in states if _is_between_calls(x.control)), 1)
+    texts = (_state(space, names, x) for x in (*last, *before))
     return ", after ".join(x for x in texts if x)
 
 

@@ -40,6 +40,7 @@ SPEC_WORDS = frozenset(
         "no",
         "exempt",
         "memory",
+        "invariant",
         "expect",
         "claim",
         "override",
