@@ -114,6 +114,11 @@ class Machine(Record, frozen=True):
         accesses = claim is not None and any(h.event == "access" for h in claim.handlers)
         return claim is not None and (accesses or _speaks_of_cache(claim))
 
+    def chooses_calls(self, name: str) -> bool:
+        """Tell whether a claim has a call witness, so that it matters whether it names a thread."""
+        claim = self.setup.claim(name)
+        return claim is None or any(w.kind == "call" for w in claim.witnesses)
+
     def with_claims(self, names: tuple[str, ...], *, named_callers: bool = False) -> Program:
         """Return the program with the monitors of the named claims.
 

@@ -97,9 +97,14 @@ class ClaimChecker:
     @cached_property
     def program(self) -> Program:
         """The machine with the claim; states are enumerated whoever calls."""
-        if self.question.engine == "enumerate":
-            return self.machine.with_claims((self.name,))
+        if self.question.engine == "enumerate" or self.machine.setup.bounds.flushers <= 1:
+            return self.unnamed
         return self.machine.with_claim(self.name)
+
+    @cached_property
+    def unnamed(self) -> Program:
+        """The machine with the claim, whose chosen calls may be any thread's."""
+        return self.machine.with_claims((self.name,))
 
     @cached_property
     def plan(self) -> StepPlan | None:
@@ -270,7 +275,7 @@ class ClaimChecker:
         if self.failure_within(bounds) is not None:
             self._contradicted(f"it fails with {count_noun(SOME, 'vCPU')}")
         flushers = max(SEVERAL, bounds.flushers) if evidence.claim.many else bounds.flushers
-        attack = Attack(self.machine.with_claims((self.name,)), flushers)
+        attack = Attack(self.unnamed, flushers)
         first = crc32(self.name.encode())
         for seed in range(first, first + RUNS):
             found = attack.run(seed)

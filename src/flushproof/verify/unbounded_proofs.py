@@ -147,7 +147,9 @@ class ForAll:
             return self.prove(program, plan, hopeless)
         if self.flushers > 1:
             return self.wider.prove(program, plan, hopeless)
-        named = self.machine.with_claims((claim,), named_callers=True)
+        named = program
+        if self.machine.chooses_calls(claim):
+            named = self.machine.with_claims((claim,), named_callers=True)
         found = self.wider.prove(named, None, hopeless)
         return found if isinstance(found, Evidence) else self.prove(program, plan, hopeless)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Mapping
+from functools import cached_property
 
 import z3
 
@@ -113,6 +114,11 @@ class Executor:
         self.limit = 4 * world.vcpus + 32
         self.cut: list[LoopCut] = []
         self.given_up = 0
+
+    @cached_property
+    def after(self) -> t.Number:
+        """What tells the thread where 0 is nobody, as in the word of a lock."""
+        return self.thread + 1
 
     def alone(
         self, shape: UnrollLayout, at: int, locals_: dict[Local, Value], tag: str
@@ -320,7 +326,7 @@ class _Region:
         if len(locks) > LOCKS:
             span = self.shape.operation.span
             raise InputError(UnsupportedConstruct(span=span, construct=f"more than {LOCKS} locks"))
-        return MachineValues(self.owner.count, self.owner.thread + 1, locks)
+        return MachineValues(self.owner.count, self.owner.after, locks)
 
     def _value(self, e: Expr, path: Path, kind: Representation | None = None) -> Value:
         value = self.evaluator.value(e, path.locals, self._machine(path, e), kind)

@@ -13,7 +13,7 @@ from flushproof.frontend.setup import Assumptions, Bounds, Setup
 from flushproof.frontend.spec import syntax as s
 from flushproof.frontend.spec.builtin import load_builtin, read_shipped
 from flushproof.frontend.spec.headers import Headers
-from flushproof.frontend.spec.parser import parse_spec
+from flushproof.frontend.spec.parse_once import parse_beside_variant, parse_without_variant
 from flushproof.frontend.spec.path_confinement import confine_path
 from flushproof.frontend.spec.spec_errors import check_once
 from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError, Note, suggest_closest
@@ -155,8 +155,7 @@ def only_spec(source: Source) -> tuple[s.Spec, s.SpecTree]:
     Raises:
         InputError: it is not accepted, or holds another number of specs.
     """
-    start = load_builtin()
-    file = parse_spec(source, start.context)
+    file = parse_without_variant(source)
     if len(file.specs) != 1:
         where = file.specs[1].span if file.specs else None
         raise InputError(NoSpecHere(span=where, path=source.name, count=len(file.specs)))
@@ -172,7 +171,7 @@ def _from_spec_source(
     headers = Headers(variant, place or Path(variant.name))
     unit, context = parse_c(variant, start.context, headers)
     unit = counted_unit(unit)
-    file = parse_spec(source, context)
+    file = parse_beside_variant(source, context)
     spec = file.specs[0]
     own = unit, c.TranslationUnit(file.functions)
     units = (*start.units, *own)
