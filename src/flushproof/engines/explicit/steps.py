@@ -161,6 +161,9 @@ class ExplicitSteps:
         of the group's first cell. The states returned are `state` with the witnesses chosen that
         were asked for, without the writes of the step.
         """
+        usual = self._descend(number, state, ())
+        if isinstance(usual, Leaf):
+            return [(usual, state, ())]
         out: list[tuple[Leaf, State, tuple[int, ...]]] = []
         pending: list[tuple[State, tuple[int, ...]]] = [(state, ())]
         while pending:
@@ -260,9 +263,15 @@ class ExplicitSteps:
                 raise TypeError(f"`{other}` makes no choice")
 
     def _note_accesses(self, thread: int, state: interpreter.State) -> None:
-        """Remember accesses; locks change only where a step begins, so its end tells the holder."""
-        held = interpreter.lock_set(state, thread)
-        self.accesses.update((thread, h, held) for h in state.happenings if is_access(h))
+        """Remember accesses; locks change only where a step begins, so its end tells the holder.
+
+        Only who looks for a race asks for them. What else looks at no lock is the same step
+        whoever holds it.
+        """
+        found = [h for h in state.happenings if is_access(h)] if self.program.accesses else []
+        if found:
+            held = interpreter.lock_set(state, thread)
+            self.accesses.update((thread, h, held) for h in found)
 
 
 def _local_name(entry: tuple[Local, int]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import assert_never
 
 from flushproof.ir.arith import apply_binary, apply_unary
@@ -24,17 +24,26 @@ from flushproof.ir.types import Int
 from flushproof.support.record import Record
 
 
+def _none_held() -> int:
+    return 0
+
+
+def _all_free() -> bool:
+    return True
+
+
 class LocalValues(Record, frozen=True):
     """What expressions range over: locals, the number of vCPUs, and the running thread's locks.
 
-    `self` is the thread's number plus one, `held` the set of locks it holds as bits.
+    `self` is the thread's number plus one. Locks are looked at where an expression speaks of them:
+    `held` gives the set of those that the thread holds as bits.
     """
 
     locals: Mapping[Local, int]
     vcpus: int
     self: int = 0
-    held: int = 0
-    all_free: bool = True
+    held: Callable[[], int] = _none_held
+    all_free: Callable[[], bool] = _all_free
 
 
 def evaluate(e: Expr, env: LocalValues) -> int:  # noqa: C901 - a table of all expressions
@@ -53,9 +62,9 @@ def evaluate(e: Expr, env: LocalValues) -> int:  # noqa: C901 - a table of all e
         case Self():
             return env.self
         case HeldLocks():
-            return env.held
+            return env.held()
         case AllFree():
-            return int(env.all_free)
+            return int(env.all_free())
         case Unary(op, a, t):
             assert isinstance(t, Int)
             return apply_unary(op, evaluate(a, env), t)

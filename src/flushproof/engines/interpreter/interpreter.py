@@ -9,6 +9,7 @@ Lemma L29 of docs/soundness.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import assert_never
 
 from flushproof.engines.interpreter import lock_word
@@ -290,9 +291,14 @@ def _begin(state: State, thread: Thread) -> None:
 
 
 def _values(state: State, thread: Thread) -> LocalValues:
-    free = all(state.memory[x] == lock_word.FREE for x in state.locks)
-    held = lock_set(state, thread.number)
-    return LocalValues(thread.locals, state.vcpus, thread.number + 1, held, free)
+    held = partial(lock_set, state, thread.number)
+    return LocalValues(
+        thread.locals, state.vcpus, thread.number + 1, held, partial(_all_free, state)
+    )
+
+
+def _all_free(state: State) -> bool:
+    return all(state.memory[x] == lock_word.FREE for x in state.locks)
 
 
 def lock_set(state: State, thread: int) -> int:
