@@ -19,10 +19,7 @@ CASES = (
 
 @pytest.mark.parametrize(("variant", "claim"), CASES)
 def test_no_conflict_is_missed(variant: str, claim: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Steps taken to be strangers by their text that are not would be taken to commute.
-
-    Guards Lemma L7 of docs/soundness.md.
-    """
+    """Steps taken to be strangers by their text that are not would be taken to commute."""
     quick = plan_of(variant, claim)
     monkeypatch.setattr(Touched, "meets", lambda _mine, _other: True)
     executed = make_plan(program_of(variant, claim), ThreadCounts(None, 1))

@@ -3,8 +3,6 @@
 In: code, where a step begins and where it ends at the latest. Out: names of fields, or that it may
 be any. What a step reads and writes once it has been executed is among these, so that two steps
 need not be executed to know that they have nothing to do with each other.
-
-Lemma L7 of docs/soundness.md.
 """
 
 from __future__ import annotations
