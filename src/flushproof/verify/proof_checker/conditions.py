@@ -20,6 +20,7 @@ from flushproof.verify.proof_checker.cases import failure_edges
 from flushproof.verify.proof_checker.checked_program import CheckedProgram
 from flushproof.verify.proof_checker.execution import CanFail, Reached, Region, instantiate_guesses
 from flushproof.verify.proof_checker.locations import LOAD, NOTED, CaseLocations, Players
+from flushproof.verify.proof_checker.machine_integers import convert_value
 from flushproof.verify.proof_checker.machine_state import State
 from flushproof.verify.proof_checker.terms import ProofObligation
 
@@ -109,7 +110,7 @@ class CaseConditions(CaseLocations):
         old = nowhere if region.start == 0 else self.state[NOTED.name]
         walker = dict(self.case.walkers).get(Position(name, region.start), "")
         x = self.checked.locals[name].get(walker)
-        at = nowhere if x is None else t.convert_value(region.at_start(x), x.type, INT)
+        at = nowhere if x is None else convert_value(region.at_start(x), x.type, INT)
         record = [f.name for f in self.program.fields if f.ghost and f.scope is FieldScope.VM]
         changed = [t.make_difference(after[n], self.state[n]) for n in record if n in after]
         first = t.all_of((t.any_of(changed), t.make_equality(old, nowhere)))
@@ -183,7 +184,7 @@ class CaseConditions(CaseLocations):
         """Return the state with what another flusher noted, which is its own."""
         if not self.case.history:
             return self.state
-        noted = self.script.declare(f"g/{NOTED.name}", t.sort_of(NOTED.type))
+        noted = self.script.declare(f"g/{NOTED.name}", NOTED.type)
         return {**self.state, NOTED.name: noted}
 
     # Failures --------------------------------------------------------------------------------

@@ -16,11 +16,11 @@ from flushproof.ir.analysis.def_use import defined_local
 from flushproof.ir.code import AllFree, Expr, Field, Freeing, HeldLocks, Instr, Local
 from flushproof.ir.invariant import Position
 from flushproof.ir.program import Operation, Role
-from flushproof.ir.types import U64, LockWord
+from flushproof.ir.types import BOOL, U64, LockWord
 from flushproof.support.record import Record
 from flushproof.verify.proof_checker import terms as t
 from flushproof.verify.proof_checker.checked_program import region_positions
-from flushproof.verify.proof_checker.expressions import Evaluation
+from flushproof.verify.proof_checker.expressions import Evaluation, require_type
 from flushproof.verify.proof_checker.machine_state import State, StateSpace, is_shared
 from flushproof.verify.proof_checker.terms import NotUnderstood
 
@@ -151,7 +151,7 @@ class Region:
 
     def _declare(self, x: Local, suffix: str) -> str:
         name = f"{self.prefix}{self.operation.name}:{x.name}{suffix}"
-        return self.script.declare(name, t.sort_of(x.type))
+        return self.script.declare(name, x.type)
 
     def _local(self, x: Local) -> str:
         return self.locals.get(x) or self.at_start(x)
@@ -161,7 +161,7 @@ class Region:
 
     def _look_at_locks(self, e: HeldLocks | AllFree, state: State) -> str:
         if self.manner is Manner.OPEN:
-            return self.script.unknown("locks", t.sort_of(e.type))
+            return self.script.unknown("locks", e.type)
         if isinstance(e, AllFree):
             return self.script.define(self.space.all_free(state), "Bool")
         held = self.space.set_of_held(state, self.number)
@@ -206,7 +206,7 @@ class Region:
             return self._declare(target, f"!{self.at}")
         if f.name in self.space.written:
             if self.manner is Manner.OPEN:
-                value = self.script.unknown(f.name, t.sort_of(f.type))
+                value = self.script.unknown(f.name, f.type)
                 self.read.append((f, value))
                 return value
             if index is not None:
@@ -242,11 +242,13 @@ class Region:
     def _plain(self, i: Instr) -> None:  # noqa: C901, PLR0912 - a table of all that do not jump
         match i:
             case ir.Assign(target, value):
+                require_type(value, target.type)
                 self.locals[target] = self._value(value)
             case ir.Read(target, f, index):
                 self.locals[target] = self._read(target, f, self._index(index))
             case ir.Write(f, index, value):
                 number = self._index(index)
+                require_type(value, f.type)
                 self._store(f, number, self._value(value))
             case ir.Exchange():
                 self._exchange(i)
@@ -288,6 +290,7 @@ class Region:
         old = self._read(i.target, i.field, number)
         if i.old is not None:
             self.locals[i.old] = old
+        require_type(i.value, i.field.type)
         new = self._value(i.value)
         if i.compare is not None:
             new = t.make_choice(t.make_equality(old, self._value(i.compare)), new, old)
@@ -296,7 +299,7 @@ class Region:
 
     def _every(self, i: ir.Every) -> None:
         """Guess the answer; if it is no, there is a vCPU of which the condition does not hold."""
-        answer = self.script.unknown("every", "Bool")
+        answer = self.script.unknown("every", BOOL)
         state, known = self.state, dict(self.locals)
         self.locals[i.target] = answer
         if self.manner is Manner.OPEN:  # the fields of two questions may be of two moments
@@ -311,7 +314,7 @@ class Region:
                 raise NotUnderstood("what is asked of every vCPU may be undefined")
             return value
 
-        witness = self.script.unknown("but", t.THREAD_SORT)
+        witness = self.script.unknown("but", t.THREAD)
         exists = t.all_of((t.is_vcpu(witness), t.negate_term(at(witness))))
         self.assumed.append(t.any_of((answer, exists)))
         self.guesses.append(Guess(answer, witness, at))
@@ -325,7 +328,7 @@ class Region:
             raise NotUnderstood("an unlock in a store buffer")
         if self.manner is Manner.OPEN:
             if target is not None:
-                self.locals[target] = self.script.unknown(f.name, t.sort_of(target.type))
+                self.locals[target] = self.script.unknown(f.name, target.type)
             return
         match i:
             case ir.Acquire(shared=shared):
@@ -347,7 +350,7 @@ class Region:
     def _take(self, f: Field, index: str | None, got: str, *, shared: bool) -> None:
         if shared:  # fewer than 2^31 times at once: docs/soundness.md assumes it
             count = self.space.reader_count(self.state, f, self.number)
-            self._restrict(f"(bvult {count} {t.make_number(t.THREAD.high)})")
+            self._restrict(f"(< {count} {t.make_number(t.THREAD.high)})")
         taken = self.space.take(self.state, f, index, self.number, shared=shared)
         self.state = self.space.join([(got, taken), (t.TRUE, self.state)])
 
@@ -360,8 +363,7 @@ class Region:
         root, vcpu = self.operation.parameters.root, self.operation.parameters.vcpu
         if root is not None:
             value = self.at_start(root)
-            low = f"((_ extract {PAGE_BITS - 1} 0) {value})"
-            yield t.make_equality(low, f"(_ bv0 {PAGE_BITS})")
+            yield t.make_equality(f"(mod {value} {1 << PAGE_BITS})", "0")
             for page in (0, (1 << 64) - (1 << PAGE_BITS)):
                 yield t.make_difference(value, t.make_constant(page, root.type))
         if vcpu is not None:

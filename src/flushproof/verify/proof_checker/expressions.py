@@ -1,4 +1,4 @@
-"""The meaning of expressions of the IR as bit-vectors, with what has to hold for it.
+"""The meaning of expressions of the IR as terms, with what has to hold for it.
 
 Every sum wraps around at its C width. What C leaves undefined, and conversions to a vCPU, come with
 a condition under which all is well.
@@ -13,13 +13,15 @@ from flushproof.ir import code as ir
 from flushproof.ir.code import Expr, Local
 from flushproof.ir.types import BOOL, INT, NO_VCPU, Int, Type, VcpuRef
 from flushproof.verify.proof_checker import terms as t
+from flushproof.verify.proof_checker.machine_integers import (
+    arithmetic,
+    bitwise,
+    convert_value,
+    exact_result,
+    shifted,
+)
 
-UNSIGNED = {"/": "bvudiv", "%": "bvurem", ">>": "bvlshr"}
-UNSIGNED |= {"<": "bvult", "<=": "bvule", ">": "bvugt", ">=": "bvuge"}
-SIGNED = {"/": "bvsdiv", "%": "bvsrem", ">>": "bvashr"}
-SIGNED |= {"<": "bvslt", "<=": "bvsle", ">": "bvsgt", ">=": "bvsge"}
-PLAIN = {"+": "bvadd", "-": "bvsub", "*": "bvmul", "<<": "bvshl"}
-PLAIN |= {"&": "bvand", "|": "bvor", "^": "bvxor"}
+ARITHMETIC, SHIFTS = frozenset("+-*/%"), frozenset({"<<", ">>"})
 LOGIC = {"&": "and", "|": "or", "^": "xor", "*": "and", "+": "xor", "-": "xor"}
 
 
@@ -50,10 +52,9 @@ class Evaluation:
             case ir.Var(local):
                 return self.local(local)
             case ir.NumVcpus():
-                return t.convert_value(t.COUNT, t.THREAD, e.type)
+                return convert_value(t.COUNT, t.THREAD, e.type)
             case ir.Self():
-                next_one = f"(bvadd {self.thread} {t.make_number(1)})"
-                return t.convert_value(next_one, t.THREAD, e.type)
+                return convert_value(f"(+ {self.thread} 1)", t.THREAD, e.type)
             case ir.HeldLocks() | ir.AllFree():
                 return self.locks(e)
             case ir.Unary():
@@ -74,9 +75,11 @@ class Evaluation:
             return t.negate_term(a) if e.operand.type == BOOL else t.make_equality(a, zero)
         if e.type == BOOL:
             return t.negate_term(a) if e.op == "~" else a
-        if e.op == "-":
-            self._exactly("-", t.make_constant(0, e.type), a, t.word_of(e.type))
-        return f"(bvneg {a})" if e.op == "-" else f"(bvnot {a})"
+        word = t.word_of(e.type)
+        if e.op == "~":
+            return f"(- {t.make_integer(-1 if word.signed else word.high)} {a})"
+        self._exactly("-", "0", a, word)
+        return arithmetic("-", "0", a, word)
 
     def _cast(self, a: str, operand: Expr, target: Type) -> str:
         source = operand.type
@@ -84,14 +87,15 @@ class Evaluation:
             # The number of a vCPU is an `int` here; a wider number that is none has no counterpart.
             self.defined.append(_is_kept(a, source, INT))
         if isinstance(target, VcpuRef) and not isinstance(source, VcpuRef):
-            number = t.convert_value(a, source, target)
+            number = convert_value(a, source, target)
             none = t.make_equality(number, t.make_constant(NO_VCPU, target))
             self.exact.append(t.any_of((none, t.is_vcpu(number))))
         if isinstance(target, Int) and target != BOOL and not _fits(t.word_of(source), target):
             self.exact.append(_is_kept(a, source, target))
-        return t.convert_value(a, source, target)
+        return convert_value(a, source, target)
 
     def _ite(self, e: ir.Ite) -> str:
+        require_type(e.otherwise, e.then.type)
         c = self.value(e.condition)
         parts = [self._branch(c, e.then), self._branch(t.negate_term(c), e.otherwise)]
         return t.make_choice(c, *parts)
@@ -108,39 +112,47 @@ class Evaluation:
         a, b = self.value(e.left), self.value(e.right)
         type_ = e.left.type
         if e.op in ("==", "!="):
+            require_type(e.right, type_)
             return t.make_equality(a, b) if e.op == "==" else t.make_difference(a, b)
         if type_ == BOOL and e.op in LOGIC:
+            require_type(e.right, BOOL)
             return f"({LOGIC[e.op]} {a} {b})"
         if type_ == BOOL:
-            a, b, type_ = t.convert_value(a, BOOL, INT), t.convert_value(b, BOOL, INT), INT
+            a, b, type_ = convert_value(a, BOOL, INT), convert_value(b, BOOL, INT), INT
         word = t.word_of(type_)
+        if e.op in SHIFTS:
+            self.defined.append(t.in_range("0", b, t.make_integer(word.width - 1)))
+            return convert_value(shifted(e.op, a, b, word), word, e.type)
+        require_type(e.right, type_)
+        if e.op in ir.COMPARISONS:
+            return f"({e.op} {a} {b})"
+        if e.op not in ARITHMETIC:
+            return convert_value(bitwise(e.op, a, b, word), word, e.type)
         if e.op in ("/", "%"):
-            self.defined.append(t.make_difference(b, t.make_constant(0, word)))
-        if e.op in ("<<", ">>"):
-            self.defined.append(f"(bvult {b} {t.make_constant(word.width, word)})")
-        if e.op in ("+", "-", "*"):
+            self.defined.append(t.make_difference(b, "0"))
+        else:
             self._exactly(e.op, a, b, word)
-        found = f"({_operator(e.op, word)} {a} {b})"
-        return found if e.op in ir.COMPARISONS else t.convert_value(found, word, e.type)
+        return convert_value(arithmetic(e.op, a, b, word), word, e.type)
 
     def _exactly(self, op: str, a: str, b: str, type_: Int) -> None:
         """Note that a sum does not leave its type."""
-        wide = Int(2 * type_.width + 1, signed=True)
-        sums = (t.convert_value(x, type_, wide) for x in (a, b))
-        total = f"({PLAIN[op]} {' '.join(sums)})"
-        wrapped = t.convert_value(f"({PLAIN[op]} {a} {b})", type_, wide)
-        self.exact.append(t.make_equality(total, wrapped))
-
-
-def _operator(op: str, word: Int) -> str:
-    return PLAIN.get(op) or (SIGNED if word.signed else UNSIGNED)[op]
+        self.exact.append(t.is_of_type(exact_result(op, a, b), type_))
 
 
 def _is_kept(a: str, source: Type, target: Type) -> str:
     """Return that a conversion does not change a value."""
-    back = t.convert_value(t.convert_value(a, source, target), target, t.EXACT)
-    return t.make_equality(t.convert_value(a, source, t.EXACT), back)
+    return t.TRUE if source == BOOL else t.is_of_type(a, target)
 
 
 def _fits(source: Int, target: Int) -> bool:
     return target.low <= source.low and source.high <= target.high
+
+
+def require_type(e: Expr, wanted: Type) -> None:
+    """See to it that a value is one of a type: a term alone does not tell.
+
+    Raises:
+        NotUnderstood: it is of another.
+    """
+    if t.sort_of(e.type) != t.sort_of(wanted) or t.word_of(e.type) != t.word_of(wanted):
+        raise t.NotUnderstood(f"a value of {e.type} where one of {wanted} is wanted")

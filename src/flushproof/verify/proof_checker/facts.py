@@ -1,6 +1,6 @@
 """Facts of a claimed invariant as terms over a state and the locals of threads.
 
-Each value is extended by its own sign to a width at which no sum of a fact can wrap around.
+Values are integers, so no sum of a fact wraps around.
 """
 
 from __future__ import annotations
@@ -10,17 +10,18 @@ from collections.abc import Callable, Iterable, Mapping
 from flushproof.ir import invariant as inv
 from flushproof.ir.code import Field, FieldScope
 from flushproof.ir.invariant import Fact, Term
-from flushproof.ir.types import INT, U32, Int, Type
+from flushproof.ir.types import BOOL, INT, U32, Int, Type
 from flushproof.support.record import Record
 from flushproof.verify.proof_checker import terms as t
+from flushproof.verify.proof_checker.machine_integers import bitwise, convert_value, shifted
 from flushproof.verify.proof_checker.machine_state import State, StateSpace, readers_of
 from flushproof.verify.proof_checker.terms import NotUnderstood
 
-_RELATIONS = {"<": "bvslt", "<=": "bvsle", ">": "bvsgt", ">=": "bvsge"}
-_BITWISE = {"&": "bvand", "|": "bvor", "^": "bvxor", ">>": "bvashr"}
+_WIDEST = 70
+"""Bits of what `&`, `|` and `^` take: any value, a root with `NONE` beside it included."""
 
 Typed = tuple[str, Type]
-"""A term, and the type by whose sign it is extended."""
+"""A term, and its type."""
 
 Lookup = Callable[[Term], Typed]
 """Gives what a name in a fact stands for; raises `NotUnderstood` where it is not there."""
@@ -32,45 +33,47 @@ def state_facts(facts: Iterable[Fact], find: Lookup) -> str:
 
 
 def _compare(c: inv.FactComparison, find: Lookup) -> str:
-    wide = Int(max(_width(c.left, find), _width(c.right, find)), signed=True)
-    a, b = exact_value(c.left, find, wide), exact_value(c.right, find, wide)
-    if c.relation in _RELATIONS:
-        return f"({_RELATIONS[c.relation]} {a} {b})"
-    return t.make_equality(a, b) if c.relation == "==" else t.make_difference(a, b)
+    a, b = exact_value(c.left, find), exact_value(c.right, find)
+    if c.relation == "==":
+        return t.make_equality(a, b)
+    return t.make_difference(a, b) if c.relation == "!=" else f"({c.relation} {a} {b})"
+
+
+def exact_value(term: Term, find: Lookup) -> str:
+    """Return the value of a term; nothing in it wraps around."""
+    match term:
+        case inv.FixedNumber(value):
+            return t.make_integer(value)
+        case inv.Sum(terms):
+            return f"(+ 0 {' '.join(exact_value(x, find) for x in terms)})"
+        case inv.Bitwise(op, left, right):
+            wide = Int(max(_width(left, find), _width(right, find)), signed=True)
+            a, b = exact_value(left, find), exact_value(right, find)
+            return shifted(op, a, b, wide) if op == ">>" else bitwise(op, a, b, wide)
+        case _:
+            found, type_ = find(term)
+            return convert_value(found, type_, INT) if type_ == BOOL else found
 
 
 def _width(term: Term, find: Lookup) -> int:
-    """Return how many bits a value with a sign needs, so that nothing in it wraps around."""
+    """Return how many bits a value with a sign needs.
+
+    Raises:
+        NotUnderstood: these are too many.
+    """
     match term:
         case inv.FixedNumber(value):
-            return value.bit_length() + 1
+            width = value.bit_length() + 1
         case inv.Sum(terms):
-            return max((_width(x, find) for x in terms), default=1) + len(terms)
+            width = max((_width(x, find) for x in terms), default=1) + len(terms)
         case inv.Bitwise(_, left, right):
-            return max(_width(left, find), _width(right, find))
+            width = max(_width(left, find), _width(right, find))
         case _:
             word = t.word_of(find(term)[1])
-            return word.width + (not word.signed)
-
-
-def exact_value(term: Term, find: Lookup, wide: Int = t.EXACT) -> str:
-    """Return the value of a term, extended to a width at which nothing in it wraps around."""
-    if _width(term, find) > t.EXACT.width:
+            width = word.width + (not word.signed)
+    if width > _WIDEST:
         raise NotUnderstood("a value of too many bits")
-    match term:
-        case inv.FixedNumber(value):
-            return t.make_constant(value, wide)
-        case inv.Sum(terms):
-            total = t.make_constant(0, wide)
-            for x in terms:
-                total = f"(bvadd {total} {exact_value(x, find, wide)})"
-            return total
-        case inv.Bitwise(op, left, right):
-            a, b = exact_value(left, find, wide), exact_value(right, find, wide)
-            return f"({_BITWISE[op]} {a} {b})"
-        case _:
-            found, type_ = find(term)
-            return t.convert_value(found, type_, wide)
+    return width
 
 
 class View(Record, frozen=True):
@@ -109,7 +112,8 @@ class View(Record, frozen=True):
             case inv.ReaderCount(lock, thread):
                 if readers_of(lock) not in self.state:
                     raise NotUnderstood(f"no readers of `{lock}`")
-                return f"(select {self.state[readers_of(lock)]} {self._number(thread)})", U32
+                reads = self.state[readers_of(lock)]
+                return self.space.script.select(reads, self._number(thread), U32), U32
             case inv.ThreadLocal(thread, name):
                 found = self.local(thread, name)
                 if found is None:

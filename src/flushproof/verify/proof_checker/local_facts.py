@@ -98,13 +98,13 @@ class LocalConditions:
         falls = t.FALSE
         for a, b in reversed([*zip(old, new, strict=True)]):
             equal = t.all_of((t.make_equality(a, b), falls))
-            falls = t.any_of((f"(bvslt {b} {a})", equal))
+            falls = t.any_of((f"(< {b} {a})", equal))
         return falls
 
     def _rank(self, r: Region, head: CutPoint, known: Mapping[Local, str]) -> list[str]:
         find = self._view(r, known).find
         pairs = ((exact_value(a, find), exact_value(b, find)) for a, b in head.rank)
-        return [self.script.define(f"(bvsub {a} {b})", t.sort_of(t.EXACT)) for a, b in pairs]
+        return [self.script.define(f"(- {a} {b})", t.sort_of(t.THREAD)) for a, b in pairs]
 
     def _view(self, r: Region, known: Mapping[Local, str]) -> View:
         def local(_: int, name: str) -> Typed | None:

@@ -124,7 +124,7 @@ class CaseLocations:
             if o.role is Role.LOAD and x == o.parameters.vcpu:
                 return players.numbers[thread], x.type
             symbol = f"{players.prefix_of(thread)}{o.name}:{name}"
-            return self.script.declare(symbol, t.sort_of(x.type)), x.type
+            return self.script.declare(symbol, x.type), x.type
 
         return View(self.space, state, players.numbers, local)
 
@@ -161,8 +161,8 @@ class CaseLocations:
         """
         observer = self.players.numbers[OBSERVER]
         yield from self.space.threads_exist()
-        yield f"(bvslt {t.COUNT} {observer})"
-        yield f"(bvsle {observer} {t.make_number(MOST_VCPUS + 4)})"
+        yield f"(< {t.COUNT} {observer})"
+        yield f"(<= {observer} {t.make_number(MOST_VCPUS + 4)})"
         if self.checked.many:
             yield from self.may_flush(self.players.numbers[FLUSHER])
         yield from map(t.is_vcpu, self.tracked)

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from flushproof.ir.code import LOCKS, AllFree, Expr, Field, FieldScope, HeldLocks, Local
 from flushproof.ir.program import BOOT_VCPU, MOST_THREADS, MOST_VCPUS
-from flushproof.ir.types import U64, VCPU, LockWord, Type
+from flushproof.ir.types import BOOL, U32, U64, VCPU, LockWord
 from flushproof.verify.proof_checker import terms as t
 from flushproof.verify.proof_checker.checked_program import CheckedProgram
-from flushproof.verify.proof_checker.expressions import Evaluation
+from flushproof.verify.proof_checker.expressions import Evaluation, require_type
 from flushproof.verify.proof_checker.locks import HeldLock
 from flushproof.verify.proof_checker.terms import NotUnderstood, Script
 
@@ -39,7 +39,7 @@ class StateSpace:
         self.program = program = checked.program
         self.script = script
         self.seen: tuple[str, ...] = ()
-        script.declare("N", t.THREAD_SORT)
+        script.declare("N", t.THREAD)
         self.trusted = checked.trusted
         self.fields = dict(checked.fields)
         self.written = checked.written
@@ -50,13 +50,17 @@ class StateSpace:
             self.written |= {history.name}
         self.boot: Mapping[Field, Expr] = dict(program.boot)
         self.locks = tuple(f for f in program.fields if isinstance(f.type, LockWord))
-        self.sorts = {name: _sort_of(f) for name, f in self.fields.items() if name in self.written}
-        self.sorts |= {readers_of(f.name): _array(t.THREAD) for f in self.locks if is_shared(f)}
+        self.types = {name: f.type for name, f in self.fields.items() if name in self.written}
+        counts = {readers_of(f.name): U32 for f in self.locks if is_shared(f)}
+        self.arrays = {n for n in self.types if self.fields[n].scope is FieldScope.VCPU}
+        self.arrays |= counts.keys()
+        self.types |= counts
+        self.sorts = {
+            n: t.array_of(x) if n in self.arrays else t.sort_of(x) for n, x in self.types.items()
+        }
         if any(f.scope is FieldScope.VCPU for f in program.witnesses):
             raise NotUnderstood("a witness of each vCPU")
-        self.rigid = {
-            f.name: script.declare(f"m:{f.name}", t.sort_of(f.type)) for f in program.witnesses
-        }
+        self.rigid = {f.name: script.declare(f"m:{f.name}", f.type) for f in program.witnesses}
         self.vcpu_witnesses = {
             f.name: self.rigid[f.name] for f in program.witnesses if f.type == VCPU
         }
@@ -65,7 +69,10 @@ class StateSpace:
 
     def fresh(self, prefix: str) -> State:
         """Return a state of which nothing is known."""
-        return {name: self.script.declare(prefix + name, sort) for name, sort in self.sorts.items()}
+        return {
+            name: self.script.declare(prefix + name, type_, array=name in self.arrays)
+            for name, type_ in self.types.items()
+        }
 
     def join(self, ways: Sequence[tuple[str, State]]) -> State:
         """Return the state after one of several ways, each with its guard."""
@@ -86,7 +93,7 @@ class StateSpace:
         if f.name not in self.written:
             return self.rigid[f.name] if f.name in self.rigid else self.first_value(f, index)
         value = state[f.name]
-        return value if index is None else f"(select {value} {index})"
+        return value if index is None else self.script.select(value, index, f.type)
 
     def write(self, state: State, name: str, index: str | None, value: str) -> State:
         """Return the state after a store."""
@@ -98,6 +105,7 @@ class StateSpace:
         """Return what a field holds at boot, unless it is a witness."""
         if f not in self.boot:
             return t.make_constant(0, f.type)
+        require_type(self.boot[f], f.type)
         values: Mapping[Local, str] = {} if index is None else {BOOT_VCPU: index}
         return Evaluation(values.__getitem__, t.make_number(-1), _no_locks).value(self.boot[f])
 
@@ -105,7 +113,7 @@ class StateSpace:
 
     def declare_thread(self, name: str) -> str:
         """Return an unknown that is the number of a thread."""
-        return self.script.declare(name, t.THREAD_SORT)
+        return self.script.declare(name, t.THREAD)
 
     def threads_exist(self) -> Iterator[str]:
         """Yield how many vCPUs there may be, and that witnesses are some of them."""
@@ -118,7 +126,7 @@ class StateSpace:
         """Return how often a thread is a reader, 0 of what is no lock with readers."""
         if not is_shared(f):
             return ZERO
-        return f"(select {state[readers_of(f.name)]} {thread})"
+        return self.script.select(state[readers_of(f.name)], thread, U32)
 
     def is_free(self, state: State, f: Field, index: str | None, *, shared: bool) -> str:
         """Return that a lock can be taken."""
@@ -134,7 +142,7 @@ class StateSpace:
         """Return the state once a thread has a lock."""
         if not shared:
             return self.write(state, f.name, index, _holder(thread))
-        more = f"(bvadd {self.reader_count(state, f, thread)} {ONE})"
+        more = f"(+ {self.reader_count(state, f, thread)} {ONE})"
         return self.write(state, readers_of(f.name), thread, more)
 
     def release(
@@ -144,7 +152,7 @@ class StateSpace:
         if not shared:
             return self.write(state, f.name, index, ZERO)
         old = self.reader_count(state, f, thread)
-        less = t.make_choice(t.make_equality(old, ZERO), old, f"(bvsub {old} {ONE})")
+        less = t.make_choice(t.make_equality(old, ZERO), old, f"(- {old} {ONE})")
         return self.write(state, readers_of(f.name), thread, less)
 
     def is_held(self, state: State, f: Field, index: str | None, thread: str, *, sole: bool) -> str:
@@ -162,7 +170,7 @@ class StateSpace:
         for k, f in enumerate(self._all_of_the_vm()):
             for bit, sole in ((1 << k, False), (1 << (LOCKS + k), True)):
                 held = self.is_held(state, f, None, thread, sole=sole)
-                total = f"(bvor {total} {t.make_choice(held, t.make_constant(bit, U64), zero)})"
+                total = f"(+ {total} {t.make_choice(held, t.make_constant(bit, U64), zero)})"
         return total
 
     def _all_of_the_vm(self) -> tuple[Field, ...]:
@@ -200,7 +208,7 @@ class StateSpace:
         return t.make_equality(self.reader_count(state, f, thread), ZERO)
 
     def _no_others_read(self, f: Field) -> str:
-        return self.script.declare(f"rest:{f.name}", "Bool")
+        return self.script.declare(f"rest:{f.name}", BOOL)
 
 
 def is_flusher(number: str) -> str:
@@ -219,15 +227,7 @@ def readers_of(lock: str) -> str:
 
 
 def _holder(thread: str) -> str:
-    return f"(bvadd {thread} {ONE})"
-
-
-def _sort_of(f: Field) -> str:
-    return t.sort_of(f.type) if f.scope is FieldScope.VM else _array(f.type)
-
-
-def _array(element: Type) -> str:
-    return f"(Array {t.THREAD_SORT} {t.sort_of(element)})"
+    return f"(+ {thread} {ONE})"
 
 
 def _no_locks(_: HeldLocks | AllFree) -> str:

@@ -1,7 +1,8 @@
-"""SMT-LIB 2 as text: terms over bit-vectors of C's widths, and scripts of questions.
+"""SMT-LIB 2 as text: terms over integers and booleans, and scripts of questions.
 
-Text is what every solver reads, so each question is asked of any of them as it stands. One-bit
-numbers are booleans.
+Text is what every solver reads, so each question is asked of any of them as it stands. A value is
+the number that it is in C, and lies in the range of its type: that is asserted of each unknown, and
+kept by each operation (`machine_integers.py`). One-bit numbers are booleans.
 """
 
 from __future__ import annotations
@@ -13,9 +14,7 @@ from flushproof.support.record import Record
 
 TRUE, FALSE = "true", "false"
 THREAD = INT
-"""Numbers of threads and vCPUs; the number of vCPUs is at most `MOST_VCPUS`, so sums fit."""
-EXACT = Int(70, signed=True)
-"""Wide enough for any value, a root with `NONE` beside it included, and some sums of these."""
+"""The type of the numbers of threads and vCPUs."""
 COUNT = "|N|"
 """The number of vCPUs."""
 
@@ -31,18 +30,32 @@ def word_of(t: Type) -> Int:
 
 def sort_of(t: Type) -> str:
     """Return the sort of values of a type."""
-    return "Bool" if t == BOOL else f"(_ BitVec {word_of(t).width})"
+    return "Bool" if t == BOOL else "Int"
 
 
-THREAD_SORT = sort_of(THREAD)
+def array_of(t: Type) -> str:
+    """Return the sort of arrays with a value of a type for each thread."""
+    return f"(Array {sort_of(THREAD)} {sort_of(t)})"
+
+
+def make_integer(value: int) -> str:
+    """Return a number."""
+    return str(value) if value >= 0 else f"(- {-value})"
+
+
+def literal_value(term: str) -> int | None:
+    """Return the number that a term is, None if it is no constant."""
+    if term.isdecimal():
+        return int(term)
+    digits = term.removeprefix("(- ").removesuffix(")")
+    return -int(digits) if digits.isdecimal() else None
 
 
 def make_constant(value: int, t: Type) -> str:
     """Return a constant of a type."""
     if t == BOOL:
         return TRUE if value else FALSE
-    width = word_of(t).width
-    return f"(_ bv{value & ((1 << width) - 1)} {width})"
+    return make_integer(word_of(t).wrap(value))
 
 
 def make_number(value: int) -> str:
@@ -94,26 +107,21 @@ def make_difference(a: str, b: str) -> str:
 
 
 def in_range(low: str, number: str, high: str) -> str:
-    """Return that a number of a thread is one of a range, its ends included."""
-    return f"(and (bvsle {low} {number}) (bvsle {number} {high}))"
+    """Return that a number is one of a range, its ends included."""
+    return f"(<= {low} {number} {high})"
+
+
+def is_of_type(a: str, t: Type) -> str:
+    """Return that a number is one of a type."""
+    if t == BOOL:
+        return TRUE
+    word = word_of(t)
+    return in_range(make_integer(word.low), a, make_integer(word.high))
 
 
 def is_vcpu(number: str) -> str:
     """Return that there is a vCPU with this number."""
-    return f"(and (bvsle {make_number(0)} {number}) (bvslt {number} {COUNT}))"
-
-
-def convert_value(a: str, source: Type, target: Type) -> str:
-    """Return a value converted as C does: extended by its own sign, or cut."""
-    if target == BOOL:
-        return a if source == BOOL else f"(= ((_ extract 0 0) {a}) #b1)"
-    if source == BOOL:
-        return make_choice(a, make_constant(1, target), make_constant(0, target))
-    have, want = word_of(source), word_of(target).width
-    if want <= have.width:
-        return a if want == have.width else f"((_ extract {want - 1} 0) {a})"
-    how = "sign_extend" if have.signed else "zero_extend"
-    return f"((_ {how} {want - have.width}) {a})"
+    return f"(and (<= 0 {number}) (< {number} {COUNT}))"
 
 
 class ProofObligation(Record, frozen=True):
@@ -133,18 +141,35 @@ class Script:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.questions: list[ProofObligation] = []
-        self._sorts: dict[str, str] = {}
+        self._sorts: dict[str, tuple[str, Type]] = {}
+        self._known: set[str] = set()
         self._made = 0
 
-    def declare(self, name: str, sort: str) -> str:
-        """Return an unknown of a sort; the same name is the same unknown."""
+    def declare(self, name: str, t: Type, *, array: bool = False) -> str:
+        """Return an unknown of a type, or an array of such; the same name is the same unknown."""
         symbol = f"|{name}|"
-        if symbol not in self._sorts:
-            self._sorts[symbol] = sort
-            self.lines.append(f"(declare-const {symbol} {sort})")
-        elif self._sorts[symbol] != sort:
+        sort = array_of(t) if array else sort_of(t)
+        if (sort, t) != self._sorts.setdefault(symbol, (sort, t)):
             raise NotUnderstood(f"`{name}` stands for two things")
+        if symbol not in self._known:
+            self.lines.append(f"(declare-const {symbol} {sort})")
+            if not array:
+                self._assert_type(symbol, t)
+            self._known.add(symbol)
         return symbol
+
+    def select(self, array: str, index: str, t: Type) -> str:
+        """Return an element of an array, which like all of them is of a type."""
+        element = f"(select {array} {index})"
+        if element not in self._known:
+            self._known.add(element)
+            self._assert_type(element, t)
+        return element
+
+    def _assert_type(self, term: str, t: Type) -> None:
+        holds = is_of_type(term, t)
+        if holds != TRUE:
+            self.lines.append(f"(assert {holds})")
 
     def define(self, term: str, sort: str) -> str:
         """Return a short name for a term."""
@@ -154,10 +179,10 @@ class Script:
         self.lines.append(f"(define-fun d{self._made} () {sort} {term})")
         return f"d{self._made}"
 
-    def unknown(self, hint: str, sort: str) -> str:
+    def unknown(self, hint: str, t: Type) -> str:
         """Return a new unknown."""
         self._made += 1
-        return self.declare(f"{hint}?{self._made}", sort)
+        return self.declare(f"{hint}?{self._made}", t)
 
     def ask(self, rule: str, text: str, formula: Iterable[str]) -> None:
         """Add a question, unless its answer is plain to see."""
