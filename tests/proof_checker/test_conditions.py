@@ -452,7 +452,7 @@ STRANGE: dict[str, tuple[Edit, str]] = {
         _more_at(0, "kvm_vmx.level[readers, flusher] == 0"),
         "no readers of `kvm_vmx.level`",
     ),
-    "no such number": (_more_at(0, f"kvm_vmx.level < {1 << 70}"), "a value of too many bits"),
+    "no such mask": (_more_at(0, f"(kvm_vmx.level & {1 << 70}) == 0"), "a value of too many bits"),
     "a field among locals": (
         _cut(0, lambda c: replace(c, facts=_facts("kvm_vmx.level <= 2"))),
         "where facts are about locals alone",
