@@ -14,11 +14,11 @@ from flushproof.ir.code import Expr, Local
 from flushproof.ir.types import BOOL, INT, NO_VCPU, Int, Type, VcpuRef
 from flushproof.verify.proof_checker import terms as t
 from flushproof.verify.proof_checker.machine_integers import (
-    arithmetic,
-    bitwise,
+    apply_arithmetic,
+    apply_bitwise,
+    apply_shift,
     convert_value,
     exact_result,
-    shifted,
 )
 
 ARITHMETIC, SHIFTS = frozenset("+-*/%"), frozenset({"<<", ">>"})
@@ -79,7 +79,7 @@ class Evaluation:
         if e.op == "~":
             return f"(- {t.make_integer(-1 if word.signed else word.high)} {a})"
         self._exactly("-", "0", a, word)
-        return arithmetic("-", "0", a, word)
+        return apply_arithmetic("-", "0", a, word)
 
     def _cast(self, a: str, operand: Expr, target: Type) -> str:
         source = operand.type
@@ -122,17 +122,17 @@ class Evaluation:
         word = t.word_of(type_)
         if e.op in SHIFTS:
             self.defined.append(t.in_range("0", b, t.make_integer(word.width - 1)))
-            return convert_value(shifted(e.op, a, b, word), word, e.type)
+            return convert_value(apply_shift(e.op, a, b, word), word, e.type)
         require_type(e.right, type_)
         if e.op in ir.COMPARISONS:
             return f"({e.op} {a} {b})"
         if e.op not in ARITHMETIC:
-            return convert_value(bitwise(e.op, a, b, word), word, e.type)
+            return convert_value(apply_bitwise(e.op, a, b, word), word, e.type)
         if e.op in ("/", "%"):
             self.defined.append(t.make_difference(b, "0"))
         else:
             self._exactly(e.op, a, b, word)
-        return convert_value(arithmetic(e.op, a, b, word), word, e.type)
+        return convert_value(apply_arithmetic(e.op, a, b, word), word, e.type)
 
     def _exactly(self, op: str, a: str, b: str, type_: Int) -> None:
         """Note that a sum does not leave its type."""

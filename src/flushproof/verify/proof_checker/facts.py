@@ -13,7 +13,11 @@ from flushproof.ir.invariant import Fact, Term
 from flushproof.ir.types import BOOL, INT, U32, Int, Type
 from flushproof.support.record import Record
 from flushproof.verify.proof_checker import terms as t
-from flushproof.verify.proof_checker.machine_integers import bitwise, convert_value, shifted
+from flushproof.verify.proof_checker.machine_integers import (
+    apply_bitwise,
+    apply_shift,
+    convert_value,
+)
 from flushproof.verify.proof_checker.machine_state import State, StateSpace, readers_of
 from flushproof.verify.proof_checker.terms import NotUnderstood
 
@@ -49,7 +53,7 @@ def exact_value(term: Term, find: Lookup) -> str:
         case inv.Bitwise(op, left, right):
             wide = Int(max(_width(left, find), _width(right, find)), signed=True)
             a, b = exact_value(left, find), exact_value(right, find)
-            return shifted(op, a, b, wide) if op == ">>" else bitwise(op, a, b, wide)
+            return apply_shift(op, a, b, wide) if op == ">>" else apply_bitwise(op, a, b, wide)
         case _:
             found, type_ = find(term)
             return convert_value(found, type_, INT) if type_ == BOOL else found

@@ -54,39 +54,41 @@ def exact_result(op: str, a: str, b: str) -> str:
     return f"({op} {a} {b})"
 
 
-def arithmetic(op: str, a: str, b: str, word: Int) -> str:
+def apply_arithmetic(op: str, a: str, b: str, word: Int) -> str:
     """Return the result of `+`, `-`, `*`, `/` or `%` in a type; a divisor is not 0."""
-    if op in ("/", "%"):
-        return _wrap_once(_divided(op, a, b), word) if word.signed else f"({_DIVIDE[op]} {a} {b})"
-    return (_wrap if op == "*" else _wrap_once)(exact_result(op, a, b), word)
+    if op == "*":
+        return _wrap(exact_result(op, a, b), word)
+    if op in ("+", "-"):
+        return _wrap_once(exact_result(op, a, b), word)
+    return _wrap_once(_divide(op, a, b), word) if word.signed else f"({_DIVIDE[op]} {a} {b})"
 
 
 _DIVIDE = {"/": "div", "%": "mod"}
 
 
-def _divided(op: str, a: str, b: str) -> str:
+def _divide(op: str, a: str, b: str) -> str:
     """Return the quotient, rounded to zero, or the rest, which has the sign of the dividend."""
     negative = f"(< {a} 0)" if op == "%" else f"(xor (< {a} 0) (< {b} 0))"
     return f"(let (($q ({_DIVIDE[op]} (abs {a}) (abs {b})))) (ite {negative} (- $q) $q))"
 
 
-def bitwise(op: str, a: str, b: str, word: Int) -> str:
+def apply_bitwise(op: str, a: str, b: str, word: Int) -> str:
     """Return the result of `&`, `|` or `^`: `a | b` is `a + b - (a & b)`, in two's complement."""
     for x, y in ((a, b), (b, a)):
         mask = t.literal_value(y)
         if mask is not None:
-            both = masked(x, mask, word)
+            both = mask_number(x, mask, word)
             if op == "&":
                 return both
             return f"(- (+ {x} {y}) {both})" if op == "|" else f"(- (+ {x} {y}) (* 2 {both}))"
     return _by_bits(op, a, b, word)
 
 
-def masked(a: str, mask: int, word: Int) -> str:
+def mask_number(a: str, mask: int, word: Int) -> str:
     """Return the bits of a number that a constant has, of the same type."""
     if mask < 0 or mask > word.high >> (not word.signed):  # the highest bit is kept
         others = ~mask if word.signed else word.high - mask
-        return f"(- {a} {masked(a, others, word)})" if others else a
+        return f"(- {a} {mask_number(a, others, word)})" if others else a
     runs = [_bits_between(a, low, n) for low, n in _runs(mask)]
     return f"(+ {' '.join(runs)})" if len(runs) > 1 else (*runs, "0")[0]
 
@@ -109,7 +111,7 @@ def _runs(mask: int) -> Iterator[tuple[int, int]]:
         at += 1
 
 
-def shifted(op: str, a: str, b: str, word: Int) -> str:
+def apply_shift(op: str, a: str, b: str, word: Int) -> str:
     """Return the result of `<<` or `>>`; the distance is less than the width."""
     distance = t.literal_value(b)
     if distance is None or not 0 <= distance < word.width:
