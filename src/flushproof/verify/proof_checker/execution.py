@@ -202,6 +202,7 @@ class Region:
         return number
 
     def _read(self, target: Local, f: Field, index: str | None) -> str:
+        require_type(f.type, target.type)
         if f.name not in self.space.fields:
             return self._declare(target, f"!{self.at}")
         if f.name in self.space.written:
@@ -242,13 +243,13 @@ class Region:
     def _plain(self, i: Instr) -> None:  # noqa: C901, PLR0912 - a table of all that do not jump
         match i:
             case ir.Assign(target, value):
-                require_type(value, target.type)
+                require_type(value.type, target.type)
                 self.locals[target] = self._value(value)
             case ir.Read(target, f, index):
                 self.locals[target] = self._read(target, f, self._index(index))
             case ir.Write(f, index, value):
                 number = self._index(index)
-                require_type(value, f.type)
+                require_type(value.type, f.type)
                 self._store(f, number, self._value(value))
             case ir.Exchange():
                 self._exchange(i)
@@ -290,7 +291,7 @@ class Region:
         old = self._read(i.target, i.field, number)
         if i.old is not None:
             self.locals[i.old] = old
-        require_type(i.value, i.field.type)
+        require_type(i.value.type, i.field.type)
         new = self._value(i.value)
         if i.compare is not None:
             new = t.make_choice(t.make_equality(old, self._value(i.compare)), new, old)
@@ -306,6 +307,8 @@ class Region:
             return
 
         def at(vcpu: str) -> str:
+            for x, f in i.reads:
+                require_type(f.type, x.type)
             values = {**known, i.bound: vcpu}
             values |= {x: self.space.read(state, f, vcpu) for x, f in i.reads}
             evaluation = self._evaluation(lambda x: values.get(x) or self.at_start(x), state)

@@ -95,7 +95,7 @@ class Evaluation:
         return convert_value(a, source, target)
 
     def _ite(self, e: ir.Ite) -> str:
-        require_type(e.otherwise, e.then.type)
+        require_type(e.otherwise.type, e.then.type)
         c = self.value(e.condition)
         parts = [self._branch(c, e.then), self._branch(t.negate_term(c), e.otherwise)]
         return t.make_choice(c, *parts)
@@ -112,10 +112,10 @@ class Evaluation:
         a, b = self.value(e.left), self.value(e.right)
         type_ = e.left.type
         if e.op in ("==", "!="):
-            require_type(e.right, type_)
+            require_type(e.right.type, type_)
             return t.make_equality(a, b) if e.op == "==" else t.make_difference(a, b)
         if type_ == BOOL and e.op in LOGIC:
-            require_type(e.right, BOOL)
+            require_type(e.right.type, BOOL)
             return f"({LOGIC[e.op]} {a} {b})"
         if type_ == BOOL:
             a, b, type_ = convert_value(a, BOOL, INT), convert_value(b, BOOL, INT), INT
@@ -123,7 +123,7 @@ class Evaluation:
         if e.op in SHIFTS:
             self.defined.append(t.in_range("0", b, t.make_integer(word.width - 1)))
             return convert_value(apply_shift(e.op, a, b, word), word, e.type)
-        require_type(e.right, type_)
+        require_type(e.right.type, type_)
         if e.op in ir.COMPARISONS:
             return f"({e.op} {a} {b})"
         if e.op not in ARITHMETIC:
@@ -148,11 +148,11 @@ def _fits(source: Int, target: Int) -> bool:
     return target.low <= source.low and source.high <= target.high
 
 
-def require_type(e: Expr, wanted: Type) -> None:
+def require_type(found: Type, wanted: Type) -> None:
     """See to it that a value is one of a type: a term alone does not tell.
 
     Raises:
         NotUnderstood: it is of another.
     """
-    if t.sort_of(e.type) != t.sort_of(wanted) or t.word_of(e.type) != t.word_of(wanted):
-        raise t.NotUnderstood(f"a value of {e.type} where one of {wanted} is wanted")
+    if t.sort_of(found) != t.sort_of(wanted) or t.word_of(found) != t.word_of(wanted):
+        raise t.NotUnderstood(f"a value of {found} where one of {wanted} is wanted")

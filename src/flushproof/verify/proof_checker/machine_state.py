@@ -105,7 +105,7 @@ class StateSpace:
         """Return what a field holds at boot, unless it is a witness."""
         if f not in self.boot:
             return t.make_constant(0, f.type)
-        require_type(self.boot[f], f.type)
+        require_type(self.boot[f].type, f.type)
         values: Mapping[Local, str] = {} if index is None else {BOOT_VCPU: index}
         return Evaluation(values.__getitem__, t.make_number(-1), _no_locks).value(self.boot[f])
 

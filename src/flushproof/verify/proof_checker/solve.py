@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
-from flushproof.verify.proof_checker.terms import ProofObligation, Script
+from flushproof.verify.proof_checker.bit_vectors import BitVectorScript
+from flushproof.verify.proof_checker.terms import NotUnderstood, ProofObligation, Script
 
 STEPS = 50_000_000
 """z3's own steps for one question, so that nothing hangs."""
@@ -18,12 +20,33 @@ ANSWERS = frozenset({"sat", "unsat", "unknown"})
 
 
 def script_text(script: Script, questions: Iterable[ProofObligation]) -> str:
-    """Return a script that asks questions one after the other; each is to be `unsat`."""
-    lines = ["(set-logic ALL)", *script.lines]
-    for q in questions:
-        lines += ["(push 1)", f"; {q.rule}: {' '.join(q.text.split())}", f"(assert {q.formula})"]
-        lines += ["(check-sat)", "(pop 1)"]
-    return "\n".join(lines) + "\n"
+    """Return a script that asks questions one after the other; each is to be `unsat`.
+
+    It is about integers, or about bit-vectors where bits are taken out of numbers.
+    """
+    lines, asked = script.lines, list(questions)
+    formulas = [q.formula for q in asked]
+    if any(map(_takes_bits, (*lines, *formulas))):
+        with suppress(NotUnderstood, RecursionError):
+            lines, formulas = _as_bit_vectors(script, formulas)
+    text = ["(set-logic ALL)", *lines]
+    for q, formula in zip(asked, formulas, strict=True):
+        text += ["(push 1)", f"; {q.rule}: {' '.join(q.text.split())}", f"(assert {formula})"]
+        text += ["(check-sat)", "(pop 1)"]
+    return "\n".join(text) + "\n"
+
+
+def _takes_bits(text: str) -> bool:
+    """Tell whether bits are used otherwise than to compare the low ones with 0."""
+    return any(x in text for x in ("(div ", "int2bv")) or text.count("(mod ") > text.count(
+        "(= (mod "
+    )
+
+
+def _as_bit_vectors(script: Script, formulas: list[str]) -> tuple[list[str], list[str]]:
+    translated = BitVectorScript(script.ranges())
+    lines = [translated.translate_line(x) for x in script.lines]
+    return lines, [translated.translate_term(x) for x in formulas]
 
 
 def ask_z3(script: Script, questions: Sequence[ProofObligation]) -> tuple[str, ...]:

@@ -171,6 +171,10 @@ class Script:
         if holds != TRUE:
             self.lines.append(f"(assert {holds})")
 
+    def ranges(self) -> dict[str, tuple[int, int]]:
+        """Return the least and the greatest value of each unknown, or of elements of it."""
+        return {n: (word_of(t).low, word_of(t).high) for n, (_, t) in self._sorts.items()}
+
     def define(self, term: str, sort: str) -> str:
         """Return a short name for a term."""
         if len(term) < 24 or term.startswith("|"):
