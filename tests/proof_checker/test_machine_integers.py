@@ -84,7 +84,7 @@ def _asked(e: Expr, values: dict[Local, int], truth: int) -> tuple[Script, Proof
 @pytest.mark.sample(every=8)
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("bits", [False, True])
-def test_a_term_has_the_value_that_the_interpreter_finds(
+def test_a_term_has_the_value_that_it_has_in_runs(
     seed: int, monkeypatch: pytest.MonkeyPatch, *, bits: bool
 ) -> None:
     """Else a proof would be one of other arithmetic than C's.
