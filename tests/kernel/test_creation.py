@@ -104,6 +104,14 @@ BESIDE = {
     "something else as a whole": (
         "struct far { int x; };\nvoid f(struct far *v, struct far *w)\n{\n\t*v = *w;\n}\n"
     ),
+    "another glued name": (
+        "#define CAT(a, b) a##b\nvoid f(struct vcpu_vmx *v)\n{\n\tv->CAT(ma, rk) = 0;\n}\n"
+    ),
+    "a size": "static_assert(sizeof(((struct vcpu_vmx *)0)->hv_tlb_pgd) == 8);\n",
+    "memset of what points to one": (
+        "struct s { struct vcpu_vmx *v; };\n"
+        "void f(struct s *x)\n{\n\tmemset(x, 0, sizeof(*x));\n}\n"
+    ),
     "a pointer to a vCPU": (
         "struct far { struct kvm_vcpu *vcpu; };\n"
         "void f(struct far *v, struct kvm_vcpu *vcpu)\n{\n\tv->vcpu = vcpu;\n}\n"
@@ -133,6 +141,34 @@ OTHERS = {
         "static struct vcpu_vmx blank;\n"
         "void f(struct kvm_vcpu *v)\n{\n\tif (v)\n\t\t*to_vmx(v) = blank;\n}\n"
     ),
+    "a macro of a macro": (
+        "#define SET(v) ((v)->hv_tlb_pgd = 0)\n#define CLEAR(v) SET(v)\n"
+        "void f(struct vcpu_vmx *v)\n{\n\tCLEAR(v);\n}\n"
+    ),
+    "a glued name": (
+        "#define M(x) hv_##x\nvoid f(struct vcpu_vmx *v)\n{\n\tv->M(tlb_pgd) = 0;\n}\n"
+    ),
+    "a name glued of two": (
+        "#define CAT(a, b) a##b\nvoid f(struct vcpu_vmx *v)\n{\n\tv->CAT(hv_tlb, _pgd) = 0;\n}\n"
+    ),
+    "a macro that makes a function": (
+        "#define DEFINE_F(n) void n(struct vcpu_vmx *v) { v->hv_tlb_pgd = 0; }\nDEFINE_F(f)\n"
+    ),
+    "a macro that makes a function, before another": (
+        "#define SET(v) ((v)->hv_tlb_pgd = 0)\n"
+        "#define DEFINE_F(n) void n(struct vcpu_vmx *v) { SET(v); }\n"
+        "DEFINE_F(f)\nvoid g(void)\n{\n}\n"
+    ),
+    "in the style of before C89": "void f(v) struct vcpu_vmx *v;\n{\n\tv->hv_tlb_pgd = 0;\n}\n",
+    "memset of what holds one": (
+        "struct s { int a; struct vcpu_vmx v; };\n"
+        "void f(struct s *x)\n{\n\tmemset(x, 0, sizeof(*x));\n}\n"
+    ),
+    "the whole of what holds one": (
+        "struct s { int a; struct vcpu_vmx v; };\n"
+        "void f(struct s *x, struct s *y)\n{\n\t*x = *y;\n}\n"
+    ),
+    "bytes": "void f(struct vcpu_vmx *v)\n{\n\tchar *p = (char *)v;\n\n\tp[8] = 0;\n}\n",
     "a late callback": (
         "static void late(struct rcu_head *h)\n"
         "{\n\tcontainer_of(h, struct vcpu_vmx, rcu)->hv_tlb_pgd = 0;\n}\n"

@@ -13,13 +13,14 @@ from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.item_splitter import Item, Sort
 from flushproof.frontend.c.walk import walk
 from flushproof.frontend.kernel.creation import Creation
+from flushproof.frontend.kernel.files_at_hand import pieces_with
 from flushproof.frontend.kernel.fingerprint import digest_surroundings
 from flushproof.frontend.kernel.library import FilePiece
 from flushproof.frontend.kernel.name_resolution import Body, ResolvedNames
 from flushproof.frontend.kernel.profiles import Profile
 from flushproof.frontend.kernel.tracked import TrackedState
 from flushproof.frontend.kernel.ways import ANYTHING, INVALID, ZERO, Key
-from flushproof.frontend.kernel.writers import Writer, find_writers, pieces_with
+from flushproof.frontend.kernel.writers import Writer, find_writers
 from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record
 

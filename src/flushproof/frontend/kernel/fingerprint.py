@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 
 from flushproof.frontend.c.item_splitter import Sort
 from flushproof.frontend.c.outline import Outline
+from flushproof.frontend.kernel.files_at_hand import files_at_hand
 from flushproof.frontend.kernel.library import FilePiece
 from flushproof.frontend.kernel.name_resolution import Body, ResolvedNames
-from flushproof.frontend.kernel.writers import files_at_hand
 
 
 def digest_surroundings(known: ResolvedNames, apart: Iterable[Body], more: str) -> bytes:

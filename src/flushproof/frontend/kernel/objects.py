@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from flushproof.frontend.c import syntax as c
+from flushproof.frontend.c.item_splitter import Sort
 from flushproof.frontend.c.tokens import Token
 from flushproof.frontend.c.types import Array, CType, Integer, Pointer, Struct
 from flushproof.frontend.c.walk import walk
@@ -73,7 +74,19 @@ class Places(Record, frozen=True):
         """Return the members that an object of a struct may have."""
         if struct in VCPU | VM:
             return frozenset(k for k in self.keys if ("vcpu" in k[0]) == (struct in VCPU))
-        return frozenset(k for k in self.keys if k[0] == struct)
+        own = frozenset(k for k in self.keys if k[0] == struct)
+        return own.union(*map(self.held, self._parts(struct)))
+
+    def _parts(self, struct: str) -> tuple[str, ...]:
+        """Return the structs that stand within another one, which may be declared before it."""
+        place = self.known.library.find(Sort.STRUCT, struct)
+        words = () if place is None else place[0].raw(place[1])
+        inner = (
+            name.text
+            for tag, name, after in zip(words, words[1:], words[2:], strict=False)
+            if tag.text == "struct" and not after.is_punct("*")
+        )
+        return tuple(x for x in inner if x != struct)
 
     def filled(self, body: Body, first: c.Expr) -> frozenset[Key]:
         """Return the members that may lie in what is filled, by its type."""
@@ -117,9 +130,15 @@ class Places(Record, frozen=True):
                     found |= self.named(body, target, whole=True)
                 case c.CallExpr(c.Name(name), (first, *_)) if name in FILLS:
                     found |= self.pointed(body, first)
+                case c.CastExpr(_, _, operand) if self._to_numbers(body, node):
+                    found |= self.pointed(body, operand)
                 case _:
                     pass
         return frozenset(found)
+
+    def _to_numbers(self, body: Body, e: c.Expr) -> bool:
+        t = self._type(body, e)
+        return isinstance(t, Pointer) and isinstance(t.target, Integer)
 
     def _type(self, body: Body, e: c.Expr) -> CType | None:
         try:

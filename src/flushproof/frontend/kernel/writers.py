@@ -9,13 +9,15 @@ Lemma L28 of docs/soundness.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.item_splitter import Item, Sort
 from flushproof.frontend.c.tokens import TokenKind
 from flushproof.frontend.c.walk import walk
+from flushproof.frontend.kernel.files_at_hand import files_at_hand, piece_of, pieces_with
+from flushproof.frontend.kernel.hidden_bodies import find_means, hidden_bodies
 from flushproof.frontend.kernel.library import FilePiece, Library
 from flushproof.frontend.kernel.name_resolution import Body, ResolvedNames
 from flushproof.frontend.kernel.objects import Places, could_set_whole
@@ -24,10 +26,7 @@ from flushproof.frontend.kernel.text_scan import included_names
 from flushproof.frontend.kernel.type_inference import root_of, scope_of
 from flushproof.frontend.kernel.ways import Key, target_of
 from flushproof.support.diagnostics import InputError
-from flushproof.support.files import current_files
 from flushproof.support.record import Record
-
-_MOST = 200
 
 
 class Writer(Record, frozen=True):
@@ -36,39 +35,6 @@ class Writer(Record, frozen=True):
     name: str
     members: frozenset[Key]
     variables: frozenset[str]
-
-
-def files_at_hand(library: Library) -> Iterator[Path]:
-    """Yield the files in which code is looked for: those that belong together, and those beside."""
-    real = current_files().real
-    near = (library.path, *library.companions)
-    beside = [p for f in near for p in _sources(f.parent)]
-    above = library.path.parent.parent / "x86.c"
-    seen: set[str] = set()
-    for path in (*near, *library.headers, *beside, above):
-        key = real(str(path))
-        if key not in seen:
-            seen.add(key)
-            yield path
-
-
-def _sources(folder: Path) -> list[Path]:
-    """Return the C files in a folder, in the order of their names."""
-    return [folder / name for name in current_files().names(str(folder)) if name.endswith(".c")][
-        :_MOST
-    ]
-
-
-def piece_of(library: Library, path: Path) -> FilePiece | None:
-    """Return a file cut up; the one that is read is known as it is."""
-    return library.main if path == library.path else library.piece(path)
-
-
-def pieces_with(library: Library, words: Iterable[str]) -> tuple[FilePiece, ...]:
-    """Return the files at hand that hold one of some words."""
-    wanted = sorted(words)
-    paths = (p for p in files_at_hand(library) if any(library.mentions(p, w) for w in wanted))
-    return tuple(x for p in paths if (x := piece_of(library, p)) is not None)
 
 
 def find_writers(
@@ -82,12 +48,14 @@ def find_writers(
 
     `homes` are the files whose own variables are meant.
     """
-    names = frozenset(m for _, m in members)
+    means = find_means(known.library, frozenset(m for _, m in members))
+    names = means.names
     hidden = _hidden(known.library, variables, homes)
     inner = _included(known.library) if variables else frozenset()
     found: list[Writer] = []
     for where in pieces_with(known.library, names | variables):
         own = variables if where.name in homes else _meant(where, variables, hidden, inner)
+        found += [Writer(x, members, frozenset()) for x in hidden_bodies(where, means)]
         for item in where.items:
             if item.sort is Sort.OTHER and (given := _given(where, item, own)):
                 found.append(Writer(where.raw(item)[0].text, frozenset(), given))
@@ -95,8 +63,9 @@ def find_writers(
                 continue
             words = frozenset(t.text for t in where.raw(item) if t.kind is TokenKind.NAME)
             words |= _through_macros(where, words)
-            if words & (names | own) or could_set_whole(where.raw(item)):
-                writer = _writer(known, where, item, members, own, words)
+            meant = words & (names | own)
+            if meant or could_set_whole(where.raw(item)):
+                writer = _writer(known, where, item, members, own, meant)
                 found += [writer] if writer.members or writer.variables else []
     return tuple(found)
 
@@ -146,15 +115,16 @@ def _writer(
     item: Item,
     members: frozenset[Key],
     variables: frozenset[str],
-    words: frozenset[str],
+    meant: frozenset[str],
 ) -> Writer:
     try:
         body = Body(known.reader.function(where, item), where)
         places = Places(known, members)
         found = _written(places, body)
     except InputError:
-        keys = frozenset(k for k in members if k[1] in words)
-        return Writer(item.name, keys, variables & words)
+        keys = frozenset(k for k in members if k[1] in meant)
+        by_macro = meant - variables and not keys
+        return Writer(item.name, members if by_macro else keys, variables & meant)
     found |= places.whole(body)
     f = body.function
     scope = scope_of(known, f)
