@@ -146,3 +146,10 @@ def test_a_walk_that_is_off_by_one_is_not_proved(name: str, old: str, new: str) 
 def test_a_walk_that_moves_first_ends(name: str, old: str, new: str) -> None:
     """Where the move comes before a loop within, what the rank says there is another."""
     assert isinstance(ForAll(_machine(name, old, new), evidence=False).defined, DefinedCode)
+
+
+@pytest.mark.parametrize("edit", ["bool i, n = atomic_read", "u16 i, n = atomic_read"])
+def test_a_walk_over_another_type(edit: str) -> None:
+    """What says at which vCPU a walk is may be no number to the search, which stumbled over it."""
+    machine = _machine("saturated", "int i, n = atomic_read", edit)
+    assert not _is_proved(machine, "coverage")

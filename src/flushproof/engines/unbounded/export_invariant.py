@@ -138,7 +138,8 @@ class _Export:
         for o in self.program.of(Role.FLUSH):
             layout = self.frames.layouts[o.name]
             for at in sorted(layout.boundaries):
-                walker = find_walker(self.frames.operations[o.name], layout.live[at])
+                operation, live = self.frames.operations[o.name], layout.live[at]
+                walker = find_walker(operation, live, self.algebra.kinds)
                 if walker is not None:
                     yield claimed.Position(o.name, at), walker.name
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from flushproof.ir.analysis.def_use import defined_local, operand_expressions, subexpressions_of
+from flushproof.ir.analysis.representation import Kinds, Representation
 from flushproof.ir.analysis.weak_topological_order import order_code
 from flushproof.ir.code import (
     Assign,
@@ -27,7 +28,7 @@ from flushproof.ir.code import (
     Var,
 )
 from flushproof.ir.program import Operation, Program
-from flushproof.ir.types import INT
+from flushproof.ir.types import BOOL, INT
 from flushproof.support.record import replace
 
 HISTORY = Field("noted:vcpu", "vCPU noted first", FieldScope.VM, INT, ghost=True)
@@ -55,15 +56,20 @@ def list_walkers(operation: Operation) -> frozenset[Local]:
     return frozenset(found)
 
 
-def find_walker(operation: Operation, live: Iterable[Local]) -> Local | None:
+def find_walker(operation: Operation, live: Iterable[Local], kinds: Kinds) -> Local | None:
     """Return which of some locals says at which vCPU an operation is; None if none does.
 
-    Of several it is the one that the outermost loop moves, as a loop within looks at others.
+    Of several it is the one that the outermost loop moves, as a loop within looks at others. A
+    truth value, or what is looked at bit by bit, is no number that could be noted.
     """
-    walkers = list_walkers(operation)
+    walkers = {x for x in list_walkers(operation) if _is_number(kinds, operation, x)}
     depth = _moved_depths(operation)
     found = (x for x in live if x in walkers)
     return min(found, key=lambda x: (depth.get(x, 0), x.name), default=None)
+
+
+def _is_number(kinds: Kinds, operation: Operation, x: Local) -> bool:
+    return x.type != BOOL and kinds.local(operation.name, x) is Representation.COUNT
 
 
 @lru_cache(maxsize=64)

@@ -155,7 +155,7 @@ class Builder:
         """Return where the flusher is, if a claim first takes note of something in a step."""
         where: Location = (HISTORY.name, SHARED)
         operation = self.frames.operations[taken.site.operation]
-        walker = find_walker(operation, taken.locals)
+        walker = find_walker(operation, taken.locals, self.space.algebra.kinds)
         at = NOWHERE if walker is None else taken.locals[walker]
         equal = self.space.algebra.equal
         changed = (t.not_(equal(x, self.space.state[w])) for w, x in self._recorded(taken).items())
