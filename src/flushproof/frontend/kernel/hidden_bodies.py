@@ -19,25 +19,25 @@ from flushproof.frontend.kernel.library import FilePiece, Library
 from flushproof.support.record import Record
 
 
-class Means(Record, frozen=True):
+class MacroMeans(Record, frozen=True):
     """The words by which code may come to a member; those of `bodies` are macros with a block."""
 
     names: frozenset[str]
     bodies: frozenset[str]
 
 
-def find_means(library: Library, members: frozenset[str]) -> Means:
+def find_means(library: Library, members: frozenset[str]) -> MacroMeans:
     """Return by which words code may come to some members, through macros at hand, too."""
     names = members
     while True:
         macros = _macros(library, names)
         leading = {m.name for m in macros if _leads(m, names) or _glues_anything(m)}
         if leading <= names:
-            return Means(names, _with_blocks(macros, members))
+            return MacroMeans(names, _with_blocks(macros, members))
         names |= leading
 
 
-def hidden_bodies(where: FilePiece, means: Means) -> Iterator[str]:
+def hidden_bodies(where: FilePiece, means: MacroMeans) -> Iterator[str]:
     """Yield what may write a member outside of what is known for a function.
 
     That is a macro that makes a function, or a block behind what is no head of one, as in the style
