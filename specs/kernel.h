@@ -6,6 +6,7 @@
 #define CONFIG_KVM_HYPERV 1
 #define CONFIG_KVM_INTEL 1
 #define CONFIG_KVM_AMD 1
+#define BITS_PER_LONG 64
 #define KVM_BUG_ON(condition, kvm) (!!(condition))
 #define KVM_BUG(condition, kvm, ...) (!!(condition))
 #define WARN_ONCE(condition, ...) (!!(condition))

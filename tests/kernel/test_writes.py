@@ -333,7 +333,7 @@ def _refusal(error: InputError) -> str:
     return f"refused: {first.title}" if placed else f"refused without a place: {first.title}"
 
 
-def _verdict(text: str, to: Path) -> tuple[str, tuple[str, ...]]:
+def verdict_of(text: str, to: Path) -> tuple[str, tuple[str, ...]]:
     """Ask for every number of vCPUs, as a user does who says nothing."""
     path = to / "k.c"
     path.write_text(text)
@@ -352,7 +352,7 @@ def test_a_write_is_not_left_out(name: str, tmp_path: Path) -> None:
 
     Guards Lemma L28 of docs/soundness.md.
     """
-    verdict, _ = _verdict(WRITES[name].text, tmp_path)
+    verdict, _ = verdict_of(WRITES[name].text, tmp_path)
     assert verdict not in {Verdict.PROVED.value, Verdict.BOUNDED.value}
     assert not verdict.startswith("refused without a place")
 
@@ -361,5 +361,5 @@ def test_a_write_is_not_left_out(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", HARMLESS)
 def test_what_is_shown_to_write_nothing_is_left_out(name: str, tmp_path: Path) -> None:
     """A fork's own code around the flush must not lose the proof for every number of vCPUs."""
-    verdict, _ = _verdict(HARMLESS[name].text, tmp_path)
+    verdict, _ = verdict_of(HARMLESS[name].text, tmp_path)
     assert verdict == Verdict.PROVED.value

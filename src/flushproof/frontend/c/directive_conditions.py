@@ -39,6 +39,8 @@ _KCONFIG = {
     "IS_BUILTIN": ("",),
     "IS_MODULE": ("_MODULE",),
 }
+ASKING = frozenset({"defined", *_KCONFIG})
+"""What asks of a name whether it is a macro."""
 
 
 class BadCondition(Diagnostic, frozen=True, kw_only=True):
@@ -61,6 +63,12 @@ def evaluate_condition(
 def replace_is_enabled(tokens: tuple[Token, ...], table: dict[str, Macro]) -> tuple[Token, ...]:
     """Replace `IS_ENABLED(X)` and its like in code, before any expansion, as `#if` takes them."""
     return _answered(tokens, table, _asked_in_code)
+
+
+def list_options_off(tokens: tuple[Token, ...], table: dict[str, Macro]) -> frozenset[str]:
+    """Return the names that `IS_ENABLED(X)` and its like ask for in code and that are no macros."""
+    asked = (_asked_in_code(tokens, k) for k in range(len(tokens)))
+    return frozenset(found[0].text for found in asked if found is not None) - table.keys()
 
 
 def _resolve(tokens: tuple[Token, ...], table: dict[str, Macro]) -> tuple[Token, ...]:

@@ -8,6 +8,7 @@ hold at a token, so that a stretch of tokens can be expanded by itself.
 
 from __future__ import annotations
 
+from flushproof.frontend.c.directive_conditions import ASKING
 from flushproof.frontend.c.macro_shadowing import shadowed_names
 from flushproof.frontend.c.macros import Expander, Macro, Macros
 from flushproof.frontend.c.preprocess import (
@@ -20,7 +21,7 @@ from flushproof.frontend.c.preprocess import (
     read_name,
     split_lines,
 )
-from flushproof.frontend.c.tokens import Token, tokenise
+from flushproof.frontend.c.tokens import Token, TokenKind, tokenise
 from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record
 from flushproof.support.source import Source
@@ -34,10 +35,19 @@ class MacroChange(Record, frozen=True):
     macro: Macro | None
 
 
+class LeftOut(Record, frozen=True):
+    """A line that is not live, its words, and the names that conditions found to be no macros."""
+
+    line: int
+    words: frozenset[str]
+    asked: frozenset[str]
+
+
 class Outline(Record, frozen=True):
     """The live tokens of one file in order, how its macros change, and its live includes.
 
-    `doubts` are what is wrong with lines that were skipped.
+    `doubts` are what is wrong with lines that were skipped; `left_out` are lines that would be
+    live, or might be, if names were macros that are none.
     """
 
     source: Source
@@ -45,6 +55,7 @@ class Outline(Record, frozen=True):
     changes: tuple[MacroChange, ...]
     includes: tuple[Include, ...]
     doubts: tuple[InputError, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
     def macros_at(self, index: int, start: Macros) -> dict[str, Macro]:
         """Return the macros in force at a token, given those at the start of the file."""
@@ -90,6 +101,8 @@ class _Outliner(Preprocessor):
         super().__init__(table)
         self._changes: list[MacroChange] = []
         self._doubts: list[InputError] = []
+        self._asked: list[frozenset[str]] = []
+        self._left_out: list[LeftOut] = []
 
     def feed(self, line: Line) -> None:
         """Take one line of the file."""
@@ -97,6 +110,26 @@ class _Outliner(Preprocessor):
             self._directive(line)
         elif self._live:
             self._output.extend(line)
+        elif asked := frozenset[str]().union(*self._asked):
+            words = frozenset(t.text for t in line if t.kind is TokenKind.NAME)
+            self._left_out.append(LeftOut(line[0].span.line, words, asked))
+
+    def _open(self, word: Token, rest: Line) -> None:
+        unknown = self._unknown(rest)
+        super()._open(word, rest)
+        self._asked.append(unknown)
+
+    def _continue(self, word: Token, rest: Line) -> None:
+        unknown = self._unknown(rest)
+        super()._continue(word, rest)
+        before = self._asked.pop()
+        if word.text != "endif":
+            self._asked.append(before | unknown)
+
+    def _unknown(self, condition: Line) -> frozenset[str]:
+        """Return the names in a condition that are no macros."""
+        names = {t.text for t in condition if t.kind is TokenKind.NAME}
+        return frozenset(names - self._table.keys() - ASKING)
 
     def forget(self, name: str) -> None:
         """Take a macro away, as `#undef` does."""
@@ -107,7 +140,8 @@ class _Outliner(Preprocessor):
         """Return what was collected."""
         done = self.finish()
         doubts = tuple(self._doubts)
-        return Outline(source, done.tokens, tuple(self._changes), done.includes, doubts)
+        changes, left_out = tuple(self._changes), tuple(self._left_out)
+        return Outline(source, done.tokens, changes, done.includes, doubts, left_out)
 
     def _condition(self, word: Token, rest: Line) -> bool:
         try:

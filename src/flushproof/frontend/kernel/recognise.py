@@ -12,6 +12,7 @@ from flushproof.frontend.kernel.boot import BootValues, find_boot_values
 from flushproof.frontend.kernel.builtin_headers import BuiltinHeaders, builtin_headers
 from flushproof.frontend.kernel.choices import Choices
 from flushproof.frontend.kernel.collect import Collector
+from flushproof.frontend.kernel.left_out import list_left_out
 from flushproof.frontend.kernel.library import Library, cut_file
 from flushproof.frontend.kernel.name_resolution import ResolvedNames
 from flushproof.frontend.kernel.notes import Notes
@@ -210,6 +211,11 @@ def _assumed(known: ResolvedNames, part: Slice, created: BootValues) -> tuple[st
     files = {b.where.name for b in part.functions.values() if b.where.name.endswith(".c")}
     out = [f"{Path(n).name} is the file that belongs to it" for n in sorted(files - {own})] + out
     out += created.told
+    off = list_left_out(known, part.functions.values(), part.tracked.members)
+    if off:
+        one = len(off) == 1
+        words = "is no macro, and what needs it" if one else "are no macros, and what needs them"
+        out.append(f"{', '.join(off)} {words} is left out")
     invented = sorted({f"{s}.{m}" for s, m in known.invented})
     if invented:
         out.append(f"no declaration of {', '.join(invented)} was found; taken from their use")
