@@ -12,6 +12,7 @@ from flushproof.frontend.spec.resolve import from_spec
 from flushproof.ir.analysis.def_use import fields_of
 from flushproof.machine.build import Machine, build_machine
 from flushproof.support.diagnostics import InputError
+from flushproof.verify.failing_lines import describe_failing_lines
 from flushproof.verify.unbounded_proofs import Evidence, ForAll
 
 CODE = """\
@@ -168,6 +169,13 @@ def test_what_is_no_condition_is_refused(line: str, column: int, text: str, tmp_
     assert diagnostic.span is not None
     assert text in diagnostic.title
     assert (diagnostic.span.line, diagnostic.span.column) == (7, column)
+
+
+@pytest.mark.parametrize(("limit", "fails"), [(2, True), (5, False)])
+def test_a_line_that_fails_is_told(limit: int, fails: bool, tmp_path: Path) -> None:
+    """A user who takes a wrong line for an invariant would look for the fault elsewhere."""
+    machine = _machine(tmp_path, "order", f"invariant to_kvm_vmx(kvm)->low <= {limit};")
+    assert ("own.spec:7" in describe_failing_lines(machine)) == fails
 
 
 def test_a_line_knows_the_names_of_a_claim(tmp_path: Path) -> None:

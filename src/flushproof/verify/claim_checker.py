@@ -40,6 +40,7 @@ from flushproof.verify.decision import (
     Proves,
     Refutes,
 )
+from flushproof.verify.failing_lines import describe_failing_lines
 from flushproof.verify.question import (
     LOOKING,
     Definedness,
@@ -168,9 +169,13 @@ class ClaimChecker:
                 self._attack(evidence)
                 return Proves(evidence)
             case NoProof(why):
-                return beyond.decision or PassedOn(why)
+                return beyond.decision or PassedOn(self._with_failing_lines(why))
             case other:
                 assert_never(other)
+
+    def _with_failing_lines(self, why: str) -> str:
+        failing = describe_failing_lines(self.machine)
+        return f"{why}; {failing}" if failing else why
 
     def _look_within_bounds(self, left: PassedOn) -> Decision:
         """Look at every number of vCPUs within the bounds, the smallest first."""

@@ -45,9 +45,10 @@ RESULTS = (-5, 1, -1, 256, -(1 << 31))
 
 
 class RunFailure(Record, frozen=True):
-    """What went wrong in a random run, and in which."""
+    """What went wrong in a random run, and in which; `claim` failed, or "" where none did."""
 
     text: str
+    claim: str = ""
 
 
 class Attack:
@@ -72,7 +73,11 @@ class Attack:
 
 
 class _Broken(Exception):  # noqa: N818 - a finding, no error
-    """Something went wrong."""
+    """Something went wrong: a claim that failed, or "" and something undefined."""
+
+    def __init__(self, text: str, claim: str = "") -> None:
+        super().__init__(text)
+        self.claim = claim
 
 
 class _Left(Record):
@@ -111,7 +116,8 @@ class _RandomRun:
             if self._act():
                 self._observe(Role.END)
         except _Broken as broken:
-            return RunFailure(f"{broken} in run {seed}, with {count_noun(self.vcpus, 'vCPU')}")
+            where = f"in run {seed}, with {count_noun(self.vcpus, 'vCPU')}"
+            return RunFailure(f"{broken} {where}", broken.claim)
         return None
 
     # Steps -----------------------------------------------------------------------------------
@@ -161,7 +167,8 @@ class _RandomRun:
             place = "" if where is None else f" at {where.file}:{where.line}"
             raise _Broken(f"{undefined.text}{place}") from undefined
         if self.state.violations:
-            raise _Broken(f"`{self.state.violations[0].claim}` fails")
+            claim = self.state.violations[0].claim
+            raise _Broken(f"`{claim}` fails", claim)
         self._note(thread, before)
         return True
 
