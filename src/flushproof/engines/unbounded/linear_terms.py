@@ -88,20 +88,22 @@ def list_choices(term: z3.ExprRef) -> list[z3.ExprRef]:
         if x.decl().kind() == z3.Z3_OP_ITE:
             work += [x.arg(1), x.arg(2)]
         else:
-            found += _numbers(x) or [x]
+            found += _taken_apart(x) or [x]
     return found
 
 
-def _numbers(term: z3.ExprRef) -> list[z3.ExprRef]:
-    """Return the numbers that a bit-vector of choices between numbers can be; none if too many.
+def _taken_apart(term: z3.ExprRef) -> list[z3.ExprRef]:
+    """Return what a bit-vector made of choices can be; nothing if that is too much.
 
-    A set of locks is such a one: each lock adds its bits if it is held.
+    A set of locks is such a one: each lock adds its bits if it is held. So is `x | 1` of a field
+    of a vCPU, which is the tracked one or another.
     """
     parts = children(term)
     if not parts or not z3.is_bv(term) or not all(map(z3.is_bv, parts)):
         return []
     choices = [list_choices(x) for x in parts]
-    few = prod(map(len, choices)) <= MOST_NUMBERS
-    if not few or not all(z3.is_bv_value(x) for found in choices for x in found):
+    if prod(map(len, choices)) > MOST_NUMBERS:
         return []
-    return [z3.simplify(term.decl()(*chosen)) for chosen in product(*choices)]
+    whole = (term.decl()(*chosen) for chosen in product(*choices))
+    known = all(z3.is_bv_value(x) for found in choices for x in found)
+    return [z3.simplify(x) if known else x for x in whole]
