@@ -511,6 +511,16 @@ FAULTS: dict[str, tuple[Fault, str]] = {
         ),
         "write",
     ),
+    "believe an invariant line": (
+        Fault(
+            "engines.unbounded.prove",
+            "_Attempts._part",
+            "system = replace(system, offered=offered)",
+            "import z3; system = replace(system, clauses=tuple(replace(c, constraint=z3.And("
+            "c.constraint, *map(z3.Not, offered))) for c in system.clauses))",
+        ),
+        "not so",
+    ),
     "ways: the first one proves all": (
         Fault(
             "engines.unbounded.prove",

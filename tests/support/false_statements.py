@@ -6,6 +6,12 @@ from support.seeded_faults import Statement
 
 STATEMENTS: dict[str, Statement] = {
     "write": Statement("on return flush() { assert($x == 0); }", "k->x = 1;", ""),
+    "not so": Statement(
+        "on enter flush() { assert($x == 0); }",
+        "k->x = 1;",
+        "",
+        lines="invariant to_kvm_vmx(kvm)->x == 0;",
+    ),
     "branch": Statement(
         "on return flush() { assert($x == 0); }",
         "if (READ_ONCE(k->y)) k->x = 1;",

@@ -62,6 +62,7 @@ spec own {{
 	exempt a;
 	exempt pgd;
 	assume load_flushes;
+	{lines}
 	claim it "it holds" {{
 		{claim}
 		headline "it fails";
@@ -76,7 +77,7 @@ class Statement:
     """The bodies of a flush and a load, and a claim that fails, or a flush that is undefined.
 
     It is about one flusher at a time, or with `many` about any number. There may be more `fields`,
-    and a `helper`, a function that the claim calls.
+    a `helper`, a function that the claim calls, and `lines` of the spec.
     """
 
     claim: str
@@ -85,12 +86,13 @@ class Statement:
     many: bool = False
     fields: str = ""
     helper: str = ""
+    lines: str = ""
 
     def machine(self) -> Machine:
         """Return the machine that the claim, `it`, is about; `x` and `y` are its fields."""
         claim = self.claim.replace("$", "to_kvm_vmx(kvm)->")
         code = CODE.format(flush=self.flush, load=self.load, fields=self.fields, helper=self.helper)
-        return machine_from(code, SPEC.format(claim=claim))
+        return machine_from(code, SPEC.format(claim=claim, lines=self.lines))
 
 
 @dataclass(frozen=True, slots=True)
