@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 import z3
 
+from flushproof.engines.smt import proof_tactic
 from flushproof.engines.smt.isolated_solver import IsolatedSolver
 from flushproof.engines.smt.proof_tactic import is_contradiction
 
@@ -52,13 +54,34 @@ def test_a_level_is_taken_back() -> None:
 def test_only_a_contradiction_is_impossible() -> None:
     """A proof rests on this."""
     x, y = z3.Ints("x y")
-    assert is_contradiction([x < y, y < x], EFFORT, z3.Context())
-    assert not is_contradiction([x < y, y < x + 2], EFFORT, z3.Context())
-    assert not is_contradiction(_question(), EFFORT, z3.Context())
+    assert is_contradiction([x < y], y < x, EFFORT, z3.Context())
+    assert not is_contradiction([x < y], y < x + 2, EFFORT, z3.Context())
+    assert not is_contradiction(_question(), z3.BoolVal(True), EFFORT, z3.Context())
 
 
 def test_without_an_answer_nothing_is_impossible() -> None:
     """To give up is not to have proved."""
     bits = [z3.BitVec(f"v{k}", 64) for k in range(3)]
     hard = [bits[0] * bits[1] == bits[2] * bits[2] + 7, z3.UGT(bits[0], 1 << 33)]
-    assert not is_contradiction([*hard, bits[1] * bits[2] * bits[0] == 0x1234567], 10, z3.Context())
+    goal = bits[1] * bits[2] * bits[0] == 0x1234567
+    assert not is_contradiction(hard, goal, 10, z3.Context())
+    assert not is_contradiction(hard, goal, 10, z3.Context(), [goal, z3.Not(goal)])
+
+
+def test_parts_that_leave_something_out_exclude_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proof would rest on how a goal was taken apart."""
+    monkeypatch.setattr(proof_tactic, "AT_ONCE", 1)
+    x, y = z3.Ints("x y")
+    bounds = [x > 0, y > 0, x + y < 10, *_puzzle()]
+    impossible = [x + y > 9 + k for k in range(3)]
+    assert is_contradiction(bounds, z3.Or(*impossible), EFFORT, z3.Context(), impossible)
+    goal = z3.Or(*impossible, x == y)
+    assert not is_contradiction(bounds, goal, EFFORT, z3.Context(), impossible)
+    assert not is_contradiction(bounds, goal, EFFORT, z3.Context(), [*impossible, x == y])
+
+
+def _puzzle() -> list[z3.BoolRef]:
+    """Return what can hold, and takes more than no effort."""
+    rows = [[z3.Bool(f"q{a}{b}") for b in range(5)] for a in range(5)]
+    one_each = (z3.PbEq([(c, 1) for c in row], 1) for row in rows)
+    return [*one_each, *(z3.AtMost(*column, 1) for column in zip(*rows, strict=True))]

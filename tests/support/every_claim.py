@@ -119,8 +119,7 @@ def _solver(program: Program, claims: tuple[str, ...], sizes: Sizes) -> tuple[bo
 
 
 def _may(p: BoundedQuery, failures: list[Failure]) -> bool:
-    goal = t.or_(*(f.condition for f in failures))
-    return goal is not False and not p.excludes(goal)
+    return not p.excludes(failures)
 
 
 def _fails(p: BoundedQuery, claim: str, failures: list[Failure]) -> bool:

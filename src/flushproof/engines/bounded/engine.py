@@ -249,8 +249,7 @@ def _join_cases(answers: list[Outcome]) -> Outcome:
 
 def _open(p: BoundedQuery, claim: str, failures: list[Failure], own: list[Failure]) -> Outcome:
     """Return whether it is quickly shown that nothing fails."""
-    goal = t.or_(*(f.condition for f in (*failures, *own)))
-    shown = goal is False or p.excludes(goal)
+    shown = p.excludes((*failures, *own))
     return NOTHING_FAILS if shown else Undecided(f"`{claim}` may fail")
 
 
@@ -291,9 +290,9 @@ def find_smallest_counterexample(
     p: BoundedQuery, claim: str | None, failures: list[Failure]
 ) -> Outcome:
     """Return the smallest counterexample, that there is none, or why neither is known."""
-    goal = t.or_(*(f.condition for f in failures))
-    if goal is False or p.excludes(goal):
+    if p.excludes(failures):
         return NOTHING_FAILS
+    goal = t.or_(*(f.condition for f in failures))
     p.solver.push()
     p.solver.add(t.z3_bool(goal))
     answer = p.solver.check()

@@ -106,9 +106,10 @@ class _MaximumSearch:
 
     def fails(self, number: int) -> bool:
         """Tell whether the claim fails with this number."""
-        goal = t.or_(*(f.condition for f in self.with_number(number)))
-        if goal is False or self.p.excludes(goal):
+        failures = self.with_number(number)
+        if self.p.excludes(failures):
             return False
+        goal = t.or_(*(f.condition for f in failures))
         solver = self.p.solver
         solver.push()
         solver.add(t.z3_bool(goal))

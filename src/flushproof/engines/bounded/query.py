@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 import z3
@@ -91,10 +91,28 @@ class BoundedQuery:
         """The constraints in a solver, made when it is asked for."""
         return IsolatedSolver(self.constraints, self.effort)
 
-    def excludes(self, goal: t.Bool) -> bool:
-        """Return true if it is quickly shown that `goal` cannot hold."""
-        asked = (*self.constraints, t.z3_bool(goal))
-        return is_contradiction(asked, max(1, self.effort // 4), self.proofs)
+    def excludes(self, failures: Sequence[Failure]) -> bool:
+        """Return true if it is quickly shown that nothing of this can happen."""
+        goal = t.or_(*(f.condition for f in failures))
+        if goal is False:
+            return True
+        effort = max(1, self.effort // 4)
+        parts = self._slot_by_slot(failures)
+        return is_contradiction(
+            self.constraints, t.z3_bool(goal), effort, self.proofs, parts if len(parts) > 1 else ()
+        )
+
+    def _slot_by_slot(self, failures: Sequence[Failure]) -> list[z3.BoolRef]:
+        """Return for each slot that something fails in it, in order."""
+        here: dict[tuple[int, int], list[t.Bool]] = {}
+        for f in failures:
+            here.setdefault((f.thread, f.step), []).append(f.condition)
+        slots: dict[int, list[t.Bool]] = {}
+        for placed in self.wired.placed:
+            for condition in here.get((placed.thread, placed.step), ()):
+                slots.setdefault(placed.slot, []).append(t.and_(placed.here, condition))
+        goals = (t.or_(*slots[slot]) for slot in sorted(slots))
+        return [t.z3_bool(goal) for goal in goals if goal is not False]
 
     @property
     def open_loop(self) -> Undecided | None:
