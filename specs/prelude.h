@@ -14,6 +14,7 @@
  *   __vcpu_at(i) __num_vcpus                 the vCPUs of the VM
  *   __fence __load(p) __store(p, v) __exchange(p, v) __compare_exchange(p, old, v)
  *   __exchange_add(p, v)
+ *   __waits_for(p, condition)   read *p until the condition holds of it, by the name VAL; *p
  *   __value(v)                               the value, as it is now
  *   __typed(x, v)                            (typeof(x))(v); x is not evaluated
  *   __least(a, b) __greatest(a, b)           the one or the other, in their common type
@@ -331,6 +332,9 @@ static inline void cpu_relax(void) { }
 #define smp_load_acquire(p) READ_ONCE(*(p))
 #define smp_store_release(p, v) WRITE_ONCE(*(p), v)
 #define smp_store_mb(x, v) do { WRITE_ONCE(x, v); smp_mb(); } while (0)
+u64 __cond_load(struct __number p, struct __number condition) __waits_for(p, condition);
+#define smp_cond_load_relaxed(p, condition) __cond_load(p, condition)
+#define smp_cond_load_acquire(p, condition) __cond_load(p, condition)
 #define virt_load_acquire(p) smp_load_acquire(p)
 #define virt_store_release(p, v) smp_store_release(p, v)
 #define virt_store_mb(x, v) smp_store_mb(x, v)
@@ -352,6 +356,10 @@ int __cmpxchg(void *p, u64 old, u64 v) __compare_exchange(p, old, v);
 
 typedef struct { int counter; } atomic_t;
 typedef struct { s64 counter; } atomic64_t;
+#define atomic_cond_read_relaxed(v, condition) smp_cond_load_relaxed(&(v)->counter, condition)
+#define atomic_cond_read_acquire(v, condition) smp_cond_load_acquire(&(v)->counter, condition)
+#define atomic64_cond_read_relaxed(v, condition) smp_cond_load_relaxed(&(v)->counter, condition)
+#define atomic64_cond_read_acquire(v, condition) smp_cond_load_acquire(&(v)->counter, condition)
 #define ATOMIC_INIT(i) { (i) }
 #define ATOMIC64_INIT(i) { (i) }
 

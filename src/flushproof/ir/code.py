@@ -226,14 +226,25 @@ class Assign(Instruction, frozen=True):
     span: Span | None
 
 
+class Until(Record, frozen=True):
+    """What the value that an access finds has to be; until then its thread waits before it.
+
+    `condition` calls the value `seen`, a name that means nothing anywhere else.
+    """
+
+    seen: Local
+    condition: Expr
+
+
 class Read(Instruction, frozen=True):
-    """`target = field[index]`; `index` is None for VM fields."""
+    """`target = field[index]`; `index` is None for VM fields. With `until` it waits."""
 
     target: Local
     field: Field
     index: Expr | None
     mode: Mode
     span: Span | None
+    until: Until | None = None
 
 
 class Write(Instruction, frozen=True):
@@ -249,7 +260,8 @@ class Write(Instruction, frozen=True):
 class Exchange(Instruction, frozen=True):
     """`target = field[index]; if (!compare || target == compare) field[index] = value`, at once.
 
-    `value` may depend on the old value, by the name `old`, which means nothing anywhere else.
+    `value` may depend on the old value, by the name `old`, which means nothing anywhere else. With
+    `until` it waits. `joined` is a read just before that is made at the same moment.
     """
 
     target: Local
@@ -259,6 +271,8 @@ class Exchange(Instruction, frozen=True):
     value: Expr
     span: Span | None
     old: Local | None = None
+    until: Until | None = None
+    joined: Mode | None = None
 
 
 class Access(Instruction, frozen=True):

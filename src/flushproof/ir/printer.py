@@ -128,7 +128,7 @@ def instr_text(i: Instr) -> str:  # noqa: C901, PLR0912 - a table of all instruc
         case Assign(target, value):
             return f"{target.name} = {expr_text(value)}"
         case Read(target, field, index, mode):
-            return f"{target.name} = read{_mode(mode)} {_place(field, index)}"
+            return f"{target.name} = read{_mode(mode)} {_place(field, index)}{_until(i)}"
         case Write(field, index, value, mode):
             return f"write{_mode(mode)} {_place(field, index)} = {expr_text(value)}"
         case Exchange():
@@ -211,7 +211,13 @@ def _exchange_text(i: Exchange) -> str:
     old = "" if i.old is None else f" of {i.old.name}"
     test = "" if i.compare is None else f" if {expr_text(i.compare)}"
     where = _place(i.field, i.index)
-    return f"{i.target.name} = exchange{old} {where} = {expr_text(i.value)}{test}"
+    return f"{i.target.name} = exchange{old} {where} = {expr_text(i.value)}{test}{_until(i)}"
+
+
+def _until(i: Read | Exchange) -> str:
+    if i.until is None:
+        return ""
+    return f" until {i.until.seen.name}: {expr_text(i.until.condition)}"
 
 
 def operation_text(operation: Operation) -> str:

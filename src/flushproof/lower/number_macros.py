@@ -20,6 +20,7 @@ from flushproof.frontend.c.types import ULONG_T, Array, Integer
 from flushproof.ir.code import BinaryOp, Const, Havoc, Var
 from flushproof.ir.types import BOOL, U64
 from flushproof.lower import convert
+from flushproof.lower.cond_load import lower_cond_load
 from flushproof.lower.context import Context, Special, unsupported_construct
 from flushproof.lower.expressions import lower_expression, struct_of
 from flushproof.lower.places import member_type
@@ -126,6 +127,7 @@ TABLE: dict[str, Special] = {
     "__typed": lower_typed,
     "__elements": count_elements,
     "__constant": is_constant,
+    "__waits_for": lower_cond_load,
 }
 
 

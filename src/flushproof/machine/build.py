@@ -13,11 +13,12 @@ from flushproof.frontend.c.walk import walk
 from flushproof.frontend.setup import Bounds, Setup
 from flushproof.frontend.spec.syntax import CacheDecl, ClaimSpec
 from flushproof.ir.analysis.counting import counting_local, loops_of
-from flushproof.ir.analysis.def_use import fields_of, map_expr
+from flushproof.ir.analysis.def_use import fields_of, map_expr, may_wait
 from flushproof.ir.analysis.held_locks import waits_end
 from flushproof.ir.analysis.representation import infer_kinds
 from flushproof.ir.candidate import Candidate
 from flushproof.ir.code import (
+    Acquire,
     Assign,
     Cast,
     Const,
@@ -56,6 +57,7 @@ from flushproof.machine.operations import lower_operation
 from flushproof.machine.store_buffers.apply import Buffered, add_store_buffers
 from flushproof.machine.store_buffers.checks import beside_free_locks, claim_view
 from flushproof.machine.store_buffers.unlocks import wait_for_idle
+from flushproof.machine.value_waits import sees_failures, wait_for_values
 from flushproof.support.diagnostics import InputError
 from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import Record, replace
@@ -73,12 +75,14 @@ class Machine(Record, frozen=True):
     """A setup made executable: the plain program, and what claims need to be added to it.
 
     `cache` is the clause in force, None where none is; `fields` are the shared fields by name;
-    `candidates` are what proofs may be made of beside what is found.
+    `candidates` are what proofs may be made of beside what is found. In `loops` no loop has become
+    a wait for a value.
     """
 
     setup: Setup
     env: ProgramContext
     base: Program
+    loops: Program
     cache: CacheDecl | None
     fields: dict[str, Field]
     candidates: tuple[Candidate, ...] = ()
@@ -100,6 +104,9 @@ class Machine(Record, frozen=True):
         return (
             sequential
             and waits_end(operations)
+            and not any(
+                may_wait(i) and not isinstance(i, Acquire) for o in operations for i in o.code
+            )
             and all(counting_local(x) is not None for x in loops)
         )
 
@@ -131,9 +138,19 @@ class Machine(Record, frozen=True):
         monitors = tuple(self._monitor(x, named_callers=named_callers) for x in names)
         buffers = self.buffers(names)
         if buffers is None:
-            return self._instrumented(self.base.operations, monitors)
+            return self._instrumented(self._seen(names).operations, monitors)
         woven = self._instrumented(buffers.operations, monitors, buffers.unlocks)
         return replace(woven, limits=self._limits())
+
+    def _seen(self, names: tuple[str, ...]) -> Program:
+        """Return the program as some claims see it."""
+        claims = (self.setup.claim(name) for name in names)
+        loops = any(sees_failures(x, self.cache) for x in claims if x is not None)
+        return self.loops if loops else self.base
+
+    def for_claim(self, name: str) -> Machine:
+        """Return the machine whose code is what a claim sees, without it, too."""
+        return replace(self, base=self._seen((name,)))
 
     def with_claim(self, name: str) -> Program:
         """Return the program with one claim, as it is decided within the bounds.
@@ -257,9 +274,11 @@ def build_machine(setup: Setup) -> Machine:
     operations = tuple(lower_operation(env, o, fields) for o in setup.operations)
     boot = _boot(setup, env, fields)
     base = _program(operations, boot, _any_at_boot(env, operations, boot))
-    base = _with_roots(setup, base)
+    loops = _with_roots(setup, base)
+    base = wait_for_values(loops) if setup.memory is MemoryModel.SC else loops
     cache = _cache(setup, env, fields)
-    return Machine(setup, env, base, cache, fields, lower_candidates(setup, env, cache, fields))
+    candidates = lower_candidates(setup, env, cache, fields)
+    return Machine(setup, env, base, loops, cache, fields, candidates)
 
 
 def _with_roots(setup: Setup, program: Program) -> Program:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from graphlib import CycleError, TopologicalSorter
 
+from flushproof.ir.analysis.def_use import may_wait
 from flushproof.ir.analysis.held_locks import maybe_held
 from flushproof.ir.builder import Emitter
 from flushproof.ir.code import (
@@ -42,12 +43,21 @@ class Ordered(Record, frozen=True):
     locks: tuple[Field, ...]
 
 
+def waits_for_value(program: Program) -> bool:
+    """Tell whether a thread may wait for something else than a lock."""
+    code = (i for o in program.operations for i in o.code)
+    return any(may_wait(i) and not isinstance(i, Acquire) for i in code)
+
+
 def in_order(program: Program) -> Ordered | None:
     """Return a program with assertions in place of the event `deadlock`.
 
     None where the code proper may take its locks in no one order, as far as its paths can tell:
-    which of the locks of vCPUs comes first they do not tell.
+    which of the locks of vCPUs comes first they do not tell. Nor is there one where a thread waits
+    for a value, as nobody holds that.
     """
+    if waits_for_value(program):
+        return None
     acting = [o for o in program.operations if o.role is not Role.DEADLOCK]
     locks = _order(acting)
     if locks is None or any(f.scope is FieldScope.VCPU for f in locks):

@@ -88,7 +88,7 @@ class ClaimChecker:
         forall: ForAll,
     ) -> None:
         self.machine = machine
-        self.forall = forall
+        self.forall = forall.about(name)
         self.question = question
         self.name = name
         self.engine = question.engine_of(name)

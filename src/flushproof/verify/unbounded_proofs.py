@@ -19,7 +19,7 @@ from flushproof.ir.passes.dispensable_fields import find_dispensable_fields
 from flushproof.ir.passes.havoc_fields import CannotHavocError, havoc_fields
 from flushproof.ir.program import Role
 from flushproof.machine.build import Machine
-from flushproof.machine.lock_order import in_order
+from flushproof.machine.lock_order import in_order, waits_for_value
 from flushproof.results.second_opinion import Opinion
 from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import Record, replace
@@ -122,6 +122,16 @@ class ForAll:
         if not many and not machine.setup.bounds.one_at_a_time:
             self.wider = ForAll(machine, evidence=evidence, second=second, steps=steps, many=True)
 
+    def about(self, claim: str) -> ForAll:
+        """Return what proves a claim, which may see other code than most claims do."""
+        machine = self.machine.for_claim(claim)
+        if machine.base is self.machine.base:
+            return self
+        second = self.asked.second
+        return ForAll(
+            machine, evidence=self.evidence, second=second, steps=self.steps, many=self.many
+        )
+
     def plan(self, program: Program) -> StepPlan | NoProof:
         """Return where steps begin with any number of vCPUs, or why no proof is looked for."""
         from flushproof.engines.reduction.commutativity import ThreadCounts
@@ -171,6 +181,8 @@ class ForAll:
 
     def _prove_in_order(self, program: Program, hopeless: Hopeless) -> Evidence | NoProof:
         """Prove that locks are taken in one order, so that nobody waits for ever."""
+        if waits_for_value(program):
+            return NoProof("threads wait for values, which any other thread may have to set")
         ordered = in_order(program)
         if ordered is None:
             return NoProof("there is no one order in which the locks are taken")

@@ -16,13 +16,13 @@ from flushproof.engines.smt import terms as t
 from flushproof.engines.symbolic.locations import Location
 from flushproof.engines.symbolic.step import SymbolicStep, ThreadSteps
 from flushproof.engines.symbolic.values import Algebra, Value
-from flushproof.ir.code import Acquire
+from flushproof.ir.analysis.def_use import may_wait
 from flushproof.ir.program import Operation, Role
 
 
 def waiting_places(operation: Operation) -> frozenset[int]:
     """Return the positions where an operation may have to wait."""
-    return frozenset(at for at, i in enumerate(operation.code) if isinstance(i, Acquire))
+    return frozenset(at for at, i in enumerate(operation.code) if may_wait(i))
 
 
 def nobody_goes_on(
@@ -84,5 +84,5 @@ def _waits(
 def _closed(algebra: Algebra, step: SymbolicStep, state: Mapping[Location, Value]) -> list[t.Bool]:
     # The step has not happened, so nothing else says what its inputs are.
     same = [algebra.equal(unknown, state[where]) for where, unknown in step.inputs.items()]
-    exists = [t.not_(f.broken) for f in step.faults if isinstance(f.instr, Acquire)]
+    exists = [t.not_(f.broken) for f in step.faults if may_wait(f.instr)]
     return [*same, *exists, t.not_(step.enabled)]

@@ -56,8 +56,8 @@ def step_boundaries(operation: Operation, changing: frozenset[str]) -> frozenset
 
 def _visible(instr: Instr, changing: frozenset[str]) -> bool:
     match instr:
-        case Read(_, f, _, mode):
-            return _shared(f, mode) and f.name in changing
+        case Read(_, f, _, mode, until=until):
+            return until is not None or (_shared(f, mode) and f.name in changing)
         case Write(f, _, _, mode):
             return _shared(f, mode)
         case Exchange(_, f):

@@ -45,6 +45,7 @@ from flushproof.ir.code import (
     Stop,
     TryAcquire,
     Uninit,
+    Until,
     Write,
 )
 from flushproof.ir.program import BOOT_VCPU, Operation, Program, Role
@@ -58,7 +59,7 @@ FUEL = 1_000_000
 
 
 class Stuck(Exception):  # noqa: N818 - what became of the thread; waiting is no error
-    """The thread cannot step: it waits for a lock (`location`)."""
+    """The thread cannot step: it waits for a lock or for another value (`location`)."""
 
     def __init__(self, location: Location) -> None:
         super().__init__(location)
@@ -79,14 +80,18 @@ class GoesOn(Exception):  # noqa: N818 - what became of the run; it is no deadlo
 
 
 class Wait(Record, frozen=True):
-    """A thread that waits at `instr` for a lock, which thread number `holder` holds."""
+    """A thread that waits at `instr`, for a lock which thread number `holder` holds.
+
+    It has no holder where it waits for another value than `found`.
+    """
 
     thread: int
     call: int
     operation: str
-    instr: Acquire
+    instr: Acquire | Read | Exchange
     location: Location
-    holder: int
+    holder: int | None
+    found: int
 
 
 class Happening(Record, frozen=True):
@@ -247,14 +252,25 @@ def pending_waits(state: State) -> tuple[Wait, ...]:
 
 def _wait(state: State, thread: Thread, operation: Operation) -> Wait:
     instr = operation.code[thread.pc]
-    if not isinstance(instr, Acquire):
+    if not isinstance(instr, (Acquire, Read, Exchange)):
         raise GoesOn
-    where = _location(instr.field, instr.index, _values(state, thread), instr)
+    env = _values(state, thread)
+    where = _location(instr.field, instr.index, env, instr)
     word = state.memory[where]
-    if lock_word.is_available(word, shared=instr.shared):
+    holder = None
+    if isinstance(instr, Acquire):
+        goes_on = lock_word.is_available(word, shared=instr.shared)
+        holder = None if goes_on else lock_word.a_holder(word)
+    else:
+        goes_on = _ends_wait(instr.until, word, env)
+    if goes_on:
         raise GoesOn
-    holder = lock_word.a_holder(word)
-    return Wait(thread.number, thread.call, operation.name, instr, where, holder)
+    return Wait(thread.number, thread.call, operation.name, instr, where, holder, word)
+
+
+def _ends_wait(until: Until | None, value: int, env: LocalValues) -> bool:
+    """Tell whether an access need not wait for another value than it finds."""
+    return until is None or bool(evaluate(until.condition, _with_local(env, until.seen, value)))
 
 
 def step_thread(
@@ -410,6 +426,8 @@ def _location(f: Field, index: Expr | None, env: LocalValues, instr: Instr) -> L
 def _access(state: State, thread: Thread, instr: Read | Write | Exchange, env: LocalValues) -> None:
     where = _location(instr.field, instr.index, env, instr)
     before = state.memory[where]
+    if isinstance(instr, (Read, Exchange)) and not _ends_wait(instr.until, before, env):
+        raise Stuck(where)
     value = before
     matches = True
     match instr:
@@ -426,11 +444,11 @@ def _access(state: State, thread: Thread, instr: Read | Write | Exchange, env: L
 
 
 def _with_old(env: LocalValues, instr: Exchange, before: int) -> LocalValues:
-    if instr.old is None:
-        return env
-    return LocalValues(
-        {**env.locals, instr.old: before}, env.vcpus, env.self, env.held, env.all_free
-    )
+    return env if instr.old is None else _with_local(env, instr.old, before)
+
+
+def _with_local(env: LocalValues, local: Local, value: int) -> LocalValues:
+    return LocalValues({**env.locals, local: value}, env.vcpus, env.self, env.held, env.all_free)
 
 
 def _lock(

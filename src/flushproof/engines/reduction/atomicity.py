@@ -23,6 +23,7 @@ from flushproof.engines.symbolic.step import World
 from flushproof.ir.analysis.control_flow import reachable_positions
 from flushproof.ir.analysis.counting import claim_heads
 from flushproof.ir.analysis.dataflow import flow_along, solve_forward
+from flushproof.ir.analysis.def_use import may_wait
 from flushproof.ir.analysis.held_locks import maybe_held, waits_end
 from flushproof.ir.analysis.weak_topological_order import loop_heads
 from flushproof.ir.code import (
@@ -166,10 +167,10 @@ def list_sites(operation: Operation, written: frozenset[str]) -> tuple[int, ...]
 
 def _touches(instr: Instr, written: frozenset[str]) -> bool:
     match instr:
-        case Read(field=f, mode=mode):
+        case Read(field=f, mode=mode, until=until):
             # What nothing writes reads the same at any time. Ghosts are a claim's: its handler is
             # one with the access that it follows, and moves with it.
-            return mode is not Mode.GHOST and f.name in written
+            return until is not None or (mode is not Mode.GHOST and f.name in written)
         case Write(mode=mode):
             return mode not in (Mode.GHOST, Mode.DRAIN)
         case Acquire() | TryAcquire() | Available() | Release() | Exchange() | Fence():
@@ -229,7 +230,9 @@ def _boundaries(
         mover = movers.get(Site(operation.name, at))
         if mover is None:
             return past
-        waits = at in given or (isinstance(code[at], Acquire) and not patient)
+        # Whether another value ever comes is not asked, so each wait for one begins a step.
+        waits = may_wait(code[at]) and not (patient and isinstance(code[at], Acquire))
+        waits = waits or at in given
         if waits or (past and not mover.left):
             found.add(at)
         return _past(mover, before=past and at not in found)

@@ -34,7 +34,7 @@ from flushproof.engines.symbolic.unroll_layout import Instance, UnrollLayout
 from flushproof.engines.symbolic.values import Value
 from flushproof.frontend.c.type_errors import Unbounded, UnsupportedConstruct
 from flushproof.ir.analysis.counting import claim_heads
-from flushproof.ir.analysis.def_use import mentions_locks
+from flushproof.ir.analysis.def_use import may_wait, mentions_locks
 from flushproof.ir.analysis.representation import Representation
 from flushproof.ir.code import (
     LOCKS,
@@ -64,6 +64,7 @@ from flushproof.ir.code import (
     Stop,
     TryAcquire,
     Uninit,
+    Until,
     Write,
 )
 from flushproof.ir.program import BYSTANDERS, Role
@@ -189,7 +190,7 @@ class _Region:
         guard, self.entry = self._enter(arrivals, shape.live[instance[0]])
         name = shape.operation.name
         at = instance[0]
-        waits = isinstance(shape.operation.code[at], Acquire)
+        waits = may_wait(shape.operation.code[at])
         self.step = SymbolicStep(call, name, at, guard, at == 0, waits)
         counts = ".".join(map(str, instance[1]))
         self.label = f"{tag or owner.thread}.{call}.{name}.{instance[0]}.{counts}"
@@ -401,7 +402,9 @@ class _Region:
                 self._assign(path, target, self._value(value, path, self._target_kind(target)))
             case Read(target, f, index):
                 number = self._index(path, index, instr)
-                self._assign(path, target, self.memory.load(path, f, number))
+                found = self.memory.load(path, f, number)
+                self._wait(path, instr.until, found)
+                self._assign(path, target, found)
             case Write(f, index, value):
                 number = self._index(path, index, instr)
                 kind = self.owner.algebra.kinds.field(f)
@@ -433,10 +436,21 @@ class _Region:
         """Take a lock; False where the path ends because the lock is never free."""
         number = self._index(path, instr.index, instr)
         free = self.locks.available(path, instr.field, number, shared=instr.shared)
-        local = self.owner.paths.guard(path.cubes)
-        self.step.enabled = t.and_(self.step.enabled, t.implies(local, free))
+        self._enable(path, free)
         self.locks.take(path, instr.field, number, True, shared=instr.shared)  # noqa: FBT003
         return free is not False
+
+    def _enable(self, path: Path, condition: t.Bool) -> None:
+        """Let the step be possible on a path only where a condition holds."""
+        local = self.owner.paths.guard(path.cubes)
+        self.step.enabled = t.and_(self.step.enabled, t.implies(local, condition))
+
+    def _wait(self, path: Path, until: Until | None, value: Value) -> None:
+        """Let an access happen only once it finds a value that it waits for."""
+        if until is not None:
+            known = {**path.locals, until.seen: value}
+            machine = self._machine(path, until.condition)
+            self._enable(path, self.evaluator.condition(until.condition, known, machine))
 
     def _lock(self, path: Path, instr: TryAcquire | Available | Release | Holds) -> None:
         number = self._index(path, instr.index, instr)
@@ -464,6 +478,7 @@ class _Region:
         number = self._index(path, instr.index, instr)
         kind = self.owner.algebra.kinds.field(instr.field)
         old = self.memory.load(path, instr.field, number)
+        self._wait(path, instr.until, old)
         if instr.old is not None:
             path.locals[instr.old] = old
         new = self._value(instr.value, path, kind)

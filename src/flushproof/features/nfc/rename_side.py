@@ -145,6 +145,7 @@ class _Side:
             case Write(field) if field.ghost:
                 pass
             case Assign() | Read() | Write() | Exchange() | Check():
+                self._wait(i)
                 self.emitter.emit(self._renamed(i))
             case Acquire() | TryAcquire() | Release():
                 self._lock(i)
@@ -168,7 +169,12 @@ class _Side:
             case Assign(target):
                 return replace(i, target=self.names.local(target))
             case Read(target, field):
-                return replace(i, target=self.names.local(target), field=self.names.field(field))
+                return replace(
+                    i,
+                    target=self.names.local(target),
+                    field=self.names.field(field),
+                    until=None,
+                )
             case Write(field):
                 return replace(i, field=self.names.field(field))
             case Check():
@@ -182,7 +188,20 @@ class _Side:
                     field=self.names.field(field),
                     value=value,
                     old=kept,
+                    until=None,
                 )
+
+    def _wait(self, i: Instr) -> None:
+        """Go on only where an access finds what it waits for; else the call hangs."""
+        if not isinstance(i, (Read, Exchange)) or i.until is None:
+            return
+        found = self.emitter.temp(i.until.seen.type)
+        field, seen = self.names.field(i.field), i.until.seen
+        self.emitter.emit(Read(found, field, i.index, Mode.GHOST, i.span))
+        go_on = self.emitter.label()
+        condition = map_expr(i.until.condition, lambda x: Var(found if x == seen else x))
+        self.emitter.branch(condition, go_on, self.ends.hangs, i.span)
+        self.emitter.place(go_on)
 
     # Locks -----------------------------------------------------------------------------------
 

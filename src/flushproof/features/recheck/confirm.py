@@ -57,6 +57,7 @@ def _confirm(
     known: dict[int, DefinedProgram | ClaimUnconfirmed],
 ) -> ClaimConfirmed | ClaimUnconfirmed:
     many = block.claim_proof.many
+    machine = machine.for_claim(block.claim)
     if machine.setup.bounds.flushers != 1 and not many:
         return _unfit(block, "there are several flushers")
     if said.scope not in _scopes(many=many):

@@ -80,6 +80,14 @@ MAYBE static int hypercall(unsigned long long as, _Bool whole, unsigned long lon
 	hook_old = *hook_at;				\
 	*hook_at = hook_old + hook_value;		\
 	hook_old; })
+/* Read until a condition holds of what was read, which it calls VAL. */
+#define WAITS_FOR(p, condition) __extension__ ({	\
+	__typeof__(p) hook_from = (p);			\
+	__typeof__(*(p)) VAL;				\
+	do						\
+		VAL = MARKED_LOAD(hook_from);		\
+	while (!(condition));				\
+	VAL; })
 /* Numbers. */
 #define VALUE(v) (v)
 #define TYPED(x, v) ((__typeof__(x))(v))

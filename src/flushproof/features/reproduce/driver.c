@@ -176,12 +176,32 @@ static int driver_act(const struct step *row)
 	return 1;
 }
 
-/* Whether a thread waits for a lock that is not free, be it by trying again and again. */
+/* Whether a thread that reads or exchanges comes back to that again, and does nothing else. */
+static int driver_goes_round(struct thread *t)
+{
+	const void *place = t->place;
+	enum kind kind = t->kind;
+	int left = 16;
+
+	self = t - threads;
+	do {
+		t->value = 0;
+		driver_go_on(t);
+		if (t->place == place && t->kind == kind)
+			return 1;
+	} while (left-- && (t->kind == FENCE || t->kind == ANYTHING || t->kind == READ ||
+			    t->kind == READ_MARKED || t->kind == EXCHANGE));
+	return 0;
+}
+
+/* Whether a thread waits for a lock or a value, be it by trying again and again. */
 static int driver_waits(struct thread *t)
 {
 	const void *place = t->place;
 	int shared = t->kind == READ_LOCK || t->kind == TRY_READ_LOCK;
 
+	if (t->kind == READ || t->kind == READ_MARKED || t->kind == EXCHANGE)
+		return driver_goes_round(t);
 	if (t->kind != LOCK && t->kind != TRY_LOCK && !shared)
 		return 0;
 	if (driver_available(place, shared))

@@ -131,9 +131,7 @@ class _Recorder:
             try:
                 self._instruction(thread)
             except interpreter.Stuck as stuck:
-                assert isinstance(instr, Acquire)
-                kind = "READ_LOCK" if instr.shared else "LOCK"
-                self._add(thread, instr, kind, stuck.location)
+                self._add(thread, instr, _kind(instr), stuck.location)
 
     def _instruction(self, thread: Thread) -> None:
         instr = None if thread.operation is None else thread.operation.code[thread.pc]
@@ -160,6 +158,9 @@ class _Recorder:
 
     def _note(self, thread: Thread, h: interpreter.Happening) -> None:
         kind = _kind(h.instr)
+        if isinstance(h.instr, Exchange) and h.instr.joined is not None:
+            read = "READ_MARKED" if h.instr.joined is Mode.ONCE else "READ"
+            self._add(thread, h.instr, read, h.location, h.before or 0)
         if kind:
             self._add(thread, h.instr, kind, h.location, h.value or 0, h.root)
 

@@ -28,6 +28,7 @@ GENERIC = {
     "__greatest": "GREATEST",
     "__first": "FIRST",
     "__elements": "ELEMENTS",
+    "__waits_for": "WAITS_FOR",
 }
 TAKES = {
     "__acquires": "LOCK",

@@ -40,6 +40,7 @@ MEANINGS = frozenset(
         "__acquires_shared",
         "__compare_exchange",
         "__constant",
+        "__waits_for",
         "__elements",
         "__exchange",
         "__exchange_add",

@@ -41,6 +41,7 @@ from flushproof.ir.code import (
     TryAcquire,
     Unary,
     Uninit,
+    Until,
     Var,
     Write,
 )
@@ -75,16 +76,18 @@ def operand_expressions(  # noqa: C901, PLR0912 - a table of all instructions
     match i:
         case Assign(_, value):
             return (value,)
-        case Read(index=index) | Holds(index=index):
-            return () if index is None else (index,)
+        case Read(index=index, until=until):
+            return _present(index, *_waited_for(until))
+        case Holds(index=index):
+            return _present(index)
         case Acquire(index=index) | TryAcquire(index=index) | Release(index=index):
             return () if index is None else (index,)
         case Available(index=index):
             return () if index is None else (index,)
         case Write(_, index, value) | Access(_, index, value):
             return (value,) if index is None else (index, value)
-        case Exchange(_, _, index, compare, value):
-            return tuple(e for e in (index, compare, value) if e is not None)
+        case Exchange(_, _, index, compare, value, until=until):
+            return _present(index, compare, value, *_waited_for(until))
         case Hypercall(_, root, whole, start, pages):
             return (root, whole, start, pages)
         case Uninit(_, written):
@@ -103,6 +106,14 @@ def operand_expressions(  # noqa: C901, PLR0912 - a table of all instructions
             assert_never(i)
 
 
+def _present(*given: Expr | None) -> tuple[Expr, ...]:
+    return tuple(e for e in given if e is not None)
+
+
+def _waited_for(until: Until | None) -> tuple[Expr, ...]:
+    return () if until is None else (until.condition,)
+
+
 def used_locals(i: Instr) -> frozenset[Local]:
     """Return the locals that an instruction reads."""
     found = {x for e in operand_expressions(i) for x in locals_of(e)}
@@ -110,7 +121,20 @@ def used_locals(i: Instr) -> frozenset[Local]:
         found -= {i.bound, *(x for x, _ in i.reads)}
     if isinstance(i, Exchange) and i.old is not None:
         found -= {i.old}
+    if isinstance(i, (Read, Exchange)) and i.until is not None:
+        found -= {i.until.seen}
     return frozenset(found)
+
+
+def may_wait(i: Instr) -> bool:
+    """Tell whether a thread may have to wait before an instruction."""
+    match i:
+        case Acquire():
+            return True
+        case Read(until=until) | Exchange(until=until):
+            return until is not None
+        case _:
+            return False
 
 
 def defined_local(i: Instr) -> Local | None:
@@ -154,13 +178,16 @@ def map_operands(i: Instr, f: Substitution) -> Instr:  # noqa: C901 - a table of
     match i:
         case Assign(_, value):
             return replace(i, value=map_expr(value, f))
-        case Read() | Acquire() | TryAcquire() | Available() | Release() | Holds():
+        case Read(until=until):
+            return replace(i, index=opt(i.index), until=_map_until(until, f))
+        case Acquire() | TryAcquire() | Available() | Release() | Holds():
             return replace(i, index=opt(i.index))
         case Write(_, index, value) | Access(_, index, value):
             return replace(i, index=opt(index), value=map_expr(value, f))
         case Exchange(_, _, index, compare, value, old=old):
             new = map_expr(value, lambda x: Var(x) if x == old else f(x))
-            return replace(i, index=opt(index), compare=opt(compare), value=new)
+            until = _map_until(i.until, f)
+            return replace(i, index=opt(index), compare=opt(compare), value=new, until=until)
         case Hypercall(_, root, whole, start, pages):
             a, b, c, d = (map_expr(e, f) for e in (root, whole, start, pages))
             return replace(i, root=a, whole=b, start=c, pages=d)
@@ -177,6 +204,13 @@ def map_operands(i: Instr, f: Substitution) -> Instr:  # noqa: C901 - a table of
             return replace(i, value=opt(value))
         case _:
             return i
+
+
+def _map_until(until: Until | None, f: Substitution) -> Until | None:
+    if until is None:
+        return None
+    seen = until.seen
+    return Until(seen, map_expr(until.condition, lambda x: Var(x) if x == seen else f(x)))
 
 
 def _map_every(i: Every, f: Substitution) -> Instr:

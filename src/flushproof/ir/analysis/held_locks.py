@@ -14,6 +14,7 @@ from operator import and_, or_
 
 from flushproof.ir.analysis.control_flow import successor_positions
 from flushproof.ir.analysis.dataflow import solve_forward
+from flushproof.ir.analysis.def_use import may_wait
 from flushproof.ir.code import (
     Acquire,
     Branch,
@@ -127,8 +128,8 @@ def waits_end(operations: Iterable[Operation]) -> bool:
     """Tell whether a thread that waits for a lock surely gets it in time.
 
     That is so where no operation may return with a lock held or wait for one while it may hold
-    another: then who holds a lock can always go on until it frees it. Nobody may be a reader twice,
-    which takes two unlocks to end, and no unlock may wait in a store buffer.
+    another, or for a value: then who holds a lock can always go on until it frees it. Nobody may be
+    a reader twice, which takes two unlocks to end, and no unlock may wait in a store buffer.
     """
     return all(_frees_without_waiting(o) for o in operations)
 
@@ -140,7 +141,9 @@ def _frees_without_waiting(operation: Operation) -> bool:
 
 def _keeps(instr: Instr, held: Held) -> bool:
     match instr:
-        case Acquire() | Return():
+        case Return():
+            return bool(held)
+        case _ if may_wait(instr):
             return bool(held)
         case Release(freeing=Freeing.ISSUED):
             return True

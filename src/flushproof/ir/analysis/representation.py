@@ -165,6 +165,7 @@ class _Inference:
                 self._flow((self.operation, target), target.type, value)
             case Read(target, field):
                 self._same((self.operation, target), field, field.type)
+                self._waits(instr)
             case Write(field, _, value) | Access(field, _, value):
                 self._flow(field, field.type, value)
             case Exchange():
@@ -188,6 +189,11 @@ class _Inference:
         if i.compare is not None:
             self._flow(i.field, i.field.type, i.compare)
             self.classes.mark(i.field, Mark.EQUAL)
+        self._waits(i)
+
+    def _waits(self, i: Read | Exchange) -> None:
+        if i.until is not None:
+            self._same((self.operation, i.until.seen), i.field, i.field.type)
 
     def _same(self, a: Slot, b: Slot, t: Type) -> None:
         if _is_int(t):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from flushproof.ir.analysis.def_use import fields_of
+from flushproof.ir.analysis.def_use import fields_of, may_wait
 from flushproof.ir.analysis.held_locks import Held, surely_held
 from flushproof.ir.analysis.representation import Representation, infer_kinds
 from flushproof.ir.code import Exchange, Field, Instr, Local, Read, Write
@@ -20,9 +20,12 @@ from flushproof.ir.types import LockWord
 
 
 def find_dispensable_fields(program: Program) -> frozenset[str]:
-    """Return the fields that no claim reads and that are racy, or that nothing depends on."""
+    """Return the fields that no claim reads and that are racy, or that nothing depends on.
+
+    What a thread waits for is none.
+    """
     code = [i for o in program.operations for i in o.code]
-    spoken_of = {f for i in code if i.from_claim for f in fields_of(i)}
+    spoken_of = {f for i in code if i.from_claim or may_wait(i) for f in fields_of(i)}
     changing = {
         f
         for f in _written(code)

@@ -10,7 +10,7 @@ Lemma L34 of docs/soundness.md.
 from __future__ import annotations
 
 from flushproof.ir.analysis.control_flow import successor_positions
-from flushproof.ir.analysis.def_use import fields_of
+from flushproof.ir.analysis.def_use import fields_of, may_wait
 from flushproof.ir.code import (
     Acquire,
     Every,
@@ -74,7 +74,7 @@ def _any_value(code: tuple[Instr, ...], at: int, names: frozenset[str]) -> Instr
     touched = [f for f in fields_of(instr) if f.name in names]
     if not touched:
         return instr
-    if instr.from_claim or isinstance(instr, Every):
+    if instr.from_claim or isinstance(instr, Every) or may_wait(instr):
         raise _spoken_of(touched[0])
     watched = _is_watched(code, at, names)
     match instr:

@@ -13,14 +13,7 @@ Lemma L11 of docs/soundness.md.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-
-from flushproof.ir.analysis.control_flow import (
-    insert_code,
-    reachable_positions,
-    successor_positions,
-)
-from flushproof.ir.analysis.def_use import defined_local, used_locals
+from flushproof.ir.analysis.control_flow import insert_code
 from flushproof.ir.arith import apply_binary, apply_unary
 from flushproof.ir.code import (
     Acquire,
@@ -28,20 +21,17 @@ from flushproof.ir.code import (
     Binary,
     Branch,
     Cast,
-    Check,
     Const,
     Expr,
-    Fence,
-    Havoc,
     Instr,
     Jump,
     Local,
     TryAcquire,
     Unary,
-    Uninit,
     Var,
 )
-from flushproof.ir.passes.cleanup import Code, clean_code, live_locals
+from flushproof.ir.passes.cleanup import Code, clean_code
+from flushproof.ir.passes.failed_round import is_unnoticed, silent_region
 from flushproof.ir.types import BOOL, Int
 from flushproof.support.record import Record
 
@@ -66,8 +56,8 @@ def _repeats(code: Code, at: int, instr: Instr) -> bool:
     got, lost = (_follow(code, at, instr, outcome) for outcome in (1, 0))
     if not got.passed or got.end in (at, lost.end):
         return False
-    region = _between(code, lost.end, at)
-    return region is not None and _unnoticed(code, at, lost.passed, region)
+    region = silent_region(code, lost.end, at)
+    return region is not None and is_unnoticed(code, at, lost.passed, region)
 
 
 def _turned(code: Code, at: int) -> Code:
@@ -146,62 +136,3 @@ def _value(e: Expr, known: Known) -> int | None:
             return None if x is None or y is None else apply_binary(op, x, y, a.type)
         case _:
             return None
-
-
-# What follows a failure -------------------------------------------------------------------------
-
-
-def _between(code: Code, start: int, end: int) -> frozenset[int] | None:
-    """Return the positions from `start` on up to `end`; None unless all lead there unnoticed."""
-    found: set[int] = set()
-    work = [start]
-    while work:
-        at = work.pop()
-        if at != end and at not in found:
-            if not isinstance(code[at], (Assign, Havoc, Fence, Jump, Branch, Check, Uninit)):
-                return None
-            found.add(at)
-            work.extend(successor_positions(code, at))
-    return None if _circular(code, found) else frozenset(found)
-
-
-def _circular(code: Code, region: set[int]) -> bool:
-    """Tell whether one can go in a circle within a region."""
-    ahead = {at: {t for t in successor_positions(code, at) if t in region} for at in region}
-    while last := {at for at, then in ahead.items() if not then}:
-        ahead = {at: then - last for at, then in ahead.items() if at not in last}
-    return bool(ahead)
-
-
-def _unnoticed(code: Code, at: int, passed: Iterable[int], region: frozenset[int]) -> bool:
-    """Tell whether the attempt begins again with the values it began with."""
-    round_ = {at, *passed, *region}
-    changed = {x for k in round_ if (x := defined_local(code[k])) is not None}
-
-    def settled(k: int) -> bool:
-        """Tell whether every way to the attempt leads through `k`, and does the same there.
-
-        From `k` on all is within the round, which changes nothing that `k` depends on.
-        """
-        fixed = changed.isdisjoint(used_locals(code[k]))
-        return k in region and fixed and not _leads(code, 0, at, without=k)
-
-    checks = (k for k in region if isinstance(code[k], (Check, Uninit)))
-    again = (_setter(code, x, round_) for x in live_locals(code)[at] & changed)
-    return all(k is not None and settled(k) for k in (*checks, *again))
-
-
-def _setter(code: Code, x: Local, round_: Collection[int]) -> int | None:
-    """Return the one place in a round that gives a local its value; None if it is none."""
-    match [k for k in round_ if defined_local(code[k]) == x]:
-        case [place] if isinstance(code[place], Assign):
-            return place
-        case _:
-            return None
-
-
-def _leads(code: Code, start: int, end: int, without: int) -> bool:
-    """Tell whether one can get from a position to another one without coming to a third."""
-    if start in (end, without):
-        return start == end
-    return end in reachable_positions(code, start, frozenset({without} - {end}))

@@ -100,7 +100,7 @@ class CheckedProgram:
             if all(f.name in self.fields for f in fields_of(i)):
                 continue
             following = reachable_positions(o.code, at, visible)
-            watched = any(o.code[to].from_claim for to in following)
+            watched = any(o.code[to].from_claim for to in following) or waits_for_value(i)
             if i.from_claim or isinstance(i, ir.Every) or (watched and not isinstance(i, ir.Write)):
                 raise NotUnderstood(
                     "a claim looks at a field that is left out, or at accesses to it"
@@ -157,9 +157,16 @@ def written_fields(program: Program) -> frozenset[str]:
     return frozenset(f.name for i in code for f in fields_of(i))
 
 
+def waits_for_value(i: ir.Instr) -> bool:
+    """Tell whether an access waits until it finds a value, for ever if none comes."""
+    return isinstance(i, ir.Read | ir.Exchange) and i.until is not None
+
+
 def is_visible(i: ir.Instr, written: frozenset[str]) -> bool:
     """Tell whether another thread can notice an instruction, or what it reads may change."""
     match i:
+        case ir.Read(until=ir.Until()) | ir.Exchange(until=ir.Until()):
+            return True
         case ir.Read(field=f, mode=mode) | ir.Write(field=f, mode=mode):
             return mode is not ir.Mode.GHOST and f.name in written
         case ir.Exchange(field=f):

@@ -246,7 +246,9 @@ class Region:
                 require_type(value.type, target.type)
                 self.locals[target] = self._value(value)
             case ir.Read(target, f, index):
-                self.locals[target] = self._read(target, f, self._index(index))
+                found = self._read(target, f, self._index(index))
+                self._wait(i.until, found)
+                self.locals[target] = found
             case ir.Write(f, index, value):
                 number = self._index(index)
                 require_type(value.type, f.type)
@@ -289,6 +291,7 @@ class Region:
     def _exchange(self, i: ir.Exchange) -> None:
         number = self._index(i.index)
         old = self._read(i.target, i.field, number)
+        self._wait(i.until, old)
         if i.old is not None:
             self.locals[i.old] = old
         require_type(i.value.type, i.field.type)
@@ -297,6 +300,12 @@ class Region:
             new = t.make_choice(t.make_equality(old, self._value(i.compare)), new, old)
         self._store(i.field, number, new)
         self.locals[i.target] = old
+
+    def _wait(self, until: ir.Until | None, value: str) -> None:
+        """Let nothing follow but where an access finds what it waits for."""
+        if until is not None:
+            self.locals[until.seen] = value
+            self._restrict(self._value(until.condition))
 
     def _every(self, i: ir.Every) -> None:
         """Guess the answer; if it is no, there is a vCPU of which the condition does not hold."""

@@ -19,7 +19,7 @@ from flushproof.ir.code import FieldScope
 from flushproof.ir.program import Operation, Program
 from flushproof.ir.types import LockWord
 from flushproof.support.record import Record
-from flushproof.verify.proof_checker.checked_program import Code
+from flushproof.verify.proof_checker.checked_program import Code, waits_for_value
 
 
 class HeldLock(Record, frozen=True, order=True):
@@ -81,15 +81,15 @@ def unheld_locks(program: Program) -> dict[str, tuple[frozenset[str], ...]]:
 def waits_end(operations: Iterable[Operation], endless: Mapping[str, frozenset[int]]) -> bool:
     """Tell whether a thread that waits for a lock surely gets it in time.
 
-    No call returns with a lock that it may hold, none waits while it may hold another, none is a
-    reader twice, and no loop without a rank, whose heads are `endless`, is gone through with a lock
-    that may be held.
+    No call returns with a lock that it may hold, none waits for another lock or for a value while
+    it may hold one, none is a reader twice, and no loop without a rank, whose heads are `endless`,
+    is gone through with a lock that may be held.
     """
     for o in operations:
         for at, held in enumerate(_locks_before(o.code, maybe=True)):
             i = o.code[at]
             kept = at in endless[o.name] or isinstance(i, ir.Acquire | ir.Return | ir.Stop)
-            if (held and kept) or _taken_again(i, held):
+            if (held and (kept or waits_for_value(i))) or _taken_again(i, held):
                 return False
     return True
 

@@ -30,6 +30,7 @@ from flushproof.verify.proof_checker.checked_program import (
     Code,
     is_visible,
     region_positions,
+    waits_for_value,
 )
 from flushproof.verify.proof_checker.execution import Manner, Region, instantiate_guesses
 from flushproof.verify.proof_checker.locks import exclude_each_other, held_locks, waits_end
@@ -97,7 +98,8 @@ class MoverConditions:
             for at, past in sorted(self._find_past(o).items()):
                 if past and Position(name, at) in self.no_left and at not in boundaries:
                     return f"{at} of {name}(): it does not move left past what others do"
-                if isinstance(o.code[at], ir.Acquire) and not patient and at not in boundaries:
+                waits = isinstance(o.code[at], ir.Acquire) and not patient
+                if (waits or waits_for_value(o.code[at])) and at not in boundaries:
                     return f"{at} of {name}(): it may wait for ever"
         return None
 

@@ -210,6 +210,11 @@ def _waiting(w: Wait, facts: Facts) -> str:
     name = thread_name(facts.view.threads[w.thread])
     held = _held_by(w.thread, facts)
     wanted = f"`{place_name(w.instr.field, w.location)}`"
+    if w.holder is None:
+        wanted = f"{wanted}, which is {facts.names.field(w.instr.field, w.found)}"
+        return (
+            f"{name} holds {held} and waits for {wanted}" if held else f"{name} waits for {wanted}"
+        )
     if w.holder == w.thread:
         return f"{name} waits for {wanted}, which it holds itself"
     text = f"{name} holds {held} and waits for {wanted}" if held else f"{name} waits for {wanted}"

@@ -79,7 +79,7 @@ def frees_lock(h: Happening) -> bool:
 def trace_steps(
     happenings: list[Happening], waits: tuple[Wait, ...], view: TraceView
 ) -> tuple[TraceStep, ...]:
-    """Return the steps of a trace, at its end one for each thread that waits for a lock.
+    """Return the steps of a trace, at its end one for each thread that waits.
 
     A load that nothing interrupts is one line; what a call reads is shown where others interrupt
     it.
@@ -104,12 +104,15 @@ def _barred(steps: list[TraceStep]) -> Iterator[TraceStep]:
 
 def _waiting(w: Wait, view: TraceView, index: int) -> TraceStep:
     at = "" if w.instr.span is None else f"{w.instr.span.line}: "
+    while_ = (
+        "" if w.holder is not None else f" while it is {view.names.field(w.instr.field, w.found)}"
+    )
     return TraceStep(
         index=index,
         thread=view.threads[w.thread],
         operation=str(view.roles[w.operation]),
         event="wait",
-        text=f"{at}waits for {place_name(w.instr.field, w.location)}",
+        text=f"{at}waits for {place_name(w.instr.field, w.location)}{while_}",
         span=w.instr.span,
         lock="none",
         changed=(),
