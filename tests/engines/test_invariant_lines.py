@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
+import z3
 
 from flushproof.engines.outcome import NoProof
+from flushproof.engines.unbounded.finite_instantiation import LARGE, MANY, FiniteInstantiation
 from flushproof.frontend.spec.resolve import from_spec
 from flushproof.ir.analysis.def_use import fields_of
 from flushproof.machine.build import Machine, build_machine
@@ -108,7 +110,7 @@ def test_a_line_makes_a_proof(name: str, tmp_path: Path) -> None:
     """What no atom says stays bounded, and a user who knows the relation could do nothing."""
     without = _proved(_machine(tmp_path, name, ""))
     assert isinstance(without, NoProof)
-    assert "an `invariant` line in the spec may help" in without.reason
+    assert "between calls; an `invariant` line in the spec may help" in without.reason
     assert isinstance(_proved(_machine(tmp_path, name, VARIANTS[name][1])), Evidence)
 
 
@@ -156,6 +158,7 @@ def test_a_line_that_does_not_help_is_told(tmp_path: Path) -> None:
         ("invariant (to_kvm_vmx(kvm)->low = 1);", 13, "an `invariant` line changes something"),
         ("invariant hyperv_flush_guest_mapping(1);", 12, "a claim cannot call"),
         ("invariant SELF == 1;", 2, "an `invariant` line asks who runs"),
+        ("invariant to_kvm_vmx(kvm)->low * 2 < 9;", 2, "multiplies, divides"),
         ("invariant in coverag 1;", 15, "there is no claim `coverag`"),
         ("invariant any root r: 1;", 16, "`root` is no kind of subject"),
     ],
@@ -168,6 +171,17 @@ def test_what_is_no_condition_is_refused(line: str, column: int, text: str, tmp_
     assert diagnostic.span is not None
     assert text in diagnostic.title
     assert (diagnostic.span.line, diagnostic.span.column) == (7, column)
+
+
+@pytest.mark.parametrize("number", [-3, 0, 7, 39, 40, 41])
+def test_a_number_of_a_model_is_told_as_it_is(number: int) -> None:
+    """Large numbers have stand-ins in small domains, which mean nothing to a reader."""
+    x = z3.Int("x")
+    finite = FiniteInstantiation([x <= 40], ())
+    known = 40 - LARGE - 2 * MANY if number > LARGE else 0
+    inner = number - known
+    bits = [bool(inner >> k & 1) for k in range(finite.width)]
+    assert finite.read_value(x, bits) == number
 
 
 @pytest.mark.parametrize(("limit", "fails"), [(2, True), (5, False)])

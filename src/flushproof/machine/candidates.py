@@ -18,9 +18,9 @@ from flushproof.ir.analysis.def_use import operand_expressions, subexpressions_o
 from flushproof.ir.candidate import Candidate
 from flushproof.ir.code import (
     Assert,
+    Binary,
     Enter,
     Every,
-    Expr,
     Field,
     HeldLocks,
     Holds,
@@ -47,6 +47,10 @@ from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.support.source import Span
 
 SPECIALS: Mapping[str, Special] = {"unlocked": special_unlocked}
+
+
+UNTOLD = ("*", "/", "%", "<<")
+"""What facts of an invariant have no words for."""
 
 
 class NotOfState(Diagnostic, frozen=True, kw_only=True):
@@ -123,7 +127,8 @@ def _require_look(code: tuple[Instr, ...], span: Span) -> None:
     """Refuse code that does more than look once at one state.
 
     Raises:
-        InputError: it writes, asks who runs, speaks of all vCPUs at once, or has a loop.
+        InputError: it writes, asks who runs, speaks of all vCPUs at once, has a loop, or computes
+            what an invariant cannot.
     """
     for i in code:
         match i:
@@ -135,14 +140,13 @@ def _require_look(code: tuple[Instr, ...], span: Span) -> None:
                 raise _refused(i.span or span, "speaks of all vCPUs at once")
             case _:
                 pass
-        if any(map(_asks_who_runs, operand_expressions(i))):
+        parts = [x for e in operand_expressions(i) for x in subexpressions_of(e)]
+        if any(isinstance(x, (Self, HeldLocks)) for x in parts):
             raise _refused(i.span or span, "asks who runs")
+        if any(isinstance(x, Binary) and x.op in UNTOLD for x in parts):
+            raise _refused(i.span or span, "multiplies, divides or shifts to the left")
     if loops_of(code):
         raise _refused(span, "has a loop")
-
-
-def _asks_who_runs(e: Expr) -> bool:
-    return any(isinstance(x, (Self, HeldLocks)) for x in subexpressions_of(e))
 
 
 def _refused(span: Span, problem: str) -> InputError:

@@ -54,16 +54,30 @@ def _when(place: str) -> str:
 
 
 def _values(space: Space, names: VariableNames, found: DecisiveValues) -> Iterator[str]:
-    hidden = {x.get_id() for x in _told_by_place(space)}
+    hidden = {x.get_id() for x in (*_told_by_place(space), *space.rigid) if z3.is_int(x)}
     letters: dict[int, str] = {}
+    yield from _vcpus(space, names, found, hidden)
     for parameter, value in found.values:
         if parameter.get_id() not in hidden:
             yield f"`{_equation(names, parameter, value, letters)}`"
 
 
+def _vcpus(
+    space: Space, names: VariableNames, found: DecisiveValues, hidden: set[int]
+) -> Iterator[str]:
+    """Yield which vCPUs are one, and their numbers where other numbers are told."""
+    values = {parameter.get_id(): value for parameter, value in found.values}
+    tracked = [(x, values[x.get_id()]) for x in space.tracked if x.get_id() in values]
+    counted = any(z3.is_int(x) and x.get_id() not in hidden for x, _ in found.values)
+    yield from (f"`{names.names[x.get_id()]} == {number}`" for x, number in tracked if counted)
+    for x in space.rigid:
+        if z3.is_int(x) and not any(x.eq(y) for y in (space.count, space.flusher, *space.tracked)):
+            same = (y for y, number in tracked if number == values.get(x.get_id()))
+            yield from (f"`{names.names[x.get_id()]} == {names.names[y.get_id()]}`" for y in same)
+
+
 def _told_by_place(space: Space) -> Iterator[z3.ExprRef]:
-    """Yield what the places of threads tell well enough: who holds locks, and who flushes."""
-    yield from (space.count, space.flusher)
+    """Yield what the places of threads tell well enough: who holds locks."""
     locks = {f.name for f in space.program.fields if isinstance(f.type, LockWord)}
     for (name, _), value in space.state.items():
         if name in locks:

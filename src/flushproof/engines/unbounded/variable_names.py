@@ -29,6 +29,9 @@ from flushproof.engines.unbounded.state_space import Space, flatten_value
 from flushproof.ir.code import Field, FieldScope
 from flushproof.ir.types import NONE
 
+LARGE = 9
+"""Larger bits are easier to read in hexadecimal."""
+
 CONSTANTS = {0: "0", INVALID: "INVALID_PAGE", NONE: "NONE"}
 
 
@@ -126,8 +129,12 @@ class VariableNames:
             return words if top else f"({words})"
         if z3.is_not(term):
             return self._negated(term.arg(0))
+        if term.num_args() == 2 and term.decl().kind() in _BITWISE:
+            return f"({self._compared(term, _BITWISE)})"
         if term.num_args() == 2:
             return self._compared(term, _SIGNS)
+        if z3.is_bv_value(term) and term.as_long() > LARGE:
+            return f"{term.as_long():#x}"
         return self.names.get(term.get_id(), _bare(str(term)))
 
     def _negated(self, term: z3.ExprRef) -> str:
@@ -167,12 +174,35 @@ _SIGNS = {
     z3.Z3_OP_LT: "<",
     z3.Z3_OP_GT: ">",
     z3.Z3_OP_ADD: "+",
+    z3.Z3_OP_ULEQ: "<=",
+    z3.Z3_OP_UGEQ: ">=",
+    z3.Z3_OP_ULT: "<",
+    z3.Z3_OP_UGT: ">",
+    z3.Z3_OP_SLEQ: "<=",
+    z3.Z3_OP_SGEQ: ">=",
+    z3.Z3_OP_SLT: "<",
+    z3.Z3_OP_SGT: ">",
 }
+_BITWISE = {
+    z3.Z3_OP_BAND: "&",
+    z3.Z3_OP_BOR: "|",
+    z3.Z3_OP_BXOR: "^",
+    z3.Z3_OP_BLSHR: ">>",
+}
+"""Below comparisons in C, so they stand in brackets."""
 _OPPOSITE = {
     z3.Z3_OP_EQ: "!=",
     z3.Z3_OP_LE: ">",
     z3.Z3_OP_GE: "<",
     z3.Z3_OP_LT: ">=",
     z3.Z3_OP_GT: "<=",
+    z3.Z3_OP_ULEQ: ">",
+    z3.Z3_OP_UGEQ: "<",
+    z3.Z3_OP_ULT: ">=",
+    z3.Z3_OP_UGT: "<=",
+    z3.Z3_OP_SLEQ: ">",
+    z3.Z3_OP_SGEQ: "<",
+    z3.Z3_OP_SLT: ">=",
+    z3.Z3_OP_SGT: "<=",
 }
 _TURNED = {"==": "==", "!=": "!=", "<=": ">=", ">=": "<=", "<": ">", ">": "<"}
