@@ -114,6 +114,7 @@ def test_a_line_makes_a_proof(name: str, tmp_path: Path) -> None:
     assert isinstance(_proved(_machine(tmp_path, name, VARIANTS[name][1])), Evidence)
 
 
+@pytest.mark.sample("invariant 0")
 @pytest.mark.parametrize(
     "line",
     [
@@ -141,6 +142,7 @@ def _broken(folder: Path, line: str) -> Machine:
     return build_machine(from_spec(str(folder / "own.spec")))
 
 
+@pytest.mark.slow
 def test_a_line_that_does_not_help_is_told(tmp_path: Path) -> None:
     """A user must see that the line was tried, and which state it leaves."""
     found = _proved(_machine(tmp_path, "order", "invariant to_kvm_vmx(kvm)->low <= 7;"))
