@@ -104,9 +104,14 @@ def _join_ranges(a: Ranges, b: Ranges, marks: list[int]) -> Ranges:
     """Return what is known where two ways meet."""
     within: dict[Local, Interval] = {}
     for x, (low, high) in a.within.items():
-        if x in b.within:
-            wider = (min(low, b.within[x][0]), max(high, b.within[x][1]))
-            within |= _keep_narrow(x, wider if wider == (low, high) else _round(wider, marks, x))
+        other = b.within.get(x)
+        if other is None:
+            continue
+        if low <= other[0] and other[1] <= high:
+            within[x] = low, high
+        else:
+            wider = min(low, other[0]), max(high, other[1])
+            within |= _keep_narrow(x, _round(wider, marks, x))
     same = {x: y for x, y in a.same.items() if b.same.get(x) == y}
     return Ranges(within, same)
 
