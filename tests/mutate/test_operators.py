@@ -148,6 +148,17 @@ def test_file_beside_a_kernel_file(path: str) -> None:
         assert any(_changes(start, m) for m in texts)
 
 
+def test_an_edit_leaves_nothing_to_the_next() -> None:
+    """What is read once for all edits would be what one of them put there."""
+    path = str(TREES / "v6_4/arch/x86/kvm/vmx/vmx.c")
+    start, fresh = (Passes(path, None, Options()).origin for _ in range(2))
+    found = [m for m in make_mutants(start.setup) if m.edit.operator == "drop-condition"]
+    beside = next(m for m in found if Path(m.edit.file).name == "kvm_onhyperv.c")
+    own = next(m for m in found if Path(m.edit.file).name == "vmx.c")
+    assert start.again(beside.source).declarations != start.setup.declarations
+    assert start.again(own.source).declarations == fresh.again(own.source).declarations
+
+
 def _changes(start: SetupOrigin, mutant: Mutant) -> bool:
     """Tell whether anything of an edit is left in the set-up."""
     functions = (s.declarations.functions for s in (start.setup, start.again(mutant.source)))

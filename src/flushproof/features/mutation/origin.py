@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flushproof.frontend.kernel.choices import Choices
+from flushproof.frontend.kernel.library import Surroundings
 from flushproof.frontend.kernel.recognise import reduce_kernel_file
 from flushproof.frontend.setup import Setup
 from flushproof.frontend.spec.resolve import from_text
@@ -23,6 +24,7 @@ class SetupOrigin(Record, frozen=True):
     spec: str | None
     kernel: bool = False
     choices: Choices = field(default_factory=Choices)
+    around: Surroundings = field(default_factory=Surroundings)
 
     def again(self, edited: Source) -> Setup:
         """Return the set-up with one of its files edited.
@@ -34,10 +36,11 @@ class SetupOrigin(Record, frozen=True):
         if not self.kernel:
             made = from_text(edited, self.spec)
         elif edited.name == self.setup.variant.name:
-            made = reduce_kernel_file(edited, self.choices, place).setup
+            made = reduce_kernel_file(edited, self.choices, place, None, self.around).setup
         else:
             texts = {Path(edited.name): edited.text}
-            made = reduce_kernel_file(self.setup.variant, self.choices, place, texts).setup
+            main = self.setup.variant
+            made = reduce_kernel_file(main, self.choices, place, texts, self.around).setup
         return replace(made, bounds=self.setup.bounds, memory=self.setup.memory)
 
     def under(self, setup: Setup) -> SetupOrigin:

@@ -100,14 +100,25 @@ def cut_file(source: Source) -> FilePiece:
 
 
 @dataclass
+class Surroundings:
+    """What was read around a main file, and where: the same for every text that file may have.
+
+    It is for one place, the folders that the user names, and files that stay as they are.
+    """
+
+    texts: dict[Path, str] = field(default_factory=dict)
+    places: dict[tuple[str, str], Path | None] = field(default_factory=dict)
+
+
+@dataclass
 class Library:
     """The main file, which stands at `path`, and, found when asked for, everything around it."""
 
     main: FilePiece
     folders: tuple[Path, ...]
     path: Path
+    around: Surroundings
     _texts: dict[Path, str] = field(default_factory=dict)
-    _places: dict[tuple[str, str], Path | None] = field(default_factory=dict)
     _pieces: dict[Path, FilePiece | None] = field(default_factory=dict)
     _around: dict[tuple[Sort, str], tuple[FilePiece, Item] | None] = field(default_factory=dict)
 
@@ -157,11 +168,12 @@ class Library:
 
     def _place(self, beside: str, name: str) -> Path | None:
         """Return where an included file is; one in quotes may stand beside the file or above."""
-        if (beside, name) not in self._places:
+        places = self.around.places
+        if (beside, name) not in places:
             near = (beside, os.path.join(beside, os.pardir)) if beside else ()  # noqa: PTH118
             found = (self._allowed_file(f, name) for f in (*near, *self._folders))
-            self._places[beside, name] = next((p for p in found if p), None)
-        return self._places[beside, name]
+            places[beside, name] = next((p for p in found if p), None)
+        return places[beside, name]
 
     def _allowed_file(self, folder: str, name: str) -> Path | None:
         path = os.path.normpath(os.path.join(folder, name))  # noqa: PTH118 - often, and faster
@@ -190,11 +202,9 @@ class Library:
     def _read(self, path: Path) -> str:
         if sum(map(len, self._texts.values())) > MOST_TEXT:
             return ""
-        try:
-            # One object for each text, so that what is remembered of it is found at once.
-            return sys.intern(load_source(path).text)
-        except InputError:
-            return ""
+        if path not in self.around.texts:
+            self.around.texts[path] = _load(path)
+        return self.around.texts[path]
 
     def mentions(self, path: Path, word: str) -> bool:
         """Tell whether a file's text holds a word."""
@@ -245,6 +255,14 @@ class Library:
                 if found:
                     return found
         return None
+
+
+def _load(path: Path) -> str:
+    try:
+        # One object for each text, so that what is remembered of it is found at once.
+        return sys.intern(load_source(path).text)
+    except InputError:
+        return ""
 
 
 def _is_file(path: Path) -> bool:

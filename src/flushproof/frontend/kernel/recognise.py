@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,7 +14,7 @@ from flushproof.frontend.kernel.builtin_headers import BuiltinHeaders, builtin_h
 from flushproof.frontend.kernel.choices import Choices
 from flushproof.frontend.kernel.collect import Collector
 from flushproof.frontend.kernel.left_out import list_left_out
-from flushproof.frontend.kernel.library import Library, cut_file
+from flushproof.frontend.kernel.library import Library, Surroundings, cut_file
 from flushproof.frontend.kernel.name_resolution import ResolvedNames
 from flushproof.frontend.kernel.notes import Notes
 from flushproof.frontend.kernel.profiles import (
@@ -76,11 +77,15 @@ class NoSuchField(Diagnostic, frozen=True, kw_only=True):
 
 
 def reduce_kernel_file(
-    variant: Source, choices: Choices, place: Path, texts: Mapping[Path, str] | None = None
+    variant: Source,
+    choices: Choices,
+    place: Path,
+    texts: Mapping[Path, str] | None = None,
+    around: Surroundings | None = None,
 ) -> Recognised:
     """Reduce a kernel file, which stands at `place`, to its flush and its load.
 
-    `texts` stand in for what other files hold.
+    `texts` stand in for what other files hold, `around` has what was read before.
 
     Raises:
         InputError: something needed is missing, ambiguous or outside the subset.
@@ -90,7 +95,7 @@ def reduce_kernel_file(
     for doubt in main.outline.doubts:
         raise doubt
     folders = tuple(Path(f) for f in choices.folders)
-    library = Library(main, folders, place, dict(texts or {}))
+    library = Library(main, folders, place, around or Surroundings(), dict(texts or {}))
     known = ResolvedNames(start, library)
     flush = pick_function(library, "flush", choices.flush)
     load = pick_function(library, "load", choices.load)
@@ -182,9 +187,14 @@ def _clauses(
     blocks = (spec.boot,) if spec.boot else ()
     if wanted is not None:
         return spec.caches, blocks
-    known = parse_spec(read_shipped(DEFAULTS), start.context).specs[0].caches
+    known = _usual_caches()
     rest = tuple(x for p in (profile, *read_profiles()) for x in p.spec.caches)
     return (*known, *dict.fromkeys(rest), *spec.caches), blocks
+
+
+@cache
+def _usual_caches() -> tuple[CacheDecl, ...]:
+    return parse_spec(read_shipped(DEFAULTS), builtin_headers().context).specs[0].caches
 
 
 def _cached(part: Slice, wanted: str | None) -> str | None:
