@@ -45,6 +45,7 @@ class Trial:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self._programs: dict[str | None, tuple[Program, Bounded]] = {}
+        self._unnamed: dict[str, Program] = {}
 
     def claim(self, name: str, vcpus: int) -> Answer:
         """Ask whether a claim fails.
@@ -64,7 +65,9 @@ class Trial:
         Raises:
             InputError: the variant is not accepted with this claim.
         """
-        program = self.machine.with_claims((name,))
+        if name not in self._unnamed:
+            self._unnamed[name] = self.machine.with_claims((name,))
+        program = self._unnamed[name]
         bounds = self.machine.setup.bounds
         flushes = min(bounds.flushes, 2 if vcpus == 1 else 1)
         sizes = Sizes(vcpus, min(bounds.loads, 1), flushes, min(bounds.flushers, 1), FEW)
