@@ -30,9 +30,10 @@ Outcome = Counterexample | NoCounterexample | Undecided
 
 
 class NoProof(Record, frozen=True):
-    """Why there is no proof for every number of vCPUs."""
+    """Why there is no proof for every number of vCPUs; `hopeless` tells that none can be found."""
 
     reason: str
+    hopeless: bool = False
 
 
 NOTHING_FAILS = NoCounterexample()

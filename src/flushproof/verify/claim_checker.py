@@ -163,7 +163,8 @@ class ClaimChecker:
     def _prove_for_all(self, _: PassedOn) -> Decision | PassedOn:
         """Look for a proof for every number of vCPUs, and attack what is found."""
         beyond = _BeyondFew(self)
-        match self.forall.prove_claim(self.name, self.program, lambda: self.any_plan, beyond.look):
+        plan, few = (lambda: self.any_plan), (lambda: beyond.seen)
+        match self.forall.prove_claim(self.name, self.program, plan, few):
             case Evidence() as evidence:
                 self.ledger.opinions += evidence.opinions
                 self._attack(evidence)
@@ -299,15 +300,17 @@ class ClaimChecker:
 class _BeyondFew:
     """A look at a few vCPUs more once a first attempt at a proof has failed.
 
-    The search for a proof calls back, so what is decided meanwhile is kept here.
+    The search for a proof calls back, maybe in several attempts, so what is decided meanwhile is
+    kept here, and found out once.
     """
 
     def __init__(self, checker: ClaimChecker) -> None:
         self.checker = checker
         self.decision: Decision | None = None
 
-    def look(self) -> NoProof | None:
-        """Return why there is no proof for all, where a few vCPUs more show it.
+    @cached_property
+    def seen(self) -> NoProof | None:
+        """Why there is no proof for all, where a few vCPUs more show it.
 
         Beyond the bounds only a little is tried. What fails there refutes a claim that was asked
         for every number of vCPUs; of one asked within the bounds it is only a reason.
@@ -319,14 +322,14 @@ class _BeyondFew:
         low, high = bounds.vcpus
         self.decision = checker.glance(range(max(low, FEW + 1), min(high, SOME) + 1))
         if self.decision is not None:
-            return NoProof("it is decided with few")
+            return NoProof("it is decided with few", hopeless=True)
         for n in range(high + 1, SOME + 1):
             if self._fails(replace(bounds, vcpus=(n, n), loads=1, flushes=1)):
-                return NoProof(f"it fails with {count_noun(n, 'vCPU')}")
+                return _fails_with(count_noun(n, "vCPU"))
         if bounds.flushes < MORE:
             more = replace(bounds, vcpus=(1, 1), loads=max(2, bounds.loads), flushes=MORE)
             if self._fails(more):
-                return NoProof(f"it fails with 1 vCPU, {more.loads} loads and {MORE} flushes")
+                return _fails_with(f"1 vCPU, {more.loads} loads and {MORE} flushes")
         return None
 
     def _fails(self, bounds: Bounds) -> bool:
@@ -340,6 +343,10 @@ class _BeyondFew:
         else:
             replay_to_end(checker.program, found)
         return True
+
+
+def _fails_with(few: str) -> NoProof:
+    return NoProof(f"it fails with {few}", hopeless=True)
 
 
 def _leave_undefined(undefined: Undecided, low: int, vcpus: int) -> LeavesOpen:

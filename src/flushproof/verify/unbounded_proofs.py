@@ -161,7 +161,9 @@ class ForAll:
         if self.machine.chooses_calls(claim):
             named = self.machine.with_claims((claim,), named_callers=True)
         found = self.wider.prove(named, None, hopeless)
-        return found if isinstance(found, Evidence) else self.prove(program, plan, hopeless)
+        if isinstance(found, Evidence) or found.hopeless:
+            return found
+        return self.prove(program, plan, hopeless)
 
     def prove(
         self, program: Program, plan: LazyPlan | None = None, hopeless: Hopeless = _hopeful
