@@ -8,7 +8,14 @@ from types import ModuleType
 
 import pytest
 
+from flushproof.cli.spec_files import find_specs
+from flushproof.frontend.setup import Setup
+from flushproof.frontend.spec.resolve import from_spec
+from flushproof.report.summary import render
+from flushproof.results.verdict import ClaimResult, Expected, Report, Verdict
+from flushproof.support.record import replace
 from support.places import TOP
+from support.report_samples import SCOPE, Made, result
 
 
 def _regenerate() -> ModuleType:
@@ -24,10 +31,43 @@ REGENERATE = _regenerate()
 README, WALK, TUTORIAL = (page.read_text(encoding="utf-8") for page in REGENERATE.PAGES)
 SHOWN = tuple(b for page in (README, WALK, TUTORIAL) for b in REGENERATE.blocks(page))
 BLOCKS: dict[str, str] = dict(SHOWN)
+CHECKS = {c.removeprefix("flushproof check "): shown for c, shown in SHOWN if " check " in c}
+DECIDED_ELSEWHERE = ("flushproof check specs/", "flushproof check specs/counter_late.spec")
+"""Whole files that are checked: what is expected of them is decided by their own items."""
+
+
+def _expected(setup: Setup, claim: str, wanted: Expected) -> ClaimResult:
+    """Return the result that is expected of a claim, no more and no less."""
+    scope = SCOPE if wanted.every_number else replace(SCOPE, vcpus=setup.bounds.vcpus)
+    found = result(wanted.verdict, claim, Made(scope, expected=wanted))
+    return replace(found, smallest_vcpus=wanted.vcpus)
+
+
+def _as_expected(spec: str) -> Report:
+    setup = from_spec(spec)
+    stated = {
+        e.claim: Expected(Verdict(e.verdict), e.vcpus, e.every_number) for e in setup.expectations
+    }
+    results = tuple(_expected(setup, claim, wanted) for claim, wanted in stated.items())
+    return Report(spec, "", setup.name, "", results)
+
+
+@pytest.mark.parametrize("asked", CHECKS)
+def test_tables_show_what_specs_expect(asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If this fails, the page shows another verdict than the one that is decided for the spec.
+
+    Each of these verdicts is decided where the spec file is run, so that none is decided again.
+    """
+    monkeypatch.chdir(TOP)
+    reports = [_as_expected(spec) for spec in find_specs(asked.split())]
+    assert render(reports, {}) == CHECKS[asked]
 
 
 @pytest.mark.sample("refute specs/enum_cached", "examples/no_lock.c --explain-atomicity")
-@pytest.mark.parametrize(("command", "shown"), BLOCKS.items(), ids=BLOCKS)
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [pytest.param(c, s, id=c) for c, s in BLOCKS.items() if not c.startswith(DECIDED_ELSEWHERE)],
+)
 def test_the_pages_show_what_the_tool_prints(command: str, shown: str) -> None:
     """If this fails, a reader who types the command sees something else than the page says.
 
