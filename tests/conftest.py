@@ -1,10 +1,11 @@
-"""What holds for all tests: no verdicts from the user's cache, and two tiers.
+"""What holds for all tests: no verdicts from the user's cache, two tiers, little collecting.
 
 Neither tests nor processes that they start use verdicts that are kept, or leave some.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 
 import pytest
@@ -30,6 +31,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Mark what is slow, before pytest deselects it."""
     mark_slow(items)
     config.stash[TIERS] = Tiers(items)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Let the garbage collector pass over the tests, which stay, and run as rarely as in use."""
+    from flushproof.cli.main import YOUNG
+
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG)
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

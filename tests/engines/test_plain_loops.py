@@ -61,9 +61,9 @@ CASES = [
     (name, claim)
     for n, name in enumerate(REFUTED)
     for k, claim in enumerate(CLAIMS)
-    if (n + k) % 5 == 0 or (name, claim) in OPEN
+    if (n + k) % 10 == 5 or (name, claim) in OPEN
 ]
-"""Each fifth claim of each variant, others of the next: each claim is asked of several."""
+"""One claim of each variant, or two, others of the next: each claim is asked of some variant."""
 
 ABOUT_WALKS = ("coverage", "no_repeat", "no_wasted", "converges", "cache_sound")
 """The claims that hang on what a walk comes to."""

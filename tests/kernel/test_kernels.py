@@ -24,11 +24,15 @@ PROVED = (
     [(VERSIONS[0], FILES[1]), (VERSIONS[-1], FILES[0]), (VERSIONS[-1], FILES[2])],
 )
 def test_kernel(version: str, name: str) -> None:
-    """Each claim holds for every number of vCPUs but one: a root may be flushed twice."""
+    """Each claim holds for every number of vCPUs but one: a root may be flushed twice.
+
+    Whether a proved claim could fail is asked of one of the files.
+    """
     path = folder() / version / "arch" / "x86" / "kvm" / name
     if not path.is_file():
         pytest.skip(f"kernel {version} is not there: run `python -m kernel.fetch` in tests")
-    options = Options(claims=(*PROVED, "no_repeat"))
+    sanity = None if name == FILES[0] else Sanity.OFF
+    options = Options(claims=(*PROVED, "no_repeat"), sanity=sanity)
     report = pipeline.prove(str(path), None, options, lambda _: None)
     verdicts = {r.claim: r.verdict for r in report.results}
     assert verdicts == {**dict.fromkeys(PROVED, Verdict.PROVED), "no_repeat": Verdict.REFUTED}

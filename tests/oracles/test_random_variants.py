@@ -1,6 +1,6 @@
 """Random variants: the solver, the enumerator, the invariants and gcc say the same of each claim.
 
-By default there are 100 variants, in three ways:
+By default there are 60 variants, in three ways:
 
 * Of every variant every claim is put to the bounded engine and to the enumerator, for one vCPU
   with one load and one flush at the same time: those that watch every state (`cache_sound`) of
@@ -14,7 +14,7 @@ By default there are 100 variants, in three ways:
   looked for each time, each counterexample is compiled, and more states are enumerated. That takes
   some ten seconds a variant.
 
-The environment variable `FLUSHPROOF_VARIANTS` gives the number of variants (100) and
+The environment variable `FLUSHPROOF_VARIANTS` gives the number of variants (60) and
 `FLUSHPROOF_FIRST_SEED` where to start.
 """
 
@@ -38,7 +38,7 @@ from support.random_variants import sample, write
 from support.small_c import have_gcc
 from support.tiers import lumps
 
-VARIANTS = int(os.environ.get("FLUSHPROOF_VARIANTS", "100"))
+VARIANTS = int(os.environ.get("FLUSHPROOF_VARIANTS", "60"))
 FIRST = int(os.environ.get("FLUSHPROOF_FIRST_SEED", "0"))
 IN_FULL = os.environ.get("FLUSHPROOF_CLAIMS") == "every"
 AT_ONCE = 40

@@ -26,9 +26,9 @@ from flushproof.verify.portfolio import Question, decide_claims
 from support.rwlock_variants import sample, write
 from support.tiers import lumps
 
-VARIANTS = int(os.environ.get("FLUSHPROOF_READERS", "13"))
+VARIANTS = int(os.environ.get("FLUSHPROOF_READERS", "9"))
 FIRST = int(os.environ.get("FLUSHPROOF_FIRST_SEED", "0"))
-AT_ONCE = 12
+AT_ONCE = 8
 SEEDS = lumps(FIRST, VARIANTS, AT_ONCE, quick=1)
 CLAIMS = ("no_bogus", "no_bogus", "lock_balanced", "no_bogus")
 STATES = 5_000
