@@ -12,6 +12,7 @@ from flushproof.results.verdict import ClaimResult
 from flushproof.verify.portfolio import Question, decide_claims
 from flushproof.verify.proof_checker.solve import OPTIONS, ask_z3
 from flushproof.verify.proof_checker.terms import ProofObligation, Script
+from flushproof.verify.unbounded_proofs import Evidence, ForAll
 from support.machines import machine_of
 
 
@@ -42,6 +43,21 @@ def test_the_invariant_does_not_depend_on_terms_made_before(variant: str, claim:
     assert kept
     assert first.proof is not None
     assert (first.verdict, first.proof) == (second.verdict, second.proof)
+
+
+@pytest.mark.slow
+def test_a_search_does_not_depend_on_terms_of_the_same_claim() -> None:
+    """Else a change of the bounded engine may double the time of a proof, or lose it."""
+    made, claim = machine_of("vcpu0_first"), "range_kept"
+    program = made.with_claims((claim,))
+    with fresh_terms():
+        first = ForAll(made, evidence=True).prove_claim(claim, program)
+    with fresh_terms():
+        kept = _make_terms(2)
+        second = ForAll(made, evidence=True).prove_claim(claim, program)
+    assert kept
+    assert isinstance(first, Evidence)
+    assert first == second
 
 
 def test_a_space_that_is_entered_again_has_its_terms() -> None:

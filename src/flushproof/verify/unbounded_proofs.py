@@ -233,6 +233,21 @@ class ForAll:
     def _prove_claims(
         self, program: Program, about: Abstraction, hopeless: Hopeless, code: DefinedCode
     ) -> Evidence | NoProof:
+        from flushproof.engines.smt.term_space import current_space, fresh_terms
+
+        outer = current_space()
+
+        def ask_outside() -> NoProof | None:
+            with outer.entered():
+                return hopeless()
+
+        # What a search comes upon is not to depend on what was asked within bounds before.
+        with fresh_terms():
+            return self._search_and_confirm(program, about, ask_outside, code)
+
+    def _search_and_confirm(
+        self, program: Program, about: Abstraction, hopeless: Hopeless, code: DefinedCode
+    ) -> Evidence | NoProof:
         found = self._search(about, hopeless)
         if isinstance(found, NoProof):
             return found

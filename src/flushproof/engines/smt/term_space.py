@@ -34,6 +34,13 @@ class TermSpace:
             library._main_ctx = before  # noqa: SLF001
 
 
+def current_space() -> TermSpace:
+    """Return the space that terms are made in."""
+    space = TermSpace()
+    space._context = z3.main_ctx()  # noqa: SLF001 - its own class
+    return space
+
+
 @contextmanager
 def fresh_terms() -> Iterator[None]:
     """Make terms in a new space until the end."""
