@@ -45,3 +45,40 @@ def test_nothing_else_is_told(name: str, tmp_path: Path) -> None:
     verdict, assumptions = verdict_of(NOT_NEEDED[name].text, tmp_path)
     assert verdict == Verdict.PROVED.value
     assert not any("no macro" in a for a in assumptions)
+
+
+INLINE = "static inline void mark(struct kvm_vmx *v)\n{\n%s\n}\n"
+HEADERS = {
+    "a macro": ("mark(vm);", "#define mark(v) ((v)->skip = true)\n"),
+    "a macro of a harmless name": ("trace_x(vm);", "#define trace_x(v) ((v)->skip = true)\n"),
+    "a macro of a known name": ("pr_debug(vm);", "#define pr_debug(v) ((v)->skip = true)\n"),
+    "a macro of a macro": (
+        "trace_x(vm);",
+        "#define set(v) ((v)->skip = true)\n#define trace_x(v) set(v)\n",
+    ),
+    "a condition of the compiler's": (
+        "mark(vm);",
+        INLINE % "#if __GNUC__ > 3\n\tv->skip = true;\n#endif",
+    ),
+}
+
+
+@pytest.mark.sample("a macro of a harmless name")
+@pytest.mark.parametrize("name", HEADERS)
+def test_a_header_that_stores(name: str, tmp_path: Path) -> None:
+    """A macro of another file is not expanded, so what it stores would be dropped.
+
+    Guards Lemma L28 of docs/soundness.md.
+    """
+    writes, header = HEADERS[name]
+    (tmp_path / "own.h").write_text(header)
+    verdict, _ = verdict_of(f'#include "own.h"\n{Form(writes).text}', tmp_path)
+    assert verdict.startswith("refused: ")
+
+
+def test_a_macro_of_a_header_that_is_left_out_is_told(tmp_path: Path) -> None:
+    """What a macro comes to hangs on the option as much as what stands in the function."""
+    header = "#ifdef CONFIG_FOO\n#define LV true\n#else\n#define LV false\n#endif\n"
+    (tmp_path / "own.h").write_text(header + INLINE % "\tv->skip = LV;")
+    text = f'#include "own.h"\n{Form("mark(vm);").text}'
+    assert TOLD in verdict_of(text, tmp_path)[1]

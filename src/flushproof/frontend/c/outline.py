@@ -36,11 +36,17 @@ class MacroChange(Record, frozen=True):
 
 
 class LeftOut(Record, frozen=True):
-    """A line that is not live, its words, and the names that conditions found to be no macros."""
+    """A line that is not live, its words, and the names that conditions found to be no macros.
+
+    Where it would define a macro, that is `defined`; `doubt` is why a condition before it could not
+    be evaluated.
+    """
 
     line: int
     words: frozenset[str]
     asked: frozenset[str]
+    defined: str = ""
+    doubt: InputError | None = None
 
 
 class Outline(Record, frozen=True):
@@ -102,6 +108,8 @@ class _Outliner(Preprocessor):
         self._changes: list[MacroChange] = []
         self._doubts: list[InputError] = []
         self._asked: list[frozenset[str]] = []
+        self._doubted: list[InputError | None] = []
+        self._doubt: InputError | None = None
         self._left_out: list[LeftOut] = []
 
     def feed(self, line: Line) -> None:
@@ -110,21 +118,35 @@ class _Outliner(Preprocessor):
             self._directive(line)
         elif self._live:
             self._output.extend(line)
-        elif asked := frozenset[str]().union(*self._asked):
-            words = frozenset(t.text for t in line if t.kind is TokenKind.NAME)
-            self._left_out.append(LeftOut(line[0].span.line, words, asked))
+        else:
+            self._leave_out(line)
+
+    def _directive(self, line: Line) -> None:
+        if len(line) > 2 and line[1].text == "define" and not self._live:
+            self._leave_out(line[1:])
+        super()._directive(line)
+
+    def _leave_out(self, line: Line) -> None:
+        asked = frozenset[str]().union(*self._asked)
+        words = frozenset(t.text for t in line if t.kind is TokenKind.NAME)
+        defined = line[1].text if line[0].text == "define" else ""
+        if asked:
+            doubt = next((d for d in self._doubted if d is not None), None)
+            self._left_out.append(LeftOut(line[0].span.line, words, asked, defined, doubt))
 
     def _open(self, word: Token, rest: Line) -> None:
-        unknown = self._unknown(rest)
+        unknown, self._doubt = self._unknown(rest), None
         super()._open(word, rest)
         self._asked.append(unknown)
+        self._doubted.append(self._doubt)
 
     def _continue(self, word: Token, rest: Line) -> None:
-        unknown = self._unknown(rest)
+        unknown, self._doubt = self._unknown(rest), None
         super()._continue(word, rest)
-        before = self._asked.pop()
+        before, doubted = self._asked.pop(), self._doubted.pop()
         if word.text != "endif":
             self._asked.append(before | unknown)
+            self._doubted.append(doubted or self._doubt)
 
     def _unknown(self, condition: Line) -> frozenset[str]:
         """Return the names in a condition that are no macros."""
@@ -148,6 +170,7 @@ class _Outliner(Preprocessor):
             return super()._condition(word, rest)
         except InputError as error:
             self._doubts.append(error)
+            self._doubt = error
             return False
 
     def _act(self, word: Token, rest: Line) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.item_splitter import Sort
@@ -17,6 +18,7 @@ from flushproof.frontend.c.types import Array, CType, Integer, Pointer, Struct, 
 from flushproof.frontend.c.walk import Node, walk
 from flushproof.frontend.kernel.assembly import ANY
 from flushproof.frontend.kernel.harmless import Harm, harm_of
+from flushproof.frontend.kernel.hidden_bodies import storing_macros
 from flushproof.frontend.kernel.indirect import callee_text, possible_callees
 from flushproof.frontend.kernel.library import FilePiece
 from flushproof.frontend.kernel.name_resolution import Body, ResolvedNames
@@ -50,6 +52,11 @@ class Effects:
     relevance: Relevance
     taken: dict[str, None] = field(default_factory=dict)
     _found: dict[tuple[str, str], CallEffect] = field(default_factory=dict)
+
+    @cached_property
+    def storing(self) -> frozenset[str]:
+        """The macros at hand that may store to the state."""
+        return storing_macros(self.known.library, self.relevance.members)
 
     def of(self, name: str, near: FilePiece | None) -> CallEffect:
         """Return what a call of a function can do, apart from what it is given."""
@@ -179,7 +186,9 @@ class Effects:
 
     def call_matters(self, e: c.CallExpr, body: Body, scope: Scope) -> bool:
         """Tell whether a call cannot be shown to leave the state alone."""
-        if isinstance(e.function, c.Name) and e.function.id in scope:
+        if isinstance(e.function, c.Name) and (
+            e.function.id in scope or e.function.id in self.storing
+        ):
             return True
         if any(self._handed(a, body, scope) for a in e.arguments):
             return True

@@ -85,6 +85,9 @@ class Abstractor:
             return self._indirect(e, names)
         name = e.function.id
         self.refuse_pointer(e.function)
+        if name in self.effects.storing:
+            text = f"`{name}`, a macro of another file that may store to the state"
+            raise InputError(UnsupportedConstruct(span=e.function.span, construct=text))
         if names != (name,):
             return self._indirect(e, names)
         if not self.keeps(name):

@@ -18,6 +18,9 @@ from flushproof.frontend.kernel.files_at_hand import pieces_with
 from flushproof.frontend.kernel.library import FilePiece, Library
 from flushproof.support.record import Record
 
+STORING = frozenset({"=", "++", "--", "&", *(f"{x}=" for x in "+-*/%&|^")})
+"""What a store looks like, but for shifts, which hold no root."""
+
 
 class MacroMeans(Record, frozen=True):
     """The words by which code may come to a member; those of `bodies` are macros with a block."""
@@ -35,6 +38,23 @@ def find_means(library: Library, members: frozenset[str]) -> MacroMeans:
         if leading <= names:
             return MacroMeans(names, _with_blocks(macros, members))
         names |= leading
+
+
+def storing_macros(library: Library, members: frozenset[str]) -> frozenset[str]:
+    """Name the macros at hand that come to a member and may store to it."""
+    names, storing = members, frozenset[str]()
+    while True:
+        macros = _macros(library, names)
+        leading = {m.name for m in macros if _leads(m, names)}
+        inner = {m.name for m in macros if _stores(m) or storing & {t.text for t in m.body}}
+        if leading <= names and leading & inner <= storing:
+            return storing
+        names, storing = names | leading, storing | (leading & inner)
+
+
+def _stores(macro: Macro) -> bool:
+    """Tell whether a macro assigns, or takes an address that may be stored through."""
+    return any(t.kind is TokenKind.PUNCT and t.text in STORING for t in macro.body)
 
 
 def hidden_bodies(where: FilePiece, means: MacroMeans) -> Iterator[str]:
