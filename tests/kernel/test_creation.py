@@ -13,6 +13,7 @@ from flushproof.verify.options import Options, Sanity
 from kernel.forms import Form
 
 SET = "vmx->hv_tlb_pgd = INVALID_PAGE;"
+OTHER_VCPU = "static struct kvm_vcpu *other;\n"
 
 
 def _created(body: str, before: str = "") -> str:
@@ -94,6 +95,21 @@ NOT_SURE = {
     "assembly": _created(f'{SET} asm volatile("" : : "r" (vmx) : "memory");'),
     "another fill": _created(f"{SET} memset64((u64 *)vmx, 0, 4);"),
     "a fill of the compiler's": _created(f"{SET} __builtin_memset(vmx, 0, sizeof(*vmx));"),
+    "another vCPU": _created("to_vmx(other)->hv_tlb_pgd = INVALID_PAGE;", OTHER_VCPU),
+    "another vCPU in a helper": _created(
+        "init(to_vmx(other));",
+        f"{OTHER_VCPU}static void init(struct vcpu_vmx *vmx)\n{{\n\t{SET}\n}}\n",
+    ),
+    "another vCPU by the same name": _created(
+        f"{{ struct vcpu_vmx *vmx = to_vmx(other); {SET} }}", OTHER_VCPU
+    ),
+    "another vCPU that is found": _created(
+        f"{{ struct vcpu_vmx *v = to_vmx(kvm_get_vcpu(kvm, 0)); v->{SET.partition('->')[2]} }}"
+    ),
+    "one that is made anew": _created(f"{SET} vmx = kmem_cache_zalloc(kvm_vcpu_cache, 1);"),
+    "one of an array": _created(
+        "all[0].hv_tlb_pgd = INVALID_PAGE;", "static struct vcpu_vmx all[3];\n"
+    ),
     "a condition": _created("if (id && (vmx->hv_tlb_pgd = INVALID_PAGE)) i = 1;"),
 }
 BESIDE = {

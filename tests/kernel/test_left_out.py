@@ -66,10 +66,7 @@ HEADERS = {
 @pytest.mark.sample("a macro of a harmless name")
 @pytest.mark.parametrize("name", HEADERS)
 def test_a_header_that_stores(name: str, tmp_path: Path) -> None:
-    """A macro of another file is not expanded, so what it stores would be dropped.
-
-    Guards Lemma L28 of docs/soundness.md.
-    """
+    """A macro of another file is not expanded, so what it stores would be dropped."""
     writes, header = HEADERS[name]
     (tmp_path / "own.h").write_text(header)
     verdict, _ = verdict_of(f'#include "own.h"\n{Form(writes).text}', tmp_path)

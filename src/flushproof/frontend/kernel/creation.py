@@ -13,6 +13,7 @@ from functools import cached_property
 
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.walk import children, walk
+from flushproof.frontend.kernel.created_object import is_created
 from flushproof.frontend.kernel.name_resolution import Body, ResolvedNames
 from flushproof.frontend.kernel.objects import FILLS, Places
 from flushproof.frontend.kernel.setters import Setters
@@ -301,7 +302,8 @@ class Creation:
         keys = self._setters.places.named(self._frame.body, target, whole=True)
         if keys:
             exact = isinstance(target, c.Member) and any(k[1] == target.name for k in keys)
-            given = value_of(value) if exact and len(keys) == 1 else ANYTHING
+            sure = exact and len(keys) == 1 and is_created(self._frame.body, target)
+            given = value_of(value) if sure else ANYTHING
             return frozenset(w.given(keys, given) for w in self._run(value, ways))
         if isinstance(target, c.Name):
             yes, no = self._test(value, ways)
@@ -334,10 +336,18 @@ class Creation:
             keys = self._setters.left_out(e, self._frame.body)
             return frozenset(w.given(keys, ANYTHING) for w in ways) if keys else ways
         found: set[Way] = set()
+        other = not self._given_created(e)
         for way in ways:
             ended = self._function(inner, frozenset({replace(way, zero=frozenset())}))
-            found |= {replace(w, zero=way.zero) for w, _ in ended}
+            after = {replace(w, zero=way.zero) for w, _ in ended}
+            found |= {_unsure(way, w) for w in after} if other else after
         return frozenset(found)
+
+    def _given_created(self, e: c.CallExpr) -> bool:
+        """Tell whether each object that a call is given is the one that is created."""
+        body = self._frame.body
+        given = (a for a in e.arguments if self._setters.places.pointed(body, a))
+        return all(is_created(body, a) for a in given)
 
     def _only_points(self, a: c.Expr) -> bool:
         """Tell whether an argument is an address, and not of a member that matters."""
@@ -354,6 +364,11 @@ class Creation:
         if not zeros:
             return frozenset(w.given(keys, ANYTHING) for w in ways)
         return ways | {w.given(keys, ZERO) for w in ways}
+
+
+def _unsure(before: Way, after: Way) -> Way:
+    """Return a way on which what was set may be anything."""
+    return after.given({k for k, _ in after.members - before.members}, ANYTHING)
 
 
 def _failed(body: Body, zero: bool | None) -> bool:  # noqa: FBT001 - an answer
