@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from flushproof.engines.outcome import NoProof
+from flushproof.engines.unbounded.prove import Hopeless
 from flushproof.frontend.setup import Bounds
 from flushproof.frontend.spec.resolve import from_texts
+from flushproof.ir.program import Program
 from flushproof.machine.build import Machine, build_machine
 from flushproof.results.verdict import ClaimResult, Verdict
 from flushproof.support.source import Source
 from flushproof.verify import claim_checker
 from flushproof.verify.portfolio import Question, decide_claims
+from flushproof.verify.unbounded_proofs import Evidence, ForAll, LazyPlan
 from support.machines import machine_of
 from support.places import SPECS
 
@@ -54,6 +58,24 @@ def test_a_failure_beyond_the_bounds_is_told(name: str, claim: str) -> None:
     assert len(counted) == 1
     beyond = _decided(made, claim, Bounds((1, 3), 1, 1, 1), engine="bounded")
     assert beyond.smallest_vcpus == counted[0]
+
+
+@pytest.mark.slow
+def test_a_failure_beyond_the_bounds_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proof that there cannot be would be looked for once more, with one flusher."""
+    tried: list[bool] = []
+    prove = ForAll.prove
+
+    def noted(
+        self: ForAll, program: Program, plan: LazyPlan | None, hopeless: Hopeless
+    ) -> Evidence | NoProof:
+        tried.append(self.many)
+        return prove(self, program, plan, hopeless)
+
+    monkeypatch.setattr(ForAll, "prove", noted)
+    result = _decided(machine_of("store_late"), "no_repeat", Bounds((1, 1), 2, 2, 1))
+    assert "it fails with" in result.reason
+    assert tried == [True]
 
 
 @pytest.mark.slow
