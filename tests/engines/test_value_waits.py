@@ -175,7 +175,7 @@ def test_what_others_put_there_counts(free: str) -> None:
     assert _is_loop_free(machine) == ("0" in free)
 
 
-@pytest.mark.sample("bit-")
+@pytest.mark.sample("bogus-cmpxchg")
 @pytest.mark.parametrize("name", list(LOCKS))
 @pytest.mark.parametrize("claim", ["no_bogus"])
 def test_the_loop_has_the_same_verdict(name: str, claim: str) -> None:
