@@ -141,7 +141,8 @@ def test_the_loop_is_named() -> None:
     Guards Lemma L16 of docs/soundness.md.
     """
     result = _decided(
-        _machine(Case("while (READ_ONCE(k->z)) { } k->x = 2;", "k->z = 1;")), "bounded"
+        _machine(Case("while (READ_ONCE(k->z) || READ_ONCE(k->x)) { } k->x = 2;", "k->z = 1;")),
+        "bounded",
     )
     assert result.verdict is Verdict.UNKNOWN
     assert "the loop at own.c:11 may go on" in result.reason
@@ -155,13 +156,21 @@ def test_a_loop_without_end_does_not_hinder_a_proof_for_all() -> None:
     assert (result.verdict, result.scope.vcpus) == (Verdict.PROVED, None)
 
 
+def test_calls_that_wait_in_vain_differ_from_those_that_return() -> None:
+    """A call that waits for ever would be taken for one that does as the other."""
+    pair = [_machine(Case(x, "k->x = 3;")) for x in ("while (k->x) { }", "while (k->x == 1) { }")]
+    wanted = Wanted(Compared.SEQUENCE, Since.BOOT, BOUNDS, everyone=False)
+    found = compare(pair[0], pair[1], wanted, lambda m: _decided(m, "bounded"))
+    assert found.relation is Relation.DIFFERS
+
+
 @pytest.mark.sample(every=3)
 @pytest.mark.parametrize("everyone", [False, True])
 @pytest.mark.parametrize(
     ("old", "new"),
     [
         ("if (k->x) hang(k);", "if (k->x == 3) hang(k);"),
-        ("while (k->x) { }", "while (k->x == 1) { }"),
+        ("while (k->x) k->y = 1;", "while (k->x == 1) k->y = 1;"),
         ("if (k->x) for (;;) k->z++;", "if (k->x) for (;;) k->z--;"),
     ],
     ids=["helper", "waits", "counts"],
