@@ -24,7 +24,7 @@ from flushproof.support.record import Record, replace
 INVALID = (1 << 64) - 1
 
 SMALL = 4
-"""Numbers up to this one fit any type."""
+"""Numbers up to this one fit any type, and there are few of them."""
 
 
 class Root(Record, frozen=True, eq=False):
@@ -72,8 +72,8 @@ class Algebra:
     """Operations on values, for one program's kinds.
 
     `sort` is the sort of page numbers, which is uninterpreted. Where `overflows` is a list, what
-    `note` says is put there, where `most` is the number of vCPUs; sums do not wrap around then,
-    unless `wraps`.
+    `note` says is put there, where `most` is the number of vCPUs and numbers up to `small` are in
+    no doubt; sums do not wrap around then, unless `wraps`.
     """
 
     def __init__(
@@ -83,10 +83,12 @@ class Algebra:
         most: z3.ArithRef | None = None,
         *,
         wraps: bool = False,
+        small: int = SMALL,
     ) -> None:
         self.kinds = kinds
         self.overflows = overflows
         self.most = most
+        self.small = small
         self.wraps = wraps or overflows is None
         self.sort = z3.DeclareSort("Page")
         self.masks = _bit_classes(kinds)
@@ -241,7 +243,7 @@ class Algebra:
         else:
             low = total >= max(type_.low, -SMALL)
             most = self.most if self.most is not None and type_.high >= INT.high else type_.high
-            high = z3.Or(total <= min(type_.high, SMALL), total <= most)
+            high = z3.Or(total <= min(type_.high, self.small), total <= most)
             doubtful = t.not_(t.and_(low, t.implies(grows, high)))
         self._note(replace(unfit, doubtful=doubtful))
 

@@ -69,9 +69,12 @@ class FiniteInstantiation:
         self.known: dict[int, tuple[z3.ExprRef, Node]] = {}
         self.constants = tuple(constants)
         self.pages = {x.get_id(): k for k, x in enumerate(constants)}
-        large = sorted(c for c in _numerals(formulas) if LARGE < c < MOST_VCPUS)
+        known = _numerals(formulas)
+        medium = (c for c in known if MANY < c <= LARGE)
+        large = sorted(c for c in known if LARGE < c < MOST_VCPUS)
         self.stand_ins = {c: LARGE + 2 * MANY * (k + 1) for k, c in enumerate(large)}
-        self.highest = max((MANY, *(c + MANY for c in self.stand_ins.values())))
+        beyond = (c + MANY for c in (*medium, *self.stand_ins.values()))
+        self.highest = max((MANY, *beyond))
         self.width = (4 * self.highest + LARGE).bit_length() + 1
         self.page_bits = max(PAGE_BITS, len(constants).bit_length() + 1)
 

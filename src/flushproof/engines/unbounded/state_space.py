@@ -18,6 +18,7 @@ from flushproof.engines.symbolic.step import World
 from flushproof.engines.symbolic.values import Algebra, Root, Unfit, Value
 from flushproof.engines.unbounded.history_variable import HISTORY, with_history
 from flushproof.engines.unbounded.reader_counting import tracked_locations, tracked_readers
+from flushproof.engines.unbounded.thresholds import find_largest_threshold
 from flushproof.ir.analysis.representation import Kinds
 from flushproof.ir.code import Field, FieldScope
 from flushproof.ir.program import MOST_THREADS, MOST_VCPUS, Program
@@ -103,7 +104,7 @@ def make_state_space(
     count = z3.Int("N")
     flushers: tuple[z3.ArithRef, ...] = (z3.Int("flusher"),) if many else ()
     flusher = flushers[0] if many else count
-    algebra = Algebra(kinds, [], count)
+    algebra = Algebra(kinds, [], count, small=find_largest_threshold(program))
     witnesses = _witnesses(program, algebra, case)
     named = {f: w for f, w in witnesses.items() if isinstance(w, z3.ArithRef) and f.type == VCPU}
     tracked = [] if case.generic else list({w.get_id(): w for w in named.values()}.values())
