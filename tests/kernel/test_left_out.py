@@ -79,3 +79,16 @@ def test_a_macro_of_a_header_that_is_left_out_is_told(tmp_path: Path) -> None:
     (tmp_path / "own.h").write_text(header + INLINE % "\tv->skip = LV;")
     text = f'#include "own.h"\n{Form("mark(vm);").text}'
     assert TOLD in verdict_of(text, tmp_path)[1]
+
+
+SAME = "#define VALID_PAGE(page) ((page) != INVALID_PAGE)\n"
+OTHER_MEANING = "#define VALID_PAGE(x) ((x) > 5)\n"
+PRELUDE = "VALID_PAGE is what the prelude says, not what a header does"
+
+
+@pytest.mark.parametrize(("header", "told"), [(SAME, False), (OTHER_MEANING, True)])
+def test_a_macro_that_a_header_defines_otherwise(header: str, told: bool, tmp_path: Path) -> None:
+    """The proof is of code in which the macro means something else than where it is built."""
+    (tmp_path / "own.h").write_text(header)
+    _, assumptions = verdict_of(f'#include "own.h"\n{Form("").text}', tmp_path)
+    assert (PRELUDE in assumptions) is told

@@ -17,6 +17,7 @@ from flushproof.frontend.kernel.left_out import list_left_out
 from flushproof.frontend.kernel.library import Library, Surroundings, cut_file
 from flushproof.frontend.kernel.name_resolution import ResolvedNames
 from flushproof.frontend.kernel.notes import Notes
+from flushproof.frontend.kernel.overridden import list_overridden
 from flushproof.frontend.kernel.profiles import (
     Profile,
     choose_profile,
@@ -226,6 +227,10 @@ def _assumed(known: ResolvedNames, part: Slice, created: BootValues) -> tuple[st
         one = len(off) == 1
         words = "is no macro, and what needs it" if one else "are no macros, and what needs them"
         out.append(f"{', '.join(off)} {words} is left out")
+    other = list_overridden(known, part.functions.values())
+    if other:
+        verb = "is" if len(other) == 1 else "are"
+        out.append(f"{', '.join(other)} {verb} what the prelude says, not what a header does")
     invented = sorted({f"{s}.{m}" for s, m in known.invented})
     if invented:
         out.append(f"no declaration of {', '.join(invented)} was found; taken from their use")
