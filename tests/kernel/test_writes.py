@@ -265,6 +265,15 @@ WRITES = {
     "a local by a pointer to it": Form(
         "{ int x = 0; int *p = &x; mystery(p); if (x) vm->skip = true; }"
     ),
+    "a macro that is defined within": Form(
+        "\n#undef MARK\n#define MARK(v) ((v)->skip = true)\nMARK(vm);",
+        before="#define MARK(v) do { } while (0)\n",
+    ),
+    "a file included within": Form('\n#include "body.h"\n'),
+    "a file included within a helper": Form(
+        "outer(vm);",
+        between='static void outer(struct kvm_vmx *vm)\n{\n#include "body.h"\n}\n',
+    ),
     "an argument of a trace": Form("trace_kvm_load(vm->skip = true, root);"),
     "a statement in an argument": Form("trace_kvm_load(vcpu, ({ vm->skip = true; 1; }));"),
     "a step in an argument": Form(

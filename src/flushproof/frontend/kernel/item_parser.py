@@ -17,7 +17,7 @@ from flushproof.frontend.c.outline import expand_macros
 from flushproof.frontend.c.parser import ParseContext, parse_items
 from flushproof.frontend.c.terminals import OUTSIDE
 from flushproof.frontend.c.tokens import Token, TokenKind
-from flushproof.frontend.c.type_errors import Redefined
+from flushproof.frontend.c.type_errors import Redefined, UnsupportedConstruct
 from flushproof.frontend.c.vcpu_counts import replace_vcpu_counts
 from flushproof.frontend.kernel.assembly import without_assembly
 from flushproof.frontend.kernel.devirtualise import devirtualise_calls
@@ -98,8 +98,16 @@ class ItemParser:
         return frozenset(found)
 
     def _expanded(self, where: FilePiece, item: Item) -> tuple[Token, ...]:
-        table = where.outline.macros_at(item.start, self.context.macros)
-        raw = replace_is_enabled(where.raw(item), table)
+        """Return the tokens with macros replaced, each stretch by those that hold there."""
+        _refuse_inclusion(where, item)
+        changes = (c.at for c in where.outline.changes if item.start < c.at < item.end)
+        ends = sorted({item.start, *changes, item.end})
+        parts = (self._replaced(where, a, b) for a, b in pairwise(ends))
+        return tuple(t for part in parts for t in part)
+
+    def _replaced(self, where: FilePiece, start: int, end: int) -> tuple[Token, ...]:
+        table = where.outline.macros_at(start, self.context.macros)
+        raw = replace_is_enabled(where.outline.tokens[start:end], table)
         for name in {t.text for t in raw if t.kind is TokenKind.NAME and _constant(t.text)} - set(
             table
         ):
@@ -111,6 +119,20 @@ class ItemParser:
             if macro is not None and plain_head(macro):
                 table[name] = macro
         return expand_macros(raw, table)
+
+
+def _refuse_inclusion(where: FilePiece, item: Item) -> None:
+    """Refuse a function with a file included in its body, which nobody looks into.
+
+    Raises:
+        InputError: there is one.
+    """
+    raw = where.raw(item)
+    first, last = raw[0].span.line, raw[-1].span.line
+    inside = (i for i in where.outline.includes if first < i.span.line < last)
+    for include in inside if item.sort is Sort.FUNCTION else ():
+        text = "a file that is included within a function"
+        raise InputError(UnsupportedConstruct(span=include.span, construct=text))
 
 
 def _name_in(where: FilePiece, item: Item) -> Span:
