@@ -16,13 +16,12 @@ _MOST = 200
 
 def files_at_hand(library: Library) -> Iterator[Path]:
     """Yield the files in which code is looked for: those that belong together, and those beside."""
-    real = current_files().real
     near = (library.path, *library.companions)
     beside = [p for f in near for p in _sources(f.parent)]
     above = library.path.parent.parent / "x86.c"
     seen: set[str] = set()
     for path in (*near, *library.headers, *beside, above):
-        key = real(str(path))
+        key = library.real(path)
         if key not in seen:
             seen.add(key)
             yield path

@@ -108,6 +108,7 @@ class Surroundings:
 
     texts: dict[Path, str] = field(default_factory=dict)
     places: dict[tuple[str, str], Path | None] = field(default_factory=dict)
+    real: dict[Path, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -192,6 +193,12 @@ class Library:
         beside = (current_files().cwd() / self.path).parents[:2]
         folders = (*self.folders, *beside, *(() if self.root is None else (self.root,)))
         return tuple(current_files().real(str(f)) for f in folders)
+
+    def real(self, path: Path) -> str:
+        """Return the path of a file where no link is left to follow."""
+        if path not in self.around.real:
+            self.around.real[path] = current_files().real(str(path))
+        return self.around.real[path]
 
     def text(self, path: Path) -> str:
         """Return the text of a file, empty where it cannot be read."""
