@@ -7,6 +7,7 @@ import z3
 
 from flushproof.engines.smt import proof_tactic
 from flushproof.engines.smt.isolated_solver import IsolatedSolver
+from flushproof.engines.smt.model_search import Implication, ModelSearch
 from flushproof.engines.smt.proof_tactic import is_contradiction
 
 EFFORT = 1_000_000
@@ -85,3 +86,19 @@ def _puzzle() -> list[z3.BoolRef]:
     rows = [[z3.Bool(f"q{a}{b}") for b in range(5)] for a in range(5)]
     one_each = (z3.PbEq([(c, 1) for c in row], 1) for row in rows)
     return [*one_each, *(z3.AtMost(*column, 1) for column in zip(*rows, strict=True))]
+
+
+def test_names_that_are_facts_stay_in_a_search() -> None:
+    """Calls that must happen would not be counted, and a bound on their number have no effect."""
+    a, b = z3.Bools("a b")
+    names = z3.Bools("x y")
+    implied = [Implication(a, names[0]), Implication(b, names[1]), Implication(names[0], b)]
+    search = ModelSearch([a], implied)
+    model = search.find_model(EFFORT)
+    assert isinstance(model, z3.ModelRef)
+    assert z3.is_true(model.eval(a, model_completion=True))
+    assert z3.is_true(model.eval(b, model_completion=True))
+    assert search.find_model(EFFORT, z3.AtMost(*names, 1)) is False
+    assert isinstance(search.find_model(EFFORT), z3.ModelRef)
+    search.keep(z3.Not(names[0]))
+    assert search.find_model(EFFORT) is False

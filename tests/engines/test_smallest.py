@@ -5,13 +5,19 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+import z3
 
 from flushproof.engines.bounded.engine import Bounded
+from flushproof.engines.bounded.minimise import Minimiser
+from flushproof.engines.bounded.query import EFFORT
 from flushproof.engines.bounded.threads import Counts
-from flushproof.engines.counterexample import Counterexample
+from flushproof.engines.counterexample import Counterexample, size_in_words
+from flushproof.engines.smt import terms as t
+from flushproof.engines.smt.model_search import ModelSearch
 from flushproof.frontend.setup import Bounds
 from flushproof.machine.build import Machine
 from flushproof.results.verdict import Verdict
+from flushproof.support.record import replace
 from flushproof.verify.portfolio import Question, decide_claims
 from support.machines import machine_from
 
@@ -99,3 +105,25 @@ def test_many_vcpus_without_a_counterexample() -> None:
     result = next(decide_claims(machine, Question(("no_bogus",), bounds)))
     assert result.verdict is Verdict.REFUTED
     assert result.smallest_vcpus == 6
+
+
+def test_a_counterexample_is_shown_when_the_budget_is_spent() -> None:
+    """What was found would be lost, or called the smallest, where making it small takes long."""
+    p = Bounded(_machine().with_claims(("no_bogus",)), Counts(2, 2, 2, 1)).problem(2)
+    goal = t.z3_bool(t.or_(*(f.condition for f in p.failures("no_bogus"))))
+    asked = (*p.constraints, goal)
+    model = ModelSearch(asked).find_model(EFFORT)
+    assert isinstance(model, z3.ModelRef)
+    small = Minimiser(p, asked, model, 1)
+    assert small.run() >= 2
+    assert not small.least
+
+
+def test_how_far_a_counterexample_was_made_small() -> None:
+    """A reader would take for the smallest one what is only the smallest that was looked for."""
+    found = _found(_machine(), "no_bogus", Counts(1, 1, 1, 1))
+    assert found.least
+    assert found.spent == 0
+    cut = replace(found, least=False, spent=2000)
+    said = size_in_words(cut, 1, least=False)
+    assert said.endswith("; made small as far as 2,000 solver steps went")

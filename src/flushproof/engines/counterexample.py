@@ -15,7 +15,8 @@ from flushproof.support.wording import count_noun
 class Counterexample(Record, frozen=True):
     """A counterexample of `claim`, None for undefined behaviour, which `text` describes.
 
-    `least` is false where the solver gave up on some smaller one.
+    `least` is false where a smaller one was not ruled out; where that is because its budget was
+    spent, `spent` is how many of its own steps the solver had for making it small.
     """
 
     claim: str | None
@@ -25,6 +26,7 @@ class Counterexample(Record, frozen=True):
     roots: int
     text: str = ""
     least: bool = True
+    spent: int = 0
 
 
 def size_in_words(found: Counterexample, lowest: int, *, least: bool) -> str:
@@ -37,7 +39,9 @@ def size_in_words(found: Counterexample, lowest: int, *, least: bool) -> str:
         count_noun(found.roots, "root"),
         count_noun(found.calls, "operation"),
     )
-    if not least:
+    if found.spent:
+        fewer = f"made small as far as {found.spent:,} solver steps went"
+    elif not least:
         fewer = "fewer were not ruled out"
     elif lowest > 1:
         fewer = f"none with fewer, but fewer than {lowest} vCPUs were not looked at"

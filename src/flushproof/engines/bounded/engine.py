@@ -1,18 +1,19 @@
 """The bounded engine: the smallest counterexample, or none within the bounds.
 
-It looks at one vCPU first, then two, and so on. A counterexample is made small in this order:
-calls, roots, context switches, failures and partial ranges. Nothing is believed here:
+It looks at one vCPU first, then two, and so on. A counterexample is made small within a budget
+(`minimise.py`). Nothing is believed here:
 the caller replays it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import assert_never
 
 import z3
 
 from flushproof.engines.bounded.decode_model import decode_schedule
+from flushproof.engines.bounded.minimise import Minimiser, is_true
 from flushproof.engines.bounded.query import EFFORT, BoundedQuery, Failure
 from flushproof.engines.bounded.threads import Boundaries, Counts
 from flushproof.engines.counterexample import Counterexample
@@ -30,6 +31,8 @@ from flushproof.engines.schedule import Schedule
 from flushproof.engines.second.cvc5_query import SolverAnswer
 from flushproof.engines.second.second_solver import Second
 from flushproof.engines.smt import terms as t
+from flushproof.engines.smt.isolated_solver import IsolatedSolver
+from flushproof.engines.smt.model_search import ModelSearch
 from flushproof.engines.smt.smtlib import smtlib_script
 from flushproof.engines.symbolic.values import NotExact
 from flushproof.ir.analysis.representation import infer_kinds
@@ -71,6 +74,9 @@ FEW = 4
 
 ACTIVE = 2
 """A counterexample among many vCPUs is looked for first with only so many that load."""
+
+BUDGET = 4
+"""A counterexample is made small with so many times the effort of one question, for all of it."""
 
 Witnesses = Mapping[str, range]
 _Question = Callable[[BoundedQuery, str, list[Failure], list[Failure]], Outcome]
@@ -235,7 +241,7 @@ def print_smt2(p: BoundedQuery, claim: str) -> str:
     return smtlib_script((*p.constraints, goal), f"{claim}: sat if the claim can fail")
 
 
-def _none_of(failures: list[Failure]) -> Iterator[z3.BoolRef]:
+def _none_of(failures: Sequence[Failure]) -> Iterator[z3.BoolRef]:
     return (t.z3_bool(t.not_(f.condition)) for f in failures)
 
 
@@ -263,10 +269,7 @@ def _decided(p: BoundedQuery, claim: str, failures: list[Failure], own: list[Fai
         return find_smallest_counterexample(p, claim, failures)
     if _open(p, claim, failures, own) == NOTHING_FAILS:
         return NOTHING_FAILS
-    p.solver.push()
-    p.solver.add(*_none_of(own))
-    answer = find_smallest_counterexample(p, claim, failures)
-    p.solver.pop()
+    answer = find_smallest_counterexample(p, claim, failures, own)
     return _undefined(p, own) if isinstance(answer, NoCounterexample) else answer
 
 
@@ -278,59 +281,72 @@ def _undefined(p: BoundedQuery, own: list[Failure]) -> NoCounterexample | Undeci
     outcome: NoCounterexample | Undecided = NOTHING_FAILS
     if answer == z3.sat:
         model = p.solver.model()
-        found = next(f for f in own if _true(model, f.condition))
+        found = next(f for f in own if is_true(model, f.condition))
         outcome = undefined_in_claim(found.text, found.span, p.counts.vcpus)
     elif answer != z3.unsat:
-        outcome = _gave_up(p)
+        outcome = _gave_up(p, p.solver)
     p.solver.pop()
     return outcome
 
 
 def find_smallest_counterexample(
-    p: BoundedQuery, claim: str | None, failures: list[Failure]
+    p: BoundedQuery, claim: str | None, failures: list[Failure], own: Sequence[Failure] = ()
 ) -> Outcome:
-    """Return the smallest counterexample, that there is none, or why neither is known."""
+    """Return the smallest counterexample, that there is none, or why neither is known.
+
+    In it nothing of `own` happens.
+    """
     if p.excludes(failures):
         return NOTHING_FAILS
-    goal = t.or_(*(f.condition for f in failures))
-    p.solver.push()
-    p.solver.add(t.z3_bool(goal))
-    answer = p.solver.check()
-    result: Outcome = NOTHING_FAILS
+    goal = t.z3_bool(t.or_(*(f.condition for f in failures)))
+    asked = (*p.constraints, *_none_of(own), goal)
+    match _find_model(p, asked):
+        case z3.ModelRef() as model:
+            return _make_small(p, claim, failures, asked, model)
+        case outcome:
+            return outcome
+
+
+def _find_model(
+    p: BoundedQuery, asked: Sequence[z3.BoolRef]
+) -> z3.ModelRef | NoCounterexample | Undecided:
+    """Return any model, that there is none, or why neither is known."""
+    match ModelSearch(asked).find_model(p.effort // 4):
+        case z3.ModelRef() as model:
+            return model
+        case False:
+            return NOTHING_FAILS
+    solver = IsolatedSolver(asked, p.effort)
+    answer = solver.check()
     if answer == z3.sat:
-        result = _shrink(p, claim, failures)
-    elif answer != z3.unsat:
-        result = _gave_up(p)
-    p.solver.pop()
-    return result
+        return solver.model()
+    return NOTHING_FAILS if answer == z3.unsat else _gave_up(p, solver)
 
 
-def _gave_up(p: BoundedQuery) -> Undecided:
+def _gave_up(p: BoundedQuery, solver: IsolatedSolver) -> Undecided:
     """Return why the solver has no answer; it calls the end of its steps by several names."""
-    reason = p.solver.reason_unknown()
+    reason = solver.reason_unknown()
     stopped = "cancel" in reason or "resource" in reason
     why = f" after {p.effort:,} steps" if stopped else f": {reason}"
     return Undecided(f"the solver gave up{why}")
 
 
-def _shrink(
-    p: BoundedQuery, claim: str | None, failures: list[Failure]
-) -> Counterexample | Undecided:
-    # Each number is fixed before the next is lowered: with fewer calls it may take more roots, and
-    # a reader follows calls first.
-    calls = _least(p, p.calls())
-    _fewest_roots(p)
-    _lowest_vcpus(p)
-    _least(p, p.switches())
-    _least(p, p.moments())
-    _least(p, p.oddities())
-    if p.solver.check() != z3.sat:
-        return Undecided("the solver gave up on making a counterexample small")
-    model = p.solver.model()
-    plan = decode_schedule(p, model)
-    text = next((f.text for f in failures if _true(model, f.condition)), "")
-    least = not p.gave_up and p.open_loop is None
-    return Counterexample(claim, plan, p.plan.boundaries, calls, _roots(p, plan), text, least)
+def _make_small(
+    p: BoundedQuery,
+    claim: str | None,
+    failures: list[Failure],
+    asked: Sequence[z3.BoolRef],
+    model: z3.ModelRef,
+) -> Counterexample:
+    small = Minimiser(p, asked, model, p.effort * BUDGET)
+    calls = small.run()
+    plan = decode_schedule(p, small.model)
+    text = next((f.text for f in failures if is_true(small.model, f.condition)), "")
+    least = small.least and p.open_loop is None
+    spent = 0 if small.least else small.budget
+    return Counterexample(
+        claim, plan, p.plan.boundaries, calls, _roots(p, plan), text, least, spent
+    )
 
 
 def _roots(p: BoundedQuery, plan: Schedule) -> int:
@@ -342,61 +358,3 @@ def _roots(p: BoundedQuery, plan: Schedule) -> int:
     }
     calls = (call for thread in plan.plans for call in thread.calls)
     return len({c.arguments[names[c.operation]] for c in calls if c.operation in names})
-
-
-def _true(model: z3.ModelRef, b: t.Bool) -> bool:
-    return b if isinstance(b, bool) else z3.is_true(model.eval(b, model_completion=True))
-
-
-def _least(p: BoundedQuery, conditions: list[t.Bool]) -> int:
-    """Find the least number of conditions that have to hold, and keep to it."""
-    terms = [t.z3_bool(c) for c in conditions if c is not False]
-    low, high = 0, len(terms)
-    while low < high:
-        count = (low + high) // 2
-        model = _model(p, z3.AtMost(*terms, count))
-        if model is None:
-            low = count + 1
-        else:
-            high = sum(_true(model, c) for c in terms)
-    if terms:
-        p.solver.add(z3.AtMost(*terms, high))
-    return high
-
-
-def _lowest_vcpus(p: BoundedQuery) -> None:
-    """Prefer vCPUs with low numbers, so that the choice is not left to the solver."""
-    for vcpu in reversed(p.counts.loading):
-        _try(p, t.z3_bool(t.not_(t.or_(*p.begun(vcpu)))))
-
-
-def _fewest_roots(p: BoundedQuery) -> None:
-    """Keep to as few roots as possible."""
-    roots = p.roots()
-    for count in range(1, len(roots) + 1):
-        names = [p.root_name(k) for k in range(count)]
-        among = (
-            t.implies(begun, t.or_(*(p.algebra.equal(root, n) for n in names)))
-            for begun, root in roots
-        )
-        if _try(p, t.z3_bool(t.and_(*among))):
-            return
-
-
-def _try(p: BoundedQuery, constraint: z3.BoolRef) -> bool:
-    """Add a constraint if it leaves a counterexample."""
-    possible = _model(p, constraint) is not None
-    if possible:
-        p.solver.add(constraint)
-    return possible
-
-
-def _model(p: BoundedQuery, constraint: z3.BoolRef) -> z3.ModelRef | None:
-    """Return a counterexample under one more constraint, None where none is found."""
-    p.solver.push()
-    p.solver.add(constraint)
-    answer = p.solver.check()
-    model = p.solver.model() if answer == z3.sat else None
-    p.solver.pop()
-    p.gave_up |= bool(answer == z3.unknown)
-    return model

@@ -75,7 +75,6 @@ class BoundedQuery:
         )
         self.world = start.world
         self.witnesses = start.witnesses
-        self.gave_up = False
         self.threads = Unroller(self.world, counts, plan.boundaries, self._feasible).threads()
         self.turns = slots_for(self.threads, self._windows(), rounds)
         self.wired: Wired = Wiring(self.algebra, self.threads, self.turns.slots, start.memory).run()

@@ -1,7 +1,7 @@
 """A quick attempt to show that a question has no answer.
 
 In: constraints and a goal, with parts of it. Out: true only if z3 found that they cannot hold
-together. The settings suit proofs of the bounded engine's formulas and no search for models;
+together. The settings suit the bounded engine's formulas once they are made simple;
 whatever is not shown here is asked of a solver with its own settings. Attempts are made in a
 context of their own, so what that solver finds does not depend on them; the questions about one
 claim share one, since making a context takes as long as a small question.
@@ -53,7 +53,7 @@ def is_contradiction(
 def _ask_at_once(
     asked: Iterable[z3.BoolRef], effort: int, context: z3.Context
 ) -> z3.CheckSatResult:
-    solver = _make_solver(context)
+    solver = make_solver(context)
     solver.set("rlimit", effort)
     solver.add(*_simplified(asked, context))
     return solver.check()
@@ -65,7 +65,7 @@ class _PartsSearch:
     def __init__(
         self, constraints: Iterable[z3.BoolRef], goals: Sequence[z3.BoolRef], context: z3.Context
     ) -> None:
-        self._solver = _make_solver(context)
+        self._solver = make_solver(context)
         self._asked = [z3.Bool(_asked(k), context) for k in range(len(goals))]
         self._excluded = [z3.Bool(_excluded(k), context) for k in range(len(goals))]
         self._next = 0
@@ -98,7 +98,8 @@ class _PartsSearch:
         return next((int(v) for k, v in self._solver.statistics() if k == "rlimit count"), 0)
 
 
-def _make_solver(context: z3.Context) -> z3.Solver:
+def make_solver(context: z3.Context) -> z3.Solver:
+    """Return a solver that suits constraints that `SIMPLIFY` has gone over."""
     solver = z3.SimpleSolver(context)
     for name, value in SETTINGS.items():
         solver.set(name, value)
