@@ -209,3 +209,20 @@ def test_a_field_that_is_left_out_has_no_facts() -> None:
         refused = check_defined(base, replace(proof, cases=(replace(case, facts=places),)))
         assert isinstance(refused, ProofRefused)
         assert f"no field `{x}`" in refused.reason
+
+
+def test_a_wait_for_a_value_is_no_middle_of_a_step() -> None:
+    """The value may never come, and what comes before the wait would then never have happened."""
+    base = own_machine("while (READ_ONCE(k->x)) ;", "WRITE_ONCE(k->x, 1);", "").with_claims(())
+    refused = check_defined(base, claim_anything(base, ()))
+    assert isinstance(refused, ProofRefused)
+    assert "it may wait for ever" in refused.reason
+    (flush,) = base.of(Role.FLUSH)
+    (at,) = (k for k, i in enumerate(flush.code) if isinstance(i, Read))
+    cut = CutPoint(Position(flush.name, at), boundary=True, head=False)
+    proof = claim_anything(base, (cut,))
+    assert isinstance(check_defined(base, proof), ProofConfirmed)
+    x = next(f.name for f in base.fields if f.name.endswith(".x"))
+    refused = check_defined(base, replace(proof, havocked=(x,)))
+    assert isinstance(refused, ProofRefused)
+    assert "a field that is left out" in refused.reason
