@@ -37,10 +37,8 @@ def script_text(script: Script, questions: Iterable[ProofObligation]) -> str:
 
 
 def _takes_bits(text: str) -> bool:
-    """Tell whether bits are used otherwise than to compare the low ones with 0."""
-    return any(x in text for x in ("(div ", "int2bv")) or text.count("(mod ") > text.count(
-        "(= (mod "
-    )
+    """Tell whether bits are taken out of the middle of numbers, or of two numbers at once."""
+    return "(div " in text or "int2bv" in text
 
 
 def _as_bit_vectors(script: Script, formulas: list[str]) -> tuple[list[str], list[str]]:
