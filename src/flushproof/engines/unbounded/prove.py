@@ -40,8 +40,10 @@ from flushproof.support.record import Record, replace
 
 EFFORT = 40_000
 """Questions that a search may ask."""
-EFFORT_MANY = 15_000
+EFFORT_MANY = 20_000
 """So many with any number of flushers: what is not found soon is looked for with one."""
+EFFORT_MANY_IN_ALL = 60_000
+"""So many all searches about one claim together, with any number of flushers."""
 
 
 class ConfirmedInvariant(Record, frozen=True):
@@ -167,6 +169,7 @@ class _Attempts:
         self.hopeless = hopeless
         self.named = sum(f.type == VCPU for f in subject.program.witnesses)
         self.steps = subject.steps or STEPS
+        self.left = self._scaled(EFFORT_MANY_IN_ALL)
         self.failed: list[Ic3] = []
         self.kept: list[Invariant] = []
         self.explain: Callable[[], NoProof] | None = None
@@ -259,6 +262,15 @@ class _Attempts:
             case other:
                 assert_never(other)
 
+    def _scaled(self, effort: int) -> int:
+        return effort * self.steps // STEPS
+
+    def _effort(self) -> int:
+        """Return how many questions the next search may ask."""
+        if self.subject.many:
+            return max(0, min(self._scaled(EFFORT_MANY), self.left))
+        return self._scaled(EFFORT)
+
     def _part(
         self, program: Program, case: TrackedInstances, known: tuple[Invariant, ...] = ()
     ) -> ConfirmedInvariant | NoProof:
@@ -269,12 +281,14 @@ class _Attempts:
         if self.subject.candidates:
             offered = tuple(list_offered(where, self.subject.candidates))
             system = replace(system, offered=offered)
-        effort = EFFORT_MANY if self.subject.many else EFFORT
-        search = Ic3(system, effort * self.steps // STEPS, known)
+        search = Ic3(system, self._effort(), known)
+        before = search.effort
         try:
             invariant = search.run()
         except Exhausted:
             return NoProof("the search for an invariant took too many steps")
+        finally:
+            self.left -= before - search.effort
         if invariant is None:
             if case == ANY:
                 self.failed.append(search)
