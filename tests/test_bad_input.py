@@ -232,7 +232,7 @@ ENDLESS = {
     "for ever": "for (;;) ret++;",
     "until it succeeds": "do ret = hyperv_flush_guest_mapping(0x1000); while (ret);",
     "goto again": "again: ret = 1; goto again;",
-    "waits for another": "while (!to_kvm_vmx(kvm)->flag) ;",
+    "waits for another": "while (!to_kvm_vmx(kvm)->flag) ret++;",
     "retry": "again: if (hyperv_flush_guest_mapping(0x1000)) goto again;",
 }
 

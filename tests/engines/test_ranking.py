@@ -57,9 +57,9 @@ ENDS = {
 }
 MAY_NOT_END = {
     "for ever": "while (1) WRITE_ONCE(k->x, 1);",
-    "waits": "while (READ_ONCE(k->x)) cpu_relax();",
-    "do waits": "do { n = READ_ONCE(k->x); } while (n);",
-    "tries": "do { n = READ_ONCE(k->x); } while (cmpxchg(&k->x, n, n + 1) != n);",
+    "waits": "while (READ_ONCE(k->x)) k->y = 1;",
+    "do waits": "do { n = READ_ONCE(k->x); k->y = n; } while (n);",
+    "tries": "do { n = READ_ONCE(k->x); k->y = n; } while (cmpxchg(&k->x, n, n + 1) != n);",
     "trylock": "while (!spin_trylock(&k->lock)) k->y = 1;",
     "goto": "again: k->y = 1; if (READ_ONCE(k->x)) goto again;",
     "not counted": "for (i = 0; i < a; ) { if (any_int()) i++; k->x = 1; }",

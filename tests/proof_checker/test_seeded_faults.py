@@ -591,8 +591,8 @@ FAULTS: dict[str, tuple[Fault, str]] = {
         Fault(
             "engines.reduction.atomicity",
             "_touches",
-            "return mode is not Mode.GHOST and f.name in written",
-            "return False",
+            "return until is not None or (mode is not Mode.GHOST and f.name in written)",
+            "return until is not None",
         ),
         "in order",
     ),

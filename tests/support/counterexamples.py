@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flushproof.engines.bounded import engine
+from flushproof.engines.bounded.minimise import Minimiser
 
 
 def keep_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -12,6 +12,4 @@ def keep_first(monkeypatch: pytest.MonkeyPatch) -> None:
 
     The number of vCPUs is the smallest in any case, and each counterexample is replayed.
     """
-    monkeypatch.setattr(engine, "_least", lambda _query, conditions: len(conditions))
-    for step in ("_fewest_roots", "_lowest_vcpus"):
-        monkeypatch.setattr(engine, step, lambda _query: None)
+    monkeypatch.setattr(Minimiser, "run", lambda self: len(list(self.p.calls())))
