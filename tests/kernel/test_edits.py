@@ -253,10 +253,12 @@ SAME: dict[str, Edit] = {
         ),
     ),
     "a struct of counters": (
-        _before("struct walk { int nr; };\nstatic int bump(struct walk *w) { return ++w->nr; }"),
-        (LOCALS, f"{LOCALS}\tstruct walk w = {{ .nr = 0 }};\n"),
+        _before(
+            "struct walk { int valid_roots; };\nstatic int bump(struct walk *w) { return ++w->valid_roots; }"
+        ),
+        (LOCALS, f"{LOCALS}\tstruct walk w = {{ .valid_roots = 0 }};\n"),
         ("++nr_unique_valid_roots", "bump(&w)"),
-        ("nr_unique_valid_roots > 1", "w.nr > 1"),
+        ("nr_unique_valid_roots > 1", "w.valid_roots > 1"),
         (COUNTER, "int ret = 0;"),
         ("\t\tnr_unique_valid_roots = 0;\n", ""),
     ),
