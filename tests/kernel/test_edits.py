@@ -254,11 +254,11 @@ SAME: dict[str, Edit] = {
     ),
     "a struct of counters": (
         _before(
-            "struct walk { int valid_roots; };\nstatic int bump(struct walk *w) { return ++w->valid_roots; }"
+            "struct walk { int seen; };\nstatic int bump(struct walk *w) { return ++w->seen; }"
         ),
-        (LOCALS, f"{LOCALS}\tstruct walk w = {{ .valid_roots = 0 }};\n"),
+        (LOCALS, f"{LOCALS}\tstruct walk w = {{ .seen = 0 }};\n"),
         ("++nr_unique_valid_roots", "bump(&w)"),
-        ("nr_unique_valid_roots > 1", "w.valid_roots > 1"),
+        ("nr_unique_valid_roots > 1", "w.seen > 1"),
         (COUNTER, "int ret = 0;"),
         ("\t\tnr_unique_valid_roots = 0;\n", ""),
     ),
