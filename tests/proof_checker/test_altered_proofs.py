@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import pytest
 
-from flushproof.ir.code import Assert, Branch
+from flushproof.ir.code import Assert, Branch, Relation
 from flushproof.ir.invariant import (
     CaseInvariant,
     ClaimedProof,
@@ -23,7 +23,6 @@ from flushproof.ir.invariant import (
     FactComparison,
     FixedNumber,
     Position,
-    Relation,
     Sum,
 )
 from flushproof.ir.program import Program

@@ -7,6 +7,7 @@ instructions; jumps name positions in it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Literal
 
@@ -124,6 +125,16 @@ BinaryOp = Literal[
     "+", "-", "*", "/", "%", "&", "|", "^", "<<", ">>", "==", "!=", "<", "<=", ">", ">="
 ]
 COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
+Relation = Literal["==", "!=", "<", "<=", ">", ">="]
+OPPOSITE: Mapping[str, Relation] = {
+    "==": "!=",
+    "!=": "==",
+    "<": ">=",
+    "<=": ">",
+    ">": "<=",
+    ">=": "<",
+}
+"""What holds where a comparison does not."""
 
 
 class Const(Record, frozen=True):

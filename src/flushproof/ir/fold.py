@@ -7,9 +7,9 @@ from typing import assert_never
 from flushproof.ir.analysis.def_use import subexpressions_of
 from flushproof.ir.arith import apply_binary, apply_unary
 from flushproof.ir.code import (
+    OPPOSITE,
     AllFree,
     Binary,
-    BinaryOp,
     Cast,
     Const,
     Expr,
@@ -24,15 +24,6 @@ from flushproof.ir.types import BOOL, Int, Type
 
 TRUE = Const(1, BOOL)
 FALSE = Const(0, BOOL)
-
-_OPPOSITE: dict[BinaryOp, BinaryOp] = {
-    "==": "!=",
-    "!=": "==",
-    "<": ">=",
-    ">=": "<",
-    ">": "<=",
-    "<=": ">",
-}
 
 
 def is_always_defined(e: Expr) -> bool:
@@ -68,8 +59,8 @@ def negate_expr(e: Expr) -> Expr:
             return FALSE if value else TRUE
         case Unary("!", a) if a.type == BOOL:
             return a
-        case Binary(op, a, b, t) if op in _OPPOSITE:
-            return Binary(_OPPOSITE[op], a, b, t)
+        case Binary(op, a, b, t) if op in OPPOSITE:
+            return Binary(OPPOSITE[op], a, b, t)
         case _:
             return Unary("!", e, BOOL)
 
@@ -100,7 +91,7 @@ def _keeps(inner: Type, outer: Type) -> bool:
     """Tell whether a conversion keeps every value."""
     if not isinstance(inner, Int) or not isinstance(outer, Int):
         return False
-    return outer.low <= inner.low and inner.high <= outer.high
+    return outer.includes(inner)
 
 
 def _is_cut(inner: Type, between: Type, t: Type) -> bool:

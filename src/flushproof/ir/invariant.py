@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from flushproof.ir.code import Relation
 from flushproof.support.record import Record
 
 FLUSHER = 0
@@ -100,7 +101,6 @@ class Sum(Record, frozen=True):
 
 Leaf = Cell | ReaderCount | ThreadLocal
 Term = FixedNumber | VcpuCount | FlusherNumber | TrackedVcpu | Leaf | Bitwise | Sum
-Relation = Literal["==", "!=", "<", "<=", ">", ">="]
 
 
 class FactComparison(Record, frozen=True):

@@ -16,6 +16,7 @@ import re
 from collections.abc import Sequence
 from typing import NoReturn, assert_never, cast, get_args
 
+from flushproof.ir.code import Relation
 from flushproof.ir.invariant import (
     FLUSHER,
     OBSERVER,
@@ -27,7 +28,6 @@ from flushproof.ir.invariant import (
     FixedNumber,
     FlusherNumber,
     ReaderCount,
-    Relation,
     Sum,
     Term,
     ThreadLocal,

@@ -21,6 +21,10 @@ class Int(Record, frozen=True):
         """The greatest value."""
         return (1 << (self.width - 1)) - 1 if self.signed else (1 << self.width) - 1
 
+    def includes(self, other: Int) -> bool:
+        """Tell whether every value of another type is one of this type."""
+        return self.low <= other.low and other.high <= self.high
+
     def wrap(self, value: int) -> int:
         """Return `value` reduced to this type, as a conversion in C does."""
         value &= (1 << self.width) - 1

@@ -59,7 +59,7 @@ def is_widening(expr: Cast) -> bool:
     inner, outer = expr.operand.type, expr.type
     if not isinstance(inner, Int) or not isinstance(outer, Int):
         return False
-    return outer.low <= inner.low and inner.high <= outer.high
+    return outer.includes(inner)
 
 
 def negate_condition(condition: Expr) -> Expr:

@@ -13,12 +13,11 @@ from flushproof.frontend.c.walk import walk
 from flushproof.frontend.setup import Bounds, Setup
 from flushproof.frontend.spec.syntax import CacheDecl, ClaimSpec
 from flushproof.ir.analysis.counting import counting_local, loops_of
-from flushproof.ir.analysis.def_use import fields_of, map_expr, may_wait
+from flushproof.ir.analysis.def_use import fields_of, map_expr
 from flushproof.ir.analysis.held_locks import waits_end
 from flushproof.ir.analysis.representation import infer_kinds
 from flushproof.ir.candidate import Candidate
 from flushproof.ir.code import (
-    Acquire,
     Assign,
     Cast,
     Const,
@@ -44,6 +43,7 @@ from flushproof.lower.values import Scalar
 from flushproof.machine.candidates import lower_candidates
 from flushproof.machine.environment import make_context, make_environment
 from flushproof.machine.instrument import Instrumenter
+from flushproof.machine.lock_order import waits_for_value
 from flushproof.machine.monitors import (
     CACHE_NAMES,
     RUNS_ON,
@@ -104,9 +104,7 @@ class Machine(Record, frozen=True):
         return (
             sequential
             and waits_end(operations)
-            and not any(
-                may_wait(i) and not isinstance(i, Acquire) for o in operations for i in o.code
-            )
+            and not waits_for_value(self.base)
             and all(counting_local(x) is not None for x in loops)
         )
 

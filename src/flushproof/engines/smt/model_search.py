@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import z3
 
-from flushproof.engines.smt.proof_tactic import SIMPLIFY, make_solver
+from flushproof.engines.smt.proof_tactic import count_steps, make_solver, simplify_constraints
 from flushproof.engines.smt.term_constructors import make_disjunction, make_negation
 from flushproof.support.record import Record
 
@@ -33,11 +33,9 @@ class ModelSearch:
     def __init__(
         self, constraints: Iterable[z3.BoolRef], implications: Iterable[Implication] = ()
     ) -> None:
-        goal = z3.Goal()
-        for c in (*constraints, *(_clause(i) for i in implications)):
-            z3.Z3_goal_assert(goal.ctx.ref(), goal.goal, c.ast)
         context = z3.Context()
-        self._simplified = z3.Then(*SIMPLIFY, ctx=context)(goal.translate(context))[0]
+        stated = (*constraints, *(_clause(i) for i in implications))
+        self._simplified = simplify_constraints(stated, context)
         self._solver = make_solver(context)
         self._solver.add(*self._simplified)
         self._solver.add(z3.Not(z3.Bool(_NEVER, context)))
@@ -45,7 +43,7 @@ class ModelSearch:
     @property
     def spent(self) -> int:
         """The solver's own steps that were taken so far."""
-        return next((int(v) for k, v in self._solver.statistics() if k == "rlimit count"), 0)
+        return count_steps(self._solver)
 
     def keep(self, *constraints: z3.BoolRef) -> None:
         """Add constraints on names of the implications."""

@@ -55,7 +55,7 @@ def _ask_at_once(
 ) -> z3.CheckSatResult:
     solver = make_solver(context)
     solver.set("rlimit", effort)
-    solver.add(*_simplified(asked, context))
+    solver.add(*simplify_constraints(asked, context))
     return solver.check()
 
 
@@ -69,9 +69,9 @@ class _PartsSearch:
         self._asked = [z3.Bool(_asked(k), context) for k in range(len(goals))]
         self._excluded = [z3.Bool(_excluded(k), context) for k in range(len(goals))]
         self._next = 0
-        self._solver.add(*_simplified((*constraints, *self._named(goals)), context))
+        self._solver.add(*simplify_constraints((*constraints, *self._named(goals)), context))
         self._solver.add(z3.Not(z3.Bool(_NEVER, context)))
-        self._before = self._spent()
+        self._before = count_steps(self._solver)
 
     def _named(self, goals: Sequence[z3.BoolRef]) -> Iterator[z3.BoolRef]:
         # Clauses, no definitions: `solve-eqs` would put a defined name out of the way, as
@@ -84,7 +84,7 @@ class _PartsSearch:
 
     def excludes_next(self, effort: int) -> bool:
         """Tell whether the next goal is excluded, with so much effort for all so far."""
-        left = effort - (self._spent() - self._before)
+        left = effort - (count_steps(self._solver) - self._before)
         if left <= 0:
             return False
         self._solver.set("rlimit", left)
@@ -93,9 +93,6 @@ class _PartsSearch:
             return False
         self._solver.add(self._excluded[at])
         return True
-
-    def _spent(self) -> int:
-        return next((int(v) for k, v in self._solver.statistics() if k == "rlimit count"), 0)
 
 
 def make_solver(context: z3.Context) -> z3.Solver:
@@ -118,7 +115,13 @@ def _excluded(number: int) -> str:
     return f"goal {number} is excluded"
 
 
-def _simplified(constraints: Iterable[z3.BoolRef], context: z3.Context) -> z3.Goal:
+def count_steps(solver: z3.Solver) -> int:
+    """Return how many of its own steps a solver has taken so far."""
+    return next((int(v) for k, v in solver.statistics() if k == "rlimit count"), 0)
+
+
+def simplify_constraints(constraints: Iterable[z3.BoolRef], context: z3.Context) -> z3.Goal:
+    """Return constraints made simple, in another context."""
     goal = z3.Goal()
     for c in constraints:
         z3.Z3_goal_assert(goal.ctx.ref(), goal.goal, c.ast)

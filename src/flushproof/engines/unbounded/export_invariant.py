@@ -28,10 +28,11 @@ from flushproof.engines.unbounded.horn_clauses import (
 )
 from flushproof.engines.unbounded.prove import ConfirmedInvariant, Proof
 from flushproof.engines.unbounded.reader_counting import is_reader_count
+from flushproof.engines.unbounded.relations import RELATIONS
 from flushproof.engines.unbounded.state_space import flatten_value
 from flushproof.ir import invariant as claimed
 from flushproof.ir.analysis.representation import LOW
-from flushproof.ir.code import Field
+from flushproof.ir.code import OPPOSITE, Field, Relation
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.ir.types import NO_VCPU, ROOT, VCPU, LockWord
 from flushproof.support.record import replace
@@ -254,46 +255,19 @@ def _literals(lemma: z3.BoolRef) -> list[z3.ExprRef]:
     return lemma.children() if z3.is_or(lemma) else [lemma]
 
 
-_RELATIONS: dict[int, claimed.Relation] = {
-    z3.Z3_OP_EQ: "==",
-    z3.Z3_OP_LE: "<=",
-    z3.Z3_OP_GE: ">=",
-    z3.Z3_OP_LT: "<",
-    z3.Z3_OP_GT: ">",
-    z3.Z3_OP_ULEQ: "<=",
-    z3.Z3_OP_UGEQ: ">=",
-    z3.Z3_OP_ULT: "<",
-    z3.Z3_OP_UGT: ">",
-    z3.Z3_OP_SLEQ: "<=",
-    z3.Z3_OP_SGEQ: ">=",
-    z3.Z3_OP_SLT: "<",
-    z3.Z3_OP_SGT: ">",
-}
-"""Facts compare values as their types have them; if that is another order no proof is confirmed."""
-
-_OPPOSITE: dict[claimed.Relation, claimed.Relation] = {
-    "==": "!=",
-    "!=": "==",
-    "<=": ">",
-    ">": "<=",
-    ">=": "<",
-    "<": ">=",
-}
-
-
 def _comparison(
     literal: z3.ExprRef, names: Mapping[int, claimed.Term], *, holds: bool = True
 ) -> claimed.FactComparison:
     if z3.is_not(literal):
         return _comparison(literal.arg(0), names, holds=not holds)
     if literal.get_id() in names:
-        relation: claimed.Relation = "!=" if holds else "=="
+        relation: Relation = "!=" if holds else "=="
         return claimed.FactComparison(relation, names[literal.get_id()], claimed.FixedNumber(0))
-    found = _RELATIONS.get(literal.decl().kind())
+    found = RELATIONS.get(literal.decl().kind())
     if found is None or literal.num_args() != 2:
         raise NotExpressible(str(literal))
     left, right = (_term(x, names) for x in literal.children())
-    return claimed.FactComparison(found if holds else _OPPOSITE[found], left, right)
+    return claimed.FactComparison(found if holds else OPPOSITE[found], left, right)
 
 
 def _term(term: z3.ExprRef, names: Mapping[int, claimed.Term]) -> claimed.Term:

@@ -26,6 +26,7 @@ from flushproof.ir.code import (
     Instr,
     Local,
     NumVcpus,
+    Relation,
     Var,
 )
 from flushproof.ir.passes.cleanup import live_locals
@@ -139,8 +140,8 @@ def _tested(loop: Loop) -> Iterator[claimed.Fact]:
                 pass
 
 
-_RELATIONS: dict[str, claimed.Relation] = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
-_OPPOSITE: dict[str, claimed.Relation] = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+_RELATIONS: dict[str, Relation] = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
+_OPPOSITE: dict[str, Relation] = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 
 
 def _filling(count: int) -> list[Component]:

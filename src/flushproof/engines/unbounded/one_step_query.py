@@ -215,11 +215,14 @@ class TransitionQuery:
 
     def lifted_predecessors(self, step: Predecessor) -> tuple[State, ...]:
         """Return what must hold before a step (lifting); nothing where its cube holds at boot."""
+        reasons, starts = self._reasons(step), self.starts[step.clause]
+        return tuple((s.control, s.lifted_cube(step.model, reasons)) for s in starts)
+
+    def _reasons(self, step: Predecessor) -> set[int]:
+        """Return the variables on which it hangs that a step is one, and leads to its cube."""
         after = self.after[step.clause]
         ends = (after[abs(x) - 1] for x in step.cube)
-        reasons = self.circuit.reasons((self.conditions[step.clause], *ends), step.model)
-        starts = self.starts[step.clause]
-        return tuple((s.control, s.lifted_cube(step.model, reasons)) for s in starts)
+        return self.circuit.reasons((self.conditions[step.clause], *ends), step.model)
 
     def full_predecessors(self, step: Predecessor) -> tuple[State, ...]:
         """Return all that holds before a step."""
@@ -228,9 +231,7 @@ class TransitionQuery:
     def decisive_values(self, step: Predecessor) -> DecisiveValues:
         """Return what a step, which is not boot, and its cube hang on in the state before."""
         start = self.incoming[step.clause].body[0]
-        after = self.after[step.clause]
-        ends = (after[abs(x) - 1] for x in step.cube)
-        reasons = self.circuit.reasons((self.conditions[step.clause], *ends), step.model)
+        reasons = self._reasons(step)
         finite = self.vocabulary.finite
         parameters = self.vocabulary.system.parameters[start.control]
         found: list[tuple[z3.ExprRef, z3.ExprRef | int]] = []

@@ -25,8 +25,9 @@ from flushproof.engines.unbounded.horn_clauses import (
     Located,
     System,
 )
+from flushproof.engines.unbounded.relations import RELATIONS
 from flushproof.engines.unbounded.state_space import Space, flatten_value
-from flushproof.ir.code import Field, FieldScope
+from flushproof.ir.code import OPPOSITE, Field, FieldScope
 from flushproof.ir.types import NONE
 
 LARGE = 9
@@ -167,22 +168,7 @@ def _bare(name: str) -> str:
     return name.rpartition(":")[2].removesuffix("[-1]")
 
 
-_SIGNS = {
-    z3.Z3_OP_EQ: "==",
-    z3.Z3_OP_LE: "<=",
-    z3.Z3_OP_GE: ">=",
-    z3.Z3_OP_LT: "<",
-    z3.Z3_OP_GT: ">",
-    z3.Z3_OP_ADD: "+",
-    z3.Z3_OP_ULEQ: "<=",
-    z3.Z3_OP_UGEQ: ">=",
-    z3.Z3_OP_ULT: "<",
-    z3.Z3_OP_UGT: ">",
-    z3.Z3_OP_SLEQ: "<=",
-    z3.Z3_OP_SGEQ: ">=",
-    z3.Z3_OP_SLT: "<",
-    z3.Z3_OP_SGT: ">",
-}
+_SIGNS: Mapping[int, str] = {**RELATIONS, z3.Z3_OP_ADD: "+"}
 _BITWISE = {
     z3.Z3_OP_BAND: "&",
     z3.Z3_OP_BOR: "|",
@@ -190,19 +176,5 @@ _BITWISE = {
     z3.Z3_OP_BLSHR: ">>",
 }
 """Below comparisons in C, so they stand in brackets."""
-_OPPOSITE = {
-    z3.Z3_OP_EQ: "!=",
-    z3.Z3_OP_LE: ">",
-    z3.Z3_OP_GE: "<",
-    z3.Z3_OP_LT: ">=",
-    z3.Z3_OP_GT: "<=",
-    z3.Z3_OP_ULEQ: ">",
-    z3.Z3_OP_UGEQ: "<",
-    z3.Z3_OP_ULT: ">=",
-    z3.Z3_OP_UGT: "<=",
-    z3.Z3_OP_SLEQ: ">",
-    z3.Z3_OP_SGEQ: "<",
-    z3.Z3_OP_SLT: ">=",
-    z3.Z3_OP_SGT: "<=",
-}
+_OPPOSITE = {kind: OPPOSITE[relation] for kind, relation in RELATIONS.items()}
 _TURNED = {"==": "==", "!=": "!=", "<=": ">=", ">=": "<=", "<": ">", ">": "<"}

@@ -19,6 +19,7 @@ from flushproof.ir.analysis.control_flow import successor_positions
 from flushproof.ir.analysis.dataflow import solve_forward
 from flushproof.ir.analysis.def_use import defined_local, operand_expressions, subexpressions_of
 from flushproof.ir.code import (
+    OPPOSITE,
     Assign,
     Binary,
     BinaryOp,
@@ -39,16 +40,6 @@ from flushproof.support.record import Record, replace
 Code = tuple[Instr, ...]
 Interval = tuple[int, int]
 """The least and the greatest number."""
-
-OPPOSITE: Mapping[BinaryOp, BinaryOp] = {
-    "==": "!=",
-    "!=": "==",
-    "<": ">=",
-    "<=": ">",
-    ">": "<=",
-    ">=": "<",
-}
-"""What holds where a comparison does not."""
 
 MIRRORED: Mapping[BinaryOp, BinaryOp] = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 """What holds of two sides that change places."""

@@ -325,7 +325,7 @@ def _is_int(t: Type) -> bool:
 def _keeps(inner: Type, outer: Type) -> bool:
     if not isinstance(inner, Int) or not isinstance(outer, Int):
         return True
-    return outer.low <= inner.low and inner.high <= outer.high
+    return outer.includes(inner)
 
 
 def _zero(*sides: Expr) -> bool:

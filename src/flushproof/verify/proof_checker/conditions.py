@@ -73,7 +73,7 @@ class CaseConditions(CaseLocations):
             for thread in self.players.numbers.values():
                 yield self.space.reads_not(self.state, f, thread)
         if self.case.history:
-            yield t.make_equality(self.state[NOTED.name], t.make_number(-1))
+            yield t.make_equality(self.state[NOTED.name], t.make_integer(-1))
 
     def _ask_own(self, where: Location, hypothesis: str) -> Iterator[Location]:
         """Ask about the steps of tracked threads; yield where they lead."""
@@ -106,7 +106,7 @@ class CaseConditions(CaseLocations):
         """Return the state after a step of the flusher, with what its history then says."""
         if not self.case.history:
             return after
-        name, nowhere = region.operation.name, t.make_number(-1)
+        name, nowhere = region.operation.name, t.make_integer(-1)
         old = nowhere if region.start == 0 else self.state[NOTED.name]
         walker = dict(self.case.walkers).get(Position(name, region.start), "")
         x = self.checked.locals[name].get(walker)

@@ -362,7 +362,7 @@ class Region:
     def _take(self, f: Field, index: str | None, got: str, *, shared: bool) -> None:
         if shared:  # fewer than 2^31 times at once: docs/soundness.md assumes it
             count = self.space.reader_count(self.state, f, self.number)
-            self._restrict(f"(< {count} {t.make_number(t.THREAD.high)})")
+            self._restrict(f"(< {count} {t.make_integer(t.THREAD.high)})")
         taken = self.space.take(self.state, f, index, self.number, shared=shared)
         self.state = self.space.join([(got, taken), (t.TRUE, self.state)])
 

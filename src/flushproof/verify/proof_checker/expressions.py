@@ -90,7 +90,7 @@ class Evaluation:
             number = convert_value(a, source, target)
             none = t.make_equality(number, t.make_constant(NO_VCPU, target))
             self.exact.append(t.any_of((none, t.is_vcpu(number))))
-        if isinstance(target, Int) and target != BOOL and not _fits(t.word_of(source), target):
+        if isinstance(target, Int) and target != BOOL and not target.includes(t.word_of(source)):
             self.exact.append(_is_kept(a, source, target))
         return convert_value(a, source, target)
 
@@ -142,10 +142,6 @@ class Evaluation:
 def _is_kept(a: str, source: Type, target: Type) -> str:
     """Return that a conversion does not change a value."""
     return t.TRUE if source == BOOL else t.is_of_type(a, target)
-
-
-def _fits(source: Int, target: Int) -> bool:
-    return target.low <= source.low and source.high <= target.high
 
 
 def require_type(found: Type, wanted: Type) -> None:

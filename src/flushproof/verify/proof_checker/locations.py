@@ -162,7 +162,7 @@ class CaseLocations:
         observer = self.players.numbers[OBSERVER]
         yield from self.space.threads_exist()
         yield f"(< {t.COUNT} {observer})"
-        yield f"(<= {observer} {t.make_number(MOST_VCPUS + 4)})"
+        yield f"(<= {observer} {t.make_integer(MOST_VCPUS + 4)})"
         if self.checked.many:
             yield from self.may_flush(self.players.numbers[FLUSHER])
         yield from map(t.is_vcpu, self.tracked)
@@ -170,7 +170,7 @@ class CaseLocations:
         if self.case.merged:
             witnesses = self.space.vcpu_witnesses.values()
             yield from (t.make_equality(w, self.tracked[0]) for w in witnesses)
-        most = t.make_number(MOST_THREADS) if self.checked.many else t.COUNT
+        most = t.make_integer(MOST_THREADS) if self.checked.many else t.COUNT
         yield from self.space.facts_of_words(self.state, self.tracked, most)
         for name in self.checked.values:
             scope = self.space.fields[name].scope

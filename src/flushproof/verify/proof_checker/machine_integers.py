@@ -25,7 +25,7 @@ def convert_value(a: str, source: Type, target: Type) -> str:
 
 
 def _convert_number(a: str, have: Int, want: Int) -> str:
-    if want.low <= have.low and have.high <= want.high:
+    if want.includes(have):
         return a
     known = t.literal_value(a)
     if known is not None:

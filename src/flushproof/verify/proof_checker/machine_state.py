@@ -19,7 +19,7 @@ from flushproof.verify.proof_checker.expressions import Evaluation, require_type
 from flushproof.verify.proof_checker.locks import HeldLock
 from flushproof.verify.proof_checker.terms import NotUnderstood, Script
 
-ZERO, ONE = t.make_number(0), t.make_number(1)
+ZERO, ONE = "0", "1"
 
 State = Mapping[str, str]
 """The terms of what changes, by names: fields, and how often each thread reads a lock."""
@@ -107,7 +107,7 @@ class StateSpace:
             return t.make_constant(0, f.type)
         require_type(self.boot[f].type, f.type)
         values: Mapping[Local, str] = {} if index is None else {BOOT_VCPU: index}
-        return Evaluation(values.__getitem__, t.make_number(-1), _no_locks).value(self.boot[f])
+        return Evaluation(values.__getitem__, t.make_integer(-1), _no_locks).value(self.boot[f])
 
     # Threads ---------------------------------------------------------------------------------
 
@@ -117,7 +117,7 @@ class StateSpace:
 
     def threads_exist(self) -> Iterator[str]:
         """Yield how many vCPUs there may be, and that witnesses are some of them."""
-        yield t.in_range(ONE, t.COUNT, t.make_number(MOST_VCPUS))
+        yield t.in_range(ONE, t.COUNT, t.make_integer(MOST_VCPUS))
         yield from map(t.is_vcpu, self.vcpu_witnesses.values())
 
     # Locks -----------------------------------------------------------------------------------
@@ -213,7 +213,7 @@ class StateSpace:
 
 def is_flusher(number: str) -> str:
     """Return that a number may be that of a flusher where there are many."""
-    return t.in_range(t.COUNT, number, t.make_number(MOST_THREADS))
+    return t.in_range(t.COUNT, number, t.make_integer(MOST_THREADS))
 
 
 def is_shared(f: Field) -> bool:

@@ -58,11 +58,6 @@ def make_constant(value: int, t: Type) -> str:
     return make_integer(word_of(t).wrap(value))
 
 
-def make_number(value: int) -> str:
-    """Return a constant that is the number of a thread, or of threads."""
-    return make_constant(value, THREAD)
-
-
 def all_of(parts: Iterable[str]) -> str:
     """Return the conjunction."""
     found = list(dict.fromkeys(p for p in parts if p != TRUE))
