@@ -22,46 +22,20 @@ from flushproof.support.errors import InternalError
 from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import replace
 from flushproof.verify.portfolio import Question, decide_claims
+from support.buffered_code import SPEC, random_body, random_locking, write_machine
 from support.places import SPECS
 from support.store_buffers import Ending
 from support.store_buffers import Machine as Reference
 
 LITMUS = sorted((SPECS / "litmus").glob("*.spec"))
-FIELDS = ("x", "y", "z")
 LOCKING = int(os.environ.get("FLUSHPROOF_LOCKING", "8"))
 """How many random programs with locks are compared."""
 BLIND = ClaimView(frozenset())
-
-HEAD = """\
-struct kvm_vmx { struct kvm kvm; int x; int y; int z; spinlock_t lock; spinlock_t other;
-	struct mutex mutex; };
-struct vcpu_vmx { struct kvm_vcpu vcpu; int own; };
-int xchg(int *p, int value) __exchange(p, value);
-"""
-SPEC = """\
-spec s {
-	variant "v.c";
-	operations { flush right(kvm); load left(vcpu, root); }
-	memory tso;
-}
-"""
 
 
 @cache
 def _machine(spec: Path) -> Machine:
     return build_machine(from_spec(str(spec)))
-
-
-def _written(folder: Path, right: str, left: str) -> Machine:
-    """Build a flush and a load from their bodies; the load leaves what it read in `own`."""
-    kvm = "struct kvm_vmx *vmx = to_kvm_vmx({});\n\tint r = 0;\n"
-    (folder / "v.c").write_text(
-        f"{HEAD}int right(struct kvm *kvm)\n{{\n\t{kvm.format('kvm')}{right}\treturn r;\n}}\n"
-        f"void left(struct kvm_vcpu *vcpu, unsigned long root)\n"
-        f"{{\n\t{kvm.format('vcpu->kvm')}{left}\n}}\n"
-    )
-    (folder / "v.spec").write_text(SPEC)
-    return build_machine(from_spec(str(folder / "v.spec")))
 
 
 def _endings(
@@ -135,7 +109,7 @@ def test_pieces_end_as_on_the_reference_machine(name: str, tmp_path: Path) -> No
 
     Guards Lemma L24 of docs/soundness.md.
     """
-    made = _written(tmp_path, *PIECES[name])
+    made = write_machine(tmp_path, *PIECES[name])
     assert _endings(made, 3) == _expected(made)
     assert _endings(made, 3, locks=False) == _expected(made, locks=False)
 
@@ -143,32 +117,16 @@ def test_pieces_end_as_on_the_reference_machine(name: str, tmp_path: Path) -> No
 @pytest.mark.slow
 def test_flushers_have_buffers_of_their_own(tmp_path: Path) -> None:
     """Flushers that shared a buffer would see each other's stores early."""
-    made = _written(tmp_path, "vmx->x = vmx->x + 1; r = vmx->x;", "r = vmx->y;")
+    made = write_machine(tmp_path, "vmx->x = vmx->x + 1; r = vmx->x;", "r = vmx->y;")
     assert _endings(made, 1, flushers=2) == _expected(made, flushers=2)
 
 
 def test_a_buffer_outlives_the_call(tmp_path: Path) -> None:
     """A return is no barrier: after two loads both stores may be waiting."""
-    made = _written(tmp_path, "r = vmx->x;", "vmx->x = vmx->x + 1;")
+    made = write_machine(tmp_path, "r = vmx->x;", "vmx->x = vmx->x + 1;")
     found = _endings(made, 2, calls=2)
     assert found == _expected(made, calls=2)
     assert found > _endings(made, 1, calls=2)
-
-
-def _random_body(chance: random.Random) -> str:
-    def one() -> str:
-        a, b = chance.choice(FIELDS), chance.choice(FIELDS)
-        return chance.choice(
-            (
-                f"vmx->{a} = {chance.randint(1, 2)};",
-                f"vmx->{a} = {chance.randint(1, 2)};",
-                f"r = r * 3 + vmx->{a};",
-                f"if (vmx->{a}) vmx->{b} = 2;",
-                "smp_mb();" if chance.random() < 0.5 else f"xchg(&vmx->{a}, 2);",
-            )
-        )
-
-    return " ".join(one() for _ in range(chance.randint(2, 3)))
 
 
 @pytest.mark.sample(every=6)
@@ -179,35 +137,11 @@ def test_random_code_ends_as_on_the_reference_machine(seed: int, tmp_path: Path)
     Guards Lemma L24 of docs/soundness.md.
     """
     chance = random.Random(seed)
-    left = f"{_random_body(chance)} to_vmx(vcpu)->own = r;"
-    made = _written(tmp_path, _random_body(chance), left)
+    left = f"{random_body(chance)} to_vmx(vcpu)->own = r;"
+    made = write_machine(tmp_path, random_body(chance), left)
     exact = _expected(made)
     assert _endings(made, 4) == exact
     assert _endings(made, 1) <= exact
-
-
-def _random_locking(chance: random.Random) -> str:
-    def access() -> str:
-        a = chance.choice(FIELDS)
-        store = f"vmx->{a} = {chance.randint(1, 2)};"
-        return chance.choice((store, store, f"r = r * 3 + vmx->{a};"))
-
-    def one() -> str:
-        lock = chance.choice(("lock", "other"))
-        unlock = f"spin_unlock(&vmx->{lock});"
-        return chance.choice(
-            (
-                f"spin_lock(&vmx->{lock}); {access()} {unlock}",
-                f"if (spin_trylock(&vmx->{lock})) {{ {access()} {unlock} }} else {access()}",
-                f"r = r * 2 + spin_trylock(&vmx->{lock});",
-                f"mutex_lock(&vmx->mutex); {access()} mutex_unlock(&vmx->mutex);",
-                unlock if chance.random() < 0.2 else access(),
-                "smp_mb();" if chance.random() < 0.3 else access(),
-                access(),
-            )
-        )
-
-    return " ".join(one() for _ in range(2))
 
 
 @pytest.mark.sample(every=6)
@@ -215,8 +149,8 @@ def _random_locking(chance: random.Random) -> str:
 def test_random_locking_ends_as_on_the_reference_machine(seed: int, tmp_path: Path) -> None:
     """Locks that are tried, waited for, held on return and freed by strangers meet here."""
     chance = random.Random(seed)
-    left = f"{_random_locking(chance)} to_vmx(vcpu)->own = r;"
-    made = _written(tmp_path, _random_locking(chance), left)
+    left = f"{random_locking(chance)} to_vmx(vcpu)->own = r;"
+    made = write_machine(tmp_path, random_locking(chance), left)
     locks = chance.random() < 0.5
     exact = _expected(made, locks=locks)
     assert _endings(made, 5, locks=locks) == exact
@@ -228,7 +162,7 @@ def test_a_full_buffer_drains_its_oldest_entry(tmp_path: Path) -> None:
 
     Guards Lemma L24 of docs/soundness.md.
     """
-    made = _written(
+    made = write_machine(
         tmp_path,
         "if (vmx->x) r = 1;",
         "vmx->x = 1; vmx->y = 1; vmx->z = 1; to_vmx(vcpu)->own = 1;",
@@ -245,7 +179,7 @@ def test_a_full_buffer_drains_its_oldest_entry(tmp_path: Path) -> None:
 
 def test_no_claim_sees_another_machine_than_it_was_made_for(tmp_path: Path) -> None:
     """Code for one call knows nothing of what a call before it left in the buffer."""
-    made = _written(tmp_path, "r = vmx->x;", "vmx->x = 1;").within(Bounds((1, 1), 1, 1, 1))
+    made = write_machine(tmp_path, "r = vmx->x;", "vmx->x = 1;").within(Bounds((1, 1), 1, 1, 1))
     program = made.with_claims(("no_bogus",))
     with pytest.raises(InternalError):
         enumerate_claim(program, Sizes(1, 2, 1), "no_bogus")
@@ -263,7 +197,7 @@ def _instructions(made: Machine, view: ClaimView) -> list[Instr]:
 
 def test_stores_under_a_common_lock_are_made_at_once(tmp_path: Path) -> None:
     """They are what locked code consists of, and buffering them shows nobody anything."""
-    made = _written(tmp_path, LOCKED, LOCKED)
+    made = write_machine(tmp_path, LOCKED, LOCKED)
     assert guarded_fields(made.base) == {"kvm_vmx.x", "kvm_vmx.y"}
     assert not any(isinstance(i, Drain) for i in _instructions(made, BLIND))
 
@@ -278,7 +212,7 @@ def test_stores_under_a_common_lock_are_made_at_once(tmp_path: Path) -> None:
 )
 def test_stores_that_others_see_are_buffered(other: str, tmp_path: Path) -> None:
     """A lock that one access does without, or that anyone frees, guards nothing."""
-    made = _written(tmp_path, other, LOCKED)
+    made = write_machine(tmp_path, other, LOCKED)
     assert "kvm_vmx.x" not in guarded_fields(made.base)
     stored = {i.field.label for i in _instructions(made, BLIND) if isinstance(i, Access)}
     assert "x" in stored
@@ -286,7 +220,7 @@ def test_stores_that_others_see_are_buffered(other: str, tmp_path: Path) -> None
 
 def test_what_a_claim_reads_is_buffered(tmp_path: Path) -> None:
     """A claim may look at any time, without the lock."""
-    made = _written(tmp_path, LOCKED, LOCKED)
+    made = write_machine(tmp_path, LOCKED, LOCKED)
     seen = _instructions(made, ClaimView(frozenset({"kvm_vmx.y"})))
     assert {i.field.name for i in seen if isinstance(i, Access)} == {"kvm_vmx.y"}
 
@@ -294,18 +228,18 @@ def test_what_a_claim_reads_is_buffered(tmp_path: Path) -> None:
 def test_an_unlock_waits_only_where_somebody_could_tell(tmp_path: Path) -> None:
     """Code that does no more than lock and unlock would have twice the steps."""
     limits = CallLimits(1, 1, 1)
-    locked = _written(tmp_path, LOCKED, LOCKED)
+    locked = write_machine(tmp_path, LOCKED, LOCKED)
     assert not add_store_buffers(locked.base, BLIND, limits, 2).unlocks
     assert add_store_buffers(locked.base, ClaimView(frozenset(), free=True), limits, 2).unlocks
-    stores = _written(tmp_path, "r = vmx->x;", LOCKED)
+    stores = write_machine(tmp_path, "r = vmx->x;", LOCKED)
     assert add_store_buffers(stores.base, BLIND, limits, 2).unlocks
     tried = LOCKED.replace("spin_lock(&vmx->lock);", "if (!spin_trylock(&vmx->lock)) return 1;")
-    assert add_store_buffers(_written(tmp_path, tried, LOCKED).base, BLIND, limits, 2).unlocks
+    assert add_store_buffers(write_machine(tmp_path, tried, LOCKED).base, BLIND, limits, 2).unlocks
 
 
 def test_nothing_changes_under_sequential_consistency(tmp_path: Path) -> None:
     """Without the option there is no trace of buffers in the code."""
-    made = _written(tmp_path, "r = vmx->x;", "vmx->x = 1;")
+    made = write_machine(tmp_path, "r = vmx->x;", "vmx->x = 1;")
     plain = replace(made, setup=replace(made.setup, memory=MemoryModel.SC))
     program = plain.with_claims(("no_bogus",))
     assert not any(f.name.startswith("buffer:") for f in program.fields)
@@ -345,7 +279,7 @@ def test_engines_agree_over_several_calls(
     claim: str, loads: int, flushes: int, tmp_path: Path
 ) -> None:
     """Buffers that outlive calls are where the engines could part."""
-    made = _written(tmp_path, "if (vmx->x && !vmx->y) r = 1; vmx->y = 1;", LEFT_OVER)
+    made = write_machine(tmp_path, "if (vmx->x && !vmx->y) r = 1; vmx->y = 1;", LEFT_OVER)
     assert made is not None
     text = SPEC.replace(
         "memory tso;",

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from flushproof.cli.main import main
+from flushproof.support.record import replace
+from flushproof.verify.certificate.certificate_file import read_certificate, seal_certificate
+from support.certificate_files import body
 from support.places import SPECS, TREES
 
 FAST_SIBLING = "tests/test_certificate_heads.py"
@@ -19,6 +22,15 @@ INSIDE = Path("arch/x86/kvm/vmx/vmx.c")
 
 def _prove(file: Path, out: Path, *more: str) -> None:
     assert main(["prove", str(file), *CLAIM, *more, "--certificate", str(out)]) == 0
+
+
+def _claim_store_buffers(out: Path) -> None:
+    """Say in a certificate that its proof covers store buffers too, and seal it again."""
+    head, says = read_certificate(str(out)).head, "every interleaving"
+    (claim,) = head.claims
+    assert says in claim.scope
+    wider = replace(claim, scope=claim.scope.replace(says, f"{says}, under tso"))
+    out.write_text(seal_certificate(replace(head, claims=(wider,)), body(out)), encoding="utf-8")
 
 
 def _recheck(out: Path, file: Path) -> int:
@@ -77,3 +89,23 @@ def test_a_kernel_file_is_read_as_it_was(
     (tmp_path / "a" / "linux").rename(tmp_path / "moved")
     monkeypatch.chdir(tmp_path)
     assert _recheck(tmp_path / "out.txt", "moved" / INSIDE) == 0
+
+
+@pytest.mark.slow
+def test_a_proof_with_store_buffers_is_decided_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A head that says TSO without that claims more than was proved.
+
+    The second file has a proof under sequential consistency only: its store waits past the call.
+    """
+    for name in ("counter_first.c", "store_late.c"):
+        shutil.copy(SPECS / name, tmp_path / name)
+    out, late = tmp_path / "out.txt", tmp_path / "late.txt"
+    _prove(tmp_path / "counter_first.c", out, "--memory", "tso")
+    assert "under tso" in out.read_text()
+    assert _recheck(out, tmp_path / "counter_first.c") == 0
+    _prove(tmp_path / "store_late.c", late)
+    _claim_store_buffers(late)
+    assert _recheck(late, tmp_path / "store_late.c") == 1
+    assert "may still be buffered" in capsys.readouterr().out

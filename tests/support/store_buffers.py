@@ -74,9 +74,20 @@ class State(Record, frozen=True):
 class Machine:
     """All runs of a program on one vCPU and some flushers, a load thread and flusher threads."""
 
-    def __init__(self, program: Program, flushers: int, calls: int, *, locks: bool = True) -> None:
-        """Make a machine of which the endings tell of `locks` whether they are free, if at all."""
-        self.native = program.limits is None
+    def __init__(
+        self,
+        program: Program,
+        flushers: int,
+        calls: int,
+        *,
+        locks: bool = True,
+        buffers: bool = True,
+    ) -> None:
+        """Make a machine of which the endings tell of `locks` whether they are free, if at all.
+
+        Without `buffers` plain code runs under sequential consistency.
+        """
+        self.native = buffers and program.limits is None
         first = boot_memory(program, 1)
         self.cells = {where: at for at, where in enumerate(first)}
         names = {f.name for f in program.fields if isinstance(f.type, LockWord)}
@@ -92,14 +103,15 @@ class Machine:
         self.calls = calls
         self.first = State(tuple(first.values()), threads)
 
-    def endings(self) -> frozenset[Ending]:
-        """Return every state in which all calls have returned, drained or not."""
+    def endings(self, *, drained: bool = False) -> frozenset[Ending]:
+        """Return every state in which all calls have returned, or only those with empty buffers."""
         seen = {self.first}
         work = [self.first]
         out: set[Ending] = set()
         while work:
             state = work.pop()
-            if all(len(t.returned) == self.calls for t in state.threads):
+            waiting = drained and any(t.buffer for t in state.threads)
+            if not waiting and all(len(t.returned) == self.calls for t in state.threads):
                 memory = tuple(self._shown(state, k) for k in self.shared)
                 out.add((tuple(t.returned for t in state.threads), memory))
             for after in self._successors(state):

@@ -108,6 +108,12 @@ class Machine(Record, frozen=True):
             and all(counting_local(x) is not None for x in loops)
         )
 
+    @property
+    def sequential(self) -> Machine:
+        """The same code on a machine without store buffers, with all its loops."""
+        setup = replace(self.setup, memory=MemoryModel.SC)
+        return replace(self, setup=setup, base=self.loops)
+
     def statable(self, name: str) -> bool:
         """Tell whether a claim can be stated: a cache that it speaks of must be known."""
         claim = self.setup.claim(name)

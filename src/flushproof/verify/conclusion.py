@@ -136,7 +136,7 @@ class Conclusion(Record, frozen=True):
             roots=self._roots(vcpus, exact_roots=exact_roots),
             rounds=rounds,
             memory=self.machine.setup.memory,
-            buffer=CAPACITY if self.ledger.full_buffers else None,
+            buffer=CAPACITY if self.ledger.full_buffers and vcpus is not None else None,
         )
 
     def _roots(self, vcpus: Range, *, exact_roots: bool) -> str:

@@ -4,7 +4,7 @@ In: a `Machine`. Out: for a claim the invariant in words and as a claim that can
 why there is none. That the code proper does nothing undefined, and no sum of it leaves its type, is
 proved once. Nothing counts as proved unless `proof_checker/` confirms it.
 
-Lemma L4, Lemma L6, Lemma L17, Lemma L23, Lemma L31, Lemma L34 of docs/soundness.md.
+Lemma L4, Lemma L6, Lemma L17, Lemma L23, Lemma L31, Lemma L34, Lemma L35 of docs/soundness.md.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from flushproof.verify.proof_checker.check import (
     check_claims,
     check_defined,
 )
+from flushproof.verify.proof_checker.late_stores import find_late_store
 from flushproof.verify.second_asked import SecondAsked
 
 if TYPE_CHECKING:
@@ -118,6 +119,11 @@ class ForAll:
         self.steps = steps
         self.many = many
         self.flushers = machine.setup.bounds.flushers
+        self.sequential: ForAll | None = None
+        if machine.setup.memory is not MemoryModel.SC:
+            self.sequential = ForAll(
+                machine.sequential, evidence=evidence, second=second, steps=steps, many=many
+            )
         self.wider: ForAll | None = None
         if not many and not machine.setup.bounds.one_at_a_time:
             self.wider = ForAll(machine, evidence=evidence, second=second, steps=steps, many=True)
@@ -153,6 +159,8 @@ class ForAll:
         `program` has the claim, and `plan` tells where its steps begin, both with as many flushers
         as there are within the bounds.
         """
+        if self.sequential is not None:
+            return self._prove_sequential(self.sequential, claim, hopeless)
         if self.wider is None:
             return self.prove(program, plan, hopeless)
         if self.flushers > 1:
@@ -164,6 +172,14 @@ class ForAll:
         if isinstance(found, Evidence) or found.hopeless:
             return found
         return self.prove(program, plan, hopeless)
+
+    def _prove_sequential(
+        self, sequential: ForAll, claim: str, hopeless: Hopeless
+    ) -> Evidence | NoProof:
+        """Prove a claim of code with store buffers by way of the same code without (Lemma L35)."""
+        program = sequential.machine.with_claim(claim)
+        late = find_late_store(program)
+        return NoProof(late) if late else sequential.prove_claim(claim, program, None, hopeless)
 
     def prove(
         self, program: Program, plan: LazyPlan | None = None, hopeless: Hopeless = _hopeful

@@ -6,7 +6,7 @@ found is used (docs/proof-checker.md).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from flushproof.engines.second.cvc5_query import NotAccepted, ask_cvc5, cvc5_version
 from flushproof.ir.program import Program, Role
@@ -28,6 +28,7 @@ from flushproof.verify.proof_checker.check import (
     check_claims,
     check_defined,
 )
+from flushproof.verify.proof_checker.late_stores import find_late_store
 from flushproof.verify.proof_checker.solve import Ask, ask_z3, script_text, z3_version
 from flushproof.verify.proof_checker.terms import ProofObligation, Script
 
@@ -60,18 +61,32 @@ def _confirm(
     machine = machine.for_claim(block.claim)
     if machine.setup.bounds.flushers != 1 and not many:
         return _unfit(block, "there are several flushers")
-    if said.scope not in _scopes(many=many):
+    memory = _memory_of(said.scope, many=many)
+    if memory is None or machine.setup.memory not in (MemoryModel.SC, memory):
         return _unfit(block, "its head says that it covers something else")
-    if machine.setup.memory is not MemoryModel.SC:
-        return _unfit(block, "stores are buffered")
     if machine.setup.claim(block.claim) is None:
         return _unfit(block, "there is no such claim")
+    buffered = memory is not MemoryModel.SC
+    if buffered:
+        machine = machine.sequential
     program = program_of_claim(machine, block.claim, named_callers=many)
     if program is None:
         return _unfit(block, "there is no one order in which the locks are taken")
+    if buffered and (late := find_late_store(program)):
+        return _unfit(block, late)
     stated = machine.with_claims((block.claim,)) if machine.statable(block.claim) else None
     if list_assumptions(machine, stated) != said.assumptions:
         return _unfit(block, "it assumes other things now")
+    return _decide(machine, block, program, ask, known)
+
+
+def _decide(
+    machine: Machine,
+    block: ClaimedBlock,
+    program: Program,
+    ask: Ask,
+    known: dict[int, DefinedProgram | ClaimUnconfirmed],
+) -> ClaimConfirmed | ClaimUnconfirmed:
     code = known.get(id(block.code_proof))
     if code is None:
         code = known[id(block.code_proof)] = _defined(machine, block, ask)
@@ -87,11 +102,18 @@ def _unfit(block: ClaimedBlock, reason: str) -> ClaimUnconfirmed:
     return ClaimUnconfirmed(block.claim, reason, open=False)
 
 
-def _scopes(*, many: bool) -> Iterator[str]:
-    """Yield what may be said that a proof for every number of vCPUs covers."""
-    for roots in ROOTS:
-        scope = VerdictScope(None, None, None, None if many else 1, EVERY, roots)
-        yield scope_phrase(scope)
+def _memory_of(scope: str, *, many: bool) -> MemoryModel | None:
+    """Return the memory model in what is said that a proof for every number of vCPUs covers.
+
+    None if no such proof covers that.
+    """
+    flushers = None if many else 1
+    for memory in MemoryModel:
+        for roots in ROOTS:
+            said = VerdictScope(None, None, None, flushers, EVERY, roots, memory=memory)
+            if scope_phrase(said) == scope:
+                return memory
+    return None
 
 
 def _defined(machine: Machine, block: ClaimedBlock, ask: Ask) -> DefinedProgram | ClaimUnconfirmed:
