@@ -12,6 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from flushproof.frontend.spec.operation_names import SEVERAL, SINGLE
 from flushproof.frontend.spec.parser import (
     ASSUMPTIONS,
     BOUNDS,
@@ -34,6 +35,7 @@ FILES = (
 )
 WORDS = (
     ("operation", "the first word: what the function is", ROLES),
+    ("parameter_role", "what a parameter is, its own name for any value", (*SINGLE, *SEVERAL)),
     ("bound", "the first word: what is bounded", BOUNDS),
     ("assume", "what is taken for granted, or with `no` is not", ASSUMPTIONS),
     ("quantified", "the first word: what is any, in an `invariant` line", QUANTIFIED),

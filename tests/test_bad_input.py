@@ -481,10 +481,71 @@ CLAUSES: dict[str, tuple[str, int, str]] = {
     "missing variant": (SPEC.replace('"small.c"', '@"gone.c"'), 2, "cannot find"),
     "variant of a long name": (SPEC.replace('"small.c"', f'@"{"x" * 5000}.c"'), 2, "cannot find"),
     "no variant": (SPEC.replace('variant "small.c";', ""), 4, "spec `small` names no variant"),
-    "no load": (
-        SPEC.replace("load vmx_load_mmu_pgd(vcpu, root, free);", ""),
+    "no operations": (
+        SPEC.replace("load vmx_load_mmu_pgd(vcpu, root, free);", "").replace(
+            "flush hv_remote_flush_tlb_with_range(kvm, range);", ""
+        ),
         4,
-        "spec `small` has no `load` operation",
+        "spec `small` has no operations",
+    ),
+    "operation unknown to a claim": (
+        SPEC.replace("}\n}", "}\nclaim c { on enter @unmap() { } }\n}"),
+        4,
+        "`unmap` is no operation or call",
+    ),
+    "role of no operation in a claim": (
+        SPEC.replace("}\n}", "}\nclaim c { on return @cpu(v) { } }\n}"),
+        4,
+        "`cpu` is no operation or call",
+    ),
+    "no flush for a call": (
+        SPEC.replace("flush hv_remote", "thread hv_remote").replace(
+            "}\n}", "}\nclaim c { any call @x; on step() { assert(true); } }\n}"
+        ),
+        4,
+        "there is no call that `x` could be",
+    ),
+    "cpu without a vCPU": (
+        SPEC.replace("load vmx_load_mmu_pgd(vcpu,", "@cpu vmx_load_mmu_pgd(free,"),
+        4,
+        "`vmx_load_mmu_pgd` runs on a CPU, so it needs a parameter with role `vcpu`",
+    ),
+    "thread with a vCPU of its own": (
+        SPEC.replace("load vmx_load_mmu_pgd(vcpu,", "thread vmx_load_mmu_pgd(@vcpu,"),
+        4,
+        "`vmx_load_mmu_pgd` runs on no vCPU, so none is its own",
+    ),
+    "any of something else": (
+        SPEC.replace("(kvm, range)", "(kvm, any @range)"),
+        4,
+        "`range` is no",
+    ),
+    "any where no vCPU is": (
+        SPEC.replace("(kvm, range)", "(kvm, @any vcpu)"),
+        4,
+        "cannot have the role `any vcpu`",
+    ),
+    "role twice": (
+        SPEC.replace("(vcpu, root, free)", "(vcpu, root, @root)"),
+        4,
+        "role `root` stands twice",
+    ),
+    "operation twice": (
+        SPEC.replace("load vmx", "@cpu hv_remote_flush_tlb_with_range(vcpu, free);\nload vmx"),
+        4,
+        "operation `hv_remote_flush_tlb_with_range` stands twice",
+    ),
+    "call named like an operation": (
+        SPEC.replace("load vmx", "thread work(kvm);\nload vmx").replace(
+            "}\n}", "}\nclaim c { any call @work; on step() { assert(true); } }\n}"
+        ),
+        4,
+        "operation or call `work` stands twice",
+    ),
+    "operation named like a role": (
+        SPEC.replace("load vmx", "@thread flush(kvm);\nload vmx"),
+        4,
+        "a `thread` operation cannot be called `flush`",
     ),
     "reversed bounds": (SPEC.replace("}\n}", "}\nbounds { vcpus @4..1; }\n}"), 2, ""),
     "no vcpus": (SPEC.replace("}\n}", "}\nbounds { vcpus @0; }\n}"), 2, ""),
@@ -508,7 +569,7 @@ CLAUSES: dict[str, tuple[str, int, str]] = {
     "unknown role": (
         SPEC.replace("(kvm, range)", "(kvm, @rang)"),
         4,
-        "cannot have the role `rang`",
+        "`rang` is no role of a parameter (did you mean `range`?)",
     ),
     "unknown operation": (SPEC.replace("flush hv", "@flsh hv"), 4, "`flsh` is no"),
     "role does not fit": (SPEC.replace("(kvm, range)", "(@vcpu, range)"), 4, ""),

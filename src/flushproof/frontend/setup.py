@@ -79,6 +79,12 @@ class Setup(Record, frozen=True):
     undisturbed: Setup | None = None
     disturbers: tuple[str, ...] = ()
 
+    @property
+    def main_function(self) -> str:
+        """The name of the function that a reader takes the variant for: its first flush, if any."""
+        flushes = [o.function for o in self.operations if o.role == "flush"]
+        return (flushes or [o.function for o in self.operations])[0]
+
     def claim(self, name: str) -> s.ClaimSpec | None:
         """Return the claim of that name."""
         return next((x for x in self.claims if x.name == name), None)

@@ -21,11 +21,13 @@ BOOT_VCPU = Local("@vcpu", VCPU)
 
 
 class Role(StrEnum):
-    """What an operation is to the machine.
+    """Which thread an operation runs on.
 
-    `OBSERVE`, `DEADLOCK` and `END` are pseudo-operations made of claim handlers alone: the checks
-    of a state in itself, those of a state in which every thread that is in a call waits for a lock
-    that is not free, and those made once everything is over, with every thread between calls.
+    A `LOAD` runs on the thread of its vCPU, one at a time; a `FLUSH` on any of the others, which
+    are called flushers. `OBSERVE`, `DEADLOCK` and `END` are pseudo-operations made of claim
+    handlers alone: the checks of a state in itself, those of a state in which every thread that is
+    in a call waits for a lock that is not free, and those made once everything is over, with every
+    thread between calls.
     """
 
     LOAD = "load"
@@ -42,8 +44,8 @@ BYSTANDERS = (Role.OBSERVE, Role.DEADLOCK, Role.END)
 class Parameters(Record, frozen=True):
     """The locals that hold what the caller of an operation chose; None where it has no such one.
 
-    `vcpu` and `root` belong to a load; `whole`, `start` and `pages` to a flush; `free` are all the
-    others.
+    `vcpu` and `root` belong to a load; `whole`, `start` and `pages` to a flush; `others` are vCPUs
+    that are any of those that exist; `free` are all the others.
     """
 
     vcpu: Local | None = None
@@ -51,23 +53,37 @@ class Parameters(Record, frozen=True):
     whole: Local | None = None
     start: Local | None = None
     pages: Local | None = None
+    others: tuple[Local, ...] = ()
     free: tuple[Local, ...] = ()
 
     @property
     def all(self) -> tuple[Local, ...]:
         """Every parameter that is there."""
         named = (self.vcpu, self.root, self.whole, self.start, self.pages)
-        return tuple(p for p in named if p is not None) + self.free
+        return tuple(p for p in named if p is not None) + self.others + self.free
 
 
 class Operation(Record, frozen=True):
-    """One operation: code starting with `Enter` at 0; `name` is its C function."""
+    """One operation: code starting with `Enter` at 0; `name` is its C function.
+
+    One that is `named` is neither a load nor a flush to claims and readers, but goes by its own
+    name; `given` are those of its parameters that claims are told, in order.
+    """
 
     name: str
     role: Role
     parameters: Parameters
     code: tuple[Instr, ...]
     span: Span
+    named: bool = False
+    given: tuple[Local, ...] = ()
+
+    @property
+    def word(self) -> str:
+        """The word for all operations of its kind, as a spec has it."""
+        if not self.named:
+            return str(self.role)
+        return "cpu" if self.role is Role.LOAD else "thread"
 
 
 class CallLimits(Record, frozen=True):

@@ -24,6 +24,7 @@ from flushproof.ir.code import (
     Expr,
     Field,
     FieldScope,
+    Hypercall,
     Local,
     Read,
     Stop,
@@ -66,6 +67,8 @@ from flushproof.support.source import Span
 INVALID = Const((1 << 64) - 1, U64)
 BARE = 2
 """How long the code of a pseudo-operation is for which there is no handler: its two ends."""
+
+NO_CACHE = "no cache named: add a clause `cache when ... is ...` to the spec"
 
 CAPACITY = 2
 """How many stores a store buffer holds."""
@@ -115,9 +118,26 @@ class Machine(Record, frozen=True):
         return replace(self, setup=setup, base=self.loops)
 
     def statable(self, name: str) -> bool:
-        """Tell whether a claim can be stated: a cache that it speaks of must be known."""
+        """Tell whether a claim can be stated: what it speaks of must be there."""
+        return not self.why_unstatable(name)
+
+    def why_unstatable(self, name: str) -> str:
+        """Say what a claim speaks of that is not there, "" if it can be stated."""
         claim = self.setup.claim(name)
-        return self.cache is not None or claim is None or not _speaks_of_cache(claim)
+        if claim is None:
+            return ""
+        roles = {o.role for o in self.setup.operations}
+        if any(w.kind == "call" for w in claim.witnesses) and "flush" not in roles:
+            return "it is about the calls of a `flush` operation, and the spec has none"
+        if "load" not in roles and _names(claim, (RUNS_ON.name,)):
+            return "it is about what vCPUs run on, and the spec has no `load` operation"
+        if self.cache is None and _speaks_of_cache(claim):
+            return NO_CACHE
+        code = (i for o in self.base.operations for i in o.code)
+        issues = "flush" in roles or any(isinstance(i, Hypercall) for i in code)
+        if not issues and all(h.event == "hypercall" for h in claim.handlers):
+            return "it is about hypercalls, and no operation issues one"
+        return ""
 
     def looks_at_state(self, name: str) -> bool:
         """Tell whether a claim looks at the state itself: at the cache, or at each access."""
@@ -263,8 +283,13 @@ class Machine(Record, frozen=True):
 
 
 def _speaks_of_cache(claim: ClaimSpec) -> bool:
+    return _names(claim, CACHE_NAMES)
+
+
+def _names(claim: ClaimSpec, wanted: tuple[str, ...]) -> bool:
+    """Tell whether the code of a claim has one of some names in it."""
     nodes = (node for handler in claim.handlers for node in walk(handler.body))
-    return any(isinstance(n, c.Name) and n.id in CACHE_NAMES for n in nodes)
+    return any(isinstance(n, c.Name) and n.id in wanted for n in nodes)
 
 
 def build_machine(setup: Setup) -> Machine:

@@ -4,6 +4,9 @@ Events and their arguments, in order:
 
   enter load(v, root)         return load(v, root)
   enter flush(all, start, pages)   return flush(ret)      (or a call witness instead of `flush`)
+  enter NAME(arguments)       return NAME(arguments, ret) of a `cpu` or `thread` operation, without
+                              what is no value
+  enter cpu(v)  enter thread()     return cpu(v)  return thread()   of any of these
   hypercall(root, ok, all, start, pages)
   lock(l, shared)  unlock(l, shared)   before the lock is waited for, before the code frees it,
                               even if that waits in the thread's store buffer
@@ -21,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flushproof.frontend.c.types import BOOL_T, INT_T, ROOT_T, ULONG_T, Struct
+from flushproof.frontend.c.types import BOOL_T, INT_T, ROOT_T, ULONG_T, Integer, Struct
 from flushproof.frontend.spec.syntax import Handler
 from flushproof.ir.code import (
     Access,
@@ -52,7 +55,7 @@ from flushproof.ir.code import (
 from flushproof.ir.passes.cleanup import clean_code
 from flushproof.ir.program import Operation, Parameters, Role
 from flushproof.ir.rewrite import CodeRewriter
-from flushproof.ir.types import BOOL, INT, NONE, ROOT, U64
+from flushproof.ir.types import BOOL, INT, NONE, ROOT, U64, Int
 from flushproof.lower import convert
 from flushproof.lower.context import Activation, BoundName, ProgramContext, Special
 from flushproof.lower.statements import lower_statement
@@ -173,25 +176,47 @@ class _Pass:
         if self.operation.role is Role.OBSERVE:
             self._fire("step", (), span)
             return
-        if self.operation.role is Role.LOAD:
+        if self.operation.named:
+            self._fire_named("enter", (), span)
+        elif self.operation.role is Role.LOAD:
             self._runs_on(Const(NONE, ROOT), span)
-            self._fire("enter", self._load_arguments(), span, "load")
+            self._fire("enter", self._load_arguments(), span, self._subjects)
         else:
             whole = Var(p.whole) if p.whole else (FALSE if p.start else TRUE)
             arguments = (_bool(whole), _gfn(p.start), _gfn(p.pages))
-            self._fire("enter", arguments, span, "flush")
+            self._fire("enter", arguments, span, self._subjects)
         self._fire("step", (), span)
 
     def _return(self, value: Expr | None, span: Span) -> None:
-        if self.operation.role is Role.LOAD:
+        if self.operation.named:
+            self._fire_named("return", () if value is None else (_scalar(value),), span)
+        elif self.operation.role is Role.LOAD:
             root = self.operation.parameters.root
             if root is not None:
                 self._runs_on(Cast(Var(root), ROOT), span)
-            self._fire("return", self._load_arguments(), span, "load")
+            self._fire("return", self._load_arguments(), span, self._subjects)
         else:
             ret = Const(0, INT) if value is None else value
-            self._fire("return", (Scalar(ret, INT_T),), span, "flush")
+            self._fire("return", (Scalar(ret, INT_T),), span, self._subjects)
         self._fire("step", (), span)
+
+    @property
+    def _subjects(self) -> frozenset[str]:
+        """What the operation is called where claims handle that it is entered or left."""
+        return frozenset({self.operation.name, self.operation.word})
+
+    @property
+    def _is_flush(self) -> bool:
+        """Tell whether a call of the operation may be what a call witness stands for."""
+        return self.operation.role is Role.FLUSH and not self.operation.named
+
+    def _fire_named(self, event: str, result: Arguments, span: Span) -> None:
+        """Tell of an operation under its own name, and under the word for all of its kind."""
+        given = tuple(_scalar(Var(x)) for x in self.operation.given)
+        self._fire(event, (*given, *result), span, frozenset({self.operation.name}))
+        vcpu = self.operation.parameters.vcpu
+        whose = () if vcpu is None else (_scalar(Var(vcpu)),)
+        self._fire(event, whose, span, frozenset({self.operation.word}))
 
     def _runs_on(self, root: Expr, span: Span) -> None:
         vcpu = self.operation.parameters.vcpu
@@ -240,15 +265,20 @@ class _Pass:
     # Handlers --------------------------------------------------------------------------------
 
     def _fire(
-        self, event: str, arguments: Arguments, span: Span, subject: str = "", about: str = ""
+        self,
+        event: str,
+        arguments: Arguments,
+        span: Span,
+        subjects: frozenset[str] = frozenset({""}),
+        about: str = "",
     ) -> None:
         for monitor in self.owner.monitors:
-            subjects = frozenset({subject})
-            if subject == "flush" or event == "access":
-                subjects |= frozenset(monitor.choices)
-            if (event == "enter" and subject == "flush") or event == "access":
+            chosen = subjects - frozenset(monitor.choices)
+            if (event in ("enter", "return") and self._is_flush) or event == "access":
+                chosen |= frozenset(monitor.choices)
+            if (event == "enter" and self._is_flush) or event == "access":
                 self._choose(monitor, event, arguments, span)
-            for handler in monitor.handlers(event, subjects):
+            for handler in monitor.handlers(event, chosen):
                 self._handler(monitor, handler, arguments, span, about)
 
     def _choose(self, monitor: Monitor, event: str, arguments: Arguments, span: Span) -> None:
@@ -325,7 +355,7 @@ class _Pass:
         emitter = self.ctx.emitter
         end = emitter.label()
         for witness in sorted({handler.inside, handler.subject} & set(monitor.choices)):
-            if self.operation.role is Role.LOAD and handler.event != "access":
+            if not self._is_flush and handler.event != "access":
                 return
             inside = emitter.label()
             emitter.branch(self._is_chosen(monitor, witness, span), inside, end, span)
@@ -368,6 +398,17 @@ def _lock(field: Field, index: Expr | None, shared: bool) -> Arguments:  # noqa:
 
 def _bool(e: Expr) -> Value:
     return Scalar(e, BOOL_T)
+
+
+def _scalar(e: Expr) -> Value:
+    """Return a value of which only the type of its representation is known."""
+    match e.type:
+        case Int(1):
+            return Scalar(e, BOOL_T)
+        case Int(width, signed):
+            return Scalar(e, Integer(f"{'s' if signed else 'u'}{width}", e.type))
+        case _:
+            return Scalar(e, VCPU_POINTER)
 
 
 def _gfn(local: Local | None) -> Value:

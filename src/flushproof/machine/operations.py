@@ -7,6 +7,8 @@ from typing import ClassVar
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.type_errors import UnknownFunction, WrongArity
 from flushproof.frontend.c.types import CType, Integer, Pointer, Struct
+from flushproof.frontend.spec.operation_names import NAMED_ROLES, SEVERAL, SINGLE
+from flushproof.frontend.spec.spec_errors import check_known, check_once
 from flushproof.frontend.spec.syntax import OperationDecl, QuotedText
 from flushproof.ir.analysis.control_flow import insert_code
 from flushproof.ir.code import (
@@ -45,28 +47,43 @@ from flushproof.support.diagnostics import Diagnostic, InputError, suggest_close
 from flushproof.support.record import Record
 from flushproof.support.source import Span
 
+THREADS = {"load": Role.LOAD, "cpu": Role.LOAD, "flush": Role.FLUSH, "thread": Role.FLUSH}
+"""On which threads operations of each declared role run."""
+
 
 class BadRole(Diagnostic, frozen=True, kw_only=True):
     """A parameter role that does not fit the parameter or the operation."""
 
     CODE: ClassVar[str] = "FP0512"
     TITLE: ClassVar[str] = "{text}"
+    HELP: ClassVar[str] = "{advice}"
     text: str
+    advice: str = ""
 
 
 class _Roles(Record):
     """The parameters bound so far."""
 
     ctx: Context
+    given: tuple[Local, ...] = ()
     vcpu: Local | None = None
     root: Local | None = None
     whole: Local | None = None
     start: Local | None = None
     pages: Local | None = None
+    others: tuple[Local, ...] = ()
     free: tuple[Local, ...] = ()
 
     def frozen(self) -> Parameters:
-        return Parameters(self.vcpu, self.root, self.whole, self.start, self.pages, self.free)
+        return Parameters(
+            vcpu=self.vcpu,
+            root=self.root,
+            whole=self.whole,
+            start=self.start,
+            pages=self.pages,
+            others=self.others,
+            free=self.free,
+        )
 
 
 def lower_operation(
@@ -88,10 +105,17 @@ def lower_operation(
     result = inline_call(ctx, function, arguments, function.span)
     value = result.expr if isinstance(result, Scalar) else None
     ctx.emitter.emit(Return(value, _end(function)))
-    role = Role(decl.role)
     parameters = roles.frozen()
     code = _defined(recognise_waits(clean_code(ctx.emitter.finish())), parameters)
-    return Operation(function.name, role, parameters, code, function.span)
+    return Operation(
+        name=function.name,
+        role=THREADS[decl.role],
+        parameters=parameters,
+        code=code,
+        span=function.span,
+        named=decl.role in NAMED_ROLES,
+        given=roles.given,
+    )
 
 
 def _defined(code: tuple[Instr, ...], parameters: Parameters) -> tuple[Instr, ...]:
@@ -113,9 +137,13 @@ def _end(function: c.Function) -> Span:
 
 
 def _require(decl: OperationDecl, roles: _Roles) -> None:
-    if decl.role == Role.LOAD and (roles.vcpu is None or roles.root is None):
+    if decl.role == "load" and (roles.vcpu is None or roles.root is None):
         text = "a load needs a parameter with role `vcpu` and one with role `root`"
         raise InputError(BadRole(span=decl.span, text=text))
+    if decl.role == "cpu" and roles.vcpu is None:
+        text = f"`{decl.function}` runs on a CPU, so it needs a parameter with role `vcpu`"
+        advice = "an operation that is not for one vCPU is a `thread`"
+        raise InputError(BadRole(span=decl.span, text=text, advice=advice))
 
 
 def _arguments(
@@ -132,8 +160,21 @@ def _arguments(
             )
         )
     roles = _Roles(ctx)
-    pairs = zip(parameters, decl.roles, strict=True)
+    pairs = list(zip(parameters, decl.roles, strict=True))
+    for p, role in pairs:
+        _check_role(decl, p.declarator.name, role)
+    check_once("role", [(r.value, r.span) for r in decl.roles if r.value in SINGLE])
     return roles, tuple(_argument(roles, p, role) for p, role in pairs)
+
+
+def _check_role(decl: OperationDecl, own: str, role: QuotedText) -> None:
+    """Refuse a word that is no role, or a vCPU of its own for what runs on no vCPU."""
+    known = (*SINGLE, *SEVERAL, own)
+    check_known("role of a parameter", role.value, tuple(dict.fromkeys(known)), role.span)
+    if decl.role == "thread" and role.value == "vcpu":
+        text = f"`{decl.function}` runs on no vCPU, so none is its own"
+        advice = "write `any vcpu` for one that exists"
+        raise InputError(BadRole(span=role.span, text=text, advice=advice))
 
 
 def _argument(roles: _Roles, p: c.Parameter, role: QuotedText) -> Value:
@@ -148,15 +189,22 @@ def _argument(roles: _Roles, p: c.Parameter, role: QuotedText) -> Value:
             return PointerTo(StructPlace(Vm(), (struct,), Struct(struct)))
         case "vcpu", Pointer(Struct()) if scope is FieldScope.VCPU:
             roles.vcpu = ctx.emitter.local(name, VCPU)
+            roles.given += (roles.vcpu,)
             return Scalar(Var(roles.vcpu), t)
+        case "any vcpu", Pointer(Struct()) if scope is FieldScope.VCPU:
+            other = ctx.emitter.local(name, VCPU)
+            roles.others += (other,)
+            roles.given += (other,)
+            return Scalar(Var(other), t)
         case "root", Integer():
             roles.root = ctx.emitter.local(name, U64)
+            roles.given += (roles.root,)
             return Scalar(Var(roles.root), Integer("u64", U64))
         case "range", Pointer(Struct()):
             return _range(roles, name, t.target, role.span)
         case "start" | "pages", Integer():
             return _bound(roles, role.value, name)
-        case "free", _:
+        case word, _ if word == "free" or (word == name and word not in (*SINGLE, *SEVERAL)):
             return _free(roles, name, t)
         case _:
             text = f"a parameter of type `{t}` cannot have the role `{role.value}`"
@@ -165,6 +213,7 @@ def _argument(roles: _Roles, p: c.Parameter, role: QuotedText) -> Value:
 
 def _bound(roles: _Roles, role: str, name: str) -> Value:
     local = roles.ctx.emitter.local(name, U64)
+    roles.given += (local,)
     if role == "start":
         roles.start = local
     else:
@@ -186,6 +235,7 @@ def _range(roles: _Roles, name: str, t: CType, span: Span) -> Value:
         raise InputError(BadRole(span=span, text=text))
     roles.start, roles.pages = locals_
     roles.whole = ctx.emitter.local(f"{name}.whole", BOOL)
+    roles.given += (roles.whole, roles.start, roles.pages)
     return PointerTo(where, Unary("!", Var(roles.whole), BOOL))
 
 
@@ -194,4 +244,5 @@ def _free(roles: _Roles, name: str, t: CType) -> Value:
         return Nothing()
     local = roles.ctx.emitter.local(name, t.ir)
     roles.free = (*roles.free, local)
+    roles.given += (local,)
     return Scalar(Var(local), t)

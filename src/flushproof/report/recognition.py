@@ -33,7 +33,7 @@ def render(listing: Recognition, width: int) -> str:
 
 def _functions(listing: Recognition, width: int) -> list[str]:
     lines: list[str] = []
-    for role in ("flush", "load", "helper"):
+    for role in ("flush", "load", "cpu", "thread", "helper"):
         named = [p for p in listing.functions if p.role == role]
         for at, p in enumerate(named):
             label = "" if at else f"{role}s" if role == "helper" else role

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flushproof.results.costs import Costs
-from flushproof.results.verdict import ClaimResult, VerdictScope
+from flushproof.results.verdict import CallWord, ClaimResult, VerdictScope
 from flushproof.support.memory_model import MemoryModel
 from flushproof.support.wording import count_noun
 
@@ -30,8 +30,8 @@ def scope_phrase(scope: VerdictScope) -> str:
     parts = (
         scope.boot,
         vcpus_phrase(scope.vcpus),
-        _loads(scope.loads),
-        _flushes(scope.flushers, scope.flushes),
+        _on_vcpus(scope.on_vcpus, scope.loads),
+        _elsewhere(scope.elsewhere, scope.flushers, scope.flushes),
         scope.interleavings,
         _memory(scope),
         ROOTS.get(scope.roots, scope.roots),
@@ -58,8 +58,32 @@ def _memory(scope: VerdictScope) -> str:
     return f"{under} with store buffers of up to {entries}"
 
 
-def _loads(loads: int | None) -> str:
-    return "any number of loads" if loads is None else f"up to {count_noun(loads, 'load')} each"
+def _on_vcpus(word: CallWord, each: int | None) -> str:
+    if not word:
+        return ""
+    of_each = "each" if word == "load" else "on each CPU"
+    if each is None:
+        return "any number of loads" if word == "load" else f"any number of calls {of_each}"
+    return f"up to {count_noun(each, word)} {of_each}"
+
+
+def _elsewhere(word: CallWord, threads: int | None, each: int | None) -> str:
+    match word:
+        case "":
+            return ""
+        case "call":
+            return _calls(threads, each)
+        case _:
+            return _flushes(threads, each)
+
+
+def _calls(threads: int | None, each: int | None) -> str:
+    some = "any number of calls" if each is None else f"up to {count_noun(each, 'call')}"
+    if (threads, each) == (1, None):
+        return f"{some} by other threads, one at a time"
+    if threads is None:
+        return f"{some} by each of any number of other threads"
+    return f"{some} by {'one other thread' if threads == 1 else f'each of {threads} other threads'}"
 
 
 def _flushes(flushers: int | None, flushes: int | None) -> str:

@@ -72,8 +72,9 @@ def thread_title(thread: str, threads: tuple[str, ...]) -> str:
     """Return how a thread is called in print: `vCPU1`, `flusher` where there is only one."""
     if thread.startswith("vcpu"):
         return "vCPU" + thread.removeprefix("vcpu")
-    if thread.startswith("flusher") and sum(t.startswith("flusher") for t in threads) == 1:
-        return "flusher"
+    for kind in ("flusher", "thread"):
+        if thread.startswith(kind) and sum(t.startswith(kind) for t in threads) == 1:
+            return kind
     return thread
 
 

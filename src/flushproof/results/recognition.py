@@ -7,7 +7,7 @@ from flushproof.support.source import Span
 
 
 class FunctionPart(Record, frozen=True):
-    """A function that is part of the model; `role` is flush, load or helper."""
+    """A function that is part of the model; `role` is flush, load, cpu, thread or helper."""
 
     name: str
     role: str

@@ -20,11 +20,11 @@ class HypercallNote(Record, frozen=True):
 class TraceStep(Record, frozen=True):
     """One line of a trace.
 
-    `thread` is "vcpu1" or "flusher0"; `operation` is "load" or "flush"; `text` is the cell, such as
-    "load(A)" or "flush A failed"; `lock` says what the step did to the lock bar of its column
-    ("section": the step takes and releases a lock within itself); `changed` maps field names such
-    as "ept_pointer[1]" to values, in order of change; `loads` is the root of the load that this
-    step is, begins or ends, "" in all else.
+    `thread` is "vcpu1", "flusher0" or "thread0"; `operation` is "load", "flush" or the name of
+    another one; `text` is the cell, such as "load(A)" or "flush A failed"; `lock` says what the
+    step did to the lock bar of its column ("section": the step takes and releases a lock within
+    itself); `changed` maps field names such as "ept_pointer[1]" to values, in order of change;
+    `loads` is the root of the load that this step is, begins or ends, "" in all else.
     """
 
     index: int

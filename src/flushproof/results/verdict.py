@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import assert_never
+from typing import Literal, assert_never
 
 from flushproof.results.second_opinion import Opinion
 from flushproof.results.trace import Trace
@@ -49,6 +49,10 @@ class ExpectationOutcome(StrEnum):
     UNDECIDED = "undecided"
 
 
+CallWord = Literal["load", "flush", "call", ""]
+"""What calls of operations are called: loads, flushes, or calls where they go by other names."""
+
+
 class VerdictScope(Record, frozen=True):
     """What a verdict covers.
 
@@ -57,7 +61,8 @@ class VerdictScope(Record, frozen=True):
     phrase such as "every interleaving"; `roots` is "uninterpreted" or "64-bit vectors"; `rounds` is
     how many turns each thread took where that does not cover every interleaving, else None;
     `memory` is the memory model, `buffer` the number of entries of a store buffer that may be full,
-    None where that does not happen.
+    None where that does not happen. `on_vcpus` and `elsewhere` say what vCPUs and other threads do,
+    "" where nothing does.
     """
 
     vcpus: tuple[int, int] | None
@@ -70,6 +75,9 @@ class VerdictScope(Record, frozen=True):
     rounds: int | None = None
     memory: MemoryModel = MemoryModel.SC
     buffer: int | None = None
+
+    on_vcpus: CallWord = "load"
+    elsewhere: CallWord = "flush"
 
 
 class Breaker(Record, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flushproof.ir.analysis.representation import infer_kinds
-from flushproof.ir.program import Program
+from flushproof.ir.program import Program, Role
 from flushproof.machine.build import Machine
 from flushproof.support.resources import PRELUDE
 
@@ -17,7 +17,8 @@ def list_assumptions(
     """
     given = machine.setup.assumptions
     out = []
-    if given.load_flushes and loads_matter:
+    loads = any(not o.named for o in machine.base.of(Role.LOAD))
+    if given.load_flushes and loads_matter and loads:
         out.append("a load flushes the vCPU's own TLB for its new root")
     if given.vcpu_roots_start_invalid:
         out.append("vCPU creation sets the root fields to INVALID_PAGE")

@@ -12,11 +12,17 @@ from typing import assert_never
 from flushproof.engines.counterexample import Counterexample, size_in_words
 from flushproof.engines.explicit.enumerator import Sizes
 from flushproof.frontend.setup import Bounds
-from flushproof.ir.program import Program
+from flushproof.ir.program import Operation, Program, Role
 from flushproof.machine.build import CAPACITY, Machine
 from flushproof.results.second_opinion import Opinion, join_opinions
 from flushproof.results.trace import Trace
-from flushproof.results.verdict import ClaimResult, Verdict, VerdictScope, WrittenProof
+from flushproof.results.verdict import (
+    CallWord,
+    ClaimResult,
+    Verdict,
+    VerdictScope,
+    WrittenProof,
+)
 from flushproof.support.record import Record, replace
 from flushproof.support.wording import count_noun
 from flushproof.verify.assumptions import list_assumptions
@@ -137,6 +143,8 @@ class Conclusion(Record, frozen=True):
             rounds=rounds,
             memory=self.machine.setup.memory,
             buffer=CAPACITY if self.ledger.full_buffers and vcpus is not None else None,
+            on_vcpus=word_for_calls(self.machine.base.of(Role.LOAD), "load"),
+            elsewhere=word_for_calls(self.machine.base.of(Role.FLUSH), "flush"),
         )
 
     def _roots(self, vcpus: Range, *, exact_roots: bool) -> str:
@@ -144,6 +152,13 @@ class Conclusion(Record, frozen=True):
             sizes = Sizes(vcpus[1], self.question.bounds.loads)
             return f"{count_noun(sizes.roots, 'root')}, one range and one error code"
         return "uninterpreted" if exact_roots else "64-bit vectors"
+
+
+def word_for_calls(operations: tuple[Operation, ...], usual: CallWord) -> CallWord:
+    """Return what calls of some operations are called, "" where there are none."""
+    if not operations:
+        return ""
+    return "call" if any(o.named for o in operations) else usual
 
 
 def _only(rounds: int) -> str:

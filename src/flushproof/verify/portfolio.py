@@ -22,8 +22,6 @@ from flushproof.verify.unbounded_proofs import ForAll
 
 __all__ = ["Groundwork", "Question", "decide_claims", "decide_with_counterexample"]
 
-NO_CACHE = "no cache named: add a clause `cache when ... is ...` to the spec"
-
 
 class Groundwork:
     """What claims about one machine rest on together: that its code is defined, found out once.
@@ -65,8 +63,8 @@ def decide_claims(
 
     def one(name: str) -> ClaimResult:
         claim = ClaimChecker(machine, question, name, definedness, forall)
-        if not machine.statable(name):
-            return claim.tell(IsNotAsked(NO_CACHE))
+        if why := machine.why_unstatable(name):
+            return claim.tell(IsNotAsked(why))
         try:
             with raise_memory_error(), fresh_terms():
                 found = outside_considered(claim.tell(claim.decide()), claim, machine, question)
@@ -146,8 +144,8 @@ def decide_with_counterexample(
     machine = machine.within(question.bounds)
     forall = ForAll(machine, evidence=False)
     claim = ClaimChecker(machine, question, name, Definedness(machine, question), forall)
-    if not machine.statable(name):
-        return claim.tell(IsNotAsked(NO_CACHE)), None
+    if why := machine.why_unstatable(name):
+        return claim.tell(IsNotAsked(why)), None
     with fresh_terms():
         decision = claim.decide()
     found = decision.found if isinstance(decision, Refutes) else None

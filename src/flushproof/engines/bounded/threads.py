@@ -65,12 +65,11 @@ class Unroller:
     def threads(self) -> tuple[ThreadSteps, ...]:
         """All threads: those of vCPUs that load first, in order, then flushers."""
         n = self.counts.vcpus
-        loads = [
-            self._thread(v, f"vcpu{v}", Role.LOAD, self.counts.loads) for v in self.counts.loading
-        ]
+        loading = self.counts.loading if self.program.of(Role.LOAD) else ()
+        flushing = range(self.counts.flushers) if self.program.of(Role.FLUSH) else ()
+        loads = [self._thread(v, f"vcpu{v}", Role.LOAD, self.counts.loads) for v in loading]
         flushes = [
-            self._thread(n + k, f"flusher{k}", Role.FLUSH, self.counts.flushes)
-            for k in range(self.counts.flushers)
+            self._thread(n + k, f"flusher{k}", Role.FLUSH, self.counts.flushes) for k in flushing
         ]
         return (*loads, *flushes, *self._bystanders(n + self.counts.flushers))
 
@@ -117,7 +116,7 @@ class Unroller:
                 values[local] = root
             elif local is p.vcpu and operation.role is Role.LOAD:
                 values[local] = number
-            elif local is p.vcpu:
+            elif local is p.vcpu or local in p.others:
                 values[local] = self._any_vcpu(name, executor)
             else:
                 values[local] = self._fresh(operation, name, local, executor)

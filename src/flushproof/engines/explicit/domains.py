@@ -81,7 +81,9 @@ def enumerate_arguments(
     """
     p = operation.parameters
     own = range(thread, thread + 1) if operation.role is Role.LOAD else range(vcpus)
-    whose = [{}] if p.vcpu is None else [{p.vcpu: v} for v in own]
+    named = [] if p.vcpu is None else [p.vcpu]
+    each = [*(own for _ in named), *(range(vcpus) for _ in p.others)]
+    whose = [dict(zip((*named, *p.others), v, strict=True)) for v in product(*each)]
     for given, ranged, free in product(whose, _ranges(operation), _free(operation, vcpus, values)):
         if p.root is None:
             yield given | ranged | free, 0

@@ -107,7 +107,8 @@ class _RandomRun:
         self.state = interpreter.State(self.program, self.vcpus, memory, locks, threads)
 
     def _new(self, number: int, role: Role, most: int) -> _Left:
-        return _Left(interpreter.Thread(number, ()), role, self.dice.randint(0, most))
+        calls = self.dice.randint(0, most)
+        return _Left(interpreter.Thread(number, ()), role, calls if self.program.of(role) else 0)
 
     def run(self, seed: int) -> RunFailure | None:
         """Make the run; return what goes wrong, if anything does."""
@@ -195,6 +196,7 @@ class _RandomRun:
         if p.vcpu is not None:
             loads = operation.role is Role.LOAD
             out[p.vcpu] = number if loads else self.dice.randrange(self.vcpus)
+        out |= {x: self.dice.randrange(self.vcpus) for x in p.others}
         if p.root is not None:
             out[p.root] = self.dice.choice(self.pages)
         return out

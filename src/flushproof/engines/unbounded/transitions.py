@@ -106,13 +106,16 @@ class TransitionExecutor:
             root, proper = any_root(self.space.algebra, f"root:{operation.name}")
             given[operation.parameters.root] = root
             limits += proper
+        others = operation.parameters.others
         if operation.role is Role.LOAD and operation.parameters.vcpu is not None:
             given[operation.parameters.vcpu] = number
-        elif site.at == 0 and operation.parameters.vcpu in given:
-            given[operation.parameters.vcpu], exists = any_vcpu(
-                f"{label}:vcpu:{operation.name}", self.space.count
-            )
-            limits += exists
+        elif operation.parameters.vcpu is not None:
+            others = (operation.parameters.vcpu, *others)
+        for x in others:
+            if site.at == 0 and x in given:
+                name = f"{label}:vcpu:{operation.name}:{x.name}"
+                given[x], exists = any_vcpu(name, self.space.count)
+                limits += exists
         shape = self.frames.layouts[site.operation]
         step, exits = executor.alone_to(shape, site.at, given, label)
         constraint = t.and_(step.enabled, *limits, *self._inputs(step), *executor.constraints)

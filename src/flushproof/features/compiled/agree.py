@@ -179,6 +179,8 @@ class _Difference(Record, frozen=True):
         p = operation.parameters
         known = {p.vcpu: s.vcpu, p.root: s.root, p.start: s.start, p.pages: s.pages}
         given = [f"{x.name} = {value:#x}" for x, value in known.items() if x is not None]
+        vcpus = self.sequence.vcpus
+        given += [f"{x.name} = {(s.vcpu + 1 + k) % vcpus:#x}" for k, x in enumerate(p.others)]
         given += [f"{x.name} = {s.free[k % len(s.free)]:#x}" for k, x in enumerate(p.free)]
         if p.whole is not None and s.whole:
             given.append("everything")

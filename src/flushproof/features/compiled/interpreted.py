@@ -24,7 +24,7 @@ UNDEFINED = "undefined"
 
 def interpret_sequence(machine: Machine, where: ObjectLayout, sequence: Sequence) -> list[str]:
     """Run a sequence from boot; return a line for the state after boot and for each operation."""
-    calls = tuple(_call(machine, s) for s in sequence.steps)
+    calls = tuple(_call(machine, s, sequence.vcpus) for s in sequence.steps)
     numbers = range(sequence.vcpus + machine.setup.bounds.flushers)
     pairs = tuple(zip(sequence.steps, calls, strict=True))
     plans = tuple(
@@ -131,7 +131,7 @@ def _nowhere(_operation: Operation) -> frozenset[int]:
     return frozenset()
 
 
-def _call(machine: Machine, s: InputStep) -> Call:
+def _call(machine: Machine, s: InputStep, vcpus: int) -> Call:
     operation = machine.base.operations[s.operation]
     p = operation.parameters
     given = {x.name: _wrapped(s.free[k % FREE_ARGUMENTS], x.type) for k, x in enumerate(p.free)}
@@ -143,6 +143,7 @@ def _call(machine: Machine, s: InputStep) -> Call:
         (p.pages, s.pages),
     )
     given |= {x.name: value for x, value in pairs if x is not None}
+    given |= {x.name: (s.vcpu + 1 + k) % vcpus for k, x in enumerate(p.others)}
     return Call(operation.name, given, ())
 
 

@@ -241,13 +241,17 @@ class DrivenProgram(Record):
         named = [p for p in f.parameters if p.declarator.name]
         before = ""
         given: list[str] = []
-        free = 0
+        free = others = 0
         for p, role in zip(named, decl.roles, strict=True):
             match role.value:
                 case "kvm":
                     given.append(f"&{self._struct(p.type.name)}")
                 case "vcpu":
                     given.append(f"&{self._struct(p.type.name).format('drv_now->vcpu')}")
+                case "any vcpu":
+                    others += 1
+                    which = f"(drv_now->vcpu + {others}) % VCPUS"
+                    given.append(f"&{self._struct(p.type.name).format(which)}")
                 case "range":
                     before = self._range(p)
                     given.append("drv_now->whole ? (void *)0 : &drv_range")

@@ -62,7 +62,7 @@ def judge_mutants(origin: SetupOrigin, asked: Asked, listener: MutantListener) -
     return Mutation(
         path=origin.setup.variant.name,
         sha256=origin.setup.variant.sha256,
-        function=next(o.function for o in origin.setup.operations if o.role == "flush"),
+        function=origin.setup.main_function,
         vcpus=bounds.vcpus,
         loads=bounds.loads,
         flushes=bounds.flushes,

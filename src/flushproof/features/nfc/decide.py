@@ -115,6 +115,9 @@ class _Compared:
     def decide(self) -> Comparison:
         if is_same_code(*self.plain):
             return self._same_code()
+        if reason := self._why_not_compared():
+            answer = _Answer(self.wanted.bounds.vcpus[1], Undecided(reason), exact_roots=True)
+            return self._result(Relation.UNKNOWN, answer, None, reason)
         if changing := written_unknown(*self.plain):
             names = ", ".join(dict.fromkeys(f"`{f.label}`" for f in changing))
             reason = f"{names} may hold anything at boot, and code here changes it"
@@ -146,6 +149,12 @@ class _Compared:
                 return self._equal(answer)
             case unexpected:
                 assert_never(unexpected)
+
+    def _why_not_compared(self) -> str:
+        """Name an operation of which hypercalls and results would say too little, if any."""
+        for o in (o for program in self.plain for o in program.operations if o.named):
+            return f"`{o.name}` is a `{o.word}` operation, and only loads and flushes are compared"
+        return ""
 
     def _same_code(self) -> Comparison:
         """Say that the code of both is one, which is no matter of bounds."""
@@ -308,8 +317,7 @@ def _after_first_load(run: Run) -> int:
 
 def _version(machine: Machine) -> VariantVersion:
     setup = machine.setup
-    function = next(o.function for o in setup.operations if o.role == Role.FLUSH)
-    return VariantVersion(setup.variant.name, setup.variant.sha256, function)
+    return VariantVersion(setup.variant.name, setup.variant.sha256, setup.main_function)
 
 
 def _assumptions(old: Machine, new: Machine) -> tuple[str, ...]:

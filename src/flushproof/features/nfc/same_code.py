@@ -40,8 +40,8 @@ class _NumberedNames:
     def _operation(self, operation: Operation) -> Iterator[object]:
         self.locals = {}
         p = operation.parameters
-        slots = (p.vcpu, p.root, p.whole, p.start, p.pages, *p.free)
-        yield operation.role
+        slots = (p.vcpu, p.root, p.whole, p.start, p.pages, *p.others, *p.free)
+        yield operation.word
         yield tuple(None if x is None else self._local(x) for x in slots)
         yield from map(self._instr, operation.code)
 

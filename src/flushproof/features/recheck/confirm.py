@@ -7,6 +7,7 @@ found is used (docs/proof-checker.md).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import product
 
 from flushproof.engines.second.cvc5_query import NotAccepted, ask_cvc5, cvc5_version
 from flushproof.ir.program import Program, Role
@@ -21,7 +22,7 @@ from flushproof.verify.assumptions import list_assumptions
 from flushproof.verify.certificate.certificate_file import Certificate
 from flushproof.verify.certificate.head import ProvedClaim
 from flushproof.verify.certificate.proof_blocks import ClaimedBlock
-from flushproof.verify.conclusion import EVERY
+from flushproof.verify.conclusion import EVERY, word_for_calls
 from flushproof.verify.proof_checker.check import (
     DefinedProgram,
     ProofRefused,
@@ -61,7 +62,7 @@ def _confirm(
     machine = machine.for_claim(block.claim)
     if machine.setup.bounds.flushers != 1 and not many:
         return _unfit(block, "there are several flushers")
-    memory = _memory_of(said.scope, many=many)
+    memory = _memory_of(said.scope, machine.base, many=many)
     if memory is None or machine.setup.memory not in (MemoryModel.SC, memory):
         return _unfit(block, "its head says that it covers something else")
     if machine.setup.claim(block.claim) is None:
@@ -102,17 +103,25 @@ def _unfit(block: ClaimedBlock, reason: str) -> ClaimUnconfirmed:
     return ClaimUnconfirmed(block.claim, reason, open=False)
 
 
-def _memory_of(scope: str, *, many: bool) -> MemoryModel | None:
+def _memory_of(scope: str, program: Program, *, many: bool) -> MemoryModel | None:
     """Return the memory model in what is said that a proof for every number of vCPUs covers.
 
     None if no such proof covers that.
     """
-    flushers = None if many else 1
-    for memory in MemoryModel:
-        for roots in ROOTS:
-            said = VerdictScope(None, None, None, flushers, EVERY, roots, memory=memory)
-            if scope_phrase(said) == scope:
-                return memory
+    for memory, roots in product(MemoryModel, ROOTS):
+        said = VerdictScope(
+            vcpus=None,
+            loads=None,
+            flushes=None,
+            flushers=None if many else 1,
+            interleavings=EVERY,
+            roots=roots,
+            memory=memory,
+            on_vcpus=word_for_calls(program.of(Role.LOAD), "load"),
+            elsewhere=word_for_calls(program.of(Role.FLUSH), "flush"),
+        )
+        if scope_phrase(said) == scope:
+            return memory
     return None
 
 

@@ -30,6 +30,7 @@ from flushproof.features.reproduce.monitor import (
     start_lines,
     witness_bits,
 )
+from flushproof.features.reproduce.named_operations import call_number, tells_operations
 from flushproof.features.reproduce.stop_points import (
     Spans,
     driver_events,
@@ -40,13 +41,14 @@ from flushproof.features.reproduce.stop_points import (
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.spec.syntax import ClaimSpec, OperationDecl
 from flushproof.ir.program import Operation, Program, Role
+from flushproof.ir.types import VcpuRef
 from flushproof.machine.build import Machine
 from flushproof.machine.monitors import RUNS_ON
 from flushproof.report.plain import escape_unprintable
 from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import Record
-from flushproof.verify.trace.value_names import root_letter
+from flushproof.verify.trace.value_names import number_words, root_letter
 
 DRIVER = (Path(__file__).parent / "driver.c").read_text(encoding="utf-8")
 
@@ -151,7 +153,7 @@ class _Emitter(Record):
         parts += [define_claim_words(m), "\n"]
         parts = _quiet(parts, emit_handlers(m), "claims")
         parts += [
-            announcing_functions(self.claim),
+            announcing_functions(m),
             self._set_up(m),
             self._calls(),
             "\n",
@@ -208,7 +210,8 @@ class _Emitter(Record):
         given = call.arguments
         whole = given[p.whole.name] if p.whole else int(p.start is None)
         values = {
-            "load": int(operation.role is Role.LOAD),
+            **self._named(operation, call),
+            "load": int(operation.role is Role.LOAD and not operation.named),
             "vcpu": given[p.vcpu.name] if p.vcpu else 0,
             "root": c_literal(given[p.root.name]) if p.root else 0,
             "whole": whole,
@@ -223,6 +226,18 @@ class _Emitter(Record):
             f"static long long run{k}(void)\n{{\n{body}}}\n"
             f"static const struct call call{k} = {{ {fields} }};\n\n"
         )
+
+    def _named(self, operation: Operation, call: Call) -> dict[str, str]:
+        """Return what tells apart calls of operations that go by their own names."""
+        setup = self.machine.setup
+        if not tells_operations(setup, self.claim):
+            return {}
+        values = (c_literal(call.arguments[x.name]) for x in operation.given)
+        given = ", ".join(values) if operation.named else ""
+        return {
+            "operation": str(call_number(setup, operation.name)),
+            "given": f"{{ {given or '0'} }}",
+        }
 
     def _invocation(self, operation: Operation, decl: OperationDecl, call: Call) -> str:
         f = self.machine.env.declarations.functions[decl.function]
@@ -250,6 +265,9 @@ class _Emitter(Record):
             case "vcpu" if p.vcpu is not None:
                 where = self.layout.structs[parameter.type.name]
                 return f"&{where.format(given[p.vcpu.name])}", ""
+            case "any vcpu":
+                where = self.layout.structs[parameter.type.name]
+                return f"&{where.format(given[name])}", ""
             case "range" if p.whole is not None:
                 return self._range(operation, parameter, call)
             case _:
@@ -291,7 +309,8 @@ class _Emitter(Record):
 
     def _says(self, e: ProgramEvent) -> str:
         n = self.run_.vcpus
-        who = f"vCPU{e.thread}" if e.thread < n else f"flusher{e.thread - n}"
+        other = "flusher" if any(not o.named for o in self.program.of(Role.FLUSH)) else "thread"
+        who = f"vCPU{e.thread}" if e.thread < n else f"{other}{e.thread - n}"
         call = self.run_.calls[e.thread, e.call]
         what = e.kind.lower().replace("_", " ")
         where = "" if e.location is None else f" {self.layout.place(e.location)}"
@@ -307,7 +326,17 @@ class _Emitter(Record):
     def _argument_words(self, call: Call) -> str:
         operation = next(o for o in self.program.operations if o.name == call.operation)
         root = operation.parameters.root
-        return "" if root is None else self._root(call.arguments[root.name])
+        if not operation.named:
+            return "" if root is None else self._root(call.arguments[root.name])
+        values = ((x, call.arguments[x.name]) for x in operation.given)
+        return ", ".join(
+            self._root(v)
+            if x == root
+            else f"vCPU{v}"
+            if isinstance(x.type, VcpuRef)
+            else number_words(v)
+            for x, v in values
+        )
 
     def _root(self, value: int | None) -> str:
         known = list(dict.fromkeys(self._loaded()))

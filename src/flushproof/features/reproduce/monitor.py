@@ -10,9 +10,19 @@ from collections.abc import Iterator
 
 from flushproof.engines.interpreter import interpreter
 from flushproof.features.reproduce.layout import ObjectLayout
+from flushproof.features.reproduce.named_operations import (
+    BOOL,
+    VCPU,
+    handlers_of_claim,
+    members_of_call,
+    require_subject,
+    tells_operations,
+    told_by_name,
+)
 from flushproof.frontend.c import printer
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.rewrite import rewrite_expression, rewrite_statement
+from flushproof.frontend.setup import Setup
 from flushproof.frontend.spec.syntax import ClaimSpec, Handler, Witness
 from flushproof.ir.program import Program
 from flushproof.ir.types import NO_VCPU, NONE, Type, VcpuRef
@@ -21,7 +31,7 @@ from flushproof.machine.instrument import PLACE_STRIDE
 from flushproof.report.plain import escape_unprintable
 from flushproof.support.record import Record, replace
 
-VCPU, ROOT, BOOL, U64 = "struct kvm_vcpu *", "root ", "_Bool ", "u64 "
+ROOT, U64 = "root ", "u64 "
 TYPES = {
     "enter load": (VCPU, ROOT),
     "return load": (VCPU, ROOT),
@@ -72,7 +82,7 @@ typedef unsigned __int128 root;
 #define some(v, c) (!every(v, !(c)))
 
 struct call {{
-	int load, vcpu;
+{named}	int load, vcpu;
 	root root;
 	_Bool whole;
 	unsigned long long start, pages;
@@ -239,6 +249,7 @@ def define_claim_words(m: Monitored) -> str:
         for x in interpreter.field_locations(f, m.vcpus)
     )
     return WORDS.format(
+        named=members_of_call(m.program) if tells_operations(machine.setup, m.claim) else "",
         load_flushes=int(machine.setup.assumptions.load_flushes),
         calls_end=int(machine.calls_end),
         cache=text,
@@ -257,13 +268,14 @@ def emit_handlers(m: Monitored) -> str:
         *_ghost_lines(claim),
         "\n",
     ]
-    lines += [_handler(k, h, arrays | {"runs_on"}) for k, h in enumerate(claim.handlers)]
+    handlers = handlers_of_claim(m.machine.setup, claim)
+    lines += [_handler(m, k, h, arrays | {"runs_on"}) for k, h in enumerate(handlers)]
     return "".join(lines)
 
 
-def announcing_functions(claim: ClaimSpec) -> str:
+def announcing_functions(m: Monitored) -> str:
     """Return the functions by which the driver announces events."""
-    return ANNOUNCED.format(**{key: "".join(_calls(claim, key)) for key in TYPES})
+    return ANNOUNCED.format(**{key: "".join(_calls(m, key)) for key in TYPES})
 
 
 def start_lines(m: Monitored) -> str:
@@ -357,31 +369,39 @@ def _ghost_lines(claim: ClaimSpec) -> Iterator[str]:
 # Handlers --------------------------------------------------------------------------------------
 
 
-def _handler(k: int, h: Handler, arrays: frozenset[str]) -> str:
-    types = TYPES[_key(h)]
+def _handler(m: Monitored, k: int, h: Handler, arrays: frozenset[str]) -> str:
+    told = told_by_name(m.program, h)
+    types = TYPES[_key(m.machine.setup, h)] if told is None else told.types
     given = [f"{t}{p.value}" for t, p in zip(types, h.parameters, strict=False)]
     given += [f"{t}unused{n}" for n, t in enumerate(types[len(given) :])]
     body = printer.print_statement(_indexed(h.body, arrays))
     return f"static void handler{k}({', '.join(given) or 'void'})\n{body}\n\n"
 
 
-def _key(h: Handler) -> str:
+def _key(setup: Setup, h: Handler) -> str:
+    """Return the event of a handler; what goes by its own name is told where flushes are."""
     if h.event not in ("enter", "return"):
         return h.event
-    return f"{h.event} {'load' if h.subject == 'load' else 'flush'}"
+    loads = {"load", *(o.function for o in setup.operations if o.role == "load")}
+    return f"{h.event} {'load' if h.subject in loads else 'flush'}"
 
 
-def _calls(claim: ClaimSpec, key: str) -> Iterator[str]:
+def _calls(m: Monitored, key: str) -> Iterator[str]:
+    claim, setup = m.claim, m.machine.setup
     known = {w.name: w.kind for w in claim.witnesses}
-    for k, h in enumerate(claim.handlers):
-        if _key(h) != key:
+    for k, h in enumerate(handlers_of_claim(setup, claim)):
+        if _key(setup, h) != key:
             continue
         names = sorted({h.inside, h.subject} & known.keys())
         tests = [f"IS_{n}" for n in names if known[n] in ("call", "access")]
         if any(known[n] == "call" for n in names):
             tests.insert(0, "current && !current->load")
+        named = known.get(h.subject) != "call" and h.event in ("enter", "return")
+        tests += require_subject(setup, claim, h.subject) if named else ()
         condition = f"if ({' && '.join(tests)}) " if tests else ""
-        yield f"\t\t{condition}handler{k}({GIVEN[key]});\n"
+        told = told_by_name(m.program, h)
+        values = GIVEN[key] if told is None else told.values
+        yield f"\t\t{condition}handler{k}({values});\n"
 
 
 def _indexed(s: c.Stmt, arrays: frozenset[str]) -> c.Stmt:

@@ -144,9 +144,8 @@ def report_claims(
         told = expecting(result)
         results.append(told if opinion is None else replace(told, opinion=opinion))
         on_result(results[-1])
-    function = next(o.function for o in setup.operations if o.role == "flush")
     digest = setup.variant.sha256
-    return Report(path, digest, setup.name, function, tuple(results), setup.read_as)
+    return Report(path, digest, setup.name, setup.main_function, tuple(results), setup.read_as)
 
 
 def _second(options: Options) -> Second | None:

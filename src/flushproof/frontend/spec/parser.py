@@ -39,7 +39,7 @@ from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import Record
 from flushproof.support.source import Source, Span
 
-ROLES = ("flush", "load")
+ROLES = ("flush", "load", "cpu", "thread")
 BOUNDS = ("vcpus", "loads", "flushes", "flushers")
 ASSUMPTIONS = ("load_flushes", "vcpu_roots_start_invalid")
 QUANTIFIED = ("vcpu",)
@@ -148,9 +148,19 @@ def _operations(tokens: Tokens, entries: list[Tree]) -> tuple[syntax.OperationDe
 
 
 def _operation(tokens: Tokens, tree: Tree) -> syntax.OperationDecl:
-    role, name, words = tree_parts(tree)
+    role, name, parameters = tree_parts(tree)
     check_known("role", str(role), ROLES, span_of(tokens, role))
-    return syntax.OperationDecl(str(role), str(name), _words(tokens, words), span_of(tokens, tree))
+    given = () if parameters is None else tree_in(parameters).children
+    roles = tuple(_parameter(tokens, tree_in(p)) for p in given)
+    return syntax.OperationDecl(str(role), str(name), roles, span_of(tokens, tree))
+
+
+def _parameter(tokens: Tokens, tree: Tree) -> syntax.QuotedText:
+    quantifier, name = tree_parts(tree)
+    if quantifier is not None:
+        check_known("kind of subject", str(name), QUANTIFIED, span_of(tokens, name))
+    word = str(name) if quantifier is None else f"any {name}"
+    return syntax.QuotedText(word, span_of(tokens, tree))
 
 
 def _words(tokens: Tokens, branch: Branch | None) -> tuple[syntax.QuotedText, ...]:
@@ -306,8 +316,6 @@ def _handler(tokens: Tokens, tree: Tree, witnesses: tuple[syntax.Witness, ...]) 
     subject = "" if subject_tree is None else str(_leaf(subject_tree))
     if (event in _WITH_SUBJECT) != bool(subject):
         raise InputError(misplaced_subject(span_of(tokens, subject_tree or event_tree), event))
-    if subject_tree is not None:
-        check_known("operation or call", subject, ROLES + calls, span_of(tokens, subject_tree))
     if inside is not None:
         check_known(kind, str(inside), calls, span_of(tokens, inside))
     return syntax.Handler(
@@ -317,6 +325,7 @@ def _handler(tokens: Tokens, tree: Tree, witnesses: tuple[syntax.Witness, ...]) 
         "" if inside is None else str(inside),
         build_block(tokens, body),
         span_of(tokens, event_tree),
+        None if subject_tree is None else span_of(tokens, subject_tree),
     )
 
 

@@ -13,6 +13,7 @@ from flushproof.frontend.setup import Assumptions, Bounds, Setup
 from flushproof.frontend.spec import syntax as s
 from flushproof.frontend.spec.builtin import load_builtin, read_shipped
 from flushproof.frontend.spec.headers import Headers
+from flushproof.frontend.spec.operation_names import check_operations, check_subjects
 from flushproof.frontend.spec.parse_once import parse_beside_variant, parse_without_variant
 from flushproof.frontend.spec.path_confinement import confine_path
 from flushproof.frontend.spec.spec_errors import check_once
@@ -50,15 +51,6 @@ class NoVariant(Diagnostic, frozen=True, kw_only=True):
     TITLE: ClassVar[str] = "spec `{name}` names no variant"
     HELP: ClassVar[str] = 'add `variant "file.c";`'
     name: str
-
-
-class NoOperation(Diagnostic, frozen=True, kw_only=True):
-    """A spec without operations of some role."""
-
-    CODE: ClassVar[str] = "FP0508"
-    TITLE: ClassVar[str] = "spec `{name}` has no `{role}` operation"
-    name: str
-    role: str
 
 
 class NoSpecHere(Diagnostic, frozen=True, kw_only=True):
@@ -176,13 +168,16 @@ def _from_spec_source(
     own = unit, c.TranslationUnit(file.functions)
     units = (*start.units, *own)
     declarations = start.declared(*own)
-    claims = joined_claims(start.claims, (*file.claims, *spec.claims))
+    operations = check_operations(spec)
+    own_claims = (*file.claims, *spec.claims)
+    claims = joined_claims(start.claims, own_claims)
+    check_subjects(own_claims, operations)
     _check_expectations(spec, claims)
     return Setup(
         name=spec.name,
         variant=variant,
         declarations=declarations,
-        operations=_operations(spec),
+        operations=operations,
         boot=() if spec.boot is None else (spec.boot,),
         caches=spec.caches,
         bounds=bounds_of(spec),
@@ -218,13 +213,6 @@ def _load_for(span: Span, path: Path) -> Source:
             for d in error.diagnostics
         )
         raise InputError(*diagnostics) from error
-
-
-def _operations(spec: s.Spec) -> tuple[s.OperationDecl, ...]:
-    for role in ("flush", "load"):
-        if not any(o.role == role for o in spec.operations):
-            raise InputError(NoOperation(span=spec.span, name=spec.name, role=role))
-    return spec.operations
 
 
 def joined_claims(

@@ -15,7 +15,10 @@ class QuotedText(Placed, frozen=True):
 
 
 class OperationDecl(Placed, frozen=True):
-    """`flush f(kvm, range);`: `role` is flush or load; `roles` name each parameter's meaning."""
+    """`flush f(kvm, range);`: `role` is flush, load, cpu or thread.
+
+    `roles` name each parameter's meaning, such as "vcpu" or "any vcpu".
+    """
 
     role: str
     function: str
@@ -102,7 +105,7 @@ class Handler(Placed, frozen=True):
     """`on EVENT [SUBJECT] (PARAMETERS) [in CALL] BLOCK`.
 
     `event` is enter, return, hypercall, lock, unlock, access, uninit, step, deadlock or end;
-    `subject` is the operation role ("load", "flush") or a call witness for enter and return, ""
+    `subject` is a role of operations, the name of one or a call witness for enter and return, ""
     otherwise.
     """
 
@@ -112,6 +115,8 @@ class Handler(Placed, frozen=True):
     inside: str
     body: c.Block
     span: Span
+    site: Span | None = None
+    """Where the subject stands."""
 
 
 class ClaimSpec(Placed, frozen=True):

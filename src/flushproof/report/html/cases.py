@@ -54,7 +54,9 @@ class ScheduleCase(Record, frozen=True):
     def told(self, step: TraceStep) -> str:
         """Return a step in words, for those who do not see the picture."""
         threads = tuple(lane.title for lane in self.picture.lanes)
-        name = thread_title(step.thread, (step.thread,) if "flusher" in threads else threads)
+        name = thread_title(
+            step.thread, (step.thread,) if {"flusher", "thread"} & set(threads) else threads
+        )
         changes = "".join(f"; {field} = {value}" for field, value in step.changed)
         where = "" if step.span is None else f", {step.span.file}:{step.span.line}"
         return f"{name}: {step.text}{changes}{where}"

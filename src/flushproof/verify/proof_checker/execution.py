@@ -372,13 +372,14 @@ class Region:
         """Yield what callers see to: a root is a page but 0 and INVALID_PAGE's, a vCPU exists."""
         if self.start != 0:
             return
-        root, vcpu = self.operation.parameters.root, self.operation.parameters.vcpu
+        p = self.operation.parameters
+        root, others = p.root, p.others if p.vcpu is None else (p.vcpu, *p.others)
         if root is not None:
             value = self.at_start(root)
             yield t.make_equality(f"(mod {value} {1 << PAGE_BITS})", "0")
             for page in (0, (1 << 64) - (1 << PAGE_BITS)):
                 yield t.make_difference(value, t.make_constant(page, root.type))
-        if vcpu is not None:
+        for vcpu in others:
             yield t.is_vcpu(self.at_start(vcpu))
 
 

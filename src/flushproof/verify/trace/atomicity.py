@@ -72,7 +72,7 @@ class Explainer:
         starts = sorted(self.found.boundaries[operation.name])
         begins = tuple(self._begins(operation, at) for at in starts)
         accesses = tuple(self._accesses(operation, starts))
-        return OperationSteps(operation.name, operation.role, operation.span, accesses, begins)
+        return OperationSteps(operation.name, operation.word, operation.span, accesses, begins)
 
     def _accesses(self, operation: Operation, starts: list[int]) -> Iterator[AccessNote]:
         regions = [_region(operation, at, frozenset(starts)) for at in starts]

@@ -79,7 +79,8 @@ def _event(facts: Facts) -> list[Blame]:
     if facts.violation.instr.text or facts.violation.instr.subject:
         return [Blame(span, "here")]
     if returned and returned[-1].value == 0:
-        return [Blame(span, "returns 0 without a hypercall")]
+        named = returned[-1].operation in facts.view.named
+        return [Blame(span, "returns 0" if named else "returns 0 without a hypercall")]
     return [Blame(span, "here")]
 
 

@@ -14,6 +14,7 @@ from flushproof.ir.types import NONE
 from flushproof.machine.build import Machine
 from flushproof.machine.monitors import RUNS_ON
 from flushproof.results.trace import Trace
+from flushproof.support.record import replace
 from flushproof.verify.trace.blame import blamed_places
 from flushproof.verify.trace.message import Facts, fill_template
 from flushproof.verify.trace.recipe import record_recipe
@@ -30,6 +31,7 @@ def build_trace(
     smallest: str,
 ) -> Trace:
     """Describe a replayed counterexample; `state` ends with the claim's violation."""
+    schedule = _called_threads(program, schedule)
     view = _view(machine.setup, program, infer_kinds(program), schedule, state)
     steps = trace_steps(state.happenings, state.waits, view)
     violation = next(v for v in state.violations if v.claim == claim.name)
@@ -40,7 +42,7 @@ def build_trace(
         vcpus=schedule.vcpus,
         columns=_columns(schedule, state, view),
         steps=steps,
-        standing=_standing(schedule, state, view),
+        standing=_standing(program, schedule, state, view),
         headline=fill_template(template, facts),
         because="; ".join(filter(None, (fill_template(claim.because, facts), *at_boot))),
         blame=blamed_places(facts),
@@ -53,8 +55,10 @@ def _view(
     setup: Setup, program: Program, kinds: Kinds, schedule: Schedule, state: State
 ) -> TraceView:
     roots = {}
+    arguments = {}
     for plan in schedule.plans:
         for number, call in enumerate(plan.calls):
+            arguments[plan.number, number] = call.arguments
             operation = next(o for o in program.operations if o.name == call.operation)
             if operation.parameters.root is not None:
                 roots[plan.number, number] = call.arguments[operation.parameters.root.name]
@@ -63,11 +67,21 @@ def _view(
     return TraceView(
         threads={p.number: p.name for p in schedule.plans},
         roles={o.name: o.role for o in program.operations},
+        named={o.name: o for o in program.operations if o.named},
+        arguments=arguments,
         fields={f.name: f for f in program.fields},
         names=names,
         roots=roots,
         several_locks=len(state.locks) > 1,
     )
+
+
+def _called_threads(program: Program, schedule: Schedule) -> Schedule:
+    """Return a schedule in which threads are no flushers where there is no flush."""
+    if any(not o.named for o in program.of(Role.FLUSH)):
+        return schedule
+    plans = (replace(p, name=p.name.replace("flusher", "thread")) for p in schedule.plans)
+    return replace(schedule, plans=tuple(plans))
 
 
 def _held_at_boot(program: Program, schedule: Schedule, view: TraceView) -> Iterator[str]:
@@ -88,11 +102,15 @@ def _columns(schedule: Schedule, state: State, view: TraceView) -> tuple[str, ..
     )
 
 
-def _standing(schedule: Schedule, state: State, view: TraceView) -> tuple[tuple[str, str], ...]:
+def _standing(
+    program: Program, schedule: Schedule, state: State, view: TraceView
+) -> tuple[tuple[str, str], ...]:
     out: list[tuple[str, str]] = []
     for plan in schedule.plans:
         if schedule.loads(plan):
             root = state.memory[RUNS_ON.name, plan.number]
+            if all(o.named for o in program.of(Role.LOAD)):
+                continue
             if root != NONE:
                 out.append((plan.name, f"still on {view.names.root(root)}"))
             elif not any(h.thread == plan.number for h in state.happenings):

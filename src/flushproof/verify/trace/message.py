@@ -103,7 +103,7 @@ def _since(name: str, facts: Facts) -> str:
     """Say since when a vCPU runs on its root: `vCPU1 runs on A since step 2`."""
     vcpu = _number(name, facts)
     root = facts.state.memory[RUNS_ON.name, vcpu]
-    own = [s for s in facts.steps if s.thread == f"vcpu{vcpu}"]
+    own = [s for s in facts.steps if (s.thread, s.operation) == (f"vcpu{vcpu}", "load")]
     loads = [s for s in own if s.event in ("load", "return")]
     since = f" since step {loads[-1].index}" if loads else ""
     return f"vCPU{vcpu} runs on {facts.names.root(root)}{since}"

@@ -26,11 +26,11 @@ from flushproof.ir.code import (
     TryAcquire,
     Write,
 )
-from flushproof.ir.program import Role
+from flushproof.ir.program import Operation, Role
 from flushproof.results.trace import HypercallNote, LockMark, TraceStep
 from flushproof.support.record import Record, replace
 from flushproof.support.source import Span
-from flushproof.verify.trace.value_names import Names, place_name
+from flushproof.verify.trace.value_names import Names, number_words, place_name
 
 _TAKEN: Mapping[LockMark, int] = {"acquire": 1, "release": -1}
 
@@ -40,6 +40,9 @@ class TraceView(Record, frozen=True):
 
     threads: Mapping[int, str]
     roles: Mapping[str, Role]
+    named: Mapping[str, Operation]
+    arguments: Mapping[tuple[int, int], Mapping[str, int]]
+    """Those of each call, by thread and call."""
     fields: Mapping[str, Field]
     names: Names
     roots: Mapping[tuple[int, int], int]
@@ -110,7 +113,7 @@ def _waiting(w: Wait, view: TraceView, index: int) -> TraceStep:
     return TraceStep(
         index=index,
         thread=view.threads[w.thread],
-        operation=str(view.roles[w.operation]),
+        operation=_kind(w.operation, view),
         event="wait",
         text=f"{at}waits for {place_name(w.instr.field, w.location)}{while_}",
         span=w.instr.span,
@@ -144,15 +147,29 @@ def _is_read(h: Happening) -> bool:
 
 def _without_entry(stretch: list[Happening], view: TraceView) -> list[Happening]:
     """Leave out that a flush begins where it goes on at once."""
-    entry = isinstance(stretch[0].instr, Enter) and view.roles[stretch[0].operation] is Role.FLUSH
+    entry = isinstance(stretch[0].instr, Enter) and _is_flush(stretch[0].operation, view)
     return stretch[1:] if entry and len(stretch) > 1 else stretch
+
+
+def _is_flush(operation: str, view: TraceView) -> bool:
+    return view.roles[operation] is Role.FLUSH and operation not in view.named
+
+
+def _is_load(operation: str, view: TraceView) -> bool:
+    return view.roles[operation] is Role.LOAD and operation not in view.named
+
+
+def _kind(operation: str, view: TraceView) -> str:
+    """Return what an operation is called: its role, or its own name where it goes by that."""
+    return operation if operation in view.named else str(view.roles[operation])
 
 
 def _stretch(stretch: list[Happening], view: TraceView, index: int) -> list[TraceStep]:
     first = stretch[0]
     whole = isinstance(first.instr, Enter) and any(isinstance(h.instr, Return) for h in stretch)
-    if view.roles[first.operation] is Role.LOAD and whole:
-        return [_whole_load(stretch, view, index)]
+    told = any(isinstance(h.instr, Hypercall) for h in stretch)
+    if whole and not told and not _is_flush(first.operation, view):
+        return [_whole_call(stretch, view, index)]
     return [_line(piece, view, index + k) for k, piece in enumerate(_merged(stretch))]
 
 
@@ -175,7 +192,7 @@ def _merged(stretch: list[Happening]) -> Iterator[tuple[Happening, ...]]:
         yield (held,)
 
 
-def _whole_load(stretch: list[Happening], view: TraceView, index: int) -> TraceStep:
+def _whole_call(stretch: list[Happening], view: TraceView, index: int) -> TraceStep:
     first = stretch[0]
     taken = sum(takes_lock(h) for h in stretch)
     freed = sum(frees_lock(h) for h in stretch)
@@ -183,15 +200,37 @@ def _whole_load(stretch: list[Happening], view: TraceView, index: int) -> TraceS
     return TraceStep(
         index=index,
         thread=view.threads[first.thread],
-        operation="load",
-        event="load",
-        text=", ".join((f"load({_root(first, view)})", *_buffered(stretch))),
+        operation=_kind(first.operation, view),
+        event="load" if _is_load(first.operation, view) else "call",
+        text=", ".join((call_words(first, view), *_buffered(stretch), *_result(stretch, view))),
         span=first.instr.span,
         lock=mark,
         changed=tuple(c for h in stretch for c in _changed(h, view)),
         hypercall=None,
-        loads=_root(first, view),
+        loads=_handed(first, view),
     )
+
+
+def call_words(h: Happening, view: TraceView) -> str:
+    """Write the call that something happened in: `load(A)`, or an operation's own name."""
+    operation = view.named.get(h.operation)
+    if operation is None:
+        return f"load({_root(h, view)})" if _is_load(h.operation, view) else "flush"
+    p, values = operation.parameters, view.arguments[h.thread, h.call]
+    own = p.vcpu if operation.role is Role.LOAD else None
+    given = (x for x in operation.given if x != own)
+    words = (
+        view.names.root(values[x.name]) if x == p.root else view.names.typed(x.type, values[x.name])
+        for x in given
+    )
+    return f"{operation.name}({', '.join(words)})"
+
+
+def _result(stretch: list[Happening], view: TraceView) -> Iterator[str]:
+    """Yield what an operation returned that goes by its own name, if it did return a value."""
+    last = stretch[-1]
+    if last.operation in view.named and isinstance(last.instr, Return) and last.value is not None:
+        yield f"returns {number_words(last.value)}"
 
 
 def _buffered(stretch: list[Happening]) -> Iterator[str]:
@@ -225,7 +264,7 @@ def _line(piece: tuple[Happening, ...], view: TraceView, index: int) -> TraceSte
     return TraceStep(
         index=index,
         thread=view.threads[h.thread],
-        operation=str(view.roles[h.operation]),
+        operation=_kind(h.operation, view),
         event=_event(h),
         text=", ".join(_text(x, view) for x in piece),
         span=instruction_place(h.instr),
@@ -238,7 +277,7 @@ def _line(piece: tuple[Happening, ...], view: TraceView, index: int) -> TraceSte
 
 def _handed(h: Happening, view: TraceView) -> str:
     """Return the root of a load that begins or ends here."""
-    ends = isinstance(h.instr, (Enter, Return)) and view.roles[h.operation] is Role.LOAD
+    ends = isinstance(h.instr, (Enter, Return)) and _is_load(h.operation, view)
     return _root(h, view) if ends else ""
 
 
@@ -291,13 +330,11 @@ def _text(h: Happening, view: TraceView) -> str:
             root = view.names.flushed(h.root or 0)
             return f"{at}flush {root} {'ok' if h.value == 0 else 'failed'}"
         case Return():
-            if view.roles[h.operation] is Role.LOAD:
-                return f"load({_root(h, view)}) returns"
+            if not _is_flush(h.operation, view):
+                return " ".join((f"{call_words(h, view)} returns", *_given_back(h, view)))
             return "return" if h.value is None else f"return {_code(h.value)}"
         case Enter():
-            if view.roles[h.operation] is Role.LOAD:
-                return f"load({_root(h, view)}) begins"
-            return "flush begins"
+            return f"{call_words(h, view)} begins"
         case Read(field=f) | Write(field=f) | Exchange(field=f) | Access(field=f):
             return "" if h.location is None else _access(h, at, f, place_name(f, h.location), view)
         case _:
@@ -346,6 +383,11 @@ def _access(h: Happening, at: str, field: Field, where: str, view: TraceView) ->
             return f"{at}{where} stays {value}"
         case _:
             return f"{at}write"
+
+
+def _given_back(h: Happening, view: TraceView) -> Iterator[str]:
+    if h.operation in view.named and h.value is not None:
+        yield number_words(h.value)
 
 
 def _code(value: int) -> str:
