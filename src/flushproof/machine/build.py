@@ -7,6 +7,7 @@ from typing import assert_never
 
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.declarations import Global
+from flushproof.frontend.c.terminals import ANY_VALUE
 from flushproof.frontend.c.type_errors import NotConstant, UnsupportedConstruct
 from flushproof.frontend.c.types import INT_T
 from flushproof.frontend.c.walk import walk
@@ -41,6 +42,13 @@ from flushproof.lower.expressions import global_place, lower_expression
 from flushproof.lower.initialise import lower_initialiser
 from flushproof.lower.statements import lower_statement
 from flushproof.lower.values import Scalar
+from flushproof.machine.boot_values import (
+    ANY_T,
+    ANYTHING,
+    NotAnyThere,
+    is_any_value,
+    mentions_any,
+)
 from flushproof.machine.candidates import lower_candidates
 from flushproof.machine.environment import make_context, make_environment
 from flushproof.machine.instrument import Instrumenter
@@ -329,7 +337,8 @@ def _program(
 ) -> Program:
     used = {*_used(operations), RUNS_ON, *witnesses}
     null = {f: Const(NO_VCPU, VCPU) for f in used if f.type == VCPU and f not in witnesses}
-    start = {RUNS_ON: Const(NONE, ROOT), **null, **boot}
+    fixed = {f: e for f, e in boot.items() if not is_any_value(e)}
+    start = {RUNS_ON: Const(NONE, ROOT), **null, **fixed}
     entries = tuple((f, e) for f, e in sorted(start.items(), key=_name) if f in used)
     return Program(tuple(sorted(used, key=lambda f: f.name)), operations, entries, witnesses)
 
@@ -344,13 +353,13 @@ def _name(entry: tuple[Field, Expr]) -> str:
 def _any_at_boot(
     env: ProgramContext, operations: tuple[Operation, ...], boot: Mapping[Field, Expr]
 ) -> tuple[Field, ...]:
-    """Return the fields in use of variables that another file defines, which nothing here sets.
+    """Return the fields in use that are to hold any value, or that another file alone defines.
 
     Raises:
-        InputError: one of them is a pointer to a vCPU.
+        InputError: one of the latter is a pointer to a vCPU.
     """
+    out = [f for f in _used(operations) if is_any_value(boot.get(f))]
     used = _used(operations) - boot.keys()
-    out: list[Field] = []
     for g in env.declarations.globals.values():
         if not g.elsewhere:
             continue
@@ -389,6 +398,7 @@ def _boot_context(
     names = {
         **machine_names(setup, None),
         "vcpu": BoundName(Scalar(Var(BOOT_VCPU), VCPU_POINTER)),
+        ANY_VALUE: BoundName(Scalar(Var(ANYTHING), ANY_T)),
     }
     return make_context(replace(env, machine=names), "boot", span, fields)
 
@@ -405,6 +415,10 @@ def _constants(ctx: Context, before: Mapping[Field, Expr]) -> dict[Field, Expr]:
         match instr:
             case Assign(target, e):
                 known[target] = value(e)
+            case Write(field, index, e) if mentions_any(value(e)):
+                if index is not None or _is_unit(field) or not is_any_value(value(e)):
+                    raise InputError(NotAnyThere(span=instr.span))
+                out[field] = value(e)
             case Write(field, index, e) if index is None or value(index) == Var(BOOT_VCPU):
                 out[field] = value(e)
             case Read(target, field) if isinstance(field.type, Int) and _is_unit(field):

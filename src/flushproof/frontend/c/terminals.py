@@ -44,6 +44,9 @@ OUTSIDE = {
     "double": "floating point",
     "__builtin_va_arg": "variable arguments",
 }
+ANY_VALUE = "any"
+"""Behind `=` a spec file has it as a value, elsewhere as a word of its grammar."""
+
 _KEEPS_NAME = frozenset({"->", ".", "struct", "enum", "goto"})
 
 
@@ -108,6 +111,8 @@ def name_terminals(
         if terminal == "NAME" and text in typedefs:
             kept = previous in _KEEPS_NAME or index in declared
             terminal = "NAME" if kept else "TYPE_NAME"
+        if spec and text == ANY_VALUE and previous == "=":
+            terminal = "NAME"
         yield _parser_token(terminal or token.kind.value, index, token)
         previous = text
 
