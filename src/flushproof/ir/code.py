@@ -108,6 +108,11 @@ class Field(Record, frozen=True):
         """The name that the member has in C."""
         return self.name.rpartition(".")[2]
 
+    @property
+    def outermost(self) -> str:
+        """The struct, or the variable at file level, that the field is in."""
+        return self.name.partition(".")[0].partition("[")[0]
+
     def at(self, vcpu: str) -> str:
         """Name the location of one vCPU, whose number or name is given."""
         if not self.twofold:

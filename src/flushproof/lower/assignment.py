@@ -7,6 +7,7 @@ from flushproof.frontend.c.types import CType, Pointer, Struct
 from flushproof.ir.code import Assign, Const, Expr, Var
 from flushproof.ir.types import NO_VCPU, VCPU
 from flushproof.lower import convert
+from flushproof.lower.arrays import all_elements, is_in_vcpu
 from flushproof.lower.bits import replace_bits
 from flushproof.lower.context import (
     Alias,
@@ -19,6 +20,7 @@ from flushproof.lower.context import (
 from flushproof.lower.places import (
     member_place,
     read_place,
+    scalar_places,
     value_of,
     vcpu_nonnull,
     vcpu_view,
@@ -28,7 +30,9 @@ from flushproof.lower.places import (
 from flushproof.lower.values import (
     FALSE,
     TRUE,
+    ArrayPlace,
     BitPlace,
+    ChosenPlace,
     FieldPlace,
     Null,
     Place,
@@ -47,6 +51,8 @@ def store_value(ctx: Context, where: Place, value: Value, span: Span) -> Value:
     """Convert a value, write it to a place, and return what was written."""
     if isinstance(where, StructPlace):
         return _copy_struct(ctx, where, value, span)
+    if isinstance(where, ArrayPlace):
+        raise InputError(Mismatch(span=span, text="an array cannot be assigned"))
     if isinstance(value, PointerTo) and not ctx.is_vm_pointer(where.type):
         raise unsupported_construct("an address that is stored in memory", span)
     expr = convert_for_storage(ctx, value, where.type, span)
@@ -86,7 +92,13 @@ def _copy_struct(ctx: Context, where: StructPlace, value: Value, span: Span) -> 
         raise InputError(Mismatch(span=span, text=f"this is no `{where.struct}`"))
     words: dict[FieldPlace, Expr] = {}
     for name in ctx.env.declarations.structs[where.struct.name].members:
-        source = read_place(ctx, member_place(ctx, value.place, name, span), span)
+        origin = member_place(ctx, value.place, name, span)
+        if isinstance(origin, ArrayPlace):
+            into = scalar_places(ctx, member_place(ctx, where, name, span), span)
+            for element, target in zip(all_elements(ctx, origin, span), into, strict=True):
+                store_value(ctx, target, read_place(ctx, element, span), span)
+            continue
+        source = read_place(ctx, origin, span)
         match member_place(ctx, where, name, span):
             case BitPlace(unit, first, t):
                 before = words.get(unit, Const(0, unit.field.type))
@@ -100,6 +112,8 @@ def _copy_struct(ctx: Context, where: StructPlace, value: Value, span: Span) -> 
 
 
 def _retarget(ctx: Context, alias: Alias, where: Place, span: Span) -> None:
+    if isinstance(where, ChosenPlace) or is_in_vcpu(where):
+        raise unsupported_construct("a pointer variable to such an element or array", span)
     index = vcpu_of(where)
     if index is not None:
         if alias.vcpu is None:

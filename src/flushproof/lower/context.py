@@ -191,7 +191,10 @@ class Context(Record):
             ir = self.field_type(t, span)
             if ir == RW_LOCK and scope is FieldScope.VCPU:
                 raise unsupported_construct("a lock with readers in each vCPU", span)
-            twofold = self.env.twofold(member)
+            array = "[" in member
+            twofold = self.env.twofold(member.partition("[")[0])
+            # Else the number of an element would look like that of the vCPU that it is of.
+            twofold = twofold or (array and scope is FieldScope.VCPU)
             label = f"{_OWNERS[scope]}.{member}" if twofold else member
             known = self.fields[name] = Field(name, label, scope, ir, enum=enum, twofold=twofold)
         return known

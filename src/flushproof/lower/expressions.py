@@ -11,6 +11,7 @@ from flushproof.frontend.c.type_errors import Mismatch, UnknownFunction
 from flushproof.frontend.c.types import (
     INT_T,
     ULONG_T,
+    Array,
     CType,
     Integer,
     Pointer,
@@ -22,6 +23,7 @@ from flushproof.ir.builder import Label
 from flushproof.ir.code import Const, Expr, FieldScope, Uninit, Var
 from flushproof.ir.types import BOOL, U64, Int, VcpuRef
 from flushproof.lower import convert
+from flushproof.lower.arrays import element_place, indexed_place, require_array
 from flushproof.lower.assignment import assign_alias, convert_for_storage, store_value
 from flushproof.lower.context import (
     Alias,
@@ -34,10 +36,11 @@ from flushproof.lower.context import (
     unsupported_construct,
 )
 from flushproof.lower.operators import Merge, lower_operator
-from flushproof.lower.places import member_place, pointer_target, read_place
+from flushproof.lower.places import check_nonnull, member_place, pointer_target, read_place
 from flushproof.lower.values import (
     FALSE,
     TRUE,
+    ArrayPlace,
     BitPlace,
     FieldPlace,
     FunctionRef,
@@ -137,6 +140,9 @@ def global_place(ctx: Context, name: str, span: Span) -> Place:
     t = ctx.env.declarations.globals[name].type
     if isinstance(t, Struct) and t.name not in ctx.env.lock_types:
         return StructPlace(Lasting(t), (ctx.env.objects.root(name),), t)
+    if isinstance(t, Array):
+        require_array(ctx, t, span)
+        return ArrayPlace(None, name, t)
     return FieldPlace(ctx.shared(FieldScope.VM, (), name, t, span), None, t)
 
 
@@ -163,11 +169,14 @@ def lower_place(ctx: Context, e: c.Expr) -> Place:
         case c.Member():
             return _member(ctx, e)
         case c.UnaryExpr("*", operand, span):
-            return pointer_target(ctx, lower_expression(ctx, operand), Void(), span)
-        case c.Index(c.Name(id), index, span):
+            target = pointer_target(ctx, lower_expression(ctx, operand), Void(), span)
+            if isinstance(target, ArrayPlace):
+                return element_place(ctx, target, 0, span)
+            return target
+        case c.Index(c.Name(id), index, span) if isinstance(ctx.find(id), GhostArray):
             return _element(ctx, id, index, span)
-        case c.Index(_, _, span):
-            raise unsupported_construct("an array", span)
+        case c.Index(base, index, span):
+            return _indexed(ctx, base, index, span)
         case _:
             raise InputError(Mismatch(span=e.span, text="this cannot be assigned or referred to"))
 
@@ -228,6 +237,16 @@ def _element(ctx: Context, name: str, index: c.Expr, span: Span) -> Place:
     raise InputError(Mismatch(span=span, text="the index is not a vCPU"))
 
 
+def _indexed(ctx: Context, base: c.Expr, index: c.Expr, span: Span) -> Place:
+    match lower_expression(ctx, base):
+        case PointerTo(ArrayPlace() as array, nonnull):
+            check_nonnull(ctx, nonnull, span)
+            number, t = convert.require_integer(lower_expression(ctx, index), index.span)
+            return indexed_place(ctx, array, number, t, span)
+        case _:
+            raise unsupported_construct("an array", span)
+
+
 def _unary(ctx: Context, e: c.UnaryExpr) -> Value:
     match e.op:
         case "!":
@@ -259,6 +278,8 @@ def _address(ctx: Context, e: c.UnaryExpr) -> Value:
     where = lower_place(ctx, e.operand)
     if is_bit_field(where):
         raise InputError(Mismatch(span=e.span, text="a bit field has no address"))
+    if isinstance(where, ArrayPlace):
+        raise unsupported_construct("the address of a whole array", e.span)
     if isinstance(where, StructPlace) and not isinstance(where.base, Vm):
         return _struct_pointer(where)
     return PointerTo(where)

@@ -6,16 +6,18 @@ from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.declarations import list_statics, static_name
 from flushproof.frontend.c.initialisers import Path, Shapes, Values, complete_type, values_of
 from flushproof.frontend.c.type_errors import Mismatch, UnknownType
-from flushproof.frontend.c.types import CType, Integer, Pointer, Struct
+from flushproof.frontend.c.types import Array, CType, Integer, Pointer, Struct
 from flushproof.frontend.c.walk import walk
 from flushproof.ir.code import Havoc, Local, LocalOrigin
 from flushproof.ir.types import BOOL
+from flushproof.lower.arrays import require_array
 from flushproof.lower.assignment import assign_alias, convert_for_storage, store_value
 from flushproof.lower.context import Alias, Context, Named, unsupported_construct
 from flushproof.lower.expressions import global_place, lower_expression
 from flushproof.lower.places import scalar_places, select_part
 from flushproof.lower.values import (
     FALSE,
+    ArrayPlace,
     BitPlace,
     FieldPlace,
     Frame,
@@ -67,6 +69,8 @@ def _declare(ctx: Context, name: str, t: CType, entry: c.InitDeclarator) -> None
             _declare_pointer(ctx, name, t, entry)
         case Integer() | Pointer():
             _declare_scalar(ctx, name, t, entry)
+        case Array():
+            _declare_array(ctx, name, t, entry)
         case _:
             raise unsupported_construct(f"a local variable of type `{t}`", entry.span)
 
@@ -122,6 +126,18 @@ def _declare_struct(ctx: Context, name: str, t: Struct, entry: c.InitDeclarator)
         raise InputError(UnknownType(span=entry.span, name=str(t), hint=hint))
     prefix = ctx.emitter.local(name, BOOL).name
     where = StructPlace(Frame(prefix, t), (), t)
+    ctx.declare(name, Named(where), entry.span)
+    if entry.initialiser is not None:
+        lower_initialiser(ctx, where, t, entry.initialiser)
+        return
+    for leaf in scalar_places(ctx, where, entry.span):
+        if isinstance(leaf, LocalPlace):
+            ctx.emitter.emit(Havoc(leaf.local, entry.span))
+
+
+def _declare_array(ctx: Context, name: str, t: Array, entry: c.InitDeclarator) -> None:
+    require_array(ctx, t, entry.span)
+    where = ArrayPlace(None, ctx.emitter.local(name, BOOL).name, t, local=True)
     ctx.declare(name, Named(where), entry.span)
     if entry.initialiser is not None:
         lower_initialiser(ctx, where, t, entry.initialiser)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flushproof.frontend.c.type_errors import Mismatch, UnknownMember, UnknownType
-from flushproof.frontend.c.types import CType, Integer, Pointer, Struct
+from flushproof.frontend.c.types import Array, CType, Integer, Pointer, Struct
 from flushproof.ir.code import (
     Binary,
     Const,
@@ -20,11 +20,14 @@ from flushproof.ir.code import (
 )
 from flushproof.ir.types import BOOL, NO_VCPU, VCPU, LockWord
 from flushproof.lower import bits
+from flushproof.lower.arrays import all_elements, choose_element, element_place, require_array
 from flushproof.lower.context import Context, base_scope, unsupported_construct
 from flushproof.lower.object_model import ANCHORS
 from flushproof.lower.values import (
     FALSE,
+    ArrayPlace,
     BitPlace,
+    ChosenPlace,
     FieldPlace,
     Frame,
     Lasting,
@@ -55,6 +58,18 @@ def read_place(ctx: Context, place: Place, span: Span, mode: Mode = Mode.PLAIN) 
     match place:
         case StructPlace():
             return StructValue(place)
+        case ArrayPlace():
+            return PointerTo(place)
+        case ChosenPlace(type=t):
+            found = ctx.emitter.local("element", ctx.field_type(t, span))
+
+            def read(element: Place) -> None:
+                value = read_place(ctx, element, span, mode)
+                assert isinstance(value, Scalar)
+                ctx.emitter.assign(found, value.expr, span)
+
+            choose_element(ctx, place, span, read)
+            return Scalar(Var(found), t)
         case LocalPlace(local, t, written, label):
             if written is not None:
                 ctx.emitter.emit(Uninit(label, Var(written), span))
@@ -95,28 +110,41 @@ def write_place(
             ctx.emitter.assign(local, value, span)
             if written is not None:
                 ctx.emitter.assign(written, Const(1, written.type), span)
-        case FieldPlace(field, index):
-            if field.name == THE_VM:
-                raise unsupported_construct("assignment to a vCPU's pointer to its VM", span)
-            if isinstance(field.type, LockWord):
-                raise unsupported_construct("assignment to a lock", span)
-            if ctx.observing and field.name not in ctx.writable:
-                text = f"a claim cannot change `{field.member}`"
-                raise InputError(Mismatch(span=span, text=text))
-            ctx.emitter.emit(Write(field, index, value, ctx.mode(mode), span))
+        case FieldPlace():
+            _write_field(ctx, place, value, span, mode)
         case BitPlace(unit, first):
             word = bits.read_unit(ctx, unit, span, mode)
             write_place(ctx, unit, bits.replace_bits(word, first, value), span, mode)
+        case ChosenPlace():
+            choose_element(
+                ctx, place, span, lambda element: write_place(ctx, element, value, span, mode)
+            )
+        case ArrayPlace():
+            raise InputError(Mismatch(span=span, text="an array is not a scalar"))
         case StructPlace(struct=struct):
             raise InputError(Mismatch(span=span, text=f"`struct {struct.name}` is not a scalar"))
 
 
+def _write_field(ctx: Context, place: FieldPlace, value: Expr, span: Span, mode: Mode) -> None:
+    field = place.field
+    if field.name == THE_VM:
+        raise unsupported_construct("assignment to a vCPU's pointer to its VM", span)
+    if isinstance(field.type, LockWord):
+        raise unsupported_construct("assignment to a lock", span)
+    if ctx.observing and field.name not in ctx.writable:
+        text = f"a claim cannot change `{field.member}`"
+        raise InputError(Mismatch(span=span, text=text))
+    ctx.emitter.emit(Write(field, place.index, value, ctx.mode(mode), span))
+
+
 def select_part(ctx: Context, place: Place, step: str | int, span: Span) -> Place:
-    """Return the place of a member of a struct.
+    """Return the place of a member of a struct, or of an element of an array.
 
     Raises:
         InputError: as `member_place`, or the place has no parts.
     """
+    if isinstance(place, ArrayPlace) and isinstance(step, int):
+        return element_place(ctx, place, step, span)
     if not isinstance(place, StructPlace) or not isinstance(step, str):
         raise unsupported_construct("an array", span)
     return member_place(ctx, place, step, span)
@@ -124,6 +152,9 @@ def select_part(ctx: Context, place: Place, step: str | int, span: Span) -> Plac
 
 def scalar_places(ctx: Context, place: Place, span: Span) -> Iterator[Place]:
     """Yield the scalars of an object, bit fields one by one."""
+    if isinstance(place, ArrayPlace):
+        yield from all_elements(ctx, place, span)
+        return
     if not isinstance(place, StructPlace):
         yield place
         return
@@ -139,6 +170,9 @@ def member_place(ctx: Context, place: StructPlace, name: str, span: Span) -> Pla
     """
     t = member_type(ctx, place.struct, name, span)
     scope = base_scope(place)
+    if isinstance(t, Array):
+        require_array(ctx, t, span)
+        return ArrayPlace(place, name, t)
     if isinstance(t, Struct) and t.name not in ctx.env.lock_types:
         path = (
             (*place.path, name)

@@ -7,7 +7,7 @@ are not assigned again while the value lives.
 
 from __future__ import annotations
 
-from flushproof.frontend.c.types import CType, Integer, Struct
+from flushproof.frontend.c.types import Array, CType, Integer, Struct
 from flushproof.ir.code import Const, Expr, Field, Local
 from flushproof.ir.types import BOOL
 from flushproof.support.record import Record
@@ -75,7 +75,24 @@ class StructPlace(Record, frozen=True):
     struct: Struct
 
 
-Place = LocalPlace | FieldPlace | BitPlace | StructPlace
+class ArrayPlace(Record, frozen=True):
+    """An array of scalars: a member of a struct, else a `local` variable or one at file level."""
+
+    owner: StructPlace | None
+    name: str
+    type: Array
+    local: bool = False
+
+
+class ChosenPlace(Record, frozen=True):
+    """That of some scalars whose number is `index`, which is in range."""
+
+    index: Expr
+    elements: tuple[Place, ...]
+    type: CType
+
+
+Place = LocalPlace | FieldPlace | BitPlace | StructPlace | ArrayPlace | ChosenPlace
 
 
 class Scalar(Record, frozen=True):

@@ -11,12 +11,14 @@ from collections.abc import Iterator
 
 from flushproof.frontend.c.declaration_agreement import is_compatible
 from flushproof.frontend.c.type_errors import Mismatch
-from flushproof.frontend.c.types import Array, CType, Integer, Pointer, Struct
+from flushproof.frontend.c.types import Array, CType, Integer, Pointer, Struct, Void
 from flushproof.ir.code import Const, Expr, FieldScope
 from flushproof.ir.types import VCPU
 from flushproof.lower.context import Context, base_scope, unsupported_construct
 from flushproof.lower.places import check_nonnull, member_type, select_part, vcpu_nonnull, vcpu_view
 from flushproof.lower.values import (
+    ArrayPlace,
+    ChosenPlace,
     FieldPlace,
     Frame,
     Lasting,
@@ -49,10 +51,18 @@ def as_pointer(ctx: Context, value: Value, t: CType, span: Span) -> Value:
         case Scalar(expr, Pointer(Struct() as own)), Struct() if expr.type == VCPU:
             seen_as = _at_same_address(ctx, vcpu_view(ctx, expr, own, span), t, span)
             return _address(seen_as)
+        case PointerTo(ArrayPlace(type=Array(element)) | ChosenPlace(type=element)), _ if (
+            not isinstance(t, Void) and element != t and not _is_same_integer(element, t)
+        ):
+            raise unsupported_construct("a pointer to elements of another type", span)
         case Scalar(Const(0)), _:
             return Null()
         case _:
             return value
+
+
+def _is_same_integer(a: CType, b: CType) -> bool:
+    return isinstance(a, Integer) and isinstance(b, Integer) and a.ir == b.ir
 
 
 def container_of(

@@ -437,7 +437,8 @@ def _is_unit(field: Field) -> bool:
 
 def _part_of(env: ProgramContext, g: Global, field: str) -> bool:
     """Tell whether a field is a file-level variable, or a part of one."""
-    return field == g.name or field.startswith(f"{env.objects.root(g.name)}.")
+    parts = (f"{env.objects.root(g.name)}.", f"{g.name}[")
+    return field == g.name or field.startswith(parts)
 
 
 def _globals(env: ProgramContext, fields: dict[str, Field]) -> dict[Field, Expr]:

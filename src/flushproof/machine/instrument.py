@@ -246,7 +246,8 @@ class _Pass:
         self, field: Field, index: Expr | None, write: Expr, mode: Mode, span: Span
     ) -> None:
         unseen = mode in (Mode.GHOST, Mode.DRAIN)
-        if field.ghost or unseen or self.owner.exempt.issuperset(field.member.split(",")):
+        members = {name.partition("[")[0] for name in field.member.split(",")}
+        if field.ghost or unseen or self.owner.exempt >= members:
             return
         wide = PLACE_T.ir
         base = Const(self.owner.place_number(field) * PLACE_STRIDE, wide)

@@ -74,7 +74,7 @@ def make_program(machine: Machine) -> DrivenProgram:
     where = layout_objects(machine)
     constant = _constants(machine)
     for f in machine.base.witnesses:
-        if not isinstance(f.type, Int) or f.name.partition(".")[0] in constant:
+        if not isinstance(f.type, Int) or f.outermost in constant:
             raise refuse_variant(machine, f"`{f.member}` of another file is constant or an address")
     missing = [
         f.member
@@ -171,7 +171,7 @@ class DrivenProgram(Record):
 
     def _starts_itself(self, f: Field) -> bool:
         """Tell whether a field is a file-level variable that starts as its initialiser says."""
-        name = f.name.partition(".")[0]
+        name = f.outermost
         if is_function_static(f):
             return True
         given = {n.id for b in self.machine.setup.boot for n in walk(b) if isinstance(n, c.Name)}
@@ -186,7 +186,7 @@ class DrivenProgram(Record):
         return ("the_vm", "the_vcpus", *sorted(names))
 
     def _global(self, f: Field) -> str:
-        name = f.name.partition(".")[0]
+        name = f.outermost
         return name if name in self.machine.env.declarations.globals else ""
 
     def _show(self) -> str:

@@ -263,7 +263,7 @@ def _globals(machine: Machine) -> str:
 
 def _outside(machine: Machine) -> str:
     """Return definitions of the variables that another file would define."""
-    witnesses = {f.name.partition(".")[0] for f in machine.base.witnesses}
+    witnesses = {f.outermost for f in machine.base.witnesses}
     names = witnesses & {g.name for g in machine.env.declarations.globals.values() if g.elsewhere}
     return "".join(f"__typeof__({name}) {name};\n" for name in sorted(names))
 

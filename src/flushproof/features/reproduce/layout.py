@@ -87,7 +87,7 @@ def layout_objects(machine: Machine) -> ObjectLayout:
         if isinstance(g.type, Struct) and g.type.name not in machine.env.lock_types:
             _walk(machine, out, None, (machine.env.objects.root(g.name),), g.name, g.type.name)
         else:
-            out.fields.setdefault(g.name, g.name)
+            _note_scalars(out, g.name, g.name, g.type)
             _note_address(machine, out, g.name, g.type)
     return out
 
@@ -156,13 +156,22 @@ def _walk(
             known = out.bits.get(whole, ())
             out.bits[whole] = known if part in known else (*known, part)
         else:
-            out.fields.setdefault(".".join((*path, name)), where)
+            _note_scalars(out, ".".join((*path, name)), where, t)
         _note_address(machine, out, ".".join((*path, name)), t)
         match t:
             case Pointer(Struct(target)) if ".".join((*path, name)) == THE_VM:
                 out.pointers.append((where, target))
             case _:
                 pass
+
+
+def _note_scalars(out: ObjectLayout, name: str, lvalue: str, t: CType) -> None:
+    """Note a scalar, or each element of an array, under the name that lowering gives it."""
+    if isinstance(t, Array):
+        for at in range(t.size or 0):
+            out.fields.setdefault(f"{name}[{at}]", f"{lvalue}[{at}]")
+    else:
+        out.fields.setdefault(name, lvalue)
 
 
 def _note_address(machine: Machine, out: ObjectLayout, name: str, t: CType) -> None:
