@@ -328,6 +328,10 @@ void read_barrier_depends(void) __ignored;
 void barrier_nospec(void) __ignored;
 static inline void cpu_relax(void) { }
 
+/* Goes on once the condition holds; that it ever will is for no_deadlock to say. */
+#define __wait(condition) while (!(condition)) cpu_relax()
+
+
 /* Plain accesses of x86; the store of smp_store_mb() is XCHG, which is a store and a full barrier. */
 #define smp_load_acquire(p) READ_ONCE(*(p))
 #define smp_store_release(p, v) WRITE_ONCE(*(p), v)

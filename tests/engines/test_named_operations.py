@@ -183,6 +183,41 @@ def test_a_spec_needs_neither_load_nor_flush(operations: str, claim: str) -> Non
         assert result.verdict is Verdict.PROVED
 
 
+WAITING = """\
+struct kvm_vmx {{ struct kvm kvm; int done; }};
+struct vcpu_vmx {{ struct kvm_vcpu vcpu; bool inside; bool kicked; }};
+void run(struct kvm_vcpu *vcpu)
+{{
+	WRITE_ONCE(to_vmx(vcpu)->inside, true);
+	smp_mb();
+	{loop}
+	WRITE_ONCE(to_vmx(vcpu)->inside, false);
+}}
+void kick(struct kvm *kvm, struct kvm_vcpu *vcpu)
+{{
+	WRITE_ONCE(to_vmx(vcpu)->kicked, true);
+	smp_mb();
+	__wait(!READ_ONCE(to_vmx(vcpu)->inside));
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("loop", "wanted"),
+    [
+        ("__wait(READ_ONCE(to_vmx(vcpu)->kicked));", Verdict.REFUTED),
+        ("if (READ_ONCE(to_vmx(vcpu)->kicked)) cpu_relax();", Verdict.BOUNDED),
+    ],
+)
+def test_waiting(loop: str, wanted: Verdict) -> None:
+    """A wait that nobody ends would be taken for one that ends, or for a loop without a bound."""
+    spec = SPEC.format(operations="cpu run(vcpu); thread kick(kvm, any vcpu);", claim="")
+    found = _decide(machine_from(WAITING.format(loop=loop), spec), "no_deadlock", "bounded")
+    assert found.verdict is wanted
+    if found.trace is not None:
+        assert "waits for kicked[0] while it is false" in found.trace.steps[-1].text
+
+
 def test_certificates_are_confirmed(tmp_path: Path) -> None:
     """A proof about such operations would be one that its own checker refuses."""
     spec, proof = str(PLACE / "mask_first.spec"), str(tmp_path / "proof")
