@@ -183,6 +183,30 @@ def test_a_spec_needs_neither_load_nor_flush(operations: str, claim: str) -> Non
         assert result.verdict is Verdict.PROVED
 
 
+IN_TURN = """\
+struct kvm_vmx { struct kvm kvm; spinlock_t l; };
+struct vcpu_vmx { struct kvm_vcpu vcpu; int a; };
+void kick(struct kvm *kvm, struct kvm_vcpu *vcpu)
+{
+	spin_lock(&to_kvm_vmx(kvm)->l);
+	to_vmx(vcpu)->a = to_vmx(vcpu)->a + 1;
+	to_vmx(vcpu)->a = to_vmx(vcpu)->a - 1;
+	spin_unlock(&to_kvm_vmx(kvm)->l);
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("whose", "wanted"), [("v == w", Verdict.REFUTED), ("w == v && 0", Verdict.BOUNDED)]
+)
+def test_vcpus_on_which_nothing_runs(whose: str, wanted: Verdict) -> None:
+    """Threads without a vCPU that runs would end in an internal error."""
+    claim = f"any vcpu w; on return kick(v) {{ if ({whose}) assert(to_vmx(w)->a == 0); }}"
+    spec = SPEC.format(operations="thread kick(kvm, any vcpu);", claim=ALWAYS.format(claim))
+    spec = spec.replace("1..2; loads 2; flushes 1; flushers 1", "3; flushers 2")
+    assert _decide(machine_from(IN_TURN, spec), "c", "bounded").verdict is wanted
+
+
 WAITING = """\
 struct kvm_vmx {{ struct kvm kvm; int done; }};
 struct vcpu_vmx {{ struct kvm_vcpu vcpu; bool inside; bool kicked; }};

@@ -36,7 +36,7 @@ from flushproof.engines.smt.model_search import ModelSearch
 from flushproof.engines.smt.smtlib import smtlib_script
 from flushproof.engines.symbolic.values import NotExact
 from flushproof.ir.analysis.representation import infer_kinds
-from flushproof.ir.program import Program
+from flushproof.ir.program import Program, Role
 from flushproof.ir.types import VCPU
 from flushproof.results.second_opinion import Opinion
 from flushproof.support.process_pool import map_cases, share_range
@@ -116,6 +116,7 @@ class Bounded:
     def _problem(
         self, vcpus: int, among: Witnesses | None, active: int | None = None
     ) -> BoundedQuery:
+        active = active if self.program.of(Role.LOAD) else 0
         counts = replace(self.most, vcpus=vcpus, active=active)
         rounds, effort = self.settings.rounds, self.settings.effort
         asked = rounds, among, effort, self._proofs

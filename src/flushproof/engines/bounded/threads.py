@@ -65,9 +65,10 @@ class Unroller:
     def threads(self) -> tuple[ThreadSteps, ...]:
         """All threads: those of vCPUs that load first, in order, then flushers."""
         n = self.counts.vcpus
-        loading = self.counts.loading if self.program.of(Role.LOAD) else ()
         flushing = range(self.counts.flushers) if self.program.of(Role.FLUSH) else ()
-        loads = [self._thread(v, f"vcpu{v}", Role.LOAD, self.counts.loads) for v in loading]
+        loads = [
+            self._thread(v, f"vcpu{v}", Role.LOAD, self.counts.loads) for v in self.counts.loading
+        ]
         flushes = [
             self._thread(n + k, f"flusher{k}", Role.FLUSH, self.counts.flushes) for k in flushing
         ]
