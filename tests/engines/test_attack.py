@@ -15,7 +15,7 @@ from flushproof.support.memory_model import MemoryModel
 from flushproof.support.resources import SPECS
 from flushproof.verify.claim_checker import ClaimChecker
 from flushproof.verify.unbounded_proofs import Evidence, ForAll
-from support.machines import machine_of, program_of
+from support.machines import machine_from, machine_of, program_of
 
 RUNS = int(os.environ.get("FLUSHPROOF_RUNS", "40"))
 """How many runs are made of each file of the corpus."""
@@ -89,3 +89,21 @@ def test_a_contradiction_is_no_verdict(
     said = "`no_bogus` is proved for every number of vCPUs, and yet: "
     why = "it fails with 3 vCPUs" if bounded else "`no_bogus` fails in run "
     assert said + why in captured.err
+
+
+def test_a_wait_that_nobody_ends() -> None:
+    """A run would call a thread undefined that waits for ever, against a proof that is right."""
+    code = """\
+struct kvm_vmx { struct kvm kvm; bool done; };
+struct vcpu_vmx { struct kvm_vcpu vcpu; };
+void run(struct kvm_vcpu *vcpu) { while (!to_kvm_vmx(vcpu->kvm)->done) cpu_relax(); }
+"""
+    spec = """\
+spec waits {
+	variant "variant.c";
+	operations { cpu run(vcpu); }
+	claim c { on step() { assert(!to_kvm_vmx(kvm)->done); } }
+}
+"""
+    attack = Attack(machine_from(code, spec).with_claims(("c",)), 1)
+    assert not any(attack.run(seed) for seed in range(RUNS))

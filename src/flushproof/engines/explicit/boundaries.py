@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from flushproof.ir.analysis.control_flow import reachable_positions
 from flushproof.ir.code import (
     Access,
     Acquire,
@@ -48,10 +49,13 @@ def list_written_fields(program: Program) -> frozenset[str]:
 def step_boundaries(operation: Operation, changing: frozenset[str]) -> frozenset[int]:
     """Return the positions where steps begin, `changing` being the fields that are ever written.
 
-    Ghost code and reads of what never changes belong to the step before them.
+    Ghost code and reads of what never changes belong to the step before them. Only where such a
+    read goes round and round it begins a step, so that every step ends.
     """
-    visible = (at for at, i in enumerate(operation.code) if _visible(i, changing))
-    return frozenset({0, *visible})
+    code = operation.code
+    visible = frozenset({0, *(at for at, i in enumerate(code) if _visible(i, changing))})
+    again = (at for at, i in enumerate(code) if isinstance(i, Read) and _shared(i.field, i.mode))
+    return visible | {at for at in again if at in reachable_positions(code, at, visible)}
 
 
 def _visible(instr: Instr, changing: frozenset[str]) -> bool:
