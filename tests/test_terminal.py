@@ -142,6 +142,39 @@ def test_progress_is_for_terminals_and_for_what_takes_long() -> None:
     assert "\r" not in _seen(Screen(100, {**slow, "TERM": "dumb"}))
 
 
+def test_what_is_known_early_is_told_on_a_terminal() -> None:
+    """Whoever waits for a proof would not hear that a claim holds for few vCPUs.
+
+    Cut to the width, or left after the verdict, it would say more than was decided.
+    """
+    screen = Screen(50, {"SLOW": "1", "EARLY": "1"})
+    raw = _seen(screen, "--color", "never")
+    lines = [line.strip() for line in re.split(r"[\r\n]", MOVES.sub("", raw))]
+    begin = next(k for k, line in enumerate(lines) if line.startswith("no_repeat: holds so far"))
+    assert " ".join(line for line in lines[begin:] if line).startswith(
+        "no_repeat: holds so far from boot, 1..2 vCPUs, up to 3 loads each, up to 4 flushes, "
+        "every interleaving, any roots, assuming loads go on; looking for a proof for every "
+        "number of vCPUs"
+    )
+    assert "so far" not in raw[raw.rindex("\x1b[2K") :]
+    assert _piped({}, "--width", "50") in MOVES.sub("", raw).replace("\r", "")
+
+
+def test_what_is_known_early_is_told_once_in_a_pipe() -> None:
+    """A log would not say that anything is known, or say it again and again."""
+    done = subprocess.run(
+        [sys.executable, APP, "prove", "enum_status.c"],
+        env=PLAIN | {"SLOW": "1", "EARLY": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = [line.partition(": holds so far ")[0] for line in done.stderr.splitlines()]
+    # Half a second goes by at each look, and none is told in the first.
+    assert told == ["no_repeat", "no_bogus", "failure_kept", "no_race"]
+    assert done.stdout == _piped({})
+
+
 def test_replay_by_keys(tmp_path: Path) -> None:
     """N and p go forwards and backwards, arrows too, G to the end; q ends it."""
     made = result(Verdict.REFUTED, "coverage", trace=COVERAGE_TRACE)

@@ -1,18 +1,24 @@
-"""Progress on stderr: only on a terminal, only once a second has passed, with an estimate.
+"""Progress on stderr: on a terminal, only once a second has passed, with an estimate.
 
-In: a stream, whether it is a terminal, and a clock. Out: one line, cut to the terminal's width,
-that rewrites itself and is gone before anything else is printed.
+In: a stream, whether it is a terminal, a clock, and a board of what workers know. Out: one line,
+cut to the terminal's width, and below it what is known of claims that are open; all is gone before
+anything else is printed. Where there is no terminal, such a claim is told of in a line of its own,
+once, and nothing else.
 """
 
 from __future__ import annotations
 
 import signal
+import textwrap
 import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
-from flushproof.cli.terminal import Terminal
+from flushproof.cli.terminal import Terminal, write_text
+from flushproof.report.plain import escape_unprintable
+from flushproof.report.scope import early_phrase
+from flushproof.results.verdict import EarlyVerdict
 from flushproof.verify.progress import Board
 
 if TYPE_CHECKING:
@@ -33,7 +39,7 @@ def progress_line(done: int, total: int | None, noun: str, elapsed: float, looke
 
 
 class ProgressLine:
-    """Counts finished parts of a job and shows them while it runs."""
+    """Counts finished parts of a job, and shows them and what is known early while it runs."""
 
     def __init__(
         self,
@@ -49,6 +55,8 @@ class ProgressLine:
         self._timed = False
         # Made at once: the timer may ring in the middle of an import.
         self._screen = _make_screen(stream) if shown else None
+        self._stream = None if shown or board is None else stream
+        self._told: set[str] = set()
         self._line: TaskID | None = None
         self._noun = noun
         self._total = total
@@ -67,15 +75,34 @@ class ProgressLine:
 
     def tick(self) -> None:
         """Show what has been reached by now."""
-        elapsed = self._clock() - self._started
-        if self._screen is None or elapsed < PATIENCE:
+        if self._stream is not None:
+            self._tell_early(self._stream)
+        if self._screen is None:
+            return
+        now = self._clock()
+        elapsed = now - self._started
+        if elapsed < PATIENCE:
             return
         looked = 0 if self._board is None else self._board.looked
         line = progress_line(self._done, self._total, self._noun, elapsed, looked)
+        width = self._screen.console.width
+        line = "\n".join((line, *(_wrapped(early, width) for early in self._known_early(now))))
         if self._line is None:
             self._line = self._screen.add_task(line)
             self._screen.start()
         self._screen.update(self._line, description=line, refresh=True)
+
+    def _tell_early(self, stream: TextIO) -> None:
+        """Write a plain line for each claim of which something is known that was not told of."""
+        for early in self._known_early(self._clock()):
+            if early.claim not in self._told:
+                self._told.add(early.claim)
+                write_text(stream, f"{escape_unprintable(early_phrase(early))}\n")
+
+    def _known_early(self, now: float) -> tuple[EarlyVerdict, ...]:
+        """Return what is known of claims that have been open for a while."""
+        known = () if self._board is None else self._board.early
+        return tuple(early for early in known if now - early.since >= PATIENCE)
 
     def start(self) -> None:
         """Show it again and again from now on, also while nothing is finished.
@@ -83,7 +110,8 @@ class ProgressLine:
         A timer does it rather than a thread, since workers are forked. Without a main thread or
         timers the line appears when something is finished only.
         """
-        if self._screen is None or threading.current_thread() is not threading.main_thread():
+        unseen = self._screen is None and self._stream is None
+        if unseen or threading.current_thread() is not threading.main_thread():
             return
         signal.signal(signal.SIGALRM, lambda *_: self.tick())
         signal.setitimer(signal.ITIMER_REAL, PATIENCE, INTERVAL)
@@ -98,6 +126,13 @@ class ProgressLine:
         if self._screen is not None:
             self._screen.stop()
             self._screen = None
+        self._stream = None
+
+
+def _wrapped(early: EarlyVerdict, width: int) -> str:
+    """Return what is known early in whole, since a scope cut short would say too much."""
+    text = escape_unprintable(early_phrase(early))
+    return textwrap.fill(text, max(width, 20), initial_indent="  ", subsequent_indent="    ")
 
 
 def _make_screen(stream: TextIO) -> Progress:
@@ -123,7 +158,7 @@ def _make_screen(stream: TextIO) -> Progress:
 def start_progress(
     terminal: Terminal, noun: str, total: int | None, board: Board | None = None
 ) -> ProgressLine:
-    """Return a progress line that shows itself from now on, in a terminal only."""
+    """Return a progress line that shows itself from now on."""
     progress = ProgressLine(
         terminal.err,
         shown=terminal.live,

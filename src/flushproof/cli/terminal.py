@@ -48,18 +48,18 @@ class Terminal(Record, frozen=True):
 
     def report(self, text: str) -> None:
         """Write finished text to stdout, in colour where that is wanted."""
-        _write(self.out, self._coloured(text, self.out))
+        write_text(self.out, self._coloured(text, self.out))
 
     def raw(self, text: str) -> None:
         """Write text for machines to stdout."""
-        _write(self.out, text)
+        write_text(self.out, text)
 
     def input_error(self, error: InputError) -> None:
         """Write the diagnostics to stderr with the source lines they point at."""
         sources = load_sources(diagnostics.list_diagnostic_files(error.diagnostics))
         sources |= {s.name: s for s in error.sources}
         text = diagnostics.render(error.diagnostics, sources, self.width)
-        _write(self.err, self._coloured(text, self.err))
+        write_text(self.err, self._coloured(text, self.err))
 
     def internal_error(self, error: Exception) -> None:
         """Write a short message, or the traceback where the environment asks for it."""
@@ -68,7 +68,7 @@ class Terminal(Record, frozen=True):
             text += "".join(traceback.format_exception(error))
         else:
             text += DEBUG
-        _write(self.err, text)
+        write_text(self.err, text)
 
     def _coloured(self, text: str, stream: TextIO) -> str:
         wanted = style.wants_colour(self.colour, self.environ, terminal=stream.isatty())
@@ -88,7 +88,8 @@ def load_sources(names: tuple[str, ...]) -> dict[str, Source]:
     return sources
 
 
-def _write(stream: TextIO, text: str) -> None:
+def write_text(stream: TextIO, text: str) -> None:
+    """Write text at once; a reader that went away is no error."""
     try:
         stream.write(text)
         stream.flush()

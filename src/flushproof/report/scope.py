@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flushproof.results.costs import Costs
-from flushproof.results.verdict import CallWord, ClaimResult, VerdictScope
+from flushproof.results.verdict import CallWord, ClaimResult, EarlyVerdict, VerdictScope
 from flushproof.support.memory_model import MemoryModel
 from flushproof.support.wording import count_noun
 
@@ -37,6 +37,17 @@ def scope_phrase(scope: VerdictScope) -> str:
         ROOTS.get(scope.roots, scope.roots),
     )
     return ", ".join(p for p in parts if p)
+
+
+def early_phrase(early: EarlyVerdict) -> str:
+    """Return what is known by now of a claim that is still open, and what is looked for."""
+    parts = (scope_phrase(early.scope), _assuming(early.assumptions))
+    goal = "a proof for every number of vCPUs" if early.proving else "more vCPUs"
+    return f"{early.claim}: holds so far {', '.join(p for p in parts if p)}; looking for {goal}"
+
+
+def _assuming(assumptions: tuple[str, ...]) -> str:
+    return f"assuming {', '.join(assumptions)}" if assumptions else ""
 
 
 def scope_lines(result: ClaimResult) -> tuple[tuple[str, str], ...]:

@@ -80,6 +80,20 @@ class VerdictScope(Record, frozen=True):
     elsewhere: CallWord = "flush"
 
 
+class EarlyVerdict(Record, frozen=True):
+    """Within which bounds a claim is known to hold before it is decided.
+
+    `since` is when it was begun with, in seconds of the monotonic clock. While `proving` a proof
+    for every number of vCPUs is looked for; else it is more vCPUs that are looked at.
+    """
+
+    claim: str
+    scope: VerdictScope
+    assumptions: tuple[str, ...]
+    since: float
+    proving: bool
+
+
 class Breaker(Record, frozen=True):
     """An edit of the variant that breaks a claim: in words, the lines it touches, and from where.
 

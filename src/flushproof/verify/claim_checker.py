@@ -40,6 +40,7 @@ from flushproof.verify.decision import (
     Proves,
     Refutes,
 )
+from flushproof.verify.early_notice import EarlyNotice
 from flushproof.verify.failing_lines import describe_failing_lines
 from flushproof.verify.question import (
     LOOKING,
@@ -94,6 +95,9 @@ class ClaimChecker:
         self.engine = question.engine_of(name)
         self.ledger = Ledger(definedness)
         self.started = time.monotonic()
+        self.early = EarlyNotice(
+            name, self.conclude, question, self.ledger, self.forall, self.started
+        )
 
     @cached_property
     def program(self) -> Program:
@@ -129,11 +133,14 @@ class ClaimChecker:
         buffers = self.machine.buffers((self.name,))
         self.ledger.full_buffers = buffers is not None and buffers.full
         left = PassedOn()
-        for attempt in self._attempts():
-            outcome = attempt(left)
-            if not isinstance(outcome, PassedOn):
-                return outcome
-            left = outcome
+        try:
+            for attempt in self._attempts():
+                outcome = attempt(left)
+                if not isinstance(outcome, PassedOn):
+                    return outcome
+                left = outcome
+        finally:
+            self.early.end()
         raise AssertionError("the last attempt decides")
 
     def tell(self, decision: Decision) -> ClaimResult:
@@ -142,9 +149,13 @@ class ClaimChecker:
         Raises:
             InternalError: a counterexample does not replay.
         """
+        told = self.conclude().tell(decision)
+        return replace(told, seconds=time.monotonic() - self.started)
+
+    def conclude(self) -> Conclusion:
+        """Return what a result, or an early one, is made of."""
         program = self.program if self.machine.statable(self.name) else None
-        claim = Conclusion(self.machine, self.question, self.name, program, self.ledger)
-        return replace(claim.tell(decision), seconds=time.monotonic() - self.started)
+        return Conclusion(self.machine, self.question, self.name, program, self.ledger)
 
     def _attempts(self) -> tuple[Attempt, ...]:
         if self.engine in LOOKING:
@@ -163,6 +174,7 @@ class ClaimChecker:
     def _prove_for_all(self, _: PassedOn) -> Decision | PassedOn:
         """Look for a proof for every number of vCPUs, and attack what is found."""
         beyond = _BeyondFew(self)
+        self.early.begin_proof()
         plan, few = (lambda: self.any_plan), (lambda: beyond.seen)
         match self.forall.prove_claim(self.name, self.program, plan, few):
             case Evidence() as evidence:
@@ -182,10 +194,11 @@ class ClaimChecker:
         """Look at every number of vCPUs within the bounds, the smallest first."""
         engine = engine_for(self.program, self.question, self.plan)
         low, high = self.question.bounds.vcpus
+        self.early.begin_looking()
         for n in range(low, high + 1):
             if n not in self.ledger.outcomes and not self._excludes(n):
                 outcome = engine.claim(self.name, n)
-                self._tell_progress()
+                self.early.count_look()
                 self.ledger.note_answer(engine, n, outcome)
             match self.ledger.outcomes[n]:
                 case Counterexample() as found:
@@ -199,6 +212,7 @@ class ClaimChecker:
             undefined = self.ledger.undefined_with(n)
             if isinstance(undefined, Undecided):
                 return _leave_undefined(undefined, low, n)
+            self.early.tell()
         unproved = f"not proved for every number of vCPUs: {left.reason}" if left.reason else ""
         return HoldsWithin(unproved)
 
@@ -216,13 +230,14 @@ class ClaimChecker:
                 continue
             engine = engine or engine_for(self.program, self.question, self.plan, GLANCE)
             outcome = engine.claim(self.name, n)
-            self._tell_progress()
+            self.early.count_look()
             if not _is_final(outcome):
                 outcome = self._within(self._smallest(n), GLANCE) or outcome
             if not isinstance(outcome, Undecided):
                 self.ledger.note_answer(engine, n, outcome)
             if isinstance(outcome, Counterexample):
                 return self.follow_up(outcome, n)
+        self.early.tell()
         return None
 
     def _excludes(self, vcpus: int, part: int = 1) -> bool:
@@ -291,10 +306,6 @@ class ClaimChecker:
     def _contradicted(self, found: str) -> None:
         text = f"`{self.name}` is proved for every number of vCPUs, and yet: {found}"
         raise InternalError(text)
-
-    def _tell_progress(self) -> None:
-        if self.question.board is not None:
-            self.question.board.look(self.question.claims.index(self.name))
 
 
 class _BeyondFew:

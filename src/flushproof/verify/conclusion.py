@@ -19,6 +19,7 @@ from flushproof.results.trace import Trace
 from flushproof.results.verdict import (
     CallWord,
     ClaimResult,
+    EarlyVerdict,
     Verdict,
     VerdictScope,
     WrittenProof,
@@ -81,6 +82,20 @@ class Conclusion(Record, frozen=True):
                 return self._result(Verdict.NOT_ASKED, within, reason=reason)
             case other:
                 assert_never(other)
+
+    @property
+    def rests_on_code_alone(self) -> bool:
+        """Tell whether it does not matter to a claim that holds what code outside may write."""
+        setup = self.machine.setup
+        return setup.undisturbed is None or not self.machine.looks_at_state(self.name)
+
+    def tell_early(self, vcpus: int, since: float, *, proving: bool) -> EarlyVerdict:
+        """Return that the claim holds for up to so many vCPUs, and no more than that."""
+        bounds = self.question.bounds
+        spread = (bounds.vcpus[0], vcpus)
+        scope = self._scope(spread, bounds, exact_roots=self.ledger.exact_roots)
+        assumptions = list_assumptions(self.machine, self.program)
+        return EarlyVerdict(self.name, scope, assumptions, since, proving)
 
     def _written(self, evidence: Evidence) -> WrittenProof | None:
         """Return the claimed proofs as text, where what a proof rests on is asked for."""

@@ -5,10 +5,11 @@ A `Decision` is a closed sum of plain data; `conclusion.py` makes a `ClaimResult
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING
 
 from flushproof.engines.counterexample import Counterexample
-from flushproof.engines.outcome import NoCounterexample, Outcome, Undecided
+from flushproof.engines.outcome import NOTHING_FAILS, NoCounterexample, Outcome, Undecided
 from flushproof.frontend.setup import Bounds
 from flushproof.results.second_opinion import Opinion
 from flushproof.support.record import Record
@@ -78,6 +79,20 @@ class Ledger:
         self.opinions += take_opinions(engine)
         self.exact_roots = engine.exact_roots
         self.every_interleaving &= engine.every_interleaving(vcpus)
+
+    def reached(self, low: int, *, defined: bool) -> int | None:
+        """Return up to how many vCPUs, from `low` on, the claim is known to hold, if at all.
+
+        Unless the code is known to be `defined`, only numbers count for which that was asked.
+        """
+        known = self._definedness.known
+        held = None
+        for n in count(low):
+            sure = defined or known.get(n) == NOTHING_FAILS
+            if not sure or self.outcomes.get(n) != NOTHING_FAILS:
+                break
+            held = n
+        return held
 
     def undefined_with(self, vcpus: int) -> NoCounterexample | Undecided:
         """Describe what is undefined with so many vCPUs, if anything is, or why that is open."""

@@ -99,7 +99,7 @@ def outside_considered(
     if setup.undisturbed is None:
         return found
     why = f"it depends on what other code writes: {', '.join(setup.disturbers)}"
-    if found.verdict.holds and machine.looks_at_state(found.claim):
+    if found.verdict.holds and not claim.conclude().rests_on_code_alone:
         return claim.tell(LeavesOpen(why, question.bounds.vcpus))
     if found.verdict is not Verdict.REFUTED:
         return found
@@ -112,7 +112,7 @@ def outside_considered(
         claims=setup.claims,
     )
     calm = build_machine(same)
-    alone = replace(question, claims=(found.claim,), engine="bounded")
+    alone = replace(question, claims=(found.claim,), engine="bounded", board=None)
     forall = ForAll(calm, evidence=False)
     checker = ClaimChecker(calm, alone, found.claim, Definedness(calm, alone), forall)
     again = checker.tell(checker.decide())

@@ -147,6 +147,18 @@ class ForAll:
         counts = ThreadCounts(None, SEVERAL if self.many else self.flushers)
         return out_of_reach(program) or make_plan(program, counts)
 
+    @property
+    def within_bounds_defined(self) -> bool:
+        """Tell whether the code is proved to do nothing undefined, whatever the bounds.
+
+        That is what any proof begins with, so it is no more work where one is looked for.
+        """
+        if self.machine.setup.memory is not MemoryModel.SC:
+            return False
+        widest = self.wider or self
+        found = isinstance(widest.defined, DefinedCode)
+        return found or (self.flushers == 1 and isinstance(self.defined, DefinedCode))
+
     def prove_claim(
         self,
         claim: str,
