@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from flushproof.cli import main as cli
+from flushproof.engines.explicit.enumerator import Sizes, enumerate_claim
 from flushproof.engines.interpreter.random_runs import Attack
 from flushproof.ir.invariant import ClaimedProof
 from flushproof.results.verdict import Verdict
@@ -107,3 +108,39 @@ spec waits {
 """
     attack = Attack(machine_from(code, spec).with_claims(("c",)), 1)
     assert not any(attack.run(seed) for seed in range(RUNS))
+
+
+@pytest.mark.parametrize(
+    ("loop", "ends"),
+    [
+        ("int x = to_kvm_vmx(vcpu->kvm)->done; while (!x) cpu_relax();", True),
+        ("int x = to_kvm_vmx(vcpu->kvm)->done; while (!x) y++;", True),
+        ("while (1) ;", True),
+        ("for (y = 0; y < 1000000000; y++) z++;", False),
+    ],
+)
+def test_a_loop_that_nobody_sees(loop: str, ends: bool) -> None:
+    """A thread that goes round for ever by itself would be called undefined, or no answer come.
+
+    Who counts up to much is not followed to the end, and that is no finding either.
+    """
+    code = f"""\
+struct kvm_vmx {{ struct kvm kvm; bool done; int other; }};
+struct vcpu_vmx {{ struct kvm_vcpu vcpu; }};
+void run(struct kvm_vcpu *vcpu) {{ int y = 0, z = 0; {loop} to_kvm_vmx(vcpu->kvm)->other = z; }}
+"""
+    spec = """\
+spec goes_round {
+	variant "variant.c";
+	operations { cpu run(vcpu); }
+	bounds { vcpus 1; loads 1; flushes 1; flushers 1; }
+	claim c { on step() { assert(!to_kvm_vmx(kvm)->done); } }
+}
+"""
+    program = machine_from(code, spec).with_claims(("c",))
+    attack = Attack(program, 1)
+    assert not any(attack.run(seed) for seed in range(3))
+    found = enumerate_claim(program, Sizes(1), "c", 500)
+    assert found.found is None
+    assert found.undefined is None
+    assert found.complete is ends

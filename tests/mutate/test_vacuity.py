@@ -73,6 +73,18 @@ def test_vacuous(claim: str, why: str, tmp_path: Path) -> None:
     )
 
 
+def test_a_wait_in_vain_is_named(tmp_path: Path) -> None:
+    """Whoever reads that nothing is tested would have to look for what holds all up."""
+    wait = "while (!READ_ONCE(to_kvm_vmx(kvm)->go)) cpu_relax(); return 0"
+    code = FAILING.replace("spinlock_t", "int go; spinlock_t").replace("return -1", wait)
+    (tmp_path / "failing.c").write_text(code)
+    spec = tmp_path / "failing.spec"
+    spec.write_text(SPEC.format(claim="", expect="coverage", loads=1))
+    (found,) = ExpectationChecker(str(spec)).check("coverage").results
+    assert found.verdict is Verdict.VACUOUS
+    assert found.reason.endswith(f"; nothing ends the wait at {tmp_path}/failing.c:5")
+
+
 @pytest.mark.parametrize("claim", ["lock_balanced", "no_deadlock", "no_uninit"])
 def test_not_vacuous(claim: str, tmp_path: Path) -> None:
     """Claims that an event never happens cannot be reached without failing; others are reached."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from flushproof.ir.analysis.control_flow import reachable_positions
+from flushproof.ir.analysis.counting import claim_heads, counting_local, loops_of
 from flushproof.ir.code import (
     Access,
     Acquire,
@@ -49,13 +50,15 @@ def list_written_fields(program: Program) -> frozenset[str]:
 def step_boundaries(operation: Operation, changing: frozenset[str]) -> frozenset[int]:
     """Return the positions where steps begin, `changing` being the fields that are ever written.
 
-    Ghost code and reads of what never changes belong to the step before them. Only where such a
-    read goes round and round it begins a step, so that every step ends.
+    Ghost code and reads of what never changes belong to the step before them. Only where one could
+    go round and round without anything that others notice does each round begin a step, so that
+    every step ends; but a claim's handler is one with what it follows, loops included.
     """
     code = operation.code
     visible = frozenset({0, *(at for at, i in enumerate(code) if _visible(i, changing))})
-    again = (at for at, i in enumerate(code) if isinstance(i, Read) and _shared(i.field, i.mode))
-    return visible | {at for at in again if at in reachable_positions(code, at, visible)}
+    heads = {loop.head for loop in loops_of(code) if counting_local(loop) is None}
+    heads -= claim_heads(code)
+    return visible | {at for at in heads if at in reachable_positions(code, at, visible)}
 
 
 def _visible(instr: Instr, changing: frozenset[str]) -> bool:

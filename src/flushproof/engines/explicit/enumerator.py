@@ -19,6 +19,7 @@ from flushproof.engines.explicit.domains import Touch
 from flushproof.engines.explicit.path import schedule_of_path
 from flushproof.engines.explicit.search import Graph, Move, Sizes
 from flushproof.engines.explicit.steps import State
+from flushproof.engines.interpreter import interpreter
 from flushproof.engines.outcome import NOTHING_FAILS, Outcome, Undecided, undefined_in_claim
 from flushproof.ir.program import Program, Role
 from flushproof.support.record import Record
@@ -35,7 +36,7 @@ class SearchOutcome(Record, frozen=True):
 
     `undefined` describes undefined behaviour of the code that was met, `in_claim` that of handlers
     of the claim; executions are not followed past it. `complete` is false where the search ended at
-    the limit.
+    the limit, or at a step that was too long to be made.
     """
 
     found: Counterexample | None
@@ -106,6 +107,8 @@ class ExplicitEngine:
     def _limit(self, outcome: SearchOutcome, vcpus: int) -> Undecided | None:
         if outcome.complete:
             return None
+        if outcome.states <= self.limit:
+            return Undecided("a step has more instructions than are made")
         return Undecided(f"there are more than {self.limit} states with {vcpus} vCPUs")
 
 
@@ -122,6 +125,7 @@ class _StateSearch:
         self.best: tuple[Cost, State, Move] | None = None
         self.undefined: tuple[State, Move] | None = None
         self.in_claim: Undecided | None = None
+        self.too_long = False
 
     def run(self) -> SearchOutcome:
         """Explore the cheapest states first, until nothing cheaper than what was found is left."""
@@ -134,14 +138,27 @@ class _StateSearch:
             state = bucket.pop() if self.depth_first else bucket.popleft()
             if not bucket:
                 del self.waiting[cost]
-            if self.graph.is_over(state):
-                for move in self.graph.looks(Role.END, state):
-                    self._note(state, move)
-            for move in self.graph.moves(state):
-                self._take(state, move)
-        complete = self.best is not None or len(self.before) <= self.most
+            try:
+                self._expand(state)
+            except interpreter.Endless:
+                self.too_long = True
+                break
+        ended = not self.too_long and len(self.before) <= self.most
+        complete = self.best is not None or ended
         undefined = self._undefined()
         return SearchOutcome(self._found(), len(self.before), undefined, complete, self.in_claim)
+
+    def _expand(self, state: State) -> None:
+        """Take every move from a state.
+
+        Raises:
+            Endless: one is too long to be made.
+        """
+        if self.graph.is_over(state):
+            for move in self.graph.looks(Role.END, state):
+                self._note(state, move)
+        for move in self.graph.moves(state):
+            self._take(state, move)
 
     def _boot(self) -> None:
         """Start with the states after whoever observes the boot state."""

@@ -231,6 +231,8 @@ class ExplicitSteps:
             interpreter.step_thread(state, thread, self._boundaries)
         except interpreter.Stuck:
             return Leaf(blocked=True)
+        except interpreter.Endless:
+            raise
         except interpreter.Undefined as error:
             undefined, culprit = error.text, error.instr
         self._note_accesses(point.thread, state)

@@ -56,6 +56,7 @@ Location = tuple[str, int | None]
 """A field's name and a vCPU number; None for what there is once, as in instructions."""
 
 FUEL = 1_000_000
+"""So many instructions a step may have; loops that wait or do not count have a step a round."""
 
 
 class Stuck(Exception):  # noqa: N818 - what became of the thread; waiting is no error
@@ -73,6 +74,10 @@ class Undefined(Exception):  # noqa: N818 - what the code did, named as C names 
         super().__init__(text)
         self.text = text
         self.instr = instr
+
+
+class Endless(Undefined):
+    """A step takes more instructions than are made, so what the code does is not known."""
 
 
 class GoesOn(Exception):  # noqa: N818 - what became of the run; it is no deadlock
@@ -279,12 +284,19 @@ def step_thread(
     boundaries: Callable[[Operation], frozenset[int]],
     *,
     to_violation: bool = False,
+    fuel: int = FUEL,
 ) -> None:
-    """Let one thread make one step, or with `to_violation` what comes before a claim fails."""
+    """Let one thread make one step, or with `to_violation` what comes before a claim fails.
+
+    Raises:
+        Stuck: it waits.
+        Undefined: the code did something undefined.
+        Endless: the step has more than `fuel` instructions.
+    """
     if thread.operation is None:
         _begin(state, thread)
     state.steps += 1
-    for _ in range(FUEL):
+    for _ in range(fuel):
         operation = thread.operation
         assert operation is not None
         instr = operation.code[thread.pc]
@@ -294,7 +306,7 @@ def step_thread(
             return
         if thread.pc in boundaries(operation) or (to_violation and state.violations):
             return
-    raise Undefined("a loop does not end", instr)
+    raise Endless("a loop does not end", instr)
 
 
 def _begin(state: State, thread: Thread) -> None:

@@ -28,6 +28,9 @@ VCPUS = (1, 1, 2, 2, 3, 3, 4, 5, 6, 8)
 MOST_STEPS = 2_000
 """A run that waits in a circle ends here."""
 
+FUEL = 100_000
+"""So many instructions a step may have in a run."""
+
 STAYS = 0.6
 """How often the thread that has just stepped steps again."""
 
@@ -80,6 +83,10 @@ class _Broken(Exception):  # noqa: N818 - a finding, no error
         self.claim = claim
 
 
+class _GivesUp(Exception):  # noqa: N818 - the end of a run, no error
+    """A step is too long to be made, so the run shows nothing more."""
+
+
 class _Left(Record):
     """A thread, what it does and how often it will do it."""
 
@@ -116,6 +123,8 @@ class _RandomRun:
             self._observe(Role.OBSERVE)
             if self._act():
                 self._observe(Role.END)
+        except _GivesUp:
+            return None
         except _Broken as broken:
             where = f"in run {seed}, with {count_noun(self.vcpus, 'vCPU')}"
             return RunFailure(f"{broken} {where}", broken.claim)
@@ -160,9 +169,11 @@ class _RandomRun:
     def _step_thread(self, thread: interpreter.Thread) -> bool:
         before = len(self.state.happenings)
         try:
-            interpreter.step_thread(self.state, thread, self.attack.positions)
+            interpreter.step_thread(self.state, thread, self.attack.positions, fuel=FUEL)
         except interpreter.Stuck:
             return False
+        except interpreter.Endless as endless:
+            raise _GivesUp from endless
         except interpreter.Undefined as undefined:
             where = undefined.instr.span
             place = "" if where is None else f" at {where.file}:{where.line}"

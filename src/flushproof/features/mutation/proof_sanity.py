@@ -15,6 +15,7 @@ from flushproof.features.mutation.mutants import Mutant, make_mutants
 from flushproof.features.mutation.origin import SetupOrigin
 from flushproof.features.mutation.vacuity import reachability_claim
 from flushproof.frontend.spec.syntax import ClaimSpec
+from flushproof.ir.analysis.vain_waits import find_vain_waits
 from flushproof.machine.build import Machine, build_machine
 from flushproof.results.verdict import Breaker, ClaimResult, Sane, Verdict
 from flushproof.support.diagnostics import InputError
@@ -56,7 +57,7 @@ class Doubt:
             return result
         reached = self._reached(claim)
         if isinstance(reached, NoCounterexample):
-            reason = _never_tested(claim, self.machine.setup.bounds.vcpus)
+            reason = _never_tested(claim, self.machine)
             return replace(result, verdict=Verdict.VACUOUS, reason=reason)
         if self.level is Sanity.REACH:
             return result
@@ -139,10 +140,13 @@ def _breaker(mutant: Mutant, found: Fails) -> Breaker:
     return Breaker(edit.file, mutant.line, edit.words, before, after, found.vcpus)
 
 
-def _never_tested(claim: ClaimSpec, vcpus: tuple[int, int]) -> str:
-    low, high = vcpus
+def _never_tested(claim: ClaimSpec, machine: Machine) -> str:
+    low, high = machine.setup.bounds.vcpus
     many = f"{low} vCPUs" if low == high else f"{low}..{high} vCPUs"
     many = "1 vCPU" if high == 1 else many
     if not any(True for h in claim.handlers for _ in h.body.statements):
         return "the claim asserts nothing"
-    return f"with {many} no run gets to what it asserts with all that it presupposes"
+    unreached = f"with {many} no run gets to what it asserts with all that it presupposes"
+    waits = (w.span for w in find_vain_waits(machine.with_claims(())))
+    places = ", ".join(dict.fromkeys(f"{s.file}:{s.line}" for s in waits if s is not None))
+    return f"{unreached}; nothing ends the wait at {places}" if places else unreached

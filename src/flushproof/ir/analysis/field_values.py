@@ -37,6 +37,7 @@ def list_field_values(
     """Return the values of each field that holds constants only; `anything` hold any at boot."""
     found: dict[Field, set[int] | None] = dict.fromkeys(anything)
     for f, value in boot.items():
+        found.setdefault(f, set())
         _add(found, f, value)
     for operation in operations:
         for instr in operation.code:
