@@ -478,8 +478,8 @@ def test_options(name: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 CLAUSES: dict[str, tuple[str, int, str]] = {
-    "missing variant": (SPEC.replace('"small.c"', '@"gone.c"'), 2, "cannot find"),
-    "variant of a long name": (SPEC.replace('"small.c"', f'@"{"x" * 5000}.c"'), 2, "cannot find"),
+    "missing variant": (SPEC.replace('"small.c"', '@"gone.c"'), 4, "cannot find"),
+    "variant of a long name": (SPEC.replace('"small.c"', f'@"{"x" * 5000}.c"'), 4, "cannot find"),
     "no variant": (SPEC.replace('variant "small.c";', ""), 4, "spec `small` names no variant"),
     "no operations": (
         SPEC.replace("load vmx_load_mmu_pgd(vcpu, root, free);", "").replace(
@@ -547,9 +547,9 @@ CLAUSES: dict[str, tuple[str, int, str]] = {
         4,
         "a `thread` operation cannot be called `flush`",
     ),
-    "reversed bounds": (SPEC.replace("}\n}", "}\nbounds { vcpus @4..1; }\n}"), 2, ""),
-    "no vcpus": (SPEC.replace("}\n}", "}\nbounds { vcpus @0; }\n}"), 2, ""),
-    "negative bound": (SPEC.replace("}\n}", "}\nbounds { loads @-1; }\n}"), 2, ""),
+    "reversed bounds": (SPEC.replace("}\n}", "}\nbounds { vcpus @4..1; }\n}"), 4, ""),
+    "no vcpus": (SPEC.replace("}\n}", "}\nbounds { vcpus @0; }\n}"), 4, ""),
+    "negative bound": (SPEC.replace("}\n}", "}\nbounds { loads @-1; }\n}"), 4, ""),
     "bound twice": (
         SPEC.replace("}\n}", "}\nbounds { loads 1; @loads 2; }\n}"),
         4,
@@ -558,7 +558,7 @@ CLAUSES: dict[str, tuple[str, int, str]] = {
     "unknown bound": (SPEC.replace("}\n}", "}\nbounds { @pcpus 2; }\n}"), 4, "`pcpus` is no bound"),
     "unknown claim": (
         SPEC.replace("}\n}", "}\nexpect { @coverag proved; }\n}"),
-        2,
+        4,
         "there is no claim `coverag` (did you mean `coverage`?)",
     ),
     "unknown verdict": (

@@ -216,7 +216,6 @@ def test_an_option_means_the_same_everywhere() -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        [],
         ["prove"],
         ["refute", FILE],
         ["prove", FILE, "--width", "3"],
@@ -237,7 +236,8 @@ def test_usage_errors_of_the_parser(
     assert stopped.value.code == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "usage: flushproof" in captured.err
+    assert ": error: " in captured.err
+    assert captured.err.endswith(" --help`\n")
     assert "\x1b" not in captured.err
 
 

@@ -196,7 +196,6 @@ def test_slices_parse_alone() -> None:
         ("struct s { union { int a; }; };", 1, 12, "unions"),
         (inside("a = (struct x){ 1 };"), 3, 15, "compound literals"),
         (inside("return (struct x){ 1 };"), 3, 18, "compound literals"),
-        (inside("for_all(a, b) { a = 1; }"), 3, 15, "`for_all` before a block, not defined"),
         (inside("typeof(a) b;"), 3, 1, "`typeof`"),
         (inside("a = _Generic(a, int: 1);"), 3, 5, "`_Generic`"),
         (inside("int g(int x) { return x; }"), 3, 6, "functions declared inside functions"),
@@ -228,6 +227,16 @@ def test_outside_the_subset(text: str, line: int, column: int, construct: str) -
 @pytest.mark.parametrize(
     ("text", "line", "column", "title", "help_text"),
     [
+        (
+            inside("kvm_foreach_vcpu(i, v, kvm) { a = 1; }"),
+            3,
+            1,
+            (
+                "`kvm_foreach_vcpu` is no loop, and no macro of this name is defined"
+                " (did you mean `kvm_for_each_vcpu`?)"
+            ),
+            "define the macro in the file, or write `kvm_for_each_vcpu(i, vcpu, kvm)`",
+        ),
         (
             inside("a = 1\n\treturn a;"),
             4,

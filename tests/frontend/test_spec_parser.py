@@ -11,7 +11,7 @@ from flushproof.frontend.c.load import load_source
 from flushproof.frontend.c.parser import ParseContext, parse_c
 from flushproof.frontend.spec import syntax
 from flushproof.frontend.spec.parser import parse_spec
-from flushproof.support.diagnostics import EXIT_INPUT, EXIT_USAGE, InputError
+from flushproof.support.diagnostics import EXIT_INPUT, InputError
 from flushproof.support.source import Source
 from support.places import SPECS
 
@@ -185,7 +185,7 @@ def test_refusals(text: str, line: int, column: int, title: str, help_text: str)
         ("loads 99999999", 16, "`99999999` is not between 0 and 65536"),
     ],
 )
-def test_bad_bounds_are_usage_errors(bound: str, column: int, title: str) -> None:
+def test_bad_bounds_are_refused(bound: str, column: int, title: str) -> None:
     """A bound that nothing satisfies would make every claim vacuous."""
     with pytest.raises(InputError) as caught:
         parsed(f"spec s {{\nbounds {{ {bound}; }} }}")
@@ -193,7 +193,7 @@ def test_bad_bounds_are_usage_errors(bound: str, column: int, title: str) -> Non
     assert diagnostic.title == title
     assert diagnostic.span is not None
     assert (diagnostic.span.line, diagnostic.span.column) == (2, column)
-    assert caught.value.exit_code == EXIT_USAGE
+    assert caught.value.exit_code == EXIT_INPUT
 
 
 def test_a_repeated_clause_points_at_the_first() -> None:

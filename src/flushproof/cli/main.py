@@ -24,7 +24,7 @@ from flushproof.cli.settings.project import find_project_file
 from flushproof.cli.terminal import Terminal
 from flushproof.report.json_report import z3_version
 from flushproof.report.plain import DEFAULT_WIDTH, escape_unprintable
-from flushproof.support.diagnostics import InputError
+from flushproof.support.diagnostics import EXIT_USAGE, InputError, suggest_closest
 
 ASKED = "_ARGCOMPLETE"
 YOUNG = 100_000
@@ -38,7 +38,9 @@ exit codes:
   3   no verdict: unknown, or less than was asked: bounded where no bounds were given, a limit
       was hit, the claim could not fail, or nothing was asked
   4   input not accepted: parse error, or C outside the subset
-  70  internal error
+  70  internal error; please report it
+  130 interrupted by Ctrl-C; what was finished is shown
+  143 ended by SIGTERM; what was finished is shown
 """
 
 
@@ -55,8 +57,29 @@ class _Parser(Parser):
     """A parser that repeats foreign arguments without their control characters."""
 
     def error(self, message: str) -> NoReturn:
-        """Explain wrong usage on stderr and exit with 2."""
-        super().error(escape_unprintable(message))
+        """Say on stderr in a line what is wrong with the usage, and exit with 2."""
+        said = escape_unprintable(message)
+        self.exit(EXIT_USAGE, f"{self.prog}: error: {said}\nsee `{self.prog} --help`\n")
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        """Refuse what is none of the choices, and name the closest of them."""
+        if action.choices is None or value in action.choices:
+            return
+        known = [str(choice) for choice in action.choices]
+        hint = suggest_closest(str(value), known)
+        listed = "" if hint else f"; known: {', '.join(known)}"
+        raise argparse.ArgumentError(action, f"`{value}` is not known{hint}{listed}")
+
+    def refuse_unknown(self, typed: Sequence[str]) -> NoReturn:
+        """Say which option does not exist, or which argument is one too many."""
+        word = typed[0].partition("=")[0]
+        if not word.startswith("-"):
+            self.error(f"`{word}` is one argument too many")
+        self.error(f"there is no option `{word}`{suggest_closest(word, self.options())}")
+
+    def options(self) -> list[str]:
+        """Return the options by all their names."""
+        return [name for action in self._actions for name in action.option_strings]
 
     def commands(self) -> dict[str, _Parser]:
         """Return the parsers of the commands."""
@@ -87,7 +110,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _arguments(top: _Parser, argv: Sequence[str] | None) -> argparse.Namespace:
     """Return what is typed, filled up by what the project configures."""
     usual = {name: prepare_usual_values(command) for name, command in top.commands().items()}
-    arguments = top.parse_args(argv)
+    typed = sys.argv[1:] if argv is None else argv
+    if not typed:
+        top.print_help()
+        top.exit()
+    if typed[0].startswith("-") and typed[0] not in top.options():
+        top.refuse_unknown(typed)
+    arguments, unknown = top.parse_known_args(typed)
+    if unknown:
+        top.commands()[arguments.command.name].refuse_unknown(unknown)
     fill_arguments(arguments, usual[arguments.command.name], find_project_file(_folder()))
     return arguments
 

@@ -8,6 +8,8 @@ from typing import ClassVar
 
 from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
 
+SOURCES = (".c", ".h")
+
 
 class NoSuchPath(Diagnostic, frozen=True, kw_only=True):
     """A file or folder named on the command line that does not exist."""
@@ -29,6 +31,20 @@ class NoSpecs(Diagnostic, frozen=True, kw_only=True):
     path: str
 
 
+class NotASpec(Diagnostic, frozen=True, kw_only=True):
+    """A file of C where one that expects verdicts is wanted."""
+
+    CODE: ClassVar[str] = "FP0132"
+    TITLE: ClassVar[str] = "`{path}` is not a spec file"
+    HELP: ClassVar[str] = (
+        "`check` compares verdicts with those that a spec expects; for a C file say "
+        "`flushproof prove {path}`"
+    )
+    EXIT: ClassVar[int] = EXIT_USAGE
+
+    path: str
+
+
 def find_specs(paths: Iterable[str]) -> tuple[str, ...]:
     """Return the files, and the `*.spec` files under the folders, sorted and each only once.
 
@@ -40,6 +56,8 @@ def find_specs(paths: Iterable[str]) -> tuple[str, ...]:
 def _specs_of(path: str) -> list[str]:
     place = Path(path)
     if place.is_file():
+        if place.suffix in SOURCES:
+            raise InputError(NotASpec(span=None, path=path))
         return [path]
     if not place.is_dir():
         raise InputError(NoSuchPath(span=None, path=path))

@@ -25,6 +25,7 @@ from flushproof.lower.values import (
 )
 from flushproof.support.diagnostics import InputError, suggest_closest
 from flushproof.support.record import Record, field, replace
+from flushproof.support.resources import PRELUDE
 from flushproof.support.source import Span
 
 
@@ -169,6 +170,11 @@ class Context(Record):
         if name in scopes[-1] or (outermost and name in scopes[0]):
             raise InputError(Redefined(span=span, kind="variable", name=name))
         self.bind(name, binding)
+
+    def outside_prelude(self, span: Span) -> Span:
+        """Return a place, or for one in the prelude that of the call that led there."""
+        called = (a.span for a in reversed(self.stack) if a.span.file != PRELUDE.name)
+        return next(called, span) if span.file == PRELUDE.name else span
 
     def unknown(self, name: str, span: Span) -> InputError:
         """Make the error for a name that nothing declares."""

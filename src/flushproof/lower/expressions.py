@@ -23,6 +23,7 @@ from flushproof.ir.builder import Label
 from flushproof.ir.code import Const, Expr, FieldScope, Uninit, Var
 from flushproof.ir.types import BOOL, U64, Int, VcpuRef
 from flushproof.lower import convert
+from flushproof.lower.argument_types import refuse_by_value
 from flushproof.lower.arrays import element_place, indexed_place, require_array
 from flushproof.lower.assignment import assign_alias, convert_for_storage, store_value
 from flushproof.lower.context import (
@@ -472,7 +473,7 @@ def _call(ctx: Context, e: c.CallExpr) -> Value:
     if special := ctx.env.specials.get(name):
         return special(ctx, e)
     if function is None:
-        hint = suggest_closest(name, ctx.env.declarations.functions)
+        hint = suggest_closest(name, (*ctx.env.declarations.functions, *ctx.env.specials))
         raise InputError(UnknownFunction(span=e.function.span, name=name, hint=hint))
     if any(a.name == "__ignored" for a in function.annotations):
         for a in e.arguments:
@@ -480,4 +481,5 @@ def _call(ctx: Context, e: c.CallExpr) -> Value:
                 lower_expression(ctx, a)
         return Nothing()
     arguments = tuple(lower_expression(ctx, a) for a in e.arguments)
+    refuse_by_value(ctx, function, e.arguments, arguments)
     return ctx.inline(ctx, function, arguments, e.span)

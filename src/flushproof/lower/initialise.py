@@ -5,7 +5,7 @@ from __future__ import annotations
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.declarations import list_statics, static_name
 from flushproof.frontend.c.initialisers import Path, Shapes, Values, complete_type, values_of
-from flushproof.frontend.c.type_errors import Mismatch, UnknownType
+from flushproof.frontend.c.type_errors import Mismatch
 from flushproof.frontend.c.types import Array, CType, Integer, Pointer, Struct
 from flushproof.frontend.c.walk import walk
 from flushproof.ir.code import Havoc, Local, LocalOrigin
@@ -14,7 +14,7 @@ from flushproof.lower.arrays import require_array
 from flushproof.lower.assignment import assign_alias, convert_for_storage, store_value
 from flushproof.lower.context import Alias, Context, Named, unsupported_construct
 from flushproof.lower.expressions import global_place, lower_expression
-from flushproof.lower.places import scalar_places, select_part
+from flushproof.lower.places import scalar_places, select_part, unknown_struct
 from flushproof.lower.values import (
     FALSE,
     ArrayPlace,
@@ -27,7 +27,7 @@ from flushproof.lower.values import (
     StructPlace,
     StructValue,
 )
-from flushproof.support.diagnostics import InputError, suggest_closest
+from flushproof.support.diagnostics import InputError
 from flushproof.support.record import Record
 from flushproof.support.source import Span
 
@@ -122,8 +122,7 @@ def _declare_pointer(ctx: Context, name: str, t: Pointer, entry: c.InitDeclarato
 
 def _declare_struct(ctx: Context, name: str, t: Struct, entry: c.InitDeclarator) -> None:
     if t.name not in ctx.env.declarations.structs:
-        hint = suggest_closest(t.name, ctx.env.declarations.structs)
-        raise InputError(UnknownType(span=entry.span, name=str(t), hint=hint))
+        raise unknown_struct(ctx, t, entry.span)
     prefix = ctx.emitter.local(name, BOOL).name
     where = StructPlace(Frame(prefix, t), (), t)
     ctx.declare(name, Named(where), entry.span)

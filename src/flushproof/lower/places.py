@@ -231,6 +231,18 @@ def _leaf(ctx: Context, prefix: str, path: tuple[str, ...], t: CType, span: Span
     return binding
 
 
+def unknown_struct(ctx: Context, struct: Struct, span: Span) -> InputError:
+    """Make the error for a struct that nothing defines."""
+    hint = suggest_closest(struct.name, ctx.env.declarations.structs)
+    return InputError(UnknownType(span=span, name=f"struct {struct.name}", hint=hint))
+
+
+def check_struct(ctx: Context, struct: Struct, span: Span) -> None:
+    """Refuse a struct that nothing defines, perhaps a misspelt one."""
+    if struct.name not in ctx.env.declarations.structs:
+        raise unknown_struct(ctx, struct, span)
+
+
 def member_type(ctx: Context, struct: Struct, name: str, span: Span) -> CType:
     """Return the type of a member.
 
@@ -239,8 +251,7 @@ def member_type(ctx: Context, struct: Struct, name: str, span: Span) -> CType:
     """
     info = ctx.env.declarations.structs.get(struct.name)
     if info is None:
-        hint = suggest_closest(struct.name, ctx.env.declarations.structs)
-        raise InputError(UnknownType(span=span, name=f"struct {struct.name}", hint=hint))
+        raise unknown_struct(ctx, struct, span)
     if name not in info.members:
         hint = suggest_closest(name, info.members)
         raise InputError(UnknownMember(span=span, struct=struct.name, name=name, hint=hint))

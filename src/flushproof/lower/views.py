@@ -15,7 +15,14 @@ from flushproof.frontend.c.types import Array, CType, Integer, Pointer, Struct, 
 from flushproof.ir.code import Const, Expr, FieldScope
 from flushproof.ir.types import VCPU
 from flushproof.lower.context import Context, base_scope, unsupported_construct
-from flushproof.lower.places import check_nonnull, member_type, select_part, vcpu_nonnull, vcpu_view
+from flushproof.lower.places import (
+    check_nonnull,
+    member_type,
+    select_part,
+    unknown_struct,
+    vcpu_nonnull,
+    vcpu_view,
+)
 from flushproof.lower.values import (
     ArrayPlace,
     ChosenPlace,
@@ -81,7 +88,7 @@ def container_of(
                 check_nonnull(ctx, nonnull, span)
             found = _address(around)
             return PointerTo(around, nonnull) if isinstance(found, PointerTo) else found
-    raise _mismatch(inner.struct, outer, span)
+    raise _mismatch(ctx, inner.struct, outer, span)
 
 
 def _pointee(ctx: Context, value: Value, outer: Struct, span: Span) -> tuple[StructPlace, Expr]:
@@ -115,7 +122,7 @@ def _at_same_address(ctx: Context, place: StructPlace, t: Struct, span: Span) ->
                     return around
     if _begins_alike(ctx, place.struct, t):
         return StructPlace(place.base, place.path, t)
-    raise _mismatch(place.struct, t, span)
+    raise _mismatch(ctx, place.struct, t, span)
 
 
 def _begins_alike(ctx: Context, own: Struct, t: Struct) -> bool:
@@ -142,8 +149,15 @@ def _walk(ctx: Context, place: Place, path: tuple[str, ...], span: Span) -> Plac
     return place
 
 
-def _mismatch(own: Struct, other: Struct, span: Span) -> InputError:
-    return InputError(Mismatch(span=span, text=f"`{own} *` cannot be taken for `{other} *`"))
+def _mismatch(ctx: Context, own: Struct, other: Struct, span: Span) -> InputError:
+    """Say that one struct is not another, or that one of them, perhaps misspelt, is not there."""
+    place, known = ctx.outside_prelude(span), ctx.env.declarations.structs
+    within = known[other.name].slots if other.name in known else ()
+    members = (slot.type for slot in within if isinstance(slot.type, Struct))
+    for struct in (other, own, *members):
+        if struct.name not in known:
+            return unknown_struct(ctx, struct, place)
+    return InputError(Mismatch(span=place, text=f"`{own} *` cannot be taken for `{other} *`"))
 
 
 def _firsts(ctx: Context, struct: Struct) -> Iterator[tuple[tuple[str, ...], Struct]]:

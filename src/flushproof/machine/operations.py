@@ -30,7 +30,7 @@ from flushproof.ir.program import Operation, Parameters, Role
 from flushproof.ir.types import BOOL, U64, VCPU
 from flushproof.lower.calls import inline_call
 from flushproof.lower.context import Context, ProgramContext
-from flushproof.lower.places import member_place
+from flushproof.lower.places import check_struct, member_place
 from flushproof.lower.values import (
     FALSE,
     Frame,
@@ -207,6 +207,8 @@ def _argument(roles: _Roles, p: c.Parameter, role: QuotedText) -> Value:
         case word, _ if word == "free" or (word == name and word not in (*SINGLE, *SEVERAL)):
             return _free(roles, name, t)
         case _:
+            if isinstance(t, Pointer) and isinstance(t.target, Struct):
+                check_struct(ctx, t.target, p.span)
             text = f"a parameter of type `{t}` cannot have the role `{role.value}`"
             raise InputError(BadRole(span=role.span, text=text))
 

@@ -36,9 +36,16 @@ class Diagnostic(Record, frozen=True, kw_only=True):
     LABEL: ClassVar[str] = ""
     HELP: ClassVar[str] = ""
     EXIT: ClassVar[int] = EXIT_INPUT
+    EXIT_IN_FILE: ClassVar[int] = 0
 
     span: Span | None
     notes: tuple[Note, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """The process exit code that it asks for; it may be another where a file is at fault."""
+        in_file = self.span is not None and self.EXIT_IN_FILE
+        return self.EXIT_IN_FILE if in_file else self.EXIT
 
     def _fill(self, template: str) -> str:
         return template.format_map({f.name: _shown(getattr(self, f.name)) for f in fields(self)})
@@ -86,7 +93,7 @@ class InputError(Exception):
     @property
     def exit_code(self) -> int:
         """The process exit code this error asks for: usage (2) only if every part is."""
-        return max(d.EXIT for d in self.diagnostics)
+        return max(d.exit_code for d in self.diagnostics)
 
 
 def suggest_closest(name: str, candidates: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ from flushproof.machine.build import Machine
 from flushproof.results.second_opinion import Opinion
 from flushproof.results.verdict import ClaimResult, Expected, Report, Verdict
 from flushproof.support.record import Record, replace
+from flushproof.support.resources import CLAIMS
 from flushproof.verify.expectation import expected_by, with_expected
 from flushproof.verify.options import COMPILER, SOLVER, Options, Sanity
 from flushproof.verify.portfolio import Groundwork, Question, decide_claims
@@ -46,10 +47,11 @@ class FileDecider:
         """Decide claims; each result is told at once.
 
         Raises:
-            InputError: a second solver is asked for, and there is none.
+            InputError: a second solver is asked for, and there is none, or a claim has an error.
         """
         about, options = self.about, self.options
         setup = about.machine.setup
+        _check_own_claims(about.machine, claims)
         checks = self.command == "check"
         known = _stated(claims, setup, options) if checks else _meant(self.command, claims, options)
         usual = Sanity.REACH if checks else Sanity.QUICK
@@ -69,6 +71,18 @@ class FileDecider:
             compiled=options.agree == COMPILER,
             ground=self._ground,
         )
+
+
+def _check_own_claims(machine: Machine, claims: tuple[str, ...]) -> None:
+    """Refuse a claim of the spec that has an error before time is spent on the others.
+
+    Raises:
+        InputError: what such a claim says is not accepted.
+    """
+    for name in claims:
+        claim = machine.setup.claim(name)
+        if claim and claim.span.file != CLAIMS.name and machine.statable(name):
+            machine.with_claim(name)
 
 
 class _Expectations(Record, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
+from flushproof.support.diagnostics import EXIT_INPUT, EXIT_USAGE, Diagnostic, InputError
 from flushproof.support.files import current_files
 from flushproof.support.source import Source, Span
 
@@ -18,6 +18,7 @@ class Missing(Diagnostic, frozen=True, kw_only=True):
     CODE: ClassVar[str] = "FP0201"
     TITLE: ClassVar[str] = "cannot find `{path}`"
     EXIT: ClassVar[int] = EXIT_USAGE
+    EXIT_IN_FILE: ClassVar[int] = EXIT_INPUT
     path: str
 
 

@@ -63,6 +63,10 @@ class Unopened(Diagnostic, frozen=True, kw_only=True):
     closing: str
 
 
+LOOPS = ("kvm_for_each_vcpu", "for", "while", "switch")
+"""What may stand before a block with something in parentheses."""
+
+
 class TooDeep(Diagnostic, frozen=True, kw_only=True):
     """Constructs stand inside each other beyond reason."""
 
@@ -71,6 +75,16 @@ class TooDeep(Diagnostic, frozen=True, kw_only=True):
     HELP: ClassVar[str] = "split it up"
     what: str
     limit: int
+
+
+class NoLoop(Diagnostic, frozen=True, kw_only=True):
+    """A word with parentheses stands before a block, as a macro for a loop does."""
+
+    CODE: ClassVar[str] = "FP0426"
+    TITLE: ClassVar[str] = "`{name}` is no loop, and no macro of this name is defined{hint}"
+    HELP: ClassVar[str] = "define the macro in the file, or write `kvm_for_each_vcpu(i, vcpu, kvm)`"
+    name: str
+    hint: str
 
 
 def check_brackets(tokens: Iterable[Token]) -> None:
@@ -109,6 +123,8 @@ def diagnose_token(
     """Return the diagnostic for the token at `index`, which is none of the `accepted` terminals."""
     if accepted == {"LPAR"} and _begins_item(tokens, index - 1):
         index, accepted = index - 1, _ITEM
+    if loop := _unknown_loop(tokens, index):
+        return loop
     outside = _outside(tokens, index)
     if outside and index < len(tokens):
         return OutsideSubset(span=tokens[index].span, construct=outside)
@@ -135,16 +151,28 @@ def _text(tokens: tuple[Token, ...], index: int) -> str:
     return tokens[index].text if 0 <= index < len(tokens) else ""
 
 
-def _head(tokens: tuple[Token, ...], closing: int) -> str:
-    """Return the word before the parentheses that close at an index, "" if none that heads them."""
+def _unknown_loop(tokens: tuple[Token, ...], index: int) -> NoLoop | None:
+    """Return what is said of a word with parentheses before a block within a function, if any."""
+    inside = sum((t.text == "{") - (t.text == "}") for t in tokens[:index]) > 0
+    if not inside or _text(tokens, index) != "{" or _text(tokens, index - 1) != ")":
+        return None
+    head = _head(tokens, index - 1)
+    if head is None:
+        return None
+    hint = suggest_closest(head.text, LOOPS)
+    return NoLoop(span=head.span, name=head.text, hint=hint)
+
+
+def _head(tokens: tuple[Token, ...], closing: int) -> Token | None:
+    """Return the word before the parentheses that close at an index, None if none heads them."""
     depth = 0
     for at in range(closing, 0, -1):
         depth += tokens[at].is_punct(")") - tokens[at].is_punct("(")
         if depth == 0:
             word = tokens[at - 1]
             named = word.kind is TokenKind.NAME and word.text not in {"return", "sizeof"}
-            return word.text if named else ""
-    return ""
+            return word if named else None
+    return None
 
 
 def _outside(tokens: tuple[Token, ...], index: int) -> str:
@@ -156,8 +184,7 @@ def _outside(tokens: tuple[Token, ...], index: int) -> str:
         case (")", "{") if not inside:
             return ""
         case (")", "{"):
-            head = _head(tokens, index - 1)
-            return f"`{head}` before a block, not defined" if head else "compound literals"
+            return "" if _head(tokens, index - 1) else "compound literals"
         case (_, "...") if _text(tokens, index - 2) == "[":
             return "ranges of elements"
         case (_, "..."):

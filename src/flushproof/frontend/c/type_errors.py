@@ -32,6 +32,7 @@ class UnknownType(Diagnostic, frozen=True, kw_only=True):
 
     CODE: ClassVar[str] = "FP0412"
     TITLE: ClassVar[str] = "type `{name}` is not defined{hint}"
+    HELP: ClassVar[str] = "correct the name, or define the type in the file"
     name: str
     hint: str = ""
 

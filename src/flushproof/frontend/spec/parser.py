@@ -25,6 +25,7 @@ from flushproof.frontend.c.lark_tree import (
 from flushproof.frontend.c.parser import ParseContext, read_tokens, tree_of
 from flushproof.frontend.c.terminals import significant_tokens
 from flushproof.frontend.spec import syntax
+from flushproof.frontend.spec.message_names import check_messages
 from flushproof.frontend.spec.spec_errors import (
     BadBounds,
     NoCount,
@@ -286,7 +287,7 @@ def _claim(tokens: Tokens, tree: Tree) -> syntax.ClaimSpec:
     witnesses = tuple(_witness(tokens, t) for t in clauses.each("witness"))
     check_once("witness", [(w.name, w.span) for w in witnesses])
     headline, because = clauses.one("headline"), clauses.one("because")
-    return syntax.ClaimSpec(
+    claim = syntax.ClaimSpec(
         name=str(name),
         text=_text(tokens, text).value if isinstance(text, lark.Tree) else "",
         witnesses=witnesses,
@@ -299,6 +300,10 @@ def _claim(tokens: Tokens, tree: Tree) -> syntax.ClaimSpec:
         span=span_of(tokens, name),
         overrides=override is not None,
     )
+    messages = (tree_in(m.children[0]) for m in (headline, because) if m is not None)
+    pieces = (piece for message in messages for piece in message.children)
+    check_messages(claim, [(str(piece), span_of(tokens, piece)) for piece in pieces])
+    return claim
 
 
 def _witness(tokens: Tokens, tree: Tree) -> syntax.Witness:

@@ -17,7 +17,15 @@ from flushproof.frontend.spec.operation_names import check_operations, check_sub
 from flushproof.frontend.spec.parse_once import parse_beside_variant, parse_without_variant
 from flushproof.frontend.spec.path_confinement import confine_path
 from flushproof.frontend.spec.spec_errors import check_once
-from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError, Note, suggest_closest
+from flushproof.frontend.spec.suggest_spec import advise_spec
+from flushproof.support.diagnostics import (
+    EXIT_INPUT,
+    EXIT_USAGE,
+    Diagnostic,
+    InputError,
+    Note,
+    suggest_closest,
+)
 from flushproof.support.memory_model import MemoryModel
 from flushproof.support.record import replace
 from flushproof.support.resources import DEFAULTS
@@ -30,6 +38,7 @@ class UnknownClaim(Diagnostic, frozen=True, kw_only=True):
     CODE: ClassVar[str] = "FP0505"
     TITLE: ClassVar[str] = "there is no claim `{name}`{hint}"
     EXIT: ClassVar[int] = EXIT_USAGE
+    EXIT_IN_FILE: ClassVar[int] = EXIT_INPUT
     name: str
     hint: str = ""
 
@@ -67,12 +76,10 @@ class NotTheFamily(Diagnostic, frozen=True, kw_only=True):
 
     CODE: ClassVar[str] = "FP0510"
     TITLE: ClassVar[str] = "`{path}` defines no function `{name}`"
-    HELP: ClassVar[str] = (
-        "write a spec that names the operations, and give it with --spec; for a file of a kernel "
-        "that is not in its tree say --kernel"
-    )
+    HELP: ClassVar[str] = "{advice}"
     path: str
     name: str
+    advice: str
 
 
 class OwnClaim(Diagnostic, frozen=True, kw_only=True):
@@ -127,7 +134,9 @@ def from_text(variant: Source, spec: str | None, place: Path | None = None) -> S
     for operation in setup.operations:
         function = setup.declarations.functions.get(operation.function)
         if function is None or function.body is None:
-            raise InputError(NotTheFamily(span=None, path=path, name=operation.function))
+            advice = advise_spec(setup.declarations, path)
+            missing = NotTheFamily(span=None, path=path, name=operation.function, advice=advice)
+            raise InputError(missing)
     read_as = f"a variant, boot values from {DEFAULTS.name}"
     return replace(setup, name=Path(path).stem, stated=frozenset(), read_as=read_as)
 

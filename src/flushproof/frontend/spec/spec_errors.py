@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError, Note, suggest_closest
+from flushproof.support.diagnostics import Diagnostic, InputError, Note, suggest_closest
 from flushproof.support.source import Span
 
 
@@ -37,7 +37,6 @@ class BadBounds(Diagnostic, frozen=True, kw_only=True):
     CODE: ClassVar[str] = "FP0503"
     TITLE: ClassVar[str] = "{problem}"
     HELP: ClassVar[str] = "write a count such as `2` or a range such as `1..4`"
-    EXIT: ClassVar[int] = EXIT_USAGE
     problem: str
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+from pathlib import Path
+from typing import ClassVar
 
 from flushproof.cli.arguments import KEYS, add_option
 from flushproof.cli.command import Command
@@ -13,9 +15,21 @@ from flushproof.cli.terminal import Terminal
 from flushproof.frontend.c.load import load_source
 from flushproof.frontend.spec.syntax import BoundLine
 from flushproof.report import json_report as json
+from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.support.source import Span
 from flushproof.support.user_dirs import verdict_folder
 from flushproof.verify.option import Group
+
+
+class NotAFile(Diagnostic, frozen=True, kw_only=True):
+    """A folder stands where the settings of a file are asked for."""
+
+    CODE: ClassVar[str] = "FP0133"
+    TITLE: ClassVar[str] = "`{path}` is a folder, and `config` takes a file"
+    HELP: ClassVar[str] = "without a file it shows what holds in the folder in which it is run"
+    EXIT: ClassVar[int] = EXIT_USAGE
+    path: str
+
 
 TYPED, DEFAULT = "command line", "default"
 
@@ -76,6 +90,8 @@ def _stated(path: str) -> dict[str, SettingOrigin]:
     Raises:
         InputError: it is not accepted.
     """
+    if Path(path).is_dir():
+        raise InputError(NotAFile(span=None, path=path))
     source = load_source(path)
     if not path.endswith(".spec"):
         return {}
