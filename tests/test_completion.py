@@ -18,7 +18,7 @@ eval "$(flushproof completion bash)"
 complete -p flushproof
 COMP_LINE="$1" COMP_POINT=${#1} COMP_TYPE=9 COMP_WORDBREAKS=$' \\t\\n='
 read -ra COMP_WORDS <<< "$1"
-_python_argcomplete flushproof
+_flushproof flushproof
 printf '%s\\n' "${COMPREPLY[@]}"
 """
 BASH = shutil.which("bash")
@@ -52,7 +52,7 @@ def test_bash(line: str, expected: set[str], tmp_path: Path) -> None:
     )
     assert done.stderr == ""
     registered, *offered = done.stdout.splitlines()
-    assert registered.endswith("-F _python_argcomplete flushproof")
+    assert registered.endswith("-F _flushproof flushproof")
     assert {word.strip() for word in offered} == expected
 
 
@@ -66,6 +66,14 @@ def test_each_shell_has_a_script(shell: str, capsys: pytest.CaptureFixture[str])
     found = shutil.which(shell)
     if found is not None:
         subprocess.run([found, "-n"], input=text, text=True, check=True)
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="needs shellcheck")
+def test_the_script_for_bash_has_no_findings(capsys: pytest.CaptureFixture[str]) -> None:
+    """Who sources it from a checked file would be told of every slip in it."""
+    assert cli.main(["completion", "bash"]) == 0
+    text = capsys.readouterr().out
+    subprocess.run(["shellcheck", "-s", "bash", "-"], input=text, text=True, check=True)
 
 
 def test_an_unknown_shell(capsys: pytest.CaptureFixture[str]) -> None:

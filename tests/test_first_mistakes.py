@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from flushproof.cli import main as cli
-from support.places import TOP
+from flushproof.report.plain import hang_text, shorten_names
+from support.places import SPECS, TOP
 
 TUTORIAL = TOP / "docs" / "tutorial"
 CLAIM = """
@@ -191,3 +193,53 @@ def test_no_arguments_show_help(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = _run(capsys)
     assert code == 0
     assert all(word in out for word in ("prove", "explain", "\n  130 ", "\n  143 "))
+
+
+def test_explain_cuts_no_line_without_a_mark(capsys: pytest.CaptureFixture[str]) -> None:
+    """A line of a claim that is cut short reads as if it said something else."""
+    code, out, _ = _run(capsys, "explain", "coverage", "--no-example", "--width", "60")
+    assert code == 0
+    assert max(map(len, out.splitlines())) <= 60
+    whole = " ".join(out.replace(" \\\n", " ").split())
+    text = (SPECS / "claims.claims").read_text(encoding="utf-8")
+    claim = text[text.index("claim coverage") : text.index("claim no_repeat")]
+    assert " ".join(claim.split()) in whole
+
+
+def test_a_path_is_not_broken() -> None:
+    """Nobody can copy a path that goes on in the next line."""
+    path = "a/folder/" * 12 + "file.c"
+    assert path in "\n".join(hang_text("", f"{path}: 2 proved", 60, indent=2))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["linux-5.10/arch/x86/kvm/vmx/vmx.c", "linux-5.15/arch/x86/kvm/vmx/vmx.c"],
+        ["tree/old/arch/x86/kvm/vmx/vmx.c", "tree/new/arch/x86/kvm/vmx/vmx.c"],
+        ["a_long_name_of_a_file_version_one.c", "a_long_name_of_a_file_version_two.c"],
+        ["one_of_many_names_that_are_long.c", "two_of_many_names_that_are_long.c"],
+        ["short.c", "other.c"],
+        ["x" * 40 + "1" + "y" * 40, "x" * 40 + "2" + "y" * 40],
+    ],
+)
+def test_labels_keep_what_tells_them_apart(names: list[str]) -> None:
+    """Two rows under one label cannot be told apart."""
+    labels = shorten_names(names, 25)
+    assert len(set(labels)) == len(names)
+    assert all(len(label) <= 25 for label in labels) or labels == names
+
+
+def test_json_lines_say_what_json_says(capsys: pytest.CaptureFixture[str]) -> None:
+    """Who reads lines must learn of input that is not accepted, too, and of the same verdicts."""
+    named = ("prove", "first.spec", "--claim", "no_repeat", "--vcpus", "1", "--loads", "1")
+    for arguments in (("prove", "gone.c"), named):
+        _, whole, _ = _run(capsys, *arguments, "--format", "json")
+        _, lines, _ = _run(capsys, *arguments, "--format", "jsonl")
+        document = json.loads(whole)
+        *results, last = [json.loads(line) for line in lines.splitlines()]
+        assert (last["exit"], last.get("errors")) == (document["exit"], document.get("errors"))
+        found = [c for r in results for c in r["claims"]]
+        for claim in (*found, *document.get("claims", [])):
+            del claim["seconds"]
+        assert found == document.get("claims", [])

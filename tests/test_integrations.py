@@ -67,6 +67,12 @@ def test_which_files_the_hooks_are_for() -> None:
     """A hook that runs on no file, or on every one, is off or in the way."""
     by_name = {h["id"]: re.compile(h["files"]) for h in HOOKS}
     assert by_name["flushproof"].search("specs/counter_first.spec")
-    assert not by_name["flushproof"].search("specs/counter_first.c")
-    assert by_name["flushproof-all"].search("specs/counter_first.c")
-    assert not by_name["flushproof-all"].search("README.md")
+    assert by_name["flushproof"].search("specs/counter_first.c")
+    assert not by_name["flushproof"].search("README.md")
+    assert not by_name["flushproof-specs"].search("specs/counter_first.c")
+
+
+def test_the_workflow_installs_from_a_repository() -> None:
+    """The program is in no package index: somebody else's of that name would be installed."""
+    (install,) = [s for s in _steps() if "pip install" in s.get("run", "")]
+    assert "git+" in install["run"]

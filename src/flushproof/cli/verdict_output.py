@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import ClassVar
 
-from flushproof.cli.failures import EXIT_INTERRUPTED
+from flushproof.cli.failures import stop_code
 from flushproof.cli.terminal import Terminal, load_sources
 from flushproof.report import formats, jsonl
 from flushproof.report.findings import Results
@@ -18,6 +18,9 @@ from flushproof.support.atomic_write import PAGE, check_writable, write_atomical
 from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.support.record import Record
 from flushproof.verify.options import Options
+
+TELLING = ("json", LINES)
+"""The forms that also say what was not accepted."""
 
 
 class OneClaim(Diagnostic, frozen=True, kw_only=True):
@@ -74,19 +77,21 @@ class VerdictOutput(Record, frozen=True):
         elif self.format == TEXT:
             self.terminal.report(FORMATS[TEXT](results))
         elif self.format == LINES:
-            self.terminal.raw(jsonl.last_line(code))
+            self.terminal.raw(jsonl.last_line(code, refused))
         else:
             self.terminal.raw(FORMATS[self.format](results))
 
-    def show_finished(self, stop: BaseException, reports: tuple[Report, ...]) -> None:
+    def show_finished(
+        self, stop: KeyboardInterrupt | InputError, reports: tuple[Report, ...]
+    ) -> None:
         """Show what was decided before the run stopped, under the exit code of the stop."""
         if not reports:
             return
         if isinstance(stop, InputError):
-            stop.told = self.format == "json"
+            stop.told = self.format in TELLING
             self.show(reports, stop.exit_code, stop)
             return
-        self.show(reports, EXIT_INTERRUPTED)
+        self.show(reports, stop_code(stop))
         if self.format == TEXT:
             self.terminal.raw("interrupted: only what was finished is shown\n")
 

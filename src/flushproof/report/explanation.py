@@ -7,6 +7,8 @@ from flushproof.report.plain import escape_unprintable, hang_text
 from flushproof.report.text import join_blocks
 
 TAB = 8
+CONTINUED = 4
+"""How much deeper the rest of a broken line of code stands."""
 
 
 def render_listing(known: Explanations, width: int) -> str:
@@ -46,4 +48,16 @@ def _labelled(label: str, text: str, width: int) -> list[str]:
 
 def _code(lines: tuple[str, ...], width: int) -> list[str]:
     shown = (escape_unprintable(line.expandtabs(TAB)) for line in lines)
-    return [f"      {line}"[:width].rstrip() for line in shown]
+    return [part for line in shown for part in _continued(f"      {line}".rstrip(), width)]
+
+
+def _continued(line: str, width: int) -> list[str]:
+    """Break a line of code that is too long at a blank, with a backslash as C has it."""
+    margin = len(line) - len(line.lstrip())
+    found = line.rfind(" ", margin, width - 2)
+    if len(line) <= width or found <= margin:
+        return [line]
+    later = " " * min(margin + CONTINUED, width // 2) + line[found + 1 :].lstrip()
+    if len(later) >= len(line):
+        return [line]
+    return [f"{line[:found].rstrip()} \\", *_continued(later, width)]

@@ -8,15 +8,16 @@ from __future__ import annotations
 import json
 
 from flushproof.report.findings import Results
-from flushproof.report.json_report import Tree, document_head, report_body
+from flushproof.report.json_report import Tree, document_head, error_trees, report_body
 from flushproof.results.verdict import ClaimResult, Report
+from flushproof.support.diagnostics import InputError
 from flushproof.support.record import replace
 
 
 def render(results: Results) -> str:
     """Return the lines of all results and the last one."""
     lines = [line for report in results.reports for line in report_lines(report)]
-    return "".join((*lines, last_line(results.code)))
+    return "".join((*lines, last_line(results.code, results.refused)))
 
 
 def report_lines(report: Report) -> list[str]:
@@ -33,9 +34,10 @@ def _about(report: Report) -> str:
     return _line({**document_head(), "kind": "result", **report_body(report)})
 
 
-def last_line(code: int) -> str:
-    """Return the line that says that all is over, and how."""
-    return _line({**document_head(), "kind": "end", "exit": code})
+def last_line(code: int, refused: InputError | None = None) -> str:
+    """Return the line that says that all is over, and how; `refused` is input that was not read."""
+    errors = {} if refused is None else {"errors": error_trees(refused)}
+    return _line({**document_head(), "kind": "end", "exit": code, **errors})
 
 
 def _line(tree: Tree) -> str:

@@ -7,7 +7,7 @@ characters or letters beyond ASCII, so that a terminal is never steered and no l
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 DEFAULT_WIDTH = 75
 MIN_WIDTH = 40
@@ -49,13 +49,38 @@ def _broken(piece: str, width: int) -> list[str]:
 
 
 def hang_text(first: str, text: str, width: int, indent: int | None = None) -> list[str]:
-    """Wrap the text after `first`; later lines are indented as far, or by `indent`."""
+    """Wrap the text after `first`; later lines are indented as far, or by `indent`.
+
+    A path is not broken, as nobody could copy it.
+    """
     later = " " * (len(first) if indent is None else indent)
     shown = escape_unprintable(text)
     wrapped = textwrap.wrap(
-        shown, width, initial_indent=first, subsequent_indent=later, break_on_hyphens=False
+        shown,
+        width,
+        initial_indent=first,
+        subsequent_indent=later,
+        break_on_hyphens=False,
+        break_long_words=not any("/" in w for w in shown.split() if len(w) > width - len(later)),
     )
     return wrapped or [first.rstrip()]
+
+
+def shorten_names(names: Sequence[str], width: int) -> list[str]:
+    """Cut names that are too long so that what tells them apart is kept.
+
+    The end of each is, as of a path, if it tells; else from where they begin to differ.
+    """
+    cut = [cut_left(name, width) for name in names]
+    if len(set(cut)) == len(set(names)):
+        return cut
+    pairs = enumerate(zip(min(names), max(names), strict=False))
+    alike = next((at for at, (a, b) in pairs if a != b), 0)
+    start = max(names[0].rfind("/", 0, alike) + 1, 0)
+    shown = [escape_unprintable(name[start:]) for name in names]
+    head = "..." if start else ""
+    cut = [head + (s if len(s) <= width - 3 else s[: width - 6] + "...") for s in shown]
+    return cut if len(set(cut)) == len(set(names)) else [escape_unprintable(n) for n in names]
 
 
 def cut_left(text: str, width: int) -> str:

@@ -13,10 +13,10 @@ from typing import assert_never
 from flushproof.report.exit_code import NOTHING_ASKED, expectation_counts
 from flushproof.report.plain import (
     DEFAULT_WIDTH,
-    cut_left,
     escape_unprintable,
     hang_text,
     pack_pieces,
+    shorten_names,
 )
 from flushproof.report.text import Sources, join_blocks, report_blocks
 from flushproof.results.verdict import ClaimResult, Report, Verdict, VerdictScope
@@ -102,7 +102,7 @@ def _bounded(scope: VerdictScope) -> str:
 def verdict_tables(reports: Sequence[Report], width: int) -> Iterator[list[str]]:
     """Yield tables of verdicts that fit the width, a row for each report."""
     claims = tuple(dict.fromkeys(r.claim for report in reports for r in report.results))
-    names = [cut_left(n, width // 3) for n in names_of(reports)]
+    names = shorten_names(names_of(reports), width // 3)
     left = max(len(n) for n in names) + 2
     pitch = max((len(verdict_mark(r)) for report in reports for r in report.results), default=1) + 1
     for chunk in _chunks(claims, pitch, width - left):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from flushproof.report.exit_code import verdict_counts
-from flushproof.report.plain import DEFAULT_WIDTH, cut_left, hang_text, pack_pieces
+from flushproof.report.plain import DEFAULT_WIDTH, hang_text, pack_pieces, shorten_names
 from flushproof.report.scope import describe_coverage
 from flushproof.report.summary import VERDICTS, names_of, verdict_tables
 from flushproof.report.text import REPLAYED, join_blocks
@@ -61,7 +61,7 @@ def _tally(report: Report, width: int) -> list[str]:
 
 def _cost_tables(pairs: Sequence[tuple[str, Costs]], width: int) -> Iterator[list[str]]:
     """Yield tables that fit the width: a column for each number of vCPUs and of roots."""
-    names = [cut_left(name, width // 3) for name, _ in pairs]
+    names = shorten_names([name for name, _ in pairs], width // 3)
     left = max(len(n) for n in (*names, "vCPUs")) + 2
     keys = sorted({(c.vcpus, c.roots) for _, costs in pairs for c in costs.cells})
     room = max(1, (width - left) // CELL)
