@@ -25,8 +25,9 @@ from flushproof.engines.smt.term_space import fresh_terms
 from flushproof.engines.symbolic.machine_words import WordEnvironment, Words, bit_width
 from flushproof.ir.analysis.control_flow import successor_positions
 from flushproof.ir.analysis.counting import Code, Loop, counting_local, loop_at, loops_of
-from flushproof.ir.analysis.def_use import defined_local
-from flushproof.ir.code import COMPARISONS, Binary, Branch, Expr, Var
+from flushproof.ir.analysis.def_use import defined_local, locals_of, used_locals
+from flushproof.ir.code import COMPARISONS, Binary, Branch, Check, Expr, Local, Var
+from flushproof.ir.passes.cleanup import live_locals
 
 EFFORT = 1_000_000
 """The solver's own steps that one question may take; without an answer a loop has no rank."""
@@ -117,15 +118,35 @@ def _unsat(solver: z3.Solver) -> bool:
 
 
 def _measures(loop: Loop) -> Iterator[Expr]:
-    """Yield what may go one way: locals that are set, and distances of what is compared."""
-    found = {x for at in loop.inside if (x := defined_local(loop.code[at])) is not None}
+    """Yield what may go one way: locals that rounds hand on, and distances of what is compared."""
+    found = _bounded_locals(loop)
     yield from (Var(x) for x in sorted(found, key=lambda x: x.name) if bit_width(x.type))
     for at in sorted(loop.own):
         match loop.code[at]:
-            case Branch(Binary(op, a, b)) if op in COMPARISONS and bit_width(a.type):
-                yield from (Binary("-", a, b, a.type), Binary("-", b, a, a.type))
+            case Branch(Binary(op, a, b) as compared) if op in COMPARISONS and bit_width(a.type):
+                if not found.isdisjoint(locals_of(compared)):
+                    yield from (Binary("-", a, b, a.type), Binary("-", b, a, a.type))
             case _:
                 pass
+
+
+def _bounded_locals(loop: Loop) -> frozenset[Local]:
+    """Return the locals that a round gives to the next, and on which it depends where rounds go.
+
+    A number that goes one way on each path, whatever it is, wraps around in the end: what keeps it
+    from that is a condition. What a round sets before it looks at it goes no way at all.
+    """
+    code = loop.code
+    decides = {
+        x
+        for at in loop.inside
+        if isinstance(code[at], (Branch, Check))
+        for x in used_locals(code[at])
+    }
+    steps = [(x, used_locals(code[at])) for at in loop.inside if (x := defined_local(code[at]))]
+    while more := {x for target, used in steps if target in decides for x in used} - decides:
+        decides |= more
+    return frozenset(target for target, _ in steps) & decides & live_locals(code)[loop.head]
 
 
 def _after(e: Expr, rounds: list[Round], words: Words) -> z3.BitVecRef:
