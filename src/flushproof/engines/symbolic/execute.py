@@ -290,7 +290,7 @@ class _Region:
             return True
         self.owner.given_up += feasible is None
         code = self.shape.operation.code
-        endless = at in self.shape.boundaries and at in unranked_heads(code)
+        endless = at in unranked_heads(code)
         atomic = self.shape.operation.role in BYSTANDERS or at in claim_heads(code)
         tired = self.owner.given_up > PATIENCE and not atomic
         if not endless and not tired and counts[-1] <= self.owner.limit:
