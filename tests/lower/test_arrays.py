@@ -71,6 +71,10 @@ BODIES = [
         "WRITE_ONCE(vmx->seen[(k >> 2) & 3], READ_ONCE(vmx->seen[k & 3]) ^ 1);",
     ),
     (
+        "own->last[0] = xchg(&table[k & 1], k & 7) + cmpxchg(&table[!k], 5, 9);",
+        "vmx->seen[k & 1] = xchg(&vmx->seen[k & 3], k & 15) + xchg(&vmx->flags[1], 3);",
+    ),
+    (
         "static int kept[2]; own->last[0] = kept[k & 1]++ & 7;",
         "int i = k & 1; table[i] = i++; table[2] = i;",
     ),

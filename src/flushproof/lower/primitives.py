@@ -46,11 +46,21 @@ from flushproof.ir.code import (
 )
 from flushproof.ir.types import BOOL, INT, NO_VCPU, U64, VCPU, Int, LockWord
 from flushproof.lower import convert, number_macros
+from flushproof.lower.arrays import choose_element
 from flushproof.lower.assignment import convert_for_storage
 from flushproof.lower.context import Context, unsupported_construct
 from flushproof.lower.expressions import lower_expression, lower_truth
 from flushproof.lower.places import pointer_target, read_place, value_of, write_place
-from flushproof.lower.values import FALSE, FieldPlace, Nothing, Scalar, StructPlace, Value
+from flushproof.lower.values import (
+    FALSE,
+    ChosenPlace,
+    FieldPlace,
+    Nothing,
+    Place,
+    Scalar,
+    StructPlace,
+    Value,
+)
 from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Span
 
@@ -74,10 +84,29 @@ def lower_primitive(ctx: Context, function: c.Function, span: Span) -> Value | N
 
 def _field(ctx: Context, pointer: c.Expr, span: Span) -> FieldPlace:
     value = lower_expression(ctx, pointer)
-    where = pointer_target(ctx, value, Pointer(INT_T), span)
+    return _shared(pointer_target(ctx, value, Pointer(INT_T), span), span)
+
+
+def _shared(where: Place, span: Span) -> FieldPlace:
     if not isinstance(where, FieldPlace):
         raise unsupported_construct("this operation on a local variable", span)
     return where
+
+
+def _shared_scalar(ctx: Context, pointer: c.Expr, span: Span) -> FieldPlace | ChosenPlace:
+    """Return what a pointer leads to: a field, or that of some which is chosen."""
+    value = lower_expression(ctx, pointer)
+    where = pointer_target(ctx, value, Pointer(INT_T), span)
+    return where if isinstance(where, ChosenPlace) else _shared(where, span)
+
+
+def _act_on(
+    ctx: Context, where: FieldPlace | ChosenPlace, span: Span, act: Callable[[FieldPlace], None]
+) -> None:
+    if isinstance(where, ChosenPlace):
+        choose_element(ctx, where, span, lambda element: act(_shared(element, span)))
+    else:
+        act(where)
 
 
 def _lock(ctx: Context, pointer: c.Expr, span: Span, *, shared: bool) -> FieldPlace:
@@ -196,26 +225,38 @@ def _marked_store(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Va
 
 
 def _exchange(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
-    where = _field(ctx, arguments[0], span)
+    where = _shared_scalar(ctx, arguments[0], span)
     compare = None
     if len(arguments) == 3:
         compare = convert_for_storage(ctx, lower_expression(ctx, arguments[1]), where.type, span)
     value = convert_for_storage(ctx, lower_expression(ctx, arguments[-1]), where.type, span)
-    result = ctx.emitter.temp(where.field.type)
-    ctx.emitter.emit(Exchange(result, where.field, where.index, compare, value, span))
+    result = ctx.emitter.temp(ctx.field_type(where.type, span))
+
+    def exchange(place: FieldPlace) -> None:
+        ctx.emitter.emit(Exchange(result, place.field, place.index, compare, value, span))
+
+    _act_on(ctx, where, span, exchange)
     return value_of(ctx, Var(result), where.type, span)
 
 
 def _exchange_add(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
-    where = _field(ctx, arguments[0], span)
-    t = where.field.type
+    where = _shared_scalar(ctx, arguments[0], span)
+    t = ctx.field_type(where.type, span)
     if not isinstance(t, Int) or t == BOOL:
-        raise InputError(Mismatch(span=span, text=f"`{where.field.member}` is not an integer"))
+        raise InputError(Mismatch(span=span, text=f"{_named(where)} is not an integer"))
     more = convert.as_type(lower_expression(ctx, arguments[1]), where.type, span)
     result, old = ctx.emitter.temp(t), ctx.emitter.temp(t)
     total = convert.apply_operator("+", Var(old), more)
-    ctx.emitter.emit(Exchange(result, where.field, where.index, None, total, span, old))
+
+    def exchange(place: FieldPlace) -> None:
+        ctx.emitter.emit(Exchange(result, place.field, place.index, None, total, span, old))
+
+    _act_on(ctx, where, span, exchange)
     return Scalar(Var(result), where.type)
+
+
+def _named(where: FieldPlace | ChosenPlace) -> str:
+    return f"`{where.field.member}`" if isinstance(where, FieldPlace) else "the element"
 
 
 def _initialises(ctx: Context, _: tuple[c.Expr, ...], span: Span) -> Value:
