@@ -249,7 +249,7 @@ def test_outside_the_subset(text: str, line: int, column: int, construct: str) -
             inside("else a;"),
             3,
             1,
-            "unexpected `else`, expected a statement, a type, `}` or `scoped_guard`",
+            "unexpected `else`, expected a statement, a type, `}` or `atomic`",
             "",
         ),
         (

@@ -20,12 +20,14 @@ class Mode(StrEnum):
     """How shared state is accessed: plainly, by READ_ONCE and its kin, or only by a claim.
 
     `DRAIN` is a write by a store buffer, of what the code stored before; a `Drain` precedes it.
+    `ATOMIC` is an access within an atomic block, between its `BeginAtomic` and its `EndAtomic`.
     """
 
     PLAIN = "plain"
     ONCE = "once"
     GHOST = "ghost"
     DRAIN = "drain"
+    ATOMIC = "atomic"
 
 
 class Freeing(StrEnum):
@@ -317,6 +319,18 @@ class Fence(Instruction, frozen=True):
     span: Span | None
 
 
+class BeginAtomic(Instruction, frozen=True):
+    """A block begins that is one step; what was stored before it is in memory, as at a `Fence`."""
+
+    span: Span | None
+
+
+class EndAtomic(Instruction, frozen=True):
+    """The block ends. Others notice its end no more than its middle."""
+
+    span: Span | None
+
+
 class Acquire(Instruction, frozen=True):
     """Wait until the lock is free and take it; `shared`: until nobody writes, as one more reader.
 
@@ -475,6 +489,8 @@ Instr = (
     | Access
     | Drain
     | Fence
+    | BeginAtomic
+    | EndAtomic
     | Acquire
     | TryAcquire
     | Available

@@ -11,12 +11,14 @@ from flushproof.ir.code import (
     Assert,
     Assign,
     Available,
+    BeginAtomic,
     Binary,
     Branch,
     Cast,
     Check,
     Const,
     Drain,
+    EndAtomic,
     Enter,
     Every,
     Exchange,
@@ -154,6 +156,10 @@ def instr_text(i: Instr) -> str:  # noqa: C901, PLR0912 - a table of all instruc
             return "drain"
         case Fence():
             return "fence"
+        case BeginAtomic():
+            return "begin atomic"
+        case EndAtomic():
+            return "end atomic"
         case Enter():
             return "enter"
         case _:

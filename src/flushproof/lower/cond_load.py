@@ -10,7 +10,7 @@ from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.type_errors import Mismatch, WrongArity
 from flushproof.frontend.c.types import INT_T
 from flushproof.ir.code import Mode
-from flushproof.lower.context import BoundName, Context
+from flushproof.lower.context import BoundName, Context, unsupported_construct
 from flushproof.lower.expressions import lower_condition, lower_expression
 from flushproof.lower.places import pointer_target, read_place
 from flushproof.lower.values import Scalar, Value
@@ -28,6 +28,8 @@ def lower_cond_load(ctx: Context, e: c.CallExpr) -> Value:
     if len(e.arguments) != 2:
         name = e.function.id if isinstance(e.function, c.Name) else ""
         raise InputError(WrongArity(span=e.span, name=name, wanted=2, given=len(e.arguments)))
+    if ctx.atomic is not None:
+        raise unsupported_construct("a wait in an `atomic` block", e.span)
     pointer, condition = e.arguments
     where = pointer_target(ctx, lower_expression(ctx, pointer), INT_T, e.span)
     head, end = ctx.emitter.label(), ctx.emitter.label()

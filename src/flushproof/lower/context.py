@@ -115,6 +115,14 @@ _OWNERS = {FieldScope.VM: "kvm", FieldScope.VCPU: "vcpu"}
 Inline = Callable[["Context", c.Function, tuple[Value, ...], Span], Value]
 
 
+class AtomicBlock(Record, frozen=True):
+    """An atomic block that is being lowered: how many calls, and loops and switches, it is in."""
+
+    depth: int
+    breaks: int
+    continues: int
+
+
 class Context(Record):
     """Mutable state of lowering; `inline` and `block` are the statement lowering, handed in.
 
@@ -129,6 +137,7 @@ class Context(Record):
     stack: list[Activation] = field(default_factory=list)
     leaves: dict[tuple[str, tuple[str, ...]], LocalPlace] = field(default_factory=dict)
     observing: bool = False
+    atomic: AtomicBlock | None = None
     writable: frozenset[str] = frozenset()
 
     @property
@@ -145,8 +154,10 @@ class Context(Record):
         return self.stack[2].span if len(self.stack) > 2 else span
 
     def mode(self, wanted: Mode) -> Mode:
-        """Return the mode of an access: a claim only observes."""
-        return Mode.GHOST if self.observing else wanted
+        """Return the mode of an access: a claim only observes, an atomic block is one step."""
+        if self.observing:
+            return Mode.GHOST
+        return Mode.ATOMIC if self.atomic is not None else wanted
 
     def find(self, name: str) -> Binding | None:
         """Look a name up, innermost scope first, then the machine's names."""

@@ -40,6 +40,7 @@ from flushproof.ir.code import (
     Hypercall,
     Mode,
     NumVcpus,
+    Read,
     Release,
     TryAcquire,
     Var,
@@ -48,6 +49,7 @@ from flushproof.ir.types import BOOL, INT, NO_VCPU, U64, VCPU, Int, LockWord
 from flushproof.lower import convert, number_macros
 from flushproof.lower.arrays import choose_element
 from flushproof.lower.assignment import convert_for_storage
+from flushproof.lower.atomic_blocks import check_primitive, exchange_within
 from flushproof.lower.context import Context, unsupported_construct
 from flushproof.lower.expressions import lower_expression, lower_truth
 from flushproof.lower.places import pointer_target, read_place, value_of, write_place
@@ -78,6 +80,7 @@ def lower_primitive(ctx: Context, function: c.Function, span: Span) -> Value | N
             if ctx.observing and annotation.name in ACTS:
                 text = f"a claim cannot call `{ctx.frame.name}()`, which acts on the state"
                 raise InputError(Mismatch(span=_caller(ctx, span), text=text))
+            check_primitive(ctx, annotation.name, _caller(ctx, span))
             return TABLE[annotation.name](ctx, annotation.arguments, span)
     return None
 
@@ -233,7 +236,11 @@ def _exchange(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
     result = ctx.emitter.temp(ctx.field_type(where.type, span))
 
     def exchange(place: FieldPlace) -> None:
-        ctx.emitter.emit(Exchange(result, place.field, place.index, compare, value, span))
+        if ctx.atomic is not None:
+            read = Read(result, place.field, place.index, Mode.ATOMIC, span)
+            exchange_within(ctx, place, read, compare, value)
+        else:
+            ctx.emitter.emit(Exchange(result, place.field, place.index, compare, value, span))
 
     _act_on(ctx, where, span, exchange)
     return value_of(ctx, Var(result), where.type, span)
@@ -249,7 +256,12 @@ def _exchange_add(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Va
     total = convert.apply_operator("+", Var(old), more)
 
     def exchange(place: FieldPlace) -> None:
-        ctx.emitter.emit(Exchange(result, place.field, place.index, None, total, span, old))
+        if ctx.atomic is not None:
+            read = Read(result, place.field, place.index, Mode.ATOMIC, span)
+            exchange_within(ctx, place, read, None, convert.apply_operator("+", Var(result), more))
+        else:
+            added = Exchange(result, place.field, place.index, None, total, span, old)
+            ctx.emitter.emit(added)
 
     _act_on(ctx, where, span, exchange)
     return Scalar(Var(result), where.type)

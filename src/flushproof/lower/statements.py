@@ -14,6 +14,7 @@ from flushproof.ir.code import Cast, Const, NumVcpus
 from flushproof.ir.types import INT, VCPU
 from flushproof.lower import convert
 from flushproof.lower.assignment import convert_for_storage, store_value
+from flushproof.lower.atomic_blocks import begin_atomic, check_statement, end_atomic
 from flushproof.lower.context import Activation, Context, unsupported_construct
 from flushproof.lower.expressions import lower_condition, lower_expression, lower_place
 from flushproof.lower.initialise import lower_declaration
@@ -42,6 +43,7 @@ def lower_statement(ctx: Context, s: c.Stmt) -> None:  # noqa: C901, PLR0912 - a
     Raises:
         InputError: a name, type or construct is not accepted.
     """
+    check_statement(ctx, s)
     match s:
         case c.Declaration():
             lower_declaration(ctx, s)
@@ -49,11 +51,8 @@ def lower_statement(ctx: Context, s: c.Stmt) -> None:  # noqa: C901, PLR0912 - a
             lower_expression(ctx, expression)
         case c.Empty():
             pass
-        case c.Block(statements):
-            ctx.frame.scopes.append({})
-            for inner in statements:
-                lower_statement(ctx, inner)
-            ctx.frame.scopes.pop()
+        case c.Block():
+            _block(ctx, s)
         case c.If():
             _if(ctx, s)
         case c.For():
@@ -80,6 +79,17 @@ def lower_statement(ctx: Context, s: c.Stmt) -> None:  # noqa: C901, PLR0912 - a
             _return(ctx, s)
         case _:
             assert_never(s)
+
+
+def _block(ctx: Context, s: c.Block) -> None:
+    if s.atomic:
+        begin_atomic(ctx, s.span)
+    ctx.frame.scopes.append({})
+    for inner in s.statements:
+        lower_statement(ctx, inner)
+    ctx.frame.scopes.pop()
+    if s.atomic:
+        end_atomic(ctx, s.span)
 
 
 def _innermost(labels: list[Label], word: str, span: Span) -> Label:

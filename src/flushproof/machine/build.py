@@ -20,6 +20,7 @@ from flushproof.ir.analysis.representation import infer_kinds
 from flushproof.ir.candidate import Candidate
 from flushproof.ir.code import (
     Assign,
+    BeginAtomic,
     Cast,
     Const,
     Expr,
@@ -141,7 +142,9 @@ class Machine(Record, frozen=True):
             return "it is about what vCPUs run on, and the spec has no `load` operation"
         if self.cache is None and _speaks_of_cache(claim):
             return NO_CACHE
-        code = (i for o in self.base.operations for i in o.code)
+        code = tuple(i for o in self.base.operations for i in o.code)
+        if _looks_at_accesses(claim) and any(isinstance(i, BeginAtomic) for i in code):
+            return "it is about single accesses, and the code has an `atomic` block"
         issues = "flush" in roles or any(isinstance(i, Hypercall) for i in code)
         if not issues and all(h.event == "hypercall" for h in claim.handlers):
             return "it is about hypercalls, and no operation issues one"
@@ -292,6 +295,10 @@ class Machine(Record, frozen=True):
 
 def _speaks_of_cache(claim: ClaimSpec) -> bool:
     return _names(claim, CACHE_NAMES)
+
+
+def _looks_at_accesses(claim: ClaimSpec) -> bool:
+    return any(h.event == "access" for h in claim.handlers)
 
 
 def _names(claim: ClaimSpec, wanted: tuple[str, ...]) -> bool:

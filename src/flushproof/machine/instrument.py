@@ -33,6 +33,7 @@ from flushproof.ir.code import (
     CallWitness,
     Cast,
     Const,
+    EndAtomic,
     Enter,
     Exchange,
     Expr,
@@ -122,7 +123,7 @@ class _Pass:
     def run(self) -> tuple[Instr, ...]:
         return self.rewriter.run(self._instr)
 
-    def _instr(  # noqa: C901 - a table of all events
+    def _instr(  # noqa: C901, PLR0912, PLR0915 - a table of all events
         self, _at: int, instr: Instr
     ) -> None:
         copy = self.rewriter.keep
@@ -157,6 +158,10 @@ class _Pass:
             case Write(field, index, _, mode, span):
                 copy(instr)
                 self._access(field, index, TRUE, mode, _sure(span))
+                if mode is not Mode.ATOMIC:
+                    self._fire("step", (), _sure(span))
+            case EndAtomic(span):
+                copy(instr)
                 self._fire("step", (), _sure(span))
             case Exchange(target, field, index, compare, _, span):
                 copy(instr)
@@ -245,7 +250,7 @@ class _Pass:
     def _access(
         self, field: Field, index: Expr | None, write: Expr, mode: Mode, span: Span
     ) -> None:
-        unseen = mode in (Mode.GHOST, Mode.DRAIN)
+        unseen = mode in (Mode.GHOST, Mode.DRAIN, Mode.ATOMIC)
         members = {name.partition("[")[0] for name in field.member.split(",")}
         if field.ghost or unseen or self.owner.exempt >= members:
             return

@@ -13,7 +13,7 @@ def is_access(happening: Happening) -> bool:
     """Tell whether an executed instruction is an access by the code to a shared field."""
     match happening.instr:
         case Read(_, f, _, mode) | Write(f, _, _, mode):
-            return not f.ghost and mode not in (Mode.GHOST, Mode.DRAIN)
+            return not f.ghost and mode not in (Mode.GHOST, Mode.DRAIN, Mode.ATOMIC)
         case Exchange(_, f) | Access(f):
             return not f.ghost
         case _:

@@ -12,9 +12,11 @@ from flushproof.ir.code import (
     Assert,
     Assign,
     Available,
+    BeginAtomic,
     Branch,
     Check,
     Drain,
+    EndAtomic,
     Enter,
     Every,
     Exchange,
@@ -71,15 +73,15 @@ def _visible(instr: Instr, changing: frozenset[str]) -> bool:
             return not f.ghost
         case Acquire() | TryAcquire() | Available() | Release() | Fence():
             return True
-        case Hypercall() | Enter() | Return() | Access() | Drain():
+        case Hypercall() | Enter() | Return() | Access() | Drain() | BeginAtomic():
             return True
         case Assign() | Havoc() | Holds() | Every() | Uninit() | Check() | Assert():
             return False
-        case Jump() | Branch() | Stop():
+        case Jump() | Branch() | Stop() | EndAtomic():
             return False
         case _:
             assert_never(instr)
 
 
 def _shared(f: Field, mode: Mode) -> bool:
-    return not f.ghost and mode not in (Mode.GHOST, Mode.DRAIN)
+    return not f.ghost and mode not in (Mode.GHOST, Mode.DRAIN, Mode.ATOMIC)

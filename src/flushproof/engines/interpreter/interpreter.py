@@ -22,9 +22,11 @@ from flushproof.ir.code import (
     Assert,
     Assign,
     Available,
+    BeginAtomic,
     Branch,
     Check,
     Drain,
+    EndAtomic,
     Enter,
     Every,
     Exchange,
@@ -386,7 +388,7 @@ def _dispatch(  # noqa: C901, PLR0912 - a table of all instructions
         case Return(value):
             result = None if value is None else evaluate(value, env)
             _note(state, thread, instr, value=result)
-        case Enter() | Drain() | Fence():
+        case Enter() | Drain() | Fence() | BeginAtomic() | EndAtomic():
             _note(state, thread, instr)
         case Uninit() | Stop():
             pass

@@ -32,9 +32,11 @@ from flushproof.ir.code import (
     Assert,
     Assign,
     Available,
+    BeginAtomic,
     Branch,
     Check,
     Drain,
+    EndAtomic,
     Enter,
     Every,
     Exchange,
@@ -170,16 +172,17 @@ def _touches(instr: Instr, written: frozenset[str]) -> bool:
         case Read(field=f, mode=mode, until=until):
             # What nothing writes reads the same at any time. Ghosts are a claim's: its handler is
             # one with the access that it follows, and moves with it.
-            return until is not None or (mode is not Mode.GHOST and f.name in written)
+            seen = mode not in (Mode.GHOST, Mode.ATOMIC) and f.name in written
+            return until is not None or seen
         case Write(mode=mode):
-            return mode not in (Mode.GHOST, Mode.DRAIN)
+            return mode not in (Mode.GHOST, Mode.DRAIN, Mode.ATOMIC)
         case Acquire() | TryAcquire() | Available() | Release() | Exchange() | Fence():
             return True
-        case Hypercall() | Enter() | Return() | Access() | Drain():
+        case Hypercall() | Enter() | Return() | Access() | Drain() | BeginAtomic():
             return True
         case Assign() | Havoc() | Holds() | Every() | Uninit() | Check() | Assert():
             return False
-        case Jump() | Branch() | Stop():
+        case Jump() | Branch() | Stop() | EndAtomic():
             return False
         case _:
             assert_never(instr)

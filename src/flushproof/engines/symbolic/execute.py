@@ -43,9 +43,11 @@ from flushproof.ir.code import (
     Assert,
     Assign,
     Available,
+    BeginAtomic,
     Branch,
     Check,
     Drain,
+    EndAtomic,
     Enter,
     Every,
     Exchange,
@@ -427,7 +429,7 @@ class _Region:
                 broken = t.and_(self._guard(path), t.not_(self._condition(condition, path)))
                 if broken is not False:
                     self.step.claimed.append(AssertionFailure(claim, broken, at, instr.span))
-            case Enter() | Return() | Drain() | Fence() | Uninit():
+            case Enter() | Return() | Drain() | Fence() | Uninit() | BeginAtomic() | EndAtomic():
                 pass
             case _:
                 raise TypeError(f"no instruction at {at}: {instr!r}")

@@ -162,8 +162,8 @@ class Judge(Record, frozen=True, dict=True):
 
 def baseline_of(machine: Machine, claim: str) -> Baseline:
     """Return what a claim says of the original, asked in the way that mutants are."""
-    if not machine.statable(claim):
-        return Baseline(claim, Verdict.NOT_ASKED, reason="no cache named")
+    if why := machine.why_unstatable(claim):
+        return Baseline(claim, Verdict.NOT_ASKED, reason=why.partition(":")[0])
     trial = Trial(machine)
     low, high = machine.setup.bounds.vcpus
     for n in range(low, high + 1):

@@ -15,10 +15,12 @@ from flushproof.ir.builder import Emitter, Label
 from flushproof.ir.code import (
     Acquire,
     Assign,
+    BeginAtomic,
     Binary,
     Branch,
     Check,
     Const,
+    EndAtomic,
     Enter,
     Exchange,
     Expr,
@@ -159,7 +161,7 @@ class _Side:
                 self.rewriter.keep(i)
             case Stop():
                 self.emitter.jump(self.ends.done, None)
-            case Enter() | Fence() | Uninit():
+            case Enter() | Fence() | Uninit() | BeginAtomic() | EndAtomic():
                 pass
             case _:
                 raise InternalError(f"no code of a variant: {i!r}")
@@ -173,10 +175,11 @@ class _Side:
                     i,
                     target=self.names.local(target),
                     field=self.names.field(field),
+                    mode=_alone(i.mode),
                     until=None,
                 )
             case Write(field):
-                return replace(i, field=self.names.field(field))
+                return replace(i, field=self.names.field(field), mode=_alone(i.mode))
             case Check():
                 return i
             case Exchange(target, field, old=old):
@@ -224,6 +227,11 @@ class _Side:
             case Release():
                 after = _freed(now, shared=i.shared)
         self.emitter.emit(Write(counter, i.index, after, Mode.GHOST, i.span))
+
+
+def _alone(mode: Mode) -> Mode:
+    """Return the mode of an access where no blocks are kept: a call as a whole is one step."""
+    return Mode.PLAIN if mode is Mode.ATOMIC else mode
 
 
 def _reached(code: tuple[Instr, ...], start: int, stops: Mapping[int, Label]) -> frozenset[int]:

@@ -27,7 +27,9 @@ from flushproof.features.reproduce.types import type_definitions, type_items
 from flushproof.frontend.c import printer
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.attributes import CALLED, WORDS
+from flushproof.frontend.c.terminals import ATOMIC
 from flushproof.frontend.c.walk import walk
+from flushproof.frontend.setup import Setup
 from flushproof.ir.code import FieldScope, Havoc
 from flushproof.machine.build import Machine
 from flushproof.support.record import Record
@@ -230,7 +232,14 @@ def _before(machine: Machine, others: list[c.Function], *, verbatim: bool) -> st
     macros += [fn.function_as_macro(f) for f in others if fn.is_macro(f)]
     heads = [f"{fn.function_prototype(f)};\n" for f in others if not fn.is_macro(f)]
     guards = guard_macros(own_text(setup)) if verbatim else ""
-    return "".join((types, "\n", *macros, "\n", VCPU_AT, ";\n", *heads, guards))
+    blocks = f"#define {ATOMIC}\n" if _has_blocks(setup) else ""
+    return "".join((types, "\n", *macros, "\n", VCPU_AT, ";\n", *heads, guards, blocks))
+
+
+def _has_blocks(setup: Setup) -> bool:
+    """Tell whether some function has an atomic block, which is one step by itself where C runs."""
+    bodies = (f.body for f in setup.declarations.functions.values() if f.body is not None)
+    return any(isinstance(n, c.Block) and n.atomic for body in bodies for n in walk(body))
 
 
 def _empty_words(text: str) -> list[str]:

@@ -17,8 +17,10 @@ from flushproof.ir.code import (
     Access,
     Acquire,
     Assign,
+    BeginAtomic,
     CallWitness,
     Drain,
+    EndAtomic,
     Enter,
     Exchange,
     Fence,
@@ -211,7 +213,7 @@ def _kind(instr: Instr) -> str:
             return "FENCE"
         case Return():
             return "RETURN"
-        case Enter() | Access() | Drain():
+        case Enter() | Access() | Drain() | BeginAtomic() | EndAtomic():
             return ""
         case _:
             raise TypeError(instr)

@@ -388,6 +388,10 @@ def build_block(tokens: Tokens, branch: Branch | None) -> syntax.Block:
     return syntax.Block(body, span_of(tokens, tree))
 
 
+def _atomic_block(tokens: Tokens, tree: Tree, span: Span) -> syntax.Stmt:
+    return syntax.Block(build_block(tokens, tree.children[0]).statements, span, atomic=True)
+
+
 def _if(tokens: Tokens, tree: Tree, span: Span) -> syntax.Stmt:
     condition, then, otherwise = tree_parts(tree)
     last = None if otherwise is None else build_statement(tokens, otherwise)
@@ -452,6 +456,7 @@ _STATEMENTS: dict[str, Callable[[Tokens, Tree, Span], syntax.Stmt]] = {
     "if_statement": _if,
     "for_statement": _for,
     "for_each_vcpu": _for_each_vcpu,
+    "atomic_block": _atomic_block,
     "scoped_guard": _scoped_guard,
     "while_statement": _while,
     "do_while": _do_while,

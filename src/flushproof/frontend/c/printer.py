@@ -111,10 +111,10 @@ def _annotation(tree: syntax.Annotation) -> str:
 def print_statement(tree: syntax.Stmt, indent: str = "") -> str:
     """Return the text of a statement; its first line is not indented."""
     match tree:
-        case syntax.Block(statements):
+        case syntax.Block(statements, atomic=atomic):
             deeper = indent + "\t"
             lines = "".join(f"{deeper}{print_statement(s, deeper)}\n" for s in statements)
-            return f"{{\n{lines}{indent}}}"
+            return f"{'atomic ' if atomic else ''}{{\n{lines}{indent}}}"
         case syntax.Declaration():
             return _declaration(tree)
         case syntax.ExprStatement(value):

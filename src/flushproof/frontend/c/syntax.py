@@ -211,8 +211,11 @@ class Empty(Placed, frozen=True):
 
 
 class Block(Placed, frozen=True):
+    """Statements in braces; `atomic { ... }`, too, which are one step."""
+
     statements: tuple[Stmt, ...]
     span: Span
+    atomic: bool = False
 
 
 class If(Placed, frozen=True):

@@ -47,6 +47,9 @@ OUTSIDE = {
 ANY_VALUE = "any"
 """Behind `=` a spec file has it as a value, elsewhere as a word of its grammar."""
 
+ATOMIC = "atomic"
+"""In front of a block it makes the block one step, elsewhere it is a name like others."""
+
 _KEEPS_NAME = frozenset({"->", ".", "struct", "enum", "goto"})
 
 
@@ -113,8 +116,15 @@ def name_terminals(
             terminal = "NAME" if kept else "TYPE_NAME"
         if spec and text == ANY_VALUE and previous == "=":
             terminal = "NAME"
+        if text == ATOMIC and not _begins_block(tokens, index, previous):
+            terminal = "NAME"
         yield _parser_token(terminal or token.kind.value, index, token)
         previous = text
+
+
+def _begins_block(tokens: tuple[Token, ...], index: int, previous: str) -> bool:
+    following = tokens[index + 1 : index + 2]
+    return bool(following) and following[0].is_punct("{") and previous not in _KEEPS_NAME
 
 
 def _parser_token(terminal: str, index: int, token: Token) -> lark.Token:

@@ -12,12 +12,14 @@ from flushproof.ir.code import (
     Assert,
     Assign,
     Available,
+    BeginAtomic,
     Binary,
     Branch,
     Cast,
     Check,
     Const,
     Drain,
+    EndAtomic,
     Enter,
     Every,
     Exchange,
@@ -100,7 +102,9 @@ def operand_expressions(  # noqa: C901, PLR0912 - a table of all instructions
             return (condition, *(v for _, v in values))
         case Return(value):
             return () if value is None else (value,)
-        case Drain() | Fence() | Havoc() | Jump() | Enter() | Stop():
+        case Drain() | Fence() | BeginAtomic() | EndAtomic():
+            return ()
+        case Havoc() | Jump() | Enter() | Stop():
             return ()
         case _:
             assert_never(i)
@@ -145,6 +149,8 @@ def defined_local(i: Instr) -> Local | None:
         case TryAcquire(t) | Available(t) | Holds(t):
             return t
         case Write() | Access() | Drain() | Fence() | Acquire() | Release():
+            return None
+        case BeginAtomic() | EndAtomic():
             return None
         case Uninit() | Check() | Assert() | Jump() | Branch() | Enter() | Return() | Stop():
             return None
@@ -228,6 +234,8 @@ def fields_of(i: Instr) -> tuple[Field, ...]:
         case Every(reads=reads):
             return tuple(f for _, f in reads)
         case Assign() | Drain() | Fence() | Hypercall() | Havoc() | Uninit() | Check() | Assert():
+            return ()
+        case BeginAtomic() | EndAtomic():
             return ()
         case Jump() | Branch() | Enter() | Return() | Stop():
             return ()

@@ -13,6 +13,7 @@ from flushproof.ir.analysis.control_flow import successor_positions
 from flushproof.ir.analysis.def_use import fields_of, may_wait
 from flushproof.ir.code import (
     Acquire,
+    BeginAtomic,
     Every,
     Exchange,
     Fence,
@@ -21,6 +22,7 @@ from flushproof.ir.code import (
     Hypercall,
     Instr,
     Jump,
+    Mode,
     Read,
     Release,
     Return,
@@ -80,7 +82,7 @@ def _any_value(code: tuple[Instr, ...], at: int, names: frozenset[str]) -> Instr
     match instr:
         case Read(target=target, span=span) | Exchange(target=target, span=span) if not watched:
             return Havoc(target, span)
-        case Write(span=span) if watched:
+        case Write(span=span) if watched and instr.mode is not Mode.ATOMIC:
             # Others may step in before it, and a claim looks at what there is after it.
             return Fence(span)
         case Write(span=span):
@@ -110,8 +112,10 @@ def _is_surely_visible(instr: Instr, names: frozenset[str]) -> bool:
     match instr:
         case Acquire() | TryAcquire() | Release() | Fence() | Hypercall() | Return():
             return True
-        case Write(field=f):
-            return not f.ghost and f.name not in names
+        case BeginAtomic():
+            return True
+        case Write(field=f, mode=mode):
+            return not f.ghost and f.name not in names and mode is not Mode.ATOMIC
         case _:
             return False
 

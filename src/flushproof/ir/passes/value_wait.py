@@ -60,7 +60,7 @@ def _turned(code: Code, values: FieldValues) -> Code | None:
 
 
 def _is_candidate(instr: Read | Exchange) -> bool:
-    plain = isinstance(instr, Read) and instr.mode in (Mode.GHOST, Mode.DRAIN)
+    plain = isinstance(instr, Read) and instr.mode in (Mode.GHOST, Mode.DRAIN, Mode.ATOMIC)
     return not plain and not instr.field.ghost and isinstance(instr.field.type, Int)
 
 

@@ -19,6 +19,9 @@ from flushproof.ir.analysis.held_locks import surely_held
 from flushproof.ir.code import Exchange, Field, Mode, Read, Write
 from flushproof.ir.program import Program, Role
 
+DIRECT = (Mode.GHOST, Mode.ATOMIC)
+"""How memory is accessed itself, past the buffer: at the begin of an atomic block it is empty."""
+
 ROLES = (Role.LOAD, Role.FLUSH)
 
 
@@ -29,7 +32,7 @@ def buffered_fields(program: Program, observed: frozenset[str]) -> frozenset[Fie
         i.field
         for o in operations
         for i in o.code
-        if isinstance(i, Write) and i.mode is not Mode.GHOST and not i.field.ghost
+        if isinstance(i, Write) and i.mode not in DIRECT and not i.field.ghost
     }
     safe = guarded_fields(program)
     return frozenset(f for f in stored if f.name in observed or f.name not in safe)

@@ -54,6 +54,7 @@ from flushproof.ir.types import BOOL, LockWord
 from flushproof.lower import convert
 from flushproof.lower.values import FALSE, TRUE
 from flushproof.machine.store_buffers.buffer_cells import BufferCell, BufferCells, entry_cells
+from flushproof.machine.store_buffers.buffered_fields import DIRECT
 from flushproof.machine.store_buffers.may_contain import EMPTY, Buffering, Contents, drains_all
 from flushproof.support.record import replace
 from flushproof.support.source import Span
@@ -103,7 +104,7 @@ class Weaver:
                 self._unlock(instr, before, span)
             case TryAcquire():
                 self._try(instr, before, self._lost(at), span)
-            case Read() if instr.mode is not Mode.GHOST:
+            case Read() if instr.mode not in DIRECT:
                 self._load(instr, before, span)
             case _:
                 if drains_all(instr):

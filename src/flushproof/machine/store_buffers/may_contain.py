@@ -21,13 +21,13 @@ from flushproof.ir.analysis.dataflow import solve_forward
 from flushproof.ir.analysis.held_locks import tried_branches
 from flushproof.ir.code import (
     Acquire,
+    BeginAtomic,
     Exchange,
     Fence,
     Field,
     Freeing,
     Hypercall,
     Instr,
-    Mode,
     Read,
     Release,
     Return,
@@ -36,6 +36,7 @@ from flushproof.ir.code import (
     Write,
 )
 from flushproof.ir.program import Operation
+from flushproof.machine.store_buffers.buffered_fields import DIRECT
 from flushproof.support.record import Record
 
 Queue = tuple[Field, ...]
@@ -62,7 +63,7 @@ class Buffering(Record, frozen=True):
         """Tell whether an instruction puts a store into the buffer."""
         match instr:
             case Write(field=f, mode=mode):
-                return mode is not Mode.GHOST and f in self.fields
+                return mode not in DIRECT and f in self.fields
             case Release(freeing=freeing):
                 return freeing is Freeing.STORE
             case _:
@@ -98,10 +99,10 @@ class Buffering(Record, frozen=True):
         """
         match instr:
             case Read(field=f, mode=mode):
-                return mode is not Mode.GHOST and f.name in self.changing
+                return mode not in DIRECT and f.name in self.changing
             case Write(mode=mode):
                 stored = self.stores(instr) and not self.noticed
-                return mode is not Mode.GHOST and not stored
+                return mode not in DIRECT and not stored
             case Release(freeing=Freeing.STORE):
                 return self.seen
             case TryAcquire() | Return():
@@ -120,7 +121,7 @@ def drains_all(instr: Instr) -> bool:
     An attempt to take a lock does so only where it finds the lock free.
     """
     match instr:
-        case Acquire() | Exchange() | Hypercall() | Fence():
+        case Acquire() | Exchange() | Hypercall() | Fence() | BeginAtomic():
             return True
         case Release(freeing=freeing):
             return freeing is Freeing.LOCKED

@@ -105,7 +105,7 @@ class CheckedProgram:
                 raise NotUnderstood(
                     "a claim looks at a field that is left out, or at accesses to it"
                 )
-            if watched:
+            if watched and not is_in_block(i):
                 moments.add(at)
         return frozenset(moments)
 
@@ -117,6 +117,7 @@ class CheckedProgram:
 
 
 def _require_shape(o: Operation, heads: frozenset[int]) -> None:
+    _require_whole_blocks(o)
     if o.role is Role.LOAD and o.parameters.vcpu in map(defined_local, o.code):
         raise NotUnderstood(f"{o.name}() assigns the vCPU that it is for")
     if any(0 in successor_positions(o.code, at) for at in range(len(o.code))):
@@ -124,6 +125,25 @@ def _require_shape(o: Operation, heads: frozenset[int]) -> None:
         raise NotUnderstood(f"{o.name}() goes back to where it begins")
     for at in sorted({0} | heads):
         region_positions(o.code, at, heads)
+
+
+def _require_whole_blocks(o: Operation) -> None:
+    """Refuse accesses as in an atomic block that is not one step: others could come between."""
+    seen: set[tuple[int, bool]] = set()
+    work = [(0, False)]
+    while work:
+        at, inside = here = work.pop()
+        if here in seen:
+            continue
+        seen.add(here)
+        i = o.code[at]
+        atomic = is_in_block(i)
+        touched = frozenset(f.name for f in fields_of(i))
+        noticed = isinstance(i, ir.Stop) or is_visible(i, touched)
+        if (atomic and not inside) or (inside and noticed):
+            raise NotUnderstood(f"{o.name}() has an atomic block that is not one step")
+        inside = isinstance(i, ir.BeginAtomic) or (inside and not isinstance(i, ir.EndAtomic))
+        work += [(to, inside) for to in successor_positions(o.code, at)]
 
 
 def region_positions(code: Code, start: int, cuts: frozenset[int]) -> tuple[int, ...]:
@@ -162,22 +182,29 @@ def waits_for_value(i: ir.Instr) -> bool:
     return isinstance(i, ir.Read | ir.Exchange) and i.until is not None
 
 
+def is_in_block(i: ir.Instr) -> bool:
+    """Tell whether an access is made in an atomic block."""
+    return isinstance(i, ir.Read | ir.Write) and i.mode is ir.Mode.ATOMIC
+
+
 def is_visible(i: ir.Instr, written: frozenset[str]) -> bool:
     """Tell whether another thread can notice an instruction, or what it reads may change."""
     match i:
         case ir.Read(until=ir.Until()) | ir.Exchange(until=ir.Until()):
             return True
         case ir.Read(field=f, mode=mode) | ir.Write(field=f, mode=mode):
-            return mode is not ir.Mode.GHOST and f.name in written
+            return mode not in (ir.Mode.GHOST, ir.Mode.ATOMIC) and f.name in written
         case ir.Exchange(field=f):
             return f.name in written
         case ir.Acquire() | ir.TryAcquire() | ir.Available() | ir.Release():
             return True
         case ir.Fence() | ir.Hypercall() | ir.Enter() | ir.Return() | ir.Access() | ir.Drain():
             return True
+        case ir.BeginAtomic():
+            return True
         case ir.Assign() | ir.Havoc() | ir.Holds() | ir.Every() | ir.Uninit():
             return False
-        case ir.Check() | ir.Assert() | ir.Jump() | ir.Branch() | ir.Stop():
+        case ir.Check() | ir.Assert() | ir.Jump() | ir.Branch() | ir.Stop() | ir.EndAtomic():
             return False
         case _:
             assert_never(i)

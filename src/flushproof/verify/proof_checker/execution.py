@@ -275,6 +275,8 @@ class Region:
                 raise NotUnderstood("stores are buffered")
             case ir.Enter() | ir.Return() | ir.Fence() | ir.Uninit():
                 pass
+            case ir.BeginAtomic() | ir.EndAtomic():
+                pass
             case ir.Jump() | ir.Branch() | ir.Stop():
                 pass
             case _:

@@ -27,7 +27,7 @@ from flushproof.ir.types import LockWord
 from flushproof.verify.proof_checker.checked_program import ONLY_READING, Code, written_fields
 from flushproof.verify.proof_checker.locks import HeldLock, held_locks
 
-DRAINING = (ir.Acquire, ir.Exchange, ir.Hypercall, ir.Fence)
+DRAINING = (ir.Acquire, ir.Exchange, ir.Hypercall, ir.Fence, ir.BeginAtomic)
 """Instructions that wait until the buffer is empty, as locked instructions do."""
 
 LOCAL = (ir.Assign, ir.Havoc, ir.Jump, ir.Branch, ir.Check, ir.Uninit, ir.Read)

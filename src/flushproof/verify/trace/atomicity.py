@@ -15,6 +15,7 @@ from flushproof.ir.analysis.held_locks import Held, Hold, surely_held
 from flushproof.ir.code import (
     Acquire,
     Available,
+    BeginAtomic,
     Enter,
     Exchange,
     Fence,
@@ -179,6 +180,8 @@ def _does(instr: Instr) -> str:
             return "issues a hypercall"
         case Fence():
             return "is a full barrier"
+        case BeginAtomic():
+            return "begins an atomic block"
         case Read(field=f) | Write(field=f) | Exchange(field=f):
             return f"{_verb(instr)} `{_label(f)}`"
         case Acquire(field=f) | Available(field=f) | Release(field=f):
