@@ -13,6 +13,7 @@
  *   __ignored                                no effect; arguments are evaluated for theirs only
  *   __vcpu_at(i) __num_vcpus                 the vCPUs of the VM
  *   __fence __load(p) __store(p, v) __exchange(p, v) __compare_exchange(p, old, v)
+ *   __store_fence __store_release(p, v)      barriers between stores, of them all and before one
  *   __exchange_add(p, v)
  *   __waits_for(p, condition)   read *p until the condition holds of it, by the name VAL; *p
  *   __value(v)                               the value, as it is now
@@ -297,7 +298,8 @@ void __write_marked(void *p, u64 v) __store(p, v);
  * Barriers, as they are on x86-64. A full one is a locked instruction or MFENCE: it waits until the
  * stores before it are in memory. All others keep the compiler from reordering, and nothing more:
  * x86 does not reorder loads, or stores, and LFENCE (rmb) and SFENCE (wmb) wait for no store to
- * ordinary memory. What stands beside an atomic access or behind a lock is empty, for these are
+ * ordinary memory. Under `memory pso` stores are reordered, and wmb keeps those before it before
+ * those after it; a store that releases comes after those before it. What stands beside an atomic access or behind a lock is empty, for these are
  * locked instructions themselves.
  */
 void smp_mb(void) __fence;
@@ -307,15 +309,15 @@ void virt_mb(void) __fence;
 void __smp_mb(void) __fence;
 void barrier(void) __ignored;
 void rmb(void) __ignored;
-void wmb(void) __ignored;
+void wmb(void) __store_fence;
 void smp_rmb(void) __ignored;
-void smp_wmb(void) __ignored;
+void smp_wmb(void) __store_fence;
 void dma_rmb(void) __ignored;
-void dma_wmb(void) __ignored;
+void dma_wmb(void) __store_fence;
 void virt_rmb(void) __ignored;
-void virt_wmb(void) __ignored;
+void virt_wmb(void) __store_fence;
 void __smp_rmb(void) __ignored;
-void __smp_wmb(void) __ignored;
+void __smp_wmb(void) __store_fence;
 void smp_mb__before_atomic(void) __ignored;
 void smp_mb__after_atomic(void) __ignored;
 void __smp_mb__before_atomic(void) __ignored;
@@ -334,7 +336,8 @@ static inline void cpu_relax(void) { }
 
 /* Plain accesses of x86; the store of smp_store_mb() is XCHG, which is a store and a full barrier. */
 #define smp_load_acquire(p) READ_ONCE(*(p))
-#define smp_store_release(p, v) WRITE_ONCE(*(p), v)
+void __write_release(void *p, u64 v) __store_release(p, v);
+#define smp_store_release(p, v) __write_release(p, v)
 #define smp_store_mb(x, v) do { WRITE_ONCE(x, v); smp_mb(); } while (0)
 u64 __cond_load(struct __number p, struct __number condition) __waits_for(p, condition);
 #define smp_cond_load_relaxed(p, condition) __cond_load(p, condition)

@@ -16,7 +16,7 @@ from support.places import TOP
 PAGE = TOP / "docs" / "soundness.md"
 CODE = TOP / "src" / "flushproof"
 WIDTH = 100
-LINES = 730
+LINES = 760
 ARGUMENT = 15
 
 _LEMMA = re.compile(r"^### L(\d+)\. [^\n]+\n(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)

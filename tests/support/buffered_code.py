@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 from flushproof.frontend.spec.resolve import from_spec
@@ -15,16 +16,19 @@ struct kvm_vmx { struct kvm kvm; int x; int y; int z; spinlock_t lock; spinlock_
 struct vcpu_vmx { struct kvm_vcpu vcpu; int own; };
 int xchg(int *p, int value) __exchange(p, value);
 """
+FULL = ("smp_mb();", "xchg(&vmx->{}, 2);")
+OF_STORES = ("smp_wmb();", "smp_store_release(&vmx->{}, 1);", "smp_mb();")
+"""Barriers: those that wait for stores, and such as only keep their order, too."""
 SPEC = """\
-spec s {
+spec s {{
 	variant "v.c";
-	operations { flush right(kvm); load left(vcpu, root); }
-	memory tso;
-}
+	operations {{ flush right(kvm); load left(vcpu, root); }}
+	memory {memory};
+}}
 """
 
 
-def write_machine(folder: Path, right: str, left: str) -> Machine:
+def write_machine(folder: Path, right: str, left: str, memory: str = "tso") -> Machine:
     """Build a flush and a load from their bodies; the load leaves what it read in `own`."""
     kvm = "struct kvm_vmx *vmx = to_kvm_vmx({});\n\tint r = 0;\n"
     (folder / "v.c").write_text(
@@ -32,11 +36,11 @@ def write_machine(folder: Path, right: str, left: str) -> Machine:
         f"void left(struct kvm_vcpu *vcpu, unsigned long root)\n"
         f"{{\n\t{kvm.format('vcpu->kvm')}{left}\n}}\n"
     )
-    (folder / "v.spec").write_text(SPEC)
+    (folder / "v.spec").write_text(SPEC.format(memory=memory))
     return build_machine(from_spec(str(folder / "v.spec")))
 
 
-def random_body(chance: random.Random) -> str:
+def random_body(chance: random.Random, barriers: Sequence[str] = FULL) -> str:
     """Return statements on shared fields, barriers among them."""
 
     def one() -> str:
@@ -47,7 +51,7 @@ def random_body(chance: random.Random) -> str:
                 f"vmx->{a} = {chance.randint(1, 2)};",
                 f"r = r * 3 + vmx->{a};",
                 f"if (vmx->{a}) vmx->{b} = 2;",
-                "smp_mb();" if chance.random() < 0.5 else f"xchg(&vmx->{a}, 2);",
+                chance.choice(barriers).format(a),
             )
         )
 

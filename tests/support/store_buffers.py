@@ -4,6 +4,8 @@
 loads of the former are done here, the cells and choices of the latter are ordinary instructions.
 Nothing of `flushproof.machine.buffers` is used.
 
+If `unordered`, a store may leave a buffer before others to different locations, as under PSO.
+
 It is the machine of Owens, Sarkar and Sewell, A Better x86 Memory Model: x86-TSO (TPHOLs 2009). A
 lock is a location that holds its holder's number. An unlock by a store is a store of 0 to it. To
 take it is one locked instruction; to try is to read it, as the thread sees it, and to make one
@@ -34,10 +36,12 @@ from flushproof.ir.code import (
     Instr,
     Jump,
     Local,
+    Mode,
     Read,
     Release,
     Return,
     Stop,
+    StoreFence,
     TryAcquire,
     Write,
 )
@@ -53,6 +57,14 @@ Ending = tuple[tuple[tuple[int, ...], ...], tuple[int, ...]]
 """What each thread's calls returned, and memory."""
 
 
+class Entry(Record, frozen=True):
+    """A store that waits, or a barrier (without a place); `last`: those before it leave first."""
+
+    where: Location | None
+    value: int = 0
+    last: bool = False
+
+
 class Thread(Record, frozen=True):
     """One thread: what it returned, its calls with the present one, where it is, its buffer."""
 
@@ -61,7 +73,11 @@ class Thread(Record, frozen=True):
     left: tuple[Operation, ...]
     pc: int = 0
     locals: tuple[tuple[Local, int], ...] = ()
-    buffer: tuple[tuple[Location, int], ...] = ()
+    buffer: tuple[Entry, ...] = ()
+
+    def __hash__(self) -> int:
+        """Leave the code out, which is long."""
+        return hash((self.number, self.returned, len(self.left), self.pc, self.locals, self.buffer))
 
 
 class State(Record, frozen=True):
@@ -82,12 +98,14 @@ class Machine:
         *,
         locks: bool = True,
         buffers: bool = True,
+        unordered: bool = False,
     ) -> None:
         """Make a machine of which the endings tell of `locks` whether they are free, if at all.
 
         Without `buffers` plain code runs under sequential consistency.
         """
         self.native = buffers and program.limits is None
+        self.unordered = unordered
         first = boot_memory(program, 1)
         self.cells = {where: at for at, where in enumerate(first)}
         names = {f.name for f in program.fields if isinstance(f.type, LockWord)}
@@ -132,11 +150,19 @@ class Machine:
                 yield from self._step(state, at, thread)
                 return
         for at, thread in enumerate(state.threads):
-            if thread.buffer:
-                (where, value), *rest = thread.buffer
-                yield self._with(state, at, replace(thread, buffer=tuple(rest)), {where: value})
+            for k, entry in enumerate(thread.buffer):
+                if entry.where is not None and self._may_leave(thread.buffer[:k], entry):
+                    rest = _without_barrier((*thread.buffer[:k], *thread.buffer[k + 1 :]))
+                    left = replace(thread, buffer=rest)
+                    yield self._with(state, at, left, {entry.where: entry.value})
             if thread.left:
                 yield from self._step(state, at, thread)
+
+    def _may_leave(self, before: tuple[Entry, ...], entry: Entry) -> bool:
+        """Tell whether an entry may go to memory while those before it wait."""
+        if not self.unordered or entry.last:
+            return not before
+        return all(e.where not in (None, entry.where) for e in before)
 
     def _private(self, instr: Instr) -> bool:
         match instr:
@@ -192,13 +218,14 @@ class Machine:
         match instr:
             case Read(target, f, index):
                 where = _location(f, index, env)
-                own = [v for w, v in on.buffer if w == where]
+                own = [e.value for e in on.buffer if e.where == where]
                 value = own[-1] if own else state.memory[self.cells[where]]
                 yield self._with(state, at, _assigned(on, target, value), {})
-            case Write(f, index, value):
+            case Write(f, index, value, mode):
                 where, new = _location(f, index, env), evaluate(value, env)
                 if self.native:
-                    yield self._with(state, at, replace(on, buffer=(*on.buffer, (where, new))), {})
+                    entry = Entry(where, new, last=mode is Mode.RELEASE)
+                    yield self._with(state, at, _buffered(on, entry), {})
                 else:
                     yield self._with(state, at, on, {where: new})
             case Exchange(target, f, index, None, value):
@@ -209,7 +236,9 @@ class Machine:
                 )
             case Acquire() | TryAcquire() | Available() | Release():
                 yield from self._lock(state, at, on, instr, env)
-            case Access() | Check() | Drain() | Enter() | Fence():
+            case StoreFence() if self.native and on.buffer:
+                yield self._with(state, at, _buffered(on, Entry(None)), {})
+            case Access() | Check() | Drain() | Enter() | Fence() | StoreFence():
                 yield self._with(state, at, on, {})
             case _:
                 raise AssertionError(instr)
@@ -229,7 +258,7 @@ class Machine:
                 if not word:
                     yield self._with(state, at, on, {where: on.number + 1})
             case TryAcquire(target):
-                seen = [v for w, v in on.buffer if w == where][-1:] or [word]
+                seen = [e.value for e in on.buffer if e.where == where][-1:] or [word]
                 if seen[0]:
                     yield self._with(state, at, _assigned(on, target, 0), {})
                 elif not on.buffer:
@@ -237,7 +266,7 @@ class Machine:
             case Available(target):
                 yield self._with(state, at, _assigned(on, target, int(not word)), {})
             case Release(freeing=Freeing.STORE) if self.native:
-                yield self._with(state, at, replace(on, buffer=(*on.buffer, (where, 0))), {})
+                yield self._with(state, at, _buffered(on, Entry(where, last=True)), {})
             case Release(freeing=Freeing.ISSUED):
                 yield self._with(state, at, on, {where: LEAVING} if word else {})
             case Release(freeing=Freeing.DRAINED):
@@ -245,6 +274,17 @@ class Machine:
                 yield self._with(state, at, on, {where: 0})
             case Release():
                 yield self._with(state, at, on, {where: 0})
+
+
+def _buffered(thread: Thread, entry: Entry) -> Thread:
+    return replace(thread, buffer=(*thread.buffer, entry))
+
+
+def _without_barrier(buffer: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    """Return what is left where a barrier does not matter that nothing comes before."""
+    while buffer and buffer[0].where is None:
+        buffer = buffer[1:]
+    return buffer
 
 
 def _locked(instr: Instr) -> bool:

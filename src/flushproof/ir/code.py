@@ -19,15 +19,22 @@ from flushproof.support.source import Span
 class Mode(StrEnum):
     """How shared state is accessed: plainly, by READ_ONCE and its kin, or only by a claim.
 
-    `DRAIN` is a write by a store buffer, of what the code stored before; a `Drain` precedes it.
+    `RELEASE` is a marked store that comes after those before it. `DRAIN` is a write by a store
+    buffer, of what the code stored before; a `Drain` precedes it.
     `ATOMIC` is an access within an atomic block, between its `BeginAtomic` and its `EndAtomic`.
     """
 
     PLAIN = "plain"
     ONCE = "once"
+    RELEASE = "release"
     GHOST = "ghost"
     DRAIN = "drain"
     ATOMIC = "atomic"
+
+    @property
+    def marked(self) -> bool:
+        """Tell whether it is marked as an access that others may meet."""
+        return self in (Mode.ONCE, Mode.RELEASE)
 
 
 class Freeing(StrEnum):
@@ -331,6 +338,12 @@ class EndAtomic(Instruction, frozen=True):
     span: Span | None
 
 
+class StoreFence(Instruction, frozen=True):
+    """A barrier between the stores before it and those after it, which nothing waits for."""
+
+    span: Span | None
+
+
 class Acquire(Instruction, frozen=True):
     """Wait until the lock is free and take it; `shared`: until nobody writes, as one more reader.
 
@@ -491,6 +504,7 @@ Instr = (
     | Fence
     | BeginAtomic
     | EndAtomic
+    | StoreFence
     | Acquire
     | TryAcquire
     | Available

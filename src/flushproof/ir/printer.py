@@ -41,6 +41,7 @@ from flushproof.ir.code import (
     Return,
     Self,
     Stop,
+    StoreFence,
     TryAcquire,
     Unary,
     Uninit,
@@ -160,6 +161,8 @@ def instr_text(i: Instr) -> str:  # noqa: C901, PLR0912 - a table of all instruc
             return "begin atomic"
         case EndAtomic():
             return "end atomic"
+        case StoreFence():
+            return "store fence"
         case Enter():
             return "enter"
         case _:

@@ -8,8 +8,9 @@ __hypercall(root, whole, start, pages)  issue a hypercall; the result is 0 or an
 __free                                  return any value
 __vcpu_at(i)                            return vCPU i, NULL past the last
 __num_vcpus                             return the number of vCPUs
-__fence                                 a full memory barrier
-__load(p)  __store(p, v)                one marked access through a pointer
+__fence  __store_fence                  a full memory barrier, and one between stores
+__load(p)  __store(p, v)  __store_release(p, v)
+                                        one marked access through a pointer
 __exchange(p, v)  __compare_exchange(p, old, v)  __exchange_add(p, v)
                                         one atomic access, returning the old value
 __unreachable                           undefined, as C has it
@@ -42,6 +43,7 @@ from flushproof.ir.code import (
     NumVcpus,
     Read,
     Release,
+    StoreFence,
     TryAcquire,
     Var,
 )
@@ -214,16 +216,23 @@ def _fence(ctx: Context, _: tuple[c.Expr, ...], span: Span) -> Value:
     return Nothing()
 
 
+def _store_fence(ctx: Context, _: tuple[c.Expr, ...], span: Span) -> Value:
+    ctx.emitter.emit(StoreFence(span))
+    return Nothing()
+
+
 def _marked_load(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
     where = pointer_target(ctx, lower_expression(ctx, arguments[0]), INT_T, span)
     return read_place(ctx, where, span, Mode.ONCE)
 
 
-def _marked_store(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
+def _marked_store(
+    ctx: Context, arguments: tuple[c.Expr, ...], span: Span, *, mode: Mode = Mode.ONCE
+) -> Value:
     where = pointer_target(ctx, lower_expression(ctx, arguments[0]), INT_T, span)
     t = INT_T if isinstance(where, StructPlace) else where.type
     value = convert_for_storage(ctx, lower_expression(ctx, arguments[1]), t, span)
-    write_place(ctx, where, value, span, Mode.ONCE)
+    write_place(ctx, where, value, span, mode)
     return Nothing()
 
 
@@ -292,6 +301,7 @@ ACTS: dict[str, Meaning] = {
     "__releases_shared": partial(_release, freeing=Freeing.LOCKED, shared=True),
     "__hypercall": _hypercall,
     "__fence": _fence,
+    "__store_fence": _store_fence,
     "__exchange": _exchange,
     "__compare_exchange": _exchange,
     "__exchange_add": _exchange_add,
@@ -304,6 +314,7 @@ TABLE: dict[str, Meaning] = ACTS | {
     "__num_vcpus": _num_vcpus,
     "__load": _marked_load,
     "__store": _marked_store,
+    "__store_release": partial(_marked_store, mode=Mode.RELEASE),
     "__value": number_macros.freeze_value,
     "__least": number_macros.lower_min,
     "__greatest": number_macros.lower_max,

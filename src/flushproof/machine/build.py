@@ -27,9 +27,11 @@ from flushproof.ir.code import (
     Field,
     FieldScope,
     Hypercall,
+    Jump,
     Local,
     Read,
     Stop,
+    StoreFence,
     Var,
     Write,
 )
@@ -206,18 +208,19 @@ class Machine(Record, frozen=True):
         match self.setup.memory:
             case MemoryModel.SC:
                 return None
-            case MemoryModel.TSO:
+            case MemoryModel.TSO | MemoryModel.PSO:
                 return self._buffered(names)
             case other:
                 assert_never(other)
 
     def _buffered(self, names: tuple[str, ...]) -> Buffered:
-        """Return the operations with the store buffers of TSO, as the named claims need them."""
         monitors = map(self._monitor, names)
         looking = tuple(replace(m, claim=beside_free_locks(m.claim)) for m in monitors)
         plain = self._instrumented(self.base.operations, looking)
         events = frozenset(h.event for m in looking for h in m.claim.handlers)
-        return add_store_buffers(self.base, claim_view(plain, events), self._limits(), CAPACITY)
+        unordered = self.setup.memory is MemoryModel.PSO
+        view = claim_view(plain, events)
+        return add_store_buffers(self.base, view, self._limits(), CAPACITY, unordered=unordered)
 
     def within(self, bounds: Bounds) -> Machine:
         """Return the machine for other bounds."""
@@ -316,6 +319,8 @@ def build_machine(setup: Setup) -> Machine:
     env = make_environment(setup.declarations)
     fields: dict[str, Field] = {}
     operations = tuple(lower_operation(env, o, fields) for o in setup.operations)
+    if setup.memory is not MemoryModel.PSO:
+        operations = tuple(map(_without_store_fences, operations))
     boot = _boot(setup, env, fields)
     base = _program(operations, boot, _any_at_boot(env, operations, boot))
     loops = _with_roots(setup, base)
@@ -323,6 +328,15 @@ def build_machine(setup: Setup) -> Machine:
     cache = _cache(setup, env, fields)
     candidates = lower_candidates(setup, env, cache, fields)
     return Machine(setup, env, base, loops, cache, fields, candidates)
+
+
+def _without_store_fences(operation: Operation) -> Operation:
+    """Return an operation as it is where stores are seen in the order of the code."""
+    code = operation.code
+    if not any(isinstance(i, StoreFence) for i in code):
+        return operation
+    passed = (Jump(at + 1, i.span) if isinstance(i, StoreFence) else i for at, i in enumerate(code))
+    return replace(operation, code=clean_code(tuple(passed)))
 
 
 def _with_roots(setup: Setup, program: Program) -> Program:

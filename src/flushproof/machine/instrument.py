@@ -257,7 +257,7 @@ class _Pass:
         wide = PLACE_T.ir
         base = Const(self.owner.place_number(field) * PLACE_STRIDE, wide)
         place = base if index is None else Binary("+", base, Cast(index, wide), wide)
-        once = TRUE if mode is Mode.ONCE else FALSE
+        once = TRUE if mode.marked else FALSE
         arguments = (Scalar(place, PLACE_T), _bool(write), _bool(once))
         self._fire("access", arguments, span)
 

@@ -6,13 +6,16 @@ from enum import StrEnum
 
 
 class MemoryModel(StrEnum):
-    """When threads see each other's stores: at once, or by way of x86's store buffers.
+    """When threads see each other's stores: at once, or by way of store buffers.
 
-    Each allows for all that those before it allow for.
+    Stores leave those of TSO, which x86 has, in the order of the code. They leave those of PSO in
+    any order that barriers allow; stores to one location keep theirs. Each model allows for all
+    that those before it allow for.
     """
 
     SC = "sc"
     TSO = "tso"
+    PSO = "pso"
 
 
 def weaker_model(*models: MemoryModel) -> MemoryModel:

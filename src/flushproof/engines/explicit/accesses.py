@@ -26,5 +26,5 @@ def touch_of_access(program: Program, thread: int, happening: Happening, held: i
     assert happening.location is not None
     assert isinstance(happening.instr, (Read, Write, Exchange, Access))
     place = shared.index(happening.instr.field) * PLACE_STRIDE + (happening.location[1] or 0)
-    once = isinstance(happening.instr, Exchange) or happening.instr.mode is Mode.ONCE
+    once = isinstance(happening.instr, Exchange) or happening.instr.mode.marked
     return (thread + 1, place, int(happening.writes), int(once), held)

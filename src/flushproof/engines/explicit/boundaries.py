@@ -32,6 +32,7 @@ from flushproof.ir.code import (
     Release,
     Return,
     Stop,
+    StoreFence,
     TryAcquire,
     Uninit,
     Write,
@@ -77,7 +78,7 @@ def _visible(instr: Instr, changing: frozenset[str]) -> bool:
             return True
         case Assign() | Havoc() | Holds() | Every() | Uninit() | Check() | Assert():
             return False
-        case Jump() | Branch() | Stop() | EndAtomic():
+        case StoreFence() | Jump() | Branch() | Stop() | EndAtomic():
             return False
         case _:
             assert_never(instr)

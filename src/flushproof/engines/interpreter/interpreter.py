@@ -45,6 +45,7 @@ from flushproof.ir.code import (
     Release,
     Return,
     Stop,
+    StoreFence,
     TryAcquire,
     Uninit,
     Until,
@@ -388,7 +389,7 @@ def _dispatch(  # noqa: C901, PLR0912 - a table of all instructions
         case Return(value):
             result = None if value is None else evaluate(value, env)
             _note(state, thread, instr, value=result)
-        case Enter() | Drain() | Fence() | BeginAtomic() | EndAtomic():
+        case StoreFence() | Enter() | Drain() | Fence() | BeginAtomic() | EndAtomic():
             _note(state, thread, instr)
         case Uninit() | Stop():
             pass

@@ -51,6 +51,7 @@ from flushproof.ir.code import (
     Release,
     Return,
     Stop,
+    StoreFence,
     TryAcquire,
     Uninit,
     Write,
@@ -182,7 +183,7 @@ def _touches(instr: Instr, written: frozenset[str]) -> bool:
             return True
         case Assign() | Havoc() | Holds() | Every() | Uninit() | Check() | Assert():
             return False
-        case Jump() | Branch() | Stop() | EndAtomic():
+        case StoreFence() | Jump() | Branch() | Stop() | EndAtomic():
             return False
         case _:
             assert_never(instr)

@@ -64,6 +64,7 @@ from flushproof.ir.code import (
     Release,
     Return,
     Stop,
+    StoreFence,
     TryAcquire,
     Uninit,
     Until,
@@ -429,7 +430,16 @@ class _Region:
                 broken = t.and_(self._guard(path), t.not_(self._condition(condition, path)))
                 if broken is not False:
                     self.step.claimed.append(AssertionFailure(claim, broken, at, instr.span))
-            case Enter() | Return() | Drain() | Fence() | Uninit() | BeginAtomic() | EndAtomic():
+            case (
+                StoreFence()
+                | Enter()
+                | Return()
+                | Drain()
+                | Fence()
+                | Uninit()
+                | BeginAtomic()
+                | EndAtomic()
+            ):
                 pass
             case _:
                 raise TypeError(f"no instruction at {at}: {instr!r}")

@@ -37,6 +37,7 @@ from flushproof.ir.code import (
     Release,
     Return,
     Stop,
+    StoreFence,
     TryAcquire,
     Uninit,
     Var,
@@ -161,7 +162,7 @@ class _Side:
                 self.rewriter.keep(i)
             case Stop():
                 self.emitter.jump(self.ends.done, None)
-            case Enter() | Fence() | Uninit() | BeginAtomic() | EndAtomic():
+            case StoreFence() | Enter() | Fence() | Uninit() | BeginAtomic() | EndAtomic():
                 pass
             case _:
                 raise InternalError(f"no code of a variant: {i!r}")

@@ -24,7 +24,6 @@ from flushproof.ir.code import (
     Hypercall,
     Instr,
     Local,
-    Mode,
     Read,
     Write,
 )
@@ -431,8 +430,8 @@ def _kind(instr: Read | Write | Exchange) -> tuple[int, int]:
     """Return whether it writes, and whether it is made by READ_ONCE or its kin."""
     match instr:
         case Read(mode=mode):
-            return 0, int(mode is Mode.ONCE)
+            return 0, int(mode.marked)
         case Write(mode=mode):
-            return 1, int(mode is Mode.ONCE)
+            return 1, int(mode.marked)
         case Exchange():
             return 1, 1

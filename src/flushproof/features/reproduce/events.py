@@ -32,6 +32,7 @@ from flushproof.ir.code import (
     Read,
     Release,
     Return,
+    StoreFence,
     TryAcquire,
     Write,
 )
@@ -213,7 +214,7 @@ def _kind(instr: Instr) -> str:
             return "FENCE"
         case Return():
             return "RETURN"
-        case Enter() | Access() | Drain() | BeginAtomic() | EndAtomic():
+        case StoreFence() | Enter() | Access() | Drain() | BeginAtomic() | EndAtomic():
             return ""
         case _:
             raise TypeError(instr)
@@ -221,4 +222,4 @@ def _kind(instr: Instr) -> str:
 
 def _access(instr: Read | Write, mode: Mode) -> str:
     name = "READ" if isinstance(instr, Read) else "WRITE"
-    return f"{name}_MARKED" if mode is Mode.ONCE else name
+    return f"{name}_MARKED" if mode.marked else name

@@ -19,6 +19,7 @@ from flushproof.support.record import replace
 GENERIC = {
     "__load": "MARKED_LOAD",
     "__store": "MARKED_STORE",
+    "__store_release": "MARKED_STORE",
     "__exchange": "ATOMIC_EXCHANGE",
     "__compare_exchange": "ATOMIC_COMPARE_EXCHANGE",
     "__exchange_add": "ATOMIC_ADD",
@@ -30,6 +31,9 @@ GENERIC = {
     "__elements": "ELEMENTS",
     "__waits_for": "WAITS_FOR",
 }
+IGNORED = frozenset({"__ignored", "__store_fence"})
+"""What has no effect where each store is seen at once."""
+
 TAKES = {
     "__acquires": "LOCK",
     "__acquires_shared": "READ_LOCK",
@@ -80,7 +84,7 @@ def function_prototype(f: c.Function) -> str:
 def is_macro(f: c.Function) -> bool:
     """Tell whether an annotated function has to be a macro: its arguments are of any type."""
     names = {a.name for a in f.annotations}
-    return "__ignored" in names or (bool(names & GENERIC.keys()) and _untyped(f))
+    return bool(names & IGNORED) or (bool(names & GENERIC.keys()) and _untyped(f))
 
 
 def _untyped(f: c.Function) -> bool:
@@ -90,8 +94,8 @@ def _untyped(f: c.Function) -> bool:
 
 def function_as_macro(f: c.Function) -> str:
     """Return a function as a macro."""
-    a = next(a for a in f.annotations if a.name == "__ignored" or a.name in GENERIC)
-    if a.name == "__ignored":
+    a = next(a for a in f.annotations if a.name in IGNORED or a.name in GENERIC)
+    if a.name in IGNORED:
         plain = f.type.name == "void" and not f.pointers
         return f"#define {f.name}(...) {'((void)0)' if plain else '(0)'}\n"
     if not all(isinstance(x, c.Name) for x in a.arguments):

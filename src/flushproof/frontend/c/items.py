@@ -58,6 +58,8 @@ MEANINGS = frozenset(
         "__releases_fenced",
         "__releases_shared",
         "__store",
+        "__store_fence",
+        "__store_release",
         "__tries",
         "__tries_shared",
         "__typed",

@@ -40,6 +40,7 @@ from flushproof.ir.code import (
     Return,
     Self,
     Stop,
+    StoreFence,
     TryAcquire,
     Unary,
     Uninit,
@@ -102,7 +103,7 @@ def operand_expressions(  # noqa: C901, PLR0912 - a table of all instructions
             return (condition, *(v for _, v in values))
         case Return(value):
             return () if value is None else (value,)
-        case Drain() | Fence() | BeginAtomic() | EndAtomic():
+        case Drain() | Fence() | StoreFence() | BeginAtomic() | EndAtomic():
             return ()
         case Havoc() | Jump() | Enter() | Stop():
             return ()
@@ -148,7 +149,7 @@ def defined_local(i: Instr) -> Local | None:
             return t
         case TryAcquire(t) | Available(t) | Holds(t):
             return t
-        case Write() | Access() | Drain() | Fence() | Acquire() | Release():
+        case Write() | Access() | Drain() | Fence() | StoreFence() | Acquire() | Release():
             return None
         case BeginAtomic() | EndAtomic():
             return None
@@ -233,7 +234,9 @@ def fields_of(i: Instr) -> tuple[Field, ...]:
             return (f,)
         case Every(reads=reads):
             return tuple(f for _, f in reads)
-        case Assign() | Drain() | Fence() | Hypercall() | Havoc() | Uninit() | Check() | Assert():
+        case Assign() | Drain() | Fence() | StoreFence() | Hypercall():
+            return ()
+        case Havoc() | Uninit() | Check() | Assert():
             return ()
         case BeginAtomic() | EndAtomic():
             return ()

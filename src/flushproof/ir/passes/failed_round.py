@@ -21,11 +21,12 @@ from flushproof.ir.code import (
     Havoc,
     Jump,
     Local,
+    StoreFence,
     Uninit,
 )
 from flushproof.ir.passes.cleanup import Code, live_locals
 
-SILENT = (Assign, Havoc, Fence, Jump, Branch, Check, Uninit)
+SILENT = (Assign, Havoc, Fence, StoreFence, Jump, Branch, Check, Uninit)
 """Instructions that nobody notices but their own thread."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from flushproof.ir.analysis.held_locks import guarded_locks as only_holders_free
-from flushproof.ir.code import Acquire, Exchange, Field, TryAcquire, Write
+from flushproof.ir.code import Acquire, Exchange, Field, StoreFence, TryAcquire, Write
 from flushproof.ir.program import CallLimits, Operation, Program, Role
 from flushproof.ir.types import LockWord
 from flushproof.machine.store_buffers.buffer_cells import BufferCell, cell_field
@@ -30,11 +30,12 @@ class Buffered(Record, frozen=True):
 
 
 def add_store_buffers(
-    program: Program, view: ClaimView, limits: CallLimits, capacity: int
+    program: Program, view: ClaimView, limits: CallLimits, capacity: int, *, unordered: bool = False
 ) -> Buffered:
     """Give every thread of a program without claims a store buffer of `capacity` entries.
 
-    `view` is what the claims to come look at. The program runs within the `limits`.
+    `view` is what the claims to come look at. The program runs within the `limits`. If `unordered`,
+    stores to different locations may leave a buffer in any order (PSO).
     """
     fields = buffered_fields(program, view.fields)
     reliable = only_holders_free(program.operations)
@@ -45,6 +46,8 @@ def add_store_buffers(
         waited=frozenset() if view.free else _waited(program, reliable),
         noticed="access" in view.events,
         seen="unlock" in view.events or ("step" in view.events and view.holders),
+        unordered=unordered,
+        fences=any(isinstance(i, StoreFence) for o in program.operations for i in o.code),
     )
     contents: dict[str, tuple[Contents, ...]] = {}
     done: dict[str, Operation] = {}

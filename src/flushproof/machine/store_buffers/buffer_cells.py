@@ -1,10 +1,10 @@
 """The cells of a thread's store buffer: ghost fields that no other thread touches.
 
-An entry has, for each field, whether it holds a store to it, the value, and the vCPU whose field it
-is. For a lock it has whether it holds an unlock, which has no value. Empty entries are 0
-throughout, so that equal buffers are equal states. The cells of a vCPU thread are per-vCPU fields;
-each flusher has VM fields of its own, and code finds out by its thread number which, flushers
-coming after the vCPUs.
+An entry has, for each field, whether it holds a store to it, the value, the vCPU whose field it is,
+and whether a store fence came after it. For a lock it has whether it holds an unlock, which has no
+value. Empty entries are 0 throughout, so that equal buffers are equal states. The cells of a vCPU
+thread are per-vCPU fields; each flusher has VM fields of its own, and code finds out by its thread
+number which, flushers coming after the vCPUs.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from flushproof.ir.types import BOOL, INT, VCPU, LockWord, Type
 from flushproof.support.record import Record
 from flushproof.support.source import Span
 
-Part = Literal["pending", "value", "index"]
+Part = Literal["pending", "fenced", "value", "index"]
 
 
 class BufferCell(Record, frozen=True):
@@ -45,7 +45,7 @@ class BufferCell(Record, frozen=True):
     def type(self) -> Type:
         """The type of what the cell holds."""
         match self.part:
-            case "pending":
+            case "pending" | "fenced":
                 return BOOL
             case "index":
                 return VCPU
@@ -53,9 +53,9 @@ class BufferCell(Record, frozen=True):
                 return self.field.type
 
 
-def entry_cells(slot: int, field: Field) -> tuple[BufferCell, ...]:
-    """Return the cells of an entry for one field."""
-    parts: list[Part] = ["pending"]
+def entry_cells(slot: int, field: Field, *, fences: bool) -> tuple[BufferCell, ...]:
+    """Return the cells of an entry for one field; with `fences` the code has store fences."""
+    parts: list[Part] = ["pending", "fenced"] if fences else ["pending"]
     if not isinstance(field.type, LockWord):
         parts.append("value")
     if field.scope is FieldScope.VCPU:

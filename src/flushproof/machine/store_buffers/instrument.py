@@ -5,11 +5,12 @@ looks there first, the youngest entry first. Acquire, a Release by a locked inst
 Hypercall and Fence wait until the buffer is empty. An attempt to take a lock reads it first, its
 own unlock in the buffer before memory; it fails at once, or waits likewise and tries. Before any
 other instruction that others may notice, and after a return, any number of entries may go to
-memory, the oldest first. Each does so in a step of its own, for which the thread may have to wait:
-so a drain at any moment is one that was chosen before the next noticeable instruction, and what
-drains long after a call has returned was chosen when it did. What was not chosen stays for the next
-call. Nobody notices a store as it is made, unless a claim does; a drain before it may as well come
-after it, for a full buffer drains anyway.
+memory, the oldest first, and under PSO in an order chosen as the stores are made. Each does so in a
+step of its own, for which the thread may have to wait: so a drain at any moment is one that was
+chosen before the next noticeable instruction, and what drains long after a call has returned was
+chosen when it did. What was not chosen stays for the next call. Nobody notices a store as it is
+made, unless a claim does; a drain before it may as well come after it, for a full buffer drains
+anyway.
 
 Events: an access happens to a claim when the code makes it (`Access`, or `Read` from memory), with
 the locks held then; so does an unlock. Memory changes when a store drains (`Write` with
@@ -17,12 +18,12 @@ the locks held then; so does an unlock. Memory changes when a store drains (`Wri
 `step`. To a claim a thread no longer holds a lock once it has issued the unlock (`holds`, `owns`,
 LOCKS), and it is free when others can take it (`unlocked`).
 
-Lemma L24 of docs/soundness.md.
+Lemma L24, Lemma L36 of docs/soundness.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from flushproof.ir.analysis.held_locks import tried_branches
 from flushproof.ir.builder import Emitter, Label
@@ -43,6 +44,7 @@ from flushproof.ir.code import (
     Mode,
     Read,
     Release,
+    StoreFence,
     TryAcquire,
     Var,
     Write,
@@ -106,6 +108,8 @@ class Weaver:
                 self._try(instr, before, self._lost(at), span)
             case Read() if instr.mode not in DIRECT:
                 self._load(instr, before, span)
+            case StoreFence():
+                self._fence(before, span)
             case _:
                 if drains_all(instr):
                     self._drain_all(before, span)
@@ -116,11 +120,29 @@ class Weaver:
     # Stores and loads ------------------------------------------------------------------------
 
     def _store(self, instr: Write, before: Contents, span: Span) -> None:
+        end = self.emitter.label()
+        self._pass_all(instr, self.buffering.passed(before, instr), end, span)
         before = self._make_room(before, span)
-        self.emitter.emit(
-            Access(instr.field, instr.index, instr.value, write=True, mode=instr.mode, span=span)
-        )
+        self.emitter.emit(_made(instr, span))
         self._append(instr, before, span)
+        self.emitter.place(end)
+
+    def _pass_all(self, instr: Write, full: Contents, end: Label, span: Span) -> None:
+        """Let a store go to memory at once, before all that fills the buffer."""
+        if not full:
+            return
+        staying = self.emitter.label()
+        passable: Expr = TRUE
+        for slot in range(self.buffering.capacity):
+            here = self._passable(instr, slot, {q[slot] for q in full}, span)
+            passable = convert.conjoin_conditions(passable, here)
+        self._choose(passable, staying, span)
+        self.emitter.emit(_made(instr, span))
+        self.emitter.emit(Drain(span))
+        where = self.stores.get(instr.field, span)
+        self.emitter.emit(Write(instr.field, instr.index, instr.value, Mode.DRAIN, where))
+        self.emitter.jump(end, span)
+        self.emitter.place(staying)
 
     def _make_room(self, before: Contents, span: Span) -> Contents:
         """Let the oldest entry of a full buffer go to memory; return what may be left."""
@@ -137,11 +159,72 @@ class Weaver:
         end = self.emitter.label()
         for slot in sorted({len(q) for q in before}):
             longer = self._where_not(self._occupied(slot, before), span)
-            for cell in entry_cells(slot, instr.field):
+            for cell in self._entry(slot, instr.field):
                 self.cells.write(cell, _part(cell, instr), span)
+            self._advance(instr, slot, frozenset(q for q in before if len(q) == slot), span)
             self.emitter.jump(end, span)
             self.emitter.place(longer)
         self.emitter.place(end)
+
+    def _entry(self, slot: int, field: Field) -> tuple[BufferCell, ...]:
+        return entry_cells(slot, field, fences=self.buffering.fences)
+
+    def _advance(self, instr: Write | Release, slot: int, before: Contents, span: Span) -> None:
+        """Let the new entry at a slot go to memory before some of those that were there before."""
+        end = self.emitter.label()
+        while slot:
+            before = frozenset(q for q in before if self.buffering.passes(instr, q[slot - 1]))
+            if not before:
+                break
+            fields = {q[slot - 1] for q in before}
+            self._choose(self._passable(instr, slot - 1, fields, span), end, span)
+            for field in sorted(fields | {instr.field}, key=_name):
+                self._swap(self._entry(slot - 1, field), self._entry(slot, field), span)
+            slot -= 1
+        self.emitter.place(end)
+
+    def _passable(
+        self, instr: Write | Release, slot: int, fields: Iterable[Field], span: Span
+    ) -> Expr:
+        """Return the condition that the entry at a slot is one that a store need not wait for."""
+        found: Expr = FALSE
+        for field in sorted(fields, key=_name):
+            here = self.cells.read(BufferCell(slot, "pending", field), span)
+            if self.buffering.fences:
+                fenced = self.cells.read(BufferCell(slot, "fenced", field), span)
+                here = convert.conjoin_conditions(here, convert.negate_condition(fenced))
+            if field == instr.field and isinstance(instr, Write) and instr.index is not None:
+                index = self.cells.read(BufferCell(slot, "index", field), span)
+                other = Binary("!=", index, instr.index, BOOL)
+                here = convert.conjoin_conditions(here, other)
+            found = convert.disjoin_conditions(found, here)
+        return found
+
+    def _choose(self, condition: Expr, end: Label, span: Span) -> None:
+        """Go on where a condition holds, or to the end, as one likes; else to the end."""
+        going = self.emitter.label()
+        self.emitter.branch(condition, going, end, span)
+        self.emitter.place(going)
+        self._pick(end, span)
+
+    def _pick(self, end: Label, span: Span) -> None:
+        """Go on or to the end, as one likes."""
+        pick, going = self.emitter.temp(BOOL), self.emitter.label()
+        self.emitter.emit(Havoc(pick, span))
+        self.emitter.branch(Var(pick), going, end, span)
+        self.emitter.place(going)
+
+    def _swap(self, first: Iterable[BufferCell], second: Iterable[BufferCell], span: Span) -> None:
+        for a, b in zip(first, second, strict=True):
+            left, right = self.cells.read(a, span), self.cells.read(b, span)
+            self.cells.write(a, right, span)
+            self.cells.write(b, left, span)
+
+    def _fence(self, before: Contents, span: Span) -> None:
+        """Let no later store go to memory before those that are there."""
+        for slot, field in sorted({(k, f) for q in before for k, f in enumerate(q)}, key=_at):
+            pending = self.cells.read(BufferCell(slot, "pending", field), span)
+            self.cells.write(BufferCell(slot, "fenced", field), pending, span)
 
     def _load(self, instr: Read, before: Contents, span: Span) -> None:
         """Take the youngest entry for the location, and look into memory if there is none."""
@@ -251,11 +334,7 @@ class Weaver:
         end = self.emitter.label()
         while any(contents):
             self._unless_empty(contents, end, span)
-            pick = self.emitter.temp(BOOL)
-            self.emitter.emit(Havoc(pick, span))
-            going = self.emitter.label()
-            self.emitter.branch(Var(pick), going, end, span)
-            self.emitter.place(going)
+            self._pick(end, span)
             self._drain(contents, span)
             contents = self.buffering.popped(contents)
         self.emitter.place(end)
@@ -315,7 +394,7 @@ class Weaver:
             for field in fields:
                 moves = any(q[slot + 1 : slot + 2] == (field,) for q in contents)
                 clears = any(q[slot] == field for q in contents if len(q) > slot)
-                for cell in entry_cells(slot, field):
+                for cell in self._entry(slot, field):
                     if moves:
                         behind = replace(cell, slot=slot + 1)
                         self.cells.write(cell, self.cells.read(behind, span), span)
@@ -353,10 +432,16 @@ class Weaver:
         return holds
 
 
+def _made(instr: Write, span: Span) -> Access:
+    return Access(instr.field, instr.index, instr.value, write=True, mode=instr.mode, span=span)
+
+
 def _part(cell: BufferCell, instr: Write | Release) -> Expr:
     match cell.part:
         case "pending":
             return TRUE
+        case "fenced":
+            return FALSE
         case "value":
             assert isinstance(instr, Write)
             return instr.value
@@ -367,3 +452,7 @@ def _part(cell: BufferCell, instr: Write | Release) -> Expr:
 
 def _name(field: Field) -> str:
     return field.name
+
+
+def _at(entry: tuple[int, Field]) -> tuple[int, str]:
+    return entry[0], entry[1].name

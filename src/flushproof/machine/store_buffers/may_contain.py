@@ -1,14 +1,16 @@
 """What may be in a thread's store buffer at each position (a forward may-analysis).
 
 A queue is the sequence of the fields stored to, oldest first; queues are at most `capacity` long.
-An unlock by a plain store is there as the lock. The buffer survives a call, so what the calls of a
-role may leave is there when one begins.
+An unlock by a plain store is there as the lock. Where stores may go to memory in another order than
+they were made in (PSO), it is chosen as a store is made which of those before it it goes before; an
+unlock, and a store that releases, goes before none. The buffer survives a call, so what the calls
+of a role may leave is there when one begins.
 
 Some locks are only ever waited for, and no claim looks at whether they are free (`waited`). Nobody
 can tell such a lock that is freed from one that is not yet, since a thread that waits may as well
 try later. So its unlock goes to memory as soon as all stores before it have.
 
-Lemma L24 of docs/soundness.md.
+Lemma L24, Lemma L36 of docs/soundness.md.
 """
 
 from __future__ import annotations
@@ -25,9 +27,11 @@ from flushproof.ir.code import (
     Exchange,
     Fence,
     Field,
+    FieldScope,
     Freeing,
     Hypercall,
     Instr,
+    Mode,
     Read,
     Release,
     Return,
@@ -49,7 +53,8 @@ class Buffering(Record, frozen=True):
     """The fields that are buffered, how many entries there are, and the fields ever written.
 
     `waited` are the locks of which an unlock is in memory once the stores before it are. `noticed`:
-    some claim notices stores as they are made; `seen`: the same of unlocks.
+    some claim notices stores as they are made; `seen`: the same of unlocks. `unordered`: a store
+    may go to memory before others that its thread made before it; with `fences` some have to wait.
     """
 
     fields: frozenset[Field]
@@ -58,6 +63,8 @@ class Buffering(Record, frozen=True):
     waited: frozenset[Field]
     noticed: bool
     seen: bool
+    unordered: bool
+    fences: bool
 
     def stores(self, instr: Instr) -> bool:
         """Tell whether an instruction puts a store into the buffer."""
@@ -87,9 +94,32 @@ class Buffering(Record, frozen=True):
         """Return what is left where a full buffer has made room for one entry."""
         return frozenset(self.settled(q[1:]) if len(q) == self.capacity else q for q in contents)
 
-    def appended(self, contents: Contents, field: Field) -> Contents:
-        """Return what is there once a store to a field, or an unlock, has been made."""
-        return frozenset(self.settled((*q, field)) for q in self.with_room(contents))
+    def appended(self, contents: Contents, instr: Write | Release) -> Contents:
+        """Return what is there once a store, or an unlock, has been made."""
+        placed = (p for q in self.with_room(contents) for p in self._placed(q, instr))
+        return frozenset(map(self.settled, placed)) | self.passed(contents, instr)
+
+    def passed(self, contents: Contents, instr: Write | Release) -> Contents:
+        """Return the full queues all of which a store may go to memory before."""
+        full = (q for q in contents if len(q) == self.capacity)
+        return frozenset(q for q in full if all(self.passes(instr, f) for f in q))
+
+    def _placed(self, queue: Queue, instr: Write | Release) -> Iterator[Queue]:
+        """Yield a queue with one more entry, in each place where that may be."""
+        at = len(queue)
+        yield (*queue, instr.field)
+        while at and self.passes(instr, queue[at - 1]):
+            at -= 1
+            yield (*queue[:at], instr.field, *queue[at:])
+
+    def passes(self, instr: Write | Release, earlier: Field) -> bool:
+        """Tell whether a store may go to memory before one to `earlier` that was made before it.
+
+        Of two vCPUs' fields of one name they may differ.
+        """
+        store = isinstance(instr, Write) and instr.mode is not Mode.RELEASE
+        other = instr.field != earlier or earlier.scope is FieldScope.VCPU
+        return self.unordered and store and other
 
     def drains_before(self, instr: Instr) -> bool:
         """Tell whether a drain before an instruction differs from one after it.
@@ -134,7 +164,7 @@ def contents_after(instr: Instr, before: Contents, buffering: Buffering) -> Cont
     if drains_all(instr):
         return EMPTY
     if isinstance(instr, (Write, Release)) and buffering.stores(instr):
-        return buffering.appended(before, instr.field)
+        return buffering.appended(before, instr)
     if isinstance(instr, TryAcquire):
         return before | EMPTY
     return before

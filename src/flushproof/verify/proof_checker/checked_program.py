@@ -204,7 +204,15 @@ def is_visible(i: ir.Instr, written: frozenset[str]) -> bool:
             return True
         case ir.Assign() | ir.Havoc() | ir.Holds() | ir.Every() | ir.Uninit():
             return False
-        case ir.Check() | ir.Assert() | ir.Jump() | ir.Branch() | ir.Stop() | ir.EndAtomic():
+        case (
+            ir.StoreFence()
+            | ir.Check()
+            | ir.Assert()
+            | ir.Jump()
+            | ir.Branch()
+            | ir.Stop()
+            | ir.EndAtomic()
+        ):
             return False
         case _:
             assert_never(i)

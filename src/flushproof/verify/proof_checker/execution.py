@@ -273,7 +273,7 @@ class Region:
                 self.failures.append(self._failing(claim, self._value(condition)))
             case ir.Access() | ir.Drain():
                 raise NotUnderstood("stores are buffered")
-            case ir.Enter() | ir.Return() | ir.Fence() | ir.Uninit():
+            case ir.Enter() | ir.Return() | ir.Fence() | ir.StoreFence() | ir.Uninit():
                 pass
             case ir.BeginAtomic() | ir.EndAtomic():
                 pass

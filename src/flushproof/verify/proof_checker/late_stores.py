@@ -3,13 +3,15 @@
 If nobody can, what holds under sequential consistency holds under TSO, whatever number of entries a
 buffer has. A field that is only accessed under one lock hides its stores: the unlock waits behind
 them. Any other store has to be followed by what drains the buffer before its thread does anything
-that others, a claim included, could notice, or that depends on what others do.
+that others, a claim included, could notice, or that depends on what others do. Under PSO another
+such store may not follow it either, unless a barrier keeps their order.
 
 Programs are those with the claims, before store buffers are added. Lemma L35 of docs/soundness.md.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from operator import or_
 
 from flushproof.ir import code as ir
@@ -24,21 +26,35 @@ from flushproof.ir.analysis.def_use import (
 )
 from flushproof.ir.program import Operation, Program
 from flushproof.ir.types import LockWord
+from flushproof.support.record import Record
 from flushproof.verify.proof_checker.checked_program import ONLY_READING, Code, written_fields
 from flushproof.verify.proof_checker.locks import HeldLock, held_locks
 
 DRAINING = (ir.Acquire, ir.Exchange, ir.Hypercall, ir.Fence, ir.BeginAtomic)
 """Instructions that wait until the buffer is empty, as locked instructions do."""
 
-LOCAL = (ir.Assign, ir.Havoc, ir.Jump, ir.Branch, ir.Check, ir.Uninit, ir.Read)
+LOCAL = (ir.Assign, ir.Havoc, ir.Jump, ir.Branch, ir.Check, ir.Uninit, ir.StoreFence, ir.Read)
 """What may come between a store and what drains it; a read only of what nobody writes."""
 
 LOOKING = (ir.Assign, ir.Read, ir.Every, ir.Holds, ir.Jump, ir.Branch, ir.Assert, ir.Check)
 """What a claim may do where it found that all locks are free."""
 
 
-def find_late_store(program: Program) -> str | None:
-    """Return how a store that waits in a store buffer may be noticed; None if none may."""
+class PendingStore(Record, frozen=True, order=True):
+    """The position of a store that waits; `fenced`: those to come do not go before it."""
+
+    at: int
+    fenced: bool
+
+
+Pending = frozenset[PendingStore]
+
+
+def find_late_store(program: Program, *, unordered: bool) -> str | None:
+    """Return how a store that waits in a store buffer may be noticed; None if none may.
+
+    If `unordered`, stores to different locations may leave a buffer in any order (PSO).
+    """
     looks = {o.name: _looks_at_free_locks(o) for o in program.operations}
     for o in program.operations:
         if looks[o.name] is None:
@@ -47,7 +63,7 @@ def find_late_store(program: Program) -> str | None:
     problem = _find_odd_unlock(program)
     hidden = _hidden_fields(program, free)
     for o in program.operations:
-        problem = problem or _find_noticed(o, hidden, written_fields(program))
+        problem = problem or _find_noticed(o, hidden, written_fields(program), unordered=unordered)
     return problem
 
 
@@ -128,32 +144,43 @@ def _hidden_fields(program: Program, free: dict[str, frozenset[int]]) -> frozens
     return frozenset(name for name, always in locks.items() if always)
 
 
-def _find_noticed(o: Operation, hidden: frozenset[str], written: frozenset[str]) -> str | None:
+def _find_noticed(
+    o: Operation, hidden: frozenset[str], written: frozenset[str], *, unordered: bool
+) -> str | None:
     """Return where something may be noticed while a store of an operation waits."""
 
     def waits(i: ir.Instr) -> bool:
         return isinstance(i, ir.Write) and not i.field.ghost and i.field.name not in hidden
 
-    def after(at: int, before: frozenset[int]) -> frozenset[int]:
-        i = o.code[at]
-        if isinstance(i, DRAINING) or _frees(i, ir.Freeing.LOCKED):
-            return frozenset()
-        return before | {at} if waits(i) else before
+    def unseen(i: ir.Instr, stores: Pending) -> bool:
+        if isinstance(i, ir.Write) and waits(i):
+            overtakes = unordered and i.mode is not ir.Mode.RELEASE
+            return not overtakes or all(s.fenced for s in stores)
+        local = isinstance(i, LOCAL) and not any(f.name in written for f in fields_of(i))
+        return local or isinstance(i, (*DRAINING, ir.Release))
 
-    pending = solve_forward(frozenset[int](), flow_along(o.code, after), or_)
+    pending = _pending_stores(o, waits)
     for at, stores in sorted(pending.items()):
         i = o.code[at]
-        unseen = (
-            isinstance(i, DRAINING)
-            or waits(i)
-            or isinstance(i, ir.Release)
-            or (isinstance(i, LOCAL) and not any(f.name in written for f in fields_of(i)))
-        )
-        if stores and (i.from_claim or not unseen):
-            store = o.code[min(stores)]
+        if stores and (i.from_claim or not unseen(i, stores)):
+            store = o.code[min(s.at for s in stores)]
             label, place = fields_of(store)[0].label, _place(i)
             return f"{_place(store)} stores to `{label}`, which may still be buffered at {place}"
     return None
+
+
+def _pending_stores(o: Operation, waits: Callable[[ir.Instr], bool]) -> dict[int, Pending]:
+    """Return the stores that may be in the buffer before each position."""
+
+    def after(at: int, before: Pending) -> Pending:
+        i = o.code[at]
+        if isinstance(i, DRAINING) or _frees(i, ir.Freeing.LOCKED):
+            return frozenset()
+        if isinstance(i, ir.StoreFence):
+            return frozenset(PendingStore(s.at, fenced=True) for s in before)
+        return before | {PendingStore(at, fenced=False)} if waits(i) else before
+
+    return solve_forward(Pending(), flow_along(o.code, after), or_)
 
 
 def _frees(i: ir.Instr, freeing: ir.Freeing) -> bool:
