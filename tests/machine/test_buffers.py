@@ -281,7 +281,7 @@ def test_engines_agree_over_several_calls(
     """Buffers that outlive calls are where the engines could part."""
     made = write_machine(tmp_path, "if (vmx->x && !vmx->y) r = 1; vmx->y = 1;", LEFT_OVER)
     assert made is not None
-    text = SPEC.replace(
+    text = SPEC.format(memory="tso").replace(
         "memory tso;",
         "memory tso;\n\tclaim mine { on return flush(ret) { assert(ret == 0); } }",
     )
