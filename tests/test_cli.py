@@ -184,7 +184,17 @@ def test_every_choice_can_be_typed() -> None:
     fake = Fake()
     bounds = ["--vcpus", "2", "--loads", "1", "--flushes", "2", "--rounds", "3", "--memory", "tso"]
     limits = ["--max-steps", "9", "--max-memory", "9999", "--jobs", "4", "--no-cache"]
-    others = ["--engine", "bounded", "--agree", "cvc5", "--sanity", "full", "--show-invariant"]
+    others = [
+        "--require",
+        "every",
+        "--engine",
+        "bounded",
+        "--agree",
+        "cvc5",
+        "--sanity",
+        "full",
+        "--show-invariant",
+    ]
     _run(fake, "prove", FILE, "-I", "d", "--claim", "a", *bounds, *limits, *others)
     (task,) = fake.seen
     assert isinstance(task, Task)

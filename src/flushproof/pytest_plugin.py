@@ -15,6 +15,7 @@ import pytest
 from flushproof.cli.settings.layers import options_of
 from flushproof.cli.settings.project import find_project_file
 from flushproof.cli.terminal import load_sources
+from flushproof.frontend.spec.foreign import is_foreign
 from flushproof.report import diagnostics, text
 from flushproof.report.exit_code import NOTHING_ASKED
 from flushproof.report.plain import escape_unprintable
@@ -57,8 +58,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Collect `*.spec` files."""
-    if file_path.suffix != ".spec":
+    """Collect `*.spec` files but those of other programs."""
+    if file_path.suffix != ".spec" or is_foreign(file_path):
         return None
     return SpecFile.from_parent(parent, path=file_path)
 

@@ -19,8 +19,7 @@ no_bogus    N=1           N=1
 range_kept  holds         holds
 
 columns: vCPUs x loads x flushes, - as the spec says;
-holds within these bounds, N=3 refuted at 3 vCPUs, ? unknown,
-vac could not fail, n/a not asked
+holds within these bounds, N=3 refuted at 3 vCPUs
 
 2 bounded, 2 refuted
 """

@@ -76,6 +76,7 @@ def guard_command(command: Callable[[], int], terminal: Terminal) -> int:
         terminal.input_error(error)
         return error.exit_code
     except KeyboardInterrupt as stop:
+        terminal.stopped(stop_code(stop))
         return stop_code(stop)
     except MemoryError:
         terminal.input_error(InputError(OutOfMemory(span=None)))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flushproof.cli.progress_line import start_progress
 from flushproof.cli.verdict_output import VerdictOutput
-from flushproof.report.exit_code import exit_code
+from flushproof.report.exit_code import exit_code, verdict_counts
 from flushproof.results.verdict import Report
 from flushproof.support.diagnostics import InputError
 
@@ -23,11 +23,14 @@ def decide_files(tasks: Sequence[Task], noun: str, output: VerdictOutput) -> int
     from flushproof.runner.run import run_tasks
 
     done: list[Report] = []
+    workers = tasks[0].options.processes if tasks else 1
     progress = start_progress(output.terminal, noun, len(tasks))
 
     def on_report(report: Report) -> None:
         done.append(report)
-        progress.advance()
+        ended = {r.path for r in done}
+        running = [task.path for task in tasks if task.path not in ended][:workers]
+        progress.advance(f"{report.path}: {_said(report)}", ", ".join(running))
         output.stream(report)
 
     try:
@@ -44,3 +47,10 @@ def decide_files(tasks: Sequence[Task], noun: str, output: VerdictOutput) -> int
     output.show(reports, code)
     output.write_page(reports)
     return code
+
+
+def _said(report: Report) -> str:
+    """Return what a finished file came to, with the claims that are not as expected."""
+    otherwise = ", ".join(r.claim for r in report.results if not r.as_expected)
+    counts = verdict_counts(report.results)
+    return f"{counts}, not as expected: {otherwise}" if otherwise else f"{counts}, as expected"

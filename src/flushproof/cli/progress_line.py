@@ -3,7 +3,8 @@
 In: a stream, whether it is a terminal, a clock, and a board of what workers know. Out: one line,
 cut to the terminal's width, and below it what is known of claims that are open; all is gone before
 anything else is printed. Where there is no terminal, such a claim is told of in a line of its own,
-once, and nothing else.
+once. What commands say of finished parts has a line each, too, on a terminal above the one that is
+rewritten.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ class ProgressLine:
         # Made at once: the timer may ring in the middle of an import.
         self._screen = _make_screen(stream) if shown else None
         self._stream = None if shown or board is None else stream
+        self._lines = None if shown else stream
+        self._running = ""
         self._told: set[str] = set()
         self._line: TaskID | None = None
         self._noun = noun
@@ -68,10 +71,29 @@ class ProgressLine:
         """Learn how many parts there are."""
         self._total = total
 
-    def advance(self) -> None:
-        """Count one more finished part."""
+    def advance(self, said: str = "", running: str = "") -> None:
+        """Count one more finished part.
+
+        What is `said` of it has a line of its own once a second has passed; `running` names what
+        is at work now.
+        """
         self._done += 1
+        self._running = running
+        if said:
+            self._say(said)
         self.tick()
+
+    def _say(self, text: str) -> None:
+        elapsed = self._clock() - self._started
+        if elapsed < PATIENCE:
+            return
+        shown = escape_unprintable(text)
+        if self._screen is not None:
+            self._screen.console.print(shown, markup=False, highlight=False, soft_wrap=True)
+        elif self._lines is not None:
+            reached = progress_line(self._done, self._total, self._noun, elapsed)
+            at_work = f"; running: {self._running}" if self._running else ""
+            write_text(self._lines, f"{shown} ({reached}{escape_unprintable(at_work)})\n")
 
     def tick(self) -> None:
         """Show what has been reached by now."""
@@ -86,6 +108,8 @@ class ProgressLine:
         looked = 0 if self._board is None else self._board.looked
         line = progress_line(self._done, self._total, self._noun, elapsed, looked)
         width = self._screen.console.width
+        if self._running:
+            line = f"{line}; running: {escape_unprintable(self._running)}"
         line = "\n".join((line, *(_wrapped(early, width) for early in self._known_early(now))))
         if self._line is None:
             self._line = self._screen.add_task(line)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
 
+from flushproof.frontend.spec.foreign import is_foreign
 from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
 
 SOURCES = (".c", ".h")
@@ -45,23 +46,33 @@ class NotASpec(Diagnostic, frozen=True, kw_only=True):
     path: str
 
 
-def find_specs(paths: Iterable[str]) -> tuple[str, ...]:
+def find_specs(paths: Iterable[str], *, only: bool = False) -> tuple[str, ...]:
     """Return the files, and the `*.spec` files under the folders, sorted and each only once.
 
-    Raises `InputError` for a path that does not exist and for a folder without spec files.
+    In a folder those of other programs, which use this ending too, are left out; with `only` a C
+    file is refused.
+
+    Raises:
+        InputError: paths that do not exist, folders without spec files, all of them.
     """
-    return tuple(sorted({spec for path in paths for spec in _specs_of(path)}))
+    found: set[str] = set()
+    wrong: list[Diagnostic] = []
+    for path in paths:
+        specs = _specs_of(path, only=only)
+        if isinstance(specs, Diagnostic):
+            wrong.append(specs)
+        else:
+            found |= set(specs)
+    if wrong:
+        raise InputError(*wrong)
+    return tuple(sorted(found))
 
 
-def _specs_of(path: str) -> list[str]:
+def _specs_of(path: str, *, only: bool) -> list[str] | Diagnostic:
     place = Path(path)
     if place.is_file():
-        if place.suffix in SOURCES:
-            raise InputError(NotASpec(span=None, path=path))
-        return [path]
+        return NotASpec(span=None, path=path) if only and place.suffix in SOURCES else [path]
     if not place.is_dir():
-        raise InputError(NoSuchPath(span=None, path=path))
-    found = [str(p) for p in place.rglob("*.spec") if p.is_file()]
-    if not found:
-        raise InputError(NoSpecs(span=None, path=path))
-    return found
+        return NoSuchPath(span=None, path=path)
+    found = [str(p) for p in place.rglob("*.spec") if p.is_file() and not is_foreign(p)]
+    return found or NoSpecs(span=None, path=path)

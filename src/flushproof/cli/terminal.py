@@ -61,6 +61,10 @@ class Terminal(Record, frozen=True):
         text = diagnostics.render(error.diagnostics, sources, self.width)
         write_text(self.err, self._coloured(text, self.err))
 
+    def stopped(self, code: int) -> None:
+        """Say on stderr that the run was stopped from outside, also where nothing was finished."""
+        write_text(self.err, f"interrupted, exit code {code}\n")
+
     def internal_error(self, error: Exception) -> None:
         """Write a short message, or the traceback where the environment asks for it."""
         text = INTERNAL.format(kind=type(error).__name__, message=escape_unprintable(str(error)))

@@ -21,23 +21,24 @@ from flushproof.report.plain import (
 from flushproof.report.text import Sources, join_blocks, report_blocks
 from flushproof.results.verdict import ClaimResult, Report, Verdict, VerdictScope
 
-VERDICTS = (
-    "ok proved,",
-    "<=4 bounded: holds for 1..4 vCPUs,",
-    "N=3 refuted at 3 vCPUs,",
-    "? unknown,",
-    "vac could not fail,",
-    "n/a not asked,",
-)
+MEANINGS = {
+    Verdict.PROVED: "ok proved for every number of vCPUs,",
+    Verdict.BOUNDED: "<=4 bounded: holds for 1..4 vCPUs,",
+    Verdict.REFUTED: "N=3 refuted at 3 vCPUs,",
+    Verdict.UNKNOWN: "? unknown,",
+    Verdict.VACUOUS: "vac could not fail,",
+    Verdict.NOT_ASKED: "n/a not asked,",
+}
 ADVICE = "the spec has no `expect` block"
-LEGEND = (*VERDICTS, "- not checked,", "! not as expected")
+UNEXPECTED = "! not as expected,"
+UNCHECKED = "- not checked,"
 
 
 def render(reports: Sequence[Report], sources: Sources, width: int = DEFAULT_WIDTH) -> str:
     """Return the table, the details of what was not as expected and a closing line."""
     blocks = [table for group in _alike(reports) for table in verdict_tables(group, width)]
     if reports:
-        blocks.append(pack_pieces(LEGEND, width))
+        blocks.append(explain_marks(reports, width))
     blocks.append(_limited(reports, width))
     for report in reports:
         otherwise = [r for r in report.results if not r.as_expected]
@@ -48,6 +49,24 @@ def render(reports: Sequence[Report], sources: Sources, width: int = DEFAULT_WID
             )
     blocks.append(hang_text("", expectation_counts(reports), width, indent=2))
     return join_blocks(blocks)
+
+
+def explain_marks(reports: Sequence[Report], width: int) -> list[str]:
+    """Return what the marks in the tables mean, those that occur."""
+    results = [r for report in reports for r in report.results]
+    there = {r.verdict for r in results}
+    pieces = [meaning for verdict, meaning in MEANINGS.items() if verdict in there]
+    if any(_leaves_out(group) for group in _alike(reports)):
+        pieces.append(UNCHECKED)
+    if not all(r.as_expected for r in results):
+        pieces.append(UNEXPECTED)
+    return pack_pieces([*pieces[:-1], *(p.rstrip(",") for p in pieces[-1:])], width)
+
+
+def _leaves_out(group: Sequence[Report]) -> bool:
+    """Tell whether some report of a table lacks a claim that another one has."""
+    own = [{r.claim for r in report.results} for report in group]
+    return any(claims != set().union(*own) for claims in own)
 
 
 def _alike(reports: Sequence[Report]) -> list[list[Report]]:

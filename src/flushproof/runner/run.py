@@ -16,7 +16,7 @@ from flushproof.runner.executors import job_result, open_executor, submit_job
 from flushproof.runner.fingerprint import program_fingerprint
 from flushproof.runner.jobs import JobOutcome, Task, claims_of, run_local_job, run_remote_job
 from flushproof.runner.verdict_lookup import VerdictLookup, open_store
-from flushproof.support.diagnostics import InputError
+from flushproof.support.diagnostics import InputError, join_errors
 from flushproof.support.record import replace
 from flushproof.verify.options import LOCAL
 
@@ -136,7 +136,7 @@ def _decided(
             if not part.pending and part.report is not None:
                 yield index, part.report
     if errors:
-        raise errors[min(errors)]
+        raise join_errors([errors[index] for index in sorted(errors)])
 
 
 def _done(

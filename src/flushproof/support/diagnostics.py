@@ -9,7 +9,7 @@ work.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from flushproof.support.record import Record, fields
@@ -94,6 +94,13 @@ class InputError(Exception):
     def exit_code(self) -> int:
         """The process exit code this error asks for: usage (2) only if every part is."""
         return max(d.exit_code for d in self.diagnostics)
+
+
+def join_errors(errors: Sequence[InputError]) -> InputError:
+    """Return one error that says what all of these say, each thing once."""
+    joined = InputError(*dict.fromkeys(d for e in errors for d in e.diagnostics))
+    joined.sources = tuple(dict.fromkeys(s for e in errors for s in e.sources))
+    return joined
 
 
 def suggest_closest(name: str, candidates: Iterable[str]) -> str:

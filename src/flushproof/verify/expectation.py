@@ -11,7 +11,7 @@ def expected_by(command: str, options: Options) -> Expected:
     """Return what `refute` or `prove` expects of a claim: without bounds a proof for all vCPUs."""
     if command == "refute":
         return Expected(Verdict.REFUTED)
-    return Expected(Verdict.PROVED, every_number=not options.bounded)
+    return Expected(Verdict.PROVED, every_number=options.wants_every)
 
 
 def with_expected(result: ClaimResult, command: str, options: Options) -> ClaimResult:

@@ -19,6 +19,7 @@ class Group(Enum):
     SEARCH = auto()
     LIMITS = auto()
     METHOD = auto()
+    REQUIRED = auto()
     AGREEMENT = auto()
     SANITY = auto()
     JOBS = auto()

@@ -76,6 +76,13 @@ class Sanity(StrEnum):
     FULL = "full"
 
 
+class Required(StrEnum):
+    """What a claim that holds has to hold for: every number of vCPUs, or those within bounds."""
+
+    EVERY = "every"
+    BOUNDS = "bounds"
+
+
 class Options(Record, frozen=True):
     """Bounds and choices of one run; None or an empty tuple leaves the choice to the spec.
 
@@ -101,6 +108,7 @@ class Options(Record, frozen=True):
     agree: str | None = None
     sanity: Sanity | None = None
     evidence: bool = False
+    required: Required | None = None
 
     def __post_init__(self) -> None:
         numbers = [o for o in OPTIONS if o.bounds is not None]
@@ -125,6 +133,11 @@ class Options(Record, frozen=True):
     def bounded(self) -> bool:
         """Tell whether some bound is given: else every number of vCPUs is asked for."""
         return any(x is not None for x in (self.vcpus, self.loads, self.flushes))
+
+    @property
+    def wants_every(self) -> bool:
+        """Tell whether claims have to hold for every number of vCPUs, not only within bounds."""
+        return self.required is Required.EVERY if self.required else not self.bounded
 
     @property
     def deciding(self) -> Options:
@@ -219,6 +232,15 @@ OPTIONS: tuple[Option, ...] = (
         read=_read_range,
         keys=(int, str),
         in_specs=True,
+    ),
+    Option(
+        name="require",
+        group=Group.REQUIRED,
+        field="required",
+        help="ask for proofs for every number of vCPUs (default without bounds), or be content "
+        "with what holds within bounds",
+        choices=tuple(Required),
+        read=Required,
     ),
     Option(
         name="loads",

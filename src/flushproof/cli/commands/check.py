@@ -27,7 +27,7 @@ def _add(command: argparse.ArgumentParser) -> None:
         "specs", nargs="+", metavar="SPEC", help="spec files, or folders searched for `*.spec`"
     )
     add_named(command, "claim")
-    add_bounds(command, Group.LIMITS, Group.METHOD)
+    add_bounds(command, Group.LIMITS, Group.METHOD, Group.REQUIRED)
     add_groups(add_output(command, tuple(FORMATS)), Group.PAGE)
     add_groups(command, Group.AGREEMENT)
     add_sanity(command)
@@ -44,7 +44,9 @@ def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
         output = place_output(arguments, terminal, tuple(arguments.specs), expectations=True)
         output.check_places(options)
-        tasks = [Task("check", path, None, options) for path in find_specs(arguments.specs)]
+        tasks = [
+            Task("check", path, None, options) for path in find_specs(arguments.specs, only=True)
+        ]
         return decide_files(tasks, "specs", output)
 
 

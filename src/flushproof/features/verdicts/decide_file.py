@@ -124,7 +124,7 @@ def _question(
 def _expected(stated: s.Expectation, options: Options) -> Expected:
     """Return what a spec expects; bounds that the user gives are all that is asked."""
     verdict = Verdict.BOUNDED if stated.verdict == HOLDS else Verdict(stated.verdict)
-    every_number = stated.every_number and not options.bounded
+    every_number = stated.every_number and options.wants_every
     return Expected(verdict, stated.vcpus, every_number)
 
 

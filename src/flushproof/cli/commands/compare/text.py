@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from flushproof.report.exit_code import verdict_counts
 from flushproof.report.plain import DEFAULT_WIDTH, hang_text, pack_pieces, shorten_names
 from flushproof.report.scope import describe_coverage
-from flushproof.report.summary import VERDICTS, names_of, verdict_tables
+from flushproof.report.summary import explain_marks, names_of, verdict_tables
 from flushproof.report.text import REPLAYED, join_blocks
 from flushproof.report.trace_table import trace_table
 from flushproof.results.costs import Cost, Costs, SideBySide
@@ -20,7 +20,7 @@ from flushproof.support.record import replace
 from flushproof.support.wording import count_noun
 
 TITLE = "hypercalls that one call issues at most"
-LEGEND = ("* more than the least possible, which is one for each root in use;", "? not known")
+MORE, OPEN = "* more than the least possible, which is one for each root in use", "? not known"
 END = "at most"
 CELL = 4
 
@@ -35,15 +35,23 @@ def render(found: SideBySide, width: int = DEFAULT_WIDTH) -> str:
     return join_blocks(
         [
             *verdict_tables(reports, width),
-            pack_pieces((*VERDICTS, "- not checked"), width),
+            explain_marks(reports, width),
             *_cost_tables(pairs, width),
-            pack_pieces(LEGEND, width),
+            _legend(found.costs, width),
             *(_schedule(name, costs, width) for name, costs in pairs),
             *(_unknown(name, costs, width) for name, costs in pairs),
             *_scopes(pairs, width),
             [line for r in found.reports for line in _tally(r, width)],
         ]
     )
+
+
+def _legend(costs: Sequence[Costs], width: int) -> list[str]:
+    """Return what the marks beside costs mean, those that occur."""
+    cells = [cell for c in costs for cell in c.cells]
+    more, unknown = any(c.excess for c in cells), any(c.most is None for c in cells)
+    pieces = [text for text, there in ((MORE, more), (OPEN, unknown)) if there]
+    return pack_pieces(["; ".join(pieces)], width) if pieces else []
 
 
 def _as_found(report: Report) -> Report:

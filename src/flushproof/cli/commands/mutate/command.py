@@ -12,7 +12,7 @@ from flushproof.cli.commands.mutate import text as mutate_text
 from flushproof.cli.progress_line import start_progress
 from flushproof.cli.terminal import Terminal
 from flushproof.report import json_report as json
-from flushproof.results.mutation import Mutation
+from flushproof.results.mutation import MutantResult, Mutation
 from flushproof.results.verdict import EXIT_OK
 from flushproof.support.diagnostics import EXIT_USAGE, Diagnostic, InputError
 from flushproof.verify.option import Group
@@ -69,7 +69,11 @@ def _mutate(arguments: argparse.Namespace, options: Options, terminal: Terminal)
     from flushproof import pipeline
 
     progress = start_progress(terminal, "mutants", None)
-    listener = MutantListener(progress.expect, lambda _: progress.advance())
+
+    def on_mutant(found: MutantResult) -> None:
+        progress.advance(mutate_text.describe_result(found))
+
+    listener = MutantListener(progress.expect, on_mutant)
     try:
         return pipeline.mutate(
             arguments.file, arguments.spec, options, listener, every=arguments.all_claims

@@ -31,6 +31,11 @@ def render(found: Mutation, width: int = DEFAULT_WIDTH) -> str:
     return "\n\n".join("\n".join(b) for b in blocks if b) + "\n"
 
 
+def describe_result(r: MutantResult) -> str:
+    """Return one mutant in a line: where, what, and which claims noticed it."""
+    return f"{r.number}: {r.file}:{r.line}: {r.words}: {_fate(r)}"
+
+
 def tally_fates(found: Mutation) -> str:
     """Return such as "96 mutants: 80 killed, 12 equal, 4 survive"."""
     words = {

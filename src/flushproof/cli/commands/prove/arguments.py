@@ -52,7 +52,9 @@ def add_arguments(command: argparse.ArgumentParser, *, claims: bool, evidence: b
     )
     add_named(command, "claim", required=claims)
     add_kernel(command)
-    add_bounds(command, Group.LIMITS, Group.METHOD)
+    bounds = add_bounds(command, Group.LIMITS, Group.METHOD)
+    if evidence:
+        add_groups(bounds, Group.REQUIRED)
     output = add_output(command, tuple(FORMATS))
     add_groups(output, Group.PAGE, *([Group.EVIDENCE] if evidence else []))
     add_groups(command, Group.AGREEMENT)

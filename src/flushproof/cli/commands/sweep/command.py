@@ -13,6 +13,7 @@ from flushproof.cli.progress_line import start_progress
 from flushproof.cli.spec_files import find_specs
 from flushproof.cli.terminal import Terminal
 from flushproof.report import json_report as json
+from flushproof.report.exit_code import verdict_counts
 from flushproof.support.record import replace
 from flushproof.verify.options import Options, parse_range
 
@@ -49,7 +50,8 @@ def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     try:
         for index, report in stream_reports(tasks):
             done[index] = Swept(_name(tasks[index].options), report)
-            progress.advance()
+            found = verdict_counts(report.results)
+            progress.advance(f"{report.path}: {done[index].bounds}: {found}")
     finally:
         progress.clear()
         swept = [done[index] for index in sorted(done)]

@@ -15,13 +15,13 @@ from flushproof.report.plain import DEFAULT_WIDTH, escape_unprintable, pack_piec
 from flushproof.results.verdict import EXIT_OK, EXIT_UNDECIDED, ClaimResult, Report, Verdict
 from flushproof.support.record import Record
 
-LEGEND = (
-    "columns: vCPUs x loads x flushes, - as the spec says;",
-    "holds within these bounds,",
-    "N=3 refuted at 3 vCPUs,",
-    "? unknown,",
-    "vac could not fail,",
-    "n/a not asked",
+COLUMNS = "columns: vCPUs x loads x flushes, - as the spec says;"
+MEANINGS = (
+    ((Verdict.PROVED, Verdict.BOUNDED), "holds within these bounds,"),
+    ((Verdict.REFUTED,), "N=3 refuted at 3 vCPUs,"),
+    ((Verdict.UNKNOWN,), "? unknown,"),
+    ((Verdict.VACUOUS,), "vac could not fail,"),
+    ((Verdict.NOT_ASKED,), "n/a not asked,"),
 )
 GAP = "  "
 
@@ -50,9 +50,15 @@ def render(swept: Sequence[Swept], width: int = DEFAULT_WIDTH) -> str:
     """Return a table for each file, the meaning of its words, and a closing line."""
     paths = dict.fromkeys(s.report.path for s in swept)
     blocks = [_table([s for s in swept if s.report.path == path], width) for path in paths]
-    blocks.append(pack_pieces(LEGEND, width))
+    blocks.append(_legend({r.verdict for s in swept for r in s.report.results}, width))
     blocks.append([verdict_counts(r for s in swept for r in s.report.results)])
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+
+def _legend(there: set[Verdict], width: int) -> list[str]:
+    """Return what the words in the tables mean, those that occur."""
+    pieces = [COLUMNS, *(words for kinds, words in MEANINGS if there & set(kinds))]
+    return pack_pieces([*pieces[:-1], pieces[-1].rstrip(",;")], width)
 
 
 def _table(columns: Sequence[Swept], width: int) -> list[str]:
