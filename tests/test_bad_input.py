@@ -624,7 +624,7 @@ CLAUSES: dict[str, tuple[str, int, str]] = {
     "assert without a condition": (
         SPEC.replace("}\n}", "}\nexpect { c proved; } claim c { on end() { @assert(); } }\n}"),
         4,
-        "`assert` takes 1 arguments, 0 given",
+        "wrong number of arguments to `assert()`: 0, not 1",
     ),
     "claim writes to the variant": (
         SPEC.replace(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from flushproof.cli.arguments import KEYS
 from flushproof.cli.main import build_command_line
@@ -19,7 +20,8 @@ README = (TOP / "README.md").read_text(encoding="utf-8")
 USAGE = (TOP / "docs" / "usage.md").read_text(encoding="utf-8")
 PAGES = (
     *("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "examples/README.md"),
-    *("docs/usage.md", "docs/tutorial.md", "docs/limits.md", "docs/grammar.md"),
+    *("docs/usage.md", "docs/tutorial.md", "docs/limits.md", "docs/grammar.md", "docs/faq.md"),
+    "CHANGELOG.md",
 )
 SOURCE = TOP / "src" / "flushproof"
 PLACES = (
@@ -138,3 +140,32 @@ def test_the_example_spec_is_accepted(tmp_path: Path) -> None:
     assert [name for name, _, _ in read_expectations(str(path))] == ["coverage", "at_most_two"]
     (result,) = ExpectationChecker(str(path)).check("at_most_two").results
     assert result.as_expected
+
+
+def test_the_figures_of_the_faq_are_those_of_the_benchmarks() -> None:
+    """A figure that nobody measured, or measured long ago, is an advertisement."""
+    table = (TOP / "docs" / "faq.md").read_text(encoding="utf-8").partition("| CPU s |")[2]
+    rows = [row.split("|")[2].strip() for row in table.splitlines()[2:] if row.startswith("|")]
+    measured = (TOP / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    assert len(rows) == 4
+    assert all(f"| {figure} |" in measured for figure in rows)
+
+
+def test_the_citation_is_of_this_version() -> None:
+    """Who cites an old version cites other proofs."""
+    from flushproof import __version__
+
+    cited = yaml.safe_load((TOP / "CITATION.cff").read_text(encoding="utf-8"))
+    assert cited["version"] == __version__
+    assert cited["license"] == "MIT"
+    assert f"## {__version__}" in (TOP / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_first_commands_work_one_after_the_other() -> None:
+    """Who types what stands there must have the program at hand for the tutorial, too."""
+    first = README.partition("## Try it")[2]
+    assert ". .venv/bin/activate" in first
+    assert ".venv/bin/flushproof" not in first
+    for command in re.findall(r"^    (flushproof .*)$", first, re.MULTILINE):
+        build_command_line().parse_args(command.split()[1:])
+        assert (TOP / command.split()[-1]).exists()

@@ -31,7 +31,7 @@ def _declared(text: str) -> Declarations:
         ("typedef int x; @typedef long x;", "typedef `x` is of type `int`, not of type `long`"),
         ("struct x { int y; }; @enum x { A };", "`x` is the name of a struct"),
         ("int f(int); long @f(int);", "`f` returns `int`, not `long`"),
-        ("int f(int); int @f(int, int);", "`f` takes 1 arguments, not 2"),
+        ("int f(int); int @f(int, int);", "`f` takes 1 argument, not 2"),
         ("int f(int); int f(@long x) { return x; }", "`f` takes a `int` here, not a `long`"),
         ("int f(int, ...); int @f(int);", "`f` takes 2 arguments, not 1"),
         ("struct s { int a; long @a; };", "member `a` is defined twice"),

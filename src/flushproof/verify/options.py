@@ -301,7 +301,8 @@ OPTIONS: tuple[Option, ...] = (
         name="engine",
         group=Group.METHOD,
         field="engine",
-        help="how to decide",
+        help="bounded: within the bounds; unbounded: only for every number of vCPUs; auto: both, "
+        "as far as is needed (usual); enumerate: state by state, no solver, for few vCPUs",
         choices=ENGINES,
         keys=(str,),
         usual="by command",

@@ -12,6 +12,7 @@ from flushproof.frontend.c.type_errors import Mismatch, Redefined
 from flushproof.frontend.c.types import Array, CType, FunctionType, Integer, Pointer, Struct, Void
 from flushproof.support.diagnostics import InputError, Note
 from flushproof.support.source import Span
+from flushproof.support.wording import count_noun
 
 
 class Agreement:
@@ -85,7 +86,8 @@ def _same_parameters(
     first: c.Function, f: c.Function, parameter: Callable[[c.Parameter], CType]
 ) -> None:
     if len(first.parameters) != len(f.parameters):
-        text = f"`{f.name}` takes {len(first.parameters)} arguments, not {len(f.parameters)}"
+        wanted = count_noun(len(first.parameters), "argument")
+        text = f"`{f.name}` takes {wanted}, not {len(f.parameters)}"
         _disagree(f.span, text, first.span)
     for p, q in zip(first.parameters, f.parameters, strict=True):
         if "..." in (p.type.name, q.type.name):

@@ -68,7 +68,7 @@ class WrongArity(Diagnostic, frozen=True, kw_only=True):
     """A call with too many or too few arguments."""
 
     CODE: ClassVar[str] = "FP0416"
-    TITLE: ClassVar[str] = "`{name}` takes {wanted} arguments, {given} given"
+    TITLE: ClassVar[str] = "wrong number of arguments to `{name}()`: {given}, not {wanted}"
     name: str
     wanted: int
     given: int
