@@ -15,6 +15,7 @@ from typing import assert_never
 from flushproof.engines.interpreter import lock_word
 from flushproof.engines.interpreter.evaluate import LocalValues, evaluate
 from flushproof.engines.schedule import Call, Schedule
+from flushproof.ir.analysis.def_use import locals_of
 from flushproof.ir.code import (
     LOCKS,
     Access,
@@ -136,6 +137,18 @@ class Happening(Record, frozen=True):
                 return False
 
 
+class Decision(Record, frozen=True):
+    """A branch that was taken: its condition's locals, and how much had happened before it."""
+
+    thread: int
+    call: int
+    operation: str
+    instr: Branch
+    then: bool
+    values: Mapping[Local, int]
+    at: int
+
+
 class Violation(Record, frozen=True):
     """A failed assertion of a claim, with the named values of its handler."""
 
@@ -171,6 +184,9 @@ class State(Record):
     violations: list[Violation] = field(default_factory=list)
     waits: tuple[Wait, ...] = ()
     steps: int = 0
+    decisions: list[Decision] = field(default_factory=list)
+    """Noted where `deciding`."""
+    deciding: bool = False
 
 
 def boot_memory(program: Program, vcpus: int) -> dict[Location, int]:
@@ -225,6 +241,7 @@ def replay(
         GoesOn: the schedule calls a state a deadlock or the end that is none.
     """
     state = initial_state(program, schedule)
+    state.deciding = True
     for position in schedule.order:
         thread = state.threads[position]
         if _announces(state, thread, Role.DEADLOCK):
@@ -385,7 +402,10 @@ def _dispatch(  # noqa: C901, PLR0912 - a table of all instructions
         case Jump(target):
             return target
         case Branch(condition, then, otherwise):
-            return then if evaluate(condition, env) else otherwise
+            holds = bool(evaluate(condition, env))
+            if state.deciding:
+                _decide(state, thread, instr, holds)
+            return then if holds else otherwise
         case Return(value):
             result = None if value is None else evaluate(value, env)
             _note(state, thread, instr, value=result)
@@ -396,6 +416,16 @@ def _dispatch(  # noqa: C901, PLR0912 - a table of all instructions
         case _:
             assert_never(instr)
     return after
+
+
+def _decide(state: State, thread: Thread, instr: Branch, then: bool) -> None:  # noqa: FBT001
+    operation = thread.operation
+    assert operation is not None
+    seen = {x: thread.locals[x] for x in locals_of(instr.condition) if x in thread.locals}
+    at = len(state.happenings)
+    state.decisions.append(
+        Decision(thread.number, thread.call, operation.name, instr, then, seen, at)
+    )
 
 
 def _note(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flushproof.engines.interpreter.interpreter import Happening
 from flushproof.ir.code import Exchange, FieldScope, Hypercall, Mode, Read, Return, Write
 from flushproof.results.trace import Blame
+from flushproof.support.source import Span
 from flushproof.verify.trace.message import Facts, last_touches
 from flushproof.verify.trace.trace_lines import instruction_place, is_visible
 from flushproof.verify.trace.value_names import place_name, thread_name
@@ -26,7 +27,8 @@ def blamed_places(facts: Facts) -> tuple[Blame, ...]:
     notes = [_hypercall(h, facts) for h in _related(hypercalls)]
     event = _event(facts)
     cause = _cause(facts)
-    found = [*event, *main, *notes, *cause]
+    skips = [Blame(x.decision.instr.span, x.text) for x in facts.skipped if x.decision.instr.span]
+    found = [*skips[-1:], *event, *main, *notes, *cause]
     unique = {(b.span, b.text): b for b in found}
     return tuple(unique.values())
 
@@ -72,16 +74,33 @@ def _related(hypercalls: list[Happening]) -> list[Happening]:
 def _event(facts: Facts) -> list[Blame]:
     """Name the place of the event, unless hypercalls or the return of the call say more."""
     hypercalls = any(isinstance(h.instr, Hypercall) for h in facts.of_call())
-    span = facts.violation.instr.span
+    span = _told_place(facts)
     if span is None or hypercalls:
         return []
+    here = "here" if span == facts.violation.instr.span else "after this the call returns"
     returned = [h for h in facts.of_call() if isinstance(h.instr, Return)]
     if facts.violation.instr.text or facts.violation.instr.subject:
-        return [Blame(span, "here")]
+        return [Blame(span, here)]
     if returned and returned[-1].value == 0:
         named = returned[-1].operation in facts.view.named
         return [Blame(span, "returns 0" if named else "returns 0 without a hypercall")]
-    return [Blame(span, "here")]
+    return [Blame(span, here)]
+
+
+def _told_place(facts: Facts) -> Span | None:
+    """Return the place of the event, and for the end of a call that of what last happened in it.
+
+    A call ends at its closing brace, which tells nothing.
+    """
+    span = facts.violation.instr.span
+    done = facts.of_call()
+    ends = {h.instr.span for h in done if isinstance(h.instr, Return)}
+    if span is None or span not in ends:
+        return span
+    at = [(d.at, 0, d.instr.span) for d in facts.decisions_of_call()]
+    at += [(k, 1, h.instr.span) for k, h in facts.numbered() if not isinstance(h.instr, Return)]
+    places = [place for *_, place in sorted(at, key=lambda x: x[:2]) if place not in {None, span}]
+    return places[-1] if places else span
 
 
 def _cause(facts: Facts) -> list[Blame]:

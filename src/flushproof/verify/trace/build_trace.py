@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flushproof.engines.interpreter.interpreter import State
+from flushproof.engines.interpreter.interpreter import Happening, State
 from flushproof.engines.schedule import Schedule
 from flushproof.frontend.setup import Setup
 from flushproof.frontend.spec.syntax import ClaimSpec
@@ -16,6 +16,7 @@ from flushproof.machine.monitors import RUNS_ON
 from flushproof.results.trace import Trace
 from flushproof.support.record import replace
 from flushproof.verify.trace.blame import blamed_places
+from flushproof.verify.trace.decisions import Skipped, skipping_decisions
 from flushproof.verify.trace.message import Facts, fill_template
 from flushproof.verify.trace.recipe import record_recipe
 from flushproof.verify.trace.trace_lines import TraceView, trace_steps
@@ -33,9 +34,11 @@ def build_trace(
     """Describe a replayed counterexample; `state` ends with the claim's violation."""
     schedule = _called_threads(program, schedule)
     view = _view(machine.setup, program, infer_kinds(program), schedule, state)
-    steps = trace_steps(state.happenings, state.waits, view)
     violation = next(v for v in state.violations if v.claim == claim.name)
-    facts = Facts(claim, state, violation, view, steps, machine.places)
+    skipped = skipping_decisions(claim, state, (violation.thread, violation.call), view.names)
+    view = replace(view, decided=tuple(s.text for s in skipped))
+    steps = trace_steps(_with_decisions(state.happenings, skipped), state.waits, view)
+    facts = Facts(claim, state, violation, view, steps, machine.places, skipped)
     template = violation.instr.text or claim.headline or claim.text
     at_boot = _held_at_boot(program, schedule, view)
     return Trace(
@@ -49,6 +52,17 @@ def build_trace(
         smallest=smallest,
         recipe=record_recipe(program, schedule, state, view.names),
     )
+
+
+def _with_decisions(happenings: list[Happening], skipped: tuple[Skipped, ...]) -> list[Happening]:
+    """Return what happened with decisions at their places, each with its number as value."""
+    out = list(happenings)
+    for number, s in reversed(list(enumerate(skipped))):
+        d = s.decision
+        step = happenings[s.at - 1].step if s.at else 0
+        made = Happening(step, d.thread, d.call, d.operation, d.instr, value=number)
+        out.insert(s.at, made)
+    return out
 
 
 def _view(

@@ -13,7 +13,14 @@ import re
 from collections.abc import Callable
 
 from flushproof.engines.interpreter import lock_word
-from flushproof.engines.interpreter.interpreter import Happening, Location, State, Violation, Wait
+from flushproof.engines.interpreter.interpreter import (
+    Decision,
+    Happening,
+    Location,
+    State,
+    Violation,
+    Wait,
+)
 from flushproof.frontend.spec.syntax import ClaimSpec
 from flushproof.ir.code import (
     Access,
@@ -35,6 +42,7 @@ from flushproof.machine.instrument import PLACE_STRIDE
 from flushproof.machine.monitors import RUNS_ON
 from flushproof.results.trace import TraceStep
 from flushproof.support.record import Record
+from flushproof.verify.trace.decisions import Skipped
 from flushproof.verify.trace.trace_lines import TraceView, takes_lock
 from flushproof.verify.trace.value_names import Names, number_words, place_name, thread_name
 
@@ -50,6 +58,7 @@ class Facts(Record, frozen=True):
     view: TraceView
     steps: tuple[TraceStep, ...]
     places: tuple[Field, ...]
+    skipped: tuple[Skipped, ...] = ()
 
     @property
     def names(self) -> Names:
@@ -60,6 +69,21 @@ class Facts(Record, frozen=True):
         """Return what happened in the call at fault."""
         v = self.violation
         return [h for h in self.state.happenings if (h.thread, h.call) == (v.thread, v.call)]
+
+    def numbered(self) -> list[tuple[int, Happening]]:
+        """Return what the code of the call at fault did, each with its number."""
+        v, ghost = self.violation, Mode.GHOST
+        return [
+            (k, h)
+            for k, h in enumerate(self.state.happenings)
+            if (h.thread, h.call) == (v.thread, v.call) and getattr(h.instr, "mode", None) != ghost
+        ]
+
+    def decisions_of_call(self) -> list[Decision]:
+        """Return the branches that the code of the call at fault took."""
+        v, own = self.violation, self.claim.span.file
+        mine = (d for d in self.state.decisions if (d.thread, d.call) == (v.thread, v.call))
+        return [d for d in mine if d.instr.span is not None and d.instr.span.file != own]
 
 
 def fill_template(template: str, facts: Facts) -> str:

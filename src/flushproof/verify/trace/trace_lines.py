@@ -13,6 +13,7 @@ from flushproof.ir.code import (
     Access,
     Acquire,
     Available,
+    Branch,
     Enter,
     Exchange,
     Field,
@@ -48,6 +49,8 @@ class TraceView(Record, frozen=True):
     roots: Mapping[tuple[int, int], int]
     """The root of each load, by thread and call."""
     several_locks: bool
+    decided: tuple[str, ...] = ()
+    """What is said of decisions; a happening that is one has the number of its text as value."""
 
 
 def is_visible(h: Happening, view: TraceView) -> bool:
@@ -63,7 +66,7 @@ def is_visible(h: Happening, view: TraceView) -> bool:
             return True
         case Available(shared=shared):
             return not lock_word.is_available(h.value or 0, shared=shared)
-        case Hypercall() | Return() | Enter():
+        case Hypercall() | Return() | Enter() | Branch():
             return True
         case _:
             return False
@@ -306,6 +309,8 @@ def _event(h: Happening) -> str:
             return "read"
         case Access():
             return "store"
+        case Branch():
+            return "decision"
         case _:
             return "write"
 
@@ -335,6 +340,8 @@ def _text(h: Happening, view: TraceView) -> str:
             return "return" if h.value is None else f"return {_code(h.value)}"
         case Enter():
             return f"{call_words(h, view)} begins"
+        case Branch():
+            return f"{at}{view.decided[h.value or 0]}"
         case Read(field=f) | Write(field=f) | Exchange(field=f) | Access(field=f):
             return "" if h.location is None else _access(h, at, f, place_name(f, h.location), view)
         case _:
