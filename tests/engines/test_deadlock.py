@@ -213,7 +213,7 @@ def test_trace() -> None:
     result = _decided(_machine(BA, AB), Bounds((1, 2), 2, 2, 1))
     trace = result.trace
     assert trace is not None
-    assert trace.headline == ("every thread that is in a call waits, so none of them goes on")
+    assert trace.headline == ("all threads that are in a call wait, so none of them goes on")
     assert trace.because == (
         "vCPU0 holds `a` and waits for `b`; flusher0 holds `b` and waits for `a`"
     )

@@ -35,8 +35,8 @@ def test_missing_file_is_a_usage_error(tmp_path: Path) -> None:
 def test_directory(tmp_path: Path) -> None:
     """A folder must not end in a traceback."""
     error = refusal(tmp_path)
-    assert error.exit_code == EXIT_INPUT
-    assert error.diagnostics[0].title.endswith("is a directory, not a file")
+    assert error.exit_code == EXIT_USAGE
+    assert error.diagnostics[0].title.endswith("is a folder, not a file")
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,8 @@ ASKED = "_ARGCOMPLETE"
 YOUNG = 100_000
 """Syntax trees and terms are many and live long: to look for garbage rarely saves a tenth."""
 
+MISSING = "the following arguments are required"
+
 EPILOG = """\
 exit codes:
   0   every claim is as expected
@@ -54,10 +56,15 @@ class _ShowVersion(argparse.Action):
 
 
 class _Parser(Parser):
-    """A parser that repeats foreign arguments without their control characters."""
+    """A parser that says what is wrong in a line, without the control characters of arguments."""
+
+    typed: tuple[str, ...] = ()
 
     def error(self, message: str) -> NoReturn:
         """Say on stderr in a line what is wrong with the usage, and exit with 2."""
+        unknown = [t for t in self.typed if t.startswith("--") and not self._knows(t)]
+        if message.startswith(MISSING) and unknown:
+            self.refuse_unknown(unknown)
         said = escape_unprintable(message)
         self.exit(EXIT_USAGE, f"{self.prog}: error: {said}\nsee `{self.prog} --help`\n")
 
@@ -69,6 +76,9 @@ class _Parser(Parser):
         hint = suggest_closest(str(value), known)
         listed = "" if hint else f"; known: {', '.join(known)}"
         raise argparse.ArgumentError(action, f"`{value}` is not known{hint}{listed}")
+
+    def _knows(self, typed: str) -> bool:
+        return typed == "--" or typed.partition("=")[0] in self.options()
 
     def refuse_unknown(self, typed: Sequence[str]) -> NoReturn:
         """Say which option does not exist, or which argument is one too many."""
@@ -116,6 +126,8 @@ def _arguments(top: _Parser, argv: Sequence[str] | None) -> argparse.Namespace:
         top.exit()
     if typed[0].startswith("-") and typed[0] not in top.options():
         top.refuse_unknown(typed)
+    for command in top.commands().values():
+        command.typed = tuple(typed)
     arguments, unknown = top.parse_known_args(typed)
     if unknown:
         top.commands()[arguments.command.name].refuse_unknown(unknown)

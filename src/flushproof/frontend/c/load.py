@@ -26,7 +26,10 @@ class Directory(Diagnostic, frozen=True, kw_only=True):
     """A directory stands where a file is wanted."""
 
     CODE: ClassVar[str] = "FP0202"
-    TITLE: ClassVar[str] = "`{path}` is a directory, not a file"
+    TITLE: ClassVar[str] = "`{path}` is a folder, not a file"
+    HELP: ClassVar[str] = "name a file in it; `flushproof check` takes folders of spec files"
+    EXIT: ClassVar[int] = EXIT_USAGE
+    EXIT_IN_FILE: ClassVar[int] = EXIT_INPUT
     path: str
 
 

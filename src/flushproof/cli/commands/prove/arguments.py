@@ -34,6 +34,17 @@ class OneFile(Diagnostic, frozen=True, kw_only=True):
     option: str
 
 
+class TwoSpecs(Diagnostic, frozen=True, kw_only=True):
+    """A spec file is to be decided under another one."""
+
+    CODE: ClassVar[str] = "FP0134"
+    TITLE: ClassVar[str] = "`{path}` is a spec itself, and `--spec` gives another one"
+    HELP: ClassVar[str] = "name the C file that is to be decided under the spec"
+    EXIT: ClassVar[int] = EXIT_USAGE
+
+    path: str
+
+
 def add_arguments(command: argparse.ArgumentParser, *, claims: bool, evidence: bool) -> None:
     """Add the arguments; with `claims` some has to be named, and with `evidence` it is shown."""
     command.add_argument(
@@ -72,6 +83,9 @@ def read_arguments(arguments: argparse.Namespace) -> Options:
     option = next((f"--{name.replace('_', '-')}" for name in shown), None)
     if option is not None and len(arguments.files) > 1:
         raise InputError(OneFile(span=None, option=option))
+    spec = next((f for f in arguments.files if f.endswith(".spec")), None)
+    if arguments.spec is not None and spec is not None:
+        raise InputError(TwoSpecs(span=None, path=spec))
     options = read_options(arguments)
     refuse_twice_said(options, arguments.spec, arguments.files)
     return options

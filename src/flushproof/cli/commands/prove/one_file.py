@@ -60,7 +60,7 @@ def _decide(task: Task, output: VerdictOutput) -> Report:
 
     def on_result(result: ClaimResult) -> None:
         done.append(result)
-        progress.advance()
+        progress.advance(f"{result.claim}: {result.verdict}")
         output.stream(_unfinished(task, (result,)))
 
     try:
