@@ -140,6 +140,7 @@ def test_finished_parts_are_told_while_others_run() -> None:
     )
 
 
+@pytest.mark.sample("1")
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_termination(jobs: str) -> None:
     """A job that a scheduler ends must leave what it found, and no process behind."""

@@ -115,7 +115,7 @@ def add_sanity(command: argparse.ArgumentParser) -> None:
 def add_kernel(command: argparse.ArgumentParser) -> None:
     """Add what may be said of a kernel file, in a group of its own."""
     add_groups(
-        command.add_argument_group("kernel files", "instead of what their names tell"),
+        command.add_argument_group("kernel files", "say what is what where names do not tell"),
         Group.KERNEL,
     )
 

@@ -375,7 +375,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         name="kernel",
         group=Group.KERNEL,
-        help="the file is one, although it lies in no kernel tree and includes none of its headers",
+        help="read the file as one of a kernel, also outside of a kernel tree",
         kind=bool,
     ),
     Option(name="flush", group=Group.KERNEL, metavar="NAME", help="the function that flushes"),

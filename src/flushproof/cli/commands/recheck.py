@@ -153,5 +153,5 @@ def _claim(c: ClaimConfirmed | ClaimUnconfirmed) -> dict[str, object]:
 
 
 COMMAND = Command(
-    "recheck", "decide anew whether the proofs in a certificate are proofs", _add, _run
+    "recheck", "check again, from the sources, the proofs in a certificate", _add, _run
 )

@@ -86,4 +86,4 @@ def _compared(arguments: argparse.Namespace, options: Options, terminal: Termina
     return SideBySide(reports, tuple(costs))
 
 
-COMMAND = Command("compare", "put variants side by side: verdicts, and cost", _add, _run)
+COMMAND = Command("compare", "put variants side by side: verdicts, and what calls cost", _add, _run)

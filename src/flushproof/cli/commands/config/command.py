@@ -116,4 +116,4 @@ def _place(span: Span) -> str:
     return f"{span.file}:{span.line}"
 
 
-COMMAND = Command("config", "show what holds, and which file or option says so", _add, _run)
+COMMAND = Command("config", "show each setting and where it is from", _add, _run)

@@ -74,7 +74,7 @@ def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 COMMAND = Command(
     "nfc",
-    "compare two variants: the same hypercalls and results under the same operations?",
+    "compare two variants: do both issue the same hypercalls and return the same?",
     _add,
     _run,
 )

@@ -117,4 +117,6 @@ def _against(saved: Saved, path: str, terminal: Terminal) -> int:
     return EXIT_UNDECIDED if found.misfits or found.undefined else EXIT_OK
 
 
-COMMAND = Command("replay", "step through a saved counterexample, or try it elsewhere", _add, _run)
+COMMAND = Command(
+    "replay", "step through a saved counterexample, or try it in another variant", _add, _run
+)
