@@ -63,6 +63,10 @@ FUEL = 1_000_000
 """So many instructions a step may have; loops that wait or do not count have a step a round."""
 
 
+DECISIONS = 10_000
+"""So many branches are noted; a counterexample for a reader has far fewer."""
+
+
 class Stuck(Exception):  # noqa: N818 - what became of the thread; waiting is no error
     """The thread cannot step: it waits for a lock or for another value (`location`)."""
 
@@ -403,7 +407,7 @@ def _dispatch(  # noqa: C901, PLR0912 - a table of all instructions
             return target
         case Branch(condition, then, otherwise):
             holds = bool(evaluate(condition, env))
-            if state.deciding:
+            if state.deciding and len(state.decisions) < DECISIONS:
                 _decide(state, thread, instr, holds)
             return then if holds else otherwise
         case Return(value):

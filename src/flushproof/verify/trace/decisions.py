@@ -8,6 +8,7 @@ values that it went by.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache, partial
 
 from flushproof.engines.interpreter.interpreter import Decision, Happening, State
 from flushproof.frontend.spec.syntax import ClaimSpec
@@ -52,9 +53,13 @@ def skipping_decisions(
         return ()
     chosen = {state.memory[name, None] for name in witnesses if (name, None) in state.memory}
     sources = _sources(known.code)
+    passing = lru_cache(partial(_passes_by, known.code))
     found = []
     for decision in state.decisions:
-        if (decision.thread, decision.call) == call and _passes_by(known.code, decision):
+        way = (decision.instr.then, decision.instr.otherwise)
+        if (decision.thread, decision.call) == call and passing(
+            *(way if decision.then else way[::-1])
+        ):
             seen = list(_values(decision, state.happenings, sources))
             about = {w.location[1] for _, w in seen if w is not None and w.location is not None}
             for vcpu in sorted(v for v in about if v is not None and v in chosen):
@@ -63,12 +68,8 @@ def skipping_decisions(
     return tuple(found)
 
 
-def _passes_by(code: tuple[Instr, ...], decision: Decision) -> bool:
+def _passes_by(code: tuple[Instr, ...], taken: int, other: int) -> bool:
     """Tell whether the other way leads to a hypercall, without another round, and this does not."""
-    branch = decision.instr
-    taken, other = branch.then, branch.otherwise
-    if not decision.then:
-        taken, other = other, taken
     calls = {k for k, instr in enumerate(code) if isinstance(instr, Hypercall)}
     return bool(calls & (_ahead(code, other) - _ahead(code, taken)))
 
@@ -117,7 +118,7 @@ def _values(
             passed.add(origin)
         read = _last_read(origin, decision, happenings)
         named = local.origin is not LocalOrigin.TEMPORARY and not isinstance(local.type, VcpuRef)
-        if read is not None or named:
+        if local in decision.values and (read is not None or named):
             yield local, read
 
 
