@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from flushproof.cli import main as cli
+from flushproof.frontend.spec.message_names import PARTS
 from flushproof.report.plain import hang_text, shorten_names
+from flushproof.verify.trace import message
 from support.places import SPECS, TOP
 
 TUTORIAL = TOP / "docs" / "tutorial"
@@ -50,7 +52,7 @@ def _edit(name: str, old: str, new: str) -> None:
 SLIPS = {
     "a local is declared twice": (
         ("int ret = 0, i;", "int ret = 0, i;\n\tint ret = 1;"),
-        "first.c:22:6: error[FP0414]: variable `ret` is defined twice",
+        "defined twice int ret = 1; ^^^^^^^ help: give one of them another name",
     ),
     "a lock by value": (
         ("spin_lock(&vm->lock)", "spin_lock(vm->lock)"),
@@ -247,3 +249,8 @@ def test_json_lines_say_what_json_says(capsys: pytest.CaptureFixture[str]) -> No
         for claim in (*found, *document.get("claims", [])):
             del claim["seconds"]
         assert found == document.get("claims", [])
+
+
+def test_messages_may_name_what_can_be_told() -> None:
+    """A part that is refused is lost to authors; one that nobody fills in is shown as `?`."""
+    assert set(PARTS) == set(message._ATTRIBUTES)

@@ -52,6 +52,7 @@ class Redefined(Diagnostic, frozen=True, kw_only=True):
 
     CODE: ClassVar[str] = "FP0414"
     TITLE: ClassVar[str] = "{kind} `{name}` is defined twice"
+    HELP: ClassVar[str] = "give one of them another name, or take the second one away"
     kind: str
     name: str
 

@@ -37,6 +37,7 @@ class UnknownClaim(Diagnostic, frozen=True, kw_only=True):
 
     CODE: ClassVar[str] = "FP0505"
     TITLE: ClassVar[str] = "there is no claim `{name}`{hint}"
+    HELP: ClassVar[str] = "`flushproof explain` lists the claims that come with the program"
     EXIT: ClassVar[int] = EXIT_USAGE
     EXIT_IN_FILE: ClassVar[int] = EXIT_INPUT
     name: str
