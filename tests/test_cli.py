@@ -107,7 +107,7 @@ class Fake:
         return replace(self.reports[0], results=tuple(results))
 
     def run_tasks(
-        self, tasks: Sequence[Task], on_report: Callable[[Report], None]
+        self, tasks: Sequence[Task], on_report: Callable[[Report], None], _: object = None
     ) -> tuple[Report, ...]:
         self.seen = tuple(tasks)
         for made in self.reports:

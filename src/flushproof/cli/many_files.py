@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from flushproof.cli.progress_line import start_progress
@@ -26,15 +28,26 @@ def decide_files(tasks: Sequence[Task], noun: str, output: VerdictOutput) -> int
     workers = tasks[0].options.processes if tasks else 1
     progress = start_progress(output.terminal, noun, len(tasks))
 
+    ended: set[str] = set()
+
+    def at_work() -> str:
+        running = (task.path for task in tasks if task.path not in ended)
+        return ", ".join(PurePath(path).stem for path in islice(running, workers))
+
+    progress.begin(at_work())
+
     def on_report(report: Report) -> None:
         done.append(report)
-        ended = {r.path for r in done}
-        running = [task.path for task in tasks if task.path not in ended][:workers]
-        progress.advance(f"{report.path}: {_said(report)}", ", ".join(running))
+        ended.add(report.path)
+        progress.advance(f"{report.path}: {_said(report)}", at_work())
         output.stream(report)
 
+    def on_refused(task: Task) -> None:
+        ended.add(task.path)
+        progress.advance(f"{task.path}: not accepted", at_work())
+
     try:
-        reports = run_tasks(tasks, on_report)
+        reports = run_tasks(tasks, on_report, on_refused)
     except (KeyboardInterrupt, InputError) as stop:
         progress.clear()
         order = {task.path: index for index, task in enumerate(tasks)}

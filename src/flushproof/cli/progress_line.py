@@ -71,6 +71,10 @@ class ProgressLine:
         """Learn how many parts there are."""
         self._total = total
 
+    def begin(self, running: str) -> None:
+        """Learn what is at work before anything is finished."""
+        self._running = running
+
     def advance(self, said: str = "", running: str = "") -> None:
         """Count one more finished part.
 

@@ -22,6 +22,7 @@ from flushproof.verify.options import LOCAL
 
 OnResult = Callable[[ClaimResult], None]
 OnReport = Callable[[Report], None]
+OnRefused = Callable[[Task], None]
 
 
 @dataclass
@@ -79,19 +80,23 @@ def run_task(task: Task, on_result: OnResult) -> Report:
     return replace(done.report, results=tuple(results[name] for name in order))
 
 
-def run_tasks(tasks: Sequence[Task], on_report: OnReport) -> tuple[Report, ...]:
+def run_tasks(
+    tasks: Sequence[Task], on_report: OnReport, on_refused: OnRefused = lambda _: None
+) -> tuple[Report, ...]:
     """Carry out tasks as `stream_reports` does, and return their reports in order."""
     finished: dict[int, Report] = {}
-    for index, report in stream_reports(tasks):
+    for index, report in stream_reports(tasks, on_refused):
         finished[index] = report
         on_report(report)
     return tuple(finished[index] for index in range(len(tasks)))
 
 
-def stream_reports(tasks: Sequence[Task]) -> Iterator[tuple[int, Report]]:
+def stream_reports(
+    tasks: Sequence[Task], on_refused: OnRefused = lambda _: None
+) -> Iterator[tuple[int, Report]]:
     """Carry out tasks that share their way of being carried out; yield each when it is done.
 
-    A file that is not accepted is complained about when all others are done.
+    Files that are not accepted are told at once, and complained about when all others are done.
 
     Raises:
         InputError: a file is not accepted, or the executor cannot be had.
@@ -111,11 +116,11 @@ def stream_reports(tasks: Sequence[Task]) -> Iterator[tuple[int, Report]]:
         else:
             unknown[index] = _Open(task)
     if unknown:
-        yield from _decided(unknown, known)
+        yield from _decided(unknown, known, on_refused)
 
 
 def _decided(
-    unknown: dict[int, _Open], known: VerdictLookup | None
+    unknown: dict[int, _Open], known: VerdictLookup | None, on_refused: OnRefused
 ) -> Iterator[tuple[int, Report]]:
     options = next(iter(unknown.values())).task.options
     name = options.sweeping.executor
@@ -128,6 +133,7 @@ def _decided(
             if done.report is None:
                 assert done.error is not None
                 errors.setdefault(index, done.error)
+                on_refused(task)
                 continue
             if known is not None:
                 known.add(task, done.report, done.looks)
