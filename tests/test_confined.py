@@ -78,7 +78,7 @@ def test_outside(capsys: pytest.CaptureFixture[str], variant: str) -> None:
 def test_no_regular_file(capsys: pytest.CaptureFixture[str], variant: str) -> None:
     """Opening a pipe would wait for ever; names that no system has are merely not found."""
     code, out, err = _check(capsys, variant)
-    assert (code, out) == (2, "")
+    assert (code, out) == (4, "")
     assert re.match(r"small\.spec:2:10: error\S* cannot find", err)
 
 
