@@ -254,3 +254,12 @@ def test_json_lines_say_what_json_says(capsys: pytest.CaptureFixture[str]) -> No
 def test_messages_may_name_what_can_be_told() -> None:
     """A part that is refused is lost to authors; one that nobody fills in is shown as `?`."""
     assert set(PARTS) == set(message._ATTRIBUTES)
+
+
+def test_a_misspelt_loop_of_a_kernel_file(capsys: pytest.CaptureFixture[str]) -> None:
+    """Who is told of a header that is missing looks for it, and it was a slip of the pen."""
+    _edit("first.c", "kvm_for_each_vcpu(", "kvm_foreach_vcpu(")
+    code, _, err = _run(capsys, "prove", "first.c", "--flush", "my_flush", "--load", "my_load")
+    assert code == 4
+    assert err.startswith("first.c:28:3: error[FP0607]:")
+    assert "(did you mean `kvm_for_each_vcpu`?)" in err

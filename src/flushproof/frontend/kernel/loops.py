@@ -16,7 +16,8 @@ from flushproof.frontend.c.macros import Macro
 from flushproof.frontend.c.terminals import OUTSIDE
 from flushproof.frontend.c.tokens import Token, TokenKind
 from flushproof.frontend.kernel.assembly import ANY, closing_parenthesis, word_token
-from flushproof.support.diagnostics import Diagnostic
+from flushproof.support.diagnostics import Diagnostic, InputError, suggest_closest
+from flushproof.support.source import Span
 
 _WORDS = frozenset({"if", "for", "while", "switch", "return", "sizeof", "typeof", "__typeof__"})
 _KNOWN = frozenset({"kvm_for_each_vcpu", "scoped_guard"})
@@ -28,9 +29,17 @@ class UnknownLoop(Diagnostic, frozen=True, kw_only=True):
     """A macro heads a loop that matters, and what it goes through is not known."""
 
     CODE: ClassVar[str] = "FP0607"
-    TITLE: ClassVar[str] = "what `{name}` goes through is not known, and the loop matters here"
+    TITLE: ClassVar[str] = (
+        "what `{name}` goes through is not known, and the loop matters here{hint}"
+    )
     HELP: ClassVar[str] = "name the folder of the header that defines it with -I"
     name: str
+    hint: str
+
+
+def refuse_loop(name: str, span: Span) -> InputError:
+    """Make the error for a macro that heads a loop which matters, with the one that may be meant."""
+    return InputError(UnknownLoop(span=span, name=name, hint=suggest_closest(name, _KNOWN)))
 
 
 def loop_macro_names(tokens: tuple[Token, ...]) -> frozenset[str]:

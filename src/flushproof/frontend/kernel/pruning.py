@@ -16,8 +16,7 @@ from flushproof.frontend.c.item_splitter import Sort
 from flushproof.frontend.c.walk import Node, walk
 from flushproof.frontend.kernel.harmless import Harm, harm_of
 from flushproof.frontend.kernel.havoc_abstraction import Abstractor
-from flushproof.frontend.kernel.loops import UnknownLoop, unknown_loop
-from flushproof.support.diagnostics import InputError
+from flushproof.frontend.kernel.loops import refuse_loop, unknown_loop
 from flushproof.support.record import replace
 
 
@@ -196,7 +195,7 @@ class Pruner:
                 return c.ForEachVcpu(*kept, self._inner(body), s.span)
             case c.While(condition, body) | c.DoWhile(body, condition):
                 if (unknown := unknown_loop(condition)) is not None:
-                    raise InputError(UnknownLoop(span=condition.span, name=unknown[0]))
+                    raise refuse_loop(unknown[0], condition.span)
                 return replace(s, condition=self._keep(condition), body=self._inner(body))
             case c.Switch(subject, body):
                 return replace(s, subject=self._keep(subject), body=self._inner(body))
