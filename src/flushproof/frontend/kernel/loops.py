@@ -38,7 +38,7 @@ class UnknownLoop(Diagnostic, frozen=True, kw_only=True):
 
 
 def refuse_loop(name: str, span: Span) -> InputError:
-    """Make the error for a macro that heads a loop which matters, with the one that may be meant."""
+    """Make the error for a macro that heads a loop which matters, with what may be meant."""
     return InputError(UnknownLoop(span=span, name=name, hint=suggest_closest(name, _KNOWN)))
 
 
