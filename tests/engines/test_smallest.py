@@ -7,13 +7,14 @@ from itertools import pairwise
 import pytest
 import z3
 
-from flushproof.engines.bounded.engine import Bounded
+from flushproof.engines.bounded.engine import Bounded, Settings
 from flushproof.engines.bounded.minimise import Minimiser
 from flushproof.engines.bounded.query import EFFORT
 from flushproof.engines.bounded.threads import Counts
 from flushproof.engines.counterexample import Counterexample, size_in_words
 from flushproof.engines.smt import terms as t
 from flushproof.engines.smt.model_search import ModelSearch
+from flushproof.features.mutation.mutant_checker import replay_counterexample
 from flushproof.frontend.setup import Bounds
 from flushproof.machine.build import Machine
 from flushproof.results.verdict import Verdict
@@ -61,6 +62,17 @@ def test_threads_take_turns_as_seldom_as_can_be() -> None:
     order = found.schedule.order
     assert sum(a != b for a, b in pairwise(order)) == 2
     assert order[0] == order[-1]
+
+
+def test_few_calls_alone() -> None:
+    """A mutant's kill would be taken for larger than it is, or one not made small for the least."""
+    counts = Counts(1, 2, 2, 1)
+    program = _machine().with_claims(("no_bogus",))
+    found = Bounded(program, counts, Settings(calls_only=True)).claim("no_bogus", 1)
+    assert isinstance(found, Counterexample)
+    assert found.calls == _found(_machine(), "no_bogus", counts).calls == 2
+    assert not found.least
+    replay_counterexample(program, found)
 
 
 @pytest.mark.slow

@@ -47,7 +47,8 @@ class Settings(Record, frozen=True):
     """What a user may lower or fix: the number of rounds, and where steps begin.
 
     `plan` is one that was made before, for at least as many vCPUs. `effort` is how many of its own
-    steps the solver may take for one question, and `second` is asked it again.
+    steps the solver may take for one question, and `second` is asked it again. With `calls_only` a
+    counterexample has as few calls as one that is made small, and is otherwise any.
     """
 
     boundaries: Boundaries | None = None
@@ -55,6 +56,7 @@ class Settings(Record, frozen=True):
     plan: StepPlan | None = None
     effort: int = EFFORT
     second: Second | None = None
+    calls_only: bool = False
 
 
 class _Result(Record, frozen=True):
@@ -109,6 +111,7 @@ class Bounded:
     def problem(self, vcpus: int, among: Witnesses | None = None) -> BoundedQuery:
         """Return the question for a number of vCPUs, undefined behaviour not yet excluded."""
         p = self._problem(vcpus, among)
+        p.calls_only = self.settings.calls_only
         if not p.turns.enough:
             self._cut.add(vcpus)
         return p
@@ -159,6 +162,7 @@ class Bounded:
         """
         for active in range(1, ACTIVE + 1):
             p = self._problem(vcpus, None, active)
+            p.calls_only = self.settings.calls_only
             p.effort = max(1, p.effort // 20)
             failures = p.failures(name)
             p.constraints += _none_of(p.faults())
@@ -340,10 +344,10 @@ def _make_small(
     model: z3.ModelRef,
 ) -> Counterexample:
     small = Minimiser(p, asked, model, p.effort * BUDGET)
-    calls = small.run()
+    calls = small.run(calls_only=p.calls_only)
     plan = decode_schedule(p, small.model)
     text = next((f.text for f in failures if is_true(small.model, f.condition)), "")
-    least = small.least and p.open_loop is None
+    least = small.least and p.open_loop is None and not p.calls_only
     spent = 0 if small.least else small.budget
     return Counterexample(
         claim, plan, p.plan.boundaries, calls, _roots(p, plan), text, least, spent

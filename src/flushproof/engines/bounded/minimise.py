@@ -43,26 +43,28 @@ class Minimiser:
         self._constraints = list(constraints)
         self._left = budget
 
-    def run(self) -> int:
-        """Make the model small, and return its number of calls."""
+    def run(self, *, calls_only: bool = False) -> int:
+        """Make the model small, or only its number of calls, and return that number."""
         calls = [t.z3_bool(c) for c in self.p.calls() if c is not False]
-        count = self._lower_calls(calls)
+        more = _Calls(self.p)
+        search = self._lower_calls(calls, () if calls_only else more.implications)
+        count = self._count(calls)
+        if calls_only:
+            return count
+        if calls:
+            self._constraints.append(z3.AtMost(*calls, count))
+        self._note_impossible(search, more)
         self._lower_roots_and_vcpus(count)
         rest = (self.p.switches(), self.p.moments(), self.p.oddities())
         self._lower_steps([[t.z3_bool(c) for c in part if c is not False] for part in rest])
         return count
 
-    def _lower_calls(self, calls: Sequence[z3.BoolRef]) -> int:
+    def _lower_calls(self, calls: Sequence[z3.BoolRef], more: Iterable[Implication]) -> ModelSearch:
+        """Let as few calls happen as can; return what was asked, with `more` said of names."""
         names = _names("call", len(calls))
-        more = _Calls(self.p)
-        implied = (*_implications(calls, names), *more.implications)
-        search = ModelSearch(self._constraints, implied)
+        search = ModelSearch(self._constraints, (*_implications(calls, names), *more))
         self._lower(search, calls, names)
-        count = self._count(calls)
-        if calls:
-            self._constraints.append(z3.AtMost(*calls, count))
-        self._note_impossible(search, more)
-        return count
+        return search
 
     def _lower_steps(self, parts: Sequence[Sequence[z3.BoolRef]]) -> None:
         """Let as few conditions hold as can, of each part in turn."""

@@ -45,7 +45,10 @@ class Failure(Record, frozen=True):
 
 
 class BoundedQuery:
-    """The unrolled, scheduled system: its constraints, and a solver that holds them."""
+    """The unrolled, scheduled system: its constraints, and a solver that holds them.
+
+    `calls_only` says that of a counterexample only the number of calls is to be small.
+    """
 
     def __init__(
         self,
@@ -62,6 +65,7 @@ class BoundedQuery:
         self.plan = plan
         self.counts = counts
         self.effort = effort
+        self.calls_only = False
         self.algebra = Algebra(plan.kinds)
         self.among = among or {}
         everyone = range(1, counts.vcpus + counts.flushers + 1)

@@ -88,14 +88,16 @@ class Trial:
         return self._answer(program, engine.undefined(vcpus))
 
     def _program(self, name: str | None) -> tuple[Program, Bounded]:
-        from flushproof.engines.bounded.engine import Bounded
+        from flushproof.engines.bounded.engine import Bounded, Settings
         from flushproof.engines.bounded.threads import Counts
 
         if name not in self._programs:
             base = self.machine
             program = base.with_claims(()) if name is None else base.with_claim(name)
             b = self.machine.setup.bounds
-            engine = Bounded(program, Counts(b.vcpus[1], b.loads, b.flushes, b.flushers))
+            most = Counts(b.vcpus[1], b.loads, b.flushes, b.flushers)
+            # Nobody reads the counterexample, so it is not made small beyond what `Fails` tells.
+            engine = Bounded(program, most, Settings(calls_only=True))
             self._programs[name] = (program, engine)
         return self._programs[name]
 
