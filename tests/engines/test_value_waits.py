@@ -150,6 +150,18 @@ def test_a_lock_written_out_is_a_wait(name: str) -> None:
     assert all(_waits(machine))
 
 
+def test_a_local_that_is_set_later() -> None:
+    """What follows the lock would be taken for a part of the round in which it is not got.
+
+    A local that is set before the wait and again behind it would keep the loop a loop.
+    """
+    before, behind = "while (xchg(&x->l, 1)) cpu_relax();", "smp_store_release(&x->l, 0);"
+    body = f"int ret = 0; {before} if (x->n) ret = 1; x->n = ret; {behind}"
+    machine = _machine(body, "x->n = 1;")
+    assert _is_loop_free(machine)
+    assert any(_waits(machine))
+
+
 @pytest.mark.parametrize("name", list(WAITS))
 def test_a_wait_for_a_value(name: str) -> None:
     """A loop that stays is nothing that `no_deadlock` sees."""

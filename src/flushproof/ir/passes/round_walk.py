@@ -100,7 +100,9 @@ class _Walk:
             NoRoundError: it goes in a circle, or depends on what may have no value.
         """
         if at in self.back:
-            self.region |= {at} | reachable_positions(self.code, at, frozenset({self.at}))
+            # From the access itself one would get to what follows its success.
+            if at != self.at:
+                self.region |= {at} | reachable_positions(self.code, at, frozenset({self.at}))
             return FALSE
         if at not in self.ahead:
             return TRUE
