@@ -1,0 +1,36 @@
+/*
+ * Source: Xen XSA-480: a page freed before the deferred flush
+ * A page goes back to the allocator when it is unmapped; the flush is
+ * put off until later, and CPUs reach the page until then.
+ */
+struct kvm_vmx {
+	struct kvm kvm;
+
+	bool gone;
+	bool freed;
+};
+
+struct vcpu_vmx {
+	struct kvm_vcpu vcpu;
+
+	bool cached;
+};
+
+void touch_page(struct kvm_vcpu *vcpu)
+{
+	atomic {
+		if (!to_kvm_vmx(vcpu->kvm)->gone)
+			to_vmx(vcpu)->cached = true;
+	}
+}
+
+void unmap(struct kvm *kvm)
+{
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+
+	WRITE_ONCE(to_kvm_vmx(kvm)->gone, true);
+	WRITE_ONCE(to_kvm_vmx(kvm)->freed, true);
+	kvm_for_each_vcpu(i, vcpu, kvm)
+		WRITE_ONCE(to_vmx(vcpu)->cached, false);
+}

@@ -1,0 +1,54 @@
+/*
+ * Source: CVE-2018-18281, Linux mremap(), 2018
+ * mremap moves an entry and flushes the old place before it frees the
+ * lock, so that truncation finds no CPU with it.
+ */
+enum place { OLD, NEW, NOWHERE };
+
+struct kvm_vmx {
+	struct kvm kvm;
+
+	spinlock_t lock;
+	enum place place;
+	bool freed;
+};
+
+struct vcpu_vmx {
+	struct kvm_vcpu vcpu;
+
+	bool old_cached;
+};
+
+void touch_old(struct kvm_vcpu *vcpu)
+{
+	atomic {
+		if (to_kvm_vmx(vcpu->kvm)->place == OLD)
+			to_vmx(vcpu)->old_cached = true;
+	}
+}
+
+void mremap(struct kvm *kvm)
+{
+	struct kvm_vmx *vmx = to_kvm_vmx(kvm);
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+
+	spin_lock(&vmx->lock);
+	if (vmx->place == OLD)
+		WRITE_ONCE(vmx->place, NEW);
+	kvm_for_each_vcpu(i, vcpu, kvm)
+		WRITE_ONCE(to_vmx(vcpu)->old_cached, false);
+	spin_unlock(&vmx->lock);
+}
+
+void truncate(struct kvm *kvm)
+{
+	struct kvm_vmx *vmx = to_kvm_vmx(kvm);
+
+	spin_lock(&vmx->lock);
+	if (vmx->place == NEW) {
+		WRITE_ONCE(vmx->place, NOWHERE);
+		WRITE_ONCE(vmx->freed, true);
+	}
+	spin_unlock(&vmx->lock);
+}
