@@ -232,6 +232,28 @@ def test_two_that_wait_for_each_other_are_a_deadlock() -> None:
 
 
 @pytest.mark.parametrize(
+    "flush",
+    [
+        "for (old = 0; old < 2; old++) __wait(!READ_ONCE(x->m));",
+        "for (old = 0; old < 2; old++) { x->n = old; __wait(!READ_ONCE(x->m)); }",
+        "__wait(!READ_ONCE(x->m)); old = 8; old = old / x->l;",
+    ],
+)
+def test_a_wait_within_a_loop_is_one(flush: str) -> None:
+    """To come round to it once more is no failure, nor does it matter what may fail behind it.
+
+    Guards Lemma L11 of docs/soundness.md.
+    """
+    locked = f"spin_lock(&x->lock); {flush} spin_unlock(&x->lock);"
+    machine = _machine(
+        locked, "WRITE_ONCE(x->m, 1); spin_lock(&x->lock); x->m = 0; spin_unlock(&x->lock);"
+    )
+    assert any(_waits(machine))
+    assert _decided(machine, "no_deadlock") == 1
+    assert _enumerated(machine, "no_deadlock") == 1
+
+
+@pytest.mark.parametrize(
     ("flush", "load", "expected"),
     [
         ("while (!READ_ONCE(x->m)) ;", "x->n = 1;", 1),

@@ -201,6 +201,22 @@ def test_propagate_stops_at_joins() -> None:
     assert propagate_copies(code)[-2] == Return(Var(TEMP), None)
 
 
+def test_propagate_follows_copies_of_parameters() -> None:
+    """Past a branch it is still known whose field a pointer of the vCPU's own leads to."""
+    code: tuple[Instr, ...] = (
+        Assign(Y, Var(X), None),
+        Branch(_is(Z, 0), 2, 3, None),
+        Havoc(TEMP, None),
+        Return(Var(Y), None),
+        STOP,
+    )
+    assert propagate_copies(code)[3] == Return(Var(X), None)
+    one_way = (code[0], code[1], Assign(Y, _num(1), None), *code[3:])
+    assert propagate_copies(one_way)[3] == Return(Var(Y), None)
+    changed = (code[0], code[1], Assign(X, _num(1), None), *code[3:])
+    assert propagate_copies(changed)[3] == Return(Var(Y), None)
+
+
 def test_propagate_keeps_used_twice() -> None:
     """An expression used twice is computed once."""
     code: tuple[Instr, ...] = (

@@ -1,7 +1,8 @@
 """Clean-up of freshly lowered code. Accesses to shared state are never removed or moved.
 
 * `propagate_copies`: temporaries with a copy or a once-used expression are put where they are
-  used, and a variable compared with itself is decided;
+  used, copies of parameters that keep their value everywhere, and a variable compared with itself
+  is decided;
 * `discharge_checks`: checks that surely hold are dropped (definite assignment, pointers surely
   not NULL);
 * `prune_assignments`: assignments that nothing reads are dropped.
@@ -15,7 +16,7 @@ from functools import partial
 from operator import and_
 
 from flushproof.ir.analysis.control_flow import simplify_code, successor_positions
-from flushproof.ir.analysis.dataflow import fact_behind, solve_backward, solve_forward
+from flushproof.ir.analysis.dataflow import fact_behind, flow_along, solve_backward, solve_forward
 from flushproof.ir.analysis.def_use import (
     defined_local,
     locals_of,
@@ -66,7 +67,7 @@ def _without(code: Code, dead: set[int]) -> Code:
 
 
 def propagate_copies(code: Code) -> Code:
-    """Substitute temporaries within straight-line stretches."""
+    """Substitute temporaries within straight-line stretches, and copies of parameters."""
     counts = Counter(x for i in code for x in _uses(i))
     leaders = {t for at in range(len(code)) for t in successor_positions(code, at) if t != at + 1}
     joins = leaders | {
@@ -76,14 +77,42 @@ def propagate_copies(code: Code) -> Code:
         for t in successor_positions(code, at)
     }
     known = _Known({}, {})
+    renamed = _parameter_copies(code)
     out: list[Instr] = []
     for at, instr in enumerate(code):
         if at in joins:
             known = _Known({}, {})
+            for target, value in renamed.get(at, ()):
+                known.learn(target, value)
         new = _decided(_substituted(instr, known.values))
         out.append(new)
         _learn(known, new, counts)
     return simplify_code(tuple(out))
+
+
+Copy = tuple[Local, Var]
+
+
+def _parameter_copies(code: Code) -> dict[int, frozenset[Copy]]:
+    """Return which locals are copies of a parameter that keeps its value, before each position.
+
+    So it is seen of a pointer that was made from a vCPU's own that it is that vCPU's.
+    """
+    assigned = {defined_local(i) for i in code}
+    copies = {
+        at: (i.target, i.value)
+        for at, i in enumerate(code)
+        if isinstance(i, Assign) and isinstance(i.value, Var) and i.value.local not in assigned
+    }
+    if not copies:
+        return {}
+
+    def after(at: int, before: frozenset[Copy]) -> frozenset[Copy]:
+        target = defined_local(code[at])
+        kept = frozenset(c for c in before if c[0] != target)
+        return kept | {copies[at]} if at in copies else kept
+
+    return solve_forward(frozenset[Copy](), flow_along(code, after), and_)
 
 
 class _Known(Record, frozen=True):

@@ -30,10 +30,13 @@ SILENT = (Assign, Havoc, Fence, StoreFence, Jump, Branch, Check, Uninit)
 """Instructions that nobody notices but their own thread."""
 
 
-def silently_leading(code: Code, end: int, also: Collection[int] = ()) -> frozenset[int]:
+def silently_leading(
+    code: Code, end: int, also: Collection[int] = (), kept: Collection[Local] = ()
+) -> frozenset[int]:
     """Return the positions from which every way leads to `end`, and nobody notices.
 
-    What is done at those of `also` is noticed by nobody either.
+    What is done at those of `also` is noticed by nobody either. None of the `kept` locals is given
+    a value.
     """
     found: set[int] = set()
     while more := {
@@ -42,6 +45,7 @@ def silently_leading(code: Code, end: int, also: Collection[int] = ()) -> frozen
         if at != end
         and at not in found
         and (isinstance(instr, SILENT) or at in also)
+        and defined_local(instr) not in kept
         and all(to == end or to in found for to in successor_positions(code, at))
     }:
         found |= more

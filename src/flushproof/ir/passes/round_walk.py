@@ -64,14 +64,20 @@ class NoRoundError(Exception):
 
 
 def follow_round(
-    code: Code, at: int, start: int, known: Known, silent: Collection[int] = ()
+    code: Code,
+    at: int,
+    start: int,
+    known: Known,
+    silent: Collection[int] = (),
+    kept: Collection[Local] = (),
 ) -> Round | None:
     """Go on at a position as far as it is decided whether that leads back to an access.
 
     None where it never does, or always, or where that depends on more than values. At the `silent`
-    positions nothing is done that anybody notices.
+    positions nothing is done that anybody notices. What gives one of the `kept` locals a value does
+    not lead back in this sense: the next round is another one.
     """
-    walk = _Walk(code, at, silent)
+    walk = _Walk(code, at, silent, frozenset(kept))
     try:
         succeeds = fold_expr(walk.succeeds(start, known, ()))
     except NoRoundError:
@@ -83,12 +89,14 @@ def follow_round(
 
 
 class _Walk:
-    def __init__(self, code: Code, at: int, silent: Collection[int]) -> None:
+    def __init__(
+        self, code: Code, at: int, silent: Collection[int], kept: frozenset[Local]
+    ) -> None:
         self.code = code
         self.at = at
         self.left = MOST
-        self.back = silently_leading(code, at, silent) | {at}
-        self.ahead = _leading_by_values(code, self.back)
+        self.back = silently_leading(code, at, silent, kept) | {at}
+        self.ahead = _leading_by_values(code, self.back, kept)
         self.passed: set[int] = set()
         self.region: set[int] = set()
         self.failing: dict[int, int] = {}
@@ -99,6 +107,8 @@ class _Walk:
         Raises:
             NoRoundError: it goes in a circle, or depends on what may have no value.
         """
+        if at == self.at:
+            return FALSE
         if at in self.back:
             # From the access itself one would get to what follows its success.
             if at != self.at:
@@ -173,8 +183,11 @@ def straight_path(code: Code, start: int, known: Known) -> StraightWay | None:
     return None
 
 
-def _leading_by_values(code: Code, back: frozenset[int]) -> frozenset[int]:
-    """Return the positions from which jumps and assignments may lead to some that are given."""
+def _leading_by_values(code: Code, back: frozenset[int], kept: frozenset[Local]) -> frozenset[int]:
+    """Return the positions from which jumps and assignments may lead to some that are given.
+
+    None gives one of the `kept` locals a value.
+    """
     found: set[int] = set()
     while more := {
         at
@@ -182,6 +195,7 @@ def _leading_by_values(code: Code, back: frozenset[int]) -> frozenset[int]:
         if at not in found
         and at not in back
         and isinstance(instr, (Assign, Jump, Branch))
+        and defined_local(instr) not in kept
         and any(to in back or to in found for to in successor_positions(code, at))
     }:
         found |= more

@@ -16,15 +16,18 @@ Lemma L11 of docs/soundness.md.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from flushproof.ir.analysis.def_use import map_expr, map_operands
 from flushproof.ir.analysis.field_values import FieldValues
 from flushproof.ir.code import Binary, Const, Exchange, Expr, Local, Mode, Read, Until, Var
 from flushproof.ir.fold import FALSE, TRUE, fold_expr
-from flushproof.ir.passes.cleanup import Code, clean_code
+from flushproof.ir.passes.cleanup import Code, clean_code, live_locals
 from flushproof.ir.passes.failed_round import is_unnoticed
 from flushproof.ir.passes.joined_exchange import join_exchange
 from flushproof.ir.passes.read_again import read_again
 from flushproof.ir.passes.round_walk import (
+    Known,
     Round,
     follow_round,
     is_entered,
@@ -71,8 +74,9 @@ def _make_wait(code: Code, at: int, instr: Read | Exchange, values: FieldValues)
     seen = Local(new_name(code), instr.field.type)
     equal = list_equalities(code, at)
     alike = _waits_alike(code, at, instr)
-    found = follow_round(code, at, at + 1, {**equal, instr.target: Var(seen)}, alike)
-    if found is None or not is_unnoticed(code, at, found.passed, found.region):
+    start = {**equal, instr.target: Var(seen)}
+    found = _unnoticed_round(code, at, start, alike)
+    if found is None:
         return None
     known = values.get(instr.field.name, frozenset())
     waits = (u for k in found.region if (u := alike.get(k)) is not None)
@@ -88,6 +92,19 @@ def _make_wait(code: Code, at: int, instr: Read | Exchange, values: FieldValues)
     new = list(without_failure(code, found))
     new[at] = replace(instr, until=Until(seen, found.succeeds))
     return tuple(new)
+
+
+def _unnoticed_round(code: Code, at: int, known: Known, silent: Collection[int]) -> Round | None:
+    """Return the ways on which an access fails and leads back with what it began with.
+
+    Where some lead back with other values, as to the next round of a loop around it, the access has
+    succeeded on them.
+    """
+    for kept in (frozenset[Local](), live_locals(code)[at]):
+        found = follow_round(code, at, at + 1, known, silent, kept)
+        if found is not None and is_unnoticed(code, at, found.passed, found.region):
+            return found
+    return None
 
 
 def _waits_alike(code: Code, at: int, instr: Read | Exchange) -> dict[int, Until]:
