@@ -1,4 +1,4 @@
-"""Rewrite the outputs that README.md, examples/README.md and docs/tutorial.md show.
+"""Rewrite the outputs that the README, the walk, the tutorial and the gallery show.
 
 Run it as `python examples/regenerate.py`.
 Each block of these pages that starts with three backquotes and `console` holds one command after
@@ -18,8 +18,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
-PAGES = (TOP / "README.md", TOP / "examples" / "README.md", TOP / "docs" / "tutorial.md")
-DECIDED = (0, 1)
+PAGES = (
+    TOP / "README.md",
+    TOP / "examples" / "README.md",
+    TOP / "docs" / "tutorial.md",
+    TOP / "docs" / "gallery.md",
+)
+DECIDED = (0, 1, 3)
 
 _BLOCK = re.compile(r"^```console\n\$ (?P<command>.*)\n(?P<output>(?:.*\n)*?)```$", re.MULTILINE)
 

@@ -28,8 +28,8 @@ def _regenerate() -> ModuleType:
 
 
 REGENERATE = _regenerate()
-README, WALK, TUTORIAL = (page.read_text(encoding="utf-8") for page in REGENERATE.PAGES)
-SHOWN = tuple(b for page in (README, WALK, TUTORIAL) for b in REGENERATE.blocks(page))
+README, WALK, TUTORIAL, GALLERY = (page.read_text(encoding="utf-8") for page in REGENERATE.PAGES)
+SHOWN = tuple(b for page in (README, WALK, TUTORIAL, GALLERY) for b in REGENERATE.blocks(page))
 BLOCKS: dict[str, str] = dict(SHOWN)
 CHECKS = {c.removeprefix("flushproof check "): shown for c, shown in SHOWN if " check " in c}
 DECIDED_ELSEWHERE = ("flushproof check specs/", "flushproof check specs/counter_late.spec")

@@ -31,6 +31,10 @@ spec any_boot {{
 	bounds {{ vcpus 1..2; loads 1; flushes 1; flushers 1; }}
 	claim seen "a vCPU never sees nine" {{ on return idle(v) {{ assert(to_vmx(v)->last != 9); }} }}
 	claim none "nothing is returned" {{ on return unmap(r) {{ assert(!r); }} }}
+	claim late "no vCPU has seen nine" {{
+		any vcpu w;
+		on return unmap() {{ assert(to_vmx(w)->last != 9); }}
+	}}
 	claim five "it is five then" {{ on return unmap() {{ assert(to_kvm_vmx(kvm)->gen == 5); }} }}
 }}
 """
@@ -43,6 +47,17 @@ def _decide(boot: str, claim: str) -> ClaimResult:
     question = Question(claims=(claim,), bounds=machine.setup.bounds, engine="auto")
     (result,) = decide_claims(machine, question)
     return result
+
+
+def test_a_value_that_is_overwritten_is_that_of_boot() -> None:
+    """What the field holds in the end would be replayed as what it held at boot."""
+    machine = machine_from(CODE, SPEC.format(boot=ALL))
+    question = Question(claims=("late",), bounds=machine.setup.bounds, engine="enumerate")
+    (result,) = decide_claims(machine, question)
+    assert result.verdict is Verdict.REFUTED
+    assert result.trace is not None
+    assert "gen is 9 at boot" in result.trace.because
+    assert result.scope.roots.endswith("some values at boot")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 /*
- * KVM Hyper-V PV TLB flush (hv_tlb_flush_enqueue(), 2022): addresses to flush wait in a small queue (of one here).
+ * KVM Hyper-V PV TLB flush (hv_tlb_flush_enqueue(), 2022): addresses to flush wait in a queue, of one here.
  *
  * A queue that is full has to say that everything is to be flushed. If it drops the address instead,
  * the vCPU goes on with that translation.

@@ -1,5 +1,5 @@
 /*
- * A CPU that spins with interrupts off for a lock that the sender of an IPI holds (a bug of many trees).
+ * A CPU spins with interrupts off for a lock that the sender of an IPI holds (a bug of many trees).
  *
  * The sender waits for all CPUs to answer its IPI, and the CPU answers when it has the lock. It has to
  * answer while it spins, or the sender has to let the lock go first.

@@ -1,5 +1,5 @@
 /*
- * FreeBSD EN-22:04.pcid (2022): a CPU that does not run the address space is to flush when it comes back.
+ * FreeBSD EN-22:04.pcid (2022): a CPU elsewhere is to flush when it comes back.
  *
  * The one that invalidates sends its IPIs and marks the others afterwards. One that switches in
  * between gets no IPI and finds no mark: it takes its old entries up again.

@@ -165,7 +165,9 @@ class Conclusion(Record, frozen=True):
     def _roots(self, vcpus: Range, *, exact_roots: bool) -> str:
         if self.question.engine_of(self.name) == "enumerate" and vcpus is not None:
             sizes = Sizes(vcpus[1], self.question.bounds.loads)
-            return f"{count_noun(sizes.roots, 'root')}, one range and one error code"
+            few = f"{count_noun(sizes.roots, 'root')}, one range and one error code"
+            anything = any(not f.ghost for f in self.machine.base.witnesses)
+            return f"{few}, some values at boot" if anything else few
         return "uninterpreted" if exact_roots else "64-bit vectors"
 
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import assert_never
 
-from flushproof.ir.analysis.def_use import used_locals
-from flushproof.ir.code import Field, Hypercall, Local
+from flushproof.ir.analysis.def_use import operand_expressions, subexpressions_of, used_locals
+from flushproof.ir.code import Const, Field, Hypercall, Local
 from flushproof.ir.passes.cleanup import live_locals
 from flushproof.ir.program import Operation, Program, Role
 from flushproof.ir.types import BOOL, INT, NO_VCPU, ROOT, Int, LockWord, Type, VcpuRef
@@ -131,10 +131,13 @@ def witness_groups(
     one has other low bits.
     """
     pages = (*ROOTS[: roots + 1], *BAD_ROOTS, *(ROOTS[0] | x for x in values.low_bits))
+    named = _constants(program)
     return tuple(
         WitnessGroup(fields, accesses)
         if fields in program.accesses
-        else WitnessGroup(fields, tuple((v,) for v in _witness(fields[0], vcpus, threads, pages)))
+        else WitnessGroup(
+            fields, tuple((v,) for v in _witness(fields[0], vcpus, threads, pages, named))
+        )
         for fields in group_witnesses(program)
     )
 
@@ -146,7 +149,16 @@ def group_witnesses(program: Program) -> tuple[tuple[Field, ...], ...]:
     return tuple(whole.get(f, (f,)) for f in program.witnesses if f not in rest)
 
 
-def _witness(f: Field, vcpus: int, threads: int, pages: tuple[int, ...]) -> tuple[int, ...]:
+def _constants(program: Program) -> tuple[int, ...]:
+    """Return the integers that the code and the claims name."""
+    code = (i for o in program.operations for i in o.code)
+    parts = (part for i in code for e in operand_expressions(i) for part in subexpressions_of(e))
+    return tuple(sorted({part.value for part in parts if isinstance(part, Const)}))
+
+
+def _witness(
+    f: Field, vcpus: int, threads: int, pages: tuple[int, ...], named: tuple[int, ...]
+) -> tuple[int, ...]:
     by_type: Mapping[Type, tuple[int, ...]] = {
         ROOT: pages,
         INT: tuple(range(1, threads + 1)),
@@ -155,13 +167,13 @@ def _witness(f: Field, vcpus: int, threads: int, pages: tuple[int, ...]) -> tupl
     if isinstance(f.type, VcpuRef):
         return tuple(range(vcpus))
     if not f.ghost:
-        return _boot_values(f.type, pages)
+        return _boot_values(f.type, pages, named)
     return by_type.get(f.type, GFNS)
 
 
-def _boot_values(t: Type, pages: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the values that stand for all that a variable which another file defines may hold."""
+def _boot_values(t: Type, pages: tuple[int, ...], named: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the values that stand for all that a field may hold at boot."""
     if not isinstance(t, Int):
         return (0,)
-    wanted = (0, 1, 2, t.high, t.low, *(pages if t.width == ROOT.width - 1 else ()))
+    wanted = (0, 1, 2, t.high, t.low, *named, *(pages if t.width == ROOT.width - 1 else ()))
     return tuple(dict.fromkeys(t.wrap(v) for v in wanted))

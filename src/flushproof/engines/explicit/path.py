@@ -19,10 +19,14 @@ def schedule_of_path(graph: Graph, path: Sequence[Move]) -> Schedule:
         *(str(r) for r in graph.present),
     ]
     plans = tuple(ThreadPlan(t, name, _calls(graph, path, t)) for t, name in enumerate(names))
-    last = path[-1].after
-    cells = {f.name: last[graph.cells[f.name, None]] for f in graph.program.witnesses}
-    witnesses = {name: 0 if value == UNSET else value for name, value in cells.items()}
+    witnesses = {f.name: _chosen(path, graph.cells[f.name, None]) for f in graph.program.witnesses}
     return Schedule(sizes.vcpus, witnesses, plans, tuple(m.thread for m in path))
+
+
+def _chosen(path: Sequence[Move], cell: int) -> int:
+    """Return what a witness was chosen to be, though it is overwritten later; 0 if unseen."""
+    states = (*(m.before for m in path), path[-1].after)
+    return next((s[cell] for s in states if s[cell] != UNSET), 0)
 
 
 def _calls(graph: Graph, path: Sequence[Move], thread: int) -> tuple[Call, ...]:

@@ -47,9 +47,10 @@ class Sizes(Record, frozen=True):
 
 
 class Move(Record, frozen=True):
-    """One step: of which thread, from which point, with what choices, and the state after it.
+    """One step: of which thread, from which point, with what choices, and the states around it.
 
-    `begins`: the step begins a call. A bystander's step has the number of its own thread.
+    `begins`: the step begins a call. In `before` the witnesses are chosen that it looks at. A
+    bystander's step has the number of its own thread.
     """
 
     thread: int
@@ -57,6 +58,7 @@ class Move(Record, frozen=True):
     begins: bool
     choices: tuple[int, ...]
     leaf: Leaf
+    before: State
     after: State
 
 
@@ -150,7 +152,7 @@ class Graph:
         thread = self.sizes.acting + self.present.index(role)
         for leaf, base, choices in self.steps.outcomes(point, state, self.witnesses):
             after = _written(base, leaf)
-            yield Move(thread, point, begins=True, choices=choices, leaf=leaf, after=after)
+            yield Move(thread, point, True, choices, leaf, base, after)  # noqa: FBT003
 
     def moves(self, state: State) -> list[Move]:
         """Return every step of every thread, and the end of a state in which all wait."""
@@ -181,7 +183,7 @@ class Graph:
 
     def _steps(self, state: State, thread: int, at: int, point: int, *, begins: bool) -> list[Move]:
         return [
-            Move(thread, point, begins, choices, leaf, _written(base, leaf, (at, leaf.point)))
+            Move(thread, point, begins, choices, leaf, base, _written(base, leaf, (at, leaf.point)))
             for leaf, base, choices in self.steps.outcomes(point, state, self.witnesses)
         ]
 
