@@ -68,7 +68,7 @@ MAY_NOT_END = {
     "jumps over": "for (i = 0; i != 7; i += 2) k->x = i;",
     "wraps": "for (i = 0; i >= 0 || i < 0; i++) k->x = i;",
     "to a bound that moves": "for (i = 0; i != READ_ONCE(k->x); i++) { }",
-    "nested": "for (i = 0; i < a; i++) while (READ_ONCE(k->x)) { }",
+    "nested": "for (i = 0; i < a; i++) while (READ_ONCE(k->x)) k->y = i;",
     "inner undoes": "while (n > 0) { n--; while (any_int()) { n++; if (n > 99) break; } }",
     "inner counts for outer": "while (i < a) { while (n > 0) { n--; i++; } }",
     "nothing": "for (;;) { }",
