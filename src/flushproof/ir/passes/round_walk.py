@@ -107,8 +107,6 @@ class _Walk:
         Raises:
             NoRoundError: it goes in a circle, or depends on what may have no value.
         """
-        if at == self.at:
-            return FALSE
         if at in self.back:
             # From the access itself one would get to what follows its success.
             if at != self.at:
