@@ -81,9 +81,13 @@ class Setup(Record, frozen=True):
 
     @property
     def main_function(self) -> str:
-        """The name of the function that a reader takes the variant for: its first flush, if any."""
+        """The name of the function that a reader takes the variant for; "" where there is none.
+
+        It is the first flush, or the only operation.
+        """
         flushes = [o.function for o in self.operations if o.role == "flush"]
-        return (flushes or [o.function for o in self.operations])[0]
+        named = flushes or [o.function for o in self.operations]
+        return named[0] if flushes or len(named) == 1 else ""
 
     def claim(self, name: str) -> s.ClaimSpec | None:
         """Return the claim of that name."""

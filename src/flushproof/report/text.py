@@ -255,7 +255,7 @@ def trace_lines(trace: Trace, sources: Sources, width: int) -> list[str]:
         "",
         *trace_table(trace, width),
         "",
-        *_labelled("because", trace.because, width),
+        *(_labelled("because", trace.because, width) if trace.because else []),
         *(_labelled("smallest", trace.smallest, width) if trace.smallest else []),
     ]
 
