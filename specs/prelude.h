@@ -14,7 +14,7 @@
  *   __vcpu_at(i) __num_vcpus                 the vCPUs of the VM
  *   __fence __load(p) __store(p, v) __exchange(p, v) __compare_exchange(p, old, v)
  *   __store_fence __store_release(p, v)      barriers between stores, of them all and before one
- *   __exchange_add(p, v)
+ *   __exchange_add(p, v) __exchange_or(p, v) __exchange_and(p, v)
  *   __waits_for(p, condition)   read *p until the condition holds of it, by the name VAL; *p
  *   __value(v)                               the value, as it is now
  *   __typed(x, v)                            (typeof(x))(v); x is not evaluated
@@ -333,7 +333,6 @@ static inline void cpu_relax(void) { }
 /* Goes on once the condition holds; that it ever will is for no_deadlock to say. */
 #define __wait(condition) while (!(condition)) cpu_relax()
 
-
 /* Plain accesses of x86; the store of smp_store_mb() is XCHG, which is a store and a full barrier. */
 #define smp_load_acquire(p) READ_ONCE(*(p))
 void __write_release(void *p, u64 v) __store_release(p, v);
@@ -361,6 +360,43 @@ int __cmpxchg(void *p, u64 old, u64 v) __compare_exchange(p, old, v);
 		*(old) = __seen;			\
 	__seen == __old; })
 
+/*
+ * Bits of words, and of bitmaps, which are arrays of words. The first five are atomic; on x86 a
+ * change that is atomic is a locked instruction, and so a full barrier.
+ */
+#define BITS_PER_LONG 64
+#define BITS_TO_LONGS(n) DIV_ROUND_UP(n, BITS_PER_LONG)
+#define DECLARE_BITMAP(name, bits) unsigned long name[BITS_TO_LONGS(bits)]
+#define BIT_MASK(nr) (1UL << ((nr) % BITS_PER_LONG))
+#define BIT_WORD(nr) ((nr) / BITS_PER_LONG)
+unsigned long __word_or(unsigned long *p, unsigned long v) __exchange_or(p, v);
+unsigned long __word_and(unsigned long *p, unsigned long v) __exchange_and(p, v);
+static inline bool test_bit(unsigned long nr, unsigned long *addr)
+{
+	return (READ_ONCE(addr[BIT_WORD(nr)]) & BIT_MASK(nr)) != 0;
+}
+static inline bool test_and_set_bit(unsigned long nr, unsigned long *addr)
+{
+	return (__word_or(&addr[BIT_WORD(nr)], BIT_MASK(nr)) & BIT_MASK(nr)) != 0;
+}
+static inline bool test_and_clear_bit(unsigned long nr, unsigned long *addr)
+{
+	return (__word_and(&addr[BIT_WORD(nr)], ~BIT_MASK(nr)) & BIT_MASK(nr)) != 0;
+}
+static inline void set_bit(unsigned long nr, unsigned long *addr) { test_and_set_bit(nr, addr); }
+static inline void clear_bit(unsigned long nr, unsigned long *addr)
+{
+	test_and_clear_bit(nr, addr);
+}
+static inline void __set_bit(unsigned long nr, unsigned long *addr)
+{
+	addr[BIT_WORD(nr)] |= BIT_MASK(nr);
+}
+static inline void __clear_bit(unsigned long nr, unsigned long *addr)
+{
+	addr[BIT_WORD(nr)] &= ~BIT_MASK(nr);
+}
+
 typedef struct { int counter; } atomic_t;
 typedef struct { s64 counter; } atomic64_t;
 #define atomic_cond_read_relaxed(v, condition) smp_cond_load_relaxed(&(v)->counter, condition)
@@ -372,12 +408,18 @@ typedef struct { s64 counter; } atomic64_t;
 
 int atomic_fetch_add(int i, atomic_t *v) __exchange_add(&v->counter, i);
 int atomic_fetch_sub(int i, atomic_t *v) __exchange_add(&v->counter, -i);
+int atomic_fetch_or(int i, atomic_t *v) __exchange_or(&v->counter, i);
+int atomic_fetch_and(int i, atomic_t *v) __exchange_and(&v->counter, i);
+int atomic_fetch_andnot(int i, atomic_t *v) __exchange_and(&v->counter, ~i);
 int atomic_xchg(atomic_t *v, int i) __exchange(&v->counter, i);
 int atomic_cmpxchg(atomic_t *v, int old, int i) __compare_exchange(&v->counter, old, i);
 static inline int atomic_read(atomic_t *v) { return READ_ONCE(v->counter); }
 static inline void atomic_set(atomic_t *v, int i) { WRITE_ONCE(v->counter, i); }
 static inline void atomic_add(int i, atomic_t *v) { atomic_fetch_add(i, v); }
 static inline void atomic_sub(int i, atomic_t *v) { atomic_fetch_sub(i, v); }
+static inline void atomic_or(int i, atomic_t *v) { atomic_fetch_or(i, v); }
+static inline void atomic_and(int i, atomic_t *v) { atomic_fetch_and(i, v); }
+static inline void atomic_andnot(int i, atomic_t *v) { atomic_fetch_andnot(i, v); }
 static inline void atomic_inc(atomic_t *v) { atomic_fetch_add(1, v); }
 static inline void atomic_dec(atomic_t *v) { atomic_fetch_sub(1, v); }
 static inline int atomic_add_return(int i, atomic_t *v) { return atomic_fetch_add(i, v) + i; }
@@ -389,12 +431,18 @@ static inline bool atomic_dec_and_test(atomic_t *v) { return atomic_dec_return(v
 
 s64 atomic64_fetch_add(s64 i, atomic64_t *v) __exchange_add(&v->counter, i);
 s64 atomic64_fetch_sub(s64 i, atomic64_t *v) __exchange_add(&v->counter, -i);
+s64 atomic64_fetch_or(s64 i, atomic64_t *v) __exchange_or(&v->counter, i);
+s64 atomic64_fetch_and(s64 i, atomic64_t *v) __exchange_and(&v->counter, i);
+s64 atomic64_fetch_andnot(s64 i, atomic64_t *v) __exchange_and(&v->counter, ~i);
 s64 atomic64_xchg(atomic64_t *v, s64 i) __exchange(&v->counter, i);
 s64 atomic64_cmpxchg(atomic64_t *v, s64 old, s64 i) __compare_exchange(&v->counter, old, i);
 static inline s64 atomic64_read(atomic64_t *v) { return READ_ONCE(v->counter); }
 static inline void atomic64_set(atomic64_t *v, s64 i) { WRITE_ONCE(v->counter, i); }
 static inline void atomic64_add(s64 i, atomic64_t *v) { atomic64_fetch_add(i, v); }
 static inline void atomic64_sub(s64 i, atomic64_t *v) { atomic64_fetch_sub(i, v); }
+static inline void atomic64_or(s64 i, atomic64_t *v) { atomic64_fetch_or(i, v); }
+static inline void atomic64_and(s64 i, atomic64_t *v) { atomic64_fetch_and(i, v); }
+static inline void atomic64_andnot(s64 i, atomic64_t *v) { atomic64_fetch_andnot(i, v); }
 static inline void atomic64_inc(atomic64_t *v) { atomic64_fetch_add(1, v); }
 static inline void atomic64_dec(atomic64_t *v) { atomic64_fetch_sub(1, v); }
 static inline s64 atomic64_add_return(s64 i, atomic64_t *v) { return atomic64_fetch_add(i, v) + i; }

@@ -484,6 +484,21 @@ PIECES: dict[str, Piece] = {
         "atomic_sub(b, &to_kvm_vmx(kvm)->count); "
         "return x * 5 + y * 3 + atomic_read(&to_kvm_vmx(kvm)->count);"
     ),
+    "atomic_bits": Piece(
+        "atomic_set(&to_kvm_vmx(kvm)->count, a); "
+        "int x = atomic_fetch_or(b, &to_kvm_vmx(kvm)->count);\n"
+        "int y = atomic_fetch_and(a, &to_kvm_vmx(kvm)->count); "
+        "atomic_or(5, &to_kvm_vmx(kvm)->count); atomic_andnot(b, &to_kvm_vmx(kvm)->count);\n"
+        "atomic_and(~8, &to_kvm_vmx(kvm)->count); "
+        "return x * 5 + y * 3 + atomic_read(&to_kvm_vmx(kvm)->count);"
+    ),
+    "bits_of_a_word": Piece(
+        "unsigned long *w = (unsigned long *)&to_kvm_vmx(kvm)->wide; "
+        "to_kvm_vmx(kvm)->wide = a;\n"
+        "int x = test_and_set_bit(b & 63, w); x = x * 2 + test_and_clear_bit(a & 63, w);\n"
+        "set_bit(7, w); clear_bit(b & 15, w); __set_bit(a & 31, w); __clear_bit(3, w);\n"
+        "return x * 2 + test_bit(b & 31, w) + (int)(w[0] ^ (w[0] >> 32)) * 4;"
+    ),
     "atomic_steps": Piece(
         "atomic_set(&to_kvm_vmx(kvm)->count, a); atomic_inc(&to_kvm_vmx(kvm)->count);\n"
         "int x = atomic_inc_return(&to_kvm_vmx(kvm)->count) * 3; "

@@ -88,6 +88,11 @@ typedef struct { long long counter; } atomic64_t;
 	static inline void p##_set(p##_t *v, t i) { v->counter = i; } \
 	static inline t p##_fetch_add(t i, p##_t *v) { return __sync_fetch_and_add(&v->counter, i); } \
 	static inline t p##_fetch_sub(t i, p##_t *v) { return __sync_fetch_and_sub(&v->counter, i); } \
+	static inline t p##_fetch_or(t i, p##_t *v) { return __sync_fetch_and_or(&v->counter, i); } \
+	static inline t p##_fetch_and(t i, p##_t *v) { return __sync_fetch_and_and(&v->counter, i); } \
+	static inline void p##_or(t i, p##_t *v) { p##_fetch_or(i, v); } \
+	static inline void p##_and(t i, p##_t *v) { p##_fetch_and(i, v); } \
+	static inline void p##_andnot(t i, p##_t *v) { p##_fetch_and(~i, v); } \
 	static inline t p##_add_return(t i, p##_t *v) { return __sync_add_and_fetch(&v->counter, i); } \
 	static inline t p##_sub_return(t i, p##_t *v) { return __sync_sub_and_fetch(&v->counter, i); } \
 	static inline void p##_add(t i, p##_t *v) { p##_fetch_add(i, v); } \
@@ -102,6 +107,16 @@ typedef struct { long long counter; } atomic64_t;
 	static inline t p##_cmpxchg(p##_t *v, t o, t i) { return cmpxchg(&v->counter, o, i); }
 ATOMICS(atomic, int)
 ATOMICS(atomic64, long long)
+#define BIT_OF(n) (1UL << ((n) % 64))
+#define test_bit(n, a) (((a)[(n) / 64] & BIT_OF(n)) != 0)
+#define test_and_set_bit(n, a) \
+	((__sync_fetch_and_or(&(a)[(n) / 64], BIT_OF(n)) & BIT_OF(n)) != 0)
+#define test_and_clear_bit(n, a) \
+	((__sync_fetch_and_and(&(a)[(n) / 64], ~BIT_OF(n)) & BIT_OF(n)) != 0)
+#define set_bit(n, a) ((void)test_and_set_bit(n, a))
+#define clear_bit(n, a) ((void)test_and_clear_bit(n, a))
+#define __set_bit(n, a) ((void)((a)[(n) / 64] |= BIT_OF(n)))
+#define __clear_bit(n, a) ((void)((a)[(n) / 64] &= ~BIT_OF(n)))
 typedef struct { int readers, held; } rwlock_t;
 struct rw_semaphore { int readers, held; };
 struct mutex { int held; };

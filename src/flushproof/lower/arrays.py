@@ -101,6 +101,11 @@ def indexed_place(ctx: Context, array: ArrayPlace, index: Expr, t: Int, span: Sp
     return ChosenPlace(known, elements, array.type.element)
 
 
+def check_first(ctx: Context, index: Expr, t: Int, span: Span) -> None:
+    """Check an index into what is no array, which is as an array of one element."""
+    ctx.emitter.check(Binary("==", index, Const(0, t), BOOL), OUT_OF_RANGE, span)
+
+
 OUT_OF_RANGE = "an index is out of range"
 
 

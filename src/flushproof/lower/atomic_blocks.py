@@ -15,7 +15,9 @@ from flushproof.support.source import Span
 
 HARMLESS = frozenset(
     {
-        *("__exchange", "__compare_exchange", "__exchange_add", "__load", "__store"),
+        *("__exchange", "__compare_exchange", "__exchange_add"),
+        *("__exchange_or", "__exchange_and", "__load", "__store"),
+        *("__store_fence", "__store_release"),
         *("__free", "__vcpu_at", "__num_vcpus", "__value", "__least", "__greatest", "__first"),
         *("__unreachable", "__ignored"),
     }

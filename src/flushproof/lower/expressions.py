@@ -24,7 +24,7 @@ from flushproof.ir.code import Const, Expr, FieldScope, Uninit, Var
 from flushproof.ir.types import BOOL, U64, Int, VcpuRef
 from flushproof.lower import convert
 from flushproof.lower.argument_types import refuse_by_value
-from flushproof.lower.arrays import element_place, indexed_place, require_array
+from flushproof.lower.arrays import check_first, element_place, indexed_place, require_array
 from flushproof.lower.assignment import assign_alias, convert_for_storage, store_value
 from flushproof.lower.context import (
     Alias,
@@ -244,6 +244,11 @@ def _indexed(ctx: Context, base: c.Expr, index: c.Expr, span: Span) -> Place:
             check_nonnull(ctx, nonnull, span)
             number, t = convert.require_integer(lower_expression(ctx, index), index.span)
             return indexed_place(ctx, array, number, t, span)
+        case PointerTo(LocalPlace() | FieldPlace() as scalar, nonnull):
+            check_nonnull(ctx, nonnull, span)
+            number, t = convert.require_integer(lower_expression(ctx, index), index.span)
+            check_first(ctx, number, t, span)
+            return scalar
         case _:
             raise unsupported_construct("an array", span)
 

@@ -11,7 +11,8 @@ __num_vcpus                             return the number of vCPUs
 __fence  __store_fence                  a full memory barrier, and one between stores
 __load(p)  __store(p, v)  __store_release(p, v)
                                         one marked access through a pointer
-__exchange(p, v)  __compare_exchange(p, old, v)  __exchange_add(p, v)
+__exchange(p, v)  __compare_exchange(p, old, v)
+__exchange_add(p, v)  __exchange_or(p, v)  __exchange_and(p, v)
                                         one atomic access, returning the old value
 __unreachable                           undefined, as C has it
 __initialises(lock)                     refused: others may hold the lock, which it would free
@@ -32,6 +33,7 @@ from flushproof.frontend.c.type_errors import Mismatch
 from flushproof.frontend.c.types import BOOL_T, INT_T, Integer, Pointer, Struct
 from flushproof.ir.code import (
     Acquire,
+    BinaryOp,
     Cast,
     Const,
     Exchange,
@@ -255,19 +257,23 @@ def _exchange(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
     return value_of(ctx, Var(result), where.type, span)
 
 
-def _exchange_add(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
+def _exchange_with(
+    ctx: Context, arguments: tuple[c.Expr, ...], span: Span, *, operator: BinaryOp
+) -> Value:
+    """Emit an exchange for what an operator makes of what is there and an operand."""
     where = _shared_scalar(ctx, arguments[0], span)
     t = ctx.field_type(where.type, span)
     if not isinstance(t, Int) or t == BOOL:
         raise InputError(Mismatch(span=span, text=f"{_named(where)} is not an integer"))
     more = convert.as_type(lower_expression(ctx, arguments[1]), where.type, span)
     result, old = ctx.emitter.temp(t), ctx.emitter.temp(t)
-    total = convert.apply_operator("+", Var(old), more)
+    total = convert.apply_operator(operator, Var(old), more)
 
     def exchange(place: FieldPlace) -> None:
         if ctx.atomic is not None:
             read = Read(result, place.field, place.index, Mode.ATOMIC, span)
-            exchange_within(ctx, place, read, None, convert.apply_operator("+", Var(result), more))
+            now = convert.apply_operator(operator, Var(result), more)
+            exchange_within(ctx, place, read, None, now)
         else:
             added = Exchange(result, place.field, place.index, None, total, span, old)
             ctx.emitter.emit(added)
@@ -304,7 +310,9 @@ ACTS: dict[str, Meaning] = {
     "__store_fence": _store_fence,
     "__exchange": _exchange,
     "__compare_exchange": _exchange,
-    "__exchange_add": _exchange_add,
+    "__exchange_add": partial(_exchange_with, operator="+"),
+    "__exchange_or": partial(_exchange_with, operator="|"),
+    "__exchange_and": partial(_exchange_with, operator="&"),
 }
 """What a claim's handler must not do, since it only watches; what it may store to, `write` says."""
 

@@ -73,13 +73,16 @@ MAYBE static int hypercall(unsigned long long as, _Bool whole, unsigned long lon
 	if (hook_old == hook_expected)			\
 		*hook_at = hook_value;			\
 	hook_old; })
-#define ATOMIC_ADD(p, i) __extension__ ({		\
+#define ATOMIC_WITH(operator, p, i) __extension__ ({	\
 	__typeof__(*(p)) hook_value = (i), hook_old;	\
 	__typeof__(p) hook_at = (p);			\
 	visit(EXCHANGE, hook_at);			\
 	hook_old = *hook_at;				\
-	*hook_at = hook_old + hook_value;		\
+	*hook_at = hook_old operator hook_value;	\
 	hook_old; })
+#define ATOMIC_ADD(p, i) ATOMIC_WITH(+, p, i)
+#define ATOMIC_OR(p, i) ATOMIC_WITH(|, p, i)
+#define ATOMIC_AND(p, i) ATOMIC_WITH(&, p, i)
 /* Read until a condition holds of what was read, which it calls VAL. */
 #define WAITS_FOR(p, condition) __extension__ ({	\
 	__typeof__(p) hook_from = (p);			\

@@ -23,6 +23,8 @@ GENERIC = {
     "__exchange": "ATOMIC_EXCHANGE",
     "__compare_exchange": "ATOMIC_COMPARE_EXCHANGE",
     "__exchange_add": "ATOMIC_ADD",
+    "__exchange_or": "ATOMIC_OR",
+    "__exchange_and": "ATOMIC_AND",
     "__value": "VALUE",
     "__typed": "TYPED",
     "__least": "LEAST",

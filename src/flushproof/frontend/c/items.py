@@ -44,6 +44,8 @@ MEANINGS = frozenset(
         "__elements",
         "__exchange",
         "__exchange_add",
+        "__exchange_and",
+        "__exchange_or",
         "__fence",
         "__first",
         "__free",
