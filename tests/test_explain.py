@@ -117,7 +117,8 @@ def test_examples_without_a_spec_are_refuted(
     out = capsys.readouterr().out
     assert f"\nrefuted  {claim.name}   " in out
     assert "VIOLATION" in out
-    assert max(map(len, out.splitlines())) <= 75
+    # A path is never broken, and how long it is depends on where the program is installed.
+    assert max(len(line) for line in out.splitlines() if claim.example not in line) <= 75
 
 
 def test_a_claim_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
