@@ -103,10 +103,12 @@ def indexed_place(ctx: Context, array: ArrayPlace, index: Expr, t: Int, span: Sp
 
 def check_first(ctx: Context, index: Expr, t: Int, span: Span) -> None:
     """Check an index into what is no array, which is as an array of one element."""
-    ctx.emitter.check(Binary("==", index, Const(0, t), BOOL), OUT_OF_RANGE, span)
+    first = convert.apply_operator("==", index, Const(0, t))
+    ctx.emitter.check(first, BEYOND_FIRST, span)
 
 
 OUT_OF_RANGE = "an index is out of range"
+BEYOND_FIRST = "an index leads beyond the one element that a pointer is known to point to"
 
 
 def _in_range(index: Expr, t: Int, size: int) -> Expr:
