@@ -367,8 +367,8 @@ int __cmpxchg(void *p, u64 old, u64 v) __compare_exchange(p, old, v);
 #define BITS_PER_LONG 64
 #define BITS_TO_LONGS(n) DIV_ROUND_UP(n, BITS_PER_LONG)
 #define DECLARE_BITMAP(name, bits) unsigned long name[BITS_TO_LONGS(bits)]
-#define BIT_MASK(nr) (1UL << ((nr) % BITS_PER_LONG))
-#define BIT_WORD(nr) ((nr) / BITS_PER_LONG)
+#define BIT_MASK(nr) (1UL << ((nr) & (BITS_PER_LONG - 1)))
+#define BIT_WORD(nr) ((nr) >> 6)
 unsigned long __word_or(unsigned long *p, unsigned long v) __exchange_or(p, v);
 unsigned long __word_and(unsigned long *p, unsigned long v) __exchange_and(p, v);
 static inline bool test_bit(unsigned long nr, unsigned long *addr)

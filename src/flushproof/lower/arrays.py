@@ -93,10 +93,10 @@ def indexed_place(ctx: Context, array: ArrayPlace, index: Expr, t: Int, span: Sp
     size = array.type.size or 0
     if isinstance(index, Const):
         there = 0 <= index.value < size
-        ctx.emitter.check(Const(int(there), BOOL), OUT_OF_RANGE, span)
+        ctx.emitter.check(Const(int(there), BOOL), OUT_OF_RANGE, ctx.outside_prelude(span))
         return element_place(ctx, array, index.value if there else 0, span)
     known = ctx.emitter.keep(index, span)
-    ctx.emitter.check(_in_range(known, t, size), OUT_OF_RANGE, span)
+    ctx.emitter.check(_in_range(known, t, size), OUT_OF_RANGE, ctx.outside_prelude(span))
     elements = tuple(all_elements(ctx, array, span))
     return ChosenPlace(known, elements, array.type.element)
 
@@ -104,7 +104,7 @@ def indexed_place(ctx: Context, array: ArrayPlace, index: Expr, t: Int, span: Sp
 def check_first(ctx: Context, index: Expr, t: Int, span: Span) -> None:
     """Check an index into what is no array, which is as an array of one element."""
     first = convert.apply_operator("==", index, Const(0, t))
-    ctx.emitter.check(first, BEYOND_FIRST, span)
+    ctx.emitter.check(first, BEYOND_FIRST, ctx.outside_prelude(span))
 
 
 OUT_OF_RANGE = "an index is out of range"
