@@ -367,21 +367,24 @@ int __cmpxchg(void *p, u64 old, u64 v) __compare_exchange(p, old, v);
 #define BITS_PER_LONG 64
 #define BITS_TO_LONGS(n) DIV_ROUND_UP(n, BITS_PER_LONG)
 #define DECLARE_BITMAP(name, bits) unsigned long name[BITS_TO_LONGS(bits)]
-#define BIT_MASK(nr) (1UL << ((nr) & (BITS_PER_LONG - 1)))
-#define BIT_WORD(nr) ((nr) >> 6)
+#define BIT_MASK(nr) (1UL << ((nr) % BITS_PER_LONG))
+#define BIT_WORD(nr) ((nr) / BITS_PER_LONG)
+/* The same of a number without a sign; that no division is left makes proofs easier. */
+#define __mask_of(nr) (1UL << ((nr) & (BITS_PER_LONG - 1)))
+#define __word_of(nr) ((nr) >> 6)
 unsigned long __word_or(unsigned long *p, unsigned long v) __exchange_or(p, v);
 unsigned long __word_and(unsigned long *p, unsigned long v) __exchange_and(p, v);
 static inline bool test_bit(unsigned long nr, unsigned long *addr)
 {
-	return (READ_ONCE(addr[BIT_WORD(nr)]) & BIT_MASK(nr)) != 0;
+	return (READ_ONCE(addr[__word_of(nr)]) & __mask_of(nr)) != 0;
 }
 static inline bool test_and_set_bit(unsigned long nr, unsigned long *addr)
 {
-	return (__word_or(&addr[BIT_WORD(nr)], BIT_MASK(nr)) & BIT_MASK(nr)) != 0;
+	return (__word_or(&addr[__word_of(nr)], __mask_of(nr)) & __mask_of(nr)) != 0;
 }
 static inline bool test_and_clear_bit(unsigned long nr, unsigned long *addr)
 {
-	return (__word_and(&addr[BIT_WORD(nr)], ~BIT_MASK(nr)) & BIT_MASK(nr)) != 0;
+	return (__word_and(&addr[__word_of(nr)], ~__mask_of(nr)) & __mask_of(nr)) != 0;
 }
 static inline void set_bit(unsigned long nr, unsigned long *addr) { test_and_set_bit(nr, addr); }
 static inline void clear_bit(unsigned long nr, unsigned long *addr)
@@ -390,11 +393,11 @@ static inline void clear_bit(unsigned long nr, unsigned long *addr)
 }
 static inline void __set_bit(unsigned long nr, unsigned long *addr)
 {
-	addr[BIT_WORD(nr)] |= BIT_MASK(nr);
+	addr[__word_of(nr)] |= __mask_of(nr);
 }
 static inline void __clear_bit(unsigned long nr, unsigned long *addr)
 {
-	addr[BIT_WORD(nr)] &= ~BIT_MASK(nr);
+	addr[__word_of(nr)] &= ~__mask_of(nr);
 }
 
 typedef struct { int counter; } atomic_t;
