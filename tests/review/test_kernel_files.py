@@ -124,3 +124,41 @@ def test_where_it_goes_wrong_in_another_file(
         _, out, err = review(capsys, tree, "../fix", "--base", path)
         assert err == ""
         assert re.search(where, out), out
+
+
+def test_functions_of_other_names(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A fork whose functions have other names can be checked, but not reviewed or compared."""
+    folder = copied(tmp_path)
+    file, fork = folder / "vmx.c", folder / "fork.c"
+    text = re.sub(r"\bhv_remote_flush_tlb(_with_range)?\b", r"fork_flush\1", file.read_text())
+    file.write_text(text.replace("vmx_set_cr3", "fork_load"))
+    fork.write_text(file.read_text() + "/* the same */\n")
+    said = ("--flush", "fork_flush_with_range", "--load", "fork_load")
+    with chdir(tmp_path):
+        code = cli.main(["nfc", str(file), str(fork), *said])
+    out, err = capsys.readouterr()
+    assert (code, err) == (0, "")
+    assert "equal" in out
+    fork.unlink()
+    last = len(file.read_text().splitlines())
+    (tmp_path / "fix").write_text(
+        f"--- a/vmx.c\n+++ b/vmx.c\n@@ -{last} +{last},2 @@\n }}\n+/* the same */\n"
+    )
+    code, out, err = review(capsys, tmp_path, "fix", "--base", str(file), *said)
+    assert (code, err) == (0, "")
+    assert "broke nothing" in out
+    code, _, err = review(capsys, tmp_path, "fix", "--base", str(file))
+    assert code == 4
+    assert "defines no function that" in " ".join(err.split())
+
+
+@pytest.mark.parametrize("path", ["/etc/vmx.h", "b/../../../vmx.h"])
+def test_a_file_outside(capsys: pytest.CaptureFixture[str], tmp_path: Path, path: str) -> None:
+    """A patch for a kernel file reads and shows a file elsewhere on the disk."""
+    folder = copied(tmp_path)
+    other = patch("\n", "\n/* */\n", names=("vmx.h",)).splitlines(keepends=True)
+    other[:2] = [f"--- {path}\n", f"+++ {path}\n"]
+    (tmp_path / "fix").write_text(patch(*RENAMED, names=("vmx.c",)) + "".join(other))
+    code, out, err = review(capsys, tmp_path, "fix", "--base", str(folder / "vmx.c"))
+    assert (code, out) == (4, "")
+    assert "which is no path within a tree" in " ".join(err.split())

@@ -6,6 +6,7 @@ import os
 import posixpath
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from flushproof.features.review.diff import FileDiff, Patch
 from flushproof.features.review.patch_apply import (
@@ -16,6 +17,7 @@ from flushproof.features.review.patch_apply import (
     unchanged_source,
 )
 from flushproof.frontend.c.load import load_source
+from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.support.files import current_files
 from flushproof.support.record import Record
 from flushproof.support.source import Source
@@ -24,6 +26,14 @@ Around = Mapping[Path, Applied]
 """Files that patches changed so far, by where they stand."""
 
 _CODE = (".c", ".h")
+
+
+class OutsidePath(Diagnostic, frozen=True, kw_only=True):
+    """A patch that names a file outside of the tree it is for."""
+
+    CODE: ClassVar[str] = "FP0813"
+    TITLE: ClassVar[str] = "the patch changes `{path}`, which is no path within a tree"
+    path: str
 
 
 class Beside(Record, frozen=True):
@@ -45,9 +55,9 @@ def patched_beside(patch: Patch, files: tuple[FileDiff, ...], base: Path, around
     """Apply the rest of a patch to the files that stand to `base` as they do in the patch.
 
     Raises:
-        InputError: such a file is there, and the patch does not apply to it.
+        InputError: such a file is there, and the patch does not apply to it, or it is outside.
     """
-    if len(files) != 1:
+    if len(files) != 1 or _outside(files[0].path):
         return Beside((), around)
     folder = posixpath.dirname(files[0].path) or "."
     found: list[FileDiff] = []
@@ -55,6 +65,8 @@ def patched_beside(patch: Patch, files: tuple[FileDiff, ...], base: Path, around
     for file in patch.files:
         if file in files or not file.path.endswith(_CODE):
             continue
+        if _outside(file.path):
+            raise InputError(OutsidePath(span=None, path=file.path))
         place = Path(os.path.normpath(base.parent / posixpath.relpath(file.path, folder)))
         if file.whole:
             new = (TextLine(x.text, x, None) for hunk in file.hunks for x in hunk.new)
@@ -66,3 +78,8 @@ def patched_beside(patch: Patch, files: tuple[FileDiff, ...], base: Path, around
             continue
         found.append(file)
     return Beside(tuple(found), changed)
+
+
+def _outside(path: str) -> bool:
+    """Tell whether a path of a patch leads out of the tree."""
+    return posixpath.isabs(path) or ".." in path.split("/")

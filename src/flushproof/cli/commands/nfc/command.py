@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from flushproof.cli.arguments import add_bounds, add_output, read_options
+from flushproof.cli.arguments import (
+    add_bounds,
+    add_kernel,
+    add_output,
+    read_options,
+    refuse_twice_said,
+)
 from flushproof.cli.command import Command
 from flushproof.cli.failures import limited_run
 from flushproof.cli.terminal import Terminal, load_sources
@@ -31,6 +37,7 @@ def _add(command: argparse.ArgumentParser) -> None:
         default=str(Relation.EQUAL),
         help="the verdict for which to exit with 0",
     )
+    add_kernel(command)
     add_bounds(command, Group.LIMITS)
     add_output(command)
 
@@ -54,6 +61,7 @@ def _add_since(start: argparse._MutuallyExclusiveGroup) -> None:
 
 def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     options = read_options(arguments)
+    refuse_twice_said(options, arguments.spec, (arguments.old, arguments.new))
     comparing = Comparing(
         Compared(arguments.compared), Since(arguments.since), Relation(arguments.expect)
     )

@@ -5,7 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, ClassVar
 
-from flushproof.cli.arguments import add_bounds, add_named, add_output, read_options
+from flushproof.cli.arguments import (
+    add_bounds,
+    add_kernel,
+    add_named,
+    add_output,
+    read_options,
+    refuse_twice_said,
+)
 from flushproof.cli.command import Command
 from flushproof.cli.failures import limited_run
 from flushproof.cli.progress_line import start_progress
@@ -38,6 +45,7 @@ def _add(command: argparse.ArgumentParser) -> None:
         "--path", metavar="FILE", help="with --git: the file; else: which file of the patch"
     )
     command.add_argument("--spec", metavar="FILE", help="take the set-up from this spec file")
+    add_kernel(command)
     add_named(command, "claim")
     add_bounds(command, Group.LIMITS, Group.METHOD)
     add_output(command)
@@ -45,6 +53,7 @@ def _add(command: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     options = read_options(arguments)
+    refuse_twice_said(options, arguments.spec)
     reviewing = _reviewing(arguments)
     with limited_run(options.megabytes, arguments.format, terminal):
         found = _review(reviewing, arguments.spec, options, terminal)
