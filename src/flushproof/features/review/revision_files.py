@@ -38,7 +38,7 @@ class TooMany(Diagnostic, frozen=True, kw_only=True):
     most: int = MOST
 
 
-class Entry(Record, frozen=True):
+class CommittedFile(Record, frozen=True):
     """A file of a commit: its mode, and the digest of its contents."""
 
     mode: str
@@ -69,13 +69,13 @@ def find_tree(path: str) -> Tree:
     return Tree(Path(top), prefix.rstrip("/"))
 
 
-def list_entries(tree: Tree, commit: str) -> Mapping[str, Entry]:
+def list_entries(tree: Tree, commit: str) -> Mapping[str, CommittedFile]:
     """Return the files of a commit in the folders that count, by their paths from the top.
 
     Raises:
         InputError: git fails, or there are too many.
     """
-    found: dict[str, Entry] = {}
+    found: dict[str, CommittedFile] = {}
     # Right above the file's folder lies what `../x.h` names.
     above = (f"{os.path.dirname(tree.folder)}/".lstrip("/"),) if tree.folder else ()  # noqa: PTH120
     for ways, folders in ((("-r",), tree.folders), ((), above)):
@@ -87,12 +87,12 @@ def list_entries(tree: Tree, commit: str) -> Mapping[str, Entry]:
             head, _, name = line.partition("\t")
             mode, sort, digest = head.split(" ")
             if sort == "blob":
-                found[name] = Entry(mode, digest)
+                found[name] = CommittedFile(mode, digest)
     return found
 
 
 def read_around(
-    tree: Tree, entries: Mapping[str, Entry], here: Mapping[str, str], but: str
+    tree: Tree, entries: Mapping[str, CommittedFile], here: Mapping[str, str], but: str
 ) -> tuple[Source, ...]:
     """Return the texts that a commit has otherwise than the disk, empty where it has no such file.
 
@@ -116,7 +116,7 @@ def read_around(
     )
 
 
-def _regular(entries: Mapping[str, Entry], name: str) -> bool:
+def _regular(entries: Mapping[str, CommittedFile], name: str) -> bool:
     return name in entries and entries[name].mode in _REGULAR
 
 
@@ -156,7 +156,9 @@ def _files(tree: Tree) -> Iterator[Path]:
     yield from (p for p in sorted(seen) if p.is_symlink() or p.is_file())
 
 
-def _require_same_links(tree: Tree, entries: Mapping[str, Entry], here: Mapping[str, str]) -> None:
+def _require_same_links(
+    tree: Tree, entries: Mapping[str, CommittedFile], here: Mapping[str, str]
+) -> None:
     """Refuse links on the disk that are otherwise in the commit, for what they show is elsewhere.
 
     One that git does not know may lead to where files are compared, or out of the repository.
@@ -181,7 +183,7 @@ def _leads_aside(tree: Tree, name: str) -> bool:
     return is_below(real, (top,)) and not is_below(real, tuple(compared))
 
 
-def _contents(tree: Tree, entries: Mapping[str, Entry]) -> dict[str, str]:
+def _contents(tree: Tree, entries: Mapping[str, CommittedFile]) -> dict[str, str]:
     """Return what files hold, read by one process."""
     if not entries:
         return {}
