@@ -178,11 +178,12 @@ def test_refusals(text: str, line: int, column: int, title: str, help_text: str)
     ("bound", "column", "title"),
     [
         ("vcpus 4..1", 16, "`4..1` is empty"),
-        ("vcpus 0", 16, "`0` is not between 1 and 65536"),
-        ("vcpus -2", 16, "`-2` is not between 1 and 65536"),
-        ("loads -1", 16, "`-1` is not between 0 and 65536"),
+        ("vcpus 0", 16, "`0` is not between 1 and 4096"),
+        ("vcpus -2", 16, "`-2` is not between 1 and 4096"),
+        ("loads -1", 16, "`-1` is not between 0 and 1000"),
         ("loads any", 10, "`loads any`: only flushers may be any number"),
-        ("loads 99999999", 16, "`99999999` is not between 0 and 65536"),
+        ("loads 99999999", 16, "`99999999` is not between 0 and 1000"),
+        ("vcpus 4097", 16, "`4097` is not between 1 and 4096"),
     ],
 )
 def test_bad_bounds_are_refused(bound: str, column: int, title: str) -> None:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from os import cpu_count
 
 from flushproof.frontend.kernel.choices import Choices
+from flushproof.frontend.spec.syntax import MAX_OPERATIONS, MAX_VCPUS
 from flushproof.results.comparison import Compared, Relation, Since
 from flushproof.support.diagnostics import Diagnostic, InputError
 from flushproof.support.memory_limit import LEAST
@@ -28,8 +29,6 @@ from flushproof.verify.option_errors import (
     UnknownExecutor,
 )
 
-MAX_VCPUS = 4096
-MAX_OPERATIONS = 1000
 SOLVER, COMPILER = "cvc5", "gcc"
 SECOND = (SOLVER, COMPILER)
 ENGINES = ("auto", "bounded", "unbounded", "enumerate")

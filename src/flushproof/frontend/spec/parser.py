@@ -186,8 +186,9 @@ def _bound(tokens: Tokens, tree: Tree) -> syntax.BoundLine:
         return _any_number(tokens, tree)
     name, first, last = tree_parts(tree)
     check_known("bound", str(name), BOUNDS, span_of(tokens, name))
-    low = _count(tokens, first, least=int(name == "vcpus"))
-    high = low if last is None else _count(tokens, last, least=0)
+    most = syntax.MAX_VCPUS if name == "vcpus" else syntax.MAX_OPERATIONS
+    low = _count(tokens, first, least=int(name == "vcpus"), most=most)
+    high = low if last is None else _count(tokens, last, least=0, most=most)
     if high < low:
         place = span_of(tokens, first).to(span_of(tokens, last or first))
         raise InputError(BadBounds(span=place, problem=f"`{low}..{high}` is empty"))
@@ -203,12 +204,12 @@ def _any_number(tokens: Tokens, tree: Tree) -> syntax.BoundLine:
     return syntax.BoundLine(str(name), 1, 1, span_of(tokens, tree), any_number=True)
 
 
-def _count(tokens: Tokens, branch: Branch | None, *, least: int) -> int:
+def _count(tokens: Tokens, branch: Branch | None, *, least: int, most: int = _MOST) -> int:
     sign, digits = tree_parts(tree_in(branch))
     span = span_of(tokens, branch)
     value = constants.decode_integer(str(digits), span)[0] * (1 if sign is None else -1)
-    if not least <= value <= _MOST:
-        problem = f"`{value}` is not between {least} and {_MOST}"
+    if not least <= value <= most:
+        problem = f"`{value}` is not between {least} and {most}"
         raise InputError(BadBounds(span=span, problem=problem))
     return value
 

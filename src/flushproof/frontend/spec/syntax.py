@@ -34,6 +34,11 @@ class CacheDecl(Placed, frozen=True):
     span: Span
 
 
+MAX_VCPUS = 4096
+MAX_OPERATIONS = 1000
+"""The largest bounds that are looked at."""
+
+
 class BoundLine(Placed, frozen=True):
     """`vcpus 1..4;` or `loads 2;` (then low == high), or `flushers any;`, with one to look at."""
 
