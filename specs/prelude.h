@@ -12,6 +12,7 @@
  *   __initialises(lock)                      refused: others may hold the lock
  *   __ignored                                no effect; arguments are evaluated for theirs only
  *   __vcpu_at(i) __num_vcpus                 the vCPUs of the VM
+ *   __flag_of(mask, vcpu)                    where a mask says whether a vCPU is in it
  *   __fence __load(p) __store(p, v) __exchange(p, v) __compare_exchange(p, old, v)
  *   __store_fence __store_release(p, v)      barriers between stores, of them all and before one
  *   __exchange_add(p, v) __exchange_or(p, v) __exchange_and(p, v)
@@ -564,6 +565,58 @@ static inline u64 construct_eptp(struct kvm_vcpu *vcpu, u64 root, int level)
 enum { EPT_POINTER = 0x201a, GUEST_CR3 = 0x6802 };
 void vmcs_write64(unsigned long field, u64 value) __ignored;
 void vmcs_writel(unsigned long field, unsigned long value) __ignored;
+
+/*
+ * Masks of CPUs, which are those of the vCPUs: each vCPU has a flag for each mask. So a change of one
+ * bit loses no other one; what does so in the kernel (__cpumask_set_cpu, cpumask_or) is not here.
+ */
+#define NR_CPUS 8192
+typedef struct cpumask { unsigned long bits[NR_CPUS / 64]; } cpumask_t;
+bool *__flag_in(struct cpumask *mask, struct kvm_vcpu *vcpu) __flag_of(mask, vcpu);
+struct kvm_vcpu *__cpu_number(int cpu) __vcpu_at(cpu);
+int __number_of_cpus(void) __num_vcpus;
+#define __cpu_flag(cpu, mask) __flag_in(mask, __cpu_number(cpu))
+static inline bool cpumask_test_cpu(int cpu, struct cpumask *mask)
+{
+	return READ_ONCE(*__cpu_flag(cpu, mask));
+}
+static inline bool cpumask_test_and_set_cpu(int cpu, struct cpumask *mask)
+{
+	return xchg(__cpu_flag(cpu, mask), true);
+}
+static inline bool cpumask_test_and_clear_cpu(int cpu, struct cpumask *mask)
+{
+	return xchg(__cpu_flag(cpu, mask), false);
+}
+static inline void cpumask_set_cpu(int cpu, struct cpumask *mask)
+{
+	xchg(__cpu_flag(cpu, mask), true);
+}
+static inline void cpumask_clear_cpu(int cpu, struct cpumask *mask)
+{
+	xchg(__cpu_flag(cpu, mask), false);
+}
+#define for_each_cpu(cpu, mask) \
+	for ((cpu) = 0; (cpu) < __number_of_cpus(); (cpu)++) \
+		if (!cpumask_test_cpu(cpu, mask)) { } else
+static inline void cpumask_clear(struct cpumask *mask)
+{
+	struct kvm_vcpu *vcpu;
+	int cpu;
+
+	kvm_for_each_vcpu(cpu, vcpu, 0)
+		*__flag_in(mask, vcpu) = false;
+}
+static inline bool cpumask_empty(struct cpumask *mask)
+{
+	struct kvm_vcpu *vcpu;
+	int cpu;
+
+	kvm_for_each_vcpu(cpu, vcpu, 0)
+		if (READ_ONCE(*__flag_in(mask, vcpu)))
+			return false;
+	return true;
+}
 
 /* What vCPU creation sets in every vCPU. */
 static inline void machine_boot(struct kvm_vcpu *vcpu, int index)

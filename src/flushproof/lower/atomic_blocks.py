@@ -19,6 +19,7 @@ HARMLESS = frozenset(
         *("__exchange_or", "__exchange_and", "__load", "__store"),
         *("__store_fence", "__store_release"),
         *("__free", "__vcpu_at", "__num_vcpus", "__value", "__least", "__greatest", "__first"),
+        "__flag_of",
         *("__unreachable", "__ignored"),
     }
 )

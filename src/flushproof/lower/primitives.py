@@ -8,6 +8,7 @@ __hypercall(root, whole, start, pages)  issue a hypercall; the result is 0 or an
 __free                                  return any value
 __vcpu_at(i)                            return vCPU i, NULL past the last
 __num_vcpus                             return the number of vCPUs
+__flag_of(mask, vcpu)                   return where a mask says whether a vCPU is in it
 __fence  __store_fence                  a full memory barrier, and one between stores
 __load(p)  __store(p, v)  __store_release(p, v)
                                         one marked access through a pointer
@@ -55,6 +56,7 @@ from flushproof.lower.arrays import choose_element
 from flushproof.lower.assignment import convert_for_storage
 from flushproof.lower.atomic_blocks import check_primitive, exchange_within
 from flushproof.lower.context import Context, unsupported_construct
+from flushproof.lower.cpu_masks import lower_flag
 from flushproof.lower.expressions import lower_expression, lower_truth
 from flushproof.lower.places import pointer_target, read_place, value_of, write_place
 from flushproof.lower.values import (
@@ -320,6 +322,7 @@ TABLE: dict[str, Meaning] = ACTS | {
     "__free": _free,
     "__vcpu_at": _vcpu_at,
     "__num_vcpus": _num_vcpus,
+    "__flag_of": lower_flag,
     "__load": _marked_load,
     "__store": _marked_store,
     "__store_release": partial(_marked_store, mode=Mode.RELEASE),

@@ -48,6 +48,7 @@ MEANINGS = frozenset(
         "__exchange_or",
         "__fence",
         "__first",
+        "__flag_of",
         "__free",
         "__greatest",
         "__hypercall",

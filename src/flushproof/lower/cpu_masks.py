@@ -1,0 +1,53 @@
+"""Masks of CPUs: whether a CPU is in one is a flag of its vCPU.
+
+So a mask has room for any number of vCPUs. A flag is changed on its own, which is what the kernel
+does to a bit where it does so atomically.
+"""
+
+from __future__ import annotations
+
+from flushproof.frontend.c import syntax as c
+from flushproof.frontend.c.type_errors import Mismatch
+from flushproof.frontend.c.types import BOOL_T, Struct
+from flushproof.ir.code import FieldScope
+from flushproof.ir.types import VCPU
+from flushproof.lower.context import Context, unsupported_construct
+from flushproof.lower.expressions import lower_expression
+from flushproof.lower.places import check_nonnull, vcpu_nonnull
+from flushproof.lower.values import (
+    FieldPlace,
+    Frame,
+    PointerTo,
+    Scalar,
+    StructPlace,
+    Value,
+    Vcpu,
+)
+from flushproof.support.diagnostics import InputError
+from flushproof.support.source import Span
+
+MASK = Struct("cpumask")
+
+
+def lower_flag(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
+    """Return the address of the flag by which a vCPU is in a mask, and check that both are there.
+
+    Raises:
+        InputError: this is no mask, or one that lies in a vCPU or on the stack.
+    """
+    called = ctx.outside_prelude(span)
+    match lower_expression(ctx, arguments[0]):
+        case PointerTo(StructPlace(base, path, struct), nonnull) if struct == MASK:
+            if isinstance(base, Vcpu | Frame):
+                where = "in a vCPU" if isinstance(base, Vcpu) else "on the stack"
+                raise unsupported_construct(f"a mask of CPUs {where}", called)
+        case _:
+            raise InputError(Mismatch(span=called, text="this is no mask of CPUs"))
+    check_nonnull(ctx, nonnull, called)
+    match lower_expression(ctx, arguments[1]):
+        case Scalar(vcpu) if vcpu.type == VCPU:
+            ctx.emitter.check(vcpu_nonnull(vcpu), "there is no CPU of this number", called)
+        case _:
+            raise InputError(Mismatch(span=called, text="this is no vCPU"))
+    field = ctx.shared(FieldScope.VCPU, path, "flag", BOOL_T, called)
+    return PointerTo(FieldPlace(field, vcpu, BOOL_T))
