@@ -8,25 +8,24 @@ from __future__ import annotations
 
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.type_errors import Mismatch
-from flushproof.frontend.c.types import BOOL_T, Struct
+from flushproof.frontend.c.types import BOOL_T
 from flushproof.ir.code import FieldScope
-from flushproof.ir.types import VCPU
+from flushproof.ir.types import VCPU, VcpuRef
 from flushproof.lower.context import Context, unsupported_construct
 from flushproof.lower.expressions import lower_expression
-from flushproof.lower.places import check_nonnull, vcpu_nonnull
+from flushproof.lower.places import check_nonnull, is_mask, vcpu_nonnull
 from flushproof.lower.values import (
     FieldPlace,
     Frame,
+    Lasting,
     PointerTo,
     Scalar,
     StructPlace,
     Value,
-    Vcpu,
+    Vm,
 )
 from flushproof.support.diagnostics import InputError
 from flushproof.support.source import Span
-
-MASK = Struct("cpumask")
 
 
 def lower_flag(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
@@ -37,10 +36,14 @@ def lower_flag(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value
     """
     called = ctx.outside_prelude(span)
     match lower_expression(ctx, arguments[0]):
-        case PointerTo(StructPlace(base, path, struct), nonnull) if struct == MASK:
-            if isinstance(base, Vcpu | Frame):
-                where = "in a vCPU" if isinstance(base, Vcpu) else "on the stack"
-                raise unsupported_construct(f"a mask of CPUs {where}", called)
+        case PointerTo(StructPlace(Vm() | Lasting(), path, struct), nonnull) if is_mask(
+            ctx, struct
+        ):
+            pass
+        case PointerTo(StructPlace(Frame())):
+            raise unsupported_construct("a mask of CPUs on the stack", called)
+        case Scalar(inside) if isinstance(inside.type, VcpuRef):
+            raise unsupported_construct("a mask of CPUs in a vCPU", called)
         case _:
             raise InputError(Mismatch(span=called, text="this is no mask of CPUs"))
     check_nonnull(ctx, nonnull, called)

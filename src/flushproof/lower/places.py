@@ -171,6 +171,10 @@ def member_place(ctx: Context, place: StructPlace, name: str, span: Span) -> Pla
     t = member_type(ctx, place.struct, name, span)
     scope = base_scope(place)
     if isinstance(t, Array):
+        if is_mask(ctx, place.struct):
+            where = " on the stack" if scope is None and isinstance(place.base, Frame) else ""
+            text = f"a mask of CPUs{where}, other than by functions that change bits of it"
+            raise unsupported_construct(text, ctx.outside_prelude(span))
         require_array(ctx, t, span)
         return ArrayPlace(place, name, t)
     if isinstance(t, Struct) and t.name not in ctx.env.lock_types:
@@ -186,15 +190,19 @@ def member_place(ctx: Context, place: StructPlace, name: str, span: Span) -> Pla
         case Vm() | Lasting():
             return _shared(ctx, place, FieldScope.VM, None, name, t, span)
         case Vcpu(index):
-            if name in OUTSIDE and _is_preludes(ctx, place.struct):
+            own = place.struct.name == ANCHORS[FieldScope.VCPU] and _is_preludes(ctx, place.struct)
+            if name in OUTSIDE and own:
                 return _anything(ctx, name, t, span)
             return _shared(ctx, place, FieldScope.VCPU, index, name, t, span)
 
 
+def is_mask(ctx: Context, struct: Struct) -> bool:
+    """Tell whether a struct is the prelude's mask of CPUs, not one that a file declares itself."""
+    return struct.name == "cpumask" and _is_preludes(ctx, struct)
+
+
 def _is_preludes(ctx: Context, struct: Struct) -> bool:
-    """Tell whether a struct is the prelude's vCPU, not one that a file declares itself."""
-    info = ctx.env.declarations.structs[struct.name]
-    return struct.name == ANCHORS[FieldScope.VCPU] and info.span.file == PRELUDE.name
+    return ctx.env.declarations.structs[struct.name].span.file == PRELUDE.name
 
 
 def _anything(ctx: Context, name: str, t: CType, span: Span) -> Place:
