@@ -52,5 +52,5 @@ def lower_flag(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value
             ctx.emitter.check(vcpu_nonnull(vcpu), "there is no CPU of this number", called)
         case _:
             raise InputError(Mismatch(span=called, text="this is no vCPU"))
-    field = ctx.shared(FieldScope.VCPU, path, "flag", BOOL_T, called)
+    field = ctx.shared(FieldScope.VCPU, path, f"in_{path[-1]}", BOOL_T, called)
     return PointerTo(FieldPlace(field, vcpu, BOOL_T))
