@@ -7,6 +7,11 @@ from typing import ClassVar
 from flushproof.frontend.c.item_splitter import Item, Sort
 from flushproof.frontend.c.parser import parse_items
 from flushproof.frontend.c.types import CType, Integer, Pointer, Struct
+from flushproof.frontend.kernel.assigned_roles import (
+    assigned_functions,
+    common_callee,
+    own_assigned,
+)
 from flushproof.frontend.kernel.builtin_headers import builtin_headers
 from flushproof.frontend.kernel.library import FilePiece, Library
 from flushproof.frontend.kernel.name_resolution import Body, ResolvedNames
@@ -66,7 +71,7 @@ class NoParameter(Diagnostic, frozen=True, kw_only=True):
 
 
 def pick_function(library: Library, role: str, wanted: str | None) -> tuple[FilePiece, Item]:
-    """Return the function that has a role.
+    """Return the function that has a role: by what the code assigns, else by its name.
 
     Raises:
         InputError: there is none, or more than one.
@@ -74,20 +79,34 @@ def pick_function(library: Library, role: str, wanted: str | None) -> tuple[File
     if wanted is not None:
         return _wanted(library, wanted)
     names = candidate_functions(role)
-    found = {n: p for n in names if (p := library.main.find(Sort.FUNCTION, n))}
-    places = {n: (library.main, p) for n, p in found.items()}
+    places = own_assigned(library, role, names) or _named(library, names)
     if not places:
-        around = ((n, library.find(Sort.FUNCTION, n)) for n in names)
-        places = {n: place for n, place in around if place}
-        # Beside one that others may call there can be one that only its own file calls.
-        for where in [w for w, _ in places.values()]:
-            places |= {n: (where, p) for n in names if (p := where.find(Sort.FUNCTION, n))}
+        around = {n: library.find(Sort.FUNCTION, n) for n in assigned_functions(library, role)}
+        places = {n: place for n, place in around.items() if place}
     chosen = _outermost(places) if role == "load" else _innermost(places)
+    if role == "flush" and len(chosen) > 1:
+        name = common_callee({n: places[n] for n in chosen})
+        item = name and places[chosen[0]][0].find(Sort.FUNCTION, name)
+        if item:
+            return places[chosen[0]][0], item
     if not chosen:
         raise InputError(_none(library, role))
     if len(chosen) > 1:
         raise InputError(_several(library, role, {n: places[n] for n in chosen}))
     return places[chosen[0]]
+
+
+def _named(library: Library, names: tuple[str, ...]) -> dict[str, tuple[FilePiece, Item]]:
+    """Return the functions of these names: of the main file, else of those around it."""
+    found = {n: p for n in names if (p := library.main.find(Sort.FUNCTION, n))}
+    if found:
+        return {n: (library.main, p) for n, p in found.items()}
+    around = ((n, library.find(Sort.FUNCTION, n)) for n in names)
+    places = {n: place for n, place in around if place}
+    # Beside one that others may call there can be one that only its own file calls.
+    for where in [w for w, _ in places.values()]:
+        places |= {n: (where, p) for n in names if (p := where.find(Sort.FUNCTION, n))}
+    return places
 
 
 def _wanted(library: Library, name: str) -> tuple[FilePiece, Item]:
