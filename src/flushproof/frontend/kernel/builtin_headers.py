@@ -7,8 +7,9 @@ from functools import cache
 from flushproof.frontend.c import syntax as c
 from flushproof.frontend.c.declarations import Declarations, resolve_declarations
 from flushproof.frontend.c.parser import ParseContext, parse_c
+from flushproof.frontend.c.walk import walk
 from flushproof.frontend.spec.builtin import load_builtin, read_shipped
-from flushproof.support.record import Record
+from flushproof.support.record import Record, replace
 from flushproof.support.resources import KERNEL
 from flushproof.support.source import Source
 
@@ -48,17 +49,40 @@ def names_of(item: c.TopLevel) -> tuple[str, ...]:
             return (item.name,)
 
 
+def without_arrays(units: tuple[c.TranslationUnit, ...]) -> tuple[c.TranslationUnit, ...]:
+    """Leave out functions that go into arrays, for every array of a kernel file is outside."""
+    functions = [i for unit in units for i in unit.items if isinstance(i, c.Function)]
+    left: set[str] = set()
+    while more := {f.name for f in functions if _goes_into_arrays(f, left)} - left:
+        left |= more
+    return tuple(
+        replace(
+            unit,
+            items=tuple(
+                i for i in unit.items if not isinstance(i, c.Function) or i.name not in left
+            ),
+        )
+        for unit in units
+    )
+
+
+def _goes_into_arrays(f: c.Function, left: set[str]) -> bool:
+    nodes = walk(f.body) if f.body is not None else ()
+    return any(isinstance(n, c.Index) or (isinstance(n, c.Name) and n.id in left) for n in nodes)
+
+
 @cache
 def builtin_headers() -> BuiltinHeaders:
     """Read the prelude and `kernel.h`."""
     start = load_builtin()
     source = read_shipped(KERNEL)
     unit, context = parse_c(source, start.context)
+    units = without_arrays(start.units)
     return BuiltinHeaders(
         context,
-        start.units,
-        resolve_declarations(start.units),
-        resolve_declarations((*start.units, unit), partial=True),
+        units,
+        resolve_declarations(units),
+        resolve_declarations((*units, unit), partial=True),
         unit,
         source,
     )
