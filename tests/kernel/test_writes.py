@@ -308,6 +308,10 @@ HARMLESS = {
         before="struct inner { int x; };",
         members="bool skip; struct inner in;",
     ),
+    "bits of a bitmap": Form(
+        "set_bit(MARKED, vm->map); if (test_and_clear_bit(2, vm->map)) vm->other = 1;",
+        members="bool skip; unsigned long map[2];",
+    ),
     "a struct within": Form(
         "note(vm);",
         before="struct inner { int x; };",
@@ -366,7 +370,7 @@ def test_a_write_is_not_left_out(name: str, tmp_path: Path) -> None:
     assert not verdict.startswith("refused without a place")
 
 
-@pytest.mark.sample("a table")
+@pytest.mark.sample("a table", "bits of a bitmap")
 @pytest.mark.parametrize("name", HARMLESS)
 def test_what_is_shown_to_write_nothing_is_left_out(name: str, tmp_path: Path) -> None:
     """A fork's own code around the flush must not lose the proof for every number of vCPUs."""
