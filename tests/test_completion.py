@@ -31,7 +31,7 @@ BASH = shutil.which("bash")
     [
         ("flushproof che", {"check"}),
         ("flushproof prove --mem", {"--memory"}),
-        ("flushproof prove x.c --memory ", {"sc", "tso"}),
+        ("flushproof prove x.c --memory ", {"sc", "tso", "pso"}),
         ("flushproof check x.spec --claim no_b", {"no_bogus"}),
         ("flushproof completion ", set(SHELLS)),
         ("flushproof prove som", {"some_file.c"}),

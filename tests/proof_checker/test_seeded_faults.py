@@ -591,7 +591,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
         Fault(
             "engines.reduction.atomicity",
             "_touches",
-            "return until is not None or (mode is not Mode.GHOST and f.name in written)",
+            "return until is not None or seen",
             "return until is not None",
         ),
         "in order",
@@ -600,7 +600,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
         Fault(
             "engines.reduction.atomicity",
             "_touches",
-            "return mode not in (Mode.GHOST, Mode.DRAIN)",
+            "return mode not in (Mode.GHOST, Mode.DRAIN, Mode.ATOMIC)",
             "return False",
         ),
         "race",

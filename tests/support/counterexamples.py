@@ -12,4 +12,4 @@ def keep_first(monkeypatch: pytest.MonkeyPatch) -> None:
 
     The number of vCPUs is the smallest in any case, and each counterexample is replayed.
     """
-    monkeypatch.setattr(Minimiser, "run", lambda self: len(list(self.p.calls())))
+    monkeypatch.setattr(Minimiser, "run", lambda self, **_: len(list(self.p.calls())))
