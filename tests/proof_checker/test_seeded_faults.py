@@ -600,7 +600,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
         Fault(
             "engines.reduction.atomicity",
             "_touches",
-            "return mode not in (Mode.GHOST, Mode.DRAIN, Mode.ATOMIC)",
+            "return not mode.unseen",
             "return False",
         ),
         "race",

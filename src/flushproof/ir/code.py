@@ -36,6 +36,11 @@ class Mode(StrEnum):
         """Tell whether it is marked as an access that others may meet."""
         return self in (Mode.ONCE, Mode.RELEASE)
 
+    @property
+    def unseen(self) -> bool:
+        """Tell whether it is no access of the code by itself: a claim's, a buffer's, a block's."""
+        return self in (Mode.GHOST, Mode.DRAIN, Mode.ATOMIC)
+
 
 class Freeing(StrEnum):
     """How a lock is freed.

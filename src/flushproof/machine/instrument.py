@@ -250,9 +250,8 @@ class _Pass:
     def _access(
         self, field: Field, index: Expr | None, write: Expr, mode: Mode, span: Span
     ) -> None:
-        unseen = mode in (Mode.GHOST, Mode.DRAIN, Mode.ATOMIC)
         members = {name.partition("[")[0] for name in field.member.split(",")}
-        if field.ghost or unseen or self.owner.exempt >= members:
+        if field.ghost or mode.unseen or self.owner.exempt >= members:
             return
         wide = PLACE_T.ir
         base = Const(self.owner.place_number(field) * PLACE_STRIDE, wide)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flushproof.engines.explicit.domains import Touch
 from flushproof.engines.interpreter.interpreter import Happening
-from flushproof.ir.code import Access, Exchange, Mode, Read, Write
+from flushproof.ir.code import Access, Exchange, Read, Write
 from flushproof.ir.program import Program
 from flushproof.machine.instrument import PLACE_STRIDE
 
@@ -13,7 +13,7 @@ def is_access(happening: Happening) -> bool:
     """Tell whether an executed instruction is an access by the code to a shared field."""
     match happening.instr:
         case Read(_, f, _, mode) | Write(f, _, _, mode):
-            return not f.ghost and mode not in (Mode.GHOST, Mode.DRAIN, Mode.ATOMIC)
+            return not f.ghost and not mode.unseen
         case Exchange(_, f) | Access(f):
             return not f.ghost
         case _:

@@ -85,4 +85,4 @@ def _visible(instr: Instr, changing: frozenset[str]) -> bool:
 
 
 def _shared(f: Field, mode: Mode) -> bool:
-    return not f.ghost and mode not in (Mode.GHOST, Mode.DRAIN, Mode.ATOMIC)
+    return not f.ghost and not mode.unseen

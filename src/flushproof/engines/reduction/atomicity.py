@@ -176,7 +176,7 @@ def _touches(instr: Instr, written: frozenset[str]) -> bool:
             seen = mode not in (Mode.GHOST, Mode.ATOMIC) and f.name in written
             return until is not None or seen
         case Write(mode=mode):
-            return mode not in (Mode.GHOST, Mode.DRAIN, Mode.ATOMIC)
+            return not mode.unseen
         case Acquire() | TryAcquire() | Available() | Release() | Exchange() | Fence():
             return True
         case Hypercall() | Enter() | Return() | Access() | Drain() | BeginAtomic():

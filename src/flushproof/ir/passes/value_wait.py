@@ -20,7 +20,7 @@ from collections.abc import Collection
 
 from flushproof.ir.analysis.def_use import map_expr, map_operands
 from flushproof.ir.analysis.field_values import FieldValues
-from flushproof.ir.code import Binary, Const, Exchange, Expr, Local, Mode, Read, Until, Var
+from flushproof.ir.code import Binary, Const, Exchange, Expr, Local, Read, Until, Var
 from flushproof.ir.fold import FALSE, TRUE, fold_expr
 from flushproof.ir.passes.cleanup import Code, clean_code, live_locals
 from flushproof.ir.passes.failed_round import is_unnoticed
@@ -63,8 +63,8 @@ def _turned(code: Code, values: FieldValues) -> Code | None:
 
 
 def _is_candidate(instr: Read | Exchange) -> bool:
-    plain = isinstance(instr, Read) and instr.mode in (Mode.GHOST, Mode.DRAIN, Mode.ATOMIC)
-    return not plain and not instr.field.ghost and isinstance(instr.field.type, Int)
+    unseen = isinstance(instr, Read) and instr.mode.unseen
+    return not unseen and not instr.field.ghost and isinstance(instr.field.type, Int)
 
 
 def _make_wait(code: Code, at: int, instr: Read | Exchange, values: FieldValues) -> Code | None:
