@@ -111,7 +111,6 @@ class Bounded:
     def problem(self, vcpus: int, among: Witnesses | None = None) -> BoundedQuery:
         """Return the question for a number of vCPUs, undefined behaviour not yet excluded."""
         p = self._problem(vcpus, among)
-        p.calls_only = self.settings.calls_only
         if not p.turns.enough:
             self._cut.add(vcpus)
         return p
@@ -121,14 +120,14 @@ class Bounded:
     ) -> BoundedQuery:
         active = active if self.program.of(Role.LOAD) else 0
         counts = replace(self.most, vcpus=vcpus, active=active)
-        rounds, effort = self.settings.rounds, self.settings.effort
-        asked = rounds, among, effort, self._proofs
+        own = self.settings
+        asked = counts, own.rounds, among, own.effort, self._proofs
         try:
-            return BoundedQuery(self.program, self.plan, counts, *asked)
+            return BoundedQuery(self.program, self.plan, *asked, calls_only=own.calls_only)
         except NotExact:
             kinds = infer_kinds(self.program, exact_roots=False)
             self.plan = replace(self.plan, kinds=kinds)
-            return BoundedQuery(self.program, self.plan, counts, *asked)
+            return BoundedQuery(self.program, self.plan, *asked, calls_only=own.calls_only)
 
     def claim(self, name: str, vcpus: int) -> Outcome:
         """Decide a claim: the smallest counterexample, that there is none, or why neither is known.
@@ -160,9 +159,8 @@ class Bounded:
 
         Where fewer vCPUs were looked at before there is hardly one. Little effort is spent on it.
         """
-        for active in range(1, ACTIVE + 1):
+        for active in range(1, ACTIVE + 1) if self.program.of(Role.LOAD) else (0,):
             p = self._problem(vcpus, None, active)
-            p.calls_only = self.settings.calls_only
             p.effort = max(1, p.effort // 20)
             failures = p.failures(name)
             p.constraints += _none_of(p.faults())

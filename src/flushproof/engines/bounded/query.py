@@ -59,13 +59,15 @@ class BoundedQuery:
         among: Mapping[str, range] | None,
         effort: int,
         proofs: z3.Context,
+        *,
+        calls_only: bool,
     ) -> None:
         self.proofs = proofs
         self.program = program
         self.plan = plan
         self.counts = counts
         self.effort = effort
-        self.calls_only = False
+        self.calls_only = calls_only
         self.algebra = Algebra(plan.kinds)
         self.among = among or {}
         everyone = range(1, counts.vcpus + counts.flushers + 1)
