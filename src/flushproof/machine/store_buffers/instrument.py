@@ -202,17 +202,14 @@ class Weaver:
 
     def _choose(self, condition: Expr, end: Label, span: Span) -> None:
         """Go on where a condition holds, or to the end, as one likes; else to the end."""
-        going = self.emitter.label()
-        self.emitter.branch(condition, going, end, span)
-        self.emitter.place(going)
+        self._go_on(condition, end, span)
         self._pick(end, span)
 
     def _pick(self, end: Label, span: Span) -> None:
         """Go on or to the end, as one likes."""
-        pick, going = self.emitter.temp(BOOL), self.emitter.label()
+        pick = self.emitter.temp(BOOL)
         self.emitter.emit(Havoc(pick, span))
-        self.emitter.branch(Var(pick), going, end, span)
-        self.emitter.place(going)
+        self._go_on(Var(pick), end, span)
 
     def _swap(self, first: Iterable[BufferCell], second: Iterable[BufferCell], span: Span) -> None:
         for a, b in zip(first, second, strict=True):
@@ -340,11 +337,7 @@ class Weaver:
         self.emitter.place(end)
 
     def _unless_empty(self, contents: Contents, end: Label, span: Span) -> None:
-        occupied = self._occupied(0, contents)
-        if occupied != TRUE:
-            going = self.emitter.label()
-            self.emitter.branch(occupied, going, end, span)
-            self.emitter.place(going)
+        self._go_on(self._occupied(0, contents), end, span)
 
     def _drain(self, contents: Contents, span: Span) -> None:
         """Let the oldest entry go to memory, where there is one, and unlocks that settle then."""
@@ -416,11 +409,15 @@ class Weaver:
     def _where(self, condition: Expr, span: Span) -> Label:
         """Let what follows happen where a condition holds; return the label of where it fails."""
         otherwise = self.emitter.label()
+        self._go_on(condition, otherwise, span)
+        return otherwise
+
+    def _go_on(self, condition: Expr, otherwise: Label, span: Span) -> None:
+        """Let what follows happen where a condition holds; go elsewhere where it does not."""
         if condition != TRUE:
             going = self.emitter.label()
             self.emitter.branch(condition, going, otherwise, span)
             self.emitter.place(going)
-        return otherwise
 
     def _where_not(self, condition: Expr, span: Span) -> Label:
         """Let what follows happen where a condition fails; return the label of where it holds."""
