@@ -218,8 +218,7 @@ class Machine(Record, frozen=True):
         looking = tuple(replace(m, claim=beside_free_locks(m.claim)) for m in monitors)
         plain = self._instrumented(self.base.operations, looking)
         events = frozenset(h.event for m in looking for h in m.claim.handlers)
-        unordered = self.setup.memory is MemoryModel.PSO
-        view = claim_view(plain, events)
+        view, unordered = claim_view(plain, events), self.setup.memory.unordered
         return add_store_buffers(self.base, view, self._limits(), CAPACITY, unordered=unordered)
 
     def within(self, bounds: Bounds) -> Machine:
@@ -319,7 +318,7 @@ def build_machine(setup: Setup) -> Machine:
     env = make_environment(setup.declarations)
     fields: dict[str, Field] = {}
     operations = tuple(lower_operation(env, o, fields) for o in setup.operations)
-    if setup.memory is not MemoryModel.PSO:
+    if not setup.memory.unordered:
         operations = tuple(map(_without_store_fences, operations))
     boot = _boot(setup, env, fields)
     base = _program(operations, boot, _any_at_boot(env, operations, boot))

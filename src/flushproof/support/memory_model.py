@@ -17,6 +17,11 @@ class MemoryModel(StrEnum):
     TSO = "tso"
     PSO = "pso"
 
+    @property
+    def unordered(self) -> bool:
+        """Tell whether stores to different locations may be seen in another order than made."""
+        return self is MemoryModel.PSO
+
 
 def weaker_model(*models: MemoryModel) -> MemoryModel:
     """Return that of some memory models which allows for more."""

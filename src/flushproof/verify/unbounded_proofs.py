@@ -190,8 +190,7 @@ class ForAll:
     ) -> Evidence | NoProof:
         """Prove a claim of code with store buffers by way of the same code without (Lemma L35)."""
         program = sequential.machine.with_claim(claim)
-        unordered = self.machine.setup.memory is MemoryModel.PSO
-        late = find_late_store(program, unordered=unordered)
+        late = find_late_store(program, unordered=self.machine.setup.memory.unordered)
         return NoProof(late) if late else sequential.prove_claim(claim, program, None, hopeless)
 
     def prove(

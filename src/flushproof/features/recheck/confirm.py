@@ -73,8 +73,7 @@ def _confirm(
     program = program_of_claim(machine, block.claim, named_callers=many)
     if program is None:
         return _unfit(block, "there is no one order in which the locks are taken")
-    unordered = memory is MemoryModel.PSO
-    if buffered and (late := find_late_store(program, unordered=unordered)):
+    if buffered and (late := find_late_store(program, unordered=memory.unordered)):
         return _unfit(block, late)
     stated = machine.with_claims((block.claim,)) if machine.statable(block.claim) else None
     if list_assumptions(machine, stated) != said.assumptions:
