@@ -7,10 +7,10 @@ through it ends at its end: there are no loops in it, no locks, no hypercalls, a
 from __future__ import annotations
 
 from flushproof.frontend.c import syntax as c
-from flushproof.ir.code import BeginAtomic, Binary, EndAtomic, Expr, Mode, Read, Var, Write
+from flushproof.ir.analysis.def_use import map_expr
+from flushproof.ir.code import BeginAtomic, Binary, EndAtomic, Exchange, Mode, Read, Var, Write
 from flushproof.ir.types import BOOL
 from flushproof.lower.context import AtomicBlock, Context, unsupported_construct
-from flushproof.lower.values import FieldPlace
 from flushproof.support.source import Span
 
 HARMLESS = frozenset(
@@ -85,18 +85,21 @@ def check_primitive(ctx: Context, annotation: str, span: Span) -> None:
         raise unsupported_construct(f"`{ctx.frame.name}()` in an `atomic` block", span)
 
 
-def exchange_within(
-    ctx: Context, place: FieldPlace, into: Read, compare: Expr | None, value: Expr
-) -> None:
-    """Emit an exchange as the read `into` and a write, since nobody comes between them."""
+def emit_exchange(ctx: Context, i: Exchange) -> None:
+    """Emit an exchange, in an atomic block as a read and a write: nobody comes between them."""
     e = ctx.emitter
-    e.emit(into)
-    write = Write(place.field, place.index, value, Mode.ATOMIC, into.span)
-    if compare is None:
+    if ctx.atomic is None:
+        e.emit(i)
+        return
+    read = Var(i.target)
+    value = map_expr(i.value, lambda x: read if x == i.old else Var(x))
+    e.emit(Read(i.target, i.field, i.index, Mode.ATOMIC, i.span))
+    write = Write(i.field, i.index, value, Mode.ATOMIC, i.span)
+    if i.compare is None:
         e.emit(write)
         return
     here, end = e.label(), e.label()
-    e.branch(Binary("==", Var(into.target), compare, BOOL), here, end, into.span)
+    e.branch(Binary("==", read, i.compare, BOOL), here, end, i.span)
     e.place(here)
     e.emit(write)
     e.place(end)

@@ -44,7 +44,6 @@ from flushproof.ir.code import (
     Hypercall,
     Mode,
     NumVcpus,
-    Read,
     Release,
     StoreFence,
     TryAcquire,
@@ -54,7 +53,7 @@ from flushproof.ir.types import BOOL, INT, NO_VCPU, U64, VCPU, Int, LockWord
 from flushproof.lower import convert, number_macros
 from flushproof.lower.arrays import choose_element
 from flushproof.lower.assignment import convert_for_storage
-from flushproof.lower.atomic_blocks import check_primitive, exchange_within
+from flushproof.lower.atomic_blocks import check_primitive, emit_exchange
 from flushproof.lower.context import Context, unsupported_construct
 from flushproof.lower.cpu_masks import lower_flag
 from flushproof.lower.expressions import lower_expression, lower_truth
@@ -249,11 +248,7 @@ def _exchange(ctx: Context, arguments: tuple[c.Expr, ...], span: Span) -> Value:
     result = ctx.emitter.temp(ctx.field_type(where.type, span))
 
     def exchange(place: FieldPlace) -> None:
-        if ctx.atomic is not None:
-            read = Read(result, place.field, place.index, Mode.ATOMIC, span)
-            exchange_within(ctx, place, read, compare, value)
-        else:
-            ctx.emitter.emit(Exchange(result, place.field, place.index, compare, value, span))
+        emit_exchange(ctx, Exchange(result, place.field, place.index, compare, value, span))
 
     _act_on(ctx, where, span, exchange)
     return value_of(ctx, Var(result), where.type, span)
@@ -272,13 +267,7 @@ def _exchange_with(
     total = convert.apply_operator(operator, Var(old), more)
 
     def exchange(place: FieldPlace) -> None:
-        if ctx.atomic is not None:
-            read = Read(result, place.field, place.index, Mode.ATOMIC, span)
-            now = convert.apply_operator(operator, Var(result), more)
-            exchange_within(ctx, place, read, None, now)
-        else:
-            added = Exchange(result, place.field, place.index, None, total, span, old)
-            ctx.emitter.emit(added)
+        emit_exchange(ctx, Exchange(result, place.field, place.index, None, total, span, old))
 
     _act_on(ctx, where, span, exchange)
     return Scalar(Var(result), where.type)
