@@ -18,7 +18,6 @@ TOP = HERE.parent
 BUGS = TOP / "specs" / "bugs"
 PAGE = HERE / "gallery.md"
 CLAIM = re.compile(r"^\tclaim (\w+)|expect \{ (\w+)", re.MULTILINE)
-BLOCK = re.compile(r"^```console\n\$ (?P<command>.*)\n(?P<output>(?:.*\n)*?)```$", re.MULTILINE)
 
 INTRODUCTION = """\
 # Bugs of remote TLB flushing
@@ -69,11 +68,6 @@ def name_claim(folder: Path) -> str:
     found = CLAIM.search((folder / "before.spec").read_text(encoding="utf-8"))
     assert found is not None
     return found[1] or found[2]
-
-
-def without_outputs(page: str) -> str:
-    """Return a page without what its commands print."""
-    return BLOCK.sub(lambda found: f"```console\n$ {found['command']}\n```", page)
 
 
 def _section(folder: Path) -> str:

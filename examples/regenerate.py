@@ -59,6 +59,11 @@ def rewritten(page: str) -> str:
     return _BLOCK.sub(lambda found: f"```console\n$ {found[1]}\n{output(found[1])}```", page)
 
 
+def without_outputs(page: str) -> str:
+    """Return the page without what its commands print."""
+    return _BLOCK.sub(lambda found: f"```console\n$ {found[1]}\n```", page)
+
+
 def output(command: str) -> str:
     """Run a `flushproof` command at the top of the repository and return what it prints.
 

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
-from types import ModuleType
 
 import pytest
 
 from support.places import TOP
+from support.scripts import load_script
 
 DOCS = TOP / "docs"
 
 
-def _script(file: str) -> ModuleType:
-    name = f"docs_{file}"
-    spec = importlib.util.spec_from_file_location(name, DOCS / f"{file}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-GRAMMAR = _script("grammar")
-SCREENSHOT = _script("screenshot")
+GRAMMAR = load_script(DOCS / "grammar.py")
+SCREENSHOT = load_script(DOCS / "screenshot.py")
 
 
 def test_the_grammar_page_is_up_to_date() -> None:

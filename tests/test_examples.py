@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-from types import ModuleType
 
 import pytest
 
@@ -16,18 +14,9 @@ from flushproof.results.verdict import ClaimResult, Expected, Report, Verdict
 from flushproof.support.record import replace
 from support.places import TOP
 from support.report_samples import SCOPE, Made, result
+from support.scripts import load_script
 
-
-def _regenerate() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("regenerate", TOP / "examples" / "regenerate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-REGENERATE = _regenerate()
+REGENERATE = load_script(TOP / "examples" / "regenerate.py")
 README, WALK, TUTORIAL, GALLERY = (page.read_text(encoding="utf-8") for page in REGENERATE.PAGES)
 SHOWN = tuple(b for page in (README, WALK, TUTORIAL, GALLERY) for b in REGENERATE.blocks(page))
 BLOCKS: dict[str, str] = dict(SHOWN)

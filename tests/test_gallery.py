@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -14,22 +12,15 @@ from flushproof.machine.build import build_machine
 from flushproof.results.verdict import Verdict
 from flushproof.verify.portfolio import Question, decide_claims
 from support.places import TOP
+from support.scripts import load_script
 
 FEWEST = 24
 LONGEST = 60
 """Lines of code, the head and empty lines not counted."""
 
 
-def _load_gallery() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("gallery", TOP / "docs" / "gallery.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-GALLERY = _load_gallery()
+GALLERY = load_script(TOP / "docs" / "gallery.py")
+REGENERATE = load_script(TOP / "examples" / "regenerate.py")
 BUGS: dict[str, Path] = {folder.name: folder for folder in GALLERY.list_bugs()}
 
 
@@ -52,7 +43,7 @@ def test_each_names_its_source_and_is_short(name: str) -> None:
 def test_the_page_is_made_from_the_bugs() -> None:
     """A bug that is on the page only, or otherwise than in its file, is not decided."""
     page = (TOP / "docs" / "gallery.md").read_text(encoding="utf-8")
-    assert GALLERY.without_outputs(page) == GALLERY.make_page()
+    assert REGENERATE.without_outputs(page) == GALLERY.make_page()
 
 
 @pytest.mark.sample("lazy_idle", "ipi_spinner")
