@@ -1,7 +1,7 @@
 """Operations that go by their own names: `cpu` on their vCPU's thread, `thread` on any other.
 
-The specs of `named_operations/` come in pairs, with a mistake and without it. What each expects was
-worked out by hand, and is asked of the enumerator, too.
+The specs come in pairs, with a mistake and without it, of the gallery and of `named_operations/`.
+What each expects was worked out by hand, and is asked of the enumerator, too.
 """
 
 from __future__ import annotations
@@ -20,8 +20,17 @@ from flushproof.machine.build import Machine, build_machine
 from flushproof.results.verdict import ClaimResult, Verdict
 from flushproof.verify.portfolio import Question, decide_claims
 from support.machines import machine_from
+from support.places import SPECS
 
 PLACE = Path(__file__).parent / "named_operations"
+FILES = {
+    "lazy_looks": PLACE / "lazy_looks.spec",
+    "lazy_stays": PLACE / "lazy_stays.spec",
+    "mask_first": PLACE / "mask_first.spec",
+    "mask_late": PLACE / "mask_late.spec",
+    "zap_nested": SPECS / "bugs" / "zap_nested" / "after.spec",
+    "zap_trusts": SPECS / "bugs" / "zap_nested" / "before.spec",
+}
 PAIRS = {
     "lazy_looks": "no_stale",
     "lazy_stays": "no_stale",
@@ -62,7 +71,7 @@ ALWAYS = "claim c {{ {} }}"
 
 
 def _machine(name: str) -> Machine:
-    return build_machine(from_spec(str(PLACE / f"{name}.spec")))
+    return build_machine(from_spec(str(FILES[name])))
 
 
 def _decide(machine: Machine, claim: str, engine: str = "auto") -> ClaimResult:
@@ -101,7 +110,7 @@ def test_the_enumerator_agrees(name: str) -> None:
 def test_counterexamples_run(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The compiled program would announce calls that its claim does not know, and show nothing."""
     out = tmp_path / "shown.c"
-    spec = str(PLACE / f"{name}.spec")
+    spec = str(FILES[name])
     assert cli.main(["reproduce", spec, "--claim", PAIRS[name], "-o", str(out)]) == 0
     capsys.readouterr()
     made = ["gcc", "-Wall", "-Wextra", "-Werror", "-o", str(tmp_path / "shown"), str(out)]
