@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 DEFAULT_WIDTH = 75
 MIN_WIDTH = 40
+SHALLOW = 2
 MAX_WIDTH = 1000
 
 
@@ -51,17 +52,24 @@ def _broken(piece: str, width: int) -> list[str]:
 def hang_text(first: str, text: str, width: int, indent: int | None = None) -> list[str]:
     """Wrap the text after `first`; later lines are indented as far, or by `indent`.
 
-    A path is not broken, as nobody could copy it.
+    A path is not broken, as nobody could copy it. One that does not fit behind the indentation, but
+    into a line of its own, has less of it, below `first`.
     """
     later = " " * (len(first) if indent is None else indent)
     shown = escape_unprintable(text)
+    # Where something was unprintable nobody copies it anyway.
+    path = max((len(w) for w in shown.split() if "/" in w and "\\" not in w), default=0)
+    room = width - len(later)
+    if room < path <= width - SHALLOW:
+        below = hang_text(" " * SHALLOW, text, width)
+        return [first.rstrip(), *below] if first.strip() else below
     wrapped = textwrap.wrap(
         shown,
         width,
         initial_indent=first,
         subsequent_indent=later,
         break_on_hyphens=False,
-        break_long_words=not any("/" in w for w in shown.split() if len(w) > width - len(later)),
+        break_long_words=path <= room,
     )
     return wrapped or [first.rstrip()]
 
